@@ -311,11 +311,11 @@ class RepoConfig(Section):
     as postgres:15. Every sandbox starts them on their usual ports of 127.0.0.1, empty or with the
     data that `setup` left in databases. Passwords are not checked, but RabbitMQ has no user beside
     the one that `env` names. The usual variables (such as PGHOST, POSTGRES_*, DB_*, MYSQL_*,
-    DATABASE_URL, REDIS_URL) are set unless `env` sets them. Users and databases named in these
-    variables are created. A missing program is taken from Debian packages. A server of the
-    project's own is a command line and the port on which it is awaited:
-    `{{name: azurite, run: npx azurite --silent, ready: 10000}}`. Where docker is the sandbox, it
-    may be a container: `{{image: "mongo:7", env: {{}}, ports: [27017]}}`.""",
+    DATABASE_URL, REDIS_URL) are set unless `env` sets them; addresses only if it sets none of that
+    server's. Users and databases named in these variables are created. A missing program is taken
+    from Debian packages. A server of the project's own is a command line and the port on which it
+    is awaited: `{{name: azurite, run: npx azurite --silent, ready: 10000}}`. Where docker is the
+    sandbox, it may be a container: `{{image: "mongo:7", env: {{}}, ports: [27017]}}`.""",
     )
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
     """Framework of the project; auto: detected from dependencies and manage.py."""

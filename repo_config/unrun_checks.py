@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from repo_config import command_lines
-from repo_config.command_lines import CheckCommand
+from repo_config.command_lines import CheckCommand, SuiteCommand
 from repo_config.documents import as_list, as_map, table, texts
 from repo_config.known_tools import HOOKS
 from repo_config.located import escape_text
@@ -34,8 +34,7 @@ class OwnChecks(NamedTuple):
     def cover(self, line: str) -> bool:
         """Whether a command line is one of them, or starts the program of one, or of the hooks."""
         line = line.strip()
-        call = command_lines.find_inner_call(command_lines.split_call(line))
-        suite = command_lines.read_test_command(shlex.join(call))
+        call, suite = _read_call(line)
         own_suites = {own[:2] for own in command_lines.read_suites(self.tests)}
         # Also behind `uvx` or in an action, and where only a shell could read the rest of the line.
         words = () if "\n" in line else tuple(line.replace("/", " ").split())
@@ -64,6 +63,19 @@ def list_unrun(
         for kind, names in kinds.items()
     }
     return {kind: lines for kind, lines in found.items() if lines}
+
+
+def list_suites(repository: ProjectFiles) -> Iterator[SuiteCommand]:
+    """Yield how steps of CI start tests, and what else single lines of theirs call."""
+    for step in _list_steps(repository):
+        for line in str(step.get("run", "")).replace("\\\n", " ").splitlines():
+            yield _read_call(line)[1]
+
+
+def _read_call(line: str) -> tuple[tuple[str, ...], SuiteCommand]:
+    """Read the inner call of a line, also as one that starts tests."""
+    call = command_lines.find_inner_call(command_lines.split_call(line))
+    return call, command_lines.read_test_command(shlex.join(call))
 
 
 def _cut(text: str) -> str:

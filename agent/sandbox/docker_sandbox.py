@@ -22,7 +22,7 @@ import requests
 import structlog
 from docker import errors
 
-from agent.errors import SandboxLost, SandboxMissing
+from agent.errors import EnvironmentFailed, SandboxLost, SandboxMissing
 from agent.models.environment import Checkout
 from agent.models.sandbox import (
     Flag,
@@ -152,15 +152,15 @@ class Container(RunningSandbox):
         # Another worker may have chosen the image.
         image, volumes = docker_engine.provide_image(self._client, server.image)
         container = {"image": image, "name": name, "environment": server.environ, "labels": labels}
-        made = self._make(
-            container, container_arguments.build_server(self._order, volumes, self._container)
-        )
-        self._servers[server.title] = made
+        host = container_arguments.build_server(self._order, volumes, self._container)
         try:
+            made = self._make(container, host)
             self._client.start(made)
         except errors.APIError as problem:
             said = problem.explanation or problem
-            raise SandboxMissing(f"{server.title} cannot be started: {said}") from problem
+            message = f"services: {server.title} cannot be started: {said}"
+            raise EnvironmentFailed(message) from problem
+        self._servers[server.title] = made
 
     def run(self, cancelled: Flag | None = None) -> SandboxResult:
         result = super().run(cancelled)

@@ -158,18 +158,24 @@ def write_value(value: object) -> str:
 # --- what a run found to set base's tests up best, kept for who proposes it ---------------------
 
 
-def store_values(home: Path, repository: str, values: Mapping[str, object]) -> None:
-    """Keep values of a configuration in place of those of an earlier run."""
-    write_private_file(_locate_values(home, repository), json.dumps(values))
+def store_values(
+    home: Path, repository: str, config: RepoConfig, values: Mapping[str, object]
+) -> None:
+    """Keep values that go over a configuration, in place of those of an earlier run."""
+    write_private_file(_locate_values(home, repository, config), json.dumps(values))
 
 
-def load_values(home: Path, repository: str) -> dict[str, Any]:
-    """Return what was kept of a repository, by its path or address; empty: nothing."""
+def load_values(home: Path, repository: str, config: RepoConfig) -> dict[str, Any]:
+    """Return what was kept of a repository, by its path or address; empty: nothing.
+
+    Whoever changes the configuration is not overruled by what was found over an older one.
+    """
     try:
-        return as_map(json.loads(_locate_values(home, repository).read_bytes()))
+        return as_map(json.loads(_locate_values(home, repository, config).read_bytes()))
     except (OSError, ValueError):
         return {}
 
 
-def _locate_values(home: Path, repository: str) -> Path:
-    return home / "set-up" / f"{hashlib.sha256(repository.encode()).hexdigest()[:32]}.json"
+def _locate_values(home: Path, repository: str, config: RepoConfig) -> Path:
+    text = f"{repository}\n{config.model_dump_json(exclude_defaults=True)}"
+    return home / "set-up" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"

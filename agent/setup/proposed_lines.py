@@ -15,8 +15,9 @@ from agent.models.checks import TestRun
 from agent.models.environment import LEFT_OUT, Contract, OpenedRepository, Prepared
 from agent.setup import obstacles, proposal
 from agent.text import sanitise
-from repo_config import command_lines, detect, load, rule_files, test_files
+from repo_config import command_lines, detect, load, rule_files, test_files, unrun_checks
 from repo_config.command_lines import SuiteCommand
+from repo_config.project_files import ProjectFiles
 from repo_config.tree import Tree
 
 SET_UP = "set-up"
@@ -32,7 +33,7 @@ _KEYS = (
 _STEERING = re.compile(
     r"(?:PYTEST|LD|COVERAGE|GIT)_.*|PYTHON(?!PATH$|UTF8$|DEVMODE$|WARNINGS$).*|PATH|HOME|BASH_ENV"
 )
-#: What test commands of CI usually say, by runner: options with a value, and without one.
+#: What selects tests, by runner: options with a value, and without one.
 _OPTIONS = {
     "pytest": (("-n", "--dist", "-m", "-k", "--ds", "--ignore", "--deselect"), ("-q", "-v")),
     "django": (("--parallel", "--tag", "--exclude-tag", "--settings", "-v"), ("--noinput",)),
@@ -92,12 +93,18 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
         yield f"{', '.join(others)}: only {', '.join(_KEYS)} may be set"
     tests = values.get("checks.tests", "auto")
+    committed = [*unrun_checks.list_suites(ProjectFiles(tree))]
     for suite in command_lines.read_suites(tests) if tests != "auto" else ():
+        own = {word for each in committed if each.runner == suite.runner for word in each.args}
+        words = _find_unusual_words(suite, values.get("root", "."), tree)
         if suite.runner == "command":
             yield "checks.tests: must call pytest, manage.py test or a script"
-        elif unknown := ", ".join(_find_unusual_words(suite, values.get("root", "."), tree)):
+        elif unknown := ", ".join(word for word in words if word not in own):
             usual = ", ".join(word for words in _OPTIONS[suite.runner] for word in words)
-            yield f"checks.tests: {unknown}: allowed are existing paths and {usual}"
+            yield (
+                f"checks.tests: {unknown}: allowed are existing paths and {usual}, and what steps"
+                " of CI tell it"
+            )
     for line in _list_lines(asked):
         # A person sees all of it in the draft.
         if len(line) > obstacles.LONGEST:
@@ -175,7 +182,7 @@ def _find_planted(prepared: Prepared) -> Iterator[str]:
                 inner = Path(below, Path(folder).relative_to(Path(layer.folder, top)))
                 for path in (str(inner / name) for name in names):
                     is_rule = rule_files.explain_file(path, contract.project)
-                    if (is_rule or test_files.is_test(path)) and not rule_files.is_setting(
-                        path, contract.project
-                    ):
+                    # Data that tests read, such as compiled messages, are part of a set-up.
+                    is_test = path.endswith(".py") and test_files.is_test(path)
+                    if (is_rule or is_test) and not rule_files.is_setting(path, contract.project):
                         yield path

@@ -281,6 +281,8 @@ def _make_service(
         variables={
             key: text.format(**(quoted if "://" in text else values))
             for key, text in row.variables.items()
+            # Whoever names some of these does not expect an address that overrules them.
+            if "://" not in text or not row.variables.keys() & env
         },
     )
 

@@ -97,7 +97,7 @@ def prepare_environment(
     )
     why = f"Set-up {taken.why}. Passing tests on the base branch: {passing}."
     more = proposal.find_difference(base.contract.config, taken.prepared.contract.config)
-    once(Step.CHOOSE, choose_environment, base.run, why, more, desk)
+    once(Step.CHOOSE, choose_environment, base, why, more, desk)
     lines = json.dumps(more)
     if len(lines) > _MOST_LINES:
         why += " To keep it, commit what `mergewright check --write` writes."
@@ -164,7 +164,7 @@ class _Attempts:
 
     def use_known(self) -> bool:
         """Take what an earlier run has found, where most tests still pass with it."""
-        known = self.once(Step.KNOWN, read_known, self.base.run, self.desk)
+        known = self.once(Step.KNOWN, read_known, self.base, self.desk)
         try:
             result = self.try_lines(known, "known") if known else ""
         except RequestRefused:
@@ -285,9 +285,9 @@ def find_obstacle(
     return found
 
 
-def read_known(run: Run, desk: Desk) -> str:
+def read_known(base: OpenedRepository, desk: Desk) -> str:
     """Return the lines that a model has found in an earlier run of the repository, if one has."""
-    known = proposal.load_values(desk.settings.home, run.repository)
+    known = proposal.load_values(desk.settings.home, base.run.repository, base.contract.config)
     return json.dumps(known) if known else ""
 
 
@@ -302,9 +302,11 @@ def build_bare(base: OpenedRepository, desk: Desk) -> Prepared:
     return Prepared(**dict(base), environment=built)
 
 
-def choose_environment(run: Run, why: str, more: dict[str, object], desk: Desk) -> str:
+def choose_environment(
+    base: OpenedRepository, why: str, more: dict[str, object], desk: Desk
+) -> str:
     """Keep what to configure for what is taken; say why it is taken."""
-    proposal.store_values(desk.settings.home, run.repository, more)
+    proposal.store_values(desk.settings.home, base.run.repository, base.contract.config, more)
     desk.say(why)
     return why
 

@@ -357,15 +357,16 @@ def test_a_command_that_does_not_serve_is_named_with_its_last_words(ground):
 
 
 @pytest.fixture
-def make_image(ground: Ground) -> Iterator[Callable[[str], str]]:
+def make_image(ground: Ground) -> Iterator[Callable[..., str]]:
     """Make images of what a shell command does as their server."""
     made = []
     with docker_engine.open_client(ground.settings) as client:
         base = docker_engine.choose_image(client, ground.settings).reference
 
-        def make(command: str) -> str:
+        def make(command: str, user: str = "0") -> str:
             name = f"mergewright-test-{secrets.token_hex(4)}:1"
-            recipe = f"FROM {base}\nUSER 0\nVOLUME /data\nCMD {json.dumps(['sh', '-c', command])}\n"
+            start = json.dumps(["sh", "-c", command])
+            recipe = f"FROM {base}\nUSER {user}\nVOLUME /data\nCMD {start}\n"
             for _ in client.build(fileobj=io.BytesIO(recipe.encode()), tag=name, rm=True):
                 pass
             made.append(name)
@@ -418,6 +419,9 @@ def test_a_container_that_does_not_serve_is_named_with_its_last_words(
     services = [{"image": image, "ports": [8123]}]
     with pytest.raises(EnvironmentFailed, match=f"{image} does not answer: no luck"):
         ground.site(OWN, {"services": services, "setup": [f"echo {image}"]})
+    lacking = {"image": make_image("true", user="ghost"), "ports": [8123]}
+    with pytest.raises(EnvironmentFailed, match=r"cannot be started: .*ghost"):
+        ground.site(OWN, {"services": [lacking], "setup": ["echo ghost"]})
     with pytest.raises(EnvironmentFailed, match="cannot fetch the image nobody/has-this"):
         ground.site(OWN, {"services": [{"image": "nobody/has-this", "ports": [1]}]})
     with pytest.raises(EnvironmentFailed, match="SERVICE_IMAGES does not allow"):
@@ -454,6 +458,10 @@ def test_a_shell_starts_servers_by_name(ground):
     )
     config = RepoConfig(env={"PGDATABASE": "shop"})
     services = sandbox_services.list_startable(config, (), context)
+    told = {service.name: service.variables for service in services}
+    assert told["postgres"]["POSTGRES_DB"] == "shop"
+    assert "DATABASE_URL" not in told["postgres"], "it would overrule what `env` leaves to defaults"
+    assert "REDIS_URL" in told["redis"]
     script = """
         servers start postgres redis -- sh -c 'psql -qtAc "SELECT current_database()"; redis-cli ping'
         servers start oracle -- true

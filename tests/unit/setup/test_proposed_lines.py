@@ -13,6 +13,10 @@ FILES = {
     ".npmrc": "",
     "app/tests/test_a.py": "",
     "app/tests/test_b.py": "def test_b(): ...",
+    ".github/workflows/ci.yml": """
+        on: push
+        jobs: {tests: {steps: [{run: "mkdir -p x\\nuv run pytest \\\\\\n  --benchmark-skip --timeout 60"}]}}
+    """,
 }
 SET_UP = "setup: [mkdir -p data]"
 
@@ -38,6 +42,8 @@ def make_tests(suite=None, *, passed: int) -> TestRun:
     [
         ("checks: {tests: pytest --deselect=app/tests/gone.py}", "existing paths"),
         ("checks: {tests: pytest -papp.tests}", "existing paths"),
+        ("checks: {tests: pytest --benchmark-skip -p app.tests}", "-p: allowed"),
+        ("checks: {tests: python manage.py test --benchmark-skip}", "--benchmark-skip: allowed"),
         ("django: {manage: /etc/manage.py}", "not a path in the repository"),
         ("django: {manage: missing.py}", "not in the repository"),
         ("checks: {tests: echo 5 passed}", "must call pytest"),
@@ -63,6 +69,7 @@ def test_what_goes_beyond_a_set_up_is_refused_before_anything_is_built(prepared,
         f"setup: [{', '.join(f'make {letter * 90}' for letter in 'abcd')}]",
         f"env: {{{', '.join(f'{letter}: {letter * 90}' for letter in 'abcd')}}}",
         "version: 1\nroot: app\nchecks: {tests: pytest -n auto tests.test_a ./tests/test_b.py}",
+        "checks: {tests: pytest --timeout 60 --benchmark-skip app}",
         "checks: {tests: python -m pytest -m 'not net' --deselect=app/tests/test_a.py::test_1}",
         (
             "checks: {tests: [python app/manage.py test app.tests --parallel 2 --exclude-tag slow,"
@@ -94,6 +101,8 @@ def test_what_decides_about_tests_is_refused(prepared, home, tmp_path):
         (
             ("tree/app/conftest.py", True),
             ("tree/app/test_x.py", True),
+            ("tree/app/tests/helper.py", True),
+            ("tree/app/tests/locale/django.mo", False),
             ("tree/app/_version.py", False),
             ("bulk/0/index.js", False),
             ("tree/data/x", False),

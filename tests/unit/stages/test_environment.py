@@ -78,7 +78,7 @@ def prepare(tmp_path, monkeypatch):
             sandbox=FakeSandbox(str),
         )  # fmt: skip
         prepared, before = environment.prepare_environment(opened, scout, step, desk)
-        values = dict(proposal.flatten_values(proposal.load_values(tmp_path, "x")))
+        values = dict(proposal.flatten_values(proposal.load_values(tmp_path, "x", config)))
         return SimpleNamespace(
             kept=values, prepared=prepared, baseline=before, configs=configs, names=names,
             looks=looks,
@@ -135,6 +135,8 @@ def test_what_a_model_finds_is_taken_and_tried_first_the_next_time(prepare):
     assert again.prepared.contract.scouted
     assert again.prepared.contract.config.env == {"A": "b"}
     assert prepare(RED, (9, 0)).prepared.contract.config.env == {}, "it helps no more"
+    changed = prepare((9, 0), checks={"types": "off"})
+    assert changed.prepared.contract.config.env == {}, "nobody's configuration is overruled"
 
 
 def test_a_model_is_asked_where_fewer_than_nearly_all_tests_pass(prepare):
