@@ -1,7 +1,5 @@
 """What each test of base reaches is recorded; a change is held against those that reach it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 
