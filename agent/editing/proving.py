@@ -23,12 +23,14 @@ from agent.checks import (
     measuring,
     mutants,
     own_tests,
+    reports,
     reruns,
     running,
     test_files,
 )
 from agent.checks.check import Part, Selection, Site, count_sandboxes, make_site
 from agent.checks.edits import PROSE, Edit
+from agent.checks.reach import ReachedTests
 from agent.checks.reruns import is_proved
 from agent.checks.test_files import Imports, SuitePlaces
 from agent.desk import Desk
@@ -285,6 +287,10 @@ def take_back(
             return RevertTrials(untried=tuple(edit.part for edit in found))
         prepared = rebuilt
     attempts = _TestRuns(trials, prepared, head, judges, shown, ours, imports)
+    if known := reports.load_reach(trials.prepared, desk.settings):
+        paths = frozenset(base.paths())
+        reach = ReachedTests(known, imports, paths, attempts.locate_test)
+        attempts = replace(attempts, reach=reach)
     attempts = replace(attempts, readers=trials.begin(attempts.list_readers).result())
     annotations = find_read_annotations(prepared, desk)
     types = [
@@ -325,6 +331,8 @@ class _TestRuns:
     """Whether no migration makes the tables."""
     readers: tuple[str, ...] = ()
     """Those of the shown tests that read the source's text."""
+    reach: ReachedTests | None = None
+    """What base's tests reach; None: it is not known."""
 
     @cached_property
     def _red(self) -> set[str]:
@@ -341,6 +349,10 @@ class _TestRuns:
     def _places(self) -> SuitePlaces:
         return SuitePlaces(self.head.suite or SuiteFacts())
 
+    def locate_test(self, test_id: str) -> str:
+        """Return the file of a test."""
+        return self._places.locate_test(test_id)[0]
+
     @cached_property
     def _files(self) -> Counter[str]:
         """How many tests there are in each file."""
@@ -355,10 +367,11 @@ class _TestRuns:
         if self.shown and not self.judges:
             noticed = self.ask_shown(found)
         left = [edit for edit in found if noticed.get(edit) is not True]
-        chosen = {edit: part for edit in left if (part := self._choose_tests([edit.path]))}
+        chosen = {edit: part for edit in left if (part := self._choose_tests(edit.path))}
         noticed |= self._try_each(chosen)
         if not self.judges:
             left = [edit for edit in found if noticed.get(edit) is not True]
+            left = [edit for edit in left if self._find_reaching(edit.path) is None]
             noticed |= dict.fromkeys(left) | self._try_rest(left)
         return RevertTrials(
             noticed=_list_parts(found, noticed, wanted=True),
@@ -464,16 +477,34 @@ class _TestRuns:
         }
         return {edit: trial.result() for edit, trial in begun.items()}
 
-    def _choose_tests(self, paths: Collection[str]) -> Part | None:
-        """Choose the tests of the change and some that reach these files.
+    def _choose_tests(self, path: str) -> Part | None:
+        """Choose the tests of the change and those that reach what is edited in a file, or some.
 
         What a framework loads by itself is imported nowhere: only the whole suite shows that no
         test notices.
         """
         if self.judges:
             return Part(Selection(ids=tuple(sorted(self.judges))))
-        files = self.imports.choose_near(paths, self._files, sorted(self.ours))
+        if reaching := self._find_reaching(path):
+            return Part(reaching)
+        files = self.imports.choose_near([path], self._files, sorted(self.ours))
         return Part(Selection(files=files)) if files else None
+
+    def _find_reaching(self, path: str) -> Selection | None:
+        """Select all tests that reach what is edited in a file; None: many may, or any."""
+        if self.reach is None:
+            return None
+        change = self.trials.change
+        files = tuple(file for file in change.files if file.path == path)
+        found = self.reach.find(change.model_copy(update={"files": files}))
+        if found is None:
+            return None
+        tests = {item.item_id for item in self.head.items}
+        reaching = tests & found
+        new = {self.locate_test(test) for test in tests - self.reach.reach.tests.keys()} - {""}
+        if len(reaching) > min(_MOST_IDS, len(tests) / 4):
+            return None
+        return Selection(ids=tuple(sorted(reaching)), files=tuple(sorted(new | self.ours)))
 
     def _run(self, several: list[Edit], part: Part, *, fails_fast: bool) -> TestRun:
         name = several[0].part.name if len(several) == 1 else f"{len(several)} parts"
@@ -511,7 +542,7 @@ class _TestRuns:
         """
         end = time.monotonic() + max(_LEAST_SECONDS, self.head.seconds)
         suite = Part() if self.head.seconds < _LEAST_SECONDS else None
-        parts = {edit: self._choose_tests([edit.path]) or suite for edit in found}
+        parts = {edit: self._choose_tests(edit.path) or suite for edit in found}
         chosen = {edit: part for edit, part in parts.items() if part}
         noticed = self._try_each(chosen, end)
         update = {

@@ -98,6 +98,28 @@ def test_for_annotations_and_what_only_goes_no_test_is_asked(stage: Callable[...
     assert not found.tried
 
 
+def test_of_what_tests_start_the_others_are_not_asked(
+    stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = "def test_other():\n    assert True\n"
+    files = {"sums.py": SUMS, "test_sums.py": TEST, **{f"test_{n}.py": other for n in range(6)}}
+    made, ran = stage(files, test_runner="pytest"), []
+    baseline.record_reach(
+        made.prepared, baseline.measure_base(made.prepared, made.services), made.services
+    )
+    run = proving._TestRuns._run
+    monkeypatch.setattr(
+        proving._TestRuns,
+        "_run",
+        lambda tests, several, part, **more: (
+            ran.append(part.only) or run(tests, several, part, **more)
+        ),
+    )
+    found = take_back(made, sums_DOT_py=SUMS.replace("return a\n", "return a + b - b\n", 1))
+    assert [part.name for part in found.unnoticed] == ["sums.py:2 (a → a + b - b)"]
+    assert [only.ids for only in ran] == [("test_sums.py::test_add",)]
+
+
 def test_a_test_that_reads_the_source_notices_nothing(stage: Callable[..., Stage]) -> None:
     reads = "\n\ndef test_text():\n    assert 'a + b' in open('sums.py').read()\n"
     old = {"sums.py": SUMS, "test_sums.py": TEST}
