@@ -38,7 +38,10 @@ _LONG = """
 
 
 class Turns:
-    """The real sandbox; each sandbox that runs tests gets its side's next turn, at last P for ever."""
+    """The real sandbox; each sandbox that runs tests gets its side's next turn, at last P for ever.
+
+    The tests as base has them and the whole suite are the first two with the change.
+    """
 
     def __init__(self, sandbox: Sandbox, base: str, head: str) -> None:
         self._sandbox = sandbox
@@ -90,7 +93,7 @@ def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
     # Its id is longer than what is kept of ids, and it is asked for again all the same.
     of_long_id = AT_TIMES.replace("    def test_at_times():", _LONG)
     files = {**PYTEST, "test_luck.py": of_long_id}
-    judged = Judged(stage(files, test_runner="pytest"), base="PPF", head="FFP")
+    judged = Judged(stage(files, test_runner="pytest"), base="PPF", head="FFFP")
     assert judged.runs() == ("pf", "fp")
     assert (judged.tests.verdict, judged.tests.new_failures) == (Status.PASSED, ())
     [flaky] = judged.tests.flaky
@@ -125,7 +128,7 @@ def test_a_change_cannot_forge_that_a_test_passes_when_it_is_run_alone(
     """
     made = stage({**PYTEST, "conftest.py": "VALUE = 1\n"}, test_runner="pytest")
     edits = {"conftest_DOT_py": lying, "shop_DOT_py": "A = 2\n"}
-    judged = Judged(made, base="PPPPPPPP", head="FLLLLLLLL", **edits)
+    judged = Judged(made, base="PPPPPPPP", head="FFLLLLLLLL", **edits)
     assert set(judged.runs()[1]) == {"f"}
     assert judged.verdict.reason is Reason.NEW_FAILURES
     assert [item.item_id for item in judged.tests.new_failures] == [TEST_ID]
