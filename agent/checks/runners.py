@@ -25,6 +25,7 @@ from agent.models.sandbox import (
 _PYTEST_CODES = range(1, 2)
 #: Scripts end with 1, or with the number of failures.
 _SCRIPT_CODES = range(1, 256)
+#: Where our own tests do not count, it is the project's own.
 _ANY_CODE = range(256)
 _PAST_FAILURES: tuple[str, ...] = ("--maxfail=0", "--continue-on-collection-errors")
 #: Takes the place of a script where the repository has none.
