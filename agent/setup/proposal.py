@@ -35,6 +35,8 @@ _OPENING = """\
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
 #: So large a part of the tests.
 _NEARLY_ALL = 0.9
+#: What a set-up is found over.
+_DECIDING = {"root", "python", "system_packages", "env", "services", "setup", "checks"}
 
 
 def propose(tree: Tree, kept: Mapping[str, Any]) -> str:
@@ -168,7 +170,7 @@ def store_values(
 def load_values(home: Path, repository: str, config: RepoConfig) -> dict[str, Any]:
     """Return what was kept of a repository, by its path or address; empty: nothing.
 
-    Whoever changes the configuration is not overruled by what was found over an older one.
+    Whoever changes what it says of set-up and checks is not overruled by what was found before.
     """
     try:
         return as_map(json.loads(_locate_values(home, repository, config).read_bytes()))
@@ -177,5 +179,6 @@ def load_values(home: Path, repository: str, config: RepoConfig) -> dict[str, An
 
 
 def _locate_values(home: Path, repository: str, config: RepoConfig) -> Path:
-    text = f"{repository}\n{config.model_dump_json(exclude_defaults=True)}"
+    says = config.model_dump_json(include=_DECIDING, exclude_defaults=True)
+    text = f"{repository}\n{says}"
     return home / "set-up" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
