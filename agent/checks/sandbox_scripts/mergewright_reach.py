@@ -32,8 +32,8 @@ _IMPORTLIB = "<frozen importlib"
 class Reach:
     """Notes what starts, each time for the test that runs."""
 
-    def __init__(self, tree, runner):
-        self._tree, self._runner = tree, os.path.dirname(runner.__file__)
+    def __init__(self, tree, tool):
+        self._tree, self._runner = tree, os.path.dirname(tool.__file__)
         self._numbers, self._by_name, self._asked = {}, set(), set()
         #: Bits of names, by what they are noted for: a test, a group of tests, or all.
         self._found, self._group_of = {_SHARED: 0}, {}
