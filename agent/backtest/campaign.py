@@ -252,7 +252,10 @@ def _make_result_of_run(
         words = str(told.get("problem", ""))
         row = _make_row(task, End.FAILED, wanted, set_up)
         return row.model_copy(update={"reason": told.get("reason") or "failed", "sentence": words})
-    outcome = Outcome.model_validate({name: told[name] for name in Outcome.model_fields})
+    # What only the service needs is not printed.
+    outcome = Outcome.model_validate(
+        {name: told[name] for name in Outcome.model_fields & told.keys()}
+    )
     findings, used = outcome.judged.findings, outcome.figures.total_usage
     has_remarks = any(finding.severity is Severity.REVIEW for finding in findings)
     path = outcome.files.patch_path if outcome.reason is Reason.DRY_RUN else None

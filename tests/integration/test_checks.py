@@ -537,6 +537,9 @@ class Last(SimpleTestCase):
     only = suite.select(Part(Selection(ids=(alone,))))
     result = running.run_check(only, site, workshop.sandbox, workshop.said.append)
     assert (result.status, outcomes(result)) == (Status.PASSED, {alone: "passed"})
+    # A command does not know the test files that only the other one runs.
+    own = suite.select(Part(own_files=("shop/test_tags.py", "shop/tests.py")))
+    assert running.run_check(own, site, workshop.sandbox, workshop.said.append).doubts == ()
 
 
 @pytest.mark.parametrize("label", ["src", "shop"])

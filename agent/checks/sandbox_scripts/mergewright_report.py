@@ -198,7 +198,7 @@ def list_replaced(order, test_files):
 
     for module in list(sys.modules.values()):
         path = locate(module)
-        if not path or path in test_files:
+        if not path or path in test_files or path in order["own_files"]:
             continue
         holders = [module, *(each for each in vars(module).values() if type(each) is type)]
         for holder in holders:
