@@ -74,14 +74,20 @@ class Edit:
 
     @property
     def is_note(self) -> bool:
-        """Whether no test is asked for it: it only removes, or annotations alone may need it."""
+        """Whether no test is asked for it.
+
+        It only removes, annotations alone may need it, or it is a function that does nothing.
+        """
         if (self.before and not self.after) or self.is_same("none"):
             return True
-        if self.adds or {*map(type, self.drops)} != {ast.Assign}:
-            return False
-        names = {name for node in self.drops for name in _list_bound(node)}
-        used = (_list_names([tree], ast.Load) for tree in (self.source.now, self.source.bare))
-        return names <= next(used) - next(used)
+        match self.drops:
+            case [ast.FunctionDef(body=body) | ast.AsyncFunctionDef(body=body)]:
+                return _does_nothing(body)
+            case [ast.Assign() as node] if not self.adds:
+                now, bare = self.source.now, self.source.bare
+                typed = _list_names([now], ast.Load) - _list_names([bare], ast.Load)
+                return set() < _list_bound(node) <= typed
+        return False
 
     @cached_property
     def restored(self) -> tuple[ast.AST, ...]:
@@ -161,6 +167,18 @@ def list_edits(file: ChangedFile, *, breaks: bool = False) -> list[Edit]:
     return [source.whole] if units else found
 
 
+def list_outermost(several: Sequence[Edit]) -> list[Edit]:
+    """List those of some edits that do not stand within what another one of them added."""
+    inside = {
+        inner
+        for edit in several
+        for node in edit.drops
+        for inner in ast.walk(node)
+        if inner is not node
+    }
+    return [edit for edit in several if not edit.drops or inside.isdisjoint(edit.drops)]
+
+
 def take_back(change: Change, several: Iterable[Edit]) -> Change:
     """Return a change without these edits."""
     files = {file.path: file for file in change.files}
@@ -199,7 +217,7 @@ def _only_names(node: ast.AST) -> bool:
     """Whether a statement only gives names to what other statements read."""
     if isinstance(node, ast.Assign):
         return all(isinstance(target, ast.Name) for target in node.targets)
-    return isinstance(node, (*_IMPORTS, ast.Global, ast.Nonlocal))
+    return isinstance(node, _IMPORTS)
 
 
 def _has_block(node: ast.AST) -> bool:
@@ -212,6 +230,11 @@ def _list_names(nodes: Iterable[ast.AST], context: type[ast.expr_context]) -> se
     return {
         node.id for node in each if isinstance(node, ast.Name) and isinstance(node.ctx, context)
     }
+
+
+def _list_given(node: ast.AST) -> set[str]:
+    """List the names that a statement binds where it stands."""
+    return {node.name} if isinstance(node, _DEFINITIONS) else _list_bound(node)
 
 
 def _list_bound(node: ast.AST) -> set[str]:
@@ -273,8 +296,8 @@ class _Descriptions:
     def pair(self, now: Sequence[ast.AST], was: Sequence[ast.AST]) -> dict[ast.AST, ast.AST]:
         """Return base's node for those of a list that have one."""
         pairs: dict[ast.AST, ast.AST] = {}
-        for describe in (self.tell, self.tell_name, self.tell_kind):
-            taken, left = {*pairs.values()}, defaultdict[str, list[ast.AST]](list)
+        for describe in (self.tell, self.tell_name, self.tell_kind, _tell_place):
+            taken, left = {*pairs.values()}, defaultdict[object, list[ast.AST]](list)
             for other in was:
                 if other not in taken:
                     left[describe(other)].append(other)
@@ -302,6 +325,11 @@ class _Descriptions:
                 if any(self.tell_name(part) in known for part in value):
                     return True
         return False
+
+
+def _tell_place(node: ast.AST) -> object:
+    """An expression stands for another one at its place, whatever its kind."""
+    return ast.expr if isinstance(node, ast.expr) else node
 
 
 def _find_moved(
@@ -346,6 +374,9 @@ class _Comparison:
         # Python looks for builtins where a module has no such name.
         lost = set() if "*" in bound else known - bound - {*dir(builtins)}
         self._lost = {name for name in lost if not name.startswith("__")}
+        self._known = {name for node in now.body for name in _list_given(node)}
+        self._local: set[str] = set()
+        """The names that have a value in a function before what is new there."""
         self._line = 1
         self.missed: list[Edit] = []
         """What only goes, and would be missed by its name."""
@@ -368,12 +399,12 @@ class _Comparison:
         pairs = self._words.pair(here, there)
         for node in here:
             if (other := pairs.get(node)) is None:
-                yield from self._add_unit(node)
+                yield from self._add_unit(node, now, there)
             elif self._words.tell(node) != self._words.tell(other):
                 yield from self._compare_unit(now, node, other)
         for other, behind in _place(there, pairs):
             self._line = _find_line(behind) or self._line
-            bound = {other.name} if isinstance(other, _DEFINITIONS) else _list_bound(other)
+            bound = _list_given(other)
             # What a class, or settings, no longer have is taken from elsewhere in silence.
             named = isinstance(other, _DEFINITIONS) or _only_names(other)
             text = ", ".join(sorted(bound)) if named else quote(other)
@@ -395,7 +426,9 @@ class _Comparison:
             yield from self.list_units(now, was)
             return
         skipped: set[str] = set()
+        self._local = set()
         if isinstance(now, _FUNCTIONS):
+            self._local = _list_bound(now.args) | _list_bound(was)
             skipped = {"decorator_list"}
             yield from self._compare_fields(now, was, {*now._fields} - skipped)
         inner = [*self._compare_fields(now, was, skipped)]
@@ -415,20 +448,26 @@ class _Comparison:
             yield outer
             yield from (replace(edit, outer=outer) for edit in inner)
 
-    def _add_unit(self, node: Any) -> Iterator[Edit]:
+    def _add_unit(self, node: Any, owner: Any, there: Sequence[ast.AST] = ()) -> Iterator[Edit]:
         if isinstance(node, _DEFINITIONS):
             yield from map(self._drop, node.decorator_list)
         if isinstance(node, ast.ClassDef) and not all(map(_is_filler, node.body)):
             for inner in node.body:
-                yield from () if is_words(inner) else self._add_unit(inner)
+                yield from () if is_words(inner) else self._add_unit(inner, node)
             return
-        outer = next(self._empty(node), None) if isinstance(node, _FUNCTIONS) else self._drop(node)
+        outer: Edit | None = self._drop(node)
+        hides = any(not _list_given(other).isdisjoint(_list_given(node)) for other in there)
+        if isinstance(node, _FUNCTIONS) and not hides:
+            self._local = _list_bound(node.args)
+            # What does nothing, or fails, can still stand for what a base class has.
+            instead = outer if getattr(owner, "bases", ()) else None
+            outer = next(self._empty(node), instead)
         if outer:
             yield outer
             yield from (replace(edit, outer=outer) for edit in self._list_inside(node))
 
     def _empty(self, node: Any) -> Iterator[Edit]:
-        if not all(map(_is_filler, node.body)) and not _is_abstract(node.body):
+        if not _does_nothing(node.body):
             self._line = node.lineno
             yield self._make(
                 sets=((node, "body", [*filter(is_words, node.body), ast.Pass()]),), breaks=True
@@ -482,11 +521,19 @@ class _Comparison:
     ) -> Iterator[Edit]:
         now, was = ([part for part in side if not is_words(part)] for side in (now, was))
         pairs = self._words.pair(now, was)
+        gone = [*_place(was, pairs)]
         for node in now:
             self._line = getattr(node, "lineno", self._line)
             other = pairs.get(node)
             if other is None:
-                yield from self._add_part(node)
+                within = {self._words.tell(inner) for inner in ast.walk(node)}
+                inside: dict[ast.AST, Add] = {
+                    old: Add(owner, name, behind, old)
+                    for old, behind in gone
+                    if isinstance(old, ast.stmt) and self._words.tell(old) in within
+                }
+                gone = [(old, behind) for old, behind in gone if old not in inside]
+                yield from self._add_part(node, inside)
             elif self._words.tell(node) == self._words.tell(other):
                 continue
             elif type(node) is not type(other) or (
@@ -501,7 +548,7 @@ class _Comparison:
                     yield both
             else:
                 yield from self._compare_fields(node, other)
-        for other, behind in _place(was, pairs):
+        for other, behind in gone:
             self._line = _find_line(behind) or self._line
             if not _is_filler(other):
                 added = (Add(owner, name, behind, other),)
@@ -524,16 +571,22 @@ class _Comparison:
                 text, added = quote(node), (Add(owner, name, next(before, None), other),)
                 yield self._make(drops=(node,), adds=added, before=text, after=text)
 
-    def _add_part(self, node: Any) -> Iterator[Edit]:
+    def _add_part(self, node: Any, inside: Mapping[ast.AST, Add]) -> Iterator[Edit]:
+        """List what is new in a list, and in it; base's statements in it stay."""
         if not isinstance(node, ast.stmt):
             yield self._drop(node)
-        elif not (_is_filler(node) or _only_names(node)):
-            yield self._drop(node)
-            yield from self._list_inside(node) if _has_block(node) else ()
-        else:
-            yield from self._list_inside(node)
+            return
+        if not self._only_gives(node):
+            yield replace(self._drop(node), adds=tuple(inside.values()))
+        if _has_block(node) or self._only_gives(node):
+            yield from self._list_inside(node, [*map(self._words.tell, inside)])
 
-    def _list_inside(self, node: ast.AST) -> Iterator[Edit]:
+    def _only_gives(self, node: ast.AST) -> bool:
+        """Whether a statement does nothing, or gives values to names that have none without it."""
+        is_first = _list_bound(node).isdisjoint(self._known | self._local)
+        return _is_filler(node) or (_only_names(node) and is_first)
+
+    def _list_inside(self, node: ast.AST, known: Collection[str] = ()) -> Iterator[Edit]:
         """List what is new within a new statement: other statements, operands and elements.
 
         Nothing is said of names that are only set for the statements behind.
@@ -541,11 +594,11 @@ class _Comparison:
         alone = node.body if isinstance(node, _FUNCTIONS) and len(node.body) == 1 else []
         left = [node]
         for inner in left:
-            if isinstance(inner, ast.JoinedStr):
+            if isinstance(inner, ast.JoinedStr) or self._words.tell(inner) in known:
                 continue
             left += ast.iter_child_nodes(inner)
             is_leaf = isinstance(inner, ast.stmt) and not _has_block(inner) and inner is not node
-            if is_leaf and inner not in alone and not (_is_filler(inner) or _only_names(inner)):
+            if is_leaf and inner not in alone and not self._only_gives(inner):
                 yield self._drop(inner)
             elif len(elements := _list_elements(inner)) > 1:
                 yield from map(self._drop, elements)
@@ -630,9 +683,11 @@ def _import_one(node: Any, alias: ast.alias) -> ast.stmt:
     return ast.ImportFrom(node.module, [alias], node.level)
 
 
-def _is_abstract(body: list[ast.stmt]) -> bool:
-    left = [node for node in body if not is_words(node)]
-    return isinstance(left[0], ast.Raise) and "NotImplementedError" in ast.unparse(left[0])
+def _does_nothing(body: list[ast.stmt]) -> bool:
+    left = [node for node in body if not _is_filler(node)]
+    return not left or (
+        isinstance(left[0], ast.Raise) and "NotImplementedError" in ast.unparse(left[0])
+    )
 
 
 def _join_needed(
