@@ -70,6 +70,8 @@ def test_the_smallest_part_that_differs_stands_as_on_base():
         ("X = [a, b, c]", "X = [b, c, a]", ["X = [a, b, c]"]),
         ("X = a and b and c", "X = a and c", ["X = a and b and c"]),
         ("X = f(a, b=1)", "X = f(a, b=2)", ["X = f(a, b=1)"]),
+        ("X = f(a, True)", "X = f(a, b.c)", ["X = f(a, True)"]),
+        ("X = not a and b", "X = a and b", ["X = not a and b"]),
         ("X = a < b", "X = a <= b", ["X = a < b"]),
         ("X = a.b(1).c", "X = a.d(1).c", ["X = a.b(1).c"]),
         ("X = f'{a}'", "X = f'{b}'", ["X = f'{a}'"]),
@@ -141,6 +143,42 @@ def f(a):
         "'x': b", "'y': a or b", "a", "b",
     ]  # fmt: skip
     assert all(edit.outer is whole and edit.without for edit in inner)
+
+
+def test_what_is_put_around_old_code_goes_alone():
+    before = b"def f():\n    g()\n    return 1\n"
+    after = b"def f():\n    try:\n        g()\n    except E:\n        h()\n    return 1\n"
+    [_, added, handled] = split(after, before)
+    assert (added.after, handled.after) == ("try:", "h()")
+    assert meaning.is_same(added.without, before)
+    assert edits.list_outermost([added, handled]) == [added]
+
+
+def test_a_value_given_again_is_an_edit():
+    before = b"LIMIT = 1\n\ndef f(a, b):\n    return a[:b]\n"
+    given = b"    global LIMIT\n    c = 1\n    b = LIMIT = 9\n    from d import LIMIT\n"
+    added = given + b"    return a[:b]\n"
+    told = ["global LIMIT", "b = LIMIT = 9", "from d import LIMIT"]
+    found = split(before.replace(b"    return a[:b]\n", added), before)
+    assert [edit.after for edit in found] == ["", *told]
+    found = split(before + b"\ndef g(a, b):\n" + added, before)
+    assert [edit.after for edit in found] == ["", *told, "return a[:b]"]
+
+
+def test_a_definition_that_hides_another_one_goes():
+    base = b"class A(B):\n    def f(self): return 1\n"
+    [again] = split(base + b"\n    def f(self): return 2\n", base)
+    assert again.without.strip() == base.strip()
+    [nothing] = split(base + b"\n    def may(self): pass\n", base)
+    assert nothing.without.strip() == base.strip()
+    assert nothing.is_note
+    assert not again.is_note
+
+
+def test_what_is_set_elsewhere_is_no_alias():
+    alias, other = split(b"import b\nA = int\nb.c = 1\ndef f(a: A): g()\n", b"import b\n")[:2]
+    assert alias.is_note
+    assert not other.is_note
 
 
 def test_what_has_gone_comes_back_with_what_it_needs():
