@@ -280,6 +280,8 @@ class _Descriptions:
                 return f"set {ast.unparse(target)}"
             case ast.Assign(targets=targets):
                 return f"set {' '.join(map(ast.unparse, targets))}"
+            case ast.ExceptHandler(type=part) | ast.match_case(pattern=part):
+                return f"{type(node).__name__} {self.tell(part)}"
             case ast.keyword(arg=name) | ast.arg(arg=name):
                 return f"name {name}"
             case ast.alias(name=name, asname=asname):
@@ -310,9 +312,11 @@ class _Descriptions:
         """Whether two expressions have so much in common that a part of them differs."""
         if not isinstance(now, ast.AST) or type(now) is not type(was):
             return False
-        if isinstance(now, (*_COLLECTIONS, ast.arguments)):
+        if isinstance(now, (*_COLLECTIONS, ast.arguments, ast.Slice)):
             return True
-        if isinstance(now, (ast.JoinedStr, ast.Constant, ast.Name)):
+        if isinstance(now, ast.JoinedStr) and isinstance(was, ast.JoinedStr):
+            return [*map(type, now.values)] == [*map(type, was.values)]
+        if isinstance(now, (ast.Constant, ast.Name)):
             return False
         for name, value in ast.iter_fields(now):
             other = getattr(was, name)
@@ -553,23 +557,25 @@ class _Comparison:
             if not _is_filler(other):
                 added = (Add(owner, name, behind, other),)
                 yield self._make(adds=added, before=quote(other))
-        if name != "keywords" and not isinstance(owner, (ast.Dict, ast.Set)):
+        overwrites = any(isinstance(part, Pair) and part.first is None for part in now)
+        if name != "keywords" and (overwrites or not isinstance(owner, (ast.Dict, ast.Set))):
             yield from self._list_moves(owner, name, pairs, now, was)
 
     def _list_moves(
         self, owner: ast.AST, name: str, pairs: Mapping[Any, Any], now: list[Any], was: list[Any]
     ) -> Iterator[Edit]:
-        """List what stands elsewhere in a list, and is the same."""
+        """List what stands elsewhere in a list."""
         here = {node: pairs[node] for node in now if node in pairs}
-        moved = _find_moved(here, now, was)
+        name_of = self._words.tell_name
+        moved = {
+            node for node in _find_moved(here, now, was) if name_of(node) == name_of(here[node])
+        }
         stays = {other: node for node, other in pairs.items() if node not in moved}
         for node in moved:
-            other = here[node]
-            if self._words.tell(node) == self._words.tell(other):
-                self._line = _find_line(node) or self._line
-                before = (stays[one] for one in reversed(was[: was.index(other)]) if one in stays)
-                text, added = quote(node), (Add(owner, name, next(before, None), other),)
-                yield self._make(drops=(node,), adds=added, before=text, after=text)
+            self._line = _find_line(node) or self._line
+            before = (stays[one] for one in reversed(was[: was.index(here[node])]) if one in stays)
+            text, added = quote(node), (Add(owner, name, next(before, None), node),)
+            yield self._make(drops=(node,), adds=added, before=text, after=text)
 
     def _add_part(self, node: Any, inside: Mapping[ast.AST, Add]) -> Iterator[Edit]:
         """List what is new in a list, and in it; base's statements in it stay."""
