@@ -10,6 +10,7 @@ the body goes, so that it does nothing.
 import ast
 import builtins
 import difflib
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -76,9 +77,13 @@ class Edit:
     def is_note(self) -> bool:
         """Whether no test is asked for it.
 
-        It only removes, annotations alone may need it, or it is a function that does nothing.
+        It only removes, annotations or `import *` alone may need it, or it is a function that does
+        nothing.
         """
         if (self.before and not self.after) or self.is_same("none"):
+            return True
+        lists = (node for node in self.source.now.body if _list_given(node) == {"__all__"})
+        if self.drops and {*self.drops} <= {part for node in lists for part in ast.walk(node)}:
             return True
         match self.drops:
             case [ast.FunctionDef(body=body) | ast.AsyncFunctionDef(body=body)]:
@@ -116,7 +121,9 @@ class Versions:
 
     @cached_property
     def was(self) -> ast.Module:
-        return pair_lists(foreign_python.parse_module(self.before or b""))
+        module = pair_lists(foreign_python.parse_module(self.before or b""))
+        _rename_locals(self.now, module)
+        return module
 
     @cached_property
     def whole(self) -> Edit:
@@ -220,9 +227,9 @@ def _only_names(node: ast.AST) -> bool:
     return isinstance(node, _IMPORTS)
 
 
-def _has_block(node: ast.AST) -> bool:
-    """Whether a statement has others in it."""
-    return any(isinstance(part, ast.stmt) for part in ast.walk(node) if part is not node)
+def _list_statements(node: ast.AST) -> list[ast.stmt]:
+    """List the statements in another one."""
+    return [part for part in ast.walk(node) if isinstance(part, ast.stmt) and part is not node]
 
 
 def _list_names(nodes: Iterable[ast.AST], context: type[ast.expr_context]) -> set[str]:
@@ -250,6 +257,42 @@ def _list_bound(node: ast.AST) -> set[str]:
         elif isinstance(inner, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and inner.name:
             found.add(inner.name)
     return found
+
+
+def _rename_locals(now: ast.AST, was: Any) -> None:
+    """Give the variables of base's functions their new names, so that these are no edits.
+
+    A name has become another one where a statement is the same but for it.
+    """
+    known = {node.name: node for node in was.body if isinstance(node, _DEFINITIONS)}
+    for node in getattr(now, "body", ()):
+        other = known.get(node.name) if isinstance(node, _DEFINITIONS) else None
+        if isinstance(node, ast.ClassDef) and isinstance(other, ast.ClassDef):
+            _rename_locals(node, other)
+        elif isinstance(node, _FUNCTIONS) and isinstance(other, _FUNCTIONS):
+            renamed = _find_renamed(node, other)
+            for part in ast.walk(other):
+                if isinstance(part, ast.Name):
+                    part.id = renamed.get(part.id, part.id)
+
+
+def _find_renamed(now: ast.AST, was: ast.AST) -> dict[str, str]:
+    new, old = _list_names([now], ast.Store), _list_names([was], ast.Store)
+    new -= _list_names([was], ast.Load) | _list_bound(was)
+    old -= _list_names([now], ast.Load) | _list_bound(now)
+    if not (new and old):
+        return {}
+    name = re.compile(f"id='({'|'.join(sorted(new | old))})'")
+    here, there = (
+        {name.sub("", text): name.findall(text) for text in map(ast.dump, _list_statements(each))}
+        for each in (now, was)
+    )
+    pairs = (
+        pair
+        for text, names in here.items()
+        for pair in zip(there.get(text, ()), names, strict=False)
+    )
+    return {before: after for before, after in pairs if before in old and after in new}
 
 
 # --- pairs ----------------------------------------------------------------------------------------
@@ -298,14 +341,20 @@ class _Descriptions:
     def pair(self, now: Sequence[ast.AST], was: Sequence[ast.AST]) -> dict[ast.AST, ast.AST]:
         """Return base's node for those of a list that have one."""
         pairs: dict[ast.AST, ast.AST] = {}
-        for describe in (self.tell, self.tell_name, self.tell_kind, _tell_place):
+        for describe, is_fit in (
+            (self.tell, None), (self.tell_name, None), (self.tell_kind, self.is_like),
+            (self.tell_kind, None), (_tell_place, None),
+        ):  # fmt: skip
             taken, left = {*pairs.values()}, defaultdict[object, list[ast.AST]](list)
             for other in was:
                 if other not in taken:
                     left[describe(other)].append(other)
             for node in now:
-                if node not in pairs and left[describe(node)]:
-                    pairs[node] = left[describe(node)].pop(0)
+                each = left[describe(node)] if node not in pairs else []
+                fit = next((one for one in each if is_fit is None or is_fit(node, one)), None)
+                if fit is not None:
+                    each.remove(fit)
+                    pairs[node] = fit
         return pairs
 
     def is_like(self, now: object, was: object) -> bool:
@@ -584,7 +633,7 @@ class _Comparison:
             return
         if not self._only_gives(node):
             yield replace(self._drop(node), adds=tuple(inside.values()))
-        if _has_block(node) or self._only_gives(node):
+        if _list_statements(node) or self._only_gives(node):
             yield from self._list_inside(node, [*map(self._words.tell, inside)])
 
     def _only_gives(self, node: ast.AST) -> bool:
@@ -603,7 +652,9 @@ class _Comparison:
             if isinstance(inner, ast.JoinedStr) or self._words.tell(inner) in known:
                 continue
             left += ast.iter_child_nodes(inner)
-            is_leaf = isinstance(inner, ast.stmt) and not _has_block(inner) and inner is not node
+            is_leaf = (
+                isinstance(inner, ast.stmt) and not _list_statements(inner) and inner is not node
+            )
             if is_leaf and inner not in alone and not self._only_gives(inner):
                 yield self._drop(inner)
             elif len(elements := _list_elements(inner)) > 1:

@@ -67,6 +67,8 @@ def test_the_smallest_part_that_differs_stands_as_on_base():
         ("ALL = ['a', 'b']", "ALL = ['a', 'c']",
          ["ALL = ['a', 'b']", "ALL = ['a']", "ALL = ['a', 'c', 'b']"]),
         ("X = {'a': 1, 'b': 2}", "X = {'a': 1, 'b': 3}", ["X = {'a': 1, 'b': 2}"]),
+        ("def f():\n    a.b(1)", "def f():\n    c.d(3)\n    a.b(2)",
+         ["def f():\n    a.b(1)", "def f():\n    a.b(2)", "def f():\n    c.d(3)\n    a.b(1)"]),
         ("X = [a, b, c]", "X = [b, c, a]", ["X = [a, b, c]"]),
         ("X = a and b and c", "X = a and c", ["X = a and b and c"]),
         ("X = f(a, b=1)", "X = f(a, b=2)", ["X = f(a, b=1)"]),
@@ -157,6 +159,14 @@ def test_what_is_put_around_old_code_goes_alone():
     assert edits.list_outermost([added, handled]) == [added]
 
 
+def test_another_name_of_a_variable_is_no_edit():
+    before = b"class A:\n    def f(self, a):\n        size = 10\n        return a[:size]\n"
+    assert split(before.replace(b"size", b"limit"), before) == []
+    [edit] = split(before.replace(b"size", b"limit").replace(b"10", b"20"), before)
+    assert (edit.before, edit.after) == ("10", "20")
+    assert [edit.after for edit in split(before.replace(b" size ", b" b.c "), before)] == ["b.c"]
+
+
 def test_a_value_given_again_is_an_edit():
     before = b"LIMIT = 1\n\ndef f(a, b):\n    return a[:b]\n"
     given = b"    global LIMIT\n    c = 1\n    b = LIMIT = 9\n    from d import LIMIT\n"
@@ -176,6 +186,12 @@ def test_a_definition_that_hides_another_one_goes():
     assert nothing.without.strip() == base.strip()
     assert nothing.is_note
     assert not again.is_note
+
+
+def test_what_only_a_star_import_reads_is_no_work_for_a_test():
+    base = b"__all__ = ['a']\nA = ['a']\n"
+    every, other = split(base.replace(b"]", b", 'b']"), base)
+    assert (every.is_note, other.is_note) == (True, False)
 
 
 def test_what_is_set_elsewhere_is_no_alias():
