@@ -47,7 +47,7 @@ class Edit:
     adds: tuple[Add, ...] = ()
     before: str = ""
     after: str = ""
-    """Its text on both sides; both empty where it has parts."""
+    """Its text on both sides; a function that has parts is its name."""
     outer: "Edit | None" = None
     """What it is a part of."""
     breaks: bool = False
@@ -494,7 +494,7 @@ class _Comparison:
             sets = tuple(
                 (now, name, value) for name, value in ast.iter_fields(was) if name not in skipped
             )
-            texts = ("", "") if isinstance(now, _FUNCTIONS) else (quote(was), quote(now))
+            texts = "" if isinstance(now, _FUNCTIONS) else quote(was), quote(now)
             if all(edit.before and not edit.after for edit in inner):
                 texts = inner[0].before, ""
             outer = Edit(self._source, line, sets=sets, before=texts[0], after=texts[1])

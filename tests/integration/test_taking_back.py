@@ -60,7 +60,7 @@ def test_base_s_text_may_do_as_well_where_each_part_is_needed(
     made = stage({"cut.py": before, "test_cut.py": test}, test_runner="pytest")
     found = take_back(made, cut_DOT_py=after)
     assert not found.unnoticed
-    assert [part.name for part in found.unmissed] == ["cut.py:2"]
+    assert [part.name for part in found.unmissed] == ["cut.py:2 (cut)"]
 
 
 def test_a_test_whose_old_version_fails_with_the_change_notices_as_a_new_one_does(

@@ -173,7 +173,7 @@ def test_a_value_given_again_is_an_edit():
     added = given + b"    return a[:b]\n"
     told = ["global LIMIT", "b = LIMIT = 9", "from d import LIMIT"]
     found = split(before.replace(b"    return a[:b]\n", added), before)
-    assert [edit.after for edit in found] == ["", *told]
+    assert [edit.after for edit in found] == ["f", *told]
     found = split(before + b"\ndef g(a, b):\n" + added, before)
     assert [edit.after for edit in found] == ["", *told, "return a[:b]"]
 
