@@ -292,7 +292,8 @@ def _find_renamed(now: ast.AST, was: ast.AST) -> dict[str, str]:
         for text, names in here.items()
         for pair in zip(there.get(text, ()), names, strict=False)
     )
-    return {before: after for before, after in pairs if before in old and after in new}
+    found = {before: after for before, after in pairs if before in old and after in new}
+    return found if len({*found.values()}) == len(found) else {}
 
 
 # --- pairs ----------------------------------------------------------------------------------------

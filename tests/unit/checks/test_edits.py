@@ -165,6 +165,10 @@ def test_another_name_of_a_variable_is_no_edit():
     [edit] = split(before.replace(b"size", b"limit").replace(b"10", b"20"), before)
     assert (edit.before, edit.after) == ("10", "20")
     assert [edit.after for edit in split(before.replace(b" size ", b" b.c "), before)] == ["b.c"]
+    two = b"def f():\n    a = 1\n    g(a)\n    b = 2\n    h(b)\n"
+    one = b"def f():\n    c = 1\n    g(c)\n    c = 2\n    h(c)\n"
+    assert all(edit.without != one for edit in split(one, two))
+    assert split(one, two)
 
 
 def test_a_value_given_again_is_an_edit():
