@@ -10,6 +10,7 @@ the body goes, so that it does nothing.
 import ast
 import builtins
 import difflib
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -46,7 +47,7 @@ class Edit:
     adds: tuple[Add, ...] = ()
     before: str = ""
     after: str = ""
-    """Its text on both sides; both empty where it has parts."""
+    """Its text on both sides; a function that has parts is its name."""
     outer: "Edit | None" = None
     """What it is a part of."""
     breaks: bool = False
@@ -74,14 +75,24 @@ class Edit:
 
     @property
     def is_note(self) -> bool:
-        """Whether no test is asked for it: it only removes, or annotations alone may need it."""
+        """Whether no test is asked for it.
+
+        It only removes, annotations or `import *` alone may need it, or it is a function that does
+        nothing.
+        """
         if (self.before and not self.after) or self.is_same("none"):
             return True
-        if self.adds or {*map(type, self.drops)} != {ast.Assign}:
-            return False
-        names = {name for node in self.drops for name in _list_bound(node)}
-        used = (_list_names([tree], ast.Load) for tree in (self.source.now, self.source.bare))
-        return names <= next(used) - next(used)
+        lists = (node for node in self.source.now.body if _list_given(node) == {"__all__"})
+        if self.drops and {*self.drops} <= {part for node in lists for part in ast.walk(node)}:
+            return True
+        match self.drops:
+            case [ast.FunctionDef(body=body) | ast.AsyncFunctionDef(body=body)]:
+                return _does_nothing(body)
+            case [ast.Assign() as node] if not self.adds:
+                now, bare = self.source.now, self.source.bare
+                typed = _list_names([now], ast.Load) - _list_names([bare], ast.Load)
+                return set() < _list_bound(node) <= typed
+        return False
 
     @cached_property
     def restored(self) -> tuple[ast.AST, ...]:
@@ -110,7 +121,9 @@ class Versions:
 
     @cached_property
     def was(self) -> ast.Module:
-        return pair_lists(foreign_python.parse_module(self.before or b""))
+        module = pair_lists(foreign_python.parse_module(self.before or b""))
+        _rename_locals(self.now, module)
+        return module
 
     @cached_property
     def whole(self) -> Edit:
@@ -161,6 +174,18 @@ def list_edits(file: ChangedFile, *, breaks: bool = False) -> list[Edit]:
     return [source.whole] if units else found
 
 
+def list_outermost(several: Sequence[Edit]) -> list[Edit]:
+    """List those of some edits that do not stand within what another one of them added."""
+    inside = {
+        inner
+        for edit in several
+        for node in edit.drops
+        for inner in ast.walk(node)
+        if inner is not node
+    }
+    return [edit for edit in several if not edit.drops or inside.isdisjoint(edit.drops)]
+
+
 def take_back(change: Change, several: Iterable[Edit]) -> Change:
     """Return a change without these edits."""
     files = {file.path: file for file in change.files}
@@ -199,12 +224,12 @@ def _only_names(node: ast.AST) -> bool:
     """Whether a statement only gives names to what other statements read."""
     if isinstance(node, ast.Assign):
         return all(isinstance(target, ast.Name) for target in node.targets)
-    return isinstance(node, (*_IMPORTS, ast.Global, ast.Nonlocal))
+    return isinstance(node, _IMPORTS)
 
 
-def _has_block(node: ast.AST) -> bool:
-    """Whether a statement has others in it."""
-    return any(isinstance(part, ast.stmt) for part in ast.walk(node) if part is not node)
+def _list_statements(node: ast.AST) -> list[ast.stmt]:
+    """List the statements in another one."""
+    return [part for part in ast.walk(node) if isinstance(part, ast.stmt) and part is not node]
 
 
 def _list_names(nodes: Iterable[ast.AST], context: type[ast.expr_context]) -> set[str]:
@@ -212,6 +237,11 @@ def _list_names(nodes: Iterable[ast.AST], context: type[ast.expr_context]) -> se
     return {
         node.id for node in each if isinstance(node, ast.Name) and isinstance(node.ctx, context)
     }
+
+
+def _list_given(node: ast.AST) -> set[str]:
+    """List the names that a statement binds where it stands."""
+    return {node.name} if isinstance(node, _DEFINITIONS) else _list_bound(node)
 
 
 def _list_bound(node: ast.AST) -> set[str]:
@@ -227,6 +257,43 @@ def _list_bound(node: ast.AST) -> set[str]:
         elif isinstance(inner, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and inner.name:
             found.add(inner.name)
     return found
+
+
+def _rename_locals(now: ast.AST, was: Any) -> None:
+    """Give the variables of base's functions their new names, so that these are no edits.
+
+    A name has become another one where a statement is the same but for it.
+    """
+    known = {node.name: node for node in was.body if isinstance(node, _DEFINITIONS)}
+    for node in getattr(now, "body", ()):
+        other = known.get(node.name) if isinstance(node, _DEFINITIONS) else None
+        if isinstance(node, ast.ClassDef) and isinstance(other, ast.ClassDef):
+            _rename_locals(node, other)
+        elif isinstance(node, _FUNCTIONS) and isinstance(other, _FUNCTIONS):
+            renamed = _find_renamed(node, other)
+            for part in ast.walk(other):
+                if isinstance(part, ast.Name):
+                    part.id = renamed.get(part.id, part.id)
+
+
+def _find_renamed(now: ast.AST, was: ast.AST) -> dict[str, str]:
+    new, old = _list_names([now], ast.Store), _list_names([was], ast.Store)
+    new -= _list_names([was], ast.Load) | _list_bound(was)
+    old -= _list_names([now], ast.Load) | _list_bound(now)
+    if not (new and old):
+        return {}
+    name = re.compile(f"id='({'|'.join(sorted(new | old))})'")
+    here, there = (
+        {name.sub("", text): name.findall(text) for text in map(ast.dump, _list_statements(each))}
+        for each in (now, was)
+    )
+    pairs = (
+        pair
+        for text, names in here.items()
+        for pair in zip(there.get(text, ()), names, strict=False)
+    )
+    found = {before: after for before, after in pairs if before in old and after in new}
+    return found if len({*found.values()}) == len(found) else {}
 
 
 # --- pairs ----------------------------------------------------------------------------------------
@@ -257,6 +324,8 @@ class _Descriptions:
                 return f"set {ast.unparse(target)}"
             case ast.Assign(targets=targets):
                 return f"set {' '.join(map(ast.unparse, targets))}"
+            case ast.ExceptHandler(type=part) | ast.match_case(pattern=part):
+                return f"{type(node).__name__} {self.tell(part)}"
             case ast.keyword(arg=name) | ast.arg(arg=name):
                 return f"name {name}"
             case ast.alias(name=name, asname=asname):
@@ -273,23 +342,31 @@ class _Descriptions:
     def pair(self, now: Sequence[ast.AST], was: Sequence[ast.AST]) -> dict[ast.AST, ast.AST]:
         """Return base's node for those of a list that have one."""
         pairs: dict[ast.AST, ast.AST] = {}
-        for describe in (self.tell, self.tell_name, self.tell_kind):
-            taken, left = {*pairs.values()}, defaultdict[str, list[ast.AST]](list)
+        for describe, is_fit in (
+            (self.tell, None), (self.tell_name, None), (self.tell_kind, self.is_like),
+            (self.tell_kind, None), (_tell_place, None),
+        ):  # fmt: skip
+            taken, left = {*pairs.values()}, defaultdict[object, list[ast.AST]](list)
             for other in was:
                 if other not in taken:
                     left[describe(other)].append(other)
             for node in now:
-                if node not in pairs and left[describe(node)]:
-                    pairs[node] = left[describe(node)].pop(0)
+                each = left[describe(node)] if node not in pairs else []
+                fit = next((one for one in each if is_fit is None or is_fit(node, one)), None)
+                if fit is not None:
+                    each.remove(fit)
+                    pairs[node] = fit
         return pairs
 
     def is_like(self, now: object, was: object) -> bool:
         """Whether two expressions have so much in common that a part of them differs."""
         if not isinstance(now, ast.AST) or type(now) is not type(was):
             return False
-        if isinstance(now, (*_COLLECTIONS, ast.arguments)):
+        if isinstance(now, (*_COLLECTIONS, ast.arguments, ast.Slice)):
             return True
-        if isinstance(now, (ast.JoinedStr, ast.Constant, ast.Name)):
+        if isinstance(now, ast.JoinedStr) and isinstance(was, ast.JoinedStr):
+            return [*map(type, now.values)] == [*map(type, was.values)]
+        if isinstance(now, (ast.Constant, ast.Name)):
             return False
         for name, value in ast.iter_fields(now):
             other = getattr(was, name)
@@ -302,6 +379,11 @@ class _Descriptions:
                 if any(self.tell_name(part) in known for part in value):
                     return True
         return False
+
+
+def _tell_place(node: ast.AST) -> object:
+    """An expression stands for another one at its place, whatever its kind."""
+    return ast.expr if isinstance(node, ast.expr) else node
 
 
 def _find_moved(
@@ -346,6 +428,9 @@ class _Comparison:
         # Python looks for builtins where a module has no such name.
         lost = set() if "*" in bound else known - bound - {*dir(builtins)}
         self._lost = {name for name in lost if not name.startswith("__")}
+        self._known = {name for node in now.body for name in _list_given(node)}
+        self._local: set[str] = set()
+        """The names that have a value in a function before what is new there."""
         self._line = 1
         self.missed: list[Edit] = []
         """What only goes, and would be missed by its name."""
@@ -368,12 +453,12 @@ class _Comparison:
         pairs = self._words.pair(here, there)
         for node in here:
             if (other := pairs.get(node)) is None:
-                yield from self._add_unit(node)
+                yield from self._add_unit(node, now, there)
             elif self._words.tell(node) != self._words.tell(other):
                 yield from self._compare_unit(now, node, other)
         for other, behind in _place(there, pairs):
             self._line = _find_line(behind) or self._line
-            bound = {other.name} if isinstance(other, _DEFINITIONS) else _list_bound(other)
+            bound = _list_given(other)
             # What a class, or settings, no longer have is taken from elsewhere in silence.
             named = isinstance(other, _DEFINITIONS) or _only_names(other)
             text = ", ".join(sorted(bound)) if named else quote(other)
@@ -395,7 +480,9 @@ class _Comparison:
             yield from self.list_units(now, was)
             return
         skipped: set[str] = set()
+        self._local = set()
         if isinstance(now, _FUNCTIONS):
+            self._local = _list_bound(now.args) | _list_bound(was)
             skipped = {"decorator_list"}
             yield from self._compare_fields(now, was, {*now._fields} - skipped)
         inner = [*self._compare_fields(now, was, skipped)]
@@ -408,27 +495,33 @@ class _Comparison:
             sets = tuple(
                 (now, name, value) for name, value in ast.iter_fields(was) if name not in skipped
             )
-            texts = ("", "") if isinstance(now, _FUNCTIONS) else (quote(was), quote(now))
+            texts = "" if isinstance(now, _FUNCTIONS) else quote(was), quote(now)
             if all(edit.before and not edit.after for edit in inner):
                 texts = inner[0].before, ""
             outer = Edit(self._source, line, sets=sets, before=texts[0], after=texts[1])
             yield outer
             yield from (replace(edit, outer=outer) for edit in inner)
 
-    def _add_unit(self, node: Any) -> Iterator[Edit]:
+    def _add_unit(self, node: Any, owner: Any, there: Sequence[ast.AST] = ()) -> Iterator[Edit]:
         if isinstance(node, _DEFINITIONS):
             yield from map(self._drop, node.decorator_list)
         if isinstance(node, ast.ClassDef) and not all(map(_is_filler, node.body)):
             for inner in node.body:
-                yield from () if is_words(inner) else self._add_unit(inner)
+                yield from () if is_words(inner) else self._add_unit(inner, node)
             return
-        outer = next(self._empty(node), None) if isinstance(node, _FUNCTIONS) else self._drop(node)
+        outer: Edit | None = self._drop(node)
+        hides = any(not _list_given(other).isdisjoint(_list_given(node)) for other in there)
+        if isinstance(node, _FUNCTIONS) and not hides:
+            self._local = _list_bound(node.args)
+            # What does nothing, or fails, can still stand for what a base class has.
+            instead = outer if getattr(owner, "bases", ()) else None
+            outer = next(self._empty(node), instead)
         if outer:
             yield outer
             yield from (replace(edit, outer=outer) for edit in self._list_inside(node))
 
     def _empty(self, node: Any) -> Iterator[Edit]:
-        if not all(map(_is_filler, node.body)) and not _is_abstract(node.body):
+        if not _does_nothing(node.body):
             self._line = node.lineno
             yield self._make(
                 sets=((node, "body", [*filter(is_words, node.body), ast.Pass()]),), breaks=True
@@ -482,11 +575,19 @@ class _Comparison:
     ) -> Iterator[Edit]:
         now, was = ([part for part in side if not is_words(part)] for side in (now, was))
         pairs = self._words.pair(now, was)
+        gone = [*_place(was, pairs)]
         for node in now:
             self._line = getattr(node, "lineno", self._line)
             other = pairs.get(node)
             if other is None:
-                yield from self._add_part(node)
+                within = {self._words.tell(inner) for inner in ast.walk(node)}
+                inside: dict[ast.AST, Add] = {
+                    old: Add(owner, name, behind, old)
+                    for old, behind in gone
+                    if isinstance(old, ast.stmt) and self._words.tell(old) in within
+                }
+                gone = [(old, behind) for old, behind in gone if old not in inside]
+                yield from self._add_part(node, inside)
             elif self._words.tell(node) == self._words.tell(other):
                 continue
             elif type(node) is not type(other) or (
@@ -501,39 +602,47 @@ class _Comparison:
                     yield both
             else:
                 yield from self._compare_fields(node, other)
-        for other, behind in _place(was, pairs):
+        for other, behind in gone:
             self._line = _find_line(behind) or self._line
             if not _is_filler(other):
                 added = (Add(owner, name, behind, other),)
                 yield self._make(adds=added, before=quote(other))
-        if name != "keywords" and not isinstance(owner, (ast.Dict, ast.Set)):
+        overwrites = any(isinstance(part, Pair) and part.first is None for part in now)
+        if name != "keywords" and (overwrites or not isinstance(owner, (ast.Dict, ast.Set))):
             yield from self._list_moves(owner, name, pairs, now, was)
 
     def _list_moves(
         self, owner: ast.AST, name: str, pairs: Mapping[Any, Any], now: list[Any], was: list[Any]
     ) -> Iterator[Edit]:
-        """List what stands elsewhere in a list, and is the same."""
+        """List what stands elsewhere in a list."""
         here = {node: pairs[node] for node in now if node in pairs}
-        moved = _find_moved(here, now, was)
+        name_of = self._words.tell_name
+        moved = {
+            node for node in _find_moved(here, now, was) if name_of(node) == name_of(here[node])
+        }
         stays = {other: node for node, other in pairs.items() if node not in moved}
         for node in moved:
-            other = here[node]
-            if self._words.tell(node) == self._words.tell(other):
-                self._line = _find_line(node) or self._line
-                before = (stays[one] for one in reversed(was[: was.index(other)]) if one in stays)
-                text, added = quote(node), (Add(owner, name, next(before, None), other),)
-                yield self._make(drops=(node,), adds=added, before=text, after=text)
+            self._line = _find_line(node) or self._line
+            before = (stays[one] for one in reversed(was[: was.index(here[node])]) if one in stays)
+            text, added = quote(node), (Add(owner, name, next(before, None), node),)
+            yield self._make(drops=(node,), adds=added, before=text, after=text)
 
-    def _add_part(self, node: Any) -> Iterator[Edit]:
+    def _add_part(self, node: Any, inside: Mapping[ast.AST, Add]) -> Iterator[Edit]:
+        """List what is new in a list, and in it; base's statements in it stay."""
         if not isinstance(node, ast.stmt):
             yield self._drop(node)
-        elif not (_is_filler(node) or _only_names(node)):
-            yield self._drop(node)
-            yield from self._list_inside(node) if _has_block(node) else ()
-        else:
-            yield from self._list_inside(node)
+            return
+        if not self._only_gives(node):
+            yield replace(self._drop(node), adds=tuple(inside.values()))
+        if _list_statements(node) or self._only_gives(node):
+            yield from self._list_inside(node, [*map(self._words.tell, inside)])
 
-    def _list_inside(self, node: ast.AST) -> Iterator[Edit]:
+    def _only_gives(self, node: ast.AST) -> bool:
+        """Whether a statement does nothing, or gives values to names that have none without it."""
+        is_first = _list_bound(node).isdisjoint(self._known | self._local)
+        return _is_filler(node) or (_only_names(node) and is_first)
+
+    def _list_inside(self, node: ast.AST, known: Collection[str] = ()) -> Iterator[Edit]:
         """List what is new within a new statement: other statements, operands and elements.
 
         Nothing is said of names that are only set for the statements behind.
@@ -541,11 +650,13 @@ class _Comparison:
         alone = node.body if isinstance(node, _FUNCTIONS) and len(node.body) == 1 else []
         left = [node]
         for inner in left:
-            if isinstance(inner, ast.JoinedStr):
+            if isinstance(inner, ast.JoinedStr) or self._words.tell(inner) in known:
                 continue
             left += ast.iter_child_nodes(inner)
-            is_leaf = isinstance(inner, ast.stmt) and not _has_block(inner) and inner is not node
-            if is_leaf and inner not in alone and not (_is_filler(inner) or _only_names(inner)):
+            is_leaf = (
+                isinstance(inner, ast.stmt) and not _list_statements(inner) and inner is not node
+            )
+            if is_leaf and inner not in alone and not self._only_gives(inner):
                 yield self._drop(inner)
             elif len(elements := _list_elements(inner)) > 1:
                 yield from map(self._drop, elements)
@@ -630,9 +741,11 @@ def _import_one(node: Any, alias: ast.alias) -> ast.stmt:
     return ast.ImportFrom(node.module, [alias], node.level)
 
 
-def _is_abstract(body: list[ast.stmt]) -> bool:
-    left = [node for node in body if not is_words(node)]
-    return isinstance(left[0], ast.Raise) and "NotImplementedError" in ast.unparse(left[0])
+def _does_nothing(body: list[ast.stmt]) -> bool:
+    left = [node for node in body if not _is_filler(node)]
+    return not left or (
+        isinstance(left[0], ast.Raise) and "NotImplementedError" in ast.unparse(left[0])
+    )
 
 
 def _join_needed(

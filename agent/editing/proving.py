@@ -301,16 +301,18 @@ def take_back(
     units = [edit for edit in units if edit not in notes]
     code = attempts.try_all(units)
     missed = attempts.list_missed(units, code.unnoticed)
-    unnoticed = {edit for edit in units if edit.part in missed}
-    inner = [*notes, *(edit for edit in found if edit.outer and edit.outer not in unnoticed)]
+    silent = [edit for edit in units if edit.part in missed]
+    needed = attempts.list_needed(silent, found)
+    inner = [*notes, *(edit for edit in found if edit.outer and edit.outer not in silent)]
     update = {
         "typed": tuple(edit.part for edit in types),
         "noticed": (*code.noticed, *(part for part in code.unnoticed if part not in missed)),
-        "unnoticed": missed,
+        "unnoticed": tuple(part for part in missed if part not in needed),
         "readers": attempts.readers,
     }
     code = attempts.try_inner(inner, code.model_copy(update=update))
-    return code.model_copy(update={"unmissed": attempts.list_missed(inner, code.unmissed)})
+    unmissed = (*needed, *attempts.list_missed(inner, code.unmissed))
+    return code.model_copy(update={"unmissed": unmissed})
 
 
 @dataclass(frozen=True)
@@ -534,6 +536,31 @@ class _TestRuns:
             return not self.judges.isdisjoint(failing)
         return bool(result.reason or failing)
 
+    def list_needed(self, silent: list[Edit], found: list[Edit]) -> tuple[SourcePart, ...]:
+        """List the edits that no test misses, although tests notice each of their parts.
+
+        Base's text does as well where code has only moved into another function.
+        """
+        parts = {edit: [one for one in found if one.outer is edit] for edit in silent}
+        asked = {edit: [one for one in some if not one.is_note] for edit, some in parts.items()}
+        asked = {edit: some for edit, some in asked.items() if some and not edit.breaks}
+        end = time.monotonic() + _LEAST_SECONDS
+        noticed = self._ask_near([one for some in asked.values() for one in some], end)
+        return tuple(
+            edit.part
+            for edit, some in asked.items()
+            if all(one.without is not None and noticed.get(one) for one in some)
+        )
+
+    def _ask_near(self, found: list[Edit], end: float) -> dict[Edit, bool | None]:
+        """Ask the tests that most likely notice, then those near the change."""
+        few = Part(Selection(ids=self.shown)) if self.shown else None
+        noticed = self._try_each(dict.fromkeys(found, few), end) if few else {}
+        found = [edit for edit in found if noticed.get(edit) is not True]
+        suite = Part() if self.head.seconds < _LEAST_SECONDS else None
+        parts = {edit: self._choose_tests(edit.path) or suite for edit in found}
+        return noticed | self._try_each({edit: part for edit, part in parts.items() if part}, end)
+
     def try_inner(self, found: list[Edit], code: RevertTrials) -> RevertTrials:
         """Take parts of functions back, each alone, for as long as the suite takes at most.
 
@@ -541,12 +568,10 @@ class _TestRuns:
         none, a short suite is.
         """
         end = time.monotonic() + max(_LEAST_SECONDS, self.head.seconds)
-        suite = Part() if self.head.seconds < _LEAST_SECONDS else None
-        parts = {edit: self._choose_tests(edit.path) or suite for edit in found}
-        chosen = {edit: part for edit, part in parts.items() if part}
-        noticed = self._try_each(chosen, end)
+        noticed = self._ask_near(found, end)
+        missed = [edit for edit in found if noticed.get(edit) is False]
         update = {
-            "unmissed": _list_parts(found, noticed, wanted=False),
+            "unmissed": tuple(edit.part for edit in edits.list_outermost(missed)),
             "untried": (*code.untried, *_list_parts(found, noticed, wanted=None)),
         }
         return code.model_copy(update=update)

@@ -70,7 +70,8 @@ class SourcePart(Record):
     line: int
     before: str = ""
     after: str = ""
-    """Its text on both sides, cut; equal where it has moved; both empty where it has parts."""
+    """Its text on both sides, cut; equal where it has moved; a function that has parts is
+    its name."""
     mistake: str = ""
     """In words; empty: it was taken back."""
     breaks: bool = False

@@ -51,6 +51,18 @@ def test_what_no_test_notices_is_named_within_new_functions_too(
     assert found == RevertTrials(noticed=(fee, noticed), unnoticed=(unnoticed,), unmissed=(branch,))
 
 
+def test_base_s_text_may_do_as_well_where_each_part_is_needed(
+    stage: Callable[..., Stage],
+) -> None:
+    before = "def cut(a):\n    a = a.strip()\n    return a.lower()\n"
+    after = "def cut(a):\n    return bare(a).lower()\n\n\ndef bare(a):\n    return a.strip()\n"
+    test = "import cut\n\n\ndef test_cut():\n    assert cut.cut(' A') == 'a'\n"
+    made = stage({"cut.py": before, "test_cut.py": test}, test_runner="pytest")
+    found = take_back(made, cut_DOT_py=after)
+    assert not found.unnoticed
+    assert [part.name for part in found.unmissed] == ["cut.py:2 (cut)"]
+
+
 def test_a_test_whose_old_version_fails_with_the_change_notices_as_a_new_one_does(
     stage: Callable[..., Stage],
 ) -> None:

@@ -67,12 +67,19 @@ def test_the_smallest_part_that_differs_stands_as_on_base():
         ("ALL = ['a', 'b']", "ALL = ['a', 'c']",
          ["ALL = ['a', 'b']", "ALL = ['a']", "ALL = ['a', 'c', 'b']"]),
         ("X = {'a': 1, 'b': 2}", "X = {'a': 1, 'b': 3}", ["X = {'a': 1, 'b': 2}"]),
+        ("def f():\n    a.b(1)", "def f():\n    c.d(3)\n    a.b(2)",
+         ["def f():\n    a.b(1)", "def f():\n    a.b(2)", "def f():\n    c.d(3)\n    a.b(1)"]),
         ("X = [a, b, c]", "X = [b, c, a]", ["X = [a, b, c]"]),
         ("X = a and b and c", "X = a and c", ["X = a and b and c"]),
         ("X = f(a, b=1)", "X = f(a, b=2)", ["X = f(a, b=1)"]),
+        ("X = f(a, True)", "X = f(a, b.c)", ["X = f(a, True)"]),
+        ("X = not a and b", "X = a and b", ["X = not a and b"]),
         ("X = a < b", "X = a <= b", ["X = a < b"]),
         ("X = a.b(1).c", "X = a.d(1).c", ["X = a.b(1).c"]),
         ("X = f'{a}'", "X = f'{b}'", ["X = f'{a}'"]),
+        ("X = {**a, 'b': 1}", "X = {'b': 1, **a}", ["X = {**a, 'b': 1}"]),
+        ("try: a()\nexcept E: b()\nexcept F: c()", "try: a()\nexcept F: c()\nexcept E: b()",
+         ["try:\n    a()\nexcept E:\n    b()\nexcept F:\n    c()"]),
         ("class A(B, C): x = 1", "class A(B): x = 1", ["class A(B, C):\n    x = 1"]),
         ("@a({'x', 'y'})\nclass A: x = 1", "@a({'x'})\nclass A: x = 1", ["@a({'x', 'y'})\nclass A:\n    x = 1"]),
         ("import a\nx = a", "import b as a\nx = a", ["pass\nimport a\nx = a"]),
@@ -143,6 +150,60 @@ def f(a):
     assert all(edit.outer is whole and edit.without for edit in inner)
 
 
+def test_what_is_put_around_old_code_goes_alone():
+    before = b"def f():\n    g()\n    return 1\n"
+    after = b"def f():\n    try:\n        g()\n    except E:\n        h()\n    return 1\n"
+    [_, added, handled] = split(after, before)
+    assert (added.after, handled.after) == ("try:", "h()")
+    assert meaning.is_same(added.without, before)
+    assert edits.list_outermost([added, handled]) == [added]
+
+
+def test_another_name_of_a_variable_is_no_edit():
+    before = b"class A:\n    def f(self, a):\n        size = 10\n        return a[:size]\n"
+    assert split(before.replace(b"size", b"limit"), before) == []
+    [edit] = split(before.replace(b"size", b"limit").replace(b"10", b"20"), before)
+    assert (edit.before, edit.after) == ("10", "20")
+    assert [edit.after for edit in split(before.replace(b" size ", b" b.c "), before)] == ["b.c"]
+    two = b"def f():\n    a = 1\n    g(a)\n    b = 2\n    h(b)\n"
+    one = b"def f():\n    c = 1\n    g(c)\n    c = 2\n    h(c)\n"
+    assert all(edit.without != one for edit in split(one, two))
+    assert split(one, two)
+
+
+def test_a_value_given_again_is_an_edit():
+    before = b"LIMIT = 1\n\ndef f(a, b):\n    return a[:b]\n"
+    given = b"    global LIMIT\n    c = 1\n    b = LIMIT = 9\n    from d import LIMIT\n"
+    added = given + b"    return a[:b]\n"
+    told = ["global LIMIT", "b = LIMIT = 9", "from d import LIMIT"]
+    found = split(before.replace(b"    return a[:b]\n", added), before)
+    assert [edit.after for edit in found] == ["f", *told]
+    found = split(before + b"\ndef g(a, b):\n" + added, before)
+    assert [edit.after for edit in found] == ["", *told, "return a[:b]"]
+
+
+def test_a_definition_that_hides_another_one_goes():
+    base = b"class A(B):\n    def f(self): return 1\n"
+    [again] = split(base + b"\n    def f(self): return 2\n", base)
+    assert again.without.strip() == base.strip()
+    [nothing] = split(base + b"\n    def may(self): pass\n", base)
+    assert nothing.without.strip() == base.strip()
+    assert nothing.is_note
+    assert not again.is_note
+
+
+def test_what_only_a_star_import_reads_is_no_work_for_a_test():
+    base = b"__all__ = ['a']\nA = ['a']\n"
+    every, other = split(base.replace(b"]", b", 'b']"), base)
+    assert (every.is_note, other.is_note) == (True, False)
+
+
+def test_what_is_set_elsewhere_is_no_alias():
+    alias, other = split(b"import b\nA = int\nb.c = 1\ndef f(a: A): g()\n", b"import b\n")[:2]
+    assert alias.is_note
+    assert not other.is_note
+
+
 def test_what_has_gone_comes_back_with_what_it_needs():
     less = SHOP.replace(b'    title = "Order"\n\n', b"").replace(b"    @property\n", b"")
     assert [edit.before for edit in split(less, SHOP)] == ["property", "title"]
@@ -153,7 +214,7 @@ def test_what_has_gone_comes_back_with_what_it_needs():
     after = b"def f(b):\n    if True and b:\n        h()\n"
     [part] = [edit for edit in split(after, before) if edit.before == "check(c)"]
     assert b"from a import check" in part.without
-    assert b"c = b.d\n    if check(c) and True and b:\n        h()" in part.without
+    assert b"c = b.d\n    if check(c) and b:\n        h()" in part.without
 
 
 @pytest.mark.parametrize(
