@@ -49,7 +49,7 @@ class OwnChecks(NamedTuple):
 def list_unrun(
     own: OwnChecks, project: ProjectFiles, repository: ProjectFiles
 ) -> dict[str, tuple[str, ...]]:
-    """List what is not run, by what it is; first lines where a text has several.
+    """List what is not run, by what it is; several lines of a text become one, cut.
 
     Args:
         project: The files of the project, which may be a folder of the repository.
@@ -79,9 +79,8 @@ def _read_call(line: str) -> tuple[tuple[str, ...], SuiteCommand]:
 
 
 def _cut(text: str) -> str:
-    first, *more = text.strip().splitlines()
-    shown = escape_text(first[:_LONGEST])
-    return f"{shown}…" if more or len(first) > _LONGEST else shown
+    flat = "; ".join(filter(None, map(str.strip, text.splitlines())))
+    return escape_text(flat[:_LONGEST]) + ("…" if len(flat) > _LONGEST else "")
 
 
 def _find_hooks(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:

@@ -20,6 +20,7 @@ _ERROR = re.compile(r"(?:E\s+)?([A-Za-z_][\w.]*: \S.*)")
 _FRAME = re.compile(r"(?:E\s+)?\s*File \"([^\"]+)\", line (\d+)|([^\s:]+):(\d+): in ")
 #: Of the tests on base.
 _MOST_RED = 0.1
+_MOST_STEPS = 6
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
 
@@ -49,14 +50,20 @@ def has_ended(tests: TestRun) -> bool:
     return not tests.limit and any(item.outcome != "error" for item in tests.items)
 
 
-def find_obstacle(tests: TestRun | None, problem: str, lines: Sequence[str] = ()) -> Obstacle:
+def find_obstacle(
+    tests: TestRun | None, problem: str, lines: Sequence[str] = (), steps: Sequence[str] = ()
+) -> Obstacle:
     """Name the obstacle.
 
     Args:
         tests: As they ended on base; None: no environment could be built.
         problem: Why none could be built, or what it is without.
+        steps: Of CI, which did not run here.
     """
     way = name_way(lines)
+    if steps:
+        listed = sanitise.list_some(map(quote_as_code, steps), _MOST_STEPS)
+        way += f" CI's steps that did not run here: {listed}."
     if tests is None:
         return Obstacle(words=f"{problem}\n\n{way}")
     found, place = _find_error(_join_texts(tests))

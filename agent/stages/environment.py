@@ -227,6 +227,7 @@ class _Attempts:
         obstacle = once(Step.OBSTACLE, find_obstacle, base, last, said, desk)
         result: Scouted = ""
         if scout is not None:
+            desk.say(obstacle.words)
             # No steps: a run that goes on on another machine needs what they make there.
             bare = partial(build_bare, base, desk)
             have = partial(desk.provide, last.prepared) if last else bare
@@ -280,9 +281,8 @@ def find_obstacle(
         tree = worktree.open_tree(base.checkout, desk.base_folder(base.run))
         config, committed = base.contract.config, base.checkout.committed
         tests, lines = None, environments.list_lines(tree, config, committed)
-    found = obstacles.find_obstacle(tests, problem, lines)
-    desk.say(found.words)
-    return found
+    steps = base.contract.project.unrun.get("steps of CI", ())
+    return obstacles.find_obstacle(tests, problem, lines, steps)
 
 
 def read_known(base: OpenedRepository, desk: Desk) -> str:

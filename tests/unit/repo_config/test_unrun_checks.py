@@ -52,9 +52,9 @@ def test_hooks_and_steps_that_no_check_runs_are_listed() -> None:
         strict=False,
     )
     assert detect.detect_project(tree, config).unrun == {
-        "pre-commit hooks": ("codespell", "two…", "links"),
+        "pre-commit hooks": ("codespell", "two; lines `", "links"),
         "steps of CI": (
-            "tox -e ${{ matrix.env }}", "make links && echo pre-commit", "cd docs…", "npm test",
+            "tox -e ${{ matrix.env }}", "make links && echo pre-commit", "cd docs; make html", "npm test",
             "example/analyze", "./.github/workflows/more.yml",
         ),
     }  # fmt: skip

@@ -68,8 +68,9 @@ def test_the_last_error_is_named_with_its_place(text, error, place):
 
 def test_without_an_environment_its_words_are_the_cause_and_the_lines_go_on():
     lines = ("uv pip install -e .", f"echo {'x' * 400}`hostname`")
-    found = obstacles.find_obstacle(None, "No wheel of pycurl.", lines)
+    found = obstacles.find_obstacle(None, "No wheel of pycurl.", lines, ["uv sync; mkdir data"])
     assert found.words.startswith("No wheel of pycurl.")
+    assert found.words.endswith("CI's steps that did not run here: `uv sync; mkdir data`.")
     written = found.words.partition("`setup: ")[2].partition("`")[0]
     assert json.loads(written) == [*lines, "COMMAND"]
 
