@@ -16,6 +16,9 @@ from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
 
 _MOST, _LONGEST = 100, 100
+_WORKFLOWS = ".github/workflows/"
+#: Levels of workflows that use others; more are refused by GitHub, and a circle has no end.
+_DEEPEST = 3
 #: Its hooks are listed by name.
 _PRE_COMMIT = "pre-commit"
 
@@ -102,11 +105,18 @@ def _find_steps(own: OwnChecks, files: ProjectFiles) -> list[str]:
 
 def _list_steps(files: ProjectFiles) -> Iterator[dict[str, Any]]:
     for path in files.paths:
-        if not (path.startswith(".github/workflows/") and path.endswith((".yml", ".yaml"))):
-            continue
-        workflow = files.yaml(path)
-        jobs = table(workflow, "jobs") if _is_for_changes(workflow.get("on")) else {}
-        for job in map(as_map, jobs.values()):
+        is_workflow = path.startswith(_WORKFLOWS) and path.endswith((".yml", ".yaml"))
+        if is_workflow and _is_for_changes(files.yaml(path).get("on")):
+            yield from _read_workflow(files, path)
+
+
+def _read_workflow(files: ProjectFiles, path: str, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield the steps of a workflow, also of those in this repository that its jobs use."""
+    for job in map(as_map, table(files.yaml(path), "jobs").values()):
+        used = str(job.get("uses", "")).removeprefix("./")
+        if depth < _DEEPEST and used.startswith(_WORKFLOWS) and files.has_file(used):
+            yield from _read_workflow(files, used, depth + 1)
+        else:
             # A job may itself use a workflow, as a step uses an action.
             yield from map(as_map, (job, *as_list(job.get("steps"))))
 

@@ -85,10 +85,10 @@ def name_way(lines: Sequence[str]) -> str:
     """Name the keys of the configuration, the lines so far among them: these would be replaced."""
     setup = f"setup: [{', '.join(map(json.dumps, (*lines, 'COMMAND')))}]".replace("`", "\\u0060")
     keys = (
-        setup, "python: {system_packages: [libpq-dev]}", "env: {NAME: VALUE}",
+        setup, 'python: {version: "3.12", system_packages: [libpq-dev]}', "env: {NAME: VALUE}",
         "services: [postgres, redis]",
     )  # fmt: skip
-    way = "If a command, a Debian package, a variable or a server is needed first, add it to"
+    way = "If a command, a Debian package, a variable, a server or another Python is needed, add it to"
     return f"{way} `.github/mergewright.yml`: {', '.join(f'`{key}`' for key in keys)}."
 
 

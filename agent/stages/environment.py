@@ -221,8 +221,13 @@ class _Attempts:
         """
         base, once, desk = self.base, self.once, self.desk
         last = self.tried[-1] if self.tried else None
-        left = last.prepared.environment.left_out[:_MOST_LEFT_OUT] if last else ()
-        lack = "\n".join(f"Not installed: {one}" for one in left)
+        lack = ""
+        if last:
+            environment = last.prepared.environment
+            left = environment.left_out[:_MOST_LEFT_OUT]
+            used = f"They ran with Python {environment.python}."
+            absent = (f"Not in the checkout: {one}" for one in base.contract.project.absent)
+            lack = "\n".join((used, *(f"Not installed: {one}" for one in left), *absent))
         said = problem.message if problem else missing or lack
         obstacle = once(Step.OBSTACLE, find_obstacle, base, last, said, desk)
         result: Scouted = ""

@@ -37,6 +37,13 @@ FILES = {
             - run: npm test
           b: {steps: [{run: npm test}]}
           c: {uses: ./.github/workflows/more.yml}
+          d: {uses: ./.github/workflows/lost.yml}
+        """,
+    ".github/workflows/more.yml": """
+        on: workflow_call
+        jobs:
+          a: {steps: [{run: make slow}]}
+          b: {uses: ./.github/workflows/more.yml}
         """,
     ".github/workflows/release.yml": """
         on: {push: {tags: ["v*"]}}
@@ -55,7 +62,8 @@ def test_hooks_and_steps_that_no_check_runs_are_listed() -> None:
         "pre-commit hooks": ("codespell", "two; lines `", "links"),
         "steps of CI": (
             "tox -e ${{ matrix.env }}", "make links && echo pre-commit", "cd docs; make html", "npm test",
-            "example/analyze", "./.github/workflows/more.yml",
+            "make slow", "example/analyze", "./.github/workflows/more.yml",
+            "./.github/workflows/lost.yml",
         ),
     }  # fmt: skip
 
