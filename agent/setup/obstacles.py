@@ -88,8 +88,8 @@ def name_way(lines: Sequence[str]) -> str:
         setup, 'python: {version: "3.12", system_packages: [libpq-dev]}', "env: {NAME: VALUE}",
         "services: [postgres, redis]",
     )  # fmt: skip
-    way = "If a command, a Debian package, a variable, a server or another Python is needed, add it to"
-    return f"{way} `.github/mergewright.yml`: {', '.join(f'`{key}`' for key in keys)}."
+    way = "If a command, a Debian package, a variable, a server or another Python is needed, add it"
+    return f"{way} to `.github/mergewright.yml`: {', '.join(f'`{key}`' for key in keys)}."
 
 
 def quote_as_code(text: str) -> str:
