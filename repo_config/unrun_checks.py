@@ -16,6 +16,9 @@ from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
 
 _MOST, _LONGEST = 100, 100
+_WORKFLOWS = ".github/workflows/"
+#: Levels of workflows that use others; more are refused by GitHub, and a circle has no end.
+_DEEPEST = 3
 #: Its hooks are listed by name.
 _PRE_COMMIT = "pre-commit"
 
@@ -49,7 +52,7 @@ class OwnChecks(NamedTuple):
 def list_unrun(
     own: OwnChecks, project: ProjectFiles, repository: ProjectFiles
 ) -> dict[str, tuple[str, ...]]:
-    """List what is not run, by what it is; first lines where a text has several.
+    """List what is not run, by what it is; several lines of a text become one, cut.
 
     Args:
         project: The files of the project, which may be a folder of the repository.
@@ -79,9 +82,8 @@ def _read_call(line: str) -> tuple[tuple[str, ...], SuiteCommand]:
 
 
 def _cut(text: str) -> str:
-    first, *more = text.strip().splitlines()
-    shown = escape_text(first[:_LONGEST])
-    return f"{shown}…" if more or len(first) > _LONGEST else shown
+    flat = "; ".join(filter(None, map(str.strip, text.splitlines())))
+    return escape_text(flat[:_LONGEST]) + ("…" if len(flat) > _LONGEST else "")
 
 
 def _find_hooks(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
@@ -103,11 +105,18 @@ def _find_steps(own: OwnChecks, files: ProjectFiles) -> list[str]:
 
 def _list_steps(files: ProjectFiles) -> Iterator[dict[str, Any]]:
     for path in files.paths:
-        if not (path.startswith(".github/workflows/") and path.endswith((".yml", ".yaml"))):
-            continue
-        workflow = files.yaml(path)
-        jobs = table(workflow, "jobs") if _is_for_changes(workflow.get("on")) else {}
-        for job in map(as_map, jobs.values()):
+        is_workflow = path.startswith(_WORKFLOWS) and path.endswith((".yml", ".yaml"))
+        if is_workflow and _is_for_changes(files.yaml(path).get("on")):
+            yield from _read_workflow(files, path)
+
+
+def _read_workflow(files: ProjectFiles, path: str, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield the steps of a workflow, also of those in this repository that its jobs use."""
+    for job in map(as_map, table(files.yaml(path), "jobs").values()):
+        used = str(job.get("uses", "")).removeprefix("./")
+        if depth < _DEEPEST and used.startswith(_WORKFLOWS) and files.has_file(used):
+            yield from _read_workflow(files, used, depth + 1)
+        else:
             # A job may itself use a workflow, as a step uses an action.
             yield from map(as_map, (job, *as_list(job.get("steps"))))
 

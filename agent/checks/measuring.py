@@ -127,4 +127,6 @@ class _NoSuite(PytestSuite):
     def explain_absence(self, site: Site) -> str:
         if site.config.checks.tests == "off":
             return "checks.tests is off"
+        if not any(site.tree.rglob("*.py")):
+            return "the repository has no Python file, and other languages are not supported"
         return "no tests for pytest or Django's runner were found"

@@ -132,6 +132,9 @@ def _list_more(
     base: BaseReport, ci: tuple[ProjectCheck, ...], loaded: Settings
 ) -> Iterator[tuple[str, str]]:
     yield "", _estimate_cost(base, loaded)
+    if base.unrun:
+        example = "checks: {extra: [{name: docs, run: make docs}]}"
+        yield "to run more", f"Add commands to .github/mergewright.yml, as in `{example}`."
     if not ci:
         return
     red = [each.name for each in ci if each.state == "failed"]

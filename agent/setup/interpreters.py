@@ -197,12 +197,13 @@ def _explain_none(
     unfetched: str,
     settings: Settings,
 ) -> str:
-    newest_first = sorted(found, key=lambda python: Version(python.version), reverse=True)
+    able = (python for python in found if Version(python.version) >= OLDEST)
+    newest_first = sorted(able, key=lambda python: Version(python.version), reverse=True)
     there = ", ".join(f"{python.version} ({python.path})" for python in newest_first) or "none"
     wanted = f"a Python {hints.requires or 'of any version'}"
     wanted = f"Python {asked} (python.version)" if asked else wanted
     whole = f" Incomplete in a sandbox: {'; '.join(broken)}." if broken else ""
-    minor = asked or "3.X"
+    minor = asked or hints.version_file or hints.choose_minor()
     fetched = f" and could not be fetched: {unfetched.rstrip('.')}" if unfetched else ""
     mirror = " Or set UV_PYTHON_INSTALL_MIRROR to a mirror of uv's Pythons." if unfetched else ""
     return (

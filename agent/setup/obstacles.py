@@ -16,8 +16,11 @@ from repo_config.tree import Tree
 
 #: As Python prints one, and pytest behind an E.
 _ERROR = re.compile(r"(?:E\s+)?([A-Za-z_][\w.]*: \S.*)")
+#: The path and the line of a frame, as Python prints it, and pytest.
+_FRAME = re.compile(r"(?:E\s+)?\s*File \"([^\"]+)\", line (\d+)|([^\s:]+):(\d+): in ")
 #: Of the tests on base.
 _MOST_RED = 0.1
+_MOST_STEPS = 6
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
 
@@ -47,17 +50,25 @@ def has_ended(tests: TestRun) -> bool:
     return not tests.limit and any(item.outcome != "error" for item in tests.items)
 
 
-def find_obstacle(tests: TestRun | None, problem: str, lines: Sequence[str] = ()) -> Obstacle:
+def find_obstacle(
+    tests: TestRun | None, problem: str, lines: Sequence[str] = (), steps: Sequence[str] = ()
+) -> Obstacle:
     """Name the obstacle.
 
     Args:
         tests: As they ended on base; None: no environment could be built.
         problem: Why none could be built, or what it is without.
+        steps: Of CI, which did not run here.
     """
     way = name_way(lines)
+    if steps:
+        listed = sanitise.list_some(map(quote_as_code, steps), _MOST_STEPS)
+        way += f" CI's steps that did not run here: {listed}."
     if tests is None:
         return Obstacle(words=f"{problem}\n\n{way}")
-    error = quote_as_code(_find_error(_join_texts(tests)) or tests.reason or "nothing was printed")
+    found, place = _find_error(_join_texts(tests))
+    error = quote_as_code(found or tests.reason or "nothing was printed")
+    error += f" ({quote_as_code(place)})" if place else ""
     cause = f"Tests cannot start on the base commit: {error}."
     if ran := [item for item in tests.items if not item.item_id.endswith(COLLECTION)]:
         red = sum(item.outcome in ("failed", "error") for item in ran)
@@ -74,11 +85,11 @@ def name_way(lines: Sequence[str]) -> str:
     """Name the keys of the configuration, the lines so far among them: these would be replaced."""
     setup = f"setup: [{', '.join(map(json.dumps, (*lines, 'COMMAND')))}]".replace("`", "\\u0060")
     keys = (
-        setup, "python: {system_packages: [libpq-dev]}", "env: {NAME: VALUE}",
+        setup, 'python: {version: "3.12", system_packages: [libpq-dev]}', "env: {NAME: VALUE}",
         "services: [postgres, redis]",
     )  # fmt: skip
-    way = "If a command, a Debian package, a variable or a server is needed first, add it to"
-    return f"{way} `.github/mergewright.yml`: {', '.join(f'`{key}`' for key in keys)}."
+    way = "If a command, a Debian package, a variable, a server or another Python is needed, add it"
+    return f"{way} to `.github/mergewright.yml`: {', '.join(f'`{key}`' for key in keys)}."
 
 
 def quote_as_code(text: str) -> str:
@@ -99,11 +110,23 @@ def _join_texts(tests: TestRun) -> str:
     return sanitise.strip_terminal_codes("\n".join(texts)).strip()
 
 
-def _find_error(text: str) -> str:
-    """Find the last line that has the form of an error, else the last one."""
+def _find_error(text: str) -> tuple[str, str]:
+    """Find the last line that has the form of an error, else the last one; and its place.
+
+    Returns:
+        The line, and path and line number of the repository's last frame before it; "" for none.
+    """
+    error, place, last_frame, is_open = "", "", "", False
     lines = text.splitlines()
-    found = [match[1] for match in map(_ERROR.match, lines) if match]
-    return next(reversed(found or list(filter(str.strip, lines))), "").strip()
+    for line in lines:
+        if frame := _FRAME.match(line):
+            path = (frame[1] or frame[3]).removeprefix(f"{SANDBOX_TREE}/")
+            # Other absolute paths and `<frozen …>` are not of the repository.
+            own = "" if path.startswith(("/", "<")) else f"{path}:{frame[2] or frame[4]}"
+            last_frame, is_open = own or (last_frame if is_open else ""), True
+        elif match := _ERROR.match(line):
+            error, place, is_open = match[1].strip(), last_frame, False
+    return error or next(filter(str.strip, reversed(lines)), "").strip(), place
 
 
 # --- how well a repository is set up, by base's tests -----------------------------------------

@@ -153,6 +153,8 @@ def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> Sandb
     more = {
         "PATH": path,
         "UV_PROJECT_ENVIRONMENT": SANDBOX_ENVIRONMENT,
+        # Of a Python that fits as well, .python-version may name one that is not here.
+        "UV_PYTHON": f"{SANDBOX_ENVIRONMENT}/bin/python",
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_LINK_MODE": "copy",
         "UV_NO_PROGRESS": "1",

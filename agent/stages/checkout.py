@@ -112,7 +112,7 @@ def read_contract(run: Run, base: Checkout, desk: Desk) -> Contract:
         config = config.model_copy(update={"root": folder})
     project = detect.detect_project(tree, config)
     for kind, names in project.unrun.items():
-        desk.say(f"not run here: {kind}: {', '.join(names)}")
+        desk.say(f"not run here: {kind}: {list_some(names, 8)}")
     if project.absent:
         desk.say(f"not here: {'; '.join(project.absent)}")
     if desk.settings.index_hosts == "listed":

@@ -221,12 +221,18 @@ class _Attempts:
         """
         base, once, desk = self.base, self.once, self.desk
         last = self.tried[-1] if self.tried else None
-        left = last.prepared.environment.left_out[:_MOST_LEFT_OUT] if last else ()
-        lack = "\n".join(f"Not installed: {one}" for one in left)
+        lack = ""
+        if last:
+            environment = last.prepared.environment
+            left = environment.left_out[:_MOST_LEFT_OUT]
+            used = f"They ran with Python {environment.python}."
+            absent = (f"Not in the checkout: {one}" for one in base.contract.project.absent)
+            lack = "\n".join((used, *(f"Not installed: {one}" for one in left), *absent))
         said = problem.message if problem else missing or lack
         obstacle = once(Step.OBSTACLE, find_obstacle, base, last, said, desk)
         result: Scouted = ""
         if scout is not None:
+            desk.say(obstacle.words)
             # No steps: a run that goes on on another machine needs what they make there.
             bare = partial(build_bare, base, desk)
             have = partial(desk.provide, last.prepared) if last else bare
@@ -280,9 +286,8 @@ def find_obstacle(
         tree = worktree.open_tree(base.checkout, desk.base_folder(base.run))
         config, committed = base.contract.config, base.checkout.committed
         tests, lines = None, environments.list_lines(tree, config, committed)
-    found = obstacles.find_obstacle(tests, problem, lines)
-    desk.say(found.words)
-    return found
+    steps = base.contract.project.unrun.get("steps of CI", ())
+    return obstacles.find_obstacle(tests, problem, lines, steps)
 
 
 def read_known(base: OpenedRepository, desk: Desk) -> str:

@@ -38,7 +38,7 @@ def list_facts(report: BaseReport) -> Iterator[tuple[str, str]]:
     several = {
         "Debian packages": report.system_packages,
         "servers": report.services,
-        "read from": report.hosts,
+        "downloaded from": report.hosts,
         "not installed": report.left_out,
         **{f"{kind}, not run": names for kind, names in report.unrun.items()},
         "not in the checkout": report.absent,

@@ -103,6 +103,11 @@ def test_what_commands_add_lies_under_every_check_and_what_they_alter_does_not(y
     assert not Path(yard.environment.path, "lib.txt").exists()
 
 
+def test_uv_takes_the_chosen_python_and_no_other_that_a_file_names(yard: Yard) -> None:
+    made = yard.set_up("echo 3.99 >.python-version; uv venv /tmp/v && touch found.txt")
+    assert yard.run(made, "ls found.txt").exit_code == 0
+
+
 def test_what_commands_of_base_write_to_the_database_is_there_for_every_check(yard: Yard) -> None:
     config = RepoConfig(services=("postgres",))
     services, _ = sandbox_services.provide_services(config, yard.context())

@@ -111,6 +111,12 @@ def test_a_difference_to_ci_is_said(states, base, words, tmp_path):
     assert (len(told) == 3) is words.startswith("Here")
 
 
+def test_steps_that_did_not_run_can_be_configured(tmp_path):
+    base = BASE.model_copy(update={"unrun": {"steps of CI": ("make docs",)}})
+    titles = [title for title, _ in command._list_more(base, (), Settings(home=tmp_path))]
+    assert titles == ["", "to run more"]
+
+
 def test_a_price_says_how_it_is_computed(tmp_path):
     loaded = Settings(home=tmp_path, model=("acme:x",), model_prices=("acme:x=1/10",))
     # 30 requests of 1,500 to 59,500 tokens at $1, and 500 in each reply at $10 a million.

@@ -122,3 +122,10 @@ def test_only_a_project_that_guards_endpoints_is_told_of_them(linted: Site) -> N
     config = load.from_text("fastapi: {auth: [{paths: [/a], dependency: a.b}]}", "x.yml")
     guarded = measuring.list_others(replace(linted, config=config))
     assert {check.name for check, _ in guarded} - names == {"endpoints"}
+
+
+@pytest.mark.parametrize(("file", "reason"), [("a.py", "no tests"), ("a.js", "no Python file")])
+def test_a_repository_of_another_language_is_named(linted: Site, file: str, reason: str) -> None:
+    (linted.tree / file).touch()
+    [(suite, _)] = measuring.list_tests(linted)
+    assert reason in suite.explain_absence(linted)

@@ -37,6 +37,13 @@ FILES = {
             - run: npm test
           b: {steps: [{run: npm test}]}
           c: {uses: ./.github/workflows/more.yml}
+          d: {uses: ./.github/workflows/lost.yml}
+        """,
+    ".github/workflows/more.yml": """
+        on: workflow_call
+        jobs:
+          a: {steps: [{run: make slow}]}
+          b: {uses: ./.github/workflows/more.yml}
         """,
     ".github/workflows/release.yml": """
         on: {push: {tags: ["v*"]}}
@@ -52,10 +59,11 @@ def test_hooks_and_steps_that_no_check_runs_are_listed() -> None:
         strict=False,
     )
     assert detect.detect_project(tree, config).unrun == {
-        "pre-commit hooks": ("codespell", "two…", "links"),
+        "pre-commit hooks": ("codespell", "two; lines `", "links"),
         "steps of CI": (
-            "tox -e ${{ matrix.env }}", "make links && echo pre-commit", "cd docs…", "npm test",
-            "example/analyze", "./.github/workflows/more.yml",
+            "tox -e ${{ matrix.env }}", "make links && echo pre-commit", "cd docs; make html", "npm test",
+            "make slow", "example/analyze", "./.github/workflows/more.yml",
+            "./.github/workflows/lost.yml",
         ),
     }  # fmt: skip
 

@@ -81,6 +81,8 @@ def test_what_would_provide_one_is_named(alone):
     with pytest.raises(EnvironmentFailed, match=r"uv python install 3\.14") as caught:
         interpreters.choose_interpreter("3.14", PythonHints(), sandbox, alone, print)
     assert "3.9 and newer are supported" in caught.value.message
+    with pytest.raises(EnvironmentFailed, match=r"uv python install 3\.14"):
+        interpreters.choose_interpreter(None, PythonHints(minors=(14,)), sandbox, alone, print)
 
 
 def test_an_interpreter_that_lacks_a_module_in_a_sandbox_is_named(alone, monkeypatch):

@@ -35,6 +35,12 @@ E   (Background: https://example.org/)
 =========================== short test summary info ============================
 ERROR tests/test_a.py - some words
 """
+FOREIGN = """\
+Traceback (most recent call last):
+  File "/env/bin/pytest", line 8, in <module>
+{error}
+"""
+SYNTAX = PYTEST.replace("E   {error}", 'E     File "{root}/lib.py", line 19\nE   {error}')
 
 
 def result(output="", *items, **facts):
@@ -42,26 +48,29 @@ def result(output="", *items, **facts):
 
 
 @pytest.mark.parametrize(
-    ("text", "error"),
+    ("text", "error", "place"),
     [
-        (TRACEBACK, "sqlite3.OperationalError: unable to open"),
-        (PYTEST, "ModuleNotFoundError: No module named 'lib_b'"),
+        (TRACEBACK, "sqlite3.OperationalError: unable to open", "config/settings.py:165"),
+        (PYTEST, "ModuleNotFoundError: No module named 'lib_b'", "tests/test_a.py:1"),
+        (SYNTAX, "SyntaxError: invalid syntax", "lib.py:19"),
+        (TRACEBACK + FOREIGN, "OSError: no space", ""),
     ],
 )
-def test_the_last_error_is_named(text, error):
+def test_the_last_error_is_named_with_its_place(text, error, place):
     printed = text.format(error=error, root=SANDBOX_TREE)
     item = CheckItem(item_id="tests/test_a.py (collection)", outcome="error", text=printed)
     for one in (result(printed), result("", item)):
         found = obstacles.find_obstacle(one, "")
         # In a sentence, backticks alone end what is quoted.
-        assert f"`{error}`" in found.words
+        assert f"`{error}`" + (f" (`{place}`)." if place else ".") in found.words
         assert error in found.evidence
 
 
 def test_without_an_environment_its_words_are_the_cause_and_the_lines_go_on():
     lines = ("uv pip install -e .", f"echo {'x' * 400}`hostname`")
-    found = obstacles.find_obstacle(None, "No wheel of pycurl.", lines)
+    found = obstacles.find_obstacle(None, "No wheel of pycurl.", lines, ["uv sync; mkdir data"])
     assert found.words.startswith("No wheel of pycurl.")
+    assert found.words.endswith("CI's steps that did not run here: `uv sync; mkdir data`.")
     written = found.words.partition("`setup: ")[2].partition("`")[0]
     assert json.loads(written) == [*lines, "COMMAND"]
 
