@@ -50,7 +50,7 @@ _DEPENDENCIES = re.compile(
 )
 #: What installs or builds outside of the checks, and a script's own packages (PEP 723).
 _BUILDS = re.compile(
-    r"(?i:(?:.*/)?(?:(?:docker|container|make)file[^/]*|[^/]+\.(?:sh|dockerfile))|\.github/.*)"
+    r"(?i:(?:.*/)?(?:(?:docker|container|make)file[^/]*|[^/]+\.(?:sh|dockerfile))|\.github/(?:workflows|actions)/.*)"
 )
 _SCRIPT = re.compile(rb"^# /// script$.*?^# ///$", re.MULTILINE | re.DOTALL)
 _WORD = re.compile(rb"[\w.-]+")
@@ -87,6 +87,8 @@ def _explain_use(file: ChangedFile, tree: Tree) -> str:
             "declares packages that are installed when it is run" if blocks[0] != blocks[1] else ""
         )
     name = posixpath.basename(file.path).encode()
+    if _PROSE.fullmatch(name.decode().lower().partition(".")[0]):
+        return ""  # a release shows it
     for path in filter(_BUILDS.fullmatch, tree.paths()):
         with suppress(EditFailed):
             if name in _WORD.findall(tree.read(path)):

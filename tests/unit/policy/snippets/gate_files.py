@@ -50,6 +50,10 @@ CASES = {
                     "a.py": "",
                 }
             ),
+            "a changelog that a release shows": Snippet(
+                {"CHANGES.rst": "Mended.\n"},
+                base={".github/workflows/release.yml": "run: cat CHANGES.rst\n"},
+            ),
             "a text that nothing builds with": Snippet(
                 {"deploy/packages.txt": "a\n"}, base={"Dockerfile": "FROM a\n"}
             ),
