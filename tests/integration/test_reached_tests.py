@@ -50,6 +50,7 @@ FILES = make_flat({
     "shop/plugin.py": "def run():\n    return 1\n",
     "shop/lonely.py": "LIMIT = 1\n",
     "shop/data.json": "{}",
+    "shop/page.html": "Shop.",
     "docs/index.md": "Shop.",
     "tests/conftest.py": """
         import pytest
@@ -94,6 +95,7 @@ FILES = make_flat({
     "tests/test_hidden.py": """
         import importlib
         import json
+        import pkgutil
         from pathlib import Path
 
         def test_plugin():
@@ -101,6 +103,9 @@ FILES = make_flat({
 
         def test_data():
             assert json.loads(Path("shop/data.json").read_text()) == {}
+
+        def test_resource():
+            assert pkgutil.get_data("shop", "page.html")
     """,
     "tests/test_lonely.py": """
         def test_limit():
@@ -112,7 +117,7 @@ SUMS = FILES["shop/sums.py"]
 #: What the record cannot see is in each.
 ANY = {"test_process", "test_profiled"}
 EVERY = {"test_add", "test_mul", "test_rates", "test_thread", "test_text", "test_built"}
-EVERY |= {"test_plugin", "test_data", "test_limit"}
+EVERY |= {"test_plugin", "test_data", "test_limit", "test_resource"}
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +172,7 @@ def find_reached(stage: Stage, edits: dict[str, str | None]) -> set[str]:
         ({"shop/plugin.py": "def run():\n    return 2\n"}, {"test_plugin"}),
         ({"shop/plugin.py": "def run(a=1):\n    return 1\n"}, EVERY),
         ({"shop/data.json": "[]"}, EVERY),
+        ({"shop/page.html": "A shop."}, EVERY),
         ({"shop/more.json": "[]"}, EVERY),
         ({"docs/index.md": "A shop.", "docs/more.md": "More."}, set()),
         ({"other/new.py": "a = 1\n"}, set()),

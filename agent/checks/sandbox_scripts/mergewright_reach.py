@@ -156,8 +156,13 @@ class Reach:
             self._note_import(args[0], sys._getframe(1))
         elif event in ("open", "os.listdir", "os.scandir"):
             # Imports, and who looks for tests, read and list as well.
-            by = sys._getframe(1).f_code.co_filename
-            if isinstance(args[0], str) and not by.startswith((_IMPORTLIB, self._runner)):
+            by = sys._getframe(1)
+            # As pkgutil.get_data does it, importlib reads for others.
+            if by.f_code.co_filename.startswith(_IMPORTLIB) and by.f_back:
+                by = by.f_back
+            if isinstance(args[0], str) and not by.f_code.co_filename.startswith(
+                (_IMPORTLIB, self._runner)
+            ):
                 name = self._locate(args[0]).rstrip("/")
                 self._notes.add(name + "/" * (name != "" and event != "open"))
         elif event in _ESCAPES and self._has_begun:
