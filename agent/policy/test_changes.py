@@ -105,12 +105,18 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
 
 def _compare_facts(base: SuiteFacts, head: SuiteFacts, tests: list[str]) -> Iterator[Finding]:
     new: dict[str, list[str]] = {}
-    for test in tests:
-        if (said := head.conditions.get(test)) and said != base.conditions.get(test):
+    for test, said in head.conditions.items():
+        if said != base.conditions.get(test):
             new.setdefault(said, []).append(test)
+    known = {*base.conditions.values()}
     for said, ids in new.items():
-        message = f"existing tests have a new condition to be skipped or to fail: {said}"
-        yield REMOVED.make_finding("", f"{message} ({list_some(ids)})", _MISSED)
+        old = [test for test in ids if test in tests]
+        if old or said not in known:
+            which = "existing" if old else "new"
+            message = f"{which} tests have a new condition to be skipped or to fail: {said}"
+            found = REMOVED.make_finding("", f"{message} ({list_some(old or ids)})", _MISSED)
+            # Nobody has relied on a new test.
+            yield found if old else found.model_copy(update={"severity": Severity.INFO})
     before, after = {**base.settings, **base.plugins}, {**head.settings, **head.plugins}
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):

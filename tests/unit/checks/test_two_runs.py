@@ -264,6 +264,20 @@ def test_tests_that_cannot_be_imported_are_told_of_once_with_their_cause() -> No
     assert all(said in told.message for said in (*IDS[:2], "'responses'"))
 
 
+def test_a_condition_that_is_new_is_named_also_of_a_new_test() -> None:
+    known = {IDS[0]: "skipif: windows"}
+    more = {"test_n.py::test_a": "skipif: windows", "test_n.py::test_b": "skipif: CI"}
+    base = ran(*IDS, suite=SuiteFacts(conditions=known))
+    compared = TestComparison(name="tests", base=PASSED, head=PASSED, verdict=PASSED)
+    for conditions, severity, named in (
+        (known | more, Severity.INFO, "test_n.py::test_b"),
+        ({IDS[1]: "skipif: windows"}, Severity.REVIEW, IDS[1]),
+    ):
+        head = ran(*IDS, *more, suite=SuiteFacts(conditions=conditions))
+        [told] = test_changes.find_problems(compared, base, head)
+        assert (told.severity, named in told.message) == (severity, True)
+
+
 def test_a_test_that_passes_only_as_changed_is_shown_in_both_versions() -> None:
     text = "import a\n\n\n@given(1)\ndef test_a(x):\n    b = 1\n    assert x == 1\n"
     sides = (text.encode(), text.replace("given(1)", "given(2)").replace("== 1", "== 2").encode())
