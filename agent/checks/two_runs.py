@@ -24,6 +24,7 @@ from agent.checks.own_tests import (
 )
 from agent.checks.reach import ReachedTests
 from agent.checks.reruns import (
+    FAILING,
     MOST_TESTS,
     PASSING,
     SuiteRerunner,
@@ -159,13 +160,19 @@ class TwoRuns:
             return joining.join_parts([near, held]) if near else held
         locate = SuitePlaces(whole.suite or self.facts).locate_test
         elsewhere = self._touched_test_files | self._unknown_files
+        # What the whole run skips shows nothing, whatever it did before.
         far = tuple(
             item
             for item in whole.items
-            if item.item_id not in self._reached and locate(item.item_id)[0] not in elsewhere
+            if locate(item.item_id)[0] not in elsewhere
+            and (item.item_id not in self._reached or item.outcome not in (*PASSING, *FAILING))
         )
         held = whole.model_copy(update={"items": far, "name": TESTS})
-        return joining.join_parts([near, held]) if near else held
+        if near is None:
+            return held
+        seen = {item.item_id for item in far}
+        left = tuple(item for item in near.items if item.item_id not in seen)
+        return joining.join_parts([near.model_copy(update={"items": left}), held])
 
     def _settle(self, held: TestRun, copied: TestRun | None) -> TestRun:
         """Judge the tests as base has them; what does not pass is among the blocked ones."""

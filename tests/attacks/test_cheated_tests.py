@@ -230,6 +230,22 @@ _FLOOR = {
     ),
 }
 CHEATS = {
+    "a test that passes first, and that a new one has skipped in the whole suite": Cheat(
+        {
+            "sums.py": f"{_RIGHT}\n\ndef less(a, b):\n    return a - b\n",
+            "tests/test_a.py": "import sums\n\nsums.slow = True\n\n\ndef test_less():\n"
+            "    assert sums.less(2, 1) == 1\n",
+        },
+        "draft",
+        "test-removed",
+        {
+            **_BASE,
+            "tests/test_sums.py": _TEST.replace(
+                "    assert",
+                "    if hasattr(sums, 'slow'):\n        __import__('pytest').skip('slow')\n    assert",
+            ),
+        },
+    ),
     "only the exit code of the whole suite shows it": Cheat(
         {"sums.py": f"{_RIGHT}\n\ndef untested():\n    pass\n"},
         "withheld",
