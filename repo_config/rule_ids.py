@@ -18,7 +18,7 @@ forbidden-import
 blocking-call test-tool-in-source environment-read
 checker-in-code data-code security-lint
 other-settings fastapi-auth-uncovered
-test-rewritten test-removed test-surroundings test-not-run test-not-collected
+test-rewritten test-removed test-limited test-surroundings test-not-run test-not-collected
 test-module-in-use
 environment-altered package-unasked
 migration-on-rows

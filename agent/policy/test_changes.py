@@ -50,10 +50,16 @@ IN_USE = Rule(
     demands="Files named like tests are part of the suite, and used by tests only.",
     severity=Severity.REVIEW,
 )
-OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED, IN_USE)
+LIMITED = Rule(
+    id="test-limited",
+    demands="New tests that are skipped or may fail under a new condition are listed.",
+    severity=Severity.INFO,
+)
+OF_TESTS = (REWRITTEN, REMOVED, LIMITED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED, IN_USE)
 _MOST = 20
 _READ = "Compare both versions: does the ticket ask for the new behaviour?"
 _MISSED = "Check whether what it tested is still needed."
+_LIMITED = "Check that they run where they have to."
 _COLLECTED = (
     "Check the test discovery settings (testpaths, python_files, python_classes, checks.tests),"
     " or add a missing __init__.py."
@@ -112,11 +118,9 @@ def _compare_facts(base: SuiteFacts, head: SuiteFacts, tests: list[str]) -> Iter
     for said, ids in new.items():
         old = [test for test in ids if test in tests]
         if old or said not in known:
-            which = "existing" if old else "new"
+            which, rule, fix = ("existing", REMOVED, _MISSED) if old else ("new", LIMITED, _LIMITED)
             message = f"{which} tests have a new condition to be skipped or to fail: {said}"
-            found = REMOVED.make_finding("", f"{message} ({list_some(old or ids)})", _MISSED)
-            # Nobody has relied on a new test.
-            yield found if old else found.model_copy(update={"severity": Severity.INFO})
+            yield rule.make_finding("", f"{message} ({list_some(old or ids)})", fix)
     before, after = {**base.settings, **base.plugins}, {**head.settings, **head.plugins}
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
