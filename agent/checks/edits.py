@@ -11,7 +11,7 @@ import ast
 import builtins
 import difflib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -27,6 +27,7 @@ from repo_config import foreign_python
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
+_BUILTINS = frozenset(dir(builtins))
 _COLLECTIONS = (ast.Dict, ast.List, ast.Set, ast.Tuple, ast.BoolOp)
 #: Of a file: more are never tried in the time that there is.
 _MOST_INNER = 200
@@ -403,11 +404,14 @@ def _find_moved(
     return {node for node, other in pairs.items() if places[other] not in kept}
 
 
-def _has_place(node: ast.AST) -> bool:
+def _has_place(node: ast.AST, givers: Counter[str], *, is_class: bool) -> bool:
     """Whether it matters where in a module or class a statement stands."""
     if isinstance(node, _DEFINITIONS):
-        return bool(node.decorator_list)
-    return not isinstance(node, (*_IMPORTS, ast.Assign, ast.AnnAssign))
+        is_plain = not node.decorator_list
+    else:
+        # Libraries read the fields of a class in their order.
+        is_plain = not is_class and isinstance(node, (*_IMPORTS, ast.Assign, ast.AnnAssign))
+    return not is_plain or any(givers[name] > 1 for name in _list_given(node))
 
 
 # --- the comparison -------------------------------------------------------------------------------
@@ -426,9 +430,9 @@ class _Comparison:
         known = self._was_used | {node.name for node in plain if not node.decorator_list}
         bound = _list_bound(now)
         # Python looks for builtins where a module has no such name.
-        lost = set() if "*" in bound else known - bound - {*dir(builtins)}
+        lost = set() if "*" in bound else known - bound - _BUILTINS
         self._lost = {name for name in lost if not name.startswith("__")}
-        self._known = {name for node in now.body for name in _list_given(node)}
+        self._known = _BUILTINS.union(*map(_list_given, now.body))
         self._local: set[str] = set()
         """The names that have a value in a function before what is new there."""
         self._line = 1
@@ -467,7 +471,8 @@ class _Comparison:
                 self.missed.append(edit)
             else:
                 yield edit
-        placed = [node for node in here if _has_place(node)]
+        givers = Counter(name for node in here for name in _list_given(node))
+        placed = [node for node in here if _has_place(node, givers, is_class=not is_module)]
         for move in self._list_moves(now, "body", pairs, placed, there):
             yield replace(move, outer=self._source.whole)
 
@@ -530,15 +535,18 @@ class _Comparison:
     def _compare_imports(self) -> Iterator[Edit]:
         """Find the imports of a module that differ, by the names that they bind.
 
-        That a name which code uses is missing shows by itself.
+        That a name which code uses is missing shows by itself, unless something else gives it.
         """
+        others = (node for node in self._source.now.body if not isinstance(node, _IMPORTS))
+        given = _BUILTINS.union(*map(_list_given, others))
         now, was = map(_list_imports, (self._source.now, self._source.was))
         for name in sorted(now.keys() | was.keys()):
             here, there = now.get(name, {}), was.get(name, {})
             new = [here[key] for key in here.keys() - there.keys()]
             gone = [there[key] for key in there.keys() - here.keys()]
             for one, other in zip_longest(new, gone):
-                if (not gone and name in self._used) or (not here and name in self._was_used):
+                is_missed = not gone and name in self._used - given
+                if is_missed or (not here and name in self._was_used - _BUILTINS):
                     continue
                 self._line = (one or other)[0].lineno if one else 1
                 behind = one[0] if one else None
@@ -755,7 +763,7 @@ def _join_needed(
 
     What base's text uses and the newer version no longer has comes back with it.
     """
-    bound, joined = _list_bound(now) | {*dir(builtins)}, dict[Edit, Edit]()
+    bound, joined = _list_bound(now) | _BUILTINS, dict[Edit, Edit]()
     providers = defaultdict[str, list[Edit]](list)
     for name, imports in _list_imports(was).items():
         for node, alias in imports.values() if name not in bound and edits else ():

@@ -307,6 +307,24 @@ def test_words_are_no_edit_and_annotations_say_what_may_read_them():
     assert levels(own % (b"shop", b"=3"), own % (b"shop", b"=2")) == []
 
 
+POW = "def f(a):\n    return pow(a, 2)\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (POW, f"from math import pow\n{POW}"),
+        (POW, POW.replace("    ", "    from math import pow\n    ")),
+        ("A = 1\nA = 2\n", "A = 2\nA = 1\n"),
+        ("A = 1\nif B:\n    A = 2\n", "if B:\n    A = 2\nA = 1\n"),
+        ("class A:\n    x: int\n    y: int\n", "class A:\n    y: int\n    x: int\n"),
+    ],
+)
+def test_what_hides_another_value_and_the_order_of_those_are_edits(before, after):
+    [found] = split(after.encode(), before.encode())
+    assert meaning.is_same(found.without, before.encode())
+
+
 def test_a_mistake_is_made_in_what_a_new_test_calls():
     source = BASE + b"\n\ndef is_big(side):\n    return side > 10\n"
     test = (
