@@ -9,7 +9,7 @@ result made of all. What follows from it is left to `comparison`.
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -79,6 +79,8 @@ class TwoRuns:
     project: Project
     reach: TestReach | None = None
     """Of the tests of base; None: it is not known."""
+    is_part: bool = False
+    """Whether what ran first is judged alone."""
 
     @cached_property
     def answers_early(self) -> bool:
@@ -113,7 +115,10 @@ class TwoRuns:
         first = {name: result for name, result in ran.items() if name.startswith(OWN)}
         if near := ran.get(NEAR):
             first[TESTS] = near.model_copy(update={"name": TESTS})
-        found = replace(self, base=base, reach=None).finish(first)
+        alone = replace(self, base=base, reach=None, is_part=True)
+        if NEAR in ran:  # others still run there: it is not laid out anew
+            vars(alone)["_site"] = self._site
+        found = alone.finish(first)
         return base, found.model_copy(update={"is_partial": True})
 
     def list_rest(self) -> Runs:
@@ -189,6 +194,7 @@ class TwoRuns:
             if any(run.outcome in PASSING for run in test.head)
         }
         left = tuple(item for item in left if item.item_id not in by_chance)
+        held = self._pardon_order(held, by_chance)
         problem, doubt = self._judge_copies(copied, held) if copied else ("", "")
         if problem:
             return _refuse(held, problem)
@@ -211,6 +217,27 @@ class TwoRuns:
         return held.model_copy(
             update={"blocked_tests": blocked, "doubts": tuple(filter(None, doubts))}
         )
+
+    def _pardon_order(self, held: TestRun, by_chance: Collection[str]) -> TestRun:
+        """Let pass what fails among chosen tests, and passes alone and with all of base's tests.
+
+        Some tests need what others have done before them.
+        """
+        if not by_chance or not (self.is_part or self._near):
+            return held
+        again = self.sites.run_part(self._site, Part(watched=self._watched_files))
+        passed = {item.item_id for item in again.items if item.outcome in PASSING}
+        same = passed.intersection(by_chance)
+        items = tuple(
+            item.model_copy(update={"outcome": "passed", "text": "", "details": ""})
+            if item.item_id in same
+            else item
+            for item in held.items
+        )
+        repeated = tuple(test for test in held.repeated if test.item_id not in same)
+        status = Status.FAILED if list_failing(items) else Status.PASSED
+        update = {"items": items, "repeated": repeated, "status": status if same else held.status}
+        return held.model_copy(update=update)
 
     def _run_with_shared_files_of_base(self) -> TestRun:
         """Run tests that use what they share with the product, with that as base has it."""
