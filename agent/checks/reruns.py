@@ -74,6 +74,11 @@ def list_failing(items: Iterable[CheckItem]) -> tuple[CheckItem, ...]:
     return tuple(item for item in items if item.outcome in FAILING)
 
 
+def list_red(result: TestRun) -> frozenset[str]:
+    """List the ids of the tests that fail."""
+    return frozenset(item.item_id for item in list_failing(result.items))
+
+
 def _has_outcome(runs: Iterable[Rerun], outcomes: tuple[str, ...]) -> bool:
     return any(run.outcome in outcomes for run in runs)
 

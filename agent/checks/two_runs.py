@@ -31,6 +31,7 @@ from agent.checks.reruns import (
     is_flaky,
     is_proved,
     list_failing,
+    list_red,
 )
 from agent.checks.suite import pardon_nothing
 from agent.checks.test_files import BaseTestFiles, Imports, SuitePlaces
@@ -226,6 +227,8 @@ class TwoRuns:
         if not by_chance or not (self.is_part or self._near):
             return held
         again = self.sites.run_part(self._site, Part(watched=self._watched_files))
+        if not is_proved(again) or again.touched:
+            return held
         passed = {item.item_id for item in again.items if item.outcome in PASSING}
         same = passed.intersection(by_chance)
         items = tuple(
@@ -292,14 +295,17 @@ class TwoRuns:
     @cached_property
     def _is_held(self) -> bool:
         """Whether the change alters what tests of base run on."""
-        is_alike = self.sites.head.environment == self.sites.base.environment
-        return bool(self.product.files) or not is_alike
+        return bool(self.product.files) or not self._is_alike
+
+    @cached_property
+    def _is_alike(self) -> bool:
+        """Whether both sides have the same environment."""
+        return self.sites.head.environment == self.sites.base.environment
 
     @cached_property
     def _reached(self) -> frozenset[str] | None:
         """The ids of base's tests that may notice the change; None: any may."""
-        is_alike = self.sites.head.environment == self.sites.base.environment
-        can_tell = is_alike and self._has_whole and not self.base.unrun
+        can_tell = self._is_alike and self._has_whole and not self.base.unrun
         if self.reach is None or not can_tell or self._alters_shared_tests:
             return None
         touched = self._touched_test_files
@@ -513,7 +519,7 @@ class TwoRuns:
 
     @cached_property
     def _known_red(self) -> frozenset[str]:
-        return frozenset(item.item_id for item in list_failing(self.base.items))
+        return list_red(self.base)
 
     def _list_worse(self, result: TestRun) -> tuple[CheckItem, ...]:
         """Return what fails and did not fail on base, at no time."""
@@ -568,7 +574,7 @@ class TwoRuns:
         """Say which copies of tests did not fail, and do on base; and which say nothing."""
         passed = {item.item_id for item in list_passed(held)}
         ids = [drawn for drawn in self._drawn if drawn in passed]
-        left = frozenset(ids) - _list_red(copied)
+        left = frozenset(ids) - list_red(copied)
         if not left:
             return "", ""
         nothing = rule_changes.drop_files(self.change, frozenset(self.change.paths))
@@ -576,7 +582,7 @@ class TwoRuns:
         base = self.sites.run_some(site, Selection(ids=tuple(sorted(left))), COPIES)
         # What a limit ended says nothing of those that did not run.
         silent = left - {item.item_id for item in copied.items}
-        green = (left & _list_red(base)) - (silent if copied.limit else frozenset())
+        green = (left & list_red(base)) - (silent if copied.limit else frozenset())
         if base.limit:
             silent |= left - {item.item_id for item in base.items}
         if green:
@@ -585,7 +591,7 @@ class TwoRuns:
                 f" copy of {min(green)}: the change controls test results"
             )
             return problem, ""
-        blind = left - silent - _list_red(base)
+        blind = left - silent - list_red(base)
         if not (silent or blind):
             return "", ""
         doubt = (
@@ -596,10 +602,6 @@ class TwoRuns:
         )
         named = f"{len(silent or blind):,} of {len(ids):,} deliberately broken tests"
         return "", f"{named} {doubt}"
-
-
-def _list_red(result: TestRun) -> frozenset[str]:
-    return frozenset(item.item_id for item in list_failing(result.items))
 
 
 def list_passed(result: TestRun) -> Iterable[CheckItem]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from agent.checks import check
 from agent.checks.check import Part
-from agent.checks.reruns import list_failing
+from agent.checks.reruns import list_red
 from agent.models.checks import CommandRun, Status, TestRun
 from agent.text.sanitise import list_some
 
@@ -29,14 +29,14 @@ def judge_whole(
     Args:
         run_again: Runs the whole suite once more: with the change, and on base.
     """
-    known = _list_red(before)
+    known = list_red(before)
     # Where the tests themselves say what is wrong, or a limit ended them, they say it better.
-    if found.limit or tests.limit or tests.reason or _list_red(tests) - known:
+    if found.limit or tests.limit or tests.reason or list_red(tests) - known:
         return None
-    if not (found.reason or _list_red(found) - known or _has_other_code(found)):
+    if not (found.reason or list_red(found) - known or _has_other_code(found)):
         return _make_run(found, Status.PASSED)
     again, base = run_again()
-    red = (_list_red(found) & _list_red(again)) - known - _list_red(base)
+    red = (list_red(found) & list_red(again)) - known - list_red(base)
     is_code_new = _has_other_code(again) and again.exit_code != base.exit_code
     if not (red or is_code_new):
         return None
@@ -46,13 +46,9 @@ def judge_whole(
     return _make_run(again, Status.FAILED, reason)
 
 
-def _list_red(result: TestRun) -> frozenset[str]:
-    return frozenset(item.item_id for item in list_failing(result.items))
-
-
 def _has_other_code(result: TestRun) -> bool:
     """Whether an exit code is red that no red test explains."""
-    return result.exit_code != 0 and not _list_red(result)
+    return result.exit_code != 0 and not list_red(result)
 
 
 def _make_run(found: TestRun, status: Status, reason: str = "") -> CommandRun:

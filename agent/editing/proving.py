@@ -1,6 +1,6 @@
 """Prove a change: its tests fail without it, and tests notice when an edit is taken back.
 
-Annotations alone are for the type checker. Of a ticket that asks for tests, small mistakes in the
+Annotations alone are listed. Of a ticket that asks for tests, small mistakes in the
 functions that the new tests call take the place of edits.
 """
 
@@ -36,7 +36,7 @@ from agent.checks.test_files import Imports, SuitePlaces
 from agent.desk import Desk
 from agent.editing import rebuilding
 from agent.git import worktree
-from agent.models.change import Change, Plan
+from agent.models.change import Change, ChangedFile, Plan
 from agent.models.checks import (
     COLLECTION,
     AnyComparison,
@@ -63,10 +63,9 @@ _MISSING = re.compile(r"(?:Name|UnboundLocal|Attribute|Import|ModuleNotFound|Typ
 _LONGEST_ERROR = 200
 #: FastAPI, Django Ninja, Litestar and Typer stand on these.
 _READERS = frozenset({"pydantic", "msgspec", "typer"})
-#: For all hunks together, of the seconds of the run.
+#: For all edits together, of the seconds of the run.
 _PART = 0.1
 _MOST_IDS = 200
-_MOST_TYPES = 10
 #: For all of it, and for the parts of functions where the suite takes less.
 _LEAST_SECONDS = 60
 #: A run without a part that takes so much longer than the whole suite will not end.
@@ -82,7 +81,7 @@ def prove_change(
     desk: Desk,
     seconds: float = math.inf,
 ) -> Proof:
-    """Run the tests of a change without it and without its hunks, where all else has passed.
+    """Run the tests of a change without it and without its edits, where all else has passed.
 
     Args:
         seconds: Left of the run's minutes.
@@ -253,13 +252,13 @@ def take_back(
     *,
     breaks: bool = False,
 ) -> RevertTrials:
-    """Take hunks of source back, one at a time, as long as there is time.
+    """Take edits of source back, one at a time, as long as there is time.
 
     Args:
         shown: Ids of tests that fail without the whole change.
         mistaken: Ids of the new and altered tests that have to notice mistakes, where there are no
-            hunks; None: no mistakes are made.
-        breaks: What is to behave as before is broken: no test can tell it from base.
+            edits; None: no mistakes are made.
+        breaks: What is to behave as before is emptied: no test can tell it from base.
     """
     change, prepared, desk = trials.change, trials.prepared, trials.desk
     head = trials.after.test_run
@@ -317,14 +316,14 @@ def take_back(
 
 @dataclass(frozen=True)
 class _TestRuns:
-    """Tries hunks, and says which of them are noticed."""
+    """Tries edits, and says which of them are noticed."""
 
     trials: PartRunner
     prepared: Prepared
     """With what the change declares."""
     head: TestRun
     judges: frozenset[str]
-    """The tests that have to notice mistakes; none: any may notice a edit."""
+    """The tests that have to notice mistakes; none: any may notice an edit."""
     shown: tuple[str, ...]
     """The tests that fail without the whole change, which most likely notice a part of it."""
     ours: frozenset[str]
@@ -342,7 +341,7 @@ class _TestRuns:
 
         A test that fails as base has it, and passes as the change has it, is none of them.
         """
-        red = {item.item_id for item in reruns.list_failing(self.head.items)}
+        red = {*reruns.list_red(self.head)}
         by_chance = {test.item_id for test in self.head.repeated}
         by_chance -= {test.item_id for test in self.head.blocked_tests}
         return red.union(self.readers, by_chance)
@@ -373,7 +372,7 @@ class _TestRuns:
         noticed |= self._try_each(chosen)
         if not self.judges:
             left = [edit for edit in found if noticed.get(edit) is not True]
-            left = [edit for edit in left if self._find_reaching(edit.path) is None]
+            left = [edit for edit in left if self._reaching.get(edit.path) is None]
             noticed |= dict.fromkeys(left) | self._try_rest(left)
         return RevertTrials(
             noticed=_list_parts(found, noticed, wanted=True),
@@ -392,7 +391,7 @@ class _TestRuns:
         change = self.trials.change.model_copy(update={"files": files})
         site, part = self.trials.lay_out(change, self.prepared), Part(Selection(ids=self.shown))
         result = self._run_at(site, part, "tests without the source's text")
-        failing = {item.item_id for item in reruns.list_failing(result.items)} - self._red
+        failing = reruns.list_red(result) - self._red
         return tuple(test for test in self.shown if test in failing)
 
     def list_missed(
@@ -456,7 +455,7 @@ class _TestRuns:
 
     def _select_failing(self, result: TestRun) -> Selection | None:
         """Select what has failed; None, all of them, where nothing could."""
-        failing = {item.item_id for item in reruns.list_failing(result.items)} - self._red
+        failing = reruns.list_red(result) - self._red
         lost = {one for one in failing if one.endswith(COLLECTION)}
         files = sorted({self._places.locate_module(one) for one in lost} - {""})
         ids = sorted(failing - lost)[:_MOST_IDS]
@@ -487,18 +486,21 @@ class _TestRuns:
         """
         if self.judges:
             return Part(Selection(ids=tuple(sorted(self.judges))))
-        if reaching := self._find_reaching(path):
+        if reaching := self._reaching.get(path):
             return Part(reaching)
         files = self.imports.choose_near([path], self._files, sorted(self.ours))
         return Part(Selection(files=files)) if files else None
 
-    def _find_reaching(self, path: str) -> Selection | None:
-        """Select all tests that reach what is edited in a file; None: many may, or any."""
+    @cached_property
+    def _reaching(self) -> dict[str, Selection | None]:
+        """All tests that reach what is edited in each file; None: many may, or any."""
+        files = self.trials.change.files if self.reach else ()
+        return {file.path: self._find_reaching(file) for file in files}
+
+    def _find_reaching(self, file: ChangedFile) -> Selection | None:
         if self.reach is None:
             return None
-        change = self.trials.change
-        files = tuple(file for file in change.files if file.path == path)
-        found = self.reach.find(change.model_copy(update={"files": files}))
+        found = self.reach.find(self.trials.change.model_copy(update={"files": (file,)}))
         if found is None:
             return None
         tests = {item.item_id for item in self.head.items}
@@ -531,7 +533,7 @@ class _TestRuns:
             return True  # as where a loop does not end
         if result.limit or (result.status is Status.UNVERIFIED and result.exit_code == 0):
             return None
-        failing = {item.item_id for item in reruns.list_failing(result.items)} - self._red
+        failing = reruns.list_red(result) - self._red
         if self.judges:
             return not self.judges.isdisjoint(failing)
         return bool(result.reason or failing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 from repo_config import foreign_python
@@ -37,10 +38,15 @@ def strip(content: bytes, annotations: Annotations = "read") -> ast.Module:
 def is_same(before: bytes | None, after: bytes | None, annotations: Annotations = "read") -> bool:
     """Whether two versions of a module do the same; what cannot be read does not."""
     try:
-        one, other = (ast.dump(strip(content or b"", annotations)) for content in (before, after))
+        one, other = (_describe(content or b"", annotations) for content in (before, after))
     except UNREADABLE:
         return False
     return one == other
+
+
+@lru_cache(maxsize=4)  # many versions of a file are held against the same
+def _describe(content: bytes, annotations: Annotations) -> str:
+    return ast.dump(strip(content, annotations))
 
 
 def list_bound(content: bytes) -> dict[str, list[ast.stmt]]:

@@ -106,10 +106,10 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
     for doubt in head.doubts:
         yield SURROUNDINGS.make_finding("", doubt, _OTHER)
     if base.suite and head.suite:
-        yield from _compare_facts(base.suite, head.suite, [item.item_id for item in base.items])
+        yield from _compare_facts(base.suite, head.suite, {item.item_id for item in base.items})
 
 
-def _compare_facts(base: SuiteFacts, head: SuiteFacts, tests: list[str]) -> Iterator[Finding]:
+def _compare_facts(base: SuiteFacts, head: SuiteFacts, tests: set[str]) -> Iterator[Finding]:
     new: dict[str, list[str]] = {}
     for test, said in head.conditions.items():
         if said != base.conditions.get(test):
