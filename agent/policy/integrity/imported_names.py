@@ -63,8 +63,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield IN_PLACE.make_finding(file.path, says, _FIX, 1)
         elif user := _find_user(name, change_context):
             says = f"has the name of what {user} imports from elsewhere, where that is installed"
-            found = IN_PLACE.make_finding(file.path, says, _FIX, 1)
-            yield found.model_copy(update={"severity": Severity.REVIEW})
+            yield IN_PLACE.make_finding(file.path, says, _FIX, 1)
 
 
 def _find_places_of_tests(paths: frozenset[str]) -> Iterator[str]:
@@ -78,9 +77,11 @@ def _find_places_of_tests(paths: frozenset[str]) -> Iterator[str]:
 
 
 def _find_user(name: str, change_context: ChangeContext) -> str:
-    """Find a module of base that imports a name; "": there is none."""
+    """Find a module of base that imports a name which base does not have; "": there is none."""
+    tree, own = change_context.tree, (f"/{name}.py", f"/{name}/__init__.py")
+    if any(f"/{path}".endswith(own) for path in tree.paths()):
+        return ""
     imports = re.compile(rf"^\s*(?:import|from)\s+{re.escape(name)}\b".encode(), re.MULTILINE)
-    tree = change_context.tree
     for path in (path for path in tree.paths() if path.endswith(".py")):
         with suppress(EditFailed):  # a link
             if imports.search(tree.read(path)):

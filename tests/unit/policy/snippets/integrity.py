@@ -132,6 +132,10 @@ _NAMES = Cases(
     },
     passes={
         "in a package": Snippet({"shop/json.py": "x = 1\n"}),
+        "a module that base has elsewhere": Snippet(
+            {"money.py": "x = 1\n"},
+            base={"lib/money.py": "x = 1\n", "shop/a.py": "import money\n"},
+        ),
         "another name": Snippet({"money.py": "x = 1\n"}),
         "it was there": Snippet({"json.py": "x = 2\n"}, base={"json.py": "x = 1\n"}),
         "a module becomes a package": Snippet(
