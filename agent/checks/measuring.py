@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from importlib import resources
 from pathlib import Path
-from threading import Event
+from threading import Event, Semaphore
 
 from agent.checks import running
 from agent.checks.check import Check, Site, Suite, count_sandboxes
@@ -55,6 +56,7 @@ def run_checks(
     say: Say,
     *,
     is_enough: Callable[[AnyRun], bool] = lambda _: False,
+    slots: Semaphore | None = None,
 ) -> tuple[AnyRun, ...]:
     """Run those checks that the repository has; the others are named as absent.
 
@@ -62,13 +64,15 @@ def run_checks(
 
     Args:
         is_enough: Of the first result of which it holds, nothing else is wanted; the rest is ended.
+        slots: Of the sandboxes, where others open some beside these.
     """
     cancelled = Event()
 
     def run(check: AnyCheck, at: Site) -> AnyRun:
         if reason := check.explain_absence(at):
             return CommandRun(name=check.name, status=Status.ABSENT, reason=reason)
-        return running.run_check(check, at, sandbox, say, cancelled)
+        with slots or nullcontext():
+            return running.run_check(check, at, sandbox, say, cancelled)
 
     at_once = max((site.at_once for _, site in checks), default=1)
     with ThreadPoolExecutor(count_sandboxes(at_once)) as pool:

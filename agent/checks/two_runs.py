@@ -33,7 +33,7 @@ from agent.checks.reruns import (
     list_failing,
     list_red,
 )
-from agent.checks.suite import pardon_nothing
+from agent.checks.suite import join_facts, pardon_nothing
 from agent.checks.test_files import BaseTestFiles, Imports, SuitePlaces
 from agent.checks.whole_commit import WHOLE, WHOLE_PART
 from agent.models.change import Change, ChangedFile
@@ -122,6 +122,19 @@ class TwoRuns:
         found = alone.finish(first)
         return base, found.model_copy(update={"is_partial": True})
 
+    def expect(self, near: TestRun) -> TestRun:
+        """Return what all tests say if those that still run end as on base."""
+        seen = {item.item_id for item in near.items}
+        items = (
+            item
+            for item in self.base.items
+            if item.item_id not in seen
+            and self._located[item.item_id] not in self._touched_test_files
+        )
+        facts = join_facts([self.facts, *filter(None, [near.suite])], {})
+        update = {"items": (*near.items, *items), "seconds": self.base.seconds, "suite": facts}
+        return near.model_copy(update={**update, "is_partial": False})
+
     def list_rest(self) -> Runs:
         """List what runs copies that must fail, and base's tests of which more may notice it."""
         found: list[tuple[Suite, Site]] = []
@@ -155,7 +168,8 @@ class TwoRuns:
         held = self._settle(self._join_held(ran), ran.get(COPIES))
         seen = (doubt for result in ran.values() for doubt in result.doubts)
         doubts = tuple(dict.fromkeys((*held.doubts, *seen)))
-        return self._judge_own(held.model_copy(update={"doubts": doubts}), own)
+        tests = self._judge_own(held.model_copy(update={"doubts": doubts}), own)
+        return tests.model_copy(update={"disguised": tuple(sorted(self.disguised_files))})
 
     def _join_held(self, ran: Mapping[str, TestRun]) -> TestRun:
         """Join what shows whether the change breaks tests of base."""

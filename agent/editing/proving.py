@@ -13,9 +13,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from agent.checks import (
     comparison,
@@ -72,6 +73,51 @@ _LEAST_SECONDS = 60
 _MOST_SLOWER, _MOST_SLOWER_SECONDS = 5, 10
 
 
+class EarlyProof:
+    """The proof of a change, which may begin while its whole suite still runs."""
+
+    def __init__(
+        self, plan: Plan, change: Change, prepared: Prepared, desk: Desk, seconds: float = math.inf
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            seconds: Left of the run's minutes.
+        """
+        self._given = plan, change
+        self._desk = prepared, desk
+        self._until = time.monotonic() + seconds
+        self._begun: Future[Proof] | None = None
+        self._pool = ThreadPoolExecutor(1, "early-proof")
+        self.stopped = threading.Event()
+        """Once it is set, nothing more is tried."""
+        self.slots = threading.Semaphore(count_sandboxes(desk.settings.checks_at_once))
+        """Of the sandboxes, which checks share with it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def begin(self, compared: tuple[AnyComparison, ...], expected: CheckReport) -> None:
+        """Begin, as if what still runs said what it said on base."""
+        if _alters_code(self._given[1], *self._desk):
+            prove = keep_log_context(self._prove)
+            self._begun = self._pool.submit(prove, compared, expected)
+
+    def finish(self, compared: tuple[AnyComparison, ...], after: CheckReport) -> Proof:
+        """Return what it says, now that all checks have ended."""
+        if any(one.is_in_the_way for one in compared):
+            return Proof(unneeded="the change does not pass its checks")
+        return self._begun.result() if self._begun else self._prove(compared, after)
+
+    def _prove(self, compared: tuple[AnyComparison, ...], after: CheckReport) -> Proof:
+        left = self._until - time.monotonic()
+        return prove_change(*self._given, compared, after, *self._desk, left, early=self)
+
+
 def prove_change(
     plan: Plan,
     change: Change,
@@ -80,6 +126,7 @@ def prove_change(
     prepared: Prepared,
     desk: Desk,
     seconds: float = math.inf,
+    early: EarlyProof | None = None,
 ) -> Proof:
     """Run the tests of a change without it and without its edits, where all else has passed.
 
@@ -88,22 +135,18 @@ def prove_change(
     """
     if prepared.contract.config.checks.tests == "off":
         return Proof(unneeded="tests are turned off in the configuration")
-    if any(one.is_in_the_way for one in compared):
-        return Proof(unneeded="the change does not pass its checks")
     if plan.recipe and not list_test_files(change, after.test_run):
         return Proof()  # its edits are known beforehand
     added = {name for check in compared if is_of_tests(check) for name in check.added}
     added.update(_list_altered(change, after.tests))
-    annotations = find_read_annotations(prepared, desk)
-    runs = any(
-        file.path.endswith(".py") and not meaning.is_same(file.before, file.after, annotations)
-        for file in change.files
-    )
+    runs = _alters_code(change, prepared, desk)
     types = {command.name for command in prepared.contract.project.types}
     no_code = Proof(unneeded=_explain_no_code(compared, types))
     if not runs and not any(map(after.result, types)):
         return no_code
     trials = PartRunner(change, after, prepared, desk, seconds)
+    if early:
+        trials = replace(trials, stopped=early.stopped, slots=early.slots)
     with trials.pool:
         tests = partial(prove_tests, added, trials)
         found = trials.begin(tests if runs else lambda: no_code)
@@ -124,6 +167,14 @@ def prove_change(
     missing = "" if is_shown else proof.missing
     update = {"hunks": taken_back, "unneeded": unneeded, "missing": missing}
     return proof.model_copy(update={**update, "is_refactoring": is_refactoring})
+
+
+def _alters_code(change: Change, prepared: Prepared, desk: Desk) -> bool:
+    annotations = find_read_annotations(prepared, desk)
+    return any(
+        file.path.endswith(".py") and not meaning.is_same(file.before, file.after, annotations)
+        for file in change.files
+    )
 
 
 def find_read_annotations(prepared: Prepared, desk: Desk) -> meaning.Annotations:
@@ -151,6 +202,8 @@ class PartRunner:
     desk: Desk
     seconds: float = math.inf
     """Left of the run's minutes."""
+    stopped: threading.Event = field(default_factory=threading.Event)
+    slots: AbstractContextManager[object] = field(default_factory=nullcontext)
 
     @cached_property
     def end(self) -> float:
@@ -167,7 +220,11 @@ class PartRunner:
         return count_sandboxes(self.desk.settings.checks_at_once)
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
-        return self.pool.submit(keep_log_context(work))
+        def run() -> T:
+            with self.slots:
+                return work()
+
+        return self.pool.submit(keep_log_context(run))
 
     def lay_out(self, change: Change, prepared: Prepared) -> Site:
         """Lay a part of the change out in a folder of this thread, in an environment."""
@@ -175,6 +232,18 @@ class PartRunner:
         worktree.lay_out(prepared.checkout, folder, self.desk.stopped).replay(change)
         environment = self.desk.environment(prepared)
         return make_site(folder, environment, prepared.contract, self.desk.settings)
+
+    def run_tests(self, site: Site, part: Part, name: str) -> TestRun | None:
+        """Run tests; None: there are none.
+
+        Args:
+            name: Under which lines are shown that they print.
+        """
+        suite = measuring.suite_of(site)
+        if suite is None:
+            return None
+        check = suite.select(part, name)
+        return running.run_check(check, site, self.desk.sandbox, self.desk.say, self.stopped)
 
 
 def list_test_files(change: Change, head: TestRun | None) -> frozenset[str]:
@@ -198,7 +267,7 @@ def prove_tests(added: Collection[str], trials: PartRunner) -> Proof:
     files = tuple(file.path for file in kept if file.path.endswith(".py") and file.after)
     site = trials.lay_out(tests, trials.prepared) if head and files else None
     part = Part(Selection(files=files))
-    on_base = _run_tests(site, part, "tests on the base branch", trials.desk) if site else None
+    on_base = trials.run_tests(site, part, "tests on the base branch") if site else None
     if head is None or on_base is None:
         return Proof(missing="the change adds no test")
     places = SuitePlaces(head.suite or SuiteFacts())
@@ -467,7 +536,7 @@ class _TestRuns:
         """Say of each, by some tests, whether it is noticed; None: its run said nothing."""
 
         def attempt(edit: Edit, part: Part) -> bool | None:
-            if time.monotonic() > min(end, self.trials.end):
+            if self.trials.stopped.is_set() or time.monotonic() > min(end, self.trials.end):
                 return None
             if edit.outer and (edit.without is None or edit.is_same()):
                 return True  # there is nothing to miss
@@ -522,7 +591,7 @@ class _TestRuns:
         site = site.limit_seconds(
             min(left, _MOST_SLOWER * self.head.seconds + _MOST_SLOWER_SECONDS)
         )
-        return _run_tests(site, part, said, self.trials.desk) or self.head
+        return self.trials.run_tests(site, part, said) or self.head
 
     def _lay_out(self, several: list[Edit]) -> Site:
         return self.trials.lay_out(edits.take_back(self.trials.change, several), self.prepared)
@@ -583,18 +652,6 @@ def _list_parts(
     found: Iterable[Edit], noticed: Mapping[Edit, bool | None], *, wanted: bool | None
 ) -> tuple[SourcePart, ...]:
     return tuple(edit.part for edit in found if noticed.get(edit) is wanted)
-
-
-def _run_tests(site: Site, part: Part, name: str, desk: Desk) -> TestRun | None:
-    """Run tests; None: there are none.
-
-    Args:
-        name: Under which lines are shown that they print.
-    """
-    suite = measuring.suite_of(site)
-    if suite is None:
-        return None
-    return running.run_check(suite.select(part, name), site, desk.sandbox, desk.say)
 
 
 def _make_rows(

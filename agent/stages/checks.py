@@ -30,6 +30,7 @@ from agent.checks.two_runs import TwoRuns
 from agent.checks.whole_commit import WHOLE, WHOLE_PART, judge_whole
 from agent.desk import Desk
 from agent.editing import rebuilding
+from agent.editing.proving import EarlyProof
 from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
 from agent.git.tree import WorkTree
@@ -65,6 +66,7 @@ def run_checks(
     desk: Desk,
     human_changes: Change | None = None,
     seconds: float = math.inf,
+    proof: EarlyProof | None = None,
 ) -> CheckReport:
     """Run all checks on the change; first of all, hold it against the rules that ruff checks.
 
@@ -77,6 +79,7 @@ def run_checks(
     Args:
         human_changes: What a branch held before; what rules find in lines of people only remarks.
         seconds: Left of the run's minutes; what is not over by then is ended.
+        proof: Begins once the first checks have passed, beside the others.
 
     Raises:
         EnvironmentFailed: The packages that the change declares cannot be installed.
@@ -91,7 +94,7 @@ def run_checks(
     linted = _lint(sides, runs)
     _refuse_forbidden(linted, change, human_changes, trees)
     results: tuple[AnyRun, ...] = (*added, *_run_by_base_rules(change, trees))
-    measured = _measure_change(change, site, runs, before, trees)
+    measured = _measure_change(change, site, runs, before, trees, proof)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
@@ -278,7 +281,12 @@ def _lay_out_for_tools(change: Change, site: Site, trees: _Trees) -> tuple[Site,
 
 
 def _measure_change(
-    change: Change, site: Site, runs: TwoRuns | None, before: CheckReport, trees: _Trees
+    change: Change,
+    site: Site,
+    runs: TwoRuns | None,
+    before: CheckReport,
+    trees: _Trees,
+    proof: EarlyProof | None,
 ) -> tuple[AnyRun, ...]:
     """Run the checks, and the tests twice where base tells what they are.
 
@@ -306,16 +314,18 @@ def _measure_change(
             nonlocal answer
             seen.append(result)
             if result.name in early and early <= {one.name for one in seen}:
-                answer = _answer_early(seen, runs, before, trees)
+                answer = _answer_early(seen, runs, before, trees, proof)
             return bool(answer)
 
-        results = measuring.run_checks(order, desk.sandbox, desk.say, is_enough=is_enough)
+        slots = proof.slots if proof else None
+        results = measuring.run_checks(
+            order, desk.sandbox, desk.say, is_enough=is_enough, slots=slots
+        )
         if answer:
             return _note_settings(answer, settings)
         ran = {result.name: result for result in results if isinstance(result, TestRun)}
         results = tuple(each for one, _ in checks for each in results if each.name == one.name)
-        disguised = tuple(sorted(runs.disguised_files))
-        tests = runs.finish(ran).model_copy(update={"disguised": disguised})
+        tests = runs.finish(ran)
         judged = _judge_whole(ran[WHOLE], tests, runs, trees) if WHOLE in ran else None
         results = (*results, *((judged,) if judged else ()), tests)
     noted = _note_settings(results, settings)
@@ -323,9 +333,16 @@ def _measure_change(
 
 
 def _answer_early(
-    results: Iterable[AnyRun], runs: TwoRuns, before: CheckReport, trees: _Trees
+    results: Iterable[AnyRun],
+    runs: TwoRuns,
+    before: CheckReport,
+    trees: _Trees,
+    proof: EarlyProof | None,
 ) -> tuple[AnyRun, ...]:
-    """Give what the first checks say where one of them is in the way; nothing: all have to run."""
+    """Give what the first checks say where one of them is in the way; nothing: all have to run.
+
+    In this case the proof begins.
+    """
     ran = {result.name: result for result in results if isinstance(result, TestRun)}
     others = tuple(result for result in results if not isinstance(result, TestRun))
     names = {result.name for result in others}
@@ -337,6 +354,9 @@ def _answer_early(
     with_change = CheckReport(side="head", commit=before.commit, results=(*others, tests))
     compared = compare_sides(on_base, with_change, trees.prepared, trees.desk)
     if not any(one.is_in_the_way for one in compared):
+        if proof:
+            results = *others, runs.expect(tests)
+            proof.begin(compared, with_change.model_copy(update={"results": results}))
         return ()
     trees.desk.say("the other tests are ended: a check fails already")
     return *others, tests

@@ -4,6 +4,7 @@ import math
 from itertools import chain
 
 from agent.editing import proving, rounds
+from agent.editing.proving import EarlyProof
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
 from agent.errors import EditFailed, EnvironmentFailed, PolicyRefused
@@ -22,12 +23,16 @@ def judge_change(draft: Draft, run_context: RunContext) -> Round:
     """Judge a change; if judging stops early, keep the earlier change that passed."""
     number = run_context.history.round_number
     judged = Round(number, draft, unfinished=True)
-    with run_context.history.keep_passed_change("the checks of another change finished"):
-        judged = _run_gates(draft, run_context)
+    given = draft.plan, draft.change, run_context.prepared, run_context.desk
+    with (
+        EarlyProof(*given, run_context.gate_seconds) as proof,
+        run_context.history.keep_passed_change("the checks of another change finished"),
+    ):
+        judged = _run_gates(draft, run_context, proof)
     return run_context.history.record_round(judged)
 
 
-def _run_gates(draft: Draft, run_context: RunContext) -> Round:
+def _run_gates(draft: Draft, run_context: RunContext, early: EarlyProof) -> Round:
     """Check a change against the rules, then run the project's checks."""
     once, desk, prepared = run_context.once, run_context.desk, run_context.prepared
     task, before, number = run_context.task, run_context.baseline, run_context.history.round_number
@@ -38,7 +43,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
         held = change, task.ticket, prepared, desk, task.human_changes
         cleared = once(Step.POLICY.named(number), policy.clear_change, *held)
         sides = cleared, before, prepared, desk, task.human_changes, run_context.gate_seconds
-        after = once(Step.CHECKS.named(number), checks.run_checks, *sides)
+        after = once(Step.CHECKS.named(number), checks.run_checks, *sides, early)
     except PolicyRefused as problem:
         desk.facts.note_round(problem.reason)
         return Round(number, draft, refused=problem.findings)
@@ -50,8 +55,7 @@ def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     compared = once(Step.COMPARE.named(number), checks.compare_sides, *reports)
     desk.facts.compared = compared
     compared = policy.keep_human_findings(compared, change, task.human_changes)
-    tried = draft.plan, change, compared, after, prepared, desk, run_context.gate_seconds
-    proof = once(Step.PROOF.named(number), proving.prove_change, *tried)
+    proof = once(Step.PROOF.named(number), early.finish, compared, after)
     failing = proving.locate_failing_tests(proof, after)
     softened = hollow_tests.soften_failing_tests(cleared.findings, failing)
     cleared = cleared.model_copy(update={"findings": softened})

@@ -29,7 +29,7 @@ from tests.run_contexts import make_run_context
 
 BAR, BAR_OF_BROKEN = 1.3, 0.3
 #: Tests, and how much each of them computes: a suite runs for ten seconds and more.
-SUITES = ((300, 90), (2_000, 18))
+SUITES = ((300, 200), (2_000, 30))
 _PROJECT: dict[str, Any] = {
     "test_runner": "pytest",
     "lint": ("ruff check .",),

@@ -10,10 +10,13 @@ from agent.checks.reach import ReachedTests
 from agent.checks.test_files import Imports, SuitePlaces
 from agent.checks.two_runs import NEAR
 from agent.checks.whole_commit import WHOLE
-from agent.models.checks import Status
+from agent.editing.proving import EarlyProof
+from agent.models.change import Plan
+from agent.models.checks import AnyComparison, CheckReport, Status
+from agent.models.review import Proof
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
-from agent.stages import baseline
+from agent.stages import baseline, checks
 from repo_config.detect import DjangoProject
 from tests.folders import data_folder
 from tests.integration.check_samples import SITE, Stage, Workshop, make_flat, make_stage
@@ -303,3 +306,42 @@ def test_a_record_is_of_one_commit(wide: Stage) -> None:
     checkout = wide.prepared.checkout.model_copy(update={"commit": "0" * 40})
     other = wide.prepared.model_copy(update={"checkout": checkout})
     assert reports.load_reach(other, wide.services.settings) is None
+
+
+class _Seen(EarlyProof):
+    expected: CheckReport | None = None
+
+    def begin(self, compared: tuple[AnyComparison, ...], expected: CheckReport) -> None:
+        self.expected = expected
+        super().begin(compared, expected)
+
+
+def judge(stage: Stage, old: str, new: str, **more: str) -> tuple[_Seen, Proof, Proof]:
+    """Return the proof that began early, what it says, and what it says after all checks."""
+    base = baseline.measure_base(stage.prepared, stage.services)
+    cleared = stage.cleared(sums_DOT_py=WIDE["sums.py"].replace(old, new), **more)
+    plan = Plan(recipe="", title="Edit", parameters="", steps=("Edit",))
+    given = plan, cleared.change, stage.prepared, stage.services
+    with _Seen(*given) as early:
+        head = checks.run_checks(cleared, base, *given[2:], proof=early)
+        compared = checks.compare_sides(base, head, *given[2:])
+        return early, early.finish(compared, head), _Seen(*given).finish(compared, head)
+
+
+def test_the_proof_says_beside_the_whole_suite_what_it_says_after_it(wide: Stage) -> None:
+    new = "import sums\n\n\ndef test_more():\n    assert sums.add(0, 3) == -3\n"
+    test_a = WIDE["tests/test_a.py"].replace("== 2", "== 0")
+    edits = {"tests__test_more_DOT_py": new, "tests__test_a_DOT_py": test_a}
+    early, beside, after = judge(wide, "return a + b", "b = -b\n    return a + b", **edits)
+    assert early.expected and len(early.expected.tests.items) == 11
+    assert {*beside.rows} == {*after.rows}
+    assert beside.hunks == after.hunks
+    assert [part.after for part in beside.hunks.noticed] == ["b = -b"]
+    assert [row.name for row in beside.rows if row.is_proof]
+
+
+def test_a_proof_that_began_says_nothing_where_the_whole_suite_fails(wide: Stage) -> None:
+    early, beside, after = judge(wide, "return 2", "return 3")
+    assert early.expected
+    assert beside == after
+    assert beside.unneeded == "the change does not pass its checks"
