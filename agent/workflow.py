@@ -108,7 +108,7 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
         partial(environment.prepare_environment, opened, scout if has_model else None)
         for scout in scouts
     )
-    preparation = MeasuredPreparation(once, desk, baseline.record_reach, *measures)
+    preparation = MeasuredPreparation(once, desk, baseline.study_tests, *measures)
     return replace(begun, preparation=preparation)
 
 

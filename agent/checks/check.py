@@ -162,6 +162,8 @@ class Part:
     """Files of tests that the change adds or edits."""
     records: bool = False
     """Whether it is recorded what each test starts; then they run in one process."""
+    processes: int = 1
+    """That share the tests, beside what the project's own command says."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose what a script in the sandbox is told, with whole paths."""
@@ -183,7 +185,7 @@ class Part:
     @property
     def lists_new(self) -> bool:
         """Whether files that are new in the tree are listed."""
-        return self == Part()
+        return self == Part(processes=self.processes)
 
     @property
     def whole_watched(self) -> tuple[str, ...]:
@@ -230,6 +232,10 @@ class Suite(Check[TestRun], Protocol):
 
     def select(self, part: Part, name: str = TESTS) -> Self:
         """Return what runs a part of the tests, its lines shown under a name."""
+        ...
+
+    def can_share(self, site: Site) -> bool:
+        """Whether several processes can share the tests."""
         ...
 
 
@@ -287,7 +293,12 @@ def request_script(
 
 def count_sandboxes(at_once: int) -> int:
     """Return how many sandboxes may be open at a time: no more than processors that we may use."""
-    return min(at_once, len(os.sched_getaffinity(0)))
+    return min(at_once, count_processors())
+
+
+def count_processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def make_site(

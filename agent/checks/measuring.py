@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event, Semaphore
 
 from agent.checks import running
-from agent.checks.check import Check, Site, Suite, count_sandboxes
+from agent.checks.check import Check, Part, Site, Suite, count_sandboxes
 from agent.checks.commands import ShellCheck, ToolCheck, make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.fastapi_endpoints import FastapiEndpoints
@@ -43,11 +43,11 @@ def list_others(site: Site, tools: Site | None = None) -> Checks:
     )
 
 
-def list_tests(site: Site) -> Checks:
+def list_tests(site: Site, processes: int = 1) -> Checks:
     if site.project.test_runner == "command":
         line = CheckCommand(name=TESTS, line=str(site.config.checks.tests))
         return ((ShellCheck(line), site),)
-    return ((suite_of(site) or _NoSuite(), site),)
+    return (((suite_of(site) or _NoSuite()).select(Part(processes=processes)), site),)
 
 
 def run_checks(

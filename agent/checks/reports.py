@@ -1,10 +1,11 @@
 """Store the results of checks: in a run's folder, and those of base commits for later runs."""
 
 import hashlib
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from agent.checks import check, measuring
 from agent.models.checks import CheckReport, Status, TestReach
@@ -13,6 +14,7 @@ from agent.settings import Settings
 from agent.telemetry.private_files import write_private_file
 
 #: What the key of an environment does not cover: services, and tools of our own.
+_COUNT = TypeAdapter(int)
 _TOOLS = {"services", "gate_path", "type_checker_path", "tools"}
 
 
@@ -21,8 +23,12 @@ _TOOLS = {"services", "gate_path", "type_checker_path", "tools"}
 
 def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
     """Name the file for the measurement of a base commit, by all that decides about its results."""
-    parts = (
-        prepared.checkout.commit,
+    return _locate(settings, prepared.checkout.commit, *_list_conditions(prepared, settings))
+
+
+def _list_conditions(prepared: Prepared, settings: Settings) -> Iterator[str]:
+    """List what decides about results beside the commit."""
+    yield from (
         prepared.environment.key,
         prepared.environment.model_dump_json(include=_TOOLS),
         prepared.contract.config.model_dump_json(),
@@ -30,8 +36,24 @@ def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
         check.get_granted_limits(settings).model_dump_json(),
         measuring.compute_digest(),
     )
+
+
+def _locate(settings: Settings, *parts: str) -> Path:
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return settings.home / "baselines" / f"{key}.json"
+
+
+def locate_processes(prepared: Prepared, settings: Settings) -> Path:
+    """Name the file for how many processes share the tests in the same environment."""
+    conditions = _list_conditions(prepared, settings)
+    return _locate(settings, str(prepared.checkout.repository), *conditions)
+
+
+def load_processes(prepared: Prepared, settings: Settings) -> int:
+    """Read how many processes share the tests; 1: that was not tried, or did not do."""
+    with suppress(OSError, ValidationError):
+        return _COUNT.validate_json(locate_processes(prepared, settings).read_bytes())
+    return 1
 
 
 def locate_reach(prepared: Prepared, settings: Settings) -> Path:

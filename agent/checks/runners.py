@@ -90,15 +90,21 @@ class PytestSuite(AnySuite):
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         # What the configuration says wins.
         env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
-        is_recorded_by_workers = self.part.records and site.has_package("pytest-xdist")
+        shared: tuple[str, ...] = ()
+        if site.has_package("pytest-xdist") and (self.part.records or self.part.processes > 1):
+            shared = (f"-n{0 if self.part.records else self.part.processes}",)
         return self.request(
             replace(site, config=site.config.model_copy(update={"env": env})),
             secret,
             ("run_pytest.py", *site.project.test_args),
-            options=(*_PAST_FAILURES, *(("-n0",) if is_recorded_by_workers else ())),
+            options=(*_PAST_FAILURES, *shared),
             gate="" if site.has_package("pytest") else site.environment.get_packages(SANDBOX_GATE),
             tools=[f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
         )
+
+    def can_share(self, site: Site) -> bool:
+        """Whether several processes can share the tests."""
+        return site.has_package("pytest-xdist")
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
         codes = _PYTEST_CODES if self.part.counts_own else _ANY_CODE
@@ -165,12 +171,19 @@ class DjangoSuite(AnySuite):
             entry = (SandboxFile(path=_ENTRY, content=_ENTER.format(paths).encode()),)
         else:
             folder, arguments = _split_call(site)
+        if self.part.processes > 1:
+            arguments = (*arguments, f"--parallel={self.part.processes}")
         order = self.request(site, secret, ("mergewright_django.py", *arguments))
         update = {
             "directory": posixpath.join(SANDBOX_TREE, folder),
             "files": (*order.files, *entry),
         }
         return order.model_copy(update=update)
+
+    def can_share(self, site: Site) -> bool:
+        """Whether several processes can share the tests, and tell of failures."""
+        is_djangos = posixpath.basename(site.project.test_script or "manage.py") == "manage.py"
+        return is_djangos and site.has_package("tblib")
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
         codes = _SCRIPT_CODES if self.part.counts_own else _ANY_CODE

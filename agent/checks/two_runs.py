@@ -80,6 +80,8 @@ class TwoRuns:
     project: Project
     reach: TestReach | None = None
     """Of the tests of base; None: it is not known."""
+    processes: int = 1
+    """That share all tests."""
     is_part: bool = False
     """Whether what ran first is judged alone."""
 
@@ -153,7 +155,7 @@ class TwoRuns:
             return ()
         edited = tuple(sorted(self._touched_test_files))
         watched = tuple(sorted({*self._watched_files}.difference(self.change.paths)))
-        part = replace(WHOLE_PART, watched=watched, own_files=edited)
+        part = replace(WHOLE_PART, watched=watched, own_files=edited, processes=self.processes)
         return ((self.sites.suite.select(part, WHOLE), self.sites.head),)
 
     def finish(self, ran: Mapping[str, TestRun]) -> TestRun:
@@ -376,7 +378,8 @@ class TwoRuns:
         """List what runs tests as base has them, and where; None: all."""
         if only == Selection():
             return ()
-        return ((self.sites.suite.select(Part(only, self._watched_files), name), self._site),)
+        part = Part(only, self._watched_files, processes=1 if only else self.processes)
+        return ((self.sites.suite.select(part, name), self._site),)
 
     @cached_property
     def of_tests(self) -> BaseTestFiles:

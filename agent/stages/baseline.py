@@ -12,6 +12,10 @@ from agent.models.checks import COLLECTION, AnyRun, CheckReport, TestRun
 from agent.models.environment import Prepared
 from agent.setup import obstacles, sandbox_services
 from agent.telemetry.private_files import write_private_file
+from agent.text.sanitise import list_some
+
+#: A shorter suite is not tried in several processes, nor one kept that gains less.
+_LEAST_SHARED, _LEAST_GAIN = 60.0, 0.8
 
 
 def measure_base(prepared: Prepared, desk: Desk, *, looks_early: bool = False) -> CheckReport:
@@ -53,13 +57,20 @@ def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckR
     return report
 
 
-def record_reach(prepared: Prepared, report: CheckReport, desk: Desk) -> None:
-    """Record what each test of the base commit starts, in one run more; where tests tell that."""
-    stored, tests = reports.locate_reach(prepared, desk.settings), report.tests
-    folder, environment = desk.open_base(prepared).folder, desk.environment(prepared)
-    site = check.make_site(folder, environment, prepared.contract, desk.settings)
+def study_tests(prepared: Prepared, report: CheckReport, desk: Desk) -> None:
+    """Find out more of the tests of the base commit, for the checks of changes."""
+    site = _make_site(prepared, desk)
     suite = measuring.suite_of(site)
-    if suite is None or stored.exists() or not reruns.is_proved(tests) or site.project.more_tests:
+    if suite is None or not reruns.is_proved(report.tests) or site.project.more_tests:
+        return
+    _record_reach(suite, site, prepared, report.tests, desk)
+    _try_processes(suite, site, prepared, report.tests, desk)
+
+
+def _record_reach(suite: Suite, site: Site, prepared: Prepared, tests: TestRun, desk: Desk) -> None:
+    """Record what each test starts, in one run more; where tests tell that."""
+    stored = reports.locate_reach(prepared, desk.settings)
+    if stored.exists():
         return
     recording = suite.select(Part(records=True), "tests, to record what each reaches")
     found = running.run_check(recording, site, desk.sandbox, desk.say)
@@ -72,6 +83,31 @@ def record_reach(prepared: Prepared, report: CheckReport, desk: Desk) -> None:
     reach = found.reach.model_copy(update={"tests": known})
     write_private_file(stored, reach.model_dump_json())
     desk.say(f"recorded what each test reaches, in {found.seconds:.0f} s")
+
+
+def _try_processes(
+    suite: Suite, site: Site, prepared: Prepared, tests: TestRun, desk: Desk
+) -> None:
+    """Try once whether tests that several processes share end the same, and sooner."""
+    stored = reports.locate_processes(prepared, desk.settings)
+    count = check.count_processors()
+    if stored.exists() or tests.seconds < _LEAST_SHARED or count < 2 or not suite.can_share(site):
+        return
+    sharing = suite.select(Part(processes=count), f"tests, shared by {count} processes")
+    found = running.run_check(sharing, site, desk.sandbox, desk.say)
+    ends = ({(item.item_id, item.outcome) for item in run.items} for run in (tests, found))
+    others = sorted({name for name, _ in set.symmetric_difference(*ends)})
+    is_same = reruns.is_proved(found) and found.exit_code == tests.exit_code and not others
+    is_better = is_same and found.seconds < _LEAST_GAIN * tests.seconds
+    write_private_file(stored, str(count if is_better else 1))
+    took = f"{found.seconds:.0f} s in place of {tests.seconds:.0f} s"
+    why = f"{list_some(others)} end otherwise" if others else found.reason or took
+    desk.say(f"{sharing.name}: {'kept' if is_better else 'not kept'}: {why}")
+
+
+def _make_site(prepared: Prepared, desk: Desk) -> Site:
+    folder, environment = desk.open_base(prepared).folder, desk.environment(prepared)
+    return check.make_site(folder, environment, prepared.contract, desk.settings)
 
 
 def _set_aside(report: CheckReport) -> CheckReport:
@@ -106,9 +142,7 @@ def _run_checks(
     looks_early: bool = False,
     listens: bool = False,
 ) -> CheckReport:
-    folder, environment = desk.open_base(prepared).folder, desk.environment(prepared)
-    site = check.make_site(folder, environment, prepared.contract, desk.settings)
-    site = replace(site, looks_early=looks_early)
+    site = replace(_make_site(prepared, desk), looks_early=looks_early)
 
     def is_enough(result: AnyRun) -> bool:
         is_poor = isinstance(result, TestRun) and obstacles.may_improve(result)
@@ -117,7 +151,8 @@ def _run_checks(
     suite = measuring.suite_of(site) if listens else None
     listening = _listen(site) if suite else site
     checks = () if tests else measuring.list_others(site)
-    checks += () if tests is False else measuring.list_tests(listening)
+    if tests is not False:
+        checks += measuring.list_tests(listening, reports.load_processes(prepared, desk.settings))
     results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
     if suite and any(_is_hindered(result, suite, site, desk) for result in results):
         desk.say("tests need a port that was held for a usual server: running them without that")

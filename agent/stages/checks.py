@@ -233,7 +233,9 @@ def _prepare_two_runs(
         return None
     sites = reruns.SuiteRerunner(trees.make_base(), site, suite, desk.sandbox, desk.say)
     reach = reports.load_reach(trees.prepared, desk.settings)
-    return TwoRuns(change, base, sites, trees.base, trees.lay_out, site.project, reach)
+    processes = reports.load_processes(trees.prepared, desk.settings)
+    given = change, base, sites, trees.base, trees.lay_out, site.project, reach
+    return TwoRuns(*given, processes=processes)
 
 
 def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[LintRun, ...]:

@@ -579,7 +579,7 @@ def _weighed(stage: Stage, after: Files) -> Verdict:
         ChangeContext(change, contract.config, contract.project, tree), {}
     )
     before = baseline.measure_base(prepared, services)
-    baseline.record_reach(prepared, before, services)
+    baseline.study_tests(prepared, before, services)
     head = checks.run_checks(cleared, before, prepared, services)
     compared = checks.compare_sides(before, head, prepared, services)
     verdict = decide.decide_verdict(compared, cleared, contract)

@@ -49,7 +49,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
         files = sample_suites.make_computing(count, amount)
         stage = make_stage(workshop, scratch / f"suite-{count}", files, **_PROJECT)
         base = baseline.measure_base(stage.prepared, stage.services)
-        baseline.record_reach(stage.prepared, base, stage.services)
+        baseline.study_tests(stage.prepared, base, stage.services)
         first, second = (
             _make_change(stage, sample_suites.edit_computing(files, wording))
             for wording in ("holds", "still holds")

@@ -1,11 +1,12 @@
 """What each test of base reaches is recorded; a change is held against those that reach it."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from agent.checks import reports, test_files
+from agent.checks import check, reports, test_files
 from agent.checks.reach import ReachedTests
 from agent.checks.test_files import Imports, SuitePlaces
 from agent.checks.two_runs import NEAR
@@ -138,7 +139,7 @@ def record(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Reco
     def made(files: dict[str, str], **detected: object) -> Stage:
         stage = make_stage(workshop, tmp_path_factory.mktemp("repository"), files, **detected)
         base = baseline.measure_base(stage.prepared, stage.services)
-        baseline.record_reach(stage.prepared, base, stage.services)
+        baseline.study_tests(stage.prepared, base, stage.services)
         assert reports.load_reach(stage.prepared, stage.services.settings), workshop.said
         return stage
 
@@ -300,6 +301,24 @@ def test_base_runs_once_more_only_where_the_change_reaches_it(wide: Stage) -> No
 def test_what_the_record_misses_is_seen_on_the_exact_commit(wide: Stage) -> None:
     found = edit(wide, "return 2", "return 3")["tests"]
     assert [item.item_id for item in found.new_failures] == ["tests/test_c.py::test_then"]
+
+
+def test_a_long_suite_is_shared_by_processes_if_it_ends_the_same(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(baseline, "_LEAST_SHARED", 0.0)
+    monkeypatch.setattr(baseline, "_LEAST_GAIN", math.inf)
+    alike = {f"test_{name}.py": f"def test_{name}():\n    pass\n" for name in "ab"}
+    counts = "import os\n\n\ndef test_c():\n    assert 'PYTEST_XDIST_WORKER' not in os.environ\n"
+    other = record({**alike, "test_c.py": counts}, test_runner="pytest")
+    made = record(alike, test_runner="pytest")
+    for stage, processes in ((other, 1), (made, check.count_processors())):
+        assert reports.load_processes(stage.prepared, stage.services.settings) == processes
+    assert any("test_c end otherwise" in line for line in made.services.say.__self__)
+    # What fails only where processes share the tests runs again in one piece.
+    compared = made.compared(test_c_DOT_py=counts)
+    assert compared["tests"].verdict is Status.PASSED
+    assert any(line.startswith(f"{WHOLE}: fails where") for line in made.services.say.__self__)
 
 
 def test_a_record_is_of_one_commit(wide: Stage) -> None:

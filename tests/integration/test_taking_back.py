@@ -116,7 +116,7 @@ def test_of_what_tests_start_the_others_are_not_asked(
     other = "def test_other():\n    assert True\n"
     files = {"sums.py": SUMS, "test_sums.py": TEST, **{f"test_{n}.py": other for n in range(6)}}
     made, ran = stage(files, test_runner="pytest"), []
-    baseline.record_reach(
+    baseline.study_tests(
         made.prepared, baseline.measure_base(made.prepared, made.services), made.services
     )
     run = proving._TestRuns._run
