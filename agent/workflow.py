@@ -173,7 +173,7 @@ def _by_answers(
     settled = run_context.once(Step.SETTLE, respond.settle_by_rules, pull, task.items)
     draft, answers = respond.answer_by_model(settled, pull.plan, run_context)
     # The branch stays as it is where nothing was edited or merged in.
-    if not task.brings_news(draft.change):
+    if not task.brings_news(draft.change, answers):
         return None, answers
     _prepare_base(run_context)
     return _until_green(draft, run_context), answers

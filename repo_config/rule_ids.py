@@ -5,7 +5,7 @@
 
 _IN_ORDER = """\
 paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text
-gate-files other-files
+conflict-marks gate-files other-files
 test-asserts-nothing test-edited suppression module-in-place-of-another replaced-command
 python-syntax unreadable-python hidden-from-rules
 concurrency sync-handler

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from agent.models.record import Record
 from agent.text import sanitise
 
-Name = Literal["plan", "approve", "retry", "stop", "fix-ci", "update", "explain", "help"]
+Name = Literal["plan", "approve", "retry", "stop", "fix-ci", "rebase", "explain", "help"]
 NAMES: tuple[Name, ...] = get_args(Name)
 
 #: What each is for, as `help` tells it.
@@ -24,7 +24,8 @@ MEANT_FOR: dict[Name, str] = {
     "retry": "start over with the current text of the issue, or continue after a limit was reached",
     "stop": "stop this issue's run; nothing is published",
     "fix-ci": "fix failing project checks on our pull request",
-    "update": "merge the base branch into our pull request and run the checks again",
+    "rebase": "merge the base branch into our pull request, with a model's solution of conflicts,"
+    " and run the checks again",
     "explain": "show the run's state and the next step",
     "help": "show this list",
 }

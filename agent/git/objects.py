@@ -26,6 +26,8 @@ _MERGE = (
     "-c", "merge.renameLimit=1000",
     # A file stays in the folder it was put in, even if others have left that.
     "-c", "merge.directoryRenames=false",
+    # Whoever merges by hand sees what both sides began with.
+    "-c", "merge.conflictStyle=diff3",
     "merge-tree", "--write-tree", "--name-only", "-z",
 )  # fmt: skip
 
@@ -107,7 +109,10 @@ def find_fork(place: GitPlace, one: str, other: str) -> str | None:
 
 
 def merge_trees(place: GitPlace, one: str, other: str) -> tuple[str, tuple[str, ...]]:
-    """Merge two commits without a work tree; return the tree, and the paths of conflicts."""
+    """Merge two commits without a work tree; return the tree, and the paths of conflicts.
+
+    The tree has the conflicts between marks, `one` first.
+    """
     process.require_version((2, 38), "to bring a pull request up to date with its base")
     said = process.run_git(place, *_MERGE, one, other, ok=(0, 1), seconds=120.0)
     # Behind the tree come the paths, an empty line and words; after a clean merge nothing.

@@ -43,10 +43,12 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
     email: str = worktree.AUTHOR_EMAIL,
     max_mb: int = remote.MAX_MB,
     stopped: Flag | None = None,
+    keeps_conflicts: bool = False,
 ) -> BranchState:
     """Fetch the branch of a pull request and its base, and compare them. May run twice.
 
     Args:
+        keeps_conflicts: Whether the two are merged in spite of conflicts, which stay between marks.
         author: Under which name our commits are made; with `email`, what tells them from others.
 
     Raises:
@@ -67,11 +69,17 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
         head = objects.require_object(hold.place, _LOOKED_AT)
         for commit in (start, head):
             mirror.pin_commit(hold, commit)
-        return _read_state(hold, url, PinnedCommit(start, base_branch), head, (author, email))
+        pinned, ours = PinnedCommit(start, base_branch), (author, email)
+        return _read_state(hold, url, pinned, head, ours, keeps_conflicts)
 
 
 def _read_state(
-    hold: LockedMirror, url: str, start: PinnedCommit, head: str, ours: tuple[str, str]
+    hold: LockedMirror,
+    url: str,
+    start: PinnedCommit,
+    head: str,
+    ours: tuple[str, str],
+    keeps_conflicts: bool,  # noqa: FBT001
 ) -> BranchState:
     tip = start.commit
     place = objects.use_index(hold, keep=False)
@@ -79,6 +87,8 @@ def _read_state(
     if fork is None:
         raise _make_unfit("has no commit in common with its base branch")
     joined = _join_base(place, fork, tip, head)
+    if joined.conflicts and not keeps_conflicts:
+        joined = joined._replace(against=fork, tree=objects.find_tree(place, head))
     base.require_fit(place, joined.against)
     commits = list(_list_commits(place, tip, head, ours))
     if len(commits) > MOST_COMMITS:
@@ -103,15 +113,13 @@ class _JoinedBranch(NamedTuple):
 
 
 def _join_base(place: GitPlace, fork: str, tip: str, head: str) -> _JoinedBranch:
-    alone = objects.find_tree(place, head)
     if fork == tip:
-        return _JoinedBranch(tip, alone)
+        return _JoinedBranch(tip, objects.find_tree(place, head))
     try:
         tree, conflicts = objects.merge_trees(place, tip, head)
     except process.TookTooLong as problem:
         raise _make_unfit("takes too long to merge with its base") from problem
-    conflicts = conflicts[:MOST_FILES]
-    return _JoinedBranch(fork, alone, conflicts) if conflicts else _JoinedBranch(tip, tree)
+    return _JoinedBranch(tip, tree, conflicts[:MOST_FILES])
 
 
 def _list_commits(
@@ -184,7 +192,8 @@ def make_follow_up_commit(
     """Make in our mirror what goes on the branch next; equal arguments give the same commit.
 
     Where the base was brought in, that is a merge: nobody's commit is rewritten. On top comes what
-    the Change, all of it against the checkout, has beyond that. Returns the branch's head where
+    the Change, all of it against the checkout, has beyond that; or, where both conflict, the merge
+    is what the Change makes of it. Returns the branch's head where
     nothing is to be done, or nothing of the branch is left.
     """
     against, made = branch_state.checkout.commit, branch_state.head
@@ -202,6 +211,8 @@ def make_follow_up_commit(
             return branch_state.head
         if branch_state.brought_up:
             parents = branch_state.head, branch_state.tip
+            if branch_state.conflicts:
+                was, merge_message = wanted, f"{merge_message}\n\n{message}"
             made = objects.write_commit(hold.place, was, parents, merge_message, by)
         if wanted != was:
             made = objects.write_commit(hold.place, wanted, (made,), message, by)

@@ -77,7 +77,7 @@ class BranchState(Record):
     base_has_moved: bool = False
     """Whether the base branch has commits that the branch has not."""
     conflicts: tuple[str, ...] = ()
-    """Paths on which the two do not go together; then nothing was merged."""
+    """Paths on which the two do not go together; where they were merged, between marks."""
 
     @classmethod
     def at_base(cls, checkout: Checkout) -> Self:

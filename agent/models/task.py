@@ -20,6 +20,8 @@ class FollowUpItem(Record):
     """All that is said, for whoever sees to it; foreign words."""
     thread: Thread | None = None
     check: ProjectCheck | None = None
+    conflict: str = ""
+    """The path on which the branch and its base do not go together; "": it is about no such."""
     settled: str = ""
     """Why it is for a person, where that is known from the beginning."""
 
@@ -74,11 +76,24 @@ class Task(Record):
 
     @property
     def human_changes(self) -> Change | None:
-        """What the branch holds, where people have committed to it besides our work."""
-        return self.start.change if self.start.foreign_commits else None
+        """What the branch holds, where people have committed to it besides our work.
 
-    def brings_news(self, change: Change) -> bool:
-        """Whether a change is to go on the branch; a merge alone is only where it was asked for."""
+        What a merge has put between marks nobody has written.
+        """
+        change, conflicts = self.start.change, self.start.conflicts
+        if not self.start.foreign_commits:
+            return None
+        files = tuple(file for file in change.files if file.path not in conflicts)
+        return change.model_copy(update={"files": files})
+
+    def brings_news(self, change: Change, answers: tuple[ItemAnswer, ...]) -> bool:
+        """Whether a change is to go on the branch; a merge alone is only where it was asked for.
+
+        Where one conflict is left to people, all of the merge is.
+        """
+        solved = {answer.item for answer in answers if answer.end == "commit"}
+        if any(item.conflict and item.number not in solved for item in self.items):
+            return False
         is_update = self.pull is not None and self.pull.about.kind == "update"
         merges = is_update and self.start.base_has_moved
         return merges or change.digest != self.start.change.digest

@@ -2,6 +2,7 @@
 
 from agent.policy import tool_rules
 from agent.policy.content import (
+    conflict_marks,
     gate_files,
     hidden_text,
     paths,
@@ -19,7 +20,7 @@ from agent.policy.integrity import hollow_tests, imported_names, suppressions
 from agent.policy.migrations import history, operations
 from agent.policy.rule import Rule, RuleModule
 
-_CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files)
+_CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, conflict_marks, gate_files)
 _INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions, imported_names)
 
 MODULES: tuple[RuleModule, ...] = (

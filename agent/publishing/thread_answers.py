@@ -3,10 +3,11 @@
 May run twice: each thread is answered once.
 """
 
+import difflib
 from collections.abc import Iterable, Sequence
 
 from agent.desk import Desk
-from agent.models.change import Finding
+from agent.models.change import Change, Finding
 from agent.models.outcome import Outcome, ThreadOutcome
 from agent.models.pulls import PullSnapshot, Thread
 from agent.models.run import Reason, Run
@@ -20,6 +21,7 @@ _CHECK = "check:"
 OVER = "Pull request #"
 """How a sentence begins that tells of a pull request that is over."""
 _SHOWN = 5
+_MOST_SOLUTION = 6_000
 
 
 def tell_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
@@ -155,9 +157,9 @@ def list_notes(
         is_published: Whether that is new.
     """
     start, notes, base = task.start, [], pull.pull.base_branch
-    if start.conflicts:
-        shown = ", ".join(start.conflicts[:_SHOWN])
-        more = len(start.conflicts) - _SHOWN
+    shown = ", ".join(start.conflicts[:_SHOWN])
+    more = len(start.conflicts) - _SHOWN
+    if start.conflicts and not (start.brought_up and is_published):
         notes.append(
             f"{base} is now at {start.tip[:12]} and conflicts with this branch in "
             f"{shown}{f' and {more} more' if more > 0 else ''}. A person has to merge it."
@@ -165,6 +167,7 @@ def list_notes(
     elif start.brought_up and is_published:
         notes.append(
             f"Merged {base} ({start.tip[:12]}) in {commit[:12]}; the checks ran on that commit."
+            f"{' A model solved the conflicts: see the comment.' if start.conflicts else ''}"
         )
     if start.foreign_commits and not is_published:
         notes.append(
@@ -179,6 +182,26 @@ def list_notes(
             f"{commit[:12]}, see the check on that commit."
         )
     return notes
+
+
+def show_solutions(task: Task, change: Change) -> str:
+    """Show each conflict with its solution; "": there was none.
+
+    Args:
+        change: What was made of the merge.
+    """
+    merged = {file.path: file.after for file in task.start.change.files}
+    solved = {file.path: file.after for file in change.files}
+    parts = []
+    for path in task.start.conflicts:
+        one, other = (
+            (files.get(path) or b"").decode("utf-8", "replace").splitlines()
+            for files in (merged, solved)
+        )
+        lines = difflib.unified_diff(one, other, "both sides", "solution", lineterm="")
+        shown = sanitise.shorten_middle("\n".join(lines), _MOST_SOLUTION, where="the commit")
+        parts.append(f"{sanitise.format_code(path)}\n\n{sanitise.format_fenced(shown, 'diff')}")
+    return "\n\n".join(("**How the conflicts were solved.**", *parts)) if parts else ""
 
 
 def add_section(now: PullSnapshot, section: str) -> str:

@@ -36,7 +36,7 @@ _LIST = "\n".join(
 )
 #: Commands that change what becomes of the very run that is there.
 _OF_THIS_RUN = frozenset({"stop", "retry"})
-_KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "update": "update"}
+_KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "update"}
 #: Whoever may not write is not looked up again so long: comments of strangers cost next to nothing.
 _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
 #: Comments of one place that are answered in words within an hour; others get a reaction alone.
@@ -270,7 +270,7 @@ class CommentHandler:
                 control.approve_plan(speaker, run, words, store, now)
             case Command(name="plan", words=words) if words or control.is_awaiting_approval(run):
                 control.change_plan(speaker, run, words, store, now, self._pause)
-            case Command(name="fix-ci" | "update" as name):
+            case Command(name="fix-ci" | "rebase" as name):
                 control.follow_up(speaker, run, _KINDS[name], store, now)
             case Command(name="retry") if run and (
                 control.may_go_on(run) or (comment.on_pull and control.find_ended_kind(run))

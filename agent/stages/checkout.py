@@ -40,6 +40,10 @@ def prepare_checkout(run: Run, desk: Desk) -> Checkout:
     return base
 
 
+#: Of so many files a model merges the conflicts.
+_MOST_CONFLICTS = 20
+
+
 def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState:
     """Pin the base commit, and of a pull request bring its branch together with its base.
 
@@ -60,8 +64,11 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
         email=remote.email,
         max_mb=desk.settings.max_repository_mb,
         stopped=desk.stopped,
+        keeps_conflicts=pull.about.kind == "update",
     )
-    if found.conflicts and pull.about.kind == "update":
+    if pull.about.kind == "update" and (
+        len(found.conflicts) > _MOST_CONFLICTS or (found.conflicts and not desk.has_editor)
+    ):
         shown = list_some(map(sanitise.format_code, found.conflicts), 8)
         raise MergeConflict(f"{base_branch} cannot be merged into {branch}: both changed {shown}.")
     desk.say(f"branch {branch} at {found.head[:12]}, base {found.checkout.commit[:12]}")

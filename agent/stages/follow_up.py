@@ -165,6 +165,8 @@ def list_items(
 ) -> tuple[FollowUpItem, ...]:
     """List what is asked of the pull request, each with a number."""
     found = [_of_thread(thread) for thread in pull.threads]
+    if start.brought_up:
+        found += [_of_conflict(path, pull.pull.base_branch) for path in start.conflicts]
     found += list(_of_checks(pull, start, run, desk))
     # What it is about is told in the pull request, as long as that lives.
     return tuple(
@@ -188,6 +190,17 @@ def _of_thread(thread: Thread) -> FollowUpItem:
             lines.append(f"{'We' if comment.is_ours else comment.author} wrote: {words}")
     text = sanitise.shorten_middle("\n".join(lines), _MOST_SAID, where="the pull request")
     return FollowUpItem(number=0, about=f"{place} {first}".strip(), text=text, thread=thread)
+
+
+def _of_conflict(path: str, base_branch: str) -> FollowUpItem:
+    text = (
+        f"{base_branch} was merged into the branch, and both have changed {path}. Of each conflict,"
+        f" `<<<<<<<` begins what {base_branch} has, `|||||||` what both began with, and `=======`"
+        " what the branch has; a file without these marks was deleted, renamed or added by one of"
+        " them. Merge it so that what both sides want holds, in the other files as well, keep the"
+        " tests of both, and remove the marks. If both cannot hold, leave it to a person."
+    )
+    return FollowUpItem(number=0, about=f"conflict in {path}", text=text, conflict=path)
 
 
 def _of_checks(

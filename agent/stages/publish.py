@@ -330,6 +330,7 @@ def _extend_branch(
     pull_request_content.refuse_secrets(change, desk.redactor)
     is_review = any(item.thread for item in task.items)
     title = "Address review comments" if is_review else "Fix failing checks"
+    title = "Solve conflicts" if task.start.brought_up and task.start.conflicts else title
     plan = decided.plan.model_copy(update={"title": title})
     done = {answer.item for answer in answers if answer.end == "commit"}
     message = pull_request_content.write_commit_message(
@@ -395,16 +396,24 @@ def _update_pull_request(
         pull_request = desk.code_host.publish_pull_request(run, content.model_copy(update=kept))
     elif body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
         desk.code_host.rewrite_text(run, now.number, body)
+    if placed and decided:
+        solved = desk.redactor(thread_answers.show_solutions(task, decided.cleared.change))
+        if solved:
+            desk.code_host.add_comment(run, at.number, solved, key=f"{commit} conflicts")
     if call := thread_answers.call_people(ends):
         of = run.run_id if (decided or refused) and not placed else commit
         desk.code_host.add_comment(run, at.number, call, key=f"{of} people")
-    sentence = f"{thread_answers.OVER}{at.number}: {_tell_ends(ends, decided, placed)}."
+    noun = "conflict" if any(item.conflict for item in task.items) else "comment"
+    sentence = f"{thread_answers.OVER}{at.number}: {_tell_ends(ends, decided, placed, noun)}."
     digest = threads.compute_digest(words) if words else None
     return _Announcement(placed, sentence, pull_request, "", digest, ends, waiting)
 
 
 def _tell_ends(
-    ends: Sequence[ThreadOutcome], decided: DecidedChange | None, placed: PushedBranch | None
+    ends: Sequence[ThreadOutcome],
+    decided: DecidedChange | None,
+    placed: PushedBranch | None,
+    noun: str,
 ) -> str:
     if not ends:
         if placed:
@@ -420,7 +429,5 @@ def _tell_ends(
         "human": f"{needs} a person",
     }
     return ", ".join(
-        f"{format_count(counts[kind], 'comment')} {said}"
-        for kind, said in words.items()
-        if counts[kind]
+        f"{format_count(counts[kind], noun)} {said}" for kind, said in words.items() if counts[kind]
     )

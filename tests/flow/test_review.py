@@ -11,7 +11,7 @@ from tests.demo.play import REPORTER, Stage
 from tests.flow import github_stories
 from tests.flow.github_stories import MODELS as PATH
 from tests.flow.github_stories import Story, await_
-from tests.flow.model_scripts import calls, edit
+from tests.flow.model_scripts import bash, calls, edit, submit
 from tests.folders import data_folder
 from tests.scripted import Said, Seen, serving
 from tests.simulator.world import APP_EVENTS
@@ -209,3 +209,41 @@ def test_a_round_that_stops_says_so_in_the_pull_request_and_the_next_one_sees_to
     outcome = follow_up(opened, 2)
     assert outcome.reason.value == "ready", outcome.sentence
     assert [thread.kind for thread in outcome.review_state.threads] == ["reply", "reply", "reply"]
+
+
+@pytest.mark.deep
+def test_a_base_in_conflict_is_merged_by_a_model_and_shown_or_left_to_people(opened, voice):
+    text = opened.git("show", f"main:{PATH}")
+    value = "    value = models.IntegerField(default=1)\n"
+    assert value in text
+    others = text.replace(value, f"{value}    # In cents.\n")
+    base = opened.push(PATH, others, "Say what it is", branch="main")
+    before = head(opened)
+
+    def leave(seen: Seen) -> Said:
+        assert "Item 1 (data)" in seen.messages[0][1]
+        assert "|||||||" in seen.messages[0][1]
+        return calls(answers((1, "person", "Both cannot hold.")))
+
+    voice.script = lambda seen: approves(seen) or leave(seen)
+    opened.say("/mergewright rebase")
+    outcome = follow_up(opened)
+    assert [thread.kind for thread in outcome.review_state.threads] == ["human"], outcome.sentence
+    assert head(opened) == before
+    turns = iter((
+        calls(
+            bash(f"sed -i '/^|||||||/,/^=======/d; /^<<<<<<< /d' {PATH}; cat {PATH}"),
+            answers((1, "done", "Both are kept.")),
+        ),
+        calls(bash(f"sed -i '/^>>>>>>> /d' {PATH}; cat {PATH}"), submit()),
+    ))  # fmt: skip
+    voice.script = lambda seen: approves(seen) or next(turns)
+    opened.say("/mergewright rebase")
+    outcome = follow_up(opened, 2)
+    assert outcome.reason.value == "ready", outcome.sentence
+    after = head(opened)
+    assert opened.git("rev-parse", f"{after}^1", f"{after}^2").split() == [before, base]
+    merged = opened.git("show", f"{after}:{PATH}")
+    assert "# In cents." in merged and "note" in merged and "<<<" not in merged
+    (pull,) = opened.pulls()
+    assert any("+++ solution" in comment.body for comment in pull.comments)

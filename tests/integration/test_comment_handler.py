@@ -375,7 +375,7 @@ def test_other_words_are_not(talk, opened, words, more):
 
 
 @pytest.mark.parametrize(
-    ("command", "kind", "on_pull"), [("fix-ci", "ci", True), ("update", "update", False)]
+    ("command", "kind", "on_pull"), [("fix-ci", "ci", True), ("rebase", "update", False)]
 )
 def test_a_follow_up_is_commanded_from_either_place(talk, opened, command, kind, on_pull):
     if on_pull:

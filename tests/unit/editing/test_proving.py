@@ -1,5 +1,6 @@
 """Which outcomes of new and changed tests show that a change does something."""
 
+import threading
 import time
 from types import SimpleNamespace
 from typing import ClassVar
@@ -85,7 +86,8 @@ class Attempts(proving._TestRuns):
 def attempt(noticing, *, ours=(), shown=(), seconds=1.0):
     """Say what becomes of four edits; return their lines, and which ran together."""
     kind = type("Some", (Attempts,), {"noticing": noticing, "ran": []})
-    trials = SimpleNamespace(end=time.monotonic() + 60, at_once=2, begin=Done)
+    stopped = threading.Event()
+    trials = SimpleNamespace(end=time.monotonic() + 60, at_once=2, begin=Done, stopped=stopped)
     head = result(test_old="passed").model_copy(update={"seconds": seconds})
     source = Versions("shop/a.py", b"", b"")
     parts = [Edit(source, line) for line in (1, 2, 3, 4)]
