@@ -6,16 +6,19 @@ as that of a coverage floor.
 """
 
 import shlex
+import time
 from collections.abc import Callable
 
 from agent.checks import check
-from agent.checks.check import Part
+from agent.checks.check import Part, Selection
 from agent.checks.reruns import list_red
-from agent.models.checks import CommandRun, Status, TestRun
+from agent.models.checks import COLLECTION, CommandRun, Status, TestRun
 from agent.text.sanitise import list_some
 
 WHOLE = "whole suite"
 WHOLE_PART = Part(counts_own=False)
+#: For the search of a test that disturbs another one.
+_MOST_SECONDS = 60.0
 
 
 def judge_whole(
@@ -23,11 +26,13 @@ def judge_whole(
     tests: TestRun,
     before: TestRun,
     run_again: Callable[[], tuple[TestRun, TestRun]],
+    run_some: Callable[[Selection], TestRun],
 ) -> CommandRun | None:
     """Say what a whole run adds to what the tests say; None: nothing.
 
     Args:
         run_again: Runs the whole suite once more: with the change, and on base.
+        run_some: Runs some tests with the change.
     """
     known = list_red(before)
     # Where the tests themselves say what is wrong, or a limit ended them, they say it better.
@@ -41,9 +46,31 @@ def judge_whole(
     if not (red or is_code_new):
         return None
     why = list_some(sorted(red)) if red else check.get_last_lines(again)
+    for name in sorted(red)[:1]:
+        if before_it := _find_disturbing(name, again, run_some):
+            why += f"; {name} passes alone and fails after {before_it}"
     command = shlex.join(found.command)
     reason = f"`{command}`, on the base branch exit code {base.exit_code}: {why}"
     return _make_run(again, Status.FAILED, reason)
+
+
+def _find_disturbing(
+    name: str, found: TestRun, run_some: Callable[[Selection], TestRun]
+) -> str | None:
+    """Find, by halves, the test after which another one fails; None: in time there is none."""
+    ids = [item.item_id for item in found.items]
+    suspects, end = ids[: ids.index(name)], time.monotonic() + _MOST_SECONDS
+
+    def fails_after(some: list[str]) -> bool:
+        return name in list_red(run_some(Selection(ids=(*some, name))))
+
+    is_short = found.seconds <= _MOST_SECONDS and not name.endswith(COLLECTION)
+    if not (suspects and is_short) or fails_after([]):
+        return None
+    while len(suspects) > 1 and time.monotonic() < end:
+        half = suspects[len(suspects) // 2 :]
+        suspects = half if fails_after(half) else suspects[: len(suspects) // 2]
+    return suspects[0] if len(suspects) == 1 and fails_after(suspects) else None
 
 
 def _has_other_code(result: TestRun) -> bool:

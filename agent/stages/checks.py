@@ -24,7 +24,7 @@ from agent.checks import (
     weighing,
 )
 from agent.checks.changed_files import ChangedSites
-from agent.checks.check import Site, make_site
+from agent.checks.check import Selection, Site, make_site
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS, MIGRATE
 from agent.checks.two_runs import TwoRuns
 from agent.checks.whole_commit import WHOLE, WHOLE_PART, judge_whole
@@ -373,7 +373,10 @@ def _judge_whole(found: TestRun, tests: TestRun, runs: TwoRuns, trees: _Trees) -
         )
         return head, base
 
-    return judge_whole(found, tests, runs.base, run_again)
+    def run_some(only: Selection) -> TestRun:
+        return runs.sites.run_some(runs.sites.head, only, WHOLE)
+
+    return judge_whole(found, tests, runs.base, run_again, run_some)
 
 
 def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:

@@ -30,14 +30,31 @@ CODE, DISTURBED = make_run(2, a="passed"), make_run(1, a="failed", b="failed")
 def test_a_red_end_that_no_test_explains_counts_where_base_ends_otherwise(
     found, again, base, is_kept
 ):
-    kept = judge_whole(found, GREEN, GREEN, lambda: (again, base))
+    kept = judge_whole(found, GREEN, GREEN, lambda: (again, base), lambda _: GREEN)
     assert (kept is not None and kept.status is Status.FAILED) is is_kept
 
 
 def test_nothing_runs_again_where_a_test_says_what_is_wrong_or_nothing_is():
-    assert judge_whole(DISTURBED, make_run(a="failed"), GREEN, pytest.fail) is None
-    assert judge_whole(CODE.model_copy(update={"limit": "time"}), GREEN, GREEN, pytest.fail) is None
+    assert judge_whole(DISTURBED, make_run(a="failed"), GREEN, pytest.fail, pytest.fail) is None
+    assert (
+        judge_whole(
+            CODE.model_copy(update={"limit": "time"}), GREEN, GREEN, pytest.fail, pytest.fail
+        )
+        is None
+    )
     for found in (make_run(), make_run(1, b="failed")):
-        kept = judge_whole(found, GREEN, GREEN, pytest.fail)
+        kept = judge_whole(found, GREEN, GREEN, pytest.fail, pytest.fail)
         assert kept is not None
         assert kept.status is Status.PASSED
+
+
+def test_the_test_that_disturbs_another_one_is_named():
+    names = [f"t{number}" for number in range(9)]
+    found = make_run(1, **dict.fromkeys(names, "passed"), a="failed", z="passed")
+
+    def run_some(only):
+        red = "t6" in only.ids and only.ids[-1] == "a"
+        return make_run(**dict.fromkeys(only.ids, "failed" if red else "passed"))
+
+    kept = judge_whole(found, GREEN, make_run(b="failed"), lambda: (found, make_run()), run_some)
+    assert kept is not None and kept.reason.endswith("a passes alone and fails after t6")
