@@ -11,6 +11,7 @@ from agent.editing.submissions import FollowUpSubmission
 from agent.editing.tools import MOST_SUMMARY, Forms, Submit, ToolExecutor, limit_batch
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
+from agent.models.model_use import AuthorWords
 from agent.models.step import Step, StepName
 from agent.models.task import FollowUpItem, ItemAnswer
 from agent.text.cutting import cut_sentences
@@ -45,7 +46,7 @@ class Attempt:
         self.answers: tuple[ItemAnswer, ...] = ()
         self.why = ""
         """Why no further draft comes."""
-        self.summaries: dict[str, str] = {}
+        self.words: dict[str, AuthorWords] = {}
         """What was said last of each tree, by its digest."""
         self._talk, self._tools, self._run_context, self._items = talk, tools, run_context, items
         self._base = base
@@ -118,7 +119,7 @@ class Attempt:
         talk, items = self._talk, self._items
         found = (FollowUpSubmission if items else Submit).model_validate_json(form)
         talk.include += found.include
-        self.summaries[talk.change.digest] = cut_sentences(found.summary, MOST_SUMMARY)
+        words = self.words[talk.change.digest] = submissions.read_words(found)
         if isinstance(found, FollowUpSubmission) and not self.answers:
             edited = talk.change.digest != self._begun
             if problems := submissions.find_answer_problems(found, items, is_edited=edited):
@@ -126,7 +127,9 @@ class Attempt:
             self.answers = submissions.read_answers(found)
             done = (answer.words.strip() for answer in found.answers if answer.became == "done")
             said = found.summary.strip() or "\n".join(done)
-            self.summaries[talk.change.digest] = cut_sentences(said, MOST_SUMMARY)
+            summary = cut_sentences(said, MOST_SUMMARY)
+            words = words.model_copy(update={"summary": summary})
+            self.words[talk.change.digest] = words
             return self._make_draft(), ""
         if self._is_changed:
             return self._make_draft(), ""

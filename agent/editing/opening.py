@@ -120,7 +120,7 @@ def open_review(draft: Draft, checks: str, findings: str, run_context: RunContex
         _describe_ticket(run_context),
         _describe_plan(draft.plan, run_context),
         _fence("The diff", _make_diff(draft.change, run_context), run_context),
-        _fence("Its author says", draft.words, run_context),
+        _fence("Its author says", draft.words.text, run_context),
         _fence("Checks and proof", checks, run_context),
         _fence("Open findings", findings, run_context),
     )

@@ -30,6 +30,7 @@ from agent.models.checks import (
     CheckReport,
     TestRun,
 )
+from agent.models.model_use import AuthorWords
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, Remark
 from agent.text.check_summary import format_count, is_of_tests, list_new
@@ -46,8 +47,8 @@ _PASSES = (
 class Author(Protocol):
     """The conversation that a change comes from: `agent.editing.attempts`."""
 
-    summaries: dict[str, str]
-    """The last summary of each tree, by its digest."""
+    words: dict[str, AuthorWords]
+    """The last ones of each tree, by its digest."""
 
     def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None: ...
 
@@ -64,11 +65,11 @@ class Draft:
     """As it came from there, before anything of ours was added."""
 
     @property
-    def words(self) -> str:
-        """What the model said of it last: claims, no facts."""
+    def words(self) -> AuthorWords:
+        """What the model said of it last."""
         if self.by is None or self.submitted is None:
-            return ""
-        return self.by.summaries.get(self.submitted.digest, "")
+            return AuthorWords()
+        return self.by.words.get(self.submitted.digest, AuthorWords())
 
 
 @dataclass(frozen=True)

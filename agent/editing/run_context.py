@@ -16,7 +16,7 @@ from agent.models.chat import ChatModel, Role
 from agent.models.checks import CheckReport, Status
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.model_account import ModelAccount
-from agent.models.model_use import ModelWork
+from agent.models.model_use import AuthorWords, ModelWork
 from agent.models.step import StepRunner
 from agent.models.task import Task
 
@@ -120,7 +120,7 @@ class RunContext:
             with suppress(AgentError, OSError):
                 self.resources.close()
 
-    def summarize_model_work(self, claims: str) -> ModelWork:
+    def summarize_model_work(self, claims: AuthorWords) -> ModelWork:
         return ModelWork(
             uses=self.account.uses,
             claims=claims,

@@ -12,9 +12,16 @@ from pydantic import Field
 
 from agent.editing import forms
 from agent.editing.run_context import RunContext
-from agent.editing.tools import MOST_SUMMARY, Forms, Submit
+from agent.editing.tools import (
+    LONGEST_BEHAVIOUR,
+    MOST_BEHAVIOUR,
+    MOST_SUMMARY,
+    Forms,
+    Submit,
+)
 from agent.errors import ForPeople, TicketUnclear, TooLarge
 from agent.models.change import ChangedFile, Finding, Plan, Severity
+from agent.models.model_use import AuthorWords, ChangedBehaviour
 from agent.models.outcome import ThreadResult
 from agent.models.sandbox import SANDBOX_TREE
 from agent.models.task import FollowUpItem, ItemAnswer
@@ -83,6 +90,21 @@ class FollowUpSubmission(Submit):
 
 
 FORMS: Forms = {"plan": SubmittedPlan, "ask": Questions, "decline": Declined}
+
+
+def read_words(found: Submit) -> AuthorWords:
+    """Read what a model says of its change, as much as is shown."""
+    return AuthorWords(
+        summary=cut_sentences(found.summary, MOST_SUMMARY),
+        behaviour=tuple(
+            ChangedBehaviour(
+                before=sanitise.shorten(one.before, LONGEST_BEHAVIOUR),
+                after=sanitise.shorten(one.after, LONGEST_BEHAVIOUR),
+            )
+            for one in found.behaviour[:MOST_BEHAVIOUR]
+        ),
+        left_out=cut_sentences(found.left_out, MOST_SUMMARY),
+    )
 
 
 def read_plan(form: str) -> Plan:

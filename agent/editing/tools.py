@@ -34,6 +34,7 @@ from agent.text.cutting import shorten_output
 
 MOST_CALLS = 40
 MOST_SUMMARY = 1_500
+MOST_BEHAVIOUR, LONGEST_BEHAVIOUR = 6, 200
 #: Characters of a result that come whole; of a longer one the rest is in a file of the sandbox.
 MOST_RESULT = 30_000
 #: Characters that the results of one reply may have: of a context window, in tokens, and at most.
@@ -91,11 +92,23 @@ class Write(forms.Form):
     text: str
 
 
+class SubmittedBehaviour(forms.Form):
+    before: str = forms.show_limits(maxLength=LONGEST_BEHAVIOUR)
+    """What a user or caller saw, on one line."""
+    after: str = forms.show_limits(maxLength=LONGEST_BEHAVIOUR)
+    """What they see now."""
+
+
 class Submit(forms.Form):
     """Run all checks on your change."""
 
     summary: str = forms.show_limits(maxLength=MOST_SUMMARY)
-    """For the reviewer: what changed, and what to look at."""
+    """For the reviewer: why so, and what to look at; paragraphs and lists stay."""
+    behaviour: tuple[SubmittedBehaviour, ...] = ()
+    """What behaves differently with the change, the most important first; nothing if all behaves as
+    before."""
+    left_out: str = forms.show_limits("", maxLength=MOST_SUMMARY)
+    """What the ticket asks for and the change does not do, and why."""
     include: tuple[str, ...] = ()
     """Files that git ignores and that belong to the change all the same."""
 

@@ -52,12 +52,31 @@ class ModelUse(ModelTotal):
     seconds: float
 
 
+class ChangedBehaviour(Record):
+    before: str
+    after: str
+
+
+class AuthorWords(Record):
+    """What the editing model says of its change; claims, no facts."""
+
+    summary: str = ""
+    behaviour: tuple[ChangedBehaviour, ...] = ()
+    left_out: str = ""
+    """Of the ticket."""
+
+    @property
+    def text(self) -> str:
+        changed = (f"Before: {one.before}\nNow: {one.after}" for one in self.behaviour)
+        left_out = f"Left out: {self.left_out}" if self.left_out else ""
+        return "\n\n".join(filter(None, (self.summary, *changed, left_out)))
+
+
 class ModelWork(Record):
     """What models did in a run: figures of ours, and words of theirs."""
 
     uses: tuple[ModelUse, ...] = ()
-    claims: str = ""
-    """What the editing model says of its change; claims, no facts."""
+    claims: AuthorWords = AuthorWords()
     rounds: tuple[str, ...] = ()
     undone: tuple[str, ...] = ()
     """What did not come about any more and why, as sentences of ours."""
@@ -65,6 +84,22 @@ class ModelWork(Record):
     @property
     def usd(self) -> float:
         return sum(use.usd or 0.0 for use in self.uses)
+
+    def add_earlier(self, earlier: Iterable[ModelUse]) -> Self:
+        """Add what models did in earlier runs of the same ticket."""
+        found: dict[tuple[str, str], list[ModelUse]] = {}
+        for use in (*earlier, *self.uses):
+            found.setdefault((use.role, use.model), []).append(use)
+        uses = tuple(
+            some[0].model_copy(
+                update={
+                    **dict(ModelTotal.from_uses(some)),
+                    "seconds": sum(use.seconds for use in some),
+                }
+            )
+            for some in found.values()
+        )
+        return self.model_copy(update={"uses": uses})
 
 
 class SpendingLimits(NamedTuple):

@@ -46,5 +46,7 @@ class Evidence(DecidedChange):
     """Of the log, as of this text."""
     patch: str = "change.patch"
     """Where they find the change of a dry run, as a patch."""
+    earlier_rounds: int = 0
+    """Runs of the same pull request before this one; what they cost is in the sums."""
     left: int = 0
     """How much of what was asked in its review is left to people."""

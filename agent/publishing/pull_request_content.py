@@ -175,6 +175,10 @@ def render_text(
     desk.store_file(prepared.run, PATCH, shown)
     if placed and (commit := worktree.read_commit(prepared.checkout, placed.commit)):
         desk.store_file(prepared.run, f"{COMMIT}{placed.commit}", commit)
+    history = desk.memory.list_history(prepared.run)
+    outcomes = [stored_run.outcome for stored_run in history if stored_run.outcome]
+    earlier = (use for outcome in outcomes for use in outcome.figures.models)
+    decided = decided.model_copy(update={"work": decided.work.add_earlier(earlier)})
     log = desk.log_place(prepared.run)
     seal = desk.seal(
         base=prepared.checkout.commit,
@@ -194,6 +198,7 @@ def render_text(
         # Beside the log, if that is a file.
         patch=PATCH if "://" in log else str(Path(log).with_name(PATCH)),
         left=left,
+        earlier_rounds=len(outcomes),
     )
     if decided.verdict.publish:
         return text.render_pull_request(evidence, desk.redactor)

@@ -39,6 +39,14 @@ def list_unnoticed(evidence: Evidence) -> list[str]:
     return [part.name for part in parts if (part.path, part.line) not in named]
 
 
+def list_first_looks(evidence: Evidence) -> list[tuple[str, str]]:
+    """List places that a reviewer looks at first, each with the reason."""
+    parts = [("no test notices it", part.name) for part in evidence.proof.hunks.unmissed]
+    untried = [("not tried without it", part.name) for part in evidence.proof.hunks.untried]
+    files = [(why.rstrip("."), path) for path, why in evidence.sensitive]
+    return [(place, why) for why, place in (*files[:2], *parts[:2], *untried[:1])][:3]
+
+
 def list_unmeasured(evidence: Evidence) -> Iterator[str]:
     """Say what no check has measured, in sentences; foreign words are in some."""
     for check in evidence.compared:

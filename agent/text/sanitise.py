@@ -41,6 +41,7 @@ _SIGNS = re.compile(
     re.IGNORECASE,
 )
 #: At the beginning of a line these make a heading, a list, a rule or an underline.
+_ITEM = re.compile(r"^(\s{0,6})([-*]|\d{1,2}[.)])\s+(?=\S)")
 _LINE_START = re.compile(r"^([#+=-]|\d{1,9}(?=[.)](?:\s|$)))")
 
 
@@ -133,6 +134,16 @@ def format_sentence(text: str) -> str:
         format_code(part) if number % 2 else _join_words(part) for number, part in enumerate(parts)
     ]
     return "".join(told)
+
+
+def format_paragraphs(text: str) -> str:
+    """Give foreign sentences as a quotation that keeps their paragraphs and lists."""
+    lines = []
+    for line in text.strip().splitlines():
+        found = _ITEM.match(line)
+        mark = f"{'  ' if len(found[1]) > 1 else ''}{found[2]} " if found else ""
+        lines.append(f"> {mark}{format_sentence(line[found.end() :] if found else line)}".rstrip())
+    return "\n".join(lines)
 
 
 def _join_words(part: str) -> str:

@@ -149,12 +149,12 @@ def test_the_summary_of_the_last_submit_counts_also_where_the_tree_is_the_same(p
         attempt = attempts.begin_attempt(run_context, partial(finish, run_context))
         attempt.begin_edits()
         draft = attempt.next_draft()
-        assert draft.words == "First."
+        assert draft.words.summary == "First."
         attempt.answer("Mend what you can.", draft, passed=True)
         assert attempt.next_draft() is None
     assert "Left for your work, " in told[-1].results[-1].content
-    assert len(draft.words) <= 1_500
-    assert draft.words.endswith("as it is. …")
+    assert len(draft.words.summary) <= 1_500
+    assert draft.words.summary.endswith("as it is. …")
 
 
 def test_kill_each_step_of_a_plan_with_calls_behind_it_and_go_on(prepared, home):

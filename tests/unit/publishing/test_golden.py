@@ -21,7 +21,7 @@ from agent.models.checks import (
     TestRun,
 )
 from agent.models.code_host import Progress, StageMark
-from agent.models.model_use import ModelUse, ModelWork
+from agent.models.model_use import AuthorWords, ChangedBehaviour, ModelUse, ModelWork
 from agent.models.outcome import Outcome, PullRequest, RunFigures, ThreadOutcome, Verdict
 from agent.models.review import Proof, ProofRow, Remark, RevertTrials, ReviewNotes, SourcePart
 from agent.models.run import Reason, RunState
@@ -75,7 +75,15 @@ USES = (
 )  # fmt: skip
 WORK = ModelWork(
     uses=USES,
-    claims="`total` skipped the first price, since the slice began at 1. It now sums all of them.",
+    claims=AuthorWords(
+        summary="The slice began at 1.\n\nTo review:\n\n- `total` with one price\n- that `None` stays",
+        behaviour=(
+            ChangedBehaviour(
+                before="`total([2, 3])` is 3: the first is left out", after="It is 5."
+            ),
+        ),
+        left_out="Taxes: the ticket names no rate.",
+    ),
     rounds=(
         "1 problem. Tests: 1 test fails with the change but not without it: t::a.",
         "passed",
@@ -300,7 +308,8 @@ def follow_up() -> str:
             text="Taxes are no part of the ticket.", by_model=True, last_comment_id=1,
         ),
     )  # fmt: skip
-    body = text.render_pull_request(evidence_of_issue(**MADE_BY_MODEL, left=1))
+    again = {**MADE_BY_MODEL, "work": WORK.add_earlier(USES[:1]), "earlier_rounds": 1}
+    body = text.render_pull_request(evidence_of_issue(**again, left=1))
     return threads.replace_section(
         body, threads.write_section(ends, ("Brought up to date with main.",))
     )

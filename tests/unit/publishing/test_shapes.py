@@ -9,7 +9,7 @@ import pytest
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import Status, TestComparison
-from agent.models.model_use import ModelUse, ModelWork
+from agent.models.model_use import AuthorWords, ChangedBehaviour, ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason
@@ -50,7 +50,7 @@ def test_TC6_no_field_of_a_text_tells_a_credential(render: Callable[..., str]) -
     made = evidence(
         plan=plan(ALL), ticket=TICKET, done=(ALL,), cleared=cleared(finding), compared=(COMPARED,),
         verdict=VERDICT, notes=notes,
-        work=ModelWork(uses=(USED,), claims=ALL, rounds=(ALL,), undone=(ALL,)),
+        work=ModelWork(uses=(USED,), claims=AuthorWords(summary=f"{ALL}\n- {ALL}", behaviour=(ChangedBehaviour(before=ALL, after=ALL),), left_out=ALL), rounds=(ALL,), undone=(ALL,)),
     )  # fmt: skip
     assert_nothing_told(render(made, Redactor()))
 

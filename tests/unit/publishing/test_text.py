@@ -4,7 +4,7 @@ import pytest
 
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
 from agent.models.checks import BlockedTest, CheckReport, Status, TestRun
-from agent.models.model_use import ModelUse, ModelWork
+from agent.models.model_use import AuthorWords, ChangedBehaviour, ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes
 from agent.models.run import Reason, RunState
@@ -48,7 +48,7 @@ def test_foreign_words_are_inert(render, of_issue):
         ),
         "cleared": cleared(finding),
         "verdict": Verdict(publish=True, reason=Reason.READY, sentence=EVIL),
-        "work": ModelWork(uses=(USE,), claims=EVIL, rounds=(EVIL,), undone=(EVIL,)),
+        "work": ModelWork(uses=(USE,), claims=AuthorWords(summary=f"{EVIL}\n- {EVIL}\n\n1. {EVIL}", behaviour=(ChangedBehaviour(before=EVIL, after=EVIL),), left_out=EVIL), rounds=(EVIL,), undone=(EVIL,)),
         "proof": Proof(rows=(ProofRow(name=EVIL, without="failed", error=EVIL, with_change="passed"),)),
         "notes": ReviewNotes(
             ran=True, sentence=EVIL, remarks=(Remark(text=EVIL, path=EVIL, line=3),)
@@ -97,7 +97,7 @@ def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
         compared=tuple(long.model_copy(update={"name": f"c{n}"}) for n in range(12)),
         done=("n" * 300,) * 250,
         cleared=cleared(*(finding.model_copy(update={"line": at}) for at in range(200))),
-        work=ModelWork(uses=(USE,), claims="w " * 9_000),
+        work=ModelWork(uses=(USE,), claims=AuthorWords(summary="w " * 9_000)),
         proof=Proof(rows=(row,) * 30),
     )
     for words in (text.render_withheld(made), text.render_pull_request(made)):

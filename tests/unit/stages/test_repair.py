@@ -9,6 +9,7 @@ from agent.editing.rounds import Draft, Round
 from agent.errors import BudgetSpent, EditFailed, EnvironmentFailed, ModelUnavailable, TicketUnclear
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import CheckItem, CheckReport, Status, TestComparison
+from agent.models.model_use import AuthorWords
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, Remark, ReviewNotes
 from agent.models.run import Reason
@@ -100,7 +101,7 @@ def test_what_is_red_comes_back_as_the_answer_of_submit(prepared, home):
         [run_context.history.record_round(judged(1, one, "t.py::test_x"))], run_context
     )
     assert found.change.paths == ("shop/more.py", "shop/new.py")
-    assert found.words == "Better."
+    assert found.words.summary == "Better."
     assert begun(run_context) == ["edit 1"]
     (answer,) = model.requests[2].messages[-1].results
     assert (answer.name, answer.failed) == ("submit", True)
@@ -172,7 +173,7 @@ def test_all_remarks_of_a_review_are_for_the_author_who_may_leave_the_change_as_
     notes = ReviewNotes(ran=True, sentence="x", remarks=remarks, approves=approves)
     assert repair.answer_submission(passed, notes, run_context) is None
     assert "- Too long." in model.requests[-1].messages[-1].results[-1].content
-    undone = run_context.summarize_model_work("").undone
+    undone = run_context.summarize_model_work(AuthorWords()).undone
     assert bool(undone) is not approves, "a remark of a review that approves is no loss"
 
 
@@ -194,7 +195,7 @@ def test_no_error_of_a_later_round_gives_up_what_passed(prepared, home, problem)
     assert repair.answer_submission(passed, BLOCKING, run_context) is None
     run_context.account.count_reply("editor", make_reply())
     assert reviewing.review_change(passed, run_context).unfinished
-    assert run_context.summarize_model_work("").undone
+    assert run_context.summarize_model_work(AuthorWords()).undone
 
 
 @pytest.mark.parametrize("problem", [EnvironmentFailed("No such package."), EditFailed("A link.")])
