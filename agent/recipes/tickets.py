@@ -42,10 +42,20 @@ class TicketDocument:
     sentences: tuple[str, ...]
     """Everything else below the title."""
 
-    def list_rest(self, *used: str) -> tuple[str, ...]:
-        """List what the ticket says besides; a sentence that holds a used mark is the request."""
+    def list_rest(self, *used: str, asks: tuple[str, ...]) -> tuple[str, ...]:
+        """List what the ticket says besides.
+
+        Args:
+            used: Code that states the request.
+            asks: The words beside that code in a sentence that says nothing else.
+        """
         marked = {f"`{mark}`" for mark in used}
-        rest = [text for text in self.sentences if not any(mark in text for mark in marked)]
+        rest = [
+            text
+            for text in self.sentences
+            if not any(mark in text for mark in marked)
+            or tuple(re.findall(r"\w+", _MARK.sub("", text))) != asks
+        ]
         seen = [_MARKUP.sub(r"\1", sentence[:_MOST_READ]) for sentence in rest]
         seen = [sentence for sentence in seen if re.search(r"\w", sentence)]
         seen += [f"`{block}`" for block in self.blocks if block not in used]

@@ -291,7 +291,7 @@ class VerdictFacts:
         fix = "If it asks for more, state that in the form, or in a separate ticket."
         return tuple(
             _make_remark(
-                "rest of the ticket", f"The recipe ignored this sentence: “{sentence}”", fix
+                "rest of the ticket", f"The recipe reads no sentences: “{sentence}”", fix
             )
             for sentence in self.cleared.change.not_done
         )

@@ -86,9 +86,12 @@ def choose_recipe(ticket: Ticket, models: ChatModel | None = None) -> str:
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What should be done?",))
-    if recipe.fits_ticket(ticket):
+    missing = explain_missing_models(models) if models else ""
+    # What the ticket says besides is for a model, which may use the recipe.
+    has_editor = bool(models and models.list_chain("editor") and not missing)
+    if recipe.fits_ticket(ticket) and (recipe.states_all(ticket) or not has_editor):
         return recipe.NAME
-    if models and (missing := explain_missing_models(models)):
+    if missing:
         raise NoModel(f"No recipe fits this ticket, and a model cannot be used ({missing}).")
     # Without a model, what can be written instead is said once the repository is known.
     return ""

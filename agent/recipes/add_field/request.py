@@ -23,6 +23,10 @@ _TYPE = re.compile(r"(?:\w+\.)*(?:[A-Z]\w*Field|ForeignKey|ParentalKey)")
 _MODEL = re.compile(r"(?:[a-z_]\w*\.)*[A-Z]\w*")
 _MODEL_AND_NAME = re.compile(r"(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)\.(?P<name>[a-z_]\w*)")
 _NAME = re.compile(r"[a-z_]\w*")
+#: Meant as a definition, whether it can be read or not.
+_MEANT = re.compile(rf"\s*(\w+)\s*=\s*{_TYPE.pattern}\b")
+#: What a sentence says beside its code that asks for a field and for nothing else.
+_ASKS = ("Add", "to")
 _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
 
 
@@ -42,6 +46,8 @@ class FieldRequest:
     """What is missing or unclear, in words."""
     not_done: tuple[str, ...] = ()
     """Sentences of the ticket that state none of these facts."""
+    unread: str = ""
+    """What is wrong with code that is meant as a definition, in words."""
     is_form: bool = False
     """Whether model and field are answers of a form, readable or not."""
 
@@ -58,7 +64,12 @@ def read_request(ticket: Ticket) -> FieldRequest:
     document, request = tickets.read_document(ticket, _QUESTIONS), FieldRequest()
     request.is_form = {"model", "field"} <= document.answers.keys()
     _take_answers(request, document.answers)
-    request.not_done = document.list_rest(*_take_marks(request, document))
+    request.not_done = document.list_rest(*_take_marks(request, document), asks=_ASKS)
+    codes = () if request.definition else (*document.marks, *document.blocks)
+    for code in codes:
+        if (meant := _MEANT.match(code)) and (why := _explain_unread(code)):
+            request.unread = f"`{sanitise.shorten(code, 80)}` is not Python: {why}"
+            request.name = request.name or meant[1]
     return request
 
 
@@ -97,7 +108,9 @@ def _find_definitions(statements: list[ast.stmt]) -> Iterator[_Definition]:
     """Find `name = models.CharField(…)` and `CharField(…)`, in a class or not."""
     for model, line in _list_lines(statements):
         match line:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as code):
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.Call() | ast.Attribute() | ast.Name() as code
+            ):
                 pass
             case ast.Expr(value=code):
                 name = ""
@@ -171,6 +184,16 @@ def _take_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iter
         if not all(f".{longest}".endswith(f".{model}") for model in models.values()):
             request.problems.append("the inline code does not say which one is the model")
         yield from models
+
+
+def _explain_unread(code: str) -> str:
+    try:
+        foreign_python.parse_module(code.strip())
+    except SyntaxError as problem:
+        return problem.msg
+    except (ValueError, RecursionError, MemoryError) as problem:
+        return str(problem)
+    return ""
 
 
 def _read_definitions(code: str) -> list[_Definition]:

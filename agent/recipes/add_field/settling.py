@@ -110,10 +110,13 @@ def _write_definition(
 ) -> Expression | None:
     call = asked.definition
     if call is None:
-        raise UnfitError("the field's type is missing")
+        raise UnfitError(asked.unread or "the field's type is missing")
     if not isinstance(call, ast.Call):
         code = definition.format_code(call)
-        raise UnfitError(f"the options of {code} are missing, as in `{code}(max_length=50)`")
+        options = (
+            '"app.Model", on_delete=models.PROTECT' if code.endswith("Key") else "max_length=50"
+        )
+        raise UnfitError(f"the options of {code} are missing, as in `{code}({options})`")
     if model is None:
         return None
     written = definition.write_definition(call, model, index)

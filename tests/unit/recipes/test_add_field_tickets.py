@@ -95,6 +95,9 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
         ),
         ("Add `a = models.TextField()` and `b = models.TextField()` to `Order`", "several fields", set()),
         ("Add `nick = models.TextField(blank=True)` to `Order`, or `Customer`", "the model", set()),
+        ("Add `class = models.TextField()` to `Order`", "`class` is not a valid", set()),
+        ("Add `a = models.CharField(max_length=)` to `Order`", "is not Python", set()),
+        ("Add `a = models.ForeignKey` to `Order`", "on_delete=", {"field: a = models.ForeignKey(…)"}),
         (form(show_in_admin_list="perhaps not"), "neither yes nor no", set()),
         (form(options="fifty characters"), "not a Django field", set()),
     ],
@@ -127,7 +130,10 @@ def test_sentences_beside_the_facts_are_named_as_not_done() -> None:
         "Why: They ask for it.",
     )
     assert settle(form(), FILES).not_done == ()
-    assert settle(SHAPES["a block beside other code"][0], FILES).not_done == ("`evil()`",)
+    asks = "Add `n = models.CharField(max_length=9, null=True)` to `shop.Customer`"
+    assert settle(f"{asks}.", FILES).not_done == ()
+    assert settle(f"{asks} with a test.", FILES).not_done == (f"{asks} with a test.",)
+    assert settle(SHAPES["a block beside other code"][0], FILES).not_done[-1] == "`evil()`"
 
 
 def test_text_is_data_and_never_code() -> None:
