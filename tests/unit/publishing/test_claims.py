@@ -1,0 +1,83 @@
+"""Each sentence of a pull request that claims something goes where the facts do not bear it."""
+
+import pytest
+
+from agent.models.change import Severity
+from agent.models.checks import Status
+from agent.models.model_use import AuthorWords, ModelWork
+from agent.models.review import Proof, ProofRow, RevertTrials, ReviewNotes, SourcePart
+from agent.publishing import text
+from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
+from tests.unit.publishing.test_golden import CLEAN, MADE_BY_MODEL, PROOF, READY, TESTS, finding
+
+PART, OTHER = (SourcePart(path="shop/prices.py", line=line) for line in (3, 9))
+RECIPE = {
+    **MADE_BY_MODEL,
+    "plan": plan("Add nickname", "add-django-field"),
+    "proof": Proof(),
+    "compared": CLEAN,
+}
+
+
+def prove(**hunks: object) -> dict[str, object]:
+    return {"proof": PROOF.model_copy(update={"hunks": RevertTrials(**hunks)})}
+
+
+#: A sentence, facts that bear it, and facts that do not.
+CLAIMS = {
+    "fail without the change and pass with it": (
+        {}, {"proof": Proof(rows=(ProofRow(name="t", without="passed", with_change="passed"),))},
+    ),
+    "that do not fail without the change: `tests/test_total.py::test_no_price`": (
+        {}, {"proof": Proof(rows=(PROOF.rows[0], PROOF.rows[1].model_copy(update={"without": "failed"})))},
+    ),
+    "A test failed for 1 of 1": ({}, prove(noticed=(PART,), unnoticed=(OTHER,))),
+    "A test failed for 1 of 2": (prove(noticed=(PART,), unnoticed=(OTHER,)), {}),
+    "of their parts, 1 broke none": (prove(noticed=(PART,), unmissed=(OTHER,)), {}),
+    "and each new function emptied": (
+        prove(noticed=(PART.model_copy(update={"breaks": True}),)), {},
+    ),
+    "each edited function was emptied": (
+        {"proof": PROOF.model_copy(update={"is_refactoring": True})}, {},
+    ),
+    "Small bugs were added": (
+        prove(noticed=(PART.model_copy(update={"mistake": "`<` in place of `>=`"}),)), {},
+    ),
+    "1 edit changes annotations only": (prove(noticed=(PART,), typed=(OTHER,)), {}),
+    "Reverting these breaks no test:** `shop/prices.py:9`": (prove(unnoticed=(OTHER,)), {}),
+    "Not tested by reverting, time was up:** `shop/prices.py:9`": (prove(untried=(OTHER,)), {}),
+    "No test near the change notices these parts:** `shop/prices.py:9`": (prove(unmissed=(OTHER,)), {}),
+    "prove nothing of what it does": (prove(readers=("tests/test_a.py::test_text",)), {}),
+    "Not proved by a test: the change adds no test": (
+        {"proof": Proof(missing="the change adds no test")}, {},
+    ),
+    "No proof needed: only tests were changed": ({"proof": Proof(unneeded="only tests were changed")}, {}),
+    "made the edits, without a model": (RECIPE, {}),
+    "No test was added": (RECIPE, {**RECIPE, "proof": PROOF}),
+    "Sensitive files:** none found": ({}, {"sensitive": (("a.py", "database migration"),)}),
+    "Look first at `a.py`": ({"sensitive": (("a.py", "database migration"),)}, {}),
+    "No findings to check before merging": (
+        {}, {"cleared": cleared(finding(Severity.REVIEW, "size", "a.py", None, "Is long."))},
+    ),
+    "No new failures in 5 checks": (
+        {}, {"compared": (*CLEAN, TESTS.model_copy(update={"verdict": Status.UNVERIFIED}))},
+    ),
+    "Checked commit": ({}, {"commit": None}),
+    "Ready for review": ({}, {"verdict": READY.model_copy(update={"review": ("a",)})}),
+    "reviewed the change": ({}, {"notes": ReviewNotes(ran=False, sentence="Not run: no model.")}),
+    "**Left out**": ({}, {"work": ModelWork(claims=AuthorWords(summary="Done."))}),
+    "no model used": ({"work": ModelWork()}, {}),
+    "With 2 earlier rounds": ({"earlier_rounds": 2}, {}),
+    "First answer the comments that need a person": ({"left": 1}, {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("claim", "true", "false"), [(key, *sides) for key, sides in CLAIMS.items()], ids=[*CLAIMS]
+)
+def test_a_claim_goes_where_the_facts_do_not_bear_it(claim, true, false):
+    def render(facts):
+        return text.render_pull_request(evidence_of_issue(**{**MADE_BY_MODEL, **facts}))
+
+    assert claim in render(true)
+    assert claim not in render(false)
