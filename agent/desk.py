@@ -39,6 +39,9 @@ Record = Callable[[str, Mapping[str, object]], None]
 """Takes kind and facts of something that happened; redacted by the caller."""
 
 
+_REDACTED = (*("github_token", "github_private_key", "webhook_secret", "signing_key", "audit_url"),)
+
+
 class Sessions(Protocol):
     """Opens what models work in: `agent.runs.sessions`. SandboxMissing where there is no way to."""
 
@@ -250,7 +253,7 @@ class Compose(Protocol):
 def make_redactor(settings: Settings) -> Redactor:
     """Make what knows the secrets of the operator, and keeps them out of every text."""
     found = Redactor()
-    for name in ("github_token", "github_private_key", "webhook_secret", "signing_key"):
+    for name in _REDACTED:
         # A file that cannot be read is told by whoever needs it.
         with suppress(SettingsInvalid):
             if (secret := given.read_secret(settings, name)) is not None:
@@ -258,8 +261,9 @@ def make_redactor(settings: Settings) -> Redactor:
     with suppress(SettingsInvalid):
         for address in given.read_addresses(settings):
             found.learn(address)
-    for key in given.model_keys().values():
-        found.learn(key)
+    with suppress(SettingsInvalid):
+        for key in given.model_keys().values():
+            found.learn(key)
     with suppress(SettingsInvalid):
         parts = given.DATABASE_URL.fullmatch(given.find_database(settings) or "")
         if parts and parts["password"]:

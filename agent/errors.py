@@ -254,6 +254,10 @@ class ModelUnavailable(TransientError):
         self.usd = usd
 
 
+class BudgetReached(ModelUnavailable):
+    """A budget of the operator's is used up until a time."""
+
+
 class InboxUnavailable(TransientError):
     """The inbox could not be read or written just now."""
 

@@ -83,6 +83,7 @@ _NUMBERS = {"int": "a whole number", "float": "a number"}
 _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most"}
 SHORTEST_SECRET = 16
 """Bytes of the webhook secret; a shorter one can be guessed from one delivery at leisure."""
+_MOST_WEBHOOK_SECRETS = 2
 
 
 class Settings(Record):
@@ -163,7 +164,8 @@ class Settings(Record):
     github_token: _Secret | None = None
     """A fine-grained personal token, for `mergewright run --issue` without an App."""
     webhook_secret: _Secret | None = None
-    """Secret of the GitHub webhook. The listener does not start without it."""
+    """Secret of the GitHub webhook. The listener does not start without it. While you change it:
+    the old and the new one, each on a line."""
     onboarding: Literal["on", "off"] = "on"
     """on: propose a configuration, in a pull request, to a repository that has none. Runs use
     detected values meanwhile. off: do not propose."""
@@ -197,8 +199,9 @@ class Settings(Record):
     model: tuple[_Model, ...] = ()
     """Models for tickets that no recipe fits, such as `openai:NAME`. If one does not answer, the
     next is used. Keys and URLs come from the providers' own variables (OPENAI_API_KEY,
-    OPENAI_BASE_URL, ANTHROPIC_API_KEY). `openai-chat:NAME` is any server at OPENAI_BASE_URL
-    that supports chat completions with tools; it needs no key. None: recipes only."""
+    OPENAI_BASE_URL, ANTHROPIC_API_KEY; with `_FILE`, a file with the key). `openai-chat:NAME` is
+    any server at OPENAI_BASE_URL that supports chat completions with tools; it needs no key. None:
+    recipes only."""
     model_editor: tuple[_Model, ...] = ()
     """Models for planning and editing; None: `model`."""
     model_reviewer: tuple[_Model, ...] = ()
@@ -221,7 +224,9 @@ class Settings(Record):
     model_tokens: int | None = Field(default=None, ge=1)
     """Maximum tokens per run. Required for models without a price."""
     model_usd_per_day: float = Field(default=20.0, gt=0, allow_inf_nan=False)
-    """Maximum dollars per repository in 24 hours."""
+    """Maximum dollars per repository in 24 hours, unless `limits` sets another for it."""
+    limits: Path | None = None
+    """YAML file with budgets and who may start runs: see Limits. None: only the limits here."""
     model_stream: Literal["on", "off"] = "on"
     """off: do not stream replies, for servers that do not support it."""
     model_silence_seconds: float = Field(default=300.0, gt=0, le=3600, allow_inf_nan=False)
@@ -233,8 +238,15 @@ class Settings(Record):
     notify: _Secret | None = None
     """Where to send notifications when runs end: comma-separated apprise URLs, as
     `slack://TOKENS, mailto://USER:PASSWORD@HOST`. They contain secrets, so a file may hold them."""
+    audit_url: _Secret | None = None
+    """URL to which the audit log is posted as JSON lines. It may contain a secret, so a file may
+    hold it."""
+    audit_days: int = Field(default=365, ge=1)
+    """Days to keep entries of the audit log."""
     keep_days: int = Field(default=90, ge=1)
-    """Days to keep a run's log and records after it ends."""
+    """Days to keep names and texts of a run after it ends: ticket, comments, deliveries, log,
+    records. Times, outcome, cost and the signatures of its log stay. A run whose pull request is
+    open keeps them."""
     reconcile_minutes: float | None = Field(default=None, ge=0.01, le=1440, allow_inf_nan=False)
     """Minutes between checks for missed webhook deliveries, which are then fetched. None: 5, or
     20 seconds if `public_url` is not set."""
@@ -287,7 +299,15 @@ _OF_LISTENER = (
     *("home", "listen_host", "listen_port", "health_port", "webhook_secret", "database_url"),
 )
 _OF_DASHBOARD = (
-    *("home", "dashboard", "dashboard_host", "dashboard_port", "dashboard_url", "github_url"),
+    *(
+        "limits",
+        "home",
+        "dashboard",
+        "dashboard_host",
+        "dashboard_port",
+        "dashboard_url",
+        "github_url",
+    ),
     *("github_client_id", "github_client_secret", "database_url"),
 )
 _OF_SYSTEM = frozenset({
@@ -329,10 +349,22 @@ def write_address(host: str, port: int) -> str:
 
 
 def model_keys(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return what opens a provider of models, by its variable: only the worker has a use for it."""
-    return {
-        name: value for name, value in environ.items() if value and _OF_A_PROVIDER.fullmatch(name)
-    }
+    """Return what opens a provider of models, by its variable: only the worker has a use for it.
+
+    `ANTHROPIC_API_KEY_FILE` names a file with the key, which counts before the variable itself.
+
+    Raises:
+        SettingsInvalid: A file cannot be read.
+    """
+    given = {name: value for name, value in environ.items() if value}
+    keys = {name: value for name, value in given.items() if _OF_A_PROVIDER.fullmatch(name)}
+    for name, path in given.items():
+        if name.endswith("_FILE") and _OF_A_PROVIDER.fullmatch(name.removesuffix("_FILE")):
+            key = _read_secret_file(Path(path), name).strip()
+            if not key:
+                raise SettingsInvalid(f"{name}: {path} is empty. Put the key in it.")
+            keys[name.removesuffix("_FILE")] = key
+    return keys
 
 
 _OF_A_PROVIDER = re.compile(
@@ -437,8 +469,8 @@ def _join_problems(problems: list[str]) -> SettingsInvalid:
     return SettingsInvalid(f"{len(lines)} settings are invalid:\n{listed}")
 
 
-def signing_secret(settings: Settings) -> bytes:
-    """Read the webhook secret.
+def read_webhook_secrets(settings: Settings) -> tuple[bytes, ...]:
+    """Read the webhook's secret: while it is changed two, a line each.
 
     Raises:
         SettingsInvalid: One is needed, it can be guessed, or its file cannot be read.
@@ -450,14 +482,20 @@ def signing_secret(settings: Settings) -> bytes:
             " MERGEWRIGHT_WEBHOOK_SECRET_FILE (or MERGEWRIGHT_WEBHOOK_SECRET) to the webhook's"
             " secret in GitHub. `openssl rand -hex 32` generates one."
         )
-    raw = secret.get_secret_value().encode()
-    if len(raw) < SHORTEST_SECRET:
+    lines = tuple(line.strip().encode() for line in secret.get_secret_value().splitlines())
+    found = tuple(filter(None, lines))
+    if len(found) > _MOST_WEBHOOK_SECRETS:
         raise SettingsInvalid(
-            f"The webhook secret has {len(raw)} bytes and could be guessed. Use at least"
+            f"The webhook secret has {len(found)} lines. Keep the secret that is set in GitHub,"
+            " and while you change it the next one."
+        )
+    if (shortest := min(map(len, found))) < SHORTEST_SECRET:
+        raise SettingsInvalid(
+            f"The webhook secret has {shortest} bytes and could be guessed. Use at least"
             f" {SHORTEST_SECRET}, for example from `openssl rand -hex 32`, and set it in GitHub"
             " too."
         )
-    return raw
+    return found
 
 
 def require_home(settings: Settings) -> None:

@@ -20,7 +20,7 @@ from agent.runs.local_code_host import LocalCodeHost
 from agent.runs.sessions import SessionFactory
 from agent.sandbox import limit_probes
 from agent.sandbox.sandboxes import ChosenSandbox
-from agent.settings import Settings, require_home
+from agent.settings import Settings, model_keys, require_home
 from agent.setup.package_index import PackageIndex
 from agent.stages import triage
 from agent.telemetry import signing
@@ -98,12 +98,16 @@ def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
         raise ModelUnusable("\n".join(problems))
     from agent.llm.provided import ProvidedModels
 
+    def redact(text: str) -> str:
+        # Keys change while the process lives.
+        return make_redactor(settings)(text)
+
     return ProvidedModels(
         chains,
         known,
         stream=settings.model_stream == "on",
         silence_seconds=settings.model_silence_seconds,
-        redacted=make_redactor(settings),
+        redacted=redact,
     )
 
 
@@ -174,7 +178,11 @@ def require_machine(settings: Settings) -> None:
 
 
 def require_models(settings: Settings) -> None:
-    """Raise ModelUnusable with each model that is set and cannot be asked, and what it lacks."""
+    """Raise ModelUnusable with each model that is set and cannot be asked, and what it lacks.
+
+    SettingsInvalid: the file of a provider's key cannot be read.
+    """
+    model_keys()
     if (models := make_models(settings)) is None:
         return
     missing = triage.explain_missing_models(models)

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,6 +22,8 @@ from repo_config.located import (
 )
 from repo_config.schema import RepoConfig
 from repo_config.tree import FolderTree, Tree
+
+SectionT = TypeVar("SectionT", bound=BaseModel)
 
 #: Places of a file of its own, besides the table `[tool.mergewright]` of pyproject.toml.
 OWN_FILES = (".github/mergewright.yml", ".github/mergewright.yaml")
@@ -88,24 +90,40 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
             else the text is YAML.
         tree: Where given, paths that the configuration names must be files of it.
     """
-    _require_size(len(text.encode("utf-8", "surrogatepass")), name)
-    try:
-        document = read_document(text, name)
-    except documents.DocumentError as error:
-        at, message = Position(error.line, error.column), escape_text(error.message)[:200]
-        raise _refuse(name, message, error.fix, at) from error
+    document = _read_text(text, name)
     if document.value is None:
         if name.endswith(".toml"):
             raise _refuse(name, f"no table {_TABLE}", "Add it, or use another file")
         return RepoConfig()
-    config, problems = _validate_config(document)
+    config, problems = _validate_document(document, RepoConfig)
     if config is not None and tree is not None:
         problems += _find_absent_paths(document, config, tree)
-    if problems or config is None:
+    return _require_sound(config, problems)
+
+
+def read_file(text: str, name: str, model: type[SectionT]) -> SectionT:
+    """Read another YAML file of ours; ConfigProblem as for a configuration."""
+    document = _read_text(text, name)
+    if document.value is None:
+        return model()
+    return _require_sound(*_validate_document(document, model))
+
+
+def _read_text(text: str, name: str) -> Document:
+    _require_size(len(text.encode("utf-8", "surrogatepass")), name)
+    try:
+        return read_document(text, name)
+    except documents.DocumentError as error:
+        at, message = Position(error.line, error.column), escape_text(error.message)[:200]
+        raise _refuse(name, message, error.fix, at) from error
+
+
+def _require_sound(found: SectionT | None, problems: list[Problem]) -> SectionT:
+    if problems or found is None:
         raise ConfigProblem(
             tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
         )
-    return config
+    return found
 
 
 def _refuse(name: str, message: str, fix: str, at: Position = START) -> ConfigProblem:
@@ -159,20 +177,23 @@ def _find_absent_paths(document: Document, config: RepoConfig, tree: Tree) -> It
 # --- words for what the models refuse -----------------------------------------------------------
 
 
-def _validate_config(document: Document) -> tuple[RepoConfig | None, list[Problem]]:
+def _validate_document(
+    document: Document, model: type[SectionT]
+) -> tuple[SectionT | None, list[Problem]]:
     if not isinstance(document.value, dict):
         place = document.locate(())
         message = f"the configuration must be a mapping of keys; found {place.describe()}"
-        return None, [
-            make_problem(document.file, place.at, (), message, "Start with a key: version: 1")
-        ]
+        first = f"Start with a key: {next(iter(model.model_fields))}:"
+        return None, [make_problem(document.file, place.at, (), message, first)]
     try:
-        return RepoConfig.model_validate(document.value), []
+        return model.model_validate(document.value), []
     except ValidationError as error:
-        return None, list(_explain_errors(error, document))
+        return None, list(_explain_errors(error, document, model))
 
 
-def _explain_errors(error: ValidationError, document: Document) -> Iterator[Problem]:
+def _explain_errors(
+    error: ValidationError, document: Document, model: type[BaseModel]
+) -> Iterator[Problem]:
     """Yield one problem for each value that is wrong; alternatives of a union count as one."""
     by_path: dict[tuple[Path, bool], list[Any]] = {}
     found = [(document.locate(one["loc"]), one) for one in error.errors(include_url=False)]
@@ -183,15 +204,18 @@ def _explain_errors(error: ValidationError, document: Document) -> Iterator[Prob
             is_key = detail["loc"][-1:] == (_KEY,)
             by_path.setdefault((place.path, is_key), []).append(detail)
     for (path, is_key), details in by_path.items():
-        at, message, fix = _explain_value(document.locate(path), details, is_key=is_key)
+        found_at = document.locate(path)
+        at, message, fix = _explain_value(found_at, details, model, is_key=is_key)
         yield make_problem(document.file, at, path, message, fix[:1].upper() + fix[1:])
 
 
-def _explain_value(place: Place, details: list[Any], *, is_key: bool) -> tuple[Position, str, str]:
+def _explain_value(
+    place: Place, details: list[Any], model: type[BaseModel], *, is_key: bool
+) -> tuple[Position, str, str]:
     """Say where a value is wrong, why, and which way to write it would be right."""
     first, path = details[0], place.path
     if first["type"] == "extra_forbidden":
-        return (place.key_at, *_explain_unknown_key(str(path[-1]), path[:-1]))
+        return (place.key_at, *_explain_unknown_key(str(path[-1]), path[:-1], model))
     if first["type"] == "missing":
         key = first["loc"][-1]
         return place.shown_at, f"{dotted(path)}: the key {key} is missing", f"Add {key}"
@@ -224,8 +248,8 @@ def _name_expected(detail: Any) -> str:
     return kinds.get(detail["type"], "a mapping" if "dictionary" in words else words)
 
 
-def _explain_unknown_key(key: str, parent: Path) -> tuple[str, str]:
-    known = reference.list_keys(parent)
+def _explain_unknown_key(key: str, parent: Path, model: type[BaseModel]) -> tuple[str, str]:
+    known = reference.list_keys(parent, model)
     asked = key.lower().replace("-", "_")
     begun = [name for name in known if len(name) > 2 and asked.startswith(name)]
     near = difflib.get_close_matches(asked, known, 1) or begun

@@ -26,14 +26,19 @@ def sections(
             yield from sections((*path, name), inner)
 
 
-def list_keys(path: Path) -> tuple[str, ...]:
+def list_keys(path: Path, root: type[BaseModel] = RepoConfig) -> tuple[str, ...]:
     """List the keys of the mapping at a path; none where no key is known there."""
-    found: Any = RepoConfig
+    found: Any = root
+    is_name = False
     for step in path:
-        if isinstance(step, str):
+        if isinstance(step, str) and not is_name:
             field = found.model_fields.get(step) if found else None
             found = _find_model(field.annotation) if field else None
-    return tuple(found.model_fields) if found else ()
+            # The keys of such a mapping are names, the next step is one of them.
+            is_name = field is not None and typing.get_origin(field.annotation) is dict
+        else:
+            is_name = False
+    return tuple(found.model_fields) if found and not is_name else ()
 
 
 def _find_model(annotation: Any) -> Any:

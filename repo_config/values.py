@@ -149,6 +149,16 @@ ServerName = Annotated[
 Label = Annotated[
     str, _match(r"(?! )[^,]{1,50}(?<! )", "use the name of a label, with at most 50 characters")
 ]
+Owner = Annotated[
+    str,
+    _match(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", "use the name of an organization or account"),
+    AfterValidator(str.lower),
+]
+RepositoryName = Annotated[
+    str,
+    _match(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100}", "use a name, as in owner/name"),
+    AfterValidator(str.lower),
+]
 Reviewer = Annotated[
     str,
     _match(_REVIEWER, "use a login or a team, such as octocat or my-org/my-team"),

@@ -17,6 +17,7 @@ from jinja2 import Template
 
 from agent import settings
 from agent.conversation import commands
+from agent.limits import LimitRow
 from agent.models.backtest import BacktestResult, Figures
 from agent.models.base_report import BaseCheck, BaseReport
 from agent.models.outcome import JudgedChange, Outcome, RunFigures, RunFiles
@@ -45,6 +46,7 @@ def render() -> str:
     parts = {
         "keys": _list_keys(),
         "settings": _list_settings(),
+        "limits": _list_limits(),
         "commands": _list_commands(),
         "ends": _list_ends(),
         "decisions": _list_decisions(),
@@ -104,6 +106,12 @@ def _list_settings() -> Iterator[str]:
         shown = "see there" if field.is_required() else default
         form = settings.describe_form(name)
         yield f"| `{settings.variable(name)}` | {form} | {shown} | {texts[name]} |"
+
+
+def _list_limits() -> Iterator[str]:
+    for name, meaning in read_docstrings(LimitRow).items():
+        form = _describe_type(LimitRow.model_fields[name].annotation)
+        yield f"| `{name}` | {form} | {meaning} |"
 
 
 def _list_commands() -> Iterator[str]:

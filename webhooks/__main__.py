@@ -10,7 +10,7 @@ import sys
 
 import structlog
 
-from agent import settings
+from agent import rotation, settings
 from agent.errors import AgentError, SettingsInvalid
 from agent.store.sql_inbox import open_inbox
 from agent.telemetry import run_log, web_server
@@ -25,7 +25,9 @@ def main() -> None:
     run_log.configure_logging(verbose=True)
     try:
         loaded = settings.load_settings()
-        secret = settings.signing_secret(loaded)
+        secrets = rotation.RotatingSecret(
+            loaded, "webhook_secret", lambda: settings.read_webhook_secrets(loaded)
+        )
         inbox = open_inbox(loaded)
         names = "MERGEWRIGHT_LISTEN_HOST, MERGEWRIGHT_LISTEN_PORT"
         door = web_server.open_door(loaded.listen_host, loaded.listen_port, names)
@@ -35,7 +37,7 @@ def main() -> None:
         print(f"mergewright listener: {problem.message}", file=sys.stderr)
         raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None
     host, port = door.getsockname()[:2]
-    made = make_listener(secret, inbox)
+    made = make_listener(secrets, inbox)
     health_port = health_door.getsockname()[1]
     _log.info("listening", host=host, port=port, health_port=health_port, inbox=str(inbox.path))
     # The thread that commits asks for the interpreter's lock after every statement; at the usual

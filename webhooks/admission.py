@@ -113,10 +113,10 @@ def read_signature(header: str | None) -> str:
     return shape[1]
 
 
-def verify_signature(secret: bytes, body: bytes, signature: str) -> None:
-    """Compare the signature with that of the raw body, in constant time; else refuse (401)."""
-    expected = hmac.new(secret, body, "sha256").hexdigest()
-    if not hmac.compare_digest(expected, signature):
+def verify_signature(secrets: tuple[bytes, ...], body: bytes, signature: str) -> None:
+    """Compare the signature with those of the raw body, in constant time; else refuse (401)."""
+    expected = [hmac.new(secret, body, "sha256").hexdigest() for secret in secrets]
+    if not any(hmac.compare_digest(one, signature) for one in expected):
         raise RefusedDelivery(
             401,
             f"{SIGNATURE_HEADER} does not match this body. The webhook's secret must match"

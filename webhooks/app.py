@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -52,8 +52,12 @@ _PLAIN: dict[str, Any] = {
 }
 
 
-def make_listener(secret: bytes, inbox: Inbox) -> Listener:
-    """Make the listener's applications; the inbox is closed when that of deliveries ends."""
+def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Listener:
+    """Make the listener's applications; the inbox is closed when that of deliveries ends.
+
+    Args:
+        secrets: Gives those of the webhook that count now.
+    """
     committer = Committer(inbox)
     figures = health.ListenerMetrics(inbox, committer)
 
@@ -90,7 +94,7 @@ def make_listener(secret: bytes, inbox: Inbox) -> Listener:
         event = _header(given, "X-GitHub-Event", _EVENT)
         delivery_id = _header(given, "X-GitHub-Delivery", _DELIVERY_ID).lower()
         body = await admission.read_body(request.stream())
-        read = (secret, body, signature, event, delivery_id)
+        read = (secrets(), body, signature, event, delivery_id)
         if len(body) > _ASIDE_BYTES:
             return await asyncio.to_thread(_verify_delivery, *read)
         return _verify_delivery(*read)
@@ -105,10 +109,10 @@ def make_listener(secret: bytes, inbox: Inbox) -> Listener:
 
 
 def _verify_delivery(
-    secret: bytes, body: bytes, signature: str, event: str, delivery_id: str
+    secrets: tuple[bytes, ...], body: bytes, signature: str, event: str, delivery_id: str
 ) -> Delivery:
     """Check the signature, then parse; only what the intake reads is kept."""
-    admission.verify_signature(secret, body, signature)
+    admission.verify_signature(secrets, body, signature)
     if not _GUID.fullmatch(delivery_id):
         # Other servers and relays number their deliveries. The header is not signed, so whoever
         # sends an old body once more could use up the number of the next one.

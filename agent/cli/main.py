@@ -17,6 +17,7 @@ from agent.cli import (
     backtest,
     check,
     config,
+    data,
     doctor,
     images,
     run,
@@ -68,6 +69,7 @@ app.command()(doctor.doctor)
 app.add_typer(config.app, name="config")
 app.add_typer(images.app, name="images")
 app.add_typer(runs.app, name="runs")
+app.add_typer(data.app, name="data")
 
 
 def _show_version(wanted: bool) -> None:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import structlog
 import typer
 
-from agent import settings, wiring
+from agent import limits, settings, wiring
 from agent.dashboard import sign_in_links
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.settings import Settings
@@ -82,9 +82,12 @@ def serve(
     loaded = settings.load_settings()
     checks: dict[Role, Callable[[], object]] = {
         Role.WORKER: lambda: settings.raise_all_problems(
-            lambda: _require_access(loaded), lambda: notifications.load_receivers(loaded)
+            lambda: _require_access(loaded),
+            lambda: notifications.load_receivers(loaded),
+            lambda: limits.load_limits(loaded),
         ),
-        Role.LISTENER: lambda: settings.signing_secret(loaded),
+        Role.DASHBOARD: lambda: limits.load_limits(loaded),
+        Role.LISTENER: lambda: settings.read_webhook_secrets(loaded),
     }
     wanted = [check for of, check in checks.items() if role in (Role.ALL, of)]
     settings.raise_all_problems(
@@ -116,6 +119,8 @@ def dashboard() -> None:
 
     Anyone who can write to the data folder can create one. It grants access to everything.
     """
+    from agent.store import sql_audit, sql_run_store
+
     loaded = settings.load_settings()
     settings.require_home(loaded)
     if loaded.dashboard_port == 0:
@@ -129,7 +134,10 @@ def dashboard() -> None:
         raise RequestRefused(
             f"No dashboard answers at {reached}. Start it: `mergewright serve --role dashboard`."
         ) from problem
-    print(sign_in_links.create_sign_in_link(loaded.home, reached))
+    link = sign_in_links.create_sign_in_link(loaded.home, reached)
+    with closing(sql_run_store.open_store(loaded)) as store:
+        store.audit.add("sign-in link", sql_audit.find_account(), "command line")
+    print(link)
 
 
 def work() -> None:

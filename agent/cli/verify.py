@@ -55,8 +55,12 @@ def verify(
         rows += [("commit", found.commit or "none"), ("end", found.sentence)]
         for name, words in rows:
             print(f"{name:<8}{terminal.make_line(words)}")
-        for problem in found.problems or (
-            f"Valid: the log and {len(found.files)} files match their signatures.",
-        ):
+        sound = f"Valid: the log and {len(found.files)} files match their signatures."
+        if found.purged_at is not None:
+            sound = (
+                f"Valid: digests and signatures match. Texts, names and {len(found.files)} files"
+                f" were deleted at {runs.format_time(found.purged_at)}."
+            )
+        for problem in found.problems or (sound,):
             print(sanitise.strip_terminal_codes(problem))
     raise typer.Exit(bool(found.problems))

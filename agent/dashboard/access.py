@@ -9,7 +9,7 @@ import hmac
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,12 +61,19 @@ class Visitor:
     """Stands in every form, and is compared with what a form brings back."""
     repositories: Mapping[int, bool] = field(default_factory=dict)
     """By number, whether they may write there; nothing for the operator, who may everywhere."""
+    find_starters: Callable[[str], tuple[str, ...] | None] = lambda repository: None
+    """Names who may start runs in a repository; None: all who may write."""
 
     def may_read(self, repository_id: int) -> bool:
         return self.is_operator or repository_id in self.repositories
 
     def may_write(self, repository_id: int) -> bool:
         return self.is_operator or self.repositories.get(repository_id, False)
+
+    def may_start(self, repository: str) -> bool:
+        """Whether the operator lets them start runs there; members of teams do so on GitHub."""
+        listed = None if self.is_operator else self.find_starters(repository)
+        return listed is None or self.login.lower() in {name.lower() for name in listed}
 
 
 @dataclass
@@ -86,14 +93,22 @@ class _Session:
 class SignIns:
     """Signs people in, and finds who sent a request; safe to use from several threads."""
 
-    def __init__(self, github: GithubPeople | None, address: str) -> None:
+    def __init__(
+        self,
+        github: GithubPeople | None,
+        address: str,
+        find_starters: Callable[[str], tuple[str, ...] | None] = lambda repository: None,
+        note: Callable[[str], None] = lambda login: None,
+    ) -> None:
         """Begin with nobody.
 
         Args:
             github: Asks GitHub who somebody is; None: nobody signs in there.
             address: Of the dashboard. All ports of a host share cookies, so names tell it.
+            find_starters: Names who may start runs in a repository.
+            note: Takes the login of whoever signs in.
         """
-        self.github = github
+        self.github, self._find_starters, self._note = github, find_starters, note
         self._is_https = address.startswith("https://")
         mark = hashlib.sha256(address.encode()).hexdigest()[:8]
         self._cookie = "__Host-mergewright" if self._is_https else f"mergewright-{mark}"
@@ -132,6 +147,7 @@ class SignIns:
             is_operator=False,
             form_proof=session.form_proof,
             repositories=session.person.repositories,
+            find_starters=self._find_starters,
         )
 
     def _ask_again(self, session: _Session, *, is_action: bool) -> None:
@@ -207,6 +223,7 @@ class SignIns:
         ends_at, ask_at = now + _SESSION_SECONDS, now + _ASK_SECONDS
         session = _Session(person, secrets.token_hex(32), ends_at, now, ask_at)
         login = person.login if person else None
+        self._note(login or OPERATOR)
         with self._lock:
             for old_id, old in list(self._sessions.items()):
                 if old.ends_at < now:

@@ -19,8 +19,14 @@ _SETTLED = frozenset({Reason.READY, Reason.DRY_RUN})
 def list_actions(run: StoredRun, visitor: Visitor) -> tuple[str, ...]:
     """Name what a visitor can ask of a run as it is now."""
     snapshot = run.run.snapshot
-    if snapshot is None or not visitor.may_write(snapshot.issue.repository_id):
+    if snapshot is None or not visitor.may_write(snapshot.issue.repository_id) or run.purged_at:
         return ()
+    possible = _list_possible(run, visitor)
+    may_start = possible and visitor.may_start(snapshot.issue.repository)
+    return possible if may_start else tuple(name for name in possible if name == "stop")
+
+
+def _list_possible(run: StoredRun, visitor: Visitor) -> tuple[str, ...]:
     if not run.active:
         reason = run.outcome.reason if run.outcome else None
         if not visitor.is_operator:

@@ -4,13 +4,14 @@ from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI
+from pydantic import SecretStr
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent import settings
+from agent import limits, rotation, settings
 from agent.dashboard import backtest_page, overview_pages, pages, runs_pages, sign_in_pages
 from agent.dashboard.access import ActionRefused, Dashboard, PageMissing, SignInNeeded, SignIns
 from agent.dashboard.github_people import GithubPeople, find_website
@@ -44,7 +45,12 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
         home=loaded.home,
         store=store,
         index=RunIndex(store),
-        sessions=SignIns(_make_github(loaded, address), address),
+        sessions=SignIns(
+            _make_github(loaded, address),
+            address,
+            lambda repository: limits.load_limits(loaded).find_starters(repository),
+            lambda login: store.audit.add("sign in", login, "dashboard"),
+        ),
     )
     for part in (sign_in_pages, overview_pages, runs_pages, backtest_page):
         app.include_router(part.router)
@@ -76,8 +82,11 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
 
 
 def _make_github(loaded: Settings, address: str) -> GithubPeople | None:
-    secret = settings.read_secret(loaded, "github_client_secret")
-    if loaded.github_client_id is None or secret is None:
+    def read_client_secret() -> SecretStr | None:
+        return settings.read_secret(loaded, "github_client_secret")
+
+    secret = rotation.RotatingSecret(loaded, "github_client_secret", read_client_secret)
+    if loaded.github_client_id is None or secret() is None:
         return None
     website = find_website(loaded.github_url)
     return GithubPeople(loaded.github_url, website, loaded.github_client_id, secret, address)

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -49,7 +49,12 @@ class GithubPeople:
     """Asks GitHub about people, with their own tokens."""
 
     def __init__(
-        self, api_url: str, website: str, client_id: str, client_secret: SecretStr, address: str
+        self,
+        api_url: str,
+        website: str,
+        client_id: str,
+        client_secret: Callable[[], SecretStr | None],
+        address: str,
     ) -> None:
         """Take the App's client, and the dashboard's address as people reach it."""
         self._api_url, self._website = api_url, website
@@ -73,9 +78,10 @@ class GithubPeople:
 
     def exchange(self, code: str, verifier: str) -> Person:
         """Find out who GitHub has sent back with a code; AccessLost: it does not know the code."""
+        secret = self._client_secret()
         given = {
             "client_id": self._client_id,
-            "client_secret": self._client_secret.get_secret_value(),
+            "client_secret": secret.get_secret_value() if secret else "",
             "code": code,
             "code_verifier": verifier,
             "redirect_uri": self._back,

@@ -96,7 +96,7 @@ def act_on_repository(
     elif found and found.by == OPERATOR and not who.is_operator:
         raise ActionRefused("The operator paused this repository. Only the operator can resume it.")
     else:
-        pauses.remove(repository_id)
+        pauses.remove(repository_id, by=who.login)
     _log.info(f"repository {action}d", repository=repository, by=who.login)
     return RedirectResponse(f"/repositories/{repository}", 303)
 
@@ -142,7 +142,7 @@ def act(here: Here, who: Actor, form: Form, action: str) -> Response:
     if action == "pause":
         here.store.pauses.put(Pause(since=read_clock(), by=who.login, words=_read_reason(form)))
     else:
-        here.store.pauses.remove()
+        here.store.pauses.remove(by=who.login)
     return RedirectResponse("/queue", 303)
 
 

@@ -69,6 +69,7 @@ def come_back(request: Request, here: Here, code: str = "", state: str = "") -> 
 def sign_out(request: Request, here: Here, who: Actor) -> Response:
     answer = RedirectResponse("/sign-in", 303)
     here.sessions.sign_out(request, answer)
+    here.store.audit.add("sign out", who.login, "dashboard")
     return answer
 
 

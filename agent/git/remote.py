@@ -156,14 +156,19 @@ def reach_remote(hold: LockedMirror, url: str, token: str) -> Iterator[RemoteRep
         os.close(secret)
 
 
+def locate_mirror(url: str, mirrors: Path) -> Path:
+    """Name the folder of the mirror of a repository behind an address."""
+    parts = urlsplit(url)
+    root = Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}")
+    return mirror.locate_mirror(root, mirrors.absolute())
+
+
 @contextmanager
 def open_mirror(
     url: str, token: str, mirrors: Path, stopped: Flag | None = None
 ) -> Iterator[RemoteRepository]:
     """Hold the mirror of a repository behind an address, be it one that is not there yet."""
-    parts = urlsplit(url)
-    root = Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}")
-    place = mirror.locate_mirror(root, mirrors.absolute())
+    place = locate_mirror(url, mirrors)
     with (
         mirror.hold_sound_mirror(place, stopped) as hold,
         reach_remote(hold, url, token) as repository,

@@ -3,6 +3,7 @@
 import re
 import time
 
+from agent import limits
 from agent.github import comments, issues, repositories, status_comment, status_text
 from agent.github.access import Access, Raw, RepositorySession
 from agent.github.api_errors import ignore_statuses
@@ -29,11 +30,17 @@ class GithubIntakeApi:
     """
 
     def __init__(self, access: Access, settings: Settings) -> None:
-        self._access = access
+        self._access, self._settings = access, settings
         self._label = settings.label
 
     def read_permission(self, issue: IssueRef, login: str) -> Permission:
-        return repositories.read_permission(self._session(issue), login)
+        session = self._session(issue)
+        found = repositories.read_permission(session, login)
+        starters = limits.load_limits(self._settings).find_starters(issue.repository)
+        if starters is None or not found.may_write:
+            return found
+        is_listed = repositories.is_listed(session, login, starters)
+        return found.model_copy(update={"is_listed": is_listed})
 
     def read_start_label(self, issue: IssueRef) -> str:
         """Return the label that starts a run in this repository: its configuration's, or ours.

@@ -4,7 +4,7 @@ import time
 from collections import deque
 from datetime import datetime
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jwt
 from pydantic import SecretStr
@@ -22,6 +22,7 @@ from agent.github.connection import (
 )
 from agent.models.clock import read_clock
 from agent.models.ticket import IssueRef
+from agent.rotation import RotatingSecret
 from agent.settings import Settings
 
 #: The one that GitHub takes.
@@ -39,6 +40,8 @@ class TokenScope(Enum):
     """Read everything that a run reads, and write all but contents."""
     PUSH = "push"
     """Write contents."""
+    TEAMS = "teams"
+    """Read who is in a team of the organisation; only where the operator's limits name teams."""
 
 
 #: The link in `deploy/README.md` by which our App is registered asks for these.
@@ -54,40 +57,54 @@ PERMISSIONS = {
     },
     # To resolve a review thread takes both.
     TokenScope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
+    TokenScope.TEAMS: {"metadata": "read", "members": "read"},
 }
 #: Without it a token is of no use; without the others a run says what could not be had.
-_REQUIRED = {TokenScope.TALK: "issues", TokenScope.PUSH: "contents"}
+_REQUIRED = {
+    TokenScope.TALK: "issues",
+    TokenScope.PUSH: "contents",
+    TokenScope.TEAMS: "members",
+}
 
 
 class App:
     """Our App, whose requests carry a token that it signs itself, by GitHub's clock."""
 
-    def __init__(self, app_id: int, key: str) -> None:
+    def __init__(self, app_id: int, settings: Settings) -> None:
+        """Read the key; SettingsInvalid: it is none."""
         self.app_id = app_id
         self.auth = RenewableToken(self._sign, self._follow_clock, "Bearer")
         self._behind = 0.0
-        try:
-            # Read once: to check the key's numbers takes fifty times as long as to sign.
-            self._key = jwt.get_algorithm_by_name(_ALGORITHM).prepare_key(key)
-            self._sign()
-        except (ValueError, TypeError, jwt.PyJWTError):
-            # Without its cause, which may quote the key.
-            raise SettingsInvalid(
-                "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE contains no private key in PEM format. Use"
-                " the file that GitHub provides when you generate a key for the App."
-            ) from None
+        self._key = RotatingSecret(settings, "github_private_key", lambda: _prepare_key(settings))
 
     def _sign(self) -> str:
         now = int(read_clock() + self._behind)
         # GitHub takes at most ten minutes.
         claims = {"iat": now - 60, "exp": now + 300, "iss": str(self.app_id)}
-        return jwt.encode(claims, self._key, _ALGORITHM)
+        return jwt.encode(claims, self._key(), _ALGORITHM)
 
     def _follow_clock(self, behind: float) -> bool:
         """Say whether a token that was refused had the time of a clock that is wrong."""
         moved = abs(behind - self._behind) > _SKEW_SECONDS
         self._behind = behind
         return moved
+
+
+def _prepare_key(settings: Settings) -> Any:
+    """Read the App's key; to check its numbers takes fifty times as long as to sign."""
+    key = operator.read_secret(settings, "github_private_key")
+    try:
+        made = jwt.get_algorithm_by_name(_ALGORITHM).prepare_key(
+            key.get_secret_value() if key else ""
+        )
+        jwt.encode({}, made, _ALGORITHM)
+    except (ValueError, TypeError, jwt.PyJWTError):
+        # Without its cause, which may quote the key.
+        raise SettingsInvalid(
+            "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE contains no private key in PEM format. Use"
+            " the file that GitHub provides when you generate a key for the App."
+        ) from None
+    return made
 
 
 def read_credentials(settings: Settings) -> App | SecretStr:
@@ -115,7 +132,7 @@ def read_credentials(settings: Settings) -> App | SecretStr:
     if app_id is None or key is None:
         missing = "GITHUB_APP_ID" if app_id is None else "GITHUB_PRIVATE_KEY_FILE"
         raise SettingsInvalid(f"A GitHub App also needs MERGEWRIGHT_{missing}.")
-    return App(app_id, key.get_secret_value())
+    return App(app_id, settings)
 
 
 class IssuedToken(NamedTuple):

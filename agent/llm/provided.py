@@ -23,6 +23,7 @@ from pydantic_ai.direct import model_request, model_request_stream
 from pydantic_ai.models import Model, infer_model, infer_model_profile
 from pydantic_ai.settings import ModelSettings
 
+from agent import rotation
 from agent.errors import (
     AgentError,
     Cancelled,
@@ -325,6 +326,9 @@ class ProvidedModels:
     async def _open_model(self, name: str) -> Model:
         # Its connections are kept for the next request, of whatever run.
         name, _ = split_level(name)
+        if rotation.refresh_model_keys():
+            # Requests under way keep their connections.
+            self._open.clear()
         if name not in self._open:
             model = infer_model(name)
             self._open[name] = await self._connections.enter_async_context(model)

@@ -69,6 +69,13 @@ class Permission(Record):
     level: Literal["admin", "maintain", "write", "triage", "read", "none"]
     account_id: int | None = None
     """Numeric id of that account, since a login can change hands; None: nobody has the login."""
+    is_listed: bool = True
+    """Whether the operator lets the account start runs there, of those who may write."""
+
+    @property
+    def may_write(self) -> bool:
+        """Whether it lets a person start us; the triage role can label, no more."""
+        return self.level in ("admin", "maintain", "write")
 
 
 class EarlierRun(Record):

@@ -102,14 +102,33 @@ class ModelWork(Record):
         return self.model_copy(update={"uses": uses})
 
 
+class SpendingBudget(NamedTuple):
+    """A maximum for all runs of a repository, of an owner, or of both unset: of everybody."""
+
+    usd: float
+    days: int
+    key: str
+    """Where the operator sets it."""
+    repository_id: int | None = None
+    owner: str = ""
+
+    @property
+    def title(self) -> str:
+        named = "this repository" if self.repository_id is not None else self.owner
+        period = "24 hours" if self.days == 1 else f"{self.days} days"
+        whose = named or "all repositories"
+        return f"The budget of {whose}, {format_usd(self.usd)} in {period} ({self.key}),"
+
+
 class SpendingLimits(NamedTuple):
     """Whose requests to models are counted, and what they may cost, in US dollars."""
 
     run_id: str
     repository_id: int
     of_run: float
-    of_day: float | None
-    """Of all runs of the repository within 24 hours; None: any number."""
+    budgets: tuple[SpendingBudget, ...] = ()
+    owner: str = ""
+    """Of the repository, in lower case."""
 
 
 class Spendings(Protocol):
@@ -119,8 +138,8 @@ class Spendings(Protocol):
         """Set dollars aside; return what they are settled by.
 
         Raises:
-            ModelUnavailable: As much is not left of the day now.
-            BudgetSpent: As much is not left to the run, or a whole day does not allow it.
+            BudgetReached: As much is not left of a budget now.
+            BudgetSpent: As much is not left to the run, or more than a whole budget.
         """
         ...
 

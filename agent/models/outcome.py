@@ -197,3 +197,5 @@ class StoredRun(Record):
     """Without its text."""
     pull_end: PullEnd | None = None
     """How the pull request that it opened has ended; None: it has not, or there is none."""
+    purged_at: float | None = None
+    """When its texts and names were deleted; None: they are there."""

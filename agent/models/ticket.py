@@ -29,6 +29,11 @@ class IssueRef(Record):
     number: int
     issue_id: int
 
+    @property
+    def owner(self) -> str:
+        """The account or organisation that the repository belongs to, in lower case."""
+        return self.repository.partition("/")[0].lower()
+
 
 class Snapshot(Record):
     """An issue as it stood when somebody with write permission labelled it."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from agent import steps, workflow
+from agent import limits, steps, workflow
 from agent.desk import Compose, Desk, make_redactor
 from agent.errors import (
     AgentError,
@@ -146,13 +146,15 @@ def execute_run(
 
 
 def _make_limits(stored: StoredRun, settings: Settings) -> SpendingLimits:
-    """Say what models may cost the run, and its repository in a day."""
-    run = stored.run
+    """Say what models may cost the run, and which budgets it counts against."""
+    issue = stored.run.snapshot.issue if stored.run.snapshot else None
+    budgets = limits.load_limits(settings).list_budgets(issue, settings.model_usd_per_day)
     return SpendingLimits(
-        run_id=run.run_id,
-        repository_id=run.snapshot.issue.repository_id if run.snapshot else 0,
+        run_id=stored.run.run_id,
+        repository_id=issue.repository_id if issue else 0,
         of_run=Budget(settings, stored.grants).find_usd(),
-        of_day=settings.model_usd_per_day if run.snapshot else None,
+        budgets=tuple(budgets),
+        owner=issue.owner if issue else "",
     )
 
 

@@ -6,6 +6,7 @@ from agent.errors import (
     AgentError,
     ApprovalAwaited,
     BranchMoved,
+    BudgetReached,
     CacheGone,
     CodeHostLimited,
     ModelUnavailable,
@@ -26,6 +27,7 @@ _MOST_TELLINGS = 11
 #: A sandbox that ends or does not start once more has a cause that waiting does not remove.
 _MOST_LOST = 3
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
+_BUDGET_SECONDS = 3600.0
 #: The word on a plan wakes the run; without one it looks once a day, for two weeks.
 _APPROVAL_SECONDS = 86_400.0
 _MOST_APPROVAL_WAITS = 14
@@ -59,9 +61,12 @@ def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait 
         return
     at = problem.look_again if isinstance(problem, BranchMoved) else step_at
     times = waited.times if waited.step == at else 0
-    believed = isinstance(problem, CodeHostLimited) or times < MOST_WAITS
+    believed = isinstance(problem, CodeHostLimited | BudgetReached) or times < MOST_WAITS
     if isinstance(problem, CodeHostLimited | ModelUnavailable) and problem.until and believed:
         until = problem.until
+        if isinstance(problem, BudgetReached):
+            # The operator may raise it meanwhile.
+            until = min(until, read_clock() + _BUDGET_SECONDS)
     elif isinstance(problem, ApprovalAwaited):
         if times >= _MOST_APPROVAL_WAITS:
             return

@@ -15,11 +15,13 @@ from agent.git import folders
 from agent.models.run import RUN_ID
 from agent.runs import folders as run_folders
 from agent.sandbox import sandboxes
-from agent.service import loops
+from agent.service import loops, purge
 from agent.settings import Settings
 from agent.setup import storage
 from agent.store.engine import Engine
+from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
+from agent.telemetry.ledger import FILE_NAME as LEDGER
 
 _log = structlog.get_logger()
 
@@ -35,9 +37,11 @@ _TEMPORARY = (
 
 
 class Cleaner:
-    def __init__(self, settings: Settings, store: SqlRunStore, engine: Engine) -> None:
+    def __init__(
+        self, settings: Settings, store: SqlRunStore, inbox: Inbox, engine: Engine
+    ) -> None:
         self._settings, self._home = settings, settings.home
-        self._store = store
+        self._store, self._inbox = store, inbox
         self._engine = engine
         # Nothing is older because somebody puts the clock forward.
         self._clock = loops.SteadyClock()
@@ -47,15 +51,18 @@ class Cleaner:
 
         What cannot be removed now is logged, and tried the next time.
         """
-        before = self._clock.now() - self._settings.keep_days * _DAY
+        now = self._clock.now()
+        before = now - self._settings.keep_days * _DAY
         parts: dict[str, Callable[[], int]] = {
             "sandboxes": lambda: sandboxes.remove_strays(self._settings),
             "trees": lambda: run_folders.remove_left_trees(self._home),
             "environments": lambda: storage.remove_unused(self._settings),
             "files": lambda: _remove_files(self._home, self._clock.now() - _HOUR),
             "records": lambda: self._engine.forget_before(before, self._store.list_active_ids()),
-            "stored files": lambda: (
-                self._store.files.forget_before(before) if self._store.files else 0
+            "deliveries": lambda: self._inbox.prune(now, before),
+            "texts of runs": lambda: purge.purge_old_runs(self._settings, self._store, before),
+            "audit entries": lambda: self._store.audit.forget_before(
+                now - self._settings.audit_days * _DAY
             ),
             "folders": lambda: self._remove_folders(before),
         }
@@ -71,16 +78,17 @@ class Cleaner:
         return done
 
     def _remove_folders(self, before: float) -> int:
-        """Remove the folders of runs that have been over for long."""
-        gone = [
-            ledger.parent
-            for ledger in (self._home / "runs").glob("*/ledger.jsonl")
-            if RUN_ID.fullmatch(ledger.parent.name)
-            and not ledger.parent.is_symlink()
-            and ledger.stat().st_mtime < before
-        ]
-        active = self._store.list_active_ids() if gone else frozenset()
-        gone = [path for path in gone if path.name not in active]
+        """Remove old folders of runs that are not known, and copies of those that were purged."""
+        known, files = self._store.purges.list_known(), self._store.files
+        gone = []
+        for log in (self._home / "runs").glob(f"*/{LEDGER}"):
+            path = log.parent
+            if not RUN_ID.fullmatch(path.name) or path.is_symlink():
+                continue
+            is_lost = path.name not in known and log.stat().st_mtime < before
+            is_copy = files is not None and known.get(path.name) is not None
+            if is_lost or (is_copy and files and files.read(path.name, LEDGER) is not None):
+                gone.append(path)
         for path in gone:
             folders.delete_folder(path)
         return len(gone)

@@ -36,6 +36,7 @@ _LIST = "\n".join(
 )
 #: Commands that change what becomes of the very run that is there.
 _OF_THIS_RUN = frozenset({"stop", "retry"})
+_STARTING_NOTHING = frozenset({"stop", "explain", "help"})
 _KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "update"}
 #: Whoever may not write is not looked up again so long: comments of strangers cost next to nothing.
 _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
@@ -81,7 +82,7 @@ class CommentHandler:
             return nothing
         if run is not None and self._was_heard(comment, run):
             return CommentHandled(reason="heard before")
-        if refusal := self._explain_refusal(comment, now):
+        if refusal := self._explain_refusal(comment, command, now):
             return IgnoredRequest(reason=refusal)
         if request is not None and run is not None:
             return self._follow_up(comment, run, request, now)
@@ -171,8 +172,10 @@ class CommentHandler:
             self._store.was_heard(run_id, name) for run_id in {run.run.run_id, run.run.first}
         )
 
-    def _explain_refusal(self, comment: Comment, now: float) -> str | None:
-        """Say why a person is not heard; None: they may write."""
+    def _explain_refusal(
+        self, comment: Comment, command: Command | UnknownCommand | None, now: float
+    ) -> str | None:
+        """Say why a person is not heard; None: they may write, and start runs if they ask to."""
         key = (comment.subject.repository_id, comment.author_id)
         if self._refused_until.get(key, 0.0) > now:
             return f"written by {comment.author}, who had no write permission a moment ago"
@@ -182,8 +185,12 @@ class CommentHandler:
                 f"written by account {comment.author_id}; another account is now named"
                 f" {comment.author}"
             )
-        if found.level in intake.MAY_START:
-            return None
+        if found.may_write:
+            if found.is_listed or (command and command.name in _STARTING_NOTHING):
+                return None
+            return intake.refuse_unlisted(
+                comment.subject, comment.author, comment.author_id, self._intake_api
+            )
         if len(self._refused_until) > _MOST_REFUSED:
             self._refused_until.clear()
         self._refused_until[key] = now + _REFUSED_SECONDS

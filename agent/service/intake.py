@@ -15,7 +15,7 @@ from agent.models.intake import LiveIssue, explain_withdrawal
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Run, make_run_id, read_run_start
-from agent.models.ticket import Snapshot
+from agent.models.ticket import IssueRef, Snapshot
 from agent.text import sanitise
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from agent.github.intake_api import GithubIntakeApi
     from agent.store.sql_run_store import SqlRunStore
 
-#: What of a code host's permissions lets a person start us; the triage role can label, no more.
-MAY_START = frozenset({"admin", "maintain", "write"})
 _FRESH_SECONDS = 60.0
 
 
@@ -211,7 +209,7 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
             f"labelled by account {snapshot.actor_id}, then named {actor}; account"
             f" {found.account_id} has that name now"
         )
-    if found.level not in MAY_START:
+    if not found.may_write:
         if found.level == "triage":
             intake_api.explain_refusal(
                 issue,
@@ -221,7 +219,22 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
                 key=f"permission-{snapshot.actor_id}",
             )
         return f"labelled by {actor}, who has the permission {found.level}; write is required"
+    if not found.is_listed:
+        return refuse_unlisted(issue, actor, snapshot.actor_id, intake_api)
     return _explain_unfit(intake_api.read_issue(issue), wanted)
+
+
+def refuse_unlisted(
+    issue: IssueRef, login: str, account_id: int, intake_api: GithubIntakeApi
+) -> str:
+    """Tell somebody once that the operator lets others start runs; return the reason."""
+    words = (
+        f"{sanitise.format_code(login)} is not on the operator's list of people who may start runs"
+        " in this repository. Ask someone on the list, or ask the operator to add you. Everyone"
+        " with write permission can use `/mergewright stop`."
+    )
+    intake_api.explain_refusal(issue, words, key=f"start-{account_id}")
+    return f"{login} is not on the operator's list of people who may start runs"
 
 
 def _explain_unfit(live: LiveIssue | None, wanted: str) -> str | None:

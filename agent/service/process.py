@@ -29,7 +29,7 @@ from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Remember, Run
 from agent.runs import executor
-from agent.service import clean_up, loops, reconcile
+from agent.service import audit_export, clean_up, loops, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
 from agent.service.loops import FileWatch, Heartbeat, take_turns
@@ -194,13 +194,17 @@ class Worker:
 
     def _make_other_loops(self) -> list[threading.Thread]:
         settings, store = self._settings, self._store
-        cleaner = clean_up.Cleaner(settings, store, self._engine)
+        cleaner = clean_up.Cleaner(settings, store, self._inbox, self._engine)
 
         def note_queue() -> float:
             there = store.count_backlog(read_clock())
             is_paused = store.pauses.find() is not None
             metrics.note_queue(**dict(there), is_paused=is_paused)
             return _QUEUE_SECONDS
+
+        def send_audit() -> float:
+            leads = self._lease.leads()
+            return audit_export.send_entries(settings, store.audit) if leads else _FOLLOW_SECONDS
 
         def clean() -> float:
             cleaner.run_once()
@@ -209,6 +213,7 @@ class Worker:
         threads = [
             self._repeat("queue", note_queue, _QUEUE_SECONDS),
             self._repeat("clean-up", clean),
+            self._repeat("audit", send_audit, _FOLLOW_SECONDS),
         ]
         if not self._inbox.is_shared:
             # The waits of a fleet are no matter of one machine's clock.
@@ -251,7 +256,6 @@ def watch_heartbeat(
     Raises:
         PermanentError: A thread has ended that should not; the process has to start anew.
     """
-    pruned = 0.0
     while not stop.wait(_BEAT_SECONDS):
         for thread in threads:
             if not thread.is_alive() and not stop.is_set():
@@ -261,10 +265,6 @@ def watch_heartbeat(
                 inbox.beat(leads=leads())
         else:
             _log.error("the intake is stuck", seconds=round(heartbeat.seconds_since_beat()))
-        if read_clock() - pruned > 86_400.0:
-            pruned = read_clock()
-            with suppress(AgentError):  # what cannot be removed now is removed another day
-                inbox.prune(pruned)
 
 
 def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:

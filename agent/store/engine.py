@@ -24,6 +24,7 @@ from uuid import uuid4
 
 from dbos import (
     DBOS,
+    DBOSClient,
     DBOSConfig,
     DBOSPortableJSONSerializer,
     SetWorkflowID,
@@ -35,6 +36,7 @@ from agent.errors import AgentError, ProcessEnding, StoreUnavailable, StoreUnusa
 from agent.models.record import Record
 from agent.models.run import Remember
 from agent.store import database
+from agent.store.sql_purges import PurgedRun
 from agent.store.sql_queue import ONLY
 
 FILE_NAME = "engine.sqlite"
@@ -268,6 +270,22 @@ class Engine:
                 yield
             except error.DBOSException as problem:
                 raise StoreUnusable(f"{self._name} does not respond: {problem}") from problem
+
+
+def forget_segments(home: Path, url: str | None, runs: Iterable[PurgedRun]) -> None:
+    """Delete the records of runs that are over, from beside the process that carries others."""
+    names = [f"{run.run_id}/{number}" for run in runs for number in range(1, run.segment + 1)]
+    if not names or (url is None and not (home / FILE_NAME).exists()):
+        return
+    with database.translate_errors("PostgreSQL" if url else str(home / FILE_NAME), _ERRORS):
+        client = DBOSClient(
+            system_database_url=url or f"sqlite:///{home / FILE_NAME}",
+            serializer=DBOSPortableJSONSerializer(),
+        )
+        try:
+            client.delete_workflows(names)
+        finally:
+            client.destroy()
 
 
 class _EngineMemory:

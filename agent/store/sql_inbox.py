@@ -22,6 +22,7 @@ from agent.models.record import Record
 from agent.models.ticket import Delivery
 from agent.settings import HEARTBEAT, Settings
 from agent.store.database import Database, DriverErrors
+from agent.store.purge_scope import PurgeScope
 
 FILE_NAME = "inbox.sqlite"
 _ERRORS = DriverErrors(
@@ -30,6 +31,9 @@ _ERRORS = DriverErrors(
 #: What the sender may still deliver again is at most 30 days old; the rows outlive that.
 _KEPT_SECONDS = 35 * 86_400.0
 _BEAT = "intake"
+#: What a delivery has without its words.
+_BLANK = {"body": b"", "reason": ""}
+_AT_ONCE = 500
 
 
 class DeliveryRow(SQLModel, table=True):
@@ -230,14 +234,41 @@ class Inbox:
             return self._heartbeat.stat().st_mtime
         return None
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float, before: float = 0.0) -> int:
         """Remove old settled deliveries, and return how many.
 
         What is unread stays, however old. A removed delivery would be new if it came again.
+
+        Args:
+            before: Of those received before that, in seconds since the epoch, no word stays.
         """
         settled, old = _ROWS.c.outcome.is_not(None), _ROWS.c.received_at < now - _KEPT_SECONDS
+        worded = (_ROWS.c.received_at < before) & ((_ROWS.c.body != b"") | (_ROWS.c.reason != ""))
         with self._one, self._database.connect() as connection:
-            return connection.execute(_ROWS.delete().where(settled, old)).rowcount
+            removed = connection.execute(_ROWS.delete().where(settled, old)).rowcount
+            blanked = _ROWS.update().where(settled, worded).values(_BLANK)
+            return removed + connection.execute(blanked).rowcount
+
+    def find_worded(self, scope: PurgeScope) -> list[int]:
+        """Find settled deliveries with words of or about the scope, by number."""
+        pattern, found = scope.pattern, []
+        columns = _ROWS.c.number, _ROWS.c.received_at, _ROWS.c.body, _ROWS.c.reason
+        wanted = select(*columns).where(_ROWS.c.outcome.is_not(None))
+        with self._database.read() as session:
+            rows = session.execute(wanted, execution_options={"yield_per": _AT_ONCE})
+            for number, received_at, body, reason in rows:
+                text = f"{bytes(body).decode('utf-8', 'replace')}\n{reason}"
+                is_old = received_at < scope.before and text != "\n"
+                if is_old if pattern is None else pattern.search(text):
+                    found.append(number)
+        return found
+
+    def blank(self, numbers: Sequence[int]) -> None:
+        """Delete the words of deliveries; they stay known, so that none is handled twice."""
+        for start in range(0, len(numbers), _AT_ONCE):
+            some = _ROWS.c.number.in_(numbers[start:][:_AT_ONCE])
+            with self._one, self._database.connect() as connection:
+                connection.execute(_ROWS.update().where(some).values(_BLANK))
 
     def close(self) -> None:
         self._database.close()

@@ -18,7 +18,7 @@ from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import Run, RunState
-from agent.store import sql_requests
+from agent.store import sql_audit, sql_requests
 from agent.store.database import Database
 from agent.store.sql_tables import (
     EVERYTHING,
@@ -275,11 +275,15 @@ class SqlPauses:
             if session.get(PauseRow, pause.repository_id) is not None:
                 return False
             session.add(PauseRow(**pause.model_dump()))
+            sql_audit.add_entry(
+                session, "pause", pause.by, "dashboard", repository=pause.repository
+            )
             return True
 
-    def remove(self, repository_id: int = EVERYTHING) -> bool:
+    def remove(self, repository_id: int = EVERYTHING, *, by: str = OPERATOR) -> bool:
         """Let runs go on; return False if it was not paused."""
         with self._database.write() as session:
             if (row := session.get(PauseRow, repository_id)) is not None:
                 session.delete(row)
+                sql_audit.add_entry(session, "unpause", by, "dashboard", repository=row.repository)
             return row is not None

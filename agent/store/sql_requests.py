@@ -10,11 +10,12 @@ from pydantic import TypeAdapter
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from agent.errors import ActiveRun
+from agent.errors import ActiveRun, RequestRefused
 from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import CAPS_REACHED, FollowUp, Kind, Reason, Run, RunState, make_run_id
 from agent.models.ticket import Guidance, find_approval
+from agent.store import sql_audit
 from agent.store.database import Database
 from agent.store.sql_tables import GuidanceRow, RunRow, is_of_issue, make_row
 
@@ -223,6 +224,7 @@ def _was_heard(session: Session, run_id: str, comment: str) -> bool:
 
 def _store_guidance(session: Session, run_id: str, said: Guidance) -> None:
     session.add(GuidanceRow(run_id=run_id, **said.model_dump()))
+    sql_audit.note_guidance(session, session.get_one(RunRow, run_id), said)
 
 
 def _list_wishes(session: Session, run_id: str) -> list[int]:
@@ -256,6 +258,11 @@ def _find_active_row(session: Session, of_issue: RunRow) -> RunRow | None:
 
 def requeue_run(row: RunRow, begin_with: str, now: float) -> None:
     """Let a run that is over wait for its turn again; at a cap it may use as much once more."""
+    if row.purged_at is not None:
+        raise RequestRefused(
+            f"The texts of run {row.run_id} were deleted, so it cannot continue. Set the label"
+            " again to start a new run."
+        )
     if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
         row.grants += 1
     row.active, row.state, row.worker = True, RunState.RECEIVED.value, None

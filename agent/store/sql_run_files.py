@@ -7,6 +7,7 @@ with a run, or shows it, lays its folder out anew from here.
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections import defaultdict
@@ -21,11 +22,14 @@ from sqlalchemy import ColumnElement, delete, func
 from sqlmodel import Session, col, select
 
 from agent.errors import AgentError, StoreUnavailable
+from agent.models.clock import read_clock
 from agent.models.step import AnyStep
 from agent.store.database import Database
-from agent.store.sql_tables import RunFileRow, RunRow
+from agent.store.sql_tables import RunFileRow
 from agent.telemetry.ledger import FILE_NAME as LEDGER
 
+#: The copy of a folder, for whoever looks at it, stays for so long.
+_COPY_SECONDS = 3600.0
 #: They only grow.
 _GROWING = (LEDGER, "run.log")
 #: PostgreSQL takes no value of half a gigabyte.
@@ -56,8 +60,18 @@ class SqlRunFiles:
             with self._database.read() as session:
                 number = session.exec(newest).one() or 0
             if self._shown.get(folder) != number:
+                # What is stored no more goes with the copy.
+                shutil.rmtree(folder, ignore_errors=True)
                 self._lay_out(run_id, folder)
                 self._shown[folder] = number
+            self._remove_unused(folder.parent)
+
+    def _remove_unused(self, copies: Path) -> None:
+        """Remove the copies that nobody has asked for within the hour."""
+        for folder in copies.iterdir():
+            if folder.stat().st_mtime < read_clock() - _COPY_SECONDS:
+                self._shown.pop(folder, None)
+                shutil.rmtree(folder, ignore_errors=True)
 
     def read(self, run_id: str, name: str) -> bytes | None:
         """Read one file of a run; None: it is not stored."""
@@ -83,12 +97,11 @@ class SqlRunFiles:
             fresh.write_bytes(content)
             fresh.replace(folder / name)
 
-    def forget_before(self, moment: float) -> int:
-        """Delete the files of runs that were over before a moment; return how many pieces."""
-        over = ~col(RunRow.active), col(RunRow.ended_at) < moment
-        old = col(RunFileRow.run_id).in_(select(RunRow.run_id).where(*over))
-        with self._database.connect() as connection:
-            return connection.execute(delete(RunFileRow).where(old)).rowcount
+    def replace(self, run_id: str, ledger: bytes) -> None:
+        """Keep nothing of a run but this ledger."""
+        with self._database.write() as session:
+            session.execute(delete(RunFileRow).where(col(RunFileRow.run_id) == run_id))
+            session.add(RunFileRow(run_id=run_id, name=LEDGER, content=ledger))
 
 
 class FolderCopy:

@@ -15,9 +15,11 @@ from agent.errors import StoreUnavailable, StoreUnusable
 from agent.models.outcome import Outcome, PullEnd, StoredRun
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.settings import Settings
-from agent.store import sql_requests, sql_spendings
+from agent.store import sql_audit, sql_requests, sql_spendings
 from agent.store.database import Database, DriverErrors
+from agent.store.sql_audit import SqlAudit
 from agent.store.sql_leases import ONLY_LEASE, Lease, SharedLease
+from agent.store.sql_purges import SqlPurges
 from agent.store.sql_queue import RunQueue, SqlPauses
 from agent.store.sql_requests import RunRequests
 from agent.store.sql_run_files import SqlRunFiles
@@ -60,6 +62,8 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         self._database = Database(self.path, TABLES, _ERRORS, url=url, busy_seconds=10.0)
         self.spendings = SqlSpendings(self._database)
         self.pauses = SqlPauses(self._database)
+        self.audit = SqlAudit(self._database)
+        self.purges = SqlPurges(self._database)
         self.files = SqlRunFiles(self._database) if url else None
         """The folders of runs; None: they are in the data folder alone."""
 
@@ -86,6 +90,13 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             run = run.model_copy(update={"attempt": before + 1})
             row.attempt, row.run = run.attempt, run.model_dump_json()
             session.add(row)
+            if worker is not None and run.ticket:
+                _note_command(session, "start", row)
+            elif run.snapshot and worker is None:
+                by = run.snapshot.actor
+                sql_audit.add_entry(
+                    session, "start", by, "github", run=row.run_id, repository=row.repository
+                )
         return run
 
     def resume_run(self, run_id: str, now: float, worker: str) -> StoredRun:
@@ -104,6 +115,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             if outcome.reason is Reason.INTERRUPTED:
                 row.segment = segment
             row.worker, row.state, row.started_at = worker, RunState.TRIAGING.value, now
+            _note_command(session, "resume", row)
             return make_stored_run(row)
 
     def forget_run(self, run_id: str) -> None:
@@ -209,6 +221,11 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
 def open_store(loaded: Settings) -> SqlRunStore:
     """Open the runs where the settings say; raises what `SqlRunStore` does."""
     return SqlRunStore(loaded.home, settings.find_database(loaded))
+
+
+def _note_command(session: Session, action: str, row: RunRow) -> None:
+    given = {"run": row.run_id, "repository": row.repository}
+    sql_audit.add_entry(session, action, sql_audit.find_account(), "command line", **given)
 
 
 def _end_dead_commands(session: Session, now: float) -> None:

@@ -72,7 +72,7 @@ class RunReader:
         """
         columns: tuple[Any, ...] = (
             *(RunRow.state, RunRow.active, RunRow.queued_at, RunRow.started_at, RunRow.ended_at),
-            *(RunRow.segment, RunRow.stop_request, RunRow.plan_asked),
+            *(RunRow.segment, RunRow.stop_request, RunRow.plan_asked, RunRow.purged_at),
         )
         wanted = select(RunRow.run_id).add_columns(*columns)
         if since is not None:

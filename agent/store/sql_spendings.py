@@ -1,19 +1,21 @@
 """The dollars that requests to models have cost, or may cost, in the store's table."""
 
-from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from sqlalchemy import delete, func
 from sqlmodel import Session, col, select, update
 
-from agent.errors import BudgetSpent, ModelUnavailable
+from agent.errors import BudgetReached, BudgetSpent
 from agent.llm.spendings import require_left
-from agent.models.model_use import SpendingLimits
+from agent.models.model_use import SpendingBudget, SpendingLimits
 from agent.store.database import Database
 from agent.store.sql_tables import SpendingRow
 
 _DAY = 86_400.0
-#: No run goes on for so long.
+#: No run goes on, and no budget counts, for longer.
 _KEPT = 30 * _DAY
+#: What the sum of the same dollars in another order differs by.
+_ROUNDING = 1e-9
 
 
 class SqlSpendings:
@@ -24,19 +26,26 @@ class SqlSpendings:
 
     def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
         """Set dollars aside; see `model_use.Spendings`."""
-        most = limits.of_day
-        if most is not None and usd > most:
-            raise BudgetSpent(
-                f"One request could cost ${usd:.4f}, but the limit per repository is ${most:.2f}"
-                " in 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY)."
-            )
+        for budget in limits.budgets:
+            if usd > budget.usd:
+                raise BudgetSpent(
+                    f"{budget.title} is less than one request could cost (${usd:.4f})."
+                )
+        row = SpendingRow(
+            repository_id=limits.repository_id,
+            owner=limits.owner,
+            run_id=limits.run_id,
+            at=now,
+            usd=usd,
+        )
         of_run = select(func.sum(SpendingRow.usd)).where(col(SpendingRow.run_id) == limits.run_id)
-        row = SpendingRow(repository_id=limits.repository_id, run_id=limits.run_id, at=now, usd=usd)
         with self._database.write() as session:
             session.execute(delete(SpendingRow).where(col(SpendingRow.at) <= now - _KEPT))
             require_left(session.exec(of_run).one() or 0.0, usd, limits.of_run)
-            if most is not None:
-                _require_left_today(session, usd, limits.repository_id, most, now)
+            free_at = {budget: _find_free(session, usd, budget, now) for budget in limits.budgets}
+            last = max(filter(free_at.get, free_at), key=free_at.__getitem__, default=None)
+            if last is not None:
+                raise _make_reached(last, usd, free_at[last])
             session.add(row)
             session.flush()
             return row.number or 0
@@ -58,28 +67,30 @@ def clock_moved(session: Session, seconds: float) -> None:
     session.execute(update(SpendingRow).values(at=SpendingRow.at + seconds))
 
 
-def _require_left_today(
-    session: Session, usd: float, repository_id: int, most: float, now: float
-) -> None:
-    rows = session.exec(
-        select(SpendingRow)
-        .where(col(SpendingRow.repository_id) == repository_id, col(SpendingRow.at) > now - _DAY)
-        .order_by(col(SpendingRow.at))
-    ).all()
-    left = most - sum(row.usd for row in rows)
-    if usd > left:
-        words = (
-            f"This repository has used ${most - left:.2f} of ${most:.2f} in 24 hours"
-            " (MERGEWRIGHT_MODEL_USD_PER_DAY)."
-            f" The next request could cost ${usd:.4f}."
-        )
-        raise ModelUnavailable(words, _enough_at(rows, usd - left))
+def _find_free(session: Session, usd: float, budget: SpendingBudget, now: float) -> float:
+    """Find when a budget allows so many dollars, in seconds since the epoch; 0: now."""
+    seconds = budget.days * _DAY
+    within = [col(SpendingRow.at) > now - seconds]
+    if budget.repository_id is not None:
+        within.append(col(SpendingRow.repository_id) == budget.repository_id)
+    elif budget.owner:
+        within.append(col(SpendingRow.owner) == budget.owner)
+    spent = session.exec(select(func.sum(SpendingRow.usd)).where(*within)).one() or 0.0
+    missing = usd - (budget.usd - spent)
+    if missing <= 0:
+        return 0.0
+    rows = select(SpendingRow.at, SpendingRow.usd).where(*within).order_by(col(SpendingRow.at))
+    for at, old in session.exec(rows):
+        missing -= old
+        if missing <= _ROUNDING:
+            return at + seconds
+    return now + seconds
 
 
-def _enough_at(rows: Iterable[SpendingRow], missing: float) -> float | None:
-    """Say when so many dollars are no longer of the last 24 hours; the oldest row comes first."""
-    for row in rows:
-        missing -= row.usd
-        if missing <= 0:
-            return row.at + _DAY
-    return None
+def _make_reached(budget: SpendingBudget, usd: float, until: float) -> BudgetReached:
+    when = datetime.fromtimestamp(until, UTC)
+    return BudgetReached(
+        f"{budget.title} is used up: the next request could cost ${usd:.4f}. Enough is free again"
+        f" at {when:%Y-%m-%d %H:%M} UTC; the run then continues automatically.",
+        until,
+    )

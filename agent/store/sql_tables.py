@@ -49,6 +49,7 @@ class RunRow(SQLModel, table=True):
     follow_up_requests: str | None = None
     head: str | None = None
     pull_end: str | None = None
+    purged_at: float | None = None
     run: str
     outcome: str | None = None
 
@@ -77,12 +78,15 @@ class SpendingRow(SQLModel, table=True):
 
     number: int | None = Field(default=None, primary_key=True)
     repository_id: int
+    owner: str = ""
     at: float
     usd: float
     run_id: str | None = None
 
     __table_args__ = (
         Index("spendings_of_day", "repository_id", "at"),
+        Index("spendings_of_owner", "owner", "at"),
+        Index("spendings_of_all", "at"),
         Index("spendings_of_run", "run_id"),
     )
 
@@ -119,6 +123,31 @@ class PauseRow(SQLModel, table=True):
     words: str
 
 
+class AuditRow(SQLModel, table=True):
+    """What a person did."""
+
+    __tablename__ = "audit"
+
+    number: int | None = Field(default=None, primary_key=True)
+    at: float
+    by: str
+    via: str
+    action: str
+    run: str
+    repository: str
+
+    __table_args__ = (Index("audit_at", "at"), {"sqlite_autoincrement": True})
+
+
+class AuditSentRow(SQLModel, table=True):
+    """The last entry of the audit log that the operator's address has taken."""
+
+    __tablename__ = "audit_sent"
+
+    key: int = Field(primary_key=True)
+    number: int
+
+
 class LeaseRow(SQLModel, table=True):
     """A worker of a fleet that is alive, by its own signs; a number is never given twice."""
 
@@ -151,7 +180,10 @@ class RunFileRow(SQLModel, table=True):
 
 
 METADATA = RunRow.metadata
-_NAMES = ("runs", "spendings", "guidance", "pauses", "worker_lease", "run_files")
+_NAMES = (
+    *("runs", "spendings", "guidance", "pauses", "worker_lease", "run_files"),
+    *("audit", "audit_sent"),
+)
 TABLES = [METADATA.tables[name] for name in _NAMES]
 NEWEST = (col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
 COMMAND = "command "

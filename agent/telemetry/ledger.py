@@ -24,7 +24,13 @@ from agent.telemetry.signing import Signer, is_signed_by
 _BEGUN, _CLOSED = "begun", "closed"
 ENDED, SEALED, STORED = "ended", "sealed", "stored"
 """Events: the run ended; something is published; a file beside the ledger was written."""
-_SIGNED = (SEALED, _CLOSED)
+PURGED = "purged"
+"""Event: lines and files with names and texts were deleted."""
+_SIGNED = (SEALED, _CLOSED, PURGED)
+#: Lines without names and texts; a purge keeps them.
+_LASTING = (*_SIGNED, STORED)
+#: What stands in the place of a line that was deleted, before its digest.
+_REMOVED = b'{"removed": "'
 FILE_NAME = "ledger.jsonl"
 END_MISSING = "The end is missing: the run is still running or was killed, or lines were removed."
 
@@ -198,16 +204,20 @@ def _format_event(event: Mapping[str, object]) -> str:
 def verify_ledger(raw: bytes, run_id: str, key: str | None = None) -> Iterator[str]:
     """Yield in a sentence each what is wrong with a ledger; with a key its signatures as well."""
     *lines, rest = raw.split(b"\n")
-    hashes = {hashlib.sha256(line).hexdigest(): number for number, line in enumerate(lines, 1)}
+    hashes = {_digest_line(line): number for number, line in enumerate(lines, 1)}
     previous, before = hashlib.sha256(run_id.encode()).hexdigest(), "The beginning"
     seen: set[tuple[str, int, int]] = set()
-    last = ""
+    last, removed, purged = "", 0, 0
     for number, line in enumerate(lines, start=1):
+        if line.startswith(_REMOVED):
+            previous, before, last = _digest_line(line), f"Line {number}", ""
+            removed += 1
+            continue
         try:
             event = json.loads(line)
             place = (event["step"], event["attempt"], event["number"])
-            last, link = event["event"], event["previous"]
-            name = f"Line {number} ({last} of {place[0]!r})"
+            kind, link = event["event"], event["previous"]
+            name = f"Line {number} ({kind} of {place[0]!r})"
             repeated = place in seen
         except (ValueError, RecursionError, KeyError, TypeError):
             yield f"Line {number} is not an event: it was changed."
@@ -223,11 +233,49 @@ def verify_ledger(raw: bytes, run_id: str, key: str | None = None) -> Iterator[s
         if repeated:
             yield f"{name} repeats another line."
         seen.add(place)
-        if key and last in _SIGNED:
+        if kind == PURGED:
+            purged = event.get("lines")
+        else:
+            last = kind
+        if key and kind in _SIGNED:
             yield from _verify_signature(name, line, event, key)
-        previous, before = hashlib.sha256(line).hexdigest(), name
+        previous, before = _digest_line(line), name
+    if removed != purged:
+        yield f"{removed} lines were deleted, but the signed entries name {purged}."
     if last != _CLOSED or rest:
         yield END_MISSING
+
+
+def purge_ledger(raw: bytes, run_id: str, signer: Signer, now: float) -> bytes:
+    """Put digests in the place of all lines that hold names or texts, and sign that.
+
+    What was sealed and closed keeps its lines, so that its digests and signatures can be verified.
+    """
+    kept, times = [], 0
+    for line in raw.split(b"\n")[:-1]:
+        kind = json.loads(line).get("event")
+        times += kind == PURGED
+        is_lasting = kind in _LASTING or line.startswith(_REMOVED)
+        kept.append(line if is_lasting else b'%s%s"}' % (_REMOVED, _digest_line(line).encode()))
+    made: dict[str, object] = {
+        "run": run_id,
+        "step": "data",
+        "attempt": 0,
+        "number": times + 1,
+        "event": PURGED,
+        "at": round(now),
+        "lines": sum(line.startswith(_REMOVED) for line in kept),
+        "previous": _digest_line(kept[-1]) if kept else hashlib.sha256(run_id.encode()).hexdigest(),
+        "key": signer.public,
+    }
+    made["signature"] = signer.sign(_format_event(made).encode())
+    return b"".join(b"%s\n" % line for line in (*kept, _format_event(made).encode()))
+
+
+def _digest_line(line: bytes) -> str:
+    if line.startswith(_REMOVED):
+        return line.removeprefix(_REMOVED)[:64].decode("ascii", "replace")
+    return hashlib.sha256(line).hexdigest()
 
 
 def _verify_signature(name: str, line: bytes, event: dict[str, Any], key: str) -> Iterator[str]:

@@ -43,6 +43,8 @@ class Verification(Record):
     """How the run ended, by its log."""
     files: tuple[str, ...] = ()
     """Beside the ledger, with digests in it."""
+    purged_at: float | None = None
+    """When names and texts were deleted, in seconds since the epoch; None: they are there."""
 
 
 def verify_log(place: Path, key: str, run_id: str | None = None) -> Verification:
@@ -73,6 +75,7 @@ def verify_log(place: Path, key: str, run_id: str | None = None) -> Verification
         commit=facts.commit,
         sentence=facts.sentence,
         files=tuple(facts.files),
+        purged_at=facts.purged_at,
     )
 
 
@@ -85,11 +88,14 @@ class _LogClaims:
     commit: str | None = None
     sentence: str = ""
     files: dict[str, str] = field(default_factory=dict)
+    purged_at: float | None = None
 
 
 def _verify_files(read: Read, facts: _LogClaims) -> Iterator[str]:
     for name, digest in facts.files.items():
         content = read(name)
+        if content is None and facts.purged_at is not None:
+            continue
         if content is None:
             yield f"{name} is missing."
         elif hashlib.sha256(content).hexdigest() != digest:
@@ -148,6 +154,8 @@ def _read_facts(raw: bytes) -> _LogClaims:
                     facts.commit = str(event["commit"]) if event.get("commit") else facts.commit
                 case ledger.STORED if _NAME.fullmatch(event["name"]):
                     facts.files[event["name"]] = str(event["sha256"])
+                case ledger.PURGED:
+                    facts.purged_at = float(event["at"])
                 case ledger.ENDED:
                     facts.sentence = str(event["outcome"]["sentence"])
     return facts

@@ -17,6 +17,7 @@ from agent.dashboard.github_people import GithubPeople
 from agent.errors import AccessLost
 from agent.github import merged_pulls
 from agent.github.app_deliveries import AppDeliveries
+from agent.github.intake_api import GithubIntakeApi
 from agent.github.tokens import TokenScope
 from agent.models.change import Finding, Severity
 from agent.models.code_host import NewPullRequest, Progress, StageMark
@@ -53,6 +54,7 @@ def intake(scene: Scene) -> None:
     scene.intake_api.own_logins()
     scene.intake_api.read_start_label(issue)
     scene.intake_api.read_permission(issue, "ann")
+    look_a_team_up(scene)
     scene.intake_api.read_issue(issue)
     scene.intake_api.show_queued(scene.run, 1)
     with scene.world.lock:
@@ -138,6 +140,20 @@ def ask_for_less_than_wanted(scene: Scene) -> None:
     assert session.token(TokenScope.TALK)
 
 
+def look_a_team_up(scene: Scene) -> None:
+    issue, listed = scene.run.snapshot.issue, scene.settings.home / "limits.yml"
+    listed.parent.mkdir(exist_ok=True)
+    listed.write_text(f"all: {{start: [{scene.owner}/makers]}}\n")
+    if scene.app is None:
+        return
+    settings = scene.settings.model_copy(update={"limits": listed})
+    intake_api = GithubIntakeApi(scene.access, settings)
+    scene.world.teams[scene.owner, "makers"] = {"ann"}
+    assert intake_api.read_permission(issue, "ann").is_listed
+    scene.world.teams.clear()
+    assert not intake_api.read_permission(issue, "ann").is_listed
+
+
 def look_an_issue_up(scene: Scene) -> None:
     assert scene.intake_api.find_issue(scene.name, 1) is not None
 
@@ -146,7 +162,9 @@ def sign_in(scene: Scene) -> None:
     if scene.app is not None:
         web, back = scene.world.base_url, "http://127.0.0.1:1"
         secret = SecretStr(scene.app.client_secret)
-        people = GithubPeople(scene.settings.github_url, web, scene.app.client_id, secret, back)
+        people = GithubPeople(
+            scene.settings.github_url, web, scene.app.client_id, lambda: secret, back
+        )
         sent = httpx.get(f"{people.authorize_url('x', 'secret')}&as=ann").headers["location"]
         code = httpx.URL(sent).params["code"]
         person = people.exchange(code, "secret")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -111,6 +112,18 @@ def returned(reply: Reply, *contents: str) -> ToolTurn:
             for call, content in pairs
         )
     )
+
+
+def test_a_key_that_changes_in_its_file_is_used_by_the_next_request(opened, tmp_path, monkeypatch):
+    models, server = opened([Said("One."), Said("Two."), Said("Three.")], "anthropic")
+    file, old = tmp_path / "key", os.environ["ANTHROPIC_API_KEY"]
+    monkeypatch.setenv("ANTHROPIC_API_KEY_FILE", str(file))
+    for text, used in ((f"{old}\n", old), ("sk-the-next-key\n", "sk-the-next-key"), ("", None)):
+        file.write_text(text)
+        models.reply(REQUEST)
+        assert server.requests[-1].key == (used or "sk-the-next-key"), (
+            "an empty file changes nothing"
+        )
 
 
 @pytest.mark.parametrize(

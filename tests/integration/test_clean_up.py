@@ -17,6 +17,7 @@ from agent.service.clean_up import Cleaner
 from agent.settings import Settings
 from agent.setup import storage
 from agent.store.engine import Engine
+from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import run_samples
 from tests.processes import is_alive
@@ -51,13 +52,13 @@ class Place:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.settings = Settings(home=home)
-        self.store = SqlRunStore(home)
+        self.store, self.inbox = SqlRunStore(home), Inbox(home)
         self.engine = Engine(home, lambda run_id, remember: remember("a", lambda: '"a"'))
         self.engine.launch()
 
     def cleaner(self, **settings: object) -> Cleaner:
         given = self.settings.model_copy(update=settings)
-        return Cleaner(given, self.store, self.engine)
+        return Cleaner(given, self.store, self.inbox, self.engine)
 
     def ended(self, one: Run, ago: float, outcome: Outcome | None = None) -> Path:
         """Note a run that is over, with the folder it leaves."""
@@ -70,6 +71,7 @@ class Place:
     def close(self) -> None:
         self.engine.close()
         self.store.close()
+        self.inbox.close()
 
 
 @pytest.fixture

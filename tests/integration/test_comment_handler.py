@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.conversation.events import Comment
+from agent.github.intake_api import GithubIntakeApi
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.models.ticket import Guidance
@@ -152,6 +153,46 @@ def test_TC3_our_own_words_and_those_of_an_account_that_has_the_name_now_are_not
     talk.planned()
     for facts in ({"author": talk.scene.login}, {"author_id": 4711}):
         assert isinstance(talk.say("/mergewright stop", **facts), IgnoredRequest)
+
+
+@pytest.fixture
+def listed(talk, tmp_path) -> Talk:
+    """Only the team may start runs; max may write, and is not in it."""
+    file, scene = tmp_path / "limits.yml", talk.scene
+    file.write_text(f"organizations: {{{scene.owner}: {{start: [{scene.owner}/makers, ann]}}}}\n")
+    scene.world.teams[scene.owner, "makers"] = {"wanda"}
+    settings = scene.settings.model_copy(update={"limits": file})
+    talk.comment_handler = CommentHandler(GithubIntakeApi(scene.access, settings), talk.store)
+    return talk
+
+
+def test_who_is_not_on_the_list_starts_nothing_is_told_once_and_can_stop(listed):
+    run = listed.planned()
+    for _ in range(2):
+        heard = listed.say(f"/mergewright approve {PLAN}", "max")
+        assert isinstance(heard, IgnoredRequest)
+        assert "max is not on the operator's list" in heard.reason
+    (answer,) = listed.scene.own_comments()
+    assert "`max` is not on the operator's list of people who may start runs" in answer.body
+    listed.say(f"/mergewright approve {PLAN}", "wanda")
+    assert [said.by for said in listed.store.list_guidance(run.run_id)] == ["wanda"]
+    listed.say("/mergewright stop", "max")
+    assert "max" in listed.store.get_run(run.run_id).stop_request
+
+
+def test_what_people_ask_is_in_the_audit_log_once(talk):
+    run = talk.planned()
+    talk.say("Not a command.")
+    approved = talk.write(f"/mergewright approve {PLAN}")
+    for _ in range(2):
+        talk.hear(approved)
+    talk.say("/mergewright stop", "max")
+    entries = list(talk.store.audit.list_after())
+    assert [(entry.action, entry.by) for entry in entries] == [
+        *(("start", "ann"), ("approval", "wanda"), ("stop", "max"))
+    ]
+    facts = {(entry.via, entry.run, entry.repository) for entry in entries}
+    assert facts == {("github", run.run_id, talk.scene.name)}
 
 
 # --- commands ----------------------------------------------------------------------------------

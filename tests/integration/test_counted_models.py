@@ -5,22 +5,27 @@ import threading
 import time
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from agent.errors import (
+    BudgetReached,
     BudgetSpent,
     Cancelled,
     ModelRefused,
     ModelRequestRejected,
     ModelUnavailable,
 )
+from agent.limits import Limits
 from agent.llm.spendings import CountedModels
 from agent.models.chat import MOST_TOKENS, ChatRequest, UserTurn, WorstCase
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
-from agent.runs import executor
+from agent.models.ticket import IssueRef
+from agent.runs import executor, waiting
+from agent.runs.waiting import PastWait, RunPostponed
 from agent.settings import Settings
 from tests.fakes import FakeCodeHost, FakeKeeper, FakeModel, make_reply, make_stored_run
 from tests.unit.stages import code_host_runs
@@ -34,8 +39,11 @@ def spent(store):
         return [round(usd, 6) for (usd,) in other.execute("SELECT usd FROM spendings")]
 
 
-def limits(repository_id, run=99.0, day=None, run_id="r1"):
-    return SpendingLimits(run_id, repository_id, run, day)
+def limits(repository_id, run=99.0, day=None, run_id="r1", **file):
+    """Say what a run of acme counts against: a repository's day, and what the operator's file has."""
+    issue = IssueRef(repository="Acme/r", repository_id=repository_id, number=1, issue_id=1)
+    rows = Limits.model_validate(file).list_budgets(issue, day or 999.0)
+    return SpendingLimits(run_id, repository_id, run, tuple(rows), issue.owner)
 
 
 def counted(asked, store, repository_id, **most):
@@ -68,10 +76,55 @@ def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
     assert asked.requests == []
     # The row that is an hour old makes space for it.
     assert told.value.until == pytest.approx(now - 3600 + DAY)
-    facts = ("$0.80", "$1.00", "MERGEWRIGHT_MODEL_USD_PER_DAY", "$0.4000")
+    facts = ("this repository", "$1.00", "MERGEWRIGHT_MODEL_USD_PER_DAY", "$0.4000")
     assert all(fact in told.value.message for fact in facts)
     counted(asked, store, 8, day=1.0).reply(REQUEST)
     assert len(asked.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "until", "words"),
+    [
+        ({"organizations": {"ACME": {"usd_per_month": 1.1}}}, 3 * DAY, "acme, $1.10 in 30 days"),
+        ({"all": {"usd_per_day": 1.0}}, 3600, "all repositories, $1.00 in 24 hours (all.usd"),
+        ({"repositories": {"acme/R": {"usd_per_day": 0.5}}}, 60, "$0.50 in 24 hours (repositories"),
+        (
+            {"all": {"usd_per_day": 1.0}, "organizations": {"acme": {"usd_per_month": 1.2}}},
+            3 * DAY,
+            "acme, $1.20 in 30 days (organizations.acme.usd_per_month)",
+        ),
+        ({"organizations": {"other": {"usd_per_day": 0.1}}, "all": {"usd_per_month": 9}}, None, ""),
+    ],
+)
+def test_each_budget_of_the_file_holds_and_the_one_that_is_free_last_is_named(
+    store, file, until, words
+):
+    now = time.time()
+    # Repository 7 is under way; 8, of the same owner, has spent before.
+    for repository, ago, usd in ((8, 3 * DAY, 0.5), (8, 3600, 0.3), (7, 60, 0.4)):
+        row = store.spendings.reserve(0.0, limits(repository), now - ago)
+        store.spendings.settle(row, usd)
+    asked = model(usd=0.35)
+    models = CountedModels(asked, store.spendings, limits(7, **file))
+    if until is None:
+        models.reply(REQUEST)
+        assert len(asked.requests) == 1
+        return
+    with pytest.raises(BudgetReached) as told:
+        models.reply(REQUEST)
+    assert asked.requests == []
+    period = 30 * DAY if "30 days" in words else DAY
+    assert told.value.until == pytest.approx(now - until + period, abs=5)
+    when = datetime.fromtimestamp(told.value.until, UTC)
+    assert words in told.value.message
+    assert f"free again at {when:%Y-%m-%d %H:%M} UTC" in told.value.message
+
+
+def test_a_run_waits_for_a_budget_for_as_long_as_it_takes_and_looks_every_hour():
+    problem = BudgetReached("The budget of acme is used up.", time.time() + 20 * DAY)
+    with pytest.raises(RunPostponed) as told:
+        waiting.postpone_run(problem, None, PastWait(None, 500))
+    assert told.value.wait.until == pytest.approx(time.time() + 3600, abs=5)
 
 
 def test_where_less_is_left_the_second_try_goes_and_then_the_reply_gets_shorter(store):
@@ -151,7 +204,7 @@ def test_what_got_no_reply_counts_for_the_run_however_often_it_goes_on(store):
 
 
 @pytest.mark.parametrize(
-    ("on_issue", "of_day"), [(True, 9.0), (False, None)], ids=["issue", "file"]
+    ("on_issue", "of_day"), [(True, [9.0]), (False, [])], ids=["issue", "file"]
 )
 def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
     store, home, monkeypatch, on_issue, of_day
@@ -172,7 +225,9 @@ def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
     executor.execute_run(stored, keeper, settings, compose, lambda name, attempt: attempt())
     (desk,) = given
     repository_id = run.snapshot.issue.repository_id if on_issue else 0
-    assert desk.models._limits == SpendingLimits(run.run_id, repository_id, 6.0, of_day)
+    given = desk.models._limits
+    assert (given.run_id, given.repository_id, given.of_run) == (run.run_id, repository_id, 6.0)
+    assert [budget.usd for budget in given.budgets] == of_day
     desk.lower_limit(9.0)
     assert desk.models._limits.of_run == 6.0
     desk.lower_limit(0.5)

@@ -20,7 +20,7 @@ from agent.models.outcome import PullRequest
 from agent.models.run import Reason
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene, outcome, proposal
-from tests.simulator.world import APP_PERMISSIONS
+from tests.simulator.world import APP_PERMISSIONS, make_key_pair
 
 
 @pytest.fixture
@@ -231,6 +231,28 @@ def test_doctor_asks_github_what_a_service_asks_it_at_its_start(scene):
         update={"github_url": f"{scene.world.base_url}/elsewhere"}
     )
     assert doctor.examine_github(elsewhere)[0].startswith("MERGEWRIGHT_GITHUB_URL: ")
+
+
+def test_the_key_of_the_app_is_read_again_when_its_file_has_changed(scene):
+    """GitHub takes both keys until the old one is deleted there."""
+    file, issue = scene.settings.github_private_key, scene.run.snapshot.issue
+
+    def mint(purpose: str) -> str:
+        return scene.access.open_session(issue, purpose).token(TokenScope.TALK)
+
+    old_key, old_public = scene.app.private_key, scene.app.public_key
+    assert mint("before")
+    private, scene.app.public_key = make_key_pair()
+    try:
+        with pytest.raises(SettingsInvalid, match="does not accept the key"):
+            mint("deleted at GitHub before the file has changed")
+        file.write_text("half a key")
+        with pytest.raises(SettingsInvalid, match="does not accept the key"):
+            mint("while it is written")
+        file.write_text(private)
+        assert mint("after")
+    finally:
+        scene.app.private_key, scene.app.public_key = old_key, old_public
 
 
 # --- UI6: nothing shows a secret ---------------------------------------------------------------

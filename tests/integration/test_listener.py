@@ -91,6 +91,8 @@ def running(home: Path, **environ: str) -> Iterator[Listener]:
         "MERGEWRIGHT_WEBHOOK_SECRET": SECRET,
         **environ,
     }
+    if "MERGEWRIGHT_WEBHOOK_SECRET_FILE" in environ:
+        del given["MERGEWRIGHT_WEBHOOK_SECRET"]
     # A pipe that nobody reads is full after 500 refusals, and holds the listener up.
     with (
         find_log(home).open("wb") as log,
@@ -194,6 +196,31 @@ def test_WH1_every_wrong_signature_is_refused_without_a_row(listener):
         assert "X-Hub-Signature-256" in answer.json()["reason"]
         assert signature(body)[7:] not in answer.text
     assert listener.rows() == before
+
+
+def test_the_secret_changes_without_a_gap(tmp_path):
+    """A delivery at each moment of a change, signed with what GitHub has then."""
+    file, new = tmp_path / "webhook", "the-next-secret-of-the-webhook"
+    file.write_text(f"{SECRET}\n")
+
+    with running(tmp_path / "home", MERGEWRIGHT_WEBHOOK_SECRET_FILE=str(file)) as listener:
+
+        def post(secret: str) -> int:
+            body = raw(labeled())
+            return listener.post(body, X_Hub_Signature_256=signature(body, secret)).status_code
+
+        assert (post(SECRET), post(new)) == (202, 401)
+        file.write_text(f"{SECRET}\n{new}\n")
+        assert (post(SECRET), post(new), post("neither of the two, also long")) == (202, 202, 401)
+        for unusable in ("", "short\n", f"{SECRET}\n{new}\na third one that is too many\n"):
+            file.write_text(unusable)
+            assert (post(SECRET), post(new)) == (202, 202), "those before stay in use"
+        file.with_name("next").write_text(f"{new}\n")
+        file.with_name("next").replace(file)
+        assert (post(SECRET), post(new)) == (401, 202)
+        log = listener.stop()
+    assert "the secret before stays in use" in log
+    assert new not in log
 
 
 # --- bombs -----------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ APP_PERMISSIONS: Permissions = {
     "checks": "write",
     "statuses": "read",
     "actions": "read",
+    "members": "read",
 }
 APP_EVENTS = (
     "issues",

@@ -40,8 +40,10 @@ def stored(run, *, stopped=None, reason=None):
 class Gate:
     """A code host that answers as it was told."""
 
-    def __init__(self, permission="write", label="mergewright", account_id=5, **live):
-        self._permission = Permission(level=permission, account_id=account_id)
+    def __init__(
+        self, permission="write", label="mergewright", account_id=5, is_listed=True, **live
+    ):
+        self._permission = Permission(level=permission, account_id=account_id, is_listed=is_listed)
         self._label = label
         facts = {
             "issue": ISSUE, "state": "open", "locked": False, "labels": ("bug", "mergewright"),
@@ -106,6 +108,14 @@ def reason(gate, **changes):
     assert runs.added == []
     assert isinstance(settled, IgnoredRequest)
     return settled.reason
+
+
+def test_a_label_by_somebody_who_is_not_on_the_operators_list_starts_nothing_and_says_so():
+    gate = Gate(is_listed=False)
+    assert "is not on the operator's list" in reason(gate)
+    ((words, key),) = gate.explained
+    assert "is not on the operator's list" in words
+    assert key == "start-5"
 
 
 @pytest.mark.parametrize("permission", ["admin", "write"])

@@ -66,8 +66,8 @@ def test_checks_are_all_made_and_told_together(tmp_path):
     with pytest.raises(SettingsInvalid) as refused:
         settings.raise_all_problems(
             lambda: settings.require_home(loaded),
-            lambda: settings.signing_secret(loaded),
-            lambda: settings.signing_secret(loaded),
+            lambda: settings.read_webhook_secrets(loaded),
+            lambda: settings.read_webhook_secrets(loaded),
         )
     _, *lines = refused.value.message.split("\n")
     assert len(lines) == 2, "each is told once"
@@ -122,6 +122,18 @@ def test_a_secret_comes_by_value_or_by_file(tmp_path, name):
     assert read(name, **{f"{name}_file": str(file)}) == "s3cret"
     with pytest.raises(SettingsInvalid, match="are both set. Keep only one"):
         load(**{name: "s3cret", f"{name}_file": str(file)})
+
+
+def test_a_file_of_a_providers_key_counts_before_the_variable_and_is_named(tmp_path):
+    file = tmp_path / "key"
+    environ = {"OPENAI_API_KEY": "old", "OPENAI_API_KEY_FILE": str(file), "OTHER_FILE": "/x"}
+    with pytest.raises(SettingsInvalid, match=r"OPENAI_API_KEY_FILE: .*/key cannot be read"):
+        settings.model_keys(environ)
+    file.write_text(" \n")
+    with pytest.raises(SettingsInvalid, match="OPENAI_API_KEY_FILE: .* is empty"):
+        settings.model_keys(environ)
+    file.write_text("new\n")
+    assert settings.model_keys(environ) == {"OPENAI_API_KEY": "new"}
 
 
 @pytest.mark.parametrize("make", ["absent", "binary", "huge"])

@@ -78,6 +78,12 @@ class Browser:
         assert found
         return html.unescape(found[1])
 
+    def serve(self, app: FastAPI) -> Browser:
+        """Look at another dashboard from now on."""
+        app.state.dashboard.sessions.github = self._people
+        self._app = app
+        return self
+
     def sign_in_operator(self) -> Browser:
         code = sign_in_links.create_sign_in_link(self._home, ADDRESS).rpartition("=")[2]
         assert self.post("/sign-in/once", code=code).status_code == 303

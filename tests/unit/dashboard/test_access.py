@@ -5,12 +5,14 @@ import time
 
 import pytest
 
+from agent import settings
 from agent.dashboard import sign_in_links
+from agent.dashboard.app import create_app
 from agent.errors import CodeHostUnavailable
 from agent.models.run import Reason, Wait
 from agent.store.sql_run_store import SqlRunStore
 from tests.unit.dashboard import made_runs
-from tests.unit.dashboard.conftest import Browser
+from tests.unit.dashboard.conftest import ADDRESS, Browser
 
 PAGES = ("/", "/runs", "/repositories", "/queue", "/statistics")
 
@@ -89,6 +91,38 @@ def test_a_person_stops_a_run_and_lets_it_go_on_by_name(store, stranger):
     assert store.get_run(run.run_id).active
     assert [(one.by, one.words) for one in store.list_guidance(run.run_id)] == [
         ("ann", "stop"), ("ann", "retry"),
+    ]  # fmt: skip
+
+
+def test_who_is_not_on_the_list_can_only_stop(store, stranger, app, tmp_path):
+    run, file = add_run(store), tmp_path / "limits.yml"
+    file.write_text("all: {start: [max, makers/all]}\n")
+    loaded = settings.load_settings(
+        {"MERGEWRIGHT_HOME": str(tmp_path), "MERGEWRIGHT_LIMITS": str(file)}
+    )
+    stranger.serve(create_app(loaded, store, ADDRESS)).sign_in("ann", {100: True})
+    proof = stranger.proof()
+    assert stranger.post(f"/runs/{run.run_id}/stop", proof=proof).status_code == 303
+    end_run(store, run.run_id, Reason.CANCELLED)
+    assert stranger.post(f"/runs/{run.run_id}/retry", proof=proof).status_code == 409
+    file.write_text("all: {start: [ANN]}\n")
+    assert stranger.post(f"/runs/{run.run_id}/retry", proof=proof).status_code == 303
+
+
+def test_what_people_do_on_the_dashboard_is_in_the_audit_log(store, stranger, operator):
+    run = add_run(store)
+    stranger.sign_in("ann", {100: True})
+    proof = stranger.proof()
+    stranger.post(f"/runs/{run.run_id}/stop", proof=proof)
+    stranger.post(f"/repositories/{made_runs.REPOSITORIES[0]}/pause", proof=proof)
+    operator.post("/queue/pause", proof=operator.proof())
+    operator.post("/queue/resume", proof=operator.proof())
+    stranger.post("/sign-out", proof=proof)
+    seen = [(entry.action, entry.by) for entry in store.audit.list_after()]
+    assert seen == [
+        ("sign in", "the operator"), *(("start", made_runs.make_run(1, 0).snapshot.actor),),
+        ("sign in", "ann"), ("stop", "ann"), ("pause", "ann"), ("pause", "the operator"),
+        ("unpause", "the operator"), ("sign out", "ann"),
     ]  # fmt: skip
 
 

@@ -68,7 +68,9 @@ KNOWN = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
 
 
 def test_the_published_example_is_right():
-    admission.verify_signature(SECRET, BODY, admission.read_signature(f"sha256={KNOWN}"))
+    admission.verify_signature(
+        (b"of another webhook", SECRET), BODY, admission.read_signature(f"sha256={KNOWN}")
+    )
 
 
 @pytest.mark.parametrize(

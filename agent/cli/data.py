@@ -1,0 +1,91 @@
+"""`mergewright data`: delete stored texts and names; print the audit log."""
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from agent import settings
+from agent.cli import runs, terminal
+from agent.models.clock import read_clock
+from agent.store.purge_scope import PurgeScope
+
+app = typer.Typer(
+    help="Delete stored texts and names, and print the audit log.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+_SHOWN = 20
+
+
+@app.command()
+def purge(
+    repository: Annotated[
+        str,
+        typer.Option(metavar="OWNER/NAME", help="All that is stored of this repository."),
+    ] = "",
+    person: Annotated[
+        str,
+        typer.Option(metavar="LOGIN", help="All runs and deliveries that name this person."),
+    ] = "",
+    older_than: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="DAYS", help="All runs that ended so many days ago."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be deleted.")
+    ] = False,
+    as_json: terminal.Json = False,
+) -> None:
+    """Delete texts and names of runs that are over: tickets, comments, logs, records, deliveries.
+
+    Times, outcomes, cost and the signatures of logs stay, so `mergewright verify` still works.
+    The audit log stays. Works while the service runs. What is deleted cannot be restored.
+    """
+    # The database is loaded only by the commands that need it.
+    from agent.service import purge as purging
+    from agent.store import sql_audit, sql_run_store
+
+    if [repository != "", person != "", older_than is not None].count(True) != 1:
+        words = "give one of --repository, --person and --older-than"
+        raise typer.BadParameter(words, param_hint="data purge")
+    before = read_clock() - older_than * 86_400.0 if older_than is not None else 0.0
+    scope = PurgeScope(repository, person.removeprefix("@"), before)
+    loaded = settings.load_settings()
+    settings.require_home(loaded)
+    with closing(sql_run_store.open_store(loaded)) as store:
+        report = purging.purge_data(loaded, store, scope, is_dry=dry_run)
+        if not dry_run:
+            by = sql_audit.find_account()
+            store.audit.add("purge data", by, "command line", repository=repository)
+    if as_json:
+        terminal.print_json(report.model_dump(mode="json") | {"dry_run": dry_run})
+        return
+    print("Would be deleted:" if dry_run else "Deleted:")
+    print(f"  texts, names, logs and records of {len(report.runs)} runs")
+    for run_id in report.runs[:_SHOWN]:
+        print(f"    {run_id}")
+    if (more := len(report.runs) - _SHOWN) > 0:
+        print(f"    and {more} more")
+    print(f"  texts of {report.deliveries} deliveries")
+    print(f"  {report.mirrors} copies of repositories")
+    if report.active_runs:
+        print(f"{report.active_runs} runs are active and stay. Stop them, then repeat this.")
+
+
+@app.command()
+def audit(
+    after: Annotated[
+        int, typer.Option(min=0, metavar="NUMBER", help="Only entries after this number.")
+    ] = 0,
+) -> None:
+    """Print the audit log as JSON lines, oldest first: who did what, when and by which way.
+
+    Signing in, starting, stopping, retrying, approving and changing runs, pausing, and deleting
+    data.
+    """
+    from agent.service import audit_export
+
+    with runs.open_store(settings.load_settings()) as store:
+        for entry in store.audit.list_after(after) if store else ():
+            print(audit_export.write_entry(entry))

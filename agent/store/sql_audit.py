@@ -1,0 +1,99 @@
+"""The audit log: what people did with runs, repositories and data, as rows that are only added.
+
+What a person asks of a run is noted in the transaction in which it counts. A part of the store.
+"""
+
+import os
+import pwd
+from collections.abc import Iterator
+from typing import Literal
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from agent.models.clock import read_clock
+from agent.models.record import Record
+from agent.models.ticket import Guidance
+from agent.store.database import Database
+from agent.store.sql_tables import AuditRow, AuditSentRow, RunRow
+
+Via = Literal["github", "dashboard", "command line"]
+_DASHBOARD = "dashboard:"
+_AT_ONCE = 500
+
+
+class AuditEntry(Record):
+    number: int
+    """Grows with each entry."""
+    at: float
+    """Seconds since the epoch."""
+    by: str
+    """Login; `the operator` on the dashboard; the account of the machine on the command line."""
+    via: Via
+    action: str
+    run: str
+    repository: str
+
+
+class SqlAudit:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, action: str, by: str, via: Via, *, run: str = "", repository: str = "") -> None:
+        with self._database.write() as session:
+            add_entry(session, action, by, via, run=run, repository=repository)
+
+    def list_after(self, number: int = 0) -> Iterator[AuditEntry]:
+        """Yield the entries after a number, oldest first."""
+        while rows := self._read_some(number):
+            for row in rows:
+                yield row
+                number = row.number
+
+    def _read_some(self, number: int) -> list[AuditEntry]:
+        wanted = select(AuditRow).where(col(AuditRow.number) > number)
+        with self._database.read() as session:
+            rows = session.exec(wanted.order_by(col(AuditRow.number)).limit(_AT_ONCE)).all()
+            return [AuditEntry.model_validate(row.model_dump()) for row in rows]
+
+    def list_unsent(self) -> list[AuditEntry]:
+        """List the next entries that were not sent to the operator's address."""
+        with self._database.read() as session:
+            sent = session.get(AuditSentRow, 1)
+            number = sent.number if sent else 0
+        return self._read_some(number)
+
+    def mark_sent(self, number: int) -> None:
+        """Note that all entries up to a number were sent."""
+        with self._database.write() as session:
+            session.merge(AuditSentRow(key=1, number=number))
+
+    def forget_before(self, moment: float) -> int:
+        """Delete the entries from before a moment; return how many."""
+        with self._database.connect() as connection:
+            return connection.execute(delete(AuditRow).where(col(AuditRow.at) < moment)).rowcount
+
+
+def find_account() -> str:
+    """Name the account of this machine that gives a command."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def add_entry(
+    session: Session, action: str, by: str, via: Via, *, run: str = "", repository: str = ""
+) -> None:
+    session.add(
+        AuditRow(at=read_clock(), by=by, via=via, action=action, run=run, repository=repository)
+    )
+
+
+def note_guidance(session: Session, row: RunRow, said: Guidance) -> None:
+    """Note what somebody asked of a run; remarks ask for nothing."""
+    if said.kind == "remark":
+        return
+    via: Via = "dashboard" if said.comment.startswith(_DASHBOARD) else "github"
+    action = said.words if said.kind == "command" else said.kind
+    add_entry(session, action, said.by, via, run=row.run_id, repository=row.repository)

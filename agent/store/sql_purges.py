@@ -1,0 +1,156 @@
+"""Delete what is stored of people and texts: of runs that are over. A part of the store.
+
+A run keeps its id, times, outcome and cost. So statistics, budgets and the signatures of its log
+hold on.
+"""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, delete, func, or_
+from sqlmodel import Session, col, select
+
+from agent.models.outcome import Outcome
+from agent.models.run import Run, RunState
+from agent.store.database import Database
+from agent.store.purge_scope import PurgeScope
+from agent.store.sql_tables import GuidanceRow, PauseRow, RunRow
+
+#: Rows whose texts are read at a time.
+_AT_ONCE = 200
+
+
+class PurgedRun(NamedTuple):
+    run_id: str
+    segment: int
+    """Number of the last one."""
+    address: str
+    """Of the repository, for git."""
+    issue: str
+    """`owner/name#number`; empty: a ticket file."""
+
+
+class SqlPurges:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find_runs(self, scope: PurgeScope) -> tuple[list[PurgedRun], int]:
+        """Find the runs whose data go; and the number of those that stay since they are active."""
+        pattern = scope.pattern if scope.person else None
+        texts = (RunRow.run, RunRow.outcome, RunRow.stop_request, RunRow.follow_up_requests)
+        columns = (RunRow.run_id, RunRow.segment, RunRow.active, RunRow.repository, RunRow.number)
+        found, active = [], 0
+        with self._database.read() as session:
+            spoken = _list_spoken(session, scope.person) if scope.person else frozenset()
+            rows = session.execute(
+                select(*columns, *texts).where(  # type: ignore[call-overload]
+                    _select_scope(scope), col(RunRow.purged_at).is_(None)
+                ),
+                execution_options={"yield_per": _AT_ONCE},
+            )
+            for run_id, segment, is_active, repository, number, *words in rows:
+                if (
+                    pattern
+                    and run_id not in spoken
+                    and not any(map(pattern.search, filter(None, words)))
+                ):
+                    continue
+                if is_active:
+                    active += 1
+                    continue
+                run = Run.model_validate_json(words[0])
+                issue = f"{repository}#{number}" if run.snapshot else ""
+                found.append(PurgedRun(run_id, segment, run.repository, issue))
+        return found, active
+
+    def blank_run(self, run_id: str, now: float, *, has_repository: bool) -> None:
+        """Delete the texts and names of a run that is over.
+
+        Args:
+            has_repository: Whether the name of its repository stays.
+        """
+        with self._database.write() as session:
+            row = session.get(RunRow, run_id)
+            if row is None or row.active:
+                return
+            row.run = _blank_run(Run.model_validate_json(row.run), has_repository=has_repository)
+            if row.outcome:
+                outcome = Outcome.model_validate_json(row.outcome)
+                row.outcome = _blank_outcome(outcome, has_repository=has_repository)
+            row.repository = row.repository if has_repository else ""
+            row.title, row.purged_at = "", now
+            row.stop_request = row.follow_up_requests = row.waits_for = row.plan_asked = None
+            # Nothing goes on with it.
+            row.pull = row.head = None
+            session.execute(delete(GuidanceRow).where(col(GuidanceRow.run_id) == run_id))
+
+    def blank_pauses(self, scope: PurgeScope) -> None:
+        """Delete the name or the words of pauses, which go on."""
+        with self._database.write() as session:
+            for row in session.exec(select(PauseRow)):
+                if scope.person and row.by.lower() == scope.person.lower():
+                    row.by = "a person"
+                elif scope.repository and row.repository.lower() == scope.repository.lower():
+                    row.words = ""
+
+    def list_known(self) -> dict[str, float | None]:
+        """List all runs by id, with when they were purged; None: they were not."""
+        with self._database.read() as session:
+            return dict(session.execute(select(RunRow.run_id, RunRow.purged_at)).all())
+
+
+def _select_scope(scope: PurgeScope) -> ColumnElement[bool]:
+    if scope.repository:
+        return func.lower(RunRow.repository) == scope.repository.lower()
+    if scope.person:
+        texts = (RunRow.run, RunRow.outcome, RunRow.stop_request, RunRow.follow_up_requests)
+        named = (func.lower(text).contains(scope.person.lower(), autoescape=True) for text in texts)
+        spoken = select(GuidanceRow.run_id).where(_is_by(scope.person))
+        return or_(*named, col(RunRow.run_id).in_(spoken))
+    return (
+        col(RunRow.active).is_(False)
+        & (col(RunRow.ended_at) < scope.before)
+        & (col(RunRow.state) != RunState.OPEN.value)
+    )
+
+
+def _is_by(person: str) -> ColumnElement[bool]:
+    return func.lower(GuidanceRow.by) == person.lower()
+
+
+def _list_spoken(session: Session, person: str) -> Collection[str]:
+    return frozenset(session.exec(select(GuidanceRow.run_id).where(_is_by(person))))
+
+
+def _blank_run(run: Run, *, has_repository: bool) -> str:
+    snapshot, about = run.snapshot, run.follow_up
+    stays = has_repository and snapshot is not None
+    if snapshot is not None:
+        issue = snapshot.issue if stays else snapshot.issue.model_copy(update={"repository": ""})
+        words = dict.fromkeys(("url", "title", "body", "author", "actor"), "")
+        # Nobody waits for what becomes of it.
+        others = {"issue": issue, "labels": (), "actor_id": 0, "by_label": False}
+        snapshot = snapshot.model_copy(update=words | others)
+    update = {
+        "repository": run.repository if stays else "",
+        "ticket": run.ticket if stays else "",
+        "snapshot": snapshot,
+        "follow_up": about.model_copy(update={"by": ""}) if about else None,
+        "config_text": None,
+        "config_name": None,
+        "base": None,
+    }
+    return run.model_copy(update=update).model_dump_json()
+
+
+def _blank_outcome(outcome: Outcome, *, has_repository: bool) -> str:
+    pull = outcome.pull_request.model_copy(update={"notes": ()}) if outcome.pull_request else None
+    return Outcome(
+        run_id=outcome.run_id,
+        state=outcome.state,
+        reason=outcome.reason,
+        sentence="",
+        commit=outcome.commit,
+        pull_request=pull if has_repository else None,
+        figures=outcome.figures,
+    ).model_dump_json()

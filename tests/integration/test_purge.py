@@ -1,0 +1,225 @@
+"""What is deleted of a repository, a person or old runs, and what is proved of them afterwards."""
+
+import json
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli.main import app
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.run import Reason, RunState
+from agent.models.ticket import Delivery, Guidance
+from agent.service.clean_up import Cleaner
+from agent.settings import Settings
+from agent.store.engine import Engine, Segment
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_run_store import SqlRunStore
+from agent.telemetry import ledger as ledgers
+from agent.telemetry import signed_log, signing
+from agent.telemetry.ledger import Ledger
+from tests.integration import run_samples
+
+DAY = 86_400.0
+CANARY = "canary words of maria"
+
+
+class Service:
+    """A data folder in which runs have come and gone."""
+
+    def __init__(self, home, monkeypatch):
+        self.home = home
+        self.settings = Settings(home=home)
+        self.store, self.inbox = SqlRunStore(home), Inbox(home)
+        self.engine = Engine(home, lambda run_id, remember: remember("a", lambda: f'"{CANARY}"'))
+        self.engine.launch()
+        monkeypatch.setenv("MERGEWRIGHT_HOME", str(home))
+
+    def add(
+        self, number, *, repository="acme/shop", actor="maria", days=1.0, state=RunState.FAILED
+    ):
+        """Carry a run, over for some days, that has left words wherever a run leaves them."""
+        at = time.time() - days * DAY
+        run_id = f"20261120-101010-{number:016x}"
+        run = run_samples.run(number).model_copy(update={"run_id": run_id})
+        issue = run.snapshot.issue.model_copy(update={"repository": repository})
+        words = {"title": CANARY, "body": CANARY, "actor": actor, "issue": issue}
+        run = run.model_copy(update={"snapshot": run.snapshot.model_copy(update=words)})
+        event = json.dumps({"repository": repository, "author": actor, "body": CANARY}).encode()
+        delivery = Delivery(
+            delivery_id=f"d{number}", event="issues", content_key=f"k{number}", received_at=at,
+            body=event,
+        )  # fmt: skip
+        self.inbox.append([delivery])
+        self.inbox.settle(delivery.delivery_id, "accepted", run_id)
+        self.store.add_run(run, at, delivery_id=delivery.delivery_id)
+        said = Guidance(kind="answer", words=CANARY, by="otto", at="2026", comment=f"c{number}")
+        self.store.note_guidance(run_id, said)
+        self.engine.begin(Segment(run_id=run_id))
+        self.write_log(run_id)
+        if state is not RunState.EDITING:
+            outcome = Outcome(
+                run_id=run_id, state=state, reason=Reason.NEW_FAILURES, sentence=CANARY,
+                pull_request=PullRequest(number=number, url="u", notes=(CANARY,)),
+            )  # fmt: skip
+            self.store.finish_run(run_id, outcome, at)
+        return run_id
+
+    def write_log(self, run_id):
+        folder = self.home / "runs" / run_id
+        folder.mkdir(parents=True)
+        log = Ledger(folder / "ledger.jsonl", run_id, signing.load_signer(self.settings))
+        log.begin(run_record={"title": CANARY})
+        (folder / "change.patch").write_text(CANARY)
+        facts = {"name": "change.patch", "sha256": "0" * 64}
+        log.make_appender("files")(ledgers.STORED, facts)
+        log.append("edit", 1, "done", result=CANARY)
+        log.seal(commit="c0ffee")
+        log.end(outcome={"sentence": CANARY}, text=CANARY)
+        (folder / "run.log").write_text(CANARY)
+
+    def command(self, *words):
+        result = CliRunner().invoke(app, [*words])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def find_words(self, run_id, word=CANARY):
+        """Name the places in which words of a run still are."""
+        found = []
+        for name in ("mergewright", "inbox", "engine"):
+            with closing(sqlite3.connect(self.home / f"{name}.sqlite")) as database:
+                tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+                for (table,) in tables.fetchall():
+                    rows = database.execute(f"SELECT * FROM {table}").fetchall()
+                    own = [row for row in rows if run_id in str(row) or f"{run_id}/1" in str(row)]
+                    if any(word in str(row) for row in own) and table != "audit":
+                        found.append(table)
+        for path in (self.home / "runs" / run_id).glob("*"):
+            if word.encode() in path.read_bytes():
+                found.append(path.name)
+        return found
+
+    def close(self):
+        self.engine.close()
+        self.store.close()
+        self.inbox.close()
+
+
+@pytest.fixture
+def service(home, monkeypatch):
+    made = Service(home, monkeypatch)
+    yield made
+    made.close()
+
+
+def wait_for_engine(service, run_id):
+    deadline = time.monotonic() + 10
+    while "workflow_output" not in service.find_words(run_id) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--repository", "Acme/Shop"), ("--person", "@Maria"), ("--older-than", "5")],
+    ids=lambda option: option[0],
+)
+def test_a_purge_shows_first_what_goes_and_then_leaves_no_word_and_a_log_that_verifies(
+    service, option
+):
+    gone = service.add(1, days=9)
+    kept = service.add(2, repository="acme/other", actor="otto", days=2)
+    for run_id in (gone, kept):
+        wait_for_engine(service, run_id)
+    before = {run_id: service.find_words(run_id) for run_id in (gone, kept)}
+    everywhere = {
+        "runs",
+        "guidance",
+        "operation_outputs",
+        "workflow_output",
+        "ledger.jsonl",
+        "change.patch",
+    }
+    assert everywhere <= {*before[gone]}
+    digests = signed_log.verify_log(
+        service.home / "runs" / gone, signing.load_signer(service.settings).public
+    ).digests
+
+    shown = service.command("data", "purge", *option, "--dry-run")
+    assert "Would be deleted" in shown
+    assert gone in shown
+    assert kept not in shown
+    assert service.find_words(gone) == before[gone]
+
+    assert "texts of 1 deliveries" in service.command("data", "purge", *option)
+    assert service.find_words(gone) == []
+    assert service.find_words(gone, "maria") == []
+    assert service.find_words(kept) == before[kept]
+    assert (service.find_words(gone, "acme/shop") == []) is (option[0] == "--repository")
+    delivery = service.inbox.find("d1")
+    assert (delivery.delivery.body, delivery.outcome) == (b"", "accepted"), "it stays known"
+
+    verified = json.loads(service.command("verify", gone, "--json"))
+    assert verified["problems"] == []
+    assert tuple(verified["digests"]) == digests
+    assert verified["commit"] == "c0ffee"
+    assert "were deleted at" in service.command("verify", gone)
+    stored = service.store.get_run(gone)
+    assert (stored.outcome.reason, stored.outcome.state) == (Reason.NEW_FAILURES, RunState.FAILED)
+
+    service.command("data", "purge", *option)  # again: nothing is left to do
+    entries = [json.loads(line) for line in service.command("data", "audit").splitlines()]
+    assert [entry["action"] for entry in entries if entry["via"] == "command line"] == [
+        *("purge data", "purge data")
+    ]
+
+
+def test_what_is_active_stays_and_is_named(service):
+    active = service.add(1, state=RunState.EDITING)
+    assert "1 runs are active" in service.command("data", "purge", "--person", "maria")
+    assert "runs" in service.find_words(active)
+
+
+def forge_more(lines):
+    """Delete another line as if the purge had done so."""
+    at = next(n for n, line in enumerate(lines) if '"stored"' in line)
+    digest = ledgers._digest_line(lines[at].rstrip("\n").encode())
+    lines[at] = f'{{"removed": "{digest}"}}\n'
+
+
+def forge_unsigned(lines):
+    event = json.loads(lines[-1])
+    del event["signature"]
+    lines[-1] = json.dumps(event, sort_keys=True) + "\n"
+
+
+def drop_entry(lines):
+    del lines[-1]
+
+
+@pytest.mark.parametrize("forge", [forge_more, forge_unsigned, drop_entry])
+def test_only_what_the_key_has_signed_counts_as_deleted(service, forge):
+    run_id = service.add(1)
+    service.command("data", "purge", "--person", "maria")
+    path = service.home / "runs" / run_id / "ledger.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    forge(lines)
+    path.write_text("".join(lines))
+    key = signing.load_signer(service.settings).public
+    assert signed_log.verify_log(path.parent, key).problems
+
+
+def test_the_clean_up_deletes_words_after_the_days_that_the_operator_sets(service):
+    old, young = service.add(1, days=40), service.add(2, days=3)
+    open_pull = service.add(3, days=40, state=RunState.OPEN)
+    given = service.settings.model_copy(update={"keep_days": 30})
+    for run_id in (old, young, open_pull):
+        wait_for_engine(service, run_id)
+    engine_rows = {"operation_outputs", "workflow_output"}
+    cleaned = Cleaner(given, service.store, service.inbox, service.engine).run_once()
+    assert (cleaned["texts of runs"], cleaned["deliveries"]) == (1, 2)
+    assert {*service.find_words(old)} <= engine_rows, "of the engine's own age"
+    assert "runs" in service.find_words(young)
+    assert "runs" in service.find_words(open_pull), "it may have to go on"
+    assert json.loads(service.command("verify", old, "--json"))["problems"] == []
