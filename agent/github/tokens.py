@@ -228,6 +228,9 @@ class Tokens:
             self._installations.pop(issue.repository, None)
             if not was_known:
                 raise self._explain_unminted(problem, issue) from problem
+        except AccessLost:
+            if not was_known:
+                raise
         # It may have been installed again, or given other permissions.
         return self.mint(issue, scope, notes)
 

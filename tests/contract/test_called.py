@@ -147,6 +147,7 @@ def look_a_team_up(scene: Scene) -> None:
     if scene.app is None:
         return
     settings = scene.settings.model_copy(update={"limits": listed})
+    scene.installation.permissions = scene.installation.permissions | {"members": "read"}
     intake_api = GithubIntakeApi(scene.access, settings)
     scene.world.teams[scene.owner, "makers"] = {"ann"}
     assert intake_api.read_permission(issue, "ann").is_listed

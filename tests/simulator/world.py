@@ -35,7 +35,6 @@ APP_PERMISSIONS: Permissions = {
     "checks": "write",
     "statuses": "read",
     "actions": "read",
-    "members": "read",
 }
 APP_EVENTS = (
     "issues",
