@@ -56,21 +56,27 @@ def purge(
     with closing(sql_run_store.open_store(loaded)) as store:
         report = purging.purge_data(loaded, store, scope, is_dry=dry_run)
         if not dry_run:
+            what = "repository" if repository else "person" if person else "old runs"
             by = sql_audit.find_account()
-            store.audit.add("purge data", by, "command line", repository=repository)
+            store.audit.add(f"purge {what}", by, "command line", repository=repository)
     if as_json:
         terminal.print_json(report.model_dump(mode="json") | {"dry_run": dry_run})
         return
     print("Would be deleted:" if dry_run else "Deleted:")
-    print(f"  texts, names, logs and records of {len(report.runs)} runs")
+    print(f"  texts, names, logs and records of {_count(len(report.runs), 'run')}")
     for run_id in report.runs[:_SHOWN]:
         print(f"    {run_id}")
     if (more := len(report.runs) - _SHOWN) > 0:
         print(f"    and {more} more")
-    print(f"  texts of {report.deliveries} deliveries")
-    print(f"  {report.mirrors} copies of repositories")
+    print(f"  texts of {_count(report.deliveries, 'deliver', 'y', 'ies')}")
+    print(f"  {_count(report.mirrors, 'cop', 'y', 'ies')} of repositories")
     if report.active_runs:
-        print(f"{report.active_runs} runs are active and stay. Stop them, then repeat this.")
+        runs_left = _count(report.active_runs, "active run")
+        print(f"Not deleted: {runs_left}. Stop them, then repeat this.")
+
+
+def _count(number: int, word: str, one: str = "", several: str = "s") -> str:
+    return f"{number} {word}{one if number == 1 else several}"
 
 
 @app.command()

@@ -117,7 +117,7 @@ class SpendingBudget(NamedTuple):
         named = "this repository" if self.repository_id is not None else self.owner
         period = "24 hours" if self.days == 1 else f"{self.days} days"
         whose = named or "all repositories"
-        return f"The budget of {whose}, {format_usd(self.usd)} in {period} ({self.key}),"
+        return f"The budget of {whose} ({format_usd(self.usd)} in {period}, {self.key})"
 
 
 class SpendingLimits(NamedTuple):

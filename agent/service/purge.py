@@ -12,9 +12,8 @@ from agent.git import folders, remote
 from agent.models.clock import read_clock
 from agent.models.record import Record
 from agent.settings import Settings
-from agent.store import engine
+from agent.store import database, engine, sql_inbox, sql_run_store
 from agent.store.purge_scope import PurgeScope
-from agent.store.sql_inbox import open_inbox
 from agent.store.sql_purges import PurgedRun
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import signing
@@ -40,7 +39,7 @@ def purge_data(
 ) -> PurgeReport:
     """Delete the data of a scope; dry: only say what there is."""
     runs, active = store.purges.find_runs(scope)
-    with closing(open_inbox(loaded)) as inbox:
+    with closing(sql_inbox.open_inbox(loaded)) as inbox:
         deliveries = inbox.find_worded(scope)
         mirrors = _find_mirrors(loaded.home, runs) if scope.repository else []
         if not is_dry:
@@ -50,6 +49,9 @@ def purge_data(
             store.purges.blank_pauses(scope)
             for place in mirrors:
                 folders.delete_folder(place)
+    if not is_dry and store.files is None:
+        for name in (sql_run_store.FILE_NAME, sql_inbox.FILE_NAME, engine.FILE_NAME):
+            database.overwrite_free_pages(loaded.home / name)
     return PurgeReport(
         runs=tuple(run.run_id for run in runs),
         issues=tuple(sorted({run.issue for run in runs if run.issue})),

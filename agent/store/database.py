@@ -11,7 +11,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import import_module, resources
 from pathlib import Path
 from typing import NamedTuple
@@ -199,6 +199,8 @@ def _open_file(path: Path, busy_seconds: float) -> Engine:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        # What is deleted leaves no words in free pages.
+        connection.execute("PRAGMA secure_delete = ON")
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
@@ -206,6 +208,23 @@ def _open_file(path: Path, busy_seconds: float) -> Engine:
         connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def overwrite_free_pages(path: Path) -> None:
+    """Write a SQLite file anew, without what was deleted; its users wait for that.
+
+    TransientError: One of them did not let go of it.
+    """
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(path, timeout=30.0, isolation_level=None)) as connection:
+        try:
+            connection.execute("VACUUM")
+            is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError as problem:
+            raise TransientError(f"{path}: {problem}. Repeat the purge.") from problem
+    if is_busy:
+        raise TransientError(f"{path} is in use, so deleted text may be left. Repeat the purge.")
 
 
 def create_file(path: Path) -> None:

@@ -29,7 +29,7 @@ class SqlSpendings:
         for budget in limits.budgets:
             if usd > budget.usd:
                 raise BudgetSpent(
-                    f"{budget.title} is less than one request could cost (${usd:.4f})."
+                    f"{budget.title} is less than one request could cost: ${usd:.4f}."
                 )
         row = SpendingRow(
             repository_id=limits.repository_id,
@@ -90,7 +90,7 @@ def _find_free(session: Session, usd: float, budget: SpendingBudget, now: float)
 def _make_reached(budget: SpendingBudget, usd: float, until: float) -> BudgetReached:
     when = datetime.fromtimestamp(until, UTC)
     return BudgetReached(
-        f"{budget.title} is used up: the next request could cost ${usd:.4f}. Enough is free again"
-        f" at {when:%Y-%m-%d %H:%M} UTC; the run then continues automatically.",
+        f"{budget.title} is used up until {when:%Y-%m-%d %H:%M} UTC. The run then continues"
+        f" automatically. Its next request could cost ${usd:.4f}.",
         until,
     )

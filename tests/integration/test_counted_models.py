@@ -85,13 +85,21 @@ def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
 @pytest.mark.parametrize(
     ("file", "until", "words"),
     [
-        ({"organizations": {"ACME": {"usd_per_month": 1.1}}}, 3 * DAY, "acme, $1.10 in 30 days"),
-        ({"all": {"usd_per_day": 1.0}}, 3600, "all repositories, $1.00 in 24 hours (all.usd"),
-        ({"repositories": {"acme/R": {"usd_per_day": 0.5}}}, 60, "$0.50 in 24 hours (repositories"),
+        (
+            {"organizations": {"ACME": {"usd_per_month": 1.1}}},
+            3 * DAY,
+            "acme ($1.10 in 30 days, organizations.acme.usd_per_month)",
+        ),
+        ({"all": {"usd_per_day": 1.0}}, 3600, "all repositories ($1.00 in 24 hours, all.usd"),
+        (
+            {"repositories": {"acme/R": {"usd_per_day": 0.5}}},
+            60,
+            "this repository ($0.50 in 24 hours, repositories",
+        ),
         (
             {"all": {"usd_per_day": 1.0}, "organizations": {"acme": {"usd_per_month": 1.2}}},
             3 * DAY,
-            "acme, $1.20 in 30 days (organizations.acme.usd_per_month)",
+            "acme ($1.20 in 30 days, organizations.acme.usd_per_month)",
         ),
         ({"organizations": {"other": {"usd_per_day": 0.1}}, "all": {"usd_per_month": 9}}, None, ""),
     ],
@@ -117,7 +125,7 @@ def test_each_budget_of_the_file_holds_and_the_one_that_is_free_last_is_named(
     assert told.value.until == pytest.approx(now - until + period, abs=5)
     when = datetime.fromtimestamp(told.value.until, UTC)
     assert words in told.value.message
-    assert f"free again at {when:%Y-%m-%d %H:%M} UTC" in told.value.message
+    assert f"is used up until {when:%Y-%m-%d %H:%M} UTC" in told.value.message
 
 
 def test_a_run_waits_for_a_budget_for_as_long_as_it_takes_and_looks_every_hour():
