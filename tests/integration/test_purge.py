@@ -1,11 +1,12 @@
 """What is deleted of a repository, a person or old runs, and what is proved of them afterwards."""
 
 import json
-import sqlite3
 import time
 from contextlib import closing
 
 import pytest
+import sqlalchemy
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from agent.cli.main import app
@@ -29,13 +30,17 @@ CANARY = "canary words of maria"
 class Service:
     """A data folder in which runs have come and gone."""
 
-    def __init__(self, home, monkeypatch):
-        self.home = home
-        self.settings = Settings(home=home)
-        self.store, self.inbox = SqlRunStore(home), Inbox(home)
-        self.engine = Engine(home, lambda run_id, remember: remember("a", lambda: f'"{CANARY}"'))
+    def __init__(self, home, url, monkeypatch):
+        self.home, self.url = home, url
+        self.settings = Settings(home=home, database_url=SecretStr(url) if url else None)
+        self.store, self.inbox = SqlRunStore(home, url), Inbox(home, url)
+        self.engine = Engine(
+            home, lambda run_id, remember: remember("a", lambda: f'"{CANARY}"'), url=url
+        )
         self.engine.launch()
         monkeypatch.setenv("MERGEWRIGHT_HOME", str(home))
+        if url:
+            monkeypatch.setenv("MERGEWRIGHT_DATABASE_URL", url)
 
     def add(
         self, number, *, repository="acme/shop", actor="maria", days=1.0, state=RunState.FAILED
@@ -81,6 +86,16 @@ class Service:
         log.seal(commit="c0ffee")
         log.end(outcome={"sentence": CANARY}, text=CANARY)
         (folder / "run.log").write_text(CANARY)
+        if self.store.files:
+            # The folder of a fleet's run is opened before anything is written there.
+            written = {path: path.read_bytes() for path in folder.iterdir()}
+            for path in written:
+                path.unlink()
+            copy = self.store.files.open(run_id, folder)
+            for path, content in written.items():
+                path.write_bytes(content)
+            copy.store_ledger()
+            copy.store()
 
     def command(self, *words):
         result = CliRunner().invoke(app, [*words])
@@ -90,14 +105,22 @@ class Service:
     def find_words(self, run_id, word=CANARY):
         """Name the places in which words of a run still are."""
         found = []
-        for name in ("mergewright", "inbox", "engine"):
-            with closing(sqlite3.connect(self.home / f"{name}.sqlite")) as database:
-                tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-                for (table,) in tables.fetchall():
-                    rows = database.execute(f"SELECT * FROM {table}").fetchall()
-                    own = [row for row in rows if run_id in str(row) or f"{run_id}/1" in str(row)]
-                    if any(word in str(row) for row in own) and table != "audit":
-                        found.append(table)
+        names = ("mergewright", "inbox", "engine")
+        urls = (
+            [self.url] if self.url else [f"sqlite:///{self.home}/{name}.sqlite" for name in names]
+        )
+        for engine in map(sqlalchemy.create_engine, urls):
+            tables = sqlalchemy.MetaData()
+            for schema in ("public", "dbos") if self.url else (None,):
+                tables.reflect(engine, schema=schema)
+            with engine.connect() as connection:
+                for table in tables.sorted_tables:
+                    rows = connection.execute(table.select()).fetchall()
+                    if table.name != "audit" and any(
+                        run_id in str(row) and word in str(row) for row in rows
+                    ):
+                        found.append(table.name)
+            engine.dispose()
         for path in (self.home / "runs" / run_id).glob("*"):
             if word.encode() in path.read_bytes():
                 found.append(path.name)
@@ -110,10 +133,15 @@ class Service:
 
 
 @pytest.fixture
-def service(home, monkeypatch):
-    made = Service(home, monkeypatch)
-    yield made
-    made.close()
+def service(home, database_url, monkeypatch):
+    with closing(Service(home, database_url, monkeypatch)) as made:
+        yield made
+
+
+@pytest.fixture
+def local(home, monkeypatch):
+    with closing(Service(home, None, monkeypatch)) as made:
+        yield made
 
 
 def wait_for_engine(service, run_id):
@@ -203,14 +231,14 @@ def drop_entry(lines):
 
 
 @pytest.mark.parametrize("forge", [forge_more, forge_unsigned, drop_entry])
-def test_only_what_the_key_has_signed_counts_as_deleted(service, forge):
-    run_id = service.add(1)
-    service.command("data", "purge", "--person", "maria")
-    path = service.home / "runs" / run_id / "ledger.jsonl"
+def test_only_what_the_key_has_signed_counts_as_deleted(local, forge):
+    run_id = local.add(1)
+    local.command("data", "purge", "--person", "maria")
+    path = local.home / "runs" / run_id / "ledger.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     forge(lines)
     path.write_text("".join(lines))
-    key = signing.load_signer(service.settings).public
+    key = signing.load_signer(local.settings).public
     assert signed_log.verify_log(path.parent, key).problems
 
 
