@@ -106,7 +106,7 @@ def make_entry(stored: StoredRun) -> RunEntry:
         run_id=run.run_id,
         repository_id=snapshot.issue.repository_id if snapshot else 0,
         number=snapshot.issue.number if snapshot else 0,
-        title=snapshot.title if snapshot else run.ticket,
+        title="Deleted ticket" if stored.purged_at else snapshot.title if snapshot else run.ticket,
         person=snapshot.actor if snapshot else "",
         sentence=outcome.sentence if outcome else "",
         active=stored.active,

@@ -44,7 +44,8 @@ class RepositoryRow(NamedTuple):
 def list_repositories(here: Here, who: Who) -> Response:
     runs: dict[str, list[RunEntry]] = defaultdict(list)
     for entry in here.list_runs(who):
-        runs[entry.repository].append(entry)
+        if entry.repository:  # its name was not deleted
+            runs[entry.repository].append(entry)
     rows = [
         RepositoryRow(name, found[0], statistics.compute_statistics(name, summarize_runs(found)))
         for name, found in runs.items()

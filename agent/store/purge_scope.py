@@ -16,14 +16,14 @@ class PurgeScope(NamedTuple):
 
     @property
     def pattern(self) -> re.Pattern[str] | None:
-        """What stored JSON has where it is about the repository or the person."""
-        if self.person:
-            login = re.escape(self.person)
-            found = (
-                rf'"(?:author|actor|by)": ?"{login}"|@{login}(?![\w-])|(?:^|by ){login}(?![\w-])'
-            )
-        elif self.repository:
+        """What stored texts have where they are about the repository or the person."""
+        if self.repository:
             found = rf'"repository": ?"{re.escape(self.repository)}"'
+        elif self.person:
+            name = rf"(?<![\w-]){re.escape(self.person)}(?![\w-])"
+            # A sentence of ours names people anywhere: below its key, or in a column without JSON.
+            sentence = rf'(?:^[^{{]|"sentence": ?")[^"]*{name}|^{name}'
+            found = rf'"(?:author|actor|by)": ?"{name}"|@{name}|{sentence}'
         else:
             return None
-        return re.compile(found, re.IGNORECASE)
+        return re.compile(found, re.IGNORECASE | re.MULTILINE)

@@ -176,6 +176,29 @@ def test_a_run_that_has_only_just_begun_has_its_page_with_what_it_has_cost(store
     assert "Model cost so far: $1.25" in page
 
 
+@pytest.mark.parametrize("has_repository", [True, False])
+def test_a_purged_run_has_a_page_without_its_words_and_nothing_to_do(
+    store, operator, tmp_path, has_repository
+):
+    run, folder = add_whole_run(store, tmp_path)
+    title = run.snapshot.title
+    assert title in operator.get("/").text
+    for path in folder.iterdir():
+        path.unlink()
+    store.purges.blank_run(run.run_id, time.time(), has_repository=has_repository)
+    operator.forget_index()
+    for path in ("/", "/repositories", "/statistics", "/queue", f"/runs/{run.run_id}"):
+        answer = operator.get(path)
+        assert answer.status_code == 200, path
+        assert title not in answer.text, path
+        assert ('href="/repositories/"' in answer.text) is False, path
+    page = operator.get(f"/runs/{run.run_id}").text
+    assert "names and texts were deleted" in page
+    assert ">Retry</button>" not in page
+    shown = run.snapshot.issue.repository in operator.get("/repositories").text
+    assert shown is has_repository
+
+
 @pytest.mark.parametrize("ledger", [b"", b"{", b'{"event": "done"}\n', b"\xff\n[1]\n"])
 def test_a_ledger_that_is_none_spoils_no_page(store, operator, tmp_path, ledger):
     run, folder = add_whole_run(store, tmp_path)
