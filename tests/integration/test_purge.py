@@ -24,7 +24,7 @@ from agent.telemetry.ledger import Ledger
 from tests.integration import run_samples
 
 DAY = 86_400.0
-CANARY = "canary words of maria"
+CANARY = "canary words of a ticket"
 
 
 class Service:
