@@ -18,6 +18,7 @@ from agent.models.environment import Checkout
 from agent.models.sandbox import Flag, Hear, Root, SandboxLimits, SandboxRequest, SandboxResult
 from agent.sandbox import layout, lending
 from agent.sandbox.frames import Frames, OutputExcerpt
+from agent.telemetry import metrics
 
 TICK_SECONDS = 0.1
 _OPENING_SECONDS = 180.0
@@ -76,9 +77,11 @@ class RunningSandbox:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        metrics.count_sandbox(+1)
         return self
 
     def __exit__(self, *_: object) -> None:
+        metrics.count_sandbox(-1)
         self._stack.close()
 
     # --- what the kinds of sandbox say -----------------------------------------------------------

@@ -12,7 +12,7 @@ takes deliveries in and asks the code host what it could not tell.
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import Future
 from contextlib import suppress
@@ -32,13 +32,14 @@ from agent.runs import executor
 from agent.service import clean_up, loops, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
+from agent.service.health import STILL_SECONDS, WorkerHealth
 from agent.service.loops import FileWatch, Heartbeat, take_turns
-from agent.settings import Settings, find_database
+from agent.settings import Settings, find_database, variable
 from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
 from agent.store.sql_run_store import open_store
-from agent.telemetry import metrics, signing
+from agent.telemetry import health, metrics, signing, web_server
 
 _log = structlog.get_logger()
 
@@ -47,9 +48,6 @@ _BEAT_SECONDS = 1.0
 _QUEUE_SECONDS = 5.0
 #: A code host that cannot be reached at the start is asked again after so long.
 _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
-#: An intake that is at one delivery for longer stands still; a question that GitHub leaves without
-#: an answer is given up after 84 s.
-_STILL_SECONDS = 120.0
 #: A service manager kills what takes longer than 90 s to stop.
 _DRAIN_SECONDS = 60.0
 #: As long as one delivery takes, as a rule.
@@ -89,7 +87,11 @@ class Worker:
         fence.raise_fence(self._lease.require)
         self._bounds = Bounds(settings.max_runs, settings.runs_per_day, settings.quiet_seconds)
         self._wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
+        self._heartbeat = Heartbeat()
         runner = SegmentRunner(self._store, self._execute)
+        self._health = WorkerHealth(
+            settings.home, self._store, self._heartbeat, lambda: runner.disk_wait
+        )
         self._engine = Engine(
             settings.home, runner, url=find_database(settings), worker=self._lease.number
         )
@@ -110,13 +112,24 @@ class Worker:
             SettingsInvalid: GitHub is not where the settings say, or does not know us.
             PermanentError: One of the loops has ended.
         """
-        if self._settings.metrics_port is not None:
-            metrics.serve_metrics(self._settings.metrics_port)
+        if (port := self._settings.metrics_port) is not None:
+            self._serve_health(port)
         if wait_until_known(self._way, self._inbox, self._stop):
+            self._heartbeat.beat()
+            self._health.is_signed_in = True
             self._work()
 
+    def _serve_health(self, port: int) -> None:
+        of_process = metrics.make_process_registry("worker", self._settings.home)
+        app = health.make_app(
+            self._health.read_readiness,
+            lambda: metrics.write_metrics(of_process),
+            self._health.is_alive,
+        )
+        web_server.serve_at(app, port, variable("metrics_port"))
+
     def _work(self) -> None:
-        heartbeat = Heartbeat()
+        heartbeat = self._heartbeat
         watched, unwatched = self._make_watched_loops(heartbeat), self._make_other_loops()
         self._engine.launch()
         self._lease.set_ready(ready=True)
@@ -200,6 +213,7 @@ class Worker:
             there = store.count_backlog(read_clock())
             is_paused = store.pauses.find() is not None
             metrics.note_queue(**dict(there), is_paused=is_paused)
+            metrics.note_budgets(self._list_budgets())
             return _QUEUE_SECONDS
 
         def clean() -> float:
@@ -214,6 +228,11 @@ class Worker:
             # The waits of a fleet are no matter of one machine's clock.
             threads.append(_thread("clock", loops.watch_clock, store.clock_moved, self._stop))
         return threads
+
+    def _list_budgets(self) -> Iterator[metrics.BudgetUse]:
+        limit = self._settings.model_usd_per_day
+        for name, usd in self._store.spendings.sum_of_repositories(read_clock()).items():
+            yield metrics.BudgetUse("repository", name, "24h", usd, limit)
 
     def _repeat(
         self, name: str, turn: Callable[[], float], *after_failure: float
@@ -256,7 +275,7 @@ def watch_heartbeat(
         for thread in threads:
             if not thread.is_alive() and not stop.is_set():
                 raise PermanentError(f"The loop {thread.name} has stopped, so no work is done.")
-        if heartbeat.seconds_since_beat() < _STILL_SECONDS:
+        if heartbeat.seconds_since_beat() < STILL_SECONDS:
             with suppress(AgentError):  # of a database that is away the next beat knows
                 inbox.beat(leads=leads())
         else:
