@@ -45,8 +45,9 @@ async def _probe(committer: Committer, figures: ListenerMetrics) -> Readiness:
     try:
         async with asyncio.timeout(5.0):
             counts, beat = await committer.ask(_prove)
-    except (AgentError, TimeoutError):
-        words = "The inbox cannot be written, so deliveries are refused. See the log."
+    except (AgentError, TimeoutError) as problem:
+        why = problem.message if isinstance(problem, AgentError) else "The write takes too long."
+        words = f"The inbox cannot be written, so deliveries are refused. {why}"
         return health.make_readiness(words, inbox={"writable": False})
     now = read_clock()
     oldest = counts.oldest_unread

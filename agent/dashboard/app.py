@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -62,7 +63,7 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
             raise PageMissing from None
 
     app.add_exception_handler(SignInNeeded, _ask_to_sign_in)
-    for problem in (PageMissing, ActionRefused, AgentError, HTTPException):
+    for problem in (PageMissing, ActionRefused, AgentError, HTTPException, RequestValidationError):
         app.add_exception_handler(problem, _explain)
     app.add_middleware(_SecurityHeaders)
     return app
@@ -102,6 +103,8 @@ async def _explain(request: Request, problem: Exception) -> Response:
             status, words = 503, problem.message
         case HTTPException(status_code=code) if code != 404:
             status, words = code, "Invalid request."
+        case RequestValidationError():
+            status, words = 400, "Invalid request."
         case _:
             status, words = 404, "This page does not exist, or you have no access to it."
     return pages.render("problem.html.j2", status, words=words)

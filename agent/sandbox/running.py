@@ -18,7 +18,6 @@ from agent.models.environment import Checkout
 from agent.models.sandbox import Flag, Hear, Root, SandboxLimits, SandboxRequest, SandboxResult
 from agent.sandbox import layout, lending
 from agent.sandbox.frames import Frames, OutputExcerpt
-from agent.telemetry import metrics
 
 TICK_SECONDS = 0.1
 _OPENING_SECONDS = 180.0
@@ -32,6 +31,8 @@ _SESSION_LIMITS = SandboxLimits(returned_bytes=96 * 1024**2, returned_files=1)
 """Of one answer in a session."""
 _SESSION_OUTPUT_BYTES = 128 * 1024
 _LATE, _LOST = "time", "lost"
+OPEN: set[object] = set()
+"""The open sandboxes of this process."""
 
 
 class _EndReport(BaseModel):
@@ -77,11 +78,11 @@ class RunningSandbox:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        metrics.count_sandbox(+1)
+        OPEN.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        metrics.count_sandbox(-1)
+        OPEN.discard(self)
         self._stack.close()
 
     # --- what the kinds of sandbox say -----------------------------------------------------------

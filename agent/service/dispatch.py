@@ -68,7 +68,7 @@ class SegmentRunner:
         self._execute = carry
         self._lock = threading.Lock()
         self.disk_wait: Wait | None = None
-        """The last wait of a run for space on the disk."""
+        """The last wait of a run for space on the disk; None: a run is at work since."""
         self._cancellations: dict[str, Cancellation] = {}
 
     def __call__(self, run_id: str, remember: Remember) -> str:
@@ -80,7 +80,7 @@ class SegmentRunner:
 
     def _execute_segment(self, run_id: str, remember: Remember) -> SegmentEnd:
         cancellation = self.cancellation(run_id)
-        stumbles = 0
+        self.disk_wait, stumbles = None, 0
         try:
             stored = self._store.get_run(run_id)
             stumbles = stored.wait_count if stored.begin_with is None else 0

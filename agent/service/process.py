@@ -12,7 +12,7 @@ takes deliveries in and asks the code host what it could not tell.
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from concurrent.futures import Future
 from contextlib import suppress
@@ -29,6 +29,7 @@ from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Remember, Run
 from agent.runs import executor
+from agent.sandbox import running
 from agent.service import clean_up, loops, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
@@ -44,8 +45,8 @@ from agent.telemetry import health, metrics, signing, web_server
 _log = structlog.get_logger()
 
 _BEAT_SECONDS = 1.0
-#: So often the figures of the queue are counted anew.
-_QUEUE_SECONDS = 5.0
+#: So often the figures of the queue are counted anew, and the dollars of a day added up.
+_QUEUE_SECONDS, _BUDGET_SECONDS = 5.0, 60.0
 #: A code host that cannot be reached at the start is asked again after so long.
 _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
 #: A service manager kills what takes longer than 90 s to stop.
@@ -120,6 +121,7 @@ class Worker:
             self._work()
 
     def _serve_health(self, port: int) -> None:
+        metrics.watch_sandboxes(running.OPEN)
         of_process = metrics.make_process_registry("worker", self._settings.home)
         app = health.make_app(
             self._health.read_readiness,
@@ -213,8 +215,16 @@ class Worker:
             there = store.count_backlog(read_clock())
             is_paused = store.pauses.find() is not None
             metrics.note_queue(**dict(there), is_paused=is_paused)
-            metrics.note_budgets(self._list_budgets())
             return _QUEUE_SECONDS
+
+        def note_budgets() -> float:
+            limit = settings.model_usd_per_day
+            spent = store.spendings.sum_of_repositories(read_clock())
+            metrics.note_budgets(
+                metrics.BudgetUse("repository", name, "24h", usd, limit)
+                for name, usd in spent.items()
+            )
+            return _BUDGET_SECONDS
 
         def clean() -> float:
             cleaner.run_once()
@@ -222,17 +232,13 @@ class Worker:
 
         threads = [
             self._repeat("queue", note_queue, _QUEUE_SECONDS),
+            self._repeat("budgets", note_budgets),
             self._repeat("clean-up", clean),
         ]
         if not self._inbox.is_shared:
             # The waits of a fleet are no matter of one machine's clock.
             threads.append(_thread("clock", loops.watch_clock, store.clock_moved, self._stop))
         return threads
-
-    def _list_budgets(self) -> Iterator[metrics.BudgetUse]:
-        limit = self._settings.model_usd_per_day
-        for name, usd in self._store.spendings.sum_of_repositories(read_clock()).items():
-            yield metrics.BudgetUse("repository", name, "24h", usd, limit)
 
     def _repeat(
         self, name: str, turn: Callable[[], float], *after_failure: float

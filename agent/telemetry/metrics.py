@@ -7,7 +7,7 @@ words of ours and names of repositories and models, so that there are few of the
 
 import platform
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -141,9 +141,9 @@ def count_lost_workers(number: int) -> None:
     _LOST_WORKERS.inc(number)
 
 
-def count_sandbox(change: int) -> None:
-    """Note that so many more sandboxes are open."""
-    _SANDBOXES.inc(change)
+def watch_sandboxes(opened: Sized) -> None:
+    """Tell from now on how many sandboxes there are in a collection."""
+    _SANDBOXES.set_function(lambda: len(opened))
 
 
 def count_wait(cause: BaseException | None) -> None:

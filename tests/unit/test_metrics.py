@@ -53,6 +53,14 @@ def test_what_is_noted_is_told_as_prometheus_reads_it(written):
     assert empty[("mergewright_active_runs", ("state", "checking"))] == 0
 
 
+def test_open_sandboxes_are_counted_when_they_are_asked_for(written):
+    opened = {1, 2}
+    metrics.watch_sandboxes(opened)
+    assert written()[("mergewright_sandboxes_open",)] == 2
+    opened.clear()
+    assert written()[("mergewright_sandboxes_open",)] == 0
+
+
 def test_budgets_of_which_nothing_is_used_any_more_are_gone(written):
     budget = metrics.BudgetUse("repository", "octo/shop", "24h", 3.5, 20.0)
     metrics.note_budgets([budget, budget._replace(name="octo/other")])
