@@ -176,12 +176,12 @@ class Settings(Record):
     listen_port: int = Field(default=8080, ge=0, le=65535)
     """Port of the listener. 0: any free port, which is logged."""
     health_port: int = Field(default=8082, ge=0, le=65535)
-    """Separate port for the listener's `/healthz`, `/readyz` and `/metrics`, so that webhook
+    """Separate port for the listener's `/livez`, `/readyz` and `/metrics`, so that webhook
     traffic cannot block them. Do not expose it. 0: any free port, which is logged."""
     public_url: str | None = None
     """Public URL of the listener, for GitHub."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
-    """Port of a worker's `/metrics` for Prometheus, on all addresses; None: no metrics."""
+    """Port of a worker's `/livez`, `/readyz` and `/metrics`, on all addresses; None: no port."""
     dashboard: Literal["on", "off"] = "on"
     """Whether `mergewright serve` starts the dashboard."""
     dashboard_host: str = Field(default="127.0.0.1", min_length=1)
@@ -190,6 +190,9 @@ class Settings(Record):
     """Port of the dashboard. 0: any free port, which is logged."""
     dashboard_url: str | None = None
     """Public URL of the dashboard, for links and sign-in; None: comments do not link to it."""
+    dashboard_metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port of the dashboard's `/livez`, `/readyz` and `/metrics`, on all addresses; None: no port.
+    The first two are at its own port as well."""
     github_client_id: str | None = None
     """Client ID of the GitHub App, for signing in to the dashboard. Needs the client secret
     too. None: sign-in by one-time links only."""
@@ -300,15 +303,15 @@ _OF_LISTENER = (
 )
 _OF_DASHBOARD = (
     *(
-        "limits",
         "home",
+        "limits",
         "dashboard",
         "dashboard_host",
         "dashboard_port",
         "dashboard_url",
         "github_url",
     ),
-    *("github_client_id", "github_client_secret", "database_url"),
+    *("dashboard_metrics_port", "github_client_id", "github_client_secret", "database_url"),
 )
 _OF_SYSTEM = frozenset({
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",

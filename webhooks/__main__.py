@@ -22,7 +22,7 @@ _log = structlog.get_logger()
 def main() -> None:
     """Listen until a signal says stop."""
     web_server.restart_without(settings.keep_for_listener(os.environ))
-    run_log.configure_logging(verbose=True)
+    run_log.configure_service_logging()
     try:
         loaded = settings.load_settings()
         secrets = rotation.RotatingSecret(
@@ -34,12 +34,12 @@ def main() -> None:
         names = "MERGEWRIGHT_LISTEN_HOST, MERGEWRIGHT_HEALTH_PORT"
         health_door = web_server.open_door(loaded.listen_host, loaded.health_port, names)
     except AgentError as problem:
-        print(f"mergewright listener: {problem.message}", file=sys.stderr)
+        run_log.report_problem("mergewright listener", problem.message)
         raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None
     host, port = door.getsockname()[:2]
     made = make_listener(secrets, inbox)
     health_port = health_door.getsockname()[1]
-    _log.info("listening", host=host, port=port, health_port=health_port, inbox=str(inbox.path))
+    _log.info("listening", host=host, port=port, health_port=health_port, inbox=inbox.name)
     # The thread that commits asks for the interpreter's lock after every statement; at the usual
     # 5 ms the event loop lets it wait longer than the disk does.
     sys.setswitchinterval(0.002)

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from fastapi import FastAPI
@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from agent.conversation import deliveries
 from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox
+from agent.telemetry.web_server import PLAIN
 from webhooks import admission, events, health
 from webhooks.admission import RefusedDelivery
 from webhooks.inbox import Committer
@@ -42,16 +43,6 @@ class Listener(NamedTuple):
     health: FastAPI
 
 
-#: No generated pages: they would be the only ones with scripts. And nothing of a delivery is told
-#: to anybody by the framework.
-_PLAIN: dict[str, Any] = {
-    "docs_url": None,
-    "redoc_url": None,
-    "openapi_url": None,
-    "telemetry": {"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
-}
-
-
 def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Listener:
     """Make the listener's applications; the inbox is closed when that of deliveries ends.
 
@@ -67,7 +58,7 @@ def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Lis
         yield
         await committer.stop()
 
-    app = FastAPI(lifespan=lifespan, **_PLAIN)
+    app = FastAPI(lifespan=lifespan, **PLAIN)
 
     async def answer(request: Request) -> Response:
         begun = time.perf_counter()
@@ -75,7 +66,7 @@ def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Lis
             delivery = await read_delivery(request)
             receipt = await committer.put(delivery)
         except RefusedDelivery as problem:
-            figures.count_refused(problem.status)
+            figures.count_refused(problem)
             raise
         figures.count_taken(receipt.kept, time.perf_counter() - begun)
         told = {
@@ -103,9 +94,7 @@ def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Lis
     # checked.
     app.add_route("/webhooks/github", answer, methods=["POST"])
     app.add_exception_handler(RefusedDelivery, _make_refusal)
-    beside = FastAPI(**_PLAIN)
-    beside.include_router(health.router(committer, figures))
-    return Listener(app, beside)
+    return Listener(app, health.make_app(committer, figures))
 
 
 def _verify_delivery(

@@ -1,85 +1,68 @@
-"""Is the listener alive, and is what it takes carried out? For supervisors and monitors.
+"""Is the listener ready, and is what it takes carried out? Its figures for Prometheus.
 
-`/healthz` answers 200 as long as deliveries are answered at all: what decides where they are sent
-asks there. `/readyz` answers 503 with the reason while the inbox cannot be written or the worker
-stands still; in the latter case deliveries are taken all the same, and wait. `/metrics` has the
-listener's figures for Prometheus; a worker serves its own (`agent/telemetry/metrics.py`).
+It is not ready while the inbox cannot be written, while it refuses every delivery, or while the
+worker stands still. In the last case deliveries are taken all the same, and wait.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    generate_latest,
-)
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from starlette.responses import JSONResponse, Response
+from fastapi import FastAPI
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
 from agent.errors import AgentError
 from agent.models.clock import read_clock
 from agent.store.sql_inbox import Counts, Inbox, ReceiptKind
+from agent.telemetry import health
+from agent.telemetry.health import Readiness
+from agent.telemetry.metrics import make_process_registry
+from webhooks.admission import RefusedDelivery
 from webhooks.inbox import Committer
 
 #: The worker leaves a sign of life every second; longer than this it stands still.
 _STALE_SECONDS = 30.0
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+#: Anybody can have a request refused; after so long the last one says nothing any more.
+_REFUSED_SECONDS = 600.0
+#: Where the webhook's settings are wrong, every delivery is refused so: secret, content type.
+_MISCONFIGURED = (401, 415)
 _NAMESPACE = "mergewright"
 _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _REFUSALS = (400, 401, 408, 413, 415, 422, 503)
 
 
-def router(committer: Committer, figures: ListenerMetrics) -> APIRouter:
-    """Serve `/healthz`, `/readyz` and `/metrics`."""
-    routes = APIRouter()
+def make_app(committer: Committer, figures: ListenerMetrics) -> FastAPI:
+    """Make the application of the listener's second port."""
 
-    @routes.get("/healthz")
-    async def alive() -> Response:
-        return JSONResponse({"alive": True}, headers=_HEADERS)
+    async def read_readiness() -> Readiness:
+        return await _probe(committer, figures)
 
-    @routes.get("/readyz")
-    async def ready() -> Response:
-        facts = await _probe(committer)
-        return JSONResponse(facts, 200 if facts["ready"] else 503, _HEADERS)
-
-    @routes.get("/metrics")
-    def metrics() -> Response:
-        return Response(figures.write(), headers=_HEADERS, media_type=CONTENT_TYPE_PLAIN_0_0_4)
-
-    return routes
+    return health.make_app(read_readiness, figures.write)
 
 
-async def _probe(committer: Committer) -> dict[str, object]:
+async def _probe(committer: Committer, figures: ListenerMetrics) -> Readiness:
     """Write to the inbox, after the commit under way, and look for the worker's sign of life."""
     try:
         async with asyncio.timeout(5.0):
             counts, beat = await committer.ask(_prove)
-    except (AgentError, TimeoutError):
-        return {
-            "ready": False,
-            "reason": "The inbox cannot be written, so deliveries are refused. See the log.",
-            "inbox": {"writable": False},
-        }
+    except (AgentError, TimeoutError) as problem:
+        why = problem.message if isinstance(problem, AgentError) else "The write takes too long."
+        words = f"The inbox cannot be written, so deliveries are refused. {why}"
+        return health.make_readiness(words, inbox={"writable": False})
     now = read_clock()
     oldest = counts.oldest_unread
-    reason = _explain_standstill(None if beat is None else now - beat)
-    return {
-        "ready": reason is None,
-        "reason": reason,
-        "inbox": {
+    age = None if beat is None else now - beat
+    return health.make_readiness(
+        figures.explain_refusals() or _explain_standstill(age),
+        inbox={
             "writable": True,
             "waiting": committer.waiting,
             "unread": counts.unread,
             "oldest_unread_seconds": None if oldest is None else round(now - oldest, 1),
         },
-        "worker": {"heartbeat_seconds": None if beat is None else round(now - beat, 1)},
-    }
+        deliveries={"refused_in_a_row": figures.refused_in_a_row},
+        worker={"heartbeat_seconds": None if age is None else round(age, 1)},
+    )
 
 
 def _explain_standstill(seconds: float | None) -> str | None:
@@ -109,7 +92,10 @@ class ListenerMetrics:
         """Start all counters at zero."""
         self._inbox = inbox
         self._committer = committer
-        self._registry = CollectorRegistry()
+        self._registry = make_process_registry("listener", inbox.path.parent)
+        self.refused_in_a_row = 0
+        """Deliveries refused for a wrong setting since the last one that was taken."""
+        self._last_refusal = 0.0, ""
         self._answers = Counter(
             "deliveries", "Deliveries received, by status and result.",
             ("code", "outcome"), namespace=_NAMESPACE, registry=self._registry,
@@ -131,7 +117,6 @@ class ListenerMetrics:
             "worker_heartbeat_age_seconds",
             "Seconds since the worker's last heartbeat; NaN: none yet.",
         )
-        ProcessCollector(namespace=f"{_NAMESPACE}_listener", registry=self._registry)
         # Looked up once; every delivery passes here.
         self._taken = {kept: self._answers.labels("202", kept.value) for kept in ReceiptKind}
         for status in _REFUSALS:
@@ -141,10 +126,22 @@ class ListenerMetrics:
         """Count a delivery that was answered with 202."""
         self._taken[kept].inc()
         self._seconds.observe(seconds)
+        self.refused_in_a_row = 0
 
-    def count_refused(self, status: int) -> None:
+    def count_refused(self, problem: RefusedDelivery) -> None:
         """Count a delivery that was refused."""
-        self._answers.labels(str(status), "refused").inc()
+        self._answers.labels(str(problem.status), "refused").inc()
+        if problem.status in _MISCONFIGURED:
+            self.refused_in_a_row += 1
+            self._last_refusal = read_clock(), problem.message
+
+    def explain_refusals(self) -> str | None:
+        """Say why each delivery is refused, if none was taken since one was refused lately."""
+        at, why = self._last_refusal
+        age, number = read_clock() - at, self.refused_in_a_row
+        if not number or age > _REFUSED_SECONDS:
+            return None
+        return f"The last {number} deliveries were refused, the last one {age:.0f} s ago. {why}"
 
     def write(self) -> bytes:
         """Write all figures as Prometheus reads them; reads the inbox."""

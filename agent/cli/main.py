@@ -101,7 +101,7 @@ def main() -> None:
     try:
         app()
     except AgentError as problem:
-        print(f"mergewright: {problem.message}", file=sys.stderr)
+        run_log.report_problem("mergewright", problem.message)
         _as_json(problem.message, problem.reason.value)
         lasting = isinstance(problem, _LASTING)
         raise SystemExit(2 if lasting else 1) from problem

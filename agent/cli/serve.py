@@ -78,7 +78,7 @@ def serve(
     """
     from agent.runs import notifications
 
-    run_log.configure_logging(verbose=True, debug=False)
+    run_log.configure_service_logging()
     loaded = settings.load_settings()
     checks: dict[Role, Callable[[], object]] = {
         Role.WORKER: lambda: settings.raise_all_problems(
@@ -148,7 +148,7 @@ def work() -> None:
     """
     from agent.service import process
 
-    run_log.configure_logging(verbose=True, debug=False)
+    run_log.configure_service_logging()
     stop = _stop_on_signals()
     loaded = settings.load_settings()
     _require_access(loaded)

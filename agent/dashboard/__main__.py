@@ -6,18 +6,20 @@ is no use. The words say what to do.
 
 import gc
 import os
-import sys
 import threading
 from contextlib import suppress
+from functools import partial
 
 import structlog
 from fastapi import FastAPI
+from prometheus_client import generate_latest
 
 from agent import settings
-from agent.dashboard.app import create_app
+from agent.dashboard.app import create_app, read_readiness
 from agent.errors import AgentError, SettingsInvalid
 from agent.store.sql_run_store import open_store
-from agent.telemetry import run_log, web_server
+from agent.telemetry import health, run_log, web_server
+from agent.telemetry.metrics import make_process_registry
 
 _log = structlog.get_logger()
 
@@ -25,7 +27,7 @@ _log = structlog.get_logger()
 def main() -> None:
     """Serve pages until a signal says stop."""
     web_server.restart_without(settings.keep_for_dashboard(os.environ))
-    run_log.configure_logging(verbose=True, debug=False)
+    run_log.configure_service_logging()
     try:
         loaded = settings.load_settings()
         settings.require_home(loaded)
@@ -33,9 +35,16 @@ def main() -> None:
         door = web_server.open_door(loaded.dashboard_host, loaded.dashboard_port, names)
         host, port = door.getsockname()[:2]
         address = loaded.dashboard_url or settings.write_address(host, port)
-        app = create_app(loaded, open_store(loaded), address)
+        store = open_store(loaded)
+        app = create_app(loaded, store, address)
+        if (metrics_port := loaded.dashboard_metrics_port) is not None:
+            registry = make_process_registry("dashboard", loaded.home)
+            beside = health.make_app(
+                partial(read_readiness, store), partial(generate_latest, registry)
+            )
+            web_server.serve_at(beside, metrics_port, "MERGEWRIGHT_DASHBOARD_METRICS_PORT")
     except AgentError as problem:
-        print(f"mergewright dashboard: {problem.message}", file=sys.stderr)
+        run_log.report_problem("mergewright dashboard", problem.message)
         raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None
     _log.info("showing the dashboard", host=host, port=port, address=address)
     threading.Thread(target=_warm, args=(app,), daemon=True).start()

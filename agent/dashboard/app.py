@@ -1,9 +1,11 @@
 """The dashboard's application: its pages, what stands in every answer's head, and its errors."""
 
+from functools import partial
 from urllib.parse import quote
 
 import structlog
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from pydantic import SecretStr
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -19,7 +21,9 @@ from agent.dashboard.index import RunIndex
 from agent.errors import AgentError
 from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
+from agent.telemetry import health
 from agent.telemetry.signing import PUBLIC_FILE
+from agent.telemetry.web_server import PLAIN
 
 _STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8",
            "icon.svg": "image/svg+xml"}  # fmt: skip
@@ -32,15 +36,7 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
 
     SettingsInvalid: what signs people in is wrong.
     """
-    app = FastAPI(
-        # No generated pages: they would bring scripts of others.
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        # It would lead to whatever host the request names.
-        redirect_slashes=False,
-        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
-    )
+    app = FastAPI(**PLAIN)
     app.state.dashboard = Dashboard(
         home=loaded.home,
         store=store,
@@ -63,9 +59,7 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
         cached = {"Cache-Control": "max-age=3600"}
         return Response(static[name], media_type=_STATIC[name], headers=cached)
 
-    @app.get("/healthz")
-    def give_health() -> Response:
-        return PlainTextResponse("alive\n")
+    health.add_routes(app, partial(read_readiness, store))
 
     @app.get("/.well-known/mergewright.pub")
     def give_public_key() -> Response:
@@ -75,10 +69,18 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
             raise PageMissing from None
 
     app.add_exception_handler(SignInNeeded, _ask_to_sign_in)
-    for problem in (PageMissing, ActionRefused, AgentError, HTTPException):
+    for problem in (PageMissing, ActionRefused, AgentError, HTTPException, RequestValidationError):
         app.add_exception_handler(problem, _explain)
     app.add_middleware(_SecurityHeaders)
     return app
+
+
+async def read_readiness(store: SqlRunStore) -> health.Readiness:
+    """Say whether pages can be read; why not is in the log, since anybody may ask."""
+    if failure := await health.find_failure(store.pauses.find):
+        _log.error("the database cannot be read", problem=failure)
+        return health.make_readiness("The database cannot be read. See the log.")
+    return health.make_readiness(None)
 
 
 def _make_github(loaded: Settings, address: str) -> GithubPeople | None:
@@ -110,6 +112,8 @@ async def _explain(request: Request, problem: Exception) -> Response:
             status, words = 503, problem.message
         case HTTPException(status_code=code) if code != 404:
             status, words = code, "Invalid request."
+        case RequestValidationError():
+            status, words = 400, "Invalid request."
         case _:
             status, words = 404, "This page does not exist, or you have no access to it."
     return pages.render("problem.html.j2", status, words=words)

@@ -87,10 +87,11 @@ class GithubCodeHost(GithubPulls):
             return
         before, self._progress[run.run_id] = self._get_progress(run).stages, progress
         begun = any(stage.state != "waiting" for stage in progress.stages)
-        self._status(run).update(
-            partial(status_text.under_way, run, progress, self._page(run)),
-            soon=begun and progress.stages != before,
-        )
+        render = partial(status_text.under_way, run, progress, self._page(run))
+        if progress.waits_for:
+            self._status(run).show_last(render())
+        else:
+            self._status(run).update(render, soon=begun and progress.stages != before)
 
     def stop_updates(self, run: Run) -> None:
         if run.run_id in self._statuses:

@@ -107,6 +107,12 @@ class StatusComment:
             finally:
                 self._lock.release()
 
+    def show_last(self, text: str) -> None:
+        """Show a text at once, and no other until `begin`; a failure is logged, never raised."""
+        with self._lock:
+            self.pause()
+            self._try_edit(text)
+
     def finish(self, text: str, *, make: bool = True, occasion: str = "") -> None:
         """Show the last text.
 
@@ -184,14 +190,17 @@ class StatusComment:
                 return
             self._timer = None
             render = self._render
-            try:
-                self._edit(render(), patient=False)
-            except (AgentError, RefusedRequest) as problem:
-                _log.warning("status comment not updated", reason=str(problem))
+            self._try_edit(render())
             self._schedule(time.monotonic() + _REFRESH_SECONDS)
         # Only now: a text that came before the lock was let go has found it taken.
         if self._render is not render:
             self.update(self._render)
+
+    def _try_edit(self, text: str) -> None:
+        try:
+            self._edit(text, patient=False)
+        except (AgentError, RefusedRequest) as problem:
+            _log.warning("status comment not updated", reason=str(problem))
 
     def _edit(self, text: str, *, patient: bool = True) -> bool:
         """Have the comment say this, where it says something else; return whether there is one."""

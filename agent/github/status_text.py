@@ -20,6 +20,11 @@ _LONGEST = sanitise.TEXT_LIMIT - 15_000
 _FOLD = "\n<details>"
 _ROUNDS = {"review": "review round", "ci": "CI fix round", "update": "update round"}
 _STOP = "`/mergewright stop` ends the run."
+_WHO_ACTS = {
+    "": "No action needed",
+    "time": "No action needed",
+    "operator": "Only the operator of Mergewright can fix this; the run then continues by itself",
+}
 
 
 def render_waiting(run: Run, ahead: int, because: str = "") -> str:
@@ -61,7 +66,7 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
             *(_current(mark, now) for mark in marks if mark.state == "running"),
             _name_stages("Then", marks, "waiting"),
             f"Plan: {sanitise.format_words(sanitise.shorten(plan.title, _LINE))}" if plan else "",
-            f"No action needed. {_STOP} {_log(run, page)}",
+            f"{_WHO_ACTS[progress.waits_for]}. {_STOP} {_log(run, page)}",
         )
         + folded
     )

@@ -15,13 +15,14 @@ _SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError, Asser
 KNOWN = (theirs.AgentRunError, theirs.UserError, ImportError, TimeoutError, *_SENSELESS)
 """Whatever asking a model may raise."""
 _MOST_CHARACTERS = 300
+_TOO_MANY_REQUESTS = 429
 #: Codes with which a provider declines what is asked: its content, not its form.
 _DECLINED = frozenset({"content_filter", "invalid_prompt"})
 
 #: As the wires name it.
 _LIMIT = re.compile(r"max_(?:\w+_)?tokens|maxOutputTokens")
 
-Why = Literal["passing", "unusable", "full", "rejected", "refused"]
+Why = Literal["unavailable", "unusable", "full", "rejected", "refused"]
 """It may answer when it is asked again; key, name or account are the operator's to fix; the
 request is longer than the context window; the provider does not accept the request as it is made;
 the model or its provider will not have this asked."""
@@ -31,7 +32,7 @@ the model or its provider will not have this asked."""
 class ModelFailure(Exception):
     words: str
     """What goes after the model's name and a colon."""
-    why: Why = "passing"
+    why: Why = "unavailable"
     after: float | None = None
     """Seconds until it may be asked again, where the provider said so."""
     paid: bool = False
@@ -40,6 +41,13 @@ class ModelFailure(Exception):
     """See `errors.AgentError.details`."""
     names_limit: bool = False
     """Whether the provider names the limit of the reply, as it does where that is too high."""
+    is_limited: bool = False
+    """Whether the provider has had too many requests."""
+
+    @property
+    def kind(self) -> str:
+        """Say for metrics why it failed."""
+        return "limited" if self.is_limited else self.why
 
     def __str__(self) -> str:
         return self.words
@@ -49,6 +57,8 @@ def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) 
     """Turn an error of those that are `KNOWN` into what it means for a model."""
     said = _read_message(problem, redact)
     found = _classify_kind(problem, name, _summarize_problem(problem, redact), said)
+    status = getattr(problem, "status_code", None)
+    found.is_limited = found.why == "unavailable" and status == _TOO_MANY_REQUESTS
     found.names_limit = found.why in ("full", "rejected") and bool(_LIMIT.search(said))
     if said and said not in found.words:
         found.details = f"{name} says: “{said}”."

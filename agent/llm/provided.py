@@ -51,6 +51,7 @@ from agent.models.chat import (
 )
 from agent.models.clock import read_clock
 from agent.models.sandbox import Flag
+from agent.telemetry import metrics
 
 #: Nothing is to be printed by a library on the first request.
 os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
@@ -178,6 +179,7 @@ class ProvidedModels:
         model = asking.names[0]
         used = messages.count_usage(response, self._bound_try(model, request))
         cost = self._catalogue.price_reply(model, used)
+        metrics.count_model_use(model, request.role, used, cost)
         if asking.lost:
             # Known dollars count beside unknown ones.
             cost = (cost or 0.0) + sum(one.usd or 0.0 for one in asking.lost) or cost
@@ -253,38 +255,58 @@ class ProvidedModels:
                 while asking.names and not (asking.failed and asking.is_late):
                     begun = time.monotonic()
                     try:
-                        return await self._ask(asking.names[0], asking)
-                    except (ModelFailure, *failures.KNOWN) as problem:
-                        await self._pass_over(problem, asking, time.monotonic() - begun)
+                        return await self._ask_counted(asking.names[0], asking)
+                    except ModelFailure as failure:
+                        await self._pass_over(failure, asking, time.monotonic() - begun)
         return None
 
-    async def _pass_over(self, problem: Exception, asking: _RequestState, seconds: float) -> None:
+    async def _ask_counted(self, name: str, asking: _RequestState) -> parts.ModelResponse:
+        """Ask one model as `_ask` does, for the metrics as well; all that fails is a Failure."""
+        begun, failed = time.monotonic(), "cancelled"
+        try:
+            response = await self._ask(name, asking)
+            failed = ""
+        except ModelFailure as failure:
+            failed = failure.kind
+            raise
+        except failures.KNOWN as problem:
+            found = failures.classify_error(problem, name, self._redact)
+            failed = found.kind
+            raise found from problem
+        finally:
+            seconds = time.monotonic() - begun
+            metrics.count_model_request(name, asking.request.role, seconds, failed)
+        return response
+
+    async def _pass_over(
+        self, failure: ModelFailure, asking: _RequestState, seconds: float
+    ) -> None:
         """Note why the first in line did not answer within the seconds; decide who is asked next.
 
         A provider that refuses the limit of the reply is asked again with half of it: nobody knows
         the maximum of every model. It is remembered, unless the window had no space for it.
         """
         name, request = asking.names[0], asking.request
-        if not isinstance(problem, ModelFailure):
-            problem = failures.classify_error(problem, name, self._redact)
         most = self._bound_try(name, request)
         half = most.output_tokens // 2
-        if problem.names_limit and half >= LEAST_TOKENS:
+        if failure.names_limit and half >= LEAST_TOKENS:
             if most.tokens <= self._catalogue.find_window(name):
                 self._lowered[name] = half
             else:
                 asking.request = request.model_copy(update={"most_tokens": half})
             return
         asking.names.pop(0)
-        asking.failed.append((name, problem))
-        if not problem.paid:
+        asking.failed.append((name, failure))
+        if not failure.paid:
             return
         written = min(most.output_tokens, int(seconds * _TOKENS_A_SECOND))
         most = most.model_copy(update={"output_tokens": written})
-        asking.lost.append(self._price_try(name, most))
+        lost = self._price_try(name, most)
+        asking.lost.append(lost)
+        metrics.count_model_usd(name, request.role, lost.usd)
         if len(asking.lost) == request.paid_tries:
             asking.names.clear()
-        elif not asking.names and problem.why == "passing":
+        elif not asking.names and failure.why == "unavailable":
             asking.names.append(name)
             await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -354,13 +376,13 @@ class ProvidedModels:
         role, found = asking.request.role, [failure for _, failure in asking.failed]
         named = dict.fromkeys(f"{name}: {failure}" for name, failure in asking.failed)
         listed, reasons = self._redact("; ".join(named)), {failure.why for failure in found}
-        if asking.is_late and ("passing" in reasons or asking.names):
+        if asking.is_late and ("unavailable" in reasons or asking.names):
             return TimeSpent(
                 f"No model answered as {role} in the {asking.seconds:,.0f} s left of the run's"
                 f" time (limits.minutes){': ' * bool(listed)}{listed}."
             )
         problem: AgentError
-        if "passing" in reasons:
+        if "unavailable" in reasons:
             words, until = f"No model answered as {role}: {listed}.", None
             if waits := [failure.after for failure in found if failure.after is not None]:
                 until = read_clock() + min(waits)

@@ -68,6 +68,8 @@ class Progress(Record):
     """That models may cost; None: not known yet, or nothing bounds it."""
     again: int = 0
     """So often the run was over before, and somebody let it go on."""
+    waits_for: Literal["", "time", "operator"] = ""
+    """What the run waits for, with which this attempt at it ends; empty: it is at work."""
 
 
 _FOLDER = "A repository on this machine has no code host behind it."

@@ -205,6 +205,11 @@ class Run(Record):
         return self.follow_up
 
     @property
+    def repository_name(self) -> str:
+        """`owner/name`; of a run on this machine where its repository is."""
+        return self.snapshot.issue.repository if self.snapshot else self.repository
+
+    @property
     def first(self) -> str:
         """Id of the run that began with the ticket: that of a follow-up's pull request, or this."""
         return self.follow_up.of if self.follow_up else self.run_id

@@ -20,7 +20,9 @@ from agent.errors import (
     IndexUnavailable,
     ModelUnavailable,
     ModelUnusable,
+    PermanentError,
     PolicyRefused,
+    SandboxMissing,
     StorageFull,
     VersionUnknown,
 )
@@ -51,6 +53,13 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 Say = Callable[[str], None]
+
+_FOR_OPERATOR = (
+    (ModelUnusable, "The model cannot be used."),
+    (StorageFull, "The service's disk is full."),
+    (SandboxMissing, "The service cannot start a sandbox."),
+)
+_INTERNAL = "The service has an internal problem."
 
 
 def execute_run(
@@ -159,12 +168,14 @@ def _make_limits(stored: StoredRun, settings: Settings) -> SpendingLimits:
 
 
 def _tell_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
-    """Show on the issue what is waited for; what is wrong with a model is its operator's."""
-    wait, cause = postponed.wait, postponed.__cause__
-    if isinstance(cause, ModelUnavailable | IndexUnavailable):
-        run_progress.show_wait(wait.until, wait.reason)
-    elif isinstance(cause, ModelUnusable):
-        run_progress.show_wait(wait.until, "The operator has to fix the model first.")
+    """Show on the issue what is waited for; what is wrong with the service is its operator's."""
+    wait = postponed.wait
+    match postponed.__cause__:
+        case ModelUnavailable() | IndexUnavailable():
+            run_progress.show_wait(wait.until, wait.reason)
+        case PermanentError() as cause:
+            words = next((text for kind, text in _FOR_OPERATOR if isinstance(cause, kind)), "")
+            run_progress.show_wait(wait.until, words or _INTERNAL, for_operator=True)
 
 
 # --- from the first step to the exit --------------------------------------------------------------

@@ -6,6 +6,7 @@ the code host, and notes the run's state in the store.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Literal
 
 import structlog
 
@@ -67,11 +68,17 @@ class RunProgress:
             self._met.add(stage)
             self._at = max(self._at, stage)
 
-    def show_wait(self, until: float, why: str) -> None:
-        """Show that the stage is tried again later; `until` is in seconds since the epoch."""
-        if self._at >= 0 and until - read_clock() >= _SHORTEST_WAIT_SECONDS:
+    def show_wait(self, until: float, why: str, *, for_operator: bool = False) -> None:
+        """Show that the stage is tried again later.
+
+        Args:
+            until: Seconds since the epoch.
+            for_operator: Whether it fails until the operator acts, so that it is shown at once.
+        """
+        if self._at >= 0 and (for_operator or until - read_clock() >= _SHORTEST_WAIT_SECONDS):
             moment = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
-            self._update_status(f"retry at {moment}. {self._desk.redactor(why)}")
+            detail = f"retry at {moment}. {self._desk.redactor(why)}"
+            self._update_status(detail, "operator" if for_operator else "time")
 
     def _change_state(self, state: RunState | None) -> None:
         """Note the state that a step belongs to; that it cannot be noted ends no run."""
@@ -84,7 +91,9 @@ class RunProgress:
         except AgentError as problem:
             _log.warning("progress not stored", run=self._run.run_id, problem=problem.message)
 
-    def _update_status(self, detail: str = "") -> None:
+    def _update_status(
+        self, detail: str = "", waits_for: Literal["", "time", "operator"] = ""
+    ) -> None:
         facts, budget = self._desk.facts, self._desk.budget
         if facts.plan is not self._plan[0]:
             self._plan = facts.plan, self._desk.redactor.redact_record(facts.plan)
@@ -100,6 +109,7 @@ class RunProgress:
             usd=used.usd,
             most_usd=budget.find_usd(config) if config else None,
             again=self._again,
+            waits_for=waits_for,
         )
         self._desk.code_host.update_status(self._run, progress)
 

@@ -31,6 +31,8 @@ _SESSION_LIMITS = SandboxLimits(returned_bytes=96 * 1024**2, returned_files=1)
 """Of one answer in a session."""
 _SESSION_OUTPUT_BYTES = 128 * 1024
 _LATE, _LOST = "time", "lost"
+OPEN: set[object] = set()
+"""The open sandboxes of this process."""
 
 
 class _EndReport(BaseModel):
@@ -76,9 +78,11 @@ class RunningSandbox:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        OPEN.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
+        OPEN.discard(self)
         self._stack.close()
 
     # --- what the kinds of sandbox say -----------------------------------------------------------

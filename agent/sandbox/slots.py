@@ -37,14 +37,15 @@ class Slot(NamedTuple):
 
 def make_prefix(home: Path) -> str:
     """What the names of all slots of this data folder begin with."""
-    return f"mergewright-{_hash(home).hex()[:12]}-"
+    return f"mergewright-{_identify(home).hex()[:12]}-"
 
 
 @contextmanager
 def claim_slot(home: Path) -> Iterator[Slot]:
     """Hold a free slot, waiting for one where all are taken."""
     give_up = time.monotonic() + _WAIT_SECONDS
-    first = _FIRST_OF_SLOTS + int.from_bytes(_hash(home)[:8], "big") % _RANGES * _SLOTS
+    number = int.from_bytes(_identify(home)[:8], "big")
+    first = _FIRST_OF_SLOTS + number % _RANGES * _SLOTS
     while True:
         for number in range(_SLOTS):
             with hold_if_free(home, number) as free:
@@ -92,8 +93,10 @@ def open_home(home: Path) -> Path:
     return home
 
 
-def _hash(home: Path) -> bytes:
-    return hashlib.sha256(os.fsencode(home.resolve())).digest()
+def _identify(home: Path) -> bytes:
+    """Tell a data folder from others: workers of a fleet may each see another disk at one path."""
+    there = open_home(home).stat()
+    return hashlib.sha256(f"{there.st_dev}/{there.st_ino}".encode()).digest()
 
 
 def _find_uid(wanted: int, number: int) -> int:

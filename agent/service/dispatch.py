@@ -14,7 +14,7 @@ import structlog
 from pydantic import ValidationError
 
 from agent import steps
-from agent.errors import AgentError, PermanentError, TransientError
+from agent.errors import AgentError, PermanentError, StorageFull, TransientError
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import Record
@@ -67,6 +67,8 @@ class SegmentRunner:
         self._store = store
         self._execute = carry
         self._lock = threading.Lock()
+        self.disk_wait: Wait | None = None
+        """The last wait of a run for space on the disk; None: a run is at work since."""
         self._cancellations: dict[str, Cancellation] = {}
 
     def __call__(self, run_id: str, remember: Remember) -> str:
@@ -78,7 +80,7 @@ class SegmentRunner:
 
     def _execute_segment(self, run_id: str, remember: Remember) -> SegmentEnd:
         cancellation = self.cancellation(run_id)
-        stumbles = 0
+        self.disk_wait, stumbles = None, 0
         try:
             stored = self._store.get_run(run_id)
             stumbles = stored.wait_count if stored.begin_with is None else 0
@@ -96,8 +98,8 @@ class SegmentRunner:
             _log.info("held", why=str(pause))
             return SegmentEnd(wait=Wait(reason=str(pause), is_pause=True))
         except RunPostponed as postponed:
-            metrics.count_wait(postponed.__cause__)
             wait = postponed.wait
+            self._note_wait(wait, postponed.__cause__)
             seconds = round(wait.until - read_clock())
             _log.warning("waits", run=run_id, seconds=seconds, reason=wait.reason)
             return SegmentEnd(wait=wait)
@@ -110,8 +112,14 @@ class SegmentRunner:
                 raise
             _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=known.message)
             wait = Wait(reason=known.message, until=read_clock() + _TROUBLE_SECONDS)
+            self._note_wait(wait, known)
             return SegmentEnd(wait=wait)
         return SegmentEnd(outcome=outcome)
+
+    def _note_wait(self, wait: Wait, cause: BaseException | None) -> None:
+        metrics.count_wait(cause)
+        if isinstance(cause, StorageFull):
+            self.disk_wait = wait
 
     def _require_unpaused(self, run: Run) -> None:
         if found := self._store.pauses.find_holding(run):
@@ -160,6 +168,7 @@ class Dispatcher:
         """Note what ended, stop what is to be stopped, begin what may begin; say if any was."""
         moved = False
         if dead := self._lease.take_over():
+            metrics.count_lost_workers(dead)
             _log.warning("taking over the runs of dead workers", workers=dead)
         self._store.end_dead_commands(read_clock())
         for stored in self._store.under_way(self._lease.number):
@@ -207,12 +216,30 @@ class Dispatcher:
             self._engine.forget([_segment(stored, back=1)])
             self._store.postpone_run(run_id, end.wait)
         elif end.outcome is not None:
-            self._store.finish_run(run_id, end.outcome, read_clock())
-            metrics.count_end(end.outcome.state, end.outcome.reason)
-            _log.info("ended", run=run_id, state=end.outcome.state, reason=end.outcome.reason)
+            self._finish(stored, end.outcome)
         return True
 
+    def _finish(self, stored: StoredRun, outcome: Outcome) -> None:
+        """Note the end of a run; the event that tells of it says what it was and what it took."""
+        run, now = stored.run, read_clock()
+        usd = self._store.spendings.sum_of_run(run.run_id)
+        self._store.finish_run(run.run_id, outcome, now)
+        metrics.count_end(run.repository_name, outcome.state, outcome.reason)
+        pull = outcome.pull_request
+        _log.info(
+            "ended",
+            run=run.run_id,
+            repository=run.repository_name,
+            issue=run.snapshot.issue.number if run.snapshot else None,
+            pull_request=pull.number if pull else None,
+            seconds=round(now - (stored.started_at or now), 1),
+            usd=round(usd, 6),
+            state=outcome.state,
+            reason=outcome.reason,
+        )
+
     def _begin(self, stored: StoredRun) -> None:
+        metrics.expect_end(stored.run.repository_name)
         if stored.stop_request:
             cancellation = self._runner.cancellation(stored.run.run_id)
             cancellation.set(stored.stop_request, stored.stop_reason)
@@ -231,10 +258,11 @@ class Dispatcher:
             _log.error("run broken", problem=problem)
         self._untold[name] = times, math.inf
         # The code host may be slow; the others do not wait for that.
-        telling = threading.Thread(target=self._tell, args=(stored.run, name, times), daemon=True)
+        telling = threading.Thread(target=self._tell, args=(stored, name, times), daemon=True)
         telling.start()
 
-    def _tell(self, run: Run, name: str, times: int) -> None:
+    def _tell(self, stored: StoredRun, name: str, times: int) -> None:
+        run = stored.run
         sentence = (
             "Mergewright failed and cannot continue this run. The operator can find the reason"
             " in the service's log. Remove the label and set it again to start over."
@@ -247,8 +275,7 @@ class Dispatcher:
                 _log.error("outcome not posted", run=run.run_id, problem=repr(unheard))
                 past = PastWait(Step.DELIVER, times)
                 waiting.postpone_run(steps.make_agent_error(unheard), Step.DELIVER, past)
-            self._store.finish_run(run.run_id, outcome, read_clock())
-            metrics.count_end(outcome.state, outcome.reason)
+            self._finish(stored, outcome)
             # It stays noted as told: a turn may have read the run before it was over.
         except RunPostponed as postponed:
             self._untold[name] = times + 1, postponed.wait.until

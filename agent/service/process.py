@@ -29,27 +29,26 @@ from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Remember, Run
 from agent.runs import executor
+from agent.sandbox import running
 from agent.service import audit_export, clean_up, loops, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
+from agent.service.health import STILL_SECONDS, WorkerHealth
 from agent.service.loops import FileWatch, Heartbeat, take_turns
-from agent.settings import Settings, find_database
+from agent.settings import Settings, find_database, variable
 from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
 from agent.store.sql_run_store import open_store
-from agent.telemetry import metrics, signing
+from agent.telemetry import health, metrics, signing, web_server
 
 _log = structlog.get_logger()
 
 _BEAT_SECONDS = 1.0
-#: So often the figures of the queue are counted anew.
-_QUEUE_SECONDS = 5.0
+#: So often the figures of the queue are counted anew, and the dollars of a day added up.
+_QUEUE_SECONDS, _BUDGET_SECONDS = 5.0, 60.0
 #: A code host that cannot be reached at the start is asked again after so long.
 _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
-#: An intake that is at one delivery for longer stands still; a question that GitHub leaves without
-#: an answer is given up after 84 s.
-_STILL_SECONDS = 120.0
 #: A service manager kills what takes longer than 90 s to stop.
 _DRAIN_SECONDS = 60.0
 #: As long as one delivery takes, as a rule.
@@ -89,7 +88,11 @@ class Worker:
         fence.raise_fence(self._lease.require)
         self._bounds = Bounds(settings.max_runs, settings.runs_per_day, settings.quiet_seconds)
         self._wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
+        self._heartbeat = Heartbeat()
         runner = SegmentRunner(self._store, self._execute)
+        self._health = WorkerHealth(
+            settings.home, self._store, self._heartbeat, lambda: runner.disk_wait
+        )
         self._engine = Engine(
             settings.home, runner, url=find_database(settings), worker=self._lease.number
         )
@@ -110,13 +113,25 @@ class Worker:
             SettingsInvalid: GitHub is not where the settings say, or does not know us.
             PermanentError: One of the loops has ended.
         """
-        if self._settings.metrics_port is not None:
-            metrics.serve_metrics(self._settings.metrics_port)
+        if (port := self._settings.metrics_port) is not None:
+            self._serve_health(port)
         if wait_until_known(self._way, self._inbox, self._stop):
+            self._heartbeat.beat()
+            self._health.is_signed_in = True
             self._work()
 
+    def _serve_health(self, port: int) -> None:
+        metrics.watch_sandboxes(running.OPEN)
+        of_process = metrics.make_process_registry("worker", self._settings.home)
+        app = health.make_app(
+            self._health.read_readiness,
+            lambda: metrics.write_metrics(of_process),
+            self._health.is_alive,
+        )
+        web_server.serve_at(app, port, variable("metrics_port"))
+
     def _work(self) -> None:
-        heartbeat = Heartbeat()
+        heartbeat = self._heartbeat
         watched, unwatched = self._make_watched_loops(heartbeat), self._make_other_loops()
         self._engine.launch()
         self._lease.set_ready(ready=True)
@@ -202,6 +217,15 @@ class Worker:
             metrics.note_queue(**dict(there), is_paused=is_paused)
             return _QUEUE_SECONDS
 
+        def note_budgets() -> float:
+            limit = settings.model_usd_per_day
+            spent = store.spendings.sum_of_repositories(read_clock())
+            metrics.note_budgets(
+                metrics.BudgetUse("repository", name, "24h", usd, limit)
+                for name, usd in spent.items()
+            )
+            return _BUDGET_SECONDS
+
         def send_audit() -> float:
             leads = self._lease.leads()
             return audit_export.send_entries(settings, store.audit) if leads else _FOLLOW_SECONDS
@@ -212,6 +236,7 @@ class Worker:
 
         threads = [
             self._repeat("queue", note_queue, _QUEUE_SECONDS),
+            self._repeat("budgets", note_budgets),
             self._repeat("clean-up", clean),
             self._repeat("audit", send_audit, _FOLLOW_SECONDS),
         ]
@@ -260,7 +285,7 @@ def watch_heartbeat(
         for thread in threads:
             if not thread.is_alive() and not stop.is_set():
                 raise PermanentError(f"The loop {thread.name} has stopped, so no work is done.")
-        if heartbeat.seconds_since_beat() < _STILL_SECONDS:
+        if heartbeat.seconds_since_beat() < STILL_SECONDS:
             with suppress(AgentError):  # of a database that is away the next beat knows
                 inbox.beat(leads=leads())
         else:

@@ -290,9 +290,7 @@ class VerdictFacts:
         """What the ticket says besides."""
         fix = "If it asks for more, state that in the form, or in a separate ticket."
         return tuple(
-            _make_remark(
-                "rest of the ticket", f"The recipe reads no sentences: “{sentence}”", fix
-            )
+            _make_remark("rest of the ticket", f"The recipe reads no sentences: “{sentence}”", fix)
             for sentence in self.cleared.change.not_done
         )
 

@@ -132,6 +132,7 @@ class Inbox:
         """Whether it is on a server, where a fleet uses it."""
         self._one = threading.Lock()
         self._database = Database(self.path, _TABLES, _ERRORS, url=url, busy_seconds=4.0)
+        self.name = self._database.name
         self._database.require_sound()
         self._identity = _identity(self.path)
 

@@ -210,6 +210,10 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         with self._database.read() as session:
             return session.exec(select(func.max(LeaseRow.last_seen))).one()
 
+    def prove_writable(self) -> None:
+        """Write to the disk now; raises what `Database.write` does."""
+        self._database.prove_writable()
+
     def close(self) -> None:
         self._database.close()
 

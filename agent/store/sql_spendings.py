@@ -9,7 +9,7 @@ from agent.errors import BudgetReached, BudgetSpent
 from agent.llm.spendings import require_left
 from agent.models.model_use import SpendingBudget, SpendingLimits
 from agent.store.database import Database
-from agent.store.sql_tables import SpendingRow
+from agent.store.sql_tables import RunRow, SpendingRow
 
 _DAY = 86_400.0
 #: No run goes on, and no budget counts, for longer.
@@ -54,6 +54,17 @@ class SqlSpendings:
         asked = update(SpendingRow).where(col(SpendingRow.number) == number).values(usd=usd)
         with self._database.write() as session:
             session.execute(asked)
+
+    def sum_of_repositories(self, now: float) -> dict[str, float]:
+        """Add up what the runs of each repository have cost in 24 hours, by its name."""
+        summed = (
+            select(RunRow.repository, func.sum(SpendingRow.usd))
+            .join(RunRow, col(RunRow.run_id) == col(SpendingRow.run_id))
+            .where(col(SpendingRow.repository_id) != 0, col(SpendingRow.at) > now - _DAY)
+            .group_by(col(RunRow.repository))
+        )
+        with self._database.read() as session:
+            return dict(session.exec(summed).all())
 
     def sum_of_run(self, run_id: str) -> float:
         """Add up what a run has cost, with what a request under way may cost."""

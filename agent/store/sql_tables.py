@@ -210,7 +210,7 @@ def make_row(run: Run, now: float) -> RunRow:
     issue = snapshot.issue if snapshot else None
     return RunRow(
         run_id=run.run_id,
-        repository=issue.repository if issue else run.repository,
+        repository=run.repository_name,
         # A ticket file may have several runs at a time; each has a number of its own.
         repository_id=issue.repository_id if issue else 0,
         number=issue.number if issue else zlib.crc32(run.run_id.encode()) >> 1,

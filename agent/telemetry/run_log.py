@@ -7,11 +7,13 @@ as it is; `configure` sets up structlog, whose events carry the run id.
 import contextvars
 import logging
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import ParamSpec, TypeVar
 
 import structlog
@@ -31,18 +33,46 @@ _MOST_SAID = 2_000
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_log = structlog.get_logger()
 
-def configure_logging(*, verbose: bool, debug: bool = True) -> None:
+
+def configure_logging(*, verbose: bool) -> None:
     """Send structured events to stderr as JSON lines: warnings only, or all when verbose.
 
     When verbose the words of libraries become events as well, from warnings on.
-
-    Args:
-        debug: Whether all means also what every run brings about and nobody looks for.
     """
-    least = logging.WARNING
-    if verbose:
-        least = logging.DEBUG if debug else logging.INFO
+    _configure(logging.DEBUG if verbose else logging.WARNING, with_libraries=verbose)
+
+
+def configure_service_logging() -> None:
+    """Send all that a process of the service says to stderr as JSON lines, tracebacks as well.
+
+    What every run brings about and nobody looks for is left out.
+    """
+    _configure(logging.INFO, with_libraries=True)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_exception
+    for module, name in ((threading, "excepthook"), (sys, "unraisablehook")):
+        setattr(module, name, lambda args: _log_exception(args.exc_type, args.exc_value, None))
+
+
+def report_problem(program: str, problem: str) -> None:
+    """Say why a process ends: as an event where a service has no terminal, else as a line."""
+    if sys.excepthook is _log_exception and not sys.stderr.isatty():
+        _log.error("cannot go on", program=program, problem=problem)
+    else:
+        print(f"{program}: {problem}", file=sys.stderr)
+
+
+def _log_exception(
+    kind: type[BaseException], problem: BaseException | None, _: TracebackType | None
+) -> None:
+    # A thread may end so.
+    if kind is not SystemExit:
+        _log.critical("uncaught exception", exc_info=problem)
+
+
+def _configure(least: int, *, with_libraries: bool) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -56,7 +86,7 @@ def configure_logging(*, verbose: bool, debug: bool = True) -> None:
     )
     root = logging.getLogger()
     others = [handler for handler in root.handlers if not isinstance(handler, _ToStructlog)]
-    root.handlers = [*others, _ToStructlog()] if verbose else others
+    root.handlers = [*others, _ToStructlog()] if with_libraries else others
 
 
 def keep_log_context(work: Callable[P, T]) -> Callable[P, T]:

@@ -56,7 +56,7 @@ def summarize_run(stored: StoredRun) -> RunSummary:
             label = datetime.fromisoformat(snapshot.approved_at).timestamp()
             seconds = round(max(0.0, stored.ended_at - label), 3)
     return RunSummary(
-        repository=snapshot.issue.repository if snapshot else stored.run.repository,
+        repository=stored.run.repository_name,
         state=RunState(end.state) if end else stored.state,
         reason=outcome.reason if outcome else None,
         queued_at=stored.queued_at,

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import threading
-from typing import Literal
+from typing import Any, Literal
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,6 +16,16 @@ from fastapi import FastAPI
 from agent.errors import SettingsInvalid
 
 _BACKLOG = 256
+#: No generated pages: they would be the only ones with scripts, and bring those of others. No
+#: redirects to paths without a slash: they would lead to whatever host the request names. And the
+#: framework reports nothing of a request to anybody.
+PLAIN: dict[str, Any] = {
+    "docs_url": None,
+    "redoc_url": None,
+    "openapi_url": None,
+    "redirect_slashes": False,
+    "telemetry": {"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
+}
 
 
 def restart_without(kept: dict[str, str]) -> None:
@@ -69,6 +79,14 @@ def serve_beside(app: FastAPI, door: socket.socket) -> None:
     """Serve an application in a thread of its own for as long as the process lives."""
     server = _make_server(app, "off", 1)
     threading.Thread(target=server.run, args=([door],), name="health", daemon=True).start()
+
+
+def serve_at(app: FastAPI, port: int, setting: str) -> None:
+    """Serve an application as `serve_beside` does, at a port of all addresses.
+
+    SettingsInvalid: something else listens there.
+    """
+    serve_beside(app, open_door("0.0.0.0", port, setting))  # noqa: S104 as the setting says
 
 
 def _make_server(app: FastAPI, lifespan: Literal["on", "off"], stop_seconds: int) -> uvicorn.Server:

@@ -53,8 +53,6 @@ class Workers:
         self.log = log
         self.disk = disk
         log.touch(mode=0o600)
-        if disk is not None:
-            environ = {**environ, nursery_disk.DISK: str(disk)}
         own = (*_bound(), "-m", "tests.chaos.nursery", str(log), *([broken] if broken else ()))
         self._nursery = subprocess.Popen(
             own if disk is None else nursery_disk.see(disk, Path(environ["MERGEWRIGHT_HOME"]), own),

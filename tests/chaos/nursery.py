@@ -20,7 +20,7 @@ from agent import wiring
 from agent.cli import main as command_line
 from agent.github import code_host
 from agent.service import process
-from tests.chaos import broken, nursery_disk, points
+from tests.chaos import broken, points
 
 _DEATH_SIGNAL = 1
 #: What the first run would load; a worker that is forked has it.
@@ -33,7 +33,6 @@ if chosen := os.environ.get("MERGEWRIGHT_MODEL"):
 def main() -> None:
     """Start workers until stdin ends."""
     log = Path(sys.argv[1])
-    nursery_disk.take_own_slots()
     for name in sys.argv[2:]:
         broken.BREAKS[name]()
     prctl = ctypes.CDLL(None).prctl

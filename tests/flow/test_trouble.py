@@ -65,8 +65,10 @@ def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_
         time.sleep(0.05)
     assert asked == ["long"]
     assert not one.over(), "it waits"
+    assert one.runner.disk_wait is not None, "which its worker is asked for"
     filling.unlink()
     one.until(one.over)
+    assert one.runner.disk_wait is None
     assert asked == ["long", "long", "next"], "only what has no record is done again"
     assert one.store.get_run("r1").state is RunState.OPEN
     assert whole(disk / ENGINE)

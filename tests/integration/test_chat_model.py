@@ -41,6 +41,7 @@ from agent.models.chat import (
     UserTurn,
 )
 from agent.models.model_account import ModelAccount
+from agent.telemetry import metrics
 from tests import scripted
 from tests.deep import deep
 from tests.fakes import make_reply
@@ -342,6 +343,39 @@ def test_what_may_be_charged_for_is_tried_twice_in_all_and_counted(opened, quick
     with pytest.raises(ModelUnavailable):
         models.reply(REQUEST)
     assert len(server.requests) == 5
+
+
+def test_requests_errors_tokens_and_dollars_are_counted_by_model_and_role(opened, quick):
+    def read() -> dict[str, float]:
+        return {
+            f"{sample.name[18:]} {sample.labels.get('kind', '')}".strip(): sample.value
+            for family in metrics.REGISTRY.collect()
+            for sample in family.samples
+            if sample.labels.get("model") == "counted" and sample.labels["role"] == "editor"
+        }
+
+    said = Said("Done.", input_tokens=1000, output_tokens=50, cached_tokens=800)
+    script = [fault("chat", "limited"), said, Fault(cut=True), Fault(cut=True)]
+    model = "openai-chat:counted"
+    models, _ = opened(
+        script, MERGEWRIGHT_MODEL=model, MERGEWRIGHT_MODEL_PRICES=f"{model}=1000/2000"
+    )
+    reply = models.reply(REQUEST)
+    counted = read()
+    assert counted["requests_total"] == counted["request_seconds_count"] == 1, "the client's retry"
+    tokens = {kind: counted[f"tokens_total {kind}"] for kind in ("input", "cached_input", "output")}
+    assert tokens == {"input": 200, "cached_input": 800, "output": 50}
+    assert counted["usd_total"] == pytest.approx(reply.cost_usd)
+    with pytest.raises(ModelUnavailable) as lost:
+        models.reply(REQUEST)
+    after = read()
+    assert after["requests_total"] == 3
+    assert after["errors_total unavailable"] == 2
+    assert after["usd_total"] - counted["usd_total"] == pytest.approx(lost.value.usd)
+    limited, _ = opened([fault("chat", "limited", after=9999)] * 9, MERGEWRIGHT_MODEL=model)
+    with pytest.raises(ModelUnavailable):
+        limited.reply(REQUEST)
+    assert read()["errors_total limited"] == 1
 
 
 def test_what_may_be_charged_for_is_not_tried_again_where_the_next_can_answer(opened, quick):

@@ -6,7 +6,9 @@ import time
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 
+from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, RunState, Wait
 from agent.runs import waiting
@@ -69,6 +71,28 @@ def test_a_run_that_waits_goes_on_with_its_step_and_nothing_is_done_again(servic
     assert asked == [
         "first", "second, waited 0 times", "second, waited 1 times", "second, waited 2 times",
     ]  # fmt: skip
+
+
+def test_the_event_of_an_end_says_what_the_run_was_and_what_it_took(service):
+    def carry(stored, *_):
+        limits = SpendingLimits(stored.run.run_id, 7, of_run=5.0, of_day=20.0)
+        number = one.store.spendings.reserve(1.0, limits, time.time())
+        one.store.spendings.settle(number, 0.25)
+        return done(stored)
+
+    one = service(carry)
+    one.store.add_run(run(1, 7), time.time())
+    with capture_logs() as logged:
+        one.until(one.over)
+    (ended,) = [event for event in logged if event["event"] == "ended"]
+    snapshot = one.store.get_run("r1").run.snapshot
+    assert ended["repository"] == snapshot.issue.repository
+    assert ended["issue"] == snapshot.issue.number
+    assert 0 <= ended["seconds"] < 30
+    assert (ended["usd"], ended["reason"], ended["state"]) == (0.25, "ready", "open")
+    spent = one.store.spendings.sum_of_repositories(time.time())
+    assert spent == {snapshot.issue.repository: 0.25}
+    assert one.store.spendings.sum_of_repositories(time.time() + 86_401) == {}
 
 
 def test_a_worker_that_ended_between_claim_and_engine_loses_nothing(service):

@@ -77,6 +77,16 @@ def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world
     assert scene.asked("PATCH") <= 3
 
 
+def test_what_a_run_waits_for_is_shown_before_it_is_left_however_soon(world, tmp_path):
+    slow = samples.Pacing(first_wait=0.01, seconds_between_writes=0, mark_seconds=60.0)
+    scene = samples.scene(world, tmp_path, pacing=slow)
+    scene.code_host.announce_start(scene.run)
+    waiting = marks("running").model_copy(update={"waits_for": "operator"})
+    scene.code_host.update_status(scene.run, waiting)
+    scene.code_host.stop_updates(scene.run)
+    assert "Only the operator" in scene.own_comments()[0].body
+
+
 def test_a_dry_run_writes_nothing_on_the_issue(scene):
     run = scene.run.model_copy(update={"dry_run": True})
     scene.code_host.read_ticket(run)

@@ -238,7 +238,7 @@ def test_WH4_too_large_a_body_is_refused_while_it_comes(listener):
             for _ in range(40):
                 connection.sendall(part)
         assert first_line(connection)[9:12] in ("413", "")
-    assert listener.get("/healthz").json() == {"alive": True}
+    assert listener.get("/livez").json() == {"alive": True}
     # The parts, the whole, and nothing that grows with what was sent beyond the bound.
     assert listener.memory_kib() - before < 80 * 1024
 
@@ -253,7 +253,7 @@ def test_WH5_connections_of_one_client_keep_nobody_from_health(listener, sent):
         for _ in range(600):
             opened.append(open_connection(listener))
             opened[-1].sendall(part)
-        assert listener.get("/healthz").json() == {"alive": True}
+        assert listener.get("/livez").json() == {"alive": True}
     finally:
         for connection in opened:
             connection.close()
@@ -284,9 +284,9 @@ def run(home: Path, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_WH1_without_a_good_secret_it_does_not_start(tmp_path):
     done = run(tmp_path / "home", MERGEWRIGHT_WEBHOOK_SECRET="too-short")
     assert done.returncode == 2
-    assert done.stderr.startswith("mergewright listener: ")
-    assert "at least 16" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    (told,) = map(json.loads, done.stderr.splitlines())
+    assert (told["event"], told["program"]) == ("cannot go on", "mergewright listener")
+    assert "at least 16" in told["problem"]
     assert "too-short" not in done.stderr
     assert SECRET not in done.stderr
 
@@ -301,7 +301,7 @@ def test_it_ends_gracefully_and_answers_what_is_under_way(tmp_path):
     body = raw(labeled())
     with running(tmp_path) as one:
         # The door takes connections before there is somebody behind it.
-        assert one.get("/healthz").status_code == 200
+        assert one.get("/livez").status_code == 200
         with open_connection(one) as connection:
             connection.sendall(head(len(body), signature(body)) + body[:-1])
             time.sleep(0.3)
@@ -344,6 +344,28 @@ def test_readiness_is_a_write_and_shows_what_waits(tmp_path):
         assert one.post(raw(labeled())).status_code == 202
 
 
+def test_a_listener_that_refuses_every_delivery_is_not_ready_and_says_why(tmp_path):
+    def read_readiness() -> tuple[int, str | None, int]:
+        answer = one.get("/readyz")
+        facts = answer.json()
+        return answer.status_code, facts["reason"], facts["deliveries"]["refused_in_a_row"]
+
+    body = raw(labeled())
+    with running(tmp_path) as one, closing(Inbox(tmp_path)) as inbox:
+        inbox.beat()
+        assert read_readiness() == (200, None, 0)
+        for _ in range(2):
+            wrong = signature(body, "the secret of another webhook")
+            assert one.post(body, X_Hub_Signature_256=wrong).status_code == 401
+        status, reason, refused = read_readiness()
+        assert (status, refused) == (503, 2)
+        assert "The last 2 deliveries were refused" in reason
+        assert "MERGEWRIGHT_WEBHOOK_SECRET" in reason
+        assert one.post(body).status_code == 202
+        assert read_readiness() == (200, None, 0)
+        assert [one.get(path).status_code for path in ("/healthz", "/", "/metrics/")] == [404] * 3
+
+
 def test_PF4_while_the_inbox_is_locked_it_says_503_and_then_takes_again(tmp_path):
     with running(tmp_path) as one:
         assert one.post(raw(labeled())).status_code == 202
@@ -355,7 +377,7 @@ def test_PF4_while_the_inbox_is_locked_it_says_503_and_then_takes_again(tmp_path
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "5"
         assert "inbox.sqlite" not in answer.text
-        assert one.get("/healthz").status_code == 200
+        assert one.get("/livez").status_code == 200
         lock.execute("ROLLBACK")
         lock.close()
         answer = httpx.post(f"{one.url}/webhooks/github", content=body, headers=fixed, timeout=20)

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -99,6 +100,8 @@ def service(world, tmp_path_factory) -> Iterator[Service]:
     given |= {"MERGEWRIGHT_PUBLIC_URL": "https://m.example.org", "GITHUB_TOKEN": "of-the-shell"}
     given |= {"MERGEWRIGHT_DASHBOARD": "on", "MERGEWRIGHT_DASHBOARD_PORT": str(find_free_port())}
     given |= {"MERGEWRIGHT_GITHUB_CLIENT_SECRET": "of-the-client"}
+    names = ("MERGEWRIGHT_METRICS_PORT", "MERGEWRIGHT_DASHBOARD_METRICS_PORT")
+    given |= {name: str(find_free_port()) for name in names}
     with running(given, folder / "log") as one:
         yield one
     shutil.rmtree(home)
@@ -185,6 +188,35 @@ def test_the_processes_have_their_own_secrets_and_not_each_others(service):
     assert secret not in worker.values()
 
 
+@pytest.mark.parametrize(
+    ("process", "port"),
+    [
+        (LISTENER, "MERGEWRIGHT_HEALTH_PORT"),
+        (WORKER, "MERGEWRIGHT_METRICS_PORT"),
+        ("dashboard", "MERGEWRIGHT_DASHBOARD_METRICS_PORT"),
+    ],
+)
+def test_each_process_tells_whether_it_lives_and_works_and_nothing_else(service, process, port):
+    def ask(path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{service.environ[port]}{path}", timeout=20)
+
+    def is_ready() -> bool:
+        with suppress(httpx.TransportError):
+            return ask("/readyz").status_code == 200
+        return False
+
+    service.wait(is_ready)
+    assert ask("/livez").json() == {"alive": True}
+    facts = ask("/readyz").json()
+    assert (facts["ready"], facts["reason"]) == (True, None)
+    told = ask("/metrics").text
+    version = metadata.version("mergewright")
+    assert f'mergewright_build_info{{process="{process}"' in told
+    assert f'version="{version}"' in told
+    assert "mergewright_disk_free_bytes" in told
+    assert [ask(path).status_code for path in ("/", "/healthz", "/metrics/x")] == [404] * 3
+
+
 @pytest.mark.parametrize(("killed", "other"), [deep(LISTENER, WORKER), (WORKER, LISTENER)])
 def test_one_that_is_killed_is_started_again_and_the_other_goes_on(service, killed, other):
     first, spared = service.pid(killed), service.pid(other)
@@ -240,6 +272,18 @@ def test_a_clock_that_is_put_forward_makes_no_process_stand_still(tmp_path):
 
 
 # --- refusing --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [("serve",), ("work",)])
+def test_a_process_that_cannot_start_says_so_in_json_like_all_else(environ, command):
+    nobody = f"postgresql+psycopg://nobody@127.0.0.1:{find_free_port()}/none"
+    environ |= {"MERGEWRIGHT_DATABASE_URL": nobody}
+    if command == ("serve",):
+        environ["MERGEWRIGHT_GITHUB_APP_ID"] = "none"
+    said = refused(environ, *command, code=2 if command == ("serve",) else 1)
+    told = [json.loads(line) for line in said.splitlines()][-1]
+    assert (told["event"], told["program"]) == ("cannot go on", "mergewright")
+    assert ("APP_ID" if command == ("serve",) else "PostgreSQL") in told["problem"]
 
 
 @pytest.mark.deep

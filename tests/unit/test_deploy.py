@@ -10,17 +10,20 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 from agent import settings
 from agent.conversation import deliveries
 from agent.github import tokens
+from agent.models.chat import Usage
+from agent.models.step import Step
 from agent.sandbox import seccomp
 from agent.setup import interpreters
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
 from agent.telemetry.signing import PUBLIC_FILE
+from tests.processes import Silent, answering
 from tests.simulator.world import APP_EVENTS, APP_PERMISSIONS
 from webhooks.health import ListenerMetrics
 from webhooks.inbox import Committer
@@ -123,27 +126,86 @@ def test_the_listener_sees_the_inbox_of_the_data_folder_alone():
     assert hidden == folders_of_home()
 
 
-def test_the_worker_is_healthy_by_the_sign_that_it_leaves(tmp_path):
-    (check,) = [word for word in services()["worker"]["healthcheck"]["test"] if "beat" in word]
-    inbox = Inbox(tmp_path)
-    inbox.beat()
-    inbox.close()
-    check = check.replace(HOME, str(tmp_path))
-    assert subprocess.run([sys.executable, "-c", check], check=False, timeout=30).returncode == 0
-    stale = check.replace("> 30", "> -1")
-    assert subprocess.run([sys.executable, "-c", stale], check=False, timeout=30).returncode == 1
+@pytest.mark.parametrize("service", ["worker", "dashboard"])
+def test_a_service_is_healthy_as_long_as_it_says_that_it_lives(service):
+    (check,) = [word for word in services()[service]["healthcheck"]["test"] if "urlopen" in word]
+    port = services()[service]["environment"].get("MERGEWRIGHT_METRICS_PORT", "8081")
+    alive = True
+
+    class Life(Silent):
+        def do_GET(self):
+            self.send_response(200 if alive and self.path == "/livez" else 503)
+            self.end_headers()
+
+    with answering(Life) as answers:
+        assert f":{port}/" in check
+        command = [sys.executable, "-c", check.replace(f":{port}/", f":{answers}/")]
+        assert subprocess.run(command, check=False, timeout=30).returncode == 0
+        alive = False
+        assert subprocess.run(command, check=False, timeout=30, stderr=-3).returncode == 1
 
 
-def test_the_grafana_dashboard_shows_metrics_that_are_there(tmp_path):
+# --- monitoring ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def exported(tmp_path) -> dict[str, set[str]]:
+    """Give the labels of each metric that a process of ours exports, by its name."""
+    model = "openai:gpt-x", "editor"
+    metrics.count_model_request(*model, 1.0, "limited")
+    metrics.count_model_use(*model, Usage(input_tokens=3), 0.5)
+    metrics.expect_end("octo/shop")
+    metrics.count_wait(None)
+    metrics.count_request("GET", "/", 200)
+    metrics.note_budget({f"x-ratelimit-{name}": "1" for name in ("remaining", "limit", "reset")})
+    metrics.note_queue(waiting=0, oldest=None, held_up=0, is_paused=False, states={})
+    steps = metrics.StepTimes()
+    steps.started(Step.CHECKS.named(1))
+    steps.ended(Step.CHECKS.named(1), 1.0, ok=True)
+    metrics.note_budgets([metrics.BudgetUse("repository", "octo/shop", "24h", 1.0, 20.0)])
     with closing(Inbox(tmp_path)) as inbox:
-        listener = ListenerMetrics(inbox, Committer(inbox))
-        told = (listener.write() + generate_latest(metrics.REGISTRY)).decode()
-    there = set()
-    for name, kind in re.findall(r"(?m)^# TYPE (\S+) (\S+)$", told):
-        ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
-        there |= {f"{name}{end}" for end in ends}
+        listener = ListenerMetrics(inbox, Committer(inbox)).write()
+    worker = metrics.write_metrics(metrics.make_process_registry("worker", tmp_path))
+    return {
+        sample.name: set(sample.labels) | {"le", "instance"}
+        for text in (listener, worker)
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+
+
+def require_metrics(expressions: list[str], exported: dict[str, set[str]]) -> set[str]:
+    """Hold expressions against what is exported; return the names of their metrics."""
+    named = set()
+    for expression in expressions:
+        assert expression.count("(") == expression.count(")"), expression
+        found = set(re.findall(r"mergewright_\w+", expression))
+        assert found, expression
+        assert found <= exported.keys(), found - exported.keys()
+        labels = set().union(*(exported[name] for name in found))
+        for listed in re.findall(r"by \(([^)]*)\)", expression):
+            assert {label.strip() for label in listed.split(",")} <= labels, expression
+        for listed in re.findall(r"\{([^}]*)\}", expression):
+            assert set(re.findall(r"(\w+)=", listed)) <= labels, expression
+        named |= found
+    return named
+
+
+def test_the_grafana_dashboard_shows_metrics_that_are_there(exported):
     board = json.loads(read("grafana.json"))
     asked = [one["expr"] for panel in board["panels"] for one in panel["targets"]]
-    named = set(re.findall(r"mergewright_\w+", " ".join(asked)))
-    assert len(named) > 15
-    assert named <= there, named - there
+    assert len(require_metrics(asked, exported)) > 25
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+
+
+def test_alert_rules_are_whole_and_ask_for_metrics_that_are_there(exported):
+    (group,) = YAML(typ="safe").load(read("alerts.yml"))["groups"]
+    rules = group["rules"]
+    assert len({rule["alert"] for rule in rules}) == len(rules)
+    for rule in rules:
+        assert {"alert", "expr", "labels", "annotations"} <= set(rule)
+        assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+        assert re.fullmatch(r"[0-9]+[smh]", rule.get("for", "1m"))
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert set(rule["annotations"]) == {"summary", "description"}
+    assert len(require_metrics([rule["expr"] for rule in rules], exported)) > 10

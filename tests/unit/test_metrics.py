@@ -1,14 +1,12 @@
 """The worker's figures: named as Prometheus wants it, few, without a word of anybody's but ours."""
 
-import socket
 import time
-from urllib.request import urlopen
 
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agent.errors import CodeHostUnavailable, SettingsInvalid
+from agent.errors import CodeHostUnavailable
 from agent.models.run import Reason, RunState
 from agent.models.step import Step
 from agent.telemetry import metrics
@@ -31,14 +29,16 @@ def written():
 
 def test_what_is_noted_is_told_as_prometheus_reads_it(written):
     before = written()
-    metrics.count_end(RunState.OPEN, Reason.READY)
+    metrics.expect_end("octo/shop")
+    metrics.count_end("octo/shop", RunState.OPEN, Reason.READY)
     metrics.count_wait(CodeHostUnavailable("away"))
     metrics.count_delivery("accepted")
     metrics.note_queue(
         waiting=3, oldest=time.time() - 60, held_up=1, is_paused=True, states={"checking": 2}
     )
     after = written()
-    ended = ("mergewright_runs_ended_total", ("reason", "ready"), ("state", "open"))
+    of_shop = ("mergewright_runs_ended_total", ("reason", "ready"), ("repository", "octo/shop"))
+    ended = (*of_shop, ("state", "open"))
     waits = ("mergewright_waits_total", ("cause", "CodeHostUnavailable"))
     settled = ("mergewright_deliveries_settled_total", ("outcome", "accepted"))
     for name in (ended, waits, settled):
@@ -53,14 +53,22 @@ def test_what_is_noted_is_told_as_prometheus_reads_it(written):
     assert empty[("mergewright_active_runs", ("state", "checking"))] == 0
 
 
-def test_a_worker_serves_its_own_figures_at_its_port():
-    with socket.create_server(("", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_METRICS_PORT"):
-            metrics.serve_metrics(port)
-    metrics.serve_metrics(port)
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        assert b"mergewright_queue_runs" in answer.read()
+def test_open_sandboxes_are_counted_when_they_are_asked_for(written):
+    opened = {1, 2}
+    metrics.watch_sandboxes(opened)
+    assert written()[("mergewright_sandboxes_open",)] == 2
+    opened.clear()
+    assert written()[("mergewright_sandboxes_open",)] == 0
+
+
+def test_budgets_of_which_nothing_is_used_any_more_are_gone(written):
+    budget = metrics.BudgetUse("repository", "octo/shop", "24h", 3.5, 20.0)
+    metrics.note_budgets([budget, budget._replace(name="octo/other")])
+    metrics.note_budgets([budget])
+    labels = (("name", "octo/shop"), ("period", "24h"), ("scope", "repository"))
+    there = {name: value for name, value in written().items() if "budget_used" in name[0]}
+    assert there == {("mergewright_budget_used_usd", *labels): 3.5}
+    assert written()[("mergewright_budget_limit_usd", *labels)] == 20
 
 
 def test_a_step_counts_by_its_kind_where_it_was_done(written):

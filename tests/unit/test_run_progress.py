@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from agent.desk import Desk
+from agent.github import status_text
 from agent.models.change import Plan
 from agent.models.code_host import Progress
 from agent.models.environment import Contract
@@ -68,6 +69,17 @@ def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
         *("", "", "", "retry at 2030-03-17 17:46 UTC. Nobody answered.", "", "")
     ]
     assert marks[-1].stages[3].state == "running"
+
+
+def test_what_only_the_operator_can_fix_is_shown_at_once():
+    progress = Followed()
+    progress.tell("environment")
+    progress.show_wait(time.time() + 5, "The service's disk is full.", for_operator=True)
+    assert progress.code_host.marks[-1].waits_for == "operator"
+    text = status_text.under_way(RUN, progress.code_host.marks[-1], None)
+    assert "The service's disk is full." in text
+    assert "No action needed" not in text
+    assert "the operator of Mergewright" in text
 
 
 def test_people_are_told_the_plan_the_minutes_and_what_models_cost():

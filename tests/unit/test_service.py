@@ -31,7 +31,7 @@ def watched(inbox, monkeypatch):
 
 
 def test_there_is_no_sign_of_life_of_an_intake_that_stands_still(watched, monkeypatch):
-    monkeypatch.setattr(process, "_STILL_SECONDS", 0.0)
+    monkeypatch.setattr(process, "STILL_SECONDS", 0.0)
     assert not watched(Heartbeat(), lambda: time.sleep(1))
 
 

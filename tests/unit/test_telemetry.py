@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from agent.telemetry import run_log
 
-run_log.configure_logging(verbose=True, debug=False)
+run_log.configure_service_logging()
 log = structlog.get_logger()
 with structlog.contextvars.bound_contextvars(run="r1"):
     log.info("within")
@@ -28,18 +28,40 @@ with structlog.contextvars.bound_contextvars(run="r1"):
     timer.start()
     timer.join()
 log.info("outside")
+warnings.warn("old")
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start()
+thread.join()
+
+
+class Unraisable:
+    def __del__(self):
+        raise KeyError("nobody\\nhears it")
+
+
+Unraisable()
+run_log.report_problem("a program", "Two\\nlines.")
+raise ValueError("the end")
 """
 
 
 def test_every_line_is_json_and_names_the_run_it_is_about():
     done = subprocess.run(
         [sys.executable, "-c", _TALKS],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True,
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    told = {one["event"]: one for one in map(json.loads, done.stderr.splitlines())}
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.returncode == 1
+    uncaught = [one["exception"] for one in lines if one["event"] == "uncaught exception"]
+    kinds = ("ZeroDivisionError", "KeyError", "ValueError: the end")
+    assert [kind in text for kind, text in zip(kinds, uncaught, strict=True)] == [True] * 3
+    lines = [one for one in lines if one["event"] != "uncaught exception"]
+    told = {one["event"]: one for one in lines if one.get("logger") != "py.warnings"}
+    assert len(told) == len(lines) - 1
     of_run = {"within", "of a library", "broken", "in another thread", "later"}
     assert {event for event, one in told.items() if one.get("run") == "r1"} == of_run
-    assert set(told) == of_run | {"not handed on", "outside"}
+    assert set(told) == of_run | {"not handed on", "outside", "cannot go on"}
+    assert told["cannot go on"]["problem"] == "Two\nlines."
     assert told["of a library"] == {
         "event": "of a library",
         "logger": "some.library",

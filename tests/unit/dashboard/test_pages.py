@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from agent.dashboard import pages
+from agent.errors import StoreUnavailable
 from agent.models.model_use import SpendingLimits
 from agent.models.run import Reason
 from agent.settings import Settings
@@ -146,6 +147,26 @@ def test_every_answer_forbids_what_pages_do_not_need(operator, stranger):
         policy = browser.get(path).headers["content-security-policy"]
         assert "unsafe" not in policy
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+
+
+def test_a_page_that_is_asked_for_with_nonsense_is_a_page_that_says_so(operator):
+    answer = operator.get("/runs?page=abc")
+    assert answer.status_code == 400
+    assert "Invalid request." in answer.text
+    assert "text/html" in answer.headers["content-type"]
+
+
+def test_whoever_asks_is_told_whether_the_dashboard_lives_and_works(app, store, stranger):
+    assert stranger.get("/livez").json() == {"alive": True}
+    assert stranger.get("/readyz").json() == {"ready": True, "reason": None}
+
+    def fail() -> None:
+        raise StoreUnavailable("no reply from db.internal")
+
+    store.pauses.find = fail
+    away = stranger.get("/readyz")
+    assert (away.status_code, away.json()["ready"]) == (503, False)
+    assert "db.internal" not in away.text, "anybody may ask"
 
 
 EVIL_MARKDOWN = (

@@ -36,3 +36,17 @@ def test_open_sandboxes_have_users_of_their_own_also_those_of_other_data_folders
     assert len({first.uid, second.uid, third.uid}) == 3
     with slots.claim_slot(one) as again:
         assert again.uid == first.uid
+
+
+def test_workers_with_a_disk_each_at_one_path_have_no_name_in_common(tmp_path):
+    """A fleet has the same path on all machines; a name would be that of the other's sandbox."""
+    place = tmp_path / "home"
+    with slots.claim_slot(place) as first:
+        place.rename(tmp_path / "other disk")
+        with slots.claim_slot(place) as second:
+            assert first.number == second.number
+            assert first.name != second.name
+    place.rename(tmp_path / "this disk")
+    (tmp_path / "other disk").rename(place)
+    with slots.claim_slot(place) as again:
+        assert again == first

@@ -1,0 +1,71 @@
+"""`/livez`, `/readyz` and `/metrics` of a process: whether it lives, whether it can do its work.
+
+`/livez` is for those who restart a process or choose where requests are sent. `/readyz` is for
+alerts: it answers 503 with the reason. All other paths answer 404.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.responses import JSONResponse, Response
+
+from agent.errors import AgentError
+from agent.telemetry import web_server
+
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_TRIAL_SECONDS = 5.0
+
+Readiness = dict[str, object]
+"""As it is answered, with `ready` and `reason`."""
+ReadReadiness = Callable[[], Awaitable[Readiness]]
+
+
+def make_app(
+    read_readiness: ReadReadiness,
+    write_metrics: Callable[[], bytes],
+    is_alive: Callable[[], bool] = lambda: True,
+) -> FastAPI:
+    """Make the application for a port that nobody but supervisors and monitors reaches."""
+    app = FastAPI(**web_server.PLAIN)
+    add_routes(app, read_readiness, is_alive)
+
+    @app.get("/metrics")
+    def give_metrics() -> Response:
+        return Response(write_metrics(), headers=_HEADERS, media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    return app
+
+
+def add_routes(
+    app: FastAPI, read_readiness: ReadReadiness, is_alive: Callable[[], bool] = lambda: True
+) -> None:
+    """Add `/livez` and `/readyz`."""
+
+    @app.get("/livez")
+    async def give_life() -> Response:
+        alive = is_alive()
+        return JSONResponse({"alive": alive}, 200 if alive else 503, _HEADERS)
+
+    @app.get("/readyz")
+    async def give_readiness() -> Response:
+        facts = await read_readiness()
+        return JSONResponse(facts, 200 if facts["ready"] else 503, _HEADERS)
+
+
+def make_readiness(reason: str | None, **facts: object) -> Readiness:
+    """Put an answer together; no reason: it is ready."""
+    return {"ready": reason is None, "reason": reason, **facts}
+
+
+async def find_failure(trial: Callable[[], object]) -> str | None:
+    """Try for some seconds at most what has to work; return why it does not."""
+    try:
+        async with asyncio.timeout(_TRIAL_SECONDS):
+            await asyncio.to_thread(trial)
+    except AgentError as problem:
+        return problem.message
+    except TimeoutError:
+        return f"It took longer than {_TRIAL_SECONDS:g} seconds."
+    return None
