@@ -17,6 +17,7 @@ from agent import limits, steps, workflow
 from agent.desk import Compose, Desk, make_redactor
 from agent.errors import (
     AgentError,
+    BudgetReached,
     IndexUnavailable,
     ModelUnavailable,
     ModelUnusable,
@@ -161,7 +162,10 @@ def _make_limits(stored: StoredRun, settings: Settings) -> SpendingLimits:
 def _tell_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
     """Show on the issue what is waited for; what is wrong with a model is its operator's."""
     wait, cause = postponed.wait, postponed.__cause__
-    if isinstance(cause, ModelUnavailable | IndexUnavailable):
+    if isinstance(cause, BudgetReached):
+        # It looks more often than that.
+        run_progress.show_wait(cause.until or wait.until, wait.reason)
+    elif isinstance(cause, ModelUnavailable | IndexUnavailable):
         run_progress.show_wait(wait.until, wait.reason)
     elif isinstance(cause, ModelUnusable):
         run_progress.show_wait(wait.until, "The operator has to fix the model first.")
