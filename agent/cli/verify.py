@@ -58,8 +58,8 @@ def verify(
         sound = f"Valid: the log and {len(found.files)} files match their signatures."
         if found.purged_at is not None:
             sound = (
-                f"Valid: digests and signatures match. Texts, names and {len(found.files)} files"
-                f" were deleted at {runs.format_time(found.purged_at)}."
+                "Valid: digests and signatures match. Texts, names and files were deleted at"
+                f" {runs.format_time(found.purged_at)}."
             )
         for problem in found.problems or (sound,):
             print(sanitise.strip_terminal_codes(problem))

@@ -17,6 +17,7 @@ from agent import limits, steps, workflow
 from agent.desk import Compose, Desk, make_redactor
 from agent.errors import (
     AgentError,
+    BudgetReached,
     IndexUnavailable,
     ModelUnavailable,
     ModelUnusable,
@@ -171,6 +172,9 @@ def _tell_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
     """Show on the issue what is waited for; what is wrong with the service is its operator's."""
     wait = postponed.wait
     match postponed.__cause__:
+        case BudgetReached(until=until):
+            # The run looks more often than that.
+            run_progress.show_wait(until or wait.until, wait.reason)
         case ModelUnavailable() | IndexUnavailable():
             run_progress.show_wait(wait.until, wait.reason)
         case PermanentError() as cause:

@@ -12,13 +12,14 @@ takes deliveries in and asks the code host what it could not tell.
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import Future
 from contextlib import suppress
 
 import structlog
 
+from agent import limits
 from agent.desk import Compose, make_redactor
 from agent.errors import AgentError, PermanentError, SettingsInvalid
 from agent.github.access import Access
@@ -26,8 +27,10 @@ from agent.github.app_deliveries import AppDeliveries
 from agent.github.intake_api import GithubIntakeApi
 from agent.models import fence
 from agent.models.clock import read_clock
+from agent.models.model_use import SpendingBudget
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Remember, Run
+from agent.models.ticket import IssueRef
 from agent.runs import executor
 from agent.sandbox import running
 from agent.service import audit_export, clean_up, loops, reconcile
@@ -40,6 +43,7 @@ from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
 from agent.store.sql_run_store import open_store
+from agent.store.sql_spendings import SqlSpendings
 from agent.telemetry import health, metrics, signing, web_server
 
 _log = structlog.get_logger()
@@ -218,12 +222,7 @@ class Worker:
             return _QUEUE_SECONDS
 
         def note_budgets() -> float:
-            limit = settings.model_usd_per_day
-            spent = store.spendings.sum_of_repositories(read_clock())
-            metrics.note_budgets(
-                metrics.BudgetUse("repository", name, "24h", usd, limit)
-                for name, usd in spent.items()
-            )
+            metrics.note_budgets(list_budget_uses(settings, store.spendings, read_clock()))
             return _BUDGET_SECONDS
 
         def send_audit() -> float:
@@ -249,6 +248,26 @@ class Worker:
         self, name: str, turn: Callable[[], float], *after_failure: float
     ) -> threading.Thread:
         return _thread(name, loops.repeat, name, turn, self._stop, *after_failure)
+
+
+def list_budget_uses(
+    settings: Settings, spendings: SqlSpendings, now: float
+) -> Iterator[metrics.BudgetUse]:
+    """List all budgets of which something was used in 30 days."""
+    found, known = limits.load_limits(settings), set[SpendingBudget]()
+    for number, name in spendings.list_repositories(now).items():
+        issue = IssueRef(repository=name, repository_id=number, number=0, issue_id=0)
+        for budget in found.list_budgets(issue, settings.model_usd_per_day) if name else ():
+            if budget not in known:
+                known.add(budget)
+                scope, whose = "repository", name
+                if budget.repository_id is None:
+                    scope, whose = (
+                        ("organization", budget.owner) if budget.owner else ("all", "all")
+                    )
+                period = "24h" if budget.days == 1 else f"{budget.days}d"
+                used = spendings.sum_of_budget(budget, now)
+                yield metrics.BudgetUse(scope, whose, period, used, budget.usd)
 
 
 def _choose_seconds(settings: Settings) -> float:

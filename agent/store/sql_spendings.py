@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func
+from sqlalchemy import ColumnElement, delete, func
 from sqlmodel import Session, col, select, update
 
 from agent.errors import BudgetReached, BudgetSpent
@@ -55,16 +55,21 @@ class SqlSpendings:
         with self._database.write() as session:
             session.execute(asked)
 
-    def sum_of_repositories(self, now: float) -> dict[str, float]:
-        """Add up what the runs of each repository have cost in 24 hours, by its name."""
-        summed = (
-            select(RunRow.repository, func.sum(SpendingRow.usd))
+    def list_repositories(self, now: float) -> dict[int, str]:
+        """List the repositories whose runs have cost something in 30 days, by number."""
+        named = (
+            select(SpendingRow.repository_id, RunRow.repository)
             .join(RunRow, col(RunRow.run_id) == col(SpendingRow.run_id))
-            .where(col(SpendingRow.repository_id) != 0, col(SpendingRow.at) > now - _DAY)
-            .group_by(col(RunRow.repository))
+            .where(col(SpendingRow.repository_id) != 0, col(SpendingRow.at) > now - _KEPT)
+            .distinct()
         )
         with self._database.read() as session:
-            return dict(session.exec(summed).all())
+            return dict(session.exec(named).all())
+
+    def sum_of_budget(self, budget: SpendingBudget, now: float) -> float:
+        """Add up what counts against a budget now."""
+        with self._database.read() as session:
+            return _sum_spent(session, budget, now)
 
     def sum_of_run(self, run_id: str) -> float:
         """Add up what a run has cost, with what a request under way may cost."""
@@ -80,22 +85,29 @@ def clock_moved(session: Session, seconds: float) -> None:
 
 def _find_free(session: Session, usd: float, budget: SpendingBudget, now: float) -> float:
     """Find when a budget allows so many dollars, in seconds since the epoch; 0: now."""
-    seconds = budget.days * _DAY
-    within = [col(SpendingRow.at) > now - seconds]
-    if budget.repository_id is not None:
-        within.append(col(SpendingRow.repository_id) == budget.repository_id)
-    elif budget.owner:
-        within.append(col(SpendingRow.owner) == budget.owner)
-    spent = session.exec(select(func.sum(SpendingRow.usd)).where(*within)).one() or 0.0
-    missing = usd - (budget.usd - spent)
+    missing = usd - (budget.usd - _sum_spent(session, budget, now))
     if missing <= 0:
         return 0.0
-    rows = select(SpendingRow.at, SpendingRow.usd).where(*within).order_by(col(SpendingRow.at))
-    for at, old in session.exec(rows):
+    rows = select(SpendingRow.at, SpendingRow.usd).where(*_select_budget(budget, now))
+    seconds = budget.days * _DAY
+    for at, old in session.exec(rows.order_by(col(SpendingRow.at))):
         missing -= old
         if missing <= _ROUNDING:
             return at + seconds
     return now + seconds
+
+
+def _sum_spent(session: Session, budget: SpendingBudget, now: float) -> float:
+    within = _select_budget(budget, now)
+    return session.exec(select(func.sum(SpendingRow.usd)).where(*within)).one() or 0.0
+
+
+def _select_budget(budget: SpendingBudget, now: float) -> tuple[ColumnElement[bool], ...]:
+    """Select what counts against a budget."""
+    recent = col(SpendingRow.at) > now - budget.days * _DAY
+    if budget.repository_id is not None:
+        return recent, col(SpendingRow.repository_id) == budget.repository_id
+    return (recent, col(SpendingRow.owner) == budget.owner) if budget.owner else (recent,)
 
 
 def _make_reached(budget: SpendingBudget, usd: float, until: float) -> BudgetReached:

@@ -226,7 +226,7 @@ def note_queue(
 
 class BudgetUse(NamedTuple):
     scope: str
-    """Whose: `repository`, for one."""
+    """Whose: `repository`, `organization` or `all`."""
     name: str
     period: str
     used_usd: float
