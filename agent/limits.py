@@ -97,4 +97,5 @@ def load_limits(settings: Settings) -> Limits:
     except UnicodeDecodeError:
         raise SettingsInvalid(f"{name}: {path} is not UTF-8. Save it as UTF-8.") from None
     except load.ConfigProblem as problem:
-        raise SettingsInvalid(f"{name}: {problem}") from problem
+        lines = (f"{name}: {line}" for line in problem.problems)
+        raise SettingsInvalid("\n".join(lines)) from problem

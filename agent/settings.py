@@ -459,7 +459,7 @@ def raise_all_problems(*checks: Callable[[], object]) -> None:
         try:
             check()
         except SettingsInvalid as problem:
-            problems.append(problem.message)
+            problems += problem.message.split("\n")
     if problems:
         raise _join_problems(problems)
 

@@ -80,16 +80,17 @@ def serve(
 
     run_log.configure_service_logging()
     loaded = settings.load_settings()
-    checks: dict[Role, Callable[[], object]] = {
-        Role.WORKER: lambda: settings.raise_all_problems(
+    checks: dict[Role, tuple[Callable[[], object], ...]] = {
+        Role.WORKER: (
             lambda: _require_access(loaded),
             lambda: notifications.load_receivers(loaded),
             lambda: limits.load_limits(loaded),
+            settings.model_keys,
         ),
-        Role.DASHBOARD: lambda: limits.load_limits(loaded),
-        Role.LISTENER: lambda: settings.read_webhook_secrets(loaded),
+        Role.LISTENER: (lambda: settings.read_webhook_secrets(loaded),),
+        Role.DASHBOARD: (lambda: limits.load_limits(loaded),),
     }
-    wanted = [check for of, check in checks.items() if role in (Role.ALL, of)]
+    wanted = [check for of, some in checks.items() if role in (Role.ALL, of) for check in some]
     settings.raise_all_problems(
         lambda: settings.require_home(loaded), lambda: settings.find_database(loaded), *wanted
     )

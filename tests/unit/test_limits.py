@@ -29,7 +29,8 @@ repositories:
     place = f"{tmp_path}/limits.yml"
     assert first.startswith(f"MERGEWRIGHT_LIMITS: {place}:2:7: unknown key")
     assert first.endswith('"usd_per_dya" in all. Did you mean usd_per_day?')
-    assert [line.removeprefix(f"{place}:").partition(":")[0] for line in others] == [
+    named = f"MERGEWRIGHT_LIMITS: {place}:"
+    assert [line.removeprefix(named).partition(":")[0] for line in others] == [
         *("4", "5", "7", "8")
     ]
     assert "greater than 0; found -1" in others[0]
