@@ -56,6 +56,11 @@ class SuiteCommand(NamedTuple):
     """For Django's runner: what starts it, if it is a file."""
     args: tuple[str, ...] = ()
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The names of its options, and its other words."""
+        return tuple(word.partition("=")[0] for word in self.args)
+
 
 def split_call(line: str) -> tuple[str, ...]:
     """Split a line that is a call of one program; nothing where it is more than that."""

@@ -16,6 +16,8 @@ from repo_config import documents, foreign_python
 from repo_config.known_tools import HOOKS_FILE
 from repo_config.tree import FolderTree, Tree
 
+#: Where pytest heeds plugins and options; a project with more has them in one of the first.
+_MOST_CONFTESTS = 50
 #: Larger files are not the settings or scripts that are looked for here.
 _MOST_BYTES = 256 * 1024
 _UNREADABLE = (ValueError, SyntaxError, configparser.Error, RecursionError, MemoryError)
@@ -151,6 +153,11 @@ class ProjectFiles:
             for keyword in node.keywords
             if keyword.arg
         }
+
+    @property
+    def conftests(self) -> list[str]:
+        """Paths of the first conftest.py files, those nearest to the root."""
+        return self.find_named("conftest.py")[:_MOST_CONFTESTS]
 
     @cached_property
     def folders(self) -> frozenset[str]:

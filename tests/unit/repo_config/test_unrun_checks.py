@@ -68,6 +68,21 @@ def test_hooks_and_steps_that_no_check_runs_are_listed() -> None:
     }  # fmt: skip
 
 
+def test_a_step_that_runs_other_tests_than_ours_is_listed() -> None:
+    files = {
+        "tests/test_a.py": "def test_a(): ...\n",
+        "tests/conftest.py": "def pytest_addoption(parser):\n"
+        "    parser.addoption('--runslow', default=False)\n",
+        "pytest.ini": "[pytest]\naddopts = -m 'not slow'\n",
+        ".github/workflows/checks.yml": "on: push\njobs: {a: {steps: [{run: pytest -x},"
+        " {run: pytest --runslow=yes}, {run: pytest -m slow}]}}\n",
+    }
+    found = detect.detect_project(DictTree(files), RepoConfig())
+    assert found.unrun == {"steps of CI": ("pytest --runslow=yes", "pytest -m slow")}
+    files["pytest.ini"] = "[pytest]\naddopts = --runslow\n"
+    assert detect.detect_project(DictTree(files), RepoConfig()).unrun == {}
+
+
 def test_where_there_is_nothing_or_nothing_can_be_read_nothing_is_listed() -> None:
     broken = dict.fromkeys(FILES, "[}")
     assert detect.detect_project(DictTree(broken), RepoConfig()).unrun == {}
