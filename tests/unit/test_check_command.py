@@ -97,6 +97,22 @@ def test_json_is_one_object_without_what_only_the_service_needs(repository, meas
 
 
 @pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Reason.INTERRUPTED, "next    To continue, run `mergewright check --ref 'a b'`."),
+        (Reason.NO_TESTS, "next    Add a test"),
+        (Reason.UNFIT, ""),
+    ],
+)
+def test_the_next_step_is_one_for_a_check(repository, measured, monkeypatch, reason, words):
+    monkeypatch.setattr("sys.argv", ["/bin/mergewright", "check", "--ref", "a b"])
+    measured(BASE, reason)
+    shown = check(repository).stdout
+    assert words in shown
+    assert bool(words) == ("next " in shown)
+
+
+@pytest.mark.parametrize(
     ("states", "base", "words"),
     [
         (("passed",), BASE, "Here it differs: tests failed."),
