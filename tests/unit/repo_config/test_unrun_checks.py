@@ -28,6 +28,7 @@ FILES = {
             - uses: example/analyze@v1
             - run: tox -e ${{ matrix.env }}
             - run: python -m pytest -x
+            - run: uv run --no-sync coverage run --source=shop -m pytest tests
             - run: make docs
             - run: uvx pre-commit run --from-ref ${BASE}
             - run: make links && echo pre-commit
