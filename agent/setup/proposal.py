@@ -33,8 +33,8 @@ _OPENING = """\
 """
 #: What a folder of a project has at its top.
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
-#: So large a part of the tests.
-_NEARLY_ALL = 0.9
+#: Part of the tests that makes a folder the project, beside smaller ones.
+_MOST_TESTS = 0.75
 #: What a set-up is found over.
 _DECIDING = {"root", "python", "system_packages", "env", "services", "setup", "checks"}
 
@@ -68,7 +68,7 @@ def complete(tree: Tree, given: RepoConfig, found: Mapping[str, Any], *, is_new:
 
 
 def find_only_folder(tree: Tree) -> str | None:
-    """The one folder that holds the project with nearly all tests, where the root itself does not.
+    """The one folder that holds the project with most tests, where the root itself does not.
 
     A folder of documents or examples holds none.
     """
@@ -90,7 +90,7 @@ def find_only_folder(tree: Tree) -> str | None:
         for folder in folders
         if not any(folder.startswith(f"{other}/") for other in folders)
         and not suites.ASIDE & {*folder.split("/")}
-        and sum(path.startswith(f"{folder}/") for path in tests) >= len(tests) * _NEARLY_ALL
+        and sum(path.startswith(f"{folder}/") for path in tests) >= len(tests) * _MOST_TESTS
     ]
     return fitting[0] if len(fitting) == 1 else None
 

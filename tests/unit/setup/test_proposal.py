@@ -42,6 +42,8 @@ def test_the_one_folder_that_holds_the_project_is_its_root(tree):
     several = files | {"services/web/pyproject.toml": ""}
     assert propose(tree(several))["root"] == "services/api"
     assert "root" not in propose(tree(several | {"services/web/test_x.py": ""}))
+    more = dict.fromkeys((f"services/api/test_{name}.py" for name in "abcde"), "")
+    assert propose(tree(several | more | {"services/web/test_x.py": ""}))["root"] == "services/api"
     assert "root" not in propose(tree(files | {"pyproject.toml": "[project]\nname = 'x'"}))
     of_tools = {"pyproject.toml": "[tool.uv.workspace]\nmembers = ['services/api']"}
     assert propose(tree(files | of_tools))["root"] == "services/api"
