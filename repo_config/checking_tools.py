@@ -166,5 +166,6 @@ def _choose_targets(files: ProjectFiles, tool: KnownTool) -> Iterable[str]:
         return ()
     # The whole folder may hold modules of equal names (conftest, setup), which mypy refuses.
     packages = {posixpath.dirname(path) for path in files.find_named("__init__.py")}
-    tops = sorted(path for path in packages - _NO_TARGETS if path and "/" not in path)
+    excluded = {name.strip("^/$") for part in sections for name in texts(part.get("exclude"))}
+    tops = sorted(path for path in packages - _NO_TARGETS - excluded if path and "/" not in path)
     return ("src",) if "src" in files.folders else tops or (".",)

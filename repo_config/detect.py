@@ -168,10 +168,13 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
     files = ProjectFiles(tree, config.folder)
     found = _detect(files, config)
     given = config.checks.tests
+    manage = found.django.manage if found.django else None
+    others = [f"python {manage} makemigrations --check{more}" for more in ("", " --dry-run")]
     own = unrun_checks.OwnChecks(
         found.commands,
         found.tests or ((given,) if isinstance(given, str) else given),
         unrun_checks.find_selecting_options(files),
+        (*config.setup, *(others if manage and config.checks.makemigrations == "auto" else ())),
     )
     whole = ProjectFiles(tree) if config.folder else files
     unrun = unrun_checks.list_unrun(own, files, whole)

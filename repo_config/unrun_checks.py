@@ -28,6 +28,8 @@ class OwnChecks(NamedTuple):
     """The command lines of the tests."""
     selecting: frozenset[str] = frozenset()
     """Options of pytest that decide which tests run, and that its settings do not give."""
+    others: tuple[str, ...] = ()
+    """Lines of the set-up, and of checks that are no command lines."""
 
     @property
     def tools(self) -> set[str]:
@@ -42,8 +44,10 @@ class OwnChecks(NamedTuple):
         is_same = any(suite[:2] == own[:2] for own in own_suites) and not options & self.selecting
         # Also behind `uvx` or in an action, and where only a shell could read the rest of the line.
         words = () if "\n" in line else tuple(line.replace("/", " ").split())
+        own = {*self.tests, *self.others, *(command.line for command in self.commands)}
         return (
-            line in {*self.tests, *(command.line for command in self.commands)}
+            line in own
+            or (call and call in {_read_call(each)[0] for each in own})
             or command_lines.find_tool(call)[0] in self.tools
             or (suite.runner != "command" and is_same)
             or _PRE_COMMIT in {*words[:2], *command_lines.find_inner_call(words)[:1]}

@@ -35,9 +35,14 @@ def list_pythons(repository: ProjectFiles) -> Iterator[str]:
 
 
 def _list_jobs(files: ProjectFiles) -> Iterator[dict[str, Any]]:
-    for path in files.paths:
-        is_workflow = path.startswith(_FOLDER) and path.endswith((".yml", ".yaml"))
-        if is_workflow and _is_for_changes(files.yaml(path).get("on")):
+    """Yield the jobs of workflows: first of those for pull requests, which check changes."""
+    workflows = {
+        path: files.yaml(path).get("on")
+        for path in files.paths
+        if path.startswith(_FOLDER) and path.endswith((".yml", ".yaml"))
+    }
+    for path in sorted(workflows, key=lambda path: "pull_request" not in (workflows[path] or ())):
+        if _is_for_changes(workflows[path]):
             yield from _read_workflow(files, path)
 
 

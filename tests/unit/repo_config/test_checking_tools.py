@@ -88,6 +88,15 @@ repos:
     ]  # fmt: skip
 
 
+def test_a_package_that_mypy_is_told_to_leave_out_is_no_target_of_it() -> None:
+    files = {
+        "pyproject.toml": "[tool.mypy]\nexclude = ['^config/', 'migrations']\n",
+        **dict.fromkeys(("shop/__init__.py", "config/__init__.py", "shop/a.py"), ""),
+    }
+    [mypy] = detect.detect_project(DictTree(files), RepoConfig()).types
+    assert mypy.line == "mypy shop"
+
+
 def test_a_further_check_does_not_take_the_name_of_the_tests() -> None:
     config = RepoConfig.model_validate(
         {"checks": {"extra": [{"name": "tests", "run": "make x"}]}}, strict=False

@@ -36,6 +36,8 @@ FILES = {
                 cd docs
                 make html
             - run: npm test
+            - run: uv run mkdir data
+            - run: uv run python manage.py makemigrations --check
           b: {steps: [{run: npm test}]}
           c: {uses: ./.github/workflows/more.yml}
           d: {uses: ./.github/workflows/lost.yml}
@@ -45,6 +47,11 @@ FILES = {
         jobs:
           a: {steps: [{run: make slow}]}
           b: {uses: ./.github/workflows/more.yml}
+        """,
+    "manage.py": "import django\n",
+    ".github/workflows/a-site.yml": """
+        on: push
+        jobs: {a: {steps: [{run: make site}]}}
         """,
     ".github/workflows/release.yml": """
         on: {push: {tags: ["v*"]}}
@@ -56,14 +63,18 @@ FILES = {
 def test_hooks_and_steps_that_no_check_runs_are_listed() -> None:
     tree = DictTree({path: textwrap.dedent(text) for path, text in FILES.items()})
     config = RepoConfig.model_validate(
-        {"checks": {"tests": "pytest", "extra": [{"name": "docs", "run": "make docs"}]}},
+        {
+            "framework": "django",
+            "setup": ["mkdir data"],
+            "checks": {"tests": "pytest", "extra": [{"name": "docs", "run": "make docs"}]},
+        },
         strict=False,
     )
     assert detect.detect_project(tree, config).unrun == {
         "pre-commit hooks": ("codespell", "two; lines `", "links"),
         "steps of CI": (
             "tox -e ${{ matrix.env }}", "make links && echo pre-commit", "cd docs; make html", "npm test",
-            "make slow", "example/analyze", "./.github/workflows/more.yml",
+            "make slow", "make site", "example/analyze", "./.github/workflows/more.yml",
             "./.github/workflows/lost.yml",
         ),
     }  # fmt: skip
