@@ -24,6 +24,7 @@ pytestmark = pytest.mark.usefixtures("commands_home")
 RED = BaseCheck(
     name="tests", command="pytest", result=Status.FAILED, counts="3 tests: 1 passed, 2 failed",
     reason="", failing=("a", "b"), failing_count=2, seconds=4.0,
+    causes=("2 x OSError: no driver",),
 )  # fmt: skip
 TEXT = "version: 1\nsetup:\n  - mkdir data\n"
 BASE = BaseReport(
@@ -63,7 +64,8 @@ def check(repository, *words):
 def test_it_shows_what_runs_and_writes_the_configuration_where_there_is_none(repository, measured):
     ended = check(repository, "--write")
     assert ended.exit_code == 0, ended.output
-    for words in ("tests fails  a, b", "at most about 38 s", "      - mkdir data", "(checked)"):
+    assert "failing: tests  a, b\n                2 x OSError: no driver" in ended.output
+    for words in ("at most about 38 s", "      - mkdir data", "(checked)"):
         assert words in ended.output
     path = repository.path / ".github/mergewright.yml"
     assert path.read_text() == TEXT
