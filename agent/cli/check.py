@@ -19,6 +19,7 @@ from agent.models.checks import Status
 from agent.models.pulls import ProjectCheck
 from agent.settings import Settings
 from agent.text import sanitise
+from agent.text.redaction import REMOVED
 from repo_config import detect, load
 
 #: The example that a price is computed for: of each request, what is new and what is answered.
@@ -204,3 +205,6 @@ def _write_configuration(place: Path, base: BaseReport) -> None:
     except OSError as problem:
         raise RequestRefused(f"{place} cannot be written ({problem.strerror}).") from problem
     terminal.print_aside(f"Wrote {place}. Commit it.")
+    if REMOVED in base.configuration:
+        words = f"It has {REMOVED} where a value looked like a secret."
+        terminal.print_aside(f"{words} Put a made-up value there first.")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from agent.setup import effective
 from agent.telemetry.private_files import write_private_file
@@ -140,7 +141,11 @@ def write(values: Mapping[str, Any]) -> str:
     text, yaml = io.StringIO(), YAML()
     yaml.width, yaml.allow_unicode = _ENDLESS, False
     yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.dump(config.model_dump(mode="json", exclude_unset=True), text)
+    shown = config.model_dump(mode="json", exclude_unset=True)
+    if "env" in shown:
+        # In quotes, what takes the place of a secret is text, too.
+        shown["env"] = {name: SingleQuotedScalarString(value) for name, value in config.env.items()}
+    yaml.dump(shown, text)
     return f"{_OPENING}{text.getvalue()}"
 
 

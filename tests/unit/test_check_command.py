@@ -74,6 +74,9 @@ def test_it_shows_what_runs_and_writes_the_configuration_where_there_is_none(rep
     again = check(repository, "--write")
     assert (again.exit_code, "-label: robots" in again.output) == (1, True)
     assert path.read_text() == TEXT + "label: robots\n"
+    path.unlink()
+    measured(BASE.model_copy(update={"configuration": f"{TEXT}env:\n  KEY: '[secret removed]'\n"}))
+    assert "Put a made-up value there first." in check(repository, "--write").output
     measured(BASE.model_copy(update={"configuration": "", "config_file": str(path.name)}))
     assert "nothing was written" in check(repository, "--write").output
 
