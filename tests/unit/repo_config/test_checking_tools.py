@@ -88,6 +88,20 @@ repos:
     ]  # fmt: skip
 
 
+def test_the_hooks_of_a_repository_count_for_a_project_in_its_folder() -> None:
+    hooks = """
+repos:
+- repo: https://example.org/ruff
+  rev: v0.15.12
+  hooks: [{id: ruff, args: [--config=api/x.toml]}, {id: codespell}]
+"""
+    files = {".pre-commit-config.yaml": hooks, "api/shop.py": ""}
+    found = detect.detect_project(DictTree(files), RepoConfig(root="api"))
+    assert [command.line for command in found.commands] == ["ruff check --no-fix ."]
+    assert found.tool_pins == {"ruff": ("ruff==0.15.12",)}
+    assert found.unrun == {"pre-commit hooks": ("codespell",)}
+
+
 def test_a_package_that_mypy_is_told_to_leave_out_is_no_target_of_it() -> None:
     files = {
         "pyproject.toml": "[tool.mypy]\nexclude = ['^config/', 'migrations']\n",
