@@ -116,6 +116,7 @@ _NEXT_ON_ISSUE = {
 }
 _NEXT_HERE = {
     Reason.DRY_RUN: "Run the same command without --dry-run to create the branch.",
+    Reason.CHECKED: "Give it a ticket: `mergewright run --ticket FILE`, with the same `--repo`.",
     Reason.UNCLEAR: "Add the answers to the ticket, {again}.",
     Reason.UNANSWERED: "Run the same command again. Running it approves the plan.",
     Reason.NO_RECIPE: (

@@ -106,6 +106,7 @@ def test_json_is_one_object_without_what_only_the_service_needs(repository, meas
     [
         (Reason.INTERRUPTED, "next    To continue, run `mergewright check --ref 'a b'`."),
         (Reason.NO_TESTS, "next    Add a test"),
+        (Reason.CHECKED, "next    Give it a ticket: `mergewright run --ticket FILE`"),
         (Reason.UNFIT, ""),
     ],
 )
