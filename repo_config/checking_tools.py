@@ -78,7 +78,8 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
 
 def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
     """Yield the hooks of known tools; none where the file cannot be read."""
-    frozen = dict(_FROZEN.findall(files.text(HOOKS_FILE)))
+    place = files.hooks_place
+    frozen = dict(_FROZEN.findall(place.text(HOOKS_FILE)))
     for repository, hook in files.hooks:
         tool, words = _read_call(hook)
         if tool:
@@ -86,8 +87,9 @@ def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
             beside = texts(hook.get("additional_dependencies"))
             yield _Hook(
                 tool=tool,
-                words=words,
-                names_targets=str(hook.get("pass_filenames")).lower() == "false",
+                # Its paths are those of the whole repository.
+                words=words if place is files else (),
+                names_targets=place is files and str(hook.get("pass_filenames")).lower() == "false",
                 pins=tuple(_pin(tool.program, frozen.get(revision, revision), beside)),
             )
 
@@ -166,5 +168,6 @@ def _choose_targets(files: ProjectFiles, tool: KnownTool) -> Iterable[str]:
         return ()
     # The whole folder may hold modules of equal names (conftest, setup), which mypy refuses.
     packages = {posixpath.dirname(path) for path in files.find_named("__init__.py")}
-    tops = sorted(path for path in packages - _NO_TARGETS if path and "/" not in path)
+    excluded = {name.strip("^/$") for part in sections for name in texts(part.get("exclude"))}
+    tops = sorted(path for path in packages - _NO_TARGETS - excluded if path and "/" not in path)
     return ("src",) if "src" in files.folders else tops or (".",)

@@ -6,6 +6,7 @@ Whatever only a shell could read, and any other program, is compared by its exit
 import posixpath
 import re
 import shlex
+from itertools import dropwhile
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -56,6 +57,11 @@ class SuiteCommand(NamedTuple):
     """For Django's runner: what starts it, if it is a file."""
     args: tuple[str, ...] = ()
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The names of its options, and its other words."""
+        return tuple(word.partition("=")[0] for word in self.args)
+
 
 def split_call(line: str) -> tuple[str, ...]:
     """Split a line that is a call of one program; nothing where it is more than that."""
@@ -72,9 +78,9 @@ def split_call(line: str) -> tuple[str, ...]:
 
 
 def find_inner_call(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the call that another one makes, as `poetry run`, `coverage run -m` or `python -m`."""
-    if words[1:2] == ("run",):
-        words = words[2:]
+    """Return the innermost call of others, as `poetry run coverage run -m` or `python -m`."""
+    while words[1:2] == ("run",):
+        words = tuple(dropwhile(lambda word: word.startswith("-") and word != "-m", words[2:]))
     if words and _PYTHON.fullmatch(words[0]):
         words = words[1:]
     return words[1:] if words[:1] == ("-m",) else words

@@ -29,8 +29,6 @@ from repo_config.tree import Tree
 
 __all__ = ["DjangoProject", "Project", "Tree", "detect_project"]
 
-#: Where pytest heeds `pytest_plugins`; who has more has them in one of the first.
-_MOST_CONFTESTS = 50
 _NAMING_PLUGINS = (
     "pyproject.toml", "mypy.ini", ".mypy.ini", "setup.cfg", "tox.ini",
     "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml",
@@ -170,8 +168,13 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
     files = ProjectFiles(tree, config.folder)
     found = _detect(files, config)
     given = config.checks.tests
+    manage = found.django.manage if found.django else None
+    others = [f"python {manage} makemigrations --check{more}" for more in ("", " --dry-run")]
     own = unrun_checks.OwnChecks(
-        found.commands, found.tests or ((given,) if isinstance(given, str) else given)
+        found.commands,
+        found.tests or ((given,) if isinstance(given, str) else given),
+        unrun_checks.find_selecting_options(files),
+        (*config.setup, *(others if manage and config.checks.makemigrations == "auto" else ())),
     )
     whole = ProjectFiles(tree) if config.folder else files
     unrun = unrun_checks.list_unrun(own, files, whole)
@@ -279,7 +282,7 @@ def _find_plugins(files: ProjectFiles, arguments: Iterable[str]) -> tuple[str, .
     stands where one may be named counts as its name.
     """
     texts = [shlex.join(arguments), *map(files.text, _NAMING_PLUGINS)]
-    texts += map(files.text, files.find_named("conftest.py")[:_MOST_CONFTESTS])
+    texts += map(files.text, files.conftests)
     named = {
         name
         for text in texts

@@ -16,6 +16,8 @@ from repo_config import documents, foreign_python
 from repo_config.known_tools import HOOKS_FILE
 from repo_config.tree import FolderTree, Tree
 
+#: Where pytest heeds plugins and options; a project with more has them in one of the first.
+_MOST_CONFTESTS = 50
 #: Larger files are not the settings or scripts that are looked for here.
 _MOST_BYTES = 256 * 1024
 _UNREADABLE = (ValueError, SyntaxError, configparser.Error, RecursionError, MemoryError)
@@ -45,6 +47,7 @@ class ProjectFiles:
 
     def __init__(self, tree: Tree, folder: str = "") -> None:
         """Take a repository, and the folder of the project in it; "" is the repository itself."""
+        self._repository = tree if folder else None
         self._tree = tree = FolderTree(tree, folder) if folder else tree
         # Names that hold control characters or are not UTF-8 name no part of a project that
         # anything here looks for, and would be carried into what is printed.
@@ -101,9 +104,17 @@ class ProjectFiles:
             return {}
 
     @cached_property
+    def hooks_place(self) -> "ProjectFiles":
+        """Where the hooks of pre-commit are: here, or in the repository whose folder this is."""
+        if self._repository is None or self.has_file(HOOKS_FILE):
+            return self
+        return ProjectFiles(self._repository)
+
+    @cached_property
     def hooks(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """The hooks of pre-commit, each behind its repository; none where these cannot be read."""
-        repositories = map(documents.as_map, documents.as_list(self.yaml(HOOKS_FILE).get("repos")))
+        found = self.hooks_place.yaml(HOOKS_FILE).get("repos")
+        repositories = map(documents.as_map, documents.as_list(found))
         return [
             (repository, hook)
             for repository in repositories
@@ -151,6 +162,11 @@ class ProjectFiles:
             for keyword in node.keywords
             if keyword.arg
         }
+
+    @property
+    def conftests(self) -> list[str]:
+        """Paths of the first conftest.py files, those nearest to the root."""
+        return self.find_named("conftest.py")[:_MOST_CONFTESTS]
 
     @cached_property
     def folders(self) -> frozenset[str]:

@@ -4,21 +4,18 @@ Only the structure of its files is read: hooks of pre-commit, and steps of its w
 Nothing interprets a shell or what it starts (tox, make): each line is shown as it stands.
 """
 
+import ast
 import shlex
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from repo_config import command_lines
+from repo_config import command_lines, workflows
 from repo_config.command_lines import CheckCommand, SuiteCommand
-from repo_config.documents import as_list, as_map, table, texts
 from repo_config.known_tools import HOOKS
 from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
 
 _MOST, _LONGEST = 100, 100
-_WORKFLOWS = ".github/workflows/"
-#: Levels of workflows that use others; more are refused by GitHub, and a circle has no end.
-_DEEPEST = 3
 #: Its hooks are listed by name.
 _PRE_COMMIT = "pre-commit"
 
@@ -29,6 +26,10 @@ class OwnChecks(NamedTuple):
     commands: tuple[CheckCommand, ...]
     tests: tuple[str, ...]
     """The command lines of the tests."""
+    selecting: frozenset[str] = frozenset()
+    """Options of pytest that decide which tests run, and that its settings do not give."""
+    others: tuple[str, ...] = ()
+    """Lines of the set-up, and of checks that are no command lines."""
 
     @property
     def tools(self) -> set[str]:
@@ -38,13 +39,17 @@ class OwnChecks(NamedTuple):
         """Whether a command line is one of them, or starts the program of one, or of the hooks."""
         line = line.strip()
         call, suite = _read_call(line)
-        own_suites = {own[:2] for own in command_lines.read_suites(self.tests)}
+        own_suites = command_lines.read_suites(self.tests)
+        options = {*suite.options}.difference(*(own.options for own in own_suites))
+        is_same = any(suite[:2] == own[:2] for own in own_suites) and not options & self.selecting
         # Also behind `uvx` or in an action, and where only a shell could read the rest of the line.
         words = () if "\n" in line else tuple(line.replace("/", " ").split())
+        own = {*self.tests, *self.others, *(command.line for command in self.commands)}
         return (
-            line in {*self.tests, *(command.line for command in self.commands)}
+            line in own
+            or (call and call in {_read_call(each)[0] for each in own})
             or command_lines.find_tool(call)[0] in self.tools
-            or (suite.runner != "command" and suite[:2] in own_suites)
+            or (suite.runner != "command" and is_same)
             or _PRE_COMMIT in {*words[:2], *command_lines.find_inner_call(words)[:1]}
         )
 
@@ -68,9 +73,26 @@ def list_unrun(
     return {kind: lines for kind, lines in found.items() if lines}
 
 
+def find_selecting_options(files: ProjectFiles) -> frozenset[str]:
+    """Find options of pytest that decide which tests run, and that its settings do not give.
+
+    A conftest.py defines them, as `--runslow`; or it is `-m`, where settings leave tests out by it.
+    """
+    calls = (
+        node
+        for path in files.conftests
+        for node in ast.walk(files.module(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("addoption")
+    )
+    arguments = (arg for call in calls for arg in call.args if isinstance(arg, ast.Constant))
+    settings = {*files.pytest.words("addopts")}
+    own = {arg.value for arg in arguments if isinstance(arg.value, str)}
+    return frozenset((own - settings) | ({"-m"} & settings))
+
+
 def list_suites(repository: ProjectFiles) -> Iterator[SuiteCommand]:
     """Yield how steps of CI start tests, and what else single lines of theirs call."""
-    for step in _list_steps(repository):
+    for step in workflows.list_steps(repository):
         for line in str(step.get("run", "")).replace("\\\n", " ").splitlines():
             yield _read_call(line)[1]
 
@@ -96,35 +118,8 @@ def _find_hooks(own: OwnChecks, files: ProjectFiles) -> Iterator[str]:
 
 def _find_steps(own: OwnChecks, files: ProjectFiles) -> list[str]:
     """Find commands, and then actions: few are shown, and most actions only lay out or report."""
-    steps = [*_list_steps(files)]
+    steps = [*workflows.list_steps(files)]
     lines = [str(step.get("run", "")) for step in steps]
     lines += [str(step.get("uses", "")).partition("@")[0] for step in steps]
     # GitHub's own actions lay out the machine.
     return [line for line in lines if not line.startswith("actions/") and not own.cover(line)]
-
-
-def _list_steps(files: ProjectFiles) -> Iterator[dict[str, Any]]:
-    for path in files.paths:
-        is_workflow = path.startswith(_WORKFLOWS) and path.endswith((".yml", ".yaml"))
-        if is_workflow and _is_for_changes(files.yaml(path).get("on")):
-            yield from _read_workflow(files, path)
-
-
-def _read_workflow(files: ProjectFiles, path: str, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield the steps of a workflow, also of those in this repository that its jobs use."""
-    for job in map(as_map, table(files.yaml(path), "jobs").values()):
-        used = str(job.get("uses", "")).removeprefix("./")
-        if depth < _DEEPEST and used.startswith(_WORKFLOWS) and files.has_file(used):
-            yield from _read_workflow(files, used, depth + 1)
-        else:
-            # A job may itself use a workflow, as a step uses an action.
-            yield from map(as_map, (job, *as_list(job.get("steps"))))
-
-
-def _is_for_changes(events: object) -> bool:
-    """Whether a workflow runs for pull requests, or for pushes to branches."""
-    if not isinstance(events, dict):
-        return bool({"pull_request", "push"}.intersection(texts(events)))
-    push = as_map(events.get("push"))
-    is_for_tags = "tags" in push and "branches" not in push
-    return "pull_request" in events or ("push" in events and not is_for_tags)

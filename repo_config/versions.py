@@ -20,8 +20,13 @@ def find_lowest_python(files: ProjectFiles) -> str | None:
 
 def read_version_file(files: ProjectFiles) -> str | None:
     """Return the minor version that .python-version names first."""
-    lines = (_PLAIN.match(line.strip()) for line in files.text(".python-version").splitlines())
-    return next((match[1] for match in lines if match), None)
+    return next(find_minors(files.text(".python-version")), None)
+
+
+def find_minors(text: str) -> Iterator[str]:
+    """Yield the minor versions that lines begin with."""
+    matches = (_PLAIN.match(line.strip()) for line in text.splitlines())
+    return (match[1] for match in matches if match)
 
 
 def find_declared_pythons(files: ProjectFiles) -> tuple[str, tuple[int, ...]]:

@@ -1,6 +1,7 @@
 """`mergewright check`: set a repository up, run its checks, and propose its configuration."""
 
 import difflib
+import shlex
 import signal
 import sys
 import time
@@ -18,6 +19,7 @@ from agent.models.checks import Status
 from agent.models.pulls import ProjectCheck
 from agent.settings import Settings
 from agent.text import sanitise
+from agent.text.redaction import REMOVED
 from repo_config import detect, load
 
 #: The example that a price is computed for: of each request, what is new and what is answered.
@@ -64,6 +66,7 @@ def check(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder, loaded = run.find_folder(repo), run.load_settings_with(model)
     place = repository.find_root(folder) / load.OWN_FILES[0] if write else None
+    again = shlex.join(("mergewright", *sys.argv[1:]))
     base: BaseReport | None
     if no_run:
         base, facts, code = _read_files(folder, loaded, as_json=as_json), dict[str, str](), 0
@@ -73,7 +76,7 @@ def check(
         outcome, seconds = run.run_ticket(
             folder, None, console, config=config, base=ref, model=model, dry_run=True
         )
-        report, base = result.make_report(outcome, seconds, folder), outcome.base
+        report, base = result.make_report(outcome, seconds, folder, again), outcome.base
         code = result.choose_exit_code(outcome)
         ci = _list_ci_checks(folder, base, loaded) if base else ()
         facts = dict(_list_more(base, ci, loaded)) if base else {}
@@ -83,7 +86,7 @@ def check(
     elif no_run and base:
         result.show_base(base, facts.items())
     else:
-        result.show(outcome, time.monotonic() - begun_at, folder, facts.items())
+        result.show(outcome, time.monotonic() - begun_at, folder, facts.items(), again)
     if place and base:
         try:
             _write_configuration(place, base)
@@ -202,3 +205,6 @@ def _write_configuration(place: Path, base: BaseReport) -> None:
     except OSError as problem:
         raise RequestRefused(f"{place} cannot be written ({problem.strerror}).") from problem
     terminal.print_aside(f"Wrote {place}. Commit it.")
+    if REMOVED in base.configuration:
+        words = f"It has {REMOVED} where a value looked like a secret."
+        terminal.print_aside(f"{words} Put a made-up value there first.")

@@ -37,12 +37,15 @@ def choose_exit_code(outcome: Outcome) -> int:
     return 0 if outcome.is_done or outcome.reason in (Reason.DRY_RUN, Reason.CHECKED) else 1
 
 
-def list_next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
+def list_next_steps(outcome: Outcome, repo: Path | None, command: str = "") -> tuple[str, ...]:
     """Say what there is to do now: commands with their purpose, or a sentence.
 
     Args:
         repo: Of a run on this machine; None: the run is of an issue, whose page says it.
+        command: Continues the run; "": `--resume` does.
     """
+    if outcome.base and outcome.reason is Reason.UNFIT:
+        return ()  # It has no Python: nothing is wrong with it.
     if repo is None:
         return (f"review {outcome.pull_request.url}",) if outcome.pull_request else ()
     if outcome.is_done and outcome.branch:
@@ -50,7 +53,7 @@ def list_next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
         return messages.list_branch_commands(outcome.branch, git)
     words = messages.get_next_step_here(
-        outcome.reason, outcome.run_id, config_name=outcome.config_name
+        outcome.reason, outcome.run_id, config_name=outcome.config_name, command=command
     )
     step = read_step_name(outcome.stopped_at or "")
     is_set_up = step is not None and step.step.stage in (Stage.ENVIRONMENT, Stage.BASE)
@@ -60,7 +63,7 @@ def list_next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
 
 
 def make_report(
-    outcome: Outcome, seconds: dict[str, float], repo: Path | None = None
+    outcome: Outcome, seconds: dict[str, float], repo: Path | None = None, command: str = ""
 ) -> dict[str, object]:
     """Build the object that `--json` prints: the outcome, and what follows of it.
 
@@ -72,7 +75,7 @@ def make_report(
             mode="json", exclude={"review_state": True, "figures": {"first_round", "told_at"}}
         ),
         "cost_usd": outcome.figures.total_usage.usd,
-        "next": list_next_steps(outcome, repo),
+        "next": list_next_steps(outcome, repo, command),
         "seconds": seconds,
     }
 
@@ -82,11 +85,13 @@ def show(
     elapsed: float,
     repo: Path | None = None,
     more: Iterable[tuple[str, str]] = (),
+    command: str = "",
 ) -> None:
     """Print what a person wants to know first: done or not, the checks, where things are.
 
     Args:
         more: Facts about a base commit, each with its title.
+        command: Continues the run; "": `--resume` does.
     """
     if outcome.base:
         show_base(outcome.base, more)
@@ -110,7 +115,8 @@ def show(
     for title, words in _list_places(outcome):
         if words:
             print(f"{title:<7} {sanitise.strip_terminal_codes(words)}")
-    for title, line in zip_longest(("next",), list_next_steps(outcome, repo), fillvalue=""):
+    steps = list_next_steps(outcome, repo, command)
+    for title, line in zip_longest(("next",), steps, fillvalue=""):
         if line:
             print(f"{title:<7} {sanitise.strip_terminal_codes(line)}")
 

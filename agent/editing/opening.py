@@ -6,7 +6,6 @@ All foreign words in it stand between marks, as data.
 import math
 import re
 import shlex
-import textwrap
 from collections import Counter
 from collections.abc import Collection
 
@@ -30,6 +29,7 @@ from agent.models.task import FollowUpItem
 from agent.policy.layout import is_note
 from agent.text import sanitise
 from agent.text.check_summary import describe_outcomes, format_count
+from agent.text.failures import find_error_line
 from agent.text.sanitise import list_some
 from repo_config import dependencies
 from repo_config.project_files import ProjectFiles
@@ -41,8 +41,6 @@ _MOST_FAILED, _MOST_OUTLINE, _MOST_NOTES = 30_000, 6_000, 20_000
 _MOST_NOTE_FILES, _MOST_FAILING, _MOST_VERSIONS = 4, 30, 40
 _MOST_REASON, _MOST_WHY, _MOST_ALIKE = 600, 300, 20
 _HEADING = re.compile(r"#{1,6} .+")
-_MARKED = re.compile(r"E\s+\S")
-_FRAME = re.compile(r'\s*File ".*", line \d+')
 
 
 _MEANWHILE = (
@@ -329,16 +327,3 @@ def _describe_failed(result: AnyRun, paths: Collection[str]) -> str:
 def _is_own(item: CheckItem, paths: Collection[str]) -> bool:
     path = (item.place or item.item_id).partition(":")[0]
     return not path.endswith(".py") or path in paths
-
-
-def find_error_line(text: str) -> str:
-    """Return the line that names an error: the first at the margin behind the last frame.
-
-    Where pytest marks the lines of an error by an E, only these count.
-    """
-    lines = text.splitlines()
-    marked = [line[1:] for line in lines if _MARKED.match(line)]
-    lines = textwrap.dedent("\n".join(marked or lines)).splitlines()
-    frames = [number for number, line in enumerate(lines) if _FRAME.match(line)]
-    behind = lines[frames[-1] + 1 :] if frames else lines
-    return next((line for line in behind if line.strip() and not line[0].isspace()), "")

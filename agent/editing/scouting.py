@@ -4,7 +4,6 @@ Nothing is kept of its sandbox. What it proposes is bounded by `setup.proposed_l
 measured as any other set-up.
 """
 
-import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,7 +12,6 @@ from datetime import UTC, datetime
 from agent.desk import Desk
 from agent.editing import forms, prompting
 from agent.editing.loop import Conversation
-from agent.editing.opening import find_error_line
 from agent.editing.preparation import MeasuredBase, Preparation
 from agent.editing.rounds import explain_stop
 from agent.editing.run_context import RunContext
@@ -34,7 +32,7 @@ from agent.setup import (
 from agent.setup.build_context import BuildContext
 from agent.setup.interpreters import Interpreter
 from agent.setup.obstacles import Obstacle
-from agent.text import sanitise
+from agent.text import failures, sanitise
 from agent.text.check_summary import describe_outcomes
 from repo_config.servers import read_rows
 
@@ -48,7 +46,6 @@ _MOST_WORDS = 300
 _MOST_OF_LAST = 1_000
 #: Kinds of failure: with a traceback each, and in one line each.
 _MOST_KINDS, _MOST_LINES, _LONGEST_DETAILS = 5, 20, 2_500
-_NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
 _NOT_ALL = (
     "The try is kept. If CI passes what fails here, find what its job has and this set-up has not,"
     " and try again. If not, end with `decline`: the best try is used."
@@ -219,13 +216,8 @@ def describe_tests(prepared: Prepared, report: CheckReport) -> str:
     """Count the tests, name what is left out, and the kinds of failure, each with an example."""
     tests = report.tests
     left = (finding.message for finding in prepared.contract.scouted if finding.rule == LEFT_OUT)
-    kinds: dict[str, list[CheckItem]] = {}
-    for item in tests.items:
-        if item.outcome in ("failed", "error"):
-            # Addresses and counters make no other kind.
-            kinds.setdefault(_NUMBER.sub("", find_error_line(item.text)), []).append(item)
-    most_first = sorted(kinds.values(), key=lambda items: -len(items))
-    named = [_describe_kind(items) for items in most_first[:_MOST_LINES]]
+    kinds = failures.group_failures(tests)
+    named = [_describe_kind(items) for items in kinds[:_MOST_LINES]]
     named[_MOST_KINDS:] = [text.splitlines()[0] for text in named[_MOST_KINDS:]]
     more = f"and {len(kinds) - len(named)} more kinds" if len(kinds) > len(named) else ""
     head = describe_outcomes(tests) or "no tests"
@@ -237,7 +229,7 @@ def describe_tests(prepared: Prepared, report: CheckReport) -> str:
 
 def _describe_kind(items: list[CheckItem]) -> str:
     ids = sanitise.list_some(item.item_id for item in items)
-    line = f"- {len(items)} x {find_error_line(items[0].text) or 'no error line'}: {ids}"
+    line = f"- {failures.count_error(items)}: {ids}"
     details = next((item.details for item in items if item.details), "")
     return "\n".join(
         filter(None, (line, sanitise.shorten_middle(details, _LONGEST_DETAILS, where="not kept")))

@@ -19,6 +19,8 @@ class BaseCheck(Record):
     """Tests and findings that fail already; at most 200."""
     failing_count: int
     """Number of tests and findings that fail already."""
+    causes: tuple[str, ...] = ()
+    """Why tests fail: each kind of error with its number of tests, at most 5."""
     seconds: float
     """Duration when it was measured."""
 

@@ -9,12 +9,12 @@ from agent.models.checks import AnyRun, CheckReport, LintRun, Status, TestRun
 from agent.models.environment import Contract, Prepared
 from agent.models.run import Run
 from agent.setup import proposal
-from agent.text import base_table, sanitise
+from agent.text import base_table, failures, sanitise
 from agent.text.check_summary import describe_outcomes, format_count
 from agent.text.redaction import Redactor
 
 _MARK = "<!-- mergewright:onboarding -->"
-_MOST_NAMES = 200
+_MOST_NAMES, _MOST_CAUSES = 200, 5
 _RED = ("failed", "error", "finding")
 
 
@@ -56,6 +56,7 @@ def _describe_check(result: AnyRun) -> BaseCheck:
     items = result.items if isinstance(result, TestRun | LintRun) else ()
     names = [item.item_id for item in items if item.outcome in _RED]
     counts = f"{format_count(len(names), 'finding')}" if names else ""
+    kinds = failures.group_failures(result) if isinstance(result, TestRun) else []
     if isinstance(result, TestRun):
         counts = describe_outcomes(result)
     return BaseCheck(
@@ -66,6 +67,7 @@ def _describe_check(result: AnyRun) -> BaseCheck:
         reason=result.reason,
         failing=tuple(names[:_MOST_NAMES]),
         failing_count=len(names),
+        causes=tuple(map(failures.count_error, kinds[:_MOST_CAUSES])),
         seconds=round(result.seconds, 1),
     )
 

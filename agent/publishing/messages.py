@@ -54,7 +54,7 @@ _HERE = {
     "ticket": "ticket",
     "again": "then run the same command again",
     "commit": "commit it, then run the same command again",
-    "go_on": "continue it: `mergewright run --resume {run}`",
+    "go_on": "run `{command}`",
     "doctor": "Run `mergewright doctor` to see what is missing",
     "models": "pass another one with `--model` (`mergewright doctor --models` tests the "
     "configured ones)",
@@ -116,13 +116,14 @@ _NEXT_ON_ISSUE = {
 }
 _NEXT_HERE = {
     Reason.DRY_RUN: "Run the same command without --dry-run to create the branch.",
+    Reason.CHECKED: "Give it a ticket: `mergewright run --ticket FILE`, with the same `--repo`.",
     Reason.UNCLEAR: "Add the answers to the ticket, {again}.",
     Reason.UNANSWERED: "Run the same command again. Running it approves the plan.",
     Reason.NO_RECIPE: (
         "Pass a model: `--model openai:NAME`, with its key in OPENAI_API_KEY (compatible "
         "server: `openai-chat:NAME`, OPENAI_BASE_URL)."
     ),
-    Reason.INTERRUPTED: "Continue it: `mergewright run --resume {run}`.",
+    Reason.INTERRUPTED: "To continue, {go_on}.",
 }
 _CONFIGURATION = "`.github/mergewright.yml`"
 #: They can be fixed in the configuration alone.
@@ -155,10 +156,13 @@ def get_next_step_of_follow_up(reason: Reason) -> str:
     )
 
 
-def get_next_step_here(reason: Reason, run_id: str, *, config_name: str | None = None) -> str:
+def get_next_step_here(
+    reason: Reason, run_id: str, *, config_name: str | None = None, command: str = ""
+) -> str:
     """What a person can do about it on this machine; empty where that is nothing.
 
     Args:
+        command: Continues the run; "": `--resume` does.
         config_name: The file that took the place of the repository's configuration; it counts as it
             is on the disk.
     """
@@ -166,8 +170,9 @@ def get_next_step_here(reason: Reason, run_id: str, *, config_name: str | None =
     file = _CONFIGURATION
     if config_name is not None and reason in _OF_CONFIGURATION:
         file, known["commit"] = f"`{config_name.replace('`', '')}`", known["again"]
-    known = {name: one.format(run=run_id) for name, one in known.items()}
-    return words.format(**known, file=file, run=run_id)
+    command = command or f"mergewright run --resume {run_id}"
+    known = {name: words.format(command=command) for name, words in known.items()}
+    return words.format(**known, file=file)
 
 
 def list_branch_commands(branch: str, git: str = "git") -> tuple[str, ...]:

@@ -60,8 +60,7 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     """
     config, settings = request.config, clients[2]
     tree = open_folder(Path(request.tree))
-    files = ProjectFiles(tree, config.folder)
-    build_context = _open_build(request, files, *clients)
+    build_context = _open_build(request, tree, *clients)
     services, build_context = sandbox_services.provide_services(config, build_context)
     system = build_context.system
     interpreter = build_context.interpreter
@@ -98,11 +97,9 @@ def list_lines(tree: Tree, config: RepoConfig, committed: int) -> tuple[str, ...
     return templates.write_lines(ProjectFiles(tree, config.folder), lock, _find_end(committed))
 
 
-def _open_build(
-    request: EnvironmentRequest, files: ProjectFiles, *clients: *Clients
-) -> BuildContext:
+def _open_build(request: EnvironmentRequest, tree: Tree, *clients: *Clients) -> BuildContext:
     sandbox, index, settings, say = clients
-    hints = interpreters.read_hints(files, request.committed)
+    hints = interpreters.read_hints(tree, request.config.folder, request.committed)
     interpreter = interpreters.choose_interpreter(
         request.config.python.version, hints, sandbox, settings, say
     )
@@ -148,8 +145,8 @@ def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, by
     Raises:
         EnvironmentFailed: It cannot; with the tool's own words.
     """
-    tree, folder = open_folder(Path(request.tree)), request.config.folder
-    build_context = _open_build(request, ProjectFiles(tree, folder), *clients)
+    tree = open_folder(Path(request.tree))
+    build_context = _open_build(request, tree, *clients)
     return lock_update.update_lock(tree, request, build_context)
 
 

@@ -19,8 +19,9 @@ from agent.models.record import Record
 from agent.models.sandbox import Mount, Root, Sandbox, SandboxLimits, SandboxRequest
 from agent.settings import Settings
 from agent.setup import storage, uv_program
-from repo_config import versions
+from repo_config import versions, workflows
 from repo_config.project_files import ProjectFiles
+from repo_config.tree import Tree
 
 FOLDER = "pythons"
 """Folder in the data folder for interpreters that are fetched, or that the operator puts there."""
@@ -43,6 +44,8 @@ class PythonHints(Record):
     requires: str = ""
     minors: tuple[int, ...] = ()
     """What the former allows; empty: nothing is asked."""
+    tested: tuple[str, ...] = ()
+    """The minor versions of CI's jobs, where nothing else names one."""
     committed: int = 0
     """When, in seconds since the epoch; 0: not known."""
 
@@ -83,17 +86,21 @@ class Interpreter(Record):
         return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
 
 
-def read_hints(files: ProjectFiles, committed: int = 0) -> PythonHints:
-    """Read what the files of a project say of its Python.
+def read_hints(tree: Tree, folder: str = "", committed: int = 0) -> PythonHints:
+    """Read what the files of a project, in a folder of a repository, say of its Python.
 
     Args:
         committed: When they were committed, in seconds since the epoch; 0: not known.
     """
+    files = ProjectFiles(tree, folder)
+    version_file = versions.read_version_file(files)
     requires, minors = versions.find_declared_pythons(files)
+    is_named = version_file or minors
     return PythonHints(
-        version_file=versions.read_version_file(files),
+        version_file=version_file,
         requires=requires,
         minors=minors,
+        tested=() if is_named else tuple(workflows.list_pythons(ProjectFiles(tree))),
         committed=committed,
     )
 
@@ -168,11 +175,12 @@ def rank_interpreters(
             return minor == asked
         return minor == hints.version_file or not hints.minors or version.minor in hints.minors
 
-    def rate(python: Interpreter) -> tuple[bool, bool, bool, int, bool, bool, Version]:
-        version = Version(python.version)
-        is_of_time = Version(_minor(python.version)) <= newest
+    def rate(python: Interpreter) -> tuple[bool, bool, bool, bool, int, bool, bool, Version]:
+        version, minor = Version(python.version), _minor(python.version)
+        is_of_time = Version(minor) <= newest
         return (
-            asked is None and _minor(python.version) == hints.version_file,
+            asked is None and minor == hints.version_file,
+            minor in hints.tested,
             is_of_time,
             not version.is_prerelease,
             version.minor if is_of_time else -version.minor,

@@ -89,7 +89,12 @@ def name_way(lines: Sequence[str]) -> str:
         "services: [postgres, redis]",
     )  # fmt: skip
     way = "If a command, a Debian package, a variable, a server or another Python is needed, add it"
-    return f"{way} to `.github/mergewright.yml`: {', '.join(f'`{key}`' for key in keys)}."
+    way += f" to `.github/mergewright.yml`: {', '.join(f'`{key}`' for key in keys)}."
+    if not lines:
+        way += (
+            " The root declares no dependencies: if the project is in a folder, add `root: FOLDER`."
+        )
+    return way
 
 
 def quote_as_code(text: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from agent.setup import effective
 from agent.telemetry.private_files import write_private_file
@@ -33,8 +34,8 @@ _OPENING = """\
 """
 #: What a folder of a project has at its top.
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
-#: So large a part of the tests.
-_NEARLY_ALL = 0.9
+#: Part of the tests that makes a folder the project, beside smaller ones.
+_MOST_TESTS = 0.75
 #: What a set-up is found over.
 _DECIDING = {"root", "python", "system_packages", "env", "services", "setup", "checks"}
 
@@ -68,7 +69,7 @@ def complete(tree: Tree, given: RepoConfig, found: Mapping[str, Any], *, is_new:
 
 
 def find_only_folder(tree: Tree) -> str | None:
-    """The one folder that holds the project with nearly all tests, where the root itself does not.
+    """The one folder that holds the project with most tests, where the root itself does not.
 
     A folder of documents or examples holds none.
     """
@@ -90,7 +91,7 @@ def find_only_folder(tree: Tree) -> str | None:
         for folder in folders
         if not any(folder.startswith(f"{other}/") for other in folders)
         and not suites.ASIDE & {*folder.split("/")}
-        and sum(path.startswith(f"{folder}/") for path in tests) >= len(tests) * _NEARLY_ALL
+        and sum(path.startswith(f"{folder}/") for path in tests) >= len(tests) * _MOST_TESTS
     ]
     return fitting[0] if len(fitting) == 1 else None
 
@@ -140,7 +141,11 @@ def write(values: Mapping[str, Any]) -> str:
     text, yaml = io.StringIO(), YAML()
     yaml.width, yaml.allow_unicode = _ENDLESS, False
     yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.dump(config.model_dump(mode="json", exclude_unset=True), text)
+    shown = config.model_dump(mode="json", exclude_unset=True)
+    if "env" in shown:
+        # In quotes, what takes the place of a secret is text, too.
+        shown["env"] = {name: SingleQuotedScalarString(value) for name, value in config.env.items()}
+    yaml.dump(shown, text)
     return f"{_OPENING}{text.getvalue()}"
 
 

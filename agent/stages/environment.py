@@ -91,11 +91,8 @@ def prepare_environment(
         before = once(Step.OTHER_CHECKS, baseline.measure_others, taken.prepared, before, desk)
     if taken.why not in (_FOUND, _KNOCKED):
         return taken.prepared, before
-    passing = "; ".join(
-        f"{why}: {report.tests.count('passed')} of {obstacles.count_tests(report.tests)}"
-        for why, _, report in tried
-    )
-    why = f"Set-up {taken.why}. Passing tests on the base branch: {passing}."
+    others = "".join(f" ({one.why}: {_count_passed(one)})" for one in tried if one is not taken)
+    why = f"{taken.why.capitalize()}: {_count_passed(taken)} tests pass on the base branch{others}."
     more = proposal.find_difference(base.contract.config, taken.prepared.contract.config)
     once(Step.CHOOSE, choose_environment, base, why, more, desk)
     lines = json.dumps(more)
@@ -314,6 +311,11 @@ def choose_environment(
     proposal.store_values(desk.settings.home, base.run.repository, base.contract.config, more)
     desk.say(why)
     return why
+
+
+def _count_passed(tried: TriedSetup) -> str:
+    tests = tried.report.tests
+    return f"{tests.count('passed'):,} of {obstacles.count_tests(tests):,}"
 
 
 def _rank(tried: TriedSetup) -> tuple[bool, tuple[int, int], int]:

@@ -21,7 +21,8 @@ def report_base(base: OpenedRepository, measured: MeasuredBase, desk: Desk) -> O
     sentence = f"{format_count(len(ran), 'check')} ran on {report.commit[:12]}{branch}"
     sentence += f"; not passed: {', '.join(red)}." if red else "; all passed." if ran else "."
     if tests and tests.status is Status.ABSENT and prepared.contract.config.checks.tests != "off":
-        reason = Reason.NO_TESTS
+        has_python = any(path.endswith(".py") for path in desk.open_base(prepared).paths())
+        reason = Reason.NO_TESTS if has_python else Reason.UNFIT
         sentence += f" No ticket can be verified: {tests.reason}."
     outcome = Outcome.for_stopped_run(base.run.run_id, reason, sentence)
     files = RunFiles(text="", log=desk.log_place(base.run))

@@ -30,7 +30,8 @@ def list_facts(report: BaseReport) -> Iterator[tuple[str, str]]:
         if check.failing:
             names = sanitise.list_some(check.failing[:_MOST_LISTED], _MOST_LISTED)
             more = check.failing_count - _MOST_LISTED
-            yield f"{check.name} fails", names + (f" and {more:,} more" if more > 0 else "")
+            yield f"failing: {check.name}", names + (f" and {more:,} more" if more > 0 else "")
+            yield from (("", sanitise.shorten(line, 2 * _LONGEST)) for line in check.causes)
     if report.python:
         packages = format_count(report.packages, "package")
         yield "set-up", f"{report.set_up} Python {report.python}, {packages}."

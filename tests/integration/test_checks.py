@@ -129,6 +129,42 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(workshop: W
     assert result.reason == ""
 
 
+def test_of_a_test_that_a_plugin_repeats_the_last_attempt_counts(workshop: Workshop) -> None:
+    # Of an attempt that is repeated, no phase is reported beyond the one that failed.
+    files = {
+        "conftest.py": """
+            from _pytest.runner import runtestprotocol
+
+            def pytest_runtest_protocol(item, nextitem):
+                for is_last in (False, True):
+                    for report in runtestprotocol(item, nextitem=nextitem, log=False):
+                        is_over = report.failed and not is_last
+                        report.outcome = "rerun" if is_over else report.outcome
+                        item.ihook.pytest_runtest_logreport(report=report)
+                        if is_over:
+                            break
+                    else:
+                        return True
+        """,
+        "test_weak.py": """
+            attempts = []
+
+            def test_second():
+                attempts.append(1)
+                assert len(attempts) == 2
+
+            def test_never():
+                assert attempts == 0
+        """,
+    }
+    result = workshop.tests(files)
+    assert (result.status, result.reason) == (Status.FAILED, "")
+    assert outcomes(result) == {
+        "test_weak.py::test_second": "passed",
+        "test_weak.py::test_never": "failed",
+    }
+
+
 def test_files_that_tests_leave_in_the_tree_are_named(workshop: Workshop) -> None:
     files = {
         "kept/given.txt": "x",

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.usefixtures("commands_home")
 RED = BaseCheck(
     name="tests", command="pytest", result=Status.FAILED, counts="3 tests: 1 passed, 2 failed",
     reason="", failing=("a", "b"), failing_count=2, seconds=4.0,
+    causes=("2 x OSError: no driver",),
 )  # fmt: skip
 TEXT = "version: 1\nsetup:\n  - mkdir data\n"
 BASE = BaseReport(
@@ -63,7 +64,8 @@ def check(repository, *words):
 def test_it_shows_what_runs_and_writes_the_configuration_where_there_is_none(repository, measured):
     ended = check(repository, "--write")
     assert ended.exit_code == 0, ended.output
-    for words in ("tests fails  a, b", "at most about 38 s", "      - mkdir data", "(checked)"):
+    assert "failing: tests  a, b\n                2 x OSError: no driver" in ended.output
+    for words in ("at most about 38 s", "      - mkdir data", "(checked)"):
         assert words in ended.output
     path = repository.path / ".github/mergewright.yml"
     assert path.read_text() == TEXT
@@ -72,6 +74,9 @@ def test_it_shows_what_runs_and_writes_the_configuration_where_there_is_none(rep
     again = check(repository, "--write")
     assert (again.exit_code, "-label: robots" in again.output) == (1, True)
     assert path.read_text() == TEXT + "label: robots\n"
+    path.unlink()
+    measured(BASE.model_copy(update={"configuration": f"{TEXT}env:\n  KEY: '[secret removed]'\n"}))
+    assert "Put a made-up value there first." in check(repository, "--write").output
     measured(BASE.model_copy(update={"configuration": "", "config_file": str(path.name)}))
     assert "nothing was written" in check(repository, "--write").output
 
@@ -94,6 +99,23 @@ def test_json_is_one_object_without_what_only_the_service_needs(repository, meas
     assert told["base"]["checks"][0]["failing"] == ["a", "b"]
     assert "review_state" not in told
     assert not {"told_at", "first_round"} & told["figures"].keys()
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Reason.INTERRUPTED, "next    To continue, run `mergewright check --ref 'a b'`."),
+        (Reason.NO_TESTS, "next    Add a test"),
+        (Reason.CHECKED, "next    Give it a ticket: `mergewright run --ticket FILE`"),
+        (Reason.UNFIT, ""),
+    ],
+)
+def test_the_next_step_is_one_for_a_check(repository, measured, monkeypatch, reason, words):
+    monkeypatch.setattr("sys.argv", ["/bin/mergewright", "check", "--ref", "a b"])
+    measured(BASE, reason)
+    shown = check(repository).stdout
+    assert words in shown
+    assert bool(words) == ("next " in shown)
 
 
 @pytest.mark.parametrize(

@@ -462,14 +462,11 @@ class _Attempt:
         self.place = ""
         self.details = ""
         self.hidden = False
-        self.repeated = False
 
     def take(self, report, noted):
         marked = hasattr(report, "wasxfail")
         subtest = type(report).__name__ in _SUBTESTS
-        if report.outcome == "rerun":
-            self.repeated = True
-        elif report.failed:
+        if report.failed:
             self._fail(report, noted)
         elif not subtest:
             if noted.get("did") == "raise" and not marked:
@@ -506,6 +503,9 @@ def pytest_runtest_logreport(report):
         _session.testsfailed -= 1
         _uncounted += 1
     noted = _notes.pop((report.nodeid, report.when), None) or vars(report).get("mergewright") or {}
+    if report.outcome == "rerun":
+        _attempts.pop(report.nodeid, None)  # no further phase of this attempt is reported
+        return
     attempt = _attempts.get(report.nodeid)
     if attempt is None:
         if report.when == "setup" and report.outcome == "passed" and noted is _ENDED:
@@ -516,8 +516,6 @@ def pytest_runtest_logreport(report):
     if report.when not in ("teardown", "???"):
         return
     del _attempts[report.nodeid]
-    if attempt.repeated:
-        return
     known = (("text", attempt.text), ("place", attempt.place), ("hidden", attempt.hidden))
     more = {name: value for name, value in known if value}
     if attempt.details and not _is_own(report.nodeid):

@@ -12,6 +12,7 @@ from agent.editing.rounds import Draft
 from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
+from agent.text import failures
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, make_reply
 from tests.folders import lay_files
@@ -104,7 +105,7 @@ def test_the_outline_gives_folders_with_their_sizes(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_an_error_is_named_by_its_own_line(text, line):
-    assert opening.find_error_line(text) == line
+    assert failures.find_error_line(text) == line
 
 
 def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp_path, home):

@@ -88,6 +88,29 @@ repos:
     ]  # fmt: skip
 
 
+def test_the_hooks_of_a_repository_count_for_a_project_in_its_folder() -> None:
+    hooks = """
+repos:
+- repo: https://example.org/ruff
+  rev: v0.15.12
+  hooks: [{id: ruff, args: [--config=api/x.toml]}, {id: codespell}]
+"""
+    files = {".pre-commit-config.yaml": hooks, "api/shop.py": ""}
+    found = detect.detect_project(DictTree(files), RepoConfig(root="api"))
+    assert [command.line for command in found.commands] == ["ruff check --no-fix ."]
+    assert found.tool_pins == {"ruff": ("ruff==0.15.12",)}
+    assert found.unrun == {"pre-commit hooks": ("codespell",)}
+
+
+def test_a_package_that_mypy_is_told_to_leave_out_is_no_target_of_it() -> None:
+    files = {
+        "pyproject.toml": "[tool.mypy]\nexclude = ['^config/', 'migrations']\n",
+        **dict.fromkeys(("shop/__init__.py", "config/__init__.py", "shop/a.py"), ""),
+    }
+    [mypy] = detect.detect_project(DictTree(files), RepoConfig()).types
+    assert mypy.line == "mypy shop"
+
+
 def test_a_further_check_does_not_take_the_name_of_the_tests() -> None:
     config = RepoConfig.model_validate(
         {"checks": {"extra": [{"name": "tests", "run": "make x"}]}}, strict=False

@@ -28,6 +28,7 @@ FILES = {
             - uses: example/analyze@v1
             - run: tox -e ${{ matrix.env }}
             - run: python -m pytest -x
+            - run: uv run --no-sync coverage run --source=shop -m pytest tests
             - run: make docs
             - run: uvx pre-commit run --from-ref ${BASE}
             - run: make links && echo pre-commit
@@ -35,6 +36,8 @@ FILES = {
                 cd docs
                 make html
             - run: npm test
+            - run: uv run mkdir data
+            - run: uv run python manage.py makemigrations --check
           b: {steps: [{run: npm test}]}
           c: {uses: ./.github/workflows/more.yml}
           d: {uses: ./.github/workflows/lost.yml}
@@ -44,6 +47,11 @@ FILES = {
         jobs:
           a: {steps: [{run: make slow}]}
           b: {uses: ./.github/workflows/more.yml}
+        """,
+    "manage.py": "import django\n",
+    ".github/workflows/a-site.yml": """
+        on: push
+        jobs: {a: {steps: [{run: make site}]}}
         """,
     ".github/workflows/release.yml": """
         on: {push: {tags: ["v*"]}}
@@ -55,17 +63,36 @@ FILES = {
 def test_hooks_and_steps_that_no_check_runs_are_listed() -> None:
     tree = DictTree({path: textwrap.dedent(text) for path, text in FILES.items()})
     config = RepoConfig.model_validate(
-        {"checks": {"tests": "pytest", "extra": [{"name": "docs", "run": "make docs"}]}},
+        {
+            "framework": "django",
+            "setup": ["mkdir data"],
+            "checks": {"tests": "pytest", "extra": [{"name": "docs", "run": "make docs"}]},
+        },
         strict=False,
     )
     assert detect.detect_project(tree, config).unrun == {
         "pre-commit hooks": ("codespell", "two; lines `", "links"),
         "steps of CI": (
             "tox -e ${{ matrix.env }}", "make links && echo pre-commit", "cd docs; make html", "npm test",
-            "make slow", "example/analyze", "./.github/workflows/more.yml",
+            "make slow", "make site", "example/analyze", "./.github/workflows/more.yml",
             "./.github/workflows/lost.yml",
         ),
     }  # fmt: skip
+
+
+def test_a_step_that_runs_other_tests_than_ours_is_listed() -> None:
+    files = {
+        "tests/test_a.py": "def test_a(): ...\n",
+        "tests/conftest.py": "def pytest_addoption(parser):\n"
+        "    parser.addoption('--runslow', default=False)\n",
+        "pytest.ini": "[pytest]\naddopts = -m 'not slow'\n",
+        ".github/workflows/checks.yml": "on: push\njobs: {a: {steps: [{run: pytest -x},"
+        " {run: pytest --runslow=yes}, {run: pytest -m slow}]}}\n",
+    }
+    found = detect.detect_project(DictTree(files), RepoConfig())
+    assert found.unrun == {"steps of CI": ("pytest --runslow=yes", "pytest -m slow")}
+    files["pytest.ini"] = "[pytest]\naddopts = --runslow\n"
+    assert detect.detect_project(DictTree(files), RepoConfig()).unrun == {}
 
 
 def test_where_there_is_nothing_or_nothing_can_be_read_nothing_is_listed() -> None:

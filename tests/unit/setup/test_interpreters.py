@@ -17,8 +17,8 @@ from agent.models.sandbox import Root, SandboxResult
 from agent.settings import Settings
 from agent.setup import interpreters
 from agent.setup.interpreters import Interpreter, PythonHints
-from repo_config.project_files import ProjectFiles
 from tests.fakes import FakeSandbox
+from tests.unit.trees import DictTree
 
 
 def found(version: str, *, system: bool = False) -> Interpreter:
@@ -51,8 +51,33 @@ def test_the_version_file_counts_before_the_commits_day():
 def test_what_a_project_says_of_its_python_is_read(tmp_path):
     (tmp_path / ".python-version").write_text("# ours\n3.12\n")
     (tmp_path / "pyproject.toml").write_text("[project]\nrequires-python = '>=3.9'\n")
-    hints = interpreters.read_hints(ProjectFiles(open_folder(tmp_path)))
+    hints = interpreters.read_hints(open_folder(tmp_path))
     assert (hints.version_file, hints.requires, hints.minors[0]) == ("3.12", ">=3.9", 9)
+
+
+CI = """
+    on: pull_request
+    jobs:
+      a:
+        strategy: {matrix: {python: ["3.10", "3.12-dev", pypy-3.13], include: [{python: 3.11}]}}
+        steps: [{uses: actions/setup-python@v5, with: {python-version: "${{ matrix.python }}"}}]
+      b: {uses: acme/tests@v1, with: {python-version: "3.12"}}
+    """
+
+
+def test_where_nothing_else_names_a_python_the_newest_of_ci_is_taken():
+    files = {"shop/a.py": "", ".github/workflows/a.yml": CI}
+    hints = interpreters.read_hints(DictTree(files), "shop")
+    assert hints.tested == ("3.10", "3.12", "3.11", "3.12")
+    assert best(**dict(hints)) == "3.12.1"
+    assert best(tested=("3.14",)) == "3.13.0", "the newest that is here"
+    for name, text in (
+        ("setup.cfg", "[options]\npython_requires = >=3.9\n"),
+        (".python-version", "3.13"),
+    ):
+        named = interpreters.read_hints(DictTree({**files, f"shop/{name}": text}), "shop")
+        assert named.tested == ()
+        assert best(**dict(named)) == "3.13.0"
 
 
 @pytest.fixture

@@ -73,6 +73,8 @@ def test_without_an_environment_its_words_are_the_cause_and_the_lines_go_on():
     assert found.words.endswith("CI's steps that did not run here: `uv sync; mkdir data`.")
     written = found.words.partition("`setup: ")[2].partition("`")[0]
     assert json.loads(written) == [*lines, "COMMAND"]
+    assert "root: FOLDER" not in found.words
+    assert "`root: FOLDER`" in obstacles.find_obstacle(None, "No wheel of pycurl.").words
 
 
 @pytest.mark.parametrize("outcome", ["failed", "error"])

@@ -1,6 +1,7 @@
 """What is proposed as configuration, from files like those of real projects."""
 
 from agent.setup import proposal
+from agent.text.redaction import REMOVED, Redactor
 from repo_config import load
 
 MANAGE = (
@@ -20,6 +21,12 @@ def test_what_a_run_has_found_is_laid_over_what_is_detected(tree):
     assert (found["framework"], found["django.settings"]) == ("django", "site.settings")
     assert (found["checks.types"], found["checks.tests"]) == ("mypy .", "pytest")
     assert found["setup"] == ["true"]
+
+
+def test_where_a_secret_is_taken_out_the_file_can_still_be_read():
+    secret = "DH8kSxcflUVf" + "NRdkEiJJCn2dOOKI3qfw"
+    text = Redactor()(proposal.write({"env": {"JWT_SECRET": secret, "MODE": "true"}}))
+    assert load.from_text(text, NAME).env == {"JWT_SECRET": REMOVED, "MODE": "true"}
 
 
 def test_a_long_set_up_is_written_line_by_line_and_read_as_it_was(tree):
@@ -42,6 +49,8 @@ def test_the_one_folder_that_holds_the_project_is_its_root(tree):
     several = files | {"services/web/pyproject.toml": ""}
     assert propose(tree(several))["root"] == "services/api"
     assert "root" not in propose(tree(several | {"services/web/test_x.py": ""}))
+    more = dict.fromkeys((f"services/api/test_{name}.py" for name in "abcde"), "")
+    assert propose(tree(several | more | {"services/web/test_x.py": ""}))["root"] == "services/api"
     assert "root" not in propose(tree(files | {"pyproject.toml": "[project]\nname = 'x'"}))
     of_tools = {"pyproject.toml": "[tool.uv.workspace]\nmembers = ['services/api']"}
     assert propose(tree(files | of_tools))["root"] == "services/api"

@@ -51,7 +51,7 @@ def test_the_first_run_proposes_a_file_that_is_valid_and_no_other_does(asked):
     assert (asked_for.branch, asked_for.base_branch) == (branch, "main")
     row = "| tests | `pytest` | 2 tests: 1 passed, 1 failed | 1 | 9.5 |"
     assert row in asked_for.body
-    assert "- **tests fails**: test\\_x.py::test\\_no" in asked_for.body
+    assert "- **failing: tests**: test\\_x.py::test\\_no" in asked_for.body
     (line,) = said
     assert "https://forge.example/shop/app/pull/100; the run continues without waiting" in line
     # Whatever became of it, nobody is asked again.

@@ -3,33 +3,41 @@
 import pytest
 
 from agent.editing.preparation import MeasuredBase
-from agent.models.checks import CheckReport, CommandRun, Status, TestRun
+from agent.models.checks import CheckItem, CheckReport, CommandRun, Status, TestRun
 from agent.models.run import Reason
 from agent.stages import report
 from tests.fakes import FakeCodeHost
+from tests.integration import git_samples
 from tests.unit.stages import code_host_runs
 
 DOCS = CommandRun(name="docs", status=Status.FAILED, command=("bash", "-c", "make docs"))
+NONE = CommandRun(name="tests", status=Status.ABSENT, reason="there are none")
 
 
 @pytest.mark.parametrize(
-    ("results", "reason", "words"),
+    ("file", "results", "reason", "words"),
     [
-        ((TestRun(name="tests", status=Status.PASSED),), Reason.CHECKED, "1 check ran on "),
+        ("a.py", (TestRun(name="tests", status=Status.PASSED),), Reason.CHECKED, "1 check ran on "),
         (
+            "a.py",
             (DOCS, TestRun(name="tests", status=Status.PASSED)),
             Reason.CHECKED,
             "2 checks ran on {} (main); not passed: docs.",
         ),
         (
-            (CommandRun(name="tests", status=Status.ABSENT, reason="there are none"),),
+            "a.py",
+            (NONE,),
             Reason.NO_TESTS,
             "0 checks ran on {} (main). No ticket can be verified: there are none.",
         ),
+        ("a.js", (NONE,), Reason.UNFIT, "0 checks ran on "),
     ],
 )
-def test_an_owner_is_told_what_ran_and_that_tests_are_missing(tmp_path, results, reason, words):
-    made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home", {"a.py": ""})
+def test_an_owner_is_told_what_ran_and_that_tests_are_missing(
+    tmp_path, file, results, reason, words
+):
+    git_samples.make(tmp_path / "repo", {file: ""})
+    made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home")
     desk, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
     base = CheckReport(side="base", commit=made.checkout.commit, results=results)
     outcome = report.report_base(made, MeasuredBase(made, base), desk)
@@ -38,3 +46,14 @@ def test_an_owner_is_told_what_ran_and_that_tests_are_missing(tmp_path, results,
     assert [check.name for check in outcome.base.checks] == [
         result.name for result in results if result.status is not Status.ABSENT
     ]
+
+
+def test_the_errors_of_failing_tests_are_counted_by_kind(tmp_path):
+    made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home")
+    desk, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
+    texts = "E   OSError: 7", "E   ValueError: x", "E   OSError: 8"
+    items = [CheckItem(item_id=text, outcome="failed", text=text) for text in texts]
+    red = TestRun(name="tests", status=Status.FAILED, items=items)
+    base = CheckReport(side="base", commit=made.checkout.commit, results=(red,))
+    [check] = report.report_base(made, MeasuredBase(made, base), desk).base.checks
+    assert check.causes == ("2 x OSError: 7", "1 x ValueError: x")
