@@ -165,6 +165,22 @@ def test_of_a_test_that_a_plugin_repeats_the_last_attempt_counts(workshop: Works
     }
 
 
+def test_a_thread_that_a_test_leaves_does_not_hold_the_run_up(workshop: Workshop) -> None:
+    test = """
+        import threading, time
+
+        def test_leaves():
+            threading.Thread(target=time.sleep, args=(600,)).start()
+    """
+    site = workshop.site({"test_thread.py": test}, test_runner="pytest")
+    site = replace(site, limits=site.limits.model_copy(update={"seconds": 60.0}))
+    [result] = measuring.run_checks(
+        measuring.list_tests(site), workshop.sandbox, workshop.said.append
+    )
+    assert (result.status, result.reason) == (Status.PASSED, "")
+    assert outcomes(result) == {"test_thread.py::test_leaves": "passed"}
+
+
 def test_files_that_tests_leave_in_the_tree_are_named(workshop: Workshop) -> None:
     files = {
         "kept/given.txt": "x",

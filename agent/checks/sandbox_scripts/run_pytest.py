@@ -13,9 +13,13 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+import threading
 
 import mergewright_entry
 import mergewright_report
+
+#: So long threads that tests left may go on.
+_LEFT_SECONDS = 5
 
 
 def _list_plugins():
@@ -103,5 +107,13 @@ def main():
     return code
 
 
+def _end(code):
+    """Exit, also where a test left a thread that never ends: the interpreter would wait for it."""
+    timer = threading.Timer(_LEFT_SECONDS, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _end(main())
