@@ -100,7 +100,7 @@ def test_a_set_up_that_works_pays_for_nothing_more(prepare, counts):
 def test_where_no_test_runs_the_cause_is_said_and_nothing_goes_on(prepare):
     with pytest.raises(RepositoryUnfit, match="tests fail on the base commit") as caught:
         prepare(RED)
-    assert "They ran with Python 3.12.1." in caught.value.message
+    assert "Python 3.12.1 was used." in caught.value.message
     with pytest.raises(EnvironmentFailed, match="no 1"):
         prepare(EnvironmentFailed)
     with pytest.raises(CheckUnfinished):
