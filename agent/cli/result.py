@@ -113,7 +113,8 @@ def show(
     print(f"\n{mark} ({how}) in {elapsed:.1f} s")
     print(sanitise.strip_terminal_codes(outcome.sentence))
     for title, words in _list_places(outcome):
-        if words:
+        # Of `check`, whose command goes on, all is printed here.
+        if words and not (command and title == "text"):
             print(f"{title:<7} {sanitise.strip_terminal_codes(words)}")
     steps = list_next_steps(outcome, repo, command)
     for title, line in zip_longest(("next",), steps, fillvalue=""):
