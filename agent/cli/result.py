@@ -113,7 +113,7 @@ def show(
     print(f"\n{mark} ({how}) in {elapsed:.1f} s")
     print(sanitise.strip_terminal_codes(outcome.sentence))
     for title, words in _list_places(outcome):
-        # Of `check`, whose command goes on, all is printed here.
+        # `check` has printed all of that text.
         if words and not (command and title == "text"):
             print(f"{title:<7} {sanitise.strip_terminal_codes(words)}")
     steps = list_next_steps(outcome, repo, command)
