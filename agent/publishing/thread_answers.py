@@ -162,7 +162,8 @@ def list_notes(
     if start.conflicts and not (start.brought_up and is_published):
         notes.append(
             f"{base} is now at {start.tip[:12]} and conflicts with this branch in "
-            f"{shown}{f' and {more} more' if more > 0 else ''}. To merge it, comment `/mergewright rebase`, or merge it by hand."
+            f"{shown}{f' and {more} more' if more > 0 else ''}. To merge it,"
+            " comment `/mergewright rebase`, or merge it by hand."
         )
     elif start.brought_up and is_published:
         notes.append(
