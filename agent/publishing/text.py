@@ -147,7 +147,7 @@ def _render_parts(evidence: Evidence) -> Iterator[str]:
 def _list_facts(evidence: Evidence) -> dict[str, object]:
     prepared, where = evidence.prepared, evidence.log_path
     config, contract = prepared.contract.config, prepared.contract
-    commands = [shlex.join(result.command) for result in evidence.after.results if result.command]
+    ran = (shlex.join(result.command) for result in evidence.after.results if result.command)
     return {
         "evidence": evidence,
         "issue": prepared.run.snapshot,
@@ -175,7 +175,7 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
             *(f"# requires a running {service.title}" for service in prepared.environment.services),
             *(f"export {name}={shlex.quote(value)}" for name, value in config.env.items()),
         ],
-        "commands": commands,
+        "commands": [*dict.fromkeys(ran)],
     }
 
 
