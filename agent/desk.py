@@ -254,7 +254,7 @@ def make_redactor(settings: Settings) -> Redactor:
     """Make what knows the secrets of the operator, and keeps them out of every text."""
     found = Redactor()
     for name in _REDACTED:
-        # A file that cannot be read is told by whoever needs it.
+        # A file that cannot be read is reported where it is needed.
         with suppress(SettingsInvalid):
             if (secret := given.read_secret(settings, name)) is not None:
                 found.learn(secret.get_secret_value())

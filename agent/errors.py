@@ -48,8 +48,8 @@ class AgentError(Exception):
     def name_branch(self, branch: str, commit: str | None, but: str) -> None:
         """Say what was made before it failed: people have to know of it."""
         self.branch, self.commit = branch, commit
-        told = f"The branch {branch} was created; {but}: {self.message}"
-        self.args = (told, *self.args[1:])
+        message = f"The branch {branch} was created; {but}: {self.message}"
+        self.args = (message, *self.args[1:])
 
     @property
     def message(self) -> str:

@@ -195,10 +195,10 @@ class Steps:
             self._log.result(name, result)
             fresh.append(result)
         except Exception as problem:  # noqa: BLE001  an error is what the step gives back
-            told = self._explain_error(name, problem)
+            error = self._explain_error(name, problem)
             if isinstance(result, Outcome) and result.branch:
-                told.name_branch(result.branch, result.commit, "its record could not be written")
-            value, failure = None, errors.make_failure(told)
+                error.name_branch(result.branch, result.commit, "its record could not be written")
+            value, failure = None, errors.make_failure(error)
         finally:
             # Also where the process is interrupted and no record is made.
             seconds = self.seconds[name] = round(time.monotonic() - begun, 3)
@@ -225,12 +225,12 @@ class Steps:
             return stopped
         if not isinstance(problem, AgentError):
             self._log.line("".join(traceback.format_exception(problem)))
-        told = make_agent_error(problem)
-        self._log.line(" ".join(filter(None, (told.message, told.details))))
-        return told
+        error = make_agent_error(problem)
+        self._log.line(" ".join(filter(None, (error.message, error.details))))
+        return error
 
     def _may_begin(self, name: AnyStep) -> None:
-        """Refuse a step that is not to be begun; it is told to people all the same."""
+        """Refuse a step that is not to be begun; people hear of it all the same."""
         if (lost := self._ledger.count_lost(name)) >= _MOST_LOST:
             raise InternalError(
                 f"The worker was lost {lost} times during '{name}', so this step is not tried"

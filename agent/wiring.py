@@ -135,7 +135,7 @@ def on_github(settings: Settings, way: Access) -> Compose:
     from agent.github.code_host import GithubCodeHost
 
     require_machine(settings)
-    # A key that cannot sign is told before a run begins.
+    # A key that cannot sign is reported before a run begins.
     signing.load_signer(settings)
     Redactor()("What looks like a secret is loaded by the first text, which is this one.")
     # Shared by all runs: connections to providers are kept from one to the next.

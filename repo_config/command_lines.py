@@ -1,4 +1,4 @@
-"""Read the command lines of checks: which of them known tools are, and what these are told.
+"""Read the command lines of checks: which of them known tools are, and with which options.
 
 Whatever only a shell could read, and any other program, is compared by its exit code.
 """

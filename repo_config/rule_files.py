@@ -81,7 +81,7 @@ def explain_file(path: str, project: Project) -> str | None:
 
 
 def is_tool_setting(path: str, project: Project) -> bool:
-    """Whether linters and type checkers are configured by a file, or told by it what to leave out.
+    """Whether linters and type checkers are configured by a file, or told to skip something.
 
     They run on the change with such files as base has them.
     """

@@ -69,13 +69,13 @@ def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Lis
             figures.count_refused(problem)
             raise
         figures.count_taken(receipt.kept, time.perf_counter() - begun)
-        told = {
+        accepted = {
             "delivery": delivery.delivery_id,
             "status": receipt.kept.value,
             "reason": receipt.reason,
         }
         # `JSONResponse` makes an encoder of its own each time.
-        return Response(to_json(told), 202, media_type="application/json")
+        return Response(to_json(accepted), 202, media_type="application/json")
 
     async def read_delivery(request: Request) -> Delivery:
         # Taken apart once: to ask the framework for each is a search through all of them.

@@ -121,7 +121,7 @@ class Campaign:
         wanted, set_up = self._with_judge(task, desk, lambda judge: judge.find_wanted())
         if wanted and wanted.why_not:
             return self._store(task, _make_row(task, End.NOT_RUN, wanted, set_up))
-        told = self._run(task, say)
+        reported = self._run(task, say)
         if wanted is None:
             # What the run has found out of the set-up is known by now.
             wanted, set_up = self._with_judge(task, desk, lambda judge: judge.find_wanted())
@@ -129,7 +129,7 @@ class Campaign:
             wanted = ExpectedTests(
                 why_not=f"the tests of the base commit could not be run: {set_up}"
             )
-        row = _make_result_of_run(task, told, wanted, set_up)
+        row = _make_result_of_run(task, reported, wanted, set_up)
         if not wanted.why_not:
             judged, problem = self._with_judge(
                 task, desk, lambda judge: judge.judge(row.patch, wanted)
@@ -205,12 +205,12 @@ class Campaign:
                 with self._lock:
                     self._children.discard(child)
         try:
-            told = json.loads(printed)
+            reported = json.loads(printed)
         except ValueError:
-            told = {"problem": f"the command ended with exit code {child.returncode}"}
-        if self._is_stopped or told.get("reason") == Reason.INTERRUPTED:
+            reported = {"problem": f"the command ended with exit code {child.returncode}"}
+        if self._is_stopped or reported.get("reason") == Reason.INTERRUPTED:
             raise KeyboardInterrupt
-        return dict(told)
+        return dict(reported)
 
     # --- rows on disk -----------------------------------------------------------------------------
 
@@ -245,16 +245,18 @@ def _make_row(task: PastChange, end: End, wanted: ExpectedTests, set_up: str) ->
 
 
 def _make_result_of_run(
-    task: PastChange, told: dict[str, Any], wanted: ExpectedTests, set_up: str
+    task: PastChange, reported: dict[str, Any], wanted: ExpectedTests, set_up: str
 ) -> BacktestResult:
     """Read what `mergewright run --json` has printed."""
-    if "state" not in told:
-        words = str(told.get("problem", ""))
+    if "state" not in reported:
+        words = str(reported.get("problem", ""))
         row = _make_row(task, End.FAILED, wanted, set_up)
-        return row.model_copy(update={"reason": told.get("reason") or "failed", "sentence": words})
+        return row.model_copy(
+            update={"reason": reported.get("reason") or "failed", "sentence": words}
+        )
     # What only the service needs is not printed.
     outcome = Outcome.model_validate(
-        {name: told[name] for name in Outcome.model_fields & told.keys()}
+        {name: reported[name] for name in Outcome.model_fields & reported.keys()}
     )
     findings, used = outcome.judged.findings, outcome.figures.total_usage
     has_remarks = any(finding.severity is Severity.REVIEW for finding in findings)
@@ -266,7 +268,7 @@ def _make_result_of_run(
         "model": ", ".join(dict.fromkeys(use.model for use in outcome.figures.models)),
         "usd": used.usd,
         "requests": used.calls,
-        "seconds": sum(told["seconds"].values()),
+        "seconds": sum(reported["seconds"].values()),
         "patch": Path(path).read_bytes().decode() if path else "",  # with its line ends
     }
     end = find_end(outcome.reason, has_remarks=has_remarks)

@@ -166,7 +166,7 @@ class Part:
     """That share the tests, beside what the project's own command says."""
 
     def describe(self, site: Site) -> dict[str, object]:
-        """Compose what a script in the sandbox is told, with whole paths."""
+        """Compose the request of a script in the sandbox, with whole paths."""
         seconds = site.test_limits().seconds
         reserve = min(_MOST_RESERVE, seconds * _RESERVE)
         only = self.only and {"ids": self.only.ids, "files": _whole_paths(self.only.files)}

@@ -86,7 +86,7 @@ class DjangoState:
         report = sealed.read_report(result, secret, (DjangoAnswer,))
         answer = report.first(DjangoAnswer)
         if answer is None:
-            # A project that cannot be entered is told from one that hides the answer.
+            # A project that cannot be loaded is another case than one that hides the answer.
             broken = report.first(sealed.BrokenEvent)
             if broken is not None and not report.problem and result.exit_code != 0:
                 words = f"Django could not answer: {broken.words}"

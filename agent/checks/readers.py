@@ -25,7 +25,7 @@ class ToolRemark:
 
 @dataclass(frozen=True)
 class Reader:
-    """How a tool is told to print, and how that is read."""
+    """The options that make a tool print its report, and how that is read."""
 
     read: Callable[[str], list[ToolRemark] | None]
     """None: it is no report."""

@@ -51,8 +51,8 @@ def weigh_comparisons(
         if not isinstance(found, LintComparison):
             pass
         elif check.name == ruff_contract.CHECK:
-            told = ruff_contract.find_problems(found.new_failures, config)
-            found = _replace_failures(found, apply_levels(told, ruff_rules.RULES))
+            problems = ruff_contract.find_problems(found.new_failures, config)
+            found = _replace_failures(found, apply_levels(problems, ruff_rules.RULES))
         elif check.name == MIGRATE.name and isinstance(after, LintRun):
             tried = apply_levels(on_rows.find_problems(after), (on_rows.ON_ROWS,))
             # It only adds to what the other checks say.
@@ -62,8 +62,8 @@ def weigh_comparisons(
             update = {"findings": tried, "new_failures": (), "verdict": verdict, "reason": why}
             found = found.model_copy(update=update)
         elif found.new_failures and isinstance(after, LintRun) and after.settings_of_base:
-            told = tool_rules.find_problems(found.new_failures)
-            found = _replace_failures(found, apply_levels(told, (tool_rules.OTHER_SETTINGS,)))
+            problems = tool_rules.find_problems(found.new_failures)
+            found = _replace_failures(found, apply_levels(problems, (tool_rules.OTHER_SETTINGS,)))
         more: tuple[Finding, ...] = ()
         if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(check):
             changed = test_changes.find_problems(check, before, after)
@@ -72,8 +72,8 @@ def weigh_comparisons(
             access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
             more += apply_levels(access, (fastapi_auth.FASTAPI_AUTH, fastapi_auth.UNCOVERED))
         if after is not None and after.silenced:
-            told = suppressions.find_silenced(after.silenced)
-            more += apply_levels(told, suppressions.RULES)
+            problems = suppressions.find_silenced(after.silenced)
+            more += apply_levels(problems, suppressions.RULES)
         if isinstance(after, PackageRun):
             of_packages = added_packages.find_package_problems(after.added_packages)
             more += apply_levels(of_packages, added_packages.OF_PACKAGES)

@@ -59,7 +59,7 @@ class Withdrawal(Occasion):
 
 
 class Comment(Record):
-    """Somebody wrote a comment on an issue or a pull request; edits of it are not told."""
+    """Somebody wrote a comment on an issue or a pull request; edits of it are no events."""
 
     subject: IssueRef
     """The issue or pull request; `issue_id` is the number that GitHub's payload has as its id."""
@@ -92,7 +92,7 @@ class ConversationEvent(Occasion):
     """`owner/name`."""
     repository_id: int
     number: int | None = None
-    """Of the pull request; None: only the commit is told."""
+    """Of the pull request; None: only the commit is known."""
     commit: str = ""
     """That red checks are of, or such as wait for somebody; empty: it is about the pull request."""
 

@@ -32,7 +32,7 @@ class BackgroundSteps:
 
         Args:
             work: Takes the steps, and a flag that is set once it is to end.
-            say: Told how long each step took.
+            say: Called with how long each step took.
         """
         self._say = say
         self.stopped = threading.Event()

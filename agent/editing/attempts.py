@@ -194,7 +194,7 @@ def _describe_base(prepare_base: Callable[[], str], run_context: RunContext) -> 
 
 
 def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:
-    """Begin from the base once more, with the next model, which is told why the last failed."""
+    """Begin from the base once more, with the next model, which learns why the last failed."""
     run_context.account.try_next_model()
     draft = Draft(plan=plan, change=run_context.unchanged)
     return continue_draft(draft, (), f"{_GIVEN_UP}\n{failed}", run_context)

@@ -283,8 +283,12 @@ def prove_tests(added: Collection[str], trials: PartRunner) -> Proof:
         return Proof(missing="it edits no test, and its test files cannot be imported without it")
     missing = ""
     if not any(row.is_proof for row in rows):
-        told = (f"{row.name} {row.without} without it, {row.with_change} with it" for row in rows)
-        missing = f"none of its tests fails without it and passes with it: {list_some(told)}"
+        descriptions = (
+            f"{row.name} {row.without} without it, {row.with_change} with it" for row in rows
+        )
+        missing = (
+            f"none of its tests fails without it and passes with it: {list_some(descriptions)}"
+        )
     # Of a new test it is always said what it did.
     more = [row for row in rows[_MOST_ROWS:] if row.name in added]
     return Proof(rows=(*rows[:_MOST_ROWS], *more[:_MOST_IDS]), missing=missing)

@@ -104,11 +104,13 @@ class Round:
     def objection(self) -> str:
         """What its author can do something about, in the order of the decision; empty: nothing."""
         said = self.verdict.sentence if self.verdict else ""
-        told = [*self.failures, *self._format_findings(Severity.REVIEW)]
-        if self.is_passed and not told:
+        messages = [*self.failures, *self._format_findings(Severity.REVIEW)]
+        if self.is_passed and not messages:
             return ""
-        told += self._format_findings(Severity.INFO)
-        return "\n\n".join(filter(None, (_PASSES if self.is_passed else said, *_cut_list(told))))
+        messages += self._format_findings(Severity.INFO)
+        return "\n\n".join(
+            filter(None, (_PASSES if self.is_passed else said, *_cut_list(messages)))
+        )
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -319,9 +321,9 @@ def _quote_line(change: Change, path: str, line: int | None) -> str:
     return f"\n    {text}" if text else ""
 
 
-def _cut_list(told: Iterable[str]) -> Iterator[str]:
+def _cut_list(messages: Iterable[str]) -> Iterator[str]:
     """Keep the first texts of a list, and count the others."""
-    left, several = _MOST_WORDS, list(told)
+    left, several = _MOST_WORDS, list(messages)
     for number, text in enumerate(several):
         left -= len(text)
         if left < 0 and number:

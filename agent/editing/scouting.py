@@ -155,18 +155,18 @@ def scout_configuration(
 
 def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
-    told = prompting.fence_text("Tests of the base commit so far", words, base.run.run_id)
+    facts = prompting.fence_text("Tests of the base commit so far", words, base.run.run_id)
     roots = desk.sandbox.roots()
     found = interpreters.find_pythons(desk.settings, roots)
     versions = dict.fromkeys(".".join(each.version.split(".")[:2]) for each in found)
     day = datetime.fromtimestamp(base.checkout.committed, UTC).date()
-    told += f"\n\nThe base commit is from {day}. Python here: {', '.join(versions)}."
+    facts += f"\n\nThe base commit is from {day}. Python here: {', '.join(versions)}."
     if interpreters.may_fetch(desk.settings, roots):
-        told += " A try that asks for another version has it fetched."
-    told += f" Your shell has {base.environment.python}."
+        facts += " A try that asks for another version has it fetched."
+    facts += f" Your shell has {base.environment.python}."
     if base.environment.sources:
-        told += "\n\nSet up so far by:\n" + "\n".join(base.environment.sources)
-    return told
+        facts += "\n\nSet up so far by:\n" + "\n".join(base.environment.sources)
+    return facts
 
 
 def _search_configuration(
@@ -223,8 +223,8 @@ def describe_tests(prepared: Prepared, report: CheckReport) -> str:
     head = describe_outcomes(tests) or "no tests"
     last = "" if kinds else obstacles.list_errors(tests)
     cut = f"{tests.cut} within `checks.minutes`: what did not run does not count."
-    told = (head, cut * bool(tests.unrun), tests.reason, *left, *named, more, last)
-    return "\n".join(filter(None, told))
+    lines = (head, cut * bool(tests.unrun), tests.reason, *left, *named, more, last)
+    return "\n".join(filter(None, lines))
 
 
 def _describe_kind(items: list[CheckItem]) -> str:

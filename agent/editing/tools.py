@@ -175,7 +175,7 @@ class ToolExecutor:
         self._declared = ""
         """Mark of the dependencies that `_rebuilt` was built for."""
         self._reported: set[str] = set()
-        """Files outside the change that the model was told of."""
+        """Files outside the change that were reported to the model."""
         self._until = 0.0
         self._left = 0
         """Characters that the result of the call at work may have."""
@@ -335,8 +335,8 @@ class ToolExecutor:
             dropped = (path for path in taken.change.paths if path not in change.paths)
             left += [(path, _LEFT_BEHIND) for path in dropped if batch.is_named(path)]
             left += [(path, _IGNORED) for path in taken.ignored if batch.is_named(path)]
-            told = [f"{path}: {message}" for path, message in left]
-            listed = [line for line in told if line not in self._reported][:_MOST_LISTED]
+            messages = [f"{path}: {message}" for path, message in left]
+            listed = [line for line in messages if line not in self._reported][:_MOST_LISTED]
             batch.notes += listed
             self._reported.update(listed)
             if session.losses != batch.losses:

@@ -25,7 +25,7 @@ CONFIG = b"""\
 [maintenance]
 	auto = false
 """
-"""What git is told in a sandbox; a test that makes a home of its own is told nothing."""
+"""The configuration of git in a sandbox; a test with a home of its own does not see it."""
 
 
 def make_repository(hold: LockedMirror, commit: str, folder: Path) -> None:

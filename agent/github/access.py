@@ -51,7 +51,7 @@ def connect_to_github(
     """Make the way to GitHub that the operator's settings describe; asks GitHub nothing yet.
 
     Args:
-        record: Is told of every write that goes out: its kind and facts, the run among them.
+        record: Called with every write that goes out: its kind and facts, the run among them.
         stopping: Once set, waits for GitHub end at once.
 
     Raises:

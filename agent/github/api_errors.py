@@ -153,12 +153,12 @@ def raise_for_query(headers: Mapping[str, Any], data: Mapping[str, Any]) -> None
     if not errors:
         return
     kinds = {str(error.get("type")) for error in errors if isinstance(error, dict)}
-    told = {"message": "; ".join(_texts(errors))}
+    answer = {"message": "; ".join(_texts(errors))}
     if "RATE_LIMITED" in kinds:
-        raise RateLimited(_message(told), _read_wait_seconds(headers))
+        raise RateLimited(_message(answer), _read_wait_seconds(headers))
     status = 403 if kinds & {"FORBIDDEN", "INSUFFICIENT_SCOPES"} else 422
     status = 404 if "NOT_FOUND" in kinds else status
-    raise RefusedRequest(status, told, headers, "POST /graphql")
+    raise RefusedRequest(status, answer, headers, "POST /graphql")
 
 
 def _is_rate_limited(headers: Mapping[str, Any], data: object) -> bool:

@@ -1,6 +1,6 @@
 """GitHub as the place where tickets come from and results go: implements `CodeHost`.
 
-Owns the order of what is asked and told in each part of a run. How each thing is done once, and
+Owns the order of requests in each part of a run. How each thing is done once, and
 found again, is left to the modules beside this one; when it is asked again, to `connection`.
 """
 
@@ -167,9 +167,11 @@ class GithubCodeHost(GithubPulls):
         except CodeHostUnavailable as problem:
             if require_snapshot(run).by_label:
                 raise
-            # Nobody takes up what a command has begun; whoever called it is told.
-            told = f"{outcome.sentence} This could not be posted on the issue: {problem.message}"
-            outcome = outcome.model_copy(update={"sentence": told})
+            # No service continues a command's run, so its caller has to see this.
+            sentence = (
+                f"{outcome.sentence} This could not be posted on the issue: {problem.message}"
+            )
+            outcome = outcome.model_copy(update={"sentence": sentence})
         self._progress.pop(run.run_id, None)
         return outcome
 

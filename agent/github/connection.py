@@ -42,7 +42,7 @@ Facts = dict[str, object]
 Record = Callable[[str, Facts], None]
 
 _MUTATION = re.compile(r"mutation[^{]*\{\s*(\w+)")
-#: PyGithub would follow a 301, and wait on a 202, by itself and without end. It is told a status
+#: PyGithub would follow a 301, and wait on a 202, by itself and without end. It sees a status
 #: that says the same and that it leaves to us.
 _LEFT_TO_US = {301: 308, 202: 503}
 #: What PyGithub and our records raise on an answer that is JSON but not of the promised shape.
@@ -111,7 +111,7 @@ class _HttpsConnection(_Shared, HTTPSRequestsConnectionClass):
 class RenewableToken(Auth):
     """A token that is taken for each request; `renew` says whether there is another one.
 
-    It is told how many seconds our clock is behind GitHub's.
+    Called with the seconds that our clock is behind GitHub's.
     """
 
     def __init__(
@@ -186,11 +186,11 @@ class WatchedRequester(Requester):
                 if _changes_something(verb, input):
                     # After every wait: a process may have stood still in one.
                     fence.require_lease()
-                with self._recorded(verb, url, input) as told, _hide_network_errors():
+                with self._recorded(verb, url, input) as facts, _hide_network_errors():
                     status, answered, body = super(WatchedRequester, self).requestJson(
                         verb, url, parameters, dict(headers or {}), input, cnx
                     )
-                    told["status"] = status
+                    facts["status"] = status
             metrics.note_budget(answered)
             self._notes.behind = api_errors.server_time(answered) - read_clock()
             return status, answered, body
@@ -199,10 +199,10 @@ class WatchedRequester(Requester):
         auth = self.auth
         if status == 401 and isinstance(auth, RenewableToken) and auth.renew(self._notes.behind):
             status, answered, body = send()
-        # What is refused is told to people; a server may repeat what we have sent.
-        told = self._notes.hide(body) if status >= 400 else body
+        # Refusals are shown to people, and a server may repeat what we have sent.
+        shown = self._notes.hide(body) if status >= 400 else body
         path = urlsplit(url).path.removeprefix(urlsplit(self.base_url).path.rstrip("/"))
-        api_errors.raise_for_answer(status, answered, _read_json(status, told), f"{verb} {path}")
+        api_errors.raise_for_answer(status, answered, _read_json(status, shown), f"{verb} {path}")
         return status, answered, body
 
     def query(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -217,20 +217,20 @@ class WatchedRequester(Requester):
     @contextmanager
     def _recorded(self, verb: str, url: str, body: object) -> Iterator[Facts]:
         """Count a request and record it if it changes something, also when its reply is lost."""
-        told: Facts = {"status": None}
+        facts: Facts = {"status": None}
         try:
-            yield told
+            yield facts
         finally:
-            status = told["status"]
+            status = facts["status"]
             metrics.count_request(verb, url, status if isinstance(status, int) else None)
             if _changes_something(verb, body):
                 path = urlsplit(url).path
                 if named := _find_mutation(body):
                     path = f"{path}#{named}"
                 raw = json.dumps(body, sort_keys=True).encode()
-                told |= {"run": self._notes.run_id, "method": verb, "path": path}
-                told["sha256"] = hashlib.sha256(raw).hexdigest()
-                self._notes.record("github write", told)
+                facts |= {"run": self._notes.run_id, "method": verb, "path": path}
+                facts["sha256"] = hashlib.sha256(raw).hexdigest()
+                self._notes.record("github write", facts)
 
 
 def _find_mutation(body: object) -> str:
@@ -326,8 +326,8 @@ class RetryingRequest:
         try:
             return retrying(attempt)
         except LostReply as problem:
-            told = f"Could not {doing} on GitHub: {problem}"
-            raise CodeHostUnavailable(told) from problem
+            message = f"Could not {doing} on GitHub: {problem}"
+            raise CodeHostUnavailable(message) from problem
         except RateLimited as problem:
             raise problem.make_agent_error(doing) from problem
         except RefusedRequest as problem:

@@ -96,8 +96,8 @@ def report_check(
 
     def look(repository: Repository) -> bool | None:
         runs = repository.get_commit(proposal.commit).get_check_runs(check_name=NAME)
-        told = {(run.app.id if run.app else None, run.external_id) for run in islice(runs, 300)}
-        return (session.access.app_id, run_id) in told or None
+        reported = {(run.app.id if run.app else None, run.external_id) for run in islice(runs, 300)}
+        return (session.access.app_id, run_id) in reported or None
 
     def found() -> bool | None:
         return session.ask(look, doing="read the checks")

@@ -130,15 +130,15 @@ def _create_pull(
 def _explain_unfit(problem: RefusedRequest, proposal: NewPullRequest) -> RepositoryUnfit | None:
     base, branch = proposal.base_branch, proposal.branch
     if problem.has_phrase("no commits between"):
-        told = f"sees no difference between {base} and {branch}: the change is already there."
+        answer = f"sees no difference between {base} and {branch}: the change is already there."
     elif problem.has_phrase("history in common", "base invalid", "base sha can't"):
-        told = (
+        answer = (
             f"sees no common history of {base} and {branch}: {base} was rewritten or deleted during"
             " the run. Remove the label and set it again."
         )
     else:
         return None
-    return RepositoryUnfit(f"GitHub {told}")
+    return RepositoryUnfit(f"GitHub {answer}")
 
 
 def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
@@ -147,8 +147,8 @@ def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
     if not (base and proposal.base_commit) or base == proposal.base_commit:
         return []
     before, now = proposal.base_commit[:12], base[:12]
-    told = f"{proposal.base_branch} has moved from {before} to {now} since the run began"
-    return [f"{told}: update the branch and rerun the checks before merging"]
+    change = f"{proposal.base_branch} has moved from {before} to {now} since the run began"
+    return [f"{change}: update the branch and rerun the checks before merging"]
 
 
 def _edit_pull(session: RepositorySession, number: int, title: str, body: str) -> GithubPull:

@@ -302,9 +302,10 @@ class Tokens:
             " MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE."
         )
 
-    def _make_no_api_error(self, told: str) -> SettingsInvalid:
-        told += f", or there is no App {self.app_id}" if self.app_id is not None else ""
+    def _make_no_api_error(self, problem: str) -> SettingsInvalid:
+        problem += f", or there is no App {self.app_id}" if self.app_id is not None else ""
         return SettingsInvalid(
             f"MERGEWRIGHT_GITHUB_URL: {self._base_url} does not respond like GitHub's REST API"
-            f" ({told}). Use https://api.github.com, or https://HOST/api/v3 for Enterprise Server."
+            f" ({problem}). Use https://api.github.com, or https://HOST/api/v3 for Enterprise"
+            " Server."
         )

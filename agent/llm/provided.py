@@ -129,7 +129,7 @@ class ProvidedModels:
     def preload(self) -> None:
         """Load the first model's provider; others cost their memory only once they are asked."""
         for name in next(filter(None, self._chains.values()), ())[:1]:
-            # What is wrong is told by the first request.
+            # The first request reports what is wrong.
             with suppress(*failures.KNOWN):
                 _run_in_background(self._open_model(name))
 

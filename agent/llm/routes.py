@@ -112,7 +112,7 @@ def _describe_unknown(model: str) -> str:
 
     provider = model.partition(":")[0]
     try:
-        # What is to be installed is told by the first request.
+        # The first request reports what has to be installed.
         with suppress(ImportError):
             infer_provider_class(provider)
     except ValueError:
@@ -131,7 +131,7 @@ def _describe_thoughtless(model: str) -> str:
         return ""
     from pydantic_ai.models import infer_model_profile
 
-    # What is to be installed is told by the first request.
+    # The first request reports what has to be installed.
     with suppress(ImportError):
         profile = infer_model_profile(name)
         if not (profile.get("supports_thinking") or profile.get("thinking_always_enabled")):

@@ -10,7 +10,7 @@ from agent.models.run import WITHHELD, Reason, RunState
 
 
 class End(StrEnum):
-    """What the run would have told the maintainer."""
+    """The run's sentence for the maintainer."""
 
     READY = "ready"
     DRAFT = "draft"

@@ -1,4 +1,4 @@
-"""What an owner is told of a base commit: its checks, and what it takes to run them."""
+"""A report on a base commit: its checks, and what it takes to run them."""
 
 from agent.models.checks import Status
 from agent.models.record import Record

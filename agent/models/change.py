@@ -44,7 +44,7 @@ class Finding(Record):
     is_reading: bool = False
     """Whether it is a matter of reading, which a reviewer can settle."""
     asks_author: bool = True
-    """Whether an edit may resolve it; else it is told to reviewers and people alone."""
+    """Whether an edit may resolve it; else only reviewers and people see it."""
     source: str = ""
     """What it is about, as text, such as both versions of a test; empty: its line says it."""
     subject: str = ""

@@ -130,7 +130,7 @@ class ChatRequest(Record):
     messages: tuple[Message, ...]
     """The first and the last are ours."""
     must_call: bool = False
-    """Whether the reply has to call a tool, as far as the provider can be told so."""
+    """Whether the reply has to call a tool, where the provider has such an option."""
     most_tokens: int = MOST_TOKENS
     """Of the reply."""
     paid_tries: int = 2

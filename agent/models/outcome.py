@@ -110,7 +110,7 @@ class RunFigures(Record):
     models: tuple[ModelUse, ...] = ()
     """Requests, tokens and dollars by model and role."""
     told_at: float | None = None
-    """When people were about to be told, in seconds since the epoch; it is over only later."""
+    """When publishing began, in seconds since the epoch; the run is over only later."""
 
     @property
     def total_usage(self) -> ModelTotal:

@@ -84,7 +84,7 @@ class Guidance(Record):
 
 
 def find_approval(said: Sequence[Guidance], plan: str) -> Guidance | None:
-    """Find who approved a plan; what was approved before another wish was told does not count."""
+    """Find who approved a plan; an approval that is older than another request does not count."""
     for guidance in reversed(said):
         if guidance.kind in ("answer", "change"):
             return None

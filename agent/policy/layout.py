@@ -21,7 +21,7 @@ _APART_FOLDERS = frozenset(
 _APART_FILE = re.compile(
     r"(?:setup|noxfile|fabfile|manage|cli|__main__|benchmark.*|bench_.*|example.*)\.py$"
 )
-#: What people, and the models that work for them, are told before they change anything.
+#: Instructions for contributors, and for the models that work for them.
 _NOTE = re.compile(
     r"(?:.*/)?(?:agents|claude|gemini|contributing|copilot-instructions"
     r"|(?:ai|llms?)[_-]?policy)\.(?:md|rst|txt)",

@@ -91,7 +91,7 @@ _CODES = ",".join(dict.fromkeys(code for row in TABLE for code in row.codes if c
 
 
 def arguments(python: str | None) -> tuple[str, ...]:
-    """Return what ruff is told on its command line, but for the bans.
+    """Return ruff's options on the command line, but for the bans.
 
     Args:
         python: The oldest version that the project supports; None: not known.

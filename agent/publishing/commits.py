@@ -72,12 +72,12 @@ def write_message(
         signed_off_by: `Name <address>` for the line that ends the message.
     """
     line = write_subject(title, subjects, ticket_id, category)
-    first, told = sanitise.shorten(line, _SUBJECT_LIMIT), sanitise.make_inert(why)
+    first, reason = sanitise.shorten(line, _SUBJECT_LIMIT), sanitise.make_inert(why)
     if make_slug(why) in make_slug(title):
-        told = ""  # it would say the same twice
+        reason = ""  # it would say the same twice
     if ticket_id.isdigit() and f"#{ticket_id}" not in first:
-        told = f"{told.rstrip('.')} (#{ticket_id})." if told else f"For #{ticket_id}."
-    lines = textwrap.wrap(told, _SUBJECT_LIMIT)
+        reason = f"{reason.rstrip('.')} (#{ticket_id})." if reason else f"For #{ticket_id}."
+    lines = textwrap.wrap(reason, _SUBJECT_LIMIT)
     for item in items:
         lines += textwrap.wrap(
             f"- {sanitise.make_inert(item)}", _SUBJECT_LIMIT, subsequent_indent="  "

@@ -13,7 +13,7 @@ def group_other_tests(evidence: Evidence) -> dict[str, list[str]]:
     """Group the new tests that are not in the table of proofs by what they do, in words."""
     without = {row.name: row.without for row in evidence.proof.rows}
     outcomes = {item.item_id: item.outcome for item in evidence.after.tests.items}
-    told: dict[str, list[str]] = {}
+    risks: dict[str, list[str]] = {}
     for name in list_added(evidence.compared):
         if name not in without:
             passed = outcomes.get(name) == "passed"
@@ -22,8 +22,8 @@ def group_other_tests(evidence: Evidence) -> dict[str, list[str]]:
             continue
         else:
             what = "do not fail without the change"
-        told.setdefault(what, []).append(name)
-    return told
+        risks.setdefault(what, []).append(name)
+    return risks
 
 
 def list_untried_files(evidence: Evidence) -> list[str]:

@@ -106,7 +106,7 @@ def render_stopped(
         ticket=ticket,
         on_forge=on_forge,
         headline=messages.get_headline(outcome),
-        told=messages.render_outcome_text(outcome),
+        words=messages.render_outcome_text(outcome),
         next_step=next_step,
         log_place=place,
     )

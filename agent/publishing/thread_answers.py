@@ -213,9 +213,9 @@ def add_section(now: PullSnapshot, section: str) -> str:
 
 def call_people(ends: Sequence[ThreadOutcome]) -> str:
     """Say what a person has to do that is said in no thread; an edited text tells nobody."""
-    told = [end for end in ends if end.kind == "human" and end.thread_id.startswith(_CHECK)]
+    unanswered = [end for end in ends if end.kind == "human" and end.thread_id.startswith(_CHECK)]
     lines = [
         f"- {sanitise.format_words(outcome.about)}: {sanitise.format_words(outcome.text)}"
-        for outcome in told
+        for outcome in unanswered
     ]
     return "\n".join(("**A person has to handle this.**", "", *lines)) if lines else ""

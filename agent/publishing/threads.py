@@ -42,14 +42,14 @@ def write_reply(answer: ItemAnswer, commit: str) -> str:
 
 def write_section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> str:
     """Write what became of all that was asked, and notes of ours, with marks to find it by."""
-    told = [f"- {sanitise.format_words(note)}" for note in notes]
-    if not ends and not told:
+    listed = [f"- {sanitise.format_words(note)}" for note in notes]
+    if not ends and not listed:
         return ""
     rows = [_make_row(end) for end in ends[-_MOST_ROWS:]]
     if left := len(ends) - len(rows):
         rows.insert(0, f"| {left} earlier (see their threads) | | |")
     table = ["| Comment | Result | Answer |", "|---|---|---|", *rows] if rows else []
-    text = "\n".join([*told, *([""] if told and table else []), *table])
+    text = "\n".join([*listed, *([""] if listed and table else []), *table])
     return f"{_BEGIN}\n## Review comments\n\n{text}\n{_END}"
 
 
@@ -66,8 +66,8 @@ def replace_section(body: str, section: str) -> str:
 
 def compute_digest(body: str) -> str:
     """Name the text of a pull request, without the section; ends of lines and blanks aside."""
-    told = (line.rstrip() for line in replace_section(body, "").split("\n"))
-    return hashlib.sha256("\n".join(told).strip().encode()).hexdigest()
+    lines = (line.rstrip() for line in replace_section(body, "").split("\n"))
+    return hashlib.sha256("\n".join(lines).strip().encode()).hexdigest()
 
 
 def _place(lines: list[str]) -> tuple[int, int] | None:

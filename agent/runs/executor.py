@@ -1,7 +1,7 @@
 """Carry a run to its end: of an issue or of a ticket file, in the service or by a command.
 
 Owns what surrounds the steps of a run: its ledger, log and page. Here alone an error becomes an
-Outcome, and people are told of every end. The caller decides which run is carried, and when.
+Outcome, and every end is posted. The caller decides which run is carried, and when.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def run_workflow(
             with folders.hold_trees(desk.base_folder(run).parent):
                 outcome = workflow.run_task(run, step, desk)
             if not outcome.is_done:
-                # It was the checks that told against it, so they are what may end otherwise.
+                # The checks blocked it, so they are run again.
                 at = [name for name in step.seconds if name.step is Step.CHECKS][-1:]
                 outcome = outcome.model_copy(update={"stopped_at": at[0] if at else None})
         except Exception as error:  # noqa: BLE001  a run never ends without a word
@@ -257,7 +257,7 @@ def _end_with(
     if waited is not None and not step.at:
         # Before the first step is repeated, no other may be recorded.
         raise problem from error
-    # That it is not waited for any longer was decided before the end was to be told.
+    # That it is not waited for any longer was decided before the end was posted.
     if waited is None or waited.step != Step.DELIVER:
         waiting.postpone_run(problem, step.at, waited)
     sentence = waiting.write_sentence(problem, waited)
@@ -320,8 +320,8 @@ def _deliver_outcome(
 def _report_outcome(run: Run, outcome: Outcome, desk: Desk, *, is_stopped: bool) -> Outcome:
     if is_stopped and run.follow_up:
         thread_answers.tell_stopped(run, outcome, desk)
-    told = outcome.with_part("figures", told_at=read_clock())
-    return desk.code_host.report_outcome(run, told)
+    dated = outcome.with_part("figures", told_at=read_clock())
+    return desk.code_host.report_outcome(run, dated)
 
 
 def _notify(run: Run, outcome: Outcome, step: Steps, desk: Desk) -> None:

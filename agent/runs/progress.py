@@ -39,7 +39,7 @@ class RunProgress:
         self._plan: tuple[Plan | None, Plan | None] = (None, None)
         """As it is, and without secrets."""
         self._at = -1
-        """Number of the stage under way; what an earlier process did is only told as ended."""
+        """Number of the stage under way; of an earlier process's steps only the end is shown."""
         self._stage_begun: float | None = None
         """When it began in this process."""
         self._step_begun: float | None = None
@@ -61,7 +61,7 @@ class RunProgress:
         self._update_status()
 
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
-        """Count the step's time; a failed one is told by the text that ends the run."""
+        """Count the step's time; the text that ends the run names a failed one."""
         self._seconds, self._step_begun = self._seconds + seconds, None
         if step.step.stage is not None:
             stage = _STAGES.index(step.step.stage)

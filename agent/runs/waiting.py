@@ -22,7 +22,7 @@ from agent.models.step import AnyStep, Step
 
 #: What holds a run up is tried again so often: for about six hours.
 MOST_WAITS = 32
-#: And an end is told for about an hour.
+#: Posting an end is tried for about an hour.
 _MOST_TELLINGS = 11
 #: A sandbox that ends or does not start once more has a cause that waiting does not remove.
 _MOST_LOST = 3
@@ -96,7 +96,7 @@ def _find_most_waits(problem: AgentError, step_at: AnyStep | None) -> int:
 
 
 def write_sentence(problem: AgentError, waited: PastWait | None) -> str:
-    """What is told; a machine's own affairs are not told to everybody who reads an issue."""
+    """The message; details of the machine are not shown to readers of the issue."""
     if isinstance(problem, ApprovalAwaited):
         return (
             f"Plan {problem.plan} was not approved within two weeks, so nothing was edited."

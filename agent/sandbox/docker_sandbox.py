@@ -241,7 +241,7 @@ class Container(RunningSandbox):
 def remove_strays(client: docker.APIClient, home: Path) -> int:
     """Remove the containers of a data folder whose host process was killed; return how many.
 
-    The runner in such a sandbox has ended it already, when the engine told it that nobody listens
+    The runner in such a sandbox has ended it already, when the engine reported that nobody listens
     any more; what is left is the container's entry, and a sandbox whose runner could not end it. It
     is a left-over when nobody has its slot.
     """

@@ -71,8 +71,8 @@ class Cleaner:
             try:
                 done[name] = remove()
             except Exception as problem:  # noqa: BLE001  one part must not hold the others up
-                told = problem.message if isinstance(problem, AgentError) else repr(problem)
-                _log.warning("not cleaned up", what=name, problem=told)
+                message = problem.message if isinstance(problem, AgentError) else repr(problem)
+                _log.warning("not cleaned up", what=name, problem=message)
         if any(done.values()):
             _log.info("cleaned up", **{name: number for name, number in done.items() if number})
         return done

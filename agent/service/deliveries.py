@@ -1,6 +1,6 @@
 """Deliveries: the intake's turns at the inbox, in which every delivery is settled.
 
-Owns when a delivery is decided, what is put off for later and what people are told of a run that
+Owns when a delivery is decided, what is put off for later and what is posted about a run that
 waits. What a delivery becomes is decided by `agent.service.intake`; when its run begins, by
 `agent.service.dispatch`.
 """
@@ -39,7 +39,7 @@ _LONGEST_PUT_OFF = 2 * 3600.0
 _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
 #: So many deliveries that cannot be decided one after the other: the code host itself is away.
 _FAILURES_IN_A_ROW = 3
-#: A run that was told to stop is over within two seconds, as a rule. What waits for a longer one is
+#: A run is over within two seconds of its stop, as a rule. What waits for a longer one is
 #: looked at after a part of the time that it has waited.
 _SOON_SECONDS, _PUT_OFF_SHARE, _LATE_SECONDS = 0.5, 0.1, 60.0
 #: So long a run that waits does not begin while that is shown.
@@ -102,7 +102,7 @@ class Intake:
         """
         settled = failed = 0
         now = read_clock()
-        # Who waits for longer than anybody is told to had the clock put back behind him.
+        # A longer wait than any that is asked for means that the clock was put back.
         put_off = self._put_off.items()
         waiting = {name for name, until in put_off if 0 < until - now < _LONGEST_PUT_OFF}
         due = self._inbox.list_unread(without=waiting)
@@ -147,8 +147,8 @@ class Intake:
             _log.error("delivery failed", exc_info=problem)
             self._faults[name] += 1
             if self._faults[name] >= _TRIES:
-                told = f"{why}, {_TRIES} times; see the worker's log"
-                return _Failed(reason=f"could not be processed: {told}")
+                details = f"{why}, {_TRIES} times; see the worker's log"
+                return _Failed(reason=f"could not be processed: {details}")
         self._put_back(delivery.delivery_id, why, until)
         return None
 
@@ -210,8 +210,8 @@ class Intake:
                     self._store.hold_run(run.run_id, now)
                 _log.info("waits", ahead=ahead, because=because)
         except Exception as problem:  # noqa: BLE001  as above
-            told = problem.message if isinstance(problem, AgentError) else repr(problem)
-            _log.warning("waiting not shown", problem=told)
+            message = problem.message if isinstance(problem, AgentError) else repr(problem)
+            _log.warning("waiting not shown", problem=message)
 
     def _put_back(self, name: str, problem: str, until: float | None) -> None:
         """Leave a delivery unread until a time; by default ever later."""

@@ -246,7 +246,7 @@ class Dispatcher:
         self._engine.begin(_segment(stored), stored.begin_with)
 
     def _end_for_it(self, stored: StoredRun, problem: str) -> None:
-        """End a run that could not say so itself, once whoever waits for it was told.
+        """End a run that could not say so itself, once that was posted.
 
         Until then it is not over, so that the next process tells of it where this one ends.
         """
@@ -276,7 +276,7 @@ class Dispatcher:
                 past = PastWait(Step.DELIVER, times)
                 waiting.postpone_run(steps.make_agent_error(unheard), Step.DELIVER, past)
             self._finish(stored, outcome)
-            # It stays noted as told: a turn may have read the run before it was over.
+            # It stays noted as posted: a turn may have read the run before it was over.
         except RunPostponed as postponed:
             self._untold[name] = times + 1, postponed.wait.until
         except Exception as problem:  # noqa: BLE001  the run is still there

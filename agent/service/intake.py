@@ -40,7 +40,7 @@ class Accepted(IntakeDecision):
 
 
 class StoppedRun(IntakeDecision):
-    """A run was told to stop, since its issue is no longer what was approved."""
+    """A run was asked to stop, since its issue is no longer what was approved."""
 
     outcome = "stopped"
     run_id: str

@@ -163,7 +163,7 @@ def watch_clock(moved: Callable[[float], None], stop: threading.Event) -> None:
         try:
             moved(by)
         except AgentError as problem:
-            # Not taken as known, so it is told again.
+            # Not taken as known, so it is reported again.
             _log.error("the clock was changed", seconds=round(by), problem=problem.message)
             continue
         known += by

@@ -84,5 +84,5 @@ class Downloads:
             size -= each
 
     def _locate(self, url: str, asked: Mapping[str, str]) -> Path:
-        told = "\0".join((url, *(asked.get(name, "") for name in _VARYING)))
-        return self._folder / hashlib.sha256(told.encode()).hexdigest()
+        asked_for = "\0".join((url, *(asked.get(name, "") for name in _VARYING)))
+        return self._folder / hashlib.sha256(asked_for.encode()).hexdigest()

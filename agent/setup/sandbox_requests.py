@@ -185,10 +185,10 @@ def add_git(order: SandboxRequest, tree: Path) -> SandboxRequest:
         SandboxFile(path=f"{SANDBOX_TREE}/.git/{name}", content=content)
         for name, content in one_commit.read_files(history).items()
     )
-    told = SandboxFile(path=f"{SANDBOX_HOME}/.gitconfig", content=one_commit.CONFIG)
+    git_config = SandboxFile(path=f"{SANDBOX_HOME}/.gitconfig", content=one_commit.CONFIG)
     shown = Mount(source=str(history), target=one_commit.SHOWN)
     return order.model_copy(
-        update={"mounts": (*order.mounts, shown), "files": (*order.files, told, *own)}
+        update={"mounts": (*order.mounts, shown), "files": (*order.files, git_config, *own)}
     )
 
 

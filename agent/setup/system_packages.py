@@ -100,8 +100,8 @@ def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan |
         raise _make_failure(missing, way)
     facts = (status, *(part for source in _read_sources(top) for part in source))
     digests = [hashlib.sha256(fact).hexdigest() for fact in facts]
-    told = json.dumps((storage.FORMAT, build_context.interpreter.root_mark, missing, digests))
-    key = f"system-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
+    inputs = json.dumps((storage.FORMAT, build_context.interpreter.root_mark, missing, digests))
+    key = f"system-{hashlib.sha256(inputs.encode()).hexdigest()[:32]}"
     return _PackagePlan(missing, top, status, key)
 
 

@@ -1,4 +1,4 @@
-"""Baseline: the checks on the base commit, so that "already red" and "new" are told apart.
+"""Baseline: the checks on the base commit, to tell "already red" from "new".
 
 Kept by `agent.checks.reports`, so that a second run on the same base does not measure again.
 """

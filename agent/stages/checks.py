@@ -213,8 +213,8 @@ def _refuse_forbidden(
     if linted is None or linted.reason:
         return
     config, desk = trees.prepared.contract.config, trees.desk
-    told = ruff_contract.find_problems(linted.items, config)
-    weighed = tuple(levels.apply_levels(told, ruff_rules.RULES, config, desk.settings.floors))
+    problems = ruff_contract.find_problems(linted.items, config)
+    weighed = tuple(levels.apply_levels(problems, ruff_rules.RULES, config, desk.settings.floors))
     found = levels.soften_human_findings(weighed, change, human_changes)
     if blocking := [finding for finding in found if finding.severity is Severity.BLOCK]:
         desk.say(f"{linted.name}: {blocking[0].rule} blocks the change; no checks run")

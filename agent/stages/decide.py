@@ -261,9 +261,9 @@ class VerdictFacts:
 
     def _tell_uncounted(self) -> str:
         """Name the tests that count as noticing nothing, with the reason."""
-        told = [f"{name} reads the source's text" for name in self.proof.hunks.readers]
-        told += [f"{test.item_id} is flaky" for each in self._tests for test in each.flaky]
-        return f" Not counted: {list_some(told)}." if told else ""
+        doubts = [f"{name} reads the source's text" for name in self.proof.hunks.readers]
+        doubts += [f"{test.item_id} is flaky" for each in self._tests for test in each.flaky]
+        return f" Not counted: {list_some(doubts)}." if doubts else ""
 
     @property
     def _kept_behaviour(self) -> tuple[Finding, ...]:
@@ -370,10 +370,14 @@ class VerdictFacts:
             said = [f"No new failures in {format_count(len(measured), 'check')}{but}."]
         if self._are_tests_off:
             said.append("Tests are turned off in the configuration.")
-        told = [summarize_check(check).sentence for check in self.compared]
+        summaries = [summarize_check(check).sentence for check in self.compared]
         # What a check says by the rules of either side is said once.
         rules = comparison.BASE_RULES
-        said += [one for one in told if rules not in one or one.replace(rules, "", 1) not in told]
+        said += [
+            one
+            for one in summaries
+            if rules not in one or one.replace(rules, "", 1) not in summaries
+        ]
         return " ".join(filter(None, said))
 
 
@@ -387,7 +391,7 @@ def _make_unnoticed(part: SourcePart, more: str) -> Finding:
 def _make_remark(
     rule: str, message: str, fix: str, path: str = "", line: int | None = None, **more: bool
 ) -> Finding:
-    """Make a finding for people; the author is told of it only where that is said."""
+    """Make a finding for people; the author sees it only where that is said."""
     place: dict[str, Any] = {"path": path, "line": line, "asks_author": False, **more}
     return Finding(rule=rule, severity=Severity.REVIEW, message=message, fix=fix, **place)
 

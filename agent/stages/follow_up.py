@@ -168,7 +168,7 @@ def list_items(
     if start.brought_up:
         found += [_of_conflict(path, pull.pull.base_branch) for path in start.conflicts]
     found += list(_of_checks(pull, start, run, desk))
-    # What it is about is told in the pull request, as long as that lives.
+    # The pull request, as long as it is there, shows what it is about.
     return tuple(
         item.model_copy(update={"number": at, "about": desk.redactor(item.about)[:_LONGEST_ABOUT]})
         for at, item in enumerate(found, 1)

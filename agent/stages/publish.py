@@ -42,7 +42,7 @@ _LOOK_AGAIN = Step.READ_PULL
 
 @dataclass(frozen=True)
 class _Announcement:
-    """What people were told, and where."""
+    """What was posted, and where."""
 
     placed: PushedBranch | None
     """Where the change is now; None: nowhere."""
@@ -81,15 +81,15 @@ def publish_result(
     """
     if task.pull is None:
         assert decided is not None and isinstance(base, Prepared)  # noqa: S101, PT018
-        told = _open_pull_request(base, decided, desk)
+        posted = _open_pull_request(base, decided, desk)
     elif decided or refused or answers:
         answers = thread_answers.withhold_answers(answers, decided, refused)
-        told = _update_pull_request(task, task.pull, decided, refused, answers, base, desk)
+        posted = _update_pull_request(task, task.pull, decided, refused, answers, base, desk)
     else:
         return end_without_work(task.pull, base.run, desk)
-    if told.placed and told.pull_request:
-        desk.say(f"pull request {told.pull_request.url}")
-    return desk.redactor.redact_record(_make_outcome(task, decided, refused, told, base, desk))
+    if posted.placed and posted.pull_request:
+        desk.say(f"pull request {posted.pull_request.url}")
+    return desk.redactor.redact_record(_make_outcome(task, decided, refused, posted, base, desk))
 
 
 def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
@@ -122,11 +122,11 @@ def _make_outcome(
     task: Task,
     decided: DecidedChange | None,
     refused: tuple[Finding, ...],
-    told: _Announcement,
+    posted: _Announcement,
     base: OpenedRepository,
     desk: Desk,
 ) -> Outcome:
-    run, pull, placed = base.run, task.pull, told.placed
+    run, pull, placed = base.run, task.pull, posted.placed
     reason = decided.verdict.reason if decided else Reason.POLICY if refused else Reason.READY
     is_shown = decided is not None and decided.verdict.publish and run.dry_run
     reason = Reason.DRY_RUN if is_shown else reason
@@ -143,20 +143,20 @@ def _make_outcome(
         run_id=run.run_id,
         state=reason.state,
         reason=reason,
-        sentence=told.sentence,
+        sentence=posted.sentence,
         branch=placed.branch if placed else pull.pull.branch if pull else None,
         commit=placed.commit if placed else task.start.head if pull else None,
-        pull_request=told.pull_request,
+        pull_request=posted.pull_request,
         files=RunFiles(
-            text=told.text,
+            text=posted.text,
             patch_path=str(folder / pull_request_content.PATCH) if is_shown else None,
             log=str(folder / "run.log"),
         ),
         judged=judged,
         review_state=ReviewState(
-            text_digest=told.text_digest,
-            threads=told.threads,
-            waiting_threads=told.waiting,
+            text_digest=posted.text_digest,
+            threads=posted.threads,
+            waiting_threads=posted.waiting,
         ),
     )
 
@@ -213,7 +213,7 @@ def _ask_again(run: Run, decided: DecidedChange, branch: str, desk: Desk) -> Dec
                 return decided
         raise
     # The text that was carried out stays, with what people have said to it; it may have been
-    # edited since then, which is told.
+    # edited since then, which is reported.
     carried = decided.ticket
     removed = tuple(dict.fromkeys((*carried.removed, *now.removed)))
     ticket = carried.model_copy(update={"removed": removed})

@@ -1,4 +1,4 @@
-"""Repair: what a model is told of its change, as the answer to what it submitted."""
+"""Repair: the answer to a model's submitted change."""
 
 from collections.abc import Sequence
 
@@ -40,7 +40,7 @@ def _find_objection(last: Round, run_context: RunContext) -> str:
     if not last.is_passed:
         return last.objection if last.failures else ""
     # Of all that was judged: after a review another list of rounds begins.
-    told = any(
+    was_reported = any(
         one.is_passed and one.objection
         for one in run_context.history.rounds
         if one.number < last.number
@@ -49,7 +49,7 @@ def _find_objection(last: Round, run_context: RunContext) -> str:
     is_for_reader = has_reader and all(
         finding.is_reading for finding in last.remarks if finding.asks_author
     )
-    if told or is_for_reader or last.draft.by is None:
+    if was_reported or is_for_reader or last.draft.by is None:
         return ""
     return last.objection
 

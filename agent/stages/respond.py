@@ -29,8 +29,8 @@ def settle_by_rules(pull: PullContext, items: tuple[FollowUpItem, ...]) -> tuple
             f"I tried {_CI_ROUNDS} times to fix the checks. A person has to continue, or"
             " comment `/mergewright fix-ci`."
         )
-    told = [(item, words or item.settled) for item in items]
-    return tuple(_for_people(item, why) for item, why in told if why)
+    answered = [(item, words or item.settled) for item in items]
+    return tuple(_for_people(item, why) for item, why in answered if why)
 
 
 def answer_by_model(

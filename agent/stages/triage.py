@@ -39,14 +39,14 @@ def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
     What is a recipe's ticket by itself, as the form that we propose, stands in place of its text;
     other words are added to it.
     """
-    told = [guidance for guidance in said if guidance.kind in ("answer", "change")]
-    if not told:
+    wanted = [guidance for guidance in said if guidance.kind in ("answer", "change")]
+    if not wanted:
         return ticket
     body, removed = ticket.body, ticket.removed
     heard: tuple[str, ...] = ()
     digest = hashlib.sha256(ticket.digest.encode())
     by_recipe = recipe.fits_ticket(ticket)
-    for guidance in told:
+    for guidance in wanted:
         digest.update(f"\0{guidance.comment}\0{guidance.words}".encode())
         words, without = sanitise.clean_ticket(guidance.words)
         words = words.strip()

@@ -1,6 +1,6 @@
 """Leases: which workers of a fleet are alive, and the runs of those that are not.
 
-A worker tells by its row that it lives. Who has not told so for a whole lease is dead: its row is
+A worker renews its row while it lives. Where a whole lease passes without that, its row is
 deleted, and its runs wait for their turn again, in one transaction that nobody else writes beside.
 From then on no transaction of the dead worker is let in, nor any write to the code host. A worker
 that cannot tell ends itself well before the others declare it dead. All times are the database's.

@@ -165,7 +165,7 @@ class RunRequests:
             active = _find_active_row(session, first)
             following = _queue_follow_up(session, first, active, wish, now)
             if said is not None and following not in ("over", "full"):
-                # What is refused counts only once that was told.
+                # A refusal counts only once it was posted.
                 _store_guidance(session, run_id, said)
             return following
 
@@ -296,7 +296,7 @@ def _queue_follow_up(
             return "joined"
         stored = {request.kind: request for request in _read_requests(first)}
         same = stored.pop(wish.kind, wish)
-        # Whoever commanded it is to be told, whatever else asks for it afterwards.
+        # The author of the command gets an answer, whatever else asks for it afterwards.
         wish = wish.model_copy(update={"by": wish.by or same.by})
         first.follow_up_requests = _REQUESTS.dump_json((*stored.values(), wish)).decode()
         return "after"

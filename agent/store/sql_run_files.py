@@ -48,7 +48,7 @@ class SqlRunFiles:
 
     def open(self, run_id: str, folder: Path) -> FolderCopy:
         """Lay the folder of a run out as it was left; what is written there from now on is kept."""
-        # Of the ledger, what is not stored was never told to anybody.
+        # Lines of the ledger that are not stored were never published.
         (folder / LEDGER).unlink(missing_ok=True)
         self._lay_out(run_id, folder)
         return FolderCopy(self._database, run_id, folder)
@@ -151,7 +151,7 @@ class FolderCopy:
         self._stored[path.name] = facts
 
     def _store_growth(self, path: Path) -> None:
-        # Whether a piece is stored cannot be told where the connection breaks: then it is asked.
+        # Where the connection breaks it is unknown whether a piece is stored: then it is looked up.
         begin = self._sizes.pop(path.name, None)
         with self._database.write() as session:
             if begin is None:

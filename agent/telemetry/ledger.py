@@ -81,7 +81,7 @@ class Ledger:
             return
         whole, _, cut = self._path.read_bytes().rpartition(b"\n")
         if cut:
-            # Written half when the process was killed, so nobody was ever told of it.
+            # Half written when the process was killed, so nobody has ever read it.
             os.truncate(self._path, len(whole) + bool(whole))
         if whole:
             last = whole.rpartition(b"\n")[2]

@@ -27,7 +27,7 @@ from agent.models.clock import read_clock
 from agent.models.run import ENDS, Reason, RunState
 from agent.models.step import AnyStep
 
-# When each counter began is the process's start, which is told once.
+# When each counter began is the process's start, which is written once.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 _NAMESPACE = "mergewright"
@@ -117,7 +117,7 @@ class StepTimes:
         self._under_way: set[str] = set()
 
     def started(self, step: AnyStep) -> None:
-        """Remember that it is done here: what another process did is only told as ended."""
+        """Count it as done by this process; of other processes' steps only the end is reported."""
         self._under_way.add(step)
 
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:

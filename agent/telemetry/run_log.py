@@ -134,8 +134,8 @@ class RunLog:
         """Append what a step gave back, as far as a person wants to read it."""
         if isinstance(result, Reply):
             self._append(f"---- {name} (model output)\n{self._format_reply(result)}\n----\n")
-        elif isinstance(result, Record) and (told := describe_result(result)):
-            self._append(f"---- {name}\n{told.rstrip()}\n----\n")
+        elif isinstance(result, Record) and (summary := describe_result(result)):
+            self._append(f"---- {name}\n{summary.rstrip()}\n----\n")
 
     def _format_reply(self, reply: Reply) -> str:
         """Give what a model said and called, each line marked as foreign, cut after secrets."""
@@ -169,16 +169,16 @@ def describe_result(result: object) -> str:
             paths = "\n".join(f"  {path}" for path in result.paths)
             return f"change {result.digest}\n{notes}\nfiles:\n{paths}"
         case CheckReport(side=side, results=results):
-            told, absent = [], defaultdict[str, list[str]](list)
+            sections, absent = [], defaultdict[str, list[str]](list)
             for run in results:
                 if run.status is Status.ABSENT:
                     absent[run.reason].append(run.name)
                 else:
-                    told.append(describe_check(side, run))
+                    sections.append(describe_check(side, run))
             for reason, names in absent.items():
                 why = f" ({reason})" if reason else ""
-                told.append(f"[{side}] not run: {', '.join(names)}{why}")
-            return "\n\n".join(told)
+                sections.append(f"[{side}] not run: {', '.join(names)}{why}")
+            return "\n\n".join(sections)
     return ""
 
 

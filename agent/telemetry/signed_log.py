@@ -144,7 +144,7 @@ def _open_log(place: Path) -> Read:
 def _read_facts(raw: bytes) -> _LogClaims:
     facts = _LogClaims()
     for line in raw.split(b"\n"):
-        # What is no event is told by its place in the chain.
+        # A line that is no event is named by its place in the chain.
         with suppress(ValueError, RecursionError, KeyError, TypeError, AttributeError):
             event = json.loads(line)
             facts.run = facts.run or str(event["run"])

@@ -161,8 +161,8 @@ def _make_sentences(check: AnyComparison) -> Iterable[str]:
     if not is_of_tests(check) and (count := _count_new(check)):
         yield f"{name}: {format_count(count, 'new finding')}."
     if is_of_tests(check) and check.flaky:
-        told = [f"{test.item_id} {test.summary}" for test in check.flaky]
-        yield f"{name}: {list_some(told)}."
+        named = [f"{test.item_id} {test.summary}" for test in check.flaky]
+        yield f"{name}: {list_some(named)}."
 
 
 def _format_list(checks: Iterable[AnyComparison]) -> str:

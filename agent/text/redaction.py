@@ -46,7 +46,7 @@ class _SecretPattern(NamedTuple):
 
 
 class Redactor:
-    """Knows the secrets in hand; may be told more while others use it."""
+    """Replaces known secrets in texts; more can be added while other threads use it."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._needles: tuple[_SecretPattern, ...] = ()

@@ -130,10 +130,10 @@ def format_sentence(text: str) -> str:
     parts = re.split(r"`([^`\n]+)`", " ".join(strip_terminal_codes(text).split()))
     if len(parts) == 1:
         return format_words(text)
-    told = [
+    pieces = [
         format_code(part) if number % 2 else _join_words(part) for number, part in enumerate(parts)
     ]
-    return "".join(told)
+    return "".join(pieces)
 
 
 def format_paragraphs(text: str) -> str:

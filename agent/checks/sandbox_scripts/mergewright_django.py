@@ -33,7 +33,7 @@ def get_id(test):
 
 
 class Recorder:
-    """Writes a line per test from what the result object is told."""
+    """Writes a line per test from the calls of the result object."""
 
     def __init__(self, order, report, reach):
         self.order = order

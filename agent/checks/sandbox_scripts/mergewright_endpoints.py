@@ -103,13 +103,13 @@ async def ask_guarded(app, endpoints, state):
 
 
 async def _ask(app, method, path, state):
-    told = []
+    statuses = []
 
     async def receive():
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message):
-        told.append(message.get("status", 0))
+        statuses.append(message.get("status", 0))
 
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
@@ -121,7 +121,7 @@ async def _ask(app, method, path, state):
         await asyncio.wait_for(app(scope, receive, send), SECONDS_EACH)
     except Exception:
         return 0
-    return told[0] if told else 0
+    return statuses[0] if statuses else 0
 
 
 def _iterate_endpoints(app, before):

@@ -538,7 +538,7 @@ def pytest_sessionfinish(session, exitstatus):
     yield
     if _report is not None:
         if not getattr(session, "items", None):
-            _report.add("suite", **_list_facts())  # as workers have told
+            _report.add("suite", **_list_facts())  # as workers have reported
         if _reach is not None:
             _reach.write(_report)
         _report.add(

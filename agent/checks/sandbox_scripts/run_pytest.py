@@ -100,7 +100,7 @@ def main():
         # A test that hangs is named by where it stands, before time ends the run.
         options += ("-o", "faulthandler_timeout=60")
     if int(pytest.__version__.partition(".")[0]) >= 8:
-        # Two long values that differ are told apart by their difference, not by their beginnings.
+        # Of two long values that differ the difference is shown, not their beginnings.
         options += ("-o", "verbosity_assertions=2")
     code = int(pytest.main([*sys.argv[1:], "-p", "mergewright_pytest", *options]))
     report.add("exit", code=code)

@@ -37,12 +37,12 @@ _Mark = tuple[str, ...]
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding where the change edits a dependency, or what its module has for it."""
-    told = set[tuple[str, str]]()
+    reported = set[tuple[str, str]]()
     for entry in change_context.config.fastapi.auth:
         for file in change_context.python:
             for name, line in _list_edits(entry.dependency, file, change_context.places):
-                if (file.path, name) not in told:
-                    told.add((file.path, name))
+                if (file.path, name) not in reported:
+                    reported.add((file.path, name))
                     says = f"edits {name}, by which {entry.dependency} of fastapi.auth decides"
                     fix = "Check that it still rejects all whom it should reject."
                     yield FASTAPI_AUTH.make_finding(file.path, says, fix, line)
@@ -84,7 +84,7 @@ def find_problems(
     """Yield a finding for every endpoint that the change leaves open, or adds outside the paths.
 
     Args:
-        before: Of base; None where it lists none, and then nothing can be told.
+        before: Of base; None where it lists none, and then nothing is compared.
     """
     if before is None or after is None:
         return

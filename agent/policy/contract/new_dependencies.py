@@ -42,7 +42,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     # Extras may name the project itself: `app[test]`.
     known = {need.name for need in had}.union(dependencies.list_own_names(after)[:1])
     root = f"{change_context.project.root}/" if change_context.project.root else ""
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     for need in dependencies.list_declared(after):
         place = root + need.path, requirements.find_line(after, need.path, need.name)
         found = [] if need.name in known else [*_check_new(need, change_context, *place)]
@@ -52,8 +52,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             fix = "Use a released version, or check what is there and who can change it."
             found.append(SOURCE.make_finding(place[0], says, fix, place[1]))
         for finding in found:
-            if (need.name, finding.rule) not in told:
-                told.add((need.name, finding.rule))
+            if (need.name, finding.rule) not in reported:
+                reported.add((need.name, finding.rule))
                 yield finding
 
 

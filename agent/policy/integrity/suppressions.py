@@ -50,9 +50,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         if file.after is None:
             continue
         for line in sorted(file.new_lines):
-            told = _SPOKEN_TO.match(file.after.get_line(line))
-            if told and told[1].lower() in tools:
-                says = f"sets options of {told[1]} for the whole file"
+            addressed = _SPOKEN_TO.match(file.after.get_line(line))
+            if addressed and addressed[1].lower() in tools:
+                says = f"sets options of {addressed[1]} for the whole file"
                 yield SUPPRESSION.make_finding(file.path, says, _FIX, line)
 
 

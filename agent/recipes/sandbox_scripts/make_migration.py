@@ -330,12 +330,12 @@ def format_files(formatters, paths, root):
         "isort": (["isort", "-q", "--filter-files"], paths),
         "black": (["black", "-q"], ["--include", only, "."]),
     }
-    for formatter, told in formatters:
+    for formatter, options in formatters:
         start, targets = commands[formatter]
         # The version that the repository pins comes before any other.
         program = shutil.which("/tools/{0}/bin/{0}".format(start[0])) or shutil.which(start[0])
         if program:
-            command = [program, *start[1:], *told, *targets]
+            command = [program, *start[1:], *options, *targets]
             # What goes wrong here is seen by the check, which then withholds the change.
             subprocess.run(command, cwd=root, capture_output=True, check=False)
 
