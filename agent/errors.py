@@ -72,7 +72,7 @@ class TicketUnclear(RunStopped, reason=Reason.UNCLEAR):
     """Facts are missing from the ticket, or contradict each other."""
 
     answer: str
-    """What would settle the ticket, to be copied."""
+    """A form with which the ticket would be clear, to be copied."""
 
     def __init__(self, questions: tuple[str, ...], answer: str = "") -> None:
         listed = "\n".join(f"- {question}" for question in questions)

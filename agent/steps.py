@@ -78,8 +78,8 @@ class Cancellation:
     def set(self, words: str, reason: Reason = Reason.CANCELLED) -> None:
         """Stop it; the first words count."""
         if not self._set.is_set():
-            moot = reason is Reason.SUPERSEDED
-            self.problem = Superseded(words) if moot else Cancelled(words)
+            is_superseded = reason is Reason.SUPERSEDED
+            self.problem = Superseded(words) if is_superseded else Cancelled(words)
         self._set.set()
 
     def break_off(self) -> None:

@@ -68,7 +68,7 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     base = OpenedRepository(run=run, checkout=commit, contract=contract)
     task = Task(ticket=ticket, recipe=chosen, start=start, pull=pull, items=items)
     if not pull:
-        parameters = once(Step.CLARIFY, plan.settle_parameters, task, base, desk)
+        parameters = once(Step.CLARIFY, plan.resolve_parameters, task, base, desk)
         task = task.model_copy(update={"parameters": parameters})
     run_context = _begin_work(task, base, once, desk)
     with run_context.close_at_end():
@@ -170,8 +170,8 @@ def _by_answers(
 ) -> tuple[Round | None, tuple[ItemAnswer, ...]]:
     """Have what is asked answered by rules, then by one conversation that begins at the branch."""
     task = run_context.task
-    settled = run_context.once(Step.SETTLE, respond.settle_by_rules, pull, task.items)
-    draft, answers = respond.answer_by_model(settled, pull.plan, run_context)
+    answered = run_context.once(Step.SETTLE, respond.answer_by_rules, pull, task.items)
+    draft, answers = respond.answer_by_model(answered, pull.plan, run_context)
     # The branch stays as it is where nothing was edited or merged in.
     if not task.brings_news(draft.change, answers):
         return None, answers
@@ -191,7 +191,7 @@ def _review_change(chosen: Round, run_context: RunContext) -> DecidedChange | No
     """Have a second model look at what a model has edited; what it demands is seen to once."""
     notes = reviewing.review_change(chosen, run_context)
     if (draft := repair.answer_submission(chosen, notes, run_context)) is not None:
-        chosen, notes = reviewing.settle_review(
+        chosen, notes = reviewing.complete_review(
             chosen, _until_green(draft, run_context), notes, run_context
         )
     return validate.gather_results(

@@ -33,7 +33,7 @@ from agent.models.record import Record
 from agent.models.run import Reason, Run, make_run_id
 from agent.models.step import AnyStep
 from agent.runs import commands
-from agent.runs.folders import hold_trees
+from agent.runs.folders import lock_trees
 from agent.settings import Settings
 from agent.stages import checkout, environment
 from agent.store.sql_run_store import open_store
@@ -165,7 +165,7 @@ class Campaign:
             dry_run=True,
             started=started,
         )
-        with hold_trees(desk.base_folder(run).parent):
+        with lock_trees(desk.base_folder(run).parent):
             base = checkout.prepare_checkout(run, desk)
             contract = checkout.read_contract(run, base, desk)
             opened = OpenedRepository(run=run, checkout=base, contract=contract)

@@ -167,7 +167,7 @@ class ShellCheck(_Command):
             folder=site.project.root,
         )
         # As in the shell of a model.
-        order = sandbox_requests.lend_tools(order, site.environment, site.config.env)
+        order = sandbox_requests.share_tools(order, site.environment, site.config.env)
         return sandbox_services.add_services(order, site.environment.services)
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CommandRun:

@@ -32,24 +32,24 @@ _MOST_SOURCE = 2_000
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def not_passed(base: TestRun, held: TestRun) -> tuple[CheckItem, ...]:
+def not_passed(base: TestRun, existing: TestRun) -> tuple[CheckItem, ...]:
     """Return what passed on base and did not pass with the change, by tests as base has them."""
     then = {item.item_id: item for item in base.items}
-    now = {item.item_id: item for item in held.items}
+    now = {item.item_id: item for item in existing.items}
     now |= {one: now[other] for one, other in comparison.pair_families(then, now).items()}
     before = base.suite.doctests if base.suite else {}
-    after = held.suite.doctests if held.suite else {}
-    unrun = {*held.unrun}
+    after = existing.suite.doctests if existing.suite else {}
+    unrun = {*existing.unrun}
     lost = {
         check_item.item_id: check_item.text
-        for check_item in held.items
+        for check_item in existing.items
         if check_item.item_id.endswith(COLLECTION)
     }
     found = []
     for item in base.items:
         if item.outcome != "passed" or item.item_id in unrun:
             continue
-        one = now.get(item.item_id) or _make_gone_item(item.item_id, lost, held.reason)
+        one = now.get(item.item_id) or _make_gone_item(item.item_id, lost, existing.reason)
         one = one.model_copy(update={"item_id": item.item_id})
         text = before.get(item.item_id)
         if one.outcome == "passed" and after.get(item.item_id, text) != text:
@@ -119,7 +119,7 @@ Sides = Mapping[str, tuple[bytes | None, bytes | None]]
 
 
 def merge_results(
-    held: TestRun,
+    existing: TestRun,
     own: TestRun,
     wanted: Scope,
     sides: Sides,
@@ -129,18 +129,18 @@ def merge_results(
     replaced = {*wanted.files, *wanted.deleted}
     kept = tuple(
         item
-        for item in (() if wanted.whole else held.items)
+        for item in (() if wanted.whole else existing.items)
         if item.item_id not in wanted.ids and places.locate_test(item.item_id)[0] not in replaced
     )
     items = (*kept, *own.items)
-    facts = held.suite
-    if held.suite and own.suite:
-        files = dict.fromkeys((*held.suite.files, *own.suite.files))
-        conditions = {**held.suite.conditions, **own.suite.conditions}
+    facts = existing.suite
+    if existing.suite and own.suite:
+        files = dict.fromkeys((*existing.suite.files, *own.suite.files))
+        conditions = {**existing.suite.conditions, **own.suite.conditions}
         update = {"files": tuple(files), "conditions": conditions}
-        facts = held.suite.model_copy(update=update)
+        facts = existing.suite.model_copy(update=update)
     shown = (
-        ("Tests of the base branch:", "" if wanted.whole else held.output),
+        ("Tests of the base branch:", "" if wanted.whole else existing.output),
         ("New and changed tests:", own.output),
     )
     return own.model_copy(
@@ -148,16 +148,16 @@ def merge_results(
             "items": items,
             "output": "\n\n".join(f"{label}\n{text}" for label, text in shown if text),
             "status": Status.FAILED if reruns.list_failing(items) else Status.PASSED,
-            "name": held.name,
+            "name": existing.name,
             "blocked_tests": tuple(
-                _add_versions(test, sides, places) for test in held.blocked_tests
+                _add_versions(test, sides, places) for test in existing.blocked_tests
             ),
             "edited": wanted.files,
-            "doubts": held.doubts,
-            "repeated": held.repeated,
-            "unrun": tuple(dict.fromkeys((*held.unrun, *own.unrun))),
+            "doubts": existing.doubts,
+            "repeated": existing.repeated,
+            "unrun": tuple(dict.fromkeys((*existing.unrun, *own.unrun))),
             "suite": facts,
-            "seconds": held.seconds + own.seconds,
+            "seconds": existing.seconds + own.seconds,
         }
     )
 

@@ -93,7 +93,11 @@ class TwoRuns:
 
     def list_first(self) -> Runs:
         """List what runs the tests that the change adds, edits and reaches, and where."""
-        near = self._list_part(self._near, NEAR) if self._near is not None and self._is_held else ()
+        near = (
+            self._list_part(self._near, NEAR)
+            if self._near is not None and self._has_existing
+            else ()
+        )
         wanted = self._choose_own()
         # Where these are all, the whole run has them.
         if wanted.is_empty or (wanted.whole and self._has_whole):
@@ -143,7 +147,7 @@ class TwoRuns:
         if self._drawn:
             site = self._lay_out_broken_tests(self.product, self.sites.head)
             found.append((self.sites.suite.select(Part(Selection(ids=self._drawn)), COPIES), site))
-        if self._is_held and self._reached is None:
+        if self._has_existing and self._reached is None:
             near = self._near
             rest = near and Selection(files=tuple(sorted({*self._files}.difference(near.files))))
             found += self._list_part(rest, TESTS)
@@ -151,7 +155,7 @@ class TwoRuns:
 
     def list_whole(self) -> Runs:
         """List what runs all tests of the exact commit, and where."""
-        if not self._has_whole or not (self._is_held or not self._choose_own().is_empty):
+        if not self._has_whole or not (self._has_existing or not self._choose_own().is_empty):
             return ()
         edited = tuple(sorted(self._touched_test_files))
         watched = tuple(sorted({*self._watched_files}.difference(self.change.paths)))
@@ -167,19 +171,19 @@ class TwoRuns:
         parts = [result for name, result in ran.items() if name.startswith(OWN)]
         own = joining.join_runs(parts, is_part=True) if len(parts) > 1 else next(iter(parts), None)
         own = ran.get(WHOLE) if self._choose_own().whole and self._has_whole else own
-        held = self._settle(self._join_held(ran), ran.get(COPIES))
+        existing = self._judge_existing(self._join_existing(ran), ran.get(COPIES))
         seen = (doubt for result in ran.values() for doubt in result.doubts)
-        doubts = tuple(dict.fromkeys((*held.doubts, *seen)))
-        tests = self._judge_own(held.model_copy(update={"doubts": doubts}), own)
+        doubts = tuple(dict.fromkeys((*existing.doubts, *seen)))
+        tests = self._judge_own(existing.model_copy(update={"doubts": doubts}), own)
         return tests.model_copy(update={"disguised": tuple(sorted(self.disguised_files))})
 
-    def _join_held(self, ran: Mapping[str, TestRun]) -> TestRun:
+    def _join_existing(self, ran: Mapping[str, TestRun]) -> TestRun:
         """Join what shows whether the change breaks tests of base."""
         near, whole = ran.get(NEAR), ran.get(WHOLE)
-        if self._reached is None or not self._is_held or whole is None:
+        if self._reached is None or not self._has_existing or whole is None:
             # Where no source is changed, base has shown it.
-            held = ran.get(TESTS, self.base)
-            return joining.join_parts([near, held]) if near else held
+            existing = ran.get(TESTS, self.base)
+            return joining.join_parts([near, existing]) if near else existing
         locate = SuitePlaces(whole.suite or self.facts).locate_test
         elsewhere = self._touched_test_files | self._unknown_files
         # What the whole run skips shows nothing, whatever it did before.
@@ -189,32 +193,32 @@ class TwoRuns:
             if locate(item.item_id)[0] not in elsewhere
             and (item.item_id not in self._reached or item.outcome not in (*PASSING, *FAILING))
         )
-        held = whole.model_copy(update={"items": far, "name": TESTS})
+        existing = whole.model_copy(update={"items": far, "name": TESTS})
         if near is None:
-            return held
+            return existing
         seen = {item.item_id for item in far}
         left = tuple(item for item in near.items if item.item_id not in seen)
-        return joining.join_parts([near.model_copy(update={"items": left}), held])
+        return joining.join_parts([near.model_copy(update={"items": left}), existing])
 
-    def _settle(self, held: TestRun, copied: TestRun | None) -> TestRun:
+    def _judge_existing(self, existing: TestRun, copied: TestRun | None) -> TestRun:
         """Judge the tests as base has them; what does not pass is among the blocked ones."""
-        if held.status is Status.UNVERIFIED or held.exit_code is None:
-            return held
-        if touched := self._find_touched(held):
+        if existing.status is Status.UNVERIFIED or existing.exit_code is None:
+            return existing
+        if touched := self._find_touched(existing):
             named = ", ".join(sorted(touched))
-            return _refuse(held, f"{named} was modified or hidden while the tests ran")
-        left = not_passed(self.base, held)
-        held = self._repeat_held(held, list_failing(left))
+            return _refuse(existing, f"{named} was modified or hidden while the tests ran")
+        left = not_passed(self.base, existing)
+        existing = self._repeat_existing(existing, list_failing(left))
         by_chance = {
             test.item_id
-            for test in held.repeated
+            for test in existing.repeated
             if any(run.outcome in PASSING for run in test.head)
         }
         left = tuple(item for item in left if item.item_id not in by_chance)
-        held = self._pardon_order(held, by_chance)
-        problem, doubt = self._judge_copies(copied, held) if copied else ("", "")
+        existing = self._pardon_order(existing, by_chance)
+        problem, doubt = self._judge_copies(copied, existing) if copied else ("", "")
         if problem:
-            return _refuse(held, problem)
+            return _refuse(existing, problem)
         doubts = [self._explain_shadowed(), doubt]
         if self._shared_files:
             strict = self._run_with_shared_files_of_base()
@@ -223,7 +227,7 @@ class TwoRuns:
             if strict.limit:
                 doubts.append("the tests with the base branch's helpers did not finish")
             else:
-                items = {item.item_id: item for item in (*held.items, *strict.items)}
+                items = {item.item_id: item for item in (*existing.items, *strict.items)}
                 strict = strict.model_copy(update={"items": tuple(items.values())})
                 seen = by_chance | {item.item_id for item in left}
                 more = not_passed(self.base, strict)
@@ -231,32 +235,36 @@ class TwoRuns:
         blocked = tuple(
             BlockedTest(item_id=item.item_id, outcome=item.outcome, text=item.text) for item in left
         )
-        return held.model_copy(
+        return existing.model_copy(
             update={"blocked_tests": blocked, "doubts": tuple(filter(None, doubts))}
         )
 
-    def _pardon_order(self, held: TestRun, by_chance: Collection[str]) -> TestRun:
+    def _pardon_order(self, existing: TestRun, by_chance: Collection[str]) -> TestRun:
         """Let pass what fails among chosen tests, and passes alone and with all of base's tests.
 
         Some tests need what others have done before them.
         """
         if not by_chance or not (self.is_part or self._near):
-            return held
+            return existing
         again = self.sites.run_part(self._site, Part(watched=self._watched_files))
         if not is_proved(again) or again.touched:
-            return held
+            return existing
         passed = {item.item_id for item in again.items if item.outcome in PASSING}
         same = passed.intersection(by_chance)
         items = tuple(
             item.model_copy(update={"outcome": "passed", "text": "", "details": ""})
             if item.item_id in same
             else item
-            for item in held.items
+            for item in existing.items
         )
-        repeated = tuple(test for test in held.repeated if test.item_id not in same)
+        repeated = tuple(test for test in existing.repeated if test.item_id not in same)
         status = Status.FAILED if list_failing(items) else Status.PASSED
-        update = {"items": items, "repeated": repeated, "status": status if same else held.status}
-        return held.model_copy(update=update)
+        update = {
+            "items": items,
+            "repeated": repeated,
+            "status": status if same else existing.status,
+        }
+        return existing.model_copy(update=update)
 
     def _run_with_shared_files_of_base(self) -> TestRun:
         """Run tests that use what they share with the product, with that as base has it."""
@@ -309,7 +317,7 @@ class TwoRuns:
         return self.sites.head.config.gate.whole_commit
 
     @cached_property
-    def _is_held(self) -> bool:
+    def _has_existing(self) -> bool:
         """Whether the change alters what tests of base run on."""
         return bool(self.product.files) or not self._is_alike
 
@@ -436,22 +444,22 @@ class TwoRuns:
 
     # --- as base has them -------------------------------------------------------------------------
 
-    def _repeat_held(self, held: TestRun, failing: tuple[CheckItem, ...]) -> TestRun:
+    def _repeat_existing(self, existing: TestRun, failing: tuple[CheckItem, ...]) -> TestRun:
         """Run again what base has passed."""
-        if held.reason or not 0 < len(failing) <= MOST_TESTS:
-            return held
+        if existing.reason or not 0 < len(failing) <= MOST_TESTS:
+            return existing
         again = replace(self.sites, head=self._site).repeat(failing)
-        return held.model_copy(update={"repeated": again})
+        return existing.model_copy(update={"repeated": again})
 
-    def _find_touched(self, held: TestRun) -> frozenset[str]:
+    def _find_touched(self, existing: TestRun) -> frozenset[str]:
         """Return the files of tests that are touched as they run with the change, and not on base.
 
         Base is asked only then: few tests write beside themselves.
         """
-        if not held.touched:
+        if not existing.touched:
             return frozenset()
         base = self.sites.run_part(self.sites.base, Part(watched=self._watched_files))
-        return frozenset(held.touched) - frozenset(base.touched)
+        return frozenset(existing.touched) - frozenset(base.touched)
 
     def _explain_shadowed(self) -> str:
         """Say which new files tests of base import, that passed when these were not there."""
@@ -489,21 +497,21 @@ class TwoRuns:
             other_rules=bool(self.rules - conftests),
         )
 
-    def _judge_own(self, held: TestRun, own: TestRun | None) -> TestRun:
+    def _judge_own(self, existing: TestRun, own: TestRun | None) -> TestRun:
         """Run what is left, and join both results."""
-        if held.status is Status.UNVERIFIED or held.exit_code is None:
-            return held
+        if existing.status is Status.UNVERIFIED or existing.exit_code is None:
+            return existing
         # The others are as base has them.
         left = tuple(
             test.item_id
-            for test in held.blocked_tests
+            for test in existing.blocked_tests
             if self._alters_shared_tests or self._located[test.item_id] in self._touched_test_files
         )
         wanted = self._choose_own(left)
         if wanted.is_empty and not wanted.deleted:
-            return held
+            return existing
         nothing = {"items": (), "status": Status.PASSED, "reason": "", "output": ""}
-        own = pardon_nothing(own) if own else held.model_copy(update=nothing)
+        own = pardon_nothing(own) if own else existing.model_copy(update=nothing)
         known = {item.item_id for item in own.items}
         locate = self.places.locate_test
         ids = tuple(
@@ -519,7 +527,7 @@ class TwoRuns:
         if not is_proved(own):
             return own.model_copy(update={"name": TESTS})
         sides = {file.path: (file.before, file.after) for file in self.change.files}
-        result = merge_results(held, own, wanted, sides, self.places)
+        result = merge_results(existing, own, wanted, sides, self.places)
         uncollected = find_uncollected(self.change, own)
         return self._repeat_own(result.model_copy(update={"uncollected": uncollected}))
 
@@ -587,9 +595,9 @@ class TwoRuns:
         laid = self.lay_out(every, "red-copies")
         return replace(laid, environment=site.environment)
 
-    def _judge_copies(self, copied: TestRun, held: TestRun) -> tuple[str, str]:
+    def _judge_copies(self, copied: TestRun, existing: TestRun) -> tuple[str, str]:
         """Say which copies of tests did not fail, and do on base; and which say nothing."""
-        passed = {item.item_id for item in list_passed(held)}
+        passed = {item.item_id for item in list_passed(existing)}
         ids = [drawn for drawn in self._drawn if drawn in passed]
         left = frozenset(ids) - list_red(copied)
         if not left:

@@ -70,7 +70,7 @@ def call_recipe(
     facts = asked.parameters.model_dump(mode="json", exclude_unset=True)
     inner = FolderFilter(tree, contract.config.folder)
     try:
-        parameters = recipe.settle(tickets.make_ticket(facts), inner, contract.project)
+        parameters = recipe.resolve_parameters(tickets.make_ticket(facts), inner, contract.project)
     except TicketUnclear as problem:
         raise EditFailed(" ".join(problem.questions)) from problem
     except (RequestRefused, ValueError) as problem:
@@ -103,8 +103,8 @@ def apply_recipe(
         SandboxLost: The sandbox ended without a word.
     """
     contract = prepared.contract
-    settled = Parameters.model_validate_json(parameters)
-    made = edits.make_edits(FolderFilter(tree, contract.config.folder), settled)
+    stated = Parameters.model_validate_json(parameters)
+    made = edits.make_edits(FolderFilter(tree, contract.config.folder), stated)
     files = dict(made.files)
     for path, content in made.files.items():
         if tree.has_path(path) and tree.read(path) == content:
@@ -112,10 +112,10 @@ def apply_recipe(
             continue
         tree.write(path, content)
         desk.say(f"edited {path}")
-    command = migration.make_command(settled, contract.project)
+    command = migration.make_command(stated, contract.project)
     report, produced = _run_producing_command(command, tree, prepared, desk, seconds)
     try:
-        notes = made.notes + migration.accept_migration(settled, report, produced)
+        notes = made.notes + migration.accept_migration(stated, report, produced)
     except RepositoryUnfit as problem:
         way = obstacles.name_way(prepared.environment.sources)
         raise RepositoryUnfit(f"{problem.message}\n\n{way}") from problem

@@ -59,7 +59,7 @@ def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
     return ReviewNotes(ran=False, sentence=f"Did not finish: {reason}.", unfinished=True)
 
 
-def settle_review(
+def complete_review(
     best: Round, answered: Round, notes: ReviewNotes, run_context: RunContext
 ) -> tuple[Round, ReviewNotes]:
     """Take the change that answers a review if it passes as well, else the one before it."""
@@ -106,18 +106,18 @@ def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]
     return tuple(found)
 
 
-def apply_settled(findings: tuple[Finding, ...], notes: ReviewNotes | None) -> tuple[Finding, ...]:
-    """Make a note, with the reviewer's words, of what a review that approves has settled."""
+def apply_reviewer_answers(
+    findings: tuple[Finding, ...], notes: ReviewNotes | None
+) -> tuple[Finding, ...]:
+    """Turn each finding that an approving review answers into a note with the reviewer's words."""
     said = (
-        {settled.finding: settled.why for settled in notes.settled}
-        if notes and notes.approves
-        else {}
+        {answer.finding: answer.why for answer in notes.settled} if notes and notes.approves else {}
     )
     return tuple(
         finding.model_copy(
             update={
                 "severity": Severity.INFO,
-                "message": f'{finding.message} Settled by {notes.model}: "{said[finding]}"',
+                "message": f'{finding.message} Reviewed by {notes.model}: "{said[finding]}"',
             }
         )
         if notes and finding in said
@@ -127,7 +127,7 @@ def apply_settled(findings: tuple[Finding, ...], notes: ReviewNotes | None) -> t
 
 
 def _describe_findings(best: Round) -> str:
-    """List what is open after the gate, with numbers where the reviewer can settle it."""
+    """List what is open after the gate, with numbers where the reviewer can answer it."""
     numbers = {finding: number for number, finding in _number_readings(best).items()}
     lines = (
         f"{numbers.get(finding, '-')}. {rounds.format_finding(finding, best.draft.change)}"
@@ -175,7 +175,7 @@ def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
 def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) -> ReviewNotes:
     redact = run_context.desk.redactor
     readings = _number_readings(best)
-    settled = tuple(
+    answers = tuple(
         SettledFinding(
             finding=readings[finding.number],
             why=forms.flatten_text(redact(finding.why), _LONGEST_QUOTE),
@@ -201,7 +201,7 @@ def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) ->
         sentence=sentence,
         approves=approves,
         remarks=remarks,
-        settled=settled,
+        settled=answers,
         model=reviewer,
     )
 

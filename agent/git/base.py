@@ -1,4 +1,4 @@
-"""Find the base commit, hold it against limits and rules, and describe it.
+"""Find the base commit, check its limits and rules, and describe it.
 
 The user's repository is listed before anything is copied: a commit of ten billion paths is refused
 at its first hundred thousand.
@@ -127,7 +127,7 @@ def require_fit(place: GitPlace, commit: str) -> None:
 
 
 def _list_files(place: GitPlace, commit: str) -> Iterator[tuple[bytes, str, int, str]]:
-    """Yield mode, object id, size and path of every file, as long as the limits hold."""
+    """Yield mode, object id, size and path of every file, as long as the limits allow."""
     files = folders = total = 0
     # Folders are listed too: a tree may be endless without a single file in it.
     for record in process.read_records(place, "ls-tree", "-r", "-t", "-z", "--long", commit):

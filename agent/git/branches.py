@@ -41,7 +41,7 @@ def list_candidate_names(branch: str) -> list[str]:
 def remove_branch(url: str, token: str, mirrors: Path, branch: str, commit: str) -> bool:
     """Delete a branch on the code host that is still at our commit; say whether it was."""
     with remote.open_mirror(url, token, mirrors) as repository:
-        with mirror.renew_mirror(repository.hold.place, repository.hold.scratch):
+        with mirror.renew_mirror(repository.locked.place, repository.locked.scratch):
             pass  # git pushes from a repository alone, whatever is in it
         try:
             repository.push_branch("", branch, expected=commit)

@@ -58,7 +58,7 @@ def read_pulls(
     """
     with remote.open_mirror(url, token, mirrors) as repository:
         repository.fetch_base(branch, max_mb)
-        place = repository.hold.place
+        place = repository.locked.place
 
         def read(number: int, base_tip: str) -> PastCommit | None:
             name = f"refs/mergewright/pulls/{number}"
@@ -95,8 +95,8 @@ def read_patch(checkout: Checkout, patch: str) -> Change:
         RequestRefused: It does not apply.
         RepositoryUnfit: It holds more than regular files of bounded size.
     """
-    with mirror.hold_mirror_of(checkout) as hold:
-        place = objects.use_index(hold, keep=False)
+    with mirror.lock_mirror_of(checkout) as locked:
+        place = objects.use_index(locked, keep=False)
         process.run_git(place, "read-tree", checkout.commit)
         if patch.strip():
             args = ("apply", "--cached", "--whitespace=nowarn")

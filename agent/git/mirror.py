@@ -60,15 +60,15 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
     return mirrors / f"{slug}-{digest}.git"
 
 
-# --- holding -----------------------------------------------------------------------------------
+# --- locking -----------------------------------------------------------------------------------
 
 
 @contextmanager
-def hold_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
+def lock_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
     """Wait until no other run uses the mirror, and keep it for this one.
 
     What a git that was cut off leaves in it is removed, before and afterwards. The lock's file
-    stays: who waits for it holds it.
+    stays: another process may wait for it.
 
     Args:
         stopped: Once it is set, neither the wait goes on nor a git in the mirror.
@@ -103,14 +103,14 @@ def _remove_leftovers(mirror: Path, scratch: Path) -> None:
 
 
 @contextmanager
-def hold_sound_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
-    """Hold a mirror, and say what a failure of git in it means."""
-    with explain_mirror(mirror), hold_mirror(mirror, stopped) as hold:
-        yield hold
+def lock_sound_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
+    """Lock a mirror, and say what a failure of git in it means."""
+    with explain_mirror(mirror), lock_mirror(mirror, stopped) as locked:
+        yield locked
 
 
-def hold_mirror_of(checkout: Checkout) -> AbstractContextManager[LockedMirror]:
-    return hold_sound_mirror(Path(checkout.mirror))
+def lock_mirror_of(checkout: Checkout) -> AbstractContextManager[LockedMirror]:
+    return lock_sound_mirror(Path(checkout.mirror))
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def explain_mirror(place: Path) -> Iterator[None]:
 # --- fetching ----------------------------------------------------------------------------------
 
 
-def update_from_disk(hold: LockedMirror, root: Path, commit: str, upload_pack: str) -> None:
+def update_from_disk(locked: LockedMirror, root: Path, commit: str, upload_pack: str) -> None:
     """Fetch branches, tags and the commit from the user's repository.
 
     Args:
@@ -142,7 +142,7 @@ def update_from_disk(hold: LockedMirror, root: Path, commit: str, upload_pack: s
     wanted = [f"+{commit}:{BASES}{commit}"]
     wanted += [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "remotes")]
     options = (f"--upload-pack={upload_pack}",)
-    with renew_mirror(hold.place, hold.scratch) as place:
+    with renew_mirror(locked.place, locked.scratch) as place:
         fetch_references(place, str(root), *wanted, options=options)
 
 
@@ -163,9 +163,9 @@ def renew_mirror(place: GitPlace, scratch: Path) -> Iterator[GitPlace]:
         process.run_git(place, *_TIDY, seconds=FETCH_SECONDS)
 
 
-def pin_commit(hold: LockedMirror, commit: str, kind: str = "bases") -> None:
-    """Hold a commit by a ref, so that no clean-up takes it before the run is done with it."""
-    process.run_git(hold.place, "update-ref", f"refs/mergewright/{kind}/{commit}", commit)
+def pin_commit(locked: LockedMirror, commit: str, kind: str = "bases") -> None:
+    """Keep a commit by a ref, so that no clean-up deletes it before the run is done with it."""
+    process.run_git(locked.place, "update-ref", f"refs/mergewright/{kind}/{commit}", commit)
 
 
 def fetch_references(

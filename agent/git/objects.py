@@ -44,15 +44,15 @@ class Identity(NamedTuple):
     """Seconds since the epoch."""
 
 
-def use_index(hold: LockedMirror, *, keep: bool) -> GitPlace:
+def use_index(locked: LockedMirror, *, keep: bool) -> GitPlace:
     """Work on an index in the scratch folder; new objects go there too unless they are kept."""
-    place = hold.place.with_environ(GIT_INDEX_FILE=hold.scratch / "index")
+    place = locked.place.with_environ(GIT_INDEX_FILE=locked.scratch / "index")
     if not keep:
-        objects = hold.scratch / "objects"
+        objects = locked.scratch / "objects"
         objects.mkdir()
         place = place.with_environ(
             GIT_OBJECT_DIRECTORY=objects,
-            GIT_ALTERNATE_OBJECT_DIRECTORIES=hold.place.git_dir / "objects",
+            GIT_ALTERNATE_OBJECT_DIRECTORIES=locked.place.git_dir / "objects",
         )
     return place
 

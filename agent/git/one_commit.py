@@ -28,11 +28,11 @@ CONFIG = b"""\
 """The configuration of git in a sandbox; a test with a home of its own does not see it."""
 
 
-def make_repository(hold: LockedMirror, commit: str, folder: Path) -> None:
+def make_repository(locked: LockedMirror, commit: str, folder: Path) -> None:
     """Pack the tree of a commit below a commit without parents, with an index of it."""
-    dated = process.run_git(hold.place, "show", "--no-patch", "--format=%ct", commit)
+    dated = process.run_git(locked.place, "show", "--no-patch", "--format=%ct", commit)
     by = objects.Identity("base", "base@localhost", int(dated))
-    place = objects.use_index(hold, keep=False)
+    place = objects.use_index(locked, keep=False)
     single = objects.write_commit(place, objects.find_tree(place, commit), (), "Base", by)
     packs = folder / "objects" / "pack"
     packs.mkdir(parents=True)

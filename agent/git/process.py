@@ -119,7 +119,7 @@ class GitPlace:
     git_dir: Path
     inherited: tuple[int, ...] = ()
     """Descriptors that git and what it starts may use. The mirror's lock is among them: a git that
-    outlives us holds it until it has ended."""
+    outlives us keeps it until it has ended."""
     environ: Mapping[str, str] = field(default_factory=dict)
     run_as: tuple[int, int] | None = None
     """User and group to become; None: who we are."""

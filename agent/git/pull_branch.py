@@ -57,7 +57,7 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
     for name in (branch, base_branch):
         branches.require_name(name)
     with remote.open_mirror(url, token, mirrors, stopped) as repository:
-        start, hold = repository.fetch_base(base_branch, max_mb), repository.hold
+        start, locked = repository.fetch_base(base_branch, max_mb), repository.locked
         try:
             wanted = f"+refs/heads/{branch}:{_LOOKED_AT}"
             repository.fetch_more(wanted, branch=branch, max_mb=max_mb)
@@ -66,15 +66,15 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
                 f"The pull request's branch {branch} no longer exists. To continue, restore it on"
                 " the pull request's page"
             ) from problem
-        head = objects.require_object(hold.place, _LOOKED_AT)
+        head = objects.require_object(locked.place, _LOOKED_AT)
         for commit in (start, head):
-            mirror.pin_commit(hold, commit)
+            mirror.pin_commit(locked, commit)
         pinned, ours = PinnedCommit(start, base_branch), (author, email)
-        return _read_state(hold, url, pinned, head, ours, keeps_conflicts)
+        return _read_state(locked, url, pinned, head, ours, keeps_conflicts)
 
 
 def _read_state(
-    hold: LockedMirror,
+    locked: LockedMirror,
     url: str,
     start: PinnedCommit,
     head: str,
@@ -82,7 +82,7 @@ def _read_state(
     keeps_conflicts: bool,  # noqa: FBT001
 ) -> BranchState:
     tip = start.commit
-    place = objects.use_index(hold, keep=False)
+    place = objects.use_index(locked, keep=False)
     fork = objects.find_fork(place, tip, head)
     if fork is None:
         raise _make_unfit("has no commit in common with its base branch")
@@ -95,7 +95,9 @@ def _read_state(
         raise _make_unfit(f"has over {MOST_COMMITS:,} commits that are not on its base branch")
     base.require_fit(place, joined.tree)
     return BranchState(
-        checkout=base.describe_commit(hold.place, url, PinnedCommit(joined.against, start.branch)),
+        checkout=base.describe_commit(
+            locked.place, url, PinnedCommit(joined.against, start.branch)
+        ),
         change=read_difference(place, joined.against, joined.tree),
         head=head,
         tip=tip,
@@ -198,11 +200,11 @@ def make_follow_up_commit(
     """
     against, made = branch_state.checkout.commit, branch_state.head
     by = objects.Identity(author, email, date)
-    with mirror.hold_mirror_of(branch_state.checkout) as hold:
-        _require_there(hold.place, branch_state)
-        place = objects.use_index(hold, keep=True)
-        was = objects.write_tree(place, hold.scratch, against, branch_state.change)
-        wanted = objects.write_tree(place, hold.scratch, against, change)
+    with mirror.lock_mirror_of(branch_state.checkout) as locked:
+        _require_there(locked.place, branch_state)
+        place = objects.use_index(locked, keep=True)
+        was = objects.write_tree(place, locked.scratch, against, branch_state.change)
+        wanted = objects.write_tree(place, locked.scratch, against, change)
         if was != branch_state.tree:
             raise EditFailed(
                 f"The branch does not have the tree {branch_state.tree[:12]} of its change"
@@ -213,10 +215,10 @@ def make_follow_up_commit(
             parents = branch_state.head, branch_state.tip
             if branch_state.conflicts:
                 was, merge_message = wanted, f"{merge_message}\n\n{message}"
-            made = objects.write_commit(hold.place, was, parents, merge_message, by)
+            made = objects.write_commit(locked.place, was, parents, merge_message, by)
         if wanted != was:
-            made = objects.write_commit(hold.place, wanted, (made,), message, by)
-        mirror.pin_commit(hold, made, "commits")
+            made = objects.write_commit(locked.place, wanted, (made,), message, by)
+        mirror.pin_commit(locked, made, "commits")
     return made
 
 
@@ -233,10 +235,10 @@ def push_follow(
     """
     branches.require_name(branch)
     with (
-        mirror.hold_mirror_of(branch_state.checkout) as hold,
-        remote.reach_remote(hold, url, token) as repository,
+        mirror.lock_mirror_of(branch_state.checkout) as locked,
+        remote.reach_remote(locked, url, token) as repository,
     ):
-        _require_there(hold.place, branch_state, commit)
+        _require_there(locked.place, branch_state, commit)
         at = repository.find_head(branch)
         if at == branch_state.head != commit:
             try:

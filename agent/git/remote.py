@@ -51,7 +51,7 @@ class LeaseLost(RepositoryUnfit):
 class RemoteRepository:
     """A repository behind an address, from our mirror of it, which is ours alone meanwhile."""
 
-    hold: LockedMirror
+    locked: LockedMirror
     place: GitPlace
     """The mirror, for a git that reaches the address with the token."""
     address: str
@@ -64,9 +64,12 @@ class RemoteRepository:
         """Bring the mirror up to date, or make it; return the commit of the branch."""
         reference = f"refs/heads/{branch}"
         wanted = (f"+{reference}:{reference}", "+refs/tags/*:refs/tags/*")
-        with _explain_reading(branch), mirror.renew_mirror(self.place, self.hold.scratch) as place:
+        with (
+            _explain_reading(branch),
+            mirror.renew_mirror(self.place, self.locked.scratch) as place,
+        ):
             mirror.fetch_references(place, self.address, *wanted, max_mb=max_mb)
-        return objects.require_object(self.hold.place, reference)
+        return objects.require_object(self.locked.place, reference)
 
     def fetch_more(self, *wanted: str, branch: str = "", max_mb: int) -> None:
         """Fetch references (`+from:to`) into a mirror whose base was fetched."""
@@ -94,7 +97,7 @@ class RemoteRepository:
         lease = f"--force-with-lease={reference}:{expected or ''}"
         args = (*_PUSH, lease, "--", self.address, f"{commit}:{reference}")
         # Not ended by a stop: what was sent may have arrived, and a run tells what it has left.
-        # Whoever pushes holds the mirror without one.
+        # A push locks the mirror without a branch.
         fence.require_lease()
         try:
             process.run_git(self.place, *args, seconds=600.0)
@@ -131,7 +134,7 @@ class RemoteRepository:
 
 
 @contextmanager
-def reach_remote(hold: LockedMirror, url: str, token: str) -> Iterator[RemoteRepository]:
+def reach_remote(locked: LockedMirror, url: str, token: str) -> Iterator[RemoteRepository]:
     """Raises PermanentError where the address is not one that a token may be sent to."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -142,16 +145,16 @@ def reach_remote(hold: LockedMirror, url: str, token: str) -> Iterator[RemoteRep
     secret = os.memfd_create("token", os.MFD_CLOEXEC)
     try:
         os.write(secret, token.encode())
-        ask = hold.scratch / "ask"
+        ask = locked.scratch / "ask"
         # Opened anew by its number, the file is read from its beginning each time git asks.
         ask.write_text(f"#!/bin/sh\nexec cat /proc/self/fd/{secret}\n")
         ask.chmod(0o700)
         environ = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environ |= {"GIT_ASKPASS": str(ask), "GIT_ALLOW_PROTOCOL": parts.scheme}
-        place = hold.place.with_environ(**environ)
+        place = locked.place.with_environ(**environ)
         place = replace(place, inherited=(*place.inherited, secret))
         address = f"{parts.scheme}://x-access-token@{parts.netloc}{parts.path}"
-        yield RemoteRepository(hold, place, address, token)
+        yield RemoteRepository(locked, place, address, token)
     finally:
         os.close(secret)
 
@@ -167,11 +170,11 @@ def locate_mirror(url: str, mirrors: Path) -> Path:
 def open_mirror(
     url: str, token: str, mirrors: Path, stopped: Flag | None = None
 ) -> Iterator[RemoteRepository]:
-    """Hold the mirror of a repository behind an address, be it one that is not there yet."""
+    """Lock the mirror of a repository behind an address; it is made where it is missing."""
     place = locate_mirror(url, mirrors)
     with (
-        mirror.hold_sound_mirror(place, stopped) as hold,
-        reach_remote(hold, url, token) as repository,
+        mirror.lock_sound_mirror(place, stopped) as locked,
+        reach_remote(locked, url, token) as repository,
     ):
         yield repository
 

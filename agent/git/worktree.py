@@ -47,11 +47,11 @@ def prepare_checkout(repository: str, base: str | None, mirrors: Path) -> Checko
     """Fix the base commit (None: what is checked out) and update our mirror of the repository."""
     user = source.find_source(repository)
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
-    with source.explain_git(user), mirror.hold_mirror(copy) as hold:
+    with source.explain_git(user), mirror.lock_mirror(copy) as locked:
         start = base_commit.find_commit(user, base)
         base_commit.require_fit(user.place, start.commit)
-        mirror.update_from_disk(hold, user.root, start.commit, user.upload_pack)
-        return base_commit.describe_commit(hold.place, str(user.root), start)
+        mirror.update_from_disk(locked, user.root, start.commit, user.upload_pack)
+        return base_commit.describe_commit(locked.place, str(user.root), start)
 
 
 def prepare_remote(
@@ -72,10 +72,10 @@ def prepare_remote(
     """
     branches.require_name(branch)
     with remote.open_mirror(url, token, mirrors, stopped) as repository:
-        commit, hold = repository.fetch_base(branch, max_mb), repository.hold
-        base_commit.require_fit(hold.place, commit)
-        mirror.pin_commit(hold, commit)
-        return base_commit.describe_commit(hold.place, url, PinnedCommit(commit, branch))
+        commit, locked = repository.fetch_base(branch, max_mb), repository.locked
+        base_commit.require_fit(locked.place, commit)
+        mirror.pin_commit(locked, commit)
+        return base_commit.describe_commit(locked.place, url, PinnedCommit(commit, branch))
 
 
 def restore_commits(
@@ -137,11 +137,11 @@ def _lay_out_one_commit(checkout: Checkout, folder: Path) -> None:
     if one_commit.is_of(folder, checkout.commit):
         return
     fresh = _add_suffix(folder, ".new")
-    with mirror.hold_mirror_of(checkout) as hold:
+    with mirror.lock_mirror_of(checkout) as locked:
         # Somebody else may have made it meanwhile, or was cut off at it.
         if not one_commit.is_of(folder, checkout.commit):
             folders.delete_folder(fresh)
-            one_commit.make_repository(hold, checkout.commit, fresh)
+            one_commit.make_repository(locked, checkout.commit, fresh)
             folders.delete_folder(folder)
             fresh.rename(folder)
 
@@ -195,9 +195,9 @@ def _add_suffix(folder: Path, suffix: str) -> Path:
 
 def make_diff(checkout: Checkout, change: Change) -> str:
     """Show a Change as a patch; see `objects.make_patch`."""
-    with mirror.hold_mirror_of(checkout) as hold:
-        place = objects.use_index(hold, keep=False)
-        tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
+    with mirror.lock_mirror_of(checkout) as locked:
+        place = objects.use_index(locked, keep=False)
+        tree = objects.write_tree(place, locked.scratch, checkout.commit, change)
         return objects.make_patch(place, checkout.commit, tree, change.paths)
 
 
@@ -214,12 +214,12 @@ def make_commit(
 
     The date, in seconds since the epoch, is that of author and committer.
     """
-    with mirror.hold_mirror_of(checkout) as hold:
-        place = objects.use_index(hold, keep=True)
-        tree = objects.write_tree(place, hold.scratch, checkout.commit, change)
+    with mirror.lock_mirror_of(checkout) as locked:
+        place = objects.use_index(locked, keep=True)
+        tree = objects.write_tree(place, locked.scratch, checkout.commit, change)
         by = objects.Identity(author, email, date)
-        made = objects.write_commit(hold.place, tree, (checkout.commit,), message, by)
-        mirror.pin_commit(hold, made, "commits")
+        made = objects.write_commit(locked.place, tree, (checkout.commit,), message, by)
+        mirror.pin_commit(locked, made, "commits")
         return made
 
 
@@ -243,9 +243,9 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     """
     branches.require_name(branch)
     user = source.find_source(checkout.repository)
-    with source.explain_git(user), mirror.hold_mirror(Path(checkout.mirror)) as hold:
+    with source.explain_git(user), mirror.lock_mirror(Path(checkout.mirror)) as locked:
         try:
-            branches.send_objects(hold.place, user.place, checkout.commit, commit)
+            branches.send_objects(locked.place, user.place, checkout.commit, commit)
             return branches.create_branch(user, commit, branch)
         except GitFailed as problem:
             raise RepositoryUnfit(
@@ -274,8 +274,8 @@ def push_commit(
     """
     branches.require_name(branch)
     with (
-        mirror.hold_mirror_of(checkout) as hold,
-        remote.reach_remote(hold, url, token) as repository,
+        mirror.lock_mirror_of(checkout) as locked,
+        remote.reach_remote(locked, url, token) as repository,
     ):
         for name in branches.list_candidate_names(branch):
             at = repository.find_head(name)

@@ -154,14 +154,14 @@ class GithubCodeHost(GithubPulls):
             return outcome
         progress = self._get_progress(run)
         text = status_text.render_end(run, outcome, progress, self._page(run))
-        moot = outcome.reason is Reason.SUPERSEDED
+        is_superseded = outcome.reason is Reason.SUPERSEDED
         # People hear of a new pull request, and of an answer to their review, by that itself.
-        is_known = moot or outcome.reason is Reason.CANCELLED or outcome.pull_request
+        is_known = is_superseded or outcome.reason is Reason.CANCELLED or outcome.pull_request
         calls = run.follow_up is None and not is_known
         occasion = f"{outcome.reason.value}-{progress.again}" if calls else ""
         try:
             with translate_errors():
-                self._status(run).finish(text, make=not moot, occasion=occasion)
+                self._status(run).finish(text, make=not is_superseded, occasion=occasion)
         except RunStopped as problem:
             _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
         except CodeHostUnavailable as problem:

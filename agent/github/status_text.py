@@ -76,8 +76,10 @@ def render_end(run: Run, outcome: Outcome, progress: Progress, page: str | None)
     """Write the text of a run that has ended: where the result is, or why there is none."""
     seconds = progress.seconds + (max(0.0, read_clock() - progress.at) if progress.at else 0.0)
     used = f"It took {_duration(seconds)} and cost {outcome.figures.total_usage.cost}."
-    moot = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
-    if run.follow_up is not None and (outcome.is_done or outcome.review_state.threads or moot):
+    is_obsolete = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
+    if run.follow_up is not None and (
+        outcome.is_done or outcome.review_state.threads or is_obsolete
+    ):
         head = _describe_answer(run.follow_up, outcome)
     elif run.follow_up is None and outcome.is_done and outcome.pull_request is not None:
         pull = outcome.pull_request

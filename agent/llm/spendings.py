@@ -74,13 +74,13 @@ class CountedModels:
         try:
             reply = self._models.reply(request, stopped, seconds)
         except ModelUnavailable as problem:
-            self._settle(number, problem.usd)
+            self._record_cost(number, problem.usd)
             raise
         except (ModelRequestRejected, ModelUnusable):
-            self._settle(number, 0.0)
+            self._record_cost(number, 0.0)
             raise
         # Of one that was broken off nobody knows what it cost: all of it stays aside.
-        self._settle(number, reply.cost_usd or 0.0)
+        self._record_cost(number, reply.cost_usd or 0.0)
         return reply
 
     def _reserve(self, request: ChatRequest) -> int:
@@ -88,9 +88,9 @@ class CountedModels:
         worst = self._models.estimate_worst(request, now).usd or 0.0
         return self._store.reserve(worst, self._limits, now)
 
-    def _settle(self, number: int, usd: float) -> None:
+    def _record_cost(self, number: int, usd: float) -> None:
         """Note what a request cost; where that fails, all of it stays aside."""
         try:
-            self._store.settle(number, usd)
+            self._store.record_cost(number, usd)
         except (AgentError, OSError) as problem:
             _log.warning("the cost of a request could not be stored", problem=str(problem))

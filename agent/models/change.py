@@ -42,7 +42,7 @@ class Finding(Record):
     message: str
     fix: str
     is_reading: bool = False
-    """Whether it is a matter of reading, which a reviewer can settle."""
+    """Whether reading is enough to decide on it, so that a reviewer can."""
     asks_author: bool = True
     """Whether an edit may resolve it; else only reviewers and people see it."""
     source: str = ""

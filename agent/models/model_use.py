@@ -135,7 +135,7 @@ class Spendings(Protocol):
     """Where dollars are counted: the store for runs of issues, a step file for others."""
 
     def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
-        """Set dollars aside; return what they are settled by.
+        """Set dollars aside; return the number under which the real cost is recorded.
 
         Raises:
             BudgetReached: As much is not left of a budget now.
@@ -143,7 +143,7 @@ class Spendings(Protocol):
         """
         ...
 
-    def settle(self, number: int, usd: float) -> None: ...
+    def record_cost(self, number: int, usd: float) -> None: ...
 
 
 def format_usd(usd: float) -> str:

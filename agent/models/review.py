@@ -18,7 +18,7 @@ class Remark(Record):
 
 
 class SettledFinding(Record):
-    """A finding of the gate that the reviewer has settled."""
+    """A finding of the gate that the reviewer has decided on."""
 
     finding: Finding
     why: str

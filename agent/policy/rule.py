@@ -25,7 +25,7 @@ class Rule:
     floor: Severity | None = None
     """No repository can weigh it less, unless the operator says otherwise; None: it may be off."""
     is_reading: bool = False
-    """Whether who reads ticket and diff can settle it; not so what guards the gate."""
+    """Whether the reviewer may decide on it from ticket and diff; never for rules of the gate."""
     may_be_asked: bool = False
     """Whether a ticket that names the file, or the finding's subject, asks for it."""
 

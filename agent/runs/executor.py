@@ -207,7 +207,7 @@ def run_workflow(
     with structlog.contextvars.bound_contextvars(run=run.run_id):
         _record_beginning(run, desk, ledger)
         try:
-            with folders.hold_trees(desk.base_folder(run).parent):
+            with folders.lock_trees(desk.base_folder(run).parent):
                 outcome = workflow.run_task(run, step, desk)
             if not outcome.is_done:
                 # The checks blocked it, so they are run again.

@@ -38,7 +38,7 @@ def make_run_folder(home: Path, run: Run) -> Path:
 
 
 @contextmanager
-def hold_trees(folder: Path) -> Iterator[None]:
+def lock_trees(folder: Path) -> Iterator[None]:
     """Hold the run's folder of work trees, and remove what killed runs left beside it."""
     folder.parent.mkdir(exist_ok=True, mode=0o711)
     until = time.monotonic() + _LET_GO_SECONDS

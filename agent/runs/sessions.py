@@ -123,6 +123,6 @@ class SessionFactory:
             limits=check.get_granted_limits(self._settings),
             files=(SandboxFile(path=_RIPGREP, content=_RIPGREP_LINES),),
         )
-        order = sandbox_requests.lend_tools(order, environment, config.env)
+        order = sandbox_requests.share_tools(order, environment, config.env)
         order = sandbox_requests.add_uv(order, environment.interpreter, self._settings)
         return sandbox_services.add_services(order, environment.services)

@@ -23,7 +23,7 @@ from agent.errors import SandboxMissing
 from agent.git import worktree
 from agent.models.environment import Checkout
 from agent.models.sandbox import Hear, Mount, Root, SandboxRequest
-from agent.sandbox import bwrap_arguments, cgroup, layout, lending, overlays
+from agent.sandbox import bwrap_arguments, cgroup, layout, overlays, preparing
 from agent.sandbox.running import RunningSandbox, SandboxMaker
 from agent.settings import Settings
 
@@ -71,14 +71,14 @@ class BubblewrapSandbox(SandboxMaker):
                 " bubblewrap's now. Set MERGEWRIGHT_SANDBOX=docker, or start the run again."
             )
         root = self._settings.sandbox_root
-        order, slot = stack.enter_context(lending.prepare_request(order, self._settings))
+        order, slot = stack.enter_context(preparing.prepare_request(order, self._settings))
         base = None
         if checkout is not None and order.tree is not None and overlays.is_possible(home):
             # Its user owns what a tree is laid over, and it never changes while it is.
             base = Path(order.tree).with_name(f"session-{slot.number}")
             worktree.open_tree(checkout, base)
             owned = Mount(source=str(base), target=layout.SOURCE, writable=True)
-            stack.enter_context(lending.hand_over((owned,), slot.uid))
+            stack.enter_context(preparing.give_mounts((owned,), slot.uid))
             order = order.model_copy(update={"tree": str(base)})
         laid = overlays.plan_overlays(order, root, home, slot.number, base)
         tasks = order.limits.processes + layout.count_own_tasks(order)
@@ -89,8 +89,8 @@ class BubblewrapSandbox(SandboxMaker):
         more = laid.arguments() if laid is not None else ()
         python = bwrap_arguments.find_interpreter(root)
         sandbox.start(
-            lambda lend: bwrap_arguments.build_arguments(
-                order, root, lend, lasting=lasting, more=more
+            lambda pass_content: bwrap_arguments.build_arguments(
+                order, root, pass_content, lasting=lasting, more=more
             ),
             python,
         )
@@ -120,20 +120,22 @@ class BubblewrapProcess(RunningSandbox):
         self._way_in = -1
         self._channel = -1
 
-    def start(self, arguments: Callable[[bwrap_arguments.Lend], list[str]], python: str) -> None:
+    def start(
+        self, arguments: Callable[[bwrap_arguments.PassContent], list[str]], python: str
+    ) -> None:
         """Start bubblewrap; the runner in it waits for our word before it does anything."""
-        lent: list[int] = []
+        passed: list[int] = []
 
-        def lend(content: bytes) -> int:
+        def pass_content(content: bytes) -> int:
             file = self._own_descriptor(os.memfd_create("data"))
             view = memoryview(content)
             while view:
                 view = view[file.write(view) :]
             file.seek(0)
-            lent.append(file.fileno())
+            passed.append(file.fileno())
             return file.fileno()
 
-        args = arguments(lend)
+        args = arguments(pass_content)
         channel, status, complaints = (self._make_pipe(reading=True) for _ in range(3))
         way_in = self._make_pipe(reading=False)
         self._channel, self._way_in = channel[0], way_in[0]
@@ -145,7 +147,7 @@ class BubblewrapProcess(RunningSandbox):
         elif os.geteuid() == 0:
             options = {"user": self._uid, "group": self._uid, "extra_groups": []}
         options |= {"stdin": way_in[1], "stdout": complaints[1], "stderr": complaints[1]}
-        options["pass_fds"] = (*lent, channel[1].fileno(), status[1].fileno())
+        options["pass_fds"] = (*passed, channel[1].fileno(), status[1].fileno())
         try:
             process = self._popen(argv, options)
         except (OSError, subprocess.SubprocessError) as problem:

@@ -16,7 +16,7 @@ from agent.sandbox import layout, seccomp
 UID = 1000
 """The user inside; outside it is the slot's."""
 
-Lend = Callable[[bytes], int]
+PassContent = Callable[[bytes], int]
 """Turn bytes into a descriptor that bubblewrap and the runner may read."""
 
 _INSTALL = "Install bubblewrap, version 0.8.0 or newer (on Debian: apt-get install bubblewrap)."
@@ -33,7 +33,7 @@ _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 def build_arguments(
     order: SandboxRequest,
     root: Path | None,
-    lend: Lend,
+    pass_content: PassContent,
     *,
     lasting: bool = False,
     more: Sequence[str] = (),
@@ -49,7 +49,7 @@ def build_arguments(
     args += ["--hostname", layout.HOSTNAME]
     args += ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv", "--cap-drop", "ALL"]
     if (program := seccomp.build_filter(lasting=lasting)) is not None:
-        args += ["--seccomp", str(lend(program))]
+        args += ["--seccomp", str(pass_content(program))]
     args += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", layout.SANDBOX]
     if root is None:
         for name in ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"):
@@ -62,7 +62,13 @@ def build_arguments(
     for name, text in layout.make_etc(UID, order.hosts).items():
         if root is not None and not (root / "etc" / name).exists():
             continue  # nothing can be shown in a place that a read-only tree does not have
-        args += ["--perms", "0444", "--ro-bind-data", str(lend(text.encode())), f"/etc/{name}"]
+        args += [
+            "--perms",
+            "0444",
+            "--ro-bind-data",
+            str(pass_content(text.encode())),
+            f"/etc/{name}",
+        ]
     args += ["--proc", "/proc", "--dev", "/dev"]
     for place in layout.WRITABLE:
         # bubblewrap's own /dev is a file system without a size; only /dev/shm stays writable.
@@ -72,7 +78,13 @@ def build_arguments(
     for source, target, writable in layout.list_binds(order):
         args += ["--bind" if writable else "--ro-bind", source, target]
     for name, content in layout.read_runner().items():
-        args += ["--perms", "0444", "--file", str(lend(content)), f"{layout.SANDBOX}/{name}"]
+        args += [
+            "--perms",
+            "0444",
+            "--file",
+            str(pass_content(content)),
+            f"{layout.SANDBOX}/{name}",
+        ]
     return [*args, *more, "--remount-ro", "/", "--chdir", "/"]
 
 

@@ -165,7 +165,7 @@ def remove_orphans(home: Path) -> int:
     for name in list_names(prefix):
         number = name.removeprefix(prefix)
         if number.isdigit():
-            with slots.hold_if_free(home, int(number)) as free:
+            with slots.lock_if_free(home, int(number)) as free:
                 if free:
                     remove_stale(name)
                     gone += 1

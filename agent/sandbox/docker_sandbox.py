@@ -32,7 +32,7 @@ from agent.models.sandbox import (
     SandboxResult,
     ServerContainer,
 )
-from agent.sandbox import container_arguments, docker_engine, lending, slots
+from agent.sandbox import container_arguments, docker_engine, preparing, slots
 from agent.sandbox.running import RunningSandbox, SandboxMaker
 from agent.settings import Settings
 
@@ -75,7 +75,7 @@ class DockerSandbox(SandboxMaker):
     ) -> Container:
         home, lasting = self._settings.home, checkout is not None
         client = stack.enter_context(self._open_client())
-        order, slot = stack.enter_context(lending.prepare_request(order, self._settings))
+        order, slot = stack.enter_context(preparing.prepare_request(order, self._settings))
         image = docker_engine.choose_image(client, self._settings, order.root)
         sandbox = stack.enter_context(Container(order, client, hear, lasting=lasting))
         shown = container_arguments.lay_out(home, slot.uid, order.hosts)
@@ -250,7 +250,7 @@ def remove_strays(client: docker.APIClient, home: Path) -> int:
     for listed in client.containers(all=True, filters={"label": mark}):
         number = listed["Labels"].get(container_arguments.SLOT_LABEL, "")
         if number.isdigit():
-            with slots.hold_if_free(home, int(number)) as free:
+            with slots.lock_if_free(home, int(number)) as free:
                 if free:
                     remove_container(client, listed["Id"])
                     gone += 1

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from agent.errors import Cancelled, SandboxLost, SandboxMissing
 from agent.models.environment import Checkout
 from agent.models.sandbox import Flag, Hear, Root, SandboxLimits, SandboxRequest, SandboxResult
-from agent.sandbox import layout, lending
+from agent.sandbox import layout, preparing
 from agent.sandbox.frames import Frames, OutputExcerpt
 
 TICK_SECONDS = 0.1
@@ -69,7 +69,7 @@ class RunningSandbox:
         self._lasting = lasting
         self._nonce = secrets.token_bytes(16)
         self._listener = listener
-        self._watch = lending.SizeWatch(order.mounts, order.limits.disk_bytes)
+        self._watch = preparing.SizeWatch(order.mounts, order.limits.disk_bytes)
         self._complaints = bytearray()
         limits = _SESSION_LIMITS if lasting else order.limits
         self.frames = Frames(self._nonce, limits, self._take_output)

@@ -48,7 +48,7 @@ def claim_slot(home: Path) -> Iterator[Slot]:
     first = _FIRST_OF_SLOTS + number % _RANGES * _SLOTS
     while True:
         for number in range(_SLOTS):
-            with hold_if_free(home, number) as free:
+            with lock_if_free(home, number) as free:
                 if free:
                     uid = _find_uid(first + number, number)
                     yield Slot(number, uid, f"{make_prefix(home)}{number}")
@@ -61,7 +61,7 @@ def claim_slot(home: Path) -> Iterator[Slot]:
 
 
 @contextmanager
-def hold_if_free(home: Path, number: int) -> Iterator[bool]:
+def lock_if_free(home: Path, number: int) -> Iterator[bool]:
     """Hold one slot for the block, if nobody has it."""
     path = open_home(home) / "sandboxes" / f"slot-{number}"
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -1,4 +1,4 @@
-"""Deliveries: the intake's turns at the inbox, in which every delivery is settled.
+"""Deliveries: the intake's turns at the inbox, in which every delivery is decided.
 
 Owns when a delivery is decided, what is put off for later and what is posted about a run that
 waits. What a delivery becomes is decided by `agent.service.intake`; when its run begins, by
@@ -95,12 +95,12 @@ class Intake:
         self._clock = loops.SteadyClock()
 
     def run_once(self) -> bool:
-        """Settle the deliveries that are there; return whether any was.
+        """Decide on the deliveries that are there; return whether there was any.
 
-        What the code host does not answer stays unread and comes again after a while; it holds the
-        deliveries behind it up only if those fail as well.
+        What the code host does not answer stays unread and comes again after a while; it delays the
+        deliveries behind it only if those fail as well.
         """
-        settled = failed = 0
+        done = failed = 0
         now = read_clock()
         # A longer wait than any that is asked for means that the clock was put back.
         put_off = self._put_off.items()
@@ -120,13 +120,13 @@ class Intake:
                     until = now + min(max(pause, _SOON_SECONDS), _LATE_SECONDS)
                     self._put_off[delivery.delivery_id] = until
                 elif decided is not None:
-                    self._settle(delivery, decided)
-                    settled, failed = settled + 1, 0
+                    self._record_decision(delivery, decided)
+                    done, failed = done + 1, 0
                 else:
                     failed += 1
                     if failed == _FAILURES_IN_A_ROW:
                         break
-        return settled > 0
+        return done > 0
 
     def _try_to_decide(self, delivery: Delivery) -> IntakeDecision | None:
         """Decide on a delivery; None: it cannot be decided now, and comes again."""
@@ -168,7 +168,7 @@ class Intake:
             return self._comment_handler.handle(event, now=now, delivery_id=name)
         return intake.accept_request(event, intake_api, store, now=now, delivery_id=name)
 
-    def _settle(self, delivery: Delivery, decided: IntakeDecision) -> None:
+    def _record_decision(self, delivery: Delivery, decided: IntakeDecision) -> None:
         name = delivery.delivery_id
         self._put_off.pop(name, None)
         del self._failures[name], self._faults[name]  # of a Counter, also what is not in it
@@ -179,7 +179,7 @@ class Intake:
             # It shows in the store, into which the others look.
             _log.info("asked to stop", run=decided.run_id, reason=decided.reason)
         reason = decided.run.run_id if isinstance(decided, Accepted) else decided.reason
-        self._inbox.settle(name, decided.outcome, reason)
+        self._inbox.record_decision(name, decided.outcome, reason)
         metrics.count_delivery(decided.outcome)
         routine = isinstance(decided, IgnoredRequest) and decided.routine
         (_log.debug if routine else _log.info)(decided.outcome, reason=reason)
@@ -190,7 +190,7 @@ class Intake:
     def _show_waiting(self, run: Run) -> None:
         """Give a run its sign now if its turn is not at once.
 
-        It is kept and settled, and begins with the same sign: what fails here is of no consequence.
+        It is kept and decided, and begins with the same sign: what fails here is of no consequence.
         """
         try:
             now, per_day = read_clock(), self._bounds.per_day
@@ -202,12 +202,12 @@ class Intake:
             elif quota is not None:
                 because = _QUOTA.format(runs="1 run" if quota == 1 else f"{quota} runs")
             # Another worker that began it meanwhile would make a second comment beside this one.
-            if (ahead or because) and self._store.hold_run(run.run_id, now + _SHOWN_SECONDS):
+            if (ahead or because) and self._store.defer_start(run.run_id, now + _SHOWN_SECONDS):
                 self._alive()
                 try:
                     self._intake_api.show_queued(run, 0 if quota else ahead, because)
                 finally:
-                    self._store.hold_run(run.run_id, now)
+                    self._store.defer_start(run.run_id, now)
                 _log.info("waits", ahead=ahead, because=because)
         except Exception as problem:  # noqa: BLE001  as above
             message = problem.message if isinstance(problem, AgentError) else repr(problem)

@@ -80,8 +80,8 @@ def accept_request(
     """
     asked = request.snapshot.issue
     last = store.find_newest_run(asked.repository_id, asked.number) if store else None
-    if settled := _by_runs(request, last):
-        return settled
+    if decision := _by_runs(request, last):
+        return decision
     if refusal := _explain_refusal(request, intake_api):
         return IgnoredRequest(reason=refusal)
     run_id = make_run_id(int(now))

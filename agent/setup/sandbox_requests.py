@@ -32,7 +32,7 @@ PYRIGHTS = frozenset({"pyright", "basedpyright"})
 NPM = "npm"
 """Folder of what npm has installed, in the environment of the type checkers."""
 _FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
-_LENT = f"{SANDBOX_HOME}/.local/lent"
+_ADDED_MODULES = f"{SANDBOX_HOME}/.local/added"
 
 
 def make_request(
@@ -83,7 +83,7 @@ def make_request(
     return add_git(ordered, tree)
 
 
-def lend_tools(
+def share_tools(
     order: SandboxRequest, environment: Environment, given: Mapping[str, str]
 ) -> SandboxRequest:
     """Have a shell find the tools that the gate runs, and those that the environment lacks.
@@ -110,14 +110,14 @@ def lend_tools(
         f"{_FIRST_ON_PATH}/{tool}": f'#!/bin/sh\nexec {program} "$@"\n'.encode()
         for tool, program in sorted(programs.items())
     }
-    lending = resources.files("agent.sandbox").joinpath("sandbox_scripts", "lend_tools.py")
-    files[f"{_LENT}/sitecustomize.py"] = lending.read_bytes()
+    shared = resources.files("agent.sandbox").joinpath("sandbox_scripts", "share_tools.py")
+    files[f"{_ADDED_MODULES}/sitecustomize.py"] = shared.read_bytes()
     environ = dict(order.environ)
-    environ["PYTHONPATH"] = ":".join(filter(None, (_LENT, environ.get("PYTHONPATH"))))
+    environ["PYTHONPATH"] = ":".join(filter(None, (_ADDED_MODULES, environ.get("PYTHONPATH"))))
     if "PATH" not in given:
         environ["PATH"] = f"{_FIRST_ON_PATH}:{environ['PATH']}"
-    lent = (SandboxFile(path=path, content=content) for path, content in files.items())
-    return order.model_copy(update={"environ": environ, "files": (*order.files, *lent)})
+    added = (SandboxFile(path=path, content=content) for path, content in files.items())
+    return order.model_copy(update={"environ": environ, "files": (*order.files, *added)})
 
 
 def mount_type_checker(order: SandboxRequest, environment: Environment) -> SandboxRequest:

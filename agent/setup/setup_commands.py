@@ -303,12 +303,12 @@ class _CommandRun:
             files=(file,),
             collect=(_REPORT,),
         )  # fmt: skip
-        lent = {f"{_MADE}/{name}": name for name in ("tree", "home", _SERVICES)}
-        lent[SANDBOX_ENVIRONMENT] = layer_files.ENVIRONMENT
-        mounts = [mount for mount in order.mounts if mount.target not in lent]
+        writable = {f"{_MADE}/{name}": name for name in ("tree", "home", _SERVICES)}
+        writable[SANDBOX_ENVIRONMENT] = layer_files.ENVIRONMENT
+        mounts = [mount for mount in order.mounts if mount.target not in writable]
         mounts += [
             Mount(source=str(part / name), target=target, writable=True)
-            for target, name in lent.items()
+            for target, name in writable.items()
         ]
         order = order.model_copy(update={"mounts": tuple(mounts)})
         order = sandbox_requests.add_tag(order, self._tree, self.asked.tag)

@@ -116,10 +116,10 @@ def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
     """Weigh a change that passed once more, where its review leaves something for a person."""
     if chosen.cleared is None or not chosen.is_passed or not (notes.open or notes.settled):
         return chosen
-    found = reviewing.apply_settled(chosen.cleared.findings, notes)
+    found = reviewing.apply_reviewer_answers(chosen.cleared.findings, notes)
     cleared = chosen.cleared.model_copy(update={"findings": found})
     compared = tuple(
-        one.model_copy(update={"findings": reviewing.apply_settled(one.findings, notes)})
+        one.model_copy(update={"findings": reviewing.apply_reviewer_answers(one.findings, notes)})
         for one in chosen.compared
     )
     verdict = decide_verdict(compared, cleared, contract, chosen.proof, notes)
@@ -155,7 +155,7 @@ class VerdictFacts:
             *self._unproved_hunks, *self._kept_behaviour, *self.contract.scouted,
             *self._left_open, *self._not_done,
         )  # fmt: skip
-        return reviewing.apply_settled(found, self.review)
+        return reviewing.apply_reviewer_answers(found, self.review)
 
     @property
     def _tests(self) -> tuple[TestComparison, ...]:

@@ -1,4 +1,4 @@
-"""Plan: settle every fact of the ticket against the code, then say what will be done."""
+"""Plan: resolve every fact of the ticket against the code, then say what will be done."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ from agent.recipes.add_field import recipe
 from repo_config.tree import FolderFilter, Tree
 
 
-def settle_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
+def resolve_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
     """Turn the ticket into the recipe's parameters, before anything costly is started.
 
     Nothing comes of it where a model takes the ticket: no recipe fits, or one cannot carry it out
@@ -49,7 +49,7 @@ def settle_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
     if not can_ask and contract.project.django and contract.project.django.missing:
         raise RepositoryUnfit(contract.project.django.missing)
     try:
-        parameters = recipe.settle(task.ticket, mine, contract.project)
+        parameters = recipe.resolve_parameters(task.ticket, mine, contract.project)
     except (TicketUnclear, RequestRefused) as problem:
         if not can_ask:
             raise

@@ -227,12 +227,12 @@ def _read_ticket_unless_stopped(run: Run, desk: Desk) -> Ticket:
 
 
 def _require_wanted(run: Run, placed: PushedBranch, remote: Remote, desk: Desk) -> None:
-    """Look once more before a pull request is opened; if it is moot, take the branch away again."""
+    """Read the ticket once more before a pull request is opened; if obsolete, delete the branch."""
     with _tell_of_branch(placed):
         try:
             _read_ticket_unless_stopped(run, desk)
         except (Superseded, Cancelled) as problem:
-            moot = problem
+            obsolete = problem
         else:
             return
         with suppress(AccessLost):  # where we may not open one, there is none of ours
@@ -243,12 +243,12 @@ def _require_wanted(run: Run, placed: PushedBranch, remote: Remote, desk: Desk) 
         with suppress(AccessLost):
             gone = branches.remove_branch(remote.url, token, *at)
         if not gone:
-            raise type(moot)(
+            raise type(obsolete)(
                 "the run was cancelled. The branch was kept: it changed since the push, or"
                 " cannot be deleted."
-            ) from moot
+            ) from obsolete
     desk.say(f"deleted branch {placed.branch}: the run was cancelled")
-    raise moot
+    raise obsolete
 
 
 @contextmanager

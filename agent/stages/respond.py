@@ -18,7 +18,7 @@ _REVIEW_ROUNDS, _CI_ROUNDS = 5, 2
 _NO_MODEL = "I can't make this change: no model is configured."
 
 
-def settle_by_rules(pull: PullContext, items: tuple[FollowUpItem, ...]) -> tuple[ItemAnswer, ...]:
+def answer_by_rules(pull: PullContext, items: tuple[FollowUpItem, ...]) -> tuple[ItemAnswer, ...]:
     """Answer what is for a person in any case, without an edit."""
     about, earlier = pull.about, pull.earlier_rounds
     words = ""
@@ -34,12 +34,12 @@ def settle_by_rules(pull: PullContext, items: tuple[FollowUpItem, ...]) -> tuple
 
 
 def answer_by_model(
-    settled: tuple[ItemAnswer, ...], plan: Plan, run_context: RunContext
+    given: tuple[ItemAnswer, ...], plan: Plan, run_context: RunContext
 ) -> tuple[Draft, tuple[ItemAnswer, ...]]:
     """Have a model answer what is left, on top of the branch; without one, people.
 
     Args:
-        settled: Answers that are there.
+        given: The answers so far.
         plan: Of the change as it is.
 
     Returns:
@@ -47,12 +47,12 @@ def answer_by_model(
     """
     task = run_context.task
     draft = Draft(plan=plan, change=task.start.change)
-    done = {answer.item for answer in settled}
+    done = {answer.item for answer in given}
     left = tuple(item for item in task.items if item.number not in done)
     if not left:
-        return draft, settled
+        return draft, given
     if not run_context.desk.has_editor:
-        return draft, settled + tuple(_for_people(item, _NO_MODEL) for item in left)
+        return draft, given + tuple(_for_people(item, _NO_MODEL) for item in left)
     run_context.preparation.finish()
     # A recipe makes its change anew from the base, and would lose what others have edited.
     by_model = plan.model_copy(update={"recipe": "", "parameters": ""})
@@ -61,8 +61,8 @@ def answer_by_model(
     if following is None:
         run_context.history.give_up()
         words = f"The model did not answer: {attempt.why}."
-        return draft, settled + tuple(_for_people(item, words) for item in left)
-    return following, settled + attempt.answers
+        return draft, given + tuple(_for_people(item, words) for item in left)
+    return following, given + attempt.answers
 
 
 def _for_people(item: FollowUpItem, words: str) -> ItemAnswer:

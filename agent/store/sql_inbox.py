@@ -110,7 +110,7 @@ class Counts(Record):
     """When it was received, in seconds since the epoch."""
 
 
-class SettledDelivery(Record):
+class DecidedDelivery(Record):
     delivery: Delivery
     outcome: str | None
     """None: still unread."""
@@ -139,7 +139,7 @@ class Inbox:
     def append(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
         """Add deliveries in one transaction, in their order; they are on disk at the return.
 
-        A duplicate by delivery id leaves no trace; one by content alone is kept as settled. On
+        A duplicate by delivery id leaves no trace; one by content alone is kept as decided. On
         InboxUnavailable, InboxUnusable or StorageFull, none of them was added.
         """
         if not deliveries:
@@ -159,9 +159,9 @@ class Inbox:
     def list_unread(
         self, limit: int = 100, *, without: Collection[str] = ()
     ) -> tuple[Delivery, ...]:
-        """Return deliveries that are not settled, in the order of their arrival.
+        """Return deliveries that are not decided, in the order of their arrival.
 
-        A row that makes no sense is settled as `unreadable`, so that it holds nobody up.
+        An unreadable row is decided as `unreadable`, so that it does not delay others.
 
         Args:
             without: Ids of deliveries that are left out, so that they hide none behind them.
@@ -183,20 +183,22 @@ class Inbox:
                 except ValidationError:
                     bad.append(row.number)
         if bad:
-            self._settle(_ROWS.c.number.in_(bad), "unreadable", "the row does not hold a delivery")
+            self._record_decision(
+                _ROWS.c.number.in_(bad), "unreadable", "the row does not hold a delivery"
+            )
         return tuple(good)
 
-    def settle(self, delivery_id: str, outcome: str, reason: str) -> None:
+    def record_decision(self, delivery_id: str, outcome: str, reason: str) -> None:
         """Say what became of a delivery; it is not unread any more. The last word counts."""
-        self._settle(_ROWS.c.delivery_id == delivery_id, outcome, reason)
+        self._record_decision(_ROWS.c.delivery_id == delivery_id, outcome, reason)
 
-    def find(self, delivery_id: str) -> SettledDelivery | None:
+    def find(self, delivery_id: str) -> DecidedDelivery | None:
         wanted = select(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id)
         with self._database.read() as session:
             row = session.exec(wanted).first()
             if row is None:
                 return None
-            return SettledDelivery(delivery=_delivery(row), outcome=row.outcome, reason=row.reason)
+            return DecidedDelivery(delivery=_delivery(row), outcome=row.outcome, reason=row.reason)
 
     def count_deliveries(self) -> Counts:
         waiting = col(DeliveryRow.outcome).is_(None)
@@ -236,22 +238,22 @@ class Inbox:
         return None
 
     def prune(self, now: float, before: float = 0.0) -> int:
-        """Remove old settled deliveries, and return how many.
+        """Remove old decided deliveries, and return how many.
 
         What is unread stays, however old. A removed delivery would be new if it came again.
 
         Args:
             before: Of those received before that, in seconds since the epoch, no word stays.
         """
-        settled, old = _ROWS.c.outcome.is_not(None), _ROWS.c.received_at < now - _KEPT_SECONDS
+        decided, old = _ROWS.c.outcome.is_not(None), _ROWS.c.received_at < now - _KEPT_SECONDS
         worded = (_ROWS.c.received_at < before) & ((_ROWS.c.body != b"") | (_ROWS.c.reason != ""))
         with self._one, self._database.connect() as connection:
-            removed = connection.execute(_ROWS.delete().where(settled, old)).rowcount
-            blanked = _ROWS.update().where(settled, worded).values(_BLANK)
+            removed = connection.execute(_ROWS.delete().where(decided, old)).rowcount
+            blanked = _ROWS.update().where(decided, worded).values(_BLANK)
             return removed + connection.execute(blanked).rowcount
 
     def find_worded(self, scope: PurgeScope) -> list[int]:
-        """Find settled deliveries with words of or about the scope, by number."""
+        """Find decided deliveries with words of or about the scope, by number."""
         pattern, found = scope.pattern, []
         columns = _ROWS.c.number, _ROWS.c.received_at, _ROWS.c.body, _ROWS.c.reason
         wanted = select(*columns).where(_ROWS.c.outcome.is_not(None))
@@ -282,7 +284,7 @@ class Inbox:
                 f"{self.path} was removed or replaced while it was in use. Restart the service."
             )
 
-    def _settle(self, which: ColumnElement[bool], outcome: str, reason: str) -> None:
+    def _record_decision(self, which: ColumnElement[bool], outcome: str, reason: str) -> None:
         with self._one, self._database.connect() as connection:
             connection.execute(_ROWS.update().where(which).values(outcome=outcome, reason=reason))
 

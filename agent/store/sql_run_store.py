@@ -131,7 +131,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         with self._database.write() as session:
             _end_dead_commands(session, now)
 
-    def hold_run(self, run_id: str, until: float) -> bool:
+    def defer_start(self, run_id: str, until: float) -> bool:
         """Let a run that has not begun wait until a time; return whether it has not."""
         unbegun = col(RunRow.worker).is_(None), col(RunRow.started_at).is_(None)
         held = update(RunRow).where(col(RunRow.run_id) == run_id, col(RunRow.active), *unbegun)

@@ -50,7 +50,7 @@ class SqlSpendings:
             session.flush()
             return row.number or 0
 
-    def settle(self, number: int, usd: float) -> None:
+    def record_cost(self, number: int, usd: float) -> None:
         asked = update(SpendingRow).where(col(SpendingRow.number) == number).values(usd=usd)
         with self._database.write() as session:
             session.execute(asked)

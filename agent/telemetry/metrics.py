@@ -64,7 +64,7 @@ _LOST_WORKERS = _make_counter(
 )
 _SANDBOXES = _make_gauge("sandboxes_open", "Sandboxes that are open.")
 _WAITS = _make_counter("waits", "Number of times that a run was postponed, by cause.", "cause")
-_SETTLED = _make_counter("deliveries_settled", "Deliveries processed, by decision.", "outcome")
+_DECIDED = _make_counter("deliveries_settled", "Deliveries processed, by decision.", "outcome")
 _REQUESTS = _make_counter(
     "github_requests", "Requests to GitHub, by kind and response.", "kind", "answer"
 )
@@ -104,7 +104,7 @@ _BUDGET = {
 }
 # What is there from the beginning has a rate from the first event on.
 for _outcome in ("accepted", "ignored", "stopped", "failed"):
-    _SETTLED.labels(_outcome)
+    _DECIDED.labels(_outcome)
 
 
 # --- what is noted as it happens -----------------------------------------------------------------
@@ -152,7 +152,7 @@ def count_wait(cause: BaseException | None) -> None:
 
 
 def count_delivery(outcome: str) -> None:
-    _SETTLED.labels(outcome).inc()
+    _DECIDED.labels(outcome).inc()
 
 
 def count_request(verb: str, url: str, status: int | None) -> None:

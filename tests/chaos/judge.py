@@ -141,7 +141,7 @@ def _left_below(home: Path) -> list[str]:
     for pattern in ("mirrors/*.scratch", "mirrors/*.git/**/*.lock"):
         found += [f"of a clone: {path}" for path in home.glob(pattern)]
     for path in home.glob("sandboxes/slot-*"):
-        with slots.hold_if_free(home, int(path.name.removeprefix("slot-"))) as free:
+        with slots.lock_if_free(home, int(path.name.removeprefix("slot-"))) as free:
             if not free:
                 found.append(f"an open sandbox: {path}")
     found += [f"a sandbox's group: {name}" for name in cgroup.list_names(slots.make_prefix(home))]

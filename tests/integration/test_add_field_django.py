@@ -81,7 +81,7 @@ class Repository:
     def add(self, body: str, settings: str = "config.settings") -> tuple[str, ...]:
         """Carry a ticket out, up to an accepted migration."""
         ticket = Ticket(ticket_id="1", title="A field", body=body, digest="")
-        settled = recipe.settle(ticket, self, self.project())
+        settled = recipe.resolve_parameters(ticket, self, self.project())
         parameters = Parameters.model_validate_json(settled)
         for path, content in edits.make_edits(self, parameters).files.items():
             (self.root / path).write_bytes(content)

@@ -90,7 +90,7 @@ def test_PF2_a_work_tree_goes_once_nobody_holds_it(place):
     theirs = trees / "notes"
     for folder in (left, theirs):
         file(folder / "base" / "a.py")
-    with folders.hold_trees(held):
+    with folders.lock_trees(held):
         assert there(left, held, theirs) == [held, theirs]
         file(left / "base" / "a.py")
         assert place.cleaner().run_once()["trees"] == 1

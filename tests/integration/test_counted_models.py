@@ -69,7 +69,7 @@ def test_a_reply_is_paid_for_in_advance_and_settled_by_what_it_cost(store):
 def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
     now = time.time()
     for at, usd in ((now - DAY - 5, 9.0), (now - 3600, 0.3), (now - 60, 0.5)):
-        store.spendings.settle(store.spendings.reserve(0.0, limits(7), at), usd)
+        store.spendings.record_cost(store.spendings.reserve(0.0, limits(7), at), usd)
     asked = model()
     with pytest.raises(ModelUnavailable) as told:
         counted(asked, store, 7, day=1.0).reply(REQUEST)
@@ -111,7 +111,7 @@ def test_each_budget_of_the_file_holds_and_the_one_that_is_free_last_is_named(
     # Repository 7 is under way; 8, of the same owner, has spent before.
     for repository, ago, usd in ((8, 3 * DAY, 0.5), (8, 3600, 0.3), (7, 60, 0.4)):
         row = store.spendings.reserve(0.0, limits(repository), now - ago)
-        store.spendings.settle(row, usd)
+        store.spendings.record_cost(row, usd)
     asked = model(usd=0.35)
     models = CountedModels(asked, store.spendings, limits(7, **file))
     if until is None:
@@ -142,7 +142,7 @@ def test_where_less_is_left_the_second_try_goes_and_then_the_reply_gets_shorter(
     )
     models = counted(asked, store, 7, run=2.0)
     for usd in (0.0, 0.5, 0.65, 0.75):
-        store.spendings.settle(store.spendings.reserve(0.0, limits(7), time.time()), usd)
+        store.spendings.record_cost(store.spendings.reserve(0.0, limits(7), time.time()), usd)
         with suppress(BudgetSpent):
             models.reply(REQUEST)
     shown = [(request.paid_tries, request.most_tokens) for request in asked.requests]

@@ -78,7 +78,7 @@ def test_the_event_of_an_end_and_the_budgets_say_what_the_run_took(service, tmp_
     def carry(stored, *_):
         limits = SpendingLimits(stored.run.run_id, 7, of_run=5.0, owner="o")
         number = one.store.spendings.reserve(1.0, limits, time.time())
-        one.store.spendings.settle(number, 0.25)
+        one.store.spendings.record_cost(number, 0.25)
         return done(stored)
 
     one = service(carry)

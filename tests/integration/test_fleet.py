@@ -180,6 +180,6 @@ def test_the_role_of_listeners_adds_deliveries_and_reads_nothing_of_runs(tmp_pat
         assert [receipt.kept for receipt in inbox.append([one])] == [ReceiptKind.DUPLICATE]
         assert (inbox.count_deliveries().unread, inbox.read_last_beat()) == (1, None)
         with pytest.raises(InboxUnavailable):
-            inbox.settle("1", "done", "")
+            inbox.record_decision("1", "done", "")
     with pytest.raises((StoreUnavailable, StoreUnusable)):
         SqlRunStore(tmp_path, url.replace("postgres@", "listener@")).get_run("x")

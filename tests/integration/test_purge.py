@@ -60,7 +60,7 @@ class Service:
             body=event,
         )  # fmt: skip
         self.inbox.append([delivery])
-        self.inbox.settle(delivery.delivery_id, "accepted", run_id)
+        self.inbox.record_decision(delivery.delivery_id, "accepted", run_id)
         self.store.add_run(run, at, delivery_id=delivery.delivery_id)
         said = Guidance(kind="answer", words=CANARY, by="otto", at="2026", comment=f"c{number}")
         self.store.note_guidance(run_id, said)

@@ -205,7 +205,7 @@ def test_what_a_kill_left_of_its_own_work_tree_does_not_hold_a_run_up(home):
     # Its holder is gone, or was never there; so it is where a removal was cut off.
     trees = home / "trees" / "20260101-120000-0123456789abcdef"
     (trees / "base").mkdir(parents=True)
-    with folders.hold_trees(trees):
+    with folders.lock_trees(trees):
         assert not list(trees.iterdir())
     assert not trees.exists()
 

@@ -1,4 +1,4 @@
-"""Make the edits that settled parameters ask for, each file once; pure.
+"""Make the edits that the recipe's parameters ask for, each file once; pure.
 
 Positions come from the syntax tree; the text around them is never written anew.
 """
@@ -22,7 +22,7 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
     """Add the field, and put it where else it was asked for.
 
     Raises:
-        EditFailed: A place is not as it was when the ticket was settled.
+        EditFailed: A place is not as it was when the ticket was read.
         RequestRefused: A file cannot be read as text or as Python.
     """
     place, listing = parameters.place, parameters.listing

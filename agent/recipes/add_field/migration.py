@@ -13,7 +13,7 @@ from typing import NamedTuple
 from agent.errors import EditFailed, RepositoryUnfit, RequestRefused, UnaskedOperations
 from agent.recipes.add_field.models_index import read_dotted_name
 from agent.recipes.add_field.parameters import Parameters, ProducingCommand
-from agent.recipes.add_field.settling import explain_unclear
+from agent.recipes.add_field.resolving import explain_unclear
 from agent.text import sanitise
 from repo_config import foreign_python
 from repo_config.detect import Project

@@ -23,7 +23,7 @@ _ATTRIBUTES = (
 
 
 def plan_test(model: Model, field: str, index: ModelsIndex, project: Project) -> NewTestSpec:
-    """Settle where the test goes; UnfitError: the repository has no tests."""
+    """Choose where the test goes; UnfitError: the repository has no tests."""
     files = [path for path in index.paths if _TEST_FILE.search(path)]
     own = [path for path in files if path.startswith(f"{model.app_folder}/")]
     mirrored = [path for path in files if re.search(rf"(?:^|/)tests?/{model.app_label}/", path)]

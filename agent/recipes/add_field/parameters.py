@@ -1,4 +1,4 @@
-"""What is to be done, settled: the recipe's parameters, which travel as JSON, and what it makes."""
+"""The recipe's parameters, which travel as JSON, and its results."""
 
 from agent.models.record import Record
 

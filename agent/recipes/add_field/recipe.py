@@ -1,13 +1,13 @@
 """The recipe: add a field to a Django model, with its migration and where else it is asked for.
 
-Ticket -> `request` -> `settling` (against `models_index`) -> `edits` -> Django's own migration in
+Ticket -> `request` -> `resolving` (against `models_index`) -> `edits` -> Django's own migration in
 the sandbox -> `migration.accept_migration`. Parameters travel as JSON.
 """
 
 from agent.models.change import Plan
 from agent.models.ticket import Ticket
 from agent.recipes import tickets
-from agent.recipes.add_field import edits, request, settling
+from agent.recipes.add_field import edits, request, resolving
 from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.parameters import LISTED_IN, Parameters
 from agent.text import sanitise
@@ -40,32 +40,32 @@ def states_all(ticket: Ticket) -> bool:
     return not (asked.not_done or asked.unread)
 
 
-def settle(ticket: Ticket, tree: Tree, project: Project) -> str:
+def resolve_parameters(ticket: Ticket, tree: Tree, project: Project) -> str:
     """Turn the ticket into parameters, every fact proved by the code.
 
     Raises:
         TicketUnclear: Facts are missing or do not fit; with the form, filled in so far.
         RequestRefused: The ticket asks for what cannot be done.
     """
-    parameters = settling.settle_facts(request.read_request(ticket), tree, project)
+    parameters = resolving.resolve_facts(request.read_request(ticket), tree, project)
     edits.make_edits(tree, parameters)
     return parameters.model_dump_json()
 
 
 def draft_plan(parameters: str) -> Plan:
     """Say in words what will be done, and where."""
-    settled = Parameters.model_validate_json(parameters)
-    words = [f"Add `{settled.assignment}` to {settled.model} in {settled.place.path}."]
-    if settled.listing:
-        words.append(f"Add {settled.name} to {LISTED_IN} of {settled.listing.format()}.")
-    if settled.test:
-        words.append(f"Write a test in {settled.test.path}.")
-    words += [f"Create the migration in {folder} with Django." for folder in settled.migrations]
-    if settled.existing:
-        words.append(f"Existing rows get {settled.existing.code}.")
+    facts = Parameters.model_validate_json(parameters)
+    words = [f"Add `{facts.assignment}` to {facts.model} in {facts.place.path}."]
+    if facts.listing:
+        words.append(f"Add {facts.name} to {LISTED_IN} of {facts.listing.format()}.")
+    if facts.test:
+        words.append(f"Write a test in {facts.test.path}.")
+    words += [f"Create the migration in {folder} with Django." for folder in facts.migrations]
+    if facts.existing:
+        words.append(f"Existing rows get {facts.existing.code}.")
     return Plan(
         recipe=NAME,
-        title=sanitise.shorten(f"Add {settled.name} to {settled.model}", 60),
+        title=sanitise.shorten(f"Add {facts.name} to {facts.model}", 60),
         parameters=parameters,
         steps=tuple(words),
         category="feature",
@@ -73,5 +73,5 @@ def draft_plan(parameters: str) -> Plan:
 
 
 def list_touched(parameters: str) -> tuple[str, ...]:
-    settled = Parameters.model_validate_json(parameters)
-    return tuple(place.path for place in (settled.place, settled.listing) if place)
+    facts = Parameters.model_validate_json(parameters)
+    return tuple(place.path for place in (facts.place, facts.listing) if place)

@@ -1,7 +1,7 @@
 """The facts that a ticket's structure states about a new field.
 
 A definition in Python is the best structure there is: it is parsed and kept. Whether the facts
-suffice and fit the code is left to `settling`.
+suffice and fit the code is left to `resolving`.
 """
 
 import ast

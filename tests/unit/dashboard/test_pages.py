@@ -191,7 +191,7 @@ def test_a_run_that_has_only_just_begun_has_its_page_with_what_it_has_cost(store
     operator.get("/")
     run = store.add_run(made_runs.make_run(1, time.time()), time.time())
     limits = SpendingLimits(run_id=run.run_id, repository_id=100, of_run=9.0)
-    store.spendings.settle(store.spendings.reserve(2.0, limits, time.time()), 1.25)
+    store.spendings.record_cost(store.spendings.reserve(2.0, limits, time.time()), 1.25)
     page = operator.get(f"/runs/{run.run_id}").text
     assert ">Stop</button>" in page
     assert "Model cost so far: $1.25" in page

@@ -7,7 +7,7 @@ import pytest
 from agent.errors import EditFailed
 from agent.models.run import Reason
 from agent.recipes.add_field import migration as migrations
-from tests.unit.recipes.trees import form, project, settle
+from tests.unit.recipes.trees import form, project, resolve_parameters
 
 FILE = "shop/migrations/0002_customer_nickname.py"
 FIELD = "models.CharField(blank=True, max_length=50)"
@@ -25,7 +25,7 @@ def migration(*operations: str) -> bytes:
 
 
 def accept(files: dict[str, bytes], report: bytes = OK) -> tuple[str, ...]:
-    return migrations.accept_migration(settle(form()), report, files)
+    return migrations.accept_migration(resolve_parameters(form()), report, files)
 
 
 def refuse(files: dict[str, bytes], report: bytes = OK) -> EditFailed:
@@ -89,7 +89,7 @@ def test_what_the_report_says_reaches_the_reader() -> None:
 def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
     linted = project(lint=("ruff check .", "flake8"))
     asked = form(options="max_length=50", default_for_existing_rows="'n/a'")
-    command = migrations.make_command(settle(asked, detected=linted), linted)
+    command = migrations.make_command(resolve_parameters(asked, detected=linted), linted)
     assert command.globs == ("shop/migrations/*",)
     assert command.environ == {"DJANGO_SETTINGS_MODULE": "config.settings"}
     told = json.loads(command.args[0])

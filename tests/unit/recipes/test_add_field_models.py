@@ -3,7 +3,15 @@
 import pytest
 
 from agent.recipes.add_field.models_index import ModelsIndex
-from tests.unit.recipes.trees import DictTree, app, edited, form, models_file, project, settle
+from tests.unit.recipes.trees import (
+    DictTree,
+    app,
+    edited,
+    form,
+    models_file,
+    project,
+    resolve_parameters,
+)
 
 MODELS = "from django.db import models\n\n\n"
 BODY = "    a = models.TextField()\n"
@@ -42,7 +50,7 @@ def test_packages_of_models_and_sub_folders() -> None:
     assert labels(files, "src") == ["shop.Customer"]
     body = form(add_a_test="yes")
     files["src/shop/tests/test_x.py"] = "def test_x():\n    pass\n"
-    settled = settle(body, files, detected=project(python_path=("", "src")))
+    settled = resolve_parameters(body, files, detected=project(python_path=("", "src")))
     assert settled.place.path == "src/shop/models/people.py"
     assert settled.migrations == ("src/shop/migrations",)
     assert settled.test is not None
@@ -84,7 +92,7 @@ def test_a_field_of_an_abstract_model_may_be_migrated_where_its_children_are() -
         "class Middle(Base):\n    class Meta:\n        abstract = True\n\n\n"
         "class Customer(Middle):\n" + BODY + "\n\nclass Gold(Customer):\n    pass\n"
     ) | app("crm", "from shop.models import Base\n\n\nclass Lead(Base):\n    pass\n")
-    settled = settle(form(model="shop.Base"), files)
+    settled = resolve_parameters(form(model="shop.Base"), files)
     assert settled.abstract
     assert settled.migrations == ("crm/migrations", "shop/migrations")
     after = edited(form(model="shop.Base"), files)["shop/models.py"].decode()

@@ -4,7 +4,15 @@ import pytest
 
 from agent.errors import RequestRefused
 from repo_config.detect import Project
-from tests.unit.recipes.trees import SHOP, app, form, models_file, project, questions, settle
+from tests.unit.recipes.trees import (
+    SHOP,
+    app,
+    form,
+    models_file,
+    project,
+    questions,
+    resolve_parameters,
+)
 
 MODELS = "from django.db import models\n\n\n"
 
@@ -75,12 +83,12 @@ def test_models_of_one_name_are_told_apart_by_their_app() -> None:
     (asked,) = questions(form(model="Customer"), files)
     assert "crm.Customer (crm/models.py:4), shop.Customer (shop/models.py:8)" in asked
     for named in ("crm.Customer", "crm.models.Customer"):
-        assert settle(form(model=named), files).app_label == "crm"
+        assert resolve_parameters(form(model=named), files).app_label == "crm"
 
 
 def refusal(model: str, files: dict[str, str], detected: Project | None = None) -> str:
     with pytest.raises(RequestRefused) as raised:
-        settle(form(model=model), files, detected=detected)
+        resolve_parameters(form(model=model), files, detected=detected)
     return raised.value.message
 
 

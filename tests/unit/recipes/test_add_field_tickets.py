@@ -7,7 +7,7 @@ from agent.recipes import tickets
 from agent.recipes.add_field import recipe, request
 from agent.recipes.add_field.parameters import Parameters
 from agent.stages import triage
-from tests.unit.recipes.trees import SHOP, form, project, settle, ticket
+from tests.unit.recipes.trees import SHOP, form, project, resolve_parameters, ticket
 from tests.unit.trees import DictTree
 
 FILES = SHOP | {
@@ -24,7 +24,7 @@ NICK = "shop.Customer: nick = models.CharField(max_length=50, blank=True)"
 def told(body: str, title: str = "A field") -> str:
     """What is settled, in one line, for a ticket that the recipe is chosen for."""
     assert triage.choose_recipe(ticket(body, title)) == recipe.NAME
-    settled = settle(body, FILES, title)
+    settled = resolve_parameters(body, FILES, title)
     said = f"{settled.app_label}.{settled.model}: {settled.assignment}"
     said += f"; existing {settled.existing.code}" if settled.existing else ""
     said += "; admin" if settled.listing else ""
@@ -106,7 +106,7 @@ def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
     body: str, problem: str, lines: set[str]
 ) -> None:
     with pytest.raises(TicketUnclear) as raised:
-        settle(body, FILES)
+        resolve_parameters(body, FILES)
     assert problem in " ".join(raised.value.questions)
     first, *given = raised.value.answer.split("\n  ")
     assert first == "Fill in this form to answer:"
@@ -117,23 +117,27 @@ def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
 def test_answers_to_questions_that_nobody_asks_are_named_with_them() -> None:
     stated = "---\ntitle: A nickname\nmodel: shop.Customer\nfield: n = models.CharField(max_length=9, null=True)"
     body = f"{stated}\nshow in admin lst: yes\n---\n"
-    assert settle(body, FILES).not_done == ("show in admin lst: yes",)
-    assert settle(f"{form()}\n\n### Show in list\n\nYes", FILES).not_done == ("Show in list: Yes",)
+    assert resolve_parameters(body, FILES).not_done == ("show in admin lst: yes",)
+    assert resolve_parameters(f"{form()}\n\n### Show in list\n\nYes", FILES).not_done == (
+        "Show in list: Yes",
+    )
 
 
 def test_sentences_beside_the_facts_are_named_as_not_done() -> None:
     body = SHAPES["code marks"][0] + " Encrypt it. Mail everybody!\n\nThanks in advance"
-    assert settle(body, FILES, "Delete all orders").not_done == (
+    assert resolve_parameters(body, FILES, "Delete all orders").not_done == (
         "Encrypt it.", "Mail everybody!", "Thanks in advance",
     )  # fmt: skip
-    assert settle(form() + "\n\n### Why\n\nThey ask for it.", FILES).not_done == (
+    assert resolve_parameters(form() + "\n\n### Why\n\nThey ask for it.", FILES).not_done == (
         "Why: They ask for it.",
     )
-    assert settle(form(), FILES).not_done == ()
+    assert resolve_parameters(form(), FILES).not_done == ()
     asks = "Add `n = models.CharField(max_length=9, null=True)` to `shop.Customer`"
-    assert settle(f"{asks}.", FILES).not_done == ()
-    assert settle(f"{asks} with a test.", FILES).not_done == (f"{asks} with a test.",)
-    assert settle(SHAPES["a block beside other code"][0], FILES).not_done[-1] == "`evil()`"
+    assert resolve_parameters(f"{asks}.", FILES).not_done == ()
+    assert resolve_parameters(f"{asks} with a test.", FILES).not_done == (f"{asks} with a test.",)
+    assert (
+        resolve_parameters(SHAPES["a block beside other code"][0], FILES).not_done[-1] == "`evil()`"
+    )
 
 
 def test_text_is_data_and_never_code() -> None:
@@ -148,7 +152,7 @@ def test_text_is_data_and_never_code() -> None:
         "**options",
     ):
         with pytest.raises(TicketUnclear):
-            settle(form(options=options))
+            resolve_parameters(form(options=options))
 
 
 @pytest.mark.parametrize(
@@ -166,13 +170,13 @@ def test_a_value_that_cannot_be_written_down_is_a_problem(options: str) -> None:
     body = form(options=f"max_length=5, default={options}")
     request.read_request(ticket(body)).fill_form()
     with pytest.raises(TicketUnclear):
-        settle(body)
+        resolve_parameters(body)
 
 
 def test_named_values_settle_a_field_as_a_form_does() -> None:
     field = "nickname = models.CharField(\n    max_length=50, blank=True\n)"
     given = {"model": "shop.Customer", "field": field, "default_for_existing_rows": '""'}
     named = tickets.make_ticket({**given, "show_in_admin_list": False})
-    settled = recipe.settle(named, DictTree(SHOP), project())
-    told_by_form = settle(form(default_for_existing_rows='""'))
+    settled = recipe.resolve_parameters(named, DictTree(SHOP), project())
+    told_by_form = resolve_parameters(form(default_for_existing_rows='""'))
     assert Parameters.model_validate_json(settled) == told_by_form

@@ -81,27 +81,27 @@ def form(**facts: str) -> str:
     )
 
 
-def settle(
+def resolve_parameters(
     body: str,
     files: Mapping[str, str | bytes] = SHOP,
     title: str = "A field",
     detected: Project | None = None,
 ) -> Parameters:
-    settled = recipe.settle(ticket(body, title), DictTree(files), detected or project())
+    settled = recipe.resolve_parameters(ticket(body, title), DictTree(files), detected or project())
     return Parameters.model_validate_json(settled)
 
 
 def edited(
     body: str, files: Mapping[str, str | bytes] = SHOP, detected: Project | None = None
 ) -> dict[str, bytes]:
-    settled = settle(body, files, detected=detected)
+    settled = resolve_parameters(body, files, detected=detected)
     return edits.make_edits(DictTree(files), settled).files
 
 
 def questions(body: str, files: Mapping[str, str | bytes] = SHOP) -> tuple[str, ...]:
     """What is asked; fails when nothing is."""
     with pytest.raises(TicketUnclear) as raised:
-        settle(body, files)
+        resolve_parameters(body, files)
     return raised.value.questions
 
 

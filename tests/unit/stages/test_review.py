@@ -152,7 +152,7 @@ def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_
     assert weighed.verdict.review == ("conftest.py",)
     (settled,) = weighed.compared[0].findings
     assert settled.severity is Severity.INFO
-    assert settled.message == 'test-rewritten says. Settled by other:two: "The ticket orders it."'
+    assert settled.message == 'test-rewritten says. Reviewed by other:two: "The ticket orders it."'
     against = notes.model_copy(update={"approves": False})
     assert "test-rewritten" in decide.with_review(best, against, prepared.contract).verdict.review
 
@@ -194,7 +194,7 @@ def test_a_change_that_answers_a_review_is_taken_if_it_passes(prepared, home):
     model = FakeModel(lambda request: submit({"text": "Good."}), roles=ROLES)
     run_context = desks.run_context(prepared, home, model)
     run_context.account.count_reply("editor", make_reply())
-    best, told = reviewing.settle_review(first, second, notes, run_context)
+    best, told = reviewing.complete_review(first, second, notes, run_context)
     assert best is second
     assert told.remarks == (Remark(text="Good."), kept)
 
@@ -205,7 +205,7 @@ def test_one_that_is_no_better_than_an_approved_change_is_not(prepared, home):
     model = FakeModel(lambda request: submit(approve=False), roles=ROLES)
     run_context = desks.run_context(prepared, home, model)
     run_context.account.count_reply("editor", make_reply())
-    best, told = reviewing.settle_review(first, second, notes, run_context)
+    best, told = reviewing.complete_review(first, second, notes, run_context)
     assert (best is first, told.approves, told.remarks) == (True, True, notes.remarks)
 
 
@@ -216,7 +216,7 @@ def test_one_that_does_not_pass_is_not(prepared, home, unfinished):
         second = Round(2, second.draft, unfinished=True)
     notes = ReviewNotes(ran=True, sentence="Said.", remarks=(Remark(text="x", blocking=True),))
     model = FakeModel(lambda request: submit(), roles=ROLES)
-    best, told = reviewing.settle_review(
+    best, told = reviewing.complete_review(
         first, second, notes, desks.run_context(prepared, home, model)
     )
     assert best is first

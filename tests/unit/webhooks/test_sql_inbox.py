@@ -73,7 +73,7 @@ def test_WH2_fresh_ids_with_the_same_content_are_taken_once(inbox):
 def test_WH3_after_a_restart_and_after_thirty_days_it_is_still_known(tmp_path):
     first = Inbox(tmp_path)
     first.append([delivery("a", "1")])
-    first.settle("a", "run", "")
+    first.record_decision("a", "run", "")
     first.close()
     second = Inbox(tmp_path)
     second.prune(NOW + 31 * DAY)
@@ -83,7 +83,7 @@ def test_WH3_after_a_restart_and_after_thirty_days_it_is_still_known(tmp_path):
 
 def test_pruning_removes_what_is_settled_and_old(inbox):
     inbox.append([delivery("unread", "1"), delivery("settled", "2")])
-    inbox.settle("settled", "run", "")
+    inbox.record_decision("settled", "run", "")
     assert inbox.prune(NOW + 31 * DAY) == 0
     assert inbox.prune(NOW + 36 * DAY) == 1
     assert inbox.find("settled") is None

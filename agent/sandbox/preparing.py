@@ -1,6 +1,6 @@
-"""Make what an order names ready: bounded, and lent to the sandbox's user.
+"""Prepare a request: bound its limits, and give its writable mounts to the sandbox's user.
 
-A lent host folder is taken back with nothing dangerous in it.
+A writable host folder is taken back with nothing dangerous in it.
 """
 
 import os
@@ -27,30 +27,30 @@ def prepare_request(
         "disk_bytes": min(limits.disk_bytes, settings.sandbox_disk_mb * 1024**2),
     }
     order = order.model_copy(update={"limits": limits.model_copy(update=most)})
-    with slots.claim_slot(settings.home) as slot, hand_over(order.mounts, slot.uid):
+    with slots.claim_slot(settings.home) as slot, give_mounts(order.mounts, slot.uid):
         yield order, slot
 
 
-# --- lent folders ----------------------------------------------------------------------------
+# --- writable folders ------------------------------------------------------------------------
 
 
 @contextmanager
-def hand_over(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
+def give_mounts(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
     """Give writable mounts to the sandbox's user for as long as the sandbox is open.
 
     Afterwards all belongs to us again, can be read by every sandbox, and carries no set-user-id.
     Without root the sandbox's user is our own, and nothing has to change hands.
     """
-    lent = [Path(mount.source) for mount in mounts if mount.writable]
+    writable = [Path(mount.source) for mount in mounts if mount.writable]
     if os.geteuid() != 0:
         yield
         return
-    for folder in lent:
+    for folder in writable:
         _set_owner(folder, uid, uid)
     try:
         yield
     finally:
-        for folder in lent:
+        for folder in writable:
             _set_owner(folder, os.geteuid(), os.getegid())
 
 

@@ -16,7 +16,7 @@ def _find_module():
     return words[words.index("-m") + 1].partition(".")[0] if "-m" in words[:-1] else ""
 
 
-def _lend():
+def _share_tools():
     name = _find_module()
     if sys.prefix != "/env" or not name or importlib.util.find_spec(name):
         return
@@ -29,7 +29,7 @@ def _lend():
 
 
 sys.path[:] = [place for place in sys.path if place != os.path.dirname(__file__)]
-_lend()
+_share_tools()
 _own = importlib.machinery.PathFinder.find_spec("sitecustomize", sys.path)
 if _own is not None and _own.loader is not None:
     sys.modules["sitecustomize"] = _module = importlib.util.module_from_spec(_own)

@@ -1,4 +1,4 @@
-"""What a recipe cannot settle alone goes to the model; without one the form comes back."""
+"""What a recipe cannot resolve alone goes to the model; without one the form comes back."""
 
 from dataclasses import replace
 
@@ -17,20 +17,20 @@ HALF = "Add `note = models.TextField()` to the orders."
 
 
 @pytest.fixture
-def settle(tmp_path):
-    def settle(body: str, *, model: bool) -> str:
+def resolve_parameters(tmp_path):
+    def resolve_parameters(body: str, *, model: bool) -> str:
         made = code_host_runs.prepared(tmp_path / "app", tmp_path / "home", SHOP)
         desk, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
         desk = replace(desk, models=FakeModel(lambda _: make_reply()) if model else None)
         ticket = code_host_runs.TICKET.model_copy(update={"body": body})
         contract = made.contract.model_copy(update={"project": project()})
-        return plan.settle_parameters(
+        return plan.resolve_parameters(
             make_task(ticket, made.checkout, "add-django-field"),
             made.model_copy(update={"contract": contract}),
             desk,
         )
 
-    return settle
+    return resolve_parameters
 
 
 @pytest.mark.parametrize("on_forge", [True, False])
@@ -48,10 +48,10 @@ def test_what_is_refused_is_refused_before_any_request_but_to_a_local_run(tmp_pa
         desk,
     )
     if not on_forge:
-        assert plan.settle_parameters(*given) == ""
+        assert plan.resolve_parameters(*given) == ""
         return
     with pytest.raises(ForPeople, match="`contributions: allow`"):
-        plan.settle_parameters(*given)
+        plan.resolve_parameters(*given)
 
 
 DJANGO = {
@@ -78,7 +78,7 @@ def test_without_a_recipe_and_a_model_examples_are_of_this_repository(tmp_path, 
         desk,
     )
     with pytest.raises(NoRecipe, match="MERGEWRIGHT_MODEL") as raised:
-        plan.settle_parameters(*given)
+        plan.resolve_parameters(*given)
     examples = [line[2:] for line in raised.value.message.splitlines() if line.startswith("- ")]
     assert len(examples) == len(words)
     for example, part in zip(examples, words, strict=True):
@@ -87,8 +87,8 @@ def test_without_a_recipe_and_a_model_examples_are_of_this_repository(tmp_path, 
         assert triage.choose_recipe(ticket)
 
 
-def test_half_a_ticket_is_the_models_or_comes_back_as_the_form(settle):
-    assert settle(HALF, model=True) == ""
+def test_half_a_ticket_is_the_models_or_comes_back_as_the_form(resolve_parameters):
+    assert resolve_parameters(HALF, model=True) == ""
     with pytest.raises(TicketUnclear) as raised:
-        settle(HALF, model=False)
+        resolve_parameters(HALF, model=False)
     assert "field: note = models.TextField(" in raised.value.answer

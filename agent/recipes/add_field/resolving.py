@@ -1,4 +1,4 @@
-"""Turn stated facts into settled parameters: each proved by the code, as far as code shows it.
+"""Turn stated facts into parameters: each is checked against the code, as far as code shows it.
 
 Whether the options fit the type, the table and its rows is for Django to say, in the sandbox.
 """
@@ -20,8 +20,8 @@ from repo_config.detect import Project, Tree
 _Found = TypeVar("_Found")
 
 
-def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameters:
-    """Settle every fact, or answer with the form as far as it is understood."""
+def resolve_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameters:
+    """Resolve every fact, or answer with the form as far as it is understood."""
     if project.django is None:
         raise RequestRefused(
             "This repository is not a Django project, so there is no model to add a field to."
@@ -32,7 +32,7 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
     index, name = ModelsIndex(tree, project.django.python_path), asked.name
     problems = list(asked.problems)
 
-    def settle(find: Callable[[], _Found]) -> _Found | None:
+    def attempt(find: Callable[[], _Found]) -> _Found | None:
         try:
             return find()
         except UnfitError as problem:
@@ -41,19 +41,19 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
             problems.append("the code is nested too deeply")
         return None
 
-    model = settle(lambda: _find_model(asked, index))
-    settle(lambda: _check_name(name, model, index))
-    written = settle(lambda: _write_definition(asked, model, index))
+    model = attempt(lambda: _find_model(asked, index))
+    attempt(lambda: _check_name(name, model, index))
+    written = attempt(lambda: _write_definition(asked, model, index))
     existing = listing = test = None
     if model:
         _require_table(model)
         if asked.existing not in ("", "None"):
             given = asked.existing
-            existing = settle(lambda: definition.write_value(definition.read_value(given), model))
+            existing = attempt(lambda: definition.write_value(definition.read_value(given), model))
     if model and not problems and ADMIN in asked.wishes:
-        listing = settle(lambda: admin_list.find_admin(model, name, index))
+        listing = attempt(lambda: admin_list.find_admin(model, name, index))
     if model and not problems and TEST in asked.wishes:
-        test = settle(lambda: new_test.plan_test(model, name, index, project))
+        test = attempt(lambda: new_test.plan_test(model, name, index, project))
     if model is None or written is None or problems:
         raise explain_unclear(problems, asked.fill_form())
     tables = index.find_children(model) if model.abstract else [model]
