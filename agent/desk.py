@@ -153,7 +153,7 @@ class Desk:
     ) -> Environment:
         """Give the environment that base's lines make of the change in the head folder.
 
-        `requirements` are those that the change declares.
+        `requirements` are the change's.
         """
         request = self._request(prepared, self.head_folder(prepared.run))
         update = {"base": self.environment(prepared), "newer": requirements}
@@ -211,7 +211,7 @@ class Desk:
     def store_report(self, run: Run, report: CheckReport) -> Path:
         """Write `checks-base.json` or `checks-head.json`, without secrets; may run twice."""
         kept = self.redactor.redact_record(report)
-        # In ASCII: somebody may show the file, and what was printed holds anything.
+        # In ASCII: somebody may show the file, and printed text may contain anything.
         text = kept.model_dump_json(indent=1, ensure_ascii=True)
         return self.store_file(run, f"checks-{report.side}.json", text)
 
@@ -226,7 +226,7 @@ class Desk:
         return self.settings.home / "trees" / run.run_id / "base"
 
     def head_folder(self, run: Run) -> Path:
-        """Work tree that holds the change: a cache as well, rebuilt from commit and Change."""
+        """Work tree with the change: a cache as well, rebuilt from commit and Change."""
         return self.settings.home / "trees" / run.run_id / "head"
 
 

@@ -165,7 +165,7 @@ class ContextFull(ModelRequestRejected):
 
 
 ASKING_ENDS = (BudgetSpent, TimeSpent, ModelRefused)
-"""After these no model is asked any more; a change that has passed is handed over all the same."""
+"""After these no model is asked any more; a change that has passed is published all the same."""
 
 
 class Superseded(RunStopped, reason=Reason.SUPERSEDED):
@@ -289,11 +289,11 @@ class ModelUnusable(SettingsInvalid, reason=Reason.MODEL_UNUSABLE):
 RUN_ENDS = (Superseded, AccessLost, Cancelled, VersionUnknown)
 """These end the run, whatever it has made."""
 ROUND_ENDS = (RunStopped, ModelUnavailable, ModelUnusable)
-"""All others of these end a round alone, once a change has passed: that one is handed over."""
+"""All others of these end a round alone, once a change has passed: it is published."""
 
 
 class StorageFull(PermanentError, reason=Reason.STORAGE_FULL):
-    """The disk that holds Mergewright's own data is full."""
+    """The disk with Mergewright's own data is full."""
 
 
 FREE_SOME_SPACE = (

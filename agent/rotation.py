@@ -1,6 +1,6 @@
 """Secrets that change while a process runs: their files are read again, and nothing is restarted.
 
-A file that cannot be used just now, or holds no such secret, leaves the one before in use.
+A file that cannot be used just now, or without such a secret, leaves the one before in use.
 """
 
 import os

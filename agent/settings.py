@@ -33,7 +33,7 @@ HEARTBEAT = "worker.heartbeat"
 
 
 def _of_form(pattern: str, shown: str) -> AfterValidator:
-    """Hold an entry of a list to a form; its value is not repeated, since it may be a secret."""
+    """Check the form of an entry of a list; its value is not repeated, since it may be a secret."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -77,7 +77,7 @@ _Window = Annotated[
 _FLOOR = rf"({'|'.join(RULE_IDS)})=({'|'.join(get_args(Level))})"
 _Floor = Annotated[str, _of_form(_FLOOR, f"rule={'|'.join(get_args(Level))}, with a known rule")]
 _Secret = SecretStr | Path
-"""A secret, or a file that holds it (then append `_FILE` to the variable's name)."""
+"""A secret, or a file with it (then append `_FILE` to the variable's name)."""
 _SECRET_FILE_BYTES = 64 * 1024
 _NUMBERS = {"int": "a whole number", "float": "a number"}
 _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most"}
@@ -283,7 +283,7 @@ class Settings(Record):
 SECRETS = tuple(
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
 )
-"""Settings that hold a secret."""
+"""Settings whose value is a secret."""
 
 
 def variable(field: str) -> str:

@@ -98,7 +98,7 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
     """Put together what the steps of a change work with; nothing is prepared yet."""
     config = opened.contract.config
     roles = once(Step.ROLES, list_roles, desk.models)
-    # Requests that get no reply are held to what the repository allows, too.
+    # Requests that get no reply are bound by what the repository allows, too.
     desk.lower_limit(desk.budget.find_usd(config))
     begun = RunContext(task, opened, once, desk, roles=roles)
     # Steps alone decide what follows, so that a run that goes on meets the same ones.

@@ -1,4 +1,4 @@
-"""Name what a repository has and no checkout of ours holds: submodules, and files in Git LFS."""
+"""Name what a repository has and no checkout of ours contains: submodules, and files in Git LFS."""
 
 import pathspec
 

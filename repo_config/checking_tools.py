@@ -47,7 +47,7 @@ class _Hook(NamedTuple):
     names_targets: bool = False
     """Whether these say what it looks at; else pre-commit names files to it."""
     pins: tuple[str, ...] = ()
-    """The version of its tool and what is installed beside it, as requirements."""
+    """The version of its tool and what is installed with it, as requirements."""
 
 
 def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
@@ -84,13 +84,13 @@ def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
         tool, words = _read_call(hook)
         if tool:
             revision = str(repository.get("rev"))
-            beside = texts(hook.get("additional_dependencies"))
+            others = texts(hook.get("additional_dependencies"))
             yield _Hook(
                 tool=tool,
                 # Its paths are those of the whole repository.
                 words=words if place is files else (),
                 names_targets=place is files and str(hook.get("pass_filenames")).lower() == "false",
-                pins=tuple(_pin(tool.program, frozen.get(revision, revision), beside)),
+                pins=tuple(_pin(tool.program, frozen.get(revision, revision), others)),
             )
 
 
@@ -105,11 +105,11 @@ def _read_call(hook: Mapping[str, Any]) -> tuple[KnownTool | None, tuple[str, ..
     return tool, tool.hook_args if tool and "args" not in hook else args
 
 
-def _pin(program: str, tag: str, beside: list[str]) -> Iterator[str]:
+def _pin(program: str, tag: str, others: list[str]) -> Iterator[str]:
     """Yield the requirements that a package index can meet; none where a tag names no version."""
     with suppress(InvalidVersion):
         yield f"{program}=={Version(tag)}"
-        for line in beside:
+        for line in others:
             with suppress(InvalidRequirement):
                 if (asked := Requirement(line)).url is None:
                     yield str(asked)
@@ -166,7 +166,7 @@ def _choose_targets(files: ProjectFiles, tool: KnownTool) -> Iterable[str]:
     sections += [files.ini(path).get("mypy", {}) for path in ("mypy.ini", ".mypy.ini", "setup.cfg")]
     if any(_TARGETS_OF_MYPY & section.keys() for section in sections):
         return ()
-    # The whole folder may hold modules of equal names (conftest, setup), which mypy refuses.
+    # The whole folder may have modules of equal names (conftest, setup), which mypy refuses.
     packages = {posixpath.dirname(path) for path in files.find_named("__init__.py")}
     excluded = {name.strip("^/$") for part in sections for name in texts(part.get("exclude"))}
     tops = sorted(path for path in packages - _NO_TARGETS - excluded if path and "/" not in path)

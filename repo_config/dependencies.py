@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from repo_config.documents import table, texts
 from repo_config.project_files import ProjectFiles
 
-#: What stands behind a requirement in a file of them.
+#: What may follow a requirement in a file of them.
 _BEHIND = re.compile(r"\s(?:#|--hash=)|\\\Z")
 _EDITABLE = re.compile(r"\A(?:-e|--editable)[\s=]+")
 _EGG = re.compile(r"#egg=([\w.-]+)")
@@ -26,13 +26,13 @@ _ASIDE = frozenset(
     {"dev", "devel", "develop", "development", "test", "tests", "testing", "doc", "docs", "lint"}
     | {"linting", "ci", "qa", "example", "examples", "demo", "local", "typing", "build", "tools"}
 )
-#: Of a Pipfile, beside its groups.
+#: Of a Pipfile, besides its groups.
 _PIPFILE_TABLES = frozenset({"packages", "source", "requires", "scripts", "pipenv"})
 _MOST_FILES = 40
 _LONGEST = 500
 
 LOCAL = "local"
-"""In place of bounds, of what lies in the tree or beside it."""
+"""In place of bounds, of what is in the tree or next to it."""
 
 
 class Dependency(NamedTuple):
@@ -49,7 +49,7 @@ class Dependency(NamedTuple):
     source: str = ""
     """Address, where it does not come from the index."""
     marker: str = ""
-    """Where it holds."""
+    """Where it applies."""
 
 
 def list_declared(files: ProjectFiles) -> tuple[Dependency, ...]:

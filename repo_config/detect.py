@@ -33,7 +33,7 @@ _NAMING_PLUGINS = (
     "pyproject.toml", "mypy.ini", ".mypy.ini", "setup.cfg", "tox.ini",
     "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml",
 )  # fmt: skip
-#: A list in brackets, or a line with those that are further in; or an option.
+#: A list in brackets, or a line with the ones that are further in; or an option.
 _PLUGINS = re.compile(
     r"plugins[\"']?\s*\+?[=:]\s*(?:[\[(][^\])]*|.*(?:\n[ \t]+.*)*)"
     r"|(?<![\w-])-p[\s=\"',]*[\w.]+"
@@ -79,7 +79,7 @@ class Project(BaseModel):
     """django, fastapi, flask or none."""
     python_version: str | None
     """The configured or declared minor version: the lowest one supported, as in "3.9"; what
-    syntax and library rules are held against. None when nothing is declared."""
+    syntax and library rules are compared with. None when nothing is declared."""
     django: DjangoProject | None
     test_runner: str | None
     """pytest, django, command where only the exit code of `checks.tests` is known; None when there
@@ -279,7 +279,7 @@ def _find_plugins(files: ProjectFiles, arguments: Iterable[str]) -> tuple[str, .
     """Return the files of the tree that mypy and pytest load as plugins, sorted.
 
     They run in the tool's own process and can change what it says, as a configuration can. Whatever
-    stands where one may be named counts as its name.
+    is where one may be named counts as its name.
     """
     texts = [shlex.join(arguments), *map(files.text, _NAMING_PLUGINS)]
     texts += map(files.text, files.conftests)

@@ -1,6 +1,6 @@
 """Parse Python that somebody else wrote, within bounds.
 
-`ast.parse` holds the whole process up while it works: it needs five hundred times the size of its
+`ast.parse` blocks the whole process while it works: it needs five hundred times the size of its
 input in memory, and takes longer than the square of the length of a dotted name. What is beyond
 the bounds counts as source that cannot be read.
 """

@@ -35,7 +35,7 @@ _KEY = "[key]"
 
 
 class ConfigProblem(ValueError):
-    """A configuration cannot be used; `problems` holds all that is wrong, in file order."""
+    """A configuration cannot be used; `problems` lists all that is wrong, in file order."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__(problems)
@@ -58,7 +58,7 @@ def find_config(tree: Tree) -> ConfigSource | None:
     """Locate the configuration of a repository.
 
     Raises:
-        ConfigProblem: It stands in more than one place, or its file is not UTF-8 or too large.
+        ConfigProblem: It is in more than one place, or its file is not UTF-8 or too large.
     """
     paths = set(tree.paths())
     found = [name for name in OWN_FILES if name in paths]

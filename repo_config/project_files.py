@@ -43,13 +43,13 @@ class PytestSettings(NamedTuple):
 
 
 class ProjectFiles:
-    """The files of a project, and the parsed forms of those that were asked for."""
+    """The files of a project, and the parsed forms of the requested ones."""
 
     def __init__(self, tree: Tree, folder: str = "") -> None:
         """Take a repository, and the folder of the project in it; "" is the repository itself."""
         self._repository = tree if folder else None
         self._tree = tree = FolderTree(tree, folder) if folder else tree
-        # Names that hold control characters or are not UTF-8 name no part of a project that
+        # Names with control characters or other encodings than UTF-8 name no part of a project that
         # anything here looks for, and would be carried into what is printed.
         self.paths = tuple(path for path in tree.paths() if path.isprintable())
         self._known = frozenset(self.paths)
@@ -170,7 +170,7 @@ class ProjectFiles:
 
     @cached_property
     def folders(self) -> frozenset[str]:
-        """The folders that hold files, at any depth."""
+        """The folders with files, at any depth."""
         slashes = ((path, at) for path in self.paths for at, one in enumerate(path) if one == "/")
         return frozenset(path[:at] for path, at in slashes)
 

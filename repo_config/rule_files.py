@@ -77,7 +77,7 @@ def explain_file(path: str, project: Project) -> str | None:
         ),
         (is_setting(path, project), "it looks like a settings module"),
     )
-    return _BY_NAME.get(name) or next((why for holds, why in cases if holds), None)
+    return _BY_NAME.get(name) or next((why for applies, why in cases if applies), None)
 
 
 def is_tool_setting(path: str, project: Project) -> bool:
@@ -111,7 +111,7 @@ def _settings_files(project: Project) -> frozenset[str]:
 
 
 def has_tables(path: str) -> bool:
-    """Whether a file holds tables of several readers."""
+    """Whether a file has tables of several readers."""
     return posixpath.basename(path).lower() in ("pyproject.toml", "setup.cfg")
 
 

@@ -1,6 +1,6 @@
 """The keys of `.github/mergewright.yml`, their types, defaults and meaning.
 
-The text under each field is the one that editors and the reference show. The form of single texts
+The text under each field is shown by editors and the reference. The form of single texts
 is left to `values`, reading the file to `load`.
 """
 
@@ -168,7 +168,7 @@ class GateSection(Section):
     whole_commit: bool = True
     """Whether all tests also run on the exact commit, in one piece, as CI will run them. It shows
     tests that disturb each other, and an exit code that no test explains. If it is off, all
-    existing tests run as the base branch has them, also those that the change does not reach."""
+    existing tests run as the base branch has them, also ones that the change does not reach."""
 
 
 class OwnServer(Section):
@@ -309,8 +309,8 @@ class RepoConfig(Section):
         default=(),
         description=f"""Servers that the project needs: {", ".join(read_rows())}, or with a version,
     as postgres:15. Every sandbox starts them on their usual ports of 127.0.0.1, empty or with the
-    data that `setup` left in databases. Passwords are not checked, but RabbitMQ has no user beside
-    the one that `env` names. The usual variables (such as PGHOST, POSTGRES_*, DB_*, MYSQL_*,
+    data that `setup` left in databases. Passwords are not checked, but RabbitMQ has no user besides
+    that of `env`. The usual variables (such as PGHOST, POSTGRES_*, DB_*, MYSQL_*,
     DATABASE_URL, REDIS_URL) are set unless `env` sets them; addresses only if it sets none of that
     server's. Users and databases named in these variables are created. A missing program is taken
     from Debian packages. A server of the project's own is a command line and the port on which it

@@ -18,7 +18,7 @@ class ServerRow(BaseModel):
 
     title: str
     programs: tuple[str, ...]
-    """Where Debian and source builds lay the program; `*` stands for a version."""
+    """Where Debian and source builds lay the program; `*` is a version."""
     ask: str = '"$program" --version'
     """Command that prints the version."""
     version: str

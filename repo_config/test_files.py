@@ -9,7 +9,7 @@ _FILE = re.compile(r"(?:test_.*|.*_tests?|tests?|conftest)\.py")
 
 
 def is_test(path: str) -> bool:
-    """Whether a file holds tests, or what only tests use."""
+    """Whether a file has tests, or what only tests use."""
     return bool(find_folder(path)) or has_test_name(path)
 
 

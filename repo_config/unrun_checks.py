@@ -1,7 +1,7 @@
 """List what a repository has as checks of its own, and no check of ours runs.
 
 Only the structure of its files is read: hooks of pre-commit, and steps of its workflows on GitHub.
-Nothing interprets a shell or what it starts (tox, make): each line is shown as it stands.
+Nothing interprets a shell or what it starts (tox, make): each line is shown as it is.
 """
 
 import ast

@@ -109,7 +109,7 @@ UrlPattern = Annotated[
     _match(_URL_PATTERN, "use a path such as /health or /admin/**, with ** between slashes"),
 ]
 VariableValue = Annotated[
-    str, _match(r"[^\x00]*", "no environment variable can hold a NUL character", is_shown=False)
+    str, _match(r"[^\x00]*", "no environment variable can contain a NUL character", is_shown=False)
 ]
 CheckName = Annotated[
     str, _match(r"[A-Za-z][A-Za-z0-9 ._-]{0,39}", "use a short name, such as `docs`")

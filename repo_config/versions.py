@@ -40,7 +40,7 @@ def find_declared_pythons(files: ProjectFiles) -> tuple[str, tuple[int, ...]]:
 def list_minors(text: str) -> tuple[int, ...]:
     """List the minor versions with a release in a range, as the standard or Poetry writes it.
 
-    A version by itself stands for all its releases. None where it is no range.
+    A version by itself means all its releases. None where it is no range.
     """
     if len(text) > _LONGEST:
         return ()

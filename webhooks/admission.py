@@ -1,6 +1,6 @@
 """What a request must be to be taken: its signature, and what it may cost in size, time, memory.
 
-All of it holds before anything is parsed.
+All of it is checked before anything is parsed.
 """
 
 import asyncio

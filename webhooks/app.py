@@ -30,7 +30,7 @@ from webhooks.inbox import Committer
 _DELIVERY_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EVENT = re.compile(r"[a-z][a-z0-9_]{0,63}")
-#: Above this size a body would hold up every other request while it is checked and parsed.
+#: Above this size a body would delay every other request while it is checked and parsed.
 _ASIDE_BYTES = 256 * 1024
 
 _log = structlog.get_logger()
@@ -103,7 +103,7 @@ def _verify_delivery(
     """Check the signature, then parse; only what the intake reads is kept."""
     admission.verify_signature(secrets, body, signature)
     if not _GUID.fullmatch(delivery_id):
-        # Other servers and relays number their deliveries. The header is not signed, so whoever
+        # Other servers and relays number their deliveries. The header is not signed, so anybody who
         # sends an old body once more could use up the number of the next one.
         delivery_id += f"-{hashlib.sha256(body).hexdigest()[:32]}"
     return deliveries.make_delivery(delivery_id, event, events.parse_event(event, body))

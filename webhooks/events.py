@@ -45,7 +45,7 @@ def read_body(event: str, body: bytes) -> dict[str, Any]:
             body, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys"
         )
     except ValueError as problem:
-        # The parser's words name the place and may repeat a key, which can hold anything.
+        # The parser's words name the place and may repeat a key, which can be anything.
         words = str(problem).encode("ascii", "backslashreplace").decode()[:200]
         raise RefusedDelivery(400, f"The body is not valid JSON: {words}.") from None
     if not isinstance(payload, dict):

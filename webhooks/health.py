@@ -1,7 +1,7 @@
 """Is the listener ready, and is what it takes carried out? Its figures for Prometheus.
 
 It is not ready while the inbox cannot be written, while it refuses every delivery, or while the
-worker stands still. In the last case deliveries are taken all the same, and wait.
+worker hangs. In the last case deliveries are taken all the same, and wait.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from agent.telemetry.metrics import make_process_registry
 from webhooks.admission import RefusedDelivery
 from webhooks.inbox import Committer
 
-#: The worker leaves a sign of life every second; longer than this it stands still.
+#: The worker leaves a sign of life every second; longer than this it hangs.
 _STALE_SECONDS = 30.0
 #: Anybody can have a request refused; after so long the last one says nothing any more.
 _REFUSED_SECONDS = 600.0

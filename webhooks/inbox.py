@@ -101,7 +101,7 @@ class Committer:
             try:
                 async with asyncio.timeout(COMMIT_SECONDS):
                     receipts = await self.ask(partial(_append, rows))
-            except Exception as problem:  # noqa: BLE001  whoever waits must hear of it
+            except Exception as problem:  # noqa: BLE001  the waiting request must hear of it
                 self._failed(batch, problem)
             else:
                 for (_, answer), receipt in zip(batch, receipts, strict=True):

@@ -176,7 +176,7 @@ class Campaign:
         name = task.file_name
         ticket = self.folder / f"{name}.md"
         write_private_file(ticket, task.problem_statement)
-        # Whoever kills us ends it as Ctrl-C does.
+        # A signal that ends us ends it as Ctrl-C does.
         bound = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
         argv = [*bound, sys.executable, "-m", "agent", "run"]
         argv += ["--repo", task.repo, "--ticket", str(ticket)]

@@ -12,7 +12,7 @@ ORDER = "order.json"
 
 
 class StoredBacktest(NamedTuple):
-    """A backtest as it stands."""
+    """The state of a backtest."""
 
     name: str
     tasks: int

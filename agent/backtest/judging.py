@@ -35,7 +35,7 @@ class ExpectedTests(Record):
 class Judgement(Record):
     resolved: bool
     failing: tuple[str, ...] = ()
-    """Of the tests that have to pass, those that do not."""
+    """List the tests that have to pass and do not."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Judge:
 
     task: PastChange
     prepared: Prepared
-    """Base with its environment; the folders of its run are held by the caller."""
+    """Base with its environment; the caller keeps the folders of its run locked."""
     desk: Desk
 
     def find_wanted(self) -> ExpectedTests:
@@ -84,7 +84,7 @@ class Judge:
         return Judgement(resolved=not failing, failing=failing)
 
     def _run_tests(self, patch: str) -> dict[str, bool]:
-        """Run the merged test files over a change; say of each test whether it passes."""
+        """Run the merged test files over a change; return whether each test passes."""
         prepared, desk, base = self.prepared, self.desk, self.prepared.checkout
         tests = history.read_patch(base, self.task.test_patch)
         change = history.read_patch(base, patch)

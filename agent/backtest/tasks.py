@@ -98,7 +98,7 @@ def read_pulls(
     """Read merged pull requests that closed an issue and changed code and tests.
 
     Args:
-        pulls: The newest first; of those that closed the same issue, the first one counts.
+        pulls: The newest first; where several closed the same issue, the first one counts.
         read: Gives what one changed; see `agent.git.history.read_pulls`.
         most: Tasks; older ones are not looked at once there are so many.
     """
@@ -175,7 +175,7 @@ def read_rows(file: Path, clones: Path | None) -> list[PastChange]:
     """Read tasks from a file of SWE-bench's format, one JSON object a line.
 
     Args:
-        clones: Holds the repositories, as `owner/name`, `owner__name` or `name`.
+        clones: Folder of the repositories, as `owner/name`, `owner__name` or `name`.
 
     Raises:
         RequestRefused: A line is none, its id was there before, or its repository is not there;

@@ -163,7 +163,7 @@ class Part:
     records: bool = False
     """Whether it is recorded what each test starts; then they run in one process."""
     processes: int = 1
-    """That share the tests, beside what the project's own command says."""
+    """That share the tests; 1: as the project's own command says."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose the request of a script in the sandbox, with whole paths."""
@@ -262,20 +262,20 @@ def request_script(
 ) -> SandboxRequest:
     """Compose the order for one of our scripts in the repository's environment.
 
-    Nothing of the repository or its packages runs before the script has read and deleted what it
-    is told (`sandbox_scripts/mergewright_report.py`). The repository's variables reach its code as
+    Nothing of the repository or its packages runs before the script has read and deleted its
+    request (`sandbox_scripts/mergewright_report.py`). The repository's variables reach its code as
     they are, but most of them only after that: PYTHONPATH, LD_PRELOAD and kin bring code into a
     starting interpreter.
 
     Args:
-        options: What the script needs to know beside the names and the key.
+        options: What the script needs besides the names and the key.
     """
     environ = get_variables(site)
     first = get_start_variables(environ)
     late = {name: value for name, value in environ.items() if name not in first}
     name, *arguments = script
     # -S: nothing from .pth files and no sitecustomize yet; the script makes up for it.
-    # Compiled code in the tree may say that it need not be held against its source.
+    # Compiled code in the tree may say that it need not be compared with its source.
     flags = ("-S", "--check-hash-based-pycs", "always")
     order = sandbox_requests.make_request(
         site.environment,

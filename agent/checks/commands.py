@@ -39,7 +39,7 @@ _WITH_PLUGINS = (
     "import runpy, sys; sys.path.append({!r}); "
     "runpy.run_module('mypy', run_name='__main__', alter_sys=True)"
 )
-#: Up to where the first key stands, behind comments.
+#: Up to the first key, behind comments.
 _JSON_START = re.compile(r"\A(?:\s|\ufeff|//[^\n]*|/\*.*?\*/)*+\{", re.DOTALL)
 #: Of the sandbox's memory; the rest is for what is not Node.js's heap.
 _HEAP = 0.75
@@ -198,7 +198,7 @@ def _get_harmless(environ: Mapping[str, str]) -> dict[str, str]:
 def _start_mypy(site: Site) -> tuple[str, ...]:
     folder, path = SANDBOX_GATE, ""
     if "mypy" in dict(site.environment.tools):
-        # What its hook installs beside it, stubs above all, counts as installed.
+        # What its hook installs with it, stubs above all, counts as installed.
         folder = f"{SANDBOX_TOOLS}/mypy"
         path = site.environment.get_packages(folder)
     elif site.has_package("mypy"):
@@ -217,7 +217,7 @@ def _start_pyright(site: Site, program: str) -> tuple[str, ...]:
 def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[SandboxFile, ...]:
     """Lay the Python below the repository's settings, and the environment above them.
 
-    Settings of a tree may name any folder with packages. Of a key that stands twice in an object
+    Settings of a tree may name any folder with packages. Of a key that is twice in an object
     the last counts.
     """
     own = site.text(posixpath.join(site.project.root, "pyrightconfig.json"))

@@ -1,4 +1,4 @@
-"""Hold the checks of two sides against each other. Pure.
+"""Compare the checks of two sides. Pure.
 
 A failure counts against the change only when base does not have it; tests that are gone, no longer
 run or pass only as the change has them are named; what is not proved on either side is never
@@ -66,7 +66,7 @@ def find_new(
     known: Iterable[CheckItem],
     key: Callable[[CheckItem], str] = lambda item: item.item_id,
 ) -> list[CheckItem]:
-    """List the items beyond those that are known; what is there twice counts twice."""
+    """List the items beyond the known ones; what is there twice counts twice."""
     left = Counter(map(key, known))
     found = []
     for item in items:
@@ -192,7 +192,7 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
         and item_id not in new
         and item_id not in unrun
         and _is_test(item_id)
-        # Who edits a test chooses its parameters; those that fail as base has them do not go so.
+        # Who edits a test chooses its parameters; failing tests of base do not go so.
         and not (
             name_family(item_id) in families
             and (item_id in before.unrun or find(item_id)[0] in after.edited)
@@ -263,7 +263,7 @@ def name_family(item_id: str) -> str:
 def pair_families(old: Mapping[str, CheckItem], new: Mapping[str, CheckItem]) -> dict[str, str]:
     """Match tests that are there under one of two ids: parameters come, go, or are of chance.
 
-    Those that ended alike come first.
+    Tests that ended alike come first.
     """
     fresh: dict[str, dict[str, list[str]]] = {}
     for item_id in sorted(new.keys() - old.keys(), reverse=True):

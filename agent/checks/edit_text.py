@@ -18,7 +18,7 @@ _PARALLEL = {
 
 
 class Pair(ast.AST):
-    """What stands at one place of two lists: key and value, parameter and default."""
+    """What is at one place of two lists: key and value, parameter and default."""
 
     _fields = ("first", "second")
 
@@ -80,7 +80,7 @@ def _part_lists(node: ast.AST, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_words(node: object) -> bool:
-    """Whether a statement is a text that stands alone, such as a docstring."""
+    """Whether a statement is only a text, such as a docstring."""
     return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
 
 

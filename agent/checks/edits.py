@@ -1,9 +1,9 @@
 """The edits of a change: the smallest differences between the syntax trees of two versions.
 
 Statements, operands, arguments, elements and the like are paired: equal ones first, then those of
-one name, then those of a kind in order. What has no counterpart is new or gone, what stands
+one name, then those of a kind in order. What has no counterpart is new or gone, what is
 elsewhere has moved, and of what differs only the smallest part is an edit. Each is taken back
-alone: base's part stands there again, what is new goes, what has gone comes back. Of a new function
+alone: base's part is put back, what is new goes, what has gone comes back. Of a new function
 the body goes, so that it does nothing.
 """
 
@@ -43,7 +43,7 @@ class Edit:
     line: int
     """Of the newer version, 1-based."""
     sets: tuple[tuple[ast.AST, str, Any], ...] = ()
-    """Nodes of the newer version with a field, and what stands there without the edit."""
+    """Nodes of the newer version with a field, and what is there without the edit."""
     drops: tuple[ast.AST, ...] = ()
     adds: tuple[Add, ...] = ()
     before: str = ""
@@ -54,7 +54,7 @@ class Edit:
     breaks: bool = False
     """Whether a function does nothing, in place of what it did on base."""
     mistake: str = ""
-    """What stands there wrongly, in words, where it is no part of the change."""
+    """What is there wrongly, in words, where it is no part of the change."""
 
     @property
     def path(self) -> str:
@@ -241,7 +241,7 @@ def _list_names(nodes: Iterable[ast.AST], context: type[ast.expr_context]) -> se
 
 
 def _list_given(node: ast.AST) -> set[str]:
-    """List the names that a statement binds where it stands."""
+    """List the names that a statement binds in its own scope."""
     return {node.name} if isinstance(node, _DEFINITIONS) else _list_bound(node)
 
 
@@ -383,7 +383,7 @@ class _Descriptions:
 
 
 def _tell_place(node: ast.AST) -> object:
-    """An expression stands for another one at its place, whatever its kind."""
+    """An expression is the counterpart of the one at its place, whatever its kind."""
     return ast.expr if isinstance(node, ast.expr) else node
 
 
@@ -405,7 +405,7 @@ def _find_moved(
 
 
 def _has_place(node: ast.AST, givers: Counter[str], *, is_class: bool) -> bool:
-    """Whether it matters where in a module or class a statement stands."""
+    """Whether the place of a statement in its module or class matters."""
     if isinstance(node, _DEFINITIONS):
         is_plain = not node.decorator_list
     else:
@@ -439,7 +439,7 @@ class _Comparison:
         self.missed: list[Edit] = []
         """What only goes, and would be missed by its name."""
 
-    # Units: what stands in a module or a class.
+    # Units: what is in a module or a class.
 
     def list_units(self, now: Any, was: Any) -> Iterator[Edit]:
         """List the edits in the body of a module or a class, each with its parts."""
@@ -560,7 +560,7 @@ class _Comparison:
                     after=quote(_import_one(*one)) if one else "",
                 )
 
-    # Parts: what stands in a statement.
+    # Parts: what is in a statement.
 
     def _compare_fields(self, now: Any, was: Any, skipped: Collection[str] = ()) -> Iterator[Edit]:
         """List the smallest edits between two nodes of one type."""
@@ -622,7 +622,7 @@ class _Comparison:
     def _list_moves(
         self, owner: ast.AST, name: str, pairs: Mapping[Any, Any], now: list[Any], was: list[Any]
     ) -> Iterator[Edit]:
-        """List what stands elsewhere in a list."""
+        """List what is elsewhere in a list."""
         here = {node: pairs[node] for node in now if node in pairs}
         name_of = self._words.tell_name
         moved = {
@@ -693,7 +693,7 @@ class _Comparison:
 
 
 def _place(was: Sequence[Any], pairs: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
-    """Yield base's nodes without a counterpart, each with the one behind which it stood."""
+    """Yield base's nodes without a counterpart, each with the one before it."""
     there, behind = {other: node for node, other in pairs.items()}, None
     for other in was:
         if other in there:
@@ -703,7 +703,7 @@ def _place(was: Sequence[Any], pairs: Mapping[Any, Any]) -> Iterator[tuple[Any, 
 
 
 def _find_line(node: object) -> int:
-    """Return the line of a node, or of what stands in it; 0: it has none."""
+    """Return the line of a node, or of what is in it; 0: it has none."""
     each = ast.walk(node) if isinstance(node, ast.AST) else ()
     return next((line for inner in each if (line := getattr(inner, "lineno", 0))), 0)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from agent.checks import check, suite
 from agent.models.checks import COLLECTION, CheckItem, Status, TestRun
 
-#: The first that holds for one of the runs holds for all of them.
+#: The first that is true of one run is that of the joined run.
 _ORDER = (Status.UNVERIFIED, Status.FAILED, Status.PASSED)
 
 

@@ -63,8 +63,8 @@ def run_checks(
     As many at a time as the operator allows and there are processors for, the last first.
 
     Args:
-        is_enough: Of the first result of which it holds, nothing else is wanted; the rest is ended.
-        slots: Of the sandboxes, where others open some beside these.
+        is_enough: After the first result for which it is true, the other runs are ended.
+        slots: Of the sandboxes, where others open some at the same time.
     """
     cancelled = Event()
 
@@ -101,7 +101,7 @@ def run_checks(
 def set_unmeasurable(result: AnyRun) -> AnyRun:
     """Set aside a check that lists no findings on base; tests are never set aside.
 
-    The cause is in the repository or its set-up, so that no change is held back for it.
+    The cause is in the repository or its set-up, so that no change is blocked for it.
     """
     if result.name == TESTS or result.status is Status.ABSENT:
         return result
@@ -126,7 +126,7 @@ def compute_digest() -> str:
 
 
 class _NoSuite(PytestSuite):
-    """Stands for the tests where there are none."""
+    """In place of the tests where there are none."""
 
     def explain_absence(self, site: Site) -> str:
         if site.config.checks.tests == "off":

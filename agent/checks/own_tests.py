@@ -1,4 +1,4 @@
-"""Run tests as a change has them: those that it adds or edits, and those it does not let pass.
+"""Run tests as a change has them: the ones that it adds or edits, and the ones that fail with it.
 
 Owns which these are, and one result made of this run and that of the tests as base has them.
 """
@@ -76,7 +76,7 @@ class Scope:
     """All tests."""
     ids: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
-    """Those that the change adds or edits, and those that import such."""
+    """Files that the change adds or edits, and files that import such."""
     deleted: frozenset[str] = frozenset()
 
     @property

@@ -1,6 +1,6 @@
-"""The packages that come with a change: which, in which version, and what they say of themselves.
+"""The packages that come with a change: which, in which version, and their metadata.
 
-No tool is run: two environments are held against each other, and the metadata of what differs is
+No tool is run: two environments are compared, and the metadata of what differs is
 read. What follows from all of it is left to rules
 (`agent.policy.contract.added_packages`).
 """

@@ -1,7 +1,7 @@
 """Know which of base's tests a change of the product can reach, by what each has started. Pure.
 
 A function that is edited inside concerns the tests that start it. All else in a module concerns
-those that import or start anything of it, and every test where something outside the repository
+tests that import or start anything of it, and every test where something outside the repository
 imports it: a framework, or importlib by a name.
 """
 
@@ -18,7 +18,7 @@ from agent.models.checks import TestReach
 from agent.policy.meaning import UNREADABLE
 from repo_config import foreign_python
 
-#: Stands for what is not recorded.
+#: In place of what is not recorded.
 _ANYTHING = "*"
 
 
@@ -94,7 +94,7 @@ class ReachedTests:
         if None in edits:
             if not looked_at.isdisjoint(self.reach.by_name):
                 return None
-            # What starts while modules are imported concerns those that import it.
+            # What starts while modules are imported concerns the tests that import it.
             names += self._by_file.get(path, frozenset()) - self._shared
         return names
 

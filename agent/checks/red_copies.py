@@ -2,7 +2,8 @@
 
 Code of a change that swallows what tests raise, or makes assertions do nothing, is found so,
 whatever it calls itself. A copy does all that the test does, and then makes one assertion of each
-kind that has to fail; where all did, it raises, and is red. Whoever recognizes copies is not found.
+kind that has to fail; where all did, it raises, and is red. It does not find code that recognizes
+copies.
 """
 
 import ast
@@ -52,7 +53,7 @@ class FailingCopies:
 
 
 def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]) -> FailingCopies:
-    """Put copies in the place of tests; those that are not written out there are left out.
+    """Put copies in the place of tests; tests that are not written out there are left out.
 
     Args:
         wanted: File and qualified name of each test, as in `Case.test_it`.

@@ -27,7 +27,7 @@ def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
 
 
 def _list_conditions(prepared: Prepared, settings: Settings) -> Iterator[str]:
-    """List what decides about results beside the commit."""
+    """List what else than the commit decides about results."""
     yield from (
         prepared.environment.key,
         prepared.environment.model_dump_json(include=_TOOLS),

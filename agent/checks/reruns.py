@@ -66,7 +66,7 @@ def make_finding(repeated: RepeatedTest) -> Finding:
 
 
 def is_proved(result: CheckRun) -> bool:
-    """Whether a check came to its end and says of each test or place what it found."""
+    """Whether a check came to its end and names its findings by test or place."""
     return result.status in (Status.PASSED, Status.FAILED) and not result.reason
 
 
@@ -111,7 +111,7 @@ class SuiteRerunner:
         """Run a part of the tests of one side in a sandbox of its own.
 
         Args:
-            shown_as: Stands before the lines that it prints.
+            shown_as: Is put before the lines that it prints.
         """
         name = f"{shown_as} on the base branch" if site.tree == self.base.tree else shown_as
         return running.run_check(self.suite.select(part, name), site, self.sandbox, self.say)
@@ -122,7 +122,7 @@ class SuiteRerunner:
     def repeat(self, failures: tuple[CheckItem, ...]) -> tuple[RepeatedTest, ...]:
         """Run failed tests again until their runs say enough, for as long as the suite may take.
 
-        With the change once; more often only those that base has failed, or that have passed.
+        With the change once; more often only where base has failed it, or it has passed.
         """
         verb = "fails" if len(failures) == 1 else "fail"
         self.say(f"tests: {len(failures)} {verb} only with the change; running again")

@@ -94,7 +94,7 @@ def _run_each(
 
 
 def _add_lines(found: CheckRun, site: Site) -> dict[str, object]:
-    """Give the findings, and the tests, of a run; those that fail have their lines."""
+    """Give the findings, and the tests, of a run; failing ones have their lines."""
     if not isinstance(found, TestRun | LintRun):
         return {}
     read = cache(lambda path: (site.text(path) or "").splitlines())

@@ -136,7 +136,7 @@ class SealedReport:
 def read_report(
     result: SandboxResult, secret: Secret, kinds: tuple[type[ReportEvent], ...]
 ) -> SealedReport:
-    """Read a report as far as its seal holds.
+    """Read a report as far as its seal is valid.
 
     A report that is whole ends with the exit code that the sandbox saw.
     """

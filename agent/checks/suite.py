@@ -1,8 +1,8 @@
 """Judge a run of a test suite, whatever ran it.
 
 Exit code, report and ids must agree. A run counts only when it came to its end and every collected
-test has an outcome. The test that must pass passed, and the one that must fail failed. The runner's
-counts and exit code fit.
+test has an outcome. The test that must pass passed, and the other, which must fail, failed. The
+runner's counts and exit code fit.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ from agent.text import sanitise
 
 _FAILING = ("failed", "error")
 _RANK = ("passed", "xpassed", "xfailed", "skipped", "unrun", "error", "failed")
-#: How unittest names what stands for a module that cannot be imported.
+#: How unittest names the failure of a module that cannot be imported.
 _LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
 
 Ending = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "unrun"]
@@ -35,7 +35,7 @@ class CollectedEvent(ReportEvent):
 
 
 class Test(ReportEvent):
-    """One test is over, or something that stands for tests."""
+    """One test is over, or a failure in place of tests."""
 
     __test__ = False
 
@@ -162,7 +162,7 @@ class _SuiteRun:
         """List collected tests without an outcome, in the order in which they were to run.
 
         Args:
-            covered: Whether those are among them that a failed set-up stands for.
+            covered: Whether the tests behind a failed set-up are among them.
         """
         done = {test.id for test in self.tests if test.outcome != "unrun"}
         left = [test_id for test_id in self.list_ids() if test_id not in done]
@@ -223,7 +223,7 @@ def _join_items(runs: list[_SuiteRun]) -> tuple[CheckItem, ...]:
 
 
 def _covers(fixture: Test, test_id: str) -> bool:
-    """Whether `setUpClass (package.module.Class)` stands for a test that never ran."""
+    """Whether `setUpClass (package.module.Class)` is in place of a test that never ran."""
     kind, _, rest = fixture.id.partition(" (")
     return kind in {"setUpClass", "setUpModule"} and test_id.startswith(rest.rstrip(")") + ".")
 

@@ -67,9 +67,9 @@ class Imports:
         counts: Mapping[str, int],
         first: Iterable[str] = (),
     ) -> tuple[str, ...]:
-        """Choose files with tests that reach files, those that import them themselves in front.
+        """Choose files with tests that reach files, first the ones that import them themselves.
 
-        Beside the first ones, they have a quarter of all tests at most.
+        Together with the first ones, they have a quarter of all tests at most.
 
         Args:
             counts: How many tests each file has.
@@ -135,7 +135,7 @@ def _index_by_name(paths: Iterable[str]) -> dict[str, set[str]]:
 
 
 def _find_imported_names(path: str, content: bytes) -> Iterator[str]:
-    """Yield the names that a file imports, and those that may be modules."""
+    """Yield the names that a file imports, and which may be modules."""
     try:
         tree = foreign_python.parse_module(content)
     except UNREADABLE:
@@ -171,17 +171,17 @@ class BaseTestFiles:
 
     sure: frozenset[str]
     shared: frozenset[str]
-    """Those that may as well belong to the product."""
+    """Files that may as well belong to the product."""
     homes: frozenset[str]
-    """Folders that are called as those of tests are, and hold tests."""
+    """Folders with a usual name for tests, and with tests in them."""
 
     def list_touched(self, change: Change) -> frozenset[str]:
         """Return the paths of a change that belong to tests for certain, new ones included."""
         new = {file.path for file in change.files if file.before is None}
         modules = {path for path in new if has_test_name(path)}
         homes = self.homes | {find_folder(path) for path in modules} - {""}
-        beside = {path for path in new if find_folder(path) in homes}
-        return self.sure & frozenset(change.paths) | modules | beside
+        neighbours = {path for path in new if find_folder(path) in homes}
+        return self.sure & frozenset(change.paths) | modules | neighbours
 
     def without_imported(self, touched: frozenset[str], imports: Imports) -> frozenset[str]:
         """Leave out what the product imports all the same."""
@@ -248,7 +248,7 @@ def _has_assertions(content: bytes) -> bool:
 def _find_beside_tests(
     reported: frozenset[str], of_tests: frozenset[str], every: frozenset[str]
 ) -> frozenset[str]:
-    """Return files that are no code in folders that hold nothing but tests."""
+    """Return files that are no code in folders with nothing but tests."""
     product = {
         folder
         for path in every - of_tests

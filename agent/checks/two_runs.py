@@ -1,7 +1,7 @@
 """Run the tests of a change twice: as base has them, and as the change has them.
 
 The first run decides: what passes there has not been broken, whatever the change does to tests.
-Where it is known what each test of base reaches, only those that reach the change run in it; the
+Where it is known what each test of base reaches, only tests that reach the change run in it; the
 others run with all tests of the exact commit. What does not pass as base has it, and tests that
 the change adds or edits, run as the change has them. Owns what runs in which of these, and one
 result made of all. What follows from it is left to `comparison`.
@@ -52,7 +52,7 @@ from repo_config.test_files import has_test_name, is_test
 from repo_config.tree import Tree
 
 OWN, COPIES = "tests as changed", "control tests, which must fail"
-"""Names of what runs beside the tests as base has them."""
+"""Names of what runs in addition to the tests as base has them."""
 NEAR = "tests that the change reaches"
 """Name of those of base's tests that run as base has them, or first."""
 _MOST_COPIES = 20
@@ -72,7 +72,7 @@ class TwoRuns:
     change: Change
     base: TestRun
     sites: SuiteRerunner
-    """Base beside the whole change."""
+    """Base next to the whole change."""
     tree: Tree
     """Of base."""
     lay_out: Callable[[Change, str], Site]
@@ -129,7 +129,7 @@ class TwoRuns:
         return base, found.model_copy(update={"is_partial": True})
 
     def expect(self, near: TestRun) -> TestRun:
-        """Return what all tests say if those that still run end as on base."""
+        """Return the result of all tests if the ones that still run end as on base."""
         seen = {item.item_id for item in near.items}
         items = (
             item
@@ -341,8 +341,8 @@ class TwoRuns:
         if found is None:
             return None
         files = touched | self._unknown_files
-        beside = {one for one, path in self._located.items() if path in files}
-        return frozenset((found & self._located.keys()) | beside | self._unknown)
+        by_place = {one for one, path in self._located.items() if path in files}
+        return frozenset((found & self._located.keys()) | by_place | self._unknown)
 
     @cached_property
     def _alters_shared_tests(self) -> bool:
@@ -423,7 +423,7 @@ class TwoRuns:
 
     @cached_property
     def _shared_files(self) -> frozenset[str]:
-        """What it touches of files that may belong to tests, beside what is of the product."""
+        """Files that it touches and that may belong to tests as well as to the product."""
         paths = frozenset(self.product.paths)
         found = self.of_tests.shared & paths
         return found if found < paths else frozenset()
@@ -454,7 +454,7 @@ class TwoRuns:
     def _find_touched(self, existing: TestRun) -> frozenset[str]:
         """Return the files of tests that are touched as they run with the change, and not on base.
 
-        Base is asked only then: few tests write beside themselves.
+        Base is asked only then: few tests write files of the tree.
         """
         if not existing.touched:
             return frozenset()
@@ -605,7 +605,7 @@ class TwoRuns:
         nothing = rule_changes.drop_files(self.change, frozenset(self.change.paths))
         site = self._lay_out_broken_tests(nothing, self.sites.base)
         base = self.sites.run_some(site, Selection(ids=tuple(sorted(left))), COPIES)
-        # What a limit ended says nothing of those that did not run.
+        # A run that a limit ended says nothing about tests that did not run.
         silent = left - {item.item_id for item in copied.items}
         green = (left & list_red(base)) - (silent if copied.limit else frozenset())
         if base.limit:

@@ -33,7 +33,7 @@ def weigh_comparisons(
     floors: Mapping[str, Level],
     tools: Mapping[str, str],
 ) -> tuple[AnyComparison, ...]:
-    """Put findings of rules in the place of what some tools find, and beside what others measure.
+    """Replace findings of some tools by those of rules, and add them to what others measure.
 
     Args:
         tools: The known tools that checks are, by the names of the checks.

@@ -1,6 +1,6 @@
 """Judge the run of all tests on the exact commit, in one piece, as the project's CI will run them.
 
-What it adds to the tests that are held against base shows only there: files that cannot be
+What only that run shows: files that cannot be
 collected together, a test that disturbs a later one, and an exit code that no test explains, such
 as that of a coverage floor.
 """

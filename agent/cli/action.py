@@ -1,7 +1,7 @@
 """`mergewright action`: one labelled issue to its pull request, in a job of GitHub Actions.
 
 `deploy/action/action.yml` calls it. The issue, its text and who labelled it are read from the job's
-event; nothing of it stands in a line of a shell.
+event; nothing of it is in a line of a shell.
 """
 
 import json

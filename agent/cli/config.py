@@ -80,7 +80,7 @@ def explain(
     found = list(effective.list_values(read, project, settings.load_settings()))
     if key is not None:
         known = [one.key for one in found]
-        # The key itself and what is below it, or the key in whose value it stands.
+        # The key itself and what is below it, or the key in whose value it is.
         exact = [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
         found = exact or [one for one in found if key.startswith((f"{one.key}.", f"{one.key}["))]
         if not found:

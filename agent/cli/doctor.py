@@ -68,7 +68,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     has_models = any(row["models"] for row in models["roles"])
     github, us = examine_github(given)
     needed = (
-        ("sandboxes", unfit, "every required limit holds"),
+        ("sandboxes", unfit, "every required limit is enforced"),
         ("git", not git and "not found; on Debian: apt-get install git", git),
         ("data folder", folder, space),
         (
@@ -165,8 +165,8 @@ def _show(report: dict[str, Any]) -> None:
     terminal.print_wrapped(f"sandbox: {report['used']}")
     for line in report["limits"]:
         no = "NO" if line["required"] else "no, optional"
-        held = "yes" if line["enforced"] else f"{no}; {line['detail']}"
-        terminal.print_wrapped(f"  {line['limit']}: {held}", "    ")
+        enforced = "yes" if line["enforced"] else f"{no}; {line['detail']}"
+        terminal.print_wrapped(f"  {line['limit']}: {enforced}", "    ")
     print("models")
     for row in report["models"]["roles"]:
         models = ", ".join(map(_render_model, row["models"])) or "none, recipes only"

@@ -1,6 +1,6 @@
 """A repository on this disk as commands read it: its root, its files, its configuration.
 
-What commands say of these is their own; runs read the base commit instead.
+Only commands read these; runs read the base commit instead.
 """
 
 from pathlib import Path

@@ -299,7 +299,7 @@ def run_issue(
     base: str | None,
     dry_run: bool,
 ) -> tuple[Outcome, dict[str, float]]:
-    """Carry an issue on GitHub to its end; to call this is to approve its text as it stands.
+    """Carry an issue on GitHub to its end; to call this is to approve its text as it is.
 
     It also ends where GitHub makes it wait for long.
     """

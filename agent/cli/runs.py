@@ -201,7 +201,7 @@ def log(
 
 
 def _list_facts(one: StoredRun) -> dict[str, object]:
-    """Gather what there is to say of a run, for people and as JSON."""
+    """Gather the facts of a run, for people and as JSON."""
     run, outcome = one.run, one.outcome
     snapshot = run.snapshot
     return {

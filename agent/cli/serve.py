@@ -158,7 +158,7 @@ def work() -> None:
         way = wiring.way_to_github(loaded, stop)
         clients = way, wiring.on_github(loaded, way), wiring.make_intake_api(loaded, way)
         process.Worker(loaded, stop, *clients).run()
-    # A step that has outlasted our patience does not hold the end up: its sandboxes go with this
+    # A step that takes too long does not delay the end: its sandboxes go with this
     # process, and the run goes on when the worker is started again.
     os._exit(0)
 
@@ -167,7 +167,7 @@ def work() -> None:
 
 
 def _require_access(loaded: Settings) -> None:
-    """Hold what opens GitHub against what it takes; nobody is asked yet.
+    """Check the form of the credentials for GitHub; nothing is requested yet.
 
     Raises:
         SettingsInvalid: Names what is missing or wrong and where to get it.
@@ -265,7 +265,7 @@ class _Child:
                 stdin=subprocess.DEVNULL,
                 # In a session of its own, Ctrl-C in a terminal reaches us alone.
                 start_new_session=True,
-                # We have no thread that could hold a lock.
+                # No thread of ours could have a lock.
                 preexec_fn=_bind_to(os.getpid()),  # noqa: PLW1509
             )
         except OSError as problem:

@@ -85,7 +85,7 @@ def write_page(path: Path, page: str) -> None:
 
 
 def print_aside(text: str, style: str | None = None) -> None:
-    """Print a line for people on stderr, beside what the command prints."""
+    """Print a line for people on stderr, apart from what the command prints."""
     Console(stderr=True).print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""`mergewright verify`: hold the signed log of a run against the key that signed it."""
+"""`mergewright verify`: check the signed log of a run with the key that signed it."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,7 @@
 """What people mean by a comment: a command, `/mergewright NAME words`, or us. Pure.
 
 A command begins a line of what its writer says; in a quotation or in code it is somebody else's
-words, or an example. One comment holds one command: the first.
+words, or an example. One comment has one command: the first.
 """
 
 import re

@@ -138,7 +138,7 @@ def _parse_review(payload: dict[str, Any]) -> Comment | Ignored:
     parsed = payloads.ReviewEvent.model_validate(payload)
     review = parsed.review
     if not (review.body or "").strip():
-        # What it says stands in remarks on lines, of which each comes by itself.
+        # Its remarks on lines come by themselves, one delivery each.
         return Ignored(reason="a review without text")
     return _make_comment(
         parsed, parsed.pull_request, review, "review", review.submitted_at,

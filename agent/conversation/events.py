@@ -34,11 +34,11 @@ class Request(Record):
     clone_url: str
     """Address of the repository for git, without credentials."""
     plan_first: bool = False
-    """Whoever asked wants to see the plan before anything is edited."""
+    """The plan is to be shown before anything is edited."""
 
     @property
     def deduplication_key(self) -> str:
-        """Equal for whatever tells of the same label on the same version of the issue."""
+        """Equal for all deliveries of the same label on the same version of the issue."""
         issue = self.snapshot.issue
         parts = [
             issue.repository_id,
@@ -80,7 +80,7 @@ class Comment(Record):
 
     @property
     def deduplication_key(self) -> str:
-        """Equal for whatever tells of the same comment."""
+        """Equal for all deliveries of the same comment."""
         parts = ["comment", self.subject.repository_id, self.place, self.comment_id]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -102,5 +102,5 @@ _ANY: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 def read_event(body: bytes) -> Event:
-    """Read what a delivery holds; ValidationError: it is none of the events."""
+    """Read the event of a delivery; ValidationError: it is none of the events."""
     return _ANY.validate_json(body)

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 
 def _require_address(value: str) -> str:
-    # No user, no password, no white space: it is handed to git and shown to people.
+    # No user, no password, no white space: it is passed to git and shown to people.
     if not re.fullmatch(r"https?://[A-Za-z0-9.\-:\[\]]+/[^\s@?#\\\"'<>]*", value):
         raise ValueError("not a plain web address")
     return value
@@ -74,7 +74,7 @@ class Label(PayloadPart):
 
 
 class Subject(PayloadPart):
-    """An issue, or a pull request; the id of the latter is not the one that it has as an issue."""
+    """An issue, or a pull request; the latter's id is not that of its issue."""
 
     id: Number
     number: Number

@@ -40,7 +40,7 @@ class Attempt:
 
         Args:
             items: What a review asks; each needs an answer with the first submit.
-            base: What the answer to the plan says of the base commit and its checks.
+            base: The base commit and its checks, as the answer to the plan describes them.
         """
         self.plan = plan
         self.answers: tuple[ItemAnswer, ...] = ()
@@ -76,17 +76,17 @@ class Attempt:
     def next_draft(self) -> Draft | None:
         """Have a change submitted; None: none comes that is new."""
         talk, run_context = self._talk, self._run_context
-        while (handed := self._await_form()).name:
-            if handed.name == "submit":
-                draft, words = self._read_submission(handed.form)
+        while (submitted := self._await_form()).name:
+            if submitted.name == "submit":
+                draft, words = self._read_submission(submitted.form)
                 if not words:
                     return draft
             elif run_context.history.has_passed:
                 words = "The change has passed. Call `submit`."
             else:
-                raise submissions.read_refusal(handed.name, handed.form, run_context)
+                raise submissions.read_refusal(submitted.name, submitted.form, run_context)
             talk.answer(words)
-        self.why = handed.why
+        self.why = submitted.why
         is_whole = bool(self.answers) or not self._items
         return self._make_draft() if self._is_changed and is_whole else None
 
@@ -94,7 +94,7 @@ class Attempt:
         self._tools.close()
 
     def _await_form(self) -> SubmittedForm:
-        """Have the next form; what is edited when money or minutes end counts as handed in."""
+        """Have the next form; what is edited when money or minutes end counts as submitted."""
         run_context = self._run_context
         try:
             return self._talk.next_form()
@@ -164,25 +164,25 @@ def begin_attempt(run_context: RunContext, prepare_base: Callable[[], str]) -> A
     name = StepName(Step.PLAN)
     talk = _start_conversation(name, "agent", first, run_context.unchanged, tools, run_context)
     base, problems = "", ""
-    while not (handed := talk.next_form()).why:
-        plan = submissions.read_plan(handed.form) if handed.name == PLAN else None
+    while not (submitted := talk.next_form()).why:
+        plan = submissions.read_plan(submitted.form) if submitted.name == PLAN else None
         words = submissions.find_plan_problems(plan, run_context) if plan else ""
         if plan and not words:
-            accepted = run_context.once(Step.PLAN, submissions.read_plan, handed.form)
+            accepted = run_context.once(Step.PLAN, submissions.read_plan, submitted.form)
             base = base or _describe_base(prepare_base, run_context)
             return Attempt(talk, tools, accepted, run_context, base=base)
         if plan:
             problems = words
-        elif not handed.name:
+        elif not submitted.name:
             words = f"{_KNOWN}\n{_describe_base(prepare_base, run_context)}"
             base = opening.describe_limits(run_context)
-        elif handed.name == "submit":
+        elif submitted.name == "submit":
             words = "Call `plan` first."
         else:
-            raise submissions.read_refusal(handed.name, handed.form, run_context)
+            raise submissions.read_refusal(submitted.name, submitted.form, run_context)
         talk.answer(words)
     against = f" Problems of its last plan:\n{problems}" if problems else ""
-    raise EditFailed(f"The model made no valid plan: {handed.why}.{against}")
+    raise EditFailed(f"The model made no valid plan: {submitted.why}.{against}")
 
 
 def _describe_base(prepare_base: Callable[[], str], run_context: RunContext) -> str:
@@ -208,7 +208,7 @@ def continue_draft(
     Args:
         draft: Its change may be empty: then it is begun anew.
         items: What people ask of it; nothing where only judges do.
-        failed: What stands against it, in words for the model; empty: nothing.
+        failed: What blocks it, in words for the model; empty: nothing.
     """
     run_context.require_proofs()
     name = (Step.ANSWER if items else Step.EDIT).named(run_context.history.round_number)

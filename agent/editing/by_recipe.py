@@ -58,7 +58,7 @@ def limit_seconds(most: float, left: float) -> int:
 def call_recipe(
     asked: RecipeRequest, change: Change, prepared: Prepared, desk: Desk, seconds: float
 ) -> Edits:
-    """Have the recipe work on top of a change; its parameters are held to what a ticket is held to.
+    """Have the recipe work on top of a change; its parameters are checked as a ticket's are.
 
     Raises:
         EditFailed: Facts are missing, nothing would change, or what was produced is not what was

@@ -26,7 +26,7 @@ class Form(Record):
 
 
 def show_limits(default: Any = ..., /, **facts: Any) -> Any:
-    """Make a field with limits that a model is shown; whoever takes it keeps to them by a cut."""
+    """Make a field with limits that a model is shown; longer values are cut."""
     return Field(default, json_schema_extra=lambda schema: schema.update(facts))
 
 

@@ -89,7 +89,7 @@ def _count_in_message(message: Message) -> int:
 def _list_removable(
     messages: tuple[Message, ...], names: set[str]
 ) -> tuple[list[tuple[_Place, ToolResult]], list[tuple[_Place, ToolResult]]]:
-    """List the results that may go, oldest first: others, and those that show edited files."""
+    """List the results that may go, oldest first: others, and results that show edited files."""
     found = list(_list_results(messages))
     last = {result.name: place for place, result, _ in found}
     others: list[tuple[_Place, ToolResult]] = []

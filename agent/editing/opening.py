@@ -86,7 +86,7 @@ def open_change(
     Args:
         change: So far; empty: it is begun anew.
         items: What people ask of it.
-        failed: What stands against it, or against an earlier attempt.
+        failed: What blocks it, or blocked an earlier attempt.
     """
     most = _MOST_ITEMS // max(1, len(items))
     base = describe_base(run_context)

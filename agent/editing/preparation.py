@@ -11,7 +11,7 @@ from agent.models.environment import Prepared
 from agent.models.sandbox import Flag, Stoppable
 from agent.models.step import Once, StepRunner
 
-#: What judging a change takes beside its checks.
+#: What judging a change takes in addition to its checks.
 LEAST_GATE_SECONDS = 30.0
 
 #: Of the seconds of the tests, what a gate waits for the record of what these reach.
@@ -41,7 +41,7 @@ class Preparation:
         """Marks of the environments that this process has built for what changes declare."""
 
     def begin(self) -> None:
-        """Go on from now on beside a model that reads and plans, unless it is done."""
+        """Continue in a thread while a model reads and plans, unless it is done."""
 
     @property
     def is_waiting(self) -> bool:
@@ -108,7 +108,7 @@ class MeasuredPreparation(Preparation):
         return self.ready
 
     def _begin_record(self, prepared: Prepared, baseline: CheckReport) -> None:
-        """Record beside the model's work; only where a model works there is time for it."""
+        """Record while the model works; only then is there time for it."""
 
         def record(_: Once, stopped: Flag) -> None:
             sandbox = Stoppable(self._desk.sandbox, stopped)

@@ -537,7 +537,7 @@ class _TestRuns:
     def _try_each(
         self, chosen: Mapping[Edit, Part], end: float = math.inf
     ) -> dict[Edit, bool | None]:
-        """Say of each, by some tests, whether it is noticed; None: its run said nothing."""
+        """Return for each edit whether some tests notice it; None: the run had no result."""
 
         def attempt(edit: Edit, part: Part) -> bool | None:
             if self.trials.stopped.is_set() or time.monotonic() > min(end, self.trials.end):
@@ -552,7 +552,7 @@ class _TestRuns:
         return {edit: trial.result() for edit, trial in begun.items()}
 
     def _choose_tests(self, path: str) -> Part | None:
-        """Choose the tests of the change and those that reach what is edited in a file, or some.
+        """Choose the tests of the change and the ones that reach what is edited in a file, or some.
 
         What a framework loads by itself is imported nowhere: only the whole suite shows that no
         test notices.

@@ -47,11 +47,11 @@ def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
     if "reviewer" not in run_context.roles:
         return ReviewNotes(ran=False, sentence="Not run: no model is configured for reviews.")
     try:
-        handed = _request_review(best, run_context)
-        if handed.name:
-            submitted = SubmittedReview.model_validate_json(handed.form)
-            return _make_notes(submitted, best, run_context)
-        reason = handed.why
+        submitted = _request_review(best, run_context)
+        if submitted.name:
+            review = SubmittedReview.model_validate_json(submitted.form)
+            return _make_notes(review, best, run_context)
+        reason = submitted.why
     except ROUND_ENDS as problem:
         if not run_context.history.keeps_passed_change(problem):
             raise

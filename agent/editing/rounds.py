@@ -1,4 +1,4 @@
-"""What became of each change that was judged, and what stands against it. Pure."""
+"""What became of each change that was judged, and what blocks it. Pure."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class RunContext:
     desk: Desk
     preparation: Preparation = field(default_factory=Preparation)
     roles: tuple[Role, ...] = ()
-    """Those that a model is set for: read once, since steps keep their order."""
+    """Roles that a model is set for: read once, since steps keep their order."""
     budget_share: float = 1.0
     """Of what the run may spend, the part that may be spent here."""
     history: RoundHistory = field(default_factory=RoundHistory)

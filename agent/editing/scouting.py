@@ -178,17 +178,19 @@ def _search_configuration(
         if tries == _MOST_TRIES:
             break
         try:
-            handed = talk.next_form()
+            submitted = talk.next_form()
         except ASKING_ENDS as problem:
             spent = isinstance(problem, BudgetSpent | TimeSpent)
             end = f"{_WITHIN} {problem.message}" if spent else explain_stop(problem)
             break
-        if handed.name != "try_setup":
-            said = GiveUp.model_validate_json(handed.form).why if handed.name else handed.why
+        if submitted.name != "try_setup":
+            said = (
+                GiveUp.model_validate_json(submitted.form).why if submitted.name else submitted.why
+            )
             said_short = forms.flatten_text(said, _MOST_WORDS)
             end = f"A model found no set-up that makes them run: {said_short}"
             break
-        lines = TrySetup.model_validate_json(handed.form).yaml
+        lines = TrySetup.model_validate_json(submitted.form).yaml
         try:
             result = words = try_lines(lines, f"try {number}")
         except RequestRefused as refusal:

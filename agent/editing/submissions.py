@@ -1,4 +1,4 @@
-"""What a model hands in, and what stands against it: plan, answers, or why nothing is made."""
+"""What a model submits, and what blocks it: plan, answers, or why nothing is made."""
 
 import posixpath
 import re
@@ -93,7 +93,7 @@ FORMS: Forms = {"plan": SubmittedPlan, "ask": Questions, "decline": Declined}
 
 
 def read_words(found: Submit) -> AuthorWords:
-    """Read what a model says of its change, as much as is shown."""
+    """Read a model's description of its change, as much as is shown."""
     return AuthorWords(
         summary=cut_sentences(found.summary, MOST_SUMMARY),
         behaviour=tuple(
@@ -129,7 +129,7 @@ def read_plan(form: str) -> Plan:
 def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
     """Name the files of a plan that may not be touched; empty: none.
 
-    A folder or a pattern stands for some of the files that it covers, so it may be touched where
+    A folder or a pattern names some of the files that it covers, so it may be touched where
     one of them may. A pattern that matches nothing yet is checked by a name that it would match.
     """
     config, tree = run_context.base.contract.config, run_context.desk.open_base(run_context.base)

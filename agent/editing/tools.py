@@ -170,7 +170,7 @@ class ToolExecutor:
         self._carried: bytes | None = None
         """Files in /tmp of the sandbox that was closed last, for the next one."""
         self._digest = ""
-        """Of the change that the sandbox holds; empty: not known."""
+        """Of the change in the sandbox; empty: not known."""
         self._rebuilt: Prepared | None = None
         self._declared = ""
         """Mark of the dependencies that `_rebuilt` was built for."""
@@ -245,16 +245,16 @@ class ToolExecutor:
             include += batch.form.include
             self._open(batch)
         change = self._take(batch, batch.session, include) if batch.session else before
-        if not self._is_planned and not batch.handed and turn.number % _REMINDED == 0:
+        if not self._is_planned and not batch.submitted and turn.number % _REMINDED == 0:
             batch.notes.append("Call `plan` as soon as you know what to change.")
         called = CallResults(
             results=tuple(batch.results),
             change=change if change != before else None,
-            handed=batch.handed,
+            handed=batch.submitted,
             at=batch.at,
             form=batch.form.model_dump_json() if batch.form else "",
             text="\n".join(filter(None, batch.notes)),
-            pauses=not (self._is_planned or batch.handed) and self._bench.preparation.is_waiting,
+            pauses=not (self._is_planned or batch.submitted) and self._bench.preparation.is_waiting,
         )
         facts = {**turn.facts, "change_digest": (called.change or before).digest}
         results = [result.model_dump(mode="json") for result in called.results]
@@ -263,17 +263,17 @@ class ToolExecutor:
 
     def _answer(self, call: ToolCall, number: int, batch: _Batch) -> str:
         """Carry a call out and return its answer; EditFailed: it is not carried out."""
-        if batch.handed == PLAN:
+        if batch.submitted == PLAN:
             raise EditFailed("the plan before it was not accepted")
-        if batch.handed:
-            raise EditFailed(f"`{batch.handed}` has to be the last call of a reply")
+        if batch.submitted:
+            raise EditFailed(f"`{batch.submitted}` has to be the last call of a reply")
         if number > MOST_CALLS:
             raise EditFailed(f"a reply may have {MOST_CALLS} calls")
         if call.name == PLAN and self._is_planned:
             return "The plan is accepted. Carry it out; say in the summary what differs."
         if call.name in self._given:
             batch.form = forms.read_arguments(call, self._given[call.name])
-            batch.handed, batch.at = call.name, number - 1
+            batch.submitted, batch.at = call.name, number - 1
             return "accepted"
         if call.name not in self._tools:
             there = ", ".join((*self._tools, *self._given))
@@ -459,7 +459,7 @@ class _Batch:
     left: int
     """Characters that results may still have."""
     results: list[ToolResult] = field(default_factory=list)
-    handed: str = ""
+    submitted: str = ""
     at: int = 0
     form: forms.Form | None = None
     session: Session | None = None
@@ -482,7 +482,7 @@ class _Batch:
         if isinstance(self.form, Submit):
             update = {"content": "not accepted: the sandbox was lost", "failed": True}
             self.results[self.at] = self.results[self.at].model_copy(update=update)
-            self.handed, self.form = "", None
+            self.submitted, self.form = "", None
 
 
 def choose_seconds(baseline: CheckReport | None) -> int:
@@ -542,7 +542,7 @@ def _show_lines(text: str, first: int, last: int) -> str:
 
 
 def _show_nearest_line(words: str, old: str) -> str:
-    """Show the lines from where the first line of `old` stands, if that is one place."""
+    """Show the lines from where the first line of `old` is, if that is one place."""
     wanted, lines = old.strip("\n").split("\n"), words.split("\n")
     bare, first = [line.strip() for line in lines], wanted[0].strip()
     if not first or bare.count(first) != 1:

@@ -31,7 +31,7 @@ def require_name(branch: str) -> None:
 
 
 def list_candidate_names(branch: str) -> list[str]:
-    """List the name that is wanted, and those that are tried where it is taken."""
+    """List the wanted name, and the ones to try where it is taken."""
     return [branch, *(f"{branch}-{number}" for number in range(2, MOST_NAMES + 1))]
 
 

@@ -1,6 +1,6 @@
 """Files of one folder by directory descriptors: no link is followed, and no exchange races.
 
-Laid beside the runner of every sandbox as well: standard library only, of every Python that a
+Copied next to the runner of every sandbox as well: standard library only, of every Python that a
 repository may ask for.
 """
 

@@ -93,7 +93,7 @@ def read_patch(checkout: Checkout, patch: str) -> Change:
 
     Raises:
         RequestRefused: It does not apply.
-        RepositoryUnfit: It holds more than regular files of bounded size.
+        RepositoryUnfit: It contains more than regular files of bounded size.
     """
     with mirror.lock_mirror_of(checkout) as locked:
         place = objects.use_index(locked, keep=False)

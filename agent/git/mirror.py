@@ -175,7 +175,7 @@ def fetch_references(
     max_mb: int | None = None,
     options: tuple[str, ...] = (),
 ) -> None:
-    """Fetch the wanted references (`+from:to`) and nothing beside them.
+    """Fetch the wanted references (`+from:to`) and nothing else.
 
     RepositoryUnfit: more than `max_mb` would be sent, or git refuses an object.
     """

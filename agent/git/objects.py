@@ -26,7 +26,7 @@ _MERGE = (
     "-c", "merge.renameLimit=1000",
     # A file stays in the folder it was put in, even if others have left that.
     "-c", "merge.directoryRenames=false",
-    # Whoever merges by hand sees what both sides began with.
+    # A person who merges by hand sees what both sides began with.
     "-c", "merge.conflictStyle=diff3",
     "merge-tree", "--write-tree", "--name-only", "-z",
 )  # fmt: skip

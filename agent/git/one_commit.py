@@ -9,7 +9,7 @@ from agent.git import objects, process
 from agent.git.mirror import LockedMirror
 
 NAME = "base.git"
-"""Of the folder, beside the work trees of a run."""
+"""Name of its folder, next to the work trees of a run."""
 SHOWN = f"/{NAME}"
 """Where sandboxes see it."""
 CONFIG = b"""\
@@ -49,7 +49,7 @@ def is_of(folder: Path, commit: str) -> bool:
 
 
 def read_commit(folder: Path) -> bytes:
-    """Return the commit as a reference to it holds it."""
+    """Return the commit's id as the file of a reference has it."""
     return (folder / "commit").read_bytes() + b"\n"
 
 

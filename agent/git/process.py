@@ -94,7 +94,7 @@ _ENVIRON = {
     **{f"GIT_CONFIG_KEY_{number}": key for number, key in enumerate(_CONFIG)},
     **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_CONFIG.values())},
 }
-#: Of this machine: what the code host says of its own disk begins otherwise.
+#: Of this machine: the code host's messages about its own disk begin otherwise.
 _NO_SPACE = re.compile(
     r"(?im)^(?!remote:).*(?:no space left on device|disk quota exceeded|out of diskspace)"
 )
@@ -141,7 +141,7 @@ def run_git(
 ) -> bytes:
     """Run git to its end; whatever interrupts the wait ends git as well.
 
-    GitFailed: it ended with another code than those that are `ok`, or was too slow. StorageFull: so
+    GitFailed: it ended with a code that is not `ok`, or was too slow. StorageFull: so
     it did, and a disk of the place is full. FileTooLarge: it wrote a file that is larger than
     `file_bytes`. Cancelled: the place was stopped.
     """
@@ -214,7 +214,7 @@ def _launch(place: GitPlace, args: Sequence[str], file_bytes: int | None) -> Any
     require_version(_OLDEST)
     path = f"{Path(program).parent}:/usr/local/bin:/usr/bin:/bin"
     environ = {"PATH": path, **_ENVIRON, "GIT_DIR": str(place.git_dir), **place.environ}
-    # GitPython adds to the environment it finds; `env -i` leaves git only what stands here.
+    # GitPython adds to the environment it finds; `env -i` leaves git only what is listed here.
     settings = (f"{name}={value}" for name, value in environ.items())
     user, group = place.run_as or (None, None)
     bound: tuple[str, ...] = ()
@@ -267,7 +267,7 @@ def _kill_git(process: subprocess.Popen[bytes]) -> None:
             process.wait(5.0)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        # Whoever deletes its files next must not race with a last write.
+        # Its files may be deleted next, which must not race with a last write.
         end = time.monotonic() + 1.0
         while time.monotonic() < end:
             os.killpg(process.pid, 0)

@@ -1,6 +1,6 @@
 """The repository on this disk that the user named, and how git is started on it.
 
-Git reads the configuration of that repository, but nothing that stands there starts a program:
+Git reads the configuration of that repository, but nothing in it starts a program:
 ours comes later and counts more, hooks are off, and no transport is allowed. What goes into our
 mirror is fetched; the one program that this starts on their side is `git upload-pack`, which is
 made for repositories that nobody trusts.
@@ -32,7 +32,7 @@ class UserRepository(NamedTuple):
     place: GitPlace
     """For root, git becomes the owner of the repository here: what is new in it must be theirs."""
     common_dir: Path
-    """Holds objects, refs and the configuration, of linked work trees as well."""
+    """Has objects, refs and the configuration, of linked work trees as well."""
 
     @property
     def upload_pack(self) -> str:

@@ -1,7 +1,7 @@
 """Git for a run: the base commit, work trees, the commit, the branch.
 
 Every git runs on a git directory that no foreign code can reach. Text from outside is never an
-option: it is checked first, and stands as a full ref, an object id or after `--`. Bytes in a work
+option: it is checked first, and passed as a full ref, an object id or after `--`. Bytes in a work
 tree are the bytes in git; submodules stay empty folders, and LFS files pointers.
 
 Whatever is asked here may be asked twice, also at once, and may raise RepositoryUnfit; StorageFull,
@@ -123,7 +123,7 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
 def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
     """Open the work tree that `lay_out` made of the commit; make it if it is not there.
 
-    Beside it lies what sandboxes have for a repository: the commit without its history.
+    Next to it is the repository that sandboxes get: the commit without its history.
     """
     _lay_out_one_commit(checkout, folder.with_name(one_commit.NAME))
     marker = _add_suffix(folder, ".commit")
@@ -180,7 +180,7 @@ def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], 
 
 
 def remove_work_tree(folder: Path) -> None:
-    """Delete a work tree and what was kept beside it; links in it are not followed."""
+    """Delete a work tree and its repository of one commit; links in it are not followed."""
     # What says that it is complete goes first.
     for name in (".commit", "", ".index", ".index.lock"):
         folders.delete_folder(_add_suffix(folder, name))

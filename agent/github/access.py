@@ -75,12 +75,12 @@ class AccessCache:
     """Of our account, like the number."""
     number: int | None = None
     lock: RLock = field(default_factory=RLock)
-    """Held while login or number are asked for."""
+    """Locked while login or number are requested."""
     _talks: WeakValueDictionary[str, RLock] = field(default_factory=WeakValueDictionary)
     _talks_lock: Lock = field(default_factory=Lock)
 
     def get_comment_lock(self, issue: str) -> RLock:
-        """The lock that is held while the status comment of an issue is made or edited."""
+        """Locked while the status comment of an issue is made or edited."""
         with self._talks_lock:
             return self._talks.setdefault(issue, RLock())
 

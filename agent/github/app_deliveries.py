@@ -13,7 +13,7 @@ _DELIVERIES = "/app/hook/deliveries"
 
 
 class SentDelivery(Record):
-    """One attempt of the code host at a delivery, as its log tells of it."""
+    """One attempt of the code host at a delivery, as its log has it."""
 
     number: int
     """Of the attempt; by it the delivery is read."""

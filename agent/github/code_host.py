@@ -1,7 +1,7 @@
 """GitHub as the place where tickets come from and results go: implements `CodeHost`.
 
 Owns the order of requests in each part of a run. How each thing is done once, and
-found again, is left to the modules beside this one; when it is asked again, to `connection`.
+found again, is left to the other modules of this package; when it is asked again, to `connection`.
 """
 
 from functools import partial
@@ -45,7 +45,7 @@ class GithubCodeHost(GithubPulls):
         self._progress: dict[str, Progress] = {}
 
     def read_ticket(self, run: Run) -> Ticket:
-        """Make a ticket of the approved snapshot, if the issue still stands.
+        """Make a ticket of the approved snapshot, if the issue is still as it was.
 
         Raises:
             Superseded: It is closed, locked, gone, moved, or its label was taken away.

@@ -58,7 +58,7 @@ MALFORMED = (
 # At DEBUG, PyGithub logs whole answers; that of a minted token is the token.
 logging.getLogger(Requester.__module__).setLevel(logging.INFO)
 
-#: TCP and TLS connections outlive a run; a session holds no credentials.
+#: TCP and TLS connections outlive a run; a session has no credentials.
 _CONNECTIONS = requests.Session()
 _CONNECTIONS.auth = Requester.noopAuth
 _CONNECTIONS.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -184,7 +184,7 @@ class WatchedRequester(Requester):
                     time.sleep(max(0.0, self._next_write - time.monotonic()))
                     self._next_write = time.monotonic() + self._between_writes
                 if _changes_something(verb, input):
-                    # After every wait: a process may have stood still in one.
+                    # After every wait: a process may have hung in one.
                     fence.require_lease()
                 with self._recorded(verb, url, input) as facts, _hide_network_errors():
                     status, answered, body = super(WatchedRequester, self).requestJson(

@@ -121,7 +121,7 @@ class GithubIntakeApi:
         """React to a comment; what GitHub refuses is logged, since it is only a sign.
 
         Args:
-            inline: Whether it stands on a line of a pull request.
+            inline: Whether it is on a line of a pull request.
         """
         session, where = self._session(subject), "pulls" if inline else "issues"
         session.try_nicety(

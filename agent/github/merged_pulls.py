@@ -1,4 +1,4 @@
-"""Merged pull requests with the issues they closed, as these stood when each was opened."""
+"""Merged pull requests with the issues they closed, as these were when each was opened."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Checks on a commit: the one that we report, those of the project, and the logs of its jobs.
+"""Checks on a commit: ours, those of the project, and the logs of its jobs.
 
 Ours is a check run of the App. The project's are the check runs of other Apps, jobs of GitHub
 Actions among them, and statuses.
@@ -49,7 +49,7 @@ _NO_LOG = (403, 404, 410)
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 State = Literal["failed", "waiting", "pending", "passed"]
-#: From the one that is furthest from passing.
+#: Furthest from passing first.
 _STATES = get_args(State)
 
 
@@ -129,7 +129,7 @@ def list_checks(session: RepositorySession, commit: str) -> tuple[ProjectCheck, 
     """List the project's checks of a commit by name, of each the newest run alone.
 
     A job has its workflow's name before its own, as on GitHub's pages. Where several checks have
-    one name, as a job that two events start, the one that is furthest from passing counts.
+    one name, as a job that two events start, the result furthest from passing counts.
 
     Raises:
         RefusedRequest: We may not read check runs there.
@@ -267,7 +267,7 @@ def read_log(session: RepositorySession, job: int) -> str:
     """
 
     def work(repository: Repository) -> str:
-        # It is on another server, for a minute, for whoever has the address.
+        # It is on another server, for a minute, and needs no more than the address.
         try:
             repository.requester.requestJsonAndCheck(
                 "GET", f"{repository.url}/actions/jobs/{job}/logs"

@@ -79,7 +79,7 @@ def _login(pull: GithubPull) -> str:
 
 
 def has_pull_request(session: RepositorySession, branch: str) -> bool:
-    """Say whether there is or was a pull request of a branch, whoever opened it."""
+    """Say whether there is or was a pull request of a branch, also of somebody else."""
     return bool(_list_of_branch(session, branch))
 
 
@@ -142,7 +142,7 @@ def _explain_unfit(problem: RefusedRequest, proposal: NewPullRequest) -> Reposit
 
 
 def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
-    """Say that the checks were held against what the base branch was before."""
+    """Say that the checks were compared with what the base branch was before."""
     base = pull.base.sha or "" if pull.base else ""
     if not (base and proposal.base_commit) or base == proposal.base_commit:
         return []

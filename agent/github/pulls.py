@@ -93,7 +93,7 @@ class GithubPulls:
     ) -> str:
         """Answer a thread once for each key; return the answer's page.
 
-        On lines the answer stands in the thread, as long as that is there; else in the
+        On lines the answer is in the thread, as long as that is there; else in the
         conversation, with what it answers.
 
         Args:

@@ -1,4 +1,4 @@
-"""A repository as it stands now: where git finds it, what its branches ask, who may do what."""
+"""A repository as it is now: where git finds it, what its branches ask, who may do what."""
 
 from pathlib import PurePosixPath
 from typing import get_args

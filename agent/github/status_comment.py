@@ -22,7 +22,7 @@ _log = structlog.get_logger()
 #: So long after the last edit comes another one: elapsed times and turns of a model move on.
 _REFRESH_SECONDS = 25.0
 _STATUS = "<!-- mergewright:status run="
-#: Whoever may write can edit our comments, too: what is no name of a run is none.
+#: People with write access can edit our comments, too: what is no name of a run is none.
 _HEAD = re.compile(rf"<!-- mergewright:status run=({RUN_ID.pattern})(?: call=[a-z0-9_-]+)? -->")
 _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way) -->\s*$")
 
@@ -40,7 +40,7 @@ def find_earlier_run(session: RepositorySession, snapshot: Snapshot) -> EarlierR
         shown, asked = map(datetime.fromisoformat, (approval[2], snapshot.approved_at))
         is_later = shown > asked
     except (TypeError, ValueError):
-        # Whoever may write can edit our comments, too.
+        # People with write access can edit our comments, too.
         is_later = False
     return EarlierRun(run_id=run[1], over=True) if is_later else None
 
@@ -127,7 +127,7 @@ class StatusComment:
             self._put(text, make=make, occasion=occasion)
 
     def _shows_begun_run(self, shown: str) -> bool:
-        """Whether a comment tells of this run after it had begun."""
+        """Whether a comment is about this run after it had begun."""
         return shown.startswith(self._mark) and status_text.WAITS not in shown
 
     def _schedule(self, due: float) -> None:

@@ -1,4 +1,4 @@
-"""What the status comment says: how a run stands, who has to do what, what it costs, its log.
+"""What the status comment says: a run's state, who has to do what, what it costs, its log.
 
 Six lines while it works, four at its end; the rest is folded.
 """

@@ -25,9 +25,9 @@ from agent.models.ticket import IssueRef
 from agent.rotation import RotatingSecret
 from agent.settings import Settings
 
-#: The one that GitHub takes.
+#: Accepted by GitHub.
 _ALGORITHM = "RS256"
-#: A token is not handed out when it ends sooner than this; a clone may take a while.
+#: A token is not given out when it ends sooner than this; a clone may take a while.
 _SPARE_SECONDS = 600.0
 #: Tokens that an App signs bear a clock that is wrong by so much.
 _SKEW_SECONDS = 30.0
@@ -147,7 +147,7 @@ class IssuedToken(NamedTuple):
 
 
 class Tokens:
-    """Mints tokens, and knows all that we hold, so that none is shown."""
+    """Mints tokens, and remembers all of them, so that none is shown."""
 
     def __init__(self, who: App | SecretStr, base_url: str, pacing: Pacing) -> None:
         self.who = who
@@ -240,8 +240,8 @@ class Tokens:
         if issue.repository not in self._installations:
             _, found = app.requestJsonAndCheck("GET", f"/repos/{issue.repository}/installation")
             self._installations[issue.repository] = int(found["id"]), found["permissions"]
-        number, held = self._installations[issue.repository]
-        body: dict[str, object] = {"permissions": self._limit(issue, scope, held, notes)}
+        number, granted_levels = self._installations[issue.repository]
+        body: dict[str, object] = {"permissions": self._limit(issue, scope, granted_levels, notes)}
         if issue.repository_id:
             body["repository_ids"] = [issue.repository_id]
         else:
@@ -255,14 +255,18 @@ class Tokens:
         return IssuedToken(token, time.monotonic() + max(lasts, _SPARE_SECONDS + 1.0))
 
     def _limit(
-        self, issue: IssueRef, scope: TokenScope, held: dict[str, str], notes: RequestNotes
+        self,
+        issue: IssueRef,
+        scope: TokenScope,
+        granted_levels: dict[str, str],
+        notes: RequestNotes,
     ) -> dict[str, str]:
         """Ask no more than the installation may do, if a run can do without the rest."""
         wanted = PERMISSIONS[scope]
         missing = {
             name: level
             for name, level in wanted.items()
-            if held.get(name) not in _LEVELS[_LEVELS.index(level) :]
+            if granted_levels.get(name) not in _LEVELS[_LEVELS.index(level) :]
         }
         if missing:
             # It may be granted at any time.
@@ -274,7 +278,7 @@ class Tokens:
             )
         notes.missing |= {f"{name}: {level}" for name, level in missing.items()}
         granted = {name: level for name, level in wanted.items() if name not in missing}
-        return granted | {name: held[name] for name in missing if name in held}
+        return granted | {name: granted_levels[name] for name in missing if name in granted_levels}
 
     def _explain_unminted(self, problem: RefusedRequest, issue: IssueRef) -> AgentError:
         if problem.status == 401:

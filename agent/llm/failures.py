@@ -54,7 +54,7 @@ class ModelFailure(Exception):
 
 
 def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) -> ModelFailure:
-    """Turn an error of those that are `KNOWN` into what it means for a model."""
+    """Turn a `KNOWN` error into what it means for a model."""
     said = _read_message(problem, redact)
     found = _classify_kind(problem, name, _summarize_problem(problem, redact), said)
     status = getattr(problem, "status_code", None)
@@ -130,7 +130,7 @@ def _summarize_problem(problem: Exception, redact: Callable[[str], str]) -> str:
 
 
 def _read_message(problem: Exception, redact: Callable[[str], str]) -> str:
-    """Read what a provider says of an error, however it wraps it."""
+    """Read a provider's description of an error, however it wraps it."""
     said = getattr(problem, "body", None)
     for key in ("error", "message", "detail"):
         said = said.get(key, said) if isinstance(said, dict) else said

@@ -73,7 +73,7 @@ _TOKENS_A_MESSAGE = 64
 _BYTES_A_TOKEN = 2
 #: The reply's part of a context window; conversations leave more than that.
 _WINDOW_PART = 3
-#: No model of those that cost much writes faster.
+#: No expensive model writes faster.
 _TOKENS_A_SECOND = 250
 
 
@@ -154,7 +154,7 @@ class ProvidedModels:
         """Say the most that a request can use; see `ChatModel.estimate_worst`.
 
         Each paid try is counted in full: one that breaks off is charged as far as it came, which
-        nobody knows in advance. Whoever has too little left for two sends a request with one.
+        nobody knows in advance. Where too little is left for two, a request with one is sent.
         """
         names = self._list_asked(request)
         most = [self._price_try(name, self._bound_try(name, request, now)) for name in names]
@@ -181,7 +181,7 @@ class ProvidedModels:
         cost = self._catalogue.price_reply(model, used)
         metrics.count_model_use(model, request.role, used, cost)
         if asking.lost:
-            # Known dollars count beside unknown ones.
+            # Known dollars count even where others are unknown.
             cost = (cost or 0.0) + sum(one.usd or 0.0 for one in asking.lost) or cost
         made = messages.read_reply(response, model, time.monotonic() - asking.begun, used, cost)
         why = dict(asking.failed).items()

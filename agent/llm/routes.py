@@ -85,7 +85,7 @@ def load_catalogue(settings: Settings) -> Catalogue:
 
 
 def find_problems(settings: Settings, catalogue: Catalogue) -> list[str]:
-    """Say which models cannot be asked, whoever answers.
+    """Say which models cannot be asked, whatever provider answers.
 
     There is no such provider, nothing bounds the costs, or the model does not think.
     """
@@ -107,7 +107,7 @@ def find_problems(settings: Settings, catalogue: Catalogue) -> list[str]:
 
 def _describe_unknown(model: str) -> str:
     """Say that there is no such provider, with the fix; empty: there is one."""
-    # It takes a second to load, and whoever has set no model has no use for it.
+    # It takes a second to load, which is of no use where no model is set.
     from pydantic_ai.providers import infer_provider_class
 
     provider = model.partition(":")[0]

@@ -68,7 +68,7 @@ class CountedModels:
         if not self._models.estimate_worst(request).usd:
             # It costs nothing, or nobody knows how much: then tokens bound it.
             return self._models.reply(request, stopped, seconds)
-        # Whoever asks has fitted it to what replies have cost. Where requests without a reply have
+        # The caller has fitted it to what replies have cost. Where requests without a reply have
         # cost more, or the provider's cache is cold, it becomes smaller here.
         request, number = fit_request(request, self._reserve)
         try:

@@ -104,5 +104,5 @@ class Plan(Record):
 
     @property
     def number(self) -> str:
-        """Eight signs that no other plan has; whoever approves it can name them."""
+        """Eight characters that no other plan has; an approval can name them."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]

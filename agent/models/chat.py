@@ -20,7 +20,7 @@ Role = Literal["editor", "reviewer"]
 #: Of one reply, with what the model thinks before it.
 MOST_TOKENS = 32_768
 LEAST_TOKENS = 4_096
-"""Of one reply, where little money is left; less holds no thought and no edit."""
+"""Of one reply, where little money is left; less is too short for thought and edit."""
 LEAST_SECONDS = 10.0
 """Nobody is asked where less is left for the reply: it would be paid for and come too late."""
 
@@ -79,7 +79,7 @@ class Usage(Record):
 
 class Reply(Record):
     model: str
-    """`provider:name`, of the one that answered; with `@level` where thinking is set."""
+    """`provider:name` of the model that answered; with `@level` where thinking is set."""
     text: str
     calls: tuple[ToolCall, ...] = ()
     finish: Literal["stop", "calls", "length", "refused"]
@@ -124,7 +124,7 @@ class ChatRequest(Record):
 
     role: Role
     model: str = ""
-    """`provider:name` of whoever answered this role last in this run; empty: the first in line."""
+    """`provider:name` that answered this role last in this run; empty: the first in line."""
     system: str
     tools: tuple[ToolSpec, ...] = ()
     messages: tuple[Message, ...]
@@ -138,7 +138,7 @@ class ChatRequest(Record):
 
     @property
     def digest(self) -> str:
-        """sha256 over all that the model is shown, whoever it is: equal requests, equal digest."""
+        """sha256 over all that any model is shown: equal requests, equal digest."""
         return hashlib.sha256(self._shown).hexdigest()
 
     @property
@@ -184,7 +184,7 @@ class CallResults(Record):
     change: Change | None
     """Against the base commit, after the calls; None: as it was before them."""
     handed: str = ""
-    """Name of the form that was handed in; empty: none was."""
+    """Name of the form that was submitted; empty: none was."""
     at: int = 0
     form: str = ""
     text: str = ""

@@ -1,4 +1,4 @@
-"""What checks have said, and base held against head."""
+"""Results of checks, and the comparison of base and head."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
@@ -22,7 +22,7 @@ class Status(StrEnum):
     ABSENT = "absent"
     """The repository does not have this check."""
     UNMEASURABLE = "not measurable"
-    """On base the tool itself failed; then no change is held against it."""
+    """On base the tool itself failed; then it blocks no change."""
 
 
 class CheckItem(Record):
@@ -76,7 +76,7 @@ def _format_failures(runs: tuple[Rerun, ...], at_first: int) -> str:
 
 
 class Endpoint(Record):
-    """A function of a FastAPI application that answers a URL, as the application tells of it."""
+    """A function of a FastAPI application that answers a URL, as the application declares it."""
 
     methods: str
     """As in `GET or POST`."""
@@ -117,14 +117,14 @@ class SuiteFacts(Record):
     """What a run of the tests says belongs to them."""
 
     files: tuple[str, ...] = ()
-    """Test modules, also those that cannot be collected, conftest.py files and plugins of the
+    """Test modules, also uncollectable ones, conftest.py files and plugins of the
     tree."""
     product: tuple[str, ...] = ()
-    """Files of the tree that hold doctests and are nothing of the above."""
+    """Files of the tree with doctests that are nothing of the above."""
     left_behind: tuple[str, ...] = ()
     """Files of the tree that were not there before the tests ran."""
     conditions: dict[str, str] = {}
-    """Under which conditions a test is skipped or may fail, by its id; they need not hold."""
+    """Under which conditions a test is skipped or may fail, by its id; they need not be met."""
     doctests: dict[str, str] = {}
     """Digest of the text of each doctest in a module, by id."""
     plugins: dict[str, str] = {}
@@ -172,7 +172,7 @@ class AddedPackages(Record):
 
 
 class CheckRun(Record):
-    """What every check says of one side."""
+    """The results of all checks of one side."""
 
     name: str
     status: Status
@@ -311,7 +311,7 @@ class Comparison(Record):
     unfinished: bool = False
     """Whether the run's minutes ended before the change was checked."""
     findings: tuple[Finding, ...] = ()
-    """What a rule makes of it; where that stands in place of new failures, its weight decides."""
+    """What a rule makes of it; where it replaces new failures, its weight decides."""
     seconds: float = 0.0
 
     @property

@@ -25,7 +25,7 @@ class NewPullRequest(Record):
     commit: str
     base_branch: str
     base_commit: str = ""
-    """That the checks were held against; empty: not known."""
+    """The commit that the checks were compared with; empty: not known."""
     title: str
     body: str
     draft: bool = False
@@ -47,16 +47,16 @@ class StageMark(Record):
     state: Literal["waiting", "running", "done", "failed"]
     detail: str = ""
     begun: float | None = None
-    """Of the one that is running: when it began, in seconds since the epoch."""
+    """When the running one began, in seconds since the epoch."""
 
 
 class Progress(Record):
-    """How far a run is and what it has used, for whoever watches the issue."""
+    """How far a run is and what it has used, for readers of the issue."""
 
     stages: tuple[StageMark, ...] = ()
     plan: Plan | None = None
     seconds: float = 0.0
-    """That its steps had taken when this was written, without the one that is under way."""
+    """That its steps had taken when this was written, without the current one."""
     at: float | None = None
     """When that one began, in seconds since the epoch."""
     most_minutes: int | None = None
@@ -109,7 +109,7 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def has_pull_request(self, run: Run, branch: str) -> bool:
-        """Say whether there is or was a pull request of a branch, whoever opened it."""
+        """Say whether there is or was a pull request of a branch, also of somebody else."""
         return False
 
     def has_open_pull_request(self, run: Run, branch: str) -> bool:
@@ -147,7 +147,7 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
-        """Whether whoever has the login now is that account and may write in the repository."""
+        """Whether the login is still that account's and may write in the repository."""
         raise AssertionError(_FOLDER)
 
     def reply_in_thread(
@@ -172,7 +172,7 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def list_checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
-        """List the project's own checks of a commit, without those that we have reported."""
+        """List the project's own checks of a commit, without ours."""
         raise AssertionError(_FOLDER)
 
     def read_log(self, run: Run, check: ProjectCheck) -> str:

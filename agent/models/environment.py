@@ -10,7 +10,7 @@ from repo_config.schema import RepoConfig
 
 
 class Checkout(Record):
-    """A fixed commit of a repository, held in our mirror; the work tree is a cache of it."""
+    """A fixed commit of a repository, kept in our mirror; the work tree is a cache of it."""
 
     repository: str
     mirror: str
@@ -36,7 +36,7 @@ class Checkout(Record):
 
 
 LEFT_OUT = "tests left out"
-"""Stands for a rule in the finding that names tests which do not run."""
+"""In place of a rule's id, in the finding that names tests which do not run."""
 
 
 class Contract(Record):

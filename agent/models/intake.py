@@ -22,7 +22,7 @@ class LiveIssue(Record):
     """ISO 8601, UTC: when title or text were last edited; None: never, or that was not asked."""
 
     def take_snapshot(self) -> Snapshot:
-        """Take it as it stands, where what starts the run is no person's label."""
+        """Do not compare it with a snapshot: no person's label starts the run."""
         return Snapshot(
             issue=self.issue,
             url=self.url,

@@ -58,7 +58,7 @@ class ChangedBehaviour(Record):
 
 
 class AuthorWords(Record):
-    """What the editing model says of its change; claims, no facts."""
+    """The editing model's description of its change; claims, no facts."""
 
     summary: str = ""
     behaviour: tuple[ChangedBehaviour, ...] = ()

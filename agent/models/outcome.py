@@ -24,7 +24,7 @@ class Verdict(Record):
 
 
 Place = Literal["inline", "review", "issue"]
-"""Where a thread of a pull request stands: on lines, as the text of a review, in the
+"""The place of a thread of a pull request: on lines, as the text of a review, in the
 conversation."""
 
 
@@ -61,7 +61,7 @@ class PullRequest(Record):
 
 
 class RunFiles(Record):
-    """What a run leaves in its folder, for whoever reads its end."""
+    """What a run leaves in its folder about its end."""
 
     text: str | None = None
     """Text of the pull request, or why there is none; empty: there is no text."""
@@ -89,7 +89,7 @@ class JudgedChange(Record):
 
 
 class ReviewState(Record):
-    """Where the review of a pull request stands, for its next round."""
+    """The state of a pull request's review, for its next round."""
 
     text_digest: str | None = None
     """Of the text as it was given to the pull request, without what a review adds to it."""
@@ -161,7 +161,7 @@ class Outcome(Record):
 
 
 class PullEnd(Record):
-    """Whether people have merged or closed a pull request of ours, as the code host tells of it."""
+    """Whether people have merged or closed a pull request of ours, as the code host reports it."""
 
     pull: int
     """Its number."""
@@ -171,7 +171,7 @@ class PullEnd(Record):
 
 
 class StoredRun(Record):
-    """A run and where it stands; times are seconds since the epoch."""
+    """A run and its state; times are seconds since the epoch."""
 
     run: Run
     state: RunState

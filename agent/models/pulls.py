@@ -1,4 +1,4 @@
-"""Records of a pull request of ours: how it stands, what people say in it, what its checks say.
+"""Records of a pull request of ours: its state, what people say in it, what its checks say.
 
 Part of the vocabulary, as `agent.models` is; a follow-up is made of these.
 """
@@ -61,10 +61,10 @@ class PullSnapshot(Record):
 
 
 class BranchState(Record):
-    """Where the branch of a pull request stands in git, brought up to date with its base."""
+    """The branch of a pull request in git, brought up to date with its base."""
 
     checkout: Checkout
-    """The commit that everything is held against: the end of the base branch where that merges
+    """The commit that everything is compared with: the end of the base branch where that merges
     without a conflict, else the commit at which the branch left it."""
     change: Change
     """From there to the branch as it is, with the base merged in."""
@@ -103,7 +103,7 @@ class ProjectCheck(Record):
 
 
 class ClosedIssue(Record):
-    """An issue as it stood when the pull request that closed it was opened."""
+    """An issue as it was when the pull request that closed it was opened."""
 
     number: int
     title: str

@@ -45,7 +45,7 @@ ENDS = frozenset(
 
 
 class Reason(StrEnum):
-    """Why a run ended as it did, for machines; the sentence beside it is for people.
+    """Why a run ended as it did, for machines; the outcome's sentence is for people.
 
     Attributes:
         state: Where the run ends.
@@ -144,7 +144,7 @@ WITHHELD = frozenset({Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY, Rea
 """There is a change, and it is not published."""
 
 CAPS_REACHED = frozenset({Reason.BUDGET_SPENT, Reason.TIME_SPENT})
-"""Whoever lets a run go on after these grants it as much again, and after no other."""
+"""Continuing a run after these, and no others, grants it as much again."""
 
 
 Kind = Literal["review", "ci", "update"]
@@ -180,7 +180,7 @@ class Run(Record):
     """Branch, tag or commit to start from; None: what the repository has checked out, on a
     code host its default branch."""
     config_text: str | None = None
-    """A configuration file handed in by the caller in place of the repository's own."""
+    """A configuration file of the caller in place of the repository's own."""
     config_name: str | None = None
     """The name of that file; its ending says which format it has."""
     dry_run: bool = False
@@ -216,7 +216,7 @@ class Run(Record):
 
 
 class Wait(Record):
-    """What holds a run up, and what it goes on with, in a segment of its own."""
+    """What delays a run, and what it goes on with, in a segment of its own."""
 
     reason: str
     """In words."""

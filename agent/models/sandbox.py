@@ -7,7 +7,7 @@ from agent.models.change import Change, Finding
 from agent.models.environment import Layer
 from agent.models.record import Record
 
-# Where things are inside every sandbox. Virtual environments hold absolute paths, so these are
+# Where things are inside every sandbox. Virtual environments contain absolute paths, so these are
 # the same in all phases.
 SANDBOX_TREE = "/work"
 """A private, writable copy of the work tree; also the working directory."""
@@ -22,9 +22,9 @@ SANDBOX_TYPE_CHECKER = "/type-checker"
 SANDBOX_OURS = "/mergewright"
 """Our own scripts that run inside the sandbox, read-only."""
 SANDBOX_HOME = "/home/sandbox"
-"""Of the user in it; beside /tmp, since tests tell the two apart."""
+"""Of the user in it; not below /tmp, since some tests tell the two apart."""
 SANDBOX_OUT = "/out"
-"""Empty and writable: where a command leaves files that are to be handed back."""
+"""Empty and writable: where a command leaves files that are to be returned."""
 
 
 class Mount(Record):
@@ -111,9 +111,9 @@ class SandboxRequest(Record):
     outlet: Outlet | None = None
     """None: no network."""
     collect: tuple[str, ...] = ()
-    """Absolute paths in the sandbox of regular files that are handed back; `*` as the last part
-    stands for all files of a folder. Below SANDBOX_TREE only files that are new or differ from the
-    tree that was handed in."""
+    """Absolute paths in the sandbox of regular files that are returned; `*` as the last part
+    means all files of a folder. Below SANDBOX_TREE only files that are new or differ from the
+    tree that was given."""
     lists_new: bool = False
     """Whether the result names the files that the command leaves in the tree."""
     watched: tuple[str, ...] = ()
@@ -137,9 +137,9 @@ class SandboxResult(Record):
     files: dict[str, bytes] = {}
     """Returned files by absolute path in the sandbox."""
     refused: tuple[str, ...] = ()
-    """Files that were not handed back, with the reason: links, devices, too large, too many."""
+    """Files that were not returned, with the reason: links, devices, too large, too many."""
     touched: tuple[str, ...] = ()
-    """The first of the watched files that were touched, whatever they hold now."""
+    """The first of the watched files that were touched, whatever is in them now."""
     new: tuple[str, ...] = ()
     """Files that the command left in the tree, from its root; the first of them."""
     last_words: dict[str, str] = {}
@@ -170,7 +170,7 @@ class Sandbox(Protocol):
         Args:
             order: What to run, and with what.
             cancelled: Once it is set, the sandbox is taken down within half a second.
-            hear: Called in this thread with every piece of the output, also with those that the
+            hear: Called in this thread with every piece of the output, also with those which the
                 result leaves out. It has to be quick and may not raise: what the sandbox prints
                 meanwhile waits.
 

@@ -17,7 +17,7 @@ class FollowUpItem(Record):
     about: str
     """Place and first words, on one line; foreign words."""
     text: str
-    """All that is said, for whoever sees to it; foreign words."""
+    """All that is said, for the editor; foreign words."""
     thread: Thread | None = None
     check: ProjectCheck | None = None
     conflict: str = ""
@@ -76,7 +76,7 @@ class Task(Record):
 
     @property
     def human_changes(self) -> Change | None:
-        """What the branch holds, where people have committed to it besides our work.
+        """The branch's change, where people have committed to it besides our work.
 
         What a merge has put between marks nobody has written.
         """

@@ -36,7 +36,7 @@ class IssueRef(Record):
 
 
 class Snapshot(Record):
-    """An issue as it stood when somebody with write permission labelled it."""
+    """An issue as it was when somebody with write permission labelled it."""
 
     issue: IssueRef
     url: str
@@ -55,7 +55,7 @@ class Snapshot(Record):
 
     @property
     def approval_key(self) -> str:
-        """Equal for whatever tells of the same person's same word on the same issue."""
+        """Equal for all deliveries about the same person's word on the same issue."""
         parts = [self.issue.repository_id, self.issue.issue_id, self.actor_id, self.approved_at]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 

@@ -1,6 +1,6 @@
 """A change with all that rules may ask about it, each thing read once for all of them.
 
-A hit that a file had before, or that only moved from another file, is not held against the change.
+A hit that a file had before, or that moved from another file, does not count against the change.
 """
 
 from collections import Counter
@@ -80,7 +80,7 @@ class PythonFile:
 
 @dataclass(eq=False)
 class ChangeContext:
-    """A change, with its contract and the base that it is held against."""
+    """A change, with its contract and the base that it is compared with."""
 
     change: Change
     config: RepoConfig

@@ -31,11 +31,11 @@ def get_level(rule: Rule, config: RepoConfig, floors: Mapping[str, Level]) -> Le
 def find_overruled_weights(
     rules: tuple[Rule, ...], config: RepoConfig, floors: Mapping[str, Level]
 ) -> Iterator[str]:
-    """Say which weights of a configuration do not hold, since a floor is above them."""
+    """Say which weights of a configuration do not apply, since a floor is above them."""
     for rule in rules:
-        asked, holds = config.rules.get(rule.id), get_level(rule, config, floors)
-        if asked is not None and asked != holds:
-            yield f"rules.{rule.id}: {asked} is below the rule's minimum; {holds} applies."
+        asked, applied = config.rules.get(rule.id), get_level(rule, config, floors)
+        if asked is not None and asked != applied:
+            yield f"rules.{rule.id}: {asked} is below the rule's minimum; {applied} applies."
 
 
 def apply_levels(
@@ -44,7 +44,7 @@ def apply_levels(
     config: RepoConfig,
     floors: Mapping[str, Level],
 ) -> Iterator[Finding]:
-    """Give each finding the weight that its rule has here, and leave out those that are off."""
+    """Give each finding the weight that its rule has here, and leave out rules that are off."""
     levels = {rule.id: get_level(rule, config, floors) for rule in rules}
     for finding in findings:
         level = levels[finding.rule]
@@ -83,7 +83,7 @@ def soften_human_findings(
     """Let what rules find in files and lines as people have committed them remark, no more.
 
     Args:
-        human_changes: What the branch held, with commits of people; None: there is none.
+        human_changes: The branch's earlier change, with commits of people; None: there is none.
     """
     if human_changes is None:
         return findings

@@ -17,7 +17,7 @@ _Function = TypeVar("_Function", ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 Annotations = Literal["all", "read", "none"]
-"""Which annotations count: those that something may read are of modules, of classes and of
+"""Which annotations count: something may read those of modules, of classes and of
 decorated functions; where a library reads signatures, it may be any."""
 
 
@@ -25,7 +25,7 @@ def strip(content: bytes, annotations: Annotations = "read") -> ast.Module:
     """Parse a module and take out docstrings, and what is there for type checkers alone.
 
     Args:
-        annotations: Those that are left in.
+        annotations: The kept ones.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
@@ -44,7 +44,7 @@ def is_same(before: bytes | None, after: bytes | None, annotations: Annotations 
     return one == other
 
 
-@lru_cache(maxsize=4)  # many versions of a file are held against the same
+@lru_cache(maxsize=4)  # many versions of a file are compared with the same
 def _describe(content: bytes, annotations: Annotations) -> str:
     return ast.dump(strip(content, annotations))
 

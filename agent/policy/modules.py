@@ -104,7 +104,7 @@ class Modules:
         return Definition(path, node, scope) if path and scope and node else None
 
     def _follow(self, dotted: str) -> list[str]:
-        """Return what a name in a module of the tree stands for, one step further."""
+        """Return what a name in a module of the tree means, one step further."""
         module = self._find_module(dotted)
         head, dot, rest = dotted.removeprefix(module).lstrip(".").partition(".")
         if not module or not head:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 DefinitionNode = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _MOST_DOTS = 12
 _MOST_MEANINGS = 16
-#: What stands around the class that an annotation means.
+#: What may wrap the class that an annotation means.
 _WRAPPERS = frozenset(
     {"typing.Annotated", "typing_extensions.Annotated", "typing.Optional", "typing.Final"}
 )
@@ -44,7 +44,7 @@ class NameScope:
         known.extend(new[: _MOST_MEANINGS - len(known)])
 
     def look_up(self, name: str) -> list[str]:
-        """Return what a name stands for at a place in this scope."""
+        """Return what a name means at a place in this scope."""
         at: NameScope = self
         while name not in at.names or (at is not self and at.is_class):
             if at.parent is None:
@@ -66,7 +66,7 @@ def bind_target(target: ast.expr, value: ast.expr | None, scope: NameScope) -> N
 
 
 def find_meaning(node: ast.expr | None, scope: NameScope) -> list[str]:
-    """Say what an expression stands for; several where it may be one or the other."""
+    """Return what an expression means; several where it may be one or the other."""
     match node:
         case ast.Name(id=name):
             return scope.look_up(name)
@@ -81,11 +81,11 @@ def find_meaning(node: ast.expr | None, scope: NameScope) -> list[str]:
         case ast.BoolOp(values=parts):
             return [meaning for part in parts for meaning in find_meaning(part, scope)]
         case ast.Subscript(value=value, slice=index):
-            held = find_meaning(value, scope)
-            if not _WRAPPERS.isdisjoint(held):
+            meanings = find_meaning(value, scope)
+            if not _WRAPPERS.isdisjoint(meanings):
                 inner = index.elts[0] if isinstance(index, ast.Tuple) and index.elts else index
                 return find_meaning(inner, scope)
-            return [f"{meaning}.[]" for meaning in held]
+            return [f"{meaning}.[]" for meaning in meanings]
     return []
 
 

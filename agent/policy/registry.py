@@ -31,5 +31,5 @@ MODULES: tuple[RuleModule, ...] = (
     *(history, operations),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
-"""Those that look at the change alone, before anything runs."""
+"""Rules that read the change alone, before anything runs."""
 RULES: tuple[Rule, ...] = (*OF_CHANGES, *tool_rules.RULES)

@@ -38,7 +38,7 @@ _FRAMES = frozenset({"f_back", "tb_frame", "gi_frame", "cr_frame", "ag_frame"})
 #: FastAPI has it for tests alone.
 _OF_TESTS = frozenset({"dependency_overrides"})
 _VARIABLE = re.compile(r"PYTEST_\w+")
-#: HTTP clients by the name that `http_client` gives them. Where a module also holds what sends
+#: HTTP clients by the name that `http_client` gives them. Where a module also has what sends
 #: nothing, only its parts that send are named.
 _CLIENTS: dict[str, tuple[str, ...]] = {
     "requests": (
@@ -62,7 +62,7 @@ _CLIENTS: dict[str, tuple[str, ...]] = {
         "tornado.simple_httpclient", "tornado.curl_httpclient", "twisted.web.client",
     ),
 }  # fmt: skip
-#: Modules and classes, by the system as `background_tasks` calls it; "" has those that it cannot
+#: Modules and classes, by the system as `background_tasks` calls it; "" has the ones that it cannot
 #: name.
 _TASK_SYSTEMS: dict[str, tuple[str, ...]] = {
     "celery": (

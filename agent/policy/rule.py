@@ -1,6 +1,6 @@
 """What a rule is: an id, what it demands, and how much it weighs.
 
-A module of the policy declares the rules that it holds in `RULES`, and one `check` that yields
+A module of the policy declares its rules in `RULES`, and one `check` that yields
 their findings. Who may change the weight of a rule is left to `levels`.
 """
 
@@ -19,7 +19,7 @@ class Rule:
     id: str
     """Short, with dashes; names the rule in findings, in the configuration and in its reference."""
     demands: str
-    """One sentence in the present: what holds in a change that keeps the rule."""
+    """One sentence in the present: what is true of a change that keeps the rule."""
     severity: Severity
     """What its findings do, unless a repository says otherwise."""
     floor: Severity | None = None
@@ -74,9 +74,9 @@ class RuleModule(Protocol):
 
     @property
     def RULES(self) -> tuple[Rule, ...]:  # noqa: N802 - a constant of the module
-        """What it holds, in the order of the reference."""
+        """Its rules, in the order of the reference."""
         ...
 
     def check_change(self, change_context: ChangeContext) -> Iterator[Finding]:
-        """Yield what the rules have to say of the change."""
+        """Yield the findings of the rules in the change."""
         ...

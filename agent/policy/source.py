@@ -15,7 +15,7 @@ import tokenize
 from agent.models.change import Change, ChangedFile
 from repo_config import foreign_python
 
-#: Larger files are not parsed: the rule `size` holds them back anyway.
+#: Larger files are not parsed: the rule `size` blocks them anyway.
 MAX_BYTES = 1_000_000
 
 _SHEBANG = re.compile(rb"#![^\n]*\bpython[0-9.]*")

@@ -132,6 +132,6 @@ def _compare_facts(base: SuiteFacts, head: SuiteFacts, tests: set[str]) -> Itera
 
 
 def _show_versions(test: BlockedTest) -> str:
-    """Give the lines of a test that differ, old beside new."""
+    """Give the lines of a test that differ, old next to new."""
     sides = test.before.splitlines(), test.after.splitlines()
     return "\n".join(islice(difflib.unified_diff(*sides, n=2, lineterm=""), 2, None))

@@ -1,7 +1,7 @@
 """What is proposed: title, text and commit message, made of what a run has found out.
 
 Owns how the facts of a run are put together for people; writes nothing to a code host and asks it
-nothing. What stands in a text is left to `publishing`.
+nothing. The content of a text is left to `publishing`.
 """
 
 from collections.abc import Iterator
@@ -78,7 +78,7 @@ def refuse_secrets(change: Change, redactor: Redactor) -> None:
 def draft_branch(
     prepared: Prepared, decided: DecidedChange, remote: Remote | None, redactor: Redactor
 ) -> BranchDraft:
-    """Name the branch and word its commit; PolicyRefused: the change holds a secret of ours."""
+    """Name the branch and word its commit; PolicyRefused: the change contains a secret of ours."""
     refuse_secrets(decided.cleared.change, redactor)
     name, email = (remote.author, remote.email) if remote else worktree.IDENTITY
     prefix = prepared.contract.config.pull_request.branch_prefix
@@ -144,7 +144,7 @@ def make_proposal(
         ),
         body=words,
         draft=wanted.draft or bool(decided.verdict.review),
-        # So whoever set the label, if that is known, hears that there is something to review.
+        # So the person who set the label, if known, hears that there is something to review.
         reviewers=wanted.reviewers or ((snapshot.actor,) if snapshot and snapshot.actor else ()),
         labels=wanted.labels,
         findings=desk.redactor.redact_record(decided.findings),
@@ -195,7 +195,7 @@ def render_text(
         commit=placed.commit if placed else None,
         log_path=log,
         seal=seal,
-        # Beside the log, if that is a file.
+        # Next to the log, if that is a file.
         patch=PATCH if "://" in log else str(Path(log).with_name(PATCH)),
         left=left,
         earlier_rounds=len(outcomes),

@@ -1,6 +1,6 @@
 """Render the text that goes with a result: facts first, from records only.
 
-Owns what stands in a text, and in which order. What is foreign in it is made inert by `sanitise`,
+Owns what is in a text, and in which order. What is foreign in it is made inert by `sanitise`,
 secrets are taken out by `redaction`.
 """
 
@@ -34,7 +34,7 @@ _TITLE_LIMIT = 256
 _COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
 
 
-#: With their headings; what is folded stands last.
+#: With their headings; what is folded comes last.
 _PARTS = (
     *("why", "did", "next", "Checks: tested", "Proof: proof", "Risk: risk", "Cost: cost"),
     *("more_notes", "more_findings", "rewritten", "models", "reproduce", "held_to"),
@@ -206,13 +206,13 @@ class _CheckRow(NamedTuple):
 
 
 def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_CheckRow]:
-    """Make a row for each check; those that say the same share one."""
+    """Make a row for each check; equal results share one."""
     said = [(check, check_summary.summarize_check(check)) for check in comparisons]
     listed = [
         _CheckRow(check.name, one.base, one.head, check_summary.tell_result(check))
         for check, one in said
     ]
-    # What differs from the others stands first.
+    # What differs from the others comes first.
     listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
     for same, several in groupby(listed, lambda row: row[1:]):
         yield _CheckRow(", ".join(row.names for row in several), *same)

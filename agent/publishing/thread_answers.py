@@ -19,7 +19,7 @@ from agent.text import sanitise
 #: How the id of what is no thread but a check begins.
 _CHECK = "check:"
 OVER = "Pull request #"
-"""How a sentence begins that tells of a pull request that is over."""
+"""How a sentence about a pull request that is over begins."""
 _SHOWN = 5
 _MOST_SOLUTION = 6_000
 
@@ -76,9 +76,9 @@ def answer_threads(
         desk.say(f"{item.about}: {answer.end}: {answer.text}")
     found = []
     for item, answer in pairs:
-        held = commit if answer.end == "commit" else ""
+        done_in = commit if answer.end == "commit" else ""
         place = (
-            _answer_thread(item.thread, answer, held, now, run, desk)
+            _answer_thread(item.thread, answer, done_in, now, run, desk)
             if item.thread
             else _locate_check(item, now)
         )
@@ -87,7 +87,7 @@ def answer_threads(
             "kind": answer.end,
             "text": answer.text,
             "by_model": answer.by_model,
-            "commit": held,
+            "commit": done_in,
         }
         found.append(ThreadOutcome.model_validate(facts | place))
     return tuple(found)
@@ -119,7 +119,7 @@ def _answer_thread(
 
 
 def _locate_check(item: FollowUpItem, now: PullSnapshot) -> dict[str, object]:
-    """Name a check with its page; whoever may set a status names any address as its page."""
+    """Name a check with its page; anybody who may set a status names any address as its page."""
     repository = now.url.rpartition("/pull/")[0]
     pages = (f"{repository}/actions/runs/", f"{repository}/runs/")
     url = item.check.url if item.check else ""

@@ -27,7 +27,7 @@ def write_reply(answer: ItemAnswer, commit: str) -> str:
     """Write the answer to a thread.
 
     Args:
-        commit: That holds what was done; empty: nothing was.
+        commit: The one with what was done; empty: nothing was.
     """
     head = {
         "commit": f"Done in {commit}.",

@@ -125,6 +125,6 @@ class SourceFile:
             return text.encode(self.encoding)
         except UnicodeError as problem:
             raise RequestRefused(
-                f"{self.path} cannot hold the new text in its encoding ({self.encoding}). "
+                f"{self.path} cannot contain the new text in its encoding ({self.encoding}). "
                 "Convert it to UTF-8, then try again."
             ) from problem

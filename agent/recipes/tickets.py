@@ -1,6 +1,6 @@
 """The structure of a ticket's text: answers of a form, front matter and code marks.
 
-Sentences are never read. What is neither an answer nor code is only handed on, so that people see
+Sentences are never read. What is neither an answer nor code is only passed on, so that people see
 what else a ticket says. What the keys and the code mean is left to the recipe that asks.
 """
 
@@ -27,7 +27,7 @@ _MARKUP = re.compile(
     r"\[([^\]]{0,200})\](?:\([^)]{0,500}\)|\[\w*\])"
 )
 _MOST_READ, _MOST_SENTENCES, _LONGEST_SENTENCE = 1_000, 10, 200
-#: Deeper lists and quotations hold no answer.
+#: Deeper lists and quotations contain no answer.
 _DEEPEST = 20
 
 
@@ -47,7 +47,7 @@ class TicketDocument:
 
         Args:
             used: Code that states the request.
-            asks: The words beside that code in a sentence that says nothing else.
+            asks: The words around that code in a sentence that says nothing else.
         """
         marked = {f"`{mark}`" for mark in used}
         rest = [

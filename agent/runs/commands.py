@@ -1,4 +1,4 @@
-"""Runs that a command carries, beside the service: of a ticket file, or of an issue.
+"""Runs that a command carries, without the service: of a ticket file, or of an issue.
 
 They are in the store with all others, in the hands of the command, so that no worker takes them.
 The records of its steps are in an engine file in the folder of each run: several commands and a

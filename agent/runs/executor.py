@@ -79,12 +79,12 @@ def execute_run(
         say: Takes each line of progress, besides the log.
 
     Raises:
-        RunPostponed: Something holds the run up; it goes on later.
+        RunPostponed: Something delays the run; it goes on later.
         SettingsInvalid: The operator's settings are wrong before there is a step.
         AgentError: A durable run did not come to its first step, or its end is not stored.
     """
     run, cancellation = stored.run, cancellation or Cancellation()
-    # What the service carries, it takes up again where it was held up.
+    # The service continues its runs where they had to wait.
     of_service = stored.command is None
     waited = PastWait(stored.begin_with, stored.wait_count) if of_service else None
     folder = folders.make_run_folder(settings.home, run)
@@ -200,7 +200,7 @@ def run_workflow(
         waited: What the run has waited for before this; None: it waits for nothing.
 
     Raises:
-        RunPostponed: Something holds the run up that is not its own: a code host that asks us to
+        RunPostponed: Something delays the run that is not its own: a code host that asks us to
             wait or is silent, a full disk, a machine without sandboxes, a setting.
     """
     facts = desk.facts
@@ -295,7 +295,7 @@ def _store_patch(run: Run, desk: Desk) -> str | None:
 def _deliver_outcome(
     run: Run, outcome: Outcome, step: Steps, desk: Desk, waited: PastWait | None
 ) -> Outcome:
-    """Leave the text of an end in the run's folder, and tell whoever waits for it."""
+    """Leave the text of an end in the run's folder, and post it."""
     stopped = outcome.files.text is None
     if stopped:
         log_place, redactor = desk.log_place(run), desk.redactor

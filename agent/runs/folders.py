@@ -1,4 +1,4 @@
-"""The folders of runs: what a run leaves for people, and the work trees that it holds.
+"""The folders of runs: what a run leaves for people, and its work trees.
 
 The folder of a run's work trees is locked as long as the run is at work; one that nobody has locked
 is a left-over.
@@ -39,10 +39,10 @@ def make_run_folder(home: Path, run: Run) -> Path:
 
 @contextmanager
 def lock_trees(folder: Path) -> Iterator[None]:
-    """Hold the run's folder of work trees, and remove what killed runs left beside it."""
+    """Lock the run's folder of work trees, and remove what killed runs left next to it."""
     folder.parent.mkdir(exist_ok=True, mode=0o711)
     until = time.monotonic() + _LET_GO_SECONDS
-    while (held := _take_folder(folder)) is None:
+    while (descriptor := _take_folder(folder)) is None:
         # A child of the killed process has its files until it has become another program.
         if time.monotonic() > until:
             raise TransientError(
@@ -53,7 +53,7 @@ def lock_trees(folder: Path) -> Iterator[None]:
         yield
     finally:
         _remove_folder(folder)
-        os.close(held)
+        os.close(descriptor)
 
 
 def _take_folder(folder: Path) -> int | None:
@@ -75,30 +75,30 @@ def remove_left_trees(home: Path) -> int:
 def _remove_left(trees: Path) -> int:
     gone = 0
     for folder in trees.iterdir():
-        if RUN_ID.fullmatch(folder.name) and (held := _lock_folder(folder)) is not None:
+        if RUN_ID.fullmatch(folder.name) and (descriptor := _lock_folder(folder)) is not None:
             gone += _remove_folder(folder)
-            os.close(held)
+            os.close(descriptor)
     return gone
 
 
 def _lock_folder(folder: Path) -> int | None:
-    """Lock a folder of ours; None: somebody else holds it, or has just removed it."""
+    """Lock a folder of ours; None: somebody else has it, or has just removed it."""
     try:
-        held = os.open(folder, FOLDER)
+        descriptor = os.open(folder, FOLDER)
     except OSError:
         return None
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(held), os.lstat(folder)):
-            return held
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), os.lstat(folder)):
+            return descriptor
     except (BlockingIOError, FileNotFoundError):
         pass
-    os.close(held)
+    os.close(descriptor)
     return None
 
 
 def _remove_folder(folder: Path) -> bool:
-    """Remove a folder; what stays of a run holds up no other one."""
+    """Remove a folder; what stays of a run delays no other one."""
     try:
         delete_folder(folder)
     except (OSError, AgentError) as problem:

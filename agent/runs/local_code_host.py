@@ -48,7 +48,7 @@ class LocalCodeHost(CodeHost):
 
 
 def _split_title(text: str) -> tuple[str, str]:
-    """Find the title: front matter, else the first line if it is a heading or stands alone."""
+    """Find the title: front matter, else the first line if it is a heading or a paragraph."""
     lines = text.strip().split("\n")
     if lines[0] == "---" and "---" in lines[1:]:
         end = lines.index("---", 1)
@@ -67,7 +67,7 @@ def _split_title(text: str) -> tuple[str, str]:
     if first.startswith("#"):
         # An issue form has no title of its own: its first heading is a question.
         return "", text.strip()
-    # Prose: a first line alone is the title, but stays in the body, since it may hold facts.
+    # Prose: a first line alone is the title, but stays in the body, since it may contain facts.
     return first[:200], text.strip()
 
 

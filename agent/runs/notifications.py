@@ -1,7 +1,7 @@
 """Tell people elsewhere how a run of an issue ended: in chats, by mail, by webhooks.
 
-One line and a link, never twice for a run. Who cannot be reached holds nothing up, and is not
-tried again: the issue has the words.
+One line and a link, never twice for a run. An address that cannot be reached delays nothing, and is
+not tried again: the issue has the words.
 """
 
 from __future__ import annotations

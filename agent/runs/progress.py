@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 _STAGES = tuple(Stage)
 #: Stages of a follow-up that have other words.
 _OF_FOLLOW_UP = {Stage.READ: "Read the pull request", Stage.PUBLISH: "Publish and answer"}
-#: Nobody asks what becomes of a run that stands still for less than this.
+#: Nobody asks what becomes of a run that hangs for less than this.
 _SHORTEST_WAIT_SECONDS = 60.0
 
 
@@ -33,7 +33,7 @@ class RunProgress:
     def __init__(
         self, stored: StoredRun, desk: Desk, note_state: Callable[[str, RunState], None]
     ) -> None:
-        """Take a run and where it stands, and what takes its id and its new state."""
+        """Take a run and its state, and what takes its id and its new state."""
         self._run, self._state, self._again = stored.run, stored.state, stored.retries
         self._desk, self._note_state = desk, note_state
         self._plan: tuple[Plan | None, Plan | None] = (None, None)

@@ -63,7 +63,7 @@ class SessionFactory:
         """Lay out the base commit, with an empty environment and a way to package indexes.
 
         Args:
-            services: Those that the command `servers` starts.
+            services: Servers that the command `servers` starts.
         """
         folder = self._settings.home / "trees" / prepared.run.run_id
         base = worktree.open_tree(prepared.checkout, folder / "base")

@@ -1,4 +1,4 @@
-"""What a run does about an error: it ends with it, or waits for whoever holds it up."""
+"""What a run does about an error: it ends with it, or waits and tries again."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from agent.models.clock import read_clock
 from agent.models.run import Wait
 from agent.models.step import AnyStep, Step
 
-#: What holds a run up is tried again so often: for about six hours.
+#: What delays a run is tried again so often: for about six hours.
 MOST_WAITS = 32
 #: Posting an end is tried for about an hour.
 _MOST_TELLINGS = 11
@@ -49,7 +49,7 @@ class RunPostponed(Exception):
 
 
 def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait | None) -> None:
-    """Wait for whoever holds the run up, where that is not the run itself.
+    """Have the run wait, where the cause is not the run itself.
 
     A code host that says when is believed; a model is as well, but not for ever. Who is silent is
     asked again ever less often, and not for ever.

@@ -21,7 +21,7 @@ PassContent = Callable[[bytes], int]
 
 _INSTALL = "Install bubblewrap, version 0.8.0 or newer (on Debian: apt-get install bubblewrap)."
 _NO_NAMESPACES = (
-    "This machine does not allow bubblewrap to create namespaces. Allow it (set those that"
+    "This machine does not allow bubblewrap to create namespaces. Allow it (set the ones that"
     " exist): sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000"
     " kernel.apparmor_restrict_unprivileged_userns=0. A container also needs additional rights"
     " (deploy/README.md)."

@@ -177,7 +177,7 @@ def end_orphans() -> int:
 
     bubblewrap itself ends with its parent, but for one moment: between its fork and the word to the
     child that the user namespace is ready. A child that loses its parent then waits for ever. It
-    holds no foreign code, and nobody else's process looks like it.
+    runs no foreign code, and nobody else's process looks like it.
     """
     killed = 0
     for folder in Path("/proc").glob("[0-9]*"):

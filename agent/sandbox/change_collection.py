@@ -82,11 +82,11 @@ class TreeBase:
     given: Mapping[str, ChangedFile]
     """Files of the change that the tree began with: what cannot be taken stays as it is there."""
     laid: Mapping[str, bytes]
-    """Files that were put beside the base when the sandbox was opened."""
+    """Files that were added to the base when the sandbox was opened."""
 
     @cached_property
     def links(self) -> frozenset[str]:
-        """Links and submodules of the base, which no change holds."""
+        """Links and submodules of the base, which no change contains."""
         return worktree.list_links(self.checkout)
 
     @cached_property
@@ -152,7 +152,7 @@ class _ChangeCollector:
     # --- one path --------------------------------------------------------------------------------
 
     def sort_out(self, entries: Iterable[ChangedEntry]) -> list[ChangedEntry]:
-        """Take deletions, note what no change can hold; return regular files, tracked first."""
+        """Take deletions, note what no change can contain; return regular files, tracked first."""
         base, given = self.ground.base, self.ground.given
         listed = sorted(entries, key=lambda entry: (not base.has_path(entry.path), entry.path))
         links = {entry.path for entry in listed if entry.kind == EntryKind.LINK}
@@ -276,7 +276,7 @@ def _list_caches(path: str) -> list[str]:
 def _summarize_folders(
     ignored: Iterable[str], kept: Iterable[str], ground: TreeBase
 ) -> tuple[str, ...]:
-    """Name folders that hold nothing else in place of the files in them."""
+    """Name folders with no other content in place of the files in them."""
     shared = ground.folders.union(*map(_parents, kept))
     shown = set()
     for path in ignored:

@@ -1,7 +1,7 @@
 """What a container shows and lacks, as the engine takes it. Starts nothing.
 
 A container can only be given what has a path, so the runner, and `/etc` are laid out
-in files. These are the same for all sandboxes, hold no secret, and are made once.
+in files. These are the same for all sandboxes, contain no secret, and are made once.
 """
 
 import os
@@ -51,7 +51,7 @@ def build_host_config(order: SandboxRequest, uid: int, shown: Mapping[str, str])
     }
 
 
-def build_server(order: SandboxRequest, volumes: Iterable[str], beside: str) -> dict[str, Any]:
+def build_server(order: SandboxRequest, volumes: Iterable[str], sandbox: str) -> dict[str, Any]:
     """Build the host configuration of a server's container, which joins the network of another.
 
     Args:
@@ -59,7 +59,7 @@ def build_server(order: SandboxRequest, volumes: Iterable[str], beside: str) -> 
     """
     limits = order.limits
     return {
-        "network_mode": f"container:{beside}",
+        "network_mode": f"container:{sandbox}",
         "cap_drop": ["ALL"],
         # Entry points begin as root, give folders to the server's user and become that.
         "cap_add": _OF_ENTRY_POINTS,

@@ -183,7 +183,7 @@ def build_image(version: str, packages: list[str], settings: Settings) -> Image:
 
 def _run_build(client: docker.DockerClient, arguments: dict[str, str]) -> str:
     ours = Path(agent.__file__).parent
-    # Beside us in the repository, in us where installed.
+    # Next to the package in the repository, inside it where installed.
     places = (folder / "sandbox_images" / "python" for folder in (ours.parent, ours))
     place = next(folder for folder in places if folder.is_dir())
     try:

@@ -1,6 +1,6 @@
 """What comes out of a sandbox: signed frames and printed output, both taken as hostile.
 
-Owns the limits on what is held in memory. Knows nothing of processes.
+Owns the limits on what is kept in memory. Knows nothing of processes.
 """
 
 import struct

@@ -14,7 +14,7 @@ from agent.models.sandbox import SANDBOX_HOME, SANDBOX_OUT, SANDBOX_TREE, Sandbo
 from agent.text.bytecode import compile_module
 
 SOURCE = "/src"
-"""The work tree as it was handed in, read-only."""
+"""The work tree as it was given, read-only."""
 LAYERS = "/layers"
 """What the set-up of the repository has added, a numbered folder each."""
 SANDBOX = "/sandbox"
@@ -35,12 +35,12 @@ HOST_ETC = (
 )  # fmt: skip
 
 _START = "start.py"
-#: Beside the modules of the folder.
+#: In addition to the modules of the folder.
 _SHARED = "by_descriptor.py"
 _MODULES = ("runner.py", "commands.py", "relay.py", "differing.py")
 _OPEN_FILES = 4096
 _SPARE_TASKS = 4096
-"""Above a bound of the kernel's for the whole sandbox, which is the one that is counted and named;
+"""Above a bound of the kernel's for the whole sandbox, which is counted and named;
 a user of a container may have others too, of another data folder."""
 
 

@@ -25,7 +25,7 @@ _Facts = dict[str, Any]
 _LEAST_FREE = 64 * MIB
 #: Sandboxes are used without these.
 _OPTIONAL = ("own user ids", "kernel call filter", "own root file system", "enforced by the kernel")
-#: What must not be collected, beside one plain file.
+#: What must not be collected, and one plain file, which must be.
 LEAVE = (
     f"cd {SANDBOX_OUT} && ln -s /etc/passwd link && ln -s /etc folder && mkfifo pipe"
     " && echo t >twin && ln twin second && printf plain >plain && truncate -s 256M large"
@@ -42,7 +42,7 @@ _LOUD = "yes 0123456789abcdefghi | head -n 1000000"
 _CUT = {"output_bytes": [20_000_000], "kept": range(MIB + 100)}
 _PLAIN = {"limit": ["returned"], "files": [{f"{SANDBOX_OUT}/plain": b"plain"}]}
 #: The limit, what is tried (in a shell, or by `break_limits.py`), the sandbox's bounds, and of what
-#: is found the values that show that it holds. Each attempt has a sandbox of its own.
+#: is found the values that show that it is enforced. Each attempt has a sandbox of its own.
 _ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
     ("processes", FORKS, {"seconds": 4}, _FEW),
     ("memory of a process", HOG, {"memory_bytes": 96 * MIB}, {"passed": [1]}),
@@ -82,15 +82,15 @@ def probe_limits(sandbox: Sandbox, settings: Settings) -> list[_Facts]:
         looked = pool.submit(_look_around, sandbox, tree)
         tried = [pool.submit(_run_probe, sandbox, *attempt) for attempt in _ATTEMPTS]
         rows = [
-            _make_row(limit, f"in the sandbox: {', '.join(found) or 'nothing'}", held=not found)
+            _make_row(limit, f"in the sandbox: {', '.join(found) or 'nothing'}", enforced=not found)
             for limit, found in looked.result().items()
         ]
         return [*rows, *(attempt.result() for attempt in tried)]
 
 
-def _make_row(limit: str, detail: str, *, held: bool) -> _Facts:
+def _make_row(limit: str, detail: str, *, enforced: bool) -> _Facts:
     required = limit not in _OPTIONAL
-    return {"limit": limit, "required": required, "enforced": held, "detail": detail}
+    return {"limit": limit, "required": required, "enforced": enforced, "detail": detail}
 
 
 def _make_request(marker: str, what: str, *args: str, **more: Any) -> SandboxRequest:
@@ -109,16 +109,16 @@ def _run_probe(sandbox: Sandbox, limit: str, what: str, bounds: _Facts, must: _F
     try:
         end = sandbox.run(_make_request(marker, what, limits=LIMITS.model_copy(update=bounds)))
     except SandboxLost as problem:
-        return _make_row(limit, f"{what}: {problem}", held=False)
+        return _make_row(limit, f"{what}: {problem}", enforced=False)
     found = end.model_dump() | {
         "passed": end.output.count("."),
         "seconds": int(time.monotonic() - began),
         "left over": len(_list_processes(marker)),
         "kept": len(end.output),
     }
-    held = all(found[name] in wanted for name, wanted in must.items())
+    enforced = all(found[name] in wanted for name, wanted in must.items())
     said = ", ".join(f"{name} {found[name]}" for name in must)
-    return _make_row(limit, f"{what}: {said}", held=held)
+    return _make_row(limit, f"{what}: {said}", enforced=enforced)
 
 
 def _look_around(sandbox: Sandbox, tree: Path) -> dict[str, list[str]]:

@@ -3,7 +3,7 @@
 Over the base of a session: then the upper layer lists what was written to. Over folders that set-up
 made in the tree. Over /usr, for Debian packages. Everything is mounted in a name space that is gone
 with the last process in it; what is written is in memory of the sandbox's own. Where that cannot be
-had, sandboxes copy folders and compare all of the base, and have no packages beside their root's.
+had, sandboxes copy folders and compare all of the base, and have no packages but their root's.
 """
 
 import os

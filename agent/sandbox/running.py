@@ -1,7 +1,7 @@
 """An open sandbox as the host attends to it: what it says, and which limit it has reached.
 
 How a sandbox is made, spoken to and taken down is left to the kinds of sandbox. What comes out of
-it is handed in piece by piece; nothing in it is believed but the frames of its runner.
+it arrives piece by piece; nothing in it is believed but the frames of its runner.
 """
 
 import secrets
@@ -115,7 +115,7 @@ class RunningSandbox:
         self._to_send = memoryview(bytes(self._to_send) + content)
 
     def take_complaint(self, content: bytes) -> None:
-        """Take in what the maker of the sandbox says of it, in words."""
+        """Read a message of the sandbox's maker."""
         self._complaints = (self._complaints + content)[-_MOST_COMPLAINTS:]
 
     def _take_output(self, content: bytes) -> None:

@@ -32,8 +32,8 @@ def make_sandbox(kind: Kind, settings: Settings) -> SandboxMaker:
 def choose_kind(settings: Settings) -> Kind:
     """Say which kind of sandbox the settings mean.
 
-    Left to us it is docker where an engine has an image for sandboxes: whoever has built one wants
-    it used, and its root file system is never this machine's. Otherwise it is bubblewrap.
+    `auto` means docker where an engine has an image for sandboxes: it was built to be used, and its
+    root file system is never this machine's. Otherwise it means bubblewrap.
     """
     if settings.sandbox != "auto":
         return settings.sandbox

@@ -1,6 +1,6 @@
 """Give every open sandbox a host user of its own, so that no limit per user is shared.
 
-A slot is a locked file below the data folder: the lock is gone with the process that held it,
+A slot is a locked file below the data folder: the lock is gone with its process,
 however that ended. A user who is not root has one user only; there a slot is just a number.
 """
 
@@ -42,7 +42,7 @@ def make_prefix(home: Path) -> str:
 
 @contextmanager
 def claim_slot(home: Path) -> Iterator[Slot]:
-    """Hold a free slot, waiting for one where all are taken."""
+    """Lock a free slot, waiting for one where all are taken."""
     give_up = time.monotonic() + _WAIT_SECONDS
     number = int.from_bytes(_identify(home)[:8], "big")
     first = _FIRST_OF_SLOTS + number % _RANGES * _SLOTS
@@ -62,7 +62,7 @@ def claim_slot(home: Path) -> Iterator[Slot]:
 
 @contextmanager
 def lock_if_free(home: Path, number: int) -> Iterator[bool]:
-    """Hold one slot for the block, if nobody has it."""
+    """Lock one slot for the block, if nobody has it."""
     path = open_home(home) / "sandboxes" / f"slot-{number}"
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:

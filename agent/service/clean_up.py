@@ -1,6 +1,6 @@
 """Clean up after ourselves: what killed processes left behind, and what is kept for too long.
 
-Nothing goes that does not carry our mark: a lock of ours that nobody holds, a name that only we
+Nothing goes that does not carry our mark: a lock of ours that nobody has, a name that only we
 give. What somebody may still work with stays.
 """
 
@@ -70,7 +70,7 @@ class Cleaner:
         for name, remove in parts.items():
             try:
                 done[name] = remove()
-            except Exception as problem:  # noqa: BLE001  one part must not hold the others up
+            except Exception as problem:  # noqa: BLE001  one part must not stop the others
                 message = problem.message if isinstance(problem, AgentError) else repr(problem)
                 _log.warning("not cleaned up", what=name, problem=message)
         if any(done.values()):
@@ -78,7 +78,7 @@ class Cleaner:
         return done
 
     def _remove_folders(self, before: float) -> int:
-        """Remove old folders of runs that are not known, and copies of those that were purged."""
+        """Remove old folders of runs that are not known, and copies of purged ones."""
         known, files = self._store.purges.list_known(), self._store.files
         gone = []
         for log in (self._home / "runs").glob(f"*/{LEDGER}"):

@@ -38,11 +38,11 @@ _LIST = "\n".join(
 _OF_THIS_RUN = frozenset({"stop", "retry"})
 _STARTING_NOTHING = frozenset({"stop", "explain", "help"})
 _KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "update"}
-#: Whoever may not write is not looked up again so long: comments of strangers cost next to nothing.
+#: An account without write access is not looked up again so long: strangers' comments cost little.
 _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
 #: Comments of one place that are answered in words within an hour; others get a reaction alone.
 _MOST_ANSWERS, _ANSWERS_SECONDS, _MOST_PLACES = 10, 3600.0, 10_000
-#: Runs of one issue that comments begin; whoever wants more sets the label.
+#: Runs of one issue that comments begin; for more, the label is set.
 _MOST_BEGUN = 10
 #: So long it takes at most, as a rule, from a run's questions until it is over, also where another
 #: worker takes it over in between.
@@ -232,7 +232,7 @@ class CommentHandler:
         except ActiveRun as other:
             return IgnoredRequest(reason=other.message)
         if hearing == "full":
-            # Once: whoever answers that is not answered again.
+            # Once: a reply to that is not answered again.
             self._intake_api.explain_refusal(
                 comment.subject, control.ANSWERS_EXHAUSTED, key=f"full-{run_id}"
             )
@@ -247,7 +247,7 @@ class CommentHandler:
         note = _make_speaker(comment).make_guidance("command", request.kind)
         following = self._store.queue_follow_up(run.run.first, request, now, said=note)
         if following == "full":
-            # Once: whoever answers that is not answered again.
+            # Once: a reply to that is not answered again.
             words = control.ROUND_REFUSALS[following]
             self._intake_api.explain_refusal(comment.subject, words, key="rounds-full")
         if following in ("over", "full"):
@@ -298,7 +298,7 @@ class CommentHandler:
         *,
         plan_first: bool,
     ) -> IntakeDecision:
-        """Make a run of the issue as it stands, by the word of whoever commands it."""
+        """Make a run of the issue as it is now, for the author of the command."""
         if comment.on_pull:
             raise CommandImpossible("This command works only on the issue. Comment there.")
         if run is not None and run.active:

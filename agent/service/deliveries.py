@@ -75,7 +75,7 @@ class Intake:
         """Take what it works with.
 
         Args:
-            bounds: What holds runs back; None: one at a time.
+            bounds: How many runs go on at a time; None: one.
             stop: Once set, no further delivery is decided.
         """
         self._alive = alive
@@ -90,7 +90,7 @@ class Intake:
         """Until when deliveries are left alone."""
         self._failures: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
-        """Of the failures, those that nobody has foreseen."""
+        """The unforeseen ones of the failures."""
         # A clock that is put forward makes no delivery older.
         self._clock = loops.SteadyClock()
 
@@ -201,7 +201,7 @@ class Intake:
                 because = f"{pause.sentence}; this run continues automatically afterwards."
             elif quota is not None:
                 because = _QUOTA.format(runs="1 run" if quota == 1 else f"{quota} runs")
-            # Another worker that began it meanwhile would make a second comment beside this one.
+            # Another worker that began it meanwhile would make a second comment.
             if (ahead or because) and self._store.defer_start(run.run_id, now + _SHOWN_SECONDS):
                 self._alive()
                 try:

@@ -48,7 +48,7 @@ class RunsPaused(BaseException):
 
 
 class Bounds(NamedTuple):
-    """What holds runs back that could begin otherwise."""
+    """Why runs wait that could begin otherwise."""
 
     most: int = 1
     """So many runs of this worker are under way at a time."""
@@ -151,7 +151,7 @@ class Dispatcher:
         """Take what it works with.
 
         Args:
-            deliver: Tells whoever waits of the end of a run that could not tell it itself.
+            deliver: Posts the end of a run that could not post it itself.
             stop: Once set, no run is begun any more.
         """
         self._lease = lease
@@ -220,7 +220,7 @@ class Dispatcher:
         return True
 
     def _finish(self, stored: StoredRun, outcome: Outcome) -> None:
-        """Note the end of a run; the event that tells of it says what it was and what it took."""
+        """Note the end of a run; the event has its reason and its usage."""
         run, now = stored.run, read_clock()
         usd = self._store.spendings.sum_of_run(run.run_id)
         self._store.finish_run(run.run_id, outcome, now)
@@ -248,7 +248,7 @@ class Dispatcher:
     def _end_for_it(self, stored: StoredRun, problem: str) -> None:
         """End a run that could not say so itself, once that was posted.
 
-        Until then it is not over, so that the next process tells of it where this one ends.
+        Until then it is not over, so that the next process posts it where this one ends.
         """
         name = _segment(stored).name
         times, due = self._untold.get(name, (0, 0.0))

@@ -91,7 +91,7 @@ def accept_request(
     if is_late and (earlier := intake_api.find_earlier_run(request.snapshot)):
         if earlier.over or (store and store.find_run(earlier.run_id) is not None):
             return IgnoredRequest(reason=f"run {earlier.run_id} was already started by this label")
-        # Whoever carried that run has lost it. What it has left is found again by its id, and by
+        # The worker of that run has lost it. What it has left is found again by its id, and by
         # the time of its commit.
         run_id = earlier.run_id
     run = Run(
@@ -170,7 +170,7 @@ def _decide_beside(
 
 
 def _explain_active(active: Run, request: Request, intake_api: GithubIntakeApi) -> None:
-    """Say once that a label starts nothing beside the run under way, and how it does later."""
+    """Say once that a label starts nothing during another run, and how it does later."""
     if active.dry_run:
         why = f"An operator is doing a dry run of this issue (run {active.run_id})"
     else:

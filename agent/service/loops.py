@@ -43,7 +43,7 @@ def take_turns(
     work that is due by the clock.
 
     Args:
-        wake_up: Set by whoever knows that there is something to do.
+        wake_up: Set where something becomes due.
         written: Says whether somebody has written to what the turns look into since it was asked.
         due_seconds: After so long the next turn is taken in any case.
     """

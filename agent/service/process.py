@@ -6,7 +6,7 @@ engine, whose threads carry them (`agent.runs.executor`), and notes their end. E
 its own, so that a labelled issue is answered while runs are at work. A run that was under
 way when the process ended goes on with the step it was at.
 
-On PostgreSQL there may be several. Each carries runs; the one that is at work for longest
+On PostgreSQL there may be several. Each carries runs; the longest at work
 takes deliveries in and asks the code host what it could not tell.
 """
 
@@ -66,7 +66,7 @@ _RECONCILE_SECONDS, _FETCH_SECONDS = 300.0, 20.0
 class Worker:
     """Take turns at inbox and queue until told to stop; what a killed worker left goes on.
 
-    The caller holds the lock of the data folder. When it is told to stop, the steps under way are
+    The caller has the lock of the data folder. When it is told to stop, the steps under way are
     brought to their end, within bounds; the runs go on with another worker, or the next one.
 
     Args:
@@ -189,7 +189,7 @@ class Worker:
             "intake": FileWatch(self._inbox.path),
             "dispatch": FileWatch(self._store.path, self._engine.path),
         }
-        # Nobody tells of what others write to a server.
+        # A server does not report what others write to it.
         due = _LOOK_SECONDS if self._inbox.is_shared else loops.DUE_SECONDS
         beats = {"intake": heartbeat.beat, "dispatch": lambda: None}
         threads = [
@@ -319,7 +319,7 @@ def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
     Raises:
         SettingsInvalid: What answers is not the code host, or does not know us.
     """
-    # Aside, since a code host that hangs holds up neither signs of life nor the end.
+    # In a thread, since a code host that hangs must delay neither signs of life nor the end.
     answer: Future[None] = Future()
     _thread("login", _ask_until_known, way, answer, stop).start()
     while not answer.done() and not stop.is_set():
@@ -336,7 +336,7 @@ def _ask_until_known(way: Access, answer: Future[None], stop: threading.Event) -
         try:
             _log.info("signed in to the code host", login=way.login())
             return answer.set_result(None)
-        except Exception as problem:  # noqa: BLE001  whoever waits for the answer meets it
+        except Exception as problem:  # noqa: BLE001  raised again in the waiting thread
             if isinstance(problem, SettingsInvalid) or not isinstance(problem, AgentError):
                 return answer.set_exception(problem)
             _log.error(

@@ -1,6 +1,6 @@
 """What becomes of our pull requests.
 
-What a delivery says is only the occasion: how the pull request stands is asked.
+What a delivery says is only the occasion: the pull request's state is requested.
 """
 
 from agent.conversation.events import ConversationEvent
@@ -20,7 +20,7 @@ def handle_event(
     now: float,
     quiet: float,
 ) -> IntakeDecision:
-    """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
+    """Note the state of a pull request of ours, or have its checks fixed; may be done twice.
 
     Args:
         quiet: Seconds in which nothing else may happen before red checks are seen to.

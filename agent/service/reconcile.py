@@ -45,7 +45,7 @@ class MissedDeliveries:
         self._read_from = -math.inf
         """What is older was read, and is not missing."""
         self._gone: set[str] = set()
-        """What the log tells of, and GitHub does not have any more."""
+        """In the log, and not on GitHub any more."""
 
     def run_once(self) -> float:
         """Read the log and fetch what is missing, the oldest first; return the seconds to wait."""

@@ -1,6 +1,6 @@
 """The environment of a repository: what its set-up lines make of an empty one, kept read-only.
 
-This is the module to read first; it holds the order of the work and nothing else:
+This is the module to read first; it has the order of the work and nothing else:
 
     interpreters      which Python
     system_packages   Debian packages, as a layer over /usr

@@ -1,6 +1,6 @@
-"""Read what installed distributions say of themselves: version, extras.
+"""Read the metadata of installed distributions: version, extras.
 
-From the files of an environment in the store, as data: they were written by whoever made the
+From the files of an environment in the store, as data: they were written by the author of the
 packages, so nothing in them is believed to have the right form.
 """
 
@@ -167,7 +167,7 @@ def list_installed(environment: str) -> dict[str, Distribution]:
 
 
 def _is_bounded(place: Path) -> bool:
-    """Whether what a package says of itself is of a size that packages have."""
+    """Whether a package's metadata has a usual size."""
     read = (place / name for name in ("METADATA", "PKG-INFO", "RECORD", "direct_url.json"))
     return all(path.stat().st_size <= _MOST_BYTES for path in read if path.is_file())
 

@@ -30,7 +30,7 @@ class CachedDownload:
 
 
 class Downloads:
-    """Files below a folder, those that were of no use for longest gone first."""
+    """Files below a folder; the least recently used are deleted first."""
 
     def __init__(self, folder: Path, most_bytes: int = 8 * 1024**3) -> None:
         self._folder, self._most_bytes = folder, most_bytes

@@ -1,4 +1,4 @@
-"""What holds in a repository, key by key, and what says so.
+"""What applies in a repository, key by key, and where that is set.
 
 Owns the order in which a value comes to be: the file, what was detected, the default, and what
 the operator bounds. Values themselves come from `repo_config`, the weight of rules from
@@ -32,7 +32,7 @@ DETECTED = {
 }
 """Where detection has the values of keys that the file leaves open."""
 _DEFAULT, _NOTHING = "default", "nothing was detected"
-#: Keys that the operator holds below a setting of that name.
+#: Keys that the operator limits by a setting of that name.
 _BOUNDED = {
     "limits.minutes": "max_minutes",
     "limits.usd": "model_usd",
@@ -73,7 +73,7 @@ class EffectiveValue(Record):
 def list_values(
     read: LoadedConfig, project: Project | None, settings: Settings
 ) -> Iterator[EffectiveValue]:
-    """Yield what holds for every key, in the order of the reference; then for every rule."""
+    """Yield what applies for every key, in the order of the reference; then for every rule."""
     for path, section in reference.sections():
         for name, field in section.model_fields.items():
             key = ".".join((*path, name))

@@ -43,12 +43,12 @@ from agent.setup.downloads import CachedDownload, Downloads
 from agent.setup.package_index import HostPort, IndexAccess, PackageIndex, parse_target
 
 _log = structlog.get_logger()
-#: Indexes of packages beside that of Python.
+#: Indexes of packages of other languages.
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
 _IDLE_SECONDS = 120.0
 #: Names of hosts that were turned away, and addresses without an answer, that are kept.
 _MOST_NOTES = 50
-#: What a git client says of what it has and wants.
+#: What a git client reports that it has and wants.
 _MOST_WISHES = 1024**2
 #: Headers of a request that are forwarded, and of an answer that are not.
 _FORWARDED = frozenset(
@@ -77,7 +77,7 @@ class _RefusedError(Exception):
 class Gateway(ThreadingUnixStreamServer):
     """Reads from hosts on a list, by the proxy that this machine's variables name, if any."""
 
-    # What waits for a silent host holds up neither closing nor the end of the process for long.
+    # What waits for a silent host does not delay the end of the process for long.
     daemon_threads = True
     most_connections = 256
 
@@ -218,7 +218,7 @@ class Gateway(ThreadingUnixStreamServer):
     # --- where requests go --------------------------------------------------------------------
 
     def check(self, wanted: HostPort) -> None:
-        """Hold a host against the lists; _RefusedError: it is on none, or an internal one."""
+        """Look a host up in the lists; _RefusedError: it is on none, or an internal one."""
         if wanted not in self._allowed and wanted not in self._named:
             raise _RefusedError(403, f"{wanted} (not an allowed host)")
         if wanted in self._named and self._network.is_internal(wanted.host):
@@ -227,7 +227,7 @@ class Gateway(ThreadingUnixStreamServer):
     def find_login(self, wanted: HostPort, path: str) -> str:
         """What an index wants to hear; empty: nothing. Of several on a host the nearest counts.
 
-        It is asked for its pages and, beside them, its files; what else the operator may read on
+        It is asked for its pages and its files; what else the operator may read on
         that host is no affair of a set-up.
         """
         asked = posixpath.normpath(unquote(path))
@@ -295,7 +295,7 @@ def _make_client(accesses: tuple[IndexAccess, ...], network: _Network) -> httpx.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
     except (ValueError, ImportError, httpx.InvalidURL):
-        # The value itself may hold a password, so it is not repeated.
+        # The value itself may contain a password, so it is not repeated.
         raise SettingsInvalid(
             "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY is not a proxy that can reach package indexes."
             " Use http://host:port, or exempt the indexes with NO_PROXY."

@@ -1,4 +1,4 @@
-"""Choose the Python that a repository asks for, among those that sandboxes can be given.
+"""Choose the Python that a repository asks for, among the installed ones.
 
 What this machine has is listed by uv. Each is tried in a sandbox, because that is where it has to
 work.
@@ -87,7 +87,7 @@ class Interpreter(Record):
 
 
 def read_hints(tree: Tree, folder: str = "", committed: int = 0) -> PythonHints:
-    """Read what the files of a project, in a folder of a repository, say of its Python.
+    """Read the Python version that the files of a project, in a folder of a repository, ask for.
 
     Args:
         committed: When they were committed, in seconds since the epoch; 0: not known.
@@ -128,7 +128,7 @@ def choose_interpreter(
         candidates = rank_interpreters(asked, hints, found)
     broken: list[str] = []
     for candidate in candidates:
-        # What is mounted goes with the usual root, which stands first.
+        # What is mounted goes with the usual root, which comes first.
         usual = (place for place in roots if not candidate.root or place.name == candidate.root)
         root = next(usual, Root())
         mark = root.mark or storage.compute_root_fingerprint(root.folder)

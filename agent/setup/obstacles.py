@@ -109,7 +109,7 @@ def list_errors(tests: TestRun) -> str:
 
 
 def _join_texts(tests: TestRun) -> str:
-    """Join what was printed and what single tests say; what counts most stands last."""
+    """Join what was printed and what single tests say; the last lines matter most."""
     red = (item.text for item in tests.items if item.outcome in ("failed", "error"))
     texts = (tests.output, *[*dict.fromkeys(red)][:5])
     return sanitise.strip_terminal_codes("\n".join(texts)).strip()

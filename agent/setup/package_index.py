@@ -19,7 +19,7 @@ from agent.settings import Settings, variable
 
 _PUBLIC = "https://pypi.org/simple/"
 _PUBLIC_FILES = "https://files.pythonhosted.org/"
-#: What names the default index, and those that are asked before it; the first of them wins.
+#: What names the default index, and others that are asked before it; the first of them wins.
 _DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 _MORE = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL")
 _CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
@@ -77,7 +77,7 @@ class PackageIndex:
             raise SettingsInvalid(
                 f"{name} is not a package index address. Use an https:// address."
             )
-        # Our own setting stands alone.
+        # Where our own setting is set, nothing else counts.
         listed = [] if settings.index_url else [environ.get(name, "") for name in _MORE]
         more = map(self._read, " ".join(listed).split())
         # Folders of this machine no sandbox sees.
@@ -116,7 +116,7 @@ class PackageIndex:
         return IndexAccess(url=url.rstrip("/") + "/", login=login, ca_bundle=self._ca_bundle)
 
     def _list_logins(self, name: str, user: str | None, password: str | None) -> Iterator[str]:
-        """Yield what an address holds, and what uv's variables for an index of a name do."""
+        """Yield the credentials in an address, and in uv's variables for an index of a name."""
         if user or password:
             yield f"{unquote(user or '')}:{unquote(password or '')}"
         start = f"UV_INDEX_{re.sub(r'[^A-Z0-9]', '_', name.upper())}"

@@ -1,6 +1,6 @@
 """Propose `.github/mergewright.yml`: what detection goes by, and what a run has found.
 
-What is not known is left out. The file is read again before it is handed out: what `config check`
+What is not known is left out. The file is read again before it is shown: what `config check`
 would refuse is never proposed.
 """
 
@@ -34,7 +34,7 @@ _OPENING = """\
 """
 #: What a folder of a project has at its top.
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
-#: Part of the tests that makes a folder the project, beside smaller ones.
+#: Part of all tests that makes a folder the project, although others have some.
 _MOST_TESTS = 0.75
 #: What a set-up is found over.
 _DECIDING = {"root", "python", "system_packages", "env", "services", "setup", "checks"}
@@ -69,9 +69,9 @@ def complete(tree: Tree, given: RepoConfig, found: Mapping[str, Any], *, is_new:
 
 
 def find_only_folder(tree: Tree) -> str | None:
-    """The one folder that holds the project with most tests, where the root itself does not.
+    """The one folder of the project with most tests, where the root itself does not.
 
-    A folder of documents or examples holds none.
+    A folder of documents or examples is none.
     """
     paths = tree.paths()
     at_root = [name for name in _PROJECT_FILES if name in paths]
@@ -175,7 +175,7 @@ def store_values(
 def load_values(home: Path, repository: str, config: RepoConfig) -> dict[str, Any]:
     """Return what was kept of a repository, by its path or address; empty: nothing.
 
-    Whoever changes what it says of set-up and checks is not overruled by what was found before.
+    Where set-up and checks are changed in it, what was found before does not overrule that.
     """
     try:
         return as_map(json.loads(_locate_values(home, repository, config).read_bytes()))

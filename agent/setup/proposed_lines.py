@@ -21,7 +21,7 @@ from repo_config.project_files import ProjectFiles
 from repo_config.tree import Tree
 
 SET_UP = "set-up"
-"""Stands for a rule in the finding that a model found how the tests of base run."""
+"""In place of a rule's id, in the finding that a model found how the tests of base run."""
 _MOST_LISTED = 10
 _NAME = "proposed.yml"
 #: What a scout may set.

@@ -1,4 +1,4 @@
-"""What an environment is made from: a work tree, and what its configuration says of it."""
+"""What an environment is made from: a work tree, and its configuration."""
 
 from pathlib import Path
 from typing import Self
@@ -22,7 +22,7 @@ class EnvironmentRequest(Record):
     project: Project | None = None
     """Says which tools check it, and which files decide about checks."""
     base: Environment | None = None
-    """The environment of base with its layers, where the tree holds a change."""
+    """The environment of base with its layers, where the tree has a change."""
     newer: tuple[str, ...] = ()
     """Requirements that a change declares: their releases are taken also from after base's day."""
     tag: str | None = None

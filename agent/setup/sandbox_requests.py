@@ -50,7 +50,7 @@ def make_request(
 
     Bytecode is never written: an edit of equal length within one second would leave a stale
     `.pyc` valid. User site-packages are off for the same reason as the network: nothing but the
-    repository and its environment takes part. Beside a work tree of a commit lies what git in the
+    repository and its environment takes part. Next to a work tree of a commit is what git in the
     sandbox works on.
     """
     mounts = [
@@ -86,7 +86,7 @@ def make_request(
 def share_tools(
     order: SandboxRequest, environment: Environment, given: Mapping[str, str]
 ) -> SandboxRequest:
-    """Have a shell find the tools that the gate runs, and those that the environment lacks.
+    """Have a shell find the tools that the gate runs, and the ones that the environment lacks.
 
     Args:
         given: Variables that the configuration sets.
@@ -94,8 +94,8 @@ def share_tools(
     programs = {tool: f"{SANDBOX_TOOLS}/{tool}/bin/{tool}" for tool, _ in environment.tools}
     if "mypy" in programs or "mypy" not in environment.versions:
         program = programs.get("mypy", f"{SANDBOX_GATE}/bin/mypy")
-        beside = f'PYTHONPATH="$(echo {SANDBOX_TOOLS}/mypy/lib/*/site-packages):$PYTHONPATH"'
-        programs["mypy"] = f"env {beside} {program} --python-executable {PYTHON}"
+        variable = f'PYTHONPATH="$(echo {SANDBOX_TOOLS}/mypy/lib/*/site-packages):$PYTHONPATH"'
+        programs["mypy"] = f"env {variable} {program} --python-executable {PYTHON}"
     if "pytest" not in environment.versions:
         programs["pytest"] = f"{PYTHON} -m pytest"
     if environment.type_checker_path:
@@ -177,7 +177,7 @@ def name_indexes(index: PackageIndex) -> dict[str, str]:
 
 
 def add_git(order: SandboxRequest, tree: Path) -> SandboxRequest:
-    """Add the throw-away repository of one commit that lies beside the tree, if there is one."""
+    """Add the throw-away repository of one commit that is next to the tree, if there is one."""
     history = tree.with_name(one_commit.NAME)
     if not history.is_dir():
         return order

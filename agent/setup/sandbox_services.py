@@ -127,7 +127,7 @@ def provide_services(
     """Find the servers of `services`, with the data that they begin with.
 
     Returns:
-        The servers; and the build context, with Debian packages laid over /usr: those that the
+        The servers; and the build context, with Debian packages laid over /usr: the ones that the
         configuration names, and those of servers that are not there without.
 
     Raises:
@@ -281,7 +281,7 @@ def _make_service(
         variables={
             key: text.format(**(quoted if "://" in text else values))
             for key, text in row.variables.items()
-            # Whoever names some of these does not expect an address that overrules them.
+            # A project that names some of these does not expect an address that overrules them.
             if "://" not in text or not row.variables.keys() & env
         },
     )

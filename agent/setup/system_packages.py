@@ -65,7 +65,7 @@ def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
 
 
 def list_installed(status: str) -> Iterator[str]:
-    """Yield the names of installed packages, and those that they stand in for."""
+    """Yield the names of installed packages, and the ones that they replace."""
     for paragraph in status.split("\n\n"):
         fields = dict(re.findall(r"^(Package|Status|Provides): *(.*)$", paragraph, re.MULTILINE))
         if fields.get("Status", "").split()[-1:] == ["installed"]:
@@ -110,14 +110,14 @@ def _make_failure(names: Sequence[str], why: str) -> EnvironmentFailed:
 
 
 def _read_status(build_context: BuildContext) -> bytes:
-    handed = f"{SANDBOX_OUT}/status"
+    copied = f"{SANDBOX_OUT}/status"
     order = SandboxRequest(
-        argv=("cp", f"/{_STATUS}", handed),
-        collect=(handed,),
+        argv=("cp", f"/{_STATUS}", copied),
+        collect=(copied,),
         directory=SANDBOX_OUT,
         limits=SandboxLimits(seconds=60),
     )
-    return build_context.run(order).files.get(handed, b"")
+    return build_context.run(order).files.get(copied, b"")
 
 
 def _make_layer(wanted: _PackagePlan, build_context: BuildContext, part: Path) -> None:

@@ -23,7 +23,7 @@ _EXTRAS = "/tmp/extras.txt"  # noqa: S108
 #: What may fail may not take the time of all else.
 _BRIEFLY = "timeout 300"
 _OR_NOT = f'|| echo "{MISSING}extras and groups that are not for the tests"'
-#: Names of extras, groups and files that are for the tests, and for whoever works on the project.
+#: Names of extras, groups and files that are for the tests, and for developers of the project.
 _TESTS = re.compile(r"(?:^|[-_./])(?:tests?|testing)(?:$|[-_./])")
 _DEVELOPMENT = re.compile(r"(?:^|[-_./])(?:dev|develop|development)(?:$|[-_./])")
 #: Extras that only the built metadata knows.
@@ -217,7 +217,7 @@ def _list_groups(files: ProjectFiles) -> _Parts:
 
 
 def _list_files(files: ProjectFiles) -> _Parts:
-    """List files of requirements; the plain ones are needed beside those for the tests."""
+    """List files of requirements; the plain ones are needed in addition to those for the tests."""
     found = [path for path in files.paths if _REQUIREMENTS.fullmatch(path)]
     aimed = [path for path in found if _TESTS.search(path) or _DEVELOPMENT.search(path)]
     variants = {path for path in found if any(_is_variant(path, other) for other in aimed)}
@@ -227,7 +227,7 @@ def _list_files(files: ProjectFiles) -> _Parts:
 
 
 def _is_variant(path: str, other: str) -> bool:
-    """Whether a file asks for other versions of the same: `tests-min.txt` beside `tests.txt`."""
+    """Whether a file asks for other versions of the same: `tests-min.txt` next to `tests.txt`."""
     parts, others = (text.rpartition(".")[0].split("/") for text in (path, other))
     pairs = zip(parts, others, strict=False)
     is_longer = (re.match(rf"{re.escape(given)}(?:[-_.]|\Z)", part) for part, given in pairs)

@@ -103,7 +103,7 @@ def provide_pinned_tools(
     """Give tools an environment of their own, where the project's has them not as it should.
 
     Made as far as packages can be had: those of the day, or, where an index tells no days, the
-    newest; without what the hook has beside the tool where that is not to be had.
+    newest; without the hook's other packages where they cannot be installed.
 
     Returns:
         Tools, each with its folder.
@@ -180,7 +180,7 @@ def _install(
         **sandbox_requests.name_indexes(index),
     }
     if options == _EXACT:
-        # The hashes say what it has to be, so that it may come from whoever has it.
+        # The hashes say what it has to be, so that any source will do.
         environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     with gateway.open_gateway(settings, index, gateway.HOSTS if npm else ()) as opened:
         order = SandboxRequest(
@@ -217,7 +217,7 @@ def _make_failure(
 def find_replaced(venv: Path, original: Path) -> list[str]:
     """Name what decides how the interpreter of an environment starts and is not as it was made.
 
-    Python looks beside its program for files that name another standard library, and reads them
+    Python looks next to its program for files that name another standard library, and reads them
     before any option counts: with one of these, code of a package would run before our scripts have
     read and deleted what they are told. Modules that are imported later, `.pth` files and the like,
     are left to `-S` (`checks/check.py`).
@@ -227,12 +227,12 @@ def find_replaced(venv: Path, original: Path) -> list[str]:
     """
     settings = venv / SETTINGS
     is_same = not settings.is_symlink() and settings.read_bytes() == original.read_bytes()
-    beside = (
+    nearby = (
         f"bin/{place.name}"
         for place in (venv / "bin").iterdir()
         if place.name in (SETTINGS, "pybuilddir.txt") or place.name.endswith("._pth")
     )
-    return sorted([*([] if is_same else [SETTINGS]), *beside])
+    return sorted([*([] if is_same else [SETTINGS]), *nearby])
 
 
 def compile_all(build_context: BuildContext, venv: Path) -> None:

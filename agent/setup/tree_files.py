@@ -1,4 +1,4 @@
-"""Digests of what stands in a work tree, by which a build knows it again."""
+"""Digests of the content of a work tree, by which a build knows it again."""
 
 import hashlib
 import os
@@ -8,11 +8,11 @@ from pathlib import Path
 from agent.git import by_descriptor
 
 WHOLE = "."
-"""Stands for all of a tree: a setup.py may import whatever is in it."""
+"""Means all of a tree: a setup.py may import whatever is in it."""
 
 
 def digest_entry(folder: Path, path: str) -> str:
-    """Sum up what stands at a path of a tree; of a folder, which names it has."""
+    """Sum up what is at a path of a tree; of a folder, which names it has."""
     place, total = folder / path, hashlib.sha256()
     try:
         if path == WHOLE:

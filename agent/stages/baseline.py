@@ -155,7 +155,9 @@ def _run_checks(
         checks += measuring.list_tests(listening, reports.load_processes(prepared, desk.settings))
     results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
     if suite and any(_is_hindered(result, suite, site, desk) for result in results):
-        desk.say("tests need a port that was held for a usual server: running them without that")
+        desk.say(
+            "tests need a port that was reserved for a usual server: running them without that"
+        )
         return _run_checks(prepared, desk, tests=tests, looks_early=looks_early)
     return CheckReport(
         side="base",

@@ -48,7 +48,7 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
     """Pin the base commit, and of a pull request bring its branch together with its base.
 
     Raises:
-        RepositoryUnfit: The branch holds what cannot be carried on.
+        RepositoryUnfit: The branch contains what cannot be continued.
         MergeConflict: The base is to be merged in, and the two do not go together, or we may not.
     """
     if pull is None:
@@ -104,7 +104,7 @@ def read_contract(run: Run, base: Checkout, desk: Desk) -> Contract:
     try:
         for name in (".github", *load.OWN_FILES):
             if (desk.base_folder(run) / name).is_symlink():
-                # A tree holds regular files only; a linked file would be overlooked in silence.
+                # A tree contains regular files only; a linked file would be overlooked in silence.
                 raise ConfigInvalid(f"{name} is a symbolic link. Replace it with a regular file.")
         if run.config_text is None:
             found = load.find_config(tree)

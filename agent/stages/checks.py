@@ -1,6 +1,6 @@
-"""Checks: run everything the repository has on the change, and hold it against base.
+"""Checks: run everything the repository has on the change, and compare it with base.
 
-The checked files are laid out again from the base commit and the Change: the commit will hold
+The checked files are laid out again from the base commit and the Change: the commit will contain
 exactly these. What a check writes is deleted with its sandbox.
 """
 
@@ -68,7 +68,7 @@ def run_checks(
     seconds: float = math.inf,
     proof: EarlyProof | None = None,
 ) -> CheckReport:
-    """Run all checks on the change; first of all, hold it against the rules that ruff checks.
+    """Run all checks on the change; first of all, check it by ruff's rules.
 
     Tests are run as base has them, and what is left of them as the change has it. Linters and type
     checkers read their settings as base has them. Where the change touches what Django is started
@@ -77,9 +77,9 @@ def run_checks(
     those.
 
     Args:
-        human_changes: What a branch held before; what rules find in lines of people only remarks.
+        human_changes: The branch's earlier change; what rules find in lines of people only remarks.
         seconds: Left of the run's minutes; what is not over by then is ended.
-        proof: Begins once the first checks have passed, beside the others.
+        proof: Begins once the first checks have passed, while the others run.
 
     Raises:
         EnvironmentFailed: The packages that the change declares cannot be installed.
@@ -107,7 +107,7 @@ def run_checks(
 def compare_sides(
     base: CheckReport, head: CheckReport, prepared: Prepared, desk: Desk
 ) -> tuple[AnyComparison, ...]:
-    """Hold the two sides against each other, check by check; rules weigh what some tools find."""
+    """Compare the two sides, check by check; rules weigh what some tools find."""
     contract, floors = prepared.contract, desk.settings.floors
     tools = {command.name: command.tool for command in contract.project.commands}
     return weighing.weigh_comparisons(
@@ -188,7 +188,7 @@ def _prepare_environment(
 
 
 def _lint(sides: ChangedSites, runs: TwoRuns | None) -> LintRun | None:
-    """Hold the change against the rules that ruff checks; None where nothing is new."""
+    """Check the change by ruff's rules; None where nothing is new."""
     config = sides.head.config
     check = changed_files.ContractLint(
         ruff_contract.CHECK,
@@ -264,7 +264,7 @@ def _lay_out_for_tools(change: Change, site: Site, trees: _Trees) -> tuple[Site,
     Returns:
         Where they run, and which of their settings the change touches.
     """
-    held = tuple(
+    reverted = tuple(
         file.path
         for file in change.files
         if is_tool_setting(file.path, trees.prepared.contract.project)
@@ -273,13 +273,15 @@ def _lay_out_for_tools(change: Change, site: Site, trees: _Trees) -> tuple[Site,
             or list_read_by_tools(file.path, file.before, file.after) != ()
         )
     )
-    if not held or not trees.prepared.contract.project.commands:
+    if not reverted or not trees.prepared.contract.project.commands:
         return site, ()
     trees.desk.say(
         "the change edits tool settings: linters and type checkers use the base branch's"
-        f" {', '.join(held)}"
+        f" {', '.join(reverted)}"
     )
-    return trees.lay_out(rule_changes.drop_files(change, frozenset(held)), "base-settings"), held
+    return trees.lay_out(
+        rule_changes.drop_files(change, frozenset(reverted)), "base-settings"
+    ), reverted
 
 
 def _measure_change(
@@ -380,7 +382,7 @@ def _judge_whole(found: TestRun, tests: TestRun, runs: TwoRuns, trees: _Trees) -
 
 
 def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:
-    """List what tries the new migrations, where there are such; those of tests hold no data."""
+    """List what tries the new migrations, where there are such; those of tests contain no data."""
     touched = reading.find_touched(trees.make_context(change))
     new = tuple(one.path for one in touched if one.is_new and not layout.is_test(one.path))
     return ((replace(MIGRATE, new=new), site),) if new else ()

@@ -1,7 +1,7 @@
 """Decide over all facts: publish, or withhold and say why. Pure.
 
-The first row of `TABLE` that holds decides; REFERENCE.md prints the same rows. Owns their order and
-the sentence for maintainers; the facts come from `checks` and `policy`.
+The first row of `TABLE` that applies decides; REFERENCE.md prints the same rows. Owns their order
+and the sentence for maintainers; the facts come from `checks` and `policy`.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from agent.text.check_summary import (
 from agent.text.sanitise import list_some
 
 PROOF = "proof"
-"""Stands for a rule in the finding that a change is not proved."""
+"""In place of a rule's id, in the finding that a change is not proved."""
 _ADD_TEST = "Add a test that fails without it, or review it closely."
 
 
 @dataclass(frozen=True)
 class VerdictRule:
     fact: str
-    """When it holds, in words."""
+    """When it applies, in words."""
     reason: Reason
     tell: Callable[[VerdictFacts], str]
-    """The sentence for maintainers; empty where the row does not hold."""
+    """The sentence for maintainers; empty where the row does not apply."""
     draft: bool = False
     """Whether the pull request waits for a person to look at what is named in it."""
 
@@ -49,7 +49,7 @@ class VerdictRule:
         return self.reason is Reason.READY
 
 
-#: The decision table: the first row that holds decides.
+#: The decision table: the first row that applies decides.
 TABLE: tuple[VerdictRule, ...] = (
     VerdictRule(
         "a test fails, or a finding appears, that is not on the base branch",
@@ -131,7 +131,7 @@ def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
 
 @dataclass(frozen=True)
 class VerdictFacts:
-    """The facts that a decision rests on, and what each row of the table says of them."""
+    """The facts that a decision rests on, and what each row of the table makes of them."""
 
     compared: tuple[AnyComparison, ...]
     cleared: ClearedChange
@@ -397,7 +397,7 @@ def _make_remark(
 
 
 def _name_places(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Name the places of findings, each once; of a whole change its rule stands for it."""
+    """Name the places of findings, each once; for a whole change the name of its rule."""
     return tuple(dict.fromkeys(finding.place or finding.rule for finding in findings))
 
 

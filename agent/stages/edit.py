@@ -48,7 +48,7 @@ def make_candidates(
 
     Args:
         first: The attempt that has made the plan.
-        tried: The best round of each attempt so far; whoever takes a draft adds its round.
+        tried: The best round of each attempt so far; the code that takes a draft adds its round.
 
     Raises:
         BudgetSpent: The next request could cost more than is left, and nothing was made.

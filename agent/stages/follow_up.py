@@ -1,4 +1,4 @@
-"""Follow up: what a pull request of ours asks for by now, and where its branch stands.
+"""Follow up: what a pull request of ours asks for by now, and the state of its branch.
 
 People's words count as they are found here; whatever brought us here was only the occasion.
 """
@@ -22,7 +22,7 @@ from agent.text import sanitise
 
 #: So many threads one round answers, the oldest first.
 MOST_THREADS = 20
-#: So many accounts are looked up in one round, those that spoke last first: a crowd of strangers
+#: So many accounts are looked up in one round, the latest authors first: a crowd of strangers
 #: costs no more, and hides nobody who has just spoken.
 _MOST_ACCOUNTS = 12
 _MOST_CHECKS = 5
@@ -197,8 +197,8 @@ def _of_conflict(path: str, base_branch: str) -> FollowUpItem:
         f"{base_branch} was merged into the branch, and both have changed {path}. Of each conflict,"
         f" `<<<<<<<` begins what {base_branch} has, `|||||||` what both began with, and `=======`"
         " what the branch has; a file without these marks was deleted, renamed or added by one of"
-        " them. Merge it so that what both sides want holds, in the other files as well, keep the"
-        " tests of both, and remove the marks. If both cannot hold, leave it to a person."
+        " them. Merge it so that both sides keep what they want, in the other files as well, keep"
+        " the tests of both, and remove the marks. If that is impossible, leave it to a person."
     )
     return FollowUpItem(number=0, about=f"conflict in {path}", text=text, conflict=path)
 

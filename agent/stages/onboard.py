@@ -47,7 +47,7 @@ def propose_configuration(base: OpenedRepository, measured: MeasuredBase | None,
 
 
 def _may_propose(run: Run, desk: Desk) -> bool:
-    """Whether a label has begun it; whoever calls a command has been asked."""
+    """Whether a label has begun it; the caller of a command has been asked."""
     by_label = run.snapshot is not None and run.snapshot.by_label
     return by_label and desk.settings.onboarding != "off" and not run.dry_run
 

@@ -30,8 +30,8 @@ def clear_change(
     """Let a change pass only if every rule of the target repository allows it.
 
     Args:
-        human_changes: What a branch held before, with commits of people in it; what rules found in
-            that is not held against what we add.
+        human_changes: The branch's earlier change, with commits of people in it; what rules found
+            in that does not count against what we add.
 
     Raises:
         PolicyRefused: A rule forbids it; the message names rule, file, line and the way out.
@@ -59,10 +59,10 @@ def clear_change(
 def judge_change(
     change_context: ChangeContext, floors: Mapping[str, Level], human_changes: Change | None = None
 ) -> ClearedChange:
-    """Hold a change against every rule; pure.
+    """Check a change by every rule; pure.
 
     Args:
-        human_changes: What a branch held before, with commits of people in it; what rules find in
+        human_changes: The branch's earlier change, with commits of people in it; what rules find in
             that is only a remark, unless they find it in what is added as well.
 
     Raises:
@@ -90,9 +90,9 @@ def _soften_size(
     change_context: ChangeContext, human_changes: Change, findings: tuple[Finding, ...]
 ) -> Iterator[Finding]:
     """Let a bound on the whole change only remark where what people committed is beyond it too."""
-    stood = size.check_change(replace(change_context, change=human_changes))
+    before = size.check_change(replace(change_context, change=human_changes))
     # The way out names the bound; the message tells numbers.
-    beyond = {finding.fix for finding in stood if not finding.path}
+    beyond = {finding.fix for finding in before if not finding.path}
     for finding in findings:
         is_theirs = finding.rule == size.SIZE.id and not finding.path and finding.fix in beyond
         is_softened = is_theirs and finding.severity is Severity.BLOCK

@@ -76,7 +76,7 @@ def publish_result(
             pushed for it is removed again, by this attempt or the clean-up.
         Cancelled: The run was stopped; likewise.
         BranchMoved: Somebody has pushed meanwhile.
-        PolicyRefused: The change holds a secret of the service's own.
+        PolicyRefused: The change contains a secret of the service's own.
         AccessLost: The code host does not let us write.
     """
     if task.pull is None:
@@ -290,7 +290,7 @@ def _make_branch(
 
 
 def _require_unproposed(run: Run, branch: str, desk: Desk) -> None:
-    """Open no second pull request beside one of this run that somebody has worked on since.
+    """Open no second pull request where there is one of this run that somebody has worked on since.
 
     Only a run that goes on from an old backup comes here: its branch is named after it.
     """

@@ -36,7 +36,7 @@ def next_draft(tried: Sequence[Round], run_context: RunContext) -> Draft | None:
 
 
 def _find_objection(last: Round, run_context: RunContext) -> str:
-    """Say what stands against the last change, for the model; empty: nothing."""
+    """Say what blocks the last change, for the model; empty: nothing."""
     if not last.is_passed:
         return last.objection if last.failures else ""
     # Of all that was judged: after a review another list of rounds begins.

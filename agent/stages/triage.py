@@ -36,7 +36,7 @@ def read_ticket(run: Run, desk: Desk) -> Ticket:
 def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
     """Add answers and other wishes to a ticket's text.
 
-    What is a recipe's ticket by itself, as the form that we propose, stands in place of its text;
+    What is a recipe's ticket by itself, as the form that we propose, replaces its text;
     other words are added to it.
     """
     wanted = [guidance for guidance in said if guidance.kind in ("answer", "change")]

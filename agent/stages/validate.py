@@ -40,8 +40,8 @@ def _run_gates(draft: Draft, run_context: RunContext, early: EarlyProof) -> Roun
         run_context.preparation.end_record()
         change = draft.change
         once(Step.DRAFT.named(number), edit.record_draft, change, number, prepared, desk)
-        held = change, task.ticket, prepared, desk, task.human_changes
-        cleared = once(Step.POLICY.named(number), policy.clear_change, *held)
+        inputs = change, task.ticket, prepared, desk, task.human_changes
+        cleared = once(Step.POLICY.named(number), policy.clear_change, *inputs)
         sides = cleared, before, prepared, desk, task.human_changes, run_context.gate_seconds
         after = once(Step.CHECKS.named(number), checks.run_checks, *sides, early)
     except PolicyRefused as problem:
@@ -68,7 +68,7 @@ def _run_gates(draft: Draft, run_context: RunContext, early: EarlyProof) -> Roun
 def describe_gate(run_context: RunContext) -> str:
     """Say what a submit runs and for how long, and what makes a draft of every change.
 
-    For that, the base is held against itself: what is decided then no edit has caused.
+    For that, the base is compared with itself: no edit has caused its findings.
     """
     prepared, baseline, desk = run_context.prepared, run_context.baseline, run_context.desk
     contract = prepared.contract

@@ -66,7 +66,7 @@ class Database:
         Raises:
             SettingsInvalid: The file cannot be made or opened there.
             PermanentError: It is damaged, no database, or of another version.
-            TransientError: Somebody else holds its lock.
+            TransientError: Somebody else has its lock.
         """
         self.path, self._errors = path, errors
         self.is_server = url is not None
@@ -84,7 +84,7 @@ class Database:
             self._readers = self.engine.execution_options(
                 reads_only=True, isolation_level="REPEATABLE READ"
             )
-            self.beside = self.engine.execution_options(reads_only=True)
+            self.reads = self.engine.execution_options(reads_only=True)
             """For a write that takes no lock, since it may never wait; a server's only."""
             self._lock_writers(tables[0].name)
         try:
@@ -101,7 +101,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Open what waits for nobody who writes, and holds nobody up."""
+        """Open a session that waits for no writer and delays none."""
         with self.translate_errors(), Session(self._readers) as session, session.begin():
             yield session
 
@@ -176,7 +176,7 @@ class Database:
 
 
 def _make_connect_arguments(busy_seconds: float) -> dict[str, object]:
-    """Ask for connections that hold nobody up for long when their client is cut off or stopped."""
+    """Ask for connections that delay nobody for long when their client is cut off or stopped."""
     milliseconds = round(busy_seconds * 1000)
     return {
         "connect_timeout": 5,
@@ -234,7 +234,7 @@ def create_file(path: Path) -> None:
             path.parent.mkdir(parents=True)
             # Sandboxes run as another user and must be able to pass, whatever the umask was.
             path.parent.chmod(0o711)
-        # Rows hold the words of private repositories; SQLite gives its side files the same mode.
+        # Rows contain the words of private repositories; SQLite gives its side files the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
         # It is not opened here: closing it again would take away the locks that connections of

@@ -258,7 +258,7 @@ class Engine:
             enable_otlp=False,
             # It looks for nothing, but `close` waits until it is awake.
             notification_listener_polling_interval_sec=0.05,
-            # Nobody waits for a worker that stands still within a transaction.
+            # The database ends a transaction of a worker that hangs in it.
             sys_db_idle_transaction_timeout_sec=10.0,
             sys_db_pool_size=10,
         )
@@ -273,7 +273,7 @@ class Engine:
 
 
 def forget_segments(home: Path, url: str | None, runs: Iterable[PurgedRun]) -> None:
-    """Delete the records of runs that are over, from beside the process that carries others."""
+    """Delete the records of runs that are over, from another process than the workers'."""
     names = [f"{run.run_id}/{number}" for run in runs for number in range(1, run.segment + 1)]
     if not names or (url is None and not (home / FILE_NAME).exists()):
         return

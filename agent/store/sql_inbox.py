@@ -183,9 +183,7 @@ class Inbox:
                 except ValidationError:
                     bad.append(row.number)
         if bad:
-            self._record_decision(
-                _ROWS.c.number.in_(bad), "unreadable", "the row does not hold a delivery"
-            )
+            self._record_decision(_ROWS.c.number.in_(bad), "unreadable", "the row is no delivery")
         return tuple(good)
 
     def record_decision(self, delivery_id: str, outcome: str, reason: str) -> None:
@@ -216,10 +214,10 @@ class Inbox:
         self._require_same_file()
 
     def beat(self, *, leads: bool = True) -> None:
-        """Leave a sign of life of whoever reads the inbox.
+        """Leave a sign of life of the inbox's reader.
 
         Args:
-            leads: Whether this process is the one that does; others only tell that they live.
+            leads: Whether this process reads it; others only report that they live.
         """
         with suppress(OSError):
             self._heartbeat.touch(mode=0o600)
@@ -277,7 +275,7 @@ class Inbox:
         self._database.close()
 
     def _require_same_file(self) -> None:
-        # Whoever puts another file in its place must not have deliveries acknowledged that are
+        # Where another file is put in its place, no deliveries must be acknowledged that are
         # in a file without a name.
         if not self.is_shared and _identity(self.path) != self._identity:
             raise InboxUnusable(

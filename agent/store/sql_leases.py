@@ -1,11 +1,11 @@
-"""Leases: which workers of a fleet are alive, and the runs of those that are not.
+"""Leases: which workers of a fleet are alive, and the runs of dead ones.
 
 A worker renews its row while it lives. Where a whole lease passes without that, its row is
-deleted, and its runs wait for their turn again, in one transaction that nobody else writes beside.
+deleted, and its runs wait for their turn again, in one transaction without other writers.
 From then on no transaction of the dead worker is let in, nor any write to the code host. A worker
 that cannot tell ends itself well before the others declare it dead. All times are the database's.
 
-On SQLite there is one worker, which holds the lock of the data folder instead.
+On SQLite there is one worker, which has the lock of the data folder instead.
 """
 
 import os
@@ -51,7 +51,7 @@ class Lease:
         """Say whether this worker is at work, and may lead."""
 
     def leads(self) -> bool:
-        """Whether this worker is the one that decides on deliveries: the longest at work."""
+        """Whether this worker decides on deliveries: the longest at work."""
         return True
 
     def take_over(self) -> int:
@@ -110,7 +110,7 @@ class SharedLease(Lease):
 
     def require(self) -> None:
         begun = _read_clock()
-        with self._database.translate_errors(), self._database.beside.begin() as connection:
+        with self._database.translate_errors(), self._database.reads.begin() as connection:
             connection.execute(_BRIEF)
             renewed = self._renew(connection)
         if not renewed:

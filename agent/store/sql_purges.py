@@ -35,7 +35,7 @@ class SqlPurges:
         self._database = database
 
     def find_runs(self, scope: PurgeScope) -> tuple[list[PurgedRun], int]:
-        """Find the runs whose data go; and the number of those that stay since they are active."""
+        """Find the runs whose data go; and the number of active ones, which stay."""
         pattern = scope.pattern if scope.person else None
         texts = (RunRow.run, RunRow.outcome, RunRow.stop_request, RunRow.follow_up_requests)
         columns = (RunRow.run_id, RunRow.segment, RunRow.active, RunRow.repository, RunRow.number)

@@ -33,7 +33,7 @@ from agent.store.sql_tables import (
 WORKER = "worker "
 """What the name of a worker of the service begins with; its number follows."""
 OPERATOR = "the operator"
-"""Stands for the name of whoever runs the service; no login has a blank."""
+"""In place of the operator's login; no login has a blank."""
 ONLY = 1
 """Number of the worker where there is no other."""
 _UNDER_WAY = (col(RunRow.active), col(RunRow.worker).startswith(WORKER))
@@ -58,7 +58,7 @@ class Backlog(Record):
     oldest: float | None
     """When the one of them that waits for longest was queued, in seconds since the epoch."""
     held_up: int
-    """Until a time, for whoever or whatever holds them up."""
+    """Until a time, for a person or a service that they wait for."""
     states: dict[str, int]
 
 
@@ -75,7 +75,7 @@ class RunQueue:
         Of a repository one is under way at a time, on all workers together.
 
         What was stopped only has to say so, and waits for nothing. A row that makes no sense is
-        ended, so that it holds nobody up.
+        ended, so that it delays nobody.
 
         Args:
             most: Maximum number of this worker's runs; 0: only what was stopped is taken.
@@ -119,7 +119,7 @@ class RunQueue:
     def count_ahead(self, run_id: str, now: float, *, most: int) -> int:
         """Count the runs that this one waits for; 0 too where it is begun or may begin at once.
 
-        What a command carries holds up nobody but its own issue.
+        Runs of a command delay no issue but their own.
 
         Args:
             most: Maximum number of runs of each worker.
@@ -259,7 +259,7 @@ class SqlPauses:
             return Pause(**row.model_dump()) if row else None
 
     def find_holding(self, run: Run) -> Pause | None:
-        """Find what holds a run up."""
+        """Find what delays a run."""
         own = run.snapshot.issue.repository_id if run.snapshot else EVERYTHING
         return self.find() or self.find(own)
 

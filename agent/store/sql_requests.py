@@ -45,7 +45,7 @@ class FollowUpRequest(Record):
 
     kind: Kind
     by: str = ""
-    """Login of whoever commands it; empty: nobody does."""
+    """Login of the command's author; empty: there is none."""
     quiet: float = 0.0
     """Seconds in which no further one may come before it begins."""
 
@@ -120,7 +120,7 @@ class RunRequests:
 
         Args:
             words: Who or what asks for it, as a sentence.
-            said: The command of whoever asks for it.
+            said: The command that asks for it.
         """
         with self._database.write() as session:
             row = session.get(RunRow, run_id)
@@ -130,7 +130,7 @@ class RunRequests:
                 _store_guidance(session, run_id, said)
             if row.stop_request is None:
                 row.stop_request, row.stop_reason = words, reason.value
-                # It need not wait to be stopped; only for what holds its end up.
+                # It need not wait to be stopped; only until its end is posted.
                 row.not_before = 0.0
             return True
 
@@ -143,7 +143,7 @@ class RunRequests:
 
         Args:
             begin_with: The step that it goes on with; empty: it begins at the top.
-            said: The command of whoever asks for it; counts once.
+            said: The command that asks for it; counts once.
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
@@ -301,7 +301,7 @@ def _queue_follow_up(
         first.follow_up_requests = _REQUESTS.dump_json((*stored.values(), wish)).decode()
         return "after"
     number = select(func.max(col(RunRow.round))).where(col(RunRow.follows_run) == first.run_id)
-    # Tells of earlier rounds also where their rows are gone.
+    # Earlier rounds are in it also where their rows are gone.
     last = session.exec(number).one() or 0
     unasked = wish.kind == "ci" and not wish.by
     if last >= (MOST_ROUNDS - _FOR_PEOPLE if unasked else MOST_ROUNDS):

@@ -28,7 +28,7 @@ from agent.store.database import Database
 from agent.store.sql_tables import RunFileRow
 from agent.telemetry.ledger import FILE_NAME as LEDGER
 
-#: The copy of a folder, for whoever looks at it, stays for so long.
+#: The copy of a folder, for readers, stays for so long.
 _COPY_SECONDS = 3600.0
 #: They only grow.
 _GROWING = (LEDGER, "run.log")
@@ -54,7 +54,7 @@ class SqlRunFiles:
         return FolderCopy(self._database, run_id, folder)
 
     def show(self, run_id: str, folder: Path) -> None:
-        """Have a folder hold what is stored of a run by now."""
+        """Write what is stored of a run by now into a folder."""
         newest = select(func.max(RunFileRow.number)).where(col(RunFileRow.run_id) == run_id)
         with self._lock:
             with self._database.read() as session:

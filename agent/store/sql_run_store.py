@@ -1,4 +1,4 @@
-"""The runs: what was asked for, where each one stands, how it ended. SQLite by default.
+"""The runs: what was asked for, each one's state, how it ended. SQLite by default.
 
 Owns the table and two rules: an issue has at most one active run, and a delivery at most one run.
 What a run does is the worker's; the events within a run are in its ledger.
@@ -124,7 +124,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             session.execute(delete(RunRow).where(col(RunRow.run_id) == run_id))
 
     def end_dead_commands(self, now: float) -> None:
-        """End the runs of commands that were killed, so that they do not hold their issues up."""
+        """End the runs of commands that were killed, so that their issues can go on."""
         with self._database.read() as session:
             if not any(_is_dead(row, now) for row in session.exec(_COMMANDS)):
                 return
@@ -134,9 +134,9 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
     def defer_start(self, run_id: str, until: float) -> bool:
         """Let a run that has not begun wait until a time; return whether it has not."""
         unbegun = col(RunRow.worker).is_(None), col(RunRow.started_at).is_(None)
-        held = update(RunRow).where(col(RunRow.run_id) == run_id, col(RunRow.active), *unbegun)
+        deferred = update(RunRow).where(col(RunRow.run_id) == run_id, col(RunRow.active), *unbegun)
         with self._database.write() as session:
-            return bool(session.execute(held.values(not_before=until)).rowcount)  # type: ignore[attr-defined]
+            return bool(session.execute(deferred.values(not_before=until)).rowcount)  # type: ignore[attr-defined]
 
     def set_state(self, run_id: str, state: RunState) -> None:
         self._update(run_id, state=state.value)

@@ -13,7 +13,7 @@ from agent.models.run import Run, RunState
 from agent.store.database import Database
 from agent.store.sql_tables import NEWEST, RunRow, is_of_issue, make_stored_run
 
-#: Rows that are held in memory at a time.
+#: Rows in memory at a time.
 _AT_A_LOOK = 10
 #: Rows that one query names; databases bound the variables of a statement.
 _AT_ONCE = 500
@@ -68,7 +68,7 @@ class RunReader:
     def read_stamps(self, since: float | None = None) -> dict[str, tuple[object, ...]]:
         """Give of runs what tells whether anything about them is news, by id.
 
-        With `since`: only of those that are not over, or were queued or ended since then.
+        With `since`: only of runs that are not over, or were queued or ended since then.
         """
         columns: tuple[Any, ...] = (
             *(RunRow.state, RunRow.active, RunRow.queued_at, RunRow.started_at, RunRow.ended_at),

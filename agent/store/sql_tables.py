@@ -108,7 +108,7 @@ class GuidanceRow(SQLModel, table=True):
 
 
 EVERYTHING = 0
-"""Stands for the number of a repository where all are paused."""
+"""In place of a repository's number, where all are paused."""
 
 
 class PauseRow(SQLModel, table=True):
@@ -195,12 +195,12 @@ def is_of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
 
 
 def iterate_sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, StoredRun]]:
-    """Pass the rows on that hold a run, and end the others."""
+    """Yield the readable runs, and end the others."""
     for row in rows:
         try:
             yield row, make_stored_run(row)
         except ValidationError:
-            _log.error("a row that holds no run was ended", run=row.run_id)
+            _log.error("an unreadable run was ended", run=row.run_id)
             row.active, row.state, row.ended_at = False, RunState.FAILED.value, now
 
 

@@ -1,4 +1,4 @@
-"""One process at a time works on a data folder: a lock on a file in it, which names its holder.
+"""One process at a time works on a data folder: a lock on a file in it, which names its owner.
 
 Two of them would carry the same runs: each would take the other's for what a dead process left.
 The worker has the lock from before it looks at anything until it ends; the kernel lets go of it
@@ -14,18 +14,18 @@ from pathlib import Path
 from agent.errors import EngineLocked, SettingsInvalid
 
 FILE_NAME = "worker.lock"
-#: A child of a killed holder has the lock as well until it has become another program.
+#: A child of a killed owner has the lock as well until it has become another program.
 _LET_GO_SECONDS = 1.0
 
 
 class WorkerLock:
-    """Held from when it is made until it is closed, or the process ends."""
+    """Locked from when it is made until it is closed, or the process ends."""
 
     def __init__(self, home: Path) -> None:
-        """Take it; EngineLocked, which names the holder, or SettingsInvalid where that fails."""
+        """Take it; EngineLocked, which names the owner, or SettingsInvalid where that fails."""
         try:
             home.mkdir(parents=True, exist_ok=True, mode=0o711)
-            # Closed in every program that is started, so that none of them holds it after us.
+            # Closed in every program that is started, so that none of them has it after us.
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             self._file = os.open(home / FILE_NAME, flags, 0o600)
         except OSError as problem:
@@ -46,16 +46,16 @@ class WorkerLock:
         until = time.monotonic() + _LET_GO_SECONDS
         while not self._try_take():
             if time.monotonic() > until:
-                holder = os.pread(self._file, 200, 0).decode("ascii", "replace").strip()
+                owner = os.pread(self._file, 200, 0).decode("ascii", "replace").strip()
                 raise EngineLocked(
-                    f"{home} is in use by {holder or 'another process'}. Stop it first, or set"
+                    f"{home} is in use by {owner or 'another process'}. Stop it first, or set"
                     " a different MERGEWRIGHT_HOME."
                 )
             time.sleep(0.05)
-        holder = f"process {os.getpid()} since {time.strftime('%F %T')}\n"
+        owner = f"process {os.getpid()} since {time.strftime('%F %T')}\n"
         with suppress(OSError):  # the lock counts, though a full disk keeps no name
             os.ftruncate(self._file, 0)
-            os.pwrite(self._file, holder.encode(), 0)
+            os.pwrite(self._file, owner.encode(), 0)
 
     def _try_take(self) -> bool:
         try:

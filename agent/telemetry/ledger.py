@@ -3,7 +3,7 @@
 Unique by (run, step, attempt, number); an attempt is one process that carried the run. Each line
 carries the sha256 of the one before, so that a changed or missing line shows. What is published is
 sealed by a line with a signature, and each closing line has one. What a signature covers is ours in
-its names alone: what models, tools and people said stands in values.
+its names alone: what models, tools and people said is in values.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from agent.telemetry.signing import Signer, is_signed_by
 
 _BEGUN, _CLOSED = "begun", "closed"
 ENDED, SEALED, STORED = "ended", "sealed", "stored"
-"""Events: the run ended; something is published; a file beside the ledger was written."""
+"""Events: the run ended; something is published; a file next to the ledger was written."""
 PURGED = "purged"
 """Event: lines and files with names and texts were deleted."""
 _SIGNED = (SEALED, _CLOSED, PURGED)
 #: Lines without names and texts; a purge keeps them.
 _LASTING = (*_SIGNED, STORED)
-#: What stands in the place of a line that was deleted, before its digest.
+#: In place of a line that was deleted, before its digest.
 _REMOVED = b'{"removed": "'
 FILE_NAME = "ledger.jsonl"
 END_MISSING = "The end is missing: the run is still running or was killed, or lines were removed."
@@ -247,7 +247,7 @@ def verify_ledger(raw: bytes, run_id: str, key: str | None = None) -> Iterator[s
 
 
 def purge_ledger(raw: bytes, run_id: str, signer: Signer, now: float) -> bytes:
-    """Put digests in the place of all lines that hold names or texts, and sign that.
+    """Put digests in the place of all lines with names or texts, and sign that.
 
     What was sealed and closed keeps its lines, so that its digests and signatures can be verified.
     """

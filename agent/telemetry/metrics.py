@@ -60,7 +60,7 @@ _ENDED = _make_counter(
     "runs_ended", "Finished runs, by repository and outcome.", "repository", "state", "reason"
 )
 _LOST_WORKERS = _make_counter(
-    "workers_lost", "Dead workers whose runs this worker has handed on to others."
+    "workers_lost", "Dead workers whose runs this worker has passed on to others."
 )
 _SANDBOXES = _make_gauge("sandboxes_open", "Sandboxes that are open.")
 _WAITS = _make_counter("waits", "Number of times that a run was postponed, by cause.", "cause")
@@ -111,7 +111,7 @@ for _outcome in ("accepted", "ignored", "stopped", "failed"):
 
 
 class StepTimes:
-    """Watches the steps of one run, and counts those that were done in this process."""
+    """Watches the steps of one run, and counts the ones of this process."""
 
     def __init__(self) -> None:
         self._under_way: set[str] = set()
@@ -147,7 +147,7 @@ def watch_sandboxes(opened: Sized) -> None:
 
 
 def count_wait(cause: BaseException | None) -> None:
-    """Count a run that is held up, by the class of what holds it up."""
+    """Count a run that waits, by the class of the error that it waits for."""
     _WAITS.labels(type(cause).__name__ if cause else "unknown").inc()
 
 
@@ -210,7 +210,7 @@ def note_budget(answered: Mapping[str, object]) -> None:
 def note_queue(
     *, waiting: int, oldest: float | None, held_up: int, is_paused: bool, states: Mapping[str, int]
 ) -> None:
-    """Note how the queue stands.
+    """Note the state of the queue.
 
     Args:
         oldest: When the run that waits for longest was queued, in seconds since the epoch.
@@ -247,7 +247,7 @@ def note_budgets(budgets: Iterable[BudgetUse]) -> None:
 
 
 def make_process_registry(process: str, home: Path) -> CollectorRegistry:
-    """Make what any process tells of itself: version, memory, free space of its data folder."""
+    """Make the metrics of any process: version, memory, free space of its data folder."""
     registry = CollectorRegistry()
     build = Gauge(
         "build_info", "Version of Mergewright and of Python.", ("process", "version", "python"),

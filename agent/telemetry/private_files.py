@@ -12,7 +12,7 @@ def write_private_file(place: Path, text: str, *, replace: bool = True) -> None:
     """Write a file that nobody else can read, whole or not at all, and its folder if need be.
 
     Args:
-        replace: False: a file that is there stays, whoever made it meanwhile.
+        replace: False: an existing file stays, also one that another process has just made.
 
     Raises:
         StorageFull: It could not be written.

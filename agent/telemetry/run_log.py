@@ -1,6 +1,6 @@
 """What a run leaves behind while it happens: a log for people and structured events.
 
-`RunLog` is the run's full log, a text file that only grows and holds no secret, since it is served
+`RunLog` is the run's full log, a text file that only grows; no secret is in it, since it is served
 as it is; `configure` sets up structlog, whose events carry the run id.
 """
 
@@ -162,8 +162,8 @@ def describe_result(result: object) -> str:
         case Environment():
             sources = "; ".join(result.sources) or "nothing declared"
             packages = "\n".join(f"  {package}" for package in result.packages)
-            beside = "".join(f", beside {service.title}" for service in result.services)
-            return f"Python {result.python}, from {sources}, key {result.key}{beside}\n{packages}"
+            servers = "".join(f", with {service.title}" for service in result.services)
+            return f"Python {result.python}, from {sources}, key {result.key}{servers}\n{packages}"
         case Change():
             notes = "\n".join(f"  {note}" for note in result.notes)
             paths = "\n".join(f"  {path}" for path in result.paths)

@@ -1,6 +1,6 @@
 """The signed log of a run: its ledger with the patch, reports and commit that it has digests of.
 
-It lies in the run's folder, and is handed over as one zip. To verify it takes no network and no
+It lies in the run's folder, and is downloaded as one zip. To verify it takes no network and no
 data but a public key. Names and sizes in it are foreign, and so is every text.
 """
 
@@ -20,7 +20,7 @@ from agent.models.run import RUN_ID
 from agent.telemetry import ledger
 
 COMMIT = "commit-"
-"""Before the id of a published commit: the file beside the ledger that has its object of git."""
+"""Before the id of a published commit: the file next to the ledger that has its object of git."""
 _MOST_BYTES = 512 * 1024 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -33,29 +33,29 @@ class Verification(Record):
 
     run: str
     key: str
-    """Public key that it was held against."""
+    """Public key that it was verified with."""
     problems: tuple[str, ...]
     """What was changed, a sentence each."""
     digests: tuple[str, ...] = ()
-    """Of the ledger, each time that something was published: one stands in the pull request."""
+    """Of the ledger, each time that something was published: one is in the pull request."""
     commit: str | None = None
     sentence: str = ""
     """How the run ended, by its log."""
     files: tuple[str, ...] = ()
-    """Beside the ledger, with digests in it."""
+    """Next to the ledger, with digests in it."""
     purged_at: float | None = None
     """When names and texts were deleted, in seconds since the epoch; None: they are there."""
 
 
 def verify_log(place: Path, key: str, run_id: str | None = None) -> Verification:
-    """Hold a log against a public key: its chain, signatures, and the digests of its files.
+    """Verify a log with a public key: its chain, signatures, and the digests of its files.
 
     Args:
-        place: Folder of the run, zip, or a ledger with its files beside it.
+        place: Folder of the run, zip, or a ledger with its files next to it.
         run_id: Run that it has to be of; None: the one in the name of `place`, if there is one.
 
     Raises:
-        LedgerUnusable: It holds no log.
+        LedgerUnusable: There is no log in it.
     """
     read = _open_log(place)
     raw = read(ledger.FILE_NAME)
@@ -81,7 +81,7 @@ def verify_log(place: Path, key: str, run_id: str | None = None) -> Verification
 
 @dataclass
 class _LogClaims:
-    """What a ledger tells of itself, believed or not."""
+    """What a ledger says about itself; unverified."""
 
     run: str = ""
     digests: list[str] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """The key of this installation, which signs ledgers (Ed25519).
 
 The private half is in a file of the data folder that the worker makes at first use, or given as a
-secret. The public half lies beside it for whoever serves or verifies logs.
+secret. The public half is in the same folder, to serve and verify logs with.
 """
 
 from contextlib import suppress

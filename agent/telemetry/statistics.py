@@ -1,6 +1,6 @@
 """Statistics over runs: how they ended, how long they took, what people made of them. Pure.
 
-What is not known is never counted as nothing: each figure says of how many it is.
+What is not known is never counted as nothing: each figure comes with its count.
 """
 
 from collections import defaultdict

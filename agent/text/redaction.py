@@ -1,6 +1,6 @@
 """Take secrets out of every text that leaves, or is kept where people read it.
 
-Two ways: the values that we hold ourselves, also when they are encoded, cut or taken apart; and
+Two ways: the values that we have ourselves, also when they are encoded, cut or taken apart; and
 whatever looks like a credential (`secret_shapes`).
 """
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 REMOVED = "[secret removed]"
 
-#: Compared are letters and digits alone, without case: what stands between them (white space,
+#: Compared are letters and digits alone, without case: what is between them (white space,
 #: quotes, plus signs of a patch, the + and / of base64) hides nothing.
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _OTHERS = bytes(sign for sign in range(256) if chr(sign) not in _LETTERS)
@@ -124,7 +124,7 @@ class Redactor:
     def _find_spans(self, letters: bytes) -> Iterator[Span]:
         needles, grams = self._needles, self._grams
         for needle in needles:
-            # Too short to hold a whole gram wherever it begins.
+            # Too short to contain a whole gram wherever it begins.
             if needle.enough < 2 * _GRAM:
                 yield from _find_all(letters, needle.letters)
         for at in range(0, len(letters) - _GRAM + 1, _GRAM):
@@ -163,7 +163,7 @@ def _replace_spans(text: str, spans: Iterable[Span]) -> str:
 
 
 def _remove_secret(found: str) -> str:
-    """Replace a secret that was found; what stood between its parts (fences, lines) stays."""
+    """Replace a secret that was found; what is between its parts (fences, lines) stays."""
     if "\n" not in found and not any(sign in "`|<>" for sign in found):
         return REMOVED
     return REMOVED + "".join(sign for sign in found if sign not in _LETTERS)

@@ -22,7 +22,7 @@ _ESCAPE = re.compile(
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 #: Turn a line around, or are read by programs alone.
 _DECEIVING = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
-# What stands before counts as GitHub counts it: letters of other alphabets do not, nor does the
+# What is before counts as GitHub counts it: letters of other alphabets do not, nor does the
 # sign of an emphasis.
 _MENTION = "(?<![A-Za-z0-9])[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]+(?=[A-Za-z0-9])"
 #: Mentions, references and addresses, of which GitHub makes links by itself.
@@ -107,7 +107,7 @@ def _disarm(text: str) -> str:
 
 
 def format_words(text: str) -> str:
-    """Make foreign words safe inside our Markdown, on one line; what would act stands as code."""
+    """Make foreign words safe inside our Markdown, on one line; what would act becomes code."""
     flat = " ".join(strip_terminal_codes(text).split())
     parts, at = [], 0
     for acting in _ACTING.finditer(flat):
@@ -231,7 +231,7 @@ def close_markup(text: str) -> str:
 
 
 def count_ticks(line: str, fence: str) -> str:
-    """Return the backticks of a line that opens a fence, or closes the one that is open, if any."""
+    """Return the backticks of a line that opens a fence, or closes the open one, if any."""
     found = _FENCE.match(line)
     if found is None or (fence and (len(found["ticks"]) < len(fence) or found["info"].strip())):
         return ""

@@ -1,6 +1,6 @@
 """Find values that look like credentials, by their shape alone. Pure.
 
-The shapes are those of detect-secrets' plugins; besides them stands whatever was made by chance
+The shapes are those of detect-secrets' plugins; besides them whatever was made by chance
 behind a short beginning, as most services give out keys. Commit ids, digests, UUIDs and names are
 left alone; values in hand are the matter of `redaction`.
 """
@@ -16,7 +16,7 @@ Span = tuple[int, int]
 #: How far from its mark a value may begin and end. What is longer is followed to its end.
 _BEFORE, _AFTER = 80, 400
 #: Plugins of detect-secrets: module and class, and marks in lower case one of which is always
-#: there. Left out are those that fire on ordinary output: public addresses, anything random in
+#: there. Left out are the ones that fire on ordinary output: public addresses, anything random in
 #: quotes, Artifactory's `AP…` words; and what a name calls a secret.
 _PLUGINS = {
     "aws.AWSKeyDetector": "a3t abia acca akia asia aws",
@@ -146,7 +146,7 @@ def _read_patterns(plugin: str) -> tuple[re.Pattern[str], ...]:
 
 
 def _find_value(text: str, match: re.Match[str]) -> Span | None:
-    """Return the group that holds the value, if it is no example: the last one, or all of it."""
+    """Return the group of the value, if it is no example: the last one, or all of it."""
     first, last = match.span()
     group = match.lastindex
     if group and match.start(group) > first and last - match.end(group) <= 1:
@@ -158,7 +158,7 @@ def _find_value(text: str, match: re.Match[str]) -> Span | None:
 
 
 def _find_password(text: str, match: re.Match[str]) -> Span | None:
-    """Return the password in an address, but for those that every developer's database has."""
+    """Return the password in an address, but for the usual ones of developers' databases."""
     user = match[0].removeprefix("://").partition(":")[0]
     is_usual = match[1] in (user, "password", "pass") or _PLACEHOLDER.search(match[1])
     return None if is_usual or _LOCAL.match(text, match.end() - 1) else match.span(1)

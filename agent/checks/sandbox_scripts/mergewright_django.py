@@ -156,7 +156,7 @@ _LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
 
 
 def _locate(test):
-    """Return the file of a test, or of the module that it stands for, as that is unreadable."""
+    """Return the file of a test, or of the module in whose place it is."""
     for prefix in _LOST:
         if get_id(test).startswith(prefix):
             end = get_id(test)[len(prefix) :].replace(".", os.sep) + ".py"
@@ -204,17 +204,17 @@ def _own_tests(order):
 
 
 class _NullStream:
-    """Stands for a stream while our own tests run."""
+    """In place of a stream while our own tests run."""
 
     def __getattr__(self, name):
         return lambda *args, **named: None
 
 
-def _run_own_tests(order, result, held):
+def _run_own_tests(order, result, withheld):
     """Run ours on the result that the script's runner looks at.
 
-    What it prints is for people and tells of their tests alone: where a runner of unittest prints,
-    our failure is held back until it has done so. What it returns, and so the exit code, has it,
+    What it prints is for people and is about their tests alone: where a runner of unittest prints,
+    our failure is added only then. What it returns, and so the exit code, has it,
     unless ours do not count.
 
     Returns:
@@ -232,31 +232,31 @@ def _run_own_tests(order, result, held):
     finally:
         if stream is not None:
             result.stream = stream
-    if before is None or not (held or not order["counts_own"]):
+    if before is None or not (withheld or not order["counts_own"]):
         return 0
     ours = failures[before:]
     del failures[before:]
     if not order["counts_own"]:
         return len(ours)
-    held[-1].append((failures, ours))
+    withheld[-1].append((failures, ours))
     return 0
 
 
-def _hold_back():
+def _withhold_ours():
     """Return a stack with what each runner of unittest gets back once it has printed."""
-    held = []
+    withheld = []
     original = unittest.TextTestRunner.run
 
     def run(self, *args, **named):
-        held.append([])
+        withheld.append([])
         try:
             return original(self, *args, **named)
         finally:
-            for failures, ours in held.pop():
+            for failures, ours in withheld.pop():
                 failures.extend(ours)
 
     unittest.TextTestRunner.run = run
-    return held
+    return withheld
 
 
 def _list_conditions(suite):
@@ -273,7 +273,7 @@ def install(order, report):
     unittest.TestCase.maxDiff = None
     mergewright_report.watch_conditions()
     original = unittest.suite.BaseTestSuite.__call__
-    held = _hold_back()
+    withheld = _withhold_ours()
     reach = mergewright_reach.Reach(order["tree"], unittest) if order["records"] else None
     process = os.getpid()
     depth = [0]
@@ -301,12 +301,12 @@ def install(order, report):
             stopped = bool(getattr(result, "shouldStop", False))
             result.shouldStop = False
             counted = result.testsRun
-            uncounted = _run_own_tests(order, result, held)
+            uncounted = _run_own_tests(order, result, withheld)
             result.testsRun = counted
             result.shouldStop = stopped
         finally:
             depth[0] -= 1
-        failed = uncounted + sum(len(ours) for _, ours in (held[-1] if held else ()))
+        failed = uncounted + sum(len(ours) for _, ours in (withheld[-1] if withheld else ()))
         failed += sum(
             len(getattr(result, name, ())) for name in ("failures", "errors", "unexpectedSuccesses")
         )
@@ -323,7 +323,7 @@ def main():
     order, report = mergewright_entry.begin()
     whole_path = list(sys.path)
     sys.path[:] = mergewright_report.own_tools_only(order["tree"])
-    # Modules that a file of the same name beside the script must not replace.
+    # Modules that a file of the same name in the script's folder must not replace.
     import unittest.case
     import unittest.result
     import unittest.runner  # noqa: F401

@@ -1,7 +1,7 @@
 """List the endpoints of a FastAPI application, with those of the named dependencies that each has.
 
-Those that have one are asked without credentials: what is declared may do nothing. The application
-answers for itself here, so nothing is proved by it; the list serves the reviewer.
+Endpoints that have one are asked without credentials: what is declared may do nothing. The
+application answers for itself here, so nothing is proved by it; the list serves the reviewer.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _depends(dependant, wanted, overrides):
 
 
 def _is(call, wanted):
-    """Whether that is it; a class stands for its instances, a function for those that it makes."""
+    """Whether that is it; a class also means its instances, a function what it makes."""
     while isinstance(call, functools.partial):
         call = call.func
     if call == wanted or (isinstance(wanted, type) and isinstance(call, wanted)):

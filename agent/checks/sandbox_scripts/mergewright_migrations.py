@@ -79,7 +79,7 @@ def find_missing_migrations(order):
     from django.db.migrations.loader import MigrationLoader
     from django.utils import translation
 
-    # As makemigrations does: migrations hold names as they are written.
+    # As makemigrations does: migrations have names as they are written.
     translation.deactivate_all()
     own = {config.label: config for config in apps.get_app_configs() if _is_own(config, order)}
     switched_off = _switch_on(settings, own)
@@ -200,7 +200,7 @@ def _describe_operation(operation):
 
 
 def try_new_migrations(order):
-    """Apply the new migrations to a database with rows; say of each what it does to them."""
+    """Apply the new migrations to a database with rows; report what each does to them."""
     from django.apps import apps
     from django.conf import settings
 

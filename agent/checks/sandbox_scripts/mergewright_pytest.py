@@ -1,4 +1,4 @@
-"""Record every test of a pytest run, beside one that must pass and one that must fail.
+"""Record every test of a pytest run, with one that must pass and one that must fail.
 
 A plugin for pytest 6 and later, also in the workers of pytest-xdist. What a test did is read
 from the exception its call left, before reports are made of it; what pytest counted is read from
@@ -23,7 +23,7 @@ import mergewright_reach
 import mergewright_report
 import pytest
 
-# A worker of pytest-xdist is started without the flag by which compiled code is held against its
+# A worker of pytest-xdist is started without the flag by which compiled code is compared with its
 # source; see `agent/checks/check.py`.
 _imp.check_hash_based_pycs = "always"
 
@@ -101,7 +101,7 @@ def pytest_configure_node(node):
 
 
 def _is_passed_over(path, config):
-    """Whether a file cannot hold what was asked for, where only some tests were."""
+    """Whether a file cannot contain what was asked for, where only some tests were."""
     # Older pytests find a package by its __init__.py.
     if os.path.isdir(path) or os.path.basename(path) == "__init__.py":
         return None
@@ -150,7 +150,7 @@ class _OwnModule(pytest.Module):
 
 
 def _own_items(session, items):
-    """Make the two tests; the one that must fail once for each conftest.py that has a say.
+    """Make the two tests; the failing one once for each conftest.py that has a say.
 
     They use no fixtures, so that a broken one does not hide the proof. They belong to files that
     exist, since pytest asks the conftest.py files around a test's file.
@@ -223,7 +223,7 @@ def _look_around(config, items):
         conditions = _list_conditions(item)
         if conditions:
             facts["conditions"][_get_id(item)] = mergewright_report.cut("; ".join(conditions))
-        # What a module says of itself is no test module.
+        # The text of a module is no test module.
         is_product = examples is not None and path.endswith(".py")
         facts["product" if is_product else "files"].add(place)
         if is_product:
@@ -241,7 +241,7 @@ def _look_around(config, items):
 
 
 def _list_conditions(item):
-    """List under which conditions a test is skipped or may fail, whether they hold here or not."""
+    """List under which conditions a test is skipped or may fail, met here or not."""
     found = [
         "%s: %s" % (mark.name, mark.kwargs.get("reason") or "no reason")
         for mark in item.iter_markers()
@@ -362,7 +362,7 @@ def _be_quiet(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
-    """Run our own tests once, whoever repeats failed ones, and without a line about them."""
+    """Run our own tests once, also where a plugin repeats failed ones, without a line."""
     if not _is_own(item.nodeid):
         if _reach is not None:
             _reach.begin(_get_id(item), str(_place(item)))
@@ -512,7 +512,7 @@ def pytest_runtest_logreport(report):
             return  # a call follows, or its absence shows in the teardown's line
         attempt = _attempts[report.nodeid] = _Attempt()
     attempt.take(report, noted)
-    # "???" is the phase of a report that stands in for a worker that crashed.
+    # "???" is the phase of a report in place of a worker that crashed.
     if report.when not in ("teardown", "???"):
         return
     del _attempts[report.nodeid]

@@ -54,7 +54,7 @@ class Reach:
             self._profiler.enable()
 
     def begin_between(self, group):
-        """Note what prepares tests; it may be for those before, and for those that follow."""
+        """Note what prepares tests; it may be for the tests before it and after it."""
         self.switch(("group", group))
 
     def share(self, scope):

@@ -110,7 +110,7 @@ class SealedWriter:
 
 
 class FirstTests:
-    """The outcomes of the first 50 tests, or of those that a minute has ended."""
+    """The outcomes of the first 50 tests, or of as many as ended within a minute."""
 
     def __init__(self, order):
         self._counts = {"passed": 0, "failed": 0, "error": 0}
@@ -200,9 +200,9 @@ def list_replaced(order, test_files):
         path = locate(module)
         if not path or path in test_files or path in order["own_files"]:
             continue
-        holders = [module, *(each for each in vars(module).values() if type(each) is type)]
-        for holder in holders:
-            for name, value in list(vars(holder).items()):
+        owners = [module, *(each for each in vars(module).values() if type(each) is type)]
+        for owner in owners:
+            for name, value in list(vars(owner).items()):
                 # A proxy of a library may do something when it is asked for an attribute.
                 if type(value) in (type, types.FunctionType):
                     origin = locate(sys.modules.get(value.__module__))
@@ -228,7 +228,7 @@ def django_settings():
 
 
 def watch_conditions():
-    """Keep what unittest's decorators say, also where their conditions do not hold here."""
+    """Keep what unittest's decorators say, also where their conditions are not met here."""
     import unittest
 
     for name in ("skipIf", "skipUnless"):

@@ -2,7 +2,7 @@
 
 The migrations before them run first, as where tests begin. Then each table gets rows where it can:
 one with a value in each column, one with as few as may be, and one like the first. Bounds of
-columns are compared as Django's own state has them: SQLite holds nobody to them.
+columns are compared as Django's own state has them: SQLite does not enforce them.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _compare(had, has):
 
 
 def _find_narrowed(before, after):
-    """Yield, in words, which columns hold less than they did, or something else."""
+    """Yield, in words, which columns accept less than they did, or something else."""
     for label in sorted(before.models.keys() & after.models.keys()):
         sides = [side.apps.get_model(*label)._meta for side in (before, after)]
         # Before Django 3.1 these are pairs.

@@ -88,7 +88,7 @@ def main():
     sys.path[:] = [os.getcwd(), *whole_path, ours]
     if order["gate"]:
         sys.path.append(order["gate"])
-    # The tree may hold a module, or what a package says of itself, in place of an installed one.
+    # The tree may contain a module, or a package's metadata, in place of an installed one.
     seen = _locate_plugins()
     for name in installed:
         if seen.get(name) != installed[name]:
@@ -97,7 +97,7 @@ def main():
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
     options = [*order["options"], *_without_shadowed(order["gate"])]
     if importlib.util.find_spec("_pytest.faulthandler") and "no:faulthandler" not in sys.argv:
-        # A test that hangs is named by where it stands, before time ends the run.
+        # A test that hangs is named with its line, before time ends the run.
         options += ("-o", "faulthandler_timeout=60")
     if int(pytest.__version__.partition(".")[0]) >= 8:
         # Of two long values that differ the difference is shown, not their beginnings.

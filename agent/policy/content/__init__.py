@@ -1,1 +1,1 @@
-"""Rules on what a change holds, whatever the language: paths, size, secrets, gate files."""
+"""Rules on the content of a change, whatever the language: paths, size, secrets, gate files."""

@@ -1,4 +1,4 @@
-"""Hold back what a merge has left between marks."""
+"""Block a change with conflict marks of a merge."""
 
 import re
 from collections.abc import Iterator

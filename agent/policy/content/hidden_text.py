@@ -1,4 +1,4 @@
-"""Hold back text that reads otherwise than it works (CVE-2021-42574, CVE-2021-42694).
+"""Block text that reads otherwise than it works (CVE-2021-42574, CVE-2021-42694).
 
 What a letter is, Unicode says: its category, its direction, its name, and which others it is drawn
 like (UTS 39). In code it blocks; documents, translations, tests and bundled scripts may need such
@@ -192,7 +192,7 @@ def _is_control(letter: str) -> bool:
 
 
 def _find_mixed(line: str) -> str:
-    """Return the first letter that stands in for one of ASCII in a word of its; else ""."""
+    """Return the first letter in a word that looks like one of ASCII; else ""."""
     for word in re.findall(r"[^\W\d_]+", _ESCAPE.sub(" ", line)):
         others: list[str] = [letter for letter in word if not letter.isascii()]
         is_mixed = len(word) >= _LEAST_LETTERS and 0 < len(others) < len(word)

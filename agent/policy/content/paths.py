@@ -1,4 +1,4 @@
-"""Hold a change to the paths it may touch: the lists of `scope`, and what no setting opens.
+"""Check that a change touches only allowed paths: the lists of `scope`, and what no setting opens.
 
 Whether a file decides about the checks is the matter of `gate_files`.
 """

@@ -1,4 +1,4 @@
-"""Hold back a change that would publish a credential that base does not hold already.
+"""Block a change that would publish a credential that is not in base already.
 
 Looked for is what is taken out of every text that leaves (`agent.text.redaction`). What a vendor
 gives out blocks, but for what tests and examples may make up; the rest is for the reviewer.

@@ -1,4 +1,4 @@
-"""Hold a change to a size that a person can review.
+"""Check that a change has a size that a person can review.
 
 Nobody reads 5,000 changed lines, and a change that large is rarely what a ticket asked for. Lines
 are counted added and removed together, moved ones on both sides.

@@ -1,4 +1,4 @@
-"""Hold what a change installs against the packages that have it. Pure."""
+"""Check that packages which a change installs exist and are what it names. Pure."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Hold what answers requests to the mode, sync or async, that its path is written in.
+"""Check that code which answers requests is sync or async, as its path demands.
 
 An async view in a sync project breaks on its first query, so it blocks.
 """

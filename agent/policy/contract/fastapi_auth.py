@@ -1,7 +1,7 @@
-"""Hold FastAPI endpoints to the dependency that their URL path demands. Pure.
+"""Check that FastAPI endpoints have the dependency that their URL path demands. Pure.
 
 The application lists its endpoints in a sandbox; its code could make such a list up, so that a
-finding is for the reviewer. Endpoints that were open on base are not held against the change. An
+finding is for the reviewer. Endpoints that were open on base do not count against the change. An
 edit of the dependency is: that it rejects who has no credentials says nothing of whom it lets in.
 """
 
@@ -65,7 +65,7 @@ def _list_edits(dependency: str, file: PythonFile, places: Modules) -> Iterator[
 
 
 def _follow_names(bound: Mapping[str, Sequence[ast.stmt]], names: Iterable[str]) -> set[str]:
-    """Collect names of a module and, over and over, those that their statements use."""
+    """Collect names of a module and, over and over, the ones that their statements use."""
     waiting, used = list(names), set[str]()
     while waiting:
         name = waiting.pop()
@@ -152,7 +152,7 @@ def _find_entry(section: FastapiSection, path: str) -> FastapiAuth | None:
 
 
 def _may_meet(one: Sequence[str], other: Sequence[str], many: str) -> bool:
-    """Whether two patterns have something in common; `many` stands for any number of items.
+    """Whether two patterns have something in common; `many` matches any number of items.
 
     Items are parts of a path, and of these each letter; slashes at the end do not count.
     """
@@ -170,7 +170,7 @@ def _may_meet(one: Sequence[str], other: Sequence[str], many: str) -> bool:
             left == right
             or (many == "**" and not any(is_many) and _may_meet(left[0], right[0], "*"))
         )
-        # What stands for many ends here, or takes one more of the other.
+        # What matches many ends here, or takes one more of the other.
         if left and any(is_many):
             waiting.append((at[0] + 1, at[1]))
         if right and any(is_many):

@@ -1,4 +1,4 @@
-"""Hold a change to the packages that a project has chosen: a new one is a person's decision.
+"""Allow a change only the packages that a project has chosen: a new one is a person's decision.
 
 That a package exists is proved by the environment, which is built from these files.
 """

@@ -29,7 +29,7 @@ def read_sides(change_context: ChangeContext) -> tuple[ProjectFiles, ProjectFile
 
 
 def may_declare(change_context: ChangeContext) -> bool:
-    """Whether the change touches a file of those that declare packages."""
+    """Whether the change touches a file that declares packages."""
     return any(_FILES.search(file.path) for file in change_context.change.files)
 
 

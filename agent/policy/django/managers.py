@@ -1,4 +1,4 @@
-"""Hold queries to the manager that the configuration names for a model.
+"""Check that queries use the manager that the configuration names for a model.
 
 Another manager may bring back rows that the project hides: deleted ones, other tenants'.
 """

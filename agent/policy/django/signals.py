@@ -1,4 +1,4 @@
-"""Hold new code to calls that can be seen, where `django.signals` is `forbid`.
+"""Forbid new signal receivers, where `django.signals` is `forbid`.
 
 A handler runs in places that do not name it. Signals of libraries that are not Django's are left
 alone.

@@ -1,4 +1,4 @@
-"""Hold new views to the style that `django.views` names: classes, or functions.
+"""Check that new views have the style that `django.views` names: classes, or functions.
 
 A function that looks like a view may be a part of one: so each is for the reviewer.
 """

@@ -62,7 +62,7 @@ def find_silenced(items: Iterable[CheckItem]) -> Iterator[Finding]:
         path, line = split_place(item.place)
         said = (item.item_id.partition(": ")[2] or item.text).rstrip(".")
         said = f"has a comment that suppresses a tool's finding: {said}"
-        # On the line itself: whoever reads it sees all that it hides.
+        # On the line itself, so that a reader sees all that it hides.
         is_narrow = is_test(path) and "#" in item.source
         yield SUPPRESSION.make_finding(path, said, _FIX, line, is_reading=is_narrow)
 

@@ -67,7 +67,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield BY_HAND.make_finding(one.path, says, _SEE_ROWS, node.lineno)
     for path in reading.find_unread(change_context):
         if not layout.is_test(path):
-            says = "is beside migrations but is not a readable migration"
+            says = "is in a folder of migrations but is not a readable migration"
             yield BY_HAND.make_finding(path, says, _SEE_ROWS, 1)
     for used in reading.find_used(change_context):
         says = f"edits {used.name}, which the merged migration {used.migration} uses"
@@ -87,14 +87,14 @@ def _find_by_hand(migration: Migration) -> list[tuple[ast.stmt | ast.expr, str]]
         for operation in operations
         if operation.kind not in _ON_TABLES
     ]
-    beside = [node for node in migration.node.body if not _is_attribute(node, known)]
+    others = [node for node in migration.node.body if not _is_attribute(node, known)]
     found[:0] = _find_own_code(migration)
     if not found:
         # What a named operation calls is looked at with it.
-        beside += [node for node in migration.view.module.body if node is not migration.node]
+        others += [node for node in migration.view.module.body if node is not migration.node]
     found[:0] = [
         (node, f"has more than operations: {ast.unparse(node).splitlines()[0]}")
-        for node in beside
+        for node in others
         if not isinstance(node, _IMPORTS) and not _is_docstring(node)
     ]
     return found[:_MOST_SHOWN]

@@ -109,7 +109,7 @@ def find_touched(change_context: ChangeContext) -> list[TouchedMigration]:
 
 
 def find_unread(change_context: ChangeContext) -> list[str]:
-    """List files beside migrations that Django would load, and that are not read as one."""
+    """List files in folders of migrations that Django would load, and that are not read as one."""
     known = {migration.path for migration in find_touched(change_context)}
     places = change_context.places
     return [

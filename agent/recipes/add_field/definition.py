@@ -1,4 +1,4 @@
-"""The Python that a ticket states, kept as it is, after a walk that says what it may hold.
+"""The Python that a ticket states, kept as it is, after a walk that says what it may contain.
 
 Whether options are there and fit together is for Django to say, when it makes the migration.
 """
@@ -48,7 +48,7 @@ def write_value(node: ast.expr, model: Model) -> Expression:
     """Write a value for the file of a model.
 
     Raises:
-        UnfitError: It holds more than literals, names and calls, or a name that nobody knows.
+        UnfitError: It contains more than literals, names and calls, or a name that nobody knows.
     """
     node = copy.deepcopy(node)
     imports: list[str] = []

@@ -65,7 +65,7 @@ class Model:
 
     @property
     def abstract(self) -> bool:
-        """Whether it has no table of its own and lends its fields to its children."""
+        """Whether it has no table of its own and its children inherit its fields."""
         return self.meta.get("abstract") is True
 
     def is_called(self, text: str) -> bool:
@@ -118,7 +118,7 @@ class ModelsIndex:
         return [child for child in self.models if model in child.list_ancestors()]
 
     def find_model(self, path: str, dotted: str) -> Model | None:
-        """Find the model that a name stands for in a file."""
+        """Find the model that a name in a file means."""
         scope = self.modules.get_scope(path)
         for name in self._list_names(scope, dotted) if scope else ():
             found = self.modules.find_definition(name)

@@ -1,4 +1,4 @@
-"""A test of the new field, beside those of its app; it fails without the change."""
+"""A test of the new field, next to those of its app; it fails without the change."""
 
 import ast
 import itertools

@@ -25,7 +25,7 @@ _MODEL_AND_NAME = re.compile(r"(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)\.(?P<name>[a-
 _NAME = re.compile(r"[a-z_]\w*")
 #: Meant as a definition, whether it can be read or not.
 _MEANT = re.compile(rf"\s*(\w+)\s*=\s*{_TYPE.pattern}\b")
-#: What a sentence says beside its code that asks for a field and for nothing else.
+#: Words around the code of a sentence that asks for a field and for nothing else.
 _ASKS = ("Add", "to")
 _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
 
@@ -41,7 +41,7 @@ class FieldRequest:
     existing: str = ""
     """Python source."""
     wishes: set[str] = field(default_factory=set)
-    """Of `ADMIN` and `TEST` those that are wanted."""
+    """`ADMIN` and `TEST`, where they are wanted."""
     problems: list[str] = field(default_factory=list)
     """What is missing or unclear, in words."""
     not_done: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
 
 
 class _Definition(NamedTuple):
-    """A field's type with its options, and what else the code says of it."""
+    """A field's type with its options, and what else is known from the code."""
 
     code: ast.expr
     name: str = ""
@@ -197,7 +197,7 @@ def _explain_unread(code: str) -> str:
 
 
 def _read_definitions(code: str) -> list[_Definition]:
-    """Read definitions; none where the code holds anything else."""
+    """Read definitions; none where the code contains anything else."""
     statements = _parse_statements(code)
     found = [*_find_definitions(statements)]
     other = [line for _, line in _list_lines(statements) if not _is_aside(line)]

@@ -97,7 +97,7 @@ def _find_model(asked: FieldRequest, index: ModelsIndex) -> Model:
     labels = {model.name: model.label for model in index.models if not model.test_only}
     near = difflib.get_close_matches(asked.model.rpartition(".")[2], labels, n=1, cutoff=0.5)
     if near:
-        # Whoever agrees has only to copy the form.
+        # To agree, a person has only to copy the form.
         asked.model = labels[near[0]]
         problem += f"; is it {asked.model}?"
     if index.unreadable:
@@ -140,7 +140,7 @@ def _require_table(model: Model) -> None:
 
 
 def _check_name(name: str, model: Model | None, index: ModelsIndex) -> None:
-    """Hold the name against the model and what it inherits from or hands it down to.
+    """Compare the name with those of the model, its parents and its children.
 
     What installed packages and reverse names take is found by Django's own checks.
     """

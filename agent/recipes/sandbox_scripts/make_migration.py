@@ -5,8 +5,8 @@ names and depends as `makemigrations` does, and finds nothing else. Its question
 answer that the ticket states. Needs the repository's own Django (3.2 or later) and Python 3.9.
 
 Usage: make_migration.py REQUEST        (JSON; see `agent/recipes/add_field/migration.py`)
-The report goes to /out/report.json (MERGEWRIGHT_OUT in place of /out). What stands in the way is
-its `problem`; the exit code says only whether there is a report.
+The report goes to /out/report.json (MERGEWRIGHT_OUT in place of /out). What prevents the migration
+is its `problem`; the exit code says only whether there is a report.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ import traceback
 
 
 class MigrationProblem(Exception):
-    """What stands in the way, in words for people."""
+    """What prevents the migration, in words for people."""
 
     def __init__(self, words, kind="failed"):
         """Of the kind "unfit" is what the ticket states, of "unstarted" the project."""
@@ -94,7 +94,7 @@ def start_django(request):
         traceback.print_exc()
         said = "%s: %s" % (type(problem).__name__, problem)
         codes = [frame.f_code for frame, _ in traceback.walk_tb(problem.__traceback__)]
-        # The body of the model's class, which stands as it was but for the field.
+        # The body of the model's class, which is as it was but for the field.
         if any(is_of_model(code.co_name, code.co_filename, request) for code in codes):
             raise MigrationProblem("Django rejects the field: %s" % said, "unfit") from problem
         raise MigrationProblem(
@@ -109,7 +109,7 @@ def name_settings():
 
 
 def is_of_model(name, file, request):
-    """Whether a class, by its name and its file, is the one that the ticket names."""
+    """Whether a class, by its name and its file, is that of the ticket."""
     return name == request["model"] and os.path.realpath(file or "") == request["path"]
 
 
@@ -143,7 +143,7 @@ def make(request, report, root):
 
 
 def write_files(changes):
-    """Write them by the project's own `makemigrations`, which may keep more beside them."""
+    """Write them by the project's own `makemigrations`, which may keep more next to them."""
     from django.core import management
     from django.db.migrations.autodetector import MigrationAutodetector
     from django.db.migrations.loader import MigrationLoader
@@ -281,7 +281,7 @@ def find_migrations(request, tables, loader, before):
                 "%s has conflicting migrations (several leaf nodes): %s"
                 % (label, ", ".join(sorted(leaves)))
             )
-        # The table of its history has the same columns, but for those that it leaves out.
+        # The table of its history has the same columns, but for the ones that it leaves out.
         for each in (name, "historical" + name):
             with contextlib.suppress(LookupError, FieldDoesNotExist):
                 field = apps.get_model(label, each)._meta.get_field(request["field"])
@@ -317,7 +317,7 @@ def find_migrations(request, tables, loader, before):
 def format_files(formatters, paths, root):
     """Give new files the shape that the repository's own checks will ask for.
 
-    The tools are called so that the repository's exclusions hold, as they do in those checks.
+    The tools are called so that the repository's exclusions apply, as they do in those checks.
 
     Args:
         formatters: Each tool with the options that the checks run it with, in their order.

@@ -1,6 +1,6 @@
-"""Start a command beside process 1, bound it, attend to it, and end all that it has started.
+"""Start a command under process 1, bound it, attend to it, and end all that it has started.
 
-Beside `runner.py`. Nothing is believed that foreign code says of itself: limits are read from the
+Part of `runner.py`. Nothing is believed that foreign code reports: limits are read from the
 kernel, and touched files are reported by it, under whatever name they are opened.
 """
 
@@ -34,8 +34,8 @@ MODIFY, ATTRIB, CLOSE_WRITE, MOVED_TO, CREATE = 0x2, 0x4, 0x8, 0x80, 0x100
 DELETE_SELF, MOVE_SELF, OVERFLOW = 0x400, 0x800, 0x4000
 OF_FILES = MODIFY | ATTRIB | CLOSE_WRITE | DELETE_SELF | MOVE_SELF
 OF_FOLDERS = MOVED_TO | CREATE | DELETE_SELF | MOVE_SELF
-#: What Python and pytest read beside a file, in its place or before it.
-BESIDE = (b"__pycache__", b"conftest.py")
+#: What Python and pytest read next to a file, in its place or before it.
+NEARBY = (b"__pycache__", b"conftest.py")
 EVENT = struct.Struct("iIII")
 
 
@@ -187,7 +187,7 @@ class RunningCommand:
         if self.once:
             found = find_counted_limit(self.order) or find_full_disk(self.order)
         else:
-            # Names hold kernel memory, which outlives the command.
+            # Names use kernel memory, which outlives the command.
             found = (
                 "disk" if count_names(self.order) > max(self.names, self.order["inodes"]) else None
             )
@@ -315,7 +315,7 @@ class Watch:
             path = self.paths.get(number, "")
             if mask & OVERFLOW:
                 self.touched["too many files"] = None
-            elif name in BESIDE:
+            elif name in NEARBY:
                 self.touched[os.path.join(path, os.fsdecode(name))] = None
             elif mask & (OF_FILES if not name else 0):
                 self.touched[path] = None

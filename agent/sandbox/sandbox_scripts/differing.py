@@ -1,6 +1,6 @@
 """Say what differs between the base of a tree and the tree, and which files a command left behind.
 
-Beside `runner.py`, and only while nothing else runs: nothing moves, so looking at a path and then
+Part of `runner.py`; only while nothing else runs: nothing moves, so looking at a path and then
 opening it cannot be raced. Links are never followed, and nothing that could block is opened.
 Content decides, never a time: a page that was written through a mapping leaves the times alone.
 """
@@ -64,7 +64,7 @@ class Collection:
         #: What the tree was made from, the uppermost first.
         self.sources = [layer + "/tree" for layer in order["layers"]]
         self.sources = [*filter(None, [order["source"]]), *reversed(self.sources)]
-        #: Large folders of the set-up, of which nothing is handed back.
+        #: Large folders of the set-up, of which nothing is returned.
         self.bulk = {folder["to"] for folder in order["bulk"]}
         self.most_bytes, self.most_files = request["returned_bytes"], request["returned_files"]
         self.files: dict[str, int] = {}
@@ -80,7 +80,7 @@ class Collection:
             self.collect(*os.path.split(wanted))
 
     def collect(self, folder: str, name: str) -> None:
-        """Consider a file of a folder; `*` stands for all of them."""
+        """Consider a file of a folder; `*` means all of them."""
         if os.path.realpath(folder) != folder:
             self.refuse(folder, "symbolic link")
             return
@@ -99,7 +99,7 @@ class Collection:
             self.refused.append("%s: %s" % (shown, why))
 
     def list_new(self, folder: str, known: set[str]) -> None:
-        """Note files that neither the tree that was handed in has nor what was laid over it."""
+        """Note files that neither the tree that was given has nor what was laid over it."""
         with suppress(OSError):
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
                 path = entry.path[len(self.tree) :]
@@ -126,7 +126,7 @@ class Collection:
             self.refuse(path, why)
 
     def is_as_given(self, path: str, state: os.stat_result) -> bool:
-        """Whether the tree was handed in with this very file or link."""
+        """Whether the tree was given with this very file or link."""
         if not path.startswith(self.tree + "/"):
             return False
         compare = is_same_link if stat.S_ISLNK(state.st_mode) else has_same_content

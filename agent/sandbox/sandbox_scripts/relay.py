@@ -1,6 +1,6 @@
 """Carry what programs in a sandbox say to their proxy over to the proxy's socket on the host.
 
-A process beside `runner.py`, in sandboxes with a way out only. It holds nothing that foreign code
+A second process of ours, in sandboxes with a way out only. It has nothing that foreign code
 could want: the socket is shown in the sandbox anyway.
 """
 

@@ -1,7 +1,7 @@
 """The first program inside a sandbox: lays the files out, then serves request after request.
 
 Runs as process 1 of the sandbox's own pid namespace, with only the standard library of Python 3.9
-or later (`-I -S`). Foreign code runs as the same user beside it, so it relies on what the kernel
+or later (`-I -S`). Foreign code runs as the same user, so it relies on what the kernel
 grants process 1: no signal from inside reaches it, and once it is not dumpable nobody inside can
 trace it or open its descriptors. When a command is over it kills everything else, so nothing moves
 while files are read or written.
@@ -87,7 +87,7 @@ class Channel:
 
 
 def protect_process() -> None:
-    """Make this process out of reach for the code that will run beside it."""
+    """Make this process out of reach for the code that will run in the sandbox."""
     if os.getpid() != 1:
         # Ending the sandbox means killing everything this process can see.
         raise SystemExit("mergewright: the sandbox has no process ids of its own")
@@ -195,7 +195,7 @@ def lay_out(order: Order) -> None:
 def open_outlet(order: Order) -> dict[str, str]:
     """Return the variables of a command, with a new way out where there is one.
 
-    What carries it is ended with all else that runs beside the command.
+    The process that carries it is ended with all else that runs during the command.
     """
     environ = dict(order["environ"])
     if order["proxy"] is not None:
@@ -320,7 +320,7 @@ class Server:
         self.channel.answer({}, [packed.getvalue()])
 
     def unpack(self, request: dict[str, Any], content: bytes) -> None:
-        """Write the files of an archive that `pack` has made; those that are there stay."""
+        """Write the files of an archive that `pack` has made; existing ones stay."""
         import tarfile
 
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:

@@ -126,7 +126,7 @@ def is_running(number: int) -> bool:
 
 
 def start_servers(paths: list[str]) -> list[str]:
-    """Start the repository's own servers; those that do not start are returned."""
+    """Start the repository's own servers; return the ones that do not start."""
     quiet = subprocess.DEVNULL
     return [path for path in paths if subprocess.call(["/bin/sh", path], stdout=quiet)]
 
