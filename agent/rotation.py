@@ -26,12 +26,12 @@ class RotatingSecret(Generic[T]):
         given = getattr(loaded, field)
         self._path = given if isinstance(given, Path) else None
         self._make, self._name = make, settings.variable(f"{field}_file")
-        self._seen = self._look()
+        self._seen = self._identify_file()
         self._made = make()
 
     def __call__(self) -> T:
         """Give the present one; costs a look at the file."""
-        if self._path is not None and (there := self._look()) != self._seen:
+        if self._path is not None and (there := self._identify_file()) != self._seen:
             self._seen = there
             try:
                 self._made = self._make()
@@ -41,7 +41,7 @@ class RotatingSecret(Generic[T]):
                 _log.info("a secret was read again", setting=self._name)
         return self._made
 
-    def _look(self) -> tuple[int, int, int] | None:
+    def _identify_file(self) -> tuple[int, int, int] | None:
         try:
             there = self._path.stat() if self._path is not None else None
         except OSError:

@@ -158,7 +158,7 @@ class Steps:
             record = made[0] if made else StepRecord.model_validate_json(kept)
             self.seconds[name] = record.seconds
             if not made:
-                self._tell_ended(name, record.seconds, ok=record.failure is None)
+                self._report_ended(name, record.seconds, ok=record.failure is None)
             if record.failure is not None:
                 raise errors.restore_error(record.failure)
             result = (
@@ -202,14 +202,14 @@ class Steps:
         finally:
             # Also where the process is interrupted and no record is made.
             seconds = self.seconds[name] = round(time.monotonic() - begun, 3)
-            self._tell_ended(name, seconds, ok=value is not None)
+            self._report_ended(name, seconds, ok=value is not None)
             if value is None:
                 facts = _failure_for_ledger(failure, self._log.redactor)
                 with suppress(OSError):  # a full disk may be why it failed
                     self._ledger.append(name, 3, "failed", seconds=seconds, **facts)
         return StepRecord(seconds=seconds, value=value, failure=failure)
 
-    def _tell_ended(self, name: AnyStep, seconds: float, *, ok: bool) -> None:
+    def _report_ended(self, name: AnyStep, seconds: float, *, ok: bool) -> None:
         for watcher in self._watchers:
             watcher.ended(name, seconds, ok=ok)
 

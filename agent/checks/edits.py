@@ -68,7 +68,7 @@ class Edit:
     @cached_property
     def without(self) -> bytes | None:
         """The file without it; None: no file, or nothing that Python can read."""
-        return self.source.take_back([self])
+        return self.source.revert_edits([self])
 
     def is_same(self, annotations: meaning.Annotations = "read") -> bool:
         """Whether the file does the same without it, by what of annotations counts."""
@@ -146,7 +146,7 @@ class Versions:
         inner = [edit for edit in found if edit.outer][:_MOST_INNER]
         return [edit for edit in found if not edit.outer or edit in inner]
 
-    def take_back(self, edits: Sequence["Edit"]) -> bytes | None:
+    def revert_edits(self, edits: Sequence["Edit"]) -> bytes | None:
         """Return the file without these edits, its other lines as they are."""
         if any(edit is self.whole for edit in edits):
             return self.before
@@ -187,14 +187,14 @@ def list_outermost(several: Sequence[Edit]) -> list[Edit]:
     return [edit for edit in several if not edit.drops or inside.isdisjoint(edit.drops)]
 
 
-def take_back(change: Change, several: Iterable[Edit]) -> Change:
+def revert_edits(change: Change, several: Iterable[Edit]) -> Change:
     """Return a change without these edits."""
     files = {file.path: file for file in change.files}
     sources = defaultdict[Versions, list[Edit]](list)
     for edit in several:
         sources[edit.source].append(edit)
     for source, edits in sources.items():
-        text, path = source.take_back(edits), source.path
+        text, path = source.revert_edits(edits), source.path
         known = files.get(path) or ChangedFile(path=path, before=source.after, after=source.after)
         files[path] = known.model_copy(update={"after": text})
         if known.before is None and text is None:
@@ -306,17 +306,17 @@ class _Descriptions:
     def __init__(self) -> None:
         self._known: dict[int, str] = {}
 
-    def tell(self, node: object) -> str:
+    def format_node(self, node: object) -> str:
         if isinstance(node, list):
-            return f"[{','.join(self.tell(part) for part in node if not is_words(part))}]"
+            return f"[{','.join(self.format_node(part) for part in node if not is_words(part))}]"
         if not isinstance(node, ast.AST):
             return repr(node)
         if id(node) not in self._known:
-            parts = (self.tell(value) for _, value in ast.iter_fields(node))
+            parts = (self.format_node(value) for _, value in ast.iter_fields(node))
             self._known[id(node)] = f"{type(node).__name__}({','.join(parts)})"
         return self._known[id(node)]
 
-    def tell_name(self, node: ast.AST) -> str:
+    def format_name(self, node: ast.AST) -> str:
         """Tell what a node is by what it names, where that tells it from its like."""
         match node:
             case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -326,26 +326,30 @@ class _Descriptions:
             case ast.Assign(targets=targets):
                 return f"set {' '.join(map(ast.unparse, targets))}"
             case ast.ExceptHandler(type=part) | ast.match_case(pattern=part):
-                return f"{type(node).__name__} {self.tell(part)}"
+                return f"{type(node).__name__} {self.format_node(part)}"
             case ast.keyword(arg=name) | ast.arg(arg=name):
                 return f"name {name}"
             case ast.alias(name=name, asname=asname):
                 return f"name {asname or name}"
             case Pair(first=first) if not isinstance(first, ast.cmpop):
-                return self.tell_name(first) if isinstance(first, ast.arg) else self.tell(first)
-        return self.tell(node)
+                return (
+                    self.format_name(first)
+                    if isinstance(first, ast.arg)
+                    else self.format_node(first)
+                )
+        return self.format_node(node)
 
-    def tell_kind(self, node: ast.AST) -> str:
+    def name_kind(self, node: ast.AST) -> str:
         """A definition has no other of its kind."""
         named = (*_DEFINITIONS, ast.keyword)
-        return self.tell_name(node) if isinstance(node, named) else type(node).__name__
+        return self.format_name(node) if isinstance(node, named) else type(node).__name__
 
     def pair(self, now: Sequence[ast.AST], was: Sequence[ast.AST]) -> dict[ast.AST, ast.AST]:
         """Return base's node for those of a list that have one."""
         pairs: dict[ast.AST, ast.AST] = {}
         for describe, is_fit in (
-            (self.tell, None), (self.tell_name, None), (self.tell_kind, self.is_like),
-            (self.tell_kind, None), (_tell_place, None),
+            (self.format_node, None), (self.format_name, None), (self.name_kind, self.is_like),
+            (self.name_kind, None), (_classify, None),
         ):  # fmt: skip
             taken, left = {*pairs.values()}, defaultdict[object, list[ast.AST]](list)
             for other in was:
@@ -373,16 +377,16 @@ class _Descriptions:
             other = getattr(was, name)
             if isinstance(value, ast.expr_context) or not value:
                 continue
-            if self.tell(value) == self.tell(other) or self.is_like(value, other):
+            if self.format_node(value) == self.format_node(other) or self.is_like(value, other):
                 return True
             if isinstance(value, list) and isinstance(other, list):
-                known = {self.tell_name(part) for part in other if isinstance(part, ast.AST)}
-                if any(self.tell_name(part) in known for part in value):
+                known = {self.format_name(part) for part in other if isinstance(part, ast.AST)}
+                if any(self.format_name(part) in known for part in value):
                     return True
         return False
 
 
-def _tell_place(node: ast.AST) -> object:
+def _classify(node: ast.AST) -> object:
     """An expression is the counterpart of the one at its place, whatever its kind."""
     return ast.expr if isinstance(node, ast.expr) else node
 
@@ -458,7 +462,7 @@ class _Comparison:
         for node in here:
             if (other := pairs.get(node)) is None:
                 yield from self._add_unit(node, now, there)
-            elif self._words.tell(node) != self._words.tell(other):
+            elif self._words.format_node(node) != self._words.format_node(other):
                 yield from self._compare_unit(now, node, other)
         for other, behind in _place(there, pairs):
             self._line = _find_line(behind) or self._line
@@ -567,7 +571,7 @@ class _Comparison:
         self._line = getattr(now, "lineno", self._line)
         for name, value in ast.iter_fields(now):
             other = getattr(was, name)
-            if name in skipped or self._words.tell(value) == self._words.tell(other):
+            if name in skipped or self._words.format_node(value) == self._words.format_node(other):
                 continue
             if isinstance(value, list) and all(
                 isinstance(part, ast.AST) for part in (*value, *other)
@@ -588,15 +592,15 @@ class _Comparison:
             self._line = getattr(node, "lineno", self._line)
             other = pairs.get(node)
             if other is None:
-                within = {self._words.tell(inner) for inner in ast.walk(node)}
+                within = {self._words.format_node(inner) for inner in ast.walk(node)}
                 inside: dict[ast.AST, Add] = {
                     old: Add(owner, name, behind, old)
                     for old, behind in gone
-                    if isinstance(old, ast.stmt) and self._words.tell(old) in within
+                    if isinstance(old, ast.stmt) and self._words.format_node(old) in within
                 }
                 gone = [(old, behind) for old, behind in gone if old not in inside]
                 yield from self._add_part(node, inside)
-            elif self._words.tell(node) == self._words.tell(other):
+            elif self._words.format_node(node) == self._words.format_node(other):
                 continue
             elif type(node) is not type(other) or (
                 isinstance(node, ast.expr) and not self._words.is_like(node, other)
@@ -624,7 +628,7 @@ class _Comparison:
     ) -> Iterator[Edit]:
         """List what is elsewhere in a list."""
         here = {node: pairs[node] for node in now if node in pairs}
-        name_of = self._words.tell_name
+        name_of = self._words.format_name
         moved = {
             node for node in _find_moved(here, now, was) if name_of(node) == name_of(here[node])
         }
@@ -643,7 +647,7 @@ class _Comparison:
         if not self._only_gives(node):
             yield replace(self._drop(node), adds=tuple(inside.values()))
         if _list_statements(node) or self._only_gives(node):
-            yield from self._list_inside(node, [*map(self._words.tell, inside)])
+            yield from self._list_inside(node, [*map(self._words.format_node, inside)])
 
     def _only_gives(self, node: ast.AST) -> bool:
         """Whether a statement does nothing, or gives values to names that have none without it."""
@@ -658,7 +662,7 @@ class _Comparison:
         alone = node.body if isinstance(node, _FUNCTIONS) and len(node.body) == 1 else []
         left = [node]
         for inner in left:
-            if isinstance(inner, ast.JoinedStr) or self._words.tell(inner) in known:
+            if isinstance(inner, ast.JoinedStr) or self._words.format_node(inner) in known:
                 continue
             left += ast.iter_child_nodes(inner)
             is_leaf = (

@@ -26,16 +26,16 @@ def list_called_names(test: bytes, functions: Collection[str]) -> frozenset[str]
     """Return what functions of a test file call; these are named as in `Case.test_it`."""
     found: set[str] = set()
 
-    def look(nodes: Iterable[ast.stmt], owner: str) -> None:
+    def add_functions(nodes: Iterable[ast.stmt], owner: str) -> None:
         for node in nodes:
             if isinstance(node, ast.ClassDef):
-                look(node.body, f"{owner}{node.name}.")
+                add_functions(node.body, f"{owner}{node.name}.")
             elif isinstance(node, _FUNCTIONS) and f"{owner}{node.name}" in functions:
                 called = (one.func for one in ast.walk(node) if isinstance(one, ast.Call))
                 found.update(ast.unparse(one).rpartition(".")[2] for one in called)
 
     try:
-        look(foreign_python.parse_module(test).body, "")
+        add_functions(foreign_python.parse_module(test).body, "")
     except meaning.UNREADABLE:
         return frozenset()
     return frozenset(found)

@@ -119,7 +119,7 @@ def _compare_sides(file: ChangedFile) -> frozenset[int | None]:
 
 
 def _compare_scopes(before: ast.Module, after: ast.Module) -> Iterator[int | None]:
-    old, new = (dict(_take_functions(scope, Counter())) for scope in (before, after))
+    old, new = (dict(_collect_functions(scope, Counter())) for scope in (before, after))
     if ast.dump(before) != ast.dump(after):
         yield None
     for name in old.keys() & new.keys():
@@ -127,7 +127,7 @@ def _compare_scopes(before: ast.Module, after: ast.Module) -> Iterator[int | Non
         yield from (inner or line for inner in _compare_scopes(body, other))
 
 
-def _take_functions(
+def _collect_functions(
     node: ast.AST, counts: Counter[str], above: str = ""
 ) -> Iterator[tuple[str, tuple[int, ast.Module]]]:
     """Take the bodies out of a scope's functions; give each by its name, with its first line."""
@@ -139,4 +139,4 @@ def _take_functions(
             body, child.body = child.body, []
             yield f"{name} {counts[name]}", (line, ast.Module(body, []))
         else:
-            yield from _take_functions(child, counts, name)
+            yield from _collect_functions(child, counts, name)

@@ -56,7 +56,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     used = sandboxes.choose_kind(given)
     measured = _measure(used, given)
     broken = measured["broken"] and f"not enforced: {', '.join(measured['broken'])}"
-    git, folder = _ask_git_version(), ""
+    git, folder = _read_git_version(), ""
     try:
         settings.require_home(given)
         limit_probes.require_space(given.home)
@@ -153,7 +153,7 @@ def examine_github(given: Settings) -> tuple[str, str]:
     return "", f"{login} at {way.base_url}"
 
 
-def _ask_git_version() -> str | None:
+def _read_git_version() -> str | None:
     """Ask git for its version; None where it is not there or does not work."""
     try:
         return subprocess.check_output(["git", "--version"], text=True, timeout=10).strip()

@@ -105,7 +105,7 @@ def show(
         if len(new) > _LISTED:
             print(f"  and {len(new) - _LISTED} more")
     for found in outcome.judged.findings:
-        print(terminal.make_line(f"  {run_log.tell_finding(found)}"))
+        print(terminal.make_line(f"  {run_log.describe_finding(found)}"))
     unfinished = "not finished" if outcome.branch else "not done"
     mark = unfinished if choose_exit_code(outcome) else "done"
     is_draft = any(found.severity is Severity.REVIEW for found in outcome.judged.findings)

@@ -306,7 +306,10 @@ def run_issue(
     from agent import wiring
 
     name, way = read_repository_name(repo, loaded.github_url), wiring.way_to_github(loaded)
-    live, started = _look_up(wiring.make_intake_api(loaded, way), name, number), int(read_clock())
+    live, started = (
+        _read_issue(wiring.make_intake_api(loaded, way), name, number),
+        int(read_clock()),
+    )
     request = Run(
         run_id=make_run_id(started),
         repository=live.issue.repository,
@@ -329,7 +332,7 @@ def execute_issue_run(
     return _execute(commands.begin_run(request, loaded), "run", compose, loaded, console)
 
 
-def _look_up(intake_api: GithubIntakeApi, name: str, number: int) -> LiveIssue:
+def _read_issue(intake_api: GithubIntakeApi, name: str, number: int) -> LiveIssue:
     """Find the issue.
 
     Raises:

@@ -100,7 +100,7 @@ class Conversation:
             return form
         self._messages = self._messages or (UserTurn(text=self.opening),)
         while not self._why:
-            reply, done = self._take_turn()
+            reply, done = self._run_turn()
             if done.handed:
                 self._open = reply, done
                 return SubmittedForm(done.handed, done.form)
@@ -133,7 +133,7 @@ class Conversation:
             turn = replace(self._make_turn(), calls=self._calls - len(reply.calls))
             given = reply, self.change, self.include, turn, done
             done = self.turns.once(name.named("rest"), self.tools.execute_calls, *given)
-            self._take_results(reply, done)
+            self._add_results(reply, done)
             if done.handed:
                 self._open = reply, done
                 self._following = SubmittedForm(done.handed, done.form)
@@ -144,7 +144,7 @@ class Conversation:
         """Give the turns that follow another name; the messages stay."""
         self.name, self._number = name, 0
 
-    def _take_turn(self) -> tuple[Reply, CallResults]:
+    def _run_turn(self) -> tuple[Reply, CallResults]:
         self._number, self._count = self._number + 1, self._count + 1
         reply = self._request_reply()
         turn = self._make_turn()
@@ -153,7 +153,7 @@ class Conversation:
         done = self.turns.once(name, self.tools.execute_calls, *given)
         self._calls += len(reply.calls)
         self._cut_off += reply.finish == "length"
-        self._take_results(reply, done)
+        self._add_results(reply, done)
         ended = f"it used all its {self.most_turns} turns" if self._count >= self.most_turns else ""
         if why := self._watch.stall or ended:
             cut = f"; {self._cut_off} of its replies were cut off at the maximum of tokens"
@@ -197,7 +197,7 @@ class Conversation:
     def _make_turn(self) -> Turn:
         return Turn(self.name, self._number, self._sent, self._calls)
 
-    def _take_results(self, reply: Reply, done: CallResults) -> None:
+    def _add_results(self, reply: Reply, done: CallResults) -> None:
         self.change = done.change or self.change
         self._watch.add_turn(reply.calls, done.results, self.change.digest)
 

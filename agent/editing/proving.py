@@ -157,7 +157,7 @@ def prove_change(
         shown = tuple(row.name for row in proof.rows if row.is_proof)
         # What a test tells from base does something else, whatever the plan calls it.
         is_refactoring = plan.category == "refactor" and not shown
-        taken_back = take_back(
+        taken_back = revert_edits(
             trials, shown, added if asks_for_tests else None, breaks=is_refactoring
         )
     unneeded = "" if any(part.mistake for part in taken_back.tried) else proof.unneeded
@@ -318,7 +318,7 @@ def locate_failing_tests(proof: Proof, head: CheckReport) -> frozenset[tuple[str
     )
 
 
-def take_back(
+def revert_edits(
     trials: PartRunner,
     shown: tuple[str, ...],
     mistaken: Collection[str] | None = None,
@@ -439,7 +439,7 @@ class _TestRuns:
         """
         noticed: dict[Edit, bool | None] = {}
         if self.shown and not self.judges:
-            noticed = self.ask_shown(found)
+            noticed = self.find_shown(found)
         left = [edit for edit in found if noticed.get(edit) is not True]
         chosen = {edit: part for edit in left if (part := self._choose_tests(edit.path))}
         noticed |= self._try_each(chosen)
@@ -482,7 +482,7 @@ class _TestRuns:
         if not (left and self.shown and has_tables):
             return missed
         without = self._without_migrations
-        noticed = without.ask_shown(left) if is_proved(without.head) else {}
+        noticed = without.find_shown(left) if is_proved(without.head) else {}
         seen = _list_parts(left, noticed, wanted=True)
         return tuple(part for part in missed if part not in seen)
 
@@ -497,7 +497,7 @@ class _TestRuns:
 
         return replace(self, from_models=True, head=self.trials.begin(run).result())
 
-    def ask_shown(self, found: list[Edit]) -> dict[Edit, bool | None]:
+    def find_shown(self, found: list[Edit]) -> dict[Edit, bool | None]:
         return self._try_each(dict.fromkeys(found, Part(Selection(ids=self.shown))))
 
     def _try_rest(self, rest: list[Edit]) -> dict[Edit, bool | None]:
@@ -598,7 +598,7 @@ class _TestRuns:
         return self.trials.run_tests(site, part, said) or self.head
 
     def _lay_out(self, several: list[Edit]) -> Site:
-        return self.trials.lay_out(edits.take_back(self.trials.change, several), self.prepared)
+        return self.trials.lay_out(edits.revert_edits(self.trials.change, several), self.prepared)
 
     def _is_noticed(self, result: TestRun) -> bool | None:
         """Whether a test fails, or the suite cannot run; None: a limit or forgery ended the run."""
@@ -620,14 +620,14 @@ class _TestRuns:
         asked = {edit: [one for one in some if not one.is_note] for edit, some in parts.items()}
         asked = {edit: some for edit, some in asked.items() if some and not edit.breaks}
         end = time.monotonic() + _LEAST_SECONDS
-        noticed = self._ask_near([one for some in asked.values() for one in some], end)
+        noticed = self._find_near([one for some in asked.values() for one in some], end)
         return tuple(
             edit.part
             for edit, some in asked.items()
             if all(one.without is not None and noticed.get(one) for one in some)
         )
 
-    def _ask_near(self, found: list[Edit], end: float) -> dict[Edit, bool | None]:
+    def _find_near(self, found: list[Edit], end: float) -> dict[Edit, bool | None]:
         """Ask the tests that most likely notice, then those near the change."""
         few = Part(Selection(ids=self.shown)) if self.shown else None
         noticed = self._try_each(dict.fromkeys(found, few), end) if few else {}
@@ -643,7 +643,7 @@ class _TestRuns:
         none, a short suite is.
         """
         end = time.monotonic() + max(_LEAST_SECONDS, self.head.seconds)
-        noticed = self._ask_near(found, end)
+        noticed = self._find_near(found, end)
         missed = [edit for edit in found if noticed.get(edit) is False]
         update = {
             "unmissed": tuple(edit.part for edit in edits.list_outermost(missed)),

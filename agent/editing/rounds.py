@@ -137,12 +137,12 @@ class Round:
             yield _format_failure(check, item, command)
         for name in gone:
             said = f"[{_FAILED}] {name} ran on the base commit but no longer runs."
-            yield said + _tell_command(command, name)
+            yield said + _describe_command(command, name)
         if check.is_in_the_way and not (new or gone):
             why = check.reason or f"{check.name} ended {check.head.value}"
             printed = result.output.strip()[-_MOST_PRINTED:] if result else ""
             said = "\n".join(filter(None, (f"[{_FAILED}] {check.name}: {why}", printed)))
-            yield said + _tell_command(result.command if result else ())
+            yield said + _describe_command(result.command if result else ())
 
     @property
     def rank(self) -> tuple[bool, bool, int, int]:
@@ -284,10 +284,10 @@ def _format_failure(check: AnyComparison, item: CheckItem, command: tuple[str, .
     head = f"[{_FAILED}] {check.name}: {item.item_id}{place}"
     source = f"    {item.source}" if item.source else ""
     lines = "\n".join(filter(None, (head, source, "" if text in head else text)))
-    return lines + _tell_command(command, item.item_id if is_of_tests(check) else "")
+    return lines + _describe_command(command, item.item_id if is_of_tests(check) else "")
 
 
-def _tell_command(command: tuple[str, ...], test_id: str = "") -> str:
+def _describe_command(command: tuple[str, ...], test_id: str = "") -> str:
     """Name what shows it in the model's shell."""
     # Behind several commands nothing says which of them a test belongs to.
     is_alone = test_id and command[:1] != ("bash",)

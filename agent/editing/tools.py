@@ -201,14 +201,14 @@ class ToolExecutor:
     def begin_edits(self) -> None:
         """Go on in a sandbox with the environment, since the plan is accepted; /tmp is kept."""
         self._is_planned = True
-        self._carry_over()
+        self._keep_temporary()
 
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
         self._session, self._digest = None, ""
 
-    def _carry_over(self) -> None:
+    def _keep_temporary(self) -> None:
         """Close the sandbox; the next one gets the files in /tmp."""
         self._carried = self._session.pack_temporary() if self._session else b""
         self.close()
@@ -244,7 +244,7 @@ class ToolExecutor:
         if isinstance(batch.form, Submit) and batch.form.include:
             include += batch.form.include
             self._open(batch)
-        change = self._take(batch, batch.session, include) if batch.session else before
+        change = self._collect(batch, batch.session, include) if batch.session else before
         if not self._is_planned and not batch.submitted and turn.number % _REMINDED == 0:
             batch.notes.append("Call `plan` as soon as you know what to change.")
         called = CallResults(
@@ -317,7 +317,7 @@ class ToolExecutor:
             raise SandboxMissing("No sandbox is configured for models.")
         return desk.sessions.open(desk.provide(opened), change, desk.stopped)
 
-    def _take(self, batch: _Batch, session: Session, include: tuple[str, ...]) -> Change:
+    def _collect(self, batch: _Batch, session: Session, include: tuple[str, ...]) -> Change:
         """Take the change from the tree, and rebuild the environment where it declares another."""
         before = change = batch.before
         if self._edits and self._is_planned:
@@ -341,10 +341,10 @@ class ToolExecutor:
             self._reported.update(listed)
             if session.losses != batch.losses:
                 batch.notes.append(_CALLS_LOST)
-                batch.take_submit_back()
+                batch.reject_submit()
         self._digest = change.digest
         if self._digest != before.digest and (words := self._rebuild_environment(change)):
-            self._carry_over()
+            self._keep_temporary()
             batch.notes += [words, _CARRIED]
         return change
 
@@ -477,7 +477,7 @@ class _Batch:
         result = {"call_id": call.call_id, "name": forms.flatten_text(call.name), "content": said}
         self.results.append(ToolResult(**result, failed=failed))
 
-    def take_submit_back(self) -> None:
+    def reject_submit(self) -> None:
         """Accept no submit of a tree in which the work of some calls is lost."""
         if isinstance(self.form, Submit):
             update = {"content": "not accepted: the sandbox was lost", "failed": True}

@@ -100,7 +100,7 @@ class ModelTurns:
             AgentError: As `ChatModel.reply` does.
             BudgetSpent: The request could cost more than is left.
         """
-        reply = self.once(turn.name, self._ask_model, request, turn)
+        reply = self.once(turn.name, self._request_reply, request, turn)
         # A refusal has been paid for as well.
         self.desk.facts.account.count_reply(request.role, reply)
         if reply.finish == "refused":
@@ -109,7 +109,7 @@ class ModelTurns:
             raise ModelRefused(f"{reply.model} refused to answer. {words}".strip())
         return reply
 
-    def _ask_model(self, request: ChatRequest, turn: Turn) -> Reply:
+    def _request_reply(self, request: ChatRequest, turn: Turn) -> Reply:
         models, desk, seconds = self.models, self.desk, self.find_seconds_left()
         purpose = f"turn {turn.number} of {turn.conversation}"
 

@@ -242,7 +242,7 @@ def push_follow(
         at = repository.find_head(branch)
         if at == branch_state.head != commit:
             try:
-                at = repository.push_or_look(commit, branch, expected=at)
+                at = repository.push_unless_moved(commit, branch, expected=at)
             except remote.LeaseLost as problem:
                 raise CodeHostUnavailable(problem.message) from problem
     if at != commit:

@@ -118,7 +118,7 @@ class RemoteRepository:
                 ) from problem
             raise CodeHostUnavailable(f"The push of {branch} failed: {words}") from problem
 
-    def push_or_look(self, commit: str, branch: str, *, expected: str | None) -> str | None:
+    def push_unless_moved(self, commit: str, branch: str, *, expected: str | None) -> str | None:
         """Push as `push_branch` does; return the commit that the branch is at afterwards.
 
         Where somebody was quicker, or the answer was lost on its way, what is there tells.

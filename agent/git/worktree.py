@@ -285,6 +285,6 @@ def push_commit(
                 if taken(name):
                     return name
                 continue
-            if repository.push_or_look(commit, name, expected=None) == commit:
+            if repository.push_unless_moved(commit, name, expected=None) == commit:
                 return name
     raise RepositoryUnfit(f"The repository has {branches.MOST_NAMES} branches named like {branch}")

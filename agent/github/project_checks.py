@@ -94,13 +94,13 @@ def report_check(
         wanted["started_at"] = datetime.fromtimestamp(proposal.begun, UTC)
         wanted["completed_at"] = datetime.fromtimestamp(read_clock(), UTC)
 
-    def look(repository: Repository) -> bool | None:
+    def find_reported(repository: Repository) -> bool | None:
         runs = repository.get_commit(proposal.commit).get_check_runs(check_name=NAME)
         reported = {(run.app.id if run.app else None, run.external_id) for run in islice(runs, 300)}
         return (session.access.app_id, run_id) in reported or None
 
     def found() -> bool | None:
-        return session.ask(look, doing="read the checks")
+        return session.ask(find_reported, doing="read the checks")
 
     def work(repository: Repository) -> bool:
         return isinstance(repository.create_check_run(**wanted).id, int)

@@ -79,7 +79,7 @@ class StatusComment:
             # Where the run was quicker than the intake, GitHub need not be asked.
             if self._shows_begun_run(self._known.get(self._issue, (0, ""))[1]):
                 return
-            comment, shown = self._look()
+            comment, shown = self._find_comment()
             if comment is None:
                 self._create(self._whole(text, f"{self._mark}-->"))
             elif not self._shows_begun_run(shown):
@@ -175,7 +175,7 @@ class StatusComment:
         self._known[self._issue], self._edited = (made.number, made.body), time.monotonic()
         self._is_missing = False
 
-    def _look(self) -> tuple[int | None, str]:
+    def _find_comment(self) -> tuple[int | None, str]:
         """Find the comment, for other runs of this process as well, and keep that there is none."""
         found = [] if self._is_missing else comments.list_comments(self._session, _STATUS)
         if found:
@@ -204,7 +204,7 @@ class StatusComment:
 
     def _edit(self, text: str, *, patient: bool = True) -> bool:
         """Have the comment say this, where it says something else; return whether there is one."""
-        comment, shown = self._known.get(self._issue) or self._look()
+        comment, shown = self._known.get(self._issue) or self._find_comment()
         if comment is None:
             return False
         head = _HEAD.match(shown)
@@ -224,7 +224,9 @@ class StatusComment:
                 raise
             # Somebody has deleted it meanwhile.
             del self._known[self._issue]
-            return self._look()[0] not in (None, comment) and self._edit(text, patient=patient)
+            return self._find_comment()[0] not in (None, comment) and self._edit(
+                text, patient=patient
+            )
         self._known[self._issue] = comment, whole
         return True
 

@@ -173,7 +173,7 @@ class ProvidedModels:
     ) -> Reply:
         """Ask, and wait for the whole reply; see `ChatModel.reply`."""
         asking = _RequestState(request, seconds, self._list_asked(request))
-        response = _run_in_background(self._ask_chain(asking), stopped)
+        response = _run_in_background(self._request_from_chain(asking), stopped)
         if response is None:
             raise self._explain(asking)
         model = asking.names[0]
@@ -248,23 +248,23 @@ class ProvidedModels:
         chain = self.list_chain(request.role)
         return list(dict.fromkeys(filter(None, (request.model, *chain))))
 
-    async def _ask_chain(self, asking: _RequestState) -> parts.ModelResponse | None:
+    async def _request_from_chain(self, asking: _RequestState) -> parts.ModelResponse | None:
         """Ask one after the other; None: nobody answered, or not before the run's minutes ended."""
         with suppress(TimeoutError):
             async with asyncio.timeout(asking.seconds):
                 while asking.names and not (asking.failed and asking.is_late):
                     begun = time.monotonic()
                     try:
-                        return await self._ask_counted(asking.names[0], asking)
+                        return await self._request_counted(asking.names[0], asking)
                     except ModelFailure as failure:
                         await self._pass_over(failure, asking, time.monotonic() - begun)
         return None
 
-    async def _ask_counted(self, name: str, asking: _RequestState) -> parts.ModelResponse:
-        """Ask one model as `_ask` does, for the metrics as well; all that fails is a Failure."""
+    async def _request_counted(self, name: str, asking: _RequestState) -> parts.ModelResponse:
+        """Request as `_request_reply` does, for the metrics as well; errors become Failures."""
         begun, failed = time.monotonic(), "cancelled"
         try:
-            response = await self._ask(name, asking)
+            response = await self._request_reply(name, asking)
             failed = ""
         except ModelFailure as failure:
             failed = failure.kind
@@ -310,7 +310,7 @@ class ProvidedModels:
             asking.names.append(name)
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _ask(self, name: str, asking: _RequestState) -> parts.ModelResponse:
+    async def _request_reply(self, name: str, asking: _RequestState) -> parts.ModelResponse:
         """Ask one model for the whole reply; one that breaks off or is empty is a Failure."""
         given = await self._open_model(name), messages.make_history(asking.request)
         options: dict[str, Any] = {

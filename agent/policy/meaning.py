@@ -116,7 +116,7 @@ class _MeaningReducer(ast.NodeTransformer):
         if any(self._is_of_typing(part, "overload") for part in node.decorator_list):
             return None
         if self._annotations == "none" or (self._annotations == "read" and not node.decorator_list):
-            _take_annotations(node)
+            _remove_annotations(node)
         around, self._is_in_function = self._is_in_function, True
         self._drop_docstring(node)
         self._is_in_function = around
@@ -162,7 +162,7 @@ class _MeaningReducer(ast.NodeTransformer):
         return node
 
 
-def _take_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+def _remove_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     """Take out annotations, but for calls: these do something, or are there to be read."""
     node.returns = None if not _has_call(node.returns) else node.returns
     for argument in ast.walk(node.args):

@@ -43,7 +43,7 @@ class NameScope:
         ]
         known.extend(new[: _MOST_MEANINGS - len(known)])
 
-    def look_up(self, name: str) -> list[str]:
+    def find_name(self, name: str) -> list[str]:
         """Return what a name means at a place in this scope."""
         at: NameScope = self
         while name not in at.names or (at is not self and at.is_class):
@@ -69,7 +69,7 @@ def find_meaning(node: ast.expr | None, scope: NameScope) -> list[str]:
     """Return what an expression means; several where it may be one or the other."""
     match node:
         case ast.Name(id=name):
-            return scope.look_up(name)
+            return scope.find_name(name)
         case ast.Attribute(value=owner, attr=name):
             return [f"{meaning}.{name}" for meaning in find_meaning(owner, scope)]
         case ast.Call(func=func):

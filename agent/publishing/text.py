@@ -209,7 +209,7 @@ def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_CheckRow]:
     """Make a row for each check; equal results share one."""
     said = [(check, check_summary.summarize_check(check)) for check in comparisons]
     listed = [
-        _CheckRow(check.name, one.base, one.head, check_summary.tell_result(check))
+        _CheckRow(check.name, one.base, one.head, check_summary.format_result(check))
         for check, one in said
     ]
     # What differs from the others comes first.

@@ -24,7 +24,7 @@ _SHOWN = 5
 _MOST_SOLUTION = 6_000
 
 
-def tell_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
+def post_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
     """Tell people of a follow-up that ended without a result; where they ended it, they know."""
     over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(OVER)
     if not over and outcome.reason is not Reason.CANCELLED:

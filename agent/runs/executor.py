@@ -105,7 +105,7 @@ def execute_run(
         except LedgerClosed as problem:
             _log.warning("a write came late", run=run.run_id, problem=str(problem))
 
-    def tell(line: str) -> None:
+    def report_line(line: str) -> None:
         # It names tests, findings and issues in their own words, and may show a secret.
         line = redactor(line)
         log.line(line)
@@ -115,7 +115,7 @@ def execute_run(
         return CountedModels(models, keeper.spendings, _make_limits(stored, settings))
 
     desk = compose(
-        say=tell,
+        say=report_line,
         redactor=redactor,
         stopped=cancellation,
         record=ledger.make_appender("model", within=True),
@@ -142,7 +142,7 @@ def execute_run(
             # Once the run is over, nobody stores what is missing.
             copy.store()
     except RunPostponed as postponed:
-        _tell_wait(postponed, run_progress)
+        _report_wait(postponed, run_progress)
         raise
     finally:
         # The next attempt has a code host and a ledger of its own: this one changes nothing any
@@ -168,7 +168,7 @@ def _make_limits(stored: StoredRun, settings: Settings) -> SpendingLimits:
     )
 
 
-def _tell_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
+def _report_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
     """Show on the issue what is waited for; what is wrong with the service is its operator's."""
     wait = postponed.wait
     match postponed.__cause__:
@@ -319,7 +319,7 @@ def _deliver_outcome(
 
 def _report_outcome(run: Run, outcome: Outcome, desk: Desk, *, is_stopped: bool) -> Outcome:
     if is_stopped and run.follow_up:
-        thread_answers.tell_stopped(run, outcome, desk)
+        thread_answers.post_stopped(run, outcome, desk)
     dated = outcome.with_part("figures", told_at=read_clock())
     return desk.code_host.report_outcome(run, dated)
 
@@ -349,9 +349,9 @@ def _write_text(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
 def _close_records(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
     """Write the end into log and ledger; a ledger without it was cut short."""
     for comparison in outcome.judged.checks:
-        log.line(run_log.tell_comparison(comparison))
+        log.line(run_log.describe_comparison(comparison))
     for finding in outcome.judged.findings:
-        log.line(run_log.tell_finding(finding))
+        log.line(run_log.describe_finding(finding))
     log.line(f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
     facts = outcome.model_dump(mode="json", exclude={"judged": {"checks"}, "files": {"text"}})
     try:

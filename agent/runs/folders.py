@@ -42,7 +42,7 @@ def lock_trees(folder: Path) -> Iterator[None]:
     """Lock the run's folder of work trees, and remove what killed runs left next to it."""
     folder.parent.mkdir(exist_ok=True, mode=0o711)
     until = time.monotonic() + _LET_GO_SECONDS
-    while (descriptor := _take_folder(folder)) is None:
+    while (descriptor := _make_locked_folder(folder)) is None:
         # A child of the killed process has its files until it has become another program.
         if time.monotonic() > until:
             raise TransientError(
@@ -56,7 +56,7 @@ def lock_trees(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _take_folder(folder: Path) -> int | None:
+def _make_locked_folder(folder: Path) -> int | None:
     """Make the folder and lock it; None: another attempt at the same run is not quite over."""
     _remove_left(folder.parent)
     try:

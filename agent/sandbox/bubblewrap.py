@@ -157,7 +157,7 @@ class BubblewrapProcess(RunningSandbox):
             end.close()
         self._readers = {
             channel[0]: self.frames.feed,
-            complaints[0]: self.take_complaint,
+            complaints[0]: self.record_complaint,
             status[0]: self._learn_pid,
         }
 

@@ -103,7 +103,7 @@ def _group(uid: int) -> int:
     return uid if os.geteuid() == 0 else os.getegid()
 
 
-def ask_runner(*, lasting: bool) -> dict[str, Any]:
+def build_runner_exec(*, lasting: bool) -> dict[str, Any]:
     """Say what the runner in such a sandbox has to see to by itself."""
     program = seccomp.build_filter(lasting=lasting)
     return {

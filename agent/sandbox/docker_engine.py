@@ -168,7 +168,7 @@ def build_image(version: str, packages: list[str], settings: Settings) -> Image:
         address = docker_address.find_address(settings)
         with closing(docker.DockerClient(address, version="auto")) as client:
             made = _run_build(client, arguments)
-            python = _ask_python(client, made)
+            python = query_python(client, made)
             if not python.startswith(f"{version}."):
                 raise SandboxMissing(
                     f"{base} has Python {python}. Set MERGEWRIGHT_DOCKER_BASE to an image with"
@@ -197,7 +197,7 @@ def _run_build(client: docker.DockerClient, arguments: dict[str, str]) -> str:
     return str(image.id)
 
 
-def _ask_python(client: docker.DockerClient, image: str) -> str:
+def query_python(client: docker.DockerClient, image: str) -> str:
     try:
         answer = client.containers.run(
             image,

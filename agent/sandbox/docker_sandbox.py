@@ -146,7 +146,9 @@ class Container(RunningSandbox):
             raise SandboxLost(f"The sandbox did not start: {words}") from problem
         for number, server in enumerate(self._order.containers):
             self._start_server(server, f"{container['name']}-{number}", labels)
-        self.send_order(bounded=True, **container_arguments.ask_runner(lasting=self._lasting))
+        self.send_order(
+            bounded=True, **container_arguments.build_runner_exec(lasting=self._lasting)
+        )
 
     def _start_server(self, server: ServerContainer, name: str, labels: dict[str, str]) -> None:
         # Another worker may have chosen the image.
@@ -189,7 +191,7 @@ class Container(RunningSandbox):
             except OSError:  # the engine is gone, or the sandbox is, before it has read all
                 content = b""
             if content:
-                self._take_pieces(content)
+                self._read_pieces(content)
             elif content is not None:
                 self._line = None
         return self._line is not None
@@ -200,7 +202,7 @@ class Container(RunningSandbox):
         state = self._client.inspect_container(self._container)["State"]
         if state["OOMKilled"]:
             return "memory"
-        self.take_complaint(f"its first process exited with {state['ExitCode']}. ".encode())
+        self.record_complaint(f"its first process exited with {state['ExitCode']}. ".encode())
         return None
 
     def _make(self, container: dict[str, Any], host_config: dict[str, Any]) -> str:
@@ -216,7 +218,7 @@ class Container(RunningSandbox):
         self._stack.callback(remove_container, self._client, made["Id"])
         return str(made["Id"])
 
-    def _take_pieces(self, content: bytes) -> None:
+    def _read_pieces(self, content: bytes) -> None:
         """Take the engine's one stream apart again; its pieces are small."""
         self._pieces += content
         while len(self._pieces) >= _HEAD.size:
@@ -227,7 +229,7 @@ class Container(RunningSandbox):
             piece = bytes(memoryview(self._pieces)[_HEAD.size : end])
             del self._pieces[:end]
             if stream != _OUTPUT:
-                self.take_complaint(piece)
+                self.record_complaint(piece)
                 continue
             try:
                 self.frames.feed(piece)
@@ -235,7 +237,7 @@ class Container(RunningSandbox):
                 # Before the runner is at work, Python or the engine says something here.
                 if self.frames.started:
                     raise
-                self.take_complaint(piece)
+                self.record_complaint(piece)
 
 
 def remove_strays(client: docker.APIClient, home: Path) -> int:

@@ -79,7 +79,7 @@ def probe_limits(sandbox: Sandbox, settings: Settings) -> list[_Facts]:
     with TemporaryDirectory(prefix="measure-", dir=home) as name, ThreadPoolExecutor(4) as pool:
         tree = Path(name)
         tree.chmod(0o777)  # so that only the read-only mount keeps the sandbox from writing to it
-        looked = pool.submit(_look_around, sandbox, tree)
+        looked = pool.submit(_observe, sandbox, tree)
         tried = [pool.submit(_run_probe, sandbox, *attempt) for attempt in _ATTEMPTS]
         rows = [
             _make_row(limit, f"in the sandbox: {', '.join(found) or 'nothing'}", enforced=not found)
@@ -121,7 +121,7 @@ def _run_probe(sandbox: Sandbox, limit: str, what: str, bounds: _Facts, must: _F
     return _make_row(limit, f"{what}: {said}", enforced=enforced)
 
 
-def _look_around(sandbox: Sandbox, tree: Path) -> dict[str, list[str]]:
+def _observe(sandbox: Sandbox, tree: Path) -> dict[str, list[str]]:
     """Look around in a sandbox, and at it from outside while it is open: what comes through."""
     marker, usr = secrets.token_hex(8), Path("/usr").stat()
     names = ("ipc", "mnt", "net", "pid", "user", "uts")

@@ -72,7 +72,7 @@ class RunningSandbox:
         self._watch = preparing.SizeWatch(order.mounts, order.limits.disk_bytes)
         self._complaints = bytearray()
         limits = _SESSION_LIMITS if lasting else order.limits
-        self.frames = Frames(self._nonce, limits, self._take_output)
+        self.frames = Frames(self._nonce, limits, self._record_output)
         self._printed = OutputExcerpt(order.limits.output_bytes)
         self._to_send = memoryview(b"")
         self._stack = ExitStack()
@@ -114,11 +114,11 @@ class RunningSandbox:
     def send(self, content: bytes) -> None:
         self._to_send = memoryview(bytes(self._to_send) + content)
 
-    def take_complaint(self, content: bytes) -> None:
+    def record_complaint(self, content: bytes) -> None:
         """Read a message of the sandbox's maker."""
         self._complaints = (self._complaints + content)[-_MOST_COMPLAINTS:]
 
-    def _take_output(self, content: bytes) -> None:
+    def _record_output(self, content: bytes) -> None:
         self._printed.add(content)
         if self._listener is not None:
             self._listener(content)

@@ -93,7 +93,7 @@ class CommentHandler:
         if (taken_back := self._find_taken_back(comment)) is not None:
             return taken_back
         if command is None:
-            return self._take_answer(comment, run, now)
+            return self._accept_answer(comment, run, now)
         if isinstance(command, UnknownCommand):
             named = sanitise.format_code(command.name)
             words = f"Unknown command {named}. Available commands:\n\n{_LIST}"
@@ -220,7 +220,7 @@ class CommentHandler:
         self._store.note_guidance(run.run.run_id, speaker.make_guidance("remark", comment.body))
         return IgnoredRequest(reason=f"no command, and the plan {plan} is waiting for one")
 
-    def _take_answer(self, comment: Comment, run: StoredRun | None, now: float) -> IntakeDecision:
+    def _accept_answer(self, comment: Comment, run: StoredRun | None, now: float) -> IntakeDecision:
         assert run is not None  # noqa: S101  it is an answer to its questions
         live = self._intake_api.read_issue(comment.subject)
         if live is None or live.state == "closed" or live.locked:

@@ -174,7 +174,7 @@ class Dispatcher:
         for stored in self._store.under_way(self._lease.number):
             with structlog.contextvars.bound_contextvars(run=stored.run.run_id):
                 try:
-                    moved = self._look_after(stored) or moved
+                    moved = self._find_ended(stored) or moved
                 except AgentError as problem:  # the others go on
                     _log.error("run could not be updated", problem=problem.message)
         while not self._stop.is_set() and (
@@ -190,7 +190,7 @@ class Dispatcher:
             moved = True
         return moved
 
-    def _look_after(self, stored: StoredRun) -> bool:
+    def _find_ended(self, stored: StoredRun) -> bool:
         """Bring one run that is with the engine up to date; return whether it is no longer."""
         run_id = stored.run.run_id
         if stored.stop_request:
@@ -258,10 +258,10 @@ class Dispatcher:
             _log.error("run broken", problem=problem)
         self._untold[name] = times, math.inf
         # The code host may be slow; the others do not wait for that.
-        telling = threading.Thread(target=self._tell, args=(stored, name, times), daemon=True)
+        telling = threading.Thread(target=self._post_end, args=(stored, name, times), daemon=True)
         telling.start()
 
-    def _tell(self, stored: StoredRun, name: str, times: int) -> None:
+    def _post_end(self, stored: StoredRun, name: str, times: int) -> None:
         run = stored.run
         sentence = (
             "Mergewright failed and cannot continue this run. The operator can find the reason"

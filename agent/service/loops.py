@@ -112,11 +112,11 @@ class FileWatch:
 
     def __call__(self) -> bool:
         """Compare with the last time; costs some microseconds, and no lock."""
-        before, self._seen = self._seen, [self._look(log) for log in self._logs]
+        before, self._seen = self._seen, [self._identify_file(log) for log in self._logs]
         return self._seen != before
 
     @staticmethod
-    def _look(log: Path) -> tuple[int, int] | None:
+    def _identify_file(log: Path) -> tuple[int, int] | None:
         with suppress(OSError):
             there = log.stat()
             return there.st_mtime_ns, there.st_size

@@ -87,7 +87,7 @@ class Worker:
         self._inbox, self._store = open_inbox(settings), open_store(settings)
         self._way, self._compose, self._intake_api = way, compose, intake_api
         key = signing.load_signer(settings).public
-        self._lease = self._store.take_worker_lease(settings.lease_seconds, key)
+        self._lease = self._store.acquire_worker_lease(settings.lease_seconds, key)
         self._lease.keep()
         fence.raise_fence(self._lease.require)
         self._bounds = Bounds(settings.max_runs, settings.runs_per_day, settings.quiet_seconds)
@@ -321,7 +321,7 @@ def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
     """
     # In a thread, since a code host that hangs must delay neither signs of life nor the end.
     answer: Future[None] = Future()
-    _thread("login", _ask_until_known, way, answer, stop).start()
+    _thread("login", _connect_until_known, way, answer, stop).start()
     while not answer.done() and not stop.is_set():
         inbox.beat()
         futures.wait([answer], _BEAT_SECONDS)
@@ -330,7 +330,7 @@ def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
     return answer.done() and not stop.is_set()
 
 
-def _ask_until_known(way: Access, answer: Future[None], stop: threading.Event) -> None:
+def _connect_until_known(way: Access, answer: Future[None], stop: threading.Event) -> None:
     """Log in, again and again while the code host is away; whatever else happens is the answer."""
     for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
         try:

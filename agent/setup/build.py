@@ -74,7 +74,7 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         interpreter_mounts=interpreter.mounts,
         interpreter=interpreter.path,
         root=interpreter.root,
-        sources=templates.take_newer(request.base.sources, request.newer)
+        sources=templates.keep_newer(request.base.sources, request.newer)
         if request.base and request.base.sources
         else list_lines(tree, config, request.committed),
         packages=(),

@@ -112,7 +112,7 @@ def _is_same(place: Path, other: Path) -> bool:
     return place.is_file() and other.is_file() and filecmp.cmp(place, other, shallow=False)
 
 
-def take_from_base(
+def copy_from_base(
     part: Path, bulk: Sequence[str], layers: Sequence[Layer], is_rule: Callable[[str], bool]
 ) -> None:
     """Have rules and $HOME as the set-up of base has made them."""

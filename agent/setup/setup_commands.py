@@ -126,7 +126,7 @@ def provide_layer(
             with storage.reserve_build_folder(settings, place) as part:
                 layer = run.make(part)
                 if base is not None:
-                    layer_files.take_from_base(part, layer.bulk, base.layers, asked.is_rule)
+                    layer_files.copy_from_base(part, layer.bulk, base.layers, asked.is_rule)
                 (part / _RECORD).write_text(layer.model_dump_json())
     storage.note_use(settings, place.name)
     layer = _StoredLayer.model_validate_json((place / _RECORD).read_bytes())

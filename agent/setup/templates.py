@@ -91,7 +91,7 @@ def write_lines(files: ProjectFiles, lock: str = "", day: str | None = None) -> 
     return _write_export(files) if lock == "poetry" else _write_install(files, day)
 
 
-def take_newer(lines: tuple[str, ...], requirements: Iterable[str]) -> tuple[str, ...]:
+def keep_newer(lines: tuple[str, ...], requirements: Iterable[str]) -> tuple[str, ...]:
     """Have lines take also later releases of these requirements, and of no others."""
     options = " ".join(_allow_until(_ANY_DAY, requirements))
     return tuple(_DAY.sub(lambda day: f"{day[0]} {options}".rstrip(), line) for line in lines)

@@ -333,7 +333,7 @@ def _measure_change(
         judged = _judge_whole(ran[WHOLE], tests, runs, trees) if WHOLE in ran else None
         results = (*results, *((judged,) if judged else ()), tests)
     noted = _note_settings(results, settings)
-    return _look_behind_comments(change, noted, settings, trees)
+    return _check_behind_comments(change, noted, settings, trees)
 
 
 def _answer_early(
@@ -388,7 +388,7 @@ def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:
     return ((replace(MIGRATE, new=new), site),) if new else ()
 
 
-def _look_behind_comments(
+def _check_behind_comments(
     change: Change, results: tuple[AnyRun, ...], settings: tuple[str, ...], trees: _Trees
 ) -> tuple[AnyRun, ...]:
     """Have what reads code look once more, with comments of the change that say nothing to it."""

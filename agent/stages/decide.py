@@ -54,37 +54,37 @@ TABLE: tuple[VerdictRule, ...] = (
     VerdictRule(
         "a test fails, or a finding appears, that is not on the base branch",
         Reason.NEW_FAILURES,
-        lambda facts: facts.tell_new_failures(),
+        lambda facts: facts.describe_new_failures(),
     ),
     VerdictRule(
         "a check did not complete, or no longer exists",
         Reason.NEW_FAILURES,
-        lambda facts: facts.tell_failed(),
+        lambda facts: facts.describe_failed(),
     ),
     VerdictRule(
         "a check's result is unverified, before or after the change",
         Reason.UNVERIFIED,
-        lambda facts: facts.tell_unverified(),
+        lambda facts: facts.describe_unverified(),
     ),
     VerdictRule(
         "a check reports a finding of a rule with severity `block`",
         Reason.POLICY,
-        lambda facts: facts.tell_blocked(),
+        lambda facts: facts.describe_blocked(),
     ),
     VerdictRule(
         "no tests exist or ran, and tests are not turned off",
         Reason.NO_TESTS,
-        lambda facts: facts.tell_no_tests(),
+        lambda facts: facts.describe_no_tests(),
     ),
     VerdictRule(
         "a person must review: a `review` finding, no test proves the change, most tests fail "
         "on the base branch, the ticket is only partly done, the second review did not approve, "
         "or the set-up is unconfirmed",
         Reason.READY,
-        lambda facts: facts.tell_to_review(),
+        lambda facts: facts.describe_to_review(),
         draft=True,
     ),
-    VerdictRule("none of these", Reason.READY, lambda facts: facts.tell_ready()),
+    VerdictRule("none of these", Reason.READY, lambda facts: facts.describe_ready()),
 )
 
 
@@ -239,7 +239,7 @@ class VerdictFacts:
         """
         hunks = self.proof.hunks
         is_shown = bool(hunks.noticed) or any(row.is_proof for row in self.proof.rows)
-        more = self._tell_uncounted()
+        more = self._describe_uncounted()
         found = [
             _make_unnoticed(part, more)
             for part in hunks.unnoticed
@@ -259,7 +259,7 @@ class VerdictFacts:
         # Of what was removed at one place, once.
         return tuple(dict.fromkeys(found))
 
-    def _tell_uncounted(self) -> str:
+    def _describe_uncounted(self) -> str:
         """Name the tests that count as noticing nothing, with the reason."""
         doubts = [f"{name} reads the source's text" for name in self.proof.hunks.readers]
         doubts += [f"{test.item_id} is flaky" for each in self._tests for test in each.flaky]
@@ -296,7 +296,7 @@ class VerdictFacts:
 
     # --- sentences --------------------------------------------------------------------------------
 
-    def tell_new_failures(self) -> str:
+    def describe_new_failures(self) -> str:
         failing = [check for check in self.compared if list_new(check)]
         if not failing:
             return ""
@@ -311,14 +311,14 @@ class VerdictFacts:
         also = f" Also failing: {others}." if others else ""
         return f"{name_check(first)}: {said}: {shown}.{also}"
 
-    def tell_failed(self) -> str:
+    def describe_failed(self) -> str:
         for check in self.compared:
             if check.verdict is Status.FAILED:
                 why = check.reason or "it passed before the change and fails now"
                 return f"{name_check(check)}: {why.rstrip('.')}."
         return ""
 
-    def tell_unverified(self) -> str:
+    def describe_unverified(self) -> str:
         for check in self.compared:
             is_proved = check.verdict is Status.PASSED
             is_row = check.unfinished or not is_of_tests(check)
@@ -330,7 +330,7 @@ class VerdictFacts:
                 )
         return ""
 
-    def tell_blocked(self) -> str:
+    def describe_blocked(self) -> str:
         found = [finding for finding in self._rule_findings if finding.severity is Severity.BLOCK]
         shown = list_some(
             f"{finding.place} {finding.message.rstrip('.')} ({finding.rule})".strip()
@@ -338,7 +338,7 @@ class VerdictFacts:
         )
         return f"A rule blocks the change: {shown}." if found else ""
 
-    def tell_no_tests(self) -> str:
+    def describe_no_tests(self) -> str:
         switch = "To work without tests, set `checks.tests` to `off`."
         if self._are_tests_off:
             return ""
@@ -351,15 +351,15 @@ class VerdictFacts:
             return f"The test suite ran no tests. {switch}"
         return ""
 
-    def tell_to_review(self) -> str:
+    def describe_to_review(self) -> str:
         if not self.remarks:
             return ""
         places = list_some(_name_places(self.remarks))
-        said = f"{self.tell_ready()} Opened as a draft: please check {places}."
+        said = f"{self.describe_ready()} Opened as a draft: please check {places}."
         review = f" Second review: {self.review.sentence}" if self.review else ""
         return said + (review if self._left_open else "")
 
-    def tell_ready(self) -> str:
+    def describe_ready(self) -> str:
         measured = [check for check in self.compared if check.verdict is Status.PASSED]
         flaky = sum(len(check.flaky) for check in measured if is_of_tests(check))
         but = f" ({format_count(flaky, 'flaky test')})" if flaky else ""

@@ -177,7 +177,7 @@ def _place_change(
     draft = pull_request_content.draft_branch(prepared, decided, remote, desk.redactor)
     if remote is None:
         return decided, _make_branch(prepared, change, draft, remote, desk)
-    decided = _ask_again(run, decided, draft.name, desk)
+    decided = _recheck_cleared(run, decided, draft.name, desk)
     return decided, _make_branch(prepared, change, draft, remote, desk)
 
 
@@ -187,11 +187,11 @@ def _open_pull_request(prepared: Prepared, decided: DecidedChange, desk: Desk) -
     if decided.verdict.publish and not run.dry_run:
         decided, placed = _place_change(prepared, decided, desk)
     sentence = decided.verdict.sentence
-    with _tell_of_branch(placed, "its text could not be updated"):
+    with _name_branch_in_errors(placed, "its text could not be updated"):
         words = pull_request_content.render_text(prepared, decided, placed, desk)
     if placed and (remote := placed.remote):
         _require_wanted(run, placed, remote, desk)
-        with _tell_of_branch(placed):
+        with _name_branch_in_errors(placed):
             proposal = pull_request_content.make_proposal(
                 prepared, decided, placed, remote, words, desk
             )
@@ -202,7 +202,7 @@ def _open_pull_request(prepared: Prepared, decided: DecidedChange, desk: Desk) -
     return _Announcement(placed, sentence, pull_request, words, digest)
 
 
-def _ask_again(run: Run, decided: DecidedChange, branch: str, desk: Desk) -> DecidedChange:
+def _recheck_cleared(run: Run, decided: DecidedChange, branch: str, desk: Desk) -> DecidedChange:
     """Read the ticket once more; what others see already is brought to its end all the same."""
     try:
         now = _read_ticket_unless_stopped(run, desk)
@@ -228,7 +228,7 @@ def _read_ticket_unless_stopped(run: Run, desk: Desk) -> Ticket:
 
 def _require_wanted(run: Run, placed: PushedBranch, remote: Remote, desk: Desk) -> None:
     """Read the ticket once more before a pull request is opened; if obsolete, delete the branch."""
-    with _tell_of_branch(placed):
+    with _name_branch_in_errors(placed):
         try:
             _read_ticket_unless_stopped(run, desk)
         except (Superseded, Cancelled) as problem:
@@ -252,7 +252,7 @@ def _require_wanted(run: Run, placed: PushedBranch, remote: Remote, desk: Desk) 
 
 
 @contextmanager
-def _tell_of_branch(
+def _name_branch_in_errors(
     placed: PushedBranch | None, but: str = "no pull request could be opened"
 ) -> Iterator[None]:
     """Let what fails after the push say that there is a branch, and which."""
@@ -404,12 +404,14 @@ def _update_pull_request(
         of = run.run_id if (decided or refused) and not placed else commit
         desk.code_host.add_comment(run, at.number, call, key=f"{of} people")
     noun = "conflict" if any(item.conflict for item in task.items) else "comment"
-    sentence = f"{thread_answers.OVER}{at.number}: {_tell_ends(ends, decided, placed, noun)}."
+    sentence = (
+        f"{thread_answers.OVER}{at.number}: {_post_thread_answers(ends, decided, placed, noun)}."
+    )
     digest = threads.compute_digest(words) if words else None
     return _Announcement(placed, sentence, pull_request, "", digest, ends, waiting)
 
 
-def _tell_ends(
+def _post_thread_answers(
     ends: Sequence[ThreadOutcome],
     decided: DecidedChange | None,
     placed: PushedBranch | None,

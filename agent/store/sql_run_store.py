@@ -199,7 +199,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
                 )
             return is_news
 
-    def take_worker_lease(self, seconds: float, key: str) -> Lease:
+    def acquire_worker_lease(self, seconds: float, key: str) -> Lease:
         """Become a worker: on PostgreSQL one of several, else the only one of the data folder."""
         if not self._database.is_server:
             return ONLY_LEASE

@@ -34,7 +34,7 @@ class WorkerLock:
                 " this user can write to."
             ) from problem
         try:
-            self._take(home)
+            self._lock(home)
         except BaseException:
             self.close()
             raise
@@ -42,7 +42,7 @@ class WorkerLock:
     def close(self) -> None:
         os.close(self._file)
 
-    def _take(self, home: Path) -> None:
+    def _lock(self, home: Path) -> None:
         until = time.monotonic() + _LET_GO_SECONDS
         while not self._try_take():
             if time.monotonic() > until:

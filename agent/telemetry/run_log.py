@@ -194,7 +194,7 @@ def describe_check(side: str, check: AnyRun) -> str:
     return "\n".join(lines)
 
 
-def tell_comparison(comparison: AnyComparison) -> str:
+def describe_comparison(comparison: AnyComparison) -> str:
     said = check_summary.summarize_check(comparison)
     text = f"{comparison.name}: base {said.base}; head {said.head}; new failures: {said.new}"
     if isinstance(comparison, TestComparison) and comparison.flaky:
@@ -202,5 +202,5 @@ def tell_comparison(comparison: AnyComparison) -> str:
     return f"{text} ({comparison.reason})" if comparison.reason else text
 
 
-def tell_finding(finding: Finding) -> str:
+def describe_finding(finding: Finding) -> str:
     return f"{finding.severity.value} {finding.rule} {finding.place}: {finding.message}"

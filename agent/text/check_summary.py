@@ -45,7 +45,7 @@ def summarize_check(check: AnyComparison) -> CheckSummary:
     return CheckSummary(base, head, new, " ".join(_make_sentences(check)))
 
 
-def tell_result(check: AnyComparison) -> str:
+def format_result(check: AnyComparison) -> str:
     """Say what the comparison has shown, for a table cell."""
     if check.verdict is Status.FAILED and (new := list_new(check)):
         return f"{format_count(len(new), 'new failure')}"

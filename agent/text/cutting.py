@@ -41,7 +41,7 @@ def shorten_output(text: str, limit: int, *, where: str, omitted: int = 0) -> st
     if len(folded) <= limit:
         return folded
     half = limit // 2
-    head, tail = _take_lines(lines, half), _take_lines(lines[::-1], half)[::-1]
+    head, tail = _keep_lines(lines, half), _keep_lines(lines[::-1], half)[::-1]
     if not head and not tail:
         return sanitise.shorten_middle(folded, limit, where=where)
     shown = sum(len(line) + 1 for line in (*head, *tail))
@@ -49,6 +49,6 @@ def shorten_output(text: str, limit: int, *, where: str, omitted: int = 0) -> st
     return "\n".join([*head, notice, *tail])
 
 
-def _take_lines(lines: list[str], limit: int) -> list[str]:
+def _keep_lines(lines: list[str], limit: int) -> list[str]:
     sizes = accumulate(len(line) + 1 for line in lines)
     return [line for line, size in zip(lines, sizes, strict=True) if size <= limit]

@@ -54,7 +54,7 @@ def main() -> None:
 
     # All have the same folder by name, as on machines of their own.
     store = SqlRunStore(folder, url)
-    lease = store.take_worker_lease(float(lease_seconds), key="")
+    lease = store.acquire_worker_lease(float(lease_seconds), key="")
     lease.keep()
     fence.raise_fence(lease.require)
     stop = threading.Event()

@@ -84,7 +84,7 @@ FORGERIES = {
     },
     "a module poses as our plugin": {
         "mergewright_pytest.py": "def begin(*a): pass\n",
-        "mergewright_report.py": "def take_order(): raise SystemExit(0)\n",
+        "mergewright_report.py": "def accept_order(): raise SystemExit(0)\n",
     },
     "a hook runs half": {
         "conftest.py": """

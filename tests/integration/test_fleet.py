@@ -127,7 +127,7 @@ def test_a_worker_that_is_cut_off_ends_before_its_lease_does(fleet, postgresql):
 def test_who_was_at_work_first_leads_until_it_leaves(tmp_path, postgresql):
     url = postgresql.create_database()
     with closing(SqlRunStore(tmp_path, url)) as store:
-        first, second = (store.take_worker_lease(30.0, key="") for _ in range(2))
+        first, second = (store.acquire_worker_lease(30.0, key="") for _ in range(2))
         second.set_ready(ready=True)
         assert (first.leads(), second.leads()) == (False, True), "the first is still to begin"
         first.set_ready(ready=True)
@@ -143,12 +143,12 @@ def test_a_worker_that_signs_with_another_key_is_refused_until_the_others_are_st
     tmp_path, postgresql
 ):
     with closing(SqlRunStore(tmp_path, postgresql.create_database())) as store:
-        old = [store.take_worker_lease(30.0, key="old") for _ in range(2)]
+        old = [store.acquire_worker_lease(30.0, key="old") for _ in range(2)]
         with pytest.raises(SettingsInvalid, match="stop all workers first"):
-            store.take_worker_lease(30.0, key="new")
+            store.acquire_worker_lease(30.0, key="new")
         for one in old:
             one.give_back()
-        store.take_worker_lease(30.0, key="new")
+        store.acquire_worker_lease(30.0, key="new")
 
 
 def test_who_is_asked_to_end_hands_its_runs_over_at_once(fleet):

@@ -127,7 +127,7 @@ def create(git_dir: Path, source: Path | None) -> str:
         return "main"
     if (source / ".git").exists() or (source / "objects").is_dir():
         return _take_history(git_dir, source)
-    _take_folder(git_dir, source)
+    _make_locked_folder(git_dir, source)
     return "main"
 
 
@@ -141,7 +141,7 @@ def _take_history(git_dir: Path, source: Path) -> str:
     return chosen
 
 
-def _take_folder(git_dir: Path, source: Path) -> None:
+def _make_locked_folder(git_dir: Path, source: Path) -> None:
     index = {"GIT_INDEX_FILE": str(git_dir / "import-index"), "GIT_WORK_TREE": str(source)}
     run(git_dir, "-c", "core.bare=false", "add", "--all", "--force", ".", extra=index)
     tree = run(git_dir, "write-tree", extra=index).decode().strip()

@@ -165,8 +165,8 @@ def test_a_run_that_fails_while_it_publishes_keeps_checks_and_findings(home, mon
     assert not outcome.is_done
     assert outcome.judged.checks == (CHECK,)
     assert outcome.judged.findings == (FINDING, IN_THE_WAY)
-    assert run_log.tell_comparison(CHECK) in log
-    assert run_log.tell_finding(FINDING) in log
+    assert run_log.describe_comparison(CHECK) in log
+    assert run_log.describe_finding(FINDING) in log
 
 
 @pytest.mark.parametrize("reason", [Reason.READY, Reason.POLICY])

@@ -167,7 +167,7 @@ def _locate(test):
     return path and os.path.abspath(path)
 
 
-def _look_around(suite, tree):
+def _find_around(suite, tree):
     files = {mergewright_report.relative_path(_locate(test), tree) for test in _cases(suite)}
     return {"files": sorted(files - {""}), "settings": mergewright_report.django_settings()}
 
@@ -285,7 +285,7 @@ def install(order, report):
         chosen = _choose(self, order)
         report.add("session")
         report.add("collected", ids=[get_id(test) for test in _cases(chosen)])
-        facts = _look_around(self, order["tree"])
+        facts = _find_around(self, order["tree"])
         facts["conditions"] = dict(_list_conditions(chosen))
         report.add("suite", **facts)
         recorder = Recorder(order, report, reach)

@@ -66,7 +66,7 @@ async def list_started(app, tree, wanted):
     done, _ = await asyncio.wait([starting], timeout=SECONDS_START)
     state = starting.result() if done else None
     listed = list_endpoints(app, tree, wanted)
-    await ask_guarded(app, listed, state or {})
+    await request_guarded(app, listed, state or {})
     return listed
 
 
@@ -90,7 +90,7 @@ def list_endpoints(app, tree, wanted):
     ]
 
 
-async def ask_guarded(app, endpoints, state):
+async def request_guarded(app, endpoints, state):
     """Note what endpoints with a wanted dependency answer to who has no credentials; 0: nothing."""
     root = (getattr(app, "root_path", "") or "").rstrip("/")
     end = time.monotonic() + SECONDS_ALL
@@ -99,10 +99,10 @@ async def ask_guarded(app, endpoints, state):
         method = endpoint["methods"].partition(" ")[0]
         if endpoint["asks"] and method != "WEBSOCKET" and time.monotonic() < end:
             path = re.sub(r"{[^}]*}", "1", endpoint["path"][len(root) :])
-            endpoint["status"] = await _ask(app, method, path, state)
+            endpoint["status"] = await _request(app, method, path, state)
 
 
-async def _ask(app, method, path, state):
+async def _request(app, method, path, state):
     statuses = []
 
     async def receive():

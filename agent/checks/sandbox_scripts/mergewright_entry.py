@@ -28,7 +28,7 @@ def begin():
     """
     if not sys.flags.no_site:
         raise SystemExit("%s must be started with -S" % sys.argv[0])
-    order = mergewright_report.take_order()
+    order = mergewright_report.accept_order()
     report = mergewright_report.SealedWriter(order)
     environ = order.pop("environ")
     os.environ.update(environ)

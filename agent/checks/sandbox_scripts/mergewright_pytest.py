@@ -202,7 +202,7 @@ def _is_own(nodeid):
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(session, items):
     """Add the two tests once everybody else has chosen and sorted theirs."""
-    _look_around(session.config, items)
+    _find_around(session.config, items)
     yield
     if _order.get("only") is not None:
         wanted = [item for item in items if _is_wanted(item)]
@@ -213,7 +213,7 @@ def pytest_collection_modifyitems(session, items):
     items.extend(list(_own_items(session, items)))
 
 
-def _look_around(config, items):
+def _find_around(config, items):
     """Note what belongs to the tests; a worker of pytest-xdist tells its controller."""
     facts = _facts_so_far()
     manager, tree = config.pluginmanager, _order["tree"]

@@ -67,7 +67,7 @@ class Reach:
     def switch(self, bucket):
         """Keep what was noted so far; return what it was for."""
         before, self._bucket = self._bucket, bucket
-        codes, calls = self._take_calls()
+        codes, calls = self._record_calls()
         # The others find in its place what an import or a cache leaves.
         once = [key for key, code in codes.items() if _is_module(code) or key in self._caches]
         shared = set()
@@ -114,7 +114,7 @@ class Reach:
                 path = os.path.abspath(path)
         return mergewright_report.relative_path(path, self._tree)
 
-    def _take_calls(self):
+    def _record_calls(self):
         """Take from the profilers what has started, and what each of that has called, by ids.
 
         Code objects of different files may be equal.

@@ -41,7 +41,7 @@ BEGUN = now()
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def take_order():
+def accept_order():
     """Read the order and delete it; nothing that runs later finds it."""
     with open(ORDER_PATH, encoding="utf-8") as file:
         order = json.load(file)

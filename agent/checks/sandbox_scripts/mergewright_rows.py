@@ -47,14 +47,14 @@ def try_migrations(paths, tree):
         rows.get(model)
     types = _list_types(state.apps, connection)
     for path, step in new.items():
-        before, had = state.clone(), _look(connection, state)
+        before, had = state.clone(), _read_rows(connection, state)
         try:
             state = executor.migrate(leaves, plan=[step], state=state)
         except Exception as problem:
             said = mergewright_report.describe_exception(type(problem), problem)
             yield path, "fails on tables with rows: %s" % said
             return
-        for said in (*_compare(had, _look(connection, state)), *_find_narrowed(before, state)):
+        for said in (*_compare(had, _read_rows(connection, state)), *_find_narrowed(before, state)):
             yield path, said
     now, wanted = (_list_types(registry, connection) for registry in (state.apps, apps))
     for said in _find_other_types(types, now, wanted):
@@ -135,7 +135,7 @@ class _Rows:
         return python
 
 
-def _look(connection, state):
+def _read_rows(connection, state):
     """Return the rows in the table of each model, and which columns are not as in the state."""
     rows, wrong = {}, set()
     with connection.cursor() as cursor:

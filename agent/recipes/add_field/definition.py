@@ -88,7 +88,7 @@ def _is_bound_above(name: str, model: Model) -> bool:
 def asks_existing(call: ast.Call, model: Model) -> bool:
     """Whether Django will ask what rows get that are there already, as far as options show."""
     first, _, _ = (read_dotted_name(call.func) or "").partition(".")
-    origins = model.scope.look_up(first) or ["django."]
+    origins = model.scope.find_name(first) or ["django."]
     return (
         any(origin.startswith("django.") for origin in origins)
         and "ManyToMany" not in ast.dump(call.func)

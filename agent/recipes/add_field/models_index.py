@@ -91,7 +91,7 @@ class ModelsIndex:
         self._path_set = frozenset(self.paths)
         self.unreadable: list[str] = []
         self._made: dict[tuple[str, int], Model | None] = {}
-        self._find_app = cache(self._look_for_app)
+        self._find_app = cache(self._find_app_label)
 
     @cached_property
     def models(self) -> tuple[Model, ...]:
@@ -128,7 +128,7 @@ class ModelsIndex:
 
     def _list_names(self, scope: NameScope, dotted: str) -> list[str]:
         first, dot, rest = dotted.partition(".")
-        meant = [f"{name}{dot}{rest}" for name in scope.look_up(first)]
+        meant = [f"{name}{dot}{rest}" for name in scope.find_name(first)]
         return sorted(frozenset[str]().union(*map(self.modules.list_names, meant)))
 
     # --- what is a model --------------------------------------------------------------------
@@ -169,7 +169,7 @@ class ModelsIndex:
 
     # --- which app --------------------------------------------------------------------------
 
-    def _look_for_app(self, folder: str) -> tuple[str, str]:
+    def _find_app_label(self, folder: str) -> tuple[str, str]:
         """Find label and folder of the app that a folder is part of."""
         at = folder
         while at and (posixpath.basename(at) == "models" or not self._is_app(at)):

@@ -63,8 +63,8 @@ class FieldRequest:
 def read_request(ticket: Ticket) -> FieldRequest:
     document, request = tickets.read_document(ticket, _QUESTIONS), FieldRequest()
     request.is_form = {"model", "field"} <= document.answers.keys()
-    _take_answers(request, document.answers)
-    request.not_done = document.list_rest(*_take_marks(request, document), asks=_ASKS)
+    _read_answers(request, document.answers)
+    request.not_done = document.list_rest(*_read_marks(request, document), asks=_ASKS)
     codes = () if request.definition else (*document.marks, *document.blocks)
     for code in codes:
         if (meant := _MEANT.match(code)) and (why := _explain_unread(code)):
@@ -73,13 +73,13 @@ def read_request(ticket: Ticket) -> FieldRequest:
     return request
 
 
-def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
+def _read_answers(request: FieldRequest, answers: dict[str, str]) -> None:
     bare = {question: value.strip("` \n") for question, value in answers.items()}
     request.model, request.existing = bare.get("model", ""), bare.get(EXISTING, "")
     if text := bare.get("field"):
         found = [*_find_definitions(_parse_statements(text))]
         if len(found) == 1:
-            _take_found(request, found[0])
+            _apply_definition(request, found[0])
         elif _NAME.fullmatch(text):
             request.name = text
         else:
@@ -130,7 +130,7 @@ def _list_lines(statements: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
             yield "", statement
 
 
-def _take_found(request: FieldRequest, found: _Definition) -> None:
+def _apply_definition(request: FieldRequest, found: _Definition) -> None:
     request.definition = found.code
     request.name = request.name or found.name
     request.model = request.model or found.model
@@ -150,7 +150,7 @@ def _parse_statements(source: str) -> list[ast.stmt]:
 # --- code marks -------------------------------------------------------------------------------
 
 
-def _take_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iterator[str]:
+def _read_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iterator[str]:
     """Add what a ticket states by code alone; yield the code that was used."""
     defining: dict[str, list[_Definition]] = {}
     models: dict[str, str] = {}
@@ -172,7 +172,7 @@ def _take_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iter
             request.problems.append(
                 "the ticket defines several fields, but one ticket can add only one"
             )
-        _take_found(request, chosen[0])
+        _apply_definition(request, chosen[0])
         yield from defining
     if not request.name and names:
         request.name = next(iter(names.values()))

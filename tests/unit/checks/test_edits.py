@@ -277,9 +277,9 @@ def test_edits_of_a_file_are_taken_back_together():
         base_commit="0" * 40,
         files=(ChangedFile(path="a.py", before=BASE, after=after + b"SIDE = 4\n"),),
     )
-    left = edits.take_back(change, found[:2]).files[0].after
+    left = edits.revert_edits(change, found[:2]).files[0].after
     assert meaning.is_same(left, BASE + b"SIDE = 4\n")
-    assert meaning.is_same(edits.take_back(change, found).files[0].after, BASE)
+    assert meaning.is_same(edits.revert_edits(change, found).files[0].after, BASE)
 
 
 def test_words_are_no_edit_and_annotations_say_what_may_read_them():

@@ -98,7 +98,7 @@ def test_guarded_endpoints_are_asked_without_credentials(script):
 
     def ask() -> dict[str, int]:
         found = script.list_endpoints(app, "/tree", {"it": refuses})
-        asyncio.run(script.ask_guarded(app, found, {}))
+        asyncio.run(script.request_guarded(app, found, {}))
         return {one["path"]: one["status"] for one in found}
 
     assert ask() == {"/shop/{name}": 401, "/shop/orders": 401, "/shop/open/x": 0}

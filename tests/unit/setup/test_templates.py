@@ -187,6 +187,6 @@ def test_builders_of_before_they_could_install_for_editing_are_newer_ones(builde
 
 def test_what_a_change_declares_may_be_newer_than_base() -> None:
     lines = (f"{INSTALL} -e .", "uv pip freeze")
-    newer = templates.take_newer(lines, ("ruff==0.12.11", "ruff>=0.12 ; x"))
+    newer = templates.keep_newer(lines, ("ruff==0.12.11", "ruff>=0.12 ; x"))
     assert newer == (f"{INSTALL} --exclude-newer-package ruff=2100-01-01 -e .", "uv pip freeze")
-    assert templates.take_newer(lines, ()) == lines
+    assert templates.keep_newer(lines, ()) == lines

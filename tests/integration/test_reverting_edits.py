@@ -15,7 +15,7 @@ ADDED = SUMS.replace("return a\n", "return a + b\n", 1)
 TEST = "import sums\n\n\ndef test_add():\n    assert sums.add(1, 0) == 1\n"
 
 
-def take_back(
+def revert_edits(
     made: Stage, mistaken: tuple[str, ...] = (), shown: tuple[str, ...] = (), **edits: str
 ) -> RevertTrials:
     base = baseline.measure_base(made.prepared, made.services)
@@ -23,7 +23,7 @@ def take_back(
     head = checks.run_checks(cleared, base, made.prepared, made.services)
     trials = proving.PartRunner(cleared.change, head, made.prepared, made.services)
     with trials.pool:
-        return proving.take_back(trials, shown, mistaken)
+        return proving.revert_edits(trials, shown, mistaken)
 
 
 FEE = "def fee(p):\n    if p == 13:\n        return -1\n    while p > 2:\n        p -= 1\n    return p * 2\n"
@@ -36,7 +36,7 @@ def test_what_no_test_notices_is_named_within_new_functions_too(
     monkeypatch.setattr(proving, "_MOST_SLOWER", 1)
     monkeypatch.setattr(proving, "_MOST_SLOWER_SECONDS", 1)
     made = stage({"sums.py": SUMS, "test_sums.py": TEST}, test_runner="pytest")
-    found = take_back(
+    found = revert_edits(
         made,
         sums_DOT_py=ADDED[: ADDED.rindex("a")] + "a - b\n",
         test_sums_DOT_py=TEST.replace("1, 0) == 1", "1, 2) == 3"),
@@ -58,7 +58,7 @@ def test_base_s_text_may_do_as_well_where_each_part_is_needed(
     after = "def cut(a):\n    return bare(a).lower()\n\n\ndef bare(a):\n    return a.strip()\n"
     test = "import cut\n\n\ndef test_cut():\n    assert cut.cut(' A') == 'a'\n"
     made = stage({"cut.py": before, "test_cut.py": test}, test_runner="pytest")
-    found = take_back(made, cut_DOT_py=after)
+    found = revert_edits(made, cut_DOT_py=after)
     assert not found.unnoticed
     assert [part.name for part in found.unmissed] == ["cut.py:2 (cut)"]
 
@@ -69,7 +69,7 @@ def test_a_test_whose_old_version_fails_with_the_change_notices_as_a_new_one_doe
     old = TEST.replace("1, 0) == 1", "1, 2) == 1")
     made = stage({"sums.py": SUMS, "test_sums.py": old}, test_runner="pytest")
     edited = {"sums_DOT_py": ADDED, "test_sums_DOT_py": old.replace("== 1", "== 3")}
-    found = take_back(made, shown=("test_sums.py::test_add",), **edited)
+    found = revert_edits(made, shown=("test_sums.py::test_add",), **edited)
     assert [(part.line, part.before, part.after) for part in found.noticed] == [(2, "a", "a + b")]
     assert not found.unnoticed
 
@@ -78,19 +78,19 @@ def test_a_test_whose_old_version_fails_with_the_change_notices_as_a_new_one_doe
 def test_tests_alone_have_to_notice_mistakes(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": ADDED, "test_sums.py": "def test_a(): ...\n"}, test_runner="pytest")
     new = ("test_sums.py::test_add",)
-    assert take_back(made, (), test_sums_DOT_py=TEST) == RevertTrials()
+    assert revert_edits(made, (), test_sums_DOT_py=TEST) == RevertTrials()
     # Nothing added: what adds could as well take away.
-    found = take_back(made, new, test_sums_DOT_py=TEST)
+    found = revert_edits(made, new, test_sums_DOT_py=TEST)
     assert [one.line for one in (*found.noticed, *found.unnoticed)] == [2, 2]
     assert found.noticed != found.unnoticed
     seeing = TEST.replace("1, 0) == 1", "1, 2) == 3")
-    assert [one.line for one in take_back(made, new, test_sums_DOT_py=seeing).noticed] == [2, 2]
+    assert [one.line for one in revert_edits(made, new, test_sums_DOT_py=seeing).noticed] == [2, 2]
 
 
 def test_old_tests_notice_nothing_for_new_ones(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": ADDED, "test_sums.py": TEST}, test_runner="pytest")
     hollow = f"{TEST}\n\ndef test_new():\n    sums.add(1, 2)\n"
-    found = take_back(made, ("test_sums.py::test_new",), test_sums_DOT_py=hollow)
+    found = revert_edits(made, ("test_sums.py::test_new",), test_sums_DOT_py=hollow)
     assert not found.noticed
     assert found.unnoticed
 
@@ -102,7 +102,7 @@ def test_for_annotations_and_what_only_goes_no_test_is_asked(stage: Callable[...
     test = "from sums import add\n\n\ndef test_add():\n    assert add(1) == 1\n"
     files = {"sums.py": before, "hooks.py": "", "test_sums.py": test}
     after = before.replace("import hooks\n", "\nSize = int\n").replace("a: int", "a: Size")
-    found = take_back(stage(files, test_runner="pytest"), sums_DOT_py=after)
+    found = revert_edits(stage(files, test_runner="pytest"), sums_DOT_py=after)
     assert [part.name for part in found.typed] == ["sums.py:6 (int → Size)"]
     assert [part.name for part in found.unmissed] == [
         "sums.py:1 (import hooks was removed)", "sums.py:3 (Size = int)",
@@ -127,7 +127,7 @@ def test_of_what_tests_start_the_others_are_not_asked(
             ran.append(part.only) or run(tests, several, part, **more)
         ),
     )
-    found = take_back(made, sums_DOT_py=SUMS.replace("return a\n", "return a + b - b\n", 1))
+    found = revert_edits(made, sums_DOT_py=SUMS.replace("return a\n", "return a + b - b\n", 1))
     assert [part.name for part in found.unnoticed] == ["sums.py:2 (a → a + b - b)"]
     assert [only.ids for only in ran] == [("test_sums.py::test_add",)]
 
@@ -135,7 +135,7 @@ def test_of_what_tests_start_the_others_are_not_asked(
 def test_a_test_that_reads_the_source_notices_nothing(stage: Callable[..., Stage]) -> None:
     reads = "\n\ndef test_text():\n    assert 'a + b' in open('sums.py').read()\n"
     old = {"sums.py": SUMS, "test_sums.py": TEST}
-    found = take_back(
+    found = revert_edits(
         stage(old, test_runner="pytest"),
         sums_DOT_py=ADDED,
         test_sums_DOT_py=TEST + reads,
@@ -149,7 +149,7 @@ def test_a_constraint_that_a_migration_makes_is_taken_back_with_it(
     stage: Callable[..., Stage],
 ) -> None:
     rule = 'models.UniqueConstraint(fields=["name"], name="once")'
-    found = take_back(
+    found = revert_edits(
         stage(DJANGO, config={"checks": {"makemigrations": "off"}}, **MANAGED),
         shop__models_DOT_py=DJANGO["shop/models.py"].replace(
             "max_length=10)\n",
