@@ -95,7 +95,7 @@ def test_what_is_needed_is_told(monkeypatch, tmp_path):
     lines = [line for line in result.output.splitlines() if "package request" not in line]
     assert max(map(len, lines)) <= 80
     said = " ".join(result.output.split())
-    assert "every required limit holds" in said
+    assert "every required limit is enforced" in said
     assert "package indexes: yes; reachable through the gateway" in said
     assert said.endswith("Ready: this machine can run tickets.")
 
