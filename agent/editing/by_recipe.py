@@ -33,7 +33,6 @@ class RecipeFacts(forms.Form):
     field: str = ""
     """As in Python: `name = models.CharField(max_length=50)`."""
     default_for_existing_rows: str = ""
-    show_in_admin_list: bool = False
     add_a_test: bool = False
 
 

@@ -30,8 +30,6 @@ class Known:
     models_file: str
     field: str
     existing: str = "_No response_"
-    admin_file: str = ""
-    """Where the field is listed, as the ticket asks; empty: nowhere."""
 
 
 PROJECTS = (
@@ -47,7 +45,6 @@ PROJECTS = (
         models_file="axes/models.py",
         field="handling_story = models.TextField()",
         existing='"not told"',
-        admin_file="axes/admin.py",
     ),
     # setup.py alone, with pytest configured in setup.cfg.
     Known(
@@ -87,11 +84,10 @@ def run_field_ticket(
     repository: Repository, home: Path, known: Known, field: str, existing: str
 ) -> Ended:
     """Run `mergewright run --json` with the ticket as GitHub's form makes it."""
-    admin = "Yes" if known.admin_file else "_No response_"
     ticket = home / "ticket.md"
     ticket.write_text(
         f"### Model\n\n{known.model}\n\n### Field\n\n```python\n{field}\n```\n\n"
-        f"### Default for existing rows\n\n{existing}\n\n### Show in admin list\n\n{admin}\n\n"
+        f"### Default for existing rows\n\n{existing}\n\n"
         "### Add a test\n\nYes\n"
     )
     return carry_out(repository.path, ticket, environ=of_home(home))
@@ -119,7 +115,7 @@ def test_the_ticket_gets_a_branch_with_what_it_asks_for_alone(known, index, buil
     assert found.pop(migration) == "A"
     (test,) = (path for path in found if re.search(r"(^|/)test\w*\.py$|_tests?\.py$", path))
     found.pop(test)
-    assert found == {path: "M" for path in (known.models_file, known.admin_file) if path}
+    assert found == {known.models_file: "M"}
     # Where a list or an import gets longer, its line is another one; the models' are untouched,
     # but for a `pass` that gives way.
     gone = repository.git(*changed, "--", known.models_file).splitlines()

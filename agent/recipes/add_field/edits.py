@@ -7,9 +7,9 @@ import ast
 import re
 
 from agent.errors import EditFailed, RequestRefused
-from agent.recipes.add_field import admin_list, new_test, writing
+from agent.recipes.add_field import new_test, writing
 from agent.recipes.add_field.models_index import read_dotted_name
-from agent.recipes.add_field.parameters import LISTED_IN, Edits, ModelPlace, Parameters
+from agent.recipes.add_field.parameters import Edits, ModelPlace, Parameters
 from agent.recipes.source import SourceFile
 from repo_config.detect import Tree
 
@@ -19,27 +19,18 @@ _FIELD_CALL = re.compile(
 
 
 def make_edits(tree: Tree, parameters: Parameters) -> Edits:
-    """Add the field, and put it where else it was asked for.
+    """Add the field, and its test if one was asked for.
 
     Raises:
         EditFailed: A place is not as it was when the ticket was read.
         RequestRefused: A file cannot be read as text or as Python.
     """
-    place, listing = parameters.place, parameters.listing
+    place = parameters.place
     model = SourceFile(place.path, tree.read(place.path))
-    files = {place.path: model}
     _add_field(model, parameters)
     label = f"{parameters.app_label}.{parameters.model}"
     notes = [f"Added `{parameters.assignment}` to `{label}` in `{place.path}`."]
-    if listing:
-        source = files.setdefault(listing.path, SourceFile(listing.path, tree.read(listing.path)))
-        value = admin_list.find_list(_find_class(source, listing))
-        if value is None:
-            raise EditFailed(f"{listing.format()}: {LISTED_IN} is no longer a literal.")
-        writing.append_item(source, value, ast.Constant(parameters.name))
-        words = f"`{LISTED_IN}` of `{listing.class_name}` in `{listing.path}`"
-        notes.append(f"Added `{parameters.name}` to {words}.")
-    made = {path: source.result() for path, source in files.items()}
+    made = {place.path: model.result()}
     if test := parameters.test:
         made[test.path] = new_test.render_test(parameters, test, model)
         notes.append(f"Added a test in `{test.path}`.")

@@ -2,9 +2,6 @@
 
 from agent.models.record import Record
 
-LISTED_IN = "list_display"
-"""The attribute of an admin class that lists fields."""
-
 
 class Edits(Record):
     files: dict[str, bytes]
@@ -62,8 +59,6 @@ class Parameters(Record):
     """Value for rows that are already there, used once and not kept as the field's default."""
     migrations: tuple[str, ...]
     """Folders in which a migration may be made."""
-    listing: ModelPlace | None
-    """The admin class whose list the new field joins."""
     test: NewTestSpec | None
     form: str
     """The form, filled in: for what Django finds wrong."""

@@ -1,4 +1,4 @@
-"""The recipe: add a field to a Django model, with its migration and where else it is asked for.
+"""The recipe: add a field to a Django model, with its migration and a test.
 
 Ticket -> `request` -> `resolving` (against `models_index`) -> `edits` -> Django's own migration in
 the sandbox -> `migration.accept_migration`. Parameters travel as JSON.
@@ -9,7 +9,7 @@ from agent.models.ticket import Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field import edits, request, resolving
 from agent.recipes.add_field.models_index import ModelsIndex
-from agent.recipes.add_field.parameters import LISTED_IN, Parameters
+from agent.recipes.add_field.parameters import Parameters
 from agent.text import sanitise
 from repo_config.detect import Project, Tree
 
@@ -56,8 +56,6 @@ def draft_plan(parameters: str) -> Plan:
     """Say in words what will be done, and where."""
     facts = Parameters.model_validate_json(parameters)
     words = [f"Add `{facts.assignment}` to {facts.model} in {facts.place.path}."]
-    if facts.listing:
-        words.append(f"Add {facts.name} to {LISTED_IN} of {facts.listing.format()}.")
     if facts.test:
         words.append(f"Write a test in {facts.test.path}.")
     words += [f"Create the migration in {folder} with Django." for folder in facts.migrations]
@@ -74,4 +72,4 @@ def draft_plan(parameters: str) -> Plan:
 
 def list_touched(parameters: str) -> tuple[str, ...]:
     facts = Parameters.model_validate_json(parameters)
-    return tuple(place.path for place in (facts.place, facts.listing) if place)
+    return (facts.place.path,)

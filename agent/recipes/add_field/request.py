@@ -17,8 +17,8 @@ from agent.recipes.add_field.models_index import read_dotted_name
 from agent.text import sanitise
 from repo_config import foreign_python
 
-EXISTING, ADMIN, TEST = "default for existing rows", "show in admin list", "add a test"
-_QUESTIONS = ("model", "field", EXISTING, ADMIN, TEST)
+EXISTING, TEST = "default for existing rows", "add a test"
+_QUESTIONS = ("model", "field", EXISTING, TEST)
 _TYPE = re.compile(r"(?:\w+\.)*(?:[A-Z]\w*Field|ForeignKey|ParentalKey)")
 _MODEL = re.compile(r"(?:[a-z_]\w*\.)*[A-Z]\w*")
 _MODEL_AND_NAME = re.compile(r"(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)\.(?P<name>[a-z_]\w*)")
@@ -40,8 +40,7 @@ class FieldRequest:
     """A call, or the bare name of a type."""
     existing: str = ""
     """Python source."""
-    wishes: set[str] = field(default_factory=set)
-    """`ADMIN` and `TEST`, where they are wanted."""
+    wants_test: bool = False
     problems: list[str] = field(default_factory=list)
     """What is missing or unclear, in words."""
     not_done: tuple[str, ...] = ()
@@ -56,8 +55,8 @@ class FieldRequest:
         if not isinstance(self.definition, ast.Call):
             code = f"{code if '.' in code else f'models.{code}'}(…)"
         answers = {"model": self.model, "field": f"{self.name or '…'} = {code}"}
-        wishes = dict.fromkeys(sorted(self.wishes, reverse=True), "yes")
-        return tickets.write_form({**answers, EXISTING: self.existing, **wishes})
+        test = {TEST: "yes"} if self.wants_test else {}
+        return tickets.write_form({**answers, EXISTING: self.existing, **test})
 
 
 def read_request(ticket: Ticket) -> FieldRequest:
@@ -85,12 +84,10 @@ def _read_answers(request: FieldRequest, answers: dict[str, str]) -> None:
         else:
             words = f"`{sanitise.shorten(text, 80)}` is not a Django field in Python syntax"
             request.problems.append(words)
-    for question in (ADMIN, TEST):
-        said = bare.get(question, "")
-        if said.lower() in _YES:
-            request.wishes.add(question)
-        elif said and said.lower() not in _NO:
-            request.problems.append(f"`{sanitise.shorten(said, 80)}` is neither yes nor no")
+    said = bare.get(TEST, "")
+    request.wants_test = said.lower() in _YES
+    if said and said.lower() not in _YES | _NO:
+        request.problems.append(f"`{sanitise.shorten(said, 80)}` is neither yes nor no")
 
 
 # --- definitions ------------------------------------------------------------------------------

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from agent.errors import RequestRefused, TicketUnclear
-from agent.recipes.add_field import admin_list, definition, new_test
+from agent.recipes.add_field import definition, new_test
 from agent.recipes.add_field.definition import UnfitError
 from agent.recipes.add_field.models_index import Model, ModelsIndex
 from agent.recipes.add_field.parameters import Expression, ModelPlace, Parameters
-from agent.recipes.add_field.request import ADMIN, TEST, FieldRequest
+from agent.recipes.add_field.request import FieldRequest
 from repo_config.detect import Project, Tree
 
 _Found = TypeVar("_Found")
@@ -44,15 +44,13 @@ def resolve_facts(asked: FieldRequest, tree: Tree, project: Project) -> Paramete
     model = attempt(lambda: _find_model(asked, index))
     attempt(lambda: _check_name(name, model, index))
     written = attempt(lambda: _write_definition(asked, model, index))
-    existing = listing = test = None
+    existing = test = None
     if model:
         _require_table(model)
         if asked.existing not in ("", "None"):
             given = asked.existing
             existing = attempt(lambda: definition.write_value(definition.read_value(given), model))
-    if model and not problems and ADMIN in asked.wishes:
-        listing = attempt(lambda: admin_list.find_admin(model, name, index))
-    if model and not problems and TEST in asked.wishes:
+    if model and not problems and asked.wants_test:
         test = attempt(lambda: new_test.plan_test(model, name, index, project))
     if model is None or written is None or problems:
         raise explain_unclear(problems, asked.fill_form())
@@ -65,7 +63,6 @@ def resolve_facts(asked: FieldRequest, tree: Tree, project: Project) -> Paramete
         definition=written,
         existing=existing,
         migrations=tuple(sorted({table.migrations for table in tables})),
-        listing=listing,
         test=test,
         form=asked.fill_form(),
         not_done=asked.not_done,

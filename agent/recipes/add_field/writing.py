@@ -1,4 +1,4 @@
-"""Write Python into a file that is there: calls in short lines, its quotes, items and imports.
+"""Write Python into a file that is there: calls in short lines, its quotes and imports.
 
 A broken bracket ends with a comma, so that formatters of any width leave it as it is.
 """
@@ -42,28 +42,6 @@ def adopt_quotes(code: str, source: SourceFile) -> str:
         if number % 2 and source.quote not in piece[1:-1] and f"\\{piece[0]}" not in piece:
             pieces[number] = source.quote + piece[1:-1] + source.quote
     return "".join(pieces)
-
-
-def append_item(source: SourceFile, value: ast.List | ast.Tuple, item: ast.expr) -> None:
-    """Put an item behind the others, on a line of its own where the last one has one."""
-    start, end = source.span(value)
-    code = adopt_quotes(ast.unparse(item), source)
-    first, last = source.span(value.elts[-1]) if value.elts else (start, start)
-    is_broken = value.lineno < (value.end_lineno or 0)
-    if not value.elts or (not is_broken and len(source.line_at(last)) + len(code) + 2 > WIDTH):
-        whole = type(value)([*value.elts, item], ast.Load())
-        head = source.text[source.line_start(start) : start].lstrip()
-        lines = "\n".join(lay_out(whole, source.indent_at(start), head))
-        source.replace(source.line_start(start), end, adopt_quotes(lines, source))
-        return
-    comma = re.compile(r"\s*,").match(source.text, last, end)
-    after = comma.end() if comma else last
-    is_alone = not source.text[source.line_start(first) : first].strip()
-    if is_alone and source.line_end(after) < end:
-        source.insert(last, "" if comma else ",")
-        source.insert_lines(source.next_line(after), [f"{source.indent_at(first)}{code},"])
-    else:
-        source.insert(after, f" {code}" if comma else f", {code}")
 
 
 # --- imports ----------------------------------------------------------------------------------

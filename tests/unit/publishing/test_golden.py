@@ -130,7 +130,6 @@ def recipe() -> str:
             plan=plan("Add nickname to Customer", "add-django-field"),
             done=(
                 "Added `nickname = CharField(max_length=50, blank=True)` to `shop.Customer` in `shop/models.py`.",
-                "Added `nickname` to `list_display` of `CustomerAdmin` in `shop/admin.py`.",
                 "Added a test in `shop/tests/test_customer_nickname.py`.",
                 "Django made `shop/migrations/0002_customer_nickname.py`.",
             ),

@@ -27,7 +27,6 @@ def told(body: str, title: str = "A field") -> str:
     settled = resolve_parameters(body, FILES, title)
     said = f"{settled.app_label}.{settled.model}: {settled.assignment}"
     said += f"; existing {settled.existing.code}" if settled.existing else ""
-    said += "; admin" if settled.listing else ""
     return said + ("; test" if settled.test else "")
 
 
@@ -35,7 +34,7 @@ FIELD = "nick = models.CharField(max_length=50, blank=True)"
 BLOCK = f"On `shop.Customer`:\n\n```python\n{FIELD}\n```\n"
 SHAPES = {
     "front matter": (f"---\nmodel: shop.Customer\nfield: {FIELD}\n---\n", NICK),
-    "a form": (form(field_name="nick", show_in_admin_list="Yes"), f"{NICK}; admin"),
+    "a form": (form(field_name="nick", add_a_test="No"), NICK),
     "code marks": ("Add `nick` to `shop.Customer`: `CharField(max_length=50, blank=True)`.", NICK),
     "a path": ("Add `shop.Customer.nick`, a `CharField(max_length=50, blank=True)`.", NICK),
     "a block": (BLOCK, NICK),
@@ -98,7 +97,7 @@ def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
         ("Add `class = models.TextField()` to `Order`", "`class` is not a valid", set()),
         ("Add `a = models.CharField(max_length=)` to `Order`", "is not Python", set()),
         ("Add `a = models.ForeignKey` to `Order`", "on_delete=", {"field: a = models.ForeignKey(…)"}),
-        (form(show_in_admin_list="perhaps not"), "neither yes nor no", set()),
+        (form(add_a_test="perhaps not"), "neither yes nor no", set()),
         (form(options="fifty characters"), "not a Django field", set()),
     ],
 )  # fmt: skip
@@ -176,7 +175,7 @@ def test_a_value_that_cannot_be_written_down_is_a_problem(options: str) -> None:
 def test_named_values_settle_a_field_as_a_form_does() -> None:
     field = "nickname = models.CharField(\n    max_length=50, blank=True\n)"
     given = {"model": "shop.Customer", "field": field, "default_for_existing_rows": '""'}
-    named = tickets.make_ticket({**given, "show_in_admin_list": False})
+    named = tickets.make_ticket({**given, "add_a_test": False})
     settled = recipe.resolve_parameters(named, DictTree(SHOP), project())
     told_by_form = resolve_parameters(form(default_for_existing_rows='""'))
     assert Parameters.model_validate_json(settled) == told_by_form
