@@ -10,16 +10,14 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, cast, get_args, get_origin
+from typing import Annotated, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from agent.errors import SettingsInvalid
-from agent.models.change import Level
 from agent.models.chat import Thinking
 from agent.models.record import Record
-from repo_config.rule_ids import RULE_IDS
 
 #: As SQLAlchemy reads an address: in a password every sign but @ may stand as it is.
 DATABASE_URL = re.compile(
@@ -74,8 +72,6 @@ _Window = Annotated[
     _of_form(rf"{_NAME}=[0-9]{{1,9}}", f"provider:name={_LEAST_WINDOW * 2}"),
     AfterValidator(_require_window),
 ]
-_FLOOR = rf"({'|'.join(RULE_IDS)})=({'|'.join(get_args(Level))})"
-_Floor = Annotated[str, _of_form(_FLOOR, f"rule={'|'.join(get_args(Level))}, with a known rule")]
 _Secret = SecretStr | Path
 """A secret, or a file with it (then append `_FILE` to the variable's name)."""
 _SECRET_FILE_BYTES = 64 * 1024
@@ -140,9 +136,6 @@ class Settings(Record):
     """Images that a repository may name in `services` where docker is the sandbox (patterns such as
     docker.elastic.co/*); empty: none. The engine fetches them; their containers run as the image's
     user, with the network of the sandbox alone."""
-    rule_floors: tuple[_Floor, ...] = ()
-    """Minimum severities of rules, such as `http-client=block`. `secrets=off` lets repositories
-    turn that rule off. Default: each rule's own minimum."""
     max_minutes: int = Field(default=60, ge=1)
     """Maximum for a repository's `limits.minutes` and `checks.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
@@ -253,12 +246,6 @@ class Settings(Record):
     reconcile_minutes: float | None = Field(default=None, ge=0.01, le=1440, allow_inf_nan=False)
     """Minutes between checks for missed webhook deliveries, which are then fetched. None: 5, or
     20 seconds if `public_url` is not set."""
-
-    @property
-    def floors(self) -> dict[str, Level]:
-        """The least that repositories can make of rules, by their ids."""
-        pairs = (entry.partition("=") for entry in self.rule_floors)
-        return {rule: cast(Level, level) for rule, _, level in pairs}
 
     @field_validator("home", mode="before")
     @classmethod

@@ -339,7 +339,7 @@ class RepoConfig(Section):
     """What a change may touch."""
     rules: dict[RuleId, Weight] = {}
     """Severities of rules, by id: block (no pull request), review (a draft that lists the place),
-    info or off. Default: the rule's own. The operator may set a minimum."""
+    info or off. Default: the rule's own."""
     plan: PlanSection = PlanSection()
     """Whether a person approves the plan before anything is edited."""
     limits: LimitsSection = LimitsSection()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from agent.checks import readers
 from agent.checks.django_state import MIGRATE
-from agent.models.change import Finding, Level
+from agent.models.change import Finding
 from agent.models.checks import (
     AnyComparison,
     AnyRun,
@@ -30,7 +30,6 @@ def weigh_comparisons(
     base: CheckReport,
     head: CheckReport,
     config: RepoConfig,
-    floors: Mapping[str, Level],
     tools: Mapping[str, str],
 ) -> tuple[AnyComparison, ...]:
     """Replace findings of some tools by those of rules, and add them to what others measure.
@@ -40,7 +39,7 @@ def weigh_comparisons(
     """
 
     def apply_levels(found: Iterable[Finding], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
-        return tuple(levels.apply_levels(iter(found), rules, config, floors))
+        return tuple(levels.apply_levels(iter(found), rules, config))
 
     weighed = []
     for check in compared:

@@ -1,4 +1,4 @@
-"""Who may change what a rule weighs: a repository in its configuration, above the operator's floor.
+"""Who may change what a rule weighs: a repository in its configuration, down to the rule's floor.
 
 Owns the order `off < info < review < block`. A rule declares its own weight; `agent.stages` acts on
 it.
@@ -6,7 +6,7 @@ it.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from packaging.utils import canonicalize_name
 
@@ -22,18 +22,16 @@ _WORD = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?")
 _ORDER: tuple[Level, ...] = ("off", "info", "review", "block")
 
 
-def get_level(rule: Rule, config: RepoConfig, floors: Mapping[str, Level]) -> Level:
+def get_level(rule: Rule, config: RepoConfig) -> Level:
     asked: Level = config.rules.get(rule.id, rule.severity.value)
     floor: Level = rule.floor.value if rule.floor else "off"
-    return max(asked, floors.get(rule.id, floor), key=_ORDER.index)
+    return max(asked, floor, key=_ORDER.index)
 
 
-def find_overruled_weights(
-    rules: tuple[Rule, ...], config: RepoConfig, floors: Mapping[str, Level]
-) -> Iterator[str]:
+def find_overruled_weights(rules: tuple[Rule, ...], config: RepoConfig) -> Iterator[str]:
     """Say which weights of a configuration do not apply, since a floor is above them."""
     for rule in rules:
-        asked, applied = config.rules.get(rule.id), get_level(rule, config, floors)
+        asked, applied = config.rules.get(rule.id), get_level(rule, config)
         if asked is not None and asked != applied:
             yield f"rules.{rule.id}: {asked} is below the rule's minimum; {applied} applies."
 
@@ -42,10 +40,9 @@ def apply_levels(
     findings: Iterator[Finding],
     rules: tuple[Rule, ...],
     config: RepoConfig,
-    floors: Mapping[str, Level],
 ) -> Iterator[Finding]:
     """Give each finding the weight that its rule has here, and leave out rules that are off."""
-    levels = {rule.id: get_level(rule, config, floors) for rule in rules}
+    levels = {rule.id: get_level(rule, config) for rule in rules}
     for finding in findings:
         level = levels[finding.rule]
         if level != "off":

@@ -95,18 +95,16 @@ def list_values(
     from agent.policy import registry
 
     for rule in registry.RULES:
-        yield explain_rule(rule, read, settings)
+        yield explain_rule(rule, read)
 
 
-def explain_rule(rule: Rule, read: LoadedConfig, settings: Settings) -> EffectiveValue:
+def explain_rule(rule: Rule, read: LoadedConfig) -> EffectiveValue:
     place = read.locate("rules", rule.id)
-    level = levels.get_level(rule, read.config, settings.floors)
+    level = levels.get_level(rule, read.config)
     asked = read.config.rules.get(rule.id)
     origin = place or _DEFAULT
     if level != (asked or rule.severity.value):
-        by_operator = rule.id in settings.floors
-        who = variable("rule_floors") if by_operator else "the rule"
-        origin = f"minimum set by {who}: {level}"
+        origin = f"minimum of the rule: {level}"
         if place:
             origin += f"; {place} sets {asked}"
     return EffectiveValue(key=f"rules.{rule.id}", value=level, origin=origin, meaning=rule.demands)

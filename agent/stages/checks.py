@@ -108,10 +108,10 @@ def compare_sides(
     base: CheckReport, head: CheckReport, prepared: Prepared, desk: Desk
 ) -> tuple[AnyComparison, ...]:
     """Compare the two sides, check by check; rules weigh what some tools find."""
-    contract, floors = prepared.contract, desk.settings.floors
+    contract = prepared.contract
     tools = {command.name: command.tool for command in contract.project.commands}
     return weighing.weigh_comparisons(
-        comparison.compare_reports(base, head), base, head, contract.config, floors, tools
+        comparison.compare_reports(base, head), base, head, contract.config, tools
     )
 
 
@@ -214,7 +214,7 @@ def _refuse_forbidden(
         return
     config, desk = trees.prepared.contract.config, trees.desk
     problems = ruff_contract.find_problems(linted.items, config)
-    weighed = tuple(levels.apply_levels(problems, ruff_rules.RULES, config, desk.settings.floors))
+    weighed = tuple(levels.apply_levels(problems, ruff_rules.RULES, config))
     found = levels.soften_human_findings(weighed, change, human_changes)
     if blocking := [finding for finding in found if finding.severity is Severity.BLOCK]:
         desk.say(f"{linted.name}: {blocking[0].rule} blocks the change; no checks run")

@@ -4,13 +4,13 @@ Owns the one way from Change to ClearedChange. The rules, each pure and in a mod
 are in `agent.policy`; what tools find in a sandbox is left to `checks`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
 from agent.desk import Desk
 from agent.errors import PolicyRefused
-from agent.models.change import Change, ClearedChange, Finding, Level, Severity
+from agent.models.change import Change, ClearedChange, Finding, Severity
 from agent.models.checks import AnyComparison
 from agent.models.environment import Prepared
 from agent.models.ticket import Ticket
@@ -47,7 +47,7 @@ def clear_change(
         partial(distributions.list_modules, environment.path),
         partial(distributions.list_commands, environment.path),
     )
-    cleared = judge_change(change_context, desk.settings.floors, human_changes)
+    cleared = judge_change(change_context, human_changes)
     remarks = len(cleared.findings)
     desk.say(
         f"{len(registry.OF_CHANGES)} rules passed"
@@ -57,7 +57,7 @@ def clear_change(
 
 
 def judge_change(
-    change_context: ChangeContext, floors: Mapping[str, Level], human_changes: Change | None = None
+    change_context: ChangeContext, human_changes: Change | None = None
 ) -> ClearedChange:
     """Check a change by every rule; pure.
 
@@ -72,7 +72,7 @@ def judge_change(
     found = (
         finding for module in registry.MODULES for finding in module.check_change(change_context)
     )
-    weighed = levels.apply_levels(found, registry.RULES, change_context.config, floors)
+    weighed = levels.apply_levels(found, registry.RULES, change_context.config)
     asked = levels.soften_asked_findings(tuple(weighed), registry.RULES, change_context.ticket)
     findings = levels.soften_human_findings(asked, change, human_changes)
     if human_changes is not None:

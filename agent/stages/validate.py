@@ -82,7 +82,7 @@ def describe_gate(run_context: RunContext) -> str:
     )
     compared = checks.compare_sides(baseline, baseline, prepared, desk)
     given = contract.config, contract.project, desk.open_base(prepared)
-    nothing = policy.judge_change(ChangeContext(run_context.unchanged, *given), {})
+    nothing = policy.judge_change(ChangeContext(run_context.unchanged, *given))
     verdict = decide.decide_verdict(compared, nothing, contract)
     found = chain(verdict.findings, *(check.findings for check in compared))
     causes = [finding.message for finding in found if finding.severity is Severity.REVIEW]

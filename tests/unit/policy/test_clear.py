@@ -8,7 +8,7 @@ import pytest
 import agent
 import repo_config
 from agent.errors import PolicyRefused
-from agent.models.change import Change, ChangedFile, Finding, Level, Severity
+from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.checks import LintComparison, Status
 from agent.models.ticket import Ticket
 from agent.policy import registry, ruff_contract, ruff_rules
@@ -25,7 +25,7 @@ MODELS = "import datetime\n\n\nclass Order:\n    pass\n"
 def judge(after, base=None, **keys):
     made, tree = cases.change(after, base or {"app/models.py": MODELS})
     change_context = ChangeContext(made, cases.config(**keys), cases.project("3.9"), tree)
-    return policy.judge_change(change_context, {})
+    return policy.judge_change(change_context)
 
 
 def test_a_refusal_names_every_finding_of_every_rule_with_its_place_and_the_way_out():
@@ -102,24 +102,19 @@ def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_bas
     assert f"{len(registry.OF_CHANGES)} rules" in said[-1]
 
 
-def test_a_repository_says_what_a_rule_weighs_and_the_operator_how_little_it_may():
+def test_a_repository_says_what_a_rule_weighs():
     code = "from fastapi import FastAPI\n\napp = FastAPI()\n\n\n@app.get('/')\nasync def f(): ...\n"
     made, tree = cases.change({"app/api.py": code}, {"b.py": "x = 1\n"})
 
-    def judged(weight: str, floors: dict[str, Level]) -> tuple[Finding, ...]:
+    def judged(weight: str) -> tuple[Finding, ...]:
         config = cases.config(concurrency={"mode": "sync"}, rules={"concurrency": weight})
-        return policy.judge_change(
-            ChangeContext(made, config, cases.project(), tree), floors
-        ).findings
+        return policy.judge_change(ChangeContext(made, config, cases.project(), tree)).findings
 
-    assert [finding.severity for finding in judged("review", {})] == [Severity.REVIEW]
-    assert [finding.severity for finding in judged("info", {})] == [Severity.INFO]
-    assert judged("off", {}) == ()
-    assert [comparison.severity for comparison in judged("off", {"concurrency": "review"})] == [
-        Severity.REVIEW
-    ]
+    assert [finding.severity for finding in judged("review")] == [Severity.REVIEW]
+    assert [finding.severity for finding in judged("info")] == [Severity.INFO]
+    assert judged("off") == ()
     with pytest.raises(PolicyRefused, match="concurrency"):
-        judged("off", {"concurrency": "block"})
+        judged("block")
 
 
 _BRANCH_BASE: dict[str, str | bytes] = {
@@ -134,7 +129,7 @@ def on_top(human_changes, after):
     before, tree = cases.change(human_changes, _BRANCH_BASE, was_executable=())
     made, _ = cases.change(after, _BRANCH_BASE)
     change_context = ChangeContext(made, cases.config(), cases.project("3.9"), tree)
-    return policy.judge_change(change_context, {}, before)
+    return policy.judge_change(change_context, before)
 
 
 def test_what_people_have_committed_only_remarks_as_long_as_it_stays_as_it_is():
@@ -197,5 +192,5 @@ def test_no_repository_switches_off_what_has_a_floor_of_its_own():
     off = cases.config(rules={"secrets": "off"})
     change_context = ChangeContext(made, off, cases.project(), tree)
     with pytest.raises(PolicyRefused, match="secrets"):
-        policy.judge_change(change_context, {})
+        policy.judge_change(change_context)
     assert policy.judge_change(change_context, {"secrets": "off"}).findings == ()
