@@ -32,8 +32,6 @@ class LimitRow(Section):
 
 
 class Limits(Section):
-    """The whole file."""
-
     all: LimitRow = LimitRow()
     organizations: dict[Owner, LimitRow] = {}
     repositories: dict[RepositoryName, LimitRow] = {}

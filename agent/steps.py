@@ -98,8 +98,6 @@ class Watcher(Protocol):
 
 
 class Steps:
-    """The steps of one run in this process."""
-
     def __init__(
         self,
         ledger: Ledger,

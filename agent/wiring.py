@@ -151,7 +151,6 @@ def on_github(settings: Settings, way: Access) -> Compose:
 
 
 def make_intake_api(settings: Settings, way: Access) -> GithubIntakeApi:
-    """Make what the intake asks GitHub with."""
     from agent.github.intake_api import GithubIntakeApi
 
     return GithubIntakeApi(way, settings)

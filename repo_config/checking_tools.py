@@ -128,7 +128,6 @@ def _find_usual(files: ProjectFiles, hooks: list[_Hook]) -> Iterator[CheckComman
 
 
 def _is_configured(files: ProjectFiles, tool: KnownTool) -> bool:
-    """Whether the project has settings for a tool."""
     for place in tool.settings:
         path, _, section = place.partition(": ")
         *outer, name = section.split(".")

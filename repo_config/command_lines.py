@@ -28,8 +28,6 @@ TAKEN = frozenset({
 
 
 class CheckCommand(BaseModel):
-    """A check that is a command line."""
-
     model_config = ConfigDict(frozen=True)
 
     name: str

@@ -36,8 +36,6 @@ LOCAL = "local"
 
 
 class Dependency(NamedTuple):
-    """One declared package."""
-
     name: str
     """Normalised."""
     path: str

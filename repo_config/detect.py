@@ -148,7 +148,6 @@ class Project(BaseModel):
         return (first, *self.more_tests)
 
     def with_suite(self, suite: SuiteCommand) -> Self:
-        """Return the project with one command of the tests alone."""
         update = {"test_runner": suite.runner, "test_script": suite.script, "test_args": suite.args}
         return self.model_copy(update={**update, "more_tests": ()})
 

@@ -58,8 +58,6 @@ START = Position(1, 1)
 
 
 class Place(NamedTuple):
-    """A value and where it is."""
-
     path: Path
     value: object
     at: Position
@@ -74,7 +72,6 @@ class Place(NamedTuple):
         return self.key_at if isinstance(self.value, dict | None) else self.at
 
     def describe(self) -> str:
-        """Say what is there."""
         if isinstance(self.value, str):
             return format_excerpt(self.value)
         kinds = ((dict, "a mapping"), (tuple, "a list"), (type(None), "nothing"))

@@ -57,7 +57,6 @@ class ProjectFiles:
         self._parsed: dict[tuple[str, str], Any] = {}
 
     def has_file(self, path: str) -> bool:
-        """Whether the tree has this file."""
         return path in self._known
 
     def find_named(self, *names: str) -> list[str]:
@@ -84,7 +83,6 @@ class ProjectFiles:
         return cast(Parsed, self._parsed[path, form])
 
     def toml(self, path: str) -> dict[str, Any]:
-        """Return a TOML file."""
         return self._parse(path, "TOML", documents.parse_toml, {})
 
     def ini(self, path: str) -> dict[str, dict[str, str]]:
@@ -123,7 +121,6 @@ class ProjectFiles:
 
     @property
     def pyproject(self) -> dict[str, object]:
-        """The file pyproject.toml."""
         return self.toml("pyproject.toml")
 
     @cached_property

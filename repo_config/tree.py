@@ -48,15 +48,12 @@ class FolderFilter(FolderTree):
 
 
 class ChangedTree:
-    """A tree with a change applied."""
-
     def __init__(self, tree: Tree, contents: Mapping[str, bytes | None]) -> None:
         """Take new contents by path; None: the file is gone."""
         self._tree = tree
         self._contents = contents
 
     def paths(self) -> tuple[str, ...]:
-        """All paths, sorted."""
         every = {*self._tree.paths(), *self._contents}
         return tuple(sorted(path for path in every if self._contents.get(path, b"") is not None))
 

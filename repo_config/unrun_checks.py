@@ -21,8 +21,6 @@ _PRE_COMMIT = "pre-commit"
 
 
 class OwnChecks(NamedTuple):
-    """The checks that we run."""
-
     commands: tuple[CheckCommand, ...]
     tests: tuple[str, ...]
     """The command lines of the tests."""

@@ -13,7 +13,6 @@ _DEEPEST = 3
 
 
 def list_steps(repository: ProjectFiles) -> Iterator[dict[str, Any]]:
-    """Yield the steps of all jobs."""
     for job in _list_jobs(repository):
         # A job may itself use a workflow, as a step uses an action.
         yield from map(as_map, (job, *as_list(job.get("steps"))))

@@ -129,7 +129,6 @@ class ListenerMetrics:
         self.refused_in_a_row = 0
 
     def count_refused(self, problem: RefusedDelivery) -> None:
-        """Count a delivery that was refused."""
         self._answers.labels(str(problem.status), "refused").inc()
         if problem.status in _MISCONFIGURED:
             self.refused_in_a_row += 1

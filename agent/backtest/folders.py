@@ -12,8 +12,6 @@ ORDER = "order.json"
 
 
 class StoredBacktest(NamedTuple):
-    """The state of a backtest."""
-
     name: str
     tasks: int
     """That it was asked for."""

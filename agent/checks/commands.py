@@ -178,11 +178,7 @@ class ShellCheck(_Command):
 
 
 def make_check(command: CheckCommand) -> ToolCheck | ShellCheck:
-    return make_tool_check(command) if command.tool else ShellCheck(command)
-
-
-def make_tool_check(command: CheckCommand) -> ToolCheck:
-    return ToolCheck(command, READERS[command.tool])
+    return ToolCheck(command, READERS[command.tool]) if command.tool else ShellCheck(command)
 
 
 def _get_harmless(environ: Mapping[str, str]) -> dict[str, str]:

@@ -17,8 +17,6 @@ from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 
 class Item(ReportEvent):
-    """One message of Django."""
-
     id: Id
     text: Text
     fails: bool

@@ -37,8 +37,6 @@ class Add(NamedTuple):
 
 
 class Parts(Protocol):
-    """What an edit is made of."""
-
     @property
     def sets(self) -> tuple[tuple[ast.AST, str, Any], ...]: ...
     @property

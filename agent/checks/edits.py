@@ -105,8 +105,6 @@ class Edit:
 
 @dataclass(frozen=True, eq=False)
 class Versions:
-    """Both versions of a file."""
-
     path: str
     before: bytes | None
     after: bytes
@@ -128,7 +126,6 @@ class Versions:
 
     @cached_property
     def whole(self) -> Edit:
-        """All of the file as one edit."""
         return Edit(self, 1)
 
     def list_edits(self, *, breaks: bool = False) -> list[Edit]:
@@ -229,7 +226,6 @@ def _only_names(node: ast.AST) -> bool:
 
 
 def _list_statements(node: ast.AST) -> list[ast.stmt]:
-    """List the statements in another one."""
     return [part for part in ast.walk(node) if isinstance(part, ast.stmt) and part is not node]
 
 

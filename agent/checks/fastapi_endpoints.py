@@ -28,8 +28,6 @@ class ListedEndpoint(ReportEvent):
 
 
 class Endpoints(ReportEvent):
-    """All endpoints, or as many as are read."""
-
     event: Literal["endpoints"]
     endpoints: list[ListedEndpoint]
     all: int

@@ -14,8 +14,6 @@ _FIGURES = re.compile(r"(?<=\bline )\d+|(?<=\()\d+(?= > \d+)|(?<=too complex \()
 
 @dataclass(frozen=True)
 class ToolRemark:
-    """One finding of a tool."""
-
     path: str
     code: str
     message: str

@@ -87,8 +87,6 @@ Text = Annotated[str, AfterValidator(clean_text)]
 
 
 class ReportEvent(BaseModel):
-    """One line of a report."""
-
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 

@@ -167,8 +167,6 @@ def _list_statements(node: ast.AST) -> Iterator[ast.AST]:
 
 @dataclass(frozen=True)
 class BaseTestFiles:
-    """Files of base that belong to its tests."""
-
     sure: frozenset[str]
     shared: frozenset[str]
     """Files that may as well belong to the product."""

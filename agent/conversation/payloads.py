@@ -32,8 +32,6 @@ Commit = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f]{40}([0-9a-f]{24})
 
 
 class PayloadPart(BaseModel):
-    """A part of a payload."""
-
     model_config = ConfigDict(extra="ignore", strict=True, hide_input_in_errors=True)
 
 
@@ -64,8 +62,6 @@ class Repository(PayloadPart):
 
 
 class CloneableRepository(Repository):
-    """A repository and where git finds it."""
-
     clone_url: Address
 
 

@@ -31,7 +31,6 @@ def show_limits(default: Any = ..., /, **facts: Any) -> Any:
 
 
 def make_tool_spec(name: str, kind: type[Form], more: str = "") -> ToolSpec:
-    """Make a tool of a form."""
     schema = kind.model_json_schema()
     words = " ".join(f"{schema.pop('description')} {more}".split())
     parameters = _trim_schema(schema, schema.get("$defs", {}))

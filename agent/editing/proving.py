@@ -424,7 +424,6 @@ class _TestRuns:
         return SuitePlaces(self.head.suite or SuiteFacts())
 
     def locate_test(self, test_id: str) -> str:
-        """Return the file of a test."""
         return self._places.locate_test(test_id)[0]
 
     @cached_property
@@ -693,7 +692,6 @@ def _quote_error(item: CheckItem) -> str:
 
 
 def _read_sources(change: Change, base: Tree) -> dict[str, bytes]:
-    """Read the Python files with the change."""
     sources = test_files.read_python_sources(base)
     for file in change.files:
         sources.pop(file.path, None)

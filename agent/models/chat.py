@@ -178,8 +178,6 @@ class WorstCase(Record):
 
 
 class CallResults(Record):
-    """What became of the calls of one reply."""
-
     results: tuple[ToolResult, ...]
     change: Change | None
     """Against the base commit, after the calls; None: as it was before them."""

@@ -199,8 +199,6 @@ class ServerKnock(Record):
 
 
 class TestRun(CheckRun):
-    """A run of the tests, or of some of them."""
-
     __test__: ClassVar[bool] = False
 
     kind: Literal["tests"] = "tests"
@@ -265,8 +263,6 @@ class EndpointRun(CheckRun):
 
 
 class PackageRun(CheckRun):
-    """The packages that come with a change."""
-
     kind: Literal["packages"] = "packages"
     counts: str
     """What it has counted, in words."""

@@ -99,8 +99,6 @@ class ReviewState(Record):
 
 
 class RunFigures(Record):
-    """What statistics are made of."""
-
     category: Category | None = None
     """Kind of work; None: there is no plan."""
     recipe: str | None = None

@@ -110,7 +110,6 @@ class StepName(str):
         return name
 
     def named(self, detail: object) -> StepName:
-        """Name a part of it."""
         return StepName(self.step, f"{self.detail} {detail}".strip())
 
 
@@ -126,8 +125,6 @@ class Once(Protocol):
 
 
 class StepRunner(Once, Protocol):
-    """The steps of a run, with its minutes."""
-
     @property
     def run_seconds_left(self) -> float:
         """What the steps so far have left of the run's minutes; never below zero.

@@ -31,7 +31,6 @@ class Hit:
 
     @property
     def message(self) -> str:
-        """Message of the finding."""
         return self.says or self.what
 
 
@@ -96,7 +95,6 @@ class ChangeContext:
 
     @cached_property
     def after(self) -> Tree:
-        """The files with the change applied."""
         return ChangedTree(self.tree, {file.path: file.after for file in self.change.files})
 
     @cached_property
@@ -114,7 +112,6 @@ class ChangeContext:
 
     @cached_property
     def python(self) -> tuple[PythonFile, ...]:
-        """The Python files of the change, by path."""
         return tuple(
             PythonFile(file, self.change, self.places)
             for file in self.change.files

@@ -32,8 +32,6 @@ class Definition:
 
 
 class Modules:
-    """The Python modules of a tree."""
-
     most_modules, most_bytes = 300, 8_000_000
     """How much is parsed in following names, over a whole change: about a second."""
 
@@ -65,7 +63,6 @@ class Modules:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every module, by path."""
         return tuple(sorted(self._paths.values()))
 
     def find_path(self, dotted: str) -> str:
@@ -118,7 +115,6 @@ class Modules:
         return [f"{meaning}{dot}{rest}" for meaning in found]
 
     def read_text(self, path: str) -> bytes:
-        """Return the content of a module."""
         return self._tree.read(path)
 
     def get_scope(self, path: str) -> NameScope | None:

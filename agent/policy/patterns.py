@@ -19,8 +19,6 @@ def fold_case(path: str) -> str:
 
 
 class Patterns:
-    """A list of patterns of the configuration."""
-
     def __init__(self, lines: Iterable[str], *, lenient: bool = False) -> None:
         """Compile the patterns.
 

@@ -18,8 +18,6 @@ BAN = "TID251"
 
 @dataclass(frozen=True, kw_only=True)
 class RuffRule(Rule):
-    """A rule that ruff finds broken."""
-
     codes: tuple[str, ...]
     """Of ruff, or the beginning of several; a ban names its rule itself."""
     fix: str

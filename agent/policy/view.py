@@ -29,8 +29,6 @@ _TOO_DEEP = "it is nested too deeply"
 
 @dataclass(eq=False, slots=True)  # not frozen: files have ten thousands of them
 class Visit(Generic[Node_co]):
-    """A node at its place."""
-
     node: Node_co
     scope: NameScope
     """What names mean there."""

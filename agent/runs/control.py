@@ -157,7 +157,6 @@ def has_plan(run: StoredRun | None) -> bool:
 
 
 def is_awaiting_approval(run: StoredRun | None) -> bool:
-    """Whether the run waits for the approval of its plan."""
     return (
         run is not None
         and has_plan(run)

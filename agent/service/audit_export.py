@@ -42,7 +42,6 @@ def send_entries(loaded: Settings, audit: SqlAudit) -> float:
 
 
 def write_entry(entry: AuditEntry) -> str:
-    """Write an entry as one line of JSON."""
     at = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds")
     facts = entry.model_dump() | {"at": at}
     return json.dumps({name: value for name, value in facts.items() if value != ""})

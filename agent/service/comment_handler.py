@@ -52,8 +52,6 @@ _SKEW_SECONDS = 5.0
 
 
 class CommentHandler:
-    """Hears comments, one at a time."""
-
     def __init__(
         self, intake_api: GithubIntakeApi, store: SqlRunStore, *, quiet: float = 60.0
     ) -> None:

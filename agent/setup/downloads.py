@@ -19,8 +19,6 @@ _KEPT = ("content-type", "content-encoding", "cache-control")
 
 @dataclass(frozen=True)
 class CachedDownload:
-    """An answer that is here."""
-
     place: Path
     headers: Mapping[str, str]
     size: int

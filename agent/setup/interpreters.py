@@ -66,8 +66,6 @@ class PythonHints(Record):
 
 
 class Interpreter(Record):
-    """An interpreter for sandboxes."""
-
     version: str
     path: str
     """Of the program, in the sandbox."""

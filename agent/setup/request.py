@@ -11,8 +11,6 @@ from repo_config.schema import RepoConfig
 
 
 class EnvironmentRequest(Record):
-    """What an environment is made from."""
-
     tree: str
     """Work tree of the base commit, on the host, or of a change."""
     committed: int = 0

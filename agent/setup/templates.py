@@ -190,7 +190,6 @@ def _allow_until(day: str, requirements: Iterable[str]) -> Iterator[str]:
 
 
 def _is_installed(files: ProjectFiles) -> bool:
-    """Whether the repository is a project that can be installed."""
     project = files.pyproject
     if table(project, "tool", "poetry").get("package-mode") is False:
         return False

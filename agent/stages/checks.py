@@ -134,7 +134,6 @@ class _Trees:
         return self._make_site(tree, self.desk.environment(self.prepared))
 
     def lay_out(self, part: Change, name: str) -> Site:
-        """Lay a part of the change out in a folder of this name."""
         folder = self.desk.head_folder(self.prepared.run).with_name(name)
         tree = worktree.lay_out(self.prepared.checkout, folder, self.desk.stopped)
         tree.replay(part)

@@ -42,8 +42,6 @@ _LOOK_AGAIN = Step.READ_PULL
 
 @dataclass(frozen=True)
 class _Announcement:
-    """What was posted, and where."""
-
     placed: PushedBranch | None
     """Where the change is now; None: nowhere."""
     sentence: str

@@ -205,7 +205,6 @@ def iterate_sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, 
 
 
 def make_row(run: Run, now: float) -> RunRow:
-    """Make the row of a run that waits for its turn from now on."""
     snapshot, about = run.snapshot, run.follow_up
     issue = snapshot.issue if snapshot else None
     return RunRow(

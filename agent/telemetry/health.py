@@ -41,7 +41,6 @@ def make_app(
 def add_routes(
     app: FastAPI, read_readiness: ReadReadiness, is_alive: Callable[[], bool] = lambda: True
 ) -> None:
-    """Add `/livez` and `/readyz`."""
 
     @app.get("/livez")
     async def give_life() -> Response:

@@ -46,7 +46,6 @@ class RunSummary:
 
 
 def summarize_run(stored: StoredRun) -> RunSummary:
-    """Take from a run what statistics need."""
     outcome, snapshot, end = stored.outcome, stored.run.snapshot, stored.pull_end
     opened = outcome is not None and outcome.pull_request is not None
     seconds = None

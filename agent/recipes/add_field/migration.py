@@ -107,8 +107,6 @@ def accept_migration(
 
 
 class _Operation(NamedTuple):
-    """One entry of `operations`."""
-
     kind: str
     model: str
     name: str

@@ -118,7 +118,6 @@ class ModelsIndex:
         return [child for child in self.models if model in child.list_ancestors()]
 
     def find_model(self, path: str, dotted: str) -> Model | None:
-        """Find the model that a name in a file means."""
         scope = self.modules.get_scope(path)
         for name in self._list_names(scope, dotted) if scope else ():
             found = self.modules.find_definition(name)
@@ -170,7 +169,6 @@ class ModelsIndex:
     # --- which app --------------------------------------------------------------------------
 
     def _find_app_label(self, folder: str) -> tuple[str, str]:
-        """Find label and folder of the app that a folder is part of."""
         at = folder
         while at and (posixpath.basename(at) == "models" or not self._is_app(at)):
             at = posixpath.dirname(at)
