@@ -33,7 +33,7 @@ def test_a_formatter_is_heeded_in_files_that_base_passes(
 ) -> None:
     base, head = report("base", OLD), report("head", *with_change)
     compared = comparison.compare_reports(base, head)
-    [found] = weighing.weigh_comparisons(compared, base, head, RepoConfig(), {}, {"black": tool})
+    [found] = weighing.weigh_comparisons(compared, base, head, RepoConfig(), {"black": tool})
     assert found.kind == "findings"
     assert [item.place for item in found.new_failures] == failing
     assert found.verdict is (Status.FAILED if failing else Status.PASSED)
