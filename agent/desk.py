@@ -63,10 +63,10 @@ OpenedT = TypeVar("OpenedT", bound=OpenedRepository)
 
 
 class Memory:
-    """What is kept of this run and of others: nothing here; the store has its own."""
+    """Records of this run and of others: none here; the store has its own."""
 
     def list_history(self, run: Run) -> tuple[StoredRun, ...]:
-        """Of a follow-up: list the run that opened the pull request, then earlier follow-ups."""
+        """For a follow-up: list the run that opened the pull request, then earlier follow-ups."""
         return ()
 
     def find_earlier_pull(self, run: Run) -> int | None:

@@ -27,7 +27,7 @@ class AgentError(Exception):
     reason: Reason = Reason.UNAVAILABLE
     """By which a run ends with it."""
     branch: str | None = None
-    """What the run had made before."""
+    """The change that the run had made before."""
     commit: str | None = None
     details: str = ""
     """More for the operator, and for no issue: what a provider says, the address that was asked.
@@ -330,7 +330,7 @@ class ErrorRecord(Record):
     kind: str
     """Name of the class."""
     made_of: str
-    """What the class was called with, as a JSON list."""
+    """The arguments of the class, as a JSON list."""
     branch: str | None = None
     commit: str | None = None
     details: str = ""

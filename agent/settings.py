@@ -85,7 +85,7 @@ _MOST_WEBHOOK_SECRETS = 2
 class Settings(Record):
     """What the operator decides; bounds what a repository may ask for."""
 
-    # What was typed in the wrong place may be a secret: no message repeats a value.
+    # A value in the wrong place may be a secret: no message repeats it.
     model_config = ConfigDict(hide_input_in_errors=True)
 
     home: Path
@@ -410,7 +410,7 @@ def _explain_errors(problem: ValidationError) -> Iterator[str]:
             yield f"{name} is not a setting. {hint}"
             continue
         entry = f"entry {inside[0] + 1}: " if inside and isinstance(inside[0], int) else ""
-        # What was typed in the wrong place may be a secret, so it is not repeated.
+        # A value in the wrong place may be a secret, so it is not repeated.
         words = error["msg"].removeprefix("Value error, ")
         if error["type"].startswith(("int", "float", "greater", "less", "literal", "finite")):
             words = f"give {describe_form(str(field))}"

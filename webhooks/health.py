@@ -146,7 +146,7 @@ class ListenerMetrics:
         """Write all figures as Prometheus reads them; reads the inbox."""
         now = read_clock()
         try:
-            # Who reads waits for nobody who writes.
+            # Readers do not wait for writers.
             there = self._inbox.count_deliveries()
         except AgentError:
             self._readable.set(0)

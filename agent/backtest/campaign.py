@@ -123,7 +123,7 @@ class Campaign:
             return self._store(task, _make_row(task, End.NOT_RUN, wanted, set_up))
         reported = self._run(task, say)
         if wanted is None:
-            # What the run has found out of the set-up is known by now.
+            # By now the run knows how the set-up was found.
             wanted, set_up = self._with_judge(task, desk, lambda judge: judge.find_wanted())
         if wanted is None:
             wanted = ExpectedTests(
@@ -134,7 +134,7 @@ class Campaign:
             judged, problem = self._with_judge(
                 task, desk, lambda judge: judge.judge(row.patch, wanted)
             )
-            # That our patch does not apply, or the machine fails, is no fault of the change.
+            # A patch that does not apply, or a failing machine, is no fault of the change.
             ends = dict(judged) if judged else {"why_not": problem}
             row = row.model_copy(update=ends)
         return self._store(task, row)
@@ -254,7 +254,7 @@ def _make_result_of_run(
         return row.model_copy(
             update={"reason": reported.get("reason") or "failed", "sentence": words}
         )
-    # What only the service needs is not printed.
+    # Fields that only the service needs are not printed.
     outcome = Outcome.model_validate(
         {name: reported[name] for name in Outcome.model_fields & reported.keys()}
     )

@@ -14,7 +14,7 @@ ORDER = "order.json"
 class StoredBacktest(NamedTuple):
     name: str
     tasks: int
-    """That it was asked for."""
+    """Number of tasks in the backtest."""
     rows: tuple[BacktestResult, ...]
 
 

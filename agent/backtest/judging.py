@@ -22,7 +22,7 @@ from agent.policy.contract import requirements
 
 
 class ExpectedTests(Record):
-    """What has to pass with a change."""
+    """The tests that have to pass with a change."""
 
     fail_to_pass: tuple[str, ...] = ()
     pass_to_pass: tuple[str, ...] = ()
@@ -108,7 +108,7 @@ class Judge:
         found = running.run_check(
             suite.select(Part(Selection(files=files))), site, desk.sandbox, desk.say
         )
-        # Where exit code, report and sentinels do not agree, somebody decides how tests end.
+        # If exit code, report and sentinels disagree, code under test has faked a result.
         is_proved = found.status is not Status.UNVERIFIED
         return {
             item.item_id: is_proved and item.outcome in ("passed", "xfailed")

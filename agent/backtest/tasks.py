@@ -15,9 +15,9 @@ from agent.models.pulls import MergedPull
 from agent.models.record import Record
 from repo_config.test_files import is_test
 
-#: What git and code hosts add to a message, at its end.
+#: Trailers that git and code hosts add to a message.
 _TRAILER = re.compile(r"[A-Za-z][A-Za-z-]*-by: .*|Change-Id: .*", re.IGNORECASE)
-#: Of Django's runner in SWE-bench: `test_a (app.tests.Case)`.
+#: A test id of Django's runner in SWE-bench: `test_a (app.tests.Case)`.
 _OF_CASE = re.compile(r"(\w+) \(([\w.]+)\)")
 
 
@@ -40,7 +40,7 @@ class PastChange(Record):
     base_commit: str
     problem_statement: str
     patch: str = ""
-    """What was merged, without its tests; empty: not known."""
+    """The merged patch, without its tests; empty: not known."""
     test_patch: str
     FAIL_TO_PASS: Ids = ()
     PASS_TO_PASS: Ids = ()

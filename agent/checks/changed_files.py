@@ -76,7 +76,7 @@ class ContractLint:
         earlier = (*(known.items if known else ()), *self.look(_choose_python(before)))
         own = count_once(earlier, self.once)
         fresh = find_new(count_once(items, self.once), own)
-        # What left another file of the change was moved.
+        # Lines that left another file of the change were moved.
         items = tuple(find_new(fresh, find_new(own, items), lambda item: item.text))
         return found.model_copy(
             update={

@@ -39,16 +39,16 @@ from repo_config.schema import RepoConfig
 SECONDS = 600.0
 #: Nothing is begun with less.
 LEAST_SECONDS = 5.0
-#: What one test may take before it is interrupted: a part of the limit, at least a minute.
+#: Part of the limit after which one test is interrupted; at least a minute.
 _PART_OF_TEST, _LONGEST_TEST = 1 / 6, 60.0
-#: Of a CheckRun: the run's minutes ended it, and not its own.
+#: Limit of a CheckRun that was ended by the run's minutes, not by its own.
 MINUTES_LIMIT = "minutes"
-#: Of the seconds for the tests, so much is left to those under way when no further one is begun.
+#: Part of the tests' seconds that is left to running tests when no further one is begun.
 _RESERVE, _MOST_RESERVE = 0.15, 60.0
 _OUTPUT_LIMIT = 60_000
 #: A file of settings that is larger is none.
 _MOST_BYTES = 256 * 1024
-#: What an interpreter reads when it starts and at no other time, and that names no code.
+#: Variables that an interpreter reads only when it starts, and that name no code.
 _START_VARIABLES = frozenset({
     "PYTHONCOERCECLOCALE", "PYTHONDEVMODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED",
     "PYTHONINTMAXSTRDIGITS", "PYTHONIOENCODING", "PYTHONMALLOC", "PYTHONNODEBUGRANGES",
@@ -69,7 +69,7 @@ class Site:
     config: RepoConfig
     project: Project
     limits: SandboxLimits
-    """What the operator grants."""
+    """The operator's limits."""
     at_once: int = 1
     """Checks that may be under way at a time."""
     may_fail: frozenset[str] | None = None
@@ -163,7 +163,7 @@ class Part:
     records: bool = False
     """Whether it is recorded what each test starts; then they run in one process."""
     processes: int = 1
-    """That share the tests; 1: as the project's own command says."""
+    """Processes that share the tests; 1: as the project's own command says."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose the request of a script in the sandbox, with whole paths."""
@@ -287,7 +287,7 @@ def request_script(
         collect=(secret.report,),
         folder=site.project.root,
     )
-    # What runs the repository's code starts once the script has read and deleted its order.
+    # The repository's code starts once the script has read and deleted its order.
     return sandbox_services.add_services(order, site.environment.services, own_late=True)
 
 

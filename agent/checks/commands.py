@@ -30,7 +30,7 @@ from agent.text import sanitise
 from repo_config import documents
 from repo_config.command_lines import CheckCommand
 
-#: What a shell, or a sandbox, says when there is no such program.
+#: Exit code of a shell, or a sandbox, when there is no such program.
 _NO_PROGRAM = 127
 #: Puts what a tool prints into its file.
 _INTO_FILE, _ALL_INTO_FILE = 'exec "$@" >"$0"', 'exec "$@" >"$0" 2>&1'
@@ -41,7 +41,7 @@ _WITH_PLUGINS = (
 )
 #: Up to the first key, behind comments.
 _JSON_START = re.compile(r"\A(?:\s|\ufeff|//[^\n]*|/\*.*?\*/)*+\{", re.DOTALL)
-#: Of the sandbox's memory; the rest is for what is not Node.js's heap.
+#: Part of the sandbox's memory for Node.js's heap.
 _HEAP = 0.75
 
 

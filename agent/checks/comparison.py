@@ -180,7 +180,7 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
     later = {item_id: item_id for item_id in old if item_id in new} | pair_families(old, new)
     earlier = {now: then for then, now in later.items()}
     repeated = {test.item_id: test for test in after.repeated}
-    # Of what base had no time for, a failure says nothing of the change.
+    # If base had no time for a test, its failure says nothing about the change.
     unrun = {*after.unrun}
     unrun |= {one for one in before.unrun if one in new and _is_worse(None, new[one])}
     blocked = {test.item_id for test in after.blocked_tests}
@@ -192,14 +192,14 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
         and item_id not in new
         and item_id not in unrun
         and _is_test(item_id)
-        # Who edits a test chooses its parameters; failing tests of base do not go so.
+        # An edit of a test may change its parameters; failing tests of base cannot be dropped so.
         and not (
             name_family(item_id) in families
             and (item_id in before.unrun or find(item_id)[0] in after.edited)
             and item_id not in blocked
         )
     ]
-    # What cannot be imported on base counts as failing there.
+    # Tests that cannot be imported on base count as failing there.
     modules = [item_id.removesuffix(COLLECTION) for item_id in old if not _is_test(item_id)]
     unread = tuple(name + mark for name in modules for mark in ("::", "."))
     failures = [

@@ -24,7 +24,7 @@ class Item(ReportEvent):
 
 
 class DjangoAnswer(ReportEvent):
-    """What Django says to a question."""
+    """Django's answer to a question."""
 
     event: Literal["django"]
     items: list[Item]
@@ -40,7 +40,7 @@ class DjangoState:
 
     name: str
     arguments: tuple[str, ...]
-    """Of manage.py; the first is the job of our script."""
+    """Arguments of manage.py; the first is the job of our script."""
     new: tuple[str, ...] = ()
     """Migrations of the change, by their paths."""
     kind = LintRun

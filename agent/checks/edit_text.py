@@ -30,7 +30,7 @@ class Pair(ast.AST):
 class Add(NamedTuple):
     owner: ast.AST
     name: str
-    """Of the owner's list."""
+    """Name of the owner's field with the list."""
     behind: ast.AST | None
     """In the list, also where that goes; None: at its beginning."""
     node: ast.AST

@@ -29,7 +29,7 @@ _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _BUILTINS = frozenset(dir(builtins))
 _COLLECTIONS = (ast.Dict, ast.List, ast.Set, ast.Tuple, ast.BoolOp)
-#: Of a file: more are never tried in the time that there is.
+#: Maximum number of edits of a file: there is never time to try more.
 _MOST_INNER = 200
 _LONGEST = 60
 PROSE = (".md", ".rst", ".txt")
@@ -41,7 +41,7 @@ class Edit:
 
     source: "Versions" = field(repr=False)
     line: int
-    """Of the newer version, 1-based."""
+    """Line of the newer version, 1-based."""
     sets: tuple[tuple[ast.AST, str, Any], ...] = ()
     """Nodes of the newer version with a field, and what is there without the edit."""
     drops: tuple[ast.AST, ...] = ()
@@ -50,7 +50,7 @@ class Edit:
     after: str = ""
     """Its text on both sides; a function that has parts is its name."""
     outer: "Edit | None" = None
-    """What it is a part of."""
+    """The edit that it is a part of."""
     breaks: bool = False
     """Whether a function does nothing, in place of what it did on base."""
     mistake: str = ""
@@ -97,7 +97,7 @@ class Edit:
 
     @cached_property
     def restored(self) -> tuple[ast.AST, ...]:
-        """What of base it brings back."""
+        """The part of base that it restores."""
         values = [value for _, _, value in self.sets] + [add.node for add in self.adds]
         nodes = (value if isinstance(value, list) else [value] for value in values)
         return tuple(node for some in nodes for node in some if isinstance(node, ast.AST))
@@ -163,7 +163,7 @@ def list_edits(file: ChangedFile, *, breaks: bool = False) -> list[Edit]:
     source = Versions(file.path, file.before, file.after)
     try:
         found = source.list_edits(breaks=breaks)
-        # What cannot be read without an edit cannot show that a test misses it.
+        # A file that cannot be parsed without an edit cannot show that a test misses it.
         units = [edit for edit in found if not edit.outer and edit.without is None]
     except (SyntaxError, ValueError):
         return []
@@ -425,7 +425,7 @@ class _Comparison:
         self._words = _Descriptions()
         now, was = source.now, source.was
         self._used, self._was_used = (_list_names([each], ast.Load) for each in (now, was))
-        # What code used, and no longer has, is missed by its name. Settings are read by theirs.
+        # Code that uses a removed name fails on it. Settings are read by their names.
         plain = (node for node in was.body if isinstance(node, _DEFINITIONS))
         known = self._was_used | {node.name for node in plain if not node.decorator_list}
         bound = _list_bound(now)
@@ -437,7 +437,7 @@ class _Comparison:
         """The names that have a value in a function before what is new there."""
         self._line = 1
         self.missed: list[Edit] = []
-        """What only goes, and would be missed by its name."""
+        """Edits that only remove, and whose name would be missed."""
 
     # Units: what is in a module or a class.
 
@@ -463,7 +463,7 @@ class _Comparison:
         for other, behind in _place(there, pairs):
             self._line = _find_line(behind) or self._line
             bound = _list_given(other)
-            # What a class, or settings, no longer have is taken from elsewhere in silence.
+            # An attribute that a class, or settings, no longer have is inherited without an error.
             named = isinstance(other, _DEFINITIONS) or _only_names(other)
             text = ", ".join(sorted(bound)) if named else quote(other)
             edit = self._make(adds=(Add(now, "body", behind, other),), before=text)
@@ -518,7 +518,7 @@ class _Comparison:
         hides = any(not _list_given(other).isdisjoint(_list_given(node)) for other in there)
         if isinstance(node, _FUNCTIONS) and not hides:
             self._local = _list_bound(node.args)
-            # What does nothing, or fails, can still stand for what a base class has.
+            # A body that does nothing, or fails, can still replace that of a base class.
             instead = outer if getattr(owner, "bases", ()) else None
             outer = next(self._empty(node), instead)
         if outer:
@@ -669,7 +669,7 @@ class _Comparison:
             elif len(elements := _list_elements(inner)) > 1:
                 yield from map(self._drop, elements)
 
-    # What an edit is made of.
+    # Parts of an edit.
 
     def _make(self, **about: Any) -> Edit:
         return Edit(self._source, self._line, **about)
@@ -778,7 +778,7 @@ def _join_needed(
             own = {name for node in each.restored for name in _list_bound(node)}
             lost = _list_names(each.restored, ast.Load) - own - bound
             for name in sorted(lost & providers.keys()):
-                # What gives a name to another function does not give it here.
+                # A binding in another function does not bind the name here.
                 known = (one for one in providers[name] if one.outer in (edit.outer, None))
                 more = next((one for one in known if one is not edit.outer), edit)
                 needed += [more] if more not in needed else []

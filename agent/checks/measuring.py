@@ -22,7 +22,7 @@ from repo_config.command_lines import CheckCommand
 
 AnyCheck = Check[AnyRun]
 Checks = tuple[tuple[AnyCheck, Site], ...]
-"""What runs, each with where."""
+"""Checks with their places."""
 _OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS)
 
 

@@ -70,7 +70,7 @@ def _make_gone_item(item_id: str, lost: Mapping[str, str], reason: str) -> Check
 
 @dataclass(frozen=True)
 class Scope:
-    """What runs as the change has it."""
+    """Files that run as the change has them."""
 
     whole: bool
     """All tests."""

@@ -26,9 +26,9 @@ _ANYTHING = "*"
 class ReachedTests:
     reach: TestReach
     imports: Imports
-    """Of the files with the change."""
+    """Imports of the files with the change."""
     paths: frozenset[str]
-    """Of base."""
+    """Paths of base."""
     locate: Callable[[str], str]
     """Returns the file of a test by its id."""
 

@@ -13,7 +13,7 @@ from agent.models.environment import Prepared
 from agent.settings import Settings
 from agent.telemetry.private_files import write_private_file
 
-#: What the key of an environment does not cover: services, and tools of our own.
+#: Not covered by an environment's key: services, and tools of our own.
 _COUNT = TypeAdapter(int)
 _TOOLS = {"services", "gate_path", "type_checker_path", "tools"}
 

@@ -30,7 +30,7 @@ RULE = "flaky-tests"
 PASSING = ("passed", "xpassed")
 FAILING = ("failed", "error")
 _KIND = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
-#: Where more fail, it is the change.
+#: If more fail, the change is the cause.
 MOST_TESTS = 10
 _MOST_ROUNDS = 5
 #: After so many rounds a test that has not surprised anybody is not run again.

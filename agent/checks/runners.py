@@ -25,7 +25,7 @@ from agent.models.sandbox import (
 _PYTEST_CODES = range(1, 2)
 #: Scripts end with 1, or with the number of failures.
 _SCRIPT_CODES = range(1, 256)
-#: Where our own tests do not count, it is the project's own.
+#: If our own tests do not count, it is the project's own exit code.
 _ANY_CODE = range(256)
 _PAST_FAILURES: tuple[str, ...] = ("--maxfail=0", "--continue-on-collection-errors")
 #: Takes the place of a script where the repository has none.
@@ -88,7 +88,7 @@ class PytestSuite(AnySuite):
         return (*start, *words)
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
-        # What the configuration says wins.
+        # The configuration wins.
         env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
         shared: tuple[str, ...] = ()
         if site.has_package("pytest-xdist") and (self.part.records or self.part.processes > 1):
@@ -212,9 +212,9 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
         return root, (from_root, *given)
     own, top = site.tree / folder, site.tree / root
     named = [arg for arg in site.project.test_args if arg[:1] not in ("-", "/", ".")]
-    # Of a name that is too long, this says no, where a Path raises.
+    # For a name that is too long this returns False, where a Path raises.
     is_from_root = any(exists(top / one) and not exists(own / one) for one in named)  # noqa: PTH110
-    # What Django's runner looks for; a project around a package has its tests at the root.
+    # The pattern of Django's runner; a project around a package has its tests at the root.
     if not is_from_root and any(own.rglob("test*.py")):
         return folder, (name, "test", *given)
     return root, (from_root, "test", *given)

@@ -84,7 +84,7 @@ def _run_each(
         run = run_check(part, place.limit_seconds(left), sandbox, say, cancelled)
         runs.append(run)
         if wanted is not None:
-            # What one command skips, another may run.
+            # A test that one command skips may run in another.
             done = (item.item_id for item in run.items if item.outcome != "skipped")
             wanted.difference_update(done)
         red = {item.item_id for item in run.items if item.outcome in ("failed", "error")}

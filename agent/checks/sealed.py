@@ -50,7 +50,7 @@ class Secret:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What sentinels are called in this sandbox, and nothing else is."""
+        """Names of the sentinels in this sandbox, which nothing else has."""
         return (self.module, self.must_pass, self.must_fail)
 
     def order_file(self, **more: object) -> SandboxFile:

@@ -61,7 +61,7 @@ class SuiteEnd(ReportEvent):
     late: bool
     """Tests were left out, since time was nearly up."""
     replaced: list[Text] = []
-    """What tests of the change have left in the product, in sentences."""
+    """What the change's tests have altered in the product, in sentences."""
 
 
 class Facts(ReportEvent):
@@ -77,7 +77,7 @@ class Facts(ReportEvent):
 
 
 class StartsEvent(ReportEvent):
-    """What a test has started on base: bits, by the numbers of names."""
+    """The functions that a test has started on base: bits, by the numbers of names."""
 
     event: Literal["starts"]
     id: Id

@@ -25,7 +25,7 @@ from repo_config.test_files import find_folder, has_test_name
 from repo_config.tree import Tree
 
 _CONFTEST = "conftest.py"
-#: Of a suite, what runs for a part of a change; all of it is asked of several at once.
+#: Part of a suite that runs for a part of a change.
 _SHARE = 0.25
 _TOOLS = ("pytest.", "unittest.", "django.test.")
 

@@ -62,7 +62,7 @@ _MOST_ALONE = 8
 _LEAST_SECONDS = 15.0
 
 Runs = tuple[tuple[Suite, Site], ...]
-"""What runs, each with where; the longest comes last."""
+"""Checks with their places; the longest comes last."""
 
 
 @dataclass
@@ -74,14 +74,14 @@ class TwoRuns:
     sites: SuiteRerunner
     """Base next to the whole change."""
     tree: Tree
-    """Of base."""
+    """Tree of base."""
     lay_out: Callable[[Change, str], Site]
     """Lays a part of the change out, under a name."""
     project: Project
     reach: TestReach | None = None
-    """Of the tests of base; None: it is not known."""
+    """Names that the tests of base reach; None: not known."""
     processes: int = 1
-    """That share all tests."""
+    """Number of processes that share all tests."""
     is_part: bool = False
     """Whether what ran first is judged alone."""
 
@@ -99,10 +99,10 @@ class TwoRuns:
             else ()
         )
         wanted = self._choose_own()
-        # Where these are all, the whole run has them.
+        # If these are all tests, the whole run has them.
         if wanted.is_empty or (wanted.whole and self._has_whole):
             return near
-        # What passes only after others have run would not pass for who runs it alone.
+        # A test that passes only after others would fail for a developer who runs it alone.
         new = {file.path for file in self.change.files if file.before is None}
         alone = new.intersection(() if wanted.whole else wanted.files)
         alone = alone if len(alone) <= _MOST_ALONE else set()
@@ -181,12 +181,12 @@ class TwoRuns:
         """Join what shows whether the change breaks tests of base."""
         near, whole = ran.get(NEAR), ran.get(WHOLE)
         if self._reached is None or not self._has_existing or whole is None:
-            # Where no source is changed, base has shown it.
+            # If no source is changed, base's own result counts.
             existing = ran.get(TESTS, self.base)
             return joining.join_parts([near, existing]) if near else existing
         locate = SuitePlaces(whole.suite or self.facts).locate_test
         elsewhere = self._touched_test_files | self._unknown_files
-        # What the whole run skips shows nothing, whatever it did before.
+        # A test that the whole run skips shows nothing, whatever it did before.
         far = tuple(
             item
             for item in whole.items
@@ -296,7 +296,7 @@ class TwoRuns:
 
     @cached_property
     def imports(self) -> Imports:
-        """Of the files with the change."""
+        """Imports of the files with the change."""
         files = self.change.files
         own = {file.path: file.after or b"" for file in files if file.path.endswith(".py")}
         return Imports({**self._imports_by_file, **test_files.read_imports(own)})
@@ -405,7 +405,7 @@ class TwoRuns:
 
     @cached_property
     def disguised_files(self) -> frozenset[str]:
-        """What it touches of the product under names that tests have."""
+        """Files of the product with names of tests that it touches."""
         own = self.of_tests.without_imported(self._touched_test_files, self.imports)
         return frozenset(path for path in self.change.paths if is_test(path)) - own - self.rules
 

@@ -90,7 +90,7 @@ def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintCompa
 
 
 def _replace_failures(found: LintComparison, findings: tuple[Finding, ...]) -> LintComparison:
-    # What fails as a whole says nothing that a rule could weigh.
+    # A check that fails as a whole has no findings that a rule could weigh.
     is_weighed = found.verdict is Status.FAILED and not found.reason
     verdict = Status.PASSED if is_weighed else found.verdict
     update = {"findings": findings, "new_failures": (), "verdict": verdict}

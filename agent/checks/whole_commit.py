@@ -1,8 +1,7 @@
 """Judge the run of all tests on the exact commit, in one piece, as the project's CI will run them.
 
-What only that run shows: files that cannot be
-collected together, a test that disturbs a later one, and an exit code that no test explains, such
-as that of a coverage floor.
+Only this run shows files that cannot be collected together, a test that disturbs a later one, and
+an exit code that no test explains, such as that of a coverage floor.
 """
 
 import shlex
@@ -35,7 +34,7 @@ def judge_whole(
         run_some: Runs some tests with the change.
     """
     known = list_red(before)
-    # Where the tests themselves say what is wrong, or a limit ended them, they say it better.
+    # If the tests themselves show what is wrong, or a limit ended them, their reason is better.
     if found.limit or tests.limit or tests.reason or list_red(tests) - known:
         return None
     if not (found.reason or list_red(found) - known or _has_other_code(found)):

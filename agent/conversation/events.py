@@ -45,7 +45,7 @@ class Request(Record):
             issue.issue_id,
             "labeled",
             self.label,
-            # Who may not start us must not take the place of who may.
+            # An author without permission must not take the place of one with it.
             self.snapshot.actor_id,
             self.snapshot.approved_at,
         ]

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 
 
 class ModelNeeded(Exception):
-    """What comes next asks a model, which the run itself does."""
+    """The next step is a request to a model, which only the run itself makes."""
 
 
 class BackgroundSteps:

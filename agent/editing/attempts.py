@@ -47,7 +47,7 @@ class Attempt:
         self.why = ""
         """Why no further draft comes."""
         self.words: dict[str, AuthorWords] = {}
-        """What was said last of each tree, by its digest."""
+        """The author's last words about each tree, by its digest."""
         self._talk, self._tools, self._run_context, self._items = talk, tools, run_context, items
         self._base = base
         self._begun = self._last = talk.change.digest

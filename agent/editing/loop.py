@@ -73,7 +73,7 @@ class Conversation:
     include: tuple[str, ...] = ()
     """Ignored files that belong to the change."""
     _number: int = 0
-    """Of the last turn under this name."""
+    """Number of the last turn under this name."""
     _count: int = 0
     _calls: int = 0
     _messages: tuple[Message, ...] = ()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from agent.models.chat import Message, ModelTurn, ToolResult, ToolTurn
 from agent.text import sanitise
 
-#: Of the context window: where results are removed, and what is then left.
+#: Parts of the context window: above the first, results are removed until the second is left.
 _FULL_SHARE, _LEFT_SHARE = 0.6, 0.3
 #: Tokens of a character, where no reply has shown how many they are, and the most they can be.
 _USUAL_TOKENS, _MOST_TOKENS = 0.3, 1.0

@@ -14,7 +14,7 @@ from agent.models.step import Once, StepRunner
 #: What judging a change takes in addition to its checks.
 LEAST_GATE_SECONDS = 30.0
 
-#: Of the seconds of the tests, what a gate waits for the record of what these reach.
+#: Part of the tests' seconds that a gate waits for the record of what they reach.
 _WAIT_FOR_RECORD = 0.25
 
 Measure = Callable[[Once, Desk], tuple[Prepared, CheckReport]]
@@ -28,7 +28,7 @@ class MeasuredBase:
     prepared: Prepared
     baseline: CheckReport
     reserved_seconds: float = 0.0
-    """Of the run's minutes, kept for later stages."""
+    """Seconds of the run that are kept for later stages."""
 
 
 class Preparation:

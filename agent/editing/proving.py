@@ -92,7 +92,7 @@ class EarlyProof:
         self.stopped = threading.Event()
         """Once it is set, nothing more is tried."""
         self.slots = threading.Semaphore(count_sandboxes(desk.settings.checks_at_once))
-        """Of the sandboxes, which checks share with it."""
+        """Slots of the sandboxes, shared with the checks."""
 
     def __enter__(self) -> Self:
         return self
@@ -155,7 +155,7 @@ def prove_change(
         asks_for_tests = plan.category == "tests"
         proof = found.result()
         shown = tuple(row.name for row in proof.rows if row.is_proof)
-        # What a test tells from base does something else, whatever the plan calls it.
+        # Where a test sees a difference, behaviour has changed, whatever the plan calls it.
         is_refactoring = plan.category == "refactor" and not shown
         taken_back = revert_edits(
             trials, shown, added if asks_for_tests else None, breaks=is_refactoring
@@ -289,7 +289,7 @@ def prove_tests(added: Collection[str], trials: PartRunner) -> Proof:
         missing = (
             f"none of its tests fails without it and passes with it: {list_some(descriptions)}"
         )
-    # Of a new test it is always said what it did.
+    # A new test's result is always listed.
     more = [row for row in rows[_MOST_ROWS:] if row.name in added]
     return Proof(rows=(*rows[:_MOST_ROWS], *more[:_MOST_IDS]), missing=missing)
 

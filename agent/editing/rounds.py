@@ -66,7 +66,7 @@ class Draft:
 
     @property
     def words(self) -> AuthorWords:
-        """What the model said of it last."""
+        """The model's last words about it."""
         if self.by is None or self.submitted is None:
             return AuthorWords()
         return self.by.words.get(self.submitted.digest, AuthorWords())
@@ -102,7 +102,7 @@ class Round:
 
     @property
     def objection(self) -> str:
-        """What its author can do something about, in the order of the decision; empty: nothing."""
+        """The findings that its author can fix, in the order of the decision; empty: none."""
         said = self.verdict.sentence if self.verdict else ""
         messages = [*self.failures, *self._format_findings(Severity.REVIEW)]
         if self.is_passed and not messages:
@@ -163,7 +163,7 @@ class Round:
 
 
 class RoundHistory:
-    """What a run's changes have come to so far."""
+    """The results of a run's changes so far."""
 
     def __init__(self) -> None:
         self.rounds: list[Round] = []

@@ -31,14 +31,14 @@ class RunContext:
     roles: tuple[Role, ...] = ()
     """Roles that a model is set for: read once, since steps keep their order."""
     budget_share: float = 1.0
-    """Of what the run may spend, the part that may be spent here."""
+    """Part of the run's budget that may be spent here."""
     history: RoundHistory = field(default_factory=RoundHistory)
     resources: ExitStack = field(default_factory=ExitStack)
     """Closes what is open when the run is over."""
 
     @property
     def unchanged(self) -> Change:
-        """Where a change begins."""
+        """An empty change."""
         return Change(base_commit=self.base.checkout.commit, files=())
 
     @property
@@ -47,7 +47,7 @@ class RunContext:
 
     @property
     def turns(self) -> ModelTurns:
-        """What asks the run's models."""
+        """The requests to the run's models."""
         caps = self.desk.budget.find_limits(self.base.contract.config, self.budget_share)
         return ModelTurns(
             self.once, self.desk, caps, lambda: self.seconds_left, self.preparation.begin
@@ -81,7 +81,7 @@ class RunContext:
 
     @property
     def seconds_left(self) -> float:
-        """Of the minutes, what models and their tools may still use.
+        """Seconds that models and their tools may still use.
 
         Judging a change keeps its part until one has passed.
         """
@@ -91,7 +91,7 @@ class RunContext:
 
     @property
     def gate_seconds(self) -> float:
-        """Of the minutes, what judging a change may use: what is left, and always some."""
+        """Seconds that judging a change may use: what is left, and always some."""
         return max(self.once.run_seconds_left, LEAST_GATE_SECONDS)
 
     def require_proofs(self) -> None:

@@ -38,7 +38,7 @@ from repo_config.servers import read_rows
 
 _MOST_TURNS = 30
 _MOST_TRIES = 6
-#: Of what the run may spend and how long it may take.
+#: Part of the run's dollars and minutes that the search may use.
 _SHARE = 0.25
 _WITHIN = "A model may use a quarter of the run's budget and minutes on this."
 _MOST_ANSWER = 16_000

@@ -47,12 +47,12 @@ class SubmittedPlan(forms.Form):
     category: Category
     steps: tuple[str, ...] = Field(min_length=1)
     files: tuple[str, ...]
-    """That will change; also folders and globs."""
+    """Paths that will change; also folders and globs."""
 
 
 class Question(forms.Form):
     question: str
-    """That can be answered in one line."""
+    """A question that can be answered in one line."""
     suggestion: str
     """The answer that you would choose."""
 

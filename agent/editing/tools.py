@@ -42,7 +42,7 @@ _BATCH_SHARE, _MOST_OF_A_BATCH = 0.75, 400_000
 _LEAST_RESULT = 400
 #: Turns of reading after which a sentence reminds of the plan.
 _REMINDED = 12
-#: Of a command: the most, what it has where nobody says, and that as a multiple of the tests' time.
+#: Seconds of a command: maximum, default, and the default as a multiple of the tests' time.
 _MOST_SECONDS, _SECONDS, _TIMES_TESTS = 1_800, 120, 1.5
 _MOST_LISTED = 20
 _LONGEST_LINE = 400
@@ -126,7 +126,7 @@ class Workbench:
     base: OpenedRepository
     preparation: Preparation
     recipe: str
-    """That the model may call; empty: none."""
+    """Name of the recipe that the model may call; empty: none."""
     find_seconds_left: Callable[[], float]
     resources: ExitStack
     """Closes what is open when the run is over."""
@@ -170,7 +170,7 @@ class ToolExecutor:
         self._carried: bytes | None = None
         """Files in /tmp of the sandbox that was closed last, for the next one."""
         self._digest = ""
-        """Of the change in the sandbox; empty: not known."""
+        """Digest of the change in the sandbox; empty: not known."""
         self._rebuilt: Prepared | None = None
         self._declared = ""
         """Mark of the dependencies that `_rebuilt` was built for."""
@@ -303,7 +303,7 @@ class ToolExecutor:
             if carried:
                 self._session.unpack_temporary(carried)
             if self._is_planned and self._edits:
-                # What set-up has left is not the model's.
+                # Files that set-up has left are not the model's.
                 left = self._session.take().ignored
                 self._reported.update(f"{path}: {_IGNORED}" for path in left)
         # The digest is known again once all calls are carried out.
@@ -455,7 +455,7 @@ class _Batch:
     before: Change
     calls: tuple[ToolCall, ...]
     calls_before: int
-    """Of earlier replies: where there are any, a sandbox that has to be opened was lost."""
+    """Number of calls in earlier replies; above 0, a sandbox that has to be opened was lost."""
     left: int
     """Characters that results may still have."""
     results: list[ToolResult] = field(default_factory=list)
@@ -464,7 +464,7 @@ class _Batch:
     form: forms.Form | None = None
     session: Session | None = None
     losses: int = 0
-    """Of the session, before the first call."""
+    """Losses of the session before the first call."""
     notes: list[str] = field(default_factory=list)
 
     def is_named(self, path: str) -> bool:

@@ -46,7 +46,7 @@ class Turn:
 
     @property
     def name(self) -> StepName:
-        """Of the step that asks for the reply."""
+        """Name of the step that requests the reply."""
         again = " shorter" * self.is_repeated
         return self.conversation.named(f"{self.number}{again} reply")
 

@@ -20,7 +20,7 @@ MAX_REFS = 100_000
 MAX_FILES = 100_000
 """Files, and folders, that one commit may have."""
 MAX_BYTES = 2048 * 1024**2
-"""Of all files of one commit together."""
+"""Maximum size of all files of one commit together."""
 _MAX_LINK_BYTES = 4095
 _LISTED = 10
 _OBJECT_ID = re.compile(r"[0-9a-f]{7,64}")

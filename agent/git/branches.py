@@ -9,7 +9,7 @@ from agent.git.process import GitFailed, GitPlace
 from agent.git.source import UserRepository
 
 MOST_NAMES = 99
-"""So many branches of like names there may be."""
+"""Maximum number of branches with one name and a number."""
 # No look-alikes: what a person reads is what git compares.
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,199}")
 

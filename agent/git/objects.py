@@ -144,7 +144,7 @@ def write_tree(place: GitPlace, scratch: Path, commit: str, change: Change) -> s
     listed = "".join(f"{scratch}/content-{number}\n" for number in range(len(present))).encode()
     args = ("hash-object", "-w", "--no-filters", "--stdin-paths")
     ids = process.run_git(place, *args, stdin=listed).decode().split()
-    # What goes comes first: a file may stand where a folder is needed.
+    # Deletions come first: a file may be where a folder is needed.
     lines = [f"0 {'0' * len(commit)}\t{file.path}\0" for file in change.files if file.after is None]
     lines += [
         f"{'100755' if file.executable else '100644'} {object_id}\t{file.path}\0"

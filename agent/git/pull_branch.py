@@ -18,11 +18,11 @@ from agent.models.sandbox import Flag
 from agent.models.step import Step
 
 MOST_COMMITS = 1_000
-"""So many commits of a branch are looked at; one with more is not carried on."""
+"""Maximum number of commits of a branch; one with more is not continued."""
 MOST_FILES = 1_000
-"""So many files a branch may change that is carried on."""
+"""Maximum number of files that a continued branch may change."""
 MOST_BYTES = 32 * 1024**2
-"""Of the changed files before and after, together."""
+"""Maximum size of the changed files before and after, together."""
 _LOOKED_AT = "refs/mergewright/looked-at"
 """Where the branch is in the mirror, till the next look."""
 _FORGE = ("GitHub", "noreply@github.com")

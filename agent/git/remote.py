@@ -35,7 +35,7 @@ _IN_THE_WAY = re.compile(r"'refs/heads/([^']+)' exists; cannot create")
 _PUSH = ("push", "--quiet", "--no-verify", "--no-signed", "--recurse-submodules=no")
 _MOVED = re.compile(r"(?i)stale info|cannot lock ref|reference already exists")
 
-#: Of a repository with its history.
+#: Maximum megabytes of a repository with its history.
 MAX_MB = 4096
 
 

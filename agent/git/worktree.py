@@ -173,7 +173,7 @@ def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], 
     args = ("ls-tree", "-r", "-z", commit)
     for record in process.read_records(GitPlace(Path(mirror_path)), *args):
         mode, path = record[:6].decode(), os.fsdecode(record.partition(b"\t")[2])
-        # What has an odd name is there for the tests, as links are, and stays as it is.
+        # Files with odd names are there for the tests, as links are, and stay as they are.
         is_ours = mode in objects.REGULAR and names.name_problem(path) is None
         (regular if is_ours else others).append(path)
     return tuple(regular), frozenset(others)
@@ -181,7 +181,7 @@ def _list_commit_files(mirror_path: str, commit: str) -> tuple[tuple[str, ...], 
 
 def remove_work_tree(folder: Path) -> None:
     """Delete a work tree and its repository of one commit; links in it are not followed."""
-    # What says that it is complete goes first.
+    # The mark that it is complete is deleted first.
     for name in (".commit", "", ".index", ".index.lock"):
         folders.delete_folder(_add_suffix(folder, name))
 

@@ -14,7 +14,7 @@ from agent.settings import Settings
 from repo_config.schema import RepoConfig
 
 T = TypeVar("T")
-#: Of a run, unless the repository sets them: so many, and so many times its tests.
+#: Minutes of a run, unless the repository sets them, and a multiple of its tests' time.
 _MINUTES, _SUITES = 30, 4
 
 

@@ -10,7 +10,7 @@ from pydantic_ai import exceptions as theirs
 from agent.models.chat import vendor
 from agent.text import sanitise
 
-#: What the library raises on an answer that is JSON but not of the promised shape.
+#: Errors of the library on an answer that is JSON but not of the promised shape.
 _SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError)
 KNOWN = (theirs.AgentRunError, theirs.UserError, ImportError, TimeoutError, *_SENSELESS)
 """Whatever asking a model may raise."""
@@ -141,5 +141,5 @@ def _read_message(problem: Exception, redact: Callable[[str], str]) -> str:
 
 
 def _shorten_text(words: str, redact: Callable[[str], str]) -> str:
-    # What is cut first may leave half of a secret, which nobody would know for one.
+    # Cutting first could leave half of a secret, which no redaction recognises.
     return sanitise.strip_terminal_codes(redact(" ".join(words.split())))[:_MOST_CHARACTERS]

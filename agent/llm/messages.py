@@ -27,7 +27,7 @@ from agent.models.chat import (
 )
 
 _RESPONSE = TypeAdapter(theirs.ModelResponse)
-#: Of a surrogate pair; no text can be sent or kept with one.
+#: Half of a surrogate pair; no text can be sent or kept with one.
 _HALF = re.compile("[\ud800-\udfff]")
 
 

@@ -58,7 +58,7 @@ os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
 
 T = TypeVar("T")
 _LOOK_SECONDS = 0.5
-#: Of the provider's client, on what it knows to pass.
+#: Retries of the provider's client on temporary errors.
 _RETRIES = 3
 _PAUSE_SECONDS = 1.0
 #: A streamed reply may take so long, however busy it is.
@@ -81,9 +81,9 @@ _TOKENS_A_SECOND = 250
 class _RequestState:
     request: ChatRequest
     seconds: float | None
-    """What was left of the run's minutes when it was begun; None: no bound."""
+    """Seconds that were left of the run when it was begun; None: no bound."""
     names: list[str]
-    """Who is asked next, the first first."""
+    """Models to ask next, in order."""
     failed: list[tuple[str, ModelFailure]] = field(default_factory=list)
     lost: list[WorstCase] = field(default_factory=list)
     """The most that each try without a reply may have been charged for."""
@@ -158,7 +158,7 @@ class ProvidedModels:
         """
         names = self._list_asked(request)
         most = [self._price_try(name, self._bound_try(name, request, now)) for name in names]
-        # What has no price is bounded by tokens; it does not lift the bound of the others.
+        # A model without a price is bounded by tokens; it does not lift the bound of the others.
         known = [one.usd for one in most if one.usd is not None]
         return WorstCase(
             tokens=max((one.tokens for one in most), default=0) * request.paid_tries,

@@ -11,11 +11,11 @@ Chains = Mapping[str, tuple[str, ...]]
 """By role who is to answer, as `provider:name`, the first first."""
 
 
-#: Of a model of which nobody says how much it takes.
+#: Context window of a model for which none is known.
 _USUAL_WINDOW = 128_000
 
 
-# What the operator says comes first. Nothing is fetched: genai-prices brings tables with it.
+# The operator's figures come first. Nothing is fetched: genai-prices brings tables with it.
 class Catalogue(NamedTuple):
     """What is known of models, by `provider:name`."""
 

@@ -79,7 +79,7 @@ class CountedModels:
         except (ModelRequestRejected, ModelUnusable):
             self._record_cost(number, 0.0)
             raise
-        # Of one that was broken off nobody knows what it cost: all of it stays aside.
+        # The cost of a request that was broken off is unknown: all of it stays aside.
         self._record_cost(number, reply.cost_usd or 0.0)
         return reply
 

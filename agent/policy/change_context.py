@@ -83,7 +83,7 @@ class ChangeContext:
 
     change: Change
     config: RepoConfig
-    """Of the base commit, so that no change loosens its own rules."""
+    """The base commit's configuration, so that no change loosens its own rules."""
     project: Project
     tree: Tree
     """The files of the base commit."""

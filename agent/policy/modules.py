@@ -28,7 +28,7 @@ class Definition:
     path: str
     node: DefinitionNode
     scope: NameScope
-    """Of its module."""
+    """Scope of its module."""
 
 
 class Modules:
@@ -161,7 +161,7 @@ class Modules:
                 bind_target(target, value, scope)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 scope.defined[node.name] = node
-                # Of the module itself it can be imported by this name, and asked for elsewhere.
+                # It can be imported from the module itself by this name, and looked for elsewhere.
                 own = f"{self.name_module(path)}.{node.name}"
                 scope.bind(node.name, [] if scope.parent else [own])
 

@@ -80,7 +80,7 @@ _TASK_SYSTEMS: dict[str, tuple[str, ...]] = {
         "django_apscheduler", "flask_apscheduler",
     ),
 }  # fmt: skip
-#: Of these a file has either some or none: one more in a file that had one is no news.
+#: Counted once a file: one more in a file that had one already is no news.
 ONCE = (BAN,)
 
 

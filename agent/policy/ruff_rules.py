@@ -19,7 +19,7 @@ BAN = "TID251"
 @dataclass(frozen=True, kw_only=True)
 class RuffRule(Rule):
     codes: tuple[str, ...]
-    """Of ruff, or the beginning of several; a ban names its rule itself."""
+    """Ruff's code, or the beginning of several; a ban names its rule itself."""
     fix: str
     exempt: Callable[[str], bool] = is_test
     """Paths that the rule does not apply to."""

@@ -31,7 +31,7 @@ _TOO_DEEP = "it is nested too deeply"
 class Visit(Generic[Node_co]):
     node: Node_co
     scope: NameScope
-    """What names mean there."""
+    """Meanings of names at that place."""
     up: Visit[ast.AST] | None
     """The node around it; None for statements of the module itself."""
     depth: int = 0
@@ -74,7 +74,7 @@ class View:
         self.content = content
         self.module = places.parse(content)
         self.scope = NameScope()
-        """Of the module."""
+        """Scope of the module."""
         self.places = places
         """Where names lead in the repository."""
         self._visits: dict[type[ast.AST], list[Visit[ast.AST]]] = defaultdict(list)

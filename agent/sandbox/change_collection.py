@@ -20,9 +20,9 @@ from agent.models.sandbox import CollectedChange
 RULE = "not-taken"
 MOST_FILES = 2_000
 MOST_BYTES = 48 * 1024**2
-"""Of all files of a change together, before and after."""
+"""Maximum size of all files of a change together, before and after."""
 _MOST_READ = 2 * MOST_BYTES
-"""Of all files that are looked into: holes make files large for nothing."""
+"""Maximum size of all files that are read: sparse files look large and cost nothing."""
 MOST_FILE_BYTES = 8 * 1024**2
 _MOST_FINDINGS = 50
 _MOST_IGNORED = 200
@@ -91,7 +91,7 @@ class TreeBase:
 
     @cached_property
     def fixed(self) -> frozenset[str]:
-        """What stays whatever a change says."""
+        """Paths that no change alters."""
         return self.links | self.laid.keys()
 
     @cached_property
@@ -252,7 +252,7 @@ def collect_change(
     plain = (path for path in asked if links.isdisjoint(_parents(path)))
     named = [path for path in plain if names.name_problem(path) is None]
     ignored = worktree.find_ignored(ground.checkout, ground.base.folder, named) - cached
-    # What is ignored is no finding either, whatever it is.
+    # Ignored files are no findings either.
     wanted = collector.sort_out(one for one in entries if one.path not in ignored | cached)
     read = _limit_entries(wanted)
     collector.left_out += len(wanted) - len(read)

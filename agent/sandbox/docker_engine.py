@@ -30,7 +30,7 @@ _TAG = re.compile(r"3\.[0-9]+")
 class Image(Record):
     reference: str
     digest: str
-    """Of its content."""
+    """Digest of its content."""
     version: str
     """The minor version of Python in it, as `3.11`."""
 

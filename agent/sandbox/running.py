@@ -28,7 +28,7 @@ _HANDING_BACK_SECONDS = 60.0
 _DRAIN_SECONDS = 5.0
 _MOST_COMPLAINTS = 16 * 1024
 _SESSION_LIMITS = SandboxLimits(returned_bytes=96 * 1024**2, returned_files=1)
-"""Of one answer in a session."""
+"""Limits of one answer in a session."""
 _SESSION_OUTPUT_BYTES = 128 * 1024
 _LATE, _LOST = "time", "lost"
 OPEN: set[object] = set()
@@ -49,9 +49,9 @@ class Answer(NamedTuple):
     facts: dict[str, Any]
     contents: list[bytes]
     output: str
-    """Of a command."""
+    """Output of a command."""
     omitted_bytes: int
-    """Of its output, between head and tail."""
+    """Of the output, between head and tail."""
 
 
 class RunningSandbox:

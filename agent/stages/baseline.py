@@ -76,7 +76,7 @@ def _record_reach(suite: Suite, site: Site, prepared: Prepared, tests: TestRun, 
     found = running.run_check(recording, site, desk.sandbox, desk.say)
     if found.reach is None or not reruns.is_proved(found) or found.limit:
         return
-    # What ends otherwise while it is recorded is not known.
+    # A test that ends otherwise while it is recorded has no record.
     ends = {(item.item_id, item.outcome) for item in tests.items}
     alike = {item.item_id for item in found.items if (item.item_id, item.outcome) in ends}
     known = {name: starts for name, starts in found.reach.tests.items() if name in alike}

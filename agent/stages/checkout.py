@@ -40,7 +40,7 @@ def prepare_checkout(run: Run, desk: Desk) -> Checkout:
     return base
 
 
-#: Of so many files a model merges the conflicts.
+#: Maximum number of files whose conflicts a model merges.
 _MOST_CONFLICTS = 20
 
 

@@ -137,9 +137,9 @@ class VerdictFacts:
     cleared: ClearedChange
     contract: Contract
     proof: Proof = field(default_factory=Proof)
-    """Of a model's change."""
+    """Proof of a model's change."""
     review: ReviewNotes | None = None
-    """Of a second model, once there is one."""
+    """The review of a second model, if any."""
 
     @property
     def remarks(self) -> tuple[Finding, ...]:
@@ -149,7 +149,7 @@ class VerdictFacts:
 
     @property
     def own_findings(self) -> tuple[Finding, ...]:
-        """What no rule has said yet."""
+        """Findings that are not from rules."""
         found = (
             *self._flaky_tests, *self._unfinished, *self._unmeasured_files, *self._mostly_red,
             *self._unproved_hunks, *self._kept_behaviour, *self.contract.scouted,
@@ -256,7 +256,7 @@ class VerdictFacts:
             )
             fix = "Review it closely, or raise `limits.minutes`: a tenth is for this."
             found.append(_make_remark(PROOF, message, fix, untried[0].path, untried[0].line))
-        # Of what was removed at one place, once.
+        # What was removed at one place is listed once.
         return tuple(dict.fromkeys(found))
 
     def _describe_uncounted(self) -> str:
@@ -267,7 +267,7 @@ class VerdictFacts:
 
     @property
     def _kept_behaviour(self) -> tuple[Finding, ...]:
-        """What a refactoring has edited: that it does the same is for a reader to say."""
+        """What a refactoring has edited: a reader has to judge that it behaves the same."""
         parts = [part for part in self.proof.hunks.noticed if part.breaks]
         if not (parts and self.proof.is_refactoring):
             return ()
@@ -287,7 +287,7 @@ class VerdictFacts:
 
     @property
     def _not_done(self) -> tuple[Finding, ...]:
-        """What the ticket says besides."""
+        """Sentences of the ticket that were not carried out."""
         fix = "If it asks for more, state that in the form, or in a separate ticket."
         return tuple(
             _make_remark("rest of the ticket", f"The recipe reads no sentences: “{sentence}”", fix)
@@ -371,7 +371,7 @@ class VerdictFacts:
         if self._are_tests_off:
             said.append("Tests are turned off in the configuration.")
         summaries = [summarize_check(check).sentence for check in self.compared]
-        # What a check says by the rules of either side is said once.
+        # What a check reports under both sides' rules is listed once.
         rules = comparison.BASE_RULES
         said += [
             one

@@ -79,7 +79,7 @@ def prepare_environment(
     elif scout is not None:
         missing = attempts.explain_missing_modules()
         if missing or obstacles.may_improve(tried[0].report.tests):
-            # What few tests run are better than none.
+            # A few tests that run are better than none.
             with suppress(EnvironmentFailed, RepositoryUnfit):
                 tried.append(attempts.search(problem, scout, missing))
     taken = max(tried, key=_rank)
@@ -265,11 +265,11 @@ class _Attempts:
         prepared = Prepared(run=run, checkout=commit, contract=asked, environment=built)
         measured = Step.BASELINE.named(name)
         if name:
-            # Of what is only tried, the tests decide.
+            # Whether a tried set-up is used, the tests decide.
             report = once(measured, baseline.measure_tests, prepared, desk, listens=listens)
         else:
             report = once(measured, baseline.measure_base, prepared, desk, looks_early=looks_early)
-        # What tests take is added to the run's minutes, so that a search is not over with one try.
+        # The tests' time is added to the run's minutes, so that a search is not over with one try.
         desk.facts.suite_seconds = max(desk.facts.suite_seconds, report.tests.seconds)
         return prepared, report
 

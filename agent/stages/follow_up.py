@@ -20,10 +20,10 @@ from agent.models.run import FollowUp, Run
 from agent.models.task import FollowUpItem, PullContext
 from agent.text import sanitise
 
-#: So many threads one round answers, the oldest first.
+#: Maximum number of threads that one round answers, the oldest first.
 MOST_THREADS = 20
-#: So many accounts are looked up in one round, the latest authors first: a crowd of strangers
-#: costs no more, and hides nobody who has just spoken.
+#: Maximum number of accounts that one round looks up, the latest authors first: a crowd of
+#: strangers costs no more, and hides nobody who has just spoken.
 _MOST_ACCOUNTS = 12
 _MOST_CHECKS = 5
 _MOST_LOG = 12_000
@@ -67,7 +67,7 @@ def read_context(run: Run, desk: Desk) -> PullContext:
     return PullContext(
         about=about,
         remote=remote,
-        # What nobody waits for is not carried along.
+        # Threads that wait for nobody are left out.
         pull=pull.model_copy(update={"threads": ()}),
         checks=tuple(
             check
@@ -133,7 +133,7 @@ def _is_asked(
         fresh = [comment for comment in fresh if is_mentioned(comment.body, names)]
     elif thread.place != "inline":
         fresh = [comment for comment in fresh if not is_for_others(comment.body, names)]
-    # Who spoke last first: strangers before them hide nobody.
+    # The latest authors first, so that earlier strangers hide nobody.
     return any(people.may_write(comment) for comment in reversed(fresh))
 
 

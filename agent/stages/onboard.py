@@ -19,7 +19,7 @@ from agent.setup import proposal
 from repo_config import load
 
 BRANCH = "mergewright/onboarding"
-"""Of the pull request; by it that is found again."""
+"""Branch of the pull request, which is found again by it."""
 
 
 def propose_configuration(base: OpenedRepository, measured: MeasuredBase | None, desk: Desk) -> str:

@@ -104,7 +104,7 @@ def require_plan_approval(plan: Plan, base: OpenedRepository, desk: Desk) -> str
         desk.code_host.announce_start(run)
         desk.say(f"plan {plan.number} was approved by {agreed.by}")
         return f"approved by {agreed.by}"
-    # What is shown is cleaned; approved is the plan itself.
+    # The shown text is sanitised; the plan itself is what is approved.
     desk.code_host.await_approval(run, desk.redactor.redact_record(plan), plan.number)
     raise ApprovalAwaited(f"Waiting for approval of plan {plan.number}.", plan.number)
 
@@ -113,9 +113,9 @@ def _to_be_asked(plan: Plan, base: OpenedRepository, said: Sequence[Guidance]) -
     config = base.contract.config
     wished = any(guidance.kind == "change" for guidance in said)
     if base.run.plan_first or config.plan.approval == "always" or wished:
-        # Who wished for another plan wants to see it.
+        # The person who asked for another plan wants to see it.
         return True
     if config.plan.approval == "never" or plan.recipe:
-        # What a recipe does is known beforehand, and the same each time.
+        # A recipe does the same each time, so its plan needs no approval.
         return False
     return 2 * len({*plan.files}) > config.scope.max_files

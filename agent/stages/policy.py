@@ -82,7 +82,7 @@ def judge_change(
         )
     if any(finding.severity is Severity.BLOCK for finding in findings):
         raise PolicyRefused(findings)
-    # What of the tree is not in the change is for a person to look at, whatever rules say.
+    # Files of the tree outside the change are for a person to look at, whatever rules say.
     return ClearedChange(change=change, findings=(*change.left_out, *findings))
 
 

@@ -48,7 +48,7 @@ class _Announcement:
     pull_request: PullRequest | None
     text: str = ""
     text_digest: str | None = None
-    """Of the text as it was given to the pull request, without the section on its review."""
+    """Digest of the pull request's text as it was written, without the section on its review."""
     threads: tuple[ThreadOutcome, ...] = ()
     waiting: tuple[ThreadOutcome, ...] = ()
 

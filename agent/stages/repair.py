@@ -39,7 +39,7 @@ def _find_objection(last: Round, run_context: RunContext) -> str:
     """Say what blocks the last change, for the model; empty: nothing."""
     if not last.is_passed:
         return last.objection if last.failures else ""
-    # Of all that was judged: after a review another list of rounds begins.
+    # All judged rounds count: after a review another list of rounds begins.
     was_reported = any(
         one.is_passed and one.objection
         for one in run_context.history.rounds

@@ -172,7 +172,7 @@ class Ledger:
                 if sync:
                     os.fsync(file.fileno())
             except BaseException:
-                # What comes after half a line would be lost with it.
+                # A line that is appended to half a line would be lost with it.
                 file.truncate(whole)
                 raise
 

@@ -102,7 +102,7 @@ _BUDGET = {
         ("reset_timestamp_seconds", "When GitHub's current hour ends."),
     )
 }
-# What is there from the beginning has a rate from the first event on.
+# A series that exists from the beginning has a rate from its first event on.
 for _outcome in ("accepted", "ignored", "stopped", "failed"):
     _DECIDED.labels(_outcome)
 

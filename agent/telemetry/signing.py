@@ -17,7 +17,7 @@ from agent.telemetry.private_files import write_private_file
 
 PUBLIC_FILE = "mergewright.pub"
 """In the data folder: the public key, as PEM."""
-#: What is signed for another use is no ledger.
+#: Prefix of what is signed, so that no other use of the key can sign a ledger.
 _USE = b"mergewright ledger 1\n"
 _PEM = serialization.Encoding.PEM
 

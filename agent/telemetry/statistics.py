@@ -31,7 +31,7 @@ class RunSummary:
     repository: str
     """`owner/name`."""
     state: RunState
-    """Of a run whose pull request has ended: `merged` or `closed`."""
+    """`merged` or `closed`, where the run's pull request has ended."""
     reason: Reason | None
     """None: it is not over."""
     queued_at: float

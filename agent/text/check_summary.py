@@ -26,7 +26,7 @@ _NOT_COUNTED = {
 
 class CheckSummary(NamedTuple):
     base: str
-    """Of one table cell, as the next two."""
+    """Text of one table cell, as the next two."""
     head: str
     new: str
     """How many new failures there are."""

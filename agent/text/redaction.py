@@ -26,7 +26,7 @@ _OTHERS = bytes(sign for sign in range(256) if chr(sign) not in _LETTERS)
 #: A shorter value, or a plain word, is part of ordinary texts: it is no secret worth the name.
 _SHORTEST = 8
 _SHORTEST_WORD = 16
-#: So much of a secret in one piece gives it away.
+#: Lengths of pieces of a secret that give it away.
 _TELLING = (16, 24)
 _GRAM = 8
 #: A value that repeats itself is found by the first of its places.
@@ -42,7 +42,7 @@ class RedactedText(NamedTuple):
 class _SecretPattern(NamedTuple):
     letters: bytes
     enough: int
-    """So many of its letters in a row are a find."""
+    """Number of its letters in a row that count as found."""
 
 
 class Redactor:

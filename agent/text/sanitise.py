@@ -22,7 +22,7 @@ _ESCAPE = re.compile(
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 #: Turn a line around, or are read by programs alone.
 _DECEIVING = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
-# What is before counts as GitHub counts it: letters of other alphabets do not, nor does the
+# The character before counts as on GitHub: letters of other alphabets do not, nor does the
 # sign of an emphasis.
 _MENTION = "(?<![A-Za-z0-9])[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]+(?=[A-Za-z0-9])"
 #: Mentions, references and addresses, of which GitHub makes links by itself.

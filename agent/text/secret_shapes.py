@@ -44,7 +44,7 @@ _PLACEHOLDER = re.compile(r"[{}<>]|://|x{6,}|\.{3,}|\*{3,}|\$\(|%\(", re.IGNOREC
 _LOCAL = re.compile(
     r"@(?:localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0|db|postgres|mysql|redis)(?![.-]?\w)"
 )
-#: What goes on behind the part of a value by which it was recognised.
+#: The rest of a value behind the part by which it was recognised.
 _TAIL = re.compile(r"[\w+/=-]{0,4096}+")
 #: From the beginning of a word only: a text full of beginnings is then read once.
 _JWT = re.compile(
@@ -138,7 +138,7 @@ def _read_patterns(plugin: str) -> tuple[re.Pattern[str], ...]:
     # Imported when its mark turns up: most texts have none, and the import takes a while.
     module, _, name = plugin.partition(".")
     found = importlib.import_module(f"detect_secrets.plugins.{module}")
-    # What may follow a value is no part of it.
+    # Punctuation that may follow a value is no part of it.
     patterns = getattr(found, name)().denylist
     return tuple(
         re.compile(pattern.pattern.removesuffix(".*"), pattern.flags) for pattern in patterns

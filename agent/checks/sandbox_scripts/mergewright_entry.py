@@ -33,7 +33,7 @@ def begin():
     environ = order.pop("environ")
     os.environ.update(environ)
     _find_modules(environ)
-    # Who starts further interpreters with the flags of this one looks here.
+    # Code that starts further interpreters with this one's flags reads them here.
     sys.flags = _Flags(sys.flags)
     site.main()
     _filter_warnings(environ)

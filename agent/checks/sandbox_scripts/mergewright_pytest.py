@@ -416,7 +416,7 @@ def _is_late():
 def _pass_over(item, nextitem):
     """Leave out a test for which there is no time; what is set up for those before it ends."""
     given = (nextitem,) if int(pytest.__version__.split(".")[0]) >= 7 else (item, nextitem)
-    # What fails here is of tests that have their outcome already.
+    # Failures here belong to tests that have their outcome already.
     with contextlib.suppress(Exception, pytest.fail.Exception, pytest.skip.Exception):
         item.session._setupstate.teardown_exact(*given)
     return True

@@ -18,7 +18,7 @@ import mergewright_report
 
 #: In the place of a name: something ran that is not recorded.
 _ANYTHING = "*"
-#: What runs in another process is not seen, nor what runs under another profiler.
+#: Code in another process, or under another profiler, is not seen.
 _ESCAPES = (
     "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system",
     "subprocess.Popen", "sys.setprofile",

@@ -108,7 +108,7 @@ class _Rows:
             is_link = field.remote_field and getattr(field.remote_field, "parent_link", False)
             if is_link or (field.primary_key and field.get_internal_type().endswith("AutoField")):
                 continue
-            # What makes its own values may count on their being different.
+            # A field that makes its own values may rely on their being different.
             makes_own = field.has_default() and callable(field.default)
             if (number == 1 and not makes_own) or not (field.null or field.has_default()):
                 values[field.name] = self._choose(field, number)
@@ -185,7 +185,7 @@ def _find_narrowed(before, after):
             for what, old in _describe(was).items():
                 new = _describe(now)[what]
                 is_same = old == new or (what == "type" and _holds_as_much(was, now))
-                # What is renamed is not there any more.
+                # A renamed column is not there any more.
                 is_there = what != "target" or tuple(str(old).split(".")) in after.models
                 if None not in (old, new) and is_there and not is_same:
                     yield "changes the %s of %s from %s to %s" % (what, place, old, new)

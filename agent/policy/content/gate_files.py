@@ -37,12 +37,12 @@ _BY_NAME = {
     "noxfile.py": "it configures the tests",
     "setup.py": "it runs when the project is installed",
 }
-#: Of source, templates, static files, translations and prose.
+#: Endings of source, templates, static files, translations and prose.
 _USUAL = re.compile(
     r"\.(?:py|html?|jinja2?|j2|djhtml|mjml|txt|css|scss|sass|less|m?js|tsx?|jsx|vue|svelte|svg|png"
     r"|jpe?g|gif|webp|ico|woff2?|ttf|pot?|mo|ftl|md|rst|adoc)"
 )
-#: What Automake and setuptools call prose, without an ending.
+#: Names of prose for Automake and setuptools, without an ending.
 _PROSE = re.compile(r"licen[cs]e|copying|notice|authors|thanks|readme|news|change(?:s|log)")
 _RENO = "releasenotes/notes/"
 _DEPENDENCIES = re.compile(

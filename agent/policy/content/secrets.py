@@ -36,9 +36,9 @@ RULES = (SECRETS, SAMPLE_SECRETS)
 _FIX = "Remove the value from the ticket. Read it from the environment or a secret store."
 _SAMPLE_FIX = "Check that it is not a real credential, or generate it in the test."
 _SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutorials?|demos?|t")
-#: Of 128 bits or more, as keys of services and of frameworks are.
+#: Random values of 128 bits or more, as keys of services and of frameworks are.
 _HEX_KEY = re.compile(r"(?=.*[0-9])(?=.*[a-fA-F])(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40,})")
-#: What is longer, nobody has written.
+#: Longer lines are not written by hand.
 _LONGEST_LINE = 1_000
 _PROSE = (".md", ".rst", ".adoc")
 #: Published by its vendor for everybody: the account of Azure's storage emulator.

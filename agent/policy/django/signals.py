@@ -23,7 +23,7 @@ RULES = (SIGNALS,)
 
 _CLASSES = frozenset({"django.dispatch.Signal", "django.dispatch.dispatcher.Signal"})
 _RECEIVERS = frozenset({"django.dispatch.receiver", "django.dispatch.dispatcher.receiver"})
-#: Of a signal of Django, or of one that is defined in the tree.
+#: Types of Django's signals, and of ones that are defined in the tree.
 _CONNECT = re.compile(
     r"(?:django\.(?:core|db\.models|db\.backends|contrib\.auth|test)\.signals\.\w+"
     r"|django\.dispatch(?:\.dispatcher)?\.Signal(?:\.\(\))?"

@@ -28,7 +28,7 @@ EDITED = Rule(
     severity=Severity.INFO,
 )
 RULES = (HOLLOW, EDITED)
-#: What of pytest fails a test, besides `assert`.
+#: Names of pytest that fail a test, besides `assert`.
 _OF_PYTEST = frozenset({"raises", "warns", "fail", "deprecated_call"})
 
 

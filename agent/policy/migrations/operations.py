@@ -46,7 +46,7 @@ _ON_TABLES = frozenset(
         "RenameField", "RenameIndex", "RenameModel", "ValidateConstraint",
     }
 )  # fmt: skip
-#: What it writes into every migration.
+#: Names that Django writes into every migration.
 _ATTRIBUTES = frozenset({"initial", "dependencies", "operations"})
 _IMPORTS = (ast.Import, ast.ImportFrom)
 _SEE_ROWS = "Check what it does to production data."
@@ -90,7 +90,7 @@ def _find_by_hand(migration: Migration) -> list[tuple[ast.stmt | ast.expr, str]]
     others = [node for node in migration.node.body if not _is_attribute(node, known)]
     found[:0] = _find_own_code(migration)
     if not found:
-        # What a named operation calls is looked at with it.
+        # Functions that a named operation calls are checked with it.
         others += [node for node in migration.view.module.body if node is not migration.node]
     found[:0] = [
         (node, f"has more than operations: {ast.unparse(node).splitlines()[0]}")

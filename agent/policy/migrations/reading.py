@@ -100,7 +100,7 @@ def find_touched(change_context: ChangeContext) -> list[TouchedMigration]:
         content = (file.file.before or b"") + (file.file.after or b"")
         if _is_loaded(file.path) and _CLASS.search(content):
             after = _read_migration(file.after) if file.after else None
-            # What was moved here is new at this place.
+            # A file that was moved here is new at this place.
             was_here = file.file.before is not None and file.before is not None
             before = _read_migration(file.before) if was_here and file.before else None
             if before or after:

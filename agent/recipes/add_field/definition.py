@@ -13,7 +13,7 @@ from agent.recipes.add_field.parameters import Expression
 from agent.text import sanitise
 from repo_config import foreign_python
 
-#: What is imported where the file does not have it.
+#: Imports that are added where the file lacks them.
 _IMPORTS = {
     "models": "from django.db import models",
     "timezone": "from django.utils import timezone",

@@ -36,9 +36,9 @@ class Model:
     name: str
     line: int
     scope: NameScope
-    """What its file binds."""
+    """Names that its file binds."""
     names: dict[str, list[str]]
-    """What the body of the class binds."""
+    """Names that the body of the class binds."""
     meta: dict[str, object]
     """What its own Meta states as literals."""
     app_label: str

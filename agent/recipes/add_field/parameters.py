@@ -43,7 +43,7 @@ class NewTestSpec(Record):
     is_method: bool
     """Whether it is a method of a TestCase, for Django's own runner; else a function."""
     module: str
-    """What the model is imported from."""
+    """The module that the model is imported from."""
     annotated: bool
     """Whether tests here say `-> None`."""
 

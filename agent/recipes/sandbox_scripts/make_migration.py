@@ -25,7 +25,7 @@ class MigrationProblem(Exception):
     """What prevents the migration, in words for people."""
 
     def __init__(self, words, kind="failed"):
-        """Of the kind "unfit" is what the ticket states, of "unstarted" the project."""
+        """Its kind: "unfit" is a fault of the ticket, "unstarted" one of the project."""
         super().__init__(words)
         self.kind = kind
 
@@ -336,7 +336,7 @@ def format_files(formatters, paths, root):
         program = shutil.which("/tools/{0}/bin/{0}".format(start[0])) or shutil.which(start[0])
         if program:
             command = [program, *start[1:], *options, *targets]
-            # What goes wrong here is seen by the check, which then withholds the change.
+            # The check sees what goes wrong here, and then withholds the change.
             subprocess.run(command, cwd=root, capture_output=True, check=False)
 
 

@@ -170,7 +170,7 @@ class Difference:
         self.entries: list[tuple[str, int, int, bool]] = []
         """Path, what it is, size, whether its owner may execute it."""
         self.characters = 0
-        """Of all paths."""
+        """Length of all paths together."""
         self.is_cut = False
 
     def add(self, path: str, kind: int, state: os.stat_result | None = None) -> None:
