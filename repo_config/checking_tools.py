@@ -24,7 +24,7 @@ from repo_config.schema import RepoConfig
 
 #: The tag that a commit had when `pre-commit autoupdate --freeze` wrote it.
 _FROZEN = re.compile(r"\brev: *['\"]?(\w+)['\"]? +# frozen: *(\S+)")
-#: What names targets of mypy: without any, these have to stand in its command.
+#: Settings that name targets of mypy: without any, its command has to name them.
 _TARGETS_OF_MYPY = frozenset({"files", "packages", "modules"})
 _NO_TARGETS = frozenset({"test", "tests", "testing", "docs", "doc", "examples", "build", "dist"})
 
@@ -43,7 +43,7 @@ class _Hook(NamedTuple):
 
     tool: KnownTool
     words: tuple[str, ...] = ()
-    """What it tells the tool, besides files."""
+    """Options for the tool, besides files."""
     names_targets: bool = False
     """Whether these say what it looks at; else pre-commit names files to it."""
     pins: tuple[str, ...] = ()

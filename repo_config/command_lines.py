@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from repo_config.known_tools import TOOLS
 
-#: What is left to a shell, unless it is quoted: variables, patterns, substitutions.
+#: Signs that a shell expands, unless quoted: variables, patterns, substitutions.
 _OPEN = re.compile(r"[$`*\n]")
 _QUOTED = re.compile(r"'[^'\n]*'")
 _PYTHON = re.compile(r"python[0-9.]*|\$PY")
@@ -39,7 +39,7 @@ class CheckCommand(BaseModel):
     words: tuple[str, ...] = ()
     """Behind the name of that tool."""
     options: tuple[str, ...] = ()
-    """What a hook of pre-commit tells it besides."""
+    """Further options of a hook of pre-commit."""
 
     @property
     def checks_types(self) -> bool:

@@ -26,7 +26,7 @@ _ASIDE = frozenset(
     {"dev", "devel", "develop", "development", "test", "tests", "testing", "doc", "docs", "lint"}
     | {"linting", "ci", "qa", "example", "examples", "demo", "local", "typing", "build", "tools"}
 )
-#: Of a Pipfile, besides its groups.
+#: Tables of a Pipfile, besides its groups.
 _PIPFILE_TABLES = frozenset({"packages", "source", "requires", "scripts", "pipenv"})
 _MOST_FILES = 40
 _LONGEST = 500
@@ -112,7 +112,7 @@ def _list_pyproject(files: ProjectFiles) -> _Lists:
 
 
 def list_own_names(files: ProjectFiles) -> tuple[str, ...]:
-    """What the project calls itself, normalised; empty where only its backend knows."""
+    """List the names of the project, normalised; empty where only its backend knows."""
     found = (
         table(files.pyproject, "project").get("name"),
         table(files.pyproject, "tool", "poetry").get("name"),

@@ -108,7 +108,7 @@ class Project(BaseModel):
     index_hosts: dict[str, str] = {}
     """Hosts of package indexes that files of the repository name, each with the file."""
     absent: tuple[str, ...] = ()
-    """What no checkout of the repository has here: submodules, files in Git LFS."""
+    """Paths that no checkout of the repository has here: submodules, files in Git LFS."""
     root: str = ""
     """Folder of the project in the repository, which all its paths here begin with; "" is the
     repository itself."""

@@ -14,11 +14,11 @@ class KnownTool(NamedTuple):
     hooks: str
     """Ids of the hooks of pre-commit that run it."""
     settings: tuple[str, ...]
-    """What configures it, the first first: a file of its own, or `path: section` of another."""
+    """Its files of settings, in order: a file of its own, or `path: section` of another."""
     options: str = ""
     """Have it look only, and write nothing."""
     target: str = "."
-    """What its plain command looks at; empty: what its own settings or the tool itself say."""
+    """Target of its plain command; empty: that of its own settings or the tool's default."""
     hook_args: tuple[str, ...] = ()
     """Default arguments of its hook, as its authors set them."""
     checks_types: bool = False
@@ -51,7 +51,7 @@ _ROWS = (
         "mypy", "mypy", ("mypy.ini", ".mypy.ini", "pyproject.toml: tool.mypy", "setup.cfg: mypy"),
         hook_args=("--ignore-missing-imports", "--scripts-are-modules"), checks_types=True,
     ),
-    # Of these two the first that is found is run.
+    # The first of these two that is found is run.
     KnownTool(
         "basedpyright", "basedpyright", ("pyproject.toml: tool.basedpyright",),
         target="", checks_types=True,

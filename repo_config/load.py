@@ -30,7 +30,7 @@ OWN_FILES = (".github/mergewright.yml", ".github/mergewright.yaml")
 PYPROJECT = "pyproject.toml"
 _MOST_BYTES = 64 * 1024
 _TABLE = "[tool.mergewright]"
-#: What pydantic's location of a wrong key of a mapping ends with.
+#: End of pydantic's location of a wrong key of a mapping.
 _KEY = "[key]"
 
 

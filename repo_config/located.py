@@ -62,7 +62,7 @@ class Place(NamedTuple):
     value: object
     at: Position
     key_at: Position
-    """Of its key, or of the entry of a list."""
+    """Position of its key, or of the entry of a list."""
     written: str
     """A scalar as the file has it, without quotes."""
 
@@ -87,7 +87,7 @@ class Document:
     value: object = None
     """Mappings, tuples and scalars; None where the text is empty."""
     root: Node | None = None
-    """Of YAML."""
+    """Root node of YAML."""
     begin: Position = START
 
     def locate(self, location: Sequence[str | int]) -> Place:

@@ -65,7 +65,7 @@ class ProjectFiles:
         return sorted(found, key=lambda path: (path.count("/"), path))
 
     def text(self, path: str) -> str:
-        """What a file says, undecodable bytes replaced; empty when there is no such file."""
+        """Text of a file, undecodable bytes replaced; empty when there is no such file."""
         if not self.has_file(path):
             return ""
         if path not in self._texts:
@@ -143,7 +143,7 @@ class ProjectFiles:
 
     @cached_property
     def setup_call(self) -> dict[str, list[str]]:
-        """What setup.py hands to setup(): for each keyword the texts that stand there literally."""
+        """Arguments of setup() in setup.py: for each keyword its literal texts."""
         module = self.module("setup.py")
         constants = {
             target.id: node.value

@@ -41,9 +41,9 @@ _LEAVE_OUT = frozenset({".gitignore", ".ignore"})
 _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 Tables = dict[str, object]
 
-# What is installed or built; all other sections may be read by a check.
+# Sections about installing or building; all others may be read by a check.
 _PACKAGING_SECTION = re.compile(r"metadata|options(?:\..*)?|bdist_.*|sdist|build.*|egg_info")
-#: Of tables that declare the project and its packages: what a tool or the build reads in them.
+#: Keys that a tool or the build reads in tables that declare the project and its packages.
 _READ_BY_TOOLS: Mapping[str, tuple[str, ...]] = {
     "project": ("entry-points",),
     "dependency-groups": (),
@@ -53,7 +53,7 @@ _READ_BY_TOOLS: Mapping[str, tuple[str, ...]] = {
 
 def explain_file(path: str, project: Project) -> str | None:
     """Say why a file decides about the checks; None where it does not."""
-    # What lies at the root of the project is found first by whatever runs there.
+    # Files at the root of the project are found first by whatever runs there.
     inner = path.removeprefix(f"{project.root}/") if project.root else path
     *folders, name = inner.lower().split("/")
     top = (folders[0] if folders else name).removesuffix(".py")

@@ -36,11 +36,11 @@ class ServerRow(BaseModel):
     """Signal that ends it with its data in order."""
     port: int
     ready: str = ""
-    """What its log says once it answers. Default: its port is open."""
+    """Pattern in its log once it answers. Default: its port is open."""
     socket: str = ""
     """Where clients look for it that name no host."""
     socket_variables: dict[str, str] = {}
-    """What leads such clients there, whatever their default is."""
+    """Variables that lead such clients there, whatever their default is."""
     hosts: tuple[str, ...] = ()
     """Names of hosts by which settings written for containers look for it."""
     user: str = ""
@@ -49,7 +49,7 @@ class ServerRow(BaseModel):
     schemes: tuple[str, ...] = ()
     """How addresses begin that name its user and database."""
     variables: dict[str, str] = {}
-    """What tells projects where it is; a project's own values name users and databases."""
+    """Variables that tell projects where it is; a project's own values name users and databases."""
 
 
 @cache

@@ -43,11 +43,11 @@ def main() -> None:
     # The thread that commits asks for the interpreter's lock after every statement; at the usual
     # 5 ms the event loop lets it wait longer than the disk does.
     sys.setswitchinterval(0.002)
-    # What was loaded stays, and what a delivery makes goes by itself: looking for garbage at every
-    # turn only costs time.
+    # Loaded modules stay, and objects of a delivery are freed by reference counts: collecting
+    # garbage at every turn only costs time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    web_server.serve_beside(made.health, health_door)
+    web_server.serve_in_thread(made.health, health_door)
     web_server.serve(made.deliveries, door, lifespan="on", stop_seconds=10)
     _log.info("stopped")
 

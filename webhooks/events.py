@@ -27,7 +27,7 @@ _HAS: dict[str, frozenset[str]] = {
         "status": "sha state context",
     }.items()
 }
-#: What an event is about; it has none of these but its own.
+#: Subjects of events; an event has only its own.
 _SUBJECTS = frozenset({
     "check_run", "check_suite", "comment", "discussion", "forkee", "issue", "pull_request",
     "release", "review", "thread", "workflow_job", "workflow_run", "zen",

@@ -88,7 +88,7 @@ class Committer:
     async def _commit_forever(self) -> None:
         while True:
             batch = [await self._queue.get()]
-            # What has arrived, but was not read yet, shall not have to wait for the next one: in
+            # A delivery that has arrived but was not read yet shall not wait for the next batch: in
             # one turn of the loop it is read, in the next one it is here.
             turns = 0
             while turns < _TURNS and len(batch) < ROWS_PER_COMMIT:

@@ -186,7 +186,7 @@ class BaseTestFiles:
         left = touched
         while True:
             known = self.sure - touched | left
-            found = {path for path in left if _is_imported_beside(path, known, imports)}
+            found = {path for path in left if _is_imported_with_tests(path, known, imports)}
             if not found:
                 return left
             left -= found
@@ -212,15 +212,15 @@ def find_test_files(
     }:
         helpers |= more
     of_tests = reported | helpers
-    shared = _find_beside_tests(reported, of_tests, every) | {
+    shared = _find_next_to_tests(reported, of_tests, every) | {
         path for path in helpers if find_folder(path) in homes or _has_assertions(sources[path])
     }
-    by_product = {path for path in reported if _is_imported_beside(path, of_tests, imports)}
+    by_product = {path for path in reported if _is_imported_with_tests(path, of_tests, imports)}
     sure = (reported - by_product) | {path for path in shared if find_folder(path) in homes}
     return BaseTestFiles(sure=sure, shared=(shared | by_product) - sure, homes=homes)
 
 
-def _is_imported_beside(path: str, known: frozenset[str], imports: Imports) -> bool:
+def _is_imported_with_tests(path: str, known: frozenset[str], imports: Imports) -> bool:
     """Whether others than these import a file, which is no conftest."""
     return posixpath.basename(path) != _CONFTEST and not imports.importers_of(path) <= known
 
@@ -243,7 +243,7 @@ def _has_assertions(content: bytes) -> bool:
     return False
 
 
-def _find_beside_tests(
+def _find_next_to_tests(
     reported: frozenset[str], of_tests: frozenset[str], every: frozenset[str]
 ) -> frozenset[str]:
     """Return files that are no code in folders with nothing but tests."""

@@ -37,7 +37,7 @@ from agent.errors import (
 )
 from agent.telemetry import run_log
 
-#: What stays so until somebody changes something.
+#: Errors that stay until somebody changes something.
 _LASTING = (
     ConfigInvalid,
     SettingsInvalid,

@@ -18,7 +18,7 @@ from agent.telemetry import run_log
 from agent.text import base_table, check_summary, sanitise
 from repo_config import load
 
-#: Of what `--json` prints.
+#: Version of what `--json` prints.
 SCHEMA_VERSION = 1
 _LISTED = 5
 _MODEL_MAY_HELP = (Reason.UNFIT, Reason.ENVIRONMENT, Reason.CHECK_UNFINISHED)

@@ -201,7 +201,7 @@ def run_ticket(
     from agent import wiring
 
     loaded = load_settings_with(model)
-    # What would stop every run is refused before this one has a name, or the engine is loaded.
+    # An error that would stop every run is reported before this one has a name or an engine.
     compose = wiring.on_this_machine(loaded)
     from agent.runs import commands
 

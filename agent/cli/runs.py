@@ -37,7 +37,7 @@ app = typer.Typer(
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its beginning.")]
 
 _COLUMNS = ("run", "issue", "result", "age", "title")
-#: Of an id, as a terminal shows it; every command takes its beginning.
+#: Length of an id in a table; every command accepts the beginning of an id.
 _SHORT_ID = len("20261120-120000-a1b2c3")
 CANDIDATES = 10
 
@@ -81,7 +81,7 @@ def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
     named = _find_shown(loaded, run_id).run.run_id
     folder = loaded.home / "runs" / named
     with open_store(loaded) as store, tempfile.TemporaryDirectory() as copies:
-        # What a command carries stays on its machine.
+        # The files of a command's run stay on its machine.
         if store and store.files and store.files.read(named, LEDGER) is not None:
             folder = Path(copies, named)
             store.files.show(named, folder)

@@ -45,7 +45,7 @@ _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL = 1
 #: A wrong setting, or a machine without sandboxes, does not go away by starting again.
 _EXIT_SETTINGS = 2
-#: What the worker is never given.
+#: Secrets that the worker is never given.
 _SECRETS_OF_OTHERS = frozenset(
     settings.variable(f"{name}{ending}")
     for name in ("webhook_secret", "github_client_secret")

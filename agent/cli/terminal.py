@@ -106,7 +106,7 @@ def format_span(seconds: float) -> str:
 QUIET_SECONDS = 0.05
 
 
-#: Of steps whose names on record say little to people.
+#: Words for steps whose recorded names say little to people.
 _WORDS = {
     Step.ENVIRONMENT: "set-up",
     Step.BASELINE: "checks on the base branch",
@@ -117,7 +117,7 @@ _WORDS = {
     Step.PROOF: "proof by tests",
     Step.POLICY: "rules",
 }
-#: Of the parts of a conversation.
+#: Words for the parts of a conversation.
 _PARTS = {
     "opening": "reading the repository",
     "reply": "waiting for the model",

@@ -16,7 +16,7 @@ from agent.text import sanitise
 Name = Literal["plan", "approve", "retry", "stop", "fix-ci", "rebase", "explain", "help"]
 NAMES: tuple[Name, ...] = get_args(Name)
 
-#: What each is for, as `help` tells it.
+#: Purpose of each command, as `help` lists it.
 MEANT_FOR: dict[Name, str] = {
     "plan": "make a plan and wait for approval before editing. With text after it: change the"
     " waiting plan accordingly",
@@ -40,7 +40,7 @@ ROUNDS_OVER = "This pull request has had its"
 class Command(Record):
     name: Name
     words: str = ""
-    """What follows the name in the same paragraph."""
+    """The text behind the name in the same paragraph."""
 
 
 class UnknownCommand(Record):

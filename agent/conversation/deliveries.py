@@ -24,9 +24,9 @@ from agent.models.ticket import Delivery, IssueRef, Snapshot
 
 #: GitHub takes no longer comments.
 MOST_CHARACTERS = 65_536
-#: Of checks; the last: somebody has to allow it before it goes on.
+#: Conclusions of failed checks; the last one waits for somebody's permission.
 _RED = frozenset({"failure", "error", "timed_out", "startup_failure", "action_required"})
-#: What is done to issues that may take back what was asked for.
+#: Actions on issues that may withdraw a request.
 _TAKES_BACK = ("unlabeled", "closed", "deleted", "transferred", "locked")
 
 
@@ -222,4 +222,4 @@ READS: Mapping[str, Mapping[str | None, Reading]] = {
     # It has no action.
     "status": {None: _parse_status},
 }
-"""What is read, by event and action."""
+"""The parsers, by event and action."""

@@ -18,7 +18,7 @@ Place = Literal["issue", "review", "inline"]
 
 
 class Occasion(Record):
-    """What only causes a look, which may be had twice."""
+    """An event that only causes a look at the code host, which may happen twice."""
 
     @property
     def deduplication_key(self) -> str:
@@ -72,7 +72,7 @@ class Comment(Record):
     body: str
     """As it arrived, at most 65,536 characters."""
     verdict: str = ""
-    """Of a review, in GitHub's words in lower case: approved, changes_requested, commented."""
+    """Verdict of a review, in lower case: approved, changes_requested, commented."""
     at: str
     """ISO 8601, UTC: when it was written."""
     clone_url: str
@@ -92,9 +92,9 @@ class ConversationEvent(Occasion):
     """`owner/name`."""
     repository_id: int
     number: int | None = None
-    """Of the pull request; None: only the commit is known."""
+    """Number of the pull request; None: only the commit is known."""
     commit: str = ""
-    """That red checks are of, or such as wait for somebody; empty: it is about the pull request."""
+    """Commit of red or waiting checks; empty: the event is about the pull request."""
 
 
 Event = Request | Withdrawal | Comment | ConversationEvent

@@ -75,7 +75,7 @@ class Subject(PayloadPart):
     id: Number
     number: Number
     pull_request: dict[str, Any] | None = None
-    """Of an issue: set where it is a pull request."""
+    """Set where the issue is a pull request."""
 
 
 class IssueDetails(Subject):
@@ -111,7 +111,7 @@ class ProjectCheckResult(PayloadPart):
 
 
 class IssuePayload(PayloadPart):
-    """What is asked for on an issue, or taken back."""
+    """A request on an issue, or its withdrawal."""
 
     action: str
     repository: Repository

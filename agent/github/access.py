@@ -65,14 +65,14 @@ def connect_to_github(
 
 @dataclass
 class AccessCache:
-    """What every run of a process may share: it belongs to us, or to a repository."""
+    """Caches that all runs of a process share: about us, or about a repository."""
 
     configs: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
-    """What a repository's configuration says, and when that was asked for; None: nothing."""
+    """Configurations of repositories, with the time of the request; None: there is none."""
     comments: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Number and text of status comments, by the issue; one that was deleted is made anew."""
     login: str | None = None
-    """Of our account, like the number."""
+    """Login of our account."""
     number: int | None = None
     lock: RLock = field(default_factory=RLock)
     """Locked while login or number are requested."""

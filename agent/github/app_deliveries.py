@@ -16,7 +16,7 @@ class SentDelivery(Record):
     """One attempt of the code host at a delivery, as its log has it."""
 
     number: int
-    """Of the attempt; by it the delivery is read."""
+    """Number of the attempt, by which the delivery is read."""
     delivery_id: str
     event: str
     action: str | None
@@ -28,7 +28,7 @@ class SentPage(Record):
 
     deliveries: tuple[SentDelivery, ...]
     after: str | None
-    """What the next page, with older ones, is asked for with; None: there is none."""
+    """Cursor of the next page, with older ones; None: there is none."""
     now: float
     """The code host's clock, in seconds since the epoch."""
 

@@ -45,7 +45,7 @@ _MUTATION = re.compile(r"mutation[^{]*\{\s*(\w+)")
 #: PyGithub would follow a 301, and wait on a 202, by itself and without end. It sees a status
 #: that says the same and that it leaves to us.
 _LEFT_TO_US = {301: 308, 202: 503}
-#: What PyGithub and our records raise on an answer that is JSON but not of the promised shape.
+#: Errors of PyGithub and our records on an answer that is JSON but not of the promised shape.
 MALFORMED = (
     BadAttributeException,
     GithubException,
@@ -72,11 +72,11 @@ class Pacing:
     longest_limit: float = 20.0
     """A wait that GitHub asks for is slept up to here; a longer one ends the step."""
     seconds_between_writes: float = 0.2
-    """Of one run; GitHub allows 80 new texts a minute."""
+    """Between writes of one run; GitHub allows 80 new texts a minute."""
     mark_seconds: float = 5.0
     """Least time between two edits of the status comment."""
     timeout_seconds: int = 20
-    """Of one request."""
+    """Timeout of one request."""
 
 
 #: One attempt, no wait.
@@ -241,7 +241,7 @@ def _find_mutation(body: object) -> str:
 
 
 def _changes_something(verb: str, body: object) -> bool:
-    # What GraphQL is only asked is a POST as well.
+    # Queries of GraphQL are POST requests as well.
     is_query = isinstance(body, dict) and body.get("query") is not None
     return verb != "GET" and (not is_query or bool(_find_mutation(body)))
 

@@ -18,7 +18,7 @@ _TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
     }
   }
 }"""
-#: Of the comments, reviews or remarks of one subject.
+#: Pages of comments, reviews or remarks of one subject.
 _MOST_PAGES = 20
 
 

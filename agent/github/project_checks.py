@@ -172,7 +172,7 @@ def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[Projec
         )
     for suite, workflow in workflows.items():
         state, known = _read_check_state(workflow), states.get(suite, set())
-        # What the jobs do not tell: a run that waits, or has none yet.
+        # A run that waits, or has no jobs yet, shows in no job.
         if (state == "waiting" and state not in known) or (not known and state != "passed"):
             url, why = str(workflow["html_url"]), _explain_state(workflow)
             yield ProjectCheck(name=_name(workflow), state=state, url=url, summary=why)

@@ -25,9 +25,9 @@ _MAY_WRITE = frozenset({"write", "maintain", "admin"})
 #: States of reviews whose text is no request.
 _ASKS_NOTHING = frozenset({"APPROVED", "DISMISSED"})
 _QUOTED = 140
-#: What we put around the words of an answer.
+#: Space for what we put around the words of an answer.
 _FRAME = 1_000
-#: Of review threads, newest first.
+#: Pages of review threads, newest first.
 _MOST_PAGES = 10
 _THREADS = """query Threads($owner: String!, $name: String!, $number: Int!, $before: String) {
   repository(owner: $owner, name: $name) {

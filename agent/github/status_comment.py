@@ -19,7 +19,7 @@ from agent.telemetry import run_log
 
 _log = structlog.get_logger()
 
-#: So long after the last edit comes another one: elapsed times and turns of a model move on.
+#: Seconds between edits, since elapsed times and turns of a model move on.
 _REFRESH_SECONDS = 25.0
 _STATUS = "<!-- mergewright:status run="
 #: People with write access can edit our comments, too: what is no name of a run is none.

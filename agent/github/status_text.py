@@ -13,9 +13,9 @@ from agent.text import sanitise
 
 #: How the text of a run begins that has not begun itself.
 WAITS = "**Mergewright: this issue is queued.**"
-#: Of a title, and of the reason to wait.
+#: Maximum length of a title, and of the reason to wait.
 _LINE = 150
-#: Of a plan or reason; the rest of a comment is short.
+#: Maximum length of a plan or reason; the rest of a comment is short.
 _LONGEST = sanitise.TEXT_LIMIT - 15_000
 _FOLD = "\n<details>"
 _ROUNDS = {"review": "review round", "ci": "CI fix round", "update": "update round"}

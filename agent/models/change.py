@@ -46,7 +46,7 @@ class Finding(Record):
     asks_author: bool = True
     """Whether an edit may resolve it; else only reviewers and people see it."""
     source: str = ""
-    """What it is about, as text, such as both versions of a test; empty: its line says it."""
+    """Its subject as text, such as both versions of a test; empty: its line shows it."""
     subject: str = ""
     """What a ticket may name in place of the path: a package, normalised."""
 

@@ -17,10 +17,10 @@ from agent.models.sandbox import Flag
 
 Role = Literal["editor", "reviewer"]
 """What a model is asked to be; each is routed on its own."""
-#: Of one reply, with what the model thinks before it.
+#: Maximum tokens of one reply, thought included.
 MOST_TOKENS = 32_768
 LEAST_TOKENS = 4_096
-"""Of one reply, where little money is left; less is too short for thought and edit."""
+"""Tokens of one reply where little money is left; fewer are too few for thought and edit."""
 LEAST_SECONDS = 10.0
 """Nobody is asked where less is left for the reply: it would be paid for and come too late."""
 
@@ -93,7 +93,7 @@ class Reply(Record):
     lost_tokens: int = 0
     """The most that tries without a reply used before it; the cost has them too."""
     sent_bytes: int = 0
-    """Of the request that it answers; see `ChatRequest.sent_bytes`."""
+    """Bytes of the request that it answers; see `ChatRequest.sent_bytes`."""
     passed_over: tuple[str, ...] = ()
     """Models that were to answer before this one, each with the reason why not."""
 
@@ -109,7 +109,7 @@ class ModelTurn(Record):
 
 
 class ToolTurn(Record):
-    """What the calls of the reply before are answered with, in their order; each has one."""
+    """Results of the calls of the reply before, in their order; each call has one."""
 
     kind: Literal["returned"] = "returned"
     results: tuple[ToolResult, ...]
@@ -132,7 +132,7 @@ class ChatRequest(Record):
     must_call: bool = False
     """Whether the reply has to call a tool, where the provider has such an option."""
     most_tokens: int = MOST_TOKENS
-    """Of the reply."""
+    """Maximum tokens of the reply."""
     paid_tries: int = 2
     """How often it may be charged for: a reply that breaks off is, and is then asked for again."""
 

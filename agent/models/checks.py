@@ -89,7 +89,7 @@ class Endpoint(Record):
     asks: tuple[str, ...]
     """Those of the dependencies in `fastapi.auth` that it has, also by way of other ones."""
     status: int = 0
-    """Of HTTP, as it answers without credentials; 0: it has no dependency, or gave no answer."""
+    """HTTP status without credentials; 0: it has no dependency, or gave no answer."""
 
 
 #: Outcome of a test of base that no runner gives: it did not come up.
@@ -114,7 +114,7 @@ class BlockedTest(Record):
 
 
 class SuiteFacts(Record):
-    """What a run of the tests says belongs to them."""
+    """Files and names that belong to the tests, as their run reports it."""
 
     files: tuple[str, ...] = ()
     """Test modules, also uncollectable ones, conftest.py files and plugins of the
@@ -265,7 +265,7 @@ class EndpointRun(CheckRun):
 class PackageRun(CheckRun):
     kind: Literal["packages"] = "packages"
     counts: str
-    """What it has counted, in words."""
+    """Its counts, in words."""
     added_packages: AddedPackages
 
 
@@ -317,7 +317,7 @@ class Comparison(Record):
 
 
 class ItemComparison(Comparison):
-    """Of a check that speaks of single tests or findings."""
+    """Comparison of a check that reports single tests or findings."""
 
     base_count: int = 0
     """Tests that ran, or findings."""
@@ -361,7 +361,7 @@ class LintComparison(ItemComparison):
 
 
 class CommandComparison(Comparison):
-    """Of a check that says as a whole how it went."""
+    """Comparison of a check that has only one result."""
 
     kind: Literal["command"] = "command"
 

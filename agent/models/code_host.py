@@ -56,20 +56,20 @@ class Progress(Record):
     stages: tuple[StageMark, ...] = ()
     plan: Plan | None = None
     seconds: float = 0.0
-    """That its steps had taken when this was written, without the current one."""
+    """Seconds of its finished steps when this was written."""
     at: float | None = None
     """When that one began, in seconds since the epoch."""
     most_minutes: int | None = None
-    """That its steps may take; None: not known yet."""
+    """Maximum minutes of its steps; None: not known yet."""
     replies: int = 0
     usd: float | None = 0.0
-    """What those have cost; None: no price is known of some of them."""
+    """Cost of the replies; None: some have no known price."""
     most_usd: float | None = None
-    """That models may cost; None: not known yet, or nothing bounds it."""
+    """Maximum dollars for models; None: not known yet, or unbounded."""
     again: int = 0
-    """So often the run was over before, and somebody let it go on."""
+    """How often the run was over before, and was continued."""
     waits_for: Literal["", "time", "operator"] = ""
-    """What the run waits for, with which this attempt at it ends; empty: it is at work."""
+    """What the run waits for, so that this attempt ends; empty: it is at work."""
 
 
 _FOLDER = "A repository on this machine has no code host behind it."

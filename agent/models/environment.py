@@ -63,7 +63,7 @@ class SandboxService(Record):
     ports: tuple[int, ...]
     """Where it is awaited; none: it listens in the place of others."""
     ready: str = ""
-    """What its log says once it answers; empty: it does once its ports are open."""
+    """Pattern in its log once it answers; empty: it answers once its ports are open."""
     stop: str = "SIGTERM"
     template: str = ""
     """File on the host with the data that it begins with; empty: none."""
@@ -72,7 +72,7 @@ class SandboxService(Record):
     hosts: tuple[str, ...] = ()
     """Further names of its host."""
     variables: dict[str, str] = {}
-    """What tells projects where it is."""
+    """Variables that tell projects where it is."""
     image: str = ""
     """Where it runs in a container: the image, with the digest of its content."""
     environ: dict[str, str] = {}
@@ -120,7 +120,7 @@ class Environment(Record):
     """`name==version`, sorted."""
     why: str = ""
     left_out: tuple[str, ...] = ()
-    """What was asked for and could not be had, each with the reason."""
+    """Packages that could not be installed, each with the reason."""
     hosts: tuple[str, ...] = ()
     """Hosts that the set-up lines read from."""
     seconds: float = 0.0

@@ -63,7 +63,7 @@ class AuthorWords(Record):
     summary: str = ""
     behaviour: tuple[ChangedBehaviour, ...] = ()
     left_out: str = ""
-    """Of the ticket."""
+    """Requests of the ticket that were left out."""
 
     @property
     def text(self) -> str:
@@ -79,7 +79,7 @@ class ModelWork(Record):
     claims: AuthorWords = AuthorWords()
     rounds: tuple[str, ...] = ()
     undone: tuple[str, ...] = ()
-    """What did not come about any more and why, as sentences of ours."""
+    """Steps that were not reached and why, as sentences of ours."""
 
     @property
     def usd(self) -> float:
@@ -128,7 +128,7 @@ class SpendingLimits(NamedTuple):
     of_run: float
     budgets: tuple[SpendingBudget, ...] = ()
     owner: str = ""
-    """Of the repository, in lower case."""
+    """Owner of the repository, in lower case."""
 
 
 class Spendings(Protocol):

@@ -17,7 +17,7 @@ class Verdict(Record):
     reason: Reason
     sentence: str
     findings: tuple[Finding, ...] = ()
-    """What is in the way, where it has a place in a file."""
+    """The findings that block the change, where they have a place in a file."""
     review: tuple[str, ...] = ()
     """Places that a person has to look at first, as in `shop/models.py:3`: the pull request is a
     draft until then."""
@@ -52,7 +52,7 @@ class PullRequest(Record):
     url: str
     draft: bool = False
     notes: tuple[str, ...] = ()
-    """What was asked for and could not be had, in words: draft, a reviewer, a label."""
+    """Requests that could not be met, in words: draft, a reviewer, a label."""
 
     @property
     def title(self) -> str:
@@ -92,7 +92,7 @@ class ReviewState(Record):
     """The state of a pull request's review, for its next round."""
 
     text_digest: str | None = None
-    """Of the text as it was given to the pull request, without what a review adds to it."""
+    """Digest of the pull request's text as written, without what a review adds to it."""
     threads: tuple[ThreadOutcome, ...] = ()
     waiting_threads: tuple[ThreadOutcome, ...] = ()
     """The threads of all rounds that wait for a person."""
@@ -104,7 +104,7 @@ class RunFigures(Record):
     recipe: str | None = None
     """Recipe that handled the ticket; empty: a model did; None: the run ended before."""
     first_round: Reason | None = None
-    """What became of the first change that was judged; `ready`: it passed; None: none was."""
+    """Result of the first change that was judged; `ready`: it passed; None: none was judged."""
     models: tuple[ModelUse, ...] = ()
     """Requests, tokens and dollars by model and role."""
     told_at: float | None = None

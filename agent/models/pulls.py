@@ -13,7 +13,7 @@ from agent.models.record import Record
 
 class ThreadComment(Record):
     comment_id: int
-    """Of GitHub's REST interface; unique among those of its place."""
+    """Id in GitHub's REST interface; unique among comments of its kind."""
     author: str
     """Login; `ghost` where the account is gone."""
     author_id: int
@@ -116,4 +116,4 @@ class MergedPull(Record):
     base_tip: str
     """Commit at the end of its base branch."""
     issues: tuple[ClosedIssue, ...]
-    """What it closed."""
+    """The issues that it closed."""

@@ -112,7 +112,7 @@ class RevertTrials(Record):
 
 class Proof(Record):
     rows: tuple[ProofRow, ...] = ()
-    """Of its new and changed tests; the ones that show something come first."""
+    """Results of its new and changed tests; the ones that show something come first."""
     missing: str = ""
     """Why the change is not proved, in words; empty: it is, or need not be."""
     unneeded: str = ""

@@ -153,7 +153,7 @@ base branch that has moved."""
 
 
 class FollowUp(Record):
-    """What a run is about that goes on with the pull request of an earlier one."""
+    """The subject of a run that continues the pull request of an earlier one."""
 
     of: str
     """Id of the run that opened it."""
@@ -187,7 +187,7 @@ class Run(Record):
     plan_first: bool = False
     """Somebody asked to see the plan before anything is edited."""
     runs_per_day: int | None = None
-    """Of its repository, that may be begun within 24 hours, as its configuration had it when the
+    """Maximum runs of its repository within 24 hours, as its configuration had it when the
     label was set; None: as many as the operator allows."""
     follow_up: FollowUp | None = None
     """None: it begins with the ticket."""
@@ -199,7 +199,7 @@ class Run(Record):
 
     @property
     def about(self) -> FollowUp:
-        """What a follow-up goes on with; ValueError: it is none, it begins with its ticket."""
+        """The follow-up's subject; ValueError: the run is none, it begins with its ticket."""
         if self.follow_up is None:
             raise ValueError(f"{self.run_id} begins with its ticket")
         return self.follow_up
@@ -216,7 +216,7 @@ class Run(Record):
 
 
 class Wait(Record):
-    """What delays a run, and what it goes on with, in a segment of its own."""
+    """Why a run waits, and the step that it continues with, in a segment of its own."""
 
     reason: str
     """In words."""

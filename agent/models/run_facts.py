@@ -12,22 +12,22 @@ from agent.models.ticket import Ticket
 
 @dataclass
 class RunFacts:
-    """What is not known yet is None; a run that goes on after a kill learns all of it again."""
+    """Unknown facts are None; a run that goes on after a kill collects all of them again."""
 
     ticket: Ticket | None = None
     recipe: str | None = None
-    """That the ticket is for; "": a model's."""
+    """Recipe of the ticket; "": it is for a model."""
     checkout: Checkout | None = None
     contract: Contract | None = None
     suite_seconds: float = 0.0
-    """Of the tests on base, once these are measured."""
+    """Duration of the tests on base, once measured."""
     plan: Plan | None = None
     compared: tuple[AnyComparison, ...] = ()
     """The checks once they were compared: they are proved, however the run ends."""
     findings: tuple[Finding, ...] = ()
     """What policy has found in the change, and the verdict after it."""
     first_round: Reason | None = None
-    """What became of the first change, once it was judged."""
+    """Result of the first change, once it was judged."""
     change: Change | None = None
     """The best one that a model has made, for people who go on by hand."""
     account: ModelAccount = field(default_factory=ModelAccount)

@@ -22,7 +22,7 @@ SANDBOX_TYPE_CHECKER = "/type-checker"
 SANDBOX_OURS = "/mergewright"
 """Our own scripts that run inside the sandbox, read-only."""
 SANDBOX_HOME = "/home/sandbox"
-"""Of the user in it; not below /tmp, since some tests tell the two apart."""
+"""Home of the user in it; not below /tmp, since some tests tell the two apart."""
 SANDBOX_OUT = "/out"
 """Empty and writable: where a command leaves files that are to be returned."""
 
@@ -37,7 +37,7 @@ class Outlet(Record):
     """The way to package indexes; the sandbox then gets HTTP(S)_PROXY."""
 
     socket: str
-    """Of a gateway."""
+    """Path of a gateway's socket."""
     certificates: str
     """File with the authority that the gateway speaks by."""
 
@@ -49,7 +49,7 @@ class Root(Record):
     folder: str | None = None
     """Where it is on this machine, whose own is `/`; None: in an image."""
     mark: str = ""
-    """Of an image: changes whenever it does."""
+    """Mark of an image: changes whenever it does."""
     more: str = ""
     """Command that adds Debian packages; their names follow."""
     can_lay: bool = False
@@ -86,7 +86,7 @@ class SandboxLimits(Record):
     output_bytes: int = 512 * 1024
     """Kept of what is printed: the first and the last half of this; the rest is counted."""
     returned_bytes: int = 64 * 1024**2
-    """Of all returned files together."""
+    """Maximum size of all returned files together."""
     returned_files: int = 200
 
 
@@ -101,7 +101,7 @@ class SandboxRequest(Record):
     mounts: tuple[Mount, ...] = ()
     files: tuple[SandboxFile, ...] = ()
     layers: tuple[Layer, ...] = ()
-    """What is laid to SANDBOX_TREE and SANDBOX_HOME before all else, the later over the earlier."""
+    """Layers of SANDBOX_TREE and SANDBOX_HOME, the later over the earlier."""
     system: str = ""
     """Host folder whose `files/usr` is laid over /usr, with `ld.so.cache` for all of it; only for a
     root that can have it. Empty: none."""
@@ -145,7 +145,7 @@ class SandboxResult(Record):
     last_words: dict[str, str] = {}
     """What each of the containers has printed last, by its title, where the command has failed."""
     gone: tuple[str, ...] = ()
-    """Who of the company had ended before the command. Code in the sandbox can bring that about,
+    """Servers that had ended before the command. Code in the sandbox can bring that about,
     and hide it: a reason to doubt, never one to believe."""
 
 
@@ -207,7 +207,7 @@ class CommandResult(Record):
     transcript: str = ""
     """File in the sandbox with all of a long output; empty: there is none."""
     omitted_bytes: int = 0
-    """Of what was printed, how much `output` leaves out."""
+    """Bytes that `output` leaves out."""
 
 
 class CollectedChange(Record):

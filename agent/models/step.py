@@ -14,7 +14,7 @@ P = ParamSpec("P")
 
 
 class Stage(StrEnum):
-    """What people follow a run by, in order."""
+    """The stages of a run that people see, in order."""
 
     READ = "Read the issue and the repository"
     ENVIRONMENT = "Build the environment"
@@ -127,7 +127,7 @@ class Once(Protocol):
 class StepRunner(Once, Protocol):
     @property
     def run_seconds_left(self) -> float:
-        """What the steps so far have left of the run's minutes; never below zero.
+        """Seconds that are left of the run's minutes; never below zero.
 
         While steps are counted apart, what these have left of theirs.
         """

@@ -27,7 +27,7 @@ class FollowUpItem(Record):
 
 
 class ItemAnswer(Record):
-    """What becomes of a matter, before anything of it has left the machine."""
+    """The answer to a review item, before it is published."""
 
     item: int
     end: ThreadResult
@@ -47,11 +47,11 @@ class PullContext(Record):
     checks: tuple[ProjectCheck, ...] = ()
     """Those of the project's own that are red, or wait for somebody to allow them."""
     plan: Plan
-    """Of the change as we have left it."""
+    """Plan of the change as we have left it."""
     thread_outcomes: tuple[ThreadOutcome, ...] = ()
     """What became of the threads of earlier rounds; of each the newest."""
     text_digest: str | None = None
-    """Of the text that we gave the pull request last; None: not known."""
+    """Digest of the text that we gave the pull request last; None: not known."""
     earlier_rounds: int = 0
     """How many rounds of this kind there were before."""
 
@@ -64,13 +64,13 @@ class PullContext(Record):
 class Task(Record):
     ticket: Ticket
     recipe: str
-    """That the ticket is for; "": a model plans and edits."""
+    """Recipe of the ticket; "": a model plans and edits."""
     start: BranchState
     """Where the change begins: the base commit, or the branch of the pull request."""
     pull: PullContext | None = None
     """None: there is no pull request yet."""
     items: tuple[FollowUpItem, ...] = ()
-    """What is asked of the pull request."""
+    """Requests to the pull request."""
     parameters: str = ""
     """A recipe's parameters; empty: no recipe carries it out."""
 

@@ -17,7 +17,7 @@ class Delivery(Record):
     content does not matter."""
     received_at: float
     body: bytes
-    """What the intake reads (`agent.conversation.events`), as JSON; empty where nobody will."""
+    """The event for the intake (`agent.conversation.events`), as JSON; empty: none."""
     ignored: str = ""
     """Why nobody has to act on it, in words; empty: it is for the intake."""
 

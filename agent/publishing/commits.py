@@ -9,7 +9,7 @@ from agent.text import sanitise
 
 _CONVENTIONAL = re.compile(r"^[a-z]+(\([^)]*\))?!?: \S")
 _DJANGO = re.compile(r"^(Fixed|Refs) #\d+ -- \S")
-#: What a category is called in Conventional Commits.
+#: Type of a category in Conventional Commits.
 _TYPES: dict[Category, str] = {
     "bug": "fix",
     "feature": "feat",

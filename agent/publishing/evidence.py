@@ -24,7 +24,7 @@ class DecidedChange(Record):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What rules, checks and the verdict remark, in this order."""
+        """The findings of rules, checks and the verdict, in this order."""
         found = (finding for check in self.compared for finding in check.findings)
         return (*self.cleared.findings, *found, *self.verdict.findings)
 
@@ -34,7 +34,7 @@ class Evidence(DecidedChange):
 
     prepared: Prepared
     done: tuple[str, ...]
-    """What was done, a sentence each."""
+    """The edits that were made, a sentence each."""
     sensitive: tuple[tuple[str, str], ...] = ()
     """Files and packages of the change that ask for care, each with the reason."""
     diff: str
@@ -43,7 +43,7 @@ class Evidence(DecidedChange):
     log_path: str
     """Where people find the log: an address, or a file."""
     seal: Seal = Seal()
-    """Of the log, as of this text."""
+    """Seal of the log, as of this text."""
     patch: str = "change.patch"
     """Where they find the change of a dry run, as a patch."""
     earlier_rounds: int = 0

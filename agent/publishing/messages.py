@@ -200,7 +200,7 @@ def _find_kind(line: str) -> str:
         return ""
     if line.startswith(("- ", "* ")):
         return "list"
-    # What is set in is there to be copied.
+    # Indented lines are there to be copied.
     return "code" if line.startswith("  ") else "prose"
 
 

@@ -30,7 +30,7 @@ PATCH = "change.patch"
 
 
 class BranchDraft(Record):
-    """What a branch of ours is called, and the commit on it says."""
+    """Name of our branch, and message of its commit."""
 
     name: str
     message: str

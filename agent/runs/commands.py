@@ -27,9 +27,9 @@ from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
 from agent.store.sql_run_store import SqlRunStore, open_store
 from agent.store.sql_tables import name_command
 
-#: So often a command asks whether its run is over, or is to be stopped.
+#: Seconds between looks whether the run is over, or is to be stopped.
 _LOOK_SECONDS = 0.5
-#: Of the newest runs of a repository, those among which one is found that can go on.
+#: Number of a repository's newest runs among which one to resume is searched.
 _MOST_RUNS = 500
 
 
@@ -39,7 +39,7 @@ class CommandOutcome:
 
     outcome: Outcome | None = None
     seconds: dict[str, float] = field(default_factory=dict)
-    """Of each step, by name."""
+    """Duration of each step, by name."""
     problem: Exception | None = None
     has_begun: bool = False
     """Whether it came to a step."""

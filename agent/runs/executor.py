@@ -257,7 +257,7 @@ def _end_with(
     if waited is not None and not step.at:
         # Before the first step is repeated, no other may be recorded.
         raise problem from error
-    # That it is not waited for any longer was decided before the end was posted.
+    # The decision to wait no longer was made before the end was posted.
     if waited is None or waited.step != Step.DELIVER:
         waiting.postpone_run(problem, step.at, waited)
     sentence = waiting.write_sentence(problem, waited)

@@ -21,7 +21,7 @@ from agent.steps import make_agent_error
 
 _log = structlog.get_logger()
 
-#: So long is waited for what a killed attempt at the same run has left running.
+#: Seconds to wait for processes of a killed attempt at the same run.
 _LET_GO_SECONDS = 5.0
 
 

@@ -20,7 +20,7 @@ from agent.models.clock import read_clock
 from agent.models.run import Wait
 from agent.models.step import AnyStep, Step
 
-#: What delays a run is tried again so often: for about six hours.
+#: Maximum number of waits of a run: about six hours.
 MOST_WAITS = 32
 #: Posting an end is tried for about an hour.
 _MOST_TELLINGS = 11

@@ -27,7 +27,7 @@ _log = structlog.get_logger()
 
 _HOUR, _DAY = 3600.0, 86_400.0
 EVERY_SECONDS = _HOUR
-#: Who writes such a file is done with it within the hour.
+#: Such a file is in use for less than an hour.
 _TEMPORARY = (
     ("baselines", re.compile(r"\.new-[a-z0-9_]{8}")),
     ("sandboxes", re.compile(r"\.(?:runner|etc)-.+")),

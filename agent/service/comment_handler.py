@@ -44,8 +44,8 @@ _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
 _MOST_ANSWERS, _ANSWERS_SECONDS, _MOST_PLACES = 10, 3600.0, 10_000
 #: Runs of one issue that comments begin; for more, the label is set.
 _MOST_BEGUN = 10
-#: So long it takes at most, as a rule, from a run's questions until it is over, also where another
-#: worker takes it over in between.
+#: Usual maximum of seconds from a run's questions until it is over, also where another worker takes
+#: it over in between.
 _ENDING_SECONDS = 60.0
 #: By so much our clock and the code host's may differ.
 _SKEW_SECONDS = 5.0
@@ -75,7 +75,7 @@ class CommentHandler:
         run = self._find_run(comment)
         command = commands.parse_comment(comment.body)
         request = None if command else self._read_request(comment)
-        # What asks for nothing costs no question about its writer.
+        # A comment without a request costs no look-up of its author.
         if (nothing := self._asks_nothing(comment, run, command, request, now)) is not None:
             return nothing
         if run is not None and self._was_heard(comment, run):

@@ -37,14 +37,14 @@ _log = structlog.get_logger()
 
 _LONGEST_PUT_OFF = 2 * 3600.0
 _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
-#: So many deliveries that cannot be decided one after the other: the code host itself is away.
+#: After this many undecidable deliveries in a row the code host itself is away.
 _FAILURES_IN_A_ROW = 3
 #: A run is over within two seconds of its stop, as a rule. What waits for a longer one is
 #: looked at after a part of the time that it has waited.
 _SOON_SECONDS, _PUT_OFF_SHARE, _LATE_SECONDS = 0.5, 0.1, 60.0
-#: So long a run that waits does not begin while that is shown.
+#: Seconds that a waiting run is deferred while its comment is written.
 _SHOWN_SECONDS = 30.0
-#: What fails in a way that nobody has foreseen is tried so often.
+#: Number of tries after an unforeseen error.
 _TRIES = 3
 
 

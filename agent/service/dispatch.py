@@ -31,8 +31,7 @@ from agent.telemetry import metrics
 _log = structlog.get_logger()
 
 _TROUBLE_SECONDS = 30.0
-#: What fails between the steps in a way that nobody has foreseen is tried so often; what was waited
-#: for there just before counts as well.
+#: Number of tries after an unforeseen error between the steps; waits just before count as well.
 _MOST_STUMBLES = 5
 
 
@@ -51,9 +50,9 @@ class Bounds(NamedTuple):
     """Why runs wait that could begin otherwise."""
 
     most: int = 1
-    """So many runs of this worker are under way at a time."""
+    """Maximum number of runs of this worker at a time."""
     per_day: int | None = None
-    """So many runs of a repository are begun within 24 hours."""
+    """Maximum number of runs of a repository within 24 hours."""
     quiet: float = 60.0
     """Seconds in which nobody may say more before a pull request is gone on with."""
 
@@ -88,7 +87,7 @@ class SegmentRunner:
                 cancellation.set(stored.stop_request, stored.stop_reason)
 
             def begin_step(name: str, attempt: Callable[[], str]) -> str:
-                # What was stopped only has to say so; that waits for nothing.
+                # A stopped run only has to post that; it waits for nothing.
                 if not cancellation.is_set():
                     self._require_unpaused(stored.run)
                 return remember(name, attempt)
@@ -104,8 +103,8 @@ class SegmentRunner:
             _log.warning("waits", run=run_id, seconds=seconds, reason=wait.reason)
             return SegmentEnd(wait=wait)
         except Exception as problem:
-            # What comes between the steps, such as a full disk or a locked database, ends no run;
-            # nor does what nobody has foreseen, unless it stays.
+            # Errors between the steps, such as a full disk or a locked database, end no run;
+            # nor do unforeseen ones, unless they stay.
             known = steps.make_agent_error(problem)
             bug = not isinstance(known, TransientError | PermanentError)
             if bug and stumbles + 1 >= _MOST_STUMBLES:

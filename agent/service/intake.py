@@ -27,7 +27,7 @@ _FRESH_SECONDS = 60.0
 
 
 class IntakeDecision(Record):
-    """What is done about a delivery, or about what is polled."""
+    """The decision on a delivery, or on a polled event."""
 
     outcome: ClassVar[str]
     """As the inbox stores it."""
@@ -85,7 +85,7 @@ def accept_request(
     if refusal := _explain_refusal(request, intake_api):
         return IgnoredRequest(reason=refusal)
     run_id = make_run_id(int(now))
-    # So long ago it may have been answered and forgotten: after an old backup was restored, the
+    # An old one may have been answered and forgotten: after an old backup was restored, the
     # code host remembers more than we do.
     is_late = now - _get_approval_time(request.snapshot) > _FRESH_SECONDS
     if is_late and (earlier := intake_api.find_earlier_run(request.snapshot)):

@@ -17,11 +17,10 @@ from agent.models.clock import read_clock
 
 _log = structlog.get_logger()
 
-#: So often is asked whether anybody has written to what the turns look into: soon after the last
-#: time, then ever more seldom.
+#: Seconds between looks for new writes: soon after the last one, then less often.
 _IDLE_SECONDS, _QUIET_SECONDS = 0.05, 0.25
 DUE_SECONDS = 2.0
-"""And so often a turn is taken in any case."""
+"""Maximum seconds between turns."""
 #: After a turn that failed.
 _TROUBLE_SECONDS, _SHORTEST_SECONDS = 1.0, 1.0
 #: A clock that is kept right is moved by less.
@@ -50,7 +49,7 @@ def take_turns(
     pause = _IDLE_SECONDS
     while not stop.is_set():
         alive()
-        # What is written from here on, the turn may miss; the wait does not.
+        # The turn may miss what is written from here on; the wait does not.
         written()
         try:
             if turn():

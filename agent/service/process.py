@@ -49,7 +49,7 @@ from agent.telemetry import health, metrics, signing, web_server
 _log = structlog.get_logger()
 
 _BEAT_SECONDS = 1.0
-#: So often the figures of the queue are counted anew, and the dollars of a day added up.
+#: Seconds between counts of the queue, and between sums of a day's dollars.
 _QUEUE_SECONDS, _BUDGET_SECONDS = 5.0, 60.0
 #: A code host that cannot be reached at the start is asked again after so long.
 _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
@@ -57,9 +57,9 @@ _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
 _DRAIN_SECONDS = 60.0
 #: As long as one delivery takes, as a rule.
 _LEAVE_SECONDS = 5.0
-#: So often a worker among others looks for work, and for whether it leads by now.
+#: Seconds after which one of several workers looks for work, and checks whether it leads.
 _LOOK_SECONDS, _FOLLOW_SECONDS = 0.5, 5.0
-#: So often GitHub's log of deliveries is looked at, and where GitHub cannot reach us.
+#: Seconds between reads of GitHub's log of deliveries; the second: if GitHub cannot reach us.
 _RECONCILE_SECONDS, _FETCH_SECONDS = 300.0, 20.0
 
 

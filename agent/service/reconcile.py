@@ -21,7 +21,7 @@ _log = structlog.get_logger()
 _REACH_SECONDS = 3 * 86_400.0
 #: A delivery may take its time, and is in the log under the time at which it was tried.
 _OVERLAP_SECONDS = 1_800.0
-#: Of a hundred deliveries each, in one turn.
+#: Pages of a hundred deliveries each, in one turn.
 _MOST_PAGES = 500
 _FETCHED_AT_ONCE = 100
 
@@ -43,7 +43,7 @@ class MissedDeliveries:
         """
         self._log, self._inbox, self._seconds, self._found = log, inbox, seconds, found
         self._read_from = -math.inf
-        """What is older was read, and is not missing."""
+        """Older deliveries were read, and are not missing."""
         self._gone: set[str] = set()
         """In the log, and not on GitHub any more."""
 

@@ -48,7 +48,7 @@ HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org"
 _IDLE_SECONDS = 120.0
 #: Names of hosts that were turned away, and addresses without an answer, that are kept.
 _MOST_NOTES = 50
-#: What a git client reports that it has and wants.
+#: Maximum size of what a git client reports that it has and wants.
 _MOST_WISHES = 1024**2
 #: Headers of a request that are forwarded, and of an answer that are not.
 _FORWARDED = frozenset(
@@ -60,7 +60,7 @@ _NOT_HANDED_BACK = frozenset(
     | {"www-authenticate", "proxy-authenticate", "strict-transport-security", "upgrade", "alt-svc"}
 )
 _GIT_QUERY = "service=git-upload-pack"
-#: Of an answer to these no whole is known.
+#: Headers of requests whose answers are not whole files.
 _PARTIAL = frozenset({"range", "if-none-match", "if-modified-since"})
 _EVENT = "package request"
 
@@ -225,7 +225,7 @@ class Gateway(ThreadingUnixStreamServer):
             raise _RefusedError(403, f"{wanted} (a host of an internal network)")
 
     def find_login(self, wanted: HostPort, path: str) -> str:
-        """What an index wants to hear; empty: nothing. Of several on a host the nearest counts.
+        """Find the credentials for an index; empty: none. Of several on a host the nearest counts.
 
         It is asked for its pages and its files; what else the operator may read on
         that host is no affair of a set-up.

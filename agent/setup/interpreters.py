@@ -43,7 +43,7 @@ class PythonHints(Record):
     """The minor version in .python-version."""
     requires: str = ""
     minors: tuple[int, ...] = ()
-    """What the former allows; empty: nothing is asked."""
+    """Minor versions that the former allows; empty: any."""
     tested: tuple[str, ...] = ()
     """The minor versions of CI's jobs, where nothing else names one."""
     committed: int = 0
@@ -68,7 +68,7 @@ class PythonHints(Record):
 class Interpreter(Record):
     version: str
     path: str
-    """Of the program, in the sandbox."""
+    """Path of the program in the sandbox."""
     prefix: str = "/usr"
     """Where it is installed; also its place in the sandbox."""
     is_system: bool = True

@@ -18,7 +18,7 @@ from repo_config.tree import Tree
 _ERROR = re.compile(r"(?:E\s+)?([A-Za-z_][\w.]*: \S.*)")
 #: The path and the line of a frame, as Python prints it, and pytest.
 _FRAME = re.compile(r"(?:E\s+)?\s*File \"([^\"]+)\", line (\d+)|([^\s:]+):(\d+): in ")
-#: Of the tests on base.
+#: Part of the tests on base that may be red.
 _MOST_RED = 0.1
 _MOST_STEPS = 6
 LONGEST = 300
@@ -157,7 +157,7 @@ def passes_few(tests: TestRun) -> bool:
     if tests.status in (Status.ABSENT, Status.UNVERIFIED):
         return tests.status is Status.UNVERIFIED
     passed, red = tests.count("passed"), tests.count("failed", "error")
-    # Of few tests, a single red one is rarely a matter of versions.
+    # One red test of a few is rarely caused by versions.
     return not passed or red > max(1, _MOST_RED * (passed + red))
 
 

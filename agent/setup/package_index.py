@@ -19,7 +19,7 @@ from agent.settings import Settings, variable
 
 _PUBLIC = "https://pypi.org/simple/"
 _PUBLIC_FILES = "https://files.pythonhosted.org/"
-#: What names the default index, and others that are asked before it; the first of them wins.
+#: Variables of the default index, and of others that are asked before it; the first one wins.
 _DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 _MORE = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL")
 _CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")

@@ -32,11 +32,11 @@ _OPENING = """\
 # Proposed by `mergewright check`. Missing keys are detected or have defaults.
 # `mergewright config check` lists errors; `config explain` shows the values in use.
 """
-#: What a folder of a project has at its top.
+#: Files at the top of a project's folder.
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
 #: Part of all tests that makes a folder the project, although others have some.
 _MOST_TESTS = 0.75
-#: What a set-up is found over.
+#: Keys that decide about a set-up.
 _DECIDING = {"root", "python", "system_packages", "env", "services", "setup", "checks"}
 
 
@@ -49,7 +49,7 @@ def propose(tree: Tree, kept: Mapping[str, Any]) -> str:
     for key in effective.DETECTED:
         value = effective.read_detected(key, project)
         if value and value != "none" and key != "python.version":
-            # What is detected may have a form that no configuration takes.
+            # A detected value may have a form that no configuration accepts.
             with suppress(load.ConfigProblem):
                 wider = lay_over(values, nest_values({key: value}))
                 load.from_text(json.dumps(wider), _NAME, tree)

@@ -24,7 +24,7 @@ SET_UP = "set-up"
 """In place of a rule's id, in the finding that a model found how the tests of base run."""
 _MOST_LISTED = 10
 _NAME = "proposed.yml"
-#: What a scout may set.
+#: Keys that a scout may set.
 _KEYS = (
     "version.", "root.", "python.", "setup.", "env.", "services.", "django.manage.",
     "django.settings.", "checks.tests.",
@@ -33,7 +33,7 @@ _KEYS = (
 _STEERING = re.compile(
     r"(?:PYTEST|LD|COVERAGE|GIT)_.*|PYTHON(?!PATH$|UTF8$|DEVMODE$|WARNINGS$).*|PATH|HOME|BASH_ENV"
 )
-#: What selects tests, by runner: options with a value, and without one.
+#: Options that select tests, by runner: with a value, and without one.
 _OPTIONS = {
     "pytest": (("-n", "--dist", "-m", "-k", "--ds", "--ignore", "--deselect"), ("-q", "-v")),
     "django": (("--parallel", "--tag", "--exclude-tag", "--settings", "-v"), ("--noinput",)),

@@ -104,7 +104,7 @@ def share_tools(
             start = " ".join(locate_pyright(environment, tool))
             programs[tool] = f"{start} --pythonpath {PYTHON}"
     if "pip" not in environment.versions:
-        # That of the system speaks of the system's packages.
+        # The system's pip would list the system's packages.
         programs |= dict.fromkeys(("pip", "pip3"), f"{uv_program.PATH} --offline --no-config pip")
     files = {
         f"{_FIRST_ON_PATH}/{tool}": f'#!/bin/sh\nexec {program} "$@"\n'.encode()
@@ -153,7 +153,7 @@ def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> Sandb
     more = {
         "PATH": path,
         "UV_PROJECT_ENVIRONMENT": SANDBOX_ENVIRONMENT,
-        # Of a Python that fits as well, .python-version may name one that is not here.
+        # .python-version may name a Python that fits as well but is not here.
         "UV_PYTHON": f"{SANDBOX_ENVIRONMENT}/bin/python",
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_LINK_MODE": "copy",

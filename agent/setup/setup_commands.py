@@ -61,7 +61,7 @@ _JOB = "/tmp/set-up.json"  # noqa: S108
 _REPORT = f"{SANDBOX_OUT}/set-up.json"
 _SECONDS = 1800.0
 _MOST_NAMED = 20
-#: What would fill the home with what is only there to make a second run quicker.
+#: Caches that would fill the home only to make a second run quicker.
 _CACHES = {
     "npm_config_cache": "/tmp/npm",  # noqa: S108
     "PIP_NO_CACHE_DIR": "1",
@@ -83,7 +83,7 @@ class _StoredLayer(Record):
 
 
 class _SetupReport(BaseModel):
-    """What the script in the sandbox says; foreign code can have written it."""
+    """Report of the script in the sandbox; foreign code can have written it."""
 
     model_config = ConfigDict(strict=True)
 
@@ -116,7 +116,7 @@ def provide_layer(
     settings, base = build_context.settings, asked.base
     stem, place = run.make_stem(), None
     if base is not None:
-        # Of others' layers a change has that of its base alone.
+        # A change reuses only the layers of its base.
         place = run.find_layer(stem, {Path(layer.folder).name for layer in base.layers})
         stem = run.make_stem(base)
     with storage.lock_name(settings, f"build-{stem}"):

@@ -27,7 +27,7 @@ FORMAT = 6
 LAYERS = ("setup-", "system-")
 _BUILDING = "building"
 _DAY = 86_400
-#: What no run has used for so long goes; no run takes as long.
+#: Days without use after which an environment is removed; no run takes as long.
 UNUSED_DAYS = 14.0
 
 
@@ -95,7 +95,7 @@ def note_use(settings: Settings, key: str) -> bool:
 
 
 def compute_root_fingerprint(folder: str | None) -> str:
-    """What a root file system of sandboxes is: the release of the system and its C library."""
+    """Identify a root file system of sandboxes: the release of the system and its C library."""
     root = Path(folder or "/")
     total = hashlib.sha256(str(root).encode())
     for name in ("etc/os-release", "usr/lib/os-release", "etc/debian_version"):
@@ -140,7 +140,7 @@ def remove_unused(settings: Settings, days: float = UNUSED_DAYS) -> int:
             folders.delete_folder(place)
             gone += 1
     for place in filter(Path.is_dir, locate_environment(settings, "").glob("*")):
-        # What is no layer is of another version of ours: nothing will ever ask for it.
+        # Folders that are no layers are from another version of ours and unused.
         if _is_older(place, oldest) or not place.name.startswith(LAYERS):
             # From the start, nobody finds a part of it.
             part = folder(settings) / _BUILDING / f"{os.getpid()}-{secrets.token_hex(6)}"

@@ -33,7 +33,7 @@ _JOB = "/tmp/packages.json"  # noqa: S108
 _CACHE = f"{SANDBOX_OUT}/ld.so.cache"
 _CONFIGURED = "/tmp/ld.so.conf"  # noqa: S108
 _MADE = "/made"
-#: Of apt's configuration; its logins stay here.
+#: Files of apt's configuration that are copied; its logins are not.
 _SOURCES = ("sources.list", "sources.list.d/*", "preferences", "preferences.d/*",
             "trusted.gpg", "trusted.gpg.d/*", "keyrings/*")  # fmt: skip
 _LOGIN = re.compile(rb"(?<=://)[^\s/@]*@")
@@ -74,7 +74,7 @@ def list_installed(status: str) -> Iterator[str]:
 
 
 class _PackagePlan(NamedTuple):
-    """What of a list is to be fetched."""
+    """The packages of a list that have to be fetched."""
 
     names: list[str]
     top: Path

@@ -20,7 +20,7 @@ MISSING = "Not installed: "
 _EXPORTED = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
 _INSTALLED = "/tmp/installed.txt"  # noqa: S108
 _EXTRAS = "/tmp/extras.txt"  # noqa: S108
-#: What may fail may not take the time of all else.
+#: A part that may fail must not use up the time of all others.
 _BRIEFLY = "timeout 300"
 _OR_NOT = f'|| echo "{MISSING}extras and groups that are not for the tests"'
 #: Names of extras, groups and files that are for the tests, and for developers of the project.
@@ -149,7 +149,7 @@ def _write_install(files: ProjectFiles, day: str | None) -> tuple[str, ...]:
 
 
 def _add_each(install: str, parts: str, part: str) -> str:
-    # What the tests ask for keeps its version.
+    # Requirements of the tests keep their versions.
     add = f'{_BRIEFLY} {install} -c {_INSTALLED} {part} || echo "{MISSING}{part}"'
     return f"for part in {parts}; do {add}; done"
 

@@ -76,7 +76,7 @@ def provide_type_checkers(
         build_context.say(
             f"{npm[0]} is not available from npm; another version or basedpyright runs instead"
         )
-        # Who does not answer has no other version either.
+        # An index that does not answer has no other version either.
         is_asked_again = pyright and isinstance(problem, EnvironmentFailed)
     return provide_type_checkers("" if is_asked_again else None, build_context, day)
 

@@ -37,7 +37,7 @@ from agent.errors import PermanentError, SettingsInvalid, StorageFull, Transient
 
 
 class DriverErrors(NamedTuple):
-    """What the driver's errors are called for one of the databases."""
+    """Our errors in place of the driver's for one of the databases."""
 
     unavailable: type[TransientError]
     unusable: type[PermanentError]
@@ -199,7 +199,7 @@ def _open_file(path: Path, busy_seconds: float) -> Engine:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        # What is deleted leaves no words in free pages.
+        # Deleted rows leave no words in free pages.
         connection.execute("PRAGMA secure_delete = ON")
 
     @event.listens_for(engine, "begin")

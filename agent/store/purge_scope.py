@@ -16,7 +16,7 @@ class PurgeScope(NamedTuple):
 
     @property
     def pattern(self) -> re.Pattern[str] | None:
-        """What stored texts have where they are about the repository or the person."""
+        """Pattern of stored texts about the repository or the person."""
         if self.repository:
             found = rf'"repository": ?"{re.escape(self.repository)}"'
         elif self.person:

@@ -28,10 +28,10 @@ FILE_NAME = "inbox.sqlite"
 _ERRORS = DriverErrors(
     InboxUnavailable, InboxUnusable, " and let GitHub redeliver what is missing."
 )
-#: What the sender may still deliver again is at most 30 days old; the rows outlive that.
+#: The sender repeats deliveries of up to 30 days; the rows are kept for longer.
 _KEPT_SECONDS = 35 * 86_400.0
 _BEAT = "intake"
-#: What a delivery has without its words.
+#: Values of a delivery whose words were removed.
 _BLANK = {"body": b"", "reason": ""}
 _AT_ONCE = 500
 

@@ -66,7 +66,7 @@ ONLY_LEASE = Lease()
 
 
 class SharedLease(Lease):
-    """That of one worker of several, from when it is made."""
+    """Lease of one of several workers, from when it is made."""
 
     def __init__(self, database: Database, home: Path, seconds: float, key: str) -> None:
         """Take a new number; the lease lasts only after `keep`.

@@ -25,7 +25,7 @@ class PurgedRun(NamedTuple):
     segment: int
     """Number of the last one."""
     address: str
-    """Of the repository, for git."""
+    """Address of the repository, for git."""
     issue: str
     """`owner/name#number`; empty: a ticket file."""
 

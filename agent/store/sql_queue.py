@@ -31,7 +31,7 @@ from agent.store.sql_tables import (
 )
 
 WORKER = "worker "
-"""What the name of a worker of the service begins with; its number follows."""
+"""Prefix of the name of the service's workers; the number follows."""
 OPERATOR = "the operator"
 """In place of the operator's login; no login has a blank."""
 ONLY = 1
@@ -42,7 +42,7 @@ _UNBEGUN = (
     col(RunRow.worker).is_(None),
     col(RunRow.started_at).is_(None),
     col(RunRow.stop_request).is_(None),
-    # What goes on with a pull request is bounded by its rounds.
+    # Follow-ups of a pull request are bounded by its rounds.
     col(RunRow.round) == 0,
 )
 _HOUR, _DAY = 3600.0, 86_400.0
@@ -213,7 +213,7 @@ def _select_waiting(
         .group_by(col(RunRow.repository_id))
         .subquery()
     )
-    # What has begun before goes on.
+    # Runs that have begun before go on.
     begun_before = or_(col(RunRow.started_at).is_not(None), col(RunRow.round) > 0)
     today = begun_before | col(RunRow.repository_id).not_in(spent)
     paused = col(PauseRow.repository_id).in_((EVERYTHING, col(RunRow.repository_id)))

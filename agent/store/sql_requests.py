@@ -20,28 +20,28 @@ from agent.store.database import Database
 from agent.store.sql_tables import GuidanceRow, RunRow, is_of_issue, make_row
 
 Hearing = Literal["heard", "again", "late", "full"]
-"""What became of words: they count; the same comment counted before; the run does not wait for
-them (any more); it has heard as many as it may."""
+"""Result of an answer: it counts; the same comment counted before; the run does not wait for
+it (any more); the run has had its maximum of answers."""
 Following = Literal["queued", "joined", "after", "full", "over"]
-"""What became of a wish: a run of its own; part of one that has not begun; it comes after the run
+"""Result of a request: a run of its own; part of one that has not begun; it comes after the run
 that is at work; there were too many; the pull request is not open."""
 
 MOST_WORDS = 20
 """Answers and wishes that one run hears."""
 MOST_ANSWERED = 5
-"""So often a run that has ended with questions goes on with answers to them."""
+"""Maximum number of times that answers continue a run that ended with questions."""
 MOST_ROUNDS = 20
 """Follow-ups of one pull request, whatever they are about."""
-#: So many of them are left to people: whatever reports red checks, it cannot use them up.
+#: Follow-ups that are kept for people: reports of red checks cannot use them up.
 _FOR_PEOPLE = 10
-#: What somebody says in several comments is heard together.
+#: Comments within this time are handled together.
 QUIET_SECONDS = 5.0
-#: Who keeps on talking is not waited for any longer than this.
+#: Maximum wait for further comments.
 _LONGEST_QUIET_SECONDS = 600.0
 
 
 class FollowUpRequest(Record):
-    """That somebody, or something, asks for a follow-up."""
+    """A request for a follow-up, by a person or a check."""
 
     kind: Kind
     by: str = ""
@@ -54,7 +54,7 @@ _REQUESTS: TypeAdapter[tuple[FollowUpRequest, ...]] = TypeAdapter(tuple[FollowUp
 
 
 class RunRequests:
-    """What is asked of the runs of one database; each comment counts once."""
+    """Requests to the runs of one database; each comment counts once."""
 
     _database: Database
 

@@ -60,7 +60,7 @@ class SqlRunFiles:
             with self._database.read() as session:
                 number = session.exec(newest).one() or 0
             if self._shown.get(folder) != number:
-                # What is stored no more goes with the copy.
+                # Files that are not stored any more go with the copy.
                 shutil.rmtree(folder, ignore_errors=True)
                 self._lay_out(run_id, folder)
                 self._shown[folder] = number

@@ -1,4 +1,4 @@
-"""What is read of runs: one, several, those of an issue or a pull request. A part of the store."""
+"""Read runs: one, several, those of an issue or a pull request. A part of the store."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -140,7 +140,7 @@ class RunReader:
             return tuple(make_stored_run(row) for row in rows)
 
     def list_history(self, run: Run) -> tuple[StoredRun, ...]:
-        """Of a follow-up: list the run that opened the pull request, then earlier follow-ups."""
+        """For a follow-up: list the run that opened the pull request, then earlier follow-ups."""
         if run.follow_up is None:
             return ()
         later = (up for up in self.follow_ups(run.first) if up.run.run_id != run.run_id)

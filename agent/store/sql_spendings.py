@@ -14,7 +14,7 @@ from agent.store.sql_tables import RunRow, SpendingRow
 _DAY = 86_400.0
 #: No run goes on, and no budget counts, for longer.
 _KEPT = 30 * _DAY
-#: What the sum of the same dollars in another order differs by.
+#: Maximum difference between sums of the same dollars in another order.
 _ROUNDING = 1e-9
 
 

@@ -72,7 +72,7 @@ class RunRow(SQLModel, table=True):
 
 
 class SpendingRow(SQLModel, table=True):
-    """What one request to a model cost, or could cost, as long as that is not known."""
+    """Cost of one request to a model; its maximum, as long as the cost is not known."""
 
     __tablename__ = "spendings"
 
@@ -92,7 +92,7 @@ class SpendingRow(SQLModel, table=True):
 
 
 class GuidanceRow(SQLModel, table=True):
-    """What a person said to a run."""
+    """A person's answer to a run."""
 
     __tablename__ = "guidance"
 
@@ -124,7 +124,7 @@ class PauseRow(SQLModel, table=True):
 
 
 class AuditRow(SQLModel, table=True):
-    """What a person did."""
+    """An action of a person."""
 
     __tablename__ = "audit"
 
@@ -187,7 +187,7 @@ _NAMES = (
 TABLES = [METADATA.tables[name] for name in _NAMES]
 NEWEST = (col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
 COMMAND = "command "
-"""What the name of a worker begins with that is one command; its process and machine follow."""
+"""Prefix of the name of a worker that is a command; its process and machine follow."""
 
 
 def is_of_issue(repository_id: int, number: int) -> ColumnElement[bool]:

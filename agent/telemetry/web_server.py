@@ -75,18 +75,18 @@ def serve(
     _make_server(app, lifespan, stop_seconds).run(sockets=[door])
 
 
-def serve_beside(app: FastAPI, door: socket.socket) -> None:
+def serve_in_thread(app: FastAPI, door: socket.socket) -> None:
     """Serve an application in a thread of its own for as long as the process lives."""
     server = _make_server(app, "off", 1)
     threading.Thread(target=server.run, args=([door],), name="health", daemon=True).start()
 
 
 def serve_at(app: FastAPI, port: int, setting: str) -> None:
-    """Serve an application as `serve_beside` does, at a port of all addresses.
+    """Serve an application as `serve_in_thread` does, at a port of all addresses.
 
     SettingsInvalid: something else listens there.
     """
-    serve_beside(app, open_door("0.0.0.0", port, setting))  # noqa: S104 as the setting says
+    serve_in_thread(app, open_door("0.0.0.0", port, setting))  # noqa: S104 as the setting says
 
 
 def _make_server(app: FastAPI, lifespan: Literal["on", "off"], stop_seconds: int) -> uvicorn.Server:
