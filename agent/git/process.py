@@ -156,9 +156,9 @@ def run_git(
     return bytes(out)
 
 
-def read_records(place: GitPlace, *args: str, seconds: float = 120.0) -> Iterator[bytes]:
+def read_records(place: GitPlace, *args: str) -> Iterator[bytes]:
     """Yield NUL-ended records while git prints them; to leave the loop early ends git."""
-    with _start_git(place, args, seconds) as process:
+    with _start_git(place, args, seconds=120.0) as process:
         process.stdin.close()
         rest = b""
         while block := process.stdout.read1(1 << 16):

@@ -125,9 +125,9 @@ def render_checks_summary(
     return _finish(text, "Log: see the pull request", redactor)
 
 
-def render_title(words: str, redactor: Redactor | None = None) -> str:
+def render_title(words: str) -> str:
     """Make the title of a pull request: inert, on one line, cut where GitHub would refuse it."""
-    flat = sanitise.make_inert((redactor or Redactor())(words))
+    flat = sanitise.make_inert(Redactor()(words))
     return flat if len(flat) <= _TITLE_LIMIT else f"{flat[: _TITLE_LIMIT - 1].rstrip()}…"
 
 

@@ -2,7 +2,6 @@
 
 import os
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 
 from agent.errors import SandboxMissing
@@ -12,9 +11,9 @@ SCHEME = "unix://"
 USUAL = f"{SCHEME}/var/run/docker.sock"
 
 
-def find_address(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
+def find_address(settings: Settings) -> str:
     """Say where the engine is; only one on this machine will do."""
-    address = settings.docker_host or environ.get("DOCKER_HOST") or USUAL
+    address = settings.docker_host or os.environ.get("DOCKER_HOST") or USUAL
     if address.startswith("/"):
         address = f"{SCHEME}{address}"
     if not address.startswith(f"{SCHEME}/"):

@@ -54,14 +54,14 @@ _CLONE, _CLONE3, _SOCKET, _IOCTL = (56, 220), (435, 435), (41, 198), (16, 29)
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 
-def build_filter(machine: str | None = None, *, lasting: bool = False) -> bytes | None:
+def build_filter(*, lasting: bool = False) -> bytes | None:
     """Build the filter for this processor; None where it is not known.
 
     Args:
         lasting: For a sandbox whose runner outlives commands: they may set limits and priorities
             for themselves only, or they could starve it.
     """
-    found = _ARCHITECTURES.get(machine or platform.machine())
+    found = _ARCHITECTURES.get(platform.machine())
     if found is None:
         return None
     architecture, column = found
