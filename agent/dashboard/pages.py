@@ -13,7 +13,6 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from agent.models.clock import read_clock
-from agent.models.model_use import format_usd
 from agent.models.run import RunState
 from agent.text import sanitise
 
@@ -73,6 +72,15 @@ def write_moment(seconds: float | None) -> str:
         return "unknown"
 
 
+def write_money(usd: float) -> str:
+    """Write dollars as people do; what is less than a cent is not nothing."""
+    return "under $0.01" if 0 < usd < 0.005 else f"${usd:,.2f}"
+
+
+def write_share(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
+
+
 def write_iso(seconds: float) -> str:
     """Write a time as HTML has it."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
@@ -129,12 +137,10 @@ def _make_templates() -> jinja2.Environment:
     )
     made.filters |= {
         "moment": write_moment, "iso": write_iso, "span": write_span, "ago": write_ago,
-        "word": write_word, "tone": find_tone, "money": format_usd,
+        "word": write_word, "tone": find_tone, "money": write_money,
+        "share": write_share, "markdown": render_markdown,
     }  # fmt: skip
     return made
-
-
-TEMPLATES = _make_templates()
 
 
 # --- Markdown -------------------------------------------------------------------------------------
@@ -163,3 +169,6 @@ def render_markdown(text: str) -> Markup:
         return Markup("<pre>{}</pre>").format(text)
     plain = _OURS.sub("", _SUMMARY.sub(r"### \1", text))
     return Markup(_make_renderer().render(plain))  # noqa: S704 - HTML in it is escaped
+
+
+TEMPLATES = _make_templates()

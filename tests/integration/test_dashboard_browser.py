@@ -135,7 +135,7 @@ def test_every_page_fits_and_can_be_used_by_everybody(there, browser, axe, schem
         "conversation": f"/runs/{done.run_id}/conversation", "repositories": "/repositories",
         "repository": "/repositories/corner-shop/shop", "queue": "/queue",
         "statistics": "/statistics?range=1y", "sign-in": "/sign-in", "nothing": "/nothing",
-        "backtests": "/backtests", "backtest": "/backtests/20261127-1",
+        "backtests": "/backtests", "backtest": "/backtests/20261127-101500-1",
     }  # fmt: skip
     made_runs.write_backtest(there.home, f"Mend it {EVIL}")
     for width, height in SIZES:
