@@ -151,5 +151,7 @@ def summarize_runs(
 
 
 def _join(first: RunEntry, following: list[RunEntry]) -> RunEntry:
+    if not following:
+        return first
     used = [entry.used for entry in (first, *following) if entry.used]
     return replace(first, used=ModelTotal.from_uses(used) if used else None, rounds=len(following))

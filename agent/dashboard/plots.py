@@ -3,8 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode
@@ -79,7 +78,7 @@ def make_charts(
         filters: What both were narrowed by, as the list of runs has it.
     """
     tickets = {**filters, "origin": "ticket"}
-    periods = _list_periods((entry.queued_at for entry in entries), now)
+    periods = _list_periods(min((entry.queued_at for entry in entries), default=now), now)
     spent: dict[str, dict[str, float]] = {name: defaultdict(float) for name in _SPENT_BY}
     for entry in entries:
         for model, usd in entry.models:
@@ -108,11 +107,16 @@ def make_charts(
         _rank("failures", "Runs without a pull request", "Why they ended.", _count(failed),
               tickets, "reason"),
     )  # fmt: skip
-    groups = tuple(
-        (group, _plot_group(group, runs, tickets)) for group in statistics.compute_by_category(runs)
-    )
+    by_category: dict[str, list[RunSummary]] = defaultdict(list)
+    for run in runs:
+        by_category[run.category or statistics.UNKNOWN].append(run)
+    groups = []
+    for group in statistics.compute_by_category(runs):
+        parts, words = _measure_ends(by_category[group.group])
+        link = _link({**tickets, "category": group.group})
+        groups.append((group, Bar(group.group, parts, words, link)))
     shown = [tuple(chart for chart in charts if _has_bars(chart)) for charts in (over_time, ranked)]
-    return Charts(shown[0], shown[1], groups)
+    return Charts(shown[0], shown[1], tuple(groups))
 
 
 _SPENT_BY = {
@@ -164,12 +168,6 @@ def _rank(
     return Chart(name, title, about, tuple(bars), {})
 
 
-def _plot_group(group: Statistics, runs: Sequence[RunSummary], filters: dict[str, str]) -> Bar:
-    own = [run for run in runs if (run.category or statistics.UNKNOWN) == group.group]
-    parts, words = _measure_ends(own)
-    return Bar(group.group, parts, words, _link({**filters, "category": group.group}))
-
-
 # --- over time -----------------------------------------------------------------------------------
 
 
@@ -183,11 +181,13 @@ def _plot_time(
     measure: Callable[[Sequence[R]], tuple[tuple[tuple[str, float], ...], str]],
     legend: Mapping[str, str] | None = None,
 ) -> Chart:
-    first, days = periods[0].first, (periods[0].last - periods[0].first).days + 1
+    seconds = ((periods[0].last - periods[0].first).days + 1) * _DAY
+    start = datetime.combine(periods[0].first, time.min, UTC).timestamp()
     found: list[list[R]] = [[] for _ in periods]
     for run in runs:
-        at = (_find_day(run.queued_at) - first).days // days
-        found[min(max(at, 0), len(found) - 1)].append(run)
+        at = int((run.queued_at - start) // seconds)
+        if 0 <= at < len(found):
+            found[at].append(run)
     bars = []
     for period, own in zip(periods, found, strict=True):
         within = {"since": period.first.isoformat(), "until": period.last.isoformat()}
@@ -219,25 +219,15 @@ def _measure_time(runs: Sequence[RunSummary]) -> tuple[tuple[tuple[str, float], 
     return (("active", value or 0.0),), write_span(value)
 
 
-def _list_periods(queued: Iterable[float], now: float) -> list[Period]:
-    """List the days from the first run to now; of so long a time the weeks."""
-    last = _find_day(now)
-    first = min((_find_day(at) for at in queued), default=last)
+def _list_periods(begin: float, now: float) -> list[Period]:
+    """List the days from a time to now; of a long time the weeks."""
+    first, last = (datetime.fromtimestamp(at, UTC).date() for at in (begin, now))
     days = 1
     if (last - first).days >= _MOST_DAYS:
         first, days = first - timedelta(days=first.weekday()), 7
     count = (last - first).days // days + 1
     starts = [first + timedelta(days=days * number) for number in range(count)][-2 * _MOST_DAYS :]
     return [Period(start, start + timedelta(days=days - 1)) for start in starts]
-
-
-def _find_day(at: float) -> date:
-    return _find_date(int(at // _DAY))
-
-
-@lru_cache(maxsize=4_096)
-def _find_date(day: int) -> date:
-    return datetime.fromtimestamp(day * _DAY, UTC).date()
 
 
 def _link(filters: dict[str, str]) -> str:
