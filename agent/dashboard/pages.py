@@ -153,7 +153,7 @@ def _make_renderer() -> MarkdownIt:
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     renderer.validateLink = is_web_link  # type: ignore[assignment,method-assign]
     # A wide one scrolls by itself, also for who has no mouse.
-    around = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+    around = '<div class="scroll" tabindex="0" role="group" aria-label="Table">'
     renderer.add_render_rule("table_open", lambda *_: f"{around}<table>\n")
     renderer.add_render_rule("table_close", lambda *_: "</table></div>\n")
     return renderer
