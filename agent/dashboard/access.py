@@ -285,7 +285,7 @@ class Worker:
         if self.name == "command":
             return "The command was killed. Its run ends when Mergewright next starts there."
         return (
-            "The worker gives no sign of life. Start one with mergewright serve; it continues"
+            "The worker gives no sign of life. Start one with `mergewright serve`; it continues"
             " the runs."
         )
 

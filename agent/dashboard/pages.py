@@ -9,7 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
 from agent.models.clock import read_clock
@@ -47,6 +47,7 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 #: Our own texts are shorter; whatever is longer is shown as it is.
 _LONGEST = 70_000
 _SUMMARY = re.compile(r"<details><summary>([^<>\n]{1,60})</summary>")
+_CODE = re.compile(r"`([^`\n]+)`")
 _OURS = re.compile(r"<!-- mergewright:[^<>]* -->|</?details>")
 
 
@@ -79,6 +80,12 @@ def write_money(usd: float) -> str:
 
 def write_share(share: float | None) -> str:
     return "–" if share is None else f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def write_code(text: str) -> Markup:
+    """Write a sentence, with what is in backticks as code."""
+    plain = str(escape(sanitise.strip_terminal_codes(text)))
+    return Markup(_CODE.sub(r"<code>\1</code>", plain))  # noqa: S704 - HTML in it is escaped
 
 
 def write_iso(seconds: float) -> str:
@@ -138,7 +145,7 @@ def _make_templates() -> jinja2.Environment:
     made.filters |= {
         "moment": write_moment, "iso": write_iso, "span": write_span, "ago": write_ago,
         "word": write_word, "tone": find_tone, "money": write_money,
-        "share": write_share, "markdown": render_markdown,
+        "share": write_share, "code": write_code, "markdown": render_markdown,
     }  # fmt: skip
     return made
 

@@ -100,7 +100,7 @@ def add_run(there, number: int, *, outcome: bool = False, **more):
     run = made_runs.make_run(number, time.time(), **more)
     run = there.store.add_run(run, time.time())
     ended = made_runs.make_outcome(run, Reason.READY, random.Random(1)) if outcome else None
-    folder = made_runs.write_folder(there.home, run, ended, time.time())
+    folder = made_runs.write_folder(there.home, run, ended, time.time() - 100)
     if ended:
         there.store.finish_run(run.run_id, ended, time.time())
     return run, folder
@@ -200,11 +200,16 @@ def test_the_log_goes_on_while_the_run_is_at_work(there, browser):
     run, folder = add_run(there, 920)
     with page_of(browser) as page:
         sign_in_operator(page, there)
+        page.goto(f"{there.url}/runs/{run.run_id}")
+        bar = page.locator("rect[data-begun]")
+        wide = float(bar.get_attribute("width"))
+        wait_until(lambda: float(bar.get_attribute("width")) > wide, 10)
         page.goto(f"{there.url}/runs/{run.run_id}/log")
         log = page.get_by_label("Log of the run")
         with (folder / "run.log").open("a") as file:
-            file.write(f"10:59:59 fresh {EVIL}\n")
+            file.write(f"10:59:58 [checks 1]\n10:59:58 [proof 1]\n10:59:59 fresh {EVIL}\n")
         wait_until(lambda: f"fresh {EVIL}" in log.inner_text(), 10)
+        assert page.get_by_role("button", name="proof 1 running").is_visible()
         ended = Outcome.for_stopped_run(run.run_id, Reason.CANCELLED, "It was stopped.")
         there.store.finish_run(run.run_id, ended, time.time())
         page.get_by_text("live", exact=True).wait_for(state="detached", timeout=15_000)
