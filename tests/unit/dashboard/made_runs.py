@@ -9,11 +9,9 @@ from agent.models.backtest import BacktestResult, End
 from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import (
     CheckItem,
-    CheckReport,
     LintComparison,
     Status,
     TestComparison,
-    TestRun,
 )
 from agent.models.model_use import ModelUse
 from agent.models.outcome import Outcome, PullEnd, PullRequest
@@ -220,11 +218,6 @@ def write_folder(home: Path, run: Run, outcome: Outcome | None, begun: float) ->
         (folder / "pull_request.md").write_text(
             GOLDEN.read_text() + "\n\n<img src=x onerror=alert(1)>\n"
         )
-        ran = TestRun(
-            name="tests", status=Status.PASSED, command=("pytest",), output="216 passed\x1b[31m"
-        )
-        report = CheckReport(side="head", commit="f" * 40, results=(ran,))
-        (folder / "checks-head.json").write_text(report.model_dump_json())
     lines = [f"10:{number // 60:02}:{number % 60:02} line {number}" for number in range(60)]
     (folder / "run.log").write_text(
         "\n".join([*lines, "<script>alert(1)</script> \x1b[31mred", ""])
