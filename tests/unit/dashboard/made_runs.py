@@ -253,13 +253,15 @@ def write_backtest(
     home: Path, title: str, name: str = "20261127-101500-1", *, resolved: bool = False,
     model: str = "openai:gpt-large",
 ) -> None:  # fmt: skip
-    """Keep a backtest of two tasks, of which one is done: it was ready, and wrong by default."""
+    """Keep a backtest of which one task is resolved and another ready, and wrong by default."""
     folder = home / "backtest" / "campaigns" / name
     folder.mkdir(parents=True, exist_ok=True)
-    order = {"tasks": [{"repo": "octo/api"}] * 2, "command": f"mergewright backtest {title}"}
+    order = {"tasks": [{"repo": "octo/api"}] * 3, "command": f"mergewright backtest {title}"}
     (folder / "order.json").write_text(json.dumps(order))
     row = BacktestResult(
         instance_id="x-1", title=title, end=End.READY, resolved=resolved, patch=DIFF, merged=DIFF,
         failing=() if resolved else ("tests/test_orders.py::test_export",), model=model, usd=1.25,
     )  # fmt: skip
     (folder / "x-1.json").write_text(row.model_dump_json())
+    solved = BacktestResult(instance_id="a-1", title="Solved", end=End.READY, resolved=True)
+    (folder / "a-1.json").write_text(solved.model_dump_json())

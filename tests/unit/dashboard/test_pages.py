@@ -274,13 +274,15 @@ def test_a_ledger_that_is_none_spoils_no_page(store, operator, tmp_path, ledger)
 
 def test_backtests_are_listed_for_the_operator_alone(operator, stranger, tmp_path):
     made_runs.write_backtest(tmp_path, EVIL)
-    assert "1 of 2" in operator.get("/backtests").text
+    assert "2 of 3" in operator.get("/backtests").text
     made_runs.write_backtest(tmp_path, EVIL, "20261128-1", resolved=True, model="other:model")
     page = operator.get("/backtests/20261127-101500-1").text
     for words in ("octo/api", "openai:gpt-large", "2026-11-27 10:15:00", "mergewright backtest",
                   "ready but wrong", "1 required test does not pass", "test_export", "$1.25"):  # fmt: skip
         assert words in page, words
     assert page.count("auto_now_add=True") == 2, "both patches are shown"
+    table = page[page.index('id="tasks"') :]
+    assert table.index("ready but wrong") < table.index("Solved")
     assert_inert(page)
     both = operator.get("/backtests/20261127-101500-1?against=20261128-1").text
     assert "other:model" in both
