@@ -53,6 +53,10 @@ class Order(Record):
     usd: float | None = None
     """Once runs have cost so much, or something that is not known, no further one is begun; None:
     as each run may."""
+    command: str = ""
+    """That began it."""
+    version: str = ""
+    """Of Mergewright."""
 
 
 @dataclass

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
+import sys
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +15,7 @@ import typer
 from agent.cli import repository, result, run, terminal
 from agent.errors import RequestRefused
 from agent.models.clock import read_clock
+from agent.text.redaction import Redactor
 from agent.text.sanitise import list_some
 
 if TYPE_CHECKING:
@@ -146,6 +150,8 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
             config_name=str(config) if config else None,
             model=model,
             usd=usd,
+            command=Redactor()(shlex.join(("mergewright", *sys.argv[1:]))),
+            version=metadata.version("mergewright"),
         )
         folder = campaign.begin(order, home)
     made = campaign.Campaign(folder, order, own, wiring.make_local_desk, terminal.print_aside)
@@ -222,9 +228,10 @@ def _report_results(
     predictions = made.folder / "predictions.jsonl"
     campaign.write_predictions(rows, predictions)
     if html is not None:
+        from agent.backtest import folders
         from agent.dashboard import backtest_page
 
-        page = backtest_page.render_page(made.folder.name, rows, figures)
+        page = backtest_page.render_page(folders.load_kept(made.folder))
         terminal.write_page(html, page)
     if as_json:
         terminal.print_json(

@@ -28,8 +28,9 @@ from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT
-from agent.store.sql_queue import OPERATOR
+from agent.store.sql_queue import ONLY, OPERATOR, WORKER
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import COMMAND, is_dead_command
 
 _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
 #: Permissions are asked for again after the first, while GitHub is silent after the second, and
@@ -38,6 +39,8 @@ _ASK_SECONDS, _SILENT_SECONDS, _KEEP_SECONDS = 60.0, 30.0, 900.0
 #: Of one person the oldest session ends for a new one.
 _MOST_OF_ONE = 5
 _SILENT = "GitHub could not confirm your permissions. Try again in a minute."
+#: After so long without a sign of life a worker is gone.
+_SILENT_WORKER = 30.0
 _FORM_BYTES = 64 * 1024
 
 
@@ -57,12 +60,24 @@ class PageMissing(Exception):
 class Visitor:
     login: str
     is_operator: bool
-    form_proof: str
-    """Stands in every form, and is compared with what a form brings back."""
+    form_key: str
+    """Makes the proof that a form is from a page of this session."""
     repositories: Mapping[int, bool] = field(default_factory=dict)
     """By number, whether they may write there; nothing for the operator, who may everywhere."""
     find_starters: Callable[[str], tuple[str, ...] | None] = lambda repository: None
     """Names who may start runs in a repository; None: all who may write."""
+
+    @property
+    def form_proof(self) -> str:
+        """Make the proof of a form, another one each time.
+
+        Pages are compressed: the length of a constant secret next to words of the address would
+        reveal it.
+        """
+        return self.make_proof(secrets.token_hex(8))
+
+    def make_proof(self, salt: str) -> str:
+        return salt + hmac.new(self.form_key.encode(), salt.encode(), "sha256").hexdigest()
 
     def may_read(self, repository_id: int) -> bool:
         return self.is_operator or repository_id in self.repositories
@@ -80,7 +95,7 @@ class Visitor:
 class _Session:
     person: Person | None
     """None: the operator."""
-    form_proof: str
+    form_key: str
     ends_at: float
     asked_at: float
     """When GitHub said last what they may do."""
@@ -132,7 +147,7 @@ class SignIns:
         if session is None or session.ends_at < time.monotonic():
             raise SignInNeeded
         if session.person is None:
-            return Visitor(OPERATOR, is_operator=True, form_proof=session.form_proof)
+            return Visitor(OPERATOR, is_operator=True, form_key=session.form_key)
         if is_action or time.monotonic() > session.ask_at:
             try:
                 self._ask_again(session, is_action=is_action)
@@ -145,7 +160,7 @@ class SignIns:
         return Visitor(
             session.person.login,
             is_operator=False,
-            form_proof=session.form_proof,
+            form_key=session.form_key,
             repositories=session.person.repositories,
             find_starters=self._find_starters,
         )
@@ -252,6 +267,30 @@ def _is_same(one: str, other: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Worker:
+    name: str
+    process: str
+    """Machine and process, as far as known."""
+    seen_at: float | None
+    """When it gave a sign of life; None: it is not known."""
+    is_alive: bool
+    run_ids: list[str]
+    """What it does."""
+
+    @property
+    def advice(self) -> str:
+        """Say what to do where it is gone; empty: it is not."""
+        if self.is_alive:
+            return ""
+        if self.name == "command":
+            return "The command was killed. Its run ends when Mergewright next starts there."
+        return (
+            "The worker gives no sign of life. Start one with `mergewright serve`; it continues"
+            " the runs."
+        )
+
+
+@dataclass(frozen=True)
 class Dashboard:
     """All that pages read, and where actions are inserted."""
 
@@ -283,13 +322,29 @@ class Dashboard:
         self.store.files.show(run_id, copies / "runs" / run_id)
         return run_record.find_folder(copies, run_id)
 
-    def read_last_beat(self) -> float | None:
-        """When a worker was last seen, in seconds since the epoch; None: none was."""
+    def list_workers(self) -> list[Worker]:
+        """List the workers, also those that have a run and are gone."""
+        now, carriers = read_clock(), self.store.list_carriers()
+        known: list[tuple[str, str, float]] = []
         if self.store.files is not None:
-            return self.store.read_last_beat()
-        with suppress(OSError):
-            return (self.home / HEARTBEAT).stat().st_mtime
-        return None
+            known = self.store.list_workers()
+        else:
+            with suppress(OSError):
+                known = [(f"{WORKER}{ONLY}", "", (self.home / HEARTBEAT).stat().st_mtime)]
+        names = {name for name, _, _ in known}
+        gone = [(name, "", 0.0) for name in dict.fromkeys(carriers.values()) if name not in names]
+        return [
+            Worker(
+                name="command" if name.startswith(COMMAND) else name,
+                process=process or name.partition(COMMAND)[2].partition(" ")[0],
+                seen_at=seen or None,
+                is_alive=not is_dead_command(name)
+                if name.startswith(COMMAND)
+                else now - seen < _SILENT_WORKER,
+                run_ids=[run_id for run_id, carrier in carriers.items() if carrier == name],
+            )
+            for name, process, seen in [*known, *gone]
+        ]
 
     def find_run(self, run_id: str, visitor: Visitor) -> StoredRun:
         """Give a run as the store has it now; NotThere as for `find_entry`."""
@@ -329,7 +384,8 @@ def _get_actor(
     form: Annotated[dict[str, str], Depends(_read_form)],
 ) -> Visitor:
     """Find who acts: by a form that our page has shown them, with permissions asked for now."""
-    if not is_from_our_page(request) or not _is_same(who.form_proof, form.get("proof", "")):
+    proof = form.get("proof", "")
+    if not is_from_our_page(request) or not _is_same(who.make_proof(proof[:16]), proof):
         raise ActionRefused("This form has expired or came from another site. Reload the page.")
     return _get_dashboard(request).sessions.find_visitor(request, is_action=True)
 

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import SecretStr
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,7 +27,7 @@ from agent.telemetry.signing import PUBLIC_FILE
 from agent.telemetry.web_server import PLAIN
 
 _STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8",
-           "icon.svg": "image/svg+xml"}  # fmt: skip
+           "log.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml"}  # fmt: skip
 
 _log = structlog.get_logger()
 
@@ -69,9 +70,13 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
             raise PageMissing from None
 
     app.add_exception_handler(SignInNeeded, _ask_to_sign_in)
-    for problem in (PageMissing, ActionRefused, AgentError, HTTPException, RequestValidationError):
+    for problem in (
+        PageMissing, ActionRefused, AgentError, HTTPException, RequestValidationError, Exception,
+    ):  # fmt: skip
         app.add_exception_handler(problem, _explain)
     app.add_middleware(_SecurityHeaders)
+    # Stronger compression takes longer than a network of today.
+    app.add_middleware(GZipMiddleware, compresslevel=4)
     return app
 
 
@@ -96,7 +101,8 @@ def _make_github(loaded: Settings, address: str) -> GithubPeople | None:
 
 async def _ask_to_sign_in(request: Request, problem: Exception) -> Response:
     if request.method != "GET":
-        return PlainTextResponse("Sign in first.\n", 401)
+        words = "You are not signed in any more. Sign in, then try again."
+        return pages.render("problem.html.j2", 401, title="Not signed in", words=words)
     query = f"?{request.url.query}" if request.url.query else ""
     back_to = quote(f"{request.url.path}{query}", safe="")
     return RedirectResponse(f"/sign-in?next={back_to}", 303)
@@ -106,17 +112,27 @@ async def _explain(request: Request, problem: Exception) -> Response:
     """Show what went wrong; that a page is not there, or not for somebody, has the same words."""
     match problem:
         case ActionRefused():
-            status, words = 409, str(problem)
+            status, title, words = 409, "This is not possible", str(problem)
         case AgentError():
             _log.warning("a page failed", path=request.url.path, problem=problem.message)
-            status, words = 503, problem.message
-        case HTTPException(status_code=code) if code != 404:
-            status, words = code, "Invalid request."
+            status, title, words = 503, "Not available now", problem.message
         case RequestValidationError():
-            status, words = 400, "Invalid request."
+            # Of the place, the first part is the kind of the parameter.
+            named = {str(found["loc"][1]): found["msg"] for found in problem.errors()}
+            wrong = "; ".join(f"{name}: {message}" for name, message in named.items())
+            status, title, words = 400, "Invalid address", f"{wrong}. Correct the address."
+        case PageMissing() | HTTPException(status_code=404):
+            status, title = 404, "Page not found"
+            words = "This page does not exist, or you have no access to it."
+        case HTTPException(status_code=code, detail=detail):
+            status, title, words = code, "Invalid request", f"{detail}."
         case _:
-            status, words = 404, "This page does not exist, or you have no access to it."
-    return pages.render("problem.html.j2", status, words=words)
+            status, title = 500, "The dashboard failed"
+            words = "The page could not be made. The dashboard's log says why."
+    page = pages.render("problem.html.j2", status, title=title, words=words)
+    # What failed unforeseen is answered outside of all that adds them.
+    page.headers.update(pages.HEADERS)
+    return page
 
 
 class _SecurityHeaders:

@@ -3,18 +3,18 @@
 They are the operator's, so nobody else sees them, and their runs count in no statistics.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from agent.backtest import folders
+from agent.backtest.folders import StoredBacktest
 from agent.dashboard import diffs, pages, plots
 from agent.dashboard.access import Dashboard, Here, PageMissing, Visitor, Who
 from agent.dashboard.diffs import DiffFile
-from agent.dashboard.plots import Plot
-from agent.models.backtest import BacktestResult, End, Figures, compute_figures
+from agent.models.backtest import BacktestResult, End, compute_figures
 
 router = APIRouter()
 
@@ -27,15 +27,38 @@ _TONES = {
     End.NOT_RUN: "quiet",
 }
 _JUDGED = {True: "resolved", False: "not resolved", None: "not judged"}
+_LEGEND = {"success": "resolved", "danger": "not resolved", "quiet": "not judged"}
+_JUDGED_TONES = {words: tone for tone, words in _LEGEND.items()}
+#: Lines of a patch next to the merged one, and patches that are shown unasked.
+_MOST_LINES, _MOST_SHOWN = 300, 5
 
 
 @dataclass(frozen=True)
 class _ShownTask:
     row: BacktestResult
-    tone: str
-    judged: str
-    ours: list[DiffFile]
-    merged: list[DiffFile]
+    anchor: str
+    is_shown: bool
+    """Whether the page has its tests and patches."""
+
+    @property
+    def tone(self) -> str:
+        return "danger" if self.row.is_wrongly_ready else _TONES[self.row.end]
+
+    @property
+    def judged(self) -> str:
+        return _JUDGED[self.row.resolved]
+
+    @property
+    def words(self) -> str:
+        return "ready but wrong" if self.row.is_wrongly_ready else f"{self.row.end}, {self.judged}"
+
+    @property
+    def ours(self) -> tuple[list[DiffFile], bool]:
+        return diffs.parse_diff(self.row.patch, most=_MOST_LINES)
+
+    @property
+    def merged(self) -> tuple[list[DiffFile], bool]:
+        return diffs.parse_diff(self.row.merged, most=_MOST_LINES)
 
 
 @router.get("/backtests")
@@ -46,50 +69,71 @@ def list_backtests(here: Here, who: Who) -> Response:
 
 
 @router.get("/backtests/{name}")
-def show_backtest(here: Here, who: Who, name: str) -> Response:
-    found = next((backtest for backtest in _list_kept(here, who) if backtest.name == name), None)
-    if found is None:
+def show_backtest(here: Here, who: Who, name: str, against: str = "", task: str = "") -> Response:
+    kept = {backtest.name: backtest for backtest in _list_kept(here, who)}
+    if name not in kept or (against and against not in kept):
         raise PageMissing
-    values = _make_values(name, found.rows, compute_figures(found.rows))
+    backtest = kept.pop(name)
+    wrong = [row.instance_id for row in backtest.rows if row.is_wrongly_ready]
+    values = _make_values(backtest, {task} if task else set(wrong[:_MOST_SHOWN]))
+    other = _compare(backtest, kept[against]) if against and against != name else None
+    values |= {"others": sorted(kept, reverse=True), "other": other}
     return here.render("backtest.html.j2", who, **values)
 
 
-def _list_kept(here: Dashboard, who: Visitor) -> list[folders.StoredBacktest]:
+def _list_kept(here: Dashboard, who: Visitor) -> list[StoredBacktest]:
     if not who.is_operator:
         raise PageMissing
     return [folders.load_kept(place) for place in folders.list_folders(here.home / "backtest")]
 
 
-def render_page(name: str, rows: Sequence[BacktestResult], figures: Figures) -> str:
+def render_page(backtest: StoredBacktest) -> str:
     """Write the page to hand on."""
     style = pages.read_static("style.css").decode()
-    values = _make_values(name, rows, figures)
+    values = _make_values(backtest, {row.instance_id for row in backtest.rows})
     return pages.render_text("backtest_export.html.j2", style=style, **values)
 
 
-def _make_values(name: str, rows: Sequence[BacktestResult], figures: Figures) -> dict[str, object]:
+def _make_values(backtest: StoredBacktest, shown: set[str]) -> dict[str, Any]:
     """Give what the page shows; what would have been wrongly ready comes first."""
-    # How runs ended, by what the merged tests say of them.
-    ended = {
-        words: tuple(sum(row.end is end and row.resolved is value for row in rows) for end in End)
-        for value, words in _JUDGED.items()
-    }
-    plot = Plot("backtest", "stacked", tuple(end.value for end in End), ended)
-    shown = [
-        _ShownTask(
-            row,
-            _TONES[row.end],
-            _JUDGED[row.resolved],
-            diffs.parse_diff(row.patch, ())[0],
-            diffs.parse_diff(row.merged, ())[0],
-        )
-        for row in sorted(rows, key=lambda row: not row.is_wrongly_ready)
-    ]
+    rows = sorted(backtest.rows, key=lambda row: not row.is_wrongly_ready)
+    ends = [(row.end.value, _JUDGED_TONES[_JUDGED[row.resolved]]) for row in rows]
     return {
-        "name": name,
-        "tasks": shown,
-        "figures": figures,
-        "plots": [plot],
-        "groups": (),
-        "images": plots.embed_pictures([plot]),
+        "backtest": backtest,
+        "figures": compute_figures(rows),
+        "tasks": [
+            _ShownTask(row, f"task-{number}", row.instance_id in shown)
+            for number, row in enumerate(rows, 1)
+        ],
+        "chart": plots.count_ends(ends, _LEGEND),
+        "others": (),
+        "other": None,
     }
+
+
+def _compare(mine: StoredBacktest, theirs: StoredBacktest) -> dict[str, Any]:
+    """Put two backtests side by side, with the past changes that did not end the same."""
+    columns = []
+    for backtest in (mine, theirs):
+        figures = compute_figures(backtest.rows)
+        columns.append({
+            "Models": ", ".join(backtest.models) or "none",
+            "Version": backtest.version or "not recorded",
+            "Ready but wrong": f"{figures.wrongly_ready:,} of {figures.judged:,}",
+            "Resolved": f"{figures.resolved:,} of {figures.judged:,}",
+            "Cost": "unknown" if figures.usd is None else pages.write_money(figures.usd),
+            "Time": pages.write_span(figures.seconds),
+            "Requests": f"{figures.requests:,}",
+        })  # fmt: skip
+    tasks: list[dict[str, _ShownTask]] = [
+        {row.instance_id: _ShownTask(row, "", is_shown=False) for row in backtest.rows}
+        for backtest in (mine, theirs)
+    ]
+    pairs = [tuple(each.get(name) for each in tasks) for name in tasks[0] | tasks[1]]
+    changed = [
+        ((one or other).row.title, one, other)  # type: ignore[union-attr]
+        for one, other in pairs
+        if (one and one.words) != (other and other.words)
+    ]
+    rows = [(words, columns[0][words], columns[1][words]) for words in columns[0]]
+    return {"backtest": theirs, "rows": rows, "changed": changed}

@@ -10,7 +10,7 @@ from agent.text import sanitise
 #: What is longer is shown by git, and by GitHub.
 _MOST_LINES, _LONGEST = 4_000, 400
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
-_KINDS = {"+": "added", "-": "removed", " ": "same"}
+KINDS = {"+": "added", "-": "removed", " ": "same"}
 
 
 @dataclass
@@ -40,7 +40,9 @@ class DiffFile:
         return sum(line.kind == "removed" for line in self.lines)
 
 
-def parse_diff(diff: str, findings: Iterable[Finding]) -> tuple[list[DiffFile], bool]:
+def parse_diff(
+    diff: str, findings: Iterable[Finding] = (), most: int = _MOST_LINES
+) -> tuple[list[DiffFile], bool]:
     """Take a diff of git's apart: files with findings at their lines, and whether it was cut."""
     files: list[DiffFile] = []
     old = new = count = 0
@@ -54,8 +56,8 @@ def parse_diff(diff: str, findings: Iterable[Finding]) -> tuple[list[DiffFile], 
         elif found := _HUNK.match(raw):
             old, new, in_hunk = int(found[1]), int(found[2]), True
             files[-1].lines.append(DiffLine("hunk", _show(raw)))
-        elif in_hunk and raw[:1] in _KINDS:
-            line = DiffLine(_KINDS[raw[0]], _show(raw[1:]))
+        elif in_hunk and raw[:1] in KINDS:
+            line = DiffLine(KINDS[raw[0]], _show(raw[1:]))
             if line.kind != "added":
                 line.old, old = old, old + 1
             if line.kind != "removed":
@@ -64,10 +66,10 @@ def parse_diff(diff: str, findings: Iterable[Finding]) -> tuple[list[DiffFile], 
         elif not in_hunk and raw.startswith(("rename ", "Binary ", "new file", "deleted file")):
             files[-1].lines.append(DiffLine("hunk", _show(raw)))
         count += 1
-        if count >= _MOST_LINES:
+        if count >= most:
             break
     _place(files, findings)
-    return files, count >= _MOST_LINES
+    return files, count >= most
 
 
 def _show(text: str) -> str:

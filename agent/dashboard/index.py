@@ -6,11 +6,11 @@ Reading a run costs as much as parsing its outcome, so only those are read that 
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 
 from agent.models.clock import read_clock
-from agent.models.model_use import ModelTotal
+from agent.models.model_use import ModelTotal, ModelUse
 from agent.models.outcome import StoredRun
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import statistics
@@ -36,11 +36,18 @@ class RunEntry(RunSummary):
     started_at: float | None
     ended_at: float | None
     usd: float
+    models: tuple[tuple[str, float | None], ...]
+    """Those that were used, with their cost."""
     kind: str
     """Of a follow-up: what it is about; empty: the run of a ticket."""
     follows: str
     """The run that opened the pull request, for a follow-up; else empty."""
     is_dry_run: bool
+
+    @property
+    def origin(self) -> str:
+        """What it is a run of: a ticket, or what its pull request needed, or a dry run."""
+        return self.kind or ("dry run" if self.is_dry_run or not self.number else "ticket")
 
     @property
     def seconds(self) -> float | None:
@@ -113,19 +120,25 @@ def make_entry(stored: StoredRun) -> RunEntry:
         started_at=stored.started_at,
         ended_at=stored.ended_at,
         usd=(outcome.figures.total_usage.usd or 0.0) if outcome else 0.0,
+        models=_sum_models(outcome.figures.models) if outcome else (),
         kind=run.follow_up.kind if run.follow_up else "",
         follows=run.follow_up.of if run.follow_up else "",
         is_dry_run=run.dry_run,
     )
 
 
-def summarize_runs(
-    entries: Iterable[RunEntry], since: float = 0.0, repository: str = ""
-) -> list[RunSummary]:
-    """Summarise the runs of issues; what has gone on with one counts as a part of it.
+def _sum_models(uses: Iterable[ModelUse]) -> tuple[tuple[str, float | None], ...]:
+    several = tuple(uses)
+    return tuple(
+        (name, ModelTotal.from_uses(use for use in several if use.model == name).usd)
+        for name in dict.fromkeys(use.model for use in several)
+    )
 
-    Only those since a time, in seconds since the epoch, and of a repository; empty: all.
-    """
+
+def summarize_runs(
+    entries: Iterable[RunEntry], is_wanted: Callable[[RunEntry], bool] = lambda entry: True
+) -> list[RunSummary]:
+    """Summarise the runs of issues; what has gone on with one counts as a part of it."""
     several = tuple(entries)
     following: dict[str, list[RunEntry]] = defaultdict(list)
     for entry in several:
@@ -133,13 +146,12 @@ def summarize_runs(
     return [
         _join(entry, following[entry.run_id])
         for entry in several
-        if entry.queued_at >= since
-        and repository in ("", entry.repository)
-        and entry.number
-        and not (entry.follows or entry.is_dry_run)
+        if is_wanted(entry) and entry.origin == "ticket" and not entry.follows
     ]
 
 
 def _join(first: RunEntry, following: list[RunEntry]) -> RunEntry:
+    if not following:
+        return first
     used = [entry.used for entry in (first, *following) if entry.used]
     return replace(first, used=ModelTotal.from_uses(used) if used else None, rounds=len(following))

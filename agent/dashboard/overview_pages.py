@@ -1,6 +1,7 @@
 """The pages about all runs: repositories, the queue with its worker, and statistics."""
 
 from collections import defaultdict
+from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 
 import structlog
@@ -31,6 +32,8 @@ _DAY = 86_400.0
 RANGES = {"30d": 30, "90d": 90, "1y": 365, "all": 0}
 """Days by the name of a time range; 0: all."""
 _USUAL_RANGE = "90d"
+#: Of a run that should have gone on by itself; and runs of a group that the queue shows.
+_MANY_WAITS, _MOST_SHOWN = 3, 100
 TimeRange = Annotated[str, Query(alias="range")]
 
 
@@ -112,27 +115,30 @@ def _read_reason(form: dict[str, str]) -> str:
 @router.get("/queue")
 def show_queue(here: Here, who: Who) -> Response:
     """Show what is under way, what waits and for what, and whether the worker is alive."""
-    runs = [entry for entry in here.list_runs(who) if entry.active]
-    stored = {found.run.run_id: found for found in here.store.load([run.run_id for run in runs])}
-    now = read_clock()
+    active = {entry.run_id: entry for entry in reversed(here.list_runs(who)) if entry.active}
+    stored = {found.run.run_id: found for found in here.store.load(list(active))}
+    now, workers = read_clock(), here.list_workers()
+    advice = {run_id: worker.advice for worker in workers for run_id in worker.run_ids}
     groups: dict[str, list[RunEntry]] = {"Running": [], "Next": [], "Waiting": []}
-    for entry in reversed(runs):
-        one = stored.get(entry.run_id)
-        if one is None:
-            continue
-        name = "Waiting" if one.not_before > now else "Next"
-        if one.started_at is not None and one.not_before <= now and not one.waits_for:
-            name = "Running"
-        groups[name].append(entry)
-    beat = here.read_last_beat()
+    for run_id, entry in active.items():
+        one = stored.get(run_id)
+        if one is not None:
+            name = "Waiting" if one.not_before > now else "Next"
+            groups["Running" if run_id in advice else name].append(entry)
+            if run_id not in advice and one.wait_count >= _MANY_WAITS:
+                advice[run_id] = (
+                    f"It has waited {one.wait_count} times. Mend the cause, or stop it."
+                )
     return here.render(
         "queue.html.j2",
         who,
         groups=groups,
         stored=stored,
         paused_repositories={pause.repository: pause for pause in here.store.pauses.list()},
-        beat=beat,
-        is_alive=beat is not None and now - beat < 30.0,
+        workers=workers,
+        active=active,
+        advice=advice,
+        most=_MOST_SHOWN,
     )
 
 
@@ -155,19 +161,23 @@ def show_statistics(
     here: Here, who: Who, time_range: TimeRange = "", repository: str = ""
 ) -> Response:
     within = time_range if time_range in RANGES else _USUAL_RANGE
-    since = read_clock() - RANGES[within] * _DAY if RANGES[within] else 0.0
-    entries = here.list_runs(who)
-    runs = summarize_runs(entries, since, repository)
-    made = plots.make_plots(runs, read_clock())
+    now, filters = read_clock(), {"repository": repository}
+    since = (now // _DAY - RANGES[within] + 1) * _DAY if RANGES[within] else 0.0
+    if since:
+        filters["since"] = datetime.fromtimestamp(since, UTC).date().isoformat()
+    every = here.list_runs(who)
+
+    def is_wanted(entry: RunEntry) -> bool:
+        return entry.queued_at >= since and repository in ("", entry.repository)
+
+    runs = summarize_runs(every, is_wanted)
     return here.render(
         "statistics.html.j2",
         who,
         numbers=statistics.compute_statistics("all", runs),
-        groups=statistics.compute_by_category(runs),
-        plots=made,
-        images=plots.embed_pictures(made),
+        charts=plots.make_charts([one for one in every if is_wanted(one)], runs, now, filters),
         ranges=tuple(RANGES),
         range=within,
         repository=repository,
-        repositories=sorted({entry.repository for entry in entries}),
+        repositories=sorted({entry.repository for entry in every if entry.repository}),
     )

@@ -9,11 +9,10 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
 from agent.models.clock import read_clock
-from agent.models.model_use import format_usd
 from agent.models.run import RunState
 from agent.text import sanitise
 
@@ -48,6 +47,7 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 #: Our own texts are shorter; whatever is longer is shown as it is.
 _LONGEST = 70_000
 _SUMMARY = re.compile(r"<details><summary>([^<>\n]{1,60})</summary>")
+_CODE = re.compile(r"`([^`\n]+)`")
 _OURS = re.compile(r"<!-- mergewright:[^<>]* -->|</?details>")
 
 
@@ -71,6 +71,21 @@ def write_moment(seconds: float | None) -> str:
         return datetime.fromtimestamp(seconds or 0, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
         return "unknown"
+
+
+def write_money(usd: float) -> str:
+    """Write dollars as people do; what is less than a cent is not nothing."""
+    return "under $0.01" if 0 < usd < 0.005 else f"${usd:,.2f}"
+
+
+def write_share(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}".replace("%", "\N{NO-BREAK SPACE}%")
+
+
+def write_code(text: str) -> Markup:
+    """Write a sentence, with what is in backticks as code."""
+    plain = str(escape(sanitise.strip_terminal_codes(text)))
+    return Markup(_CODE.sub(r"<code>\1</code>", plain))  # noqa: S704 - HTML in it is escaped
 
 
 def write_iso(seconds: float) -> str:
@@ -129,12 +144,10 @@ def _make_templates() -> jinja2.Environment:
     )
     made.filters |= {
         "moment": write_moment, "iso": write_iso, "span": write_span, "ago": write_ago,
-        "word": write_word, "tone": find_tone, "money": format_usd,
+        "word": write_word, "tone": find_tone, "money": write_money,
+        "share": write_share, "code": write_code, "markdown": render_markdown,
     }  # fmt: skip
     return made
-
-
-TEMPLATES = _make_templates()
 
 
 # --- Markdown -------------------------------------------------------------------------------------
@@ -147,7 +160,7 @@ def _make_renderer() -> MarkdownIt:
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     renderer.validateLink = is_web_link  # type: ignore[assignment,method-assign]
     # A wide one scrolls by itself, also for who has no mouse.
-    around = '<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+    around = '<div class="scroll" tabindex="0" role="group" aria-label="Table">'
     renderer.add_render_rule("table_open", lambda *_: f"{around}<table>\n")
     renderer.add_render_rule("table_close", lambda *_: "</table></div>\n")
     return renderer
@@ -163,3 +176,6 @@ def render_markdown(text: str) -> Markup:
         return Markup("<pre>{}</pre>").format(text)
     plain = _OURS.sub("", _SUMMARY.sub(r"### \1", text))
     return Markup(_make_renderer().render(plain))  # noqa: S704 - HTML in it is escaped
+
+
+TEMPLATES = _make_templates()

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from agent.models.change import Finding, Plan
-from agent.models.checks import AnyComparison, CheckReport
+from agent.models.checks import AnyComparison
 from agent.models.environment import Contract, Environment
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, ReviewNotes
@@ -57,10 +57,10 @@ class StageRecord:
     title: str
     steps: list[ShownStep] = field(default_factory=list)
 
-    @property
-    def seconds(self) -> float:
-        """How long its finished steps took."""
-        return sum(step.seconds for step in self.steps)
+    def measure(self, now: float) -> float:
+        """Add up the seconds of its steps, of the one under way until now."""
+        under_way = max(0.0, now - self.begun) if self.begun else 0.0
+        return sum(step.seconds for step in self.steps) + under_way
 
     @property
     def state(self) -> StepState:
@@ -165,41 +165,22 @@ def iter_events(path: Path, *, without: tuple[bytes, ...] = ()) -> Iterator[dict
                 yield event
 
 
-def read_text(folder: Path | None, name: str) -> str:
-    """Read a text of a run's folder, inert; empty where there is none."""
-    return make_inert(read_tail(folder, name, 256 * 1024)[0])
-
-
-def read_tail(folder: Path | None, name: str, limit: int) -> tuple[bytes, int]:
-    """Read the last lines of a file in a run's folder; return them, and where the file ended."""
+def read_tail(folder: Path | None, name: str, limit: int = 256 * 1024) -> str:
+    """Read the last lines of a text in a run's folder, inert; empty where there is none."""
     if folder is None:
-        return b"", 0
+        return ""
     try:
         with open_file(folder / name) as file:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - limit))
             raw = file.read(limit)
     except OSError:
-        return b"", 0
+        return ""
     if size > limit:
         raw = raw.partition(b"\n")[2]
-    return raw, size
-
-
-def make_inert(raw: bytes) -> str:
-    """Remove terminal control codes, line by line."""
     # An escape that never ends must not swallow what other steps have written.
     lines = raw.decode("utf-8", "replace").split("\n")
     return "\n".join(sanitise.strip_terminal_codes(line) for line in lines)
-
-
-def read_checks(folder: Path | None, side: str) -> CheckReport | None:
-    """Read what the checks said of one side, base or head."""
-    raw = read_tail(folder, f"checks-{side}.json", _LONGEST_LINE)[0]
-    try:
-        return CheckReport.model_validate_json(raw)
-    except ValidationError:
-        return None
 
 
 def _take(event: dict[str, Any], record: RunRecord) -> None:

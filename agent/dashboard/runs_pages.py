@@ -1,9 +1,10 @@
 """The pages about runs: the list; one run, its change, conversation, log and actions."""
 
+import math
 import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
@@ -21,18 +22,19 @@ from agent.dashboard.access import (
     Who,
 )
 from agent.dashboard.index import RunEntry
-from agent.dashboard.pages import is_web_link, render_markdown
+from agent.dashboard.pages import is_web_link, render_markdown, write_span
 from agent.models.change import Finding
+from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.telemetry import signed_log
-from agent.telemetry.run_log import describe_check
+from agent.telemetry.statistics import UNKNOWN
 from agent.text import check_summary
 
 router = APIRouter()
 
 _PER_PAGE = 50
-_NARROWED_BY = ("repository", "state", "reason", "category", "person")
-_TAIL_BYTES = 128 * 1024
+_NARROWED_BY = ("repository", "state", "reason", "category", "person", "origin")
+_TAIL_BYTES = 8 * 1024
 _CHUNK_BYTES = 64 * 1024
 _NOTICES = {"stop": "The run is being stopped.", "retry": "The run is queued.",
             "approve": "The plan is approved; the run continues."}  # fmt: skip
@@ -56,6 +58,12 @@ class Filters(BaseModel):
     reason: str = ""
     category: str = ""
     person: str = ""
+    origin: str = ""
+    model: str = ""
+    since: Literal[""] | date = ""
+    """The first day."""
+    until: Literal[""] | date = ""
+    """The last day."""
     sort: str = "newest"
     page: int = 1
 
@@ -65,7 +73,14 @@ class Filters(BaseModel):
 def list_runs(here: Here, who: Who, given: Annotated[Filters, Query()]) -> Response:
     every = here.list_runs(who)
     wanted = {name: str(getattr(given, name)) for name in _NARROWED_BY}
-    found = [entry for entry in every if _fits(entry, wanted, given.text)]
+    since, until = _find_second(given.since, 0), _find_second(given.until, 1) or math.inf
+    found = [
+        entry
+        for entry in every
+        if since <= entry.queued_at < until
+        and (not given.model or given.model in dict(entry.models))
+        and _fits(entry, wanted, given.text)
+    ]
     if given.sort in _SORTS and given.sort != "newest":
         found.sort(key=_SORTS[given.sort])
     pages = max(1, -(-len(found) // _PER_PAGE))
@@ -77,7 +92,8 @@ def list_runs(here: Here, who: Who, given: Annotated[Filters, Query()]) -> Respo
         count=len(found),
         every=len(every),
         filters=given,
-        choices={name: _list_values(every, name) for name in _NARROWED_BY},
+        choices={name: _list_values(every, name) for name in _NARROWED_BY}
+        | {"model": sorted({model for entry in every for model, _ in entry.models})},
         sorts=tuple(_SORTS),
         page=page,
         pages=pages,
@@ -86,10 +102,18 @@ def list_runs(here: Here, who: Who, given: Annotated[Filters, Query()]) -> Respo
 
 
 def _fits(entry: RunEntry, wanted: dict[str, str], text: str) -> bool:
-    if any(value and str(getattr(entry, name)) != value for name, value in wanted.items()):
+    if any(
+        value and str(getattr(entry, name) or UNKNOWN) != value for name, value in wanted.items()
+    ):
         return False
     sought = f"{entry.title}\n{entry.repository}#{entry.number}\n{entry.run_id}\n{entry.sentence}"
     return not text or text.casefold() in sought.casefold()
+
+
+def _find_second(day: Literal[""] | date, days_later: int) -> float:
+    if not day:
+        return 0.0
+    return datetime.combine(day, time.min, UTC).timestamp() + days_later * 86_400
 
 
 def _list_values(entries: Sequence[RunEntry], name: str) -> list[str]:
@@ -107,16 +131,17 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
     record = run_record.read_record(folder)
     outcome = stored.outcome
     checks = (outcome.judged.checks if outcome else ()) or record.comparisons
-    text = run_record.read_text(folder, "pull_request.md")
+    text = run_record.read_tail(folder, "pull_request.md")
     stages = record.list_stages(is_active=stored.active)
     return here.render(
         "run.html.j2",
         who,
         **_describe(who, stored, entry, "run"),
         notice=_NOTICES.get(notice, ""),
+        advice=next((one.advice for one in here.list_workers() if run_id in one.run_ids), ""),
         record=record,
         stages=stages,
-        bars=_place_bars([stage.seconds for stage in stages]),
+        bars=_place_bars([stage.measure(read_clock()) for stage in stages]),
         current=next((stage for stage in stages if stage.begun), None),
         plan=(outcome.judged.plan if outcome else None) or record.plan,
         checks=[(check, check_summary.summarize_check(check)) for check in checks],
@@ -126,7 +151,7 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
         spent=here.store.spendings.sum_of_run(run_id) if stored.active else 0.0,
         guidance=here.store.list_guidance(run_id),
         follow_ups=here.store.follow_ups(run_id),
-        tail=_read_tail(folder)[0][-4_000:] if stored.active else "",
+        tail=run_record.read_tail(folder, "run.log", _TAIL_BYTES) if stored.active else "",
     )
 
 
@@ -135,7 +160,7 @@ def show_changes(here: Here, who: Who, run_id: str) -> Response:
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
-    diff = record.diff or run_record.read_text(folder, "change.patch")
+    diff = record.diff or run_record.read_tail(folder, "change.patch")
     findings = _list_findings(stored, record)
     files, is_cut = diffs.parse_diff(diff, findings)
     shown = {file.path for file in files}
@@ -160,37 +185,33 @@ def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Respo
 
 @router.get("/runs/{run_id}/log")
 def show_log(here: Here, who: Who, run_id: str) -> Response:
-    """Show the log; the page loads it anew as long as the run is under way."""
+    """Show the page of the log, whose script fetches the log itself in pieces."""
     stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
     folder = here.find_folder(run_id)
-    tail, end = _read_tail(folder)
-    reports = [run_record.read_checks(folder, side) for side in ("base", "head")]
+    record = run_record.read_record(folder)
     return here.render(
         "log.html.j2",
         who,
         **_describe(who, stored, entry, "log"),
-        outputs=[
-            (
-                report,
-                [(run, describe_check(report.side, run)) for run in report.results if run.command],
-            )
-            for report in reports
-            if report
-        ],
-        tail=tail,
-        is_cut=end > _TAIL_BYTES,
+        steps={
+            step.name: (step.state, "" if step.state == "running" else write_span(step.seconds))
+            for stage in record.list_stages(is_active=stored.active)
+            for step in stage.steps
+        },
+        has_log=folder is not None and (folder / "run.log").is_file(),
     )
 
 
 @router.get("/runs/{run_id}/log.txt")
-def give_log(here: Here, who: Who, run_id: str) -> Response:
-    """Give the log as it is now; no length is told, since it may grow meanwhile."""
+def give_log(here: Here, who: Who, run_id: str, after: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """Give the log as it is now, after so many bytes; it may grow while it is read."""
     here.find_entry(run_id, who)
     folder = here.find_folder(run_id)
     if folder is None or not (folder / "run.log").is_file():
         raise PageMissing
     try:
         file = run_record.open_file(folder / "run.log")
+        file.seek(after)
     except OSError:
         raise PageMissing from None
     parts = iter(lambda: file.read(_CHUNK_BYTES), b"")
@@ -252,8 +273,3 @@ def _place_bars(seconds: Sequence[float]) -> list[tuple[float, float]]:
         bars.append((round(100 * at / total, 2), round(100 * took / total, 2)))
         at += took
     return bars
-
-
-def _read_tail(folder: Path | None) -> tuple[str, int]:
-    raw, end = run_record.read_tail(folder, "run.log", _TAIL_BYTES)
-    return run_record.make_inert(raw), end

@@ -1,25 +1,49 @@
 """What was said between us and models in one run, a page of turns at a time."""
 
+import difflib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.dashboard import diffs
+from agent.dashboard.diffs import DiffLine
 from agent.dashboard.run_record import iter_events
 from agent.text import sanitise
 
 TURNS = 20
 """Of one page."""
-#: Characters of one text, and of all texts of one turn: a page stays below a megabyte.
-_LONGEST_TEXT, _LONGEST_TURN = 6_000, 24_000
+#: Characters of one text, and of all texts of one turn.
+_LONGEST_TEXT, _LONGEST_TURN = 6_000, 20_000
+
+_GAP = DiffLine("hunk", "…")
 
 
 @dataclass
 class Call:
+    """What a model called: its arguments by name, or the lines of a diff."""
+
     name: str
-    arguments: str
+    arguments: dict[str, str]
+    lines: list[DiffLine] = field(default_factory=list)
     result: str = ""
     failed: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What it is about, on one line: a path, a command's first line."""
+        first = next(iter(self.arguments.values()), "").strip()
+        return first.partition("\n")[0][:160]
+
+    @property
+    def details(self) -> dict[str, str]:
+        """The arguments that the subject does not show whole."""
+        return {
+            name: text
+            for at, (name, text) in enumerate(self.arguments.items())
+            if at or text.strip() != self.subject
+        }
 
 
 @dataclass
@@ -90,14 +114,35 @@ def _make_turn(events: Iterable[dict[str, Any]]) -> ShownTurn:
     return turn
 
 
+def _make_call(call: dict[str, Any], turn: ShownTurn) -> Call:
+    name, raw = sanitise.strip_terminal_codes(str(call.get("name"))), call.get("arguments")
+    try:
+        given = json.loads(raw or "{}")
+    except (ValueError, TypeError):
+        given = raw
+    if not isinstance(given, dict):
+        return Call(name, {"arguments": turn.show(raw)})
+    before, after = given.get("old"), given.get("new", given.get("text"))
+    if isinstance(given.get("path"), str) and isinstance(after, str):
+        old, new = turn.show(before).split("\n") if before else [], turn.show(after).split("\n")
+        lines = list(difflib.unified_diff(old, new, lineterm="", n=3))[3:]
+        diff = [
+            DiffLine(diffs.KINDS[line[0]], line[1:]) if line[0] in diffs.KINDS else _GAP
+            for line in lines
+        ]
+        return Call(name, {"path": turn.show(given["path"])}, diff)
+    arguments = {
+        turn.show(key): turn.show(value if isinstance(value, str) else json.dumps(value, indent=1))
+        for key, value in given.items()
+    }
+    return Call(name, arguments)
+
+
 def _take_reply(reply: dict[str, Any], turn: ShownTurn) -> None:
     usage = reply.get("usage") or {}
     turn.model = sanitise.strip_terminal_codes(str(reply.get("model") or ""))
     turn.answer = turn.show(reply.get("text"))
-    turn.calls = [
-        Call(sanitise.strip_terminal_codes(str(call.get("name"))), turn.show(call.get("arguments")))
-        for call in reply.get("calls") or ()
-    ]
+    turn.calls = [_make_call(call, turn) for call in reply.get("calls") or ()]
     turn.seconds = float(reply.get("seconds") or 0.0)
     turn.tokens_in = int(usage.get("input_tokens") or 0)
     turn.tokens_out = int(usage.get("output_tokens") or 0)

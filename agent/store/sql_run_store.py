@@ -20,7 +20,7 @@ from agent.store.database import Database, DriverErrors
 from agent.store.sql_audit import SqlAudit
 from agent.store.sql_leases import ONLY_LEASE, Lease, SharedLease
 from agent.store.sql_purges import SqlPurges
-from agent.store.sql_queue import RunQueue, SqlPauses
+from agent.store.sql_queue import WORKER, RunQueue, SqlPauses
 from agent.store.sql_requests import RunRequests
 from agent.store.sql_run_files import SqlRunFiles
 from agent.store.sql_runs import RunReader
@@ -205,10 +205,19 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             return ONLY_LEASE
         return SharedLease(self._database, self.path.parent, seconds, key)
 
-    def read_last_beat(self) -> float | None:
-        """When one of several workers was last seen, in seconds since the epoch; None: none is."""
+    def list_workers(self) -> list[tuple[str, str, float]]:
+        """List the workers of a fleet: name, machine and process, and when each was last seen."""
+        columns = select(LeaseRow.number, LeaseRow.process, LeaseRow.last_seen)
         with self._database.read() as session:
-            return session.exec(select(func.max(LeaseRow.last_seen))).one()
+            found = session.exec(columns.order_by(col(LeaseRow.number))).all()
+            return [(f"{WORKER}{number}", process, seen) for number, process, seen in found]
+
+    def list_carriers(self) -> dict[str, str]:
+        """Name the worker that has each run which is under way; of a command `command ...`."""
+        columns = select(RunRow.run_id, RunRow.worker)
+        with self._database.read() as session:
+            wanted = columns.where(col(RunRow.active), col(RunRow.worker).is_not(None))
+            return {run_id: worker for run_id, worker in session.exec(wanted) if worker}
 
     def prove_writable(self) -> None:
         """Write to the disk now; raises what `Database.write` does."""

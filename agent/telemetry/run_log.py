@@ -134,7 +134,7 @@ class RunLog:
         """Append what a step gave back, as far as a person wants to read it."""
         if isinstance(result, Reply):
             self._append(f"---- {name} (model output)\n{self._format_reply(result)}\n----\n")
-        elif isinstance(result, Record) and (summary := describe_result(result)):
+        elif isinstance(result, Record) and (summary := describe_result(result, with_colors=True)):
             self._append(f"---- {name}\n{summary.rstrip()}\n----\n")
 
     def _format_reply(self, reply: Reply) -> str:
@@ -149,14 +149,18 @@ class RunLog:
         return "\n".join(f"| {line}" for line in (whole or "(nothing)").split("\n"))
 
     def _append(self, text: str) -> None:
+        # A colour within a secret would hide it.
+        plain = sanitise.strip_terminal_codes(text)
+        if (redacted := self.redactor(plain)) != plain:
+            text = redacted
         with (
             suppress(OSError),
             self.path.open("a", encoding="utf-8", errors="backslashreplace") as file,
         ):
-            file.write(self.redactor(text))
+            file.write(text)
 
 
-def describe_result(result: object) -> str:
+def describe_result(result: object, *, with_colors: bool = False) -> str:
     """Say what a step's result means; empty for records that need no words in the log."""
     match result:
         case Environment():
@@ -174,7 +178,7 @@ def describe_result(result: object) -> str:
                 if run.status is Status.ABSENT:
                     absent[run.reason].append(run.name)
                 else:
-                    sections.append(describe_check(side, run))
+                    sections.append(describe_check(side, run, with_colors=with_colors))
             for reason, names in absent.items():
                 why = f" ({reason})" if reason else ""
                 sections.append(f"[{side}] not run: {', '.join(names)}{why}")
@@ -182,7 +186,7 @@ def describe_result(result: object) -> str:
     return ""
 
 
-def describe_check(side: str, check: AnyRun) -> str:
+def describe_check(side: str, check: AnyRun, *, with_colors: bool) -> str:
     head = f"[{side}] {check.name}: {check.status.value} in {check.seconds:.1f} s"
     if check.reason:
         head += f" ({check.reason})"
@@ -190,7 +194,8 @@ def describe_check(side: str, check: AnyRun) -> str:
     if check.command:
         lines.append("$ " + " ".join(check.command))
     if check.output:
-        lines.append(sanitise.strip_terminal_codes(check.output).rstrip())
+        output = sanitise.strip_terminal_codes(check.output, with_colors=with_colors)
+        lines.append(output.rstrip())
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import mean, median
+from statistics import fmean, median
 from typing import NamedTuple
 
 from agent.models.model_use import ModelTotal
@@ -127,7 +127,7 @@ def compute_by_category(runs: Sequence[RunSummary]) -> tuple[Statistics, ...]:
 
 def compute_mean(values: Iterable[float | None]) -> Figure:
     """Compute a mean; of truth values it is their share."""
-    return _compute_figure(values, mean)
+    return _compute_figure(values, fmean)
 
 
 def _compute_figure(

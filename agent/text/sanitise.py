@@ -20,6 +20,9 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: Colours of letters and bold: nothing that hides, such as black or a background.
+_COLOR = r"\x1b\[(?:(?:0|1|22|39|[39][1-7]);?)*m"
+_CONTROL_BUT_COLOR = re.compile(rf"(?!{_COLOR}){_CONTROL.pattern}")
 #: Turn a line around, or are read by programs alone.
 _DECEIVING = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 # The character before counts as on GitHub: letters of other alphabets do not, nor does the
@@ -74,12 +77,14 @@ _RUN = re.compile(r"([^\w\n])\1{39,}|\n{40,}")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co"})
 
 
-def strip_terminal_codes(text: str) -> str:
+def strip_terminal_codes(text: str, *, with_colors: bool = False) -> str:
     """Take terminal escapes and control characters out of a tool's output."""
+    control, kept = (_CONTROL_BUT_COLOR, _COLOR) if with_colors else (_CONTROL, "")
+    plain = _ESCAPE.sub(lambda found: found[0] if re.fullmatch(kept, found[0]) else "", text)
     # A carriage return overwrites its line on a terminal; what stays is what was printed last.
-    lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in _ESCAPE.sub("", text).split("\n"))
+    lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in plain.split("\n"))
     return _DECEIVING.sub(
-        "\N{REPLACEMENT CHARACTER}", _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines))
+        "\N{REPLACEMENT CHARACTER}", control.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines))
     )
 
 

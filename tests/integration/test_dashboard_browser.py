@@ -100,7 +100,7 @@ def add_run(there, number: int, *, outcome: bool = False, **more):
     run = made_runs.make_run(number, time.time(), **more)
     run = there.store.add_run(run, time.time())
     ended = made_runs.make_outcome(run, Reason.READY, random.Random(1)) if outcome else None
-    folder = made_runs.write_folder(there.home, run, ended, time.time())
+    folder = made_runs.write_folder(there.home, run, ended, time.time() - 100)
     if ended:
         there.store.finish_run(run.run_id, ended, time.time())
     return run, folder
@@ -135,9 +135,12 @@ def test_every_page_fits_and_can_be_used_by_everybody(there, browser, axe, schem
         "conversation": f"/runs/{done.run_id}/conversation", "repositories": "/repositories",
         "repository": "/repositories/corner-shop/shop", "queue": "/queue",
         "statistics": "/statistics?range=1y", "sign-in": "/sign-in", "nothing": "/nothing",
-        "backtests": "/backtests", "backtest": "/backtests/20261127-1",
+        "backtests": "/backtests", "backtest": "/backtests/20261127-101500-1",
+        "compared": "/backtests/20261127-101500-1?against=20261128-101500-1",
     }  # fmt: skip
     made_runs.write_backtest(there.home, f"Mend it {EVIL}")
+    made_runs.write_backtest(there.home, f"Mend it {EVIL}", "20261128-101500-1", resolved=True)
+    problems = []
     for width, height in SIZES:
         with page_of(
             browser, viewport={"width": width, "height": height}, color_scheme=scheme
@@ -154,23 +157,59 @@ def test_every_page_fits_and_can_be_used_by_everybody(there, browser, axe, schem
                     page.screenshot(path=picture, full_page=True)
                 page.evaluate(axe)
                 found = page.evaluate("axe.run().then((one) => one.violations)")
-                serious = [
-                    (one["id"], one["nodes"][0]["html"])
-                    for one in found
-                    if one["impact"] in ("serious", "critical")
-                ]
-                assert serious == [], (name, width)
+                problems += [(name, width, one["id"], one["nodes"][0]["html"]) for one in found]
+    assert problems == []
+
+
+def test_a_log_of_20_MB_opens_within_a_second_and_is_searched_whole(there, browser):
+    run, folder = add_run(there, 930, outcome=True)
+    steps = ("read ticket", "baseline", "checks 1")
+    with (folder / "run.log").open("w") as log:
+        for step in steps:
+            log.write(f"10:00:00 [{step}]\n")
+            log.writelines(
+                f"10:00:01 \x1b[32mPASSED\x1b[0m tests/test_orders.py::test_{step[0]}{number}\n"
+                for number in range(120_000)
+            )
+        log.write(f"needle {EVIL}\n")
+    assert (folder / "run.log").stat().st_size > 19_000_000
+    with page_of(browser, viewport={"width": 1280, "height": 900}) as page:
+        sign_in_operator(page, there)
+        begun = time.monotonic()
+        page.goto(f"{there.url}/runs/{run.run_id}/log", wait_until="commit")
+        page.get_by_role("button", name="read ticket 0.2 s").wait_for()
+        assert time.monotonic() - begun < 3, "a busy machine takes its time; alone it is 0.5 s"
+        # The last step is open and coloured; those before are folded.
+        page.locator(".ansi-2").first.wait_for()
+        assert page.get_by_role("button", expanded=False).count() == 2
+        page.get_by_role("searchbox").fill("TEST_B119999")
+        page.get_by_text("1 line", exact=True).wait_for()
+        page.keyboard.press("Enter")
+        assert page.locator(".chosen mark").inner_text() == "test_b119999"
+        assert page.url.endswith("#L240002")
+        page.goto(f"{there.url}/runs/{run.run_id}/log#step=checks%201")
+        page.reload()
+        assert "checks 1" in page.locator(".chosen").inner_text()
+        page.goto(f"{there.url}/runs/{run.run_id}/log#L360004")
+        page.reload()
+        assert page.locator(".chosen").inner_text() == f"360004needle {EVIL}"
+        assert page.locator(".line").count() < 100, "only what is in view is on the page"
 
 
 def test_the_log_goes_on_while_the_run_is_at_work(there, browser):
     run, folder = add_run(there, 920)
     with page_of(browser) as page:
         sign_in_operator(page, there)
+        page.goto(f"{there.url}/runs/{run.run_id}")
+        bar = page.locator("rect[data-begun]")
+        wide = float(bar.get_attribute("width"))
+        wait_until(lambda: float(bar.get_attribute("width")) > wide, 10)
         page.goto(f"{there.url}/runs/{run.run_id}/log")
         log = page.get_by_label("Log of the run")
         with (folder / "run.log").open("a") as file:
-            file.write(f"10:59:59 fresh {EVIL}\n")
+            file.write(f"10:59:58 [checks 1]\n10:59:58 [proof 1]\n10:59:59 fresh {EVIL}\n")
         wait_until(lambda: f"fresh {EVIL}" in log.inner_text(), 10)
+        assert page.get_by_role("button", name="proof 1 running").is_visible()
         ended = Outcome.for_stopped_run(run.run_id, Reason.CANCELLED, "It was stopped.")
         there.store.finish_run(run.run_id, ended, time.time())
         page.get_by_text("live", exact=True).wait_for(state="detached", timeout=15_000)

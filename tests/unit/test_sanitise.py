@@ -36,6 +36,12 @@ def test_terminal_escapes_are_inert(printed, shown):
     assert sanitise.strip_terminal_codes(printed) == shown
 
 
+def test_colours_stay_where_they_are_wanted_and_nothing_that_hides():
+    printed = "\x1b[1;31mred\x1b[0m \x1b[8mhidden\x1b[30mblack\x1b[41m\x1b[2J\x1b[32"
+    shown = sanitise.strip_terminal_codes(printed, with_colors=True)
+    assert shown == "\x1b[1;31mred\x1b[0m hiddenblack\N{REPLACEMENT CHARACTER}[32"
+
+
 @pytest.mark.parametrize("unit", ["![", "`", "\x1b]"])
 def test_hostile_text_takes_time_in_proportion(unit):
     for clean in (sanitise.format_words, sanitise.format_sentence, sanitise.format_fenced):

@@ -16,7 +16,23 @@ setInterval(() => {
   for (const clock of document.querySelectorAll("[data-since]")) {
     clock.textContent = writeSpan(Date.now() / 1000 - Number(clock.dataset.since));
   }
+  growBars();
 }, 1000);
+
+/** Bars of stages share one line: one after the other, the last until now. */
+function growBars() {
+  if (!document.querySelector("rect[data-begun]")) return;
+  const bars = [...document.querySelectorAll("rect[data-took]")];
+  const took = bars.map(({ dataset }) => Number(dataset.took)
+    + (dataset.begun ? Math.max(0, Date.now() / 1000 - Number(dataset.begun)) : 0));
+  const whole = took.reduce((sum, one) => sum + one, 0) || 1;
+  let at = 0;
+  bars.forEach((bar, number) => {
+    bar.setAttribute("x", (100 * at) / whole);
+    if (took[number]) bar.setAttribute("width", Math.max(0.6, (100 * took[number]) / whole));
+    at += took[number];
+  });
+}
 
 // --- parts of the page that are loaded anew ---
 

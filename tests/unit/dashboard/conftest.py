@@ -57,7 +57,7 @@ class Browser:
 
     def ask(self, method: str, path: str, **given: object) -> httpx.Response:
         async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self._app)
+            transport = httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
             async with httpx.AsyncClient(
                 transport=transport, base_url=ADDRESS, cookies=self.cookies, timeout=30
             ) as client:

@@ -9,11 +9,9 @@ from agent.models.backtest import BacktestResult, End
 from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import (
     CheckItem,
-    CheckReport,
     LintComparison,
     Status,
     TestComparison,
-    TestRun,
 )
 from agent.models.model_use import ModelUse
 from agent.models.outcome import Outcome, PullEnd, PullRequest
@@ -125,6 +123,7 @@ def fill(store: SqlRunStore, count: int, *, days: float = 200, seed: int = 1) ->
                 end = PullEnd(pull=pull, state=state.value, at="2026-11-01T10:00:00Z")
             issue = run.snapshot.issue
             begun = None if state is RunState.RECEIVED else at
+            is_carried = is_active and state in (RunState.EDITING, RunState.CHECKING)
             session.add(
                 RunRow(
                     run_id=run.run_id, repository=issue.repository,
@@ -132,6 +131,7 @@ def fill(store: SqlRunStore, count: int, *, days: float = 200, seed: int = 1) ->
                     title=run.snapshot.title, attempt=1, state=state.value, active=is_active,
                     not_before=at, queued_at=at, started_at=begun,
                     ended_at=None if is_active else at + took,
+                    worker="worker 1" if is_carried else None,
                     plan_asked="0a1b2c3d" if state is RunState.AWAITING_APPROVAL else None,
                     pull=outcome.pull_request.number if outcome and outcome.pull_request else None,
                     run=run.model_dump_json(),
@@ -218,11 +218,6 @@ def write_folder(home: Path, run: Run, outcome: Outcome | None, begun: float) ->
         (folder / "pull_request.md").write_text(
             GOLDEN.read_text() + "\n\n<img src=x onerror=alert(1)>\n"
         )
-        ran = TestRun(
-            name="tests", status=Status.PASSED, command=("pytest",), output="216 passed\x1b[31m"
-        )
-        report = CheckReport(side="head", commit="f" * 40, results=(ran,))
-        (folder / "checks-head.json").write_text(report.model_dump_json())
     lines = [f"10:{number // 60:02}:{number % 60:02} line {number}" for number in range(60)]
     (folder / "run.log").write_text(
         "\n".join([*lines, "<script>alert(1)</script> \x1b[31mred", ""])
@@ -242,9 +237,11 @@ def _write_turn(notes, turn: int) -> None:
     asked = [{"kind": "asked", "text": "Here is the ticket. <script>alert(1)</script>"}]
     notes("model.asked", {**at, "role": "editor", "digest": "d", "messages": asked})
     call = {"call_id": "c", "name": "bash", "arguments": json.dumps({"command": "pytest -q"})}
+    edit = {"path": "shop/models.py", "old": "a = 1\nb = 2\n", "new": "a = 1\nb = 3\n"}
+    changed = {"call_id": "e", "name": "replace", "arguments": json.dumps(edit)}
     reply = {
         "model": "openai:gpt-large", "text": "I add the field, then its test. <img src=x>",
-        "calls": [call], "usage": {"input_tokens": 9120, "output_tokens": 240}, "cost_usd": 0.021,
+        "calls": [call, changed], "usage": {"input_tokens": 9120, "output_tokens": 240}, "cost_usd": 0.021,
         "seconds": 4.1,
     }  # fmt: skip
     notes("model.answered", {**at, "digest": "d", "reply": reply})
@@ -252,11 +249,19 @@ def _write_turn(notes, turn: int) -> None:
     notes("model.called", {**at, "results": [result], "change_digest": "d"})
 
 
-def write_backtest(home: Path, title: str) -> None:
-    """Keep a backtest of two tasks, of which one is done: it was ready, and wrong."""
-    folder = home / "backtest" / "campaigns" / "20261127-1"
+def write_backtest(
+    home: Path, title: str, name: str = "20261127-101500-1", *, resolved: bool = False,
+    model: str = "openai:gpt-large",
+) -> None:  # fmt: skip
+    """Keep a backtest of which one task is resolved and another ready, and wrong by default."""
+    folder = home / "backtest" / "campaigns" / name
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "order.json").write_text('{"tasks": [{}, {}]}')
-    patch = f"--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-1\n+{title}\n"
-    row = BacktestResult(instance_id="x-1", title=title, end=End.READY, resolved=False, patch=patch)
+    order = {"tasks": [{"repo": "octo/api"}] * 3, "command": f"mergewright backtest {title}"}
+    (folder / "order.json").write_text(json.dumps(order))
+    row = BacktestResult(
+        instance_id="x-1", title=title, end=End.READY, resolved=resolved, patch=DIFF, merged=DIFF,
+        failing=() if resolved else ("tests/test_orders.py::test_export",), model=model, usd=1.25,
+    )  # fmt: skip
     (folder / "x-1.json").write_text(row.model_dump_json())
+    solved = BacktestResult(instance_id="a-1", title="Solved", end=End.READY, resolved=True)
+    (folder / "a-1.json").write_text(solved.model_dump_json())

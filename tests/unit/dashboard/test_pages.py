@@ -1,6 +1,7 @@
 """What the pages show, and that foreign words do nothing there."""
 
 import io
+import os
 import random
 import re
 import time
@@ -13,7 +14,7 @@ from agent.dashboard import pages
 from agent.errors import StoreUnavailable
 from agent.models.model_use import SpendingLimits
 from agent.models.run import Reason
-from agent.settings import Settings
+from agent.settings import HEARTBEAT, Settings
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import signing
 from tests.outcomes import change_outcome
@@ -50,7 +51,7 @@ def assert_inert(page: str) -> None:
     tags = Tags()
     tags.feed(page)
     assert tags.bad == []
-    assert tags.scripts == ["/static/live.js"]
+    assert set(tags.scripts) <= {"/static/live.js", "/static/log.js"}
     assert tags.pictures <= {"/static/icon.svg"}
     assert "\x1b" not in page
     assert "\u202e" not in page
@@ -89,11 +90,20 @@ def test_a_run_shows_what_is_known_of_it(store, operator, tmp_path):
     assert changes.index("locks the table") < changes.index("class Meta")
     conversation = operator.get(f"/runs/{run.run_id}/conversation").text
     assert "I add the field, then its test." in conversation
-    assert conversation.count("<details") >= 6
-    log = operator.get(f"/runs/{run.run_id}/log").text
-    assert "line 59" in log
-    [link] = re.findall(r'/log#(\S+)">tests<', page)
-    assert re.search(rf'id="{link}">[^<]*216 passed<', log)
+    # Calls are shown with their command or diff, and results are folded.
+    assert conversation.count("<code>pytest -q</code>") == 3
+    assert re.search(r'<tr class="removed">.*?b = 2</td>\s*</tr>', conversation, re.DOTALL)
+    assert conversation.count("<details") == 6
+    [link] = re.findall(r'/log#(\S+)">checks 1<', page)
+    assert link == "step=checks%201"
+
+
+def test_a_log_is_given_from_where_it_was_read_to(store, operator, tmp_path):
+    run, folder = add_whole_run(store, tmp_path)
+    whole = (folder / "run.log").read_bytes()
+    assert operator.get(f"/runs/{run.run_id}/log.txt").content == whole
+    assert operator.get(f"/runs/{run.run_id}/log.txt?after=100").content == whole[100:]
+    assert operator.get(f"/runs/{run.run_id}/log.txt?after=-1").status_code == 400
 
 
 @pytest.mark.parametrize("facts", [{}, {"snapshot": None, "ticket": "/t/note.md"}])
@@ -150,10 +160,44 @@ def test_every_answer_forbids_what_pages_do_not_need(operator, stranger):
 
 
 def test_a_page_that_is_asked_for_with_nonsense_is_a_page_that_says_so(operator):
-    answer = operator.get("/runs?page=abc")
-    assert answer.status_code == 400
-    assert "Invalid request." in answer.text
-    assert "text/html" in answer.headers["content-type"]
+    for path, status, words in (
+        ("/runs?page=abc", 400, "page: Input should be a valid integer"),
+        ("/runs?since=never", 400, "since"),
+        ("/nothing", 404, "does not exist"),
+    ):
+        answer = operator.get(path)
+        assert answer.status_code == status
+        assert words in answer.text
+        assert "text/html" in answer.headers["content-type"]
+
+
+def test_what_fails_unforeseen_is_a_page_with_the_usual_headers(store, operator, monkeypatch):
+    monkeypatch.setattr(store.pauses, "find", lambda *_: 1 / 0)
+    answer = operator.get("/queue")
+    assert answer.status_code == 500
+    assert "log says why" in answer.text
+    assert "division" not in answer.text
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_pages_are_compressed_and_the_proof_of_a_form_is_never_the_same(operator):
+    assert operator.get("/").headers["content-encoding"] == "gzip"
+    assert operator.proof() != operator.proof()
+
+
+def test_the_queue_says_what_each_worker_does_and_what_to_do_where_one_is_gone(
+    store, operator, tmp_path
+):
+    run = store.add_run(made_runs.make_run(1, time.time()), time.time())
+    store.claim_run(time.time(), most=1)
+    heartbeat = tmp_path / HEARTBEAT
+    heartbeat.touch()
+    page = operator.get("/queue").text
+    assert "1 running" in page
+    assert "stuck" not in page
+    os.utime(heartbeat, (1, 1))
+    for path in ("/queue", f"/runs/{run.run_id}"):
+        assert "Start one with <code>mergewright serve</code>" in operator.get(path).text, path
 
 
 def test_whoever_asks_is_told_whether_the_dashboard_lives_and_works(app, store, stranger):
@@ -230,11 +274,20 @@ def test_a_ledger_that_is_none_spoils_no_page(store, operator, tmp_path, ledger)
 
 def test_backtests_are_listed_for_the_operator_alone(operator, stranger, tmp_path):
     made_runs.write_backtest(tmp_path, EVIL)
-    assert "1 of 2" in operator.get("/backtests").text
-    page = operator.get("/backtests/20261127-1").text
-    assert "ready but wrong" in page
-    assert_inert(re.sub(r'src="data:image/svg[^"]*"', 'src="/static/icon.svg"', page))
+    assert "2 of 3" in operator.get("/backtests").text
+    made_runs.write_backtest(tmp_path, EVIL, "20261128-1", resolved=True, model="other:model")
+    page = operator.get("/backtests/20261127-101500-1").text
+    for words in ("octo/api", "openai:gpt-large", "2026-11-27 10:15:00", "mergewright backtest",
+                  "ready but wrong", "1 required test does not pass", "test_export", "$1.25"):  # fmt: skip
+        assert words in page, words
+    assert page.count("auto_now_add=True") == 2, "both patches are shown"
+    table = page[page.index('id="tasks"') :]
+    assert table.index("ready but wrong") < table.index("Solved")
+    assert_inert(page)
+    both = operator.get("/backtests/20261127-101500-1?against=20261128-1").text
+    assert "other:model" in both
+    assert "ready, resolved" in both
     stranger.sign_in("ann", {100: True})
-    assert [stranger.get(f"/backtests{name}").status_code for name in ("", "/20261127-1")] == [
+    assert [stranger.get(f"/backtests{name}").status_code for name in ("", "/20261127-101500-1")] == [
         404, 404,
     ]  # fmt: skip

@@ -1,12 +1,12 @@
 """Figures of runs, and the plots of them."""
 
-import time
+import html
+import re
 from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
-from agent.dashboard import plots
 from agent.dashboard.index import RunIndex, summarize_runs
 from agent.models.model_use import ModelTotal
 from agent.models.run import Reason, RunState
@@ -38,11 +38,19 @@ def test_what_has_gone_on_with_a_pull_request_counts_with_it(entries):
     assert joined.used.calls == 3 * first.used.calls
 
 
-def test_no_picture_runs_a_script(runs):
-    for made in plots.make_plots(runs, time.time()):
-        picture = plots.draw(made)
-        assert b"<svg" in picture
-        assert b"<script" not in picture
+def test_each_bar_leads_to_the_runs_that_it_counts(store, operator):
+    made_runs.fill(store, 60, days=20)
+    page = operator.get("/statistics?range=30d").text
+    spent = re.findall(r'<a href="(/runs[^"]*)">([^<]*)</a></th>.*?class="number">(\$[^<]*)<', page)
+    failed = re.findall(r'<a href="(/runs[^"]*reason=[^"]*)">.*?class="number">(\d+)<', page)
+    assert len(spent) > 8
+    assert len(failed) > 3
+    for link, name, usd in spent:
+        rows = operator.get(html.unescape(link)).text
+        costs = re.findall(r'data-label="Cost" class="number">\$([^<]*)<', rows)
+        assert sum(map(float, costs)) == pytest.approx(float(usd[1:]), abs=0.3), name
+    for link, count in failed:
+        assert f">{count} of 60 runs" in operator.get(html.unescape(link)).text, link
 
 
 def test_what_is_not_known_is_left_out_of_figures():
