@@ -575,9 +575,7 @@ def _weighed(stage: Stage, after: Files) -> Verdict:
     prepared, services = stage.prepared, stage.services
     tree = worktree.open_tree(prepared.checkout, services.base_folder(prepared.run))
     contract = prepared.contract
-    cleared = policy.judge_change(
-        ChangeContext(change, contract.config, contract.project, tree), {}
-    )
+    cleared = policy.judge_change(ChangeContext(change, contract.config, contract.project, tree))
     before = baseline.measure_base(prepared, services)
     baseline.study_tests(prepared, before, services)
     head = checks.run_checks(cleared, before, prepared, services)
