@@ -57,6 +57,7 @@ false-positives: $(READY)
 
 # Workers are killed KILLS times while they carry TICKETS tickets; SEED decides when.
 # BREAK=publish makes the service faulty on purpose, which has to be noticed: exit code 1.
+# ARGS=--new-disks: each worker starts with an empty data folder, as in a new pod.
 # DATABASE=postgresql WORKERS=3: several at a time; BREAK=fence lets them write without a lease.
 DATABASE ?= sqlite
 WORKERS ?= 3

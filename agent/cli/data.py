@@ -1,4 +1,4 @@
-"""`mergewright data`: delete stored texts and names; print the audit log."""
+"""`mergewright data`: prepare the database; delete stored texts and names; print the audit log."""
 
 from contextlib import closing
 from typing import Annotated
@@ -7,15 +7,35 @@ import typer
 
 from agent import settings
 from agent.cli import runs, terminal
+from agent.errors import SettingsInvalid
 from agent.models.clock import read_clock
 from agent.store.purge_scope import PurgeScope
 
 app = typer.Typer(
-    help="Delete stored texts and names, and print the audit log.",
+    help="Prepare the database, delete stored texts and names, and print the audit log.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
 _SHOWN = 20
+
+
+@app.command()
+def prepare() -> None:
+    """Create the tables of an empty PostgreSQL database; the first process would do the same.
+
+    For listeners whose role has no right to create any. May run again, also while the service runs.
+    """
+    from agent.store import engine, sql_inbox, sql_run_store
+
+    loaded = settings.load_settings()
+    if (url := settings.find_database(loaded)) is None:
+        raise SettingsInvalid(
+            f"{settings.variable('database_url')} is not set. SQLite needs no preparation."
+        )
+    sql_inbox.open_inbox(loaded).close()
+    sql_run_store.open_store(loaded).close()
+    engine.create_tables(url)
+    print("The database has all tables.")
 
 
 @app.command()

@@ -13,9 +13,10 @@ from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvali
 from agent.llm import routes
 from agent.models.chat import LEAST_TOKENS, ChatRequest, UserTurn
 from agent.models.sandbox import SANDBOX_OUT, SandboxLimits, SandboxRequest
-from agent.sandbox import limit_probes, sandboxes
+from agent.sandbox import bwrap_arguments, limit_probes, sandboxes
 from agent.settings import Settings
 from agent.setup import gateway, package_index
+from agent.store import sql_run_store
 from agent.telemetry import signing
 
 #: Prints the status of a GET, of a POST, and for a host that is on no list.
@@ -71,6 +72,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
         ("sandboxes", unfit, "every required limit holds"),
         ("git", not git and "not found; on Debian: apt-get install git", git),
         ("data folder", folder, space),
+        ("database", *examine_database(given)),
         (
             "package indexes",
             "" if unfit else _try_gateway(given),
@@ -97,6 +99,8 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
 
 
 def _measure(kind: sandboxes.Kind, given: Settings) -> dict[str, Any]:
+    if kind == "bubblewrap" and (lacking := bwrap_arguments.explain_lacking_rights()):
+        return {"missing": lacking, "broken": [], "limits": []}
     try:
         limits = limit_probes.probe_limits(sandboxes.make_sandbox(kind, given), given)
     except (SandboxMissing, SandboxLost) as problem:
@@ -122,6 +126,17 @@ def _try_gateway(given: Settings) -> str:
     if said.split() == ["200", "405", "403"]:
         return ""
     return f"{index.url} returned {said.strip()!r} for a GET, a POST and another host"
+
+
+def examine_database(given: Settings) -> tuple[str, str]:
+    """Say what is wrong with the database, and what it is; an empty one gets its tables."""
+    try:
+        if settings.find_database(given) is None:
+            return "", "SQLite in the data folder"
+        sql_run_store.open_store(given).close()
+    except AgentError as problem:
+        return problem.message, ""
+    return "", "PostgreSQL answers"
 
 
 def examine_signing(given: Settings) -> tuple[str, str]:

@@ -26,6 +26,16 @@ _NO_NAMESPACES = (
     " kernel.apparmor_restrict_unprivileged_userns=0. A container also needs additional rights"
     " (deploy/README.md)."
 )
+_FILTER = "`seccompProfile: {type: Localhost, localhostProfile: mergewright.json}` in the pod"
+#: By what bubblewrap complains about: what a pod lacks, as deploy/kubernetes/worker.yaml has it.
+_IN_A_POD = {
+    "mount proc": "`procMount: Unmasked` in the container, with `hostUsers: false` in the pod",
+    "/ slave": f"`appArmorProfile: {{type: Unconfined}}` and {_FILTER}",
+    "": f"{_FILTER}. If it has that, set on the node (those that exist): sysctl"
+    " user.max_user_namespaces=15000 kernel.apparmor_restrict_unprivileged_userns=0",
+}
+#: What root needs to run each sandbox as a user of its own, by its bit.
+_RIGHTS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7}
 _NOT_SHOWN = {"proc", "dev", "sys", "tmp", "run", "work", "out", "src", "sandbox", "boot", "root"}
 _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
@@ -114,7 +124,24 @@ def explain_failure(complaint: str) -> str | None:
             f"The sandbox's user cannot access {closed[1]}. Make its parent folders accessible"
             " (chmod o+x), or set MERGEWRIGHT_HOME to an accessible folder."
         )
-    signs = ("namespace", "uid map", "Can't mount proc", "RTM_NEWADDR", "clone")
+    signs = ("namespace", "uid map", "Can't mount proc", "/ slave", "RTM_NEWADDR", "clone")
     if "bwrap:" not in complaint or not any(sign in complaint for sign in signs):
         return None
-    return _NO_NAMESPACES
+    if not _is_in_a_pod():
+        return _NO_NAMESPACES
+    lacking = next(words for sign, words in _IN_A_POD.items() if sign in complaint)
+    return f"This pod does not allow bubblewrap to create sandboxes. It needs {lacking}."
+
+
+def explain_lacking_rights() -> str | None:
+    """Tell the operator which rights root lacks in this container; None: it has all."""
+    if os.geteuid() != 0:
+        return None
+    (held,) = re.findall(r"CapEff:\s*(\w+)", Path("/proc/self/status").read_text())
+    lacking = [name for name, bit in _RIGHTS.items() if not int(held, 16) >> bit & 1]
+    where = "`securityContext.capabilities.add`" if _is_in_a_pod() else "the container (cap_add)"
+    return f"Root lacks {', '.join(lacking)} here. Add that to {where}." if lacking else None
+
+
+def _is_in_a_pod() -> bool:
+    return "KUBERNETES_SERVICE_HOST" in os.environ

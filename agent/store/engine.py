@@ -272,6 +272,12 @@ class Engine:
                 raise StoreUnusable(f"{self._name} does not respond: {problem}") from problem
 
 
+def create_tables(url: str) -> None:
+    """Create the tables that an empty PostgreSQL database lacks, without carrying anything."""
+    with database.translate_errors("PostgreSQL", _ERRORS):
+        DBOS.migrate(url)
+
+
 def forget_segments(home: Path, url: str | None, runs: Iterable[PurgedRun]) -> None:
     """Delete the records of runs that are over, from beside the process that carries others."""
     names = [f"{run.run_id}/{number}" for run in runs for number in range(1, run.segment + 1)]

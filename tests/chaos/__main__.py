@@ -41,13 +41,13 @@ def main() -> int:
     kept = False
     try:
         database = serving() if asked.database == "postgresql" else nullcontext()
-        with database as server, _lay_out(folder, server, asked.workers) as ground:
+        with database as server, _lay_out(folder, server, asked) as ground:
             tickets = Tickets(ground, folder / "repositories")
             campaign = (FleetCampaign if server else Campaign)(ground, tickets, asked.seed, say)
             campaign.undisturbed(tuple(KINDS))
             with _at_fault(ground, asked.broken) as faulty:
                 campaign.ground = faulty
-                _kill(campaign, asked.kills, asked.tickets, asked.broken)
+                _kill(campaign, asked)
             verdict = judge.judge(ground, tickets.all, campaign.expected)
             _tell(campaign, verdict)
             print(f"seconds: {time.monotonic() - begun:.0f}", flush=True)
@@ -71,23 +71,27 @@ def _at_fault(ground: Ground, name: str) -> Iterator[Ground]:
         yield ground
         return
     environ, log = ground.environ, ground.workers.log
+    has_new_disks = ground.workers.has_new_disks
     with (
-        crew_of(environ, log, name, len(ground.crew)) as crew,
-        closing(crew[0] if crew else Workers(environ, log, name)) as workers,
+        crew_of(environ, log, name, len(ground.crew), has_new_disks) as crew,
+        closing(
+            crew[0] if crew else Workers(environ, log, name, has_new_disks=has_new_disks)
+        ) as workers,
     ):
         yield replace(ground, workers=workers, crew=crew, is_faulty=True)
 
 
 @contextmanager
-def _lay_out(folder: Path, server: Server | None, workers: int) -> Iterator[Ground]:
+def _lay_out(folder: Path, server: Server | None, asked: argparse.Namespace) -> Iterator[Ground]:
     if server is None:
-        with laid_out(folder) as ground:
+        with laid_out(folder, has_new_disks=asked.new_disks) as ground:
             yield ground
         return
     with laid_out(
         folder,
         server=server,
-        workers=workers,
+        workers=asked.workers,
+        has_new_disks=asked.new_disks,
         MERGEWRIGHT_LEASE_SECONDS=str(LEASE_SECONDS),
         # What PostgreSQL was not there for is asked for again.
         MERGEWRIGHT_RECONCILE_MINUTES="0.05",
@@ -95,25 +99,21 @@ def _lay_out(folder: Path, server: Server | None, workers: int) -> Iterator[Grou
         yield ground
 
 
-def _kill(campaign: Campaign, kills: int, wanted: int, broken: str) -> None:
-    """Go through all kills.
-
-    Args:
-        kills: In all; those at points come first, and are all made.
-        wanted: So many tickets in all, those of the undisturbed runs not counted.
-        broken: The fault on purpose, which the quickest ticket with a pull request shows.
-    """
+def _kill(campaign: Campaign, asked: argparse.Namespace) -> None:
+    """Go through all kills: those at points first, and all of them; then the rest at random."""
     undisturbed = len(campaign.tickets.all)
-    at_points = ("small",) if broken else tuple(campaign.expected)
+    # The quickest ticket with a pull request shows a fault on purpose.
+    at_points = ("small",) if asked.broken else tuple(campaign.expected)
     if isinstance(campaign, FleetCampaign):
         campaign.at_every_look(at_points[0], _LOOKS)
-    else:
+    # On a new disk a point costs the minute that an environment takes; a deep test has these.
+    elif not asked.new_disks:
         for kind in at_points:
             campaign.at_every_step(kind)
         for kind in at_points:
             campaign.at_every_write(kind)
     opened = len(campaign.tickets.all) - undisturbed
-    campaign.at_random(max(0, kills - campaign.kills.total()), max(0, wanted - opened))
+    campaign.at_random(max(0, asked.kills - campaign.kills.total()), max(0, asked.tickets - opened))
 
 
 def _tell(campaign: Campaign, verdict: Verdict) -> None:
@@ -144,6 +144,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--break", dest="broken", default="", choices=["", *BREAKS])
     parser.add_argument("--database", default="sqlite", choices=["sqlite", "postgresql"])
     parser.add_argument("--workers", type=int, default=3, help="of a fleet, with postgresql")
+    parser.add_argument(
+        "--new-disks", action="store_true", help="each worker starts with an empty data folder"
+    )
     asked = parser.parse_args()
     if asked.broken == "fence" and asked.database == "sqlite":
         parser.error("one worker has no fence: give --database postgresql")

@@ -15,6 +15,7 @@ from typing import cast
 
 from agent import settings
 from agent.cli import serve
+from agent.git import folders
 from agent.store import engine, sql_inbox, sql_run_store
 from agent.telemetry import signing
 from tests.chaos import nursery_disk
@@ -28,6 +29,8 @@ from tests.simulator import serving
 from tests.simulator.records import App
 
 ROOT = Path(__file__).parents[2]
+#: What is durable by ARCHITECTURE's table is not among them.
+CACHES = ("baselines", "environments", "layers", "mirrors", "pythons", "set-up", "trees")
 _READY_SECONDS = 60.0
 _END_SECONDS = 90.0
 
@@ -40,7 +43,13 @@ class Workers:
     """One worker after the other, never two at a time."""
 
     def __init__(
-        self, environ: Mapping[str, str], log: Path, broken: str = "", disk: Path | None = None
+        self,
+        environ: Mapping[str, str],
+        log: Path,
+        broken: str = "",
+        disk: Path | None = None,
+        *,
+        has_new_disks: bool = False,
     ) -> None:
         """Load everything once.
 
@@ -49,9 +58,12 @@ class Workers:
             log: Takes what they print.
             broken: A fault on purpose, by name.
             disk: What these see in place of the data folder, as on a machine of their own.
+            has_new_disks: Each starts with nothing in the data folder but what is durable.
         """
         self.log = log
         self.disk = disk
+        self.home = Path(environ["MERGEWRIGHT_HOME"]) if disk is None else disk
+        self.has_new_disks = has_new_disks
         log.touch(mode=0o600)
         own = (*_bound(), "-m", "tests.chaos.nursery", str(log), *([broken] if broken else ()))
         self._nursery = subprocess.Popen(
@@ -68,6 +80,9 @@ class Workers:
     def start(self, strike: Point | None = None) -> int:
         """Start the next one, which dies at the point, if there is one; return its number."""
         assert self._nursery.stdin is not None
+        if self.has_new_disks:
+            for name in CACHES:
+                folders.delete_folder(self.home / name)
         self._nursery.stdin.write(f"{strike.told() if strike else ''}\n".encode())
         self._nursery.stdin.flush()
         word, number = self._line(_READY_SECONDS) or ("nothing", 0)
@@ -221,6 +236,7 @@ def laid_out(
     *,
     server: Server | None = None,
     workers: int = 1,
+    has_new_disks: bool = False,
     **more: str,
 ) -> Iterator[Ground]:
     """Set everything up below a folder that sandboxes can reach; no worker is started yet.
@@ -229,6 +245,7 @@ def laid_out(
         environments: Where environments are already, which are shared then.
         server: What a fleet shares; None: SQLite and one worker.
         workers: How many the fleet has.
+        has_new_disks: Each worker starts with nothing but what is durable.
         more: Further variables of a worker.
     """
     home, scratch = folder / "home", folder / "scratch"
@@ -264,8 +281,10 @@ def laid_out(
         of_listener = settings.keep_for_listener(whole)
         with (
             (folder / "listener.log").open("ab") as out,
-            crew_of(environ, log, "", workers if server else 0) as crew,
-            closing(crew[0] if crew else Workers(environ, log)) as first,
+            crew_of(environ, log, "", workers if server else 0, has_new_disks) as crew,
+            closing(
+                crew[0] if crew else Workers(environ, log, has_new_disks=has_new_disks)
+            ) as first,
             listening((*_bound(), "-m", "webhooks"), port, of_listener, out),
         ):
             yield Ground(world, address, app, home, scratch, environ, first, crew, server)
@@ -273,11 +292,11 @@ def laid_out(
 
 @contextmanager
 def crew_of(
-    environ: Mapping[str, str], log: Path, broken: str, number: int
+    environ: Mapping[str, str], log: Path, broken: str, number: int, has_new_disks: bool = False
 ) -> Iterator[tuple[Workers, ...]]:
     """Make the workers of a fleet, each with a data folder of its own; none is started yet.
 
-    What takes minutes to make, and is never changed, they share.
+    What takes minutes to make, and is never changed, they share, unless disks are new.
     """
     shared = log.parent / "environments"
     shared.mkdir(mode=0o711, exist_ok=True)
@@ -287,8 +306,10 @@ def crew_of(
             disk = log.parent / f"disk-{place}"
             if not disk.exists():
                 disk.mkdir(mode=0o711)
-                (disk / shared.name).symlink_to(shared)
-            made.append(stack.enter_context(closing(Workers(environ, log, broken, disk))))
+                if not has_new_disks:
+                    (disk / shared.name).symlink_to(shared)
+            workers = Workers(environ, log, broken, disk, has_new_disks=has_new_disks)
+            made.append(stack.enter_context(closing(workers)))
         yield tuple(made)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.git import folders
 from tests.chaos import effects, judge
 from tests.chaos.broken import BREAKS
 from tests.chaos.campaign import Campaign
@@ -65,16 +64,11 @@ def test_PF1_kill_9_at_every_step_and_at_random_loses_nothing_and_doubles_nothin
 @pytest.mark.deep
 def test_PF1_kill_9_at_every_step_goes_on_with_an_empty_disk(campaign):
     """Each worker starts with what is durable by ARCHITECTURE's table, and nothing else."""
-    with data_folder("empty-disk") as folder, laid_out(folder) as ground:
+    with data_folder("empty-disk") as folder, laid_out(folder, has_new_disks=True) as ground:
         tickets = Tickets(ground, folder / "repositories")
         alone = Campaign(ground, tickets, 1, print)
         alone.undisturbed(("add-field",))
-
-        def empty_disk() -> None:
-            for name in ("mirrors", "trees", "environments", "baselines", "set-up", "pythons"):
-                folders.delete_folder(ground.home / name)
-
-        alone.at_every_step("add-field", (When.RECORD,), empty_disk)
+        alone.at_every_step("add-field", (When.RECORD,))
         assert_well(ground, alone)
 
 
