@@ -6,6 +6,7 @@ asks for; its network is this machine's. A pod's disk is empty each time.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -191,7 +192,7 @@ class Pod:
             "linux": linux,
             "mounts": [*_MOUNTS, *self._list_mounts(container)],
             "process": {
-                "args": [*container.get("command", ["mergewright"]), *container.get("args", ())],
+                "args": [*_find_command(container), *container.get("args", ())],
                 "cwd": "/",
                 "env": [f"{name}={value}" for name, value in self._make_environ(container, more)],
                 "user": user,
@@ -222,6 +223,16 @@ class Pod:
             yield _bind(str(source), mount["mountPath"], how)
         # In place of what an image would have.
         yield _bind(str(ROOT), str(ROOT), ["rbind", "ro"])
+
+
+def _find_command(container: Mapping[str, Any]) -> list[str]:
+    """Return what a container starts: its own command, or its image's."""
+    made = (ROOT / "deploy" / "Dockerfile").read_text()
+    entries = dict(
+        re.findall(r"^FROM \w+ AS (\w+)$(?:(?!^FROM)[^\0])*?^ENTRYPOINT (.+)$", made, re.MULTILINE)
+    )
+    entry = entries[container["image"].removeprefix("mergewright-")]
+    return container.get("command") or list(json.loads(entry))
 
 
 def _bind(source: str, target: str, options: list[str]) -> dict[str, Any]:
