@@ -148,6 +148,9 @@ class Settings(Record):
     max_runs: int = Field(default=2, ge=1, le=64)
     """Maximum number of parallel runs per worker. Each needs the memory and disk of
     `checks_at_once` sandboxes."""
+    runs_per_repository: int = Field(default=2, ge=1, le=64)
+    """Maximum number of parallel runs per repository, on all workers together. Each issue has its
+    own branch; an issue has one run at a time."""
     runs_per_day: int = Field(default=100, ge=1)
     """Maximum number of runs per repository in 24 hours. Further runs are queued."""
     quiet_seconds: float = Field(default=60.0, ge=0, le=3600)

@@ -35,7 +35,7 @@ _IN_A_POD = {
     " user.max_user_namespaces=15000 kernel.apparmor_restrict_unprivileged_userns=0",
 }
 #: What root needs to run each sandbox as a user of its own, by its bit.
-_RIGHTS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7}
+RIGHTS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7}
 _NOT_SHOWN = {"proc", "dev", "sys", "tmp", "run", "work", "out", "src", "sandbox", "boot", "root"}
 _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
@@ -138,7 +138,7 @@ def explain_lacking_rights() -> str | None:
     if os.geteuid() != 0:
         return None
     (held,) = re.findall(r"CapEff:\s*(\w+)", Path("/proc/self/status").read_text())
-    lacking = [name for name, bit in _RIGHTS.items() if not int(held, 16) >> bit & 1]
+    lacking = [name for name, bit in RIGHTS.items() if not int(held, 16) >> bit & 1]
     where = "`securityContext.capabilities.add`" if _is_in_a_pod() else "the container (cap_add)"
     return f"Root lacks {', '.join(lacking)} here. Add that to {where}." if lacking else None
 

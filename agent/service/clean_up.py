@@ -32,7 +32,7 @@ _TEMPORARY = (
     ("baselines", re.compile(r"\.new-[a-z0-9_]{8}")),
     ("sandboxes", re.compile(r"\.(?:runner|etc)-.+")),
     ("runs/*", re.compile(r"\.new-[a-z0-9_]{8}")),
-    (".", re.compile(r"measure-[a-z0-9_]{8}")),
+    (".", re.compile(r"(?:gateway|measure|overlay)-[a-z0-9_]{8}")),
 )
 
 

@@ -195,7 +195,10 @@ class Intake:
         try:
             now, per_day = read_clock(), self._bounds.per_day
             quota = self._store.find_quota(run.run_id, now, per_day) if per_day else None
-            ahead = self._store.count_ahead(run.run_id, now, most=self._bounds.most)
+            most, per_repository = self._bounds.most, self._bounds.per_repository
+            ahead = self._store.count_ahead(
+                run.run_id, now, most=most, per_repository=per_repository
+            )
             because = ""
             if pause := self._store.pauses.find_holding(run):
                 because = f"{pause.sentence}; this run continues automatically afterwards."

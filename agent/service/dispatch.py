@@ -56,6 +56,8 @@ class Bounds(NamedTuple):
     """So many runs of a repository are begun within 24 hours."""
     quiet: float = 60.0
     """Seconds in which nobody may say more before a pull request is gone on with."""
+    per_repository: int = 1
+    """So many runs of a repository are under way at a time, on all workers together."""
 
 
 Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
@@ -182,6 +184,7 @@ class Dispatcher:
                 read_clock(),
                 most=self._bounds.most,
                 per_day=self._bounds.per_day,
+                per_repository=self._bounds.per_repository,
                 worker=self._lease.number,
             )
         ):

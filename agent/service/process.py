@@ -90,7 +90,12 @@ class Worker:
         self._lease = self._store.take_worker_lease(settings.lease_seconds, key)
         self._lease.keep()
         fence.raise_fence(self._lease.require)
-        self._bounds = Bounds(settings.max_runs, settings.runs_per_day, settings.quiet_seconds)
+        self._bounds = Bounds(
+            settings.max_runs,
+            settings.runs_per_day,
+            settings.quiet_seconds,
+            settings.runs_per_repository,
+        )
         self._wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
         self._heartbeat = Heartbeat()
         runner = SegmentRunner(self._store, self._execute)

@@ -9,6 +9,7 @@ operator names, git may fetch. Everything else is answered with 403 or 405 and n
 
 import base64
 import ipaddress
+import os
 import posixpath
 import re
 import shutil
@@ -46,6 +47,8 @@ _log = structlog.get_logger()
 #: Indexes of packages beside that of Python.
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
 _IDLE_SECONDS = 120.0
+#: The kernel takes 107 bytes for the path of a socket.
+_LONGEST_HOME = 80
 #: Names of hosts that were turned away, and addresses without an answer, that are kept.
 _MOST_NOTES = 50
 #: What a git client says of what it has and wants.
@@ -542,7 +545,11 @@ def open_gateway(
         urls = (access.url for access in index.list_accesses())
         allowed += (*urls, *settings.allow_hosts, *index.file_addresses)
     downloads = Downloads(storage.folder(settings) / "downloads")
-    with tempfile.TemporaryDirectory(prefix="mergewright-", ignore_cleanup_errors=True) as place:
+    # Where clean-up finds it after a kill, as far as the path of a socket may be so long.
+    beside = settings.home if len(os.fsencode(settings.home)) < _LONGEST_HOME else None
+    with tempfile.TemporaryDirectory(
+        prefix="gateway-", dir=beside, ignore_cleanup_errors=True
+    ) as place:
         Path(place).chmod(0o711)
         opened = Gateway(
             Path(place),

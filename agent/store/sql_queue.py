@@ -6,7 +6,7 @@ that nobody waits for ever.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from pydantic import ValidationError
@@ -68,11 +68,15 @@ class RunQueue:
     _database: Database
 
     def claim_run(
-        self, now: float, *, most: int, per_day: int | None = None, worker: int = ONLY
+        self,
+        now: float,
+        *,
+        most: int,
+        per_day: int | None = None,
+        per_repository: int = 1,
+        worker: int = ONLY,
     ) -> StoredRun | None:
         """Take the run whose turn it is; None: there is none, or too many are under way.
-
-        Of a repository one is under way at a time, on all workers together.
 
         What was stopped only has to say so, and waits for nothing. A row that makes no sense is
         ended, so that it holds nobody up.
@@ -80,6 +84,7 @@ class RunQueue:
         Args:
             most: Maximum number of this worker's runs; 0: only what was stopped is taken.
             per_day: Maximum number of runs that a repository begins within 24 hours.
+            per_repository: Maximum number of its runs under way, on all workers together.
         """
         anybody = select(RunRow.run_id).where(col(RunRow.active), col(RunRow.worker).is_(None))
         with self._database.read() as session:
@@ -92,7 +97,7 @@ class RunQueue:
             busy = session.exec(columns.where(*_UNDER_WAY)).all()
             own = sum(one[0] == name for one in busy)
             spent = () if per_day is None else _find_spent_quotas(session, now, per_day)
-            taken = [repository for _, repository in busy]
+            taken = _find_taken((repository for _, repository in busy), per_repository)
             room = false() if own >= most else col(RunRow.repository_id).not_in(taken)
             waiting = _select_waiting(now, room, spent)
             for row, stored in iterate_sound(session.exec(waiting.limit(_AT_A_LOOK)), now):
@@ -116,13 +121,14 @@ class RunQueue:
         with self._database.write() as session:
             return tuple(stored for _, stored in iterate_sound(session.exec(wanted), read_clock()))
 
-    def count_ahead(self, run_id: str, now: float, *, most: int) -> int:
+    def count_ahead(self, run_id: str, now: float, *, most: int, per_repository: int = 1) -> int:
         """Count the runs that this one waits for; 0 too where it is begun or may begin at once.
 
         What a command carries holds up nobody but its own issue.
 
         Args:
             most: Maximum number of runs of each worker.
+            per_repository: Maximum number of runs of a repository under way.
         """
         with self._database.read() as session:
             workers = session.exec(select(func.count()).select_from(LeaseRow)).one() or 1
@@ -140,7 +146,8 @@ class RunQueue:
                     col(RunRow.active), or_(col(RunRow.worker).startswith(WORKER), waits)
                 )
             ).all()
-            free = len(before) < most * workers and row.repository_id not in before
+            full = _find_taken(before, per_repository)
+            free = len(before) < most * workers and row.repository_id not in full
             return 0 if free else len(before)
 
     def find_quota(self, run_id: str, now: float, per_day: int) -> int | None:
@@ -176,6 +183,11 @@ class RunQueue:
             held_up=sum(count for _, free, later, count, _ in rows if free and later),
             states=dict(states),
         )
+
+
+def _find_taken(repositories: Iterable[int], per_repository: int) -> list[int]:
+    """Find the repositories that have as many runs as they may have at a time."""
+    return [one for one, number in Counter(repositories).items() if number >= per_repository]
 
 
 def _find_spent_quotas(session: Session, now: float, per_day: int) -> list[int]:

@@ -1,5 +1,7 @@
 """What befalls the service's processes: kills, absence, sandboxes that die; and what they leave."""
 
+import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.git import folders
 from tests.chaos import effects, judge
 from tests.chaos.broken import BREAKS
 from tests.chaos.campaign import Campaign
@@ -14,6 +17,9 @@ from tests.chaos.ground import Ground, Workers, laid_out
 from tests.chaos.points import AROUND, Point, When
 from tests.chaos.tickets import Tickets
 from tests.folders import data_folder
+from tests.postgresql import serving
+
+DEPLOYED = Path(__file__).parents[2] / "deploy" / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +67,61 @@ def test_PF1_kill_9_at_every_step_and_at_random_loses_nothing_and_doubles_nothin
     assert_well(ground, campaign)
 
 
+def read_commands(word: str) -> list[str]:
+    """Read the commands with a word that deploy/README.md has for a backup."""
+    (part,) = re.findall(r"^## Backup$(.+?)^## ", DEPLOYED.read_text(), re.MULTILINE | re.DOTALL)
+    found = re.findall(rf"^    ({word} .+)$", part, re.MULTILINE)
+    assert found
+    return [str(command) for command in found]
+
+
+def run_command(command: str) -> None:
+    subprocess.run(["bash", "-euc", command], check=True, timeout=60)
+
+
 @pytest.mark.deep
-def test_PF1_kill_9_at_every_step_goes_on_with_an_empty_disk(campaign):
-    """Each worker starts with what is durable by ARCHITECTURE's table, and nothing else."""
-    with data_folder("empty-disk") as folder, laid_out(folder, has_new_disks=True) as ground:
-        tickets = Tickets(ground, folder / "repositories")
-        alone = Campaign(ground, tickets, 1, print)
-        alone.undisturbed(("add-field",))
-        alone.at_every_step("add-field", (When.RECORD,))
-        assert_well(ground, alone)
+def test_PF1_a_backup_of_every_step_is_restored_on_an_empty_disk():
+    """As documented: the data folder without its caches, which the next worker makes again."""
+    with data_folder("backup") as folder, laid_out(folder) as ground:
+        (back_up,) = read_commands("tar")
+        for written, here in (("/backup", folder), ("/var/lib/mergewright", ground.home)):
+            assert written in back_up
+            back_up = back_up.replace(written, str(here))
+        campaign = Campaign(ground, Tickets(ground, folder / "repositories"), 1, print)
+        campaign.undisturbed(("add-field",))
+
+        def restore() -> None:
+            run_command(back_up)
+            for left in ground.home.iterdir():
+                folders.delete_folder(left)
+            run_command(f"tar -xzf {folder}/mergewright.tar.gz -C {ground.home}")
+
+        campaign.at_every_step("add-field", (When.RECORD,), restore)
+        assert_well(ground, campaign)
+
+
+@pytest.mark.deep
+def test_PF1_a_dump_of_every_step_is_restored_for_a_worker_with_an_empty_disk():
+    with data_folder("dump") as folder, serving() as server:
+        fleet = laid_out(
+            *(folder,), server=server, workers=1, has_new_disks=True, MERGEWRIGHT_LEASE_SECONDS="2"
+        )
+        with fleet as ground:
+            name = ground.environ["MERGEWRIGHT_DATABASE_URL"].rpartition("/")[2]
+            told = f"export PGHOST=127.0.0.1 PGPORT={server.port} PGUSER=postgres; cd {folder}; "
+            (dump,), (restore_dump,) = read_commands("pg_dump"), read_commands("pg_restore")
+            dump = f"{told}{dump.removesuffix('mergewright')}{name}"
+            restore_dump = told + restore_dump.replace("=mergewright ", f"={name} ")
+            campaign = Campaign(ground, Tickets(ground, folder / "repositories"), 1, print)
+            campaign.undisturbed(("add-field",))
+
+            def restore() -> None:
+                run_command(dump)
+                server.execute("DELETE FROM runs; DROP SCHEMA dbos CASCADE", name)
+                run_command(restore_dump)
+
+            campaign.at_every_step("add-field", (When.RECORD,), restore)
+            assert_well(ground, campaign)
 
 
 @pytest.mark.deep

@@ -104,6 +104,7 @@ def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(plac
         file(home / "baselines" / ".new-abcd1234"),
         file(home / "runs" / "20261120-101010-1" / ".new-abcd_234"),
         aged(file(home / "measure-abcd1234" / "a").parent),
+        aged(file(home / "gateway-abcd1234" / "authority.pem").parent),
         aged(file(home / "sandboxes" / ".runner-0123456789abcdef.77-aabbccdd" / "a").parent),
         aged(file(home / "sandboxes" / ".etc-0123456789abcdef.77-aabbccdd" / "a").parent),
     ]

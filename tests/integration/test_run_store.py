@@ -115,7 +115,9 @@ def test_PF5_each_waiting_run_is_claimed_once(store, tmp_path, database_url):
     assert len(claimed) == 40
 
 
-def test_the_bounds_hold_over_all_workers_together(store, tmp_path, database_url):
+@pytest.mark.parametrize("per_repository", [1, 2])
+def test_the_bounds_hold_over_all_workers_together(store, tmp_path, database_url, per_repository):
+    bounds = {"most": 4, "per_repository": per_repository}
     for number in range(24):
         owner, repository = f"o{number % 3}", number % 6
         queued = run(f"{number:02}", number, repository, name_of=f"{owner}/r{repository}")
@@ -123,7 +125,7 @@ def test_the_bounds_hold_over_all_workers_together(store, tmp_path, database_url
 
     def work(worker):
         own = SqlRunStore(tmp_path, database_url)
-        while own.claim_run(1000.0, most=4, worker=worker) is not None:
+        while own.claim_run(1000.0, worker=worker, **bounds) is not None:
             pass
         own.close()
 
@@ -133,8 +135,8 @@ def test_the_bounds_hold_over_all_workers_together(store, tmp_path, database_url
     for thread in threads:
         thread.join()
     taken = [one.run.snapshot.issue for worker in (1, 2, 3) for one in store.under_way(worker)]
-    assert len(taken) == 6
-    assert max(Counter(one.repository for one in taken).values()) == 1
+    assert len(taken) == 6 * per_repository
+    assert set(Counter(one.repository for one in taken).values()) == {per_repository}
     assert all(len(store.under_way(worker)) <= 4 for worker in (1, 2, 3))
 
 

@@ -18,11 +18,12 @@ from agent.conversation import deliveries
 from agent.github import tokens
 from agent.models.chat import Usage
 from agent.models.step import Step
-from agent.sandbox import seccomp
+from agent.sandbox import bwrap_arguments, seccomp
 from agent.setup import interpreters
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
 from agent.telemetry.signing import PUBLIC_FILE
+from tests import pods
 from tests.processes import Silent, answering
 from tests.simulator.world import APP_EVENTS, APP_PERMISSIONS
 from webhooks.health import ListenerMetrics
@@ -102,7 +103,7 @@ def test_no_service_reaches_another_or_the_engine(fleet):
 
 
 def test_the_container_refuses_the_calls_that_sandboxes_refuse():
-    (rule,) = json.loads(read("seccomp.json"))["syscalls"]
+    (rule,) = json.loads(read("kubernetes/seccomp.json"))["syscalls"]
     makes_sandboxes = {"mount", "pivot_root", "umount2", "unshare"}
     assert rule["action"] == "SCMP_ACT_ERRNO"
     assert set(rule["names"]) == set(seccomp._REFUSED) - makes_sandboxes
@@ -143,6 +144,92 @@ def test_a_service_is_healthy_as_long_as_it_says_that_it_lives(service):
         assert subprocess.run(command, check=False, timeout=30).returncode == 0
         alive = False
         assert subprocess.run(command, check=False, timeout=30, stderr=-3).returncode == 1
+
+
+# --- Kubernetes ----------------------------------------------------------------------------------
+
+_USER_ONLY = {
+    "runAsNonRoot": True, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}  # fmt: skip
+_WALLED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def test_every_file_of_kubernetes_is_one_of_its_resources():
+    (listed,) = [one for one in pods.read_objects() if one["kind"] == "Kustomization"]
+    there = {path.name for path in pods.KUBERNETES.glob("*.yaml")} - {"kustomization.yaml"}
+    assert sorted(listed["resources"]) == sorted(there)
+    generated = {one["name"] for one in listed["configMapGenerator"]}
+    named = set(re.findall(r"config[Mm]ap(?:Ref)?: \{name: ([a-z-]+)\}", read_kubernetes()))
+    assert named == generated
+
+
+def read_kubernetes() -> str:
+    return "\n".join(path.read_text() for path in sorted(pods.KUBERNETES.glob("*.yaml")))
+
+
+@pytest.mark.parametrize("name", ["listener", "dashboard", "worker", "tables"])
+def test_a_pod_has_its_own_secret_alone_and_only_known_settings(name):
+    pod = pods.read_pod(name)
+    owner = "worker" if name == "tables" else name
+    assert [one["secret"]["secretName"] for one in pod["volumes"] if "secret" in one] == [owner]
+    # A Service's links are variables that begin with its name; a setting would be unknown.
+    assert pod["enableServiceLinks"] is False
+    assert pod["automountServiceAccountToken"] is False
+    for container in (*pod.get("initContainers", ()), *pod["containers"]):
+        given = {one["name"]: one["value"] for one in container["env"]}
+        settings.load_settings(given)
+        mounted = {one["mountPath"] for one in container["volumeMounts"]}
+        files = [value for key, value in given.items() if key.endswith("_FILE")]
+        assert all(str(Path(file).parent) in mounted for file in files)
+        assert "memory" in container["resources"]["limits"]
+        if name == "listener":
+            assert settings.keep_for_listener(given) == given
+
+
+@pytest.mark.parametrize("name", ["listener", "dashboard", "tables"])
+def test_pods_that_make_no_sandboxes_hold_to_the_strictest_standard(name):
+    pod = pods.read_pod(name)
+    assert pod["securityContext"] == _USER_ONLY
+    assert [one["securityContext"] for one in pod["containers"]] == [_WALLED]
+
+
+def test_a_worker_pod_has_the_rights_of_compose_and_no_more():
+    pod, (node,) = pods.read_pod("worker"), [services()["worker"]]
+    (checked,), (worker,) = pod["initContainers"], pod["containers"]
+    rights = worker["securityContext"]
+    assert checked["securityContext"] == rights
+    assert checked["env"] == worker["env"]
+    assert rights.pop("capabilities") == {"drop": node["cap_drop"], "add": node["cap_add"]}
+    assert set(node["cap_add"]) == set(bwrap_arguments.RIGHTS)
+    assert rights.pop("procMount") == "Unmasked"
+    assert pod["hostUsers"] is False
+    assert rights == {key: _WALLED[key] for key in rights if key in _WALLED} | {"privileged": False}
+    profile = pod["securityContext"]["seccompProfile"]
+    assert profile == {"type": "Localhost", "localhostProfile": "mergewright.json"}
+
+
+def test_only_who_has_to_is_reached_or_reaches_out():
+    policies = [one for one in pods.read_objects() if one["kind"] == "NetworkPolicy"]
+    (nothing,) = [one["spec"] for one in policies if not one["spec"]["podSelector"]]
+    assert nothing == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    reached = {
+        (name, port["port"])
+        for one in policies
+        for rule in one["spec"].get("ingress", ())
+        for port in rule["ports"]
+        for name in one["spec"]["podSelector"]["matchExpressions"][0]["values"]
+    }
+    declared = {
+        (name, port["name"])
+        for name in ("listener", "dashboard", "worker")
+        for port in pods.read_pod(name)["containers"][0]["ports"]
+    }
+    assert reached == declared
 
 
 # --- monitoring ----------------------------------------------------------------------------------
