@@ -13,6 +13,7 @@ from agent.git import folders
 from tests.chaos import effects, judge
 from tests.chaos.broken import BREAKS
 from tests.chaos.campaign import Campaign
+from tests.chaos.fleet import LEASE_SECONDS, FleetCampaign
 from tests.chaos.ground import Ground, Workers, laid_out
 from tests.chaos.points import AROUND, Point, When
 from tests.chaos.tickets import Tickets
@@ -104,7 +105,11 @@ def test_PF1_a_backup_of_every_step_is_restored_on_an_empty_disk():
 def test_PF1_a_dump_of_every_step_is_restored_for_a_worker_with_an_empty_disk():
     with data_folder("dump") as folder, serving() as server:
         fleet = laid_out(
-            *(folder,), server=server, workers=1, has_new_disks=True, MERGEWRIGHT_LEASE_SECONDS="2"
+            folder,
+            server=server,
+            workers=1,
+            has_new_disks=True,
+            MERGEWRIGHT_LEASE_SECONDS=str(LEASE_SECONDS),
         )
         with fleet as ground:
             name = ground.environ["MERGEWRIGHT_DATABASE_URL"].rpartition("/")[2]
@@ -112,7 +117,7 @@ def test_PF1_a_dump_of_every_step_is_restored_for_a_worker_with_an_empty_disk():
             (dump,), (restore_dump,) = read_commands("pg_dump"), read_commands("pg_restore")
             dump = f"{told}{dump.removesuffix('mergewright')}{name}"
             restore_dump = told + restore_dump.replace("=mergewright ", f"={name} ")
-            campaign = Campaign(ground, Tickets(ground, folder / "repositories"), 1, print)
+            campaign = FleetCampaign(ground, Tickets(ground, folder / "repositories"), 1, print)
             campaign.undisturbed(("add-field",))
 
             def restore() -> None:

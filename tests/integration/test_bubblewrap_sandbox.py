@@ -36,6 +36,20 @@ def test_forbidden_namespaces_are_explained(home):
     assert bwrap_arguments.explain_failure("bwrap: Can't find source path /x: No such file") is None
 
 
+@pytest.mark.parametrize(
+    ("complaint", "lacking"),
+    [
+        ("bwrap: No permissions to create new namespace", "`seccompProfile: {type: Localhost"),
+        ("bwrap: Failed to make / slave: Permission denied", "`appArmorProfile: {type: Unconf"),
+        ("bwrap: Can't mount proc on /newroot/proc: not permitted", "`procMount: Unmasked`"),
+    ],
+)
+def test_a_pod_is_told_what_it_lacks_in_its_own_words(monkeypatch, complaint, lacking):
+    assert "sysctl" in bwrap_arguments.explain_failure(complaint)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    assert f"It needs {lacking}" in bwrap_arguments.explain_failure(complaint)
+
+
 def test_a_failure_of_bubblewrap_is_never_the_exit_code_of_the_command(home):
     sandbox = BubblewrapSandbox(Settings(home=home))
     (home / "file").touch()
