@@ -78,8 +78,10 @@ def _find_places_of_tests(paths: frozenset[str]) -> Iterator[str]:
 
 def _find_user(name: str, change_context: ChangeContext) -> str:
     """Find a module of base that imports a name which base does not have; "": there is none."""
-    tree, own = change_context.tree, (f"/{name}.py", f"/{name}/__init__.py")
-    if any(f"/{path}".endswith(own) for path in tree.paths()):
+    tree = change_context.tree
+    # A folder of modules is a package without a file of its own, too.
+    own = re.compile(rf"(?:.*/)?{re.escape(name)}(?:/.+)?\.py")
+    if any(map(own.fullmatch, tree.paths())):
         return ""
     imports = re.compile(rf"^\s*(?:import|from)\s+{re.escape(name)}\b".encode(), re.MULTILINE)
     for path in (path for path in tree.paths() if path.endswith(".py")):

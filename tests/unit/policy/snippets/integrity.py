@@ -131,6 +131,10 @@ _NAMES = Cases(
         ),
     },
     passes={
+        "the file of a package that base imports without it": Snippet(
+            {"helpers/__init__.py": ""},
+            base={"helpers/a.py": "x = 1\n", "shop/b.py": "from helpers import a\n"},
+        ),
         "in a package": Snippet({"shop/json.py": "x = 1\n"}),
         "a module that base has elsewhere": Snippet(
             {"money.py": "x = 1\n"},
