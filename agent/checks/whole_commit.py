@@ -45,9 +45,8 @@ def judge_whole(
     if not (red or is_code_new):
         return None
     why = list_some(sorted(red)) if red else check.get_last_lines(again)
-    for name in sorted(red)[:1]:
-        if before_it := _find_disturbing(name, again, run_some):
-            why += f"; {name} passes alone and fails after {before_it}"
+    if red and (disturbing := _find_disturbing(min(red), again, run_some)):
+        why += f"; {min(red)} passes alone and fails after {disturbing}"
     command = shlex.join(found.command)
     reason = f"`{command}`, on the base branch exit code {base.exit_code}: {why}"
     return _make_run(again, Status.FAILED, reason)

@@ -1,7 +1,7 @@
 """What the charts show: bars, each with the address of the runs that it counts. Pure."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
@@ -104,7 +104,7 @@ def make_charts(
             _rank(f"spend-{name}", title, about, spent[name], filters, name)
             for name, title in _SPENT_BY.items()
         ),
-        _rank("failures", "Runs without a pull request", "Why they ended.", _count(failed),
+        _rank("failures", "Runs without a pull request", "Why they ended.", Counter(failed),
               tickets, "reason"),
     )  # fmt: skip
     by_category: dict[str, list[RunSummary]] = defaultdict(list)
@@ -128,13 +128,6 @@ _SPENT_BY = {
 
 def _has_bars(chart: Chart) -> bool:
     return any(bar.total for bar in chart.bars)
-
-
-def _count(names: Iterable[str]) -> dict[str, float]:
-    counts: dict[str, float] = defaultdict(float)
-    for name in names:
-        counts[name] += 1
-    return counts
 
 
 def _rank(
@@ -203,7 +196,7 @@ def _measure_spend(runs: Sequence[RunEntry]) -> tuple[tuple[tuple[str, float], .
 
 
 def _measure_ends(runs: Sequence[RunSummary]) -> tuple[tuple[tuple[str, float], ...], str]:
-    counts = _count(
+    counts = Counter(
         _TONES[run.state.value if run.state in statistics.OPENED else "no pull request"]
         for run in runs
         if run.reason is not None
@@ -239,7 +232,7 @@ def _link(filters: dict[str, str]) -> str:
 
 def count_ends(ends: Sequence[tuple[str, str]], legend: Mapping[str, str]) -> Chart:
     """Count how past changes ended, each by its end and the tone of what the merged tests say."""
-    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
     for end, tone in ends:
         counts[end][tone] += 1
     bars = tuple(

@@ -84,8 +84,8 @@ class EarlyProof:
         Args:
             seconds: Left of the run's minutes.
         """
-        self._given = plan, change
-        self._desk = prepared, desk
+        self._plan, self._change = plan, change
+        self._prepared, self._desk = prepared, desk
         self._until = time.monotonic() + seconds
         self._begun: Future[Proof] | None = None
         self._pool = ThreadPoolExecutor(1, "early-proof")
@@ -103,7 +103,7 @@ class EarlyProof:
 
     def begin(self, compared: tuple[AnyComparison, ...], expected: CheckReport) -> None:
         """Begin, as if what still runs said what it said on base."""
-        if _alters_code(self._given[1], *self._desk):
+        if _alters_code(self._change, self._prepared, self._desk):
             prove = keep_log_context(self._prove)
             self._begun = self._pool.submit(prove, compared, expected)
 
@@ -114,8 +114,9 @@ class EarlyProof:
         return self._begun.result() if self._begun else self._prove(compared, after)
 
     def _prove(self, compared: tuple[AnyComparison, ...], after: CheckReport) -> Proof:
+        reports = compared, after, self._prepared, self._desk
         left = self._until - time.monotonic()
-        return prove_change(*self._given, compared, after, *self._desk, left, early=self)
+        return prove_change(self._plan, self._change, *reports, left, early=self)
 
 
 def prove_change(

@@ -214,6 +214,7 @@ def make_follow_up_commit(
         if branch_state.brought_up:
             parents = branch_state.head, branch_state.tip
             if branch_state.conflicts:
+                # No commit gets the marks.
                 was, merge_message = wanted, f"{merge_message}\n\n{message}"
             made = objects.write_commit(locked.place, was, parents, merge_message, by)
         if wanted != was:
