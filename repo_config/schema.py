@@ -302,8 +302,8 @@ class RepoConfig(Section):
     setup: tuple[Command, ...] = ()
     """Commands that build the environment, as in `uv sync --frozen --all-groups`. bash runs them
     once, in an empty virtual environment. Default: a template for the lock file or the declared
-    dependencies, or commands that a model found. Every check starts with the files and PostgreSQL
-    data that they leave. They can reach package indexes (PyPI, npm, Debian) and no other host.
+    dependencies, or commands that a model found. Every check starts with the files and database
+    content that they leave. They can reach package indexes (PyPI, npm, Debian) and no other host.
     Changes to committed files are dropped."""
     services: Services = Field(
         default=(),

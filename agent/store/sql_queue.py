@@ -1,8 +1,8 @@
 """The queue: which run begins or goes on next, and what waits. A part of the store.
 
-An issue has one run that is not over; a repository and its owner have so many under way, on all
-workers together. The longest wait comes first; earlier runs of the hour count as less of it, so
-that nobody waits for ever.
+An issue has at most one active run; a repository has at most `per_repository`, on all workers
+together. The longest wait comes first; each run that its repository began within an hour counts as
+a shorter wait, so that no repository takes every turn.
 """
 
 from collections import Counter

@@ -29,7 +29,7 @@ from tests.simulator import serving
 from tests.simulator.records import App
 
 ROOT = Path(__file__).parents[2]
-#: What is durable by ARCHITECTURE's table is not among them.
+#: What ARCHITECTURE.md calls durable is not among them.
 CACHES = ("baselines", "environments", "layers", "mirrors", "pythons", "set-up", "trees")
 _READY_SECONDS = 60.0
 _END_SECONDS = 90.0
