@@ -111,9 +111,9 @@ class Settings(Record):
     the host's /usr."""
     sandbox_memory_mb: int = Field(default=4096, ge=1)
     """Memory limit of one sandbox. Up to `checks_at_once` sandboxes are open at a time."""
-    checks_at_once: int = Field(default=2, ge=1, le=16)
-    """Maximum number of parallel checks per run, each in its own sandbox. Limited by the number
-    of processors."""
+    checks_at_once: int | None = Field(default=None, ge=1, le=16)
+    """Maximum number of parallel checks per run, each in its own sandbox, and no more than there
+    are processors. None: this run's share of the processors and the memory, at least 2."""
     sandbox_processes: int = Field(default=1024, ge=1)
     """Maximum number of processes and threads in one sandbox."""
     sandbox_disk_mb: int = Field(default=2048, ge=1)

@@ -5,6 +5,7 @@ import os
 import posixpath
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
@@ -56,7 +57,8 @@ _START_VARIABLES = frozenset({
     "PYTHONWARNDEFAULTENCODING", "PYTHON_GIL", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
 })  # fmt: skip
 
-
+#: Of the container that we may be in.
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 RunT = TypeVar("RunT", bound=CheckRun)
 
 
@@ -291,9 +293,18 @@ def request_script(
     return sandbox_services.add_services(order, site.environment.services, own_late=True)
 
 
-def count_sandboxes(at_once: int) -> int:
-    """Return how many sandboxes may be open at a time: no more than processors that we may use."""
-    return min(at_once, count_processors())
+def count_sandboxes(settings: Settings) -> int:
+    """Return how many sandboxes of a run may be open at a time."""
+    processors, memory = (
+        count_processors(),
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    )
+    with suppress(OSError, ValueError):
+        # It has none where this says "max".
+        memory = min(memory, int(_MEMORY_LIMIT.read_text()))
+    fitting = memory // (settings.sandbox_memory_mb * 1024**2)
+    share = min(processors, fitting) // settings.max_runs
+    return min(settings.checks_at_once or max(2, share), processors)
 
 
 def count_processors() -> int:
@@ -319,7 +330,7 @@ def make_site(
         config=config,
         project=contract.project,
         limits=get_granted_limits(settings),
-        at_once=settings.checks_at_once,
+        at_once=count_sandboxes(settings),
         until=until,
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event, Semaphore
 
 from agent.checks import running
-from agent.checks.check import Check, Part, Site, Suite, count_sandboxes
+from agent.checks.check import Check, Part, Site, Suite
 from agent.checks.commands import ShellCheck, ToolCheck, make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.fastapi_endpoints import FastapiEndpoints
@@ -75,7 +75,7 @@ def run_checks(
             return running.run_check(check, at, sandbox, say, cancelled)
 
     at_once = max((site.at_once for _, site in checks), default=1)
-    with ThreadPoolExecutor(count_sandboxes(at_once)) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         futures = [pool.submit(run_log.keep_log_context(run), *one) for one in checks[::-1]]
         try:
             for one in as_completed(futures):

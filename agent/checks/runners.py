@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from os.path import exists
-from typing import Self
+from typing import ClassVar, Self
 
 from agent.checks import check, suite
 from agent.checks.check import Part, Site
@@ -50,6 +50,8 @@ class AnySuite:
     part: Part = field(default_factory=Part)
     name: str = TESTS
     kind = TestRun
+    #: Packages of ours for tests that several processes share, where the repository has them not.
+    lent: ClassVar[tuple[str, ...]]
 
     def select(self, part: Part, name: str = TESTS) -> Self:
         return replace(self, part=part, name=name)
@@ -64,7 +66,13 @@ class AnySuite:
         self, site: Site, secret: Secret, script: tuple[str, ...], **more: object
     ) -> SandboxRequest:
         """Compose the order for a script that runs the tests."""
-        options = {**self.part.describe(site), **more}
+        is_shared = self.part.processes > 1 and not site.has_package(self.lent[0])
+        options = {
+            **self.part.describe(site),
+            "lent": self.lent if is_shared else (),
+            "lender": site.environment.get_packages(SANDBOX_GATE),
+            **more,
+        }
         order = check.request_script(
             site, secret, script, limits=site.test_limits(), options=options
         )
@@ -75,6 +83,8 @@ class AnySuite:
 class PytestSuite(AnySuite):
     """pytest with a plugin of ours: the repository's own where it has one, else the gate's."""
 
+    lent = ("pytest-xdist", "execnet")
+
     def explain_absence(self, site: Site) -> str:
         is_run = site.project.test_runner == "pytest"
         return "" if is_run else "the repository's tests are not run by pytest"
@@ -84,27 +94,28 @@ class PytestSuite(AnySuite):
         named = tuple(f"{name}={value}" for name, value in _list_variables(site, "").items())
         folder = ("-C", root) if root else ()
         start = ("env", *folder, *named) if folder or named else ()
-        words = "python", "-m", "pytest", *site.project.test_args
-        return (*start, *words)
+        return (*start, "python", "-m", "pytest", *site.project.test_args, *self._share(site))
+
+    def _share(self, site: Site) -> tuple[str, ...]:
+        if self.part.processes > 1:
+            return (f"-n{self.part.processes}",)
+        # What each test reaches is recorded in one process.
+        return ("-n0",) if self.part.records and site.has_package("pytest-xdist") else ()
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         # The configuration wins.
         env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
-        shared: tuple[str, ...] = ()
-        if site.has_package("pytest-xdist") and (self.part.records or self.part.processes > 1):
-            shared = (f"-n{0 if self.part.records else self.part.processes}",)
         return self.request(
             replace(site, config=site.config.model_copy(update={"env": env})),
             secret,
             ("run_pytest.py", *site.project.test_args),
-            options=(*_PAST_FAILURES, *shared),
+            options=(*_PAST_FAILURES, *self._share(site)),
             gate="" if site.has_package("pytest") else site.environment.get_packages(SANDBOX_GATE),
             tools=[f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
         )
 
     def can_share(self, site: Site) -> bool:
-        """Whether several processes can share the tests."""
-        return site.has_package("pytest-xdist")
+        return True
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
         codes = _PYTEST_CODES if self.part.counts_own else _ANY_CODE
@@ -137,6 +148,8 @@ class DjangoSuite(AnySuite):
     Without a script, and with known settings, `python -m django test`.
     """
 
+    lent = ("tblib",)
+
     def explain_absence(self, site: Site) -> str:
         if site.project.test_runner != "django":
             return "the repository's tests are not run by a script"
@@ -151,7 +164,8 @@ class DjangoSuite(AnySuite):
     def command(self, site: Site) -> tuple[str, ...]:
         if site.project.test_script is not None:
             folder, arguments = _split_call(site)
-            return (*(("env", "-C", folder) if folder else ()), "python", *arguments)
+            start = ("env", "-C", folder) if folder else ()
+            return (*start, "python", *arguments, *self._share())
         root = site.project.root
         folders = ":".join(
             posixpath.relpath(one or ".", root or ".") for one in _get_python_path(site)
@@ -159,7 +173,11 @@ class DjangoSuite(AnySuite):
         path = (f"PYTHONPATH={folders}",) if folders not in {"", "."} else ()
         place = ("-C", root) if root else ()
         start = ("env", *place, *path) if place or path else ()
-        return (*start, "python", "-m", "django", *_list_django_arguments(site))
+        words = "python", "-m", "django", *_list_django_arguments(site)
+        return (*start, *words, *self._share())
+
+    def _share(self) -> tuple[str, ...]:
+        return (f"--parallel={self.part.processes}",) if self.part.processes > 1 else ()
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
         entry: tuple[SandboxFile, ...] = ()
@@ -171,9 +189,7 @@ class DjangoSuite(AnySuite):
             entry = (SandboxFile(path=_ENTRY, content=_ENTER.format(paths).encode()),)
         else:
             folder, arguments = _split_call(site)
-        if self.part.processes > 1:
-            arguments = (*arguments, f"--parallel={self.part.processes}")
-        order = self.request(site, secret, ("mergewright_django.py", *arguments))
+        order = self.request(site, secret, ("mergewright_django.py", *arguments, *self._share()))
         update = {
             "directory": posixpath.join(SANDBOX_TREE, folder),
             "files": (*order.files, *entry),
@@ -181,9 +197,7 @@ class DjangoSuite(AnySuite):
         return order.model_copy(update=update)
 
     def can_share(self, site: Site) -> bool:
-        """Whether several processes can share the tests, and tell of failures."""
-        is_djangos = posixpath.basename(site.project.test_script or "manage.py") == "manage.py"
-        return is_djangos and site.has_package("tblib")
+        return posixpath.basename(site.project.test_script or "manage.py") == "manage.py"
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
         codes = _SCRIPT_CODES if self.part.counts_own else _ANY_CODE

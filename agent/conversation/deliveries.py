@@ -188,6 +188,16 @@ def _parse_pull(payload: dict[str, Any]) -> ConversationEvent:
     )
 
 
+def _parse_push(payload: dict[str, Any]) -> ConversationEvent | Ignored:
+    parsed = payloads.PushPayload.model_validate(payload)
+    branch = parsed.ref.removeprefix("refs/heads/")
+    if branch == parsed.ref:
+        return Ignored(reason="a push of something other than a branch")
+    return ConversationEvent(
+        repository=parsed.repository.full_name, repository_id=parsed.repository.id, branch=branch
+    )
+
+
 def _parse_suite(payload: dict[str, Any]) -> ConversationEvent | Ignored:
     parsed = payloads.CheckSuitePayload.model_validate(payload)
     suite = parsed.check_suite
@@ -219,7 +229,8 @@ READS: Mapping[str, Mapping[str | None, Reading]] = {
     "pull_request": dict.fromkeys(("closed", "reopened"), _parse_pull),
     # It ends with the last of its check runs.
     "check_suite": {"completed": _parse_suite},
-    # It has no action.
+    # These have no action.
+    "push": {None: _parse_push},
     "status": {None: _parse_status},
 }
 """The parsers, by event and action."""

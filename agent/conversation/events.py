@@ -86,7 +86,7 @@ class Comment(Record):
 
 
 class ConversationEvent(Occasion):
-    """Something happened to a pull request, or to the checks of a commit."""
+    """Something happened to a pull request, to the checks of a commit, or to a branch."""
 
     repository: str
     """`owner/name`."""
@@ -94,7 +94,9 @@ class ConversationEvent(Occasion):
     number: int | None = None
     """Number of the pull request; None: only the commit is known."""
     commit: str = ""
-    """Commit of red or waiting checks; empty: the event is about the pull request."""
+    """Commit of red or waiting checks; empty: the event is about something else."""
+    branch: str = ""
+    """Branch that has moved, which may be the base of pull requests."""
 
 
 Event = Request | Withdrawal | Comment | ConversationEvent

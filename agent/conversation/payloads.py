@@ -158,6 +158,10 @@ class CheckSuitePayload(_RepositoryPayload):
     check_suite: ProjectCheckResult
 
 
+class PushPayload(_RepositoryPayload):
+    ref: str = Field(max_length=1000)
+
+
 class StatusPayload(_RepositoryPayload):
     sha: Commit
     state: Literal["pending", "success", "failure", "error"]

@@ -91,7 +91,7 @@ class EarlyProof:
         self._pool = ThreadPoolExecutor(1, "early-proof")
         self.stopped = threading.Event()
         """Once it is set, nothing more is tried."""
-        self.slots = threading.Semaphore(count_sandboxes(desk.settings.checks_at_once))
+        self.slots = threading.Semaphore(count_sandboxes(desk.settings))
         """Slots of the sandboxes, shared with the checks."""
 
     def __enter__(self) -> Self:
@@ -218,7 +218,7 @@ class PartRunner:
 
     @property
     def at_once(self) -> int:
-        return count_sandboxes(self.desk.settings.checks_at_once)
+        return count_sandboxes(self.desk.settings)
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
         def run() -> T:

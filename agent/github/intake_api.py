@@ -84,8 +84,13 @@ class GithubIntakeApi:
 
         def read(raw: Raw) -> PullEnd:
             ended = raw["merged_at"] or raw["closed_at"]
-            facts = {"state": "merged" if raw["merged"] else raw["state"], "at": ended}
-            return PullEnd.model_validate({"pull": pull.number, **facts})
+            mergeable = raw.get("mergeable")
+            return PullEnd(
+                pull=pull.number,
+                state="merged" if raw["merged"] else raw["state"],
+                at=ended,
+                conflicts=None if mergeable is None else not mergeable,
+            )
 
         with ignore_statuses(*repositories.GONE):
             return self._session(pull).call(

@@ -52,7 +52,13 @@ def open_or_update(
 
 def _make_pull_request(pull: GithubPull, notes: list[str]) -> PullRequest:
     draft = pull.draft or False
-    return PullRequest(number=pull.number, url=pull.html_url, draft=draft, notes=tuple(notes))
+    return PullRequest(
+        number=pull.number,
+        url=pull.html_url,
+        draft=draft,
+        base_branch=pull.base.ref,
+        notes=tuple(notes),
+    )
 
 
 def _find_pull(session: RepositorySession, branch: str) -> GithubPull | None:

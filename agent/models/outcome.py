@@ -51,6 +51,8 @@ class PullRequest(Record):
     number: int
     url: str
     draft: bool = False
+    base_branch: str = ""
+    """Branch that it is to be merged into."""
     notes: tuple[str, ...] = ()
     """Requests that could not be met, in words: draft, a reviewer, a label."""
 
@@ -159,13 +161,15 @@ class Outcome(Record):
 
 
 class PullEnd(Record):
-    """Whether people have merged or closed a pull request of ours, as the code host reports it."""
+    """A pull request of ours as the code host reports it: its end, and how it fits its base."""
 
     pull: int
     """Its number."""
     state: Literal["open", "merged", "closed"]
     at: str | None
-    """ISO 8601, UTC: when they did."""
+    """ISO 8601, UTC: when people merged or closed it."""
+    conflicts: bool | None = None
+    """With its base branch; None: the code host does not know yet."""
 
 
 class StoredRun(Record):

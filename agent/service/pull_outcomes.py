@@ -5,11 +5,15 @@ What a delivery says is only the occasion: the pull request's state is requested
 
 from agent.conversation.events import ConversationEvent
 from agent.github.intake_api import GithubIntakeApi
-from agent.models.outcome import StoredRun
+from agent.models.outcome import PullEnd, StoredRun
 from agent.models.run import Reason
+from agent.models.ticket import IssueRef
 from agent.service.intake import CommentHandled, DecisionPostponed, IgnoredRequest, IntakeDecision
 from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
+
+#: Open pull requests of a repository that are looked at when their base branch has moved.
+_MOST_PULLS = 20
 
 
 def handle_event(
@@ -20,11 +24,15 @@ def handle_event(
     now: float,
     quiet: float,
 ) -> IntakeDecision:
-    """Note the state of a pull request of ours, or have its checks fixed; may be done twice.
+    """Note the state of a pull request of ours, or have its checks fixed or its base merged.
+
+    May be done twice.
 
     Args:
-        quiet: Seconds in which nothing else may happen before red checks are seen to.
+        quiet: Seconds in which nothing else may happen before a follow-up begins.
     """
+    if event.branch:
+        return _handle_push(event, intake_api, store, now, quiet)
     if event.commit:
         return _handle_checks(event, store, now, quiet)
     if event.number is None:
@@ -36,9 +44,7 @@ def handle_event(
         )
     if found is None or found.run.snapshot is None:
         return IgnoredRequest(reason="no pull request of ours", routine=True)
-    # In the repository as it is called by now.
-    here = {"repository": event.repository, "number": event.number, "issue_id": 0}
-    pull = intake_api.read_pull(found.run.snapshot.issue.model_copy(update=here))
+    pull = _read_pull(event, found.run.snapshot.issue, event.number, intake_api)
     if pull is None:
         return IgnoredRequest(reason="the pull request no longer exists")
     first = found.run.first
@@ -49,6 +55,14 @@ def handle_event(
             reason=f"the pull request is already known to be {pull.state}", routine=True
         )
     return CommentHandled(reason=f"the pull request of run {first} is {pull.state}")
+
+
+def _read_pull(
+    event: ConversationEvent, issue: IssueRef, number: int, intake_api: GithubIntakeApi
+) -> PullEnd | None:
+    # In the repository as it is called by now.
+    here = {"repository": event.repository, "number": number, "issue_id": 0}
+    return intake_api.read_pull(issue.model_copy(update=here))
 
 
 def _stop_follow_up(found: StoredRun, became: str, store: SqlRunStore) -> None:
@@ -74,3 +88,42 @@ def _handle_checks(
     if following in ("over", "full"):
         return IgnoredRequest(reason=f"no follow-up for these checks ({following})")
     return CommentHandled(reason=f"checks of run {found.run.run_id}'s commit ({following})")
+
+
+def _handle_push(
+    event: ConversationEvent,
+    intake_api: GithubIntakeApi,
+    store: SqlRunStore,
+    now: float,
+    quiet: float,
+) -> IntakeDecision:
+    """Have the base branch merged into our pull requests that conflict with it by now."""
+    wish, queued, unknown = FollowUpRequest(kind="update", quiet=quiet), 0, 0
+    for opened in store.list_open(event.repository_id, _MOST_PULLS):
+        about = opened.outcome and opened.outcome.pull_request
+        if opened.run.snapshot is None or not about or about.base_branch != event.branch:
+            continue
+        if _is_left_to_people(opened, store):
+            continue
+        pull = _read_pull(event, opened.run.snapshot.issue, about.number, intake_api)
+        if pull is None or pull.state != "open":
+            continue
+        unknown += pull.conflicts is None
+        if pull.conflicts:
+            following = store.queue_follow_up(opened.run.run_id, wish, now)
+            queued += following not in ("over", "full")
+    if unknown:
+        return DecisionPostponed(reason="GitHub does not know yet whether pull requests conflict")
+    if not queued:
+        return IgnoredRequest(reason="no pull request of ours conflicts with it", routine=True)
+    return CommentHandled(reason=f"{queued} pull requests conflict with {event.branch}")
+
+
+def _is_left_to_people(opened: StoredRun, store: SqlRunStore) -> bool:
+    """Whether the last conflict was not solved: the next push of the base asks nobody again."""
+    for last in reversed(store.follow_ups(opened.run.run_id)):
+        if last.run.about.kind != "update" or last.outcome is None:
+            return False
+        ends = (thread.kind for thread in last.outcome.review_state.threads)
+        return not last.outcome.is_done or "human" in ends
+    return False

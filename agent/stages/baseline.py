@@ -63,8 +63,9 @@ def study_tests(prepared: Prepared, report: CheckReport, desk: Desk) -> None:
     suite = measuring.suite_of(site)
     if suite is None or not reruns.is_proved(report.tests) or site.project.more_tests:
         return
-    _record_reach(suite, site, prepared, report.tests, desk)
+    # First what is soon over, and makes each later run of a long suite shorter.
     _try_processes(suite, site, prepared, report.tests, desk)
+    _record_reach(suite, site, prepared, report.tests, desk)
 
 
 def _record_reach(suite: Suite, site: Site, prepared: Prepared, tests: TestRun, desk: Desk) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from agent.checks import (
     changed_files,
-    check,
     comparison,
     fastapi_endpoints,
     measuring,
@@ -308,7 +307,7 @@ def _measure_change(
         first, whole = runs.list_first(), runs.list_whole()
         # The last begin first.
         order = (*others, *runs.list_rest(), *quick, *first)
-        order = (*order, *whole) if check.count_sandboxes(site.at_once) > 1 else (*whole, *order)
+        order = (*order, *whole) if site.at_once > 1 else (*whole, *order)
         early = {one.name for one, _ in (*quick, *first)} if runs.answers_early else set()
         seen: list[AnyRun] = []
         answer: tuple[AnyRun, ...] = ()

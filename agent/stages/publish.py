@@ -108,7 +108,9 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
         sentence=words,
         branch=at.branch,
         commit=at.head,
-        pull_request=PullRequest(number=at.number, url=at.url, draft=at.draft),
+        pull_request=PullRequest(
+            number=at.number, url=at.url, draft=at.draft, base_branch=at.base_branch
+        ),
         files=RunFiles(text=""),
         review_state=ReviewState(
             waiting_threads=thread_answers.list_waiting(thread_answers.list_lasting(pull))
@@ -381,7 +383,9 @@ def _update_pull_request(
     )
     section = threads.write_section(tuple(every.values()), notes)
     body, words = thread_answers.add_section(now, section), ""
-    pull_request = PullRequest(number=at.number, url=at.url, draft=at.draft)
+    pull_request = PullRequest(
+        number=at.number, url=at.url, draft=at.draft, base_branch=at.base_branch
+    )
     if placed and decided is not None and isinstance(base, Prepared):
         if not is_edited:
             words = pull_request_content.render_text(base, decided, placed, desk, left=len(waiting))

@@ -32,7 +32,7 @@ MOST_ANSWERED = 5
 """Maximum number of times that answers continue a run that ended with questions."""
 MOST_ROUNDS = 20
 """Follow-ups of one pull request, whatever they are about."""
-#: Follow-ups that are kept for people: reports of red checks cannot use them up.
+#: Follow-ups that are kept for people: red checks and conflicts cannot use them up.
 _FOR_PEOPLE = 10
 #: Comments within this time are handled together.
 QUIET_SECONDS = 5.0
@@ -303,7 +303,7 @@ def _queue_follow_up(
     number = select(func.max(col(RunRow.round))).where(col(RunRow.follows_run) == first.run_id)
     # Earlier rounds are in it also where their rows are gone.
     last = session.exec(number).one() or 0
-    unasked = wish.kind == "ci" and not wish.by
+    unasked = wish.kind != "review" and not wish.by
     if last >= (MOST_ROUNDS - _FOR_PEOPLE if unasked else MOST_ROUNDS):
         return "full"
     _add_run(session, first, wish, last + 1, now)

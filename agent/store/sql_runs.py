@@ -101,6 +101,17 @@ class RunReader:
         """Return the newest run whose branch ended in a commit when it was over."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
 
+    def list_open(self, repository_id: int, limit: int) -> tuple[StoredRun, ...]:
+        """List the runs whose pull requests are open, the newest first."""
+        wanted = select(RunRow).where(
+            col(RunRow.repository_id) == repository_id,
+            col(RunRow.state) == RunState.OPEN,
+            col(RunRow.follows_run).is_(None),
+        )
+        with self._database.read() as session:
+            rows = session.exec(wanted.order_by(*NEWEST).limit(limit)).all()
+            return tuple(make_stored_run(row) for row in rows)
+
     def find_earlier_pull(self, run: Run) -> int | None:
         """Return the pull request that an earlier run of the issue opened, the newest.
 

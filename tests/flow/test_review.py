@@ -217,7 +217,6 @@ def test_a_base_in_conflict_is_merged_by_a_model_and_shown_or_left_to_people(ope
     value = "    value = models.IntegerField(default=1)\n"
     assert value in text
     others = text.replace(value, f"{value}    # In cents.\n")
-    base = opened.push(PATH, others, "Say what it is", branch="main")
     before = head(opened)
 
     def leave(seen: Seen) -> Said:
@@ -226,7 +225,7 @@ def test_a_base_in_conflict_is_merged_by_a_model_and_shown_or_left_to_people(ope
         return calls(answers((1, "person", "Both cannot hold.")))
 
     voice.script = lambda seen: approves(seen) or leave(seen)
-    opened.say("/mergewright rebase")
+    base = opened.push(PATH, others, "Say what it is", branch="main")
     outcome = follow_up(opened)
     assert [thread.kind for thread in outcome.review_state.threads] == ["human"], outcome.sentence
     assert head(opened) == before

@@ -55,6 +55,7 @@ TOOLS = (
     "black",
     "isort[colors]",
     "coverage",
+    "tblib",
     "django>=5.2,<5.3",
 )
 GREEN = {"test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n"}
@@ -292,6 +293,7 @@ def make_stage(
     repository: Path,
     files: Files,
     config: Mapping[str, object] | None = None,
+    packages: tuple[str, ...] = TOOLS,
     **detected: object,
 ) -> Stage:
     """Commit these files, ready for the stages."""
@@ -307,7 +309,10 @@ def make_stage(
         source=None,
     )
     prepared = Prepared(
-        run=run, checkout=checkout, contract=contract, environment=workshop.environment(*TOOLS)
+        run=run,
+        checkout=checkout,
+        contract=contract,
+        environment=workshop.environment(*packages),
     )
     sandbox = CountingSandbox(workshop.sandbox)
     services = Desk(

@@ -8,6 +8,7 @@ import pytest
 
 from agent.conversation.events import ConversationEvent
 from agent.models.code_host import NewPullRequest
+from agent.models.outcome import ReviewState, ThreadOutcome
 from agent.models.run import Reason, RunState
 from agent.service import pull_outcomes
 from agent.service.intake import CommentHandled, IgnoredRequest
@@ -116,3 +117,21 @@ def test_a_pull_request_that_is_closed_has_its_follow_up_stopped(opened):
     assert f"#{opened.pull.number}" in stopped.stop_request
     assert stopped.stop_reason is Reason.SUPERSEDED
     assert isinstance(opened.check(), IgnoredRequest)
+
+
+def test_a_base_that_conflicts_by_now_is_merged_until_that_is_left_to_people(opened):
+    def push(text):
+        samples.push_branch(opened.scene.repository, branch="main", text=text)
+        return opened.look(number=None, branch="main")
+
+    assert isinstance(opened.look(number=None, branch="main"), IgnoredRequest)
+    assert isinstance(push("x = 1\nz = 3\n"), CommentHandled)
+    assert opened.follow_ups() == [("update", RunState.RECEIVED)]
+    assert isinstance(opened.look(number=None, branch="other"), IgnoredRequest)
+    claimed = opened.store.claim_run(time.time() + 61, most=9)
+    left = ThreadOutcome(
+        thread_id="1", place="issue", about="", kind="human", text="", last_comment_id=0
+    )
+    opened.finish(claimed.run.run_id, review_state=ReviewState(threads=(left,)))
+    assert isinstance(push("x = 1\nz = 4\n"), IgnoredRequest)
+    assert opened.follow_ups() == [("update", RunState.OPEN)]

@@ -136,8 +136,8 @@ Record = Callable[..., Stage]
 
 @pytest.fixture(scope="module")
 def record(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Record:
-    def made(files: dict[str, str], **detected: object) -> Stage:
-        stage = make_stage(workshop, tmp_path_factory.mktemp("repository"), files, **detected)
+    def made(files: dict[str, str], **given: Any) -> Stage:
+        stage = make_stage(workshop, tmp_path_factory.mktemp("repository"), files, **given)
         base = baseline.measure_base(stage.prepared, stage.services)
         baseline.study_tests(stage.prepared, base, stage.services)
         assert reports.load_reach(stage.prepared, stage.services.settings), workshop.said
@@ -311,8 +311,11 @@ def test_a_long_suite_is_shared_by_processes_if_it_ends_the_same(
     alike = {f"test_{name}.py": f"def test_{name}():\n    pass\n" for name in "ab"}
     counts = "import os\n\n\ndef test_c():\n    assert 'PYTEST_XDIST_WORKER' not in os.environ\n"
     other = record({**alike, "test_c.py": counts}, test_runner="pytest")
-    made = record(alike, test_runner="pytest")
-    for stage, processes in ((other, 1), (made, check.count_processors())):
+    # Where the repository has no pytest-xdist, ours is lent to it.
+    made = record(alike, test_runner="pytest", packages=("pytest",))
+    django = record(DJANGO_FILES, packages=("django>=5.2,<5.3",), **DJANGO)
+    count = check.count_processors()
+    for stage, processes in ((other, 1), (made, count), (django, count)):
         assert reports.load_processes(stage.prepared, stage.services.settings) == processes
     assert any("test_c end otherwise" in line for line in made.services.say.__self__)
     # What fails only where processes share the tests runs again in one piece.

@@ -36,6 +36,11 @@ def on_issue(issue: Issue, action: str, sender: User, **more: Any) -> None:
         deliver(issue.repository, "issues", action, sender, fields)
 
 
+def on_push(repository: Repository, ref: str, before: str, after: str, sender: User) -> None:
+    fields = {"ref": ref, "before": before, "after": after}
+    deliver(repository, "push", None, sender, fields)
+
+
 def on_review(pull: Pull, review: Review, comments: list[ReviewComment]) -> None:
     """Deliver that a review was submitted, and each of its comments on lines."""
     repository, shaped_pull = pull.issue.repository, shapes.shape_pull(pull)

@@ -90,6 +90,7 @@ def move_reference(repository: Repository, actor: User, name: str, old: str, new
 def follow_push(repository: Repository, pusher: User, updates: list[Update]) -> None:
     for update in updates:
         branch = update.name.removeprefix("refs/heads/")
+        events.on_push(repository, update.name, update.old, update.new, pusher)
         for issue in repository.pulls():
             if issue.pull is None or issue.state != "open":
                 continue

@@ -43,6 +43,7 @@ APP_EVENTS = (
     "pull_request_review",
     "pull_request_review_comment",
     "check_suite",
+    "push",
     "status",
 )
 ACTIONS = "github-actions"

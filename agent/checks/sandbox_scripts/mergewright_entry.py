@@ -11,9 +11,11 @@ neither the working directory nor the environment is on the path yet.
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import site
 import sys
+import tempfile
 import warnings
 
 import mergewright_report
@@ -36,8 +38,20 @@ def begin():
     # Code that starts further interpreters with this one's flags reads them here.
     sys.flags = _Flags(sys.flags)
     site.main()
+    if order.get("lent"):
+        sys.path.append(_lend(order["lent"], order["lender"]))
     _filter_warnings(environ)
     return order, report
+
+
+def _lend(packages, lender):
+    """Return a folder with some of our own packages, and no others of ours."""
+    folder = tempfile.mkdtemp()
+    for distribution in importlib.metadata.distributions(path=[lender]):
+        if distribution.metadata["Name"] in packages:
+            for name in {file.parts[0] for file in distribution.files or ()} - {".."}:
+                os.symlink(os.path.join(lender, name), os.path.join(folder, name))
+    return folder
 
 
 def _find_modules(environ):

@@ -93,6 +93,7 @@ def pytest_configure_node(node):
             "last_start",
             "longest",
             "from_models",
+            "lent",
         )
     }
 
@@ -234,6 +235,8 @@ def _find_around(config, items):
             mergewright_report.relative_path(getattr(plugin, "__file__", None), tree)
         )
     for plugin, package in manager.list_plugin_distinfo():
+        if package.project_name in _order["lent"]:
+            continue
         facts["plugins"][manager.get_name(plugin)] = "%s==%s" % (
             package.project_name, package.version,
         )  # fmt: skip

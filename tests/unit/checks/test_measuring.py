@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import measuring, running
+from agent.checks import check, measuring, running
 from agent.checks.check import Site
 from agent.checks.commands import make_check
 from agent.checks.runners import PytestSuite
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from agent.models.sandbox import SandboxRequest, SandboxResult
+from agent.settings import Settings
 from repo_config import load
 from repo_config.command_lines import read_command
 from tests.fakes import FakeSandbox
@@ -46,21 +47,32 @@ class Counting:
         return SandboxResult(exit_code=1, output="", output_bytes=0, seconds=0.1)
 
 
-@pytest.mark.parametrize(("at_once", "processors", "together"), [(3, 8, 3), (8, 3, 3)])
-def test_as_many_checks_at_once_as_are_allowed_and_have_a_processor(
-    linted: Site, monkeypatch: pytest.MonkeyPatch, at_once: int, processors: int, together: int
+@pytest.mark.parametrize(
+    ("given", "processors", "at_once"),
+    [
+        ({"checks_at_once": 3}, 8, 3),
+        ({"checks_at_once": 8}, 3, 3),
+        ({}, 2, 2),
+        ({"max_runs": 2, "sandbox_memory_mb": 1}, 8, 4),
+        ({"max_runs": 1, "sandbox_memory_mb": 2**40}, 8, 2),
+    ],
+)
+def test_sandboxes_share_the_processors_and_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    given: dict[str, int],
+    processors: int,
+    at_once: int,
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)))
-    counting = Counting(together)
-    measuring.run_checks(
-        (
-            *measuring.list_others(replace(linted, at_once=at_once)),
-            *measuring.list_tests(replace(linted, at_once=at_once)),
-        ),
-        FakeSandbox(counting),
-        lambda _: None,
-    )
-    assert counting.most == together
+    assert check.count_sandboxes(Settings(home=tmp_path, **given)) == at_once
+
+
+def test_as_many_checks_run_at_once_as_are_allowed(linted: Site) -> None:
+    counting, allowed = Counting(3), replace(linted, at_once=3)
+    checks = (*measuring.list_others(allowed), *measuring.list_tests(allowed))
+    measuring.run_checks(checks, FakeSandbox(counting), lambda _: None)
+    assert counting.most == 3
 
 
 def test_once_a_result_is_enough_nothing_else_is_waited_for(linted: Site) -> None:
