@@ -1,5 +1,6 @@
 """The base made ready for a change: its environment built, and the checks run on it, once."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -79,6 +80,7 @@ class MeasuredPreparation(Preparation):
         self._measure, self._measure_ahead, self._record = measure, measure_ahead, record
         self._ahead: BackgroundSteps | None = None
         self._recording: BackgroundSteps | None = None
+        self._record_begun = 0.0
         self._lock = Lock()
 
     @property
@@ -115,11 +117,18 @@ class MeasuredPreparation(Preparation):
             self._record(prepared, baseline, replace(self._desk, sandbox=sandbox))
 
         with self._lock:
-            self._recording = self._recording or BackgroundSteps(record, self._desk.say)
+            if self._recording is None:
+                self._record_begun = time.monotonic()
+                self._recording = BackgroundSteps(record, self._desk.say)
 
     def end_record(self) -> None:
-        if self._recording is not None and self.ready is not None:
-            self._recording.close(_WAIT_FOR_RECORD * self.ready.baseline.tests.seconds)
+        if self._recording is None or self.ready is None:
+            return
+        took = self.ready.baseline.tests.seconds
+        wait = _WAIT_FOR_RECORD * took
+        # The record is one run of the tests more: what cannot end in time is not waited for.
+        is_near = time.monotonic() - self._record_begun > took - wait
+        self._recording.close(wait if is_near else 0.0)
 
     def close(self) -> None:
         if self._ahead is not None:
