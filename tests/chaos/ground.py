@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -15,7 +16,6 @@ from typing import cast
 
 from agent import settings
 from agent.cli import serve
-from agent.git import folders
 from agent.store import engine, sql_inbox, sql_run_store
 from agent.telemetry import signing
 from tests.chaos import nursery_disk
@@ -81,8 +81,13 @@ class Workers:
         """Start the next one, which dies at the point, if there is one; return its number."""
         assert self._nursery.stdin is not None
         if self.has_new_disks:
-            for name in CACHES:
-                folders.delete_folder(self.home / name)
+            # What a killed one has started may still write to its disk for a moment.
+            with tempfile.TemporaryDirectory(
+                dir=self.home.parent, ignore_cleanup_errors=True
+            ) as old:
+                for name in CACHES:
+                    with suppress(FileNotFoundError):
+                        (self.home / name).rename(f"{old}/{name}")
         self._nursery.stdin.write(f"{strike.told() if strike else ''}\n".encode())
         self._nursery.stdin.flush()
         word, number = self._line(_READY_SECONDS) or ("nothing", 0)
