@@ -303,25 +303,38 @@ def test_what_the_record_misses_is_seen_on_the_exact_commit(wide: Stage) -> None
     assert [item.item_id for item in found.new_failures] == ["tests/test_c.py::test_then"]
 
 
-def test_a_long_suite_is_shared_by_processes_if_it_ends_the_same(
-    record: Record, monkeypatch: pytest.MonkeyPatch
-) -> None:
+ALIKE = {f"test_{name}.py": f"def test_{name}():\n    pass\n" for name in "ab"}
+COUNTS = "import os\n\n\ndef test_c():\n    assert 'PYTEST_XDIST_WORKER' not in os.environ\n"
+
+
+@pytest.fixture
+def share(record: Record, monkeypatch: pytest.MonkeyPatch) -> Record:
     monkeypatch.setattr(baseline, "_LEAST_SHARED", 0.0)
     monkeypatch.setattr(baseline, "_LEAST_GAIN", math.inf)
-    alike = {f"test_{name}.py": f"def test_{name}():\n    pass\n" for name in "ab"}
-    counts = "import os\n\n\ndef test_c():\n    assert 'PYTEST_XDIST_WORKER' not in os.environ\n"
-    other = record({**alike, "test_c.py": counts}, test_runner="pytest")
-    # Where the repository has no pytest-xdist, ours is lent to it.
-    made = record(alike, test_runner="pytest", packages=("pytest",))
-    django = record(DJANGO_FILES, packages=("django>=5.2,<5.3",), **DJANGO)
+    return record
+
+
+def test_a_suite_that_ends_otherwise_where_processes_share_it_is_not_shared(share: Record) -> None:
+    stage = share({**ALIKE, "test_c.py": COUNTS}, test_runner="pytest")
+    assert reports.load_processes(stage.prepared, stage.services.settings) == 1
+    assert any("test_c end otherwise" in line for line in stage.services.say.__self__)
+
+
+def test_django_s_tests_are_shared_also_without_a_tblib_of_their_own(share: Record) -> None:
+    stage = share(DJANGO_FILES, packages=("django>=5.2,<5.3",), **DJANGO)
     count = check.count_processors()
-    for stage, processes in ((other, 1), (made, count), (django, count)):
-        assert reports.load_processes(stage.prepared, stage.services.settings) == processes
-    assert any("test_c end otherwise" in line for line in made.services.say.__self__)
-    # What fails only where processes share the tests runs again in one piece.
-    compared = made.compared(test_c_DOT_py=counts)
+    assert reports.load_processes(stage.prepared, stage.services.settings) == count
+
+
+@pytest.mark.deep
+def test_what_fails_only_where_processes_share_the_tests_runs_in_one_piece(share: Record) -> None:
+    # Without a pytest-xdist of its own.
+    stage = share(ALIKE, test_runner="pytest", packages=("pytest",))
+    count = check.count_processors()
+    assert reports.load_processes(stage.prepared, stage.services.settings) == count
+    compared = stage.compared(test_c_DOT_py=COUNTS)
     assert compared["tests"].verdict is Status.PASSED
-    assert any(line.startswith(f"{WHOLE}: fails where") for line in made.services.say.__self__)
+    assert any(line.startswith(f"{WHOLE}: fails where") for line in stage.services.say.__self__)
 
 
 def test_a_record_is_of_one_commit(wide: Stage) -> None:
@@ -350,6 +363,7 @@ def judge(stage: Stage, old: str, new: str, **more: str) -> tuple[_Seen, Proof, 
         return early, early.finish(compared, head), _Seen(*given).finish(compared, head)
 
 
+@pytest.mark.deep
 def test_the_proof_says_beside_the_whole_suite_what_it_says_after_it(wide: Stage) -> None:
     new = "import sums\n\n\ndef test_more():\n    assert sums.add(0, 3) == -3\n"
     test_a = WIDE["tests/test_a.py"].replace("== 2", "== 0")

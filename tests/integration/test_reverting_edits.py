@@ -63,6 +63,7 @@ def test_base_s_text_may_do_as_well_where_each_part_is_needed(
     assert [part.name for part in found.unmissed] == ["cut.py:2 (cut)"]
 
 
+@pytest.mark.deep
 def test_a_test_whose_old_version_fails_with_the_change_notices_as_a_new_one_does(
     stage: Callable[..., Stage],
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_test_that_reads_the_source_notices_nothing(stage: Callable[..., Stage
     assert (found.noticed, len(found.unnoticed)) == ((), 1)
 
 
+@pytest.mark.deep
 def test_a_constraint_that_a_migration_makes_is_taken_back_with_it(
     stage: Callable[..., Stage],
 ) -> None:
