@@ -98,8 +98,11 @@ class RunRecord:
     environment: Environment | None = None
     policy_findings: tuple[Finding, ...] = ()
 
-    def list_stages(self, *, is_active: bool) -> list[StageRecord]:
-        """Fold the steps into stages; those of a run under way that are still to come are there."""
+    def list_stages(self, *, is_active: bool, has_failed: bool = False) -> list[StageRecord]:
+        """Fold the steps into stages; those of a run under way that are still to come are there.
+
+        Of a run that failed, so did the last stage before its words for people.
+        """
         stages = {title.value: StageRecord(title) for title in Stage}
         for step in self.steps.values():
             state = step.state
@@ -110,7 +113,11 @@ class RunRecord:
             name = read_step_name(step.name)
             title = (name.step.stage or Stage.PUBLISH).value if name else _OTHERS
             stages.setdefault(title, StageRecord(title)).steps.append(replace(step, state=state))
-        return [stage for stage in stages.values() if stage.steps or is_active]
+        found = [stage for stage in stages.values() if stage.steps or is_active]
+        worked = [stage for stage in found if stage.title != Stage.PUBLISH.value]
+        if worked and has_failed:
+            worked[-1].steps[-1].state = "failed"
+        return found
 
 
 def find_folder(home: Path, run_id: str) -> Path | None:

@@ -26,6 +26,8 @@ from agent.dashboard.pages import is_web_link, render_markdown, write_span
 from agent.models.change import Finding
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
+from agent.models.run import RunState
+from agent.publishing import messages
 from agent.telemetry import signed_log
 from agent.telemetry.statistics import UNKNOWN
 from agent.text import check_summary
@@ -132,12 +134,17 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
     outcome = stored.outcome
     checks = (outcome.judged.checks if outcome else ()) or record.comparisons
     text = run_record.read_tail(folder, "pull_request.md")
-    stages = record.list_stages(is_active=stored.active)
+    is_done = outcome is not None and outcome.is_done
+    has_failed = outcome is not None and outcome.state not in (RunState.OPEN, RunState.CANCELLED)
+    stages = record.list_stages(is_active=stored.active, has_failed=has_failed)
     return here.render(
         "run.html.j2",
         who,
         **_describe(who, stored, entry, "run"),
         notice=_NOTICES.get(notice, ""),
+        headline=messages.get_headline(outcome) if outcome and not is_done else "",
+        result=render_markdown(messages.render_outcome_text(outcome)) if outcome else "",
+        next_step=messages.find_next_step(outcome, stored.run) if outcome and not is_done else "",
         advice=next((one.advice for one in here.list_workers() if run_id in one.run_ids), ""),
         record=record,
         stages=stages,

@@ -8,7 +8,7 @@ import textwrap
 from itertools import groupby
 
 from agent.models.outcome import Outcome
-from agent.models.run import CAPS_REACHED, Reason
+from agent.models.run import CAPS_REACHED, Reason, Run
 from agent.text import sanitise
 
 _HEADLINES = {
@@ -138,13 +138,24 @@ def get_headline(outcome: Outcome) -> str:
     return _HEADLINES.get(outcome.reason, "The run ended without a pull request.")
 
 
+def find_next_step(outcome: Outcome, run: Run | None) -> str:
+    """What a person can do about the end of a run, where they asked for it; empty: nothing."""
+    if run is None or run.snapshot is None:
+        return get_next_step_here(
+            outcome.reason, outcome.run_id, config_name=outcome.config_name
+        )
+    if run.follow_up is not None:
+        return _get_next_step_of_follow_up(outcome.reason)
+    return get_next_step(outcome.reason)
+
+
 def get_next_step(reason: Reason) -> str:
     """What a person can do about it under the issue; empty where that is nothing."""
     words = (_NEXT | _NEXT_ON_ISSUE).get(reason, "")
     return words.format(**_ON_ISSUE, file=_CONFIGURATION)
 
 
-def get_next_step_of_follow_up(reason: Reason) -> str:
+def _get_next_step_of_follow_up(reason: Reason) -> str:
     """What a person can do about a follow-up that ended without a result; empty: nothing."""
     if reason in CAPS_REACHED:
         return "Comment `/mergewright retry` to grant the same amount again."

@@ -36,7 +36,7 @@ _COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
 
 #: With their headings; what is folded comes last.
 _PARTS = (
-    *("why", "did", "next", "Checks: tested", "Proof: proof", "Risk: risk", "Cost: cost"),
+    *("why", "did", "next", "Risk: risk", "Checks: tested", "Proof: proof", "Cost: cost"),
     *("more_notes", "more_findings", "rewritten", "models", "reproduce", "held_to"),
     *("diff", "log"),
 )
@@ -90,15 +90,6 @@ def render_stopped(
     on_forge = run is not None and run.snapshot is not None
     outcome, ticket = (redactor or Redactor()).redact_record((outcome, ticket))
 
-    find = messages.get_next_step_of_follow_up if run and run.follow_up else messages.get_next_step
-    next_step = (
-        find(outcome.reason)
-        if on_forge
-        else messages.get_next_step_here(
-            outcome.reason, outcome.run_id, config_name=outcome.config_name
-        )
-    )
-
     place = _log_place(log_path, run)
     found = _get_environment().get_template("stopped.md.j2")
     text = found.render(
@@ -107,7 +98,7 @@ def render_stopped(
         on_forge=on_forge,
         headline=messages.get_headline(outcome),
         words=messages.render_outcome_text(outcome),
-        next_step=next_step,
+        next_step=messages.find_next_step(outcome, run),
         log_place=place,
     )
     return _finish(_tidy(text), place, redactor, limit=_COMMENT_LIMIT)
@@ -158,17 +149,15 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
         "unnoticed": risks.list_unnoticed(evidence),
         "other_tests": risks.group_other_tests(evidence),
         "untried_files": risks.list_untried_files(evidence),
-        "first_looks": risks.list_first_looks(evidence),
         "unmeasured": list(risks.list_unmeasured(evidence)),
+        "remarks": risks.list_remarks(evidence),
         "both_versions": _list_rewritten(evidence.compared),
         "tests_are_off": config.checks.tests == "off",
         "source": contract.source,
         "project": contract.project,
         "environment": prepared.environment,
         "diff_text": sanitise.shorten_middle(evidence.diff, 30_000, where="the branch or the log"),
-        "log_text": sanitise.shorten_middle(
-            run_log.describe_result(evidence.after), 6_000, where=where
-        ),
+        "log_text": sanitise.shorten_middle(_describe_output(evidence), 6_000, where=where),
         "log_place": _log_place(where, prepared.run),
         "checkout": _list_checkout(evidence),
         "variables": [
@@ -177,6 +166,12 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
         ],
         "commands": [*dict.fromkeys(ran)],
     }
+
+
+def _describe_output(evidence: Evidence) -> str:
+    """Show what the checks printed; the commands of silent ones are listed to be run."""
+    printed = tuple(result for result in evidence.after.results if result.output or result.reason)
+    return run_log.describe_result(evidence.after.model_copy(update={"results": printed}))
 
 
 def _list_rewritten(comparisons: tuple[AnyComparison, ...]) -> list[BlockedTest]:
@@ -209,7 +204,7 @@ def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_CheckRow]:
     """Make a row for each check; equal results share one."""
     said = [(check, check_summary.summarize_check(check)) for check in comparisons]
     listed = [
-        _CheckRow(check.name, one.base, one.head, check_summary.format_result(check))
+        _CheckRow(check.name, one.base, one.head, one.result)
         for check, one in said
     ]
     # What differs from the others comes first.

@@ -13,6 +13,7 @@ from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import (
     CheckItem,
     CheckReport,
+    CommandComparison,
     LintComparison,
     LintRun,
     RepeatedTest,
@@ -124,6 +125,16 @@ MADE_BY_MODEL = {
 }
 
 
+NICKNAME = "shop/tests/test_customer_nickname.py::test_customer_has_nickname"
+NICKNAME_PROOF = ProofRow(
+    name=NICKNAME, without="failed", with_change="passed",
+    error="django.core.exceptions.FieldDoesNotExist: Customer has no field named 'nickname'",
+)  # fmt: skip
+WHOLE = CommandComparison(
+    name="whole suite", base=Status.ABSENT, head=Status.PASSED, verdict=Status.PASSED
+)
+
+
 def recipe() -> str:
     return text.render_pull_request(
         evidence_of_issue(
@@ -133,10 +144,10 @@ def recipe() -> str:
                 "Added a test in `shop/tests/test_customer_nickname.py`.",
                 "Django made `shop/migrations/0002_customer_nickname.py`.",
             ),
-            compared=(*CLEAN, TESTS),
+            compared=(*CLEAN, TESTS.model_copy(update={"head_count": 215, "added": (NICKNAME,)}), WHOLE),
             after=REPORT,
             verdict=READY,
-            proof=Proof(rows=PROOF.rows),
+            proof=Proof(rows=(NICKNAME_PROOF,)),
             sensitive=(("shop/migrations/0002_customer_nickname.py", "database migration"),),
             seal=Seal(digest="d" * 64, key="c" * 64),
         )
@@ -175,7 +186,7 @@ def draft_with_findings() -> str:
                     finding(
                         review, "http-timeout", "shop/rates.py", 5, "`timeout` is None.", TIMEOUT
                     ),
-                    finding(review, "proof", "shop/prices.py", 21, "No test notices this part."),
+                    finding(review, "proof", "shop/prices.py", 21, "Reverting this breaks no test."),
                     *(
                         finding(review, "n-plus-one", "shop/views.py", at, "A query in a loop.")
                         for at in (*range(30, 39), 50)
@@ -353,7 +364,7 @@ def status_comment() -> str:
         stages=stages, plan=plan, seconds=70.0, at=1_010.0, most_minutes=30,
         replies=3, usd=0.12, most_usd=3.0,
     )  # fmt: skip
-    pull = PullRequest(number=9, url="https://g/9", draft=True, notes=("ann was not asked",))
+    pull = PullRequest(number=9, url="https://g/9", draft=True, notes=("ann was not asked to review (no access)",))
     outcome = Outcome(
         run_id="r1", state=RunState.OPEN, reason=Reason.READY, pull_request=pull,
         sentence="No new failures in 5 checks.", figures=RunFigures(models=USES),
