@@ -130,7 +130,7 @@ _CONFIGURATION = "`.github/mergewright.yml`"
 _OF_CONFIGURATION = frozenset(
     {Reason.CONFIG_INVALID, Reason.POLICY, Reason.NO_TESTS, Reason.TIME_SPENT}
 )
-#: Their sentences end in what a program has printed.
+#: Their sentences have what a program has printed from the second line to a blank one.
 _PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
 
 
@@ -197,13 +197,17 @@ def list_branch_commands(branch: str, git: str = "git") -> tuple[str, ...]:
 
 def render_outcome_text(outcome: Outcome) -> str:
     """Give the sentence as Markdown: paragraphs, lists, and what was printed as code."""
-    lines = outcome.sentence.strip().split("\n")
-    if outcome.reason in _PRINTED and len(lines) > 1:
-        printed = sanitise.format_fenced("\n".join(lines[1:]), "text")
-        return f"{sanitise.format_sentence(lines[0])}\n\n{printed}"
-    return "\n\n".join(
-        _render_block(kind, tuple(group)) for kind, group in groupby(lines, _find_kind) if kind
-    )
+    first, _, rest = outcome.sentence.strip().partition("\n")
+    if outcome.reason not in _PRINTED or not rest.strip():
+        return _render_blocks(outcome.sentence)
+    printed, _, ours = rest.partition("\n\n")
+    parts = (_render_blocks(first), sanitise.format_fenced(printed, "text"), _render_blocks(ours))
+    return "\n\n".join(filter(None, parts))
+
+
+def _render_blocks(text: str) -> str:
+    groups = groupby(text.strip().split("\n"), _find_kind)
+    return "\n\n".join(_render_block(kind, tuple(group)) for kind, group in groups if kind)
 
 
 def _find_kind(line: str) -> str:
