@@ -42,9 +42,10 @@ _PARTS = (
 )
 
 
-#: How much is shown of what may be long: rows, else characters.
-_ROWS = 5
-_SENTENCE = 300
+#: How much is shown of what may be long, as rows and as characters of a sentence: the most with
+#: which a reviewer sees no more than `_VISIBLE` characters before the folds.
+_LIMITS = ((5, 300), (3, 150), (2, 80))
+_VISIBLE = 6_000
 #: Where something was taken out, as the page shows it and as Markdown has it.
 _REMOVED = re.compile(r"\\?\[" + re.escape(REMOVED[1:-1]) + r"\\?\]")
 
@@ -56,7 +57,11 @@ def render_pull_request(evidence: Evidence, redactor: Redactor | None = None) ->
     if run.snapshot is not None:
         head = f"<!-- mergewright:run={run.first} approval={run.snapshot.approval_key} -->\n\n"
 
-    body = _tidy("\n\n".join(_render_parts(evidence))).strip()
+    body = ""
+    for limits in _LIMITS:
+        body = _tidy("\n\n".join(_render_parts(evidence, *limits))).strip()
+        if len(head) + len(body.partition("<details>")[0]) <= _VISIBLE:
+            break
     return _finish(f"{head}{body}\n", _log_place(evidence.log_path, run), redactor)
 
 
@@ -125,9 +130,9 @@ def render_title(words: str) -> str:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _render_parts(evidence: Evidence) -> Iterator[str]:
+def _render_parts(evidence: Evidence, rows: int, sentence: int) -> Iterator[str]:
     """Render the parts in the order of a reader's questions; what is empty is left out."""
-    source = _get_environment().get_template("parts.md.j2")
+    source = _get_environment(rows, sentence).get_template("parts.md.j2")
     macros = source.make_module(_list_facts(evidence))
     for name in _PARTS:
         heading, _, macro = name.rpartition(": ")
@@ -289,7 +294,7 @@ def _tidy(text: str) -> str:
 
 
 @cache
-def _get_environment() -> jinja2.Environment:
+def _get_environment(rows: int = _LIMITS[0][0], sentence: int = _LIMITS[0][1]) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("agent.publishing"),
         # The output is Markdown: each foreign text goes through one of the filters below.
@@ -299,28 +304,34 @@ def _get_environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.globals["most_rows"] = _ROWS
+
+    def shorten(text: str) -> str:
+        return sanitise.shorten(text, sentence)
+
+    def list_codes(things: Iterable[str]) -> str:
+        return sanitise.list_some((sanitise.format_code(shorten(thing)) for thing in things), rows)
+
+    environment.globals["most_rows"] = rows
     environment.filters.update(
         words=sanitise.format_words,
         spoken=sanitise.format_sentence,
         code=sanitise.format_code,
         fenced=sanitise.format_fenced,
         cell=sanitise.format_cell,
-        short=lambda text: sanitise.shorten(text, _SENTENCE),
+        short=shorten,
         long=lambda text: sanitise.shorten(text, 1_000),
-        paragraphs=sanitise.format_paragraphs,
+        paragraphs=lambda text: sanitise.format_paragraphs(_cut_lines(text, 5 * sentence)),
         in_cell=lambda text: sanitise.format_sentence(text).replace("\\|", "|").replace("|", "\\|"),
         excerpt=lambda text: sanitise.shorten_middle(text, 800, where="the log"),
         minute=_format_minute,
-        list_codes=_list_codes,
+        list_codes=list_codes,
         in_all=ModelTotal.from_uses,
     )
     return environment
 
 
-def _list_codes(things: Iterable[str]) -> str:
-    shown = (sanitise.format_code(sanitise.shorten(thing, _SENTENCE)) for thing in things)
-    return sanitise.list_some(shown, _ROWS)
+def _cut_lines(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit].rpartition(' ')[0]}…"
 
 
 def _format_minute(moment: str) -> str:

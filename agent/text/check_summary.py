@@ -40,7 +40,7 @@ class CheckSummary(NamedTuple):
 def summarize_check(check: AnyComparison) -> CheckSummary:
     base, head = _describe_side(check, "base"), _describe_side(check, "head")
     if isinstance(check, PackageComparison) and check.head in (Status.PASSED, Status.FAILED):
-        head = check.counts
+        base, head = "–", check.counts
     elif count := _count_new(check):
         head += f"; {format_count(count, 'new test' if is_of_tests(check) else 'new finding')}"
     is_told_apart = check.verdict in (Status.PASSED, Status.FAILED)
