@@ -25,6 +25,7 @@ _HEADLINES = {
     Reason.ENVIRONMENT: "The project's environment could not be built.",
     Reason.CHECK_UNFINISHED: "The tests do not finish on the base branch.",
     Reason.EDIT_FAILED: "The requested edit could not be made.",
+    Reason.NEW_FAILURES: "No pull request: the change fails the checks.",
     Reason.UNASKED_OPERATIONS: "The change would do more than the issue asks.",
     Reason.TIME_SPENT: "The run reached its time limit.",
     Reason.BUDGET_SPENT: "The run reached its model budget.",
@@ -141,9 +142,7 @@ def get_headline(outcome: Outcome) -> str:
 def find_next_step(outcome: Outcome, run: Run | None) -> str:
     """What a person can do about the end of a run, where they asked for it; empty: nothing."""
     if run is None or run.snapshot is None:
-        return get_next_step_here(
-            outcome.reason, outcome.run_id, config_name=outcome.config_name
-        )
+        return get_next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
     if run.follow_up is not None:
         return _get_next_step_of_follow_up(outcome.reason)
     return get_next_step(outcome.reason)

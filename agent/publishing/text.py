@@ -208,10 +208,7 @@ class _CheckRow(NamedTuple):
 def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_CheckRow]:
     """Make a row for each check; equal results share one."""
     said = [(check, check_summary.summarize_check(check)) for check in comparisons]
-    listed = [
-        _CheckRow(check.name, one.base, one.head, one.result)
-        for check, one in said
-    ]
+    listed = [_CheckRow(check.name, one.base, one.head, one.result) for check, one in said]
     # What differs from the others comes first.
     listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
     for same, several in groupby(listed, lambda row: row[1:]):
@@ -294,7 +291,9 @@ def _tidy(text: str) -> str:
 
 
 @cache
-def _get_environment(rows: int = _LIMITS[0][0], sentence: int = _LIMITS[0][1]) -> jinja2.Environment:
+def _get_environment(
+    rows: int = _LIMITS[0][0], sentence: int = _LIMITS[0][1]
+) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("agent.publishing"),
         # The output is Markdown: each foreign text goes through one of the filters below.

@@ -146,7 +146,11 @@ def recipe() -> str:
                 "Added a test in `shop/tests/test_customer_nickname.py`.",
                 "Django made `shop/migrations/0002_customer_nickname.py`.",
             ),
-            compared=(*CLEAN, TESTS.model_copy(update={"head_count": 215, "added": (NICKNAME,)}), WHOLE),
+            compared=(
+                *CLEAN,
+                TESTS.model_copy(update={"head_count": 215, "added": (NICKNAME,)}),
+                WHOLE,
+            ),
             after=REPORT,
             verdict=READY,
             proof=Proof(rows=(NICKNAME_PROOF,)),
@@ -188,7 +192,9 @@ def draft_with_findings() -> str:
                     finding(
                         review, "http-timeout", "shop/rates.py", 5, "`timeout` is None.", TIMEOUT
                     ),
-                    finding(review, "proof", "shop/prices.py", 21, "Reverting this breaks no test."),
+                    finding(
+                        review, "proof", "shop/prices.py", 21, "Reverting this breaks no test."
+                    ),
                     *(
                         finding(review, "n-plus-one", "shop/views.py", at, "A query in a loop.")
                         for at in (*range(30, 39), 50)
@@ -301,11 +307,14 @@ def everything_at_its_longest() -> str:
     """No part before the folds may push the others out of sight."""
     words = "Prices of articles that are on sale are read from the table of discounts. " * 40
     rows = tuple(
-        ProofRow(name=f"{'tests/' * 12}test_{at}", without="failed", error=words, with_change="passed")
+        ProofRow(
+            name=f"{'tests/' * 12}test_{at}", without="failed", error=words, with_change="passed"
+        )
         for at in range(30)
     )
     found = (
-        finding(Severity.REVIEW, "size", f"shop/{'prices/' * 9}a{at}.py", 9, words) for at in range(30)
+        finding(Severity.REVIEW, "size", f"shop/{'prices/' * 9}a{at}.py", 9, words)
+        for at in range(30)
     )
     remarks = (Remark(text=words, path="shop/prices.py", line=at) for at in range(30))
     both = tuple(ChangedBehaviour(before=words[:200], after=words[:200]) for _ in range(8))
@@ -443,7 +452,9 @@ def status_comment() -> str:
         stages=stages, plan=plan, seconds=70.0, at=1_010.0, most_minutes=30,
         replies=3, usd=0.12, most_usd=3.0,
     )  # fmt: skip
-    pull = PullRequest(number=9, url="https://g/9", draft=True, notes=("ann was not asked to review (no access)",))
+    pull = PullRequest(
+        number=9, url="https://g/9", draft=True, notes=("ann was not asked to review (no access)",)
+    )
     outcome = Outcome(
         run_id="r1", state=RunState.OPEN, reason=Reason.READY, pull_request=pull,
         sentence="No new failures in 5 checks.", figures=RunFigures(models=USES),
