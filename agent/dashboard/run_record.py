@@ -117,6 +117,7 @@ class RunRecord:
         worked = [stage for stage in found if stage.title != Stage.PUBLISH.value]
         if worked and has_failed:
             worked[-1].steps[-1].state = "failed"
+            stages[Stage.PUBLISH.value].title = "Report"
         return found
 
 
