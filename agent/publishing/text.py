@@ -330,7 +330,7 @@ def _get_environment(
 
 
 def _cut_lines(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit].rpartition(' ')[0]}…"
+    return text if len(text) <= limit else f"{text[:limit].rsplit(' ', 1)[0]}…"
 
 
 def _format_minute(moment: str) -> str:
