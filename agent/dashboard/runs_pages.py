@@ -26,7 +26,6 @@ from agent.dashboard.pages import is_web_link, render_markdown, write_span
 from agent.models.change import Finding
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
-from agent.models.run import RunState
 from agent.publishing import messages
 from agent.telemetry import signed_log
 from agent.telemetry.statistics import UNKNOWN
@@ -135,8 +134,7 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
     checks = (outcome.judged.checks if outcome else ()) or record.comparisons
     text = run_record.read_tail(folder, "pull_request.md")
     is_done = outcome is not None and outcome.is_done
-    has_failed = outcome is not None and outcome.state not in (RunState.OPEN, RunState.CANCELLED)
-    stages = record.list_stages(is_active=stored.active, has_failed=has_failed)
+    stages = record.list_stages(is_active=stored.active, outcome=outcome)
     return here.render(
         "run.html.j2",
         who,
