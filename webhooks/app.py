@@ -50,7 +50,7 @@ def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Lis
         secrets: Gives those of the webhook that count now.
     """
     committer = Committer(inbox)
-    figures = health.ListenerMetrics(inbox, committer)
+    figures = health.ListenerMetrics(inbox, committer, secrets)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ worker hangs. In the last case deliveries are taken all the same, and wait.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from fastapi import FastAPI
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
@@ -88,9 +89,14 @@ def _prove(inbox: Inbox) -> tuple[Counts, float | None]:
 class ListenerMetrics:
     """The figures of one listener."""
 
-    def __init__(self, inbox: Inbox, committer: Committer) -> None:
+    def __init__(
+        self, inbox: Inbox, committer: Committer, secrets: Callable[[], tuple[bytes, ...]]
+    ) -> None:
         """Start all counters at zero."""
         self._inbox = inbox
+        self._secrets = secrets
+        self._proved: tuple[bytes, ...] | None = None
+        """The secrets with which a delivery was taken last."""
         self._committer = committer
         self._registry = make_process_registry("listener", inbox.path.parent)
         self.refused_in_a_row = 0
@@ -127,6 +133,7 @@ class ListenerMetrics:
         self._taken[kept].inc()
         self._seconds.observe(seconds)
         self.refused_in_a_row = 0
+        self._proved = self._secrets()
 
     def count_refused(self, problem: RefusedDelivery) -> None:
         self._answers.labels(str(problem.status), "refused").inc()
@@ -135,10 +142,13 @@ class ListenerMetrics:
             self._last_refusal = read_clock(), problem.message
 
     def explain_refusals(self) -> str | None:
-        """Say why each delivery is refused, if none was taken since one was refused lately."""
+        """Say why each delivery is refused, if none was taken with the present secrets.
+
+        Once one was, the settings are right, and those that are refused come from strangers.
+        """
         at, why = self._last_refusal
         age, number = read_clock() - at, self.refused_in_a_row
-        if not number or age > _REFUSED_SECONDS:
+        if not number or age > _REFUSED_SECONDS or self._proved == self._secrets():
             return None
         return f"The last {number} deliveries were refused, the last one {age:.0f} s ago. {why}"
 

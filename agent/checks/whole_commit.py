@@ -48,7 +48,10 @@ def judge_whole(
     if red and (disturbing := _find_disturbing(min(red), again, run_some)):
         why += f"; {min(red)} passes alone and fails after {disturbing}"
     command = shlex.join(found.command)
-    reason = f"`{command}`, on the base branch exit code {base.exit_code}: {why}"
+    reason = (
+        f"`{command}` ends with exit code {again.exit_code}, and with {base.exit_code} on the base"
+        f" branch: {why}"
+    )
     return _make_run(again, Status.FAILED, reason)
 
 

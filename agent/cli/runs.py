@@ -21,6 +21,7 @@ from agent.cli import terminal
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
+from agent.publishing import messages
 from agent.settings import Settings
 from agent.telemetry import signed_log
 from agent.telemetry.ledger import FILE_NAME as LEDGER
@@ -214,6 +215,7 @@ def _list_facts(one: StoredRun) -> dict[str, object]:
         "state": one.state.value,
         "reason": outcome.reason.value if outcome else None,
         "sentence": outcome.sentence if outcome else None,
+        "next": messages.find_next_step(outcome, run) if outcome else None,
         "pull_request": outcome.pull_request.url if outcome and outcome.pull_request else None,
         "branch": outcome.branch if outcome else None,
         "commit": outcome.commit if outcome else None,

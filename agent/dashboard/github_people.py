@@ -9,10 +9,11 @@ import hashlib
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 from pydantic import SecretStr, TypeAdapter, ValidationError
@@ -35,6 +36,8 @@ class Person:
     token: SecretStr
     repositories: Mapping[int, bool]
     """By number, whether they may write there."""
+    teams: dict[str, bool] = field(default_factory=dict)
+    """By name, as far as asked, whether they are members."""
 
 
 def find_website(api_url: str) -> str:
@@ -98,8 +101,19 @@ class GithubPeople:
         with _client() as client:
             return replace(self._describe(client, person.token), login=person.login)
 
+    def is_member(self, person: Person, team: str) -> bool:
+        """Find out whether somebody is in a team; where GitHub does not tell, they are not."""
+        if team not in person.teams:
+            organization, _, slug = team.partition("/")
+            path = f"/orgs/{organization}/teams/{slug}/memberships/{quote(person.login, safe='')}"
+            with _client() as client, suppress(AccessLost, CodeHostUnavailable):
+                client.headers["Authorization"] = _authorize(person.token)
+                found = _ask(client, "GET", f"{self._api_url}{path}")
+                person.teams[team] = found.get("state") == "active"
+        return person.teams.setdefault(team, False)
+
     def _describe(self, client: httpx.Client, token: SecretStr) -> Person:
-        client.headers["Authorization"] = f"Bearer {token.get_secret_value()}"
+        client.headers["Authorization"] = _authorize(token)
         login = str(_ask(client, "GET", f"{self._api_url}/user")["login"])
         repositories: dict[int, bool] = {}
         for installation in self._list(client, "/user/installations", "installations"):
@@ -117,6 +131,10 @@ class GithubPeople:
             yield from found
             if len(found) < _PER_PAGE:
                 return
+
+
+def _authorize(token: SecretStr) -> str:
+    return f"Bearer {token.get_secret_value()}"
 
 
 def _client() -> httpx.Client:

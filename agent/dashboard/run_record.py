@@ -19,8 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 from agent.models.change import Finding, Plan
 from agent.models.checks import AnyComparison
 from agent.models.environment import Contract, Environment
-from agent.models.outcome import Verdict
+from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Proof, ReviewNotes
+from agent.models.run import RunState
 from agent.models.step import Stage, Step, read_step_name
 from agent.text import sanitise
 
@@ -98,8 +99,11 @@ class RunRecord:
     environment: Environment | None = None
     policy_findings: tuple[Finding, ...] = ()
 
-    def list_stages(self, *, is_active: bool) -> list[StageRecord]:
-        """Fold the steps into stages; those of a run under way that are still to come are there."""
+    def list_stages(self, *, is_active: bool, outcome: Outcome | None = None) -> list[StageRecord]:
+        """Fold the steps into stages; those of a run under way that are still to come are there.
+
+        Of a run that failed, so did the last stage before its words for people.
+        """
         stages = {title.value: StageRecord(title) for title in Stage}
         for step in self.steps.values():
             state = step.state
@@ -110,7 +114,13 @@ class RunRecord:
             name = read_step_name(step.name)
             title = (name.step.stage or Stage.PUBLISH).value if name else _OTHERS
             stages.setdefault(title, StageRecord(title)).steps.append(replace(step, state=state))
-        return [stage for stage in stages.values() if stage.steps or is_active]
+        found = [stage for stage in stages.values() if stage.steps or is_active]
+        worked = [stage for stage in found if stage.title != Stage.PUBLISH.value]
+        if worked and outcome and not outcome.is_done:
+            stages[Stage.PUBLISH.value].title = "Report"
+            if outcome.state is not RunState.CANCELLED:
+                worked[-1].steps[-1].state = "failed"
+        return found
 
 
 def find_folder(home: Path, run_id: str) -> Path | None:

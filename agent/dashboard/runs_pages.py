@@ -26,6 +26,7 @@ from agent.dashboard.pages import is_web_link, render_markdown, write_span
 from agent.models.change import Finding
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
+from agent.publishing import messages
 from agent.telemetry import signed_log
 from agent.telemetry.statistics import UNKNOWN
 from agent.text import check_summary
@@ -132,12 +133,16 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
     outcome = stored.outcome
     checks = (outcome.judged.checks if outcome else ()) or record.comparisons
     text = run_record.read_tail(folder, "pull_request.md")
-    stages = record.list_stages(is_active=stored.active)
+    is_done = outcome is not None and outcome.is_done
+    stages = record.list_stages(is_active=stored.active, outcome=outcome)
     return here.render(
         "run.html.j2",
         who,
         **_describe(who, stored, entry, "run"),
         notice=_NOTICES.get(notice, ""),
+        headline=messages.get_headline(outcome) if outcome and not is_done else "",
+        result=render_markdown(messages.render_outcome_text(outcome)) if outcome else "",
+        next_step=messages.find_next_step(outcome, stored.run) if outcome and not is_done else "",
         advice=next((one.advice for one in here.list_workers() if run_id in one.run_ids), ""),
         record=record,
         stages=stages,

@@ -191,7 +191,8 @@ def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) ->
     )
     blocking = sum(remark.blocking for remark in remarks)
     approves = found.approve and not blocking
-    said = [f"{reviewer} reviewed the change: {format_count(len(remarks), 'remark')}."]
+    count = format_count(len(remarks), "remark") if remarks else "no remarks"
+    said = [f"{reviewer} reviewed the change: {count}."]
     if blocking:
         said.append(f"{blocking} of them blocking.")
     said.append(f"It {'approves' if approves else 'does not approve'} the change.")

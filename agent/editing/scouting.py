@@ -188,7 +188,7 @@ def _search_configuration(
                 GiveUp.model_validate_json(submitted.form).why if submitted.name else submitted.why
             )
             said_short = forms.flatten_text(said, _MOST_WORDS)
-            end = f"A model found no set-up that makes them run: {said_short}"
+            end = f"A model found no set-up that makes the tests run: {said_short.rstrip('.')}."
             break
         lines = TrySetup.model_validate_json(submitted.form).yaml
         try:

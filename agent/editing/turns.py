@@ -111,7 +111,7 @@ class ModelTurns:
 
     def _request_reply(self, request: ChatRequest, turn: Turn) -> Reply:
         models, desk, seconds = self.models, self.desk, self.find_seconds_left()
-        purpose = f"turn {turn.number} of {turn.conversation}"
+        purpose = f"request {turn.number} of {turn.conversation}"
 
         def require(request: ChatRequest) -> WorstCase:
             worst, spent = models.estimate_worst(request), desk.facts.account

@@ -112,8 +112,7 @@ def require_budget(
     if (cost := spent.usd + worst.usd) > caps.usd:
         raise BudgetSpent(
             f"{purpose.capitalize()} could cost ${worst.usd:.4f}, but only"
-            f" ${max(0.0, caps.usd - spent.usd):.4f} of {format_usd(caps.usd)} are left and"
-            f" ${spent.usd:.4f} are used (limits.usd, MERGEWRIGHT_MODEL_USD). It needs ${cost:.4f}"
-            " in total."
+            f" ${max(0.0, caps.usd - spent.usd):.4f} of {format_usd(caps.usd)} are left"
+            f" (limits.usd, MERGEWRIGHT_MODEL_USD). It needs ${cost:.4f} in total."
         )
     return worst

@@ -56,10 +56,10 @@ class Step(StrEnum):
     BASELINE = "baseline", Stage.BASE, RunState.PREPARING
     LEFT_OUT = "left out", Stage.BASE
     OTHER_CHECKS = "other checks", Stage.BASE
-    SCOUT = "scout", Stage.BASE, RunState.PREPARING
+    SCOUT = "scout", Stage.ENVIRONMENT, RunState.PREPARING
     CHOOSE = "choose environment", Stage.BASE
     REPORT = "report base", Stage.BASE
-    PROPOSE = "propose configuration", Stage.BASE
+    PROPOSE = "propose configuration", Stage.ENVIRONMENT
     EDIT = "edit", Stage.CHANGE, RunState.EDITING
     ANSWER = "answer", Stage.CHANGE, RunState.EDITING
     SETTLE = "settle", Stage.CHANGE

@@ -81,8 +81,7 @@ def write_onboarding(run: Run, report: BaseReport | None, text: str, redactor: R
     number = run.snapshot.issue.number if run.snapshot else 0
     opening = (
         f"#{number} was labelled for Mergewright, and this repository has no configuration yet."
-        " This pull request proposes one. Until then, runs use the same values without it. Take"
-        " your time:\n\n"
+        " This pull request proposes one, with the values that runs detect and use anyway.\n\n"
         "- **Merge it**, as it is or edited: it applies from then on.\n"
         "- **Close it**: runs keep using detected values, and you are not asked again."
     )
@@ -99,6 +98,9 @@ def write_onboarding(run: Run, report: BaseReport | None, text: str, redactor: R
             else f"  - {sanitise.format_code(words)}"
             for title, words in base_table.list_facts(report)
         )
-        head = f"Measured on {report.commit[:12]}, without any change:"
+        head = (
+            f"Measured on {report.commit[:12]}, without any change. Failures listed here block no"
+            " change. A check that is not measurable checks nothing until its cause is fixed:"
+        )
         parts += [head, table, "\n".join(facts)]
     return redactor("\n\n".join(parts))

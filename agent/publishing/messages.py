@@ -8,7 +8,7 @@ import textwrap
 from itertools import groupby
 
 from agent.models.outcome import Outcome
-from agent.models.run import CAPS_REACHED, Reason
+from agent.models.run import CAPS_REACHED, Reason, Run
 from agent.text import sanitise
 
 _HEADLINES = {
@@ -25,6 +25,7 @@ _HEADLINES = {
     Reason.ENVIRONMENT: "The project's environment could not be built.",
     Reason.CHECK_UNFINISHED: "The tests do not finish on the base branch.",
     Reason.EDIT_FAILED: "The requested edit could not be made.",
+    Reason.NEW_FAILURES: "No pull request: the change fails the checks.",
     Reason.UNASKED_OPERATIONS: "The change would do more than the issue asks.",
     Reason.TIME_SPENT: "The run reached its time limit.",
     Reason.BUDGET_SPENT: "The run reached its model budget.",
@@ -130,12 +131,21 @@ _CONFIGURATION = "`.github/mergewright.yml`"
 _OF_CONFIGURATION = frozenset(
     {Reason.CONFIG_INVALID, Reason.POLICY, Reason.NO_TESTS, Reason.TIME_SPENT}
 )
-#: Their sentences end in what a program has printed.
+#: Their sentences have what a program has printed from the second line to a blank one.
 _PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
 
 
 def get_headline(outcome: Outcome) -> str:
     return _HEADLINES.get(outcome.reason, "The run ended without a pull request.")
+
+
+def find_next_step(outcome: Outcome, run: Run | None) -> str:
+    """What a person can do about the end of a run, where they asked for it; empty: nothing."""
+    if run is None or run.snapshot is None:
+        return get_next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
+    if run.follow_up is not None:
+        return _get_next_step_of_follow_up(outcome.reason)
+    return get_next_step(outcome.reason)
 
 
 def get_next_step(reason: Reason) -> str:
@@ -144,7 +154,7 @@ def get_next_step(reason: Reason) -> str:
     return words.format(**_ON_ISSUE, file=_CONFIGURATION)
 
 
-def get_next_step_of_follow_up(reason: Reason) -> str:
+def _get_next_step_of_follow_up(reason: Reason) -> str:
     """What a person can do about a follow-up that ended without a result; empty: nothing."""
     if reason in CAPS_REACHED:
         return "Comment `/mergewright retry` to grant the same amount again."
@@ -186,13 +196,17 @@ def list_branch_commands(branch: str, git: str = "git") -> tuple[str, ...]:
 
 def render_outcome_text(outcome: Outcome) -> str:
     """Give the sentence as Markdown: paragraphs, lists, and what was printed as code."""
-    lines = outcome.sentence.strip().split("\n")
-    if outcome.reason in _PRINTED and len(lines) > 1:
-        printed = sanitise.format_fenced("\n".join(lines[1:]), "text")
-        return f"{sanitise.format_sentence(lines[0])}\n\n{printed}"
-    return "\n\n".join(
-        _render_block(kind, tuple(group)) for kind, group in groupby(lines, _find_kind) if kind
-    )
+    first, _, rest = outcome.sentence.strip().partition("\n")
+    if outcome.reason not in _PRINTED or not rest.strip():
+        return _render_blocks(outcome.sentence)
+    printed, _, ours = rest.partition("\n\n")
+    parts = (_render_blocks(first), sanitise.format_fenced(printed, "text"), _render_blocks(ours))
+    return "\n\n".join(filter(None, parts))
+
+
+def _render_blocks(text: str) -> str:
+    groups = groupby(text.strip().split("\n"), _find_kind)
+    return "\n\n".join(_render_block(kind, tuple(group)) for kind, group in groups if kind)
 
 
 def _find_kind(line: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from agent.checks.edits import PROSE
-from agent.models.checks import Status
+from agent.models.review import Remark
 from agent.policy.layout import is_test
 from agent.publishing.evidence import Evidence
 from agent.text.check_summary import format_count, is_of_tests, list_added
@@ -21,9 +21,15 @@ def group_other_tests(evidence: Evidence) -> dict[str, list[str]]:
         elif without[name] in ("failed", "error"):
             continue
         else:
-            what = "do not fail without the change"
+            what = "pass without the change too"
         risks.setdefault(what, []).append(name)
     return risks
+
+
+def list_remarks(evidence: Evidence) -> list[Remark]:
+    """List the reviewer's remarks that no finding quotes."""
+    notes = evidence.notes
+    return [remark for remark in notes.remarks if not remark.blocking or notes.approves]
 
 
 def list_untried_files(evidence: Evidence) -> list[str]:
@@ -39,19 +45,9 @@ def list_unnoticed(evidence: Evidence) -> list[str]:
     return [part.name for part in parts if (part.path, part.line) not in named]
 
 
-def list_first_looks(evidence: Evidence) -> list[tuple[str, str]]:
-    """List places that a reviewer looks at first, each with the reason."""
-    parts = [("no test notices it", part.name) for part in evidence.proof.hunks.unmissed]
-    untried = [("not tried without it", part.name) for part in evidence.proof.hunks.untried]
-    files = [(why.rstrip("."), path) for path, why in evidence.sensitive]
-    return [(place, why) for why, place in (*files[:2], *parts[:2], *untried[:1])][:3]
-
-
 def list_unmeasured(evidence: Evidence) -> Iterator[str]:
-    """Say what no check has measured, in sentences; foreign words are in some."""
+    """Say which tests have shown nothing, in sentences; the table has checks as a whole."""
     for check in evidence.compared:
-        if check.verdict not in (Status.PASSED, Status.FAILED):
-            yield f"{check.name} (see Checks)."
         for words, count in (
             (
                 ("not run: the time was up", len(check.unrun)),

@@ -36,15 +36,16 @@ _COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
 
 #: With their headings; what is folded comes last.
 _PARTS = (
-    *("why", "did", "next", "Checks: tested", "Proof: proof", "Risk: risk", "Cost: cost"),
+    *("why", "did", "next", "Risk: risk", "Checks: tested", "Proof: proof", "Cost: cost"),
     *("more_notes", "more_findings", "rewritten", "models", "reproduce", "held_to"),
     *("diff", "log"),
 )
 
 
-#: How much is shown of what may be long: rows, else characters.
-_ROWS = 5
-_SENTENCE = 300
+#: How much is shown of what may be long, as rows and as characters of a sentence: the most with
+#: which a reviewer sees no more than `_VISIBLE` characters before the folds.
+_LIMITS = ((5, 300), (3, 150), (2, 80))
+_VISIBLE = 6_000
 #: Where something was taken out, as the page shows it and as Markdown has it.
 _REMOVED = re.compile(r"\\?\[" + re.escape(REMOVED[1:-1]) + r"\\?\]")
 
@@ -56,7 +57,11 @@ def render_pull_request(evidence: Evidence, redactor: Redactor | None = None) ->
     if run.snapshot is not None:
         head = f"<!-- mergewright:run={run.first} approval={run.snapshot.approval_key} -->\n\n"
 
-    body = _tidy("\n\n".join(_render_parts(evidence))).strip()
+    body = ""
+    for limits in _LIMITS:
+        body = _tidy("\n\n".join(_render_parts(evidence, *limits))).strip()
+        if len(head) + len(body.partition("<details>")[0]) <= _VISIBLE:
+            break
     return _finish(f"{head}{body}\n", _log_place(evidence.log_path, run), redactor)
 
 
@@ -90,15 +95,6 @@ def render_stopped(
     on_forge = run is not None and run.snapshot is not None
     outcome, ticket = (redactor or Redactor()).redact_record((outcome, ticket))
 
-    find = messages.get_next_step_of_follow_up if run and run.follow_up else messages.get_next_step
-    next_step = (
-        find(outcome.reason)
-        if on_forge
-        else messages.get_next_step_here(
-            outcome.reason, outcome.run_id, config_name=outcome.config_name
-        )
-    )
-
     place = _log_place(log_path, run)
     found = _get_environment().get_template("stopped.md.j2")
     text = found.render(
@@ -107,7 +103,7 @@ def render_stopped(
         on_forge=on_forge,
         headline=messages.get_headline(outcome),
         words=messages.render_outcome_text(outcome),
-        next_step=next_step,
+        next_step=messages.find_next_step(outcome, run),
         log_place=place,
     )
     return _finish(_tidy(text), place, redactor, limit=_COMMENT_LIMIT)
@@ -134,9 +130,9 @@ def render_title(words: str) -> str:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _render_parts(evidence: Evidence) -> Iterator[str]:
+def _render_parts(evidence: Evidence, rows: int, sentence: int) -> Iterator[str]:
     """Render the parts in the order of a reader's questions; what is empty is left out."""
-    source = _get_environment().get_template("parts.md.j2")
+    source = _get_environment(rows, sentence).get_template("parts.md.j2")
     macros = source.make_module(_list_facts(evidence))
     for name in _PARTS:
         heading, _, macro = name.rpartition(": ")
@@ -158,17 +154,15 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
         "unnoticed": risks.list_unnoticed(evidence),
         "other_tests": risks.group_other_tests(evidence),
         "untried_files": risks.list_untried_files(evidence),
-        "first_looks": risks.list_first_looks(evidence),
         "unmeasured": list(risks.list_unmeasured(evidence)),
+        "remarks": risks.list_remarks(evidence),
         "both_versions": _list_rewritten(evidence.compared),
         "tests_are_off": config.checks.tests == "off",
         "source": contract.source,
         "project": contract.project,
         "environment": prepared.environment,
         "diff_text": sanitise.shorten_middle(evidence.diff, 30_000, where="the branch or the log"),
-        "log_text": sanitise.shorten_middle(
-            run_log.describe_result(evidence.after), 6_000, where=where
-        ),
+        "log_text": sanitise.shorten_middle(_describe_output(evidence), 6_000, where=where),
         "log_place": _log_place(where, prepared.run),
         "checkout": _list_checkout(evidence),
         "variables": [
@@ -177,6 +171,12 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
         ],
         "commands": [*dict.fromkeys(ran)],
     }
+
+
+def _describe_output(evidence: Evidence) -> str:
+    """Show what the checks printed; the commands of silent ones are listed to be run."""
+    printed = tuple(result for result in evidence.after.results if result.output or result.reason)
+    return run_log.describe_result(evidence.after.model_copy(update={"results": printed}))
 
 
 def _list_rewritten(comparisons: tuple[AnyComparison, ...]) -> list[BlockedTest]:
@@ -208,10 +208,7 @@ class _CheckRow(NamedTuple):
 def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_CheckRow]:
     """Make a row for each check; equal results share one."""
     said = [(check, check_summary.summarize_check(check)) for check in comparisons]
-    listed = [
-        _CheckRow(check.name, one.base, one.head, check_summary.format_result(check))
-        for check, one in said
-    ]
+    listed = [_CheckRow(check.name, one.base, one.head, one.result) for check, one in said]
     # What differs from the others comes first.
     listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
     for same, several in groupby(listed, lambda row: row[1:]):
@@ -294,7 +291,9 @@ def _tidy(text: str) -> str:
 
 
 @cache
-def _get_environment() -> jinja2.Environment:
+def _get_environment(
+    rows: int = _LIMITS[0][0], sentence: int = _LIMITS[0][1]
+) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("agent.publishing"),
         # The output is Markdown: each foreign text goes through one of the filters below.
@@ -304,28 +303,34 @@ def _get_environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.globals["most_rows"] = _ROWS
+
+    def shorten(text: str) -> str:
+        return sanitise.shorten(text, sentence)
+
+    def list_codes(things: Iterable[str]) -> str:
+        return sanitise.list_some((sanitise.format_code(shorten(thing)) for thing in things), rows)
+
+    environment.globals["most_rows"] = rows
     environment.filters.update(
         words=sanitise.format_words,
         spoken=sanitise.format_sentence,
         code=sanitise.format_code,
         fenced=sanitise.format_fenced,
         cell=sanitise.format_cell,
-        short=lambda text: sanitise.shorten(text, _SENTENCE),
+        short=shorten,
         long=lambda text: sanitise.shorten(text, 1_000),
-        paragraphs=sanitise.format_paragraphs,
+        paragraphs=lambda text: sanitise.format_paragraphs(_cut_lines(text, 5 * sentence)),
         in_cell=lambda text: sanitise.format_sentence(text).replace("\\|", "|").replace("|", "\\|"),
         excerpt=lambda text: sanitise.shorten_middle(text, 800, where="the log"),
         minute=_format_minute,
-        list_codes=_list_codes,
+        list_codes=list_codes,
         in_all=ModelTotal.from_uses,
     )
     return environment
 
 
-def _list_codes(things: Iterable[str]) -> str:
-    shown = (sanitise.format_code(sanitise.shorten(thing, _SENTENCE)) for thing in things)
-    return sanitise.list_some(shown, _ROWS)
+def _cut_lines(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit].rsplit(' ', 1)[0]}…"
 
 
 def _format_minute(moment: str) -> str:

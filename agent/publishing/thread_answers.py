@@ -172,14 +172,14 @@ def list_notes(
         )
     if start.foreign_commits and not is_published:
         notes.append(
-            f"People have pushed to the branch (now {start.head[:12]}). The check results above "
+            f"People have pushed to the branch (now {start.head[:12]}). The check results below "
             "are for our last commit, before theirs."
         )
     if pull.threads_left:
         notes.append(f"{pull.threads_left} more threads are left for the next round.")
     if is_edited and is_published:
         notes.append(
-            "People edited the text above, so it was not updated. For results on "
+            "People edited this text, so the rest was not updated. For results on "
             f"{commit[:12]}, see the check on that commit."
         )
     return notes

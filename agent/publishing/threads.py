@@ -11,6 +11,7 @@ from agent.models.outcome import ThreadOutcome, ThreadResult
 from agent.models.task import ItemAnswer
 from agent.text import sanitise
 
+_FIRST_HEADING = "## Risk"
 _BEGIN, _END = "<!-- mergewright:asked -->", "<!-- /mergewright:asked -->"
 _PAGE = re.compile(r"https?://[^\s()<>|]+")
 _BECAME: dict[ThreadResult, str] = {
@@ -20,7 +21,7 @@ _BECAME: dict[ThreadResult, str] = {
 }
 _LONGEST_CELL = 160
 #: The newest; each is a thread that can be opened.
-_MOST_ROWS = 20
+_MOST_ROWS = 10
 
 
 def write_reply(answer: ItemAnswer, commit: str) -> str:
@@ -54,14 +55,21 @@ def write_section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> s
 
 
 def replace_section(body: str, section: str) -> str:
-    """Put the section into the text of a pull request, in the place of an earlier one."""
+    """Put the section into the text of a pull request, in the place of an earlier one.
+
+    The first comes before the first heading of ours; where people have removed that, at the end.
+    """
     body = body.replace("\r\n", "\n")
     lines = body.split("\n")
-    if place := _place(lines):
-        before, after = lines[: place[0]], lines[place[1] :]
-        parts = "\n".join(before).rstrip(), section, "\n".join(after).strip("\n")
-        return "\n\n".join(filter(None, parts)) + "\n"
-    return f"{body.rstrip()}\n\n{section}\n" if section else body
+    place = _place(lines)
+    if place is None and not section:
+        return body
+    if place is None:
+        heading = lines.index(_FIRST_HEADING) if _FIRST_HEADING in lines else len(lines)
+        place = heading, heading
+    before, after = lines[: place[0]], lines[place[1] :]
+    parts = "\n".join(before).rstrip(), section, "\n".join(after).strip("\n")
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def compute_digest(body: str) -> str:

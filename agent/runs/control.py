@@ -205,14 +205,13 @@ def explain_state(run: StoredRun | None) -> str:
 
 def _explain_end(run: StoredRun, outcome: Outcome) -> str:
     """Say how a run ended and what a person can do next."""
-    pull, about = outcome.pull_request, run.run.follow_up
+    pull = outcome.pull_request
     if pull is not None and run.state in (RunState.MERGED, RunState.CLOSED):
         # People may have done so since.
         return f"Pull request #{pull.number} is {run.state.value}. Nothing more to do."
     said = sanitise.format_words(outcome.sentence)
     if pull is None or not outcome.is_done:
-        find = messages.get_next_step_of_follow_up if about else messages.get_next_step
-        way = find(outcome.reason)
+        way = messages.find_next_step(outcome, run.run)
         return " ".join(
             filter(None, (messages.get_headline(outcome), said, way and f"Next: {way}"))
         )

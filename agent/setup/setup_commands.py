@@ -322,8 +322,9 @@ class _CommandRun:
         else:
             code = report.code if report.code is not None else result.exit_code
             ended = f"ended with exit code {code}"
-        lines = sanitise.strip_terminal_codes(result.output).strip().splitlines()[-12:]
-        words = "\n".join(lines)[-2000:]
+        # A blank line ends what was printed.
+        printed = sanitise.strip_terminal_codes(result.output).splitlines()
+        words = "\n".join([line for line in printed if line.strip()][-12:])[-2000:]
         return f"setup: `{command}` {ended}. Last output:\n{words}"
 
     def _keep_environment(

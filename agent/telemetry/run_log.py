@@ -27,6 +27,8 @@ from agent.models.record import Record
 from agent.text import check_summary, sanitise
 from agent.text.redaction import Redactor
 
+#: As the table of checks calls them.
+_SIDES = {"base": "before", "head": "after"}
 #: Characters of what a model said and called in one turn.
 _MOST_SAID = 2_000
 
@@ -181,13 +183,13 @@ def describe_result(result: object, *, with_colors: bool = False) -> str:
                     sections.append(describe_check(side, run, with_colors=with_colors))
             for reason, names in absent.items():
                 why = f" ({reason})" if reason else ""
-                sections.append(f"[{side}] not run: {', '.join(names)}{why}")
+                sections.append(f"[{_SIDES[side]}] not run: {', '.join(names)}{why}")
             return "\n\n".join(sections)
     return ""
 
 
 def describe_check(side: str, check: AnyRun, *, with_colors: bool) -> str:
-    head = f"[{side}] {check.name}: {check.status.value} in {check.seconds:.1f} s"
+    head = f"[{_SIDES[side]}] {check.name}: {check.status.value} in {check.seconds:.1f} s"
     if check.reason:
         head += f" ({check.reason})"
     lines = [head]
@@ -201,7 +203,7 @@ def describe_check(side: str, check: AnyRun, *, with_colors: bool) -> str:
 
 def describe_comparison(comparison: AnyComparison) -> str:
     said = check_summary.summarize_check(comparison)
-    text = f"{comparison.name}: base {said.base}; head {said.head}; new failures: {said.new}"
+    text = f"{comparison.name}: before {said.base}; after {said.head}; new failures: {said.new}"
     if isinstance(comparison, TestComparison) and comparison.flaky:
         text += f", flaky: {', '.join(test.item_id for test in comparison.flaky)}"
     return f"{text} ({comparison.reason})" if comparison.reason else text

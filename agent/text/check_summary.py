@@ -8,6 +8,7 @@ from agent.models.checks import (
     COLLECTION,
     AnyComparison,
     CheckItem,
+    CommandComparison,
     ItemComparison,
     LintComparison,
     PackageComparison,
@@ -30,6 +31,8 @@ class CheckSummary(NamedTuple):
     head: str
     new: str
     """How many new failures there are."""
+    result: str
+    """What the comparison has shown, for a table cell."""
     sentence: str
     """Empty where there is nothing to say but the verdict."""
 
@@ -37,20 +40,23 @@ class CheckSummary(NamedTuple):
 def summarize_check(check: AnyComparison) -> CheckSummary:
     base, head = _describe_side(check, "base"), _describe_side(check, "head")
     if isinstance(check, PackageComparison) and check.head in (Status.PASSED, Status.FAILED):
-        head = check.counts
+        base, head = "–", check.counts
     elif count := _count_new(check):
         head += f"; {format_count(count, 'new test' if is_of_tests(check) else 'new finding')}"
     is_told_apart = check.verdict in (Status.PASSED, Status.FAILED)
     new = f"{len(list_new(check)):,}" if is_told_apart else "unknown"
-    return CheckSummary(base, head, new, " ".join(_make_sentences(check)))
+    return CheckSummary(base, head, new, _format_result(check), " ".join(_make_sentences(check)))
 
 
-def format_result(check: AnyComparison) -> str:
-    """Say what the comparison has shown, for a table cell."""
+def _format_result(check: AnyComparison) -> str:
     if check.verdict is Status.FAILED and (new := list_new(check)):
         return f"{format_count(len(new), 'new failure')}"
     if check.verdict is Status.PASSED and not is_of_tests(check) and (found := _count_new(check)):
         return f"{format_count(found, 'finding')} to review"
+    # Tests that fail on both sides have not passed.
+    has_failures = check.head_failures if is_of_tests(check) else _is_of_change_alone(check)
+    if check.verdict is Status.PASSED and has_failures:
+        return "no new failure"
     return _NOT_COUNTED.get(check.verdict, check.verdict.value)
 
 
@@ -113,6 +119,8 @@ def _describe_side(check: AnyComparison, side: Literal["base", "head"]) -> str:
     names = ("count", "failures", "uncollected", "skipped", "xfailed", "unrun")
     numbers = [int(getattr(check, f"{side}_{name}", 0)) for name in names]
     count, failures, uncollected, skipped, xfailed, unrun = numbers
+    if isinstance(check, CommandComparison):
+        return "run" if _is_of_change_alone(check) else status.value
     if status is Status.FAILED and not (failures if is_of_tests(check) else count):
         # It ended before it could say anything item by item.
         return "did not complete"
@@ -128,6 +136,12 @@ def _describe_side(check: AnyComparison, side: Literal["base", "head"]) -> str:
         (unrun, "not run"),
     )
     return ", ".join(f"{number:,} {word}" for number, word in parts if number) or "no tests"
+
+
+def _is_of_change_alone(check: AnyComparison) -> bool:
+    """Whether a command passed that has no run on base: failures of both sides may be in it."""
+    is_alone = isinstance(check, CommandComparison) and check.base is Status.ABSENT
+    return is_alone and check.verdict is Status.PASSED
 
 
 def _count_new(check: AnyComparison) -> int:

@@ -172,6 +172,10 @@ def sign_in(scene: Scene) -> None:
         assert person.login == "ann"
         assert people.ask_again(person).repositories == person.repositories
         assert scene.run.snapshot.issue.repository_id in person.repositories
+        scene.world.teams[scene.owner, "makers"] = {"ann"}
+        teams = (f"{scene.owner}/makers", f"{scene.owner}/others")
+        assert [people.is_member(person, team) for team in teams] == [True, False]
+        scene.world.teams.clear()
         with pytest.raises(AccessLost):
             people.exchange(code, "secret")
 

@@ -53,7 +53,7 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story
     shown = json.loads(command("runs", "show", run_id[:18], "--json").stdout)
     assert shown["pull_request"] == facts["pull_request"]["url"]
     log = command("runs", "log", run_id).stdout
-    assert "[head] tests: passed" in log
+    assert "[after] tests: passed" in log
     assert token not in log + done.stdout + done.stderr
 
 

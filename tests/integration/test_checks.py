@@ -208,6 +208,7 @@ def test_files_that_tests_leave_in_the_tree_are_named(workshop: Workshop) -> Non
 def test_other_pytests_say_the_same(workshop: Workshop, packages: tuple[str, ...]) -> None:
     result = workshop.tests(RED, packages=packages)
     assert result.status is Status.FAILED
+    assert result.output.count("[100%]") == 1, "ours count in no percentage"
     assert outcomes(result) == {
         "test_sums.py::test_sum": "passed",
         "test_sums.py::test_wrong": "failed",

@@ -363,6 +363,8 @@ def test_a_listener_that_refuses_every_delivery_is_not_ready_and_says_why(tmp_pa
         assert "MERGEWRIGHT_WEBHOOK_SECRET" in reason
         assert one.post(body).status_code == 202
         assert read_readiness() == (200, None, 0)
+        assert one.post(body, X_Hub_Signature_256=wrong).status_code == 401
+        assert read_readiness() == (200, None, 1), "the secret is proved: a stranger sent it"
         assert [one.get(path).status_code for path in ("/healthz", "/", "/metrics/")] == [404] * 3
 
 

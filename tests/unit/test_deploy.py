@@ -251,7 +251,7 @@ def exported(tmp_path) -> dict[str, set[str]]:
     steps.ended(Step.CHECKS.named(1), 1.0, ok=True)
     metrics.note_budgets([metrics.BudgetUse("repository", "octo/shop", "24h", 1.0, 20.0)])
     with closing(Inbox(tmp_path)) as inbox:
-        listener = ListenerMetrics(inbox, Committer(inbox)).write()
+        listener = ListenerMetrics(inbox, Committer(inbox), tuple).write()
     worker = metrics.write_metrics(metrics.make_process_registry("worker", tmp_path))
     return {
         sample.name: set(sample.labels) | {"le", "instance"}

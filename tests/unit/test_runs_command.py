@@ -74,7 +74,9 @@ def test_runs_of_ticket_files_are_among_them(kept):
     assert called("list").stdout.splitlines()[1].split()[:3] == [run.run_id, "note.md", "triaging"]
     ended = Outcome.for_stopped_run(run.run_id, Reason.UNAVAILABLE, "No index answers.")
     store.finish_run(run.run_id, ended, 950.0)
-    assert json.loads(called("show", "20261122", "--json").stdout)["reason"] == "unavailable"
+    shown = json.loads(called("show", "20261122", "--json").stdout)
+    assert shown["reason"] == "unavailable"
+    assert f"mergewright run --resume {run.run_id}" in shown["next"]
 
 
 def test_lists_show_that_everything_is_paused(kept):

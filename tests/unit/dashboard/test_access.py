@@ -94,7 +94,7 @@ def test_a_person_stops_a_run_and_lets_it_go_on_by_name(store, stranger):
     ]  # fmt: skip
 
 
-def test_who_is_not_on_the_list_can_only_stop(store, stranger, app, tmp_path):
+def test_who_is_not_on_the_list_can_only_stop(store, stranger, people, tmp_path):
     run, file = add_run(store), tmp_path / "limits.yml"
     file.write_text("all: {start: [max, makers/all]}\n")
     loaded = settings.load_settings(
@@ -105,6 +105,9 @@ def test_who_is_not_on_the_list_can_only_stop(store, stranger, app, tmp_path):
     assert stranger.post(f"/runs/{run.run_id}/stop", proof=proof).status_code == 303
     end_run(store, run.run_id, Reason.CANCELLED)
     assert stranger.post(f"/runs/{run.run_id}/retry", proof=proof).status_code == 409
+    people.teams["makers/all"] = {"ann"}
+    assert stranger.post(f"/runs/{run.run_id}/retry", proof=proof).status_code == 303
+    end_run(store, run.run_id, Reason.CANCELLED)
     file.write_text("all: {start: [ANN]}\n")
     assert stranger.post(f"/runs/{run.run_id}/retry", proof=proof).status_code == 303
 

@@ -98,6 +98,20 @@ def test_a_run_shows_what_is_known_of_it(store, operator, tmp_path):
     assert link == "step=checks%201"
 
 
+def test_a_run_that_failed_says_first_why_where_and_what_to_do(store, operator, tmp_path):
+    run = store.add_run(made_runs.make_run(1, time.time()), time.time())
+    outcome = made_runs.make_outcome(run, Reason.NEW_FAILURES, random.Random(1))
+    made_runs.write_folder(tmp_path, run, outcome, time.time())
+    store.finish_run(run.run_id, outcome, time.time())
+    page = operator.get(f"/runs/{run.run_id}").text
+    result = page[page.index('aria-label="Result"') : page.index("</section>")]
+    assert "No pull request: the change fails the checks." in result
+    assert outcome.sentence in result
+    assert "comment <code>/mergewright retry</code>" in result
+    failed = re.findall(r'<li class="failed">.*?class="name">([^<]+)', page, re.DOTALL)
+    assert failed == ["Run the checks with the change"]
+
+
 def test_a_log_is_given_from_where_it_was_read_to(store, operator, tmp_path):
     run, folder = add_whole_run(store, tmp_path)
     whole = (folder / "run.log").read_bytes()

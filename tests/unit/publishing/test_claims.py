@@ -28,7 +28,7 @@ CLAIMS = {
     "fail without the change and pass with it": (
         {}, {"proof": Proof(rows=(ProofRow(name="t", without="passed", with_change="passed"),))},
     ),
-    "that do not fail without the change: `tests/test_total.py::test_no_price`": (
+    "that pass without the change too: `tests/test_total.py::test_no_price`": (
         {}, {"proof": Proof(rows=(PROOF.rows[0], PROOF.rows[1].model_copy(update={"without": "failed"})))},
     ),
     "A test failed for 1 of 1": ({}, prove(noticed=(PART,), unnoticed=(OTHER,))),
@@ -54,8 +54,7 @@ CLAIMS = {
     "No proof needed: only tests were changed": ({"proof": Proof(unneeded="only tests were changed")}, {}),
     "made the edits, without a model": (RECIPE, {}),
     "No test was added": (RECIPE, {**RECIPE, "proof": PROOF}),
-    "Sensitive files:** none found": ({}, {"sensitive": (("a.py", "database migration"),)}),
-    "Look first at `a.py`": ({"sensitive": (("a.py", "database migration"),)}, {}),
+    "Sensitive files:** `a.py`": ({"sensitive": (("a.py", "database migration"),)}, {}),
     "No findings to check before merging": (
         {}, {"cleared": cleared(finding(Severity.REVIEW, "size", "a.py", None, "Is long."))},
     ),
@@ -64,7 +63,7 @@ CLAIMS = {
     ),
     "Checked commit": ({}, {"commit": None}),
     "Ready for review": ({}, {"verdict": READY.model_copy(update={"review": ("a",)})}),
-    "reviewed the change": ({}, {"notes": ReviewNotes(ran=False, sentence="Not run: no model.")}),
+    "Second opinion": ({}, {"notes": ReviewNotes(ran=False, sentence="Not run: no model.")}),
     "**Left out**": ({}, {"work": ModelWork(claims=AuthorWords(summary="Done."))}),
     "no model used": ({"work": ModelWork()}, {}),
     "With 2 earlier rounds": ({"earlier_rounds": 2}, {}),

@@ -1,4 +1,4 @@
-"""Ten texts as people see them, word for word; `GOLDEN=write` writes them anew to be looked at."""
+"""Texts as people see them, word for word; `GOLDEN=write` writes them anew to be looked at."""
 
 import os
 from collections.abc import Callable
@@ -11,10 +11,13 @@ from agent.github import status_text
 from agent.models.base_report import BaseCheck, BaseReport
 from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import (
+    BlockedTest,
     CheckItem,
     CheckReport,
+    CommandComparison,
     LintComparison,
     LintRun,
+    PackageComparison,
     RepeatedTest,
     Status,
     TestComparison,
@@ -124,6 +127,16 @@ MADE_BY_MODEL = {
 }
 
 
+NICKNAME = "shop/tests/test_customer_nickname.py::test_customer_has_nickname"
+NICKNAME_PROOF = ProofRow(
+    name=NICKNAME, without="failed", with_change="passed",
+    error="django.core.exceptions.FieldDoesNotExist: Customer has no field named 'nickname'",
+)  # fmt: skip
+WHOLE = CommandComparison(
+    name="whole suite", base=Status.ABSENT, head=Status.PASSED, verdict=Status.PASSED
+)
+
+
 def recipe() -> str:
     return text.render_pull_request(
         evidence_of_issue(
@@ -133,10 +146,14 @@ def recipe() -> str:
                 "Added a test in `shop/tests/test_customer_nickname.py`.",
                 "Django made `shop/migrations/0002_customer_nickname.py`.",
             ),
-            compared=(*CLEAN, TESTS),
+            compared=(
+                *CLEAN,
+                TESTS.model_copy(update={"head_count": 215, "added": (NICKNAME,)}),
+                WHOLE,
+            ),
             after=REPORT,
             verdict=READY,
-            proof=Proof(rows=PROOF.rows),
+            proof=Proof(rows=(NICKNAME_PROOF,)),
             sensitive=(("shop/migrations/0002_customer_nickname.py", "database migration"),),
             seal=Seal(digest="d" * 64, key="c" * 64),
         )
@@ -175,7 +192,9 @@ def draft_with_findings() -> str:
                     finding(
                         review, "http-timeout", "shop/rates.py", 5, "`timeout` is None.", TIMEOUT
                     ),
-                    finding(review, "proof", "shop/prices.py", 21, "No test notices this part."),
+                    finding(
+                        review, "proof", "shop/prices.py", 21, "Reverting this breaks no test."
+                    ),
                     *(
                         finding(review, "n-plus-one", "shop/views.py", at, "A query in a loop.")
                         for at in (*range(30, 39), 50)
@@ -233,6 +252,86 @@ def draft_not_measurable() -> str:
             verdict=READY.model_copy(update={"review": ("shop/models.py",)}),
         )
     )
+
+
+def draft_with_a_changed_test() -> str:
+    old = BlockedTest(
+        item_id="tests/test_total.py::test_rounds", outcome="failed", text="assert 5 == 4",
+        before="def test_rounds():\n    assert total([2.4, 2.2]) == 4\n",
+        after="def test_rounds():\n    assert total([2.4, 2.2]) == 5\n",
+    )  # fmt: skip
+    found = finding(
+        Severity.REVIEW, "test-rewritten", "tests/test_total.py", None,
+        "`test_rounds` passes only as this change has it.", "Compare both versions below.",
+    )  # fmt: skip
+    return text.render_pull_request(
+        evidence_of_issue(
+            **MADE_BY_MODEL
+            | {
+                "compared": (*CLEAN, TESTS.model_copy(update={"rewritten": (old,)})),
+                "cleared": cleared(found),
+                "verdict": READY.model_copy(update={"review": ("tests/test_total.py",)}),
+            }
+        )
+    )
+
+
+def new_dependency() -> str:
+    packages = PackageComparison(
+        name="packages", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED,
+        counts="1 new, 1 in another version",
+    )  # fmt: skip
+    return text.render_pull_request(
+        evidence_of_issue(
+            **MADE_BY_MODEL
+            | {
+                "ticket": TICKET.model_copy(update={"title": "Ask for rates with httpx"}),
+                "plan": plan("Replace requests by httpx"),
+                "compared": (*CLEAN, TESTS.model_copy(update={"added": ()}), packages),
+                "sensitive": (
+                    ("pyproject.toml", "project metadata and dependencies"),
+                    ("httpx 0.28.1", "new package"),
+                    ("idna 3.10", "package, was 3.4"),
+                ),
+                "work": WORK.model_copy(
+                    update={"claims": AuthorWords(summary="`rates.py` asks with httpx, with a timeout.")}
+                ),
+                "proof": Proof(unneeded="a refactoring changes no behaviour"),
+                "notes": ReviewNotes(ran=False, sentence="Not run: no model is configured for reviews."),
+            }
+        )
+    )  # fmt: skip
+
+
+def everything_at_its_longest() -> str:
+    """No part before the folds may push the others out of sight."""
+    words = "Prices of articles that are on sale are read from the table of discounts. " * 40
+    rows = tuple(
+        ProofRow(
+            name=f"{'tests/' * 12}test_{at}", without="failed", error=words, with_change="passed"
+        )
+        for at in range(30)
+    )
+    found = (
+        finding(Severity.REVIEW, "size", f"shop/{'prices/' * 9}a{at}.py", 9, words)
+        for at in range(30)
+    )
+    remarks = (Remark(text=words, path="shop/prices.py", line=at) for at in range(30))
+    both = tuple(ChangedBehaviour(before=words[:200], after=words[:200]) for _ in range(8))
+    return text.render_pull_request(
+        evidence_of_issue(
+            **MADE_BY_MODEL
+            | {
+                "work": WORK.model_copy(
+                    update={"claims": AuthorWords(summary=words[:600], behaviour=both, left_out=words[:600])}
+                ),
+                "proof": PROOF.model_copy(update={"rows": rows}),
+                "cleared": cleared(*found),
+                "notes": REVIEW.model_copy(update={"remarks": tuple(remarks)}),
+                "verdict": READY.model_copy(update={"review": ("shop/prices.py",)}),
+            }
+        )
+    )  # fmt: skip
 
 
 RED = TESTS.model_copy(
@@ -353,7 +452,9 @@ def status_comment() -> str:
         stages=stages, plan=plan, seconds=70.0, at=1_010.0, most_minutes=30,
         replies=3, usd=0.12, most_usd=3.0,
     )  # fmt: skip
-    pull = PullRequest(number=9, url="https://g/9", draft=True, notes=("ann was not asked",))
+    pull = PullRequest(
+        number=9, url="https://g/9", draft=True, notes=("ann was not asked to review (no access)",)
+    )
     outcome = Outcome(
         run_id="r1", state=RunState.OPEN, reason=Reason.READY, pull_request=pull,
         sentence="No new failures in 5 checks.", figures=RunFigures(models=USES),
@@ -365,8 +466,8 @@ def status_comment() -> str:
 
 
 KINDS: tuple[Callable[[], str], ...] = (
-    recipe, model_with_proof, draft_with_findings, draft_not_measurable, withheld, stopped,
-    follow_up, question, proposed_configuration, status_comment,
+    recipe, model_with_proof, draft_with_findings, draft_not_measurable, draft_with_a_changed_test,
+    new_dependency, everything_at_its_longest, withheld, stopped, follow_up, question, proposed_configuration, status_comment,
 )  # fmt: skip
 
 
