@@ -62,7 +62,7 @@ HOOKS = (
     "pull-request-edited", "pull-request-labeled", "pull-request-opened", "pull-request-reopened",
     "pull-request-review-comment-created", "pull-request-review-requested",
     "pull-request-review-submitted",
-    "pull-request-synchronize", "pull-request-unlabeled",
+    "pull-request-synchronize", "pull-request-unlabeled", "push",
     "status",
 )  # fmt: skip
 

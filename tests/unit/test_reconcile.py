@@ -128,7 +128,7 @@ def test_WH3_what_did_not_arrive_is_fetched_once_and_in_its_order(code_host):
 def test_what_nobody_acts_on_is_left_alone(code_host):
     code_host.listening = False
     for name, action, event in (
-        ("a", None, "push"), ("b", "opened", "issues"), ("c", "labeled", "pull_request"),
+        ("a", None, "fork"), ("b", "opened", "issues"), ("c", "labeled", "pull_request"),
         ("d", "labeled", "issues"),
     ):  # fmt: skip
         code_host.deliver(name, action, event)
