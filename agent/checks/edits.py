@@ -714,7 +714,7 @@ def alter(node: ast.AST, name: str, value: Any) -> ast.AST:
 
 
 def quote(node: Any) -> str:
-    """Quote the first line of a node."""
+    """Quote the first line of a node that says something."""
     if node is None:
         return ""
     if isinstance(node, Pair) and isinstance(node.first, ast.cmpop):
@@ -726,9 +726,8 @@ def quote(node: Any) -> str:
         return str(node)
     if isinstance(node, _DEFINITIONS):
         return node.name
-    text = next(
-        filter(None, ast.unparse(Writer(b"", ast.Module([], []), ()).build(node)).splitlines()), ""
-    )
+    whole = ast.unparse(Writer(b"", ast.Module([], []), ()).build(node)).strip("\n")
+    text = re.sub(r"^try:\n\s*", "try: ", whole).partition("\n")[0]
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

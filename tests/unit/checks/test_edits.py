@@ -154,7 +154,7 @@ def test_what_is_put_around_old_code_goes_alone():
     before = b"def f():\n    g()\n    return 1\n"
     after = b"def f():\n    try:\n        g()\n    except E:\n        h()\n    return 1\n"
     [_, added, handled] = split(after, before)
-    assert (added.after, handled.after) == ("try:", "h()")
+    assert (added.after, handled.after) == ("try: g()", "h()")
     assert meaning.is_same(added.without, before)
     assert edits.list_outermost([added, handled]) == [added]
 
