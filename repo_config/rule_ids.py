@@ -10,14 +10,14 @@ test-asserts-nothing test-edited suppression module-in-place-of-another replaced
 python-syntax unreadable-python hidden-from-rules
 concurrency sync-handler
 new-dependency forbidden-dependency dependency-source
-fastapi-auth
 django-signals django-views django-manager
 migration-merged migration-destructive migration-by-hand
 newer-syntax http-client http-timeout background-tasks
 forbidden-import
 blocking-call test-tool-in-source environment-read
 checker-in-code data-code security-lint
-other-settings fastapi-auth-uncovered
+other-settings fastapi-auth fastapi-auth-uncovered
+application-guard application-changed
 test-rewritten test-removed test-limited test-surroundings test-not-run test-not-collected
 test-module-in-use
 environment-altered package-unasked

@@ -8,15 +8,15 @@ from agent.models.change import Finding
 from agent.models.checks import (
     AnyComparison,
     AnyRun,
+    ApplicationRun,
     CheckReport,
-    EndpointRun,
     LintComparison,
     LintRun,
     PackageRun,
     Status,
     TestRun,
 )
-from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules
+from agent.policy import application, levels, ruff_contract, ruff_rules, test_changes, tool_rules
 from agent.policy.contract import added_packages, fastapi_auth
 from agent.policy.integrity import suppressions
 from agent.policy.migrations import on_rows
@@ -67,9 +67,11 @@ def weigh_comparisons(
         if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(check):
             changed = test_changes.find_problems(check, before, after)
             more += apply_levels(changed, test_changes.OF_TESTS)
-        if isinstance(before, EndpointRun) and isinstance(after, EndpointRun):
-            access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
-            more += apply_levels(access, (fastapi_auth.FASTAPI_AUTH, fastapi_auth.UNCOVERED))
+        if isinstance(before, ApplicationRun) and isinstance(after, ApplicationRun):
+            found, differing = _weigh_application(found, before, after, config)
+            more += apply_levels(
+                differing, (*application.OF_APPLICATIONS, *fastapi_auth.OF_ENDPOINTS)
+            )
         if after is not None and after.silenced:
             problems = suppressions.find_silenced(after.silenced)
             more += apply_levels(problems, suppressions.RULES)
@@ -78,6 +80,21 @@ def weigh_comparisons(
             more += apply_levels(of_packages, added_packages.OF_PACKAGES)
         weighed.append(found.model_copy(update={"findings": (*found.findings, *more)}))
     return tuple(weighed)
+
+
+def _weigh_application(
+    found: AnyComparison, before: ApplicationRun, after: ApplicationRun, config: RepoConfig
+) -> tuple[AnyComparison, list[Finding]]:
+    """Compare what both sides have once they have started; where one does not, it is no failure."""
+    if before.facts is None or after.facts is None:
+        reason = before.reason or after.reason
+        said = f"{reason.rstrip('.')}; its routes, settings and receivers were not compared"
+        problems = [] if before.facts is None else [application.explain_unknown(said)]
+        update = {"verdict": Status.UNMEASURABLE, "reason": said}
+        return found.model_copy(update=update), problems
+    sides = before.facts, after.facts
+    access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
+    return found, [*access, *fastapi_auth.find_edited(*sides), *application.find_problems(*sides)]
 
 
 def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintComparison:

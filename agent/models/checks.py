@@ -92,6 +92,21 @@ class Endpoint(Record):
     """HTTP status without credentials; 0: it has no dependency, or gave no answer."""
 
 
+class ApplicationFact(Record):
+    """A thing that a started application has: a route, a setting, a signal."""
+
+    kind: str
+    name: str
+    """Unique among its kind, unless something is there twice."""
+    value: str = ""
+    parts: tuple[str, ...] = ()
+    """In order: what guards a route, listens to a signal, is in a list."""
+    place: str = ""
+    """`path:line`, where it is in the repository."""
+    owner: str = ""
+    """Of code: what uses it."""
+
+
 #: Outcome of a test of base that no runner gives: it did not come up.
 GONE = "gone"
 
@@ -256,10 +271,13 @@ class CommandRun(CheckRun):
     kind: Literal["command"] = "command"
 
 
-class EndpointRun(CheckRun):
-    kind: Literal["endpoints"] = "endpoints"
+class ApplicationRun(CheckRun):
+    """What an application has once it has started; None: not known."""
+
+    kind: Literal["application"] = "application"
+    facts: tuple[ApplicationFact, ...] | None = None
     endpoints: tuple[Endpoint, ...] | None = None
-    """With what they depend on; None: not known."""
+    """With those dependencies that `fastapi.auth` names."""
 
 
 class PackageRun(CheckRun):
@@ -270,7 +288,7 @@ class PackageRun(CheckRun):
 
 
 AnyRun = Annotated[
-    TestRun | LintRun | CommandRun | EndpointRun | PackageRun, Field(discriminator="kind")
+    TestRun | LintRun | CommandRun | ApplicationRun | PackageRun, Field(discriminator="kind")
 ]
 
 

@@ -11,7 +11,6 @@ from agent.policy.content import (
 )
 from agent.policy.contract import (
     concurrency,
-    fastapi_auth,
     new_dependencies,
     python_version,
 )
@@ -26,7 +25,7 @@ _INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions, imported_names
 MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,
     *_INTEGRITY,
-    *(python_version, concurrency, new_dependencies, fastapi_auth),
+    *(python_version, concurrency, new_dependencies),
     *(signals, views, managers),
     *(history, operations),
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import CheckItem
-from agent.policy import ruff_rules, test_changes
+from agent.policy import application, ruff_rules, test_changes
 from agent.policy.contract import added_packages, fastapi_auth
 from agent.policy.migrations import on_rows
 from agent.policy.rule import Rule, split_place
@@ -23,7 +23,8 @@ OTHER_SETTINGS = Rule(
 RULES: tuple[Rule, ...] = (
     *ruff_rules.RULES,
     OTHER_SETTINGS,
-    fastapi_auth.UNCOVERED,
+    *fastapi_auth.OF_ENDPOINTS,
+    *application.OF_APPLICATIONS,
     *test_changes.OF_TESTS,
     *added_packages.OF_PACKAGES,
     on_rows.ON_ROWS,

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from agent.checks import (
     changed_files,
     comparison,
-    fastapi_endpoints,
     measuring,
     packages,
     reports,
@@ -55,7 +54,7 @@ from repo_config.rule_files import has_tables, is_tool_setting, list_read_by_too
 #: A command that takes longer builds something; linters that we do not know are done by then.
 _QUICK_SECONDS = 30.0
 #: Checks that look at source alone, and not at what tests are.
-_OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, MIGRATE.name, fastapi_endpoints.NAME)
+_OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, MIGRATE.name)
 
 
 def run_checks(

@@ -5,7 +5,7 @@ environment. Then Django's own autodetector is asked, no command of the project.
 deliberate mistake in it, which the answer has to name. New migrations are tried on rows, too; that
 proves nothing, and serves the reviewer.
 
-Arguments: `makemigrations`, `check` or `migrate`.
+Arguments: `makemigrations`, `check`, `migrate`, or `application`, which lists what the project has.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 import runpy
 import sys
 
+import mergewright_application
 import mergewright_entry
 import mergewright_report
 import mergewright_rows
@@ -54,6 +55,10 @@ def main():
         import django
 
         django.setup()
+        if job == "application":
+            answers[0] = {"items": ()}
+            mergewright_application.send(report, order, mergewright_application.list_django())
+            return
         answers[0] = jobs[job](order)
         report.add("django", **answers[0])
 

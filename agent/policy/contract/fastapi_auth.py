@@ -5,15 +5,11 @@ finding is for the reviewer. Endpoints that were open on base do not count again
 edit of the dependency is: that it rejects who has no credentials says nothing of whom it lets in.
 """
 
-import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import Endpoint
-from agent.policy import meaning
-from agent.policy.change_context import ChangeContext, PythonFile
-from agent.policy.modules import Modules
+from agent.models.checks import ApplicationFact, Endpoint
 from agent.policy.rule import Rule, split_place
 from repo_config.schema import FastapiAuth, FastapiSection
 
@@ -28,52 +24,29 @@ UNCOVERED = Rule(
     demands="New endpoints whose URL path no entry of `fastapi.auth` covers are listed.",
     severity=Severity.INFO,
 )
-RULES = (FASTAPI_AUTH,)
+OF_ENDPOINTS = (FASTAPI_AUTH, UNCOVERED)
 _MOST_FINDINGS = 20
 #: A parameter that no slash can be in, as Starlette has them.
 _ONE_PART = re.compile(r"{\w+(?::(?:str|int|float|uuid))?}")
 _Mark = tuple[str, ...]
 
 
-def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding where the change edits a dependency, or what its module has for it."""
-    reported = set[tuple[str, str]]()
-    for entry in change_context.config.fastapi.auth:
-        for file in change_context.python:
-            for name, line in _list_edits(entry.dependency, file, change_context.places):
-                if (file.path, name) not in reported:
-                    reported.add((file.path, name))
-                    says = f"edits {name}, by which {entry.dependency} of fastapi.auth decides"
-                    fix = "Check that it still rejects all whom it should reject."
-                    yield FASTAPI_AUTH.make_finding(file.path, says, fix, line)
-
-
-def _list_edits(dependency: str, file: PythonFile, places: Modules) -> Iterator[tuple[str, int]]:
-    """Yield what a file edits of a dependency that it defines: names, each with its line."""
-    start = f"{places.name_module(file.path)}."
-    named = [dotted for dotted in places.list_names(dependency) if dotted.startswith(start)]
-    if file.after is None or not named:
-        return
-    bound = meaning.list_bound(file.after.content)
-    used = _follow_names(bound, [dotted.removeprefix(start).partition(".")[0] for dotted in named])
-    if file.before is None:
-        # All of a module that was not there is new.
-        edited = {name: bound[name][-1].lineno for name in used}
-    else:
-        edited = meaning.list_edited(file.before.content, file.after.content)
-    yield from ((name, edited[name]) for name in sorted(used & edited.keys()))
-
-
-def _follow_names(bound: Mapping[str, Sequence[ast.stmt]], names: Iterable[str]) -> set[str]:
-    """Collect names of a module and, over and over, the ones that their statements use."""
-    waiting, used = list(names), set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name in bound and name not in used:
-            used.add(name)
-            parts = (part for statement in bound[name] for part in ast.walk(statement))
-            waiting += [part.id for part in parts if isinstance(part, ast.Name)]
-    return used
+def find_edited(
+    before: tuple[ApplicationFact, ...], after: tuple[ApplicationFact, ...]
+) -> Iterator[Finding]:
+    """Yield a finding for what the code of a dependency has become, in any module."""
+    old, new = (
+        {(fact.owner, fact.name, fact.value): fact for fact in side if fact.kind == "code"}
+        for side in (before, after)
+    )
+    left = {owner for owner, _, _ in new.keys() - old.keys()}
+    gone = {key: fact for key, fact in old.items() if key not in new and key[0] not in left}
+    for key, fact in (new | gone).items():
+        if key not in old or key in gone:
+            path, line = split_place(fact.place)
+            says = f"edits {fact.name}, by which {fact.owner} of fastapi.auth decides"
+            fix = "Check that it still rejects all whom it should reject."
+            yield FASTAPI_AUTH.make_finding(path, says, fix, line)
 
 
 def find_problems(

@@ -8,7 +8,7 @@ from typing import Annotated
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Security
 
-SCRIPT = "mergewright_endpoints"
+SCRIPT = "mergewright_application"
 
 
 def signed_in() -> None: ...

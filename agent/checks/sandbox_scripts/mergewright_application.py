@@ -1,0 +1,471 @@
+"""List what an application has once it has started: routes, what guards them, settings, receivers.
+
+Applications of FastAPI, Starlette and Flask are looked for among the loaded modules; Django's is
+entered by `mergewright_migrations`. Endpoints with a dependency that `fastapi.auth` names are asked
+without credentials: what is declared may do nothing. The application answers for itself here, so
+nothing is proved by it; the list serves the reviewer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import sys
+import time
+
+import mergewright_code
+import mergewright_entry
+import mergewright_report
+
+MOST_FACTS = 10000
+SECONDS_START, SECONDS_EACH, SECONDS_ALL = 10, 5, 60
+#: What a parameter of a path may be; the first that its converter takes stands for it.
+_SAMPLES = ("1", "a", "00000000-0000-0000-0000-000000000001", "2001-01-01")
+_PARAMETER = re.compile(
+    r"[{<](?:(?P<kind>\w+)(?:\([^)]*\))?:)?(?P<name>\w+)(?::(?P<after>\w+))?[}>]"
+)
+_name = mergewright_code.name_object
+
+
+def main():
+    order, report = mergewright_entry.begin()
+    sys.path[:] = [*order["python_path"], *sys.path]
+
+    def work():
+        modules = [importlib.import_module(name) for name in order["modules"]]
+        apps = _find_apps(modules, order)
+        if not apps:
+            raise LookupError("no application was found in %s" % ", ".join(order["modules"]))
+        facts = [fact for name, app in apps for fact in list_facts(name if apps[1:] else "", app)]
+        # A loop that is left as it is: what the application begins in it may never end.
+        guarded = {"endpoints": [], "missing": []}
+        if order["dependencies"]:
+            found = list_guarded(apps[0][1], order, facts)
+            guarded = asyncio.new_event_loop().run_until_complete(found)
+        send(report, order, facts, **guarded)
+        return 0
+
+    ended = "the application ended the process with %s"
+    try:
+        mergewright_report.leave(report, order["tree"], work, ended)
+    except SystemExit as end:
+        os._exit(end.code)  # threads that the application has started may never end
+
+
+def send(report, order, facts, endpoints=(), missing=()):
+    """Report what was found, as much as anybody reads."""
+    print("%d facts" % len(facts))
+    for fact in facts:
+        place = fact["place"]
+        fact["place"] = "" if place is None else _place(place, order["tree"])
+    count = len(facts) + len(endpoints)
+    kept = {"facts": facts[:MOST_FACTS], "endpoints": endpoints[:MOST_FACTS]}
+    report.add("application", **kept, all=count, missing=missing)
+
+
+def make_fact(kind, name, value="", parts=(), place=None, owner=""):
+    """Make a fact of an application.
+
+    Args:
+        value: What may become something else.
+        parts: What guards it, or listens to it, in order: that one goes is for a reviewer.
+        place: A function or class.
+    """
+    cut = mergewright_report.shorten_id
+    parts = [cut(str(part)) for part in parts]
+    return {
+        "kind": kind, "name": cut(name), "value": cut(str(value)), "parts": parts,
+        "place": place, "owner": owner,
+    }  # fmt: skip
+
+
+def make_path(text, read_pattern):
+    """Put a value in the place of each parameter of a path."""
+
+    def choose(match):
+        kind = match["kind"] or match["after"] or ""
+        pattern = read_pattern(kind, match["name"]) or "[^/]+"
+        return next((one for one in _SAMPLES if re.fullmatch(pattern, one)), "1")
+
+    return _PARAMETER.sub(choose, text)
+
+
+def note_shadow(facts, route, answers):
+    """Add that another function answers in the place of a route's own."""
+    facts.append(make_fact("shadowed route", route["name"], answers, place=route["place"]))
+
+
+# --- FastAPI, Starlette and Flask -----------------------------------------------------------------
+
+
+def _find_apps(modules, order):
+    """Return the applications, each with a name; those that another one mounts are its part."""
+    if order["app_name"]:
+        app = functools.reduce(getattr, order["app_name"].split("."), modules[0])
+        return [("%s:%s" % (order["modules"][0], order["app_name"]), app)]
+    names = ("fastapi", "FastAPI"), ("starlette.applications", "Starlette"), ("flask", "Flask")
+    loaded = ((sys.modules.get(module), name) for module, name in names)
+    classes = tuple(getattr(module, name) for module, name in loaded if module)
+    found = {}
+    for module in modules:
+        values = {name: one for name, one in vars(module).items() if isinstance(one, classes)}
+        values = values or {name: _make_app(one, classes) for name, one in [*vars(module).items()]}
+        for name, app in values.items():
+            if app is not None:
+                found.setdefault(id(app), ("%s:%s" % (module.__name__, name), app))
+    inner = {id(getattr(route, "app", None)) for _, app in found.values() for route in _list(app)}
+    return [
+        one for key, one in sorted(found.items(), key=lambda item: item[1][0]) if key not in inner
+    ]
+
+
+def _list(app):
+    return getattr(app, "routes", ())
+
+
+def _make_app(function, classes):
+    """Call what makes an application without arguments, by its annotation or Flask's usual name."""
+    if not inspect.isfunction(function):
+        return None
+    given = str(function.__annotations__.get("return", "")).rpartition(".")[2].strip("'>")
+    is_named = given in {one.__name__ for one in classes}
+    if not is_named and function.__name__ not in ("create_app", "make_app"):
+        return None
+    try:
+        made = function()
+    except TypeError:
+        return None
+    return made if isinstance(made, classes) else None
+
+
+def list_facts(name, app):
+    prefix = name and name + " "
+    return [*(_list_flask if hasattr(app, "url_map") else _list_asgi)(prefix, app)]
+
+
+def _list_flask(prefix, app):
+    facts = []
+    adapter = app.url_map.bind("localhost")
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions.get(rule.endpoint)
+        if view is None:
+            continue
+        blueprint = rule.endpoint.rpartition(".")[0]
+        above = [blueprint.rsplit(".", count)[0] for count in range(blueprint.count(".") + 1)]
+        hooks = app.before_request_funcs
+        before = [one for key in (None, *above[::-1]) for one in hooks.get(key, ())]
+        methods = sorted(rule.methods - {"HEAD", "OPTIONS"})
+        title = "%s%s %s" % (prefix, " or ".join(methods), rule.rule)
+        parts = [*map(".".join, map(_name, before)), *mergewright_code.list_wrappers(view)]
+        facts.append(make_fact("route", title, ".".join(_name(view)), parts, view))
+        converters = rule._converters
+        path = make_path(
+            rule.rule, lambda _, key, known=converters: getattr(known.get(key), "regex", "")
+        )
+        with contextlib.suppress(Exception):  # as where no value fits
+            answers, _ = adapter.match(path, methods[0] if methods else "GET")
+            if app.view_functions[answers] != view:
+                note_shadow(facts, facts[-1], ".".join(_name(app.view_functions[answers])))
+    return facts
+
+
+def _list_asgi(prefix, app):
+    from starlette.routing import compile_path
+
+    facts, known = [], []
+    middleware = [".".join(_name(one.cls)) for one in getattr(app, "user_middleware", ())]
+    facts.append(make_fact("middleware", prefix + "of the application", parts=middleware))
+    for path, route, overrides in _iterate_endpoints(app, ""):
+        methods = getattr(route, "methods", None) or {"WEBSOCKET"}
+        title = "%s%s %s" % (prefix, " or ".join(sorted(methods)), path)
+        dependencies = _list_dependencies(getattr(route, "dependant", None), overrides)
+        parts = [*dependencies, *mergewright_code.list_wrappers(route.endpoint)]
+        own = ".".join(_name(route.endpoint))
+        facts.append(make_fact("route", title, own, parts, route.endpoint))
+        pattern, _, converters = compile_path(path)
+        known.append((pattern, methods, own))
+        url = make_path(path, lambda _, key, used=converters: getattr(used.get(key), "regex", ""))
+        answers = next(
+            one for regex, some, one in known if one == own or (some & methods and regex.match(url))
+        )
+        if answers != own:
+            note_shadow(facts, facts[-1], answers)
+    return facts
+
+
+def _list_dependencies(dependant, overrides):
+    for dependency in getattr(dependant, "dependencies", ()):
+        if dependency.call not in overrides:
+            yield ".".join(_name(dependency.call))
+            yield from _list_dependencies(dependency, overrides)
+
+
+# --- fastapi.auth ---------------------------------------------------------------------------------
+
+
+async def list_guarded(app, order, facts):
+    """List the endpoints with those of the wanted dependencies that each has; and their code."""
+    wanted, missing = {}, []
+    for name in order["dependencies"]:
+        try:
+            wanted[name] = pkgutil.resolve_name(name)
+        except (ImportError, AttributeError, ValueError):
+            missing.append(name)
+    for name, one in wanted.items():
+        facts += list_code([one], order["tree"], name)
+    endpoints = await list_started(app, order["tree"], wanted)
+    return {"endpoints": endpoints, "missing": missing}
+
+
+def list_code(roots, tree, owner):
+    """List the code of the tree that some functions or classes reach."""
+    found = mergewright_code.list_reached(roots, tree)
+    return [
+        make_fact("code", name, digest, place=one, owner=owner)
+        for name, (digest, one) in found.items()
+    ]
+
+
+async def list_started(app, tree, wanted):
+    """List the endpoints once the application has started, where it does: that may add some."""
+
+    async def start():
+        try:
+            return await app.router.lifespan_context(app).__aenter__()
+        # Applications leave by sys.exit where a setting is missing.
+        except BaseException as problem:
+            print("it did not start: %r" % problem)
+
+    starting = asyncio.ensure_future(start())
+    done, _ = await asyncio.wait([starting], timeout=SECONDS_START)
+    state = starting.result() if done else None
+    listed = list_endpoints(app, tree, wanted)
+    await request_guarded(app, listed, state or {})
+    return listed
+
+
+def list_endpoints(app, tree, wanted):
+    """Return the endpoints, each with the names of the wanted dependencies that it has."""
+    root = (getattr(app, "root_path", "") or "").rstrip("/")
+    return [
+        {
+            "methods": " or ".join(sorted(getattr(route, "methods", None) or ("WEBSOCKET",))),
+            "path": path,
+            "function": ".".join(_name(route.endpoint)),
+            "place": _place(route.endpoint, tree),
+            "asks": [
+                name
+                for name, one in wanted.items()
+                # Routes of Starlette have no dependencies.
+                if _depends(getattr(route, "dependant", None), one, overrides)
+            ],
+        }
+        for path, route, overrides in _iterate_endpoints(app, root)
+    ]
+
+
+async def request_guarded(app, endpoints, state):
+    """Note what endpoints with a wanted dependency answer to who has no credentials; 0: nothing."""
+    root = (getattr(app, "root_path", "") or "").rstrip("/")
+    end = time.monotonic() + SECONDS_ALL
+    for endpoint in endpoints:
+        endpoint["status"] = 0
+        method = endpoint["methods"].partition(" ")[0]
+        if endpoint["asks"] and method != "WEBSOCKET" and time.monotonic() < end:
+            path = re.sub(r"{[^}]*}", "1", endpoint["path"][len(root) :])
+            endpoint["status"] = await _request(app, method, path, state)
+
+
+async def _request(app, method, path, state):
+    statuses = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        statuses.append(message.get("status", 0))
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http",
+        "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
+        "root_path": "", "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 1), "server": ("localhost", 80), "state": {**state},
+    }  # fmt: skip
+    try:
+        await asyncio.wait_for(app(scope, receive, send), SECONDS_EACH)
+    except Exception:
+        return 0
+    return statuses[0] if statuses else 0
+
+
+def _iterate_endpoints(app, before):
+    """Yield each endpoint's whole path, also in mounted applications, it, and what is overridden.
+
+    A path parameter keeps its converter, as in `{name:path}`.
+    """
+    overrides = getattr(app, "dependency_overrides", None) or {}
+    # Later versions of FastAPI keep included routers as they are.
+    opened = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", None)
+    for route in opened(app.routes) if opened else app.routes:
+        path = before + (getattr(route, "path", None) or "")
+        if getattr(route, "endpoint", None) is not None:
+            yield path, route, overrides
+            continue
+        inner = getattr(route, "_base_app", getattr(route, "app", None))
+        inner = inner if hasattr(inner, "routes") else route
+        if hasattr(inner, "routes"):
+            yield from _iterate_endpoints(inner, path)
+
+
+def _depends(dependant, wanted, overrides):
+    """Whether a dependency is asked, by whatever other ones; not one that is overridden."""
+    return dependant is not None and any(
+        dependency.call not in overrides
+        and (_is(dependency.call, wanted) or _depends(dependency, wanted, overrides))
+        for dependency in dependant.dependencies
+    )
+
+
+def _is(call, wanted):
+    """Whether that is it; a class also means its instances, a function what it makes."""
+    while isinstance(call, functools.partial):
+        call = call.func
+    if call == wanted or (isinstance(wanted, type) and isinstance(call, wanted)):
+        return True
+    module, name = _name(wanted)
+    made_in, made = _name(call)
+    return made_in == module and made.startswith(name + ".<locals>.")
+
+
+def _place(function, tree):
+    """Name `path:line` of a function or class in the tree; nothing of any other."""
+    path, line = mergewright_code.locate(function)
+    inner = mergewright_report.relative_path(path, tree)
+    return inner and (inner + ":%d" % line if line else inner)
+
+
+# --- Django ---------------------------------------------------------------------------------------
+
+
+def list_django():
+    """List the facts of the Django project that is set up."""
+    return [*_list_routes(), *_list_receivers(), *_list_settings(), *_list_warnings()]
+
+
+def _list_routes():
+    from django.conf import settings
+    from django.urls import get_resolver
+
+    facts, resolver = [], get_resolver()
+    routes = _iterate_patterns(resolver, "", {}) if getattr(settings, "ROOT_URLCONF", None) else ()
+    for path, view, kinds in routes:
+        parts = [*mergewright_code.list_wrappers(view), *_list_guards(view)]
+        shown = _find_class(view) or view
+        facts.append(make_fact("route", "/" + path, ".".join(_name(shown)), parts, shown))
+        url = make_path(path, lambda _, key, known=kinds: getattr(known.get(key), "regex", ""))
+        with contextlib.suppress(Exception):  # as where the path is a regular expression
+            answers = resolver.resolve("/" + re.sub(r"[\^$]|\\Z", "", url)).func
+            if answers != view:
+                note_shadow(facts, facts[-1], ".".join(_name(_find_class(answers) or answers)))
+    return facts
+
+
+def _find_class(view):
+    """Return the class that a view is made of, by Django or its REST framework."""
+    return getattr(view, "view_class", None) or getattr(view, "cls", None)
+
+
+def _iterate_patterns(resolver, before, kinds):
+    """Yield each route's whole path, its pattern, and the converters of its parameters."""
+    for pattern in resolver.url_patterns:
+        path, own = before + str(pattern.pattern), {**kinds, **pattern.pattern.converters}
+        if hasattr(pattern, "url_patterns"):
+            yield from _iterate_patterns(pattern, path, own)
+        else:
+            yield path, pattern.callback, own
+
+
+def _list_guards(view):
+    """List what Django and its REST framework ask before a view: by class, and by mark."""
+    made = _find_class(view)
+    for base in made.__mro__[1:] if made else ():
+        if "dispatch" in vars(base):
+            yield ".".join(_name(base))
+    for kind in ("authentication_classes", "permission_classes", "throttle_classes"):
+        for one in getattr(made, kind, ()):
+            yield "%s %s" % (kind, ".".join(_name(one)))
+    if not getattr(view, "csrf_exempt", False):
+        yield "check of the CSRF token"
+
+
+def _list_receivers():
+    from django.apps import apps
+    from django.dispatch import Signal
+
+    labels = {id(model): " of " + model._meta.label for model in apps.get_models()}
+    listening = {}
+    for module in [*sys.modules.values()]:
+        for name, signal in [*getattr(module, "__dict__", {}).items()]:
+            if isinstance(signal, Signal):
+                listening.setdefault(id(signal), (name, signal))
+    for name, signal in listening.values():
+        parts = []
+        for key, receiver, *_ in signal.receivers:
+            called = (
+                receiver()
+                if type(receiver).__name__ in ("ReferenceType", "WeakMethod")
+                else receiver
+            )
+            if called is not None:
+                parts.append(".".join(_name(called)) + labels.get(key[1], ""))
+        yield make_fact("signal", name, parts=sorted(parts))
+
+
+def _list_settings():
+    from django.conf import settings
+
+    for name in sorted(filter(str.isupper, dir(settings))):
+        kind = "middleware" if name == "MIDDLEWARE" else "setting"
+        yield from _describe_setting(kind, name, getattr(settings, name), 3)
+
+
+def _describe_setting(kind, name, value, depth):
+    if isinstance(value, dict) and depth:
+        for key, inner in value.items():
+            yield from _describe_setting(kind, "%s[%r]" % (name, key), inner, depth - 1)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        parts = [_describe_plain(name, one) for one in value]
+        yield make_fact(
+            kind, name, parts=parts if isinstance(value, (list, tuple)) else sorted(parts)
+        )
+    else:
+        yield make_fact(kind, name, _describe_plain(name, value))
+
+
+def _describe_plain(name, value):
+    """Describe a value, which Django's own filter hides by its name, unless it names code."""
+    from django.views.debug import SafeExceptionReporterFilter
+
+    if isinstance(value, str) and value.partition(".")[0] in sys.modules:
+        return value
+    return mergewright_code.describe_value(
+        SafeExceptionReporterFilter().cleanse_setting(name, value)
+    )
+
+
+def _list_warnings():
+    """List what Django's checks for production say of the settings."""
+    from django.core import checks
+
+    for one in checks.run_checks(tags=["security"], include_deployment_checks=True):
+        yield make_fact("security warning", one.id, one.msg)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Show the reviewer what differs once the application has started. Pure.
+
+Both sides list their routes, settings and signals in a sandbox. Their own code answers, so that
+silence proves nothing.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from agent.models.change import Finding, Severity
+from agent.models.checks import ApplicationFact
+from agent.policy.rule import Rule, split_place
+from agent.text.sanitise import list_some, shorten
+
+GUARD = Rule(
+    id="application-guard",
+    demands="In the started application, routes keep what guards them and nothing answers in their"
+    " place; middleware, signals and lists in settings keep their entries.",
+    severity=Severity.REVIEW,
+)
+CHANGED = Rule(
+    id="application-changed",
+    demands="Routes, settings and receivers that differ in the started application are listed.",
+    severity=Severity.INFO,
+)
+OF_APPLICATIONS = (GUARD, CHANGED)
+_MOST, _MOST_NAMES, _LONGEST = 15, 4, 200
+_FIX = "Check that this is intended."
+_PARAMETER = re.compile(r"[{<][^{}<>/]*[}>]")
+#: Facts that should not be there.
+_ALARMS = {"shadowed route": "is answered by", "security warning": "is new for production:"}
+_VERBS = {"route": "guarded by", "signal": "received by"}
+
+
+class Difference(NamedTuple):
+    """A fact on both sides; None: it is not there."""
+
+    before: ApplicationFact | None
+    after: ApplicationFact | None
+
+    @property
+    def fact(self) -> ApplicationFact:
+        return self.after or self.before or ApplicationFact(kind="", name="")
+
+    @property
+    def gone(self) -> Counter[str]:
+        """Parts that are not there any more; a route that goes needs no guard."""
+        left = self.after.parts if self.after else ()
+        is_over = self.after is None and self.fact.kind == "route"
+        return (
+            Counter()
+            if is_over
+            else Counter(self.before.parts if self.before else ()) - Counter(left)
+        )
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the same parts are in another order."""
+        if self.before is None or self.after is None:
+            return False
+        both = {*self.before.parts} & {*self.after.parts}
+        was, now = (
+            [one for one in side.parts if one in both] for side in (self.before, self.after)
+        )
+        return was != now
+
+    def describe(self) -> str:
+        """Say what it was and is; "" where only parts are gone, which has a finding of its own."""
+        if self.before is None or self.after is None:
+            return f"{_describe_fact(self.before)} → {_describe_fact(self.after)}"
+        more = list((Counter(self.after.parts) - Counter(self.before.parts)).elements())
+        if more or self.is_moved:
+            return (
+                f"+ {list_some(more, _MOST)}"
+                if more
+                else f"now {list_some(self.after.parts, _MOST)}"
+            )
+        if self.before.value == self.after.value:
+            return ""
+        return f"{shorten(self.before.value, _LONGEST)} → {shorten(self.after.value, _LONGEST)}"
+
+
+def _describe_fact(fact: ApplicationFact | None) -> str:
+    if fact is None:
+        return "none"
+    return shorten(fact.value or list_some(fact.parts, _MOST) or "empty", _LONGEST)
+
+
+def list_differences(
+    before: Iterable[ApplicationFact], after: Iterable[ApplicationFact]
+) -> Iterator[Difference]:
+    """Yield what differs; facts are paired by name, routes that are left by their functions.
+
+    For whom asks for it, the parameter of a path has no name.
+    """
+    old, new = (
+        _key_facts(facts, lambda fact: _PARAMETER.sub("{}", fact.name)) for facts in (before, after)
+    )
+    for key in [key for key in new if key in old]:
+        was, now = old.pop(key), new.pop(key)
+        if (was.value, was.parts) != (now.value, now.parts):
+            yield Difference(was, now)
+    gone, added = (
+        _key_facts(facts.values(), lambda fact: fact.value if fact.kind == "route" else fact.name)
+        for facts in (old, new)
+    )
+    for key in dict.fromkeys((*added, *gone)):
+        yield Difference(gone.get(key), added.get(key))
+
+
+def _key_facts(
+    facts: Iterable[ApplicationFact], name: Callable[[ApplicationFact], str]
+) -> dict[tuple[str, str, int], ApplicationFact]:
+    """Key facts by kind and name, those that share both in their order."""
+    found, counts = dict[tuple[str, str, int], ApplicationFact](), Counter[tuple[str, str]]()
+    for fact in facts:
+        key = fact.kind, name(fact)
+        found[*key, counts[key]] = fact
+        counts[key] += 1
+    return found
+
+
+def find_problems(
+    before: tuple[ApplicationFact, ...], after: tuple[ApplicationFact, ...]
+) -> Iterator[Finding]:
+    differences = [one for one in list_differences(before, after) if one.fact.kind != "code"]
+    yield from _limit(GUARD, _find_unguarded(differences))
+    rows = defaultdict[str, list[ApplicationFact]](list)
+    for one in differences:
+        if one.fact.kind not in _ALARMS and (said := one.describe()):
+            rows[said].append(one.fact)
+    yield from _limit(CHANGED, ((some[0], f"{_name(some)}: {said}") for said, some in rows.items()))
+
+
+def _find_unguarded(differences: Iterable[Difference]) -> Iterator[tuple[ApplicationFact, str]]:
+    lost = defaultdict[tuple[str, str], list[ApplicationFact]](list)
+    for one in differences:
+        fact = one.fact
+        if one.after and fact.kind in _ALARMS:
+            yield fact, f"{fact.name} {_ALARMS[fact.kind]} {fact.value}"
+        elif one.is_moved and fact.kind == "middleware":
+            yield fact, f"{fact.name} in another order: {list_some(fact.parts, _MOST)}"
+        for part in one.gone:
+            lost[fact.kind, part].append(fact)
+    for (kind, part), facts in lost.items():
+        yield facts[0], f"{_name(facts)}: no longer {_VERBS.get(kind, 'with')} {part}"
+
+
+def _name(facts: Iterable[ApplicationFact]) -> str:
+    return list_some([fact.name for fact in facts], _MOST_NAMES)
+
+
+def _limit(rule: Rule, rows: Iterable[tuple[ApplicationFact, str]]) -> Iterator[Finding]:
+    several = [*rows]
+    for fact, message in several[:_MOST]:
+        path, line = split_place(fact.place)
+        yield rule.make_finding(path, message, _FIX if rule is GUARD else "", line)
+    if (more := len(several) - _MOST) > 0:
+        yield rule.make_finding(
+            "", f"{more:,} more of the started application differ", "See the log."
+        )
+
+
+def explain_unknown(reason: str) -> Finding:
+    """Say that the change keeps the application from starting, which may hide anything."""
+    return GUARD.make_finding("", reason, "Find out why.")

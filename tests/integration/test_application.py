@@ -1,0 +1,239 @@
+"""What differs between two versions of an application once each has started."""
+
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agent.checks import comparison, measuring, weighing
+from agent.checks.application import Application
+from agent.models.checks import CheckReport, Status
+from repo_config.detect import DjangoProject
+from tests.integration.check_samples import SITE, Files, Workshop
+
+MAIN = """
+    from fastapi import APIRouter, Depends, FastAPI
+    from app import deps
+    from app.items import router
+
+    app = FastAPI()
+    app.include_router(router, prefix="/items", dependencies=[Depends(deps.user)])
+"""
+ITEMS = """
+    from fastapi import APIRouter, Depends
+    from app import deps
+
+    router = APIRouter()
+
+    @router.get("/me", dependencies=[Depends(deps.admin)])
+    def me(): ...
+
+    @router.get("/{name}")
+    def show(name: str): ...
+"""
+DEPS = """
+    from app.tokens import read
+
+    def user():
+        return read()
+
+    def admin(): ...
+"""
+FASTAPI = {
+    "app/__init__.py": "",
+    "app/main.py": MAIN,
+    "app/items.py": ITEMS,
+    "app/deps.py": DEPS,
+    "app/tokens.py": "KEYS = {1: 2}\n\n\ndef read():\n    return KEYS.get(1)\n",
+}
+AUTH = {"auth": [{"paths": ["/items/**"], "dependency": "app.deps.user"}]}
+
+
+@pytest.fixture
+def differ(workshop: Workshop) -> Callable[..., Any]:
+    """Compare the application on two sides; give the verdict, and findings by their weight."""
+
+    def run(before: Files, after: Files, **more: Any) -> tuple[Any, list[str], list[str]]:
+        sides = []
+        for files in (before, after):
+            site = workshop.site(files, **more)
+            result = measuring.run_checks(((Application(), site),), workshop.sandbox, print)
+            results = tuple(map(measuring.set_unmeasurable, result)) if files is before else result
+            sides.append(CheckReport(side="base", commit="0" * 40, results=results))
+        compared = comparison.compare_reports(*sides)
+        (found,) = weighing.weigh_comparisons(compared, *sides, site.config, {})
+        by_weight = {
+            weight: [
+                f"{one.path} {one.message}" for one in found.findings if one.severity == weight
+            ]
+            for weight in ("review", "info")
+        }
+        return found, by_weight["review"], by_weight["info"]
+
+    return run
+
+
+def _edit(files: dict[str, str], path: str, old: str, new: str) -> dict[str, str]:
+    flat = {name: textwrap.dedent(text).lstrip("\n") for name, text in files.items()}
+    assert old in flat[path]
+    return {**flat, path: flat[path].replace(old, new)}
+
+
+def test_fastapi(differ: Callable[..., Any]) -> None:
+    more = {
+        "framework": "fastapi", "fastapi_app": "app.main:app", "packages": ("fastapi",),
+        "config": {"fastapi": AUTH},
+    }  # fmt: skip
+
+    def compare(**after: str) -> tuple[Any, list[str], list[str]]:
+        return differ(
+            FASTAPI, {**FASTAPI, **{f"app/{name}.py": text for name, text in after.items()}}, **more
+        )
+
+    _, reviewed, _ = compare(main=MAIN.replace(", dependencies=[Depends(deps.user)]", ""))
+    assert (
+        reviewed[-1]
+        == "app/items.py GET /items/me, GET /items/{name}: no longer guarded by app.deps.user."
+    )
+    start, me, show = textwrap.dedent(ITEMS).split("@router")
+    _, reviewed, listed = compare(items=f"{start}@router{show}@router{me}")
+    assert (reviewed, listed) == (["app/items.py GET /items/me is answered by app.items.show."], [])
+    _, reviewed, _ = compare(tokens=FASTAPI["app/tokens.py"].replace("2}", "3}"))
+    assert reviewed == [
+        "app/tokens.py edits app.tokens.KEYS, by which app.deps.user of fastapi.auth decides."
+    ]
+    found, reviewed, _ = compare(deps="1 / 0\n")
+    assert found.verdict is Status.UNMEASURABLE
+    assert "could not be started: ZeroDivisionError" in found.reason
+    assert len(reviewed) == 1
+
+
+FLASK = {
+    "shop/__init__.py": """
+        from flask import Flask
+        from shop import views
+
+        def create_app():
+            app = Flask(__name__)
+            app.register_blueprint(views.pages)
+            return app
+    """,
+    "shop/views.py": """
+        from functools import wraps
+        from flask import Blueprint
+
+        pages = Blueprint("pages", __name__)
+
+        def signed_in(view):
+            @wraps(view)
+            def ask(*args, **named):
+                return view(*args, **named)
+            return ask
+
+        @pages.before_request
+        def limit(): ...
+
+        @pages.get("/orders/<int:number>")
+        @signed_in
+        def order(number): ...
+    """,
+}
+
+
+def test_flask(differ: Callable[..., Any]) -> None:
+    more = {"framework": "flask", "app_modules": ("shop",), "packages": ("flask",)}
+    after = _edit(FLASK, "shop/views.py", "@signed_in\n", "")
+    after = _edit(after, "shop/views.py", "@pages.before_request\n", "")
+    _, reviewed, listed = differ(FLASK, after, **more)
+    said = "shop/views.py GET /orders/<int:number>: no longer guarded by shop.views."
+    assert (reviewed, listed) == ([f"{said}limit.", f"{said}signed_in."], [])
+
+
+MIXIN = "django.contrib.auth.mixins.LoginRequiredMixin"
+DJANGO = {
+    **SITE,
+    "proj/settings.py": SITE["proj/settings.py"] + textwrap.dedent("""
+        MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "django.middleware.csrf.CsrfViewMiddleware"]
+        from proj.limits import *
+    """),
+    "proj/limits.py": "PAGE = 10\nAPI_KEY = 'one'\nSESSION_COOKIE_SECURE = True\nAUTH = {'backends': ['shop.B', 'shop.C']}\n",
+    "proj/urls.py": """
+        from django.contrib.auth.decorators import login_required
+        from django.urls import path
+        from shop import views
+
+        urlpatterns = [
+            path("orders/new/", login_required(views.new)),
+            path("orders/<slug:name>/", views.Show.as_view()),
+        ]
+    """,
+    "shop/apps.py": """
+        from django.apps import AppConfig
+
+        class ShopConfig(AppConfig):
+            name = "shop"
+
+            def ready(self):
+                from shop import listening
+    """,
+    "shop/models.py": """
+        from django.db import models
+
+        class Order(models.Model):
+            name = models.CharField(max_length=9)
+    """,
+    "shop/listening.py": """
+        from django.db.models.signals import post_save
+        from shop.models import Order
+
+        def notify(**named): ...
+
+        post_save.connect(notify, Order)
+    """,
+    "shop/views.py": """
+        from django.contrib.auth.mixins import LoginRequiredMixin
+        from django.views import View
+
+        def new(request): ...
+
+        class Show(LoginRequiredMixin, View): ...
+    """,
+}  # fmt: skip
+
+
+def test_django(differ: Callable[..., Any]) -> None:
+    django = DjangoProject(settings_module="proj.settings", manage="manage.py", python_path=("",))
+    more = {"framework": "django", "django": django}
+    after = {
+        **DJANGO,
+        "proj/limits.py": "PAGE = 20\nAPI_KEY = 'two'\nMIDDLEWARE = ['django.middleware.security.SecurityMiddleware']\nAUTH = {'backends': ['shop.C']}\n",
+        "shop/listening.py": DJANGO["shop/listening.py"] + "\n        from shop import quiet\n",
+        "shop/quiet.py": "from django.db.models.signals import post_save\nfrom shop.listening import notify\nfrom shop.models import Order\n\npost_save.disconnect(notify, Order)\n",
+        "shop/views.py": DJANGO["shop/views.py"].replace("LoginRequiredMixin, View", "View"),
+        "proj/urls.py": """
+            from django.contrib.auth.decorators import login_required
+            from django.urls import path
+            from shop import views
+
+            urlpatterns = [
+                path("orders/<slug:key>/", views.Show.as_view()),
+                path("orders/new/", views.new),
+            ]
+        """,
+    }
+    _, reviewed, listed = differ(DJANGO, after, **more)
+    (warning,) = (one for one in reviewed if "security" in one)
+    reviewed.remove(warning)
+    assert warning.startswith(" security.W003 is new for production: You don't appear to be using")
+    order = "shop/views.py /orders/new/: no longer guarded by django.contrib.auth.decorators."
+    assert sorted(reviewed) == [
+        " AUTH['backends']: no longer with shop.B.",
+        " MIDDLEWARE: no longer with django.middleware.csrf.CsrfViewMiddleware.",
+        " post_save: no longer received by shop.listening.notify of shop.Order.",
+        f"shop/views.py /orders/<slug:key>/: no longer guarded by {MIXIN}.",
+        "shop/views.py /orders/new/ is answered by shop.views.Show.",
+        f"{order}login_required.",
+        f"{order}user_passes_test.",
+    ]
+    assert listed == [" PAGE: 10 → 20.", " SESSION_COOKIE_SECURE: True → False."]
