@@ -11,7 +11,7 @@ python-syntax unreadable-python hidden-from-rules
 concurrency sync-handler
 new-dependency forbidden-dependency dependency-source
 django-signals django-views django-manager
-migration-merged migration-destructive migration-by-hand
+migration-merged
 newer-syntax http-client http-timeout background-tasks
 forbidden-import
 blocking-call test-tool-in-source environment-read
@@ -21,7 +21,7 @@ application-guard application-changed
 test-rewritten test-removed test-limited test-surroundings test-not-run test-not-collected
 test-module-in-use
 environment-altered package-unasked
-migration-on-rows
+migration-on-rows migration-destructive migration-by-hand
 """
 RULE_IDS = tuple(_IN_ORDER.split())
 """In the order in which findings are listed."""

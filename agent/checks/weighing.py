@@ -19,7 +19,7 @@ from agent.models.checks import (
 from agent.policy import application, levels, ruff_contract, ruff_rules, test_changes, tool_rules
 from agent.policy.contract import added_packages, fastapi_auth
 from agent.policy.integrity import suppressions
-from agent.policy.migrations import on_rows
+from agent.policy.migrations import on_rows, operations
 from agent.policy.rule import Rule, split_place
 from agent.text.check_summary import is_of_tests
 from repo_config.schema import RepoConfig
@@ -70,7 +70,12 @@ def weigh_comparisons(
         if isinstance(before, ApplicationRun) and isinstance(after, ApplicationRun):
             found, differing = _weigh_application(found, before, after, config)
             more += apply_levels(
-                differing, (*application.OF_APPLICATIONS, *fastapi_auth.OF_ENDPOINTS)
+                differing,
+                (
+                    *application.OF_APPLICATIONS,
+                    *fastapi_auth.OF_ENDPOINTS,
+                    *operations.OF_MIGRATIONS,
+                ),
             )
         if after is not None and after.silenced:
             problems = suppressions.find_silenced(after.silenced)
@@ -94,7 +99,9 @@ def _weigh_application(
         return found.model_copy(update=update), problems
     sides = before.facts, after.facts
     access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
-    return found, [*access, *fastapi_auth.find_edited(*sides), *application.find_problems(*sides)]
+    edited = fastapi_auth.find_edited(config.fastapi, *sides)
+    migrations = operations.find_problems(*sides)
+    return found, [*access, *edited, *migrations, *application.find_problems(*sides)]
 
 
 def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintComparison:

@@ -31,7 +31,8 @@ _FIX = "Check that this is intended."
 _PARAMETER = re.compile(r"[{<][^{}<>/]*[}>]")
 #: Facts that should not be there.
 _ALARMS = {"shadowed route": "is answered by", "security warning": "is new for production:"}
-_VERBS = {"route": "guarded by", "signal": "received by"}
+_KINDS = {"route", "middleware", "setting", "signal", *_ALARMS}
+_VERBS = defaultdict(lambda: "with", route="guarded by", signal="received by")
 
 
 class Difference(NamedTuple):
@@ -85,7 +86,8 @@ class Difference(NamedTuple):
 def _describe_fact(fact: ApplicationFact | None) -> str:
     if fact is None:
         return "none"
-    return shorten(fact.value or list_some(fact.parts, _MOST) or "empty", _LONGEST)
+    said = f" {_VERBS[fact.kind]} " if fact.value and fact.parts else ""
+    return shorten(f"{fact.value}{said}{list_some(fact.parts, _MOST)}" or "empty", _LONGEST)
 
 
 def list_differences(
@@ -122,10 +124,25 @@ def _key_facts(
     return found
 
 
+def list_edited_code(
+    before: Iterable[ApplicationFact], after: Iterable[ApplicationFact]
+) -> Iterator[ApplicationFact]:
+    """Yield the code that is other or new with the change; where none is, what is gone of it."""
+    old, new = (
+        {(fact.owner, fact.name, fact.value): fact for fact in side if fact.kind == "code"}
+        for side in (before, after)
+    )
+    edited = {key: fact for key, fact in new.items() if key not in old}
+    owners = {owner for owner, _, _ in edited}
+    yield from edited.values()
+    yield from (fact for key, fact in old.items() if key not in new and key[0] not in owners)
+
+
 def find_problems(
     before: tuple[ApplicationFact, ...], after: tuple[ApplicationFact, ...]
 ) -> Iterator[Finding]:
-    differences = [one for one in list_differences(before, after) if one.fact.kind != "code"]
+    sides = ([fact for fact in side if fact.kind in _KINDS] for side in (before, after))
+    differences = [*list_differences(*sides)]
     yield from _limit(GUARD, _find_unguarded(differences))
     rows = defaultdict[str, list[ApplicationFact]](list)
     for one in differences:
@@ -145,7 +162,7 @@ def _find_unguarded(differences: Iterable[Difference]) -> Iterator[tuple[Applica
         for part in one.gone:
             lost[fact.kind, part].append(fact)
     for (kind, part), facts in lost.items():
-        yield facts[0], f"{_name(facts)}: no longer {_VERBS.get(kind, 'with')} {part}"
+        yield facts[0], f"{_name(facts)}: no longer {_VERBS[kind]} {part}"
 
 
 def _name(facts: Iterable[ApplicationFact]) -> str:

@@ -16,7 +16,7 @@ from agent.policy.contract import (
 )
 from agent.policy.django import managers, signals, views
 from agent.policy.integrity import hollow_tests, imported_names, suppressions
-from agent.policy.migrations import history, operations
+from agent.policy.migrations import history
 from agent.policy.rule import Rule, RuleModule
 
 _CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, conflict_marks, gate_files)
@@ -27,7 +27,7 @@ MODULES: tuple[RuleModule, ...] = (
     *_INTEGRITY,
     *(python_version, concurrency, new_dependencies),
     *(signals, views, managers),
-    *(history, operations),
+    history,
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Rules that read the change alone, before anything runs."""

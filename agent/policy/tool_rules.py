@@ -10,7 +10,7 @@ from agent.models.change import Finding, Severity
 from agent.models.checks import CheckItem
 from agent.policy import application, ruff_rules, test_changes
 from agent.policy.contract import added_packages, fastapi_auth
-from agent.policy.migrations import on_rows
+from agent.policy.migrations import on_rows, operations
 from agent.policy.rule import Rule, split_place
 
 OTHER_SETTINGS = Rule(
@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     *test_changes.OF_TESTS,
     *added_packages.OF_PACKAGES,
     on_rows.ON_ROWS,
+    *operations.OF_MIGRATIONS,
 )
 
 

@@ -202,9 +202,13 @@ DJANGO = {
 }  # fmt: skip
 
 
+PROJECT = {
+    "framework": "django",
+    "django": DjangoProject(settings_module="proj.settings", manage="manage.py", python_path=("",)),
+}
+
+
 def test_django(differ: Callable[..., Any]) -> None:
-    django = DjangoProject(settings_module="proj.settings", manage="manage.py", python_path=("",))
-    more = {"framework": "django", "django": django}
     after = {
         **DJANGO,
         "proj/limits.py": "PAGE = 20\nAPI_KEY = 'two'\nMIDDLEWARE = ['django.middleware.security.SecurityMiddleware']\nAUTH = {'backends': ['shop.C']}\n",
@@ -222,7 +226,7 @@ def test_django(differ: Callable[..., Any]) -> None:
             ]
         """,
     }
-    _, reviewed, listed = differ(DJANGO, after, **more)
+    _, reviewed, listed = differ(DJANGO, after, **PROJECT)
     (warning,) = (one for one in reviewed if "security" in one)
     reviewed.remove(warning)
     assert warning.startswith(" security.W003 is new for production: You don't appear to be using")
@@ -237,3 +241,88 @@ def test_django(differ: Callable[..., Any]) -> None:
         f"{order}user_passes_test.",
     ]
     assert listed == [" PAGE: 10 → 20.", " SESSION_COOKIE_SECURE: True → False."]
+
+
+ROWS = "def fill(apps, editor):\n    return {0}\n\n\ndef show():\n    return {1}\n"
+FIELDS = """
+    from django.db.models import CharField
+
+    def code(): return {0}
+
+    class Code(CharField):
+        size = {1}
+
+    N = {2}
+"""
+FIRST = """migrations.CreateModel("Order", [
+            ("id", models.AutoField(primary_key=True)),
+            ("name", models.CharField(max_length=9)),
+            ("code", fields.Code(default=fields.code, max_length=9))])"""
+
+
+def _migration(
+    *operations: str, body: str = "", base: str = "migrations.Migration", above: str = ""
+) -> str:
+    return (
+        "from django.db import migrations, models\nfrom shop import fields, rows\n"
+        f"{above}\n\nclass Migration({base}):\n    dependencies = [('shop', '0001_initial')]\n"
+        f"    operations = [{', '.join(operations)}]\n    {body}\n"
+    )
+
+
+MERGED = {
+    **DJANGO,
+    "shop/rows.py": ROWS.format(1, 1),
+    "shop/fields.py": FIELDS.format(1, 1, 1),
+    "shop/migrations/0001_initial.py": _migration(FIRST, "migrations.RunPython(rows.fill)").replace(
+        "('shop', '0001_initial')", ""
+    ),
+}
+#: A new migration, and what is said of it.
+NEW = {
+    _migration("migrations.RemoveField('order', 'name')"): ["drops a column and its data: Remove field name from order"],
+    _migration("migrations.AddField('order', 'a', models.IntegerField(default=fields.code))"): [],
+    _migration(
+        "migrations.AddConstraint('order', models.CheckConstraint(condition=models.Q(id=1), name='b'))",
+        body="initial = bool(1)",
+    ): [],
+    _migration("migrations.RunPython(rows.fill, rows.fill)"): ["has RunPython"],
+    _migration("migrations.RunSQL('select 1')"): ["has RunSQL, which cannot be reversed"],
+    _migration("migrations.SeparateDatabaseAndState()"): ["has SeparateDatabaseAndState"],
+    _migration("Fill(rows.fill, rows.fill)", above="class Fill(migrations.RunPython): ..."): ["has a custom operation"],
+    _migration(base="Reset, migrations.Migration", above="from shop.demo import Reset"): [
+        "inherits from shop.demo.Reset, django.db.migrations.migration.Migration",
+    ],
+    _migration(body="initial = rows.show()"): ["calls show when it is loaded"],
+    _migration("migrations.AlterModelOptions('order', {'a': open('manage.py').read()})"): [
+        "calls open when it is loaded", "calls read when it is loaded",
+    ],
+    _migration(body="atomic = False"): ["has more than operations: atomic"],
+    _migration(body="def apply(self, *given): ..."): ["has more than operations: apply"],
+    _migration() + "Migration.operations.append(migrations.RunSQL('', ''))\n": [
+        "calls append when it is loaded", "has RunSQL",
+    ],
+    _migration(above="Base = migrations.Migration", base="Base"): [],
+}  # fmt: skip
+
+
+def test_new_migrations(differ: Callable[..., Any]) -> None:
+    paths = {f"shop/migrations/{number:04}_more.py": text for number, text in enumerate(NEW, 2)}
+    after = {**MERGED, **paths, "shop/demo.py": "class Reset: ...\n"}
+    found, reviewed, _ = differ(MERGED, after, **PROJECT)
+    assert found.verdict is Status.PASSED, found.reason
+    expected = [f"{path} {said}." for path, text in paths.items() for said in NEW[text]]
+    assert sorted(reviewed) == sorted(expected)
+
+
+def test_what_merged_migrations_use(differ: Callable[..., Any]) -> None:
+    after = {**MERGED, "shop/rows.py": ROWS.format(2, 1), "shop/fields.py": FIELDS.format(2, 2, 1)}
+    _, reviewed, _ = differ(MERGED, after, **PROJECT)
+    used = "which the merged migration shop/migrations/0001_initial.py uses."
+    assert sorted(reviewed) == [
+        f"shop/fields.py edits shop.fields.Code, {used}",
+        f"shop/fields.py edits shop.fields.code, {used}",
+        f"shop/rows.py edits shop.rows.fill, {used}",
+    ]
+    others = {**MERGED, "shop/rows.py": ROWS.format(1, 2), "shop/fields.py": FIELDS.format(1, 1, 2)}
+    assert differ(MERGED, others, **PROJECT)[1:] == ([], [])

@@ -27,9 +27,8 @@ MOST_FACTS = 10000
 SECONDS_START, SECONDS_EACH, SECONDS_ALL = 10, 5, 60
 #: What a parameter of a path may be; the first that its converter takes stands for it.
 _SAMPLES = ("1", "a", "00000000-0000-0000-0000-000000000001", "2001-01-01")
-_PARAMETER = re.compile(
-    r"[{<](?:(?P<kind>\w+)(?:\([^)]*\))?:)?(?P<name>\w+)(?::(?P<after>\w+))?[}>]"
-)
+#: In `{name:path}` of Starlette and `<int:name>` of Django and Flask.
+_PARAMETER = re.compile(r"[{<](?:[^{}<>]*:(?=\w+>))?(\w+)[^{}<>]*[}>]")
 _name = mergewright_code.name_object
 
 
@@ -85,12 +84,11 @@ def make_fact(kind, name, value="", parts=(), place=None, owner=""):
     }  # fmt: skip
 
 
-def make_path(text, read_pattern):
+def make_path(text, converters):
     """Put a value in the place of each parameter of a path."""
 
     def choose(match):
-        kind = match["kind"] or match["after"] or ""
-        pattern = read_pattern(kind, match["name"]) or "[^/]+"
+        pattern = getattr(converters.get(match[1]), "regex", "[^/]+")
         return next((one for one in _SAMPLES if re.fullmatch(pattern, one)), "1")
 
     return _PARAMETER.sub(choose, text)
@@ -99,6 +97,28 @@ def make_path(text, read_pattern):
 def note_shadow(facts, route, answers):
     """Add that another function answers in the place of a route's own."""
     facts.append(make_fact("shadowed route", route["name"], answers, place=route["place"]))
+
+
+def find_class(view):
+    """Return the class that a view of Flask, Django or its REST framework is made of, or it."""
+    return getattr(view, "view_class", None) or getattr(view, "cls", None) or view
+
+
+def list_guards(view):
+    """List what is asked before a view: its decorators, and of a class its bases, too."""
+    yield from mergewright_code.list_wrappers(view)
+    made = find_class(view)
+    if not isinstance(made, type):
+        return
+    for method in ("dispatch", "get", "post", "put", "patch", "delete"):
+        for one in mergewright_code.list_wrappers(getattr(made, method, None)):
+            yield "%s of %s" % (one, method)
+    for base in made.__mro__[1:]:
+        if "dispatch" in vars(base):
+            yield ".".join(_name(base))
+    for kind in ("authentication_classes", "permission_classes", "throttle_classes"):
+        for one in getattr(made, kind, ()):
+            yield "%s %s" % (kind, ".".join(_name(one)))
 
 
 # --- FastAPI, Starlette and Flask -----------------------------------------------------------------
@@ -150,28 +170,24 @@ def list_facts(name, app):
 
 
 def _list_flask(prefix, app):
-    facts = []
-    adapter = app.url_map.bind("localhost")
+    hooks = {
+        key: [".".join(_name(one)) for one in some]
+        for key, some in app.before_request_funcs.items()
+    }
+    facts = [make_fact("middleware", prefix + "before each request", parts=hooks.get(None, ()))]
+    adapter, views = app.url_map.bind("localhost"), app.view_functions
     for rule in app.url_map.iter_rules():
-        view = app.view_functions.get(rule.endpoint)
-        if view is None:
-            continue
-        blueprint = rule.endpoint.rpartition(".")[0]
-        above = [blueprint.rsplit(".", count)[0] for count in range(blueprint.count(".") + 1)]
-        hooks = app.before_request_funcs
-        before = [one for key in (None, *above[::-1]) for one in hooks.get(key, ())]
-        methods = sorted(rule.methods - {"HEAD", "OPTIONS"})
-        title = "%s%s %s" % (prefix, " or ".join(methods), rule.rule)
-        parts = [*map(".".join, map(_name, before)), *mergewright_code.list_wrappers(view)]
-        facts.append(make_fact("route", title, ".".join(_name(view)), parts, view))
-        converters = rule._converters
-        path = make_path(
-            rule.rule, lambda _, key, known=converters: getattr(known.get(key), "regex", "")
-        )
+        view = views.get(rule.endpoint)
+        methods = sorted(rule.methods - {"HEAD", "OPTIONS"}) or ["HEAD"]
+        blueprints = rule.endpoint.split(".")[:-1]
+        above = (".".join(blueprints[:count]) for count in range(1, len(blueprints) + 1))
+        parts = [*(one for key in above for one in hooks.get(key, ())), *list_guards(view)]
+        title, shown = "%s%s %s" % (prefix, " or ".join(methods), rule.rule), find_class(view)
+        facts.append(make_fact("route", title, ".".join(_name(shown)), parts, shown))
         with contextlib.suppress(Exception):  # as where no value fits
-            answers, _ = adapter.match(path, methods[0] if methods else "GET")
-            if app.view_functions[answers] != view:
-                note_shadow(facts, facts[-1], ".".join(_name(app.view_functions[answers])))
+            answers, _ = adapter.match(make_path(rule.rule, rule._converters), methods[0])
+            if views[answers] != view:
+                note_shadow(facts, facts[-1], ".".join(_name(find_class(views[answers]))))
     return facts
 
 
@@ -185,12 +201,12 @@ def _list_asgi(prefix, app):
         methods = getattr(route, "methods", None) or {"WEBSOCKET"}
         title = "%s%s %s" % (prefix, " or ".join(sorted(methods)), path)
         dependencies = _list_dependencies(getattr(route, "dependant", None), overrides)
-        parts = [*dependencies, *mergewright_code.list_wrappers(route.endpoint)]
+        parts = [*dependencies, *list_guards(route.endpoint)]
         own = ".".join(_name(route.endpoint))
         facts.append(make_fact("route", title, own, parts, route.endpoint))
         pattern, _, converters = compile_path(path)
         known.append((pattern, methods, own))
-        url = make_path(path, lambda _, key, used=converters: getattr(used.get(key), "regex", ""))
+        url = make_path(path, converters)
         answers = next(
             one for regex, some, one in known if one == own or (some & methods and regex.match(url))
         )
@@ -223,9 +239,9 @@ async def list_guarded(app, order, facts):
     return {"endpoints": endpoints, "missing": missing}
 
 
-def list_code(roots, tree, owner):
+def list_code(roots, tree, owner, followed=None):
     """List the code of the tree that some functions or classes reach."""
-    found = mergewright_code.list_reached(roots, tree)
+    found = mergewright_code.list_reached(roots, tree, followed)
     return [
         make_fact("code", name, digest, place=one, owner=owner)
         for name, (digest, one) in found.items()
@@ -365,20 +381,17 @@ def _list_routes():
     facts, resolver = [], get_resolver()
     routes = _iterate_patterns(resolver, "", {}) if getattr(settings, "ROOT_URLCONF", None) else ()
     for path, view, kinds in routes:
-        parts = [*mergewright_code.list_wrappers(view), *_list_guards(view)]
-        shown = _find_class(view) or view
+        parts = [*list_guards(view)]
+        if not getattr(view, "csrf_exempt", False):
+            parts.append("check of the CSRF token")
+        shown = find_class(view)
         facts.append(make_fact("route", "/" + path, ".".join(_name(shown)), parts, shown))
-        url = make_path(path, lambda _, key, known=kinds: getattr(known.get(key), "regex", ""))
+        url = make_path(path, kinds)
         with contextlib.suppress(Exception):  # as where the path is a regular expression
             answers = resolver.resolve("/" + re.sub(r"[\^$]|\\Z", "", url)).func
             if answers != view:
-                note_shadow(facts, facts[-1], ".".join(_name(_find_class(answers) or answers)))
+                note_shadow(facts, facts[-1], ".".join(_name(find_class(answers))))
     return facts
-
-
-def _find_class(view):
-    """Return the class that a view is made of, by Django or its REST framework."""
-    return getattr(view, "view_class", None) or getattr(view, "cls", None)
 
 
 def _iterate_patterns(resolver, before, kinds):
@@ -389,19 +402,6 @@ def _iterate_patterns(resolver, before, kinds):
             yield from _iterate_patterns(pattern, path, own)
         else:
             yield path, pattern.callback, own
-
-
-def _list_guards(view):
-    """List what Django and its REST framework ask before a view: by class, and by mark."""
-    made = _find_class(view)
-    for base in made.__mro__[1:] if made else ():
-        if "dispatch" in vars(base):
-            yield ".".join(_name(base))
-    for kind in ("authentication_classes", "permission_classes", "throttle_classes"):
-        for one in getattr(made, kind, ()):
-            yield "%s %s" % (kind, ".".join(_name(one)))
-    if not getattr(view, "csrf_exempt", False):
-        yield "check of the CSRF token"
 
 
 def _list_receivers():

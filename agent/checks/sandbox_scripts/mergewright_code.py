@@ -78,12 +78,15 @@ def _open_cell(cell):
         return None
 
 
-def list_reached(roots, tree):
+def list_reached(roots, tree, followed=None):
     """Return the functions, classes and values of the tree that some code uses, by their names.
 
     Each has a digest of what it is, and a function or class to locate it by.
+
+    Args:
+        followed: Modules whose code leads to more; None: all of the tree do.
     """
-    reach = _Reach(tree)
+    reach = _Reach(tree, followed)
     reach.waiting += roots
     while reach.waiting and len(reach.seen) < _MOST_REACHED:
         one = reach.waiting.pop()
@@ -94,8 +97,8 @@ def list_reached(roots, tree):
 
 
 class _Reach:
-    def __init__(self, tree):
-        self.seen, self.texts, self.waiting = {}, {}, []
+    def __init__(self, tree, followed):
+        self.seen, self.texts, self.waiting, self._followed = {}, {}, [], followed
         self._start = tree.rstrip("/") + "/"
 
     def is_inside(self, module):
@@ -133,7 +136,8 @@ class _Reach:
             return
         text = "%s %s" % (_describe_code(code), describe_value([given, cells]))
         self.note("%s.%s" % (module, getattr(code, "co_qualname", code.co_name)), text, function)
-        for owner, key, used in _list_globals(function):
+        is_followed = self._followed is None or module in self._followed
+        for owner, key, used in _list_globals(function) if is_followed else ():
             self.waiting.append(used)
             if isinstance(used, (*_PLAIN, *_COLLECTIONS)) and self.is_inside(owner):
                 self.note("%s.%s" % (owner, key), describe_value(used), function)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import ApplicationFact, Endpoint
+from agent.policy.application import list_edited_code
 from agent.policy.rule import Rule, split_place
 from repo_config.schema import FastapiAuth, FastapiSection
 
@@ -32,17 +33,14 @@ _Mark = tuple[str, ...]
 
 
 def find_edited(
-    before: tuple[ApplicationFact, ...], after: tuple[ApplicationFact, ...]
+    section: FastapiSection,
+    before: tuple[ApplicationFact, ...],
+    after: tuple[ApplicationFact, ...],
 ) -> Iterator[Finding]:
     """Yield a finding for what the code of a dependency has become, in any module."""
-    old, new = (
-        {(fact.owner, fact.name, fact.value): fact for fact in side if fact.kind == "code"}
-        for side in (before, after)
-    )
-    left = {owner for owner, _, _ in new.keys() - old.keys()}
-    gone = {key: fact for key, fact in old.items() if key not in new and key[0] not in left}
-    for key, fact in (new | gone).items():
-        if key not in old or key in gone:
+    wanted = {entry.dependency for entry in section.auth}
+    for fact in list_edited_code(before, after):
+        if fact.owner in wanted:
             path, line = split_place(fact.place)
             says = f"edits {fact.name}, by which {fact.owner} of fastapi.auth decides"
             fix = "Check that it still rejects all whom it should reject."
