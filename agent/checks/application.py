@@ -10,7 +10,7 @@ from typing import Literal
 
 from agent.checks import check, django_state, sealed
 from agent.checks.sealed import Id, ReportEvent, Secret, Text
-from agent.models.checks import ApplicationFact, ApplicationRun, Endpoint, Status
+from agent.models.checks import ApplicationFact, ApplicationRun, Status
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 NAME = "application"
@@ -25,15 +25,6 @@ class ListedFact(ReportEvent):
     parts: list[Id]
     place: Text
     owner: Id
-
-
-class ListedEndpoint(ReportEvent):
-    """A function that answers a URL."""
-
-    methods: Id
-    path: Id
-    function: Id
-    place: Text
     asks: list[Id]
     status: int
 
@@ -41,7 +32,6 @@ class ListedEndpoint(ReportEvent):
 class StartedApplication(ReportEvent):
     event: Literal["application"]
     facts: list[ListedFact]
-    endpoints: list[ListedEndpoint]
     all: int
     missing: list[Id]
     """Dependencies that cannot be imported."""
@@ -94,11 +84,10 @@ class Application:
         found = check.make_result(self, site, result, status, reason)
         if reason or listed is None:
             return found
-        endpoints, facts = (
-            tuple(kind.model_validate(one.model_dump(), strict=False) for one in some)
-            for kind, some in ((Endpoint, listed.endpoints), (ApplicationFact, listed.facts))
+        facts = (
+            ApplicationFact.model_validate(one.model_dump(), strict=False) for one in listed.facts
         )
-        return found.model_copy(update={"endpoints": endpoints, "facts": facts})
+        return found.model_copy(update={"facts": tuple(facts)})
 
 
 def _find_problem(
@@ -113,6 +102,6 @@ def _find_problem(
         return report.problem or "nothing was reported"
     if listed.missing:
         return f"{', '.join(listed.missing)} in fastapi.auth cannot be imported"
-    if listed.all != len(listed.facts) + len(listed.endpoints):
+    if listed.all != len(listed.facts):
         return f"it has {listed.all:,} routes, settings and receivers, which is too many"
     return ""

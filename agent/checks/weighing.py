@@ -98,10 +98,9 @@ def _weigh_application(
         update = {"verdict": Status.UNMEASURABLE, "reason": said}
         return found.model_copy(update=update), problems
     sides = before.facts, after.facts
-    access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
-    edited = fastapi_auth.find_edited(config.fastapi, *sides)
+    access = fastapi_auth.find_problems(config.fastapi, *sides)
     migrations = operations.find_problems(*sides)
-    return found, [*access, *edited, *migrations, *application.find_problems(*sides)]
+    return found, [*access, *migrations, *application.find_problems(*sides)]
 
 
 def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintComparison:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import ApplicationFact
-from agent.policy.rule import Rule, split_place
+from agent.policy.rule import Rule
 from agent.text.sanitise import list_some, shorten
 
 GUARD = Rule(
@@ -172,8 +172,8 @@ def _name(facts: Iterable[ApplicationFact]) -> str:
 def _limit(rule: Rule, rows: Iterable[tuple[ApplicationFact, str]]) -> Iterator[Finding]:
     several = [*rows]
     for fact, message in several[:_MOST]:
-        path, line = split_place(fact.place)
-        yield rule.make_finding(path, message, _FIX if rule is GUARD else "", line)
+        fix = _FIX if rule is GUARD else ""
+        yield rule.make_finding(fact.path, message, fix, fact.line)
     if (more := len(several) - _MOST) > 0:
         yield rule.make_finding(
             "", f"{more:,} more of the started application differ", "See the log."

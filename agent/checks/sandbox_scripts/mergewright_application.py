@@ -38,16 +38,25 @@ def main():
 
     def work():
         modules = [importlib.import_module(name) for name in order["modules"]]
-        apps = _find_apps(modules, order)
+        apps = _find_apps(modules, order["app_name"])
         if not apps:
             raise LookupError("no application was found in %s" % ", ".join(order["modules"]))
-        facts = [fact for name, app in apps for fact in list_facts(name if apps[1:] else "", app)]
-        # A loop that is left as it is: what the application begins in it may never end.
-        guarded = {"endpoints": [], "missing": []}
-        if order["dependencies"]:
-            found = list_guarded(apps[0][1], order, facts)
-            guarded = asyncio.new_event_loop().run_until_complete(found)
-        send(report, order, facts, **guarded)
+        wanted, missing, facts = {}, [], []
+        for name in order["dependencies"]:
+            try:
+                wanted[name] = pkgutil.resolve_name(name)
+                facts += list_code([wanted[name]], order["tree"], name)
+            except (ImportError, AttributeError, ValueError):
+                missing.append(name)
+        # A loop that is left as it is: what an application begins in it may never end.
+        loop = asyncio.new_event_loop()
+        for name, app in apps:
+            prefix = name + " " if apps[1:] else ""
+            if hasattr(app, "url_map"):
+                facts += _list_flask(prefix, app)
+            else:
+                facts += loop.run_until_complete(list_started(prefix, app, wanted))
+        send(report, order, facts, missing)
         return 0
 
     ended = "the application ended the process with %s"
@@ -57,30 +66,30 @@ def main():
         os._exit(end.code)  # threads that the application has started may never end
 
 
-def send(report, order, facts, endpoints=(), missing=()):
+def send(report, order, facts, missing=()):
     """Report what was found, as much as anybody reads."""
     print("%d facts" % len(facts))
     for fact in facts:
         place = fact["place"]
         fact["place"] = "" if place is None else _place(place, order["tree"])
-    count = len(facts) + len(endpoints)
-    kept = {"facts": facts[:MOST_FACTS], "endpoints": endpoints[:MOST_FACTS]}
-    report.add("application", **kept, all=count, missing=missing)
+        del fact["url"]
+    report.add("application", facts=facts[:MOST_FACTS], all=len(facts), missing=missing)
 
 
-def make_fact(kind, name, value="", parts=(), place=None, owner=""):
+def make_fact(kind, name, value="", parts=(), place=None, *, owner="", asks=(), url=""):
     """Make a fact of an application.
 
     Args:
         value: What may become something else.
         parts: What guards it, or listens to it, in order: that one goes is for a reviewer.
         place: A function or class.
+        asks: Those of the wanted dependencies that it has.
+        url: An address of a route.
     """
     cut = mergewright_report.shorten_id
-    parts = [cut(str(part)) for part in parts]
     return {
-        "kind": kind, "name": cut(name), "value": cut(str(value)), "parts": parts,
-        "place": place, "owner": owner,
+        "kind": kind, "name": cut(name), "value": cut(str(value)), "owner": owner, "place": place,
+        "parts": [cut(str(part)) for part in parts], "asks": asks, "status": 0, "url": url,
     }  # fmt: skip
 
 
@@ -124,29 +133,23 @@ def list_guards(view):
 # --- FastAPI, Starlette and Flask -----------------------------------------------------------------
 
 
-def _find_apps(modules, order):
+def _find_apps(modules, name):
     """Return the applications, each with a name; those that another one mounts are its part."""
-    if order["app_name"]:
-        app = functools.reduce(getattr, order["app_name"].split("."), modules[0])
-        return [("%s:%s" % (order["modules"][0], order["app_name"]), app)]
-    names = ("fastapi", "FastAPI"), ("starlette.applications", "Starlette"), ("flask", "Flask")
-    loaded = ((sys.modules.get(module), name) for module, name in names)
-    classes = tuple(getattr(module, name) for module, name in loaded if module)
+    if name:
+        return [(name, functools.reduce(getattr, name.split("."), modules[0]))]
+    kinds = ("fastapi", "FastAPI"), ("starlette.applications", "Starlette"), ("flask", "Flask")
+    classes = tuple(getattr(sys.modules[home], kind) for home, kind in kinds if home in sys.modules)
     found = {}
     for module in modules:
-        values = {name: one for name, one in vars(module).items() if isinstance(one, classes)}
-        values = values or {name: _make_app(one, classes) for name, one in [*vars(module).items()]}
-        for name, app in values.items():
-            if app is not None:
-                found.setdefault(id(app), ("%s:%s" % (module.__name__, name), app))
-    inner = {id(getattr(route, "app", None)) for _, app in found.values() for route in _list(app)}
-    return [
-        one for key, one in sorted(found.items(), key=lambda item: item[1][0]) if key not in inner
-    ]
-
-
-def _list(app):
-    return getattr(app, "routes", ())
+        values = [*vars(module).items()]
+        made = [(name, one) for name, one in values if isinstance(one, classes)]
+        made = made or [(name, _make_app(one, classes)) for name, one in values]
+        found.update((id(app), ("%s:%s" % (module.__name__, name), app)) for name, app in made)
+    found.pop(id(None), None)
+    for _, app in [*found.values()]:
+        for route in getattr(app, "routes", ()):
+            found.pop(id(getattr(route, "app", route)), None)
+    return sorted(found.values(), key=lambda one: one[0])
 
 
 def _make_app(function, classes):
@@ -154,19 +157,11 @@ def _make_app(function, classes):
     if not inspect.isfunction(function):
         return None
     given = str(function.__annotations__.get("return", "")).rpartition(".")[2].strip("'>")
-    is_named = given in {one.__name__ for one in classes}
-    if not is_named and function.__name__ not in ("create_app", "make_app"):
+    if given not in {one.__name__ for one in classes} and function.__name__ != "create_app":
         return None
-    try:
+    with contextlib.suppress(TypeError):  # it takes arguments
         made = function()
-    except TypeError:
-        return None
-    return made if isinstance(made, classes) else None
-
-
-def list_facts(name, app):
-    prefix = name and name + " "
-    return [*(_list_flask if hasattr(app, "url_map") else _list_asgi)(prefix, app)]
+        return made if isinstance(made, classes) else None
 
 
 def _list_flask(prefix, app):
@@ -191,65 +186,8 @@ def _list_flask(prefix, app):
     return facts
 
 
-def _list_asgi(prefix, app):
-    from starlette.routing import compile_path
-
-    facts, known = [], []
-    middleware = [".".join(_name(one.cls)) for one in getattr(app, "user_middleware", ())]
-    facts.append(make_fact("middleware", prefix + "of the application", parts=middleware))
-    for path, route, overrides in _iterate_endpoints(app, ""):
-        methods = getattr(route, "methods", None) or {"WEBSOCKET"}
-        title = "%s%s %s" % (prefix, " or ".join(sorted(methods)), path)
-        dependencies = _list_dependencies(getattr(route, "dependant", None), overrides)
-        parts = [*dependencies, *list_guards(route.endpoint)]
-        own = ".".join(_name(route.endpoint))
-        facts.append(make_fact("route", title, own, parts, route.endpoint))
-        pattern, _, converters = compile_path(path)
-        known.append((pattern, methods, own))
-        url = make_path(path, converters)
-        answers = next(
-            one for regex, some, one in known if one == own or (some & methods and regex.match(url))
-        )
-        if answers != own:
-            note_shadow(facts, facts[-1], answers)
-    return facts
-
-
-def _list_dependencies(dependant, overrides):
-    for dependency in getattr(dependant, "dependencies", ()):
-        if dependency.call not in overrides:
-            yield ".".join(_name(dependency.call))
-            yield from _list_dependencies(dependency, overrides)
-
-
-# --- fastapi.auth ---------------------------------------------------------------------------------
-
-
-async def list_guarded(app, order, facts):
-    """List the endpoints with those of the wanted dependencies that each has; and their code."""
-    wanted, missing = {}, []
-    for name in order["dependencies"]:
-        try:
-            wanted[name] = pkgutil.resolve_name(name)
-        except (ImportError, AttributeError, ValueError):
-            missing.append(name)
-    for name, one in wanted.items():
-        facts += list_code([one], order["tree"], name)
-    endpoints = await list_started(app, order["tree"], wanted)
-    return {"endpoints": endpoints, "missing": missing}
-
-
-def list_code(roots, tree, owner, followed=None):
-    """List the code of the tree that some functions or classes reach."""
-    found = mergewright_code.list_reached(roots, tree, followed)
-    return [
-        make_fact("code", name, digest, place=one, owner=owner)
-        for name, (digest, one) in found.items()
-    ]
-
-
-async def list_started(app, tree, wanted):
-    """List the endpoints once the application has started, where it does: that may add some."""
+async def list_started(prefix, app, wanted):
+    """List the facts once the application has started, where it does: that may add some."""
 
     async def start():
         try:
@@ -261,41 +199,63 @@ async def list_started(app, tree, wanted):
     starting = asyncio.ensure_future(start())
     done, _ = await asyncio.wait([starting], timeout=SECONDS_START)
     state = starting.result() if done else None
-    listed = list_endpoints(app, tree, wanted)
-    await request_guarded(app, listed, state or {})
-    return listed
+    facts = list_asgi(prefix, app, wanted)
+    await request_guarded(app, facts, state or {})
+    return facts
 
 
-def list_endpoints(app, tree, wanted):
-    """Return the endpoints, each with the names of the wanted dependencies that it has."""
-    root = (getattr(app, "root_path", "") or "").rstrip("/")
+def list_asgi(prefix, app, wanted):
+    from starlette.routing import compile_path
+
+    middleware = [".".join(_name(one.cls)) for one in getattr(app, "user_middleware", ())]
+    facts = [make_fact("middleware", prefix + "of the application", parts=middleware)]
+    known, root = [], (getattr(app, "root_path", "") or "").rstrip("/")
+    for path, route, overrides in _iterate_endpoints(app, ""):
+        methods, own = (
+            getattr(route, "methods", None) or {"WEBSOCKET"},
+            ".".join(_name(route.endpoint)),
+        )
+        # Routes of Starlette have no dependencies.
+        calls = [*_iterate_calls(getattr(route, "dependant", None), overrides)]
+        parts = [*map(".".join, map(_name, calls)), *list_guards(route.endpoint)]
+        asks = [name for name, one in wanted.items() if any(_is(call, one) for call in calls)]
+        pattern, _, converters = compile_path(path)
+        url, title = (
+            make_path(path, converters),
+            "%s%s %s%s" % (prefix, " or ".join(sorted(methods)), root, path),
+        )
+        facts.append(make_fact("route", title, own, parts, route.endpoint, asks=asks, url=url))
+        known.append((pattern, methods, own))
+        answers = (one for regex, some, one in known if some & methods and regex.match(url))
+        if (first := next(answers, own)) != own:
+            note_shadow(facts, facts[-1], first)
+    return facts
+
+
+def _iterate_calls(dependant, overrides):
+    """Yield what a route depends on, also by other dependencies; not what is overridden."""
+    for dependency in getattr(dependant, "dependencies", ()):
+        if dependency.call not in overrides:
+            yield dependency.call
+            yield from _iterate_calls(dependency, overrides)
+
+
+def list_code(roots, tree, owner, followed=None):
+    """List the code of the tree that some functions or classes reach."""
+    found = mergewright_code.list_reached(roots, tree, followed)
     return [
-        {
-            "methods": " or ".join(sorted(getattr(route, "methods", None) or ("WEBSOCKET",))),
-            "path": path,
-            "function": ".".join(_name(route.endpoint)),
-            "place": _place(route.endpoint, tree),
-            "asks": [
-                name
-                for name, one in wanted.items()
-                # Routes of Starlette have no dependencies.
-                if _depends(getattr(route, "dependant", None), one, overrides)
-            ],
-        }
-        for path, route, overrides in _iterate_endpoints(app, root)
+        make_fact("code", name, digest, place=one, owner=owner)
+        for name, (digest, one) in found.items()
     ]
 
 
-async def request_guarded(app, endpoints, state):
-    """Note what endpoints with a wanted dependency answer to who has no credentials; 0: nothing."""
-    root = (getattr(app, "root_path", "") or "").rstrip("/")
+async def request_guarded(app, facts, state):
+    """Note what routes with a wanted dependency answer to who has no credentials; 0: nothing."""
     end = time.monotonic() + SECONDS_ALL
-    for endpoint in endpoints:
-        endpoint["status"] = 0
-        method = endpoint["methods"].partition(" ")[0]
-        if endpoint["asks"] and method != "WEBSOCKET" and time.monotonic() < end:
-            path = re.sub(r"{[^}]*}", "1", endpoint["path"][len(root) :])
-            endpoint["status"] = await _request(app, method, path, state)
+    for fact in facts:
+        method = fact["name"].partition(" ")[0]
+        if fact["asks"] and method != "WEBSOCKET" and time.monotonic() < end:
+            fact["status"] = await _request(app, method, fact["url"], state)
 
 
 async def _request(app, method, path, state):
@@ -337,15 +297,6 @@ def _iterate_endpoints(app, before):
         inner = inner if hasattr(inner, "routes") else route
         if hasattr(inner, "routes"):
             yield from _iterate_endpoints(inner, path)
-
-
-def _depends(dependant, wanted, overrides):
-    """Whether a dependency is asked, by whatever other ones; not one that is overridden."""
-    return dependant is not None and any(
-        dependency.call not in overrides
-        and (_is(dependency.call, wanted) or _depends(dependency, wanted, overrides))
-        for dependency in dependant.dependencies
-    )
 
 
 def _is(call, wanted):

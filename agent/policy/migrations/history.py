@@ -29,8 +29,8 @@ def is_migration(path: str, content: bytes | None) -> bool:
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    for file in change_context.change.files:
-        before, after = file.before, file.after
+    for file in change_context.python:
+        before, after = file.file.before, file.file.after
         if not is_migration(file.path, before) or _dump(before) == _dump(after):
             continue
         done = "is deleted, but databases have recorded it as applied"
@@ -40,6 +40,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             file.path,
             f"is already on the base branch, and {done}",
             "Leave it unchanged and add a new migration.",
+            min(file.new_lines, default=None),
         )
 
 

@@ -11,7 +11,7 @@ from agent.models.change import Finding, Severity
 from agent.models.checks import ApplicationFact
 from agent.policy import layout
 from agent.policy.application import list_edited_code
-from agent.policy.rule import Rule, split_place
+from agent.policy.rule import Rule
 
 DESTRUCTIVE = Rule(
     id="migration-destructive",
@@ -54,7 +54,6 @@ def find_problems(
             yield BY_HAND.make_finding(fact.name, fact.value, _SEE_ROWS)
     for fact in list_edited_code(before, after):
         if fact.owner in merged:
-            path, line = split_place(fact.place)
             says = f"edits {fact.name}, which the merged migration {fact.owner} uses"
             fix = "Copy the old one into the migration, or check that new databases stay the same."
-            yield BY_HAND.make_finding(path, says, fix, line)
+            yield BY_HAND.make_finding(fact.path, says, fix, fact.line)
