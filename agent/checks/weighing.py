@@ -17,12 +17,19 @@ from agent.models.checks import (
     TestRun,
 )
 from agent.policy import application, levels, ruff_contract, ruff_rules, test_changes, tool_rules
-from agent.policy.contract import added_packages, fastapi_auth
+from agent.policy.contract import added_packages, fastapi_auth, handlers
 from agent.policy.integrity import suppressions
 from agent.policy.migrations import on_rows, operations
 from agent.policy.rule import Rule, split_place
 from agent.text.check_summary import is_of_tests
 from repo_config.schema import RepoConfig
+
+_OF_APPLICATIONS = (
+    *handlers.OF_HANDLERS,
+    *fastapi_auth.OF_ENDPOINTS,
+    *operations.OF_MIGRATIONS,
+    *application.OF_APPLICATIONS,
+)
 
 
 def weigh_comparisons(
@@ -69,14 +76,7 @@ def weigh_comparisons(
             more += apply_levels(changed, test_changes.OF_TESTS)
         if isinstance(before, ApplicationRun) and isinstance(after, ApplicationRun):
             found, differing = _weigh_application(found, before, after, config)
-            more += apply_levels(
-                differing,
-                (
-                    *application.OF_APPLICATIONS,
-                    *fastapi_auth.OF_ENDPOINTS,
-                    *operations.OF_MIGRATIONS,
-                ),
-            )
+            more += apply_levels(differing, _OF_APPLICATIONS)
         if after is not None and after.silenced:
             problems = suppressions.find_silenced(after.silenced)
             more += apply_levels(problems, suppressions.RULES)
@@ -94,13 +94,16 @@ def _weigh_application(
     if before.facts is None or after.facts is None:
         reason = before.reason or after.reason
         said = f"{reason.rstrip('.')}; its routes, settings and receivers were not compared"
-        problems = [] if before.facts is None else [application.explain_unknown(said)]
-        update = {"verdict": Status.UNMEASURABLE, "reason": said}
-        return found.model_copy(update=update), problems
+        is_needed = before.facts is not None or handlers.is_asked(config)
+        problems = [application.explain_unknown(said)] if is_needed else []
+        return found.model_copy(update={"verdict": Status.UNMEASURABLE, "reason": said}), problems
     sides = before.facts, after.facts
-    access = fastapi_auth.find_problems(config.fastapi, *sides)
-    migrations = operations.find_problems(*sides)
-    return found, [*access, *migrations, *application.find_problems(*sides)]
+    return found, [
+        *handlers.find_problems(config, *sides),
+        *fastapi_auth.find_problems(config.fastapi, *sides),
+        *operations.find_problems(*sides),
+        *application.find_problems(*sides),
+    ]
 
 
 def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintComparison:

@@ -10,11 +10,10 @@ from agent.policy.content import (
     size,
 )
 from agent.policy.contract import (
-    concurrency,
     new_dependencies,
     python_version,
 )
-from agent.policy.django import managers, signals, views
+from agent.policy.django import managers
 from agent.policy.integrity import hollow_tests, imported_names, suppressions
 from agent.policy.migrations import history
 from agent.policy.rule import Rule, RuleModule
@@ -25,8 +24,8 @@ _INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions, imported_names
 MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,
     *_INTEGRITY,
-    *(python_version, concurrency, new_dependencies),
-    *(signals, views, managers),
+    *(python_version, new_dependencies),
+    managers,
     history,
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.models.checks import CheckItem
 from agent.policy import application, ruff_rules, test_changes
-from agent.policy.contract import added_packages, fastapi_auth
+from agent.policy.contract import added_packages, fastapi_auth, handlers
 from agent.policy.migrations import on_rows, operations
 from agent.policy.rule import Rule, split_place
 
@@ -23,6 +23,7 @@ OTHER_SETTINGS = Rule(
 RULES: tuple[Rule, ...] = (
     *ruff_rules.RULES,
     OTHER_SETTINGS,
+    *handlers.OF_HANDLERS,
     *fastapi_auth.OF_ENDPOINTS,
     *application.OF_APPLICATIONS,
     *test_changes.OF_TESTS,

@@ -326,3 +326,54 @@ def test_what_merged_migrations_use(differ: Callable[..., Any]) -> None:
     ]
     others = {**MERGED, "shop/rows.py": ROWS.format(1, 2), "shop/fields.py": FIELDS.format(1, 1, 2)}
     assert differ(MERGED, others, **PROJECT)[1:] == ([], [])
+
+
+def test_handlers_and_signals_are_as_the_configuration_says(differ: Callable[..., Any]) -> None:
+    before = {
+        **DJANGO,
+        "proj/urls.py": """
+            from django.urls import path
+            from shop import views
+
+            urlpatterns = [path("show/", views.Show.as_view()), path("new/", views.new)]
+        """,
+    }
+    after = {
+        **before,
+        "shop/views.py": """
+            from django.dispatch import Signal
+            from django.views import View
+            from shop.listening import post_save
+
+            paid = Signal()
+
+            async def new(request): ...
+
+            class Show(View):
+                async def get(self, request): ...
+
+            def added(request): ...
+
+            post_save.connect(added)
+        """,
+        "proj/urls.py": before["proj/urls.py"].replace(")]", "), path('added/', views.added)]"),
+    }
+    config = {
+        "concurrency": {"mode": "sync"},
+        "django": {"signals": "forbid", "views": "class"},
+    }
+    found, reviewed, _ = differ(before, after, config=config, **PROJECT)
+    blocked = [one.message for one in found.findings if one.severity == "block"]
+    assert sorted(blocked) == [
+        "connects a handler, post_save: shop.views.added; this project does not use signals.",
+        "defines the signal paid; this project does not use signals.",
+        "handles requests in the async view Show.get; code is sync here.",
+        "handles requests in the async view new; code is sync here.",
+    ]
+    said = "as a function; views are classes here."
+    assert f"shop/views.py defines the view added {said}" in reviewed
+    config["concurrency"] = {"mode": "async"}
+    config["django"] = {"views": "function"}
+    _, reviewed, _ = differ(after, before, config=config, **PROJECT)
+    late = "shop/views.py handles requests in the sync view new; code is async here."
+    assert [one for one in reviewed if "handles" in one or "defines" in one] == [late]

@@ -29,6 +29,7 @@ SECONDS_START, SECONDS_EACH, SECONDS_ALL = 10, 5, 60
 _SAMPLES = ("1", "a", "00000000-0000-0000-0000-000000000001", "2001-01-01")
 #: In `{name:path}` of Starlette and `<int:name>` of Django and Flask.
 _PARAMETER = re.compile(r"[{<](?:[^{}<>]*:(?=\w+>))?(\w+)[^{}<>]*[}>]")
+_METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace")
 _name = mergewright_code.name_object
 
 
@@ -130,6 +131,24 @@ def list_guards(view):
             yield "%s %s" % (kind, ".".join(_name(one)))
 
 
+def list_handlers(view, kind, methods=None):
+    """List the functions that answer requests for a view, and how they are written."""
+    made, parts, functions = find_class(view), ["function"], [view]
+    if isinstance(made, type):
+        if made.__qualname__ != "WrappedAPIView":  # as the REST framework makes of a function
+            module, name = _name(made)
+            yield make_fact("view class", name, kind, place=made, owner=module)
+        methods = methods or (getattr(view, "actions", None) or {}).values() or _METHODS
+        functions = [getattr(made, method, None) for method in methods]
+        parts = [base.__module__.partition(".")[0] for base in made.__mro__]
+    for function in map(inspect.unwrap, functions):
+        if inspect.isfunction(function):
+            module, name = _name(function)
+            written = "async" if inspect.iscoroutinefunction(function) else "sync"
+            value = "%s %s" % (written, kind)
+            yield make_fact("handler", name, value, parts, function, owner=module)
+
+
 # --- FastAPI, Starlette and Flask -----------------------------------------------------------------
 
 
@@ -178,11 +197,12 @@ def _list_flask(prefix, app):
         above = (".".join(blueprints[:count]) for count in range(1, len(blueprints) + 1))
         parts = [*(one for key in above for one in hooks.get(key, ())), *list_guards(view)]
         title, shown = "%s%s %s" % (prefix, " or ".join(methods), rule.rule), find_class(view)
-        facts.append(make_fact("route", title, ".".join(_name(shown)), parts, shown))
+        route = make_fact("route", title, ".".join(_name(shown)), parts, shown)
+        facts += [route, *list_handlers(view, "endpoint")]
         with contextlib.suppress(Exception):  # as where no value fits
             answers, _ = adapter.match(make_path(rule.rule, rule._converters), methods[0])
             if views[answers] != view:
-                note_shadow(facts, facts[-1], ".".join(_name(find_class(views[answers]))))
+                note_shadow(facts, route, ".".join(_name(find_class(views[answers]))))
     return facts
 
 
@@ -224,11 +244,13 @@ def list_asgi(prefix, app, wanted):
             make_path(path, converters),
             "%s%s %s%s" % (prefix, " or ".join(sorted(methods)), root, path),
         )
-        facts.append(make_fact("route", title, own, parts, route.endpoint, asks=asks, url=url))
+        fact = make_fact("route", title, own, parts, route.endpoint, asks=asks, url=url)
+        kind = "websocket" if "WEBSOCKET" in methods else "endpoint"
+        facts += [fact, *list_handlers(route.endpoint, kind)]
         known.append((pattern, methods, own))
         answers = (one for regex, some, one in known if some & methods and regex.match(url))
         if (first := next(answers, own)) != own:
-            note_shadow(facts, facts[-1], first)
+            note_shadow(facts, fact, first)
     return facts
 
 
@@ -322,7 +344,8 @@ def _place(function, tree):
 
 def list_django():
     """List the facts of the Django project that is set up."""
-    return [*_list_routes(), *_list_receivers(), *_list_settings(), *_list_warnings()]
+    routes = [*_list_routes(), *_list_consumers()]
+    return [*routes, *_list_receivers(), *_list_settings(), *_list_warnings()]
 
 
 def _list_routes():
@@ -336,12 +359,22 @@ def _list_routes():
         if not getattr(view, "csrf_exempt", False):
             parts.append("check of the CSRF token")
         shown = find_class(view)
-        facts.append(make_fact("route", "/" + path, ".".join(_name(shown)), parts, shown))
+        route = make_fact("route", "/" + path, ".".join(_name(shown)), parts, shown)
+        facts += [route, *list_handlers(view, "view")]
+        # Django Ninja has one view for each path.
+        for one in getattr(getattr(view, "__self__", None), "operations", ()):
+            name, asked = (
+                "%s /%s" % (" or ".join(one.methods), path),
+                map(_name, one.auth_callbacks),
+            )
+            own = ".".join(_name(one.view_func))
+            facts.append(make_fact("route", name, own, map(".".join, asked), one.view_func))
+            facts += list_handlers(one.view_func, "endpoint")
         url = make_path(path, kinds)
         with contextlib.suppress(Exception):  # as where the path is a regular expression
             answers = resolver.resolve("/" + re.sub(r"[\^$]|\\Z", "", url)).func
             if answers != view:
-                note_shadow(facts, facts[-1], ".".join(_name(find_class(answers))))
+                note_shadow(facts, route, ".".join(_name(find_class(answers))))
     return facts
 
 
@@ -355,6 +388,21 @@ def _iterate_patterns(resolver, before, kinds):
             yield path, pattern.callback, own
 
 
+def _list_consumers():
+    from django.conf import settings
+
+    if "channels" not in sys.modules:
+        return
+    with contextlib.suppress(Exception):  # it is only for a server
+        importlib.import_module(str(settings.ASGI_APPLICATION).rpartition(".")[0])
+    module = importlib.import_module("channels.consumer")
+    waiting = [module.AsyncConsumer, module.SyncConsumer]
+    for made in waiting:
+        waiting += made.__subclasses__()
+        methods = ("connect", "disconnect", "receive", "receive_json")
+        yield from list_handlers(made, "consumer", methods)
+
+
 def _list_receivers():
     from django.apps import apps
     from django.dispatch import Signal
@@ -364,18 +412,16 @@ def _list_receivers():
     for module in [*sys.modules.values()]:
         for name, signal in [*getattr(module, "__dict__", {}).items()]:
             if isinstance(signal, Signal):
-                listening.setdefault(id(signal), (name, signal))
-    for name, signal in listening.values():
+                listening.setdefault(id(signal), (name, signal, module))
+    for name, signal, module in listening.values():
         parts = []
         for key, receiver, *_ in signal.receivers:
-            called = (
-                receiver()
-                if type(receiver).__name__ in ("ReferenceType", "WeakMethod")
-                else receiver
-            )
+            is_weak = type(receiver).__name__ in ("ReferenceType", "WeakMethod")
+            called = receiver() if is_weak else receiver
             if called is not None:
                 parts.append(".".join(_name(called)) + labels.get(key[1], ""))
-        yield make_fact("signal", name, parts=sorted(parts))
+                yield make_fact("receiver", "%s: %s" % (name, parts[-1]), place=called)
+        yield make_fact("signal", name, parts=sorted(parts), place=module)
 
 
 def _list_settings():
