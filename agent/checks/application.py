@@ -42,11 +42,6 @@ class Application:
     kind = ApplicationRun
 
     def explain_absence(self, site: check.Site) -> str:
-        off = (
-            site.config.rules.get(rule) == "off" for rule in ("application-guard", "fastapi-auth")
-        )
-        if all(off):
-            return "the rules application-guard and fastapi-auth are off"
         if site.project.django is not None:
             return site.project.django.missing.rstrip(".")
         if site.project.app_modules or site.config.fastapi.auth:

@@ -33,6 +33,10 @@ _METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace")
 _name = mergewright_code.name_object
 
 
+def _dotted(one):
+    return ".".join(_name(one))
+
+
 def main():
     order, report = mergewright_entry.begin()
     sys.path[:] = [*order["python_path"], *sys.path]
@@ -104,9 +108,14 @@ def make_path(text, converters):
     return _PARAMETER.sub(choose, text)
 
 
-def note_shadow(facts, route, answers):
-    """Add that another function answers in the place of a route's own."""
-    facts.append(make_fact("shadowed route", route["name"], answers, place=route["place"]))
+def list_route(title, view, parts, kind, find_answer, **more):
+    """List a route, the functions that answer it, and what answers in its place, if anything."""
+    shown = find_class(view)
+    yield make_fact("route", title, _dotted(shown), parts, shown, **more)
+    yield from list_handlers(view, kind)
+    with contextlib.suppress(Exception):  # as where no value fits, or for a regular expression
+        if (answers := find_answer()) != view:
+            yield make_fact("shadowed route", title, _dotted(find_class(answers)), place=shown)
 
 
 def find_class(view):
@@ -125,10 +134,10 @@ def list_guards(view):
             yield "%s of %s" % (one, method)
     for base in made.__mro__[1:]:
         if "dispatch" in vars(base):
-            yield ".".join(_name(base))
+            yield _dotted(base)
     for kind in ("authentication_classes", "permission_classes", "throttle_classes"):
         for one in getattr(made, kind, ()):
-            yield "%s %s" % (kind, ".".join(_name(one)))
+            yield "%s %s" % (kind, _dotted(one))
 
 
 def list_handlers(view, kind, methods=None):
@@ -184,26 +193,26 @@ def _make_app(function, classes):
 
 
 def _list_flask(prefix, app):
-    hooks = {
-        key: [".".join(_name(one)) for one in some]
-        for key, some in app.before_request_funcs.items()
-    }
-    facts = [make_fact("middleware", prefix + "before each request", parts=hooks.get(None, ()))]
+    hooks = {key: [*map(_dotted, some)] for key, some in app.before_request_funcs.items()}
+    yield make_fact("middleware", prefix + "before each request", parts=hooks.get(None, ()))
     adapter, views = app.url_map.bind("localhost"), app.view_functions
     for rule in app.url_map.iter_rules():
-        view = views.get(rule.endpoint)
         methods = sorted(rule.methods - {"HEAD", "OPTIONS"}) or ["HEAD"]
         blueprints = rule.endpoint.split(".")[:-1]
         above = (".".join(blueprints[:count]) for count in range(1, len(blueprints) + 1))
+        view = views.get(rule.endpoint)
         parts = [*(one for key in above for one in hooks.get(key, ())), *list_guards(view)]
-        title, shown = "%s%s %s" % (prefix, " or ".join(methods), rule.rule), find_class(view)
-        route = make_fact("route", title, ".".join(_name(shown)), parts, shown)
-        facts += [route, *list_handlers(view, "endpoint")]
-        with contextlib.suppress(Exception):  # as where no value fits
-            answers, _ = adapter.match(make_path(rule.rule, rule._converters), methods[0])
-            if views[answers] != view:
-                note_shadow(facts, route, ".".join(_name(find_class(views[answers]))))
-    return facts
+        title, url = (
+            "%s%s %s" % (prefix, " or ".join(methods), rule.rule),
+            make_path(rule.rule, rule._converters),
+        )
+        yield from list_route(
+            title,
+            view,
+            parts,
+            "endpoint",
+            lambda to=(url, methods[0]): views[adapter.match(*to)[0]],
+        )
 
 
 async def list_started(prefix, app, wanted):
@@ -227,30 +236,23 @@ async def list_started(prefix, app, wanted):
 def list_asgi(prefix, app, wanted):
     from starlette.routing import compile_path
 
-    middleware = [".".join(_name(one.cls)) for one in getattr(app, "user_middleware", ())]
+    middleware = [_dotted(one.cls) for one in getattr(app, "user_middleware", ())]
     facts = [make_fact("middleware", prefix + "of the application", parts=middleware)]
     known, root = [], (getattr(app, "root_path", "") or "").rstrip("/")
     for path, route, overrides in _iterate_endpoints(app, ""):
-        methods, own = (
-            getattr(route, "methods", None) or {"WEBSOCKET"},
-            ".".join(_name(route.endpoint)),
-        )
+        methods, view = getattr(route, "methods", None) or {"WEBSOCKET"}, route.endpoint
         # Routes of Starlette have no dependencies.
         calls = [*_iterate_calls(getattr(route, "dependant", None), overrides)]
-        parts = [*map(".".join, map(_name, calls)), *list_guards(route.endpoint)]
+        parts = [*map(_dotted, calls), *list_guards(view)]
         asks = [name for name, one in wanted.items() if any(_is(call, one) for call in calls)]
         pattern, _, converters = compile_path(path)
-        url, title = (
-            make_path(path, converters),
-            "%s%s %s%s" % (prefix, " or ".join(sorted(methods)), root, path),
-        )
-        fact = make_fact("route", title, own, parts, route.endpoint, asks=asks, url=url)
-        kind = "websocket" if "WEBSOCKET" in methods else "endpoint"
-        facts += [fact, *list_handlers(route.endpoint, kind)]
-        known.append((pattern, methods, own))
+        url = make_path(path, converters)
+        known.append((pattern, methods, view))
         answers = (one for regex, some, one in known if some & methods and regex.match(url))
-        if (first := next(answers, own)) != own:
-            note_shadow(facts, fact, first)
+        title = "%s%s %s%s" % (prefix, " or ".join(sorted(methods)), root, path)
+        kind = "websocket" if "WEBSOCKET" in methods else "endpoint"
+        first = next(answers, view)
+        facts += list_route(title, view, parts, kind, lambda one=first: one, asks=asks, url=url)
     return facts
 
 
@@ -352,30 +354,21 @@ def _list_routes():
     from django.conf import settings
     from django.urls import get_resolver
 
-    facts, resolver = [], get_resolver()
+    resolver = get_resolver()
     routes = _iterate_patterns(resolver, "", {}) if getattr(settings, "ROOT_URLCONF", None) else ()
     for path, view, kinds in routes:
         parts = [*list_guards(view)]
         if not getattr(view, "csrf_exempt", False):
             parts.append("check of the CSRF token")
-        shown = find_class(view)
-        route = make_fact("route", "/" + path, ".".join(_name(shown)), parts, shown)
-        facts += [route, *list_handlers(view, "view")]
+        url = "/" + re.sub(r"[\^$]|\\Z", "", make_path(path, kinds))
+        yield from list_route(
+            "/" + path, view, parts, "view", lambda to=url: resolver.resolve(to).func
+        )
         # Django Ninja has one view for each path.
         for one in getattr(getattr(view, "__self__", None), "operations", ()):
-            name, asked = (
-                "%s /%s" % (" or ".join(one.methods), path),
-                map(_name, one.auth_callbacks),
-            )
-            own = ".".join(_name(one.view_func))
-            facts.append(make_fact("route", name, own, map(".".join, asked), one.view_func))
-            facts += list_handlers(one.view_func, "endpoint")
-        url = make_path(path, kinds)
-        with contextlib.suppress(Exception):  # as where the path is a regular expression
-            answers = resolver.resolve("/" + re.sub(r"[\^$]|\\Z", "", url)).func
-            if answers != view:
-                note_shadow(facts, route, ".".join(_name(find_class(answers))))
-    return facts
+            title, own = "%s /%s" % (" or ".join(one.methods), path), one.view_func
+            asked = map(_dotted, one.auth_callbacks)
+            yield from list_route(title, own, asked, "endpoint", lambda to=own: to)
 
 
 def _iterate_patterns(resolver, before, kinds):
@@ -419,7 +412,7 @@ def _list_receivers():
             is_weak = type(receiver).__name__ in ("ReferenceType", "WeakMethod")
             called = receiver() if is_weak else receiver
             if called is not None:
-                parts.append(".".join(_name(called)) + labels.get(key[1], ""))
+                parts.append(_dotted(called) + labels.get(key[1], ""))
                 yield make_fact("receiver", "%s: %s" % (name, parts[-1]), place=called)
         yield make_fact("signal", name, parts=sorted(parts), place=module)
 

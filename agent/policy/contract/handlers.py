@@ -37,7 +37,7 @@ OF_HANDLERS = (CONCURRENCY, SYNC_HANDLER, SIGNALS, VIEWS)
 _SYNC_FIX = "Use `def` instead of `async def`, or change `concurrency` in the configuration first."
 _ASYNC_FIX = "Use `async def`, or check that it may block a server thread."
 _SIGNALS_FIX = "Call the function directly, or change django.signals first."
-_NO_SIGNALS = "this project does not use signals"
+_OTHER_STYLE = {"class": "function; views are classes", "function": "class; views are functions"}
 
 
 def is_asked(config: RepoConfig) -> bool:
@@ -49,39 +49,29 @@ def is_asked(config: RepoConfig) -> bool:
 def find_problems(
     config: RepoConfig, before: Iterable[ApplicationFact], after: Iterable[ApplicationFact]
 ) -> Iterator[Finding]:
+    """Yield what the configuration does not want of what is new in the application."""
     style = config.django.views
     for fact in _list_new(before, after):
-        mode = _get_mode(fact.path, config.concurrency)
-        written, _, kind = fact.value.partition(" ")
-        is_application = layout.is_application(fact.path)
+        kind, mode = fact.value.rpartition(" ")[2], _get_mode(fact.path, config.concurrency)
+        is_async, is_socket = fact.value.startswith("async "), kind == "websocket"
         # Django REST framework cannot await, and a socket has to.
-        is_fixed = "rest_framework" in fact.parts or kind == "websocket"
-        says = f"handles requests in the {fact.value} {fact.name}; code is {mode} here"
-        if (fact.kind, mode, written) == ("handler", "sync", "async") and kind != "websocket":
-            yield CONCURRENCY.make_finding(fact.path, says, _SYNC_FIX, fact.line)
-        elif (fact.kind, mode, written) == ("handler", "async", "sync") and not is_fixed:
-            yield SYNC_HANDLER.make_finding(fact.path, says, _ASYNC_FIX, fact.line)
-        is_function = fact.kind == "handler" and kind == "view" and "function" in fact.parts
-        if is_application and (
-            (style == "class" and is_function)
-            or (style == "function" and fact.kind == "view class" and fact.value == "view")
-        ):
-            says, fix = (
-                ("as a function; views are classes here", "Write it as a class")
-                if is_function
-                else ("as a class; views are functions here", "Write it as a function")
-            )
-            yield VIEWS.make_finding(
-                fact.path,
-                f"defines the view {fact.name} {says}",
-                f"{fix}, or change django.views first.",
-                fact.line,
-            )
-        if is_application and config.django.signals == "forbid":
-            if fact.kind in ("signal", "receiver"):
-                done = "defines the signal" if fact.kind == "signal" else "connects a handler,"
-                says = f"{done} {fact.name}; {_NO_SIGNALS}"
-                yield SIGNALS.make_finding(fact.path, says, _SIGNALS_FIX, fact.line)
+        is_fixed = is_socket or (not is_async and "rest_framework" in fact.parts)
+        if fact.kind == "handler" and mode == ("sync" if is_async else "async") and not is_fixed:
+            rule, fix = (CONCURRENCY, _SYNC_FIX) if is_async else (SYNC_HANDLER, _ASYNC_FIX)
+            says = f"handles requests in the {fact.value} {fact.name}; code is {mode} here"
+            yield rule.make_finding(fact.path, says, fix, fact.line)
+        if not layout.is_application(fact.path):
+            continue
+        is_function = fact.kind == "handler" and "function" in fact.parts
+        written = "function" if is_function else "class" if fact.kind == "view class" else style
+        if kind == "view" and style not in ("any", written):
+            says = f"defines the view {fact.name} as a {_OTHER_STYLE[style]} here"
+            fix = f"Write it as a {style}, or change django.views first."
+            yield VIEWS.make_finding(fact.path, says, fix, fact.line)
+        if fact.kind in ("signal", "receiver") and config.django.signals == "forbid":
+            done = "defines the signal" if fact.kind == "signal" else "connects a handler,"
+            says = f"{done} {fact.name}; this project does not use signals"
+            yield SIGNALS.make_finding(fact.path, says, _SIGNALS_FIX, fact.line)
 
 
 def _list_new(
