@@ -46,41 +46,33 @@ class Difference(NamedTuple):
         return self.after or self.before or ApplicationFact(kind="", name="")
 
     @property
+    def parts(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(side.parts if side else () for side in self)
+
+    @property
     def gone(self) -> Counter[str]:
         """Parts that are not there any more; a route that goes needs no guard."""
-        left = self.after.parts if self.after else ()
         is_over = self.after is None and self.fact.kind == "route"
-        return (
-            Counter()
-            if is_over
-            else Counter(self.before.parts if self.before else ()) - Counter(left)
-        )
+        return Counter() if is_over else Counter(self.parts[0]) - Counter(self.parts[1])
 
     @property
     def is_moved(self) -> bool:
-        """Whether the same parts are in another order."""
-        if self.before is None or self.after is None:
-            return False
-        both = {*self.before.parts} & {*self.after.parts}
-        was, now = (
-            [one for one in side.parts if one in both] for side in (self.before, self.after)
-        )
-        return was != now
+        """Whether the parts that both sides have are in another order."""
+        was, now = self.parts
+        return [one for one in was if one in now] != [one for one in now if one in was]
 
     def describe(self) -> str:
         """Say what it was and is; "" where only parts are gone, which has a finding of its own."""
         if self.before is None or self.after is None:
             return f"{_describe_fact(self.before)} → {_describe_fact(self.after)}"
-        more = list((Counter(self.after.parts) - Counter(self.before.parts)).elements())
-        if more or self.is_moved:
-            return (
-                f"+ {list_some(more, _MOST)}"
-                if more
-                else f"now {list_some(self.after.parts, _MOST)}"
-            )
-        if self.before.value == self.after.value:
-            return ""
-        return f"{shorten(self.before.value, _LONGEST)} → {shorten(self.after.value, _LONGEST)}"
+        values, said = [shorten(side.value, _LONGEST) for side in self if side], []
+        if self.before.value != self.after.value:
+            said = [" → ".join(values)]
+        if new := Counter(self.parts[1]) - Counter(self.parts[0]):
+            said.append(f"+ {list_some(new, _MOST)}")
+        elif self.is_moved:
+            said.append(f"now {list_some(self.parts[1], _MOST)}")
+        return "; ".join(said)
 
 
 def _describe_fact(fact: ApplicationFact | None) -> str:
@@ -174,10 +166,8 @@ def _limit(rule: Rule, rows: Iterable[tuple[ApplicationFact, str]]) -> Iterator[
     for fact, message in several[:_MOST]:
         fix = _FIX if rule is GUARD else ""
         yield rule.make_finding(fact.path, message, fix, fact.line)
-    if (more := len(several) - _MOST) > 0:
-        yield rule.make_finding(
-            "", f"{more:,} more of the started application differ", "See the log."
-        )
+    if more := len(several[_MOST:]):
+        yield rule.make_finding("", f"{more:,} more differences of the started application", "")
 
 
 def explain_unknown(reason: str) -> Finding:
