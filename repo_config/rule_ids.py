@@ -10,7 +10,7 @@ test-asserts-nothing test-edited suppression module-in-place-of-another replaced
 python-syntax unreadable-python hidden-from-rules
 new-dependency forbidden-dependency dependency-source
 django-manager
-migration-merged
+migration-merged migration-by-hand
 newer-syntax http-client http-timeout background-tasks
 forbidden-import
 blocking-call test-tool-in-source environment-read
@@ -20,7 +20,7 @@ fastapi-auth fastapi-auth-uncovered application-guard application-changed
 test-rewritten test-removed test-limited test-surroundings test-not-run test-not-collected
 test-module-in-use
 environment-altered package-unasked
-migration-on-rows migration-destructive migration-by-hand
+migration-on-rows migration-destructive
 """
 RULE_IDS = tuple(_IN_ORDER.split())
 """In the order in which findings are listed."""

@@ -75,7 +75,8 @@ def weigh_comparisons(
             changed = test_changes.find_problems(check, before, after)
             more += apply_levels(changed, test_changes.OF_TESTS)
         if isinstance(before, ApplicationRun) and isinstance(after, ApplicationRun):
-            found, differing = _weigh_application(found, before, after, config)
+            is_needed = handlers.is_asked(config) or head.result(MIGRATE.name) is not None
+            found, differing = _weigh_application(found, before, after, config, is_needed=is_needed)
             more += apply_levels(differing, _OF_APPLICATIONS)
         if after is not None and after.silenced:
             problems = suppressions.find_silenced(after.silenced)
@@ -88,14 +89,24 @@ def weigh_comparisons(
 
 
 def _weigh_application(
-    found: AnyComparison, before: ApplicationRun, after: ApplicationRun, config: RepoConfig
+    found: AnyComparison,
+    before: ApplicationRun,
+    after: ApplicationRun,
+    config: RepoConfig,
+    *,
+    is_needed: bool,
 ) -> tuple[AnyComparison, list[Finding]]:
-    """Compare what both sides have once they have started; where one does not, it is no failure."""
+    """Compare what both sides have once they have started; where one does not, it is no failure.
+
+    Args:
+        is_needed: Whether rules have to know: of new migrations, or by the configuration.
+    """
     if before.facts is None or after.facts is None:
         reason = before.reason or after.reason
-        said = f"{reason.rstrip('.')}; its routes, settings and receivers were not compared"
-        is_needed = before.facts is not None or handlers.is_asked(config)
-        problems = [application.explain_unknown(said)] if is_needed else []
+        parts = "its routes, settings, receivers and migrations were not compared"
+        said = f"{reason.rstrip('.')}; {parts}"
+        is_new = before.facts is not None
+        problems = [application.explain_unknown(said)] if is_new or is_needed else []
         return found.model_copy(update={"verdict": Status.UNMEASURABLE, "reason": said}), problems
     sides = before.facts, after.facts
     return found, [

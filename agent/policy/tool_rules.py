@@ -29,7 +29,7 @@ RULES: tuple[Rule, ...] = (
     *test_changes.OF_TESTS,
     *added_packages.OF_PACKAGES,
     on_rows.ON_ROWS,
-    *operations.OF_MIGRATIONS,
+    operations.DESTRUCTIVE,
 )
 
 

@@ -354,9 +354,10 @@ def _list_routes():
     from django.conf import settings
     from django.urls import get_resolver
 
+    if not getattr(settings, "ROOT_URLCONF", None):
+        return
     resolver = get_resolver()
-    routes = _iterate_patterns(resolver, "", {}) if getattr(settings, "ROOT_URLCONF", None) else ()
-    for path, view, kinds in routes:
+    for path, view, kinds in _iterate_patterns(resolver, "", {}):
         parts = [*list_guards(view)]
         if not getattr(view, "csrf_exempt", False):
             parts.append("check of the CSRF token")

@@ -17,7 +17,12 @@ MERGED = Rule(
     demands="Merged migrations are not edited or deleted.",
     severity=Severity.BLOCK,
 )
-RULES = (MERGED,)
+BY_HAND = Rule(
+    id="migration-by-hand",
+    demands="Migrations with anything but Django's table operations need review.",
+    severity=Severity.REVIEW,
+)
+RULES = (MERGED, BY_HAND)
 _CLASS = re.compile(rb"^\s*class Migration\b", re.MULTILINE)
 
 
@@ -29,8 +34,13 @@ def is_migration(path: str, content: bytes | None) -> bool:
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    django = change_context.project.django
+    missing = django.missing if django else "the project is not started with Django"
     for file in change_context.python:
         before, after = file.file.before, file.file.after
+        if missing and is_migration(file.path, after) and not is_migration(file.path, before):
+            says = f"is a migration that could not be loaded: {missing.rstrip('.')}"
+            yield BY_HAND.make_finding(file.path, says, "Check what it does to production data.")
         if not is_migration(file.path, before) or _dump(before) == _dump(after):
             continue
         done = "is deleted, but databases have recorded it as applied"

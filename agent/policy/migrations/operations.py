@@ -11,16 +11,12 @@ from agent.models.change import Finding, Severity
 from agent.models.checks import ApplicationFact
 from agent.policy import layout
 from agent.policy.application import list_edited_code
+from agent.policy.migrations.history import BY_HAND
 from agent.policy.rule import Rule
 
 DESTRUCTIVE = Rule(
     id="migration-destructive",
     demands="Destructive migrations need review: they lose data or break running code.",
-    severity=Severity.REVIEW,
-)
-BY_HAND = Rule(
-    id="migration-by-hand",
-    demands="Migrations with anything but Django's table operations need review.",
     severity=Severity.REVIEW,
 )
 OF_MIGRATIONS = (DESTRUCTIVE, BY_HAND)
