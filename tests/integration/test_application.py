@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from agent.checks import comparison, measuring, weighing
 from agent.checks.application import Application
 from agent.models.checks import CheckReport, Status
 from repo_config.detect import DjangoProject
+from repo_config.schema import RepoConfig
 from tests.integration.check_samples import SITE, Files, Workshop
 
 MAIN = """
@@ -54,15 +56,24 @@ AUTH = {"auth": [{"paths": ["/items/**"], "dependency": "app.deps.user"}]}
 def differ(workshop: Workshop) -> Callable[..., Any]:
     """Compare the application on two sides; give the verdict, and findings by their weight."""
 
+    @cache
+    def measure(files: tuple[tuple[str, str], ...], more: str) -> tuple[Any, ...]:
+        site = workshop.site(dict(files), **told[more])
+        return measuring.run_checks(((Application(), site),), workshop.sandbox, print)
+
+    told: dict[str, Any] = {}
+
     def run(before: Files, after: Files, **more: Any) -> tuple[Any, list[str], list[str]]:
-        sides = []
-        for files in (before, after):
-            site = workshop.site(files, **more)
-            result = measuring.run_checks(((Application(), site),), workshop.sandbox, print)
-            results = tuple(map(measuring.set_unmeasurable, result)) if files is before else result
-            sides.append(CheckReport(side="base", commit="0" * 40, results=results))
+        told[repr(more)] = more
+        sides = [
+            CheckReport(
+                side="base", commit="0" * 40, results=measure(tuple(files.items()), repr(more))
+            )
+            for files in (before, after)
+        ]
+        config = RepoConfig.model_validate(more.get("config", {}), strict=False)
         compared = comparison.compare_reports(*sides)
-        (found,) = weighing.weigh_comparisons(compared, *sides, site.config, {})
+        (found,) = weighing.weigh_comparisons(compared, *sides, config, {})
         by_weight = {
             weight: [
                 f"{one.path} {one.message}" for one in found.findings if one.severity == weight
