@@ -23,7 +23,8 @@ _PYTESTS = frozenset({"pytest", "py.test"})
 _LONGEST_NAME = 60
 #: Names of checks that are no command lines.
 TAKEN = frozenset({
-    "tests", "django check", "makemigrations", "migrate", "endpoints", "packages", "contract lint",
+    "tests", "django check", "makemigrations", "migrate", "application", "packages",
+    "contract lint",
 })  # fmt: skip
 
 

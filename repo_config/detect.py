@@ -99,6 +99,8 @@ class Project(BaseModel):
     fastapi_app: str | None = None
     """Module and name of the FastAPI application, as in app.main:app; None where there is not
     exactly one."""
+    app_modules: tuple[str, ...] = ()
+    """Modules that make an application of FastAPI, Starlette or Flask."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
     plugins: tuple[str, ...] = ()
@@ -247,6 +249,7 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
         test_args=first.args,
         more_tests=starts[1:],
         fastapi_app=app,
+        app_modules=frameworks.list_app_modules(files) if framework in ("fastapi", "flask") else (),
         **checking_tools.find_commands(files, config)._asdict(),
         plugins=_find_plugins(files, [arg for start in starts for arg in start.args]),
     )

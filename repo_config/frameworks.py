@@ -11,6 +11,7 @@ from repo_config.suites import ASIDE
 #: Packages that are of no use without Django, besides those named `django-…`.
 _ON_DJANGO = frozenset({"django", "djangorestframework", "wagtail"})
 _FASTAPI_CLASSES = frozenset({"FastAPI", "fastapi.FastAPI"})
+_MAKE, _MOST_APPS = ("FastAPI(", "Starlette(", "Flask("), 10
 _NOT_SERVED = ASIDE | {"test", "tests", "testing", "docs_src", "benchmarks", "scripts"}
 
 
@@ -48,14 +49,29 @@ def find_only_fastapi_app(files: ProjectFiles) -> str | None:
     """
     found = [
         (_name_module(path), name)
-        for path in files.paths
-        if path.endswith(".py") and not _NOT_SERVED & set(path.split("/")[:-1])
-        if not path.rsplit("/", 1)[-1].startswith(("test_", "conftest"))
-        if "FastAPI(" in files.text(path)
+        for path in _find_calling(files, "FastAPI(")
         for name in _list_fastapi_names(files.module(path))
     ]
     is_only = len(found) == 1 and all(map(str.isidentifier, found[0][0].split(".")))
     return ":".join(found[0]) if is_only else None
+
+
+def list_app_modules(files: ProjectFiles) -> tuple[str, ...]:
+    """List the modules that seem to make an application, as few as may be started."""
+    found = map(_name_module, _find_calling(files, *_MAKE))
+    return tuple(name for name in found if all(map(str.isidentifier, name.split("."))))[:_MOST_APPS]
+
+
+def _find_calling(files: ProjectFiles, *calls: str) -> Iterator[str]:
+    for path in files.paths:
+        folders, _, name = path.rpartition("/")
+        if (
+            name.endswith(".py")
+            and not name.startswith(("test_", "conftest"))
+            and _NOT_SERVED.isdisjoint(folders.split("/"))
+            and any(call in files.text(path) for call in calls)
+        ):
+            yield path
 
 
 def _list_fastapi_names(module: ast.Module) -> Iterator[str]:

@@ -8,20 +8,19 @@ paths file-mode size secrets sample-secrets hidden-text look-alikes odd-text
 conflict-marks gate-files other-files
 test-asserts-nothing test-edited suppression module-in-place-of-another replaced-command
 python-syntax unreadable-python hidden-from-rules
-concurrency sync-handler
 new-dependency forbidden-dependency dependency-source
-fastapi-auth
-django-signals django-views django-manager
-migration-merged migration-destructive migration-by-hand
+django-manager
+migration-merged migration-by-hand
 newer-syntax http-client http-timeout background-tasks
 forbidden-import
 blocking-call test-tool-in-source environment-read
 checker-in-code data-code security-lint
-other-settings fastapi-auth-uncovered
+other-settings concurrency sync-handler django-signals django-views
+fastapi-auth fastapi-auth-uncovered application-guard application-changed
 test-rewritten test-removed test-limited test-surroundings test-not-run test-not-collected
 test-module-in-use
 environment-altered package-unasked
-migration-on-rows
+migration-on-rows migration-destructive
 """
 RULE_IDS = tuple(_IN_ORDER.split())
 """In the order in which findings are listed."""

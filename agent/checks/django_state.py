@@ -61,24 +61,7 @@ class DjangoState:
         return ("python", "-m", "django", *self.arguments, *more)
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
-        django = site.project.django
-        if django is None:
-            raise ValueError("not a Django project")
-        folder = posixpath.dirname(django.manage) if django.manage else site.project.root
-        paths = [posixpath.join(SANDBOX_TREE, path).rstrip("/") for path in django.python_path]
-        order = check.request_script(
-            site,
-            secret,
-            ("mergewright_migrations.py", self.arguments[0]),
-            limits=site.tool_limits(),
-            options={
-                "manage": posixpath.basename(django.manage) if django.manage else "",
-                "settings": site.settings_module or "",
-                "python_path": paths,
-                "new": self.new,
-            },
-        )
-        return order.model_copy(update={"directory": posixpath.join(SANDBOX_TREE, folder)})
+        return request_django(site, secret, self.arguments[0], self.new)
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> LintRun:
         report = sealed.read_report(result, secret, (DjangoAnswer,))
@@ -111,6 +94,30 @@ class DjangoState:
         )
         reason = problem or answer.absence
         return check.make_result(self, site, result, status, reason, items=items)
+
+
+def request_django(
+    site: Site, secret: Secret, job: str, new: tuple[str, ...] = ()
+) -> SandboxRequest:
+    """Compose the order for a job of our script, in the process that the project is entered by."""
+    django = site.project.django
+    if django is None:
+        raise ValueError("not a Django project")
+    folder = posixpath.dirname(django.manage) if django.manage else site.project.root
+    paths = [posixpath.join(SANDBOX_TREE, path).rstrip("/") for path in django.python_path]
+    order = check.request_script(
+        site,
+        secret,
+        ("mergewright_migrations.py", job),
+        limits=site.tool_limits(),
+        options={
+            "manage": posixpath.basename(django.manage) if django.manage else "",
+            "settings": site.settings_module or "",
+            "python_path": paths,
+            "new": new,
+        },
+    )
+    return order.model_copy(update={"directory": posixpath.join(SANDBOX_TREE, folder)})
 
 
 MAKEMIGRATIONS = DjangoState("makemigrations", ("makemigrations", "--check", "--dry-run"))

@@ -9,10 +9,10 @@ from pathlib import Path
 from threading import Event, Semaphore
 
 from agent.checks import running
+from agent.checks.application import Application
 from agent.checks.check import Check, Part, Site, Suite
 from agent.checks.commands import ShellCheck, ToolCheck, make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
-from agent.checks.fastapi_endpoints import FastapiEndpoints
 from agent.checks.runners import SUITES, PytestSuite
 from agent.checks.running import Say
 from agent.models.checks import TESTS, AnyRun, CommandRun, LintRun, Status, TestRun
@@ -23,7 +23,7 @@ from repo_config.command_lines import CheckCommand
 AnyCheck = Check[AnyRun]
 Checks = tuple[tuple[AnyCheck, Site], ...]
 """Checks with their places."""
-_OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS)
+_OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS, Application())
 
 
 def list_others(site: Site, tools: Site | None = None) -> Checks:
@@ -36,8 +36,7 @@ def list_others(site: Site, tools: Site | None = None) -> Checks:
     """
     project = site.project
     lint, others = map(make_check, project.lint), (*project.types, *project.extra)
-    of_framework = (FastapiEndpoints(),) if site.config.fastapi.auth else ()
-    checks: tuple[AnyCheck, ...] = (*lint, *_OF_CODE, *of_framework, *map(make_check, others))
+    checks: tuple[AnyCheck, ...] = (*lint, *_OF_CODE, *map(make_check, others))
     return tuple(
         (check, tools if tools and isinstance(check, ToolCheck) else site) for check in checks
     )

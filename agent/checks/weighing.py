@@ -8,21 +8,28 @@ from agent.models.change import Finding
 from agent.models.checks import (
     AnyComparison,
     AnyRun,
+    ApplicationRun,
     CheckReport,
-    EndpointRun,
     LintComparison,
     LintRun,
     PackageRun,
     Status,
     TestRun,
 )
-from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules
-from agent.policy.contract import added_packages, fastapi_auth
+from agent.policy import application, levels, ruff_contract, ruff_rules, test_changes, tool_rules
+from agent.policy.contract import added_packages, fastapi_auth, handlers
 from agent.policy.integrity import suppressions
-from agent.policy.migrations import on_rows
+from agent.policy.migrations import on_rows, operations
 from agent.policy.rule import Rule, split_place
 from agent.text.check_summary import is_of_tests
 from repo_config.schema import RepoConfig
+
+_OF_APPLICATIONS = (
+    *handlers.OF_HANDLERS,
+    *fastapi_auth.OF_ENDPOINTS,
+    *operations.OF_MIGRATIONS,
+    *application.OF_APPLICATIONS,
+)
 
 
 def weigh_comparisons(
@@ -67,9 +74,10 @@ def weigh_comparisons(
         if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(check):
             changed = test_changes.find_problems(check, before, after)
             more += apply_levels(changed, test_changes.OF_TESTS)
-        if isinstance(before, EndpointRun) and isinstance(after, EndpointRun):
-            access = fastapi_auth.find_problems(config.fastapi, before.endpoints, after.endpoints)
-            more += apply_levels(access, (fastapi_auth.FASTAPI_AUTH, fastapi_auth.UNCOVERED))
+        if isinstance(before, ApplicationRun) and isinstance(after, ApplicationRun):
+            is_needed = handlers.is_asked(config) or head.result(MIGRATE.name) is not None
+            found, differing = _weigh_application(found, before, after, config, is_needed=is_needed)
+            more += apply_levels(differing, _OF_APPLICATIONS)
         if after is not None and after.silenced:
             problems = suppressions.find_silenced(after.silenced)
             more += apply_levels(problems, suppressions.RULES)
@@ -78,6 +86,35 @@ def weigh_comparisons(
             more += apply_levels(of_packages, added_packages.OF_PACKAGES)
         weighed.append(found.model_copy(update={"findings": (*found.findings, *more)}))
     return tuple(weighed)
+
+
+def _weigh_application(
+    found: AnyComparison,
+    before: ApplicationRun,
+    after: ApplicationRun,
+    config: RepoConfig,
+    *,
+    is_needed: bool,
+) -> tuple[AnyComparison, list[Finding]]:
+    """Compare what both sides have once they have started; where one does not, it is no failure.
+
+    Args:
+        is_needed: Whether rules have to know: of new migrations, or by the configuration.
+    """
+    if before.facts is None or after.facts is None:
+        reason = before.reason or after.reason
+        parts = "its routes, settings, receivers and migrations were not compared"
+        said = f"{reason.rstrip('.')}; {parts}"
+        is_new = before.facts is not None
+        problems = [application.explain_unknown(said)] if is_new or is_needed else []
+        return found.model_copy(update={"verdict": Status.UNMEASURABLE, "reason": said}), problems
+    sides = before.facts, after.facts
+    return found, [
+        *handlers.find_problems(config, *sides),
+        *fastapi_auth.find_problems(config.fastapi, *sides),
+        *operations.find_problems(*sides),
+        *application.find_problems(*sides),
+    ]
 
 
 def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintComparison:

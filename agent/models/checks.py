@@ -75,21 +75,37 @@ def _format_failures(runs: tuple[Rerun, ...], at_first: int) -> str:
     return f"{bad} of {len(proved) + 1} run{'s' * bool(proved)}"
 
 
-class Endpoint(Record):
-    """A function of a FastAPI application that answers a URL, as the application declares it."""
+class ApplicationFact(Record):
+    """A thing that a started application has: a route, a setting, a signal."""
 
-    methods: str
-    """As in `GET or POST`."""
-    path: str
-    """With all prefixes, as in `/orders/{order_id}`."""
-    function: str
-    """Its full dotted name."""
-    place: str
+    kind: str
+    name: str
+    """Unique among its kind, unless something is there twice."""
+    value: str = ""
+    parts: tuple[str, ...] = ()
+    """In order: what guards a route, listens to a signal, is in a list."""
+    place: str = ""
     """`path:line`, where it is in the repository."""
-    asks: tuple[str, ...]
-    """Those of the dependencies in `fastapi.auth` that it has, also by way of other ones."""
+    owner: str = ""
+    """Of code: what uses it."""
+    asks: tuple[str, ...] = ()
+    """Of a route: the dependencies in `fastapi.auth` that it has, also by way of other ones."""
     status: int = 0
-    """HTTP status without credentials; 0: it has no dependency, or gave no answer."""
+    """HTTP status of such a route without credentials; 0: it was not asked, or gave no answer."""
+
+    @property
+    def path(self) -> str:
+        return self.place.partition(":")[0]
+
+    @property
+    def line(self) -> int | None:
+        line = self.place.partition(":")[2]
+        return int(line) if line.isdigit() else None
+
+    @property
+    def url(self) -> str:
+        """Whole path of a route, with its parameters, as in `/orders/{order_id}`."""
+        return self.name.rpartition(" ")[2]
 
 
 #: Outcome of a test of base that no runner gives: it did not come up.
@@ -256,10 +272,11 @@ class CommandRun(CheckRun):
     kind: Literal["command"] = "command"
 
 
-class EndpointRun(CheckRun):
-    kind: Literal["endpoints"] = "endpoints"
-    endpoints: tuple[Endpoint, ...] | None = None
-    """With what they depend on; None: not known."""
+class ApplicationRun(CheckRun):
+    """What an application has once it has started; None: not known."""
+
+    kind: Literal["application"] = "application"
+    facts: tuple[ApplicationFact, ...] | None = None
 
 
 class PackageRun(CheckRun):
@@ -270,7 +287,7 @@ class PackageRun(CheckRun):
 
 
 AnyRun = Annotated[
-    TestRun | LintRun | CommandRun | EndpointRun | PackageRun, Field(discriminator="kind")
+    TestRun | LintRun | CommandRun | ApplicationRun | PackageRun, Field(discriminator="kind")
 ]
 
 

@@ -26,12 +26,6 @@ class Hit:
     """The same for the same thing before and after, wherever its line is."""
     line: int
     """1-based."""
-    says: str = ""
-    """Message of the finding; `what` where it is empty."""
-
-    @property
-    def message(self) -> str:
-        return self.says or self.what
 
 
 Find = Callable[[View], Iterable[Hit]]

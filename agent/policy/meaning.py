@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 from functools import lru_cache
 from typing import Literal, TypeVar
 
@@ -47,47 +46,6 @@ def is_same(before: bytes | None, after: bytes | None, annotations: Annotations 
 @lru_cache(maxsize=4)  # many versions of a file are compared with the same
 def _describe(content: bytes, annotations: Annotations) -> str:
     return ast.dump(strip(content, annotations))
-
-
-def list_bound(content: bytes) -> dict[str, list[ast.stmt]]:
-    """Return the statements of a module that bind, alter or use each name, without docstrings."""
-    found: dict[str, list[ast.stmt]] = {}
-    for statement in strip(content).body:
-        parts = [statement]
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            parts = [_keep_alias(statement, alias) for alias in statement.names]
-        for part in parts:
-            for name in _list_names(part):
-                found.setdefault(name, []).append(part)
-    return found
-
-
-def _keep_alias(statement: ast.Import | ast.ImportFrom, alias: ast.alias) -> ast.stmt:
-    kept = copy.copy(statement)
-    kept.names = [alias]
-    return kept
-
-
-def list_edited(before: bytes, after: bytes) -> dict[str, int]:
-    """Return the names of a module that no longer mean what they did, each with its last line."""
-    old, new = (list_bound(content) for content in (before, after))
-    return {
-        name: new[name][-1].lineno
-        for name in old.keys() & new.keys()
-        if [*map(ast.dump, old[name])] != [*map(ast.dump, new[name])]
-    }
-
-
-def _list_names(statement: ast.stmt) -> set[str]:
-    """Return the name of a function or class; of another statement all that it names."""
-    if isinstance(statement, _DEFINITIONS):
-        return {statement.name}
-    of_types = {*ast.walk(statement.annotation)} if isinstance(statement, ast.AnnAssign) else set()
-    parts = [part for part in ast.walk(statement) if part not in of_types]
-    names = {part.id for part in parts if isinstance(part, ast.Name)}
-    names |= {part.name for part in parts if isinstance(part, _DEFINITIONS)}
-    imported = [part for part in parts if isinstance(part, ast.alias)]
-    return names | {alias.asname or alias.name.partition(".")[0] for alias in imported}
 
 
 class _MeaningReducer(ast.NodeTransformer):

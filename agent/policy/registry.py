@@ -10,14 +10,12 @@ from agent.policy.content import (
     size,
 )
 from agent.policy.contract import (
-    concurrency,
-    fastapi_auth,
     new_dependencies,
     python_version,
 )
-from agent.policy.django import managers, signals, views
+from agent.policy.django import managers
 from agent.policy.integrity import hollow_tests, imported_names, suppressions
-from agent.policy.migrations import history, operations
+from agent.policy.migrations import history
 from agent.policy.rule import Rule, RuleModule
 
 _CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, conflict_marks, gate_files)
@@ -26,9 +24,9 @@ _INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions, imported_names
 MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,
     *_INTEGRITY,
-    *(python_version, concurrency, new_dependencies, fastapi_auth),
-    *(signals, views, managers),
-    *(history, operations),
+    *(python_version, new_dependencies),
+    managers,
+    history,
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Rules that read the change alone, before anything runs."""

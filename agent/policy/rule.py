@@ -56,11 +56,10 @@ class Rule:
         find: Find,
         fix: str,
         among: Callable[[str], bool],
-        more: str = "",
     ) -> Iterator[Finding]:
-        """Make a finding of each hit that the change brings in, with more words behind each."""
+        """Make a finding of each hit that the change brings in."""
         for file, hit in change_context.find_new_hits(find, among):
-            yield self.make_finding(file.path, hit.message + more, fix, hit.line)
+            yield self.make_finding(file.path, hit.what, fix, hit.line)
 
 
 def split_place(place: str) -> tuple[str, int | None]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import CheckItem
-from agent.policy import ruff_rules, test_changes
-from agent.policy.contract import added_packages, fastapi_auth
-from agent.policy.migrations import on_rows
+from agent.policy import application, ruff_rules, test_changes
+from agent.policy.contract import added_packages, fastapi_auth, handlers
+from agent.policy.migrations import on_rows, operations
 from agent.policy.rule import Rule, split_place
 
 OTHER_SETTINGS = Rule(
@@ -23,10 +23,13 @@ OTHER_SETTINGS = Rule(
 RULES: tuple[Rule, ...] = (
     *ruff_rules.RULES,
     OTHER_SETTINGS,
-    fastapi_auth.UNCOVERED,
+    *handlers.OF_HANDLERS,
+    *fastapi_auth.OF_ENDPOINTS,
+    *application.OF_APPLICATIONS,
     *test_changes.OF_TESTS,
     *added_packages.OF_PACKAGES,
     on_rows.ON_ROWS,
+    operations.DESTRUCTIVE,
 )
 
 

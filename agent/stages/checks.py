@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from agent.checks import (
     changed_files,
     comparison,
-    fastapi_endpoints,
     measuring,
     packages,
     reports,
@@ -45,17 +44,17 @@ from agent.models.checks import (
     TestRun,
 )
 from agent.models.environment import Environment, Prepared
-from agent.policy import layout, levels, ruff_contract, ruff_rules
+from agent.policy import levels, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
-from agent.policy.migrations import reading
+from agent.policy.migrations import history
 from repo_config import dependencies
 from repo_config.rule_files import has_tables, is_tool_setting, list_read_by_tools
 
 #: A command that takes longer builds something; linters that we do not know are done by then.
 _QUICK_SECONDS = 30.0
 #: Checks that look at source alone, and not at what tests are.
-_OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, MIGRATE.name, fastapi_endpoints.NAME)
+_OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, MIGRATE.name)
 
 
 def run_checks(
@@ -381,8 +380,12 @@ def _judge_whole(found: TestRun, tests: TestRun, runs: TwoRuns, trees: _Trees) -
 
 def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:
     """List what tries the new migrations, where there are such; those of tests contain no data."""
-    touched = reading.find_touched(trees.make_context(change))
-    new = tuple(one.path for one in touched if one.is_new and not layout.is_test(one.path))
+    new = tuple(
+        file.path
+        for file in change.files
+        if history.is_migration(file.path, file.after)
+        and not history.is_migration(file.path, file.before)
+    )
     return ((replace(MIGRATE, new=new), site),) if new else ()
 
 

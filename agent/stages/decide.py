@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agent.checks import comparison, fastapi_endpoints, reruns
+from agent.checks import comparison, reruns
 from agent.editing import reviewing
 from agent.editing.rounds import Round
 from agent.models.change import ClearedChange, Finding, Severity
@@ -208,12 +208,6 @@ class VerdictFacts:
                 )
                 fix = "Run `makemigrations --check` by hand."
                 found.append(_make_remark("makemigrations", message, fix, path))
-        if fastapi_endpoints.NAME in names and any(path.endswith(".py") for path in paths):
-            message = "Endpoint dependencies cannot be checked on the base branch."
-            fix = (
-                "Check by hand that every new endpoint has the dependency required by fastapi.auth."
-            )
-            found.append(_make_remark(fastapi_endpoints.NAME, message, fix))
         return tuple(found)
 
     @property

@@ -20,7 +20,6 @@ CONFIG: Mapping[str, Any] = {
     "concurrency": {"mode": "sync"},
     "background_tasks": "celery",
     "imports": {"forbid": ["pickle"]},
-    "django": {"signals": "forbid", "views": "class"},
 }
 #: For what is built to be awaited.
 _ASYNC: Mapping[str, object] = {

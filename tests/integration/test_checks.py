@@ -1080,49 +1080,6 @@ def test_a_baseline_that_proves_nothing_is_not_kept(stage: Callable[..., Stage])
     assert not list((made.services.settings.home / "baselines").glob("*"))
 
 
-# --- endpoints -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def served(workshop: Workshop, stage: Callable[..., Stage]) -> Callable[..., Stage]:
-    """A repository with a FastAPI application, in an environment with FastAPI."""
-
-    def make(files: Files, **more: object) -> Stage:
-        site = stage(files, framework="fastapi", fastapi_app="app.main:app", **more)
-        environment = workshop.environment("fastapi")
-        prepared = site.prepared.model_copy(update={"environment": environment})
-        return replace(site, prepared=prepared)
-
-    return make
-
-
-GUARDED = """
-    from fastapi import Depends, FastAPI
-
-    def current_user(): ...
-
-    app = FastAPI()
-
-    @app.get("/orders")
-    def orders(user=Depends(current_user)): ...
-
-    @app.get("/open")
-    def was_open(): ...
-"""
-AUTH = {"auth": [{"paths": ["/**"], "dependency": "app.main.current_user"}]}
-
-
-@pytest.mark.deep
-def test_endpoints_are_held_to_the_dependency_of_their_path(served: Callable[..., Stage]) -> None:
-    files = {"app/__init__.py": "", "app/main.py": GUARDED}
-    changed = textwrap.dedent(GUARDED).replace("user=Depends(current_user)", "")
-    found = served(files, config={"fastapi": AUTH}).weighed(app__main_DOT_py=changed)["endpoints"]
-    assert found.verdict is Status.PASSED, found.reason
-    (auth,) = (finding for finding in found.findings if finding.rule == "fastapi-auth")
-    assert (auth.path, auth.line, auth.severity) == ("app/main.py", 7, Severity.REVIEW)
-    assert "/orders" in auth.message
-
-
 def test_a_test_may_ask_git_on_both_sides(stage: Callable[..., Stage]) -> None:
     made = stage(
         {

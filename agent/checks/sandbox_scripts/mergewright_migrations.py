@@ -5,7 +5,7 @@ environment. Then Django's own autodetector is asked, no command of the project.
 deliberate mistake in it, which the answer has to name. New migrations are tried on rows, too; that
 proves nothing, and serves the reviewer.
 
-Arguments: `makemigrations`, `check` or `migrate`.
+Arguments: `makemigrations`, `check`, `migrate`, or `application`, which lists what the project has.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import re
 import runpy
 import sys
 
+import mergewright_application
 import mergewright_entry
+import mergewright_operations
 import mergewright_report
 import mergewright_rows
 
@@ -54,6 +56,12 @@ def main():
         import django
 
         django.setup()
+        if job == "application":
+            answers[0] = {"items": ()}
+            facts = mergewright_operations.list_migrations(order["tree"], lambda: switch_on(order))
+            facts = [*facts, *mergewright_application.list_django()]
+            mergewright_application.send(report, order, facts)
+            return
         answers[0] = jobs[job](order)
         report.add("django", **answers[0])
 
@@ -74,15 +82,13 @@ def main():
 
 def find_missing_migrations(order):
     """Compare models with migrations."""
-    from django.apps import apps
-    from django.conf import settings
     from django.db.migrations.loader import MigrationLoader
     from django.utils import translation
 
     # As makemigrations does: migrations have names as they are written.
     translation.deactivate_all()
-    own = {config.label: config for config in apps.get_app_configs() if _is_own(config, order)}
-    switched_off = _switch_on(settings, own)
+    own = _list_own(order)
+    switched_off = switch_on(order)
     loader = MigrationLoader(None, ignore_no_migrations=True)
     conflicts, seen = loader.detect_conflicts(), True
     text = "Several migrations have no successor; merge them with makemigrations --merge."
@@ -113,12 +119,19 @@ def _is_own(config, order):
     return path.startswith(inside) and "/site-packages/" not in path
 
 
-def _switch_on(settings, own):
+def _list_own(order):
+    from django.apps import apps
+
+    return {config.label: config for config in apps.get_app_configs() if _is_own(config, order)}
+
+
+def switch_on(order):
     """Undo MIGRATION_MODULES where it hides migrations that are there; return those apps.
 
     Test settings often do so to be fast; for this question it would mean that none is missing.
     """
     from django.apps import apps
+    from django.conf import settings
     from django.db.migrations.loader import MigrationLoader
 
     given = settings.MIGRATION_MODULES
@@ -127,7 +140,7 @@ def _switch_on(settings, own):
     found = {label for label, _ in loader.disk_migrations}
     switched_off = [
         label
-        for label, config in own.items()
+        for label, config in _list_own(order).items()
         if label in given and label not in found and _has_migrations(config.path)
     ]
     labels = {config.label for config in apps.get_app_configs()}.difference(switched_off)
@@ -201,11 +214,7 @@ def _describe_operation(operation):
 
 def try_new_migrations(order):
     """Apply the new migrations to a database with rows; report what each does to them."""
-    from django.apps import apps
-    from django.conf import settings
-
-    own = {config.label: config for config in apps.get_app_configs() if _is_own(config, order)}
-    _switch_on(settings, own)
+    switch_on(order)
     items = []
     try:
         for path, said in mergewright_rows.try_migrations(order["new"], order["tree"]):

@@ -5,16 +5,13 @@ finding is for the reviewer. Endpoints that were open on base do not count again
 edit of the dependency is: that it rejects who has no credentials says nothing of whom it lets in.
 """
 
-import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import Endpoint
-from agent.policy import meaning
-from agent.policy.change_context import ChangeContext, PythonFile
-from agent.policy.modules import Modules
-from agent.policy.rule import Rule, split_place
+from agent.models.checks import ApplicationFact
+from agent.policy.application import list_edited_code
+from agent.policy.rule import Rule
 from repo_config.schema import FastapiAuth, FastapiSection
 
 FASTAPI_AUTH = Rule(
@@ -28,83 +25,43 @@ UNCOVERED = Rule(
     demands="New endpoints whose URL path no entry of `fastapi.auth` covers are listed.",
     severity=Severity.INFO,
 )
-RULES = (FASTAPI_AUTH,)
+OF_ENDPOINTS = (FASTAPI_AUTH, UNCOVERED)
 _MOST_FINDINGS = 20
 #: A parameter that no slash can be in, as Starlette has them.
 _ONE_PART = re.compile(r"{\w+(?::(?:str|int|float|uuid))?}")
-_Mark = tuple[str, ...]
-
-
-def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield a finding where the change edits a dependency, or what its module has for it."""
-    reported = set[tuple[str, str]]()
-    for entry in change_context.config.fastapi.auth:
-        for file in change_context.python:
-            for name, line in _list_edits(entry.dependency, file, change_context.places):
-                if (file.path, name) not in reported:
-                    reported.add((file.path, name))
-                    says = f"edits {name}, by which {entry.dependency} of fastapi.auth decides"
-                    fix = "Check that it still rejects all whom it should reject."
-                    yield FASTAPI_AUTH.make_finding(file.path, says, fix, line)
-
-
-def _list_edits(dependency: str, file: PythonFile, places: Modules) -> Iterator[tuple[str, int]]:
-    """Yield what a file edits of a dependency that it defines: names, each with its line."""
-    start = f"{places.name_module(file.path)}."
-    named = [dotted for dotted in places.list_names(dependency) if dotted.startswith(start)]
-    if file.after is None or not named:
-        return
-    bound = meaning.list_bound(file.after.content)
-    used = _follow_names(bound, [dotted.removeprefix(start).partition(".")[0] for dotted in named])
-    if file.before is None:
-        # All of a module that was not there is new.
-        edited = {name: bound[name][-1].lineno for name in used}
-    else:
-        edited = meaning.list_edited(file.before.content, file.after.content)
-    yield from ((name, edited[name]) for name in sorted(used & edited.keys()))
-
-
-def _follow_names(bound: Mapping[str, Sequence[ast.stmt]], names: Iterable[str]) -> set[str]:
-    """Collect names of a module and, over and over, the ones that their statements use."""
-    waiting, used = list(names), set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name in bound and name not in used:
-            used.add(name)
-            parts = (part for statement in bound[name] for part in ast.walk(statement))
-            waiting += [part.id for part in parts if isinstance(part, ast.Name)]
-    return used
+_Mark = tuple[str, str, str]
 
 
 def find_problems(
     section: FastapiSection,
-    before: tuple[Endpoint, ...] | None,
-    after: tuple[Endpoint, ...] | None,
+    before: tuple[ApplicationFact, ...],
+    after: tuple[ApplicationFact, ...],
 ) -> Iterator[Finding]:
-    """Yield a finding for every endpoint that the change leaves open, or adds outside the paths.
+    """Yield findings for routes that the change leaves open, or adds outside the paths.
 
-    Args:
-        before: Of base; None where it lists none, and then nothing is compared.
+    And for each edit of the code by which a dependency decides, in any module.
     """
-    if before is None or after is None:
-        return
-    known = {(endpoint.methods, endpoint.path) for endpoint in before}
-    for endpoint in after:
-        is_new = (endpoint.methods, endpoint.path) not in known
-        if section.auth and is_new and _find_entry(section, endpoint.path) is None:
-            path, line = split_place(endpoint.place)
-            says = f"answers {endpoint.methods} {endpoint.path}, which fastapi.auth does not cover"
-            yield UNCOVERED.make_finding(path, says, "Check that anybody may call it.", line)
+    wanted = {entry.dependency for entry in section.auth}
+    for fact in list_edited_code(before, after):
+        if fact.owner in wanted:
+            says = f"edits {fact.name}, by which {fact.owner} of fastapi.auth decides"
+            fix = "Check that it still rejects all whom it should reject."
+            yield FASTAPI_AUTH.make_finding(fact.path, says, fix, fact.line)
+    known = {fact.name for fact in before if fact.kind == "route"}
+    for fact in after if wanted else ():
+        is_new = fact.kind == "route" and fact.name not in known
+        if is_new and _find_entry(section, fact.url) is None:
+            says = f"answers {fact.name}, which fastapi.auth does not cover"
+            yield UNCOVERED.make_finding(
+                fact.path, says, "Check that anybody may call it.", fact.line
+            )
     were_open = {mark for _, _, marks in _find_open(section, before) for mark in marks}
     found = [opened for opened in _find_open(section, after) if not were_open & opened[2]]
-    for endpoint, entry, _ in found[:_MOST_FINDINGS]:
-        path, line = split_place(endpoint.place)
-        says = (
-            f"{'' if path else f'{endpoint.function} '}answers {endpoint.methods} {endpoint.path}"
-        )
+    for fact, entry, _ in found[:_MOST_FINDINGS]:
+        says = f"{'' if fact.path else f'{fact.value} '}answers {fact.name}"
         for_paths = f"{entry.dependency}, which fastapi.auth requires for {', '.join(entry.paths)}"
-        if entry.dependency in endpoint.asks:
-            says += f" with {endpoint.status} to requests without credentials, despite {for_paths}"
+        if entry.dependency in fact.asks:
+            says += f" with {fact.status} to requests without credentials, despite {for_paths}"
             fix = "Find out what overrides the dependency, or what it no longer checks."
         else:
             says += f" without depending on {for_paths}"
@@ -112,24 +69,21 @@ def find_problems(
                 f"Add {entry.dependency} to its signature, decorator or router without overriding"
                 " it, or exclude the path in fastapi.auth first."
             )
-        yield FASTAPI_AUTH.make_finding(path, says, fix, line)
+        yield FASTAPI_AUTH.make_finding(fact.path, says, fix, fact.line)
 
 
 def _find_open(
-    section: FastapiSection, endpoints: tuple[Endpoint, ...]
-) -> Iterator[tuple[Endpoint, FastapiAuth, set[_Mark]]]:
+    section: FastapiSection, facts: tuple[ApplicationFact, ...]
+) -> Iterator[tuple[ApplicationFact, FastapiAuth, set[_Mark]]]:
     """Yield what lacks its dependency or answers all the same, with what tells it again."""
-    for endpoint in endpoints:
-        entry = _find_entry(section, endpoint.path)
-        is_answered = 200 <= endpoint.status < 300
-        if entry is not None and (is_answered or entry.dependency not in endpoint.asks):
+    for fact in facts:
+        entry = _find_entry(section, fact.url) if fact.kind == "route" else None
+        is_answered = 200 <= fact.status < 300
+        if entry is not None and (is_answered or entry.dependency not in fact.asks):
             # One that only answered, as it may in a sandbox, is no excuse for one that asks nobody.
-            kind = "asks" if entry.dependency in endpoint.asks else "lacks"
-            marks = {
-                (kind, entry.dependency, endpoint.methods, endpoint.path),
-                (kind, entry.dependency, endpoint.function),
-            }
-            yield endpoint, entry, marks
+            kind = "asks" if entry.dependency in fact.asks else "lacks"
+            marks = {(kind, entry.dependency, name) for name in (fact.name, fact.value)}
+            yield fact, entry, marks
 
 
 def _find_entry(section: FastapiSection, path: str) -> FastapiAuth | None:

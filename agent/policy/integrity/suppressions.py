@@ -43,7 +43,7 @@ _MOST_FINDINGS = 20
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file, hit in change_context.find_new_hits(_find_switches, with_stubs=True):
-        yield SUPPRESSION.make_finding(file.path, hit.message, _FIX, hit.line)
+        yield SUPPRESSION.make_finding(file.path, hit.what, _FIX, hit.line)
     # What such a comment hides may come with a later change.
     tools = {command.tool.partition(" ")[0] for command in change_context.project.commands}
     for file in change_context.python:

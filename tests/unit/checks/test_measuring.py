@@ -13,7 +13,6 @@ from agent.checks.runners import PytestSuite
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.settings import Settings
-from repo_config import load
 from repo_config.command_lines import read_command
 from tests.fakes import FakeSandbox
 from tests.unit.checks.test_limits import site
@@ -127,13 +126,6 @@ def test_what_the_machine_ended_runs_once_more(linted: Site, limit: str, runs: i
     sandbox = FakeSandbox(lambda _: sandboxes.pop(0))
     running.run_check(FLAKE8, linted, sandbox, lambda _: None)
     assert len(sandboxes) == 2 - runs
-
-
-def test_only_a_project_that_guards_endpoints_is_told_of_them(linted: Site) -> None:
-    names = {check.name for check, _ in measuring.list_others(linted)}
-    config = load.from_text("fastapi: {auth: [{paths: [/a], dependency: a.b}]}", "x.yml")
-    guarded = measuring.list_others(replace(linted, config=config))
-    assert {check.name for check, _ in guarded} - names == {"endpoints"}
 
 
 @pytest.mark.parametrize(("file", "reason"), [("a.py", "no tests"), ("a.js", "no Python file")])

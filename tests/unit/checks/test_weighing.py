@@ -3,7 +3,7 @@
 import pytest
 
 from agent.checks import comparison, weighing
-from agent.models.checks import CheckItem, CheckReport, LintRun, Status
+from agent.models.checks import ApplicationRun, CheckItem, CheckReport, LintRun, Status
 from repo_config.schema import RepoConfig
 
 
@@ -37,3 +37,30 @@ def test_a_formatter_is_heeded_in_files_that_base_passes(
     assert found.kind == "findings"
     assert [item.place for item in found.new_failures] == failing
     assert found.verdict is (Status.FAILED if failing else Status.PASSED)
+
+
+@pytest.mark.parametrize(
+    ("told", "new_migration", "starts_on_base", "said"),
+    [
+        ({}, False, False, 0),
+        ({}, True, False, 1),
+        ({}, False, True, 1),
+        ({"concurrency": {"mode": "sync"}}, False, False, 1),
+    ],
+)
+def test_an_application_that_does_not_start_withholds_nothing_and_is_said(
+    told: dict[str, object], new_migration: bool, starts_on_base: bool, said: int
+) -> None:
+    broken = ApplicationRun(name="application", status=Status.FAILED, reason="it could not start")
+    started = broken.model_copy(update={"status": Status.PASSED, "reason": "", "facts": ()})
+    trial = (LintRun(name="migrate", status=Status.PASSED),) if new_migration else ()
+    first = started if starts_on_base else broken
+    before, after = (
+        CheckReport(side=side, commit="0" * 40, results=results)
+        for side, results in (("base", (first,)), ("head", (broken, *trial)))
+    )
+    compared = comparison.compare_reports(before, after)
+    config = RepoConfig.model_validate(told, strict=False)
+    found = weighing.weigh_comparisons(compared, before, after, config, {})[0]
+    assert (found.verdict, len(found.findings)) == (Status.UNMEASURABLE, said)
+    assert found.reason.endswith("receivers and migrations were not compared")

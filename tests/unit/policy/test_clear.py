@@ -103,17 +103,18 @@ def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_bas
 
 
 def test_a_repository_says_what_a_rule_weighs():
-    code = "from fastapi import FastAPI\n\napp = FastAPI()\n\n\n@app.get('/')\nasync def f(): ...\n"
+    code = "from shop.models import Order\n\nOrder.objects.all()\n"
     made, tree = cases.change({"app/api.py": code}, {"b.py": "x = 1\n"})
 
     def judged(weight: str) -> tuple[Finding, ...]:
-        config = cases.config(concurrency={"mode": "sync"}, rules={"concurrency": weight})
+        managers = {"managers": {"Order": "active"}}
+        config = cases.config(django=managers, rules={"django-manager": weight})
         return policy.judge_change(ChangeContext(made, config, cases.project(), tree)).findings
 
     assert [finding.severity for finding in judged("review")] == [Severity.REVIEW]
     assert [finding.severity for finding in judged("info")] == [Severity.INFO]
     assert judged("off") == ()
-    with pytest.raises(PolicyRefused, match="concurrency"):
+    with pytest.raises(PolicyRefused, match="django-manager"):
         judged("block")
 
 

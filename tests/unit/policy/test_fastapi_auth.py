@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.models.checks import Endpoint
+from agent.models.checks import ApplicationFact
 from agent.policy.contract import fastapi_auth
 from repo_config.schema import FastapiSection
 
@@ -19,15 +19,21 @@ SECTION = FastapiSection.model_validate(
 
 def endpoint(
     path: str, *asks: str, function: str = "", methods: str = "GET", status: int = 0
-) -> Endpoint:
+) -> ApplicationFact:
     function = function or f"app.views.f{path.replace('/', '_')}"
-    place = "app/views.py:7"
-    return Endpoint(
-        methods=methods, path=path, function=function, place=place, asks=asks, status=status
+    return ApplicationFact(
+        kind="route",
+        name=f"{methods} {path}",
+        value=function,
+        place="app/views.py:7",
+        asks=asks,
+        status=status,
     )
 
 
-def found(before: list[Endpoint], after: list[Endpoint], rule: str = "fastapi-auth") -> list[str]:
+def found(
+    before: list[ApplicationFact], after: list[ApplicationFact], rule: str = "fastapi-auth"
+) -> list[str]:
     several = fastapi_auth.find_problems(SECTION, tuple(before), tuple(after))
     return [f"{one.path}:{one.line} {one.message}" for one in several if one.rule == rule]
 
@@ -52,7 +58,7 @@ def test_a_new_endpoint_on_no_path_is_named():
 def test_a_new_endpoint_without_what_its_path_demands_is_found(after, demanded):
     (message,) = found([], [after])
     assert message.startswith("app/views.py:7 answers GET ")
-    assert after.path in message
+    assert after.url in message
     assert f"{demanded}, which" in message
 
 

@@ -4,7 +4,6 @@ import ast
 
 import pytest
 
-from agent.policy import meaning
 from agent.policy.change_context import ChangeContext
 from tests.unit.policy.cases import change, config, project
 
@@ -45,8 +44,3 @@ def meant(text: str) -> set[str]:
 )
 def test_a_name_is_followed_to_what_it_is_taken_from(text, names):
     assert meant(text) == names
-
-
-def test_names_that_mean_something_else_have_the_line_where_they_do():
-    before = b"x: int = 1\ny: int = 2\n"
-    assert meaning.list_edited(before, b"x: int = 1\n\ny: int = 3\n") == {"y": 3}

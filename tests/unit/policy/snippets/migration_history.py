@@ -1,6 +1,8 @@
 """Breaks in the history of apps, and near misses."""
 
-from tests.unit.policy.cases import Cases, Snippet
+from dataclasses import replace
+
+from tests.unit.policy.cases import Cases, Snippet, project
 from tests.unit.policy.migration_files import NOTE, SHOP, migration
 
 _PAID = "migrations.AddField('order', 'paid', models.BooleanField(default=False))"
@@ -24,6 +26,15 @@ def _filled(code: str) -> str:
 _FILLED = {**SHOP, "shop/migrations/0003_fill.py": _filled("def f(a):\n    a()\n\n")}
 
 CASES = {
+    "migration-by-hand": Cases(
+        fails={"nothing loads it": _new("0003_paid", _THIRD)},
+        passes={
+            "Django loads it": replace(
+                _new("0003_paid", _THIRD), project={"django": project(settings="a").django}
+            ),
+            "it was there": _edited("x = 1\n"),
+        },
+    ),
     "migration-merged": Cases(
         fails={
             "no migration any more": _edited("x = 1\n", line=1),
@@ -48,5 +59,5 @@ CASES = {
                 "0003_fill", _filled("def f(a: A) -> None:\n    'Fill.'\n    a()\n\n"), _FILLED
             ),
         },
-    )
+    ),
 }

@@ -8,7 +8,7 @@ from typing import Annotated
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Security
 
-SCRIPT = "mergewright_endpoints"
+SCRIPT = "mergewright_application"
 
 
 def signed_in() -> None: ...
@@ -40,8 +40,8 @@ def f() -> None: ...
 
 
 def listed(script, app: FastAPI, **wanted: object) -> dict[str, list[str]]:
-    found = script.list_endpoints(app, "/tree", wanted)
-    return {f"{one['methods']} {one['path']}": one["asks"] for one in found}
+    found = script.list_asgi("", app, wanted)
+    return {one["name"]: one["asks"] for one in found if one["kind"] == "route"}
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,14 @@ def test_guarded_endpoints_are_asked_without_credentials(script):
     app.get("/open/x")(f)
 
     def ask() -> dict[str, int]:
-        found = script.list_endpoints(app, "/tree", {"it": refuses})
+        found = script.list_asgi("", app, {"it": refuses})
         asyncio.run(script.request_guarded(app, found, {}))
-        return {one["path"]: one["status"] for one in found}
+        return {one["name"]: one["status"] for one in found if one["kind"] == "route"}
 
-    assert ask() == {"/shop/{name}": 401, "/shop/orders": 401, "/shop/open/x": 0}
+    names = "GET /shop/{name}", "POST /shop/orders", "GET /shop/open/x"
+    assert ask() == dict(zip(names, (401, 401, 0), strict=True))
     closed.clear()
-    assert ask() == {"/shop/{name}": 200, "/shop/orders": 200, "/shop/open/x": 0}
+    assert ask() == dict(zip(names, (200, 200, 0), strict=True))
 
 
 def test_an_overridden_dependency_is_not_asked(script):
@@ -139,8 +140,7 @@ def test_endpoints_that_a_start_adds_are_listed_where_it_works(script, monkeypat
     monkeypatch.setattr(script, "SECONDS_START", 1)
     app = FastAPI(openapi_url=None, lifespan=live)
     app.get("/x")(f)
-    found = asyncio.run(script.list_started(app, "/tree", {"it": signed_in}))
-    assert [endpoint["path"] for endpoint in found] == paths
-    assert [endpoint["status"] for endpoint in found if endpoint["asks"]] == [200] * (
-        len(paths) - 1
-    )
+    facts = asyncio.run(script.list_started("", app, {"it": signed_in}))
+    found = [fact for fact in facts if fact["kind"] == "route"]
+    assert [fact["url"] for fact in found] == paths
+    assert [fact["status"] for fact in found if fact["asks"]] == [200] * (len(paths) - 1)
