@@ -7,10 +7,14 @@ the bounds counts as source that cannot be read.
 
 import ast
 import re
+import threading
 import warnings
 
 MOST_BYTES = 1024**2
 _LONGEST_CHAIN = 200
+#: `ast.parse` keeps its depth in one place for all threads, and raises SystemError where another
+#: one parses meanwhile.
+_PARSING = threading.RLock()
 #: Begins with the dot, since those are soon found.
 _CHAIN = re.compile(rf"\.[\s\\]*\w+(?:[\s\\]*\.[\s\\]*\w+){{{_LONGEST_CHAIN - 1}}}")
 _CHAIN_BYTES = re.compile(_CHAIN.pattern.encode())
@@ -34,7 +38,15 @@ def parse_module(source: str | bytes) -> ast.Module:
     chain = _CHAIN_BYTES.search(source) if isinstance(source, bytes) else _CHAIN.search(source)
     if chain:
         raise SourceTooLarge(f"a dotted name of more than {_LONGEST_CHAIN} parts")
-    with warnings.catch_warnings():
+    with _PARSING, warnings.catch_warnings():
         # Old escapes in strings are for their authors to fix.
         warnings.simplefilter("ignore")
         return ast.parse(source)
+
+
+def parse_expression(source: str) -> ast.expr:
+    """Parse one expression; raises what `parse_module` raises."""
+    match parse_module(source).body:
+        case [ast.Expr(value=value)]:
+            return value
+    raise SyntaxError("no expression")

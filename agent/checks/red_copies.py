@@ -96,7 +96,7 @@ def _write_end(owner: list[ast.arg], pytest: str) -> list[ast.stmt]:
     words |= {"pytest": pytest, "self": owner[0].arg if owner else ""}
     kinds = (*(_OF_CASES if owner else ()), *(_OF_PYTEST if pytest else ()))
     calls = "".join(f"lambda: {kind.format(**words)}, " for kind in kinds)
-    return ast.parse(_END.format(**words, kinds=calls)).body
+    return foreign_python.parse_module(_END.format(**words, kinds=calls)).body
 
 
 def _name_of_pytest(module: ast.Module) -> str:

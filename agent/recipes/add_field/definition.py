@@ -77,7 +77,7 @@ def write_definition(call: ast.Call, model: Model, index: ModelsIndex) -> Expres
             labels = {other.label for other in index.models if other.name == target.id}
             known = "self" if target.id == model.name else labels.pop() if len(labels) == 1 else ""
             target.id = repr(known) if known else target.id
-    return write_value(ast.parse(ast.unparse(call), mode="eval").body, model)
+    return write_value(foreign_python.parse_expression(ast.unparse(call)), model)
 
 
 def _is_bound_above(name: str, model: Model) -> bool:

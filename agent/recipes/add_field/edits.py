@@ -11,6 +11,7 @@ from agent.recipes.add_field import new_test, writing
 from agent.recipes.add_field.models_index import read_dotted_name
 from agent.recipes.add_field.parameters import Edits, ModelPlace, Parameters
 from agent.recipes.source import SourceFile
+from repo_config import foreign_python
 from repo_config.detect import Tree
 
 _FIELD_CALL = re.compile(
@@ -59,7 +60,7 @@ def _add_field(source: SourceFile, parameters: Parameters) -> None:
         )
     for statement in parameters.definition.imports:
         writing.add_import(source, statement)
-    call = ast.parse(parameters.definition.code, mode="eval").body
+    call = foreign_python.parse_expression(parameters.definition.code)
     indent = source.indent_at(source.span(node.body[0])[0])
     laid_out = writing.lay_out(call, indent, f"{parameters.name} = ")
     lines = writing.adopt_quotes("\n".join(laid_out), source).split("\n")

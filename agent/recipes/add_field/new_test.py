@@ -12,6 +12,7 @@ from agent.recipes.add_field.definition import UnfitError
 from agent.recipes.add_field.models_index import Model, ModelsIndex
 from agent.recipes.add_field.parameters import NewTestSpec, Parameters
 from agent.recipes.source import SourceFile
+from repo_config import foreign_python
 from repo_config.detect import Project
 
 _TEST_FILE = re.compile(r"(?:^|/)(?:test_\w+|\w+_tests?|tests)\.py$")
@@ -70,7 +71,7 @@ def render_test(parameters: Parameters, test: NewTestSpec, like: SourceFile) -> 
 
 
 def _list_checks(definition: str, test: NewTestSpec) -> Iterator[str]:
-    call = ast.parse(definition, mode="eval").body
+    call = foreign_python.parse_expression(definition)
     kind = definition.partition("(")[0].rpartition(".")[2]
     wanted: dict[str, object] = {"type(field).__name__": kind}
     for word in call.keywords if isinstance(call, ast.Call) else []:

@@ -8,6 +8,7 @@ import re
 import sys
 
 from agent.recipes.source import SourceFile
+from repo_config import foreign_python
 
 #: The narrowest that linters and formatters ask for by themselves.
 WIDTH = 79
@@ -54,7 +55,7 @@ def add_import(source: SourceFile, line: str) -> None:
     own = source.path.removeprefix("src/").partition("/")[0]
     imports = (node for node in body if isinstance(node, ast.Import | ast.ImportFrom))
     keys = {node: _make_key(node, own) for node in imports}
-    (key,) = (_make_key(node, own) for node in ast.parse(line).body)
+    (key,) = (_make_key(node, own) for node in foreign_python.parse_module(line).body)
     same = [node for node in keys if keys[node][0] == key[0]]
     lower = [node for node in same or keys if keys[node] < key]
     if lower:
