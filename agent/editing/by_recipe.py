@@ -1,102 +1,30 @@
-"""Carry out the recipe, for a plan or for a model that calls it by its name.
+"""Carry out the recipe of a plan.
 
 Its producing command runs in a sandbox on the edited tree. It may only hand back files that
 match its own patterns, and no Python file that was there.
 """
 
 import fnmatch
-import math
-from typing import Literal
 
 from agent.desk import Desk
-from agent.editing import forms
-from agent.errors import EditFailed, RepositoryUnfit, RequestRefused, TicketUnclear
+from agent.errors import EditFailed, RepositoryUnfit
 from agent.git.tree import WorkTree
-from agent.models.change import Change
 from agent.models.environment import Prepared
 from agent.models.sandbox import SANDBOX_OURS, SANDBOX_OUT, SANDBOX_TREE, SandboxLimits
-from agent.recipes import tickets
-from agent.recipes.add_field import edits, migration, recipe
+from agent.recipes.add_field import edits, migration
 from agent.recipes.add_field.parameters import Edits, Parameters, ProducingCommand
 from agent.setup import obstacles, sandbox_requests, sandbox_services
 from agent.text import sanitise
 from repo_config.tree import FolderFilter
 
-#: With less left of the run's minutes, nothing is begun.
-LEAST_SECONDS = 5.0
 _LIMITS = SandboxLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
 
 
-class RecipeFacts(forms.Form):
-    model: str = ""
-    """As `app.Model`."""
-    field: str = ""
-    """As in Python: `name = models.CharField(max_length=50)`."""
-    default_for_existing_rows: str = ""
-    add_a_test: bool = False
-
-
-class RecipeRequest(forms.Form):
-    """Add a field to a Django model, with its migration."""
-
-    name: Literal["add-django-field"]
-    parameters: RecipeFacts
-
-
-def limit_seconds(most: float, left: float) -> int:
-    """Return the whole seconds that something may take.
-
-    Raises:
-        EditFailed: Too few are left to begin it.
-    """
-    if (seconds := math.floor(min(most, left))) < LEAST_SECONDS:
-        raise EditFailed("the run's time (limits.minutes) is used up, so nothing more runs")
-    return seconds
-
-
-def call_recipe(
-    asked: RecipeRequest, change: Change, prepared: Prepared, desk: Desk, seconds: float
-) -> Edits:
-    """Have the recipe work on top of a change; its parameters are checked as a ticket's are.
-
-    Raises:
-        EditFailed: Facts are missing, nothing would change, or what was produced is not what was
-            asked for.
-        SandboxLost: The sandbox ended without a word.
-    """
-    contract = prepared.contract
-    tree = desk.lay_out_head(prepared, change)
-    facts = asked.parameters.model_dump(mode="json", exclude_unset=True)
-    inner = FolderFilter(tree, contract.config.folder)
-    try:
-        parameters = recipe.resolve_parameters(tickets.make_ticket(facts), inner, contract.project)
-    except TicketUnclear as problem:
-        raise EditFailed(" ".join(problem.questions)) from problem
-    except (RequestRefused, ValueError) as problem:
-        raise EditFailed(str(problem)) from problem
-    try:
-        made = apply_recipe(parameters, tree, prepared, desk, seconds)
-    except (RepositoryUnfit, TicketUnclear) as problem:
-        raise EditFailed(problem.message) from problem
-    if not made.files:
-        raise EditFailed("the code already does what was asked; nothing was changed")
-    return made
-
-
-def apply_recipe(
-    parameters: str,
-    tree: WorkTree,
-    prepared: Prepared,
-    desk: Desk,
-    seconds: float = math.inf,
-) -> Edits:
+def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk) -> Edits:
     """Let the recipe edit a tree, and produce in a sandbox what only the framework can write.
 
-    Args:
-        seconds: Left of the run's minutes.
-
     Raises:
-        EditFailed: What was produced is not what was asked for, or no minutes are left.
+        EditFailed: What was produced is not what was asked for.
         TicketUnclear: The framework does not take what the ticket asks for.
         RepositoryUnfit: The framework cannot be started; with the way out.
         SandboxLost: The sandbox ended without a word.
@@ -112,7 +40,7 @@ def apply_recipe(
         tree.write(path, content)
         desk.say(f"edited {path}")
     command = migration.make_command(stated, contract.project)
-    report, produced = _run_producing_command(command, tree, prepared, desk, seconds)
+    report, produced = _run_producing_command(command, tree, prepared, desk)
     try:
         notes = made.notes + migration.accept_migration(stated, report, produced)
     except RepositoryUnfit as problem:
@@ -125,13 +53,12 @@ def apply_recipe(
 
 
 def _run_producing_command(
-    command: ProducingCommand, tree: WorkTree, prepared: Prepared, desk: Desk, left: float
+    command: ProducingCommand, tree: WorkTree, prepared: Prepared, desk: Desk
 ) -> tuple[bytes, dict[str, bytes]]:
     """Return the command's report, and the files that it is allowed to make.
 
     Foreign code may have had a hand in all of it.
     """
-    seconds = limit_seconds(_LIMITS.seconds, left)
     report_path = f"{SANDBOX_OUT}/{migration.REPORT}"
     environment = desk.environment(prepared)
     environ = {
@@ -146,7 +73,7 @@ def _run_producing_command(
         tree.folder,
         (sandbox_requests.PYTHON, f"{SANDBOX_OURS}/recipes/{migration.SCRIPT}", *command.args),
         environ=environ,
-        limits=_LIMITS.model_copy(update={"seconds": seconds}),
+        limits=_LIMITS,
         collect=(report_path, *(f"{SANDBOX_TREE}/{pattern}" for pattern in command.globs)),
     )
     order = sandbox_services.add_services(order, environment.services)

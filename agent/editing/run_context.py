@@ -60,7 +60,6 @@ class RunContext:
             self.desk,
             self.base,
             self.preparation,
-            self.task.recipe if self.base.contract.project.django else "",
             lambda: self.seconds_left,
             self.resources,
         )

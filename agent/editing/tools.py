@@ -17,8 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from agent.desk import Desk
-from agent.editing import by_recipe, forms, rebuilding
-from agent.editing.by_recipe import LEAST_SECONDS, limit_seconds
+from agent.editing import forms, rebuilding
 from agent.editing.memory import PLAN
 from agent.editing.preparation import Preparation
 from agent.editing.turns import Turn
@@ -42,6 +41,8 @@ _BATCH_SHARE, _MOST_OF_A_BATCH = 0.75, 400_000
 _LEAST_RESULT = 400
 #: Turns of reading after which a sentence reminds of the plan.
 _REMINDED = 12
+#: With less left of the run's minutes, no command is begun.
+LEAST_SECONDS = 5.0
 #: Seconds of a command: maximum, default, and the default as a multiple of the tests' time.
 _MOST_SECONDS, _SECONDS, _TIMES_TESTS = 1_800, 120, 1.5
 _MOST_LISTED = 20
@@ -125,8 +126,6 @@ class Workbench:
     desk: Desk
     base: OpenedRepository
     preparation: Preparation
-    recipe: str
-    """Name of the recipe that the model may call; empty: none."""
     find_seconds_left: Callable[[], float]
     resources: ExitStack
     """Closes what is open when the run is over."""
@@ -162,8 +161,6 @@ class ToolExecutor:
         self._bench, self._given, self._edits = bench, given, edits
         self._is_planned = is_planned
         names = _TOOLS.keys() if edits else {"bash"}
-        if not bench.recipe:
-            names -= {"recipe"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
         self._most_of_a_batch = most_of_a_batch
         self._session: Session | None = None
@@ -424,16 +421,6 @@ class ToolExecutor:
         session.write(asked.path, asked.text.encode())
         return f"{asked.text.count(chr(10)):,} lines"
 
-    def run_recipe(self, session: Session, asked: by_recipe.RecipeRequest) -> str:
-        """Have a recipe edit the change, and write its files into the sandbox."""
-        change, desk = session.take().change, self._bench.desk
-        made = by_recipe.call_recipe(asked, change, self._prepared, desk, self._seconds_left())
-        for path, content in sorted(made.files.items()):
-            session.write(path, content)
-        not_done = (f"not done by this: {sentence}" for sentence in made.not_done)
-        head = f"{asked.name} changed {', '.join(sorted(made.files))}"
-        return "\n".join((head, *made.notes, *not_done))
-
     @property
     def _may_build(self) -> bool:
         has_time = self._seconds_left() > LEAST_SECONDS
@@ -485,6 +472,17 @@ class _Batch:
             self.submitted, self.form = "", None
 
 
+def limit_seconds(most: float, left: float) -> int:
+    """Return the whole seconds that something may take.
+
+    Raises:
+        EditFailed: Too few are left to begin it.
+    """
+    if (seconds := math.floor(min(most, left))) < LEAST_SECONDS:
+        raise EditFailed("the run's time (limits.minutes) is used up, so nothing more runs")
+    return seconds
+
+
 def choose_seconds(baseline: CheckReport | None) -> int:
     """Return the seconds of a command where the model does not say how many."""
     tests = baseline.tests.seconds if baseline else 0.0
@@ -495,7 +493,6 @@ _TOOLS: dict[str, _Tool] = {
     "bash": (Bash, ToolExecutor.run_bash),
     "edit": (Edit, ToolExecutor.edit_file),
     "write": (Write, ToolExecutor.write_file),
-    "recipe": (by_recipe.RecipeRequest, ToolExecutor.run_recipe),
 }
 
 

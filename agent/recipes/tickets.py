@@ -5,7 +5,7 @@ what else a ticket says. What the keys and the code mean is left to the recipe t
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
@@ -115,15 +115,6 @@ def normalise_key(text: str) -> str:
     """Return a key in lower case, without markup and punctuation at its end."""
     plain = re.sub(r"[*`#]", "", text).replace("_", " ").strip().rstrip("?:.")
     return " ".join(plain.split()).lower()
-
-
-def make_ticket(facts: Mapping[str, object]) -> Ticket:
-    """Write named values, texts among them, as the front matter of a ticket."""
-    lines = []
-    for key, value in facts.items():
-        shown = ("no", "yes")[value] if isinstance(value, bool) else value
-        lines.append(f"{key}: {' '.join(str(shown).split())}")
-    return Ticket(ticket_id="", title="", body="\n".join(["---", *lines, "---"]), digest="")
 
 
 def write_form(answers: dict[str, str]) -> str:

@@ -87,7 +87,7 @@ def choose_recipe(ticket: Ticket, models: ChatModel | None = None) -> str:
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What should be done?",))
     missing = explain_missing_models(models) if models else ""
-    # Other sentences of the ticket are for a model, which may use the recipe.
+    # Other sentences of the ticket are for a model.
     has_editor = bool(models and models.list_chain("editor") and not missing)
     if recipe.fits_ticket(ticket) and (recipe.states_all(ticket) or not has_editor):
         return recipe.NAME

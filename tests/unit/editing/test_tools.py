@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agent.desk import Desk
-from agent.editing import attempts, by_recipe, tools
+from agent.editing import attempts, tools
 from agent.editing.tools import Submit, ToolExecutor
 from agent.editing.turns import Turn
 from agent.errors import EnvironmentFailed
@@ -13,8 +13,6 @@ from agent.models.change import Change
 from agent.models.chat import Reply
 from agent.models.checks import Status, SuiteFacts, TestRun
 from agent.models.sandbox import CommandResult
-from agent.recipes.add_field.parameters import Edits
-from repo_config.detect import DjangoProject
 from tests.fakes import FakeModel, FakeSession, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, submit, write
@@ -265,28 +263,6 @@ def test_whoever_only_reads_changes_nothing(tmp_path, home):
         assert [spec.name for spec in made.tools.specs] == ["bash", "submit"]
         done = made.call(bash("echo x > a.py"))
     assert done.change is None
-
-
-def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home, monkeypatch):
-    prepared = desks.repository(tmp_path, home)
-    django = DjangoProject(settings_module="config.settings", manage="manage.py", python_path=("",))
-    project = prepared.contract.project.model_copy(update={"django": django})
-    contract = prepared.contract.model_copy(update={"project": project})
-    made = Opened(prepared.model_copy(update={"contract": contract}), home)
-    assert "recipe" not in [spec.name for spec in made.tools.specs]
-    task = made.run_context.task.model_copy(update={"recipe": "add-django-field"})
-    made.run_context = replace(made.run_context, task=task)
-    made.tools = ToolExecutor(made.run_context.bench, {"submit": Submit})
-    named = {"name": "add-django-field", "parameters": {"model": "shop.Order", "field": "x"}}
-    with made.run_context.close_at_end():
-        for wrong in (named, {**named, "name": "rename"}, {**named, "parameters": {"path": "."}}):
-            (refused,) = made.call(("recipe", wrong)).results
-            assert refused.failed
-        edits = Edits(files={"shop/models.py": b"x = 1\n"}, notes=("Noted.",))
-        monkeypatch.setattr(by_recipe, "call_recipe", lambda *given: edits)
-        (result,) = made.call(("recipe", named)).results
-    assert result.content == "add-django-field changed shop/models.py\nNoted."
-    assert made.files == {"shop/models.py": b"x = 1\n"}
 
 
 def test_another_declaration_brings_another_environment_and_says_so(opened, monkeypatch):

@@ -3,12 +3,9 @@
 import pytest
 
 from agent.errors import TicketUnclear
-from agent.recipes import tickets
 from agent.recipes.add_field import recipe, request
-from agent.recipes.add_field.parameters import Parameters
 from agent.stages import triage
-from tests.unit.recipes.trees import SHOP, form, project, resolve_parameters, ticket
-from tests.unit.trees import DictTree
+from tests.unit.recipes.trees import SHOP, form, resolve_parameters, ticket
 
 FILES = SHOP | {
     "shop/models.py": SHOP["shop/models.py"]
@@ -170,12 +167,3 @@ def test_a_value_that_cannot_be_written_down_is_a_problem(options: str) -> None:
     request.read_request(ticket(body)).fill_form()
     with pytest.raises(TicketUnclear):
         resolve_parameters(body)
-
-
-def test_named_values_settle_a_field_as_a_form_does() -> None:
-    field = "nickname = models.CharField(\n    max_length=50, blank=True\n)"
-    given = {"model": "shop.Customer", "field": field, "default_for_existing_rows": '""'}
-    named = tickets.make_ticket({**given, "add_a_test": False})
-    settled = recipe.resolve_parameters(named, DictTree(SHOP), project())
-    told_by_form = resolve_parameters(form(default_for_existing_rows='""'))
-    assert Parameters.model_validate_json(settled) == told_by_form
