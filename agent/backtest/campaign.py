@@ -314,9 +314,7 @@ def find(own: Path, name: str | None) -> Path:
         known = ", ".join(place.name for place in found[-5:])
         raise RequestRefused(f"{len(found)} backtests start with {name}: {known}")
     if not found:
-        raise RequestRefused(
-            "No such backtest; start one with --commits, --since, --tasks or --repo OWNER/NAME."
-        )
+        raise RequestRefused("No such backtest; start one with --repo, --commits or --tasks.")
     return found[-1]
 
 

@@ -63,18 +63,17 @@ class SkippedChange(Record):
 
 
 def read_commits(
-    repository: Path, revisions: str, *, since: int | None = None, most: int
+    repository: Path, revisions: str, *, most: int
 ) -> tuple[list[PastChange], list[SkippedChange]]:
     """Read the newest commits of a clone that changed code and tests.
 
     Args:
         revisions: As `git log` takes them, such as `v1..main`.
-        since: Seconds since the epoch; None: from the first.
         most: Tasks; older commits are not looked at once there are so many.
     """
     found: list[PastChange] = []
     left: list[SkippedChange] = []
-    with history.read_commits(str(repository), revisions, since) as commits:
+    with history.read_commits(str(repository), revisions) as commits:
         for past in commits:
             if why := _find_lack(past):
                 subject = past.message.partition("\n")[0]

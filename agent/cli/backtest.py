@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import signal
 import sys
@@ -14,7 +13,6 @@ import typer
 
 from agent.cli import repository, result, run, terminal
 from agent.errors import RequestRefused
-from agent.models.clock import read_clock
 from agent.text.redaction import Redactor
 from agent.text.sanitise import list_some
 
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
     from agent.settings import Settings
 
 _MOST_SHOWN = 20
-_UNITS = {"h": 3_600, "d": 86_400, "w": 7 * 86_400}
-_SINCE = re.compile(r"([1-9]\d{0,4})([hdw])")
 
 
 def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
@@ -34,19 +30,15 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
         str,
         typer.Option(
             "--repo",
-            help="A local clone (for --commits and --since), or a GitHub repository (for merged"
-            " pull requests that closed an issue).",
+            help="A local clone (for its commits), or a GitHub repository (for merged pull requests"
+            " that closed an issue).",
             metavar="DIR|OWNER/NAME",
         ),
     ] = ".",
     commits: Annotated[
         str | None,
-        typer.Option("--commits", help="Range of commits in the clone.", metavar="A..B"),
-    ] = None,
-    since: Annotated[
-        str | None,
         typer.Option(
-            "--since", help="Commits of the last hours (h), days (d) or weeks (w).", metavar="90d"
+            "--commits", help="Range of commits in the clone. Default: all.", metavar="A..B"
         ),
     ] = None,
     last: Annotated[
@@ -131,14 +123,10 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     else:
         if name is not None:
             raise typer.BadParameter("a backtest name requires --resume", param_hint="BACKTEST")
-        kinds = sum(given is not None for given in (commits, since, tasks))
-        if kinds > 1 or (not kinds and Path(repo).exists()):
-            raise typer.BadParameter(
-                "use one of --commits A..B, --since 90d, --tasks FILE.jsonl, --repo OWNER/NAME",
-                param_hint="--commits, --since, --tasks, --repo",
-            )
-        if kinds:
-            found, left = _read_tasks(repo, commits, since, last, tasks, clones)
+        if commits and tasks:
+            raise typer.BadParameter("use one of them", param_hint="--commits, --tasks")
+        if commits or tasks or Path(repo).exists():
+            found, left = _read_tasks(repo, commits, last, tasks, clones)
         else:
             found, left = _read_pulls(repo, last, own)
         _show_unsuitable(left)
@@ -164,7 +152,6 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
 def _read_tasks(
     repo: str,
     commits: str | None,
-    since: str | None,
     last: int,
     file: Path | None,
     clones: Path | None,
@@ -174,19 +161,7 @@ def _read_tasks(
     if file is not None:
         return tasks.read_rows(file, clones)[:last], []
     place = repository.find_clone(Path(repo))
-    begun = _find_start(since) if since else None
-    return tasks.read_commits(place, commits or "HEAD", since=begun, most=last)
-
-
-def _find_start(since: str) -> int:
-    """Return from when on commits count, in seconds since the epoch."""
-    found = _SINCE.fullmatch(since)
-    if found is None:
-        raise typer.BadParameter(
-            f"{since!r} is not a duration; use hours, days or weeks, as in 12h, 30d or 4w",
-            param_hint="--since",
-        )
-    return max(1, int(read_clock()) - int(found[1]) * _UNITS[found[2]])
+    return tasks.read_commits(place, commits or "HEAD", most=last)
 
 
 def _read_pulls(

@@ -22,9 +22,6 @@ from agent.text import sanitise
 from agent.text.redaction import REMOVED
 from repo_config import detect, load
 
-#: The example that a price is computed for: of each request, what is new and what is answered.
-_REQUESTS, _NEW_TOKENS, _ANSWERED_TOKENS = 30, 1_500, 500
-
 
 def check(
     repo: Annotated[
@@ -134,7 +131,10 @@ def _list_ci_checks(folder: Path, base: BaseReport, loaded: Settings) -> tuple[P
 def _list_more(
     base: BaseReport, ci: tuple[ProjectCheck, ...], loaded: Settings
 ) -> Iterator[tuple[str, str]]:
-    yield "", _estimate_cost(base, loaded)
+    if loaded.model or loaded.model_editor:
+        yield "", f"Models of a ticket cost at most ${base.usd:.2f} (`limits.usd`)."
+    else:
+        yield "", "Without a model, only tickets that fit a recipe are handled (`--model`)."
     if base.unrun:
         example = "checks: {extra: [{name: docs, run: make docs}]}"
         yield "to run more", f"Add commands to .github/mergewright.yml, as in `{example}`."
@@ -149,33 +149,6 @@ def _list_more(
         yield "", f"Here it differs: {sanitise.list_some(ours)} failed. See the log for why."
     elif red and not ours:
         yield "", "Here it differs: no check failed."
-
-
-def _estimate_cost(base: BaseReport, loaded: Settings) -> str:
-    """Say what a ticket costs with the configured model, and how that is computed."""
-    from agent.llm import routes
-    from agent.models.chat import Usage
-
-    chain = routes.list_chains(loaded)["editor"]
-    if not chain:
-        return "Without a model, only tickets that fit a recipe are handled (`--model`)."
-    catalogue, costs, sent = routes.load_catalogue(loaded), [], 0
-    for _ in range(_REQUESTS):
-        usage = Usage(
-            input_tokens=sent + _NEW_TOKENS,
-            cache_read_tokens=sent,
-            output_tokens=_ANSWERED_TOKENS,
-        )
-        costs.append(catalogue.price_worst_case(chain[0], usage))
-        sent += _NEW_TOKENS + _ANSWERED_TOKENS
-    known = [cost for cost in costs if cost is not None]
-    if not known:
-        return f"The price of {chain[0]} is not known (MERGEWRIGHT_MODEL_PRICES)."
-    return (
-        f"{chain[0]}: about ${sum(known):.2f} for an example of {_REQUESTS} requests, each with"
-        f" {_NEW_TOKENS:,} new tokens and {_ANSWERED_TOKENS:,} in the reply (earlier ones at the"
-        f" cached price, where one is known); at most ${base.usd:.2f} (`limits.usd`)."
-    )
 
 
 # --- the configuration ------------------------------------------------------------------------

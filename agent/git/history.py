@@ -29,20 +29,17 @@ class PastCommit(NamedTuple):
 
 
 @contextmanager
-def read_commits(
-    repository: str, revisions: str, since: int | None = None
-) -> Iterator[Iterator[PastCommit]]:
+def read_commits(repository: str, revisions: str) -> Iterator[Iterator[PastCommit]]:
     """Give the commits that `git log --first-parent` lists, the newest first; roots are left out.
 
     Args:
         revisions: As git log takes them, such as `v1..main`.
-        since: Seconds since the epoch; None: from the first.
 
     Raises:
         RequestRefused: Git does not know them.
     """
     try:
-        yield _list_commits(source.find_source(repository).place, revisions, since)
+        yield _list_commits(source.find_source(repository).place, revisions)
     except GitFailed as problem:
         raise RequestRefused(f"git log {revisions}: {problem.message}") from problem
 
@@ -72,9 +69,8 @@ def read_pulls(
         yield place.git_dir, read
 
 
-def _list_commits(place: GitPlace, revisions: str, since: int | None) -> Iterator[PastCommit]:
-    args = ["log", "-z", "--first-parent", "--no-show-signature", "--format=%H %P%n%B"]
-    args += [] if since is None else [f"--since=@{since}"]
+def _list_commits(place: GitPlace, revisions: str) -> Iterator[PastCommit]:
+    args = ("log", "-z", "--first-parent", "--no-show-signature", "--format=%H %P%n%B")
     for record in process.read_records(place, *args, "--end-of-options", revisions, "--"):
         about, _, message = record.decode(errors="replace").partition("\n")
         commit, *parents = about.split()

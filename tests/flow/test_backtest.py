@@ -255,7 +255,7 @@ def test_one_that_declines_resolves_nothing_and_hollow_code_is_never_resolved(ba
     def work(seen):
         return _by_title(seen, said)[seen.turn - 1]
 
-    _, told, _ = backtest(Scripts(agent=[work] * 9), "--since", "9000d")
+    _, told, _ = backtest(Scripts(agent=[work] * 9), "--last", "10")
     ends = {one["title"]: (one["end"], one["resolved"]) for one in told["tasks"]}
     assert told["figures"]["resolved"] == 0, ends
     assert ends["Mend what is a binary file of the tests"] == ("declined", False)

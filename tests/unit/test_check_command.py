@@ -139,16 +139,6 @@ def test_steps_that_did_not_run_can_be_configured(tmp_path):
     assert titles == ["", "to run more"]
 
 
-def test_a_price_says_how_it_is_computed(tmp_path):
-    loaded = Settings(home=tmp_path, model=("acme:x",), model_prices=("acme:x=1/10",))
-    # 30 requests of 1,500 to 59,500 tokens at $1, and 500 in each reply at $10 a million.
-    assert "acme:x: about $1.06 for an example of 30 requests" in command._estimate_cost(
-        BASE, loaded
-    )
-    unknown = Settings(home=tmp_path, model=("acme:x",))
-    assert "is not known (MERGEWRIGHT_MODEL_PRICES)" in command._estimate_cost(BASE, unknown)
-
-
 def test_uncommitted_files_are_counted_and_nothing_of_the_repository_runs(repository):
     assert source.count_uncommitted(str(repository.path)) == 0
     repository.write("shop.py", "x = 2\n")
