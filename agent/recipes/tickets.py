@@ -1,4 +1,4 @@
-"""The structure of a ticket's text: answers of a form, front matter and code marks.
+"""The structure of a ticket's text: answers of a form, and code marks.
 
 Sentences are never read. What is neither an answer nor code is only passed on, so that people see
 what else a ticket says. What the keys and the code mean is left to the recipe that asks.
@@ -7,18 +7,15 @@ what else a ticket says. What the keys and the code mean is left to the recipe t
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import chain
 
 from markdown_it import MarkdownIt
 
 from agent.models.ticket import Ticket
 from agent.text import sanitise
 
-#: Keys of a ticket file that are no questions.
-_ASIDE = frozenset({"title", "labels", "assignees", "name", "about"})
 #: What an issue form leaves behind where nothing was filled in.
 _UNANSWERED = frozenset({"", "…", "_no response_", "no response"})
-_FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?P<lines>.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
-_PAIR = re.compile(r"(?P<key>[A-Za-z][\w .-]*?)[ \t]*:[ \t]*(?P<value>.*)")
 _MARK = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 #: Pictures, tags and addresses of links, which no reader of a page sees as words.
@@ -34,7 +31,7 @@ _DEEPEST = 20
 @dataclass(frozen=True)
 class TicketDocument:
     answers: dict[str, str]
-    """Of a form or front matter, by key in lower case; the first one counts."""
+    """Of a form, by key in lower case; the first one counts."""
     marks: tuple[str, ...]
     """Inline code of the title and the sentences."""
     blocks: tuple[str, ...]
@@ -71,18 +68,9 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> TicketDocument:
     answers: dict[str, str] = {}
     blocks: list[str] = []
     sentences: list[str] = []
-    body = ticket.body.replace("\r\n", "\n")
-    if found := _FRONT_MATTER.match(body):
-        for line in found["lines"].split("\n"):
-            pair = _PAIR.fullmatch(line.strip())
-            if pair and (key := normalise_key(pair["key"])) in keys:
-                _note_answer(answers, key, pair["value"])
-            elif pair and key not in _ASIDE:
-                sentences.append(line.strip())
-        body = body[found.end() :]
     parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).disable("inline")
     asked = previous = heading = ""
-    for token in parser.parse(body):
+    for token in parser.parse(ticket.body):
         if token.type == "inline" and previous == "heading_open":
             key = normalise_key(token.content)
             asked, heading = (key, "") if key in keys else ("", token.content)
@@ -118,6 +106,6 @@ def normalise_key(text: str) -> str:
 
 
 def write_form(answers: dict[str, str]) -> str:
-    """Write a form as front matter, to be copied; open answers are to be filled in."""
-    lines = ["---", *(f"{key}: {value or '…'}" for key, value in answers.items()), "---"]
-    return "\n".join(["Fill in this form to answer:", *(f"  {line}" for line in lines)])
+    """Write a form, to be copied; open answers are to be filled in."""
+    pairs = ((f"  ### {key.capitalize()}", f"  {value or '…'}") for key, value in answers.items())
+    return "\n".join(["Fill in this form to answer:", *chain.from_iterable(pairs)])

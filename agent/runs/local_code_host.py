@@ -48,19 +48,8 @@ class LocalCodeHost(CodeHost):
 
 
 def _split_title(text: str) -> tuple[str, str]:
-    """Find the title: front matter, else the first line if it is a heading or a paragraph."""
+    """Find the title: the first line if it is a heading or a paragraph."""
     lines = text.strip().split("\n")
-    if lines[0] == "---" and "---" in lines[1:]:
-        end = lines.index("---", 1)
-        for line in lines[1:end]:
-            key, colon, value = line.partition(":")
-            if colon and key.strip().lower() == "title":
-                return value.strip().strip("\"'"), _drop_blank_ends(lines[end + 1 :])
-        # The facts of a form are its title, where no words follow them.
-        rest = "\n".join(lines[end + 1 :]).strip()
-        facts = ", ".join(line.strip() for line in lines[1:end] if line.strip())
-        title = _split_title(rest)[0] if rest else sanitise.shorten(facts, 100)
-        return title, text.strip()
     first = lines[0].strip()
     if first.startswith(("# ", "#\t")):
         return first[1:].strip().rstrip("#").rstrip(), _drop_blank_ends(lines[1:])

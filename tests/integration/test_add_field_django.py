@@ -206,7 +206,7 @@ def test_what_django_does_not_take_comes_back_with_the_form(
     with pytest.raises(TicketUnclear) as raised:
         repository.add(form("shop.Customer", f"added = models.{field}", existing))
     assert about in raised.value.questions[0]
-    assert f"  field: added = models.{field}" in raised.value.answer
+    assert f"  ### Field\n  added = models.{field}\n" in raised.value.answer
 
 
 def test_tables_are_found_by_django(repository: Repository) -> None:

@@ -30,7 +30,6 @@ def told(body: str, title: str = "A field") -> str:
 FIELD = "nick = models.CharField(max_length=50, blank=True)"
 BLOCK = f"On `shop.Customer`:\n\n```python\n{FIELD}\n```\n"
 SHAPES = {
-    "front matter": (f"---\nmodel: shop.Customer\nfield: {FIELD}\n---\n", NICK),
     "a form": (form(field_name="nick", add_a_test="No"), NICK),
     "code marks": ("Add `nick` to `shop.Customer`: `CharField(max_length=50, blank=True)`.", NICK),
     "a path": ("Add `shop.Customer.nick`, a `CharField(max_length=50, blank=True)`.", NICK),
@@ -106,17 +105,8 @@ def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
     assert problem in " ".join(raised.value.questions)
     first, *given = raised.value.answer.split("\n  ")
     assert first == "Fill in this form to answer:"
-    assert (given[0], given[-1]) == ("---", "---")
-    assert lines <= set(given)
-
-
-def test_answers_to_questions_that_nobody_asks_are_named_with_them() -> None:
-    stated = "---\ntitle: A nickname\nmodel: shop.Customer\nfield: n = models.CharField(max_length=9, null=True)"
-    body = f"{stated}\nshow in admin lst: yes\n---\n"
-    assert resolve_parameters(body, FILES).not_done == ("show in admin lst: yes",)
-    assert resolve_parameters(f"{form()}\n\n### Show in list\n\nYes", FILES).not_done == (
-        "Show in list: Yes",
-    )
+    asked = (line.removeprefix("### ").lower() for line in given[::2])
+    assert lines <= {f"{key}: {value}" for key, value in zip(asked, given[1::2], strict=True)}
 
 
 def test_sentences_beside_the_facts_are_named_as_not_done() -> None:

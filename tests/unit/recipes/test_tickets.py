@@ -1,4 +1,4 @@
-"""The structure of a ticket: answers, front matter and code marks; sentences are only handed on."""
+"""The structure of a ticket: answers and code marks; sentences are only handed on."""
 
 import time
 
@@ -18,7 +18,7 @@ def read(body: str, title: str = "A wish") -> tickets.TicketDocument:
     "body",
     [
         "### Model\n\nshop.Customer\n\n### Field name\nnick\n\n### Type\n\n_No response_\n\n### Context\n\n_No response_\n",
-        "---\nmodel: shop.Customer\nfield_name: nick\nlabels: [x]\ntype: …\n---\n",
+        "### Model\nshop.Customer\n### Field name\nnick\n### Type\n…\n",
         "## Model ##\n```\nshop.Customer\n```\n## Field name?\r\nnick\n",
     ],
 )

@@ -91,4 +91,4 @@ def test_half_a_ticket_is_the_models_or_comes_back_as_the_form(resolve_parameter
     assert resolve_parameters(HALF, model=True) == ""
     with pytest.raises(TicketUnclear) as raised:
         resolve_parameters(HALF, model=False)
-    assert "field: note = models.TextField(" in raised.value.answer
+    assert "### Field\n  note = models.TextField(" in raised.value.answer
