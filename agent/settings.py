@@ -199,16 +199,13 @@ class Settings(Record):
     """Models for tickets that no recipe fits, such as `openai:NAME`. If one does not answer, the
     next is used. Keys and URLs come from the providers' own variables (OPENAI_API_KEY,
     OPENAI_BASE_URL, ANTHROPIC_API_KEY; with `_FILE`, a file with the key). `openai-chat:NAME` is
-    any server at OPENAI_BASE_URL that supports chat completions with tools; it needs no key. None:
-    recipes only."""
+    any server at OPENAI_BASE_URL that supports chat completions with tools; it needs no key.
+    `openai:NAME@high` sets how hard a model thinks before it answers (off: not at all, or as little
+    as it can), in every list of models; thought counts as output. None: recipes only."""
     model_editor: tuple[_Model, ...] = ()
     """Models for planning and editing; None: `model`."""
     model_reviewer: tuple[_Model, ...] = ()
     """Models for reviewing finished changes; None: `model`."""
-    model_thinking: Literal["default", Thinking] = "default"
-    """How hard models think before they answer. default: as the provider has it; off: not at all,
-    or as little as the model can. `openai:NAME@high` sets it for one model, in every list of
-    models. Thought counts as output."""
     model_prices: tuple[_Prices, ...] = ()
     """Prices of models without a known price, in dollars per million input and output tokens,
     as `openai-chat:local=0.5/1.5`."""

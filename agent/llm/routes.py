@@ -63,16 +63,9 @@ class Catalogue(NamedTuple):
 
 def list_chains(settings: Settings) -> Chains:
     """List who is asked; whose level of thinking is not the provider's own has it in its name."""
-    chains = {
+    return {
         "editor": settings.model_editor or settings.model,
         "reviewer": settings.model_reviewer or settings.model,
-    }
-    level = settings.model_thinking
-    if level == "default":
-        return chains
-    return {
-        role: tuple(name if split_level(name)[1] else f"{name}@{level}" for name in chain)
-        for role, chain in chains.items()
     }
 
 
@@ -137,6 +130,6 @@ def _describe_thoughtless(model: str) -> str:
         if not (profile.get("supports_thinking") or profile.get("thinking_always_enabled")):
             return (
                 f"{model}: this model is not known to think, so the level {level} would do nothing."
-                f" Write {name}@off, or choose a model that thinks."
+                f" Write {name}, or choose a model that thinks."
             )
     return ""

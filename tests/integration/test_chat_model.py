@@ -230,13 +230,12 @@ def test_a_thought_goes_back_as_it_came_however_long_it_is(opened, wire, stream)
     )
 
 
-def test_a_level_is_of_one_model_or_of_all_and_is_no_part_of_its_name(opened):
+def test_a_level_is_of_one_model_and_no_part_of_its_name(opened):
     def refuse(seen):
         return Fault(status=503) if seen.model == "gpt-5" else Said("Done.")
 
     chain = {
-        "MERGEWRIGHT_MODEL": "openai-chat:gpt-5,openai-chat:own@off",
-        "MERGEWRIGHT_MODEL_THINKING": "low",
+        "MERGEWRIGHT_MODEL": "openai-chat:gpt-5@low,openai-chat:own@off",
         "MERGEWRIGHT_MODEL_CONTEXT": "openai-chat:own=20000",
         "MERGEWRIGHT_MODEL_PRICES": "openai-chat:own@high=2/10",
     }
@@ -416,13 +415,9 @@ def test_a_provider_that_there_is_not_is_told_before_prices(opened, tmp_path):
 
 
 def test_a_level_for_a_model_that_cannot_think_is_told_at_start(opened):
-    line = "openai-chat:gpt-4o@high: .* Write openai-chat:gpt-4o@off, or"
-    for more in (
-        {"MERGEWRIGHT_MODEL": "openai-chat:gpt-5@low,openai-chat:gpt-4o@high"},
-        {"MERGEWRIGHT_MODEL": "openai-chat:gpt-4o", "MERGEWRIGHT_MODEL_THINKING": "high"},
-    ):
-        with pytest.raises(ModelUnusable, match=f"^{line}[^\n]*$"):
-            opened([], **more)
+    line = "openai-chat:gpt-4o@high: .* Write openai-chat:gpt-4o, or"
+    with pytest.raises(ModelUnusable, match=f"^{line}[^\n]*$"):
+        opened([], MERGEWRIGHT_MODEL="openai-chat:gpt-5@low,openai-chat:gpt-4o@high")
 
 
 @pytest.mark.parametrize(("wire", "stream"), [("chat", "on"), ("anthropic", "off")])

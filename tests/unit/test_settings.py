@@ -42,7 +42,7 @@ def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
     [
         ("MODEL", "openai:gpt-5,openai:gpt-5@hihg", "entry 2: unknown level after @. Use off, on,"),
         ("MODEL_REVIEWER", "gpt-5@high", "entry 1: does not have the form provider:name"),
-        ("MODEL_THINKING", "hard", "give default or off or on or minimal"),
+        ("MODEL_STREAM", "no", "give on or off"),
         ("MODEL_CONTEXT", "openai-chat:own=-1", "does not have the form provider:name=32768"),
         ("MODEL_CONTEXT", "openai-chat:own=16000", "at least 16,384 tokens"),
     ],
