@@ -2,9 +2,8 @@
 
 import ast
 import bisect
-import io
+import codecs
 import re
-import tokenize
 from functools import cached_property
 
 from agent.errors import RequestRefused
@@ -15,25 +14,18 @@ Node = ast.expr | ast.stmt | ast.alias
 
 
 class SourceFile:
-    """Text of a file with its encoding, byte order mark and line ends, and its syntax tree."""
+    """Text of a file with its byte order mark and line ends, and its syntax tree."""
 
     def __init__(self, path: str, content: bytes) -> None:
-        """Decode a file; RequestRefused: it cannot be decoded and encoded again."""
+        """Decode a file; RequestRefused: it is not UTF-8."""
         self.path = path
-        said = ""
+        self._mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
         try:
-            encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-            self.text = content.decode(encoding)
-            if self.text.encode(encoding) != content:
-                said = f"it cannot be encoded as {encoding} without loss"
-        except (SyntaxError, UnicodeError, LookupError) as problem:
-            said = str(problem)
-        if said:
+            self.text = content.removeprefix(self._mark).decode()
+        except UnicodeDecodeError as problem:
             raise RequestRefused(
-                f"{path} cannot be read as text ({said}). Convert it to UTF-8, or declare its"
-                " encoding in the first line, then try again."
-            )
-        self.encoding = encoding
+                f"{path} is not UTF-8 ({problem}). Convert it, then try again."
+            ) from problem
         self._edits: list[tuple[int, int, str]] = []
 
     @cached_property
@@ -113,18 +105,8 @@ class SourceFile:
             self.insert(offset, "\n".join(lines) + "\n")
 
     def result(self) -> bytes:
-        """Return the file with all edits made, in its own encoding and with its own line ends.
-
-        Raises:
-            RequestRefused: The encoding lacks a character of what was put in.
-        """
+        """Return the file with all edits made, with its own line ends."""
         text = self.text
         for start, end, new in sorted(self._edits, key=lambda edit: edit[0])[::-1]:
             text = text[:start] + new.replace("\n", self.newline) + text[end:]
-        try:
-            return text.encode(self.encoding)
-        except UnicodeError as problem:
-            raise RequestRefused(
-                f"{self.path} cannot contain the new text in its encoding ({self.encoding}). "
-                "Convert it to UTF-8, then try again."
-            ) from problem
+        return self._mark + text.encode()

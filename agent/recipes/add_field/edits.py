@@ -24,7 +24,7 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
 
     Raises:
         EditFailed: A place is not as it was when the ticket was read.
-        RequestRefused: A file cannot be read as text or as Python.
+        RequestRefused: A file is not UTF-8, or no Python.
     """
     place = parameters.place
     model = SourceFile(place.path, tree.read(place.path))
