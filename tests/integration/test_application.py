@@ -388,3 +388,27 @@ def test_handlers_and_signals_are_as_the_configuration_says(differ: Callable[...
     _, reviewed, _ = differ(after, before, config=config, **PROJECT)
     late = "shop/views.py handles requests in the sync view new; code is async here."
     assert [one for one in reviewed if "handles" in one or "defines" in one] == [late]
+
+
+def test_what_a_project_never_uses_may_be_broken(differ: Callable[..., Any]) -> None:
+    before = {
+        **DJANGO,
+        "proj/settings.py": DJANGO["proj/settings.py"].replace('SECRET_KEY = "x"\n', ""),
+        "shop/models.py": DJANGO["shop/models.py"] + "\n        from shop import later\n",
+        "shop/later.py": "from django.utils.functional import SimpleLazyObject\n\n"
+        "found = SimpleLazyObject(lambda: 1 / 0)\n",
+    }
+    assert "SECRET_KEY" not in before["proj/settings.py"]
+    after = _edit(before, "proj/limits.py", "PAGE = 10", "PAGE = 20")
+    found, reviewed, listed = differ(before, after, **PROJECT)
+    assert (found.reason, reviewed, listed) == ("", [], [" PAGE: 10 → 20."])
+
+
+def test_a_route_that_another_one_answers_for_some_values_is_not_shadowed(
+    differ: Callable[..., Any],
+) -> None:
+    before = _edit(DJANGO, "proj/urls.py", "<slug:name>", "<int:key>")
+    new = '    path("orders/<slug:name>/", views.new),\n]'
+    _, reviewed, listed = differ(before, _edit(before, "proj/urls.py", "]", new), **PROJECT)
+    shown = "none → shop.views.new guarded by check of the CSRF token"
+    assert (reviewed, listed) == ([], [f"shop/views.py /orders/<slug:name>/: {shown}."])
