@@ -412,3 +412,13 @@ def test_a_route_that_another_one_answers_for_some_values_is_not_shadowed(
     _, reviewed, listed = differ(before, _edit(before, "proj/urls.py", "]", new), **PROJECT)
     shown = "none → shop.views.new guarded by check of the CSRF token"
     assert (reviewed, listed) == ([], [f"shop/views.py /orders/<slug:name>/: {shown}."])
+
+
+def test_what_the_configuration_asks_of_an_application_that_is_not_found_is_said(
+    differ: Callable[..., Any],
+) -> None:
+    config = {"concurrency": {"mode": "sync"}}
+    sides = {"a.py": ""}, {"a.py": "b = 1\n"}
+    found, (said,), _ = differ(*sides, config=config)
+    assert found.verdict is Status.UNMEASURABLE
+    assert said.startswith(" no application of Django, FastAPI, Starlette or Flask was found; ")
