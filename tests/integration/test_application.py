@@ -49,6 +49,14 @@ FASTAPI = {
     "app/deps.py": DEPS,
     "app/tokens.py": "KEYS = {1: 2}\n\n\ndef read():\n    return KEYS.get(1)\n",
 }
+CHANCE = """
+    import random, secrets, uuid
+
+    KEYS = {1: secrets.token_hex(), 2: str(uuid.uuid4()), 3: random.random()}
+
+    def read():
+        return KEYS.get(1)
+"""
 AUTH = {"auth": [{"paths": ["/items/**"], "dependency": "app.deps.user"}]}
 
 
@@ -114,6 +122,10 @@ def test_fastapi(differ: Callable[..., Any]) -> None:
     assert reviewed == [
         "app/tokens.py edits app.tokens.KEYS, by which app.deps.user of fastapi.auth decides."
     ]
+    # A key that is made at each start is no edit.
+    made = {**FASTAPI, "app/tokens.py": CHANCE}
+    after = {**made, "app/items.py": ITEMS.replace("{name}", "{key}")}
+    assert differ(made, after, **more)[1] == []
     found, reviewed, _ = compare(deps="1 / 0\n")
     assert found.verdict is Status.UNMEASURABLE
     assert "could not be started: ZeroDivisionError" in found.reason
@@ -168,7 +180,7 @@ DJANGO = {
         MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "django.middleware.csrf.CsrfViewMiddleware"]
         from proj.limits import *
     """),
-    "proj/limits.py": "PAGE = 10\nAPI_KEY = 'one'\nSESSION_COOKIE_SECURE = True\nAUTH = {'backends': ['shop.B', 'shop.C']}\n",
+    "proj/limits.py": "import uuid\n\nNODE = str(uuid.uuid4())\nPAGE = 10\nAPI_KEY = 'one'\nSESSION_COOKIE_SECURE = True\nAUTH = {'backends': ['shop.B', 'shop.C']}\n",
     "proj/urls.py": """
         from django.contrib.auth.decorators import login_required
         from django.urls import path
@@ -222,7 +234,7 @@ PROJECT = {
 def test_django(differ: Callable[..., Any]) -> None:
     after = {
         **DJANGO,
-        "proj/limits.py": "PAGE = 20\nAPI_KEY = 'two'\nMIDDLEWARE = ['django.middleware.security.SecurityMiddleware']\nAUTH = {'backends': ['shop.C']}\n",
+        "proj/limits.py": "import uuid\n\nNODE = str(uuid.uuid4())\nPAGE = 20\nAPI_KEY = 'two'\nMIDDLEWARE = ['django.middleware.security.SecurityMiddleware']\nAUTH = {'backends': ['shop.C']}\n",
         "shop/listening.py": DJANGO["shop/listening.py"] + "\n        from shop import quiet\n",
         "shop/quiet.py": "from django.db.models.signals import post_save\nfrom shop.listening import notify\nfrom shop.models import Order\n\npost_save.disconnect(notify, Order)\n",
         "shop/views.py": DJANGO["shop/views.py"].replace("LoginRequiredMixin, View", "View"),
