@@ -11,6 +11,7 @@ from agent.models.ticket import IssueRef
 from agent.service.intake import CommentHandled, DecisionPostponed, IgnoredRequest, IntakeDecision
 from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
+from agent.text.check_summary import format_count
 
 #: Open pull requests of a repository that are looked at when their base branch has moved.
 _MOST_PULLS = 20
@@ -122,7 +123,8 @@ def _handle_push(
         return DecisionPostponed(reason="GitHub does not know yet whether pull requests conflict")
     if not queued:
         return IgnoredRequest(reason="no pull request of ours conflicts with it", routine=True)
-    return CommentHandled(reason=f"{queued} pull requests conflict with {event.branch}")
+    count = format_count(queued, "follow-up")
+    return CommentHandled(reason=f"{count} to merge {event.branch}, which conflicts")
 
 
 def _is_left_to_people(opened: StoredRun, store: SqlRunStore) -> bool:
