@@ -12,6 +12,7 @@ from agent.checks import check, django_state, sealed
 from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.models.checks import ApplicationFact, ApplicationRun, Status
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
+from agent.policy.contract import handlers
 
 NAME = "application"
 #: An application that takes longer to start is not compared.
@@ -42,11 +43,8 @@ class Application:
     kind = ApplicationRun
 
     def explain_absence(self, site: check.Site) -> str:
-        if site.project.django is not None:
-            return site.project.django.missing.rstrip(".")
-        if site.project.app_modules or site.config.fastapi.auth:
-            return ""
-        return "no application of Django, FastAPI, Starlette or Flask was found"
+        # What the configuration asks of it is not passed over in silence.
+        return "" if handlers.is_asked(site.config) else _explain_missing(site)
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         return ()
@@ -85,12 +83,21 @@ class Application:
         return found.model_copy(update={"facts": tuple(facts)})
 
 
+def _explain_missing(site: check.Site) -> str:
+    if site.project.django is not None:
+        return site.project.django.missing.rstrip(".")
+    is_found = site.project.app_modules or site.project.fastapi_app
+    return "" if is_found else "no application of Django, FastAPI, Starlette or Flask was found"
+
+
 def _find_problem(
     site: check.Site, report: sealed.SealedReport, listed: StartedApplication | None
 ) -> str:
     """Say why nothing is known of the application; "" where it is."""
     if site.project.fastapi_app is None and site.config.fastapi.auth:
         return "found no FastAPI application, or several; set fastapi.app"
+    if missing := _explain_missing(site):
+        return missing
     if (broken := report.first(sealed.BrokenEvent)) is not None:
         return f"the application could not be started: {broken.words}"
     if report.problem or listed is None:

@@ -94,7 +94,9 @@ class PytestSuite(AnySuite):
         named = tuple(f"{name}={value}" for name, value in _list_variables(site, "").items())
         folder = ("-C", root) if root else ()
         start = ("env", *folder, *named) if folder or named else ()
-        return (*start, "python", "-m", "pytest", *site.project.test_args, *self._share(site))
+        # Where pytest-xdist is only lent, people and models cannot use its option.
+        shared = self._share(site) if site.has_package(self.lent[0]) else ()
+        return (*start, "python", "-m", "pytest", *site.project.test_args, *shared)
 
     def _share(self, site: Site) -> tuple[str, ...]:
         if self.part.processes > 1:

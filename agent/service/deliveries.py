@@ -158,8 +158,14 @@ class Intake:
         if isinstance(event, Withdrawal):
             return intake.reconsider_run(event, intake_api, store)
         if isinstance(event, ConversationEvent):
-            quiet = self._bounds.quiet
-            return pull_outcomes.handle_event(event, intake_api, store, now=now, quiet=quiet)
+            return pull_outcomes.handle_event(
+                event,
+                intake_api,
+                store,
+                now=now,
+                received_at=delivery.received_at,
+                quiet=self._bounds.quiet,
+            )
         # Run and delivery are in two files: a worker that was killed between the two writes has
         # left a run whose delivery still counts as unread.
         if earlier := store.find_run_of_delivery(name):

@@ -11,9 +11,12 @@ from agent.models.ticket import IssueRef
 from agent.service.intake import CommentHandled, DecisionPostponed, IgnoredRequest, IntakeDecision
 from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
+from agent.text.check_summary import format_count
 
 #: Open pull requests of a repository that are looked at when their base branch has moved.
 _MOST_PULLS = 20
+#: GitHub finds out about conflicts within a minute, and of some pull requests never.
+_MOST_SECONDS = 600.0
 
 
 def handle_event(
@@ -22,6 +25,7 @@ def handle_event(
     store: SqlRunStore,
     *,
     now: float,
+    received_at: float,
     quiet: float,
 ) -> IntakeDecision:
     """Note the state of a pull request of ours, or have its checks fixed or its base merged.
@@ -32,7 +36,8 @@ def handle_event(
         quiet: Seconds in which nothing else may happen before a follow-up begins.
     """
     if event.branch:
-        return _handle_push(event, intake_api, store, now, quiet)
+        may_wait = now - received_at < _MOST_SECONDS
+        return _handle_push(event, intake_api, store, now, quiet, may_wait=may_wait)
     if event.commit:
         return _handle_checks(event, store, now, quiet)
     if event.number is None:
@@ -96,6 +101,8 @@ def _handle_push(
     store: SqlRunStore,
     now: float,
     quiet: float,
+    *,
+    may_wait: bool,
 ) -> IntakeDecision:
     """Have the base branch merged into our pull requests that conflict with it by now."""
     wish, queued, unknown = FollowUpRequest(kind="update", quiet=quiet), 0, 0
@@ -112,18 +119,18 @@ def _handle_push(
         if pull.conflicts:
             following = store.queue_follow_up(opened.run.run_id, wish, now)
             queued += following not in ("over", "full")
-    if unknown:
+    if unknown and may_wait:
         return DecisionPostponed(reason="GitHub does not know yet whether pull requests conflict")
     if not queued:
         return IgnoredRequest(reason="no pull request of ours conflicts with it", routine=True)
-    return CommentHandled(reason=f"{queued} pull requests conflict with {event.branch}")
+    count = format_count(queued, "follow-up")
+    return CommentHandled(reason=f"{count} to merge {event.branch}, which conflicts")
 
 
 def _is_left_to_people(opened: StoredRun, store: SqlRunStore) -> bool:
     """Whether the last conflict was not solved: the next push of the base asks nobody again."""
-    for last in reversed(store.follow_ups(opened.run.run_id)):
-        if last.run.about.kind != "update" or last.outcome is None:
-            return False
-        ends = (thread.kind for thread in last.outcome.review_state.threads)
-        return not last.outcome.is_done or "human" in ends
-    return False
+    last = next(reversed(store.follow_ups(opened.run.run_id)), None)
+    if last is None or last.run.about.kind != "update" or last.outcome is None:
+        return False
+    ends = (thread.kind for thread in last.outcome.review_state.threads)
+    return not last.outcome.is_done or "human" in ends

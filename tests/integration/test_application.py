@@ -49,6 +49,14 @@ FASTAPI = {
     "app/deps.py": DEPS,
     "app/tokens.py": "KEYS = {1: 2}\n\n\ndef read():\n    return KEYS.get(1)\n",
 }
+CHANCE = """
+    import random, secrets, uuid
+
+    KEYS = {1: secrets.token_hex(), 2: str(uuid.uuid4()), 3: random.random()}
+
+    def read():
+        return KEYS.get(1)
+"""
 AUTH = {"auth": [{"paths": ["/items/**"], "dependency": "app.deps.user"}]}
 
 
@@ -114,6 +122,10 @@ def test_fastapi(differ: Callable[..., Any]) -> None:
     assert reviewed == [
         "app/tokens.py edits app.tokens.KEYS, by which app.deps.user of fastapi.auth decides."
     ]
+    # A key that is made at each start is no edit.
+    made = {**FASTAPI, "app/tokens.py": CHANCE}
+    after = {**made, "app/items.py": ITEMS.replace("{name}", "{key}")}
+    assert differ(made, after, **more)[1] == []
     found, reviewed, _ = compare(deps="1 / 0\n")
     assert found.verdict is Status.UNMEASURABLE
     assert "could not be started: ZeroDivisionError" in found.reason
@@ -168,7 +180,7 @@ DJANGO = {
         MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "django.middleware.csrf.CsrfViewMiddleware"]
         from proj.limits import *
     """),
-    "proj/limits.py": "PAGE = 10\nAPI_KEY = 'one'\nSESSION_COOKIE_SECURE = True\nAUTH = {'backends': ['shop.B', 'shop.C']}\n",
+    "proj/limits.py": "import uuid\n\nNODE = str(uuid.uuid4())\nPAGE = 10\nAPI_KEY = 'one'\nSESSION_COOKIE_SECURE = True\nAUTH = {'backends': ['shop.B', 'shop.C']}\n",
     "proj/urls.py": """
         from django.contrib.auth.decorators import login_required
         from django.urls import path
@@ -222,7 +234,7 @@ PROJECT = {
 def test_django(differ: Callable[..., Any]) -> None:
     after = {
         **DJANGO,
-        "proj/limits.py": "PAGE = 20\nAPI_KEY = 'two'\nMIDDLEWARE = ['django.middleware.security.SecurityMiddleware']\nAUTH = {'backends': ['shop.C']}\n",
+        "proj/limits.py": "import uuid\n\nNODE = str(uuid.uuid4())\nPAGE = 20\nAPI_KEY = 'two'\nMIDDLEWARE = ['django.middleware.security.SecurityMiddleware']\nAUTH = {'backends': ['shop.C']}\n",
         "shop/listening.py": DJANGO["shop/listening.py"] + "\n        from shop import quiet\n",
         "shop/quiet.py": "from django.db.models.signals import post_save\nfrom shop.listening import notify\nfrom shop.models import Order\n\npost_save.disconnect(notify, Order)\n",
         "shop/views.py": DJANGO["shop/views.py"].replace("LoginRequiredMixin, View", "View"),
@@ -388,3 +400,37 @@ def test_handlers_and_signals_are_as_the_configuration_says(differ: Callable[...
     _, reviewed, _ = differ(after, before, config=config, **PROJECT)
     late = "shop/views.py handles requests in the sync view new; code is async here."
     assert [one for one in reviewed if "handles" in one or "defines" in one] == [late]
+
+
+def test_what_a_project_never_uses_may_be_broken(differ: Callable[..., Any]) -> None:
+    before = {
+        **DJANGO,
+        "proj/settings.py": DJANGO["proj/settings.py"].replace('SECRET_KEY = "x"\n', ""),
+        "shop/models.py": DJANGO["shop/models.py"] + "\n        from shop import later\n",
+        "shop/later.py": "from django.utils.functional import SimpleLazyObject\n\n"
+        "found = SimpleLazyObject(lambda: 1 / 0)\n",
+    }
+    assert "SECRET_KEY" not in before["proj/settings.py"]
+    after = _edit(before, "proj/limits.py", "PAGE = 10", "PAGE = 20")
+    found, reviewed, listed = differ(before, after, **PROJECT)
+    assert (found.reason, reviewed, listed) == ("", [], [" PAGE: 10 → 20."])
+
+
+def test_a_route_that_another_one_answers_for_some_values_is_not_shadowed(
+    differ: Callable[..., Any],
+) -> None:
+    before = _edit(DJANGO, "proj/urls.py", "<slug:name>", "<int:key>")
+    new = '    path("orders/<slug:name>/", views.new),\n]'
+    _, reviewed, listed = differ(before, _edit(before, "proj/urls.py", "]", new), **PROJECT)
+    shown = "none → shop.views.new guarded by check of the CSRF token"
+    assert (reviewed, listed) == ([], [f"shop/views.py /orders/<slug:name>/: {shown}."])
+
+
+def test_what_the_configuration_asks_of_an_application_that_is_not_found_is_said(
+    differ: Callable[..., Any],
+) -> None:
+    config = {"concurrency": {"mode": "sync"}}
+    sides = {"a.py": ""}, {"a.py": "b = 1\n"}
+    found, (said,), _ = differ(*sides, config=config)
+    assert found.verdict is Status.UNMEASURABLE
+    assert said.startswith(" no application of Django, FastAPI, Starlette or Flask was found; ")

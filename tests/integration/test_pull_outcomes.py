@@ -11,7 +11,7 @@ from agent.models.code_host import NewPullRequest
 from agent.models.outcome import ReviewState, ThreadOutcome
 from agent.models.run import Reason, RunState
 from agent.service import pull_outcomes
-from agent.service.intake import CommentHandled, IgnoredRequest
+from agent.service.intake import CommentHandled, DecisionPostponed, IgnoredRequest
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene
@@ -54,14 +54,15 @@ class Opened:
         assert done.status_code == 200, done.text
         self.look()
 
-    def look(self, **more):
+    def look(self, age=0.0, **more):
         happened = ConversationEvent(
             repository=self.scene.name, repository_id=self.scene.repository.id,
             number=self.pull.number,
         ).model_copy(update=more)  # fmt: skip
         return pull_outcomes.handle_event(
-            happened, self.scene.intake_api, self.store, now=time.time(), quiet=0.0
-        )
+            happened, self.scene.intake_api, self.store, now=time.time(), quiet=0.0,
+            received_at=time.time() - age,
+        )  # fmt: skip
 
     def check(self, **more):
         """Tell that a check of the last commit is over."""
@@ -135,3 +136,15 @@ def test_a_base_that_conflicts_by_now_is_merged_until_that_is_left_to_people(ope
     opened.finish(claimed.run.run_id, review_state=ReviewState(threads=(left,)))
     assert isinstance(push("x = 1\nz = 4\n"), IgnoredRequest)
     assert opened.follow_ups() == [("update", RunState.OPEN)]
+
+
+def test_a_push_does_not_wait_for_ever_for_what_github_does_not_know(opened, monkeypatch):
+    api = opened.scene.intake_api
+    known = api.read_pull
+
+    def read_pull(pull):
+        return known(pull).model_copy(update={"conflicts": None})
+
+    monkeypatch.setattr(api, "read_pull", read_pull)
+    assert isinstance(opened.look(number=None, branch="main"), DecisionPostponed)
+    assert isinstance(opened.look(number=None, branch="main", age=3600.0), IgnoredRequest)

@@ -11,10 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import hashlib
 import importlib
 import inspect
+import itertools
 import os
 import pkgutil
+import random
 import re
 import sys
 import time
@@ -25,7 +28,7 @@ import mergewright_report
 
 MOST_FACTS = 10000
 SECONDS_START, SECONDS_EACH, SECONDS_ALL = 10, 5, 60
-#: What a parameter of a path may be; the first that its converter takes stands for it.
+#: What a parameter of a path may be.
 _SAMPLES = ("1", "a", "00000000-0000-0000-0000-000000000001", "2001-01-01")
 #: In `{name:path}` of Starlette and `<int:name>` of Django and Flask.
 _PARAMETER = re.compile(r"[{<](?:[^{}<>]*:(?=\w+>))?(\w+)[^{}<>]*[}>]")
@@ -39,6 +42,7 @@ def _dotted(one):
 
 def main():
     order, report = mergewright_entry.begin()
+    repeat_chance()
     sys.path[:] = [*order["python_path"], *sys.path]
 
     def work():
@@ -71,6 +75,17 @@ def main():
         os._exit(end.code)  # threads that the application has started may never end
 
 
+def repeat_chance():
+    """Let random values be the same on both sides: a key that is made at each start is no edit."""
+    count = itertools.count()
+
+    def urandom(size):
+        return hashlib.shake_128(b"%d" % next(count)).digest(size)
+
+    os.urandom = random._urandom = urandom
+    random.seed(0)
+
+
 def send(report, order, facts, missing=()):
     """Report what was found, as much as anybody reads."""
     print("%d facts" % len(facts))
@@ -98,24 +113,32 @@ def make_fact(kind, name, value="", parts=(), place=None, *, owner="", asks=(), 
     }  # fmt: skip
 
 
-def make_path(text, converters):
-    """Put a value in the place of each parameter of a path."""
+def make_paths(text, converters):
+    """Put values in the place of a path's parameters: the first that each takes, and the last."""
 
-    def choose(match):
-        pattern = getattr(converters.get(match[1]), "regex", "[^/]+")
-        return next((one for one in _SAMPLES if re.fullmatch(pattern, one)), "1")
+    def fill(samples):
+        def choose(match):
+            pattern = getattr(converters.get(match[1]), "regex", "[^/]+")
+            return next((one for one in samples if re.fullmatch(pattern, one)), "1")
 
-    return _PARAMETER.sub(choose, text)
+        return _PARAMETER.sub(choose, text)
+
+    return [fill(_SAMPLES), fill(_SAMPLES[::-1])]
 
 
-def list_route(title, view, parts, kind, find_answer, **more):
-    """List a route, the functions that answer it, and what answers in its place, if anything."""
+def list_route(title, view, parts, kind, answers=(), **more):
+    """List a route, the functions that answer it, and what always answers in its place.
+
+    Args:
+        answers: Yields what answers its paths.
+    """
     shown = find_class(view)
     yield make_fact("route", title, _dotted(shown), parts, shown, **more)
     yield from list_handlers(view, kind)
     with contextlib.suppress(Exception):  # as where no value fits, or for a regular expression
-        if (answers := find_answer()) != view:
-            yield make_fact("shadowed route", title, _dotted(find_class(answers)), place=shown)
+        found = [*answers]
+        if found and view not in found:
+            yield make_fact("shadowed route", title, _dotted(find_class(found[0])), place=shown)
 
 
 def find_class(view):
@@ -170,7 +193,8 @@ def _find_apps(modules, name):
     found = {}
     for module in modules:
         values = [*vars(module).items()]
-        made = [(name, one) for name, one in values if isinstance(one, classes)]
+        # Proxies that are asked for their class may need a request.
+        made = [(name, one) for name, one in values if issubclass(type(one), classes)]
         made = made or [(name, _make_app(one, classes)) for name, one in values]
         found.update((id(app), ("%s:%s" % (module.__name__, name), app)) for name, app in made)
     found.pop(id(None), None)
@@ -202,17 +226,10 @@ def _list_flask(prefix, app):
         above = (".".join(blueprints[:count]) for count in range(1, len(blueprints) + 1))
         view = views.get(rule.endpoint)
         parts = [*(one for key in above for one in hooks.get(key, ())), *list_guards(view)]
-        title, url = (
-            "%s%s %s" % (prefix, " or ".join(methods), rule.rule),
-            make_path(rule.rule, rule._converters),
-        )
-        yield from list_route(
-            title,
-            view,
-            parts,
-            "endpoint",
-            lambda to=(url, methods[0]): views[adapter.match(*to)[0]],
-        )
+        title = "%s%s %s" % (prefix, " or ".join(methods), rule.rule)
+        urls = make_paths(rule.rule, rule._converters)
+        answers = (views[adapter.match(url, methods[0])[0]] for url in urls)
+        yield from list_route(title, view, parts, "endpoint", answers)
 
 
 async def list_started(prefix, app, wanted):
@@ -246,13 +263,13 @@ def list_asgi(prefix, app, wanted):
         parts = [*map(_dotted, calls), *list_guards(view)]
         asks = [name for name, one in wanted.items() if any(_is(call, one) for call in calls)]
         pattern, _, converters = compile_path(path)
-        url = make_path(path, converters)
+        urls = make_paths(path, converters)
         known.append((pattern, methods, view))
-        answers = (one for regex, some, one in known if some & methods and regex.match(url))
+        like = [(regex, one) for regex, some, one in known if some & methods]
+        answers = [next((one for regex, one in like if regex.match(url)), view) for url in urls]
         title = "%s%s %s%s" % (prefix, " or ".join(sorted(methods)), root, path)
         kind = "websocket" if "WEBSOCKET" in methods else "endpoint"
-        first = next(answers, view)
-        facts += list_route(title, view, parts, kind, lambda one=first: one, asks=asks, url=url)
+        facts += list_route(title, view, parts, kind, answers, asks=asks, url=urls[0])
     return facts
 
 
@@ -361,15 +378,14 @@ def _list_routes():
         parts = [*list_guards(view)]
         if not getattr(view, "csrf_exempt", False):
             parts.append("check of the CSRF token")
-        url = "/" + re.sub(r"[\^$]|\\Z", "", make_path(path, kinds))
-        yield from list_route(
-            "/" + path, view, parts, "view", lambda to=url: resolver.resolve(to).func
-        )
+        urls = ("/" + re.sub(r"[\^$]|\\Z", "", url) for url in make_paths(path, kinds))
+        answers = (resolver.resolve(url).func for url in urls)
+        yield from list_route("/" + path, view, parts, "view", answers)
         # Django Ninja has one view for each path.
         for one in getattr(getattr(view, "__self__", None), "operations", ()):
             title, own = "%s /%s" % (" or ".join(one.methods), path), one.view_func
             asked = map(_dotted, one.auth_callbacks)
-            yield from list_route(title, own, asked, "endpoint", lambda to=own: to)
+            yield from list_route(title, own, asked, "endpoint")
 
 
 def _iterate_patterns(resolver, before, kinds):
@@ -405,7 +421,7 @@ def _list_receivers():
     listening = {}
     for module in [*sys.modules.values()]:
         for name, signal in [*getattr(module, "__dict__", {}).items()]:
-            if isinstance(signal, Signal):
+            if issubclass(type(signal), Signal):  # of a lazy object, its class may not be known
                 listening.setdefault(id(signal), (name, signal, module))
     for name, signal, module in listening.values():
         parts = []
@@ -423,7 +439,8 @@ def _list_settings():
 
     for name in sorted(filter(str.isupper, dir(settings))):
         kind = "middleware" if name == "MIDDLEWARE" else "setting"
-        yield from _describe_setting(kind, name, getattr(settings, name), 3)
+        with contextlib.suppress(Exception):  # Django refuses an empty SECRET_KEY
+            yield from _describe_setting(kind, name, getattr(settings, name), 3)
 
 
 def _describe_setting(kind, name, value, depth):

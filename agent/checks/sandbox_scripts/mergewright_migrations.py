@@ -40,6 +40,8 @@ def main():
         # Python puts the script's folder first; the others come after it.
         folder = os.path.dirname(os.path.abspath(order["manage"]))
         sys.path[:] = [folder, *whole_path, *python_path]
+    if job == "application":
+        mergewright_application.repeat_chance()
     jobs = {
         "makemigrations": find_missing_migrations,
         "check": run_system_check,

@@ -77,3 +77,14 @@ def test_a_command_that_collects_nothing_is_no_success(monkeypatch: pytest.Monke
     found, _ = run(monkeypatch, "a", "")
     assert found.status is Status.FAILED
     assert found.reason == "`python -m pytest tests/unit`: no tests were collected"
+
+
+@pytest.mark.parametrize(("packages", "last"), [((), "tests"), (("pytest-xdist==3.8.0",), "-n4")])
+def test_a_command_is_shown_as_the_repository_s_own_packages_can_run_it(
+    packages: tuple[str, ...], last: str
+) -> None:
+    at = site(10)
+    environment = at.environment.model_copy(update={"packages": packages})
+    project = make_project(test_runner="pytest", test_args=("tests",))
+    suite = PytestSuite(Part(processes=4))
+    assert suite.command(replace(at, environment=environment, project=project))[-1] == last

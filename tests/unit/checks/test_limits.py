@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import check
+from agent.checks import check, reports
 from agent.checks.check import Site
 from agent.checks.commands import make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.runners import PytestSuite
 from agent.checks.sealed import Secret
+from agent.models.checks import ApplicationRun, CheckReport, Status, TestRun
 from agent.settings import Settings
 from repo_config.command_lines import read_command
 from repo_config.detect import DjangoProject
@@ -85,3 +86,16 @@ def test_every_check_finds_the_same_variables() -> None:
         files = question.make_request(here, Secret()).files
         (told,) = (file for file in files if file.path.endswith("order.json"))
         assert json.loads(told.content)["environ"].items() >= wanted.items(), question.name
+
+
+@pytest.mark.parametrize(("kind", "is_stored"), [(ApplicationRun, True), (TestRun, False)])
+def test_a_base_is_measured_again_where_a_limit_ended_what_decides(
+    tmp_path: Path, kind: type[ApplicationRun | TestRun], is_stored: bool
+) -> None:
+    results = (
+        TestRun(name="tests", status=Status.PASSED, exit_code=0),
+        kind(name="ended", status=Status.FAILED, exit_code=None, reason="the time was up"),
+    )
+    report = CheckReport(side="base", commit="0" * 40, results=results)
+    reports.store_baseline(tmp_path / "base.json", report)
+    assert (reports.load_baseline(tmp_path / "base.json") == report) is is_stored
