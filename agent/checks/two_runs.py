@@ -347,8 +347,11 @@ class TwoRuns:
     @cached_property
     def _alters_shared_tests(self) -> bool:
         """Whether it touches what several files of tests use."""
-        imported = map(self.imports.importers_of, self._touched_test_files)
-        return bool(self.rules or self._shared_files) or self._choose_own().whole or any(imported)
+        touched = self._touched_test_files
+        # Without a test of its own it is a plugin, whoever names it.
+        plugins = touched.intersection(self.facts.files).difference(self._files)
+        imported = any(map(self.imports.importers_of, touched)) or bool(plugins)
+        return bool(self.rules or self._shared_files) or self._choose_own().whole or imported
 
     @cached_property
     def _unknown(self) -> frozenset[str]:
