@@ -313,6 +313,13 @@ def test_a_plugin_that_no_file_names_hides_nothing(wide: Stage) -> None:
     )
     found = edit(wide, "return 2", "return 3", tests__kit__db_DOT_py=hides)["tests"]
     assert [test.item_id for test in found.rewritten] == ["tests/test_c.py::test_then"]
+    new = "import sums\n\npytest_plugins = ['tests.hide']\n\n\ndef test_x():\n    assert sums\n"
+    new_files = {"tests__hide_DOT_py": hides, "tests__test_x_DOT_py": new}
+    source = WIDE["sums.py"].replace("return 2", "return 3")
+    found = wide.weighed(sums_DOT_py=source, **new_files)["tests"]
+    assert [one.message.partition(":")[0] for one in found.findings if one.path == ""] == [
+        "tests/hide.py has hooks of pytest"
+    ]
 
 
 ALIKE = {f"test_{name}.py": f"def test_{name}():\n    pass\n" for name in "ab"}

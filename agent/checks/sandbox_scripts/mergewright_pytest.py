@@ -14,6 +14,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import sys
 import textwrap
 import types
 import unittest
@@ -283,7 +284,16 @@ def _list_facts():
 
 
 def _list_replaced():
-    return mergewright_report.list_replaced(_order, _facts_so_far()["files"])
+    """Say what files of the change's tests have put into the product, or into pytest itself."""
+    manager, hooking = _session.config.pluginmanager, set()
+    for plugin in manager.get_plugins():
+        module = sys.modules.get(getattr(plugin, "__module__", ""), plugin)
+        path = mergewright_report.relative_path(getattr(module, "__file__", None), _order["tree"])
+        # Every change of a conftest.py is named.
+        if path in _order["own_files"] and os.path.basename(path) != "conftest.py":
+            if manager.get_hookcallers(plugin):
+                hooking.add("%s has hooks of pytest" % path)
+    return [*mergewright_report.list_replaced(_order, _facts_so_far()["files"]), *sorted(hooking)]
 
 
 @pytest.hookimpl(optionalhook=True)
