@@ -428,6 +428,8 @@ class _TestRuns:
     """Those of the shown tests that read the source's text."""
     reach: ReachedTests | None = None
     """What base's tests reach; None: it is not known."""
+    _controls: dict[Part, bool] = field(default_factory=dict, init=False)
+    """Whether tests fail with the whole change, where no others run."""
 
     @cached_property
     def _red(self) -> set[str]:
@@ -539,6 +541,8 @@ class _TestRuns:
         found: dict[Edit, bool | None] = {}
         for some, trial in zip(groups, trials, strict=True):
             is_noticed = self._is_noticed(trial.result())
+            if is_noticed and self.trials.begin(partial(self._fails_anyway, Part())).result():
+                is_noticed = None
             found |= dict.fromkeys(some, is_noticed)
             if is_noticed and len(some) > 1:
                 part = Part(self._select_failing(trial.result()))
@@ -565,12 +569,27 @@ class _TestRuns:
                 return True  # there is nothing to miss
             if part.only == Selection():
                 return False  # no test reaches it
-            return self._is_noticed(self._run([edit], part, fails_fast=True))
+            is_noticed = self._is_noticed(self._run([edit], part, fails_fast=True))
+            return None if is_noticed and self._fails_anyway(part) else is_noticed
 
         begun = {
             edit: self.trials.begin(partial(attempt, edit, part)) for edit, part in chosen.items()
         }
         return {edit: trial.result() for edit, trial in begun.items()}
+
+    def _fails_anyway(self, part: Part) -> bool:
+        """Whether chosen tests fail with the whole change as well, for want of the others.
+
+        The shown ones have run so, and all of them, unless processes shared them.
+        """
+        is_known = (
+            self.trials.processes == 1 if part == Part() else part.only == Selection(self.shown)
+        )
+        if is_known:
+            return False
+        if part not in self._controls:
+            self._controls[part] = bool(self._is_noticed(self._run([], part, fails_fast=True)))
+        return self._controls[part]
 
     def _choose_tests(self, path: str) -> Part | None:
         """Choose the tests of the change and the ones that reach what is edited in a file, or some.
@@ -609,7 +628,8 @@ class _TestRuns:
         name = several[0].part.name if len(several) == 1 else f"{len(several)} parts"
         site = replace(self._lay_out(several), from_models=self.from_models)
         site = replace(site, may_fail=frozenset(self._red) if fails_fast else None)
-        said = f"tests {'with' if several[0].mistake else 'without'} {name}"
+        verb = "with" if several and several[0].mistake else "without"
+        said = f"tests {verb} {name}" if several else "tests with the whole change"
         return self._run_at(site, part, said)
 
     def _run_at(self, site: Site, part: Part, said: str) -> TestRun:

@@ -262,13 +262,16 @@ WIDE = {
     "    if not _kept:\n        _kept.append(find())\n    return _kept[0]\n\n\n"
     "def find():\n    return 2\n",
     "lone.py": "def lone():\n    return 1\n",
+    "pair.py": "def make():\n    return 1\n\n\ndef use(a):\n    return a + 1\n",
+    "tests/test_pair.py": "import pair\n\nkept = {}\n\n\ndef test_make():\n"
+    "    kept['a'] = pair.make()\n\n\ndef test_use():\n    assert pair.use(kept['a']) == 2\n",
     "conftest.py": "from pathlib import Path\n\nfound = Path(__file__).parent.glob('tests/kit/*.py')\n"
     "pytest_plugins = [f'tests.kit.{one.stem}' for one in found]\n",
     "tests/kit/db.py": "def pytest_report_header():\n    return 'db'\n",
     "tests/test_a.py": "import sums\n\n\ndef test_add():\n    assert sums.add(1, 1) == 2\n",
     "tests/test_b.py": "import sums\n\n\ndef test_first():\n    assert sums.rate()\n",
     "tests/test_c.py": "import sums\n\n\ndef test_then():\n    assert sums.rate() == 2\n",
-    "tests/test_d.py": "".join(f"def test_{n}():\n    pass\n\n\n" for n in range(7)),
+    "tests/test_d.py": "".join(f"def test_{n}():\n    pass\n\n\n" for n in range(5)),
 }
 
 
@@ -421,6 +424,14 @@ def test_the_proof_says_beside_the_whole_suite_what_it_says_after_it(wide: Stage
     assert beside.hunks == after.hunks
     assert [part.after for part in beside.hunks.noticed] == ["b = -b"]
     assert [row.name for row in beside.rows if row.is_proof]
+
+
+def test_a_test_that_needs_the_one_before_it_is_asked_with_all_of_them(wide: Stage) -> None:
+    pair = WIDE["pair.py"]
+    good = wide.compared(pair_DOT_py=pair.replace("a + 1", "1 + a"))["tests"]
+    assert (good.verdict, good.new_failures) == (Status.PASSED, ())
+    bad = wide.compared(pair_DOT_py=pair.replace("a + 1", "a + 2"))["tests"]
+    assert [item.item_id for item in bad.new_failures] == ["tests/test_pair.py::test_use"]
 
 
 def test_code_that_no_test_reaches_is_noticed_by_none(wide: Stage) -> None:

@@ -76,19 +76,21 @@ class Attempts(proving._TestRuns):
 
     noticing: ClassVar[dict[int, str]] = {}
     ran: ClassVar[list[tuple[int, ...]]] = []
+    anyway: ClassVar[frozenset[str]] = frozenset()
 
     def _run(self, several, part, *, fails_fast):
         self.ran.append(tuple(edit.line for edit in several))
         names = {self.noticing[edit.line] for edit in several if edit.line in self.noticing}
+        names |= self.anyway
         ids = part.only.ids if part.only else (f"{FILE}::test_old",)
         files = part.only.files if part.only else ()
         seen = {name for name in names if f"{FILE}::{name}" in ids or FILE in files}
         return result(**dict.fromkeys(seen, "failed"), test_other="passed")
 
 
-def attempt(noticing, *, ours=(), shown=(), seconds=1.0, processes=1):
+def attempt(noticing, *, ours=(), shown=(), seconds=1.0, processes=1, anyway=()):
     """Say what becomes of four edits; return their lines, and which ran together."""
-    kind = type("Some", (Attempts,), {"noticing": noticing, "ran": []})
+    kind = type("Some", (Attempts,), {"noticing": noticing, "ran": [], "anyway": {*anyway}})
     stopped = threading.Event()
     end = time.monotonic() + 60
     given = {"end": end, "at_once": 2, "begin": Done, "stopped": stopped, "processes": processes}
@@ -113,7 +115,7 @@ class Done:
 def test_what_no_test_is_known_to_reach_is_asked_of_the_suite_in_groups():
     lines, ran = attempt({3: "test_old"})
     assert lines == [[3], [1, 2, 4], []]
-    assert ran == [(1, 3), (2, 4), (1,), (3,)]
+    assert ran == [(1, 3), (2, 4), (1,), (3,), ()]
 
 
 def test_tests_that_fail_without_the_change_are_asked_first_and_alone():
@@ -125,7 +127,12 @@ def test_tests_that_fail_without_the_change_are_asked_first_and_alone():
 def test_what_tests_of_the_change_notice_does_not_need_the_suite():
     lines, ran = attempt(dict.fromkeys((1, 2, 3, 4), "test_old"), ours=[FILE])
     assert lines == [[1, 2, 3, 4], [], []]
-    assert ran == [(1,), (2,), (3,), (4,)]
+    assert ran == [(1,), (), (2,), (3,), (4,)]
+
+
+def test_what_fails_with_the_whole_change_for_want_of_other_tests_has_noticed_nothing():
+    lines, _ = attempt({1: "test_old"}, ours=[FILE], seconds=100.0, anyway=["test_old"])
+    assert lines == [[], [], [1, 2, 3, 4]]
 
 
 @pytest.mark.parametrize(("seconds", "processes"), [(100.0, 1), (20.0, 5)])
