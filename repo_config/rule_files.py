@@ -42,7 +42,9 @@ _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 Tables = dict[str, object]
 
 # Sections about installing or building; all others may be read by a check.
-_PACKAGING_SECTION = re.compile(r"metadata|options(?:\..*)?|bdist_.*|sdist|build.*|egg_info")
+_PACKAGING_SECTION = re.compile(
+    r"metadata|options(?!\.entry_points)(?:\..*)?|bdist_.*|sdist|build.*|egg_info"
+)
 #: Keys that a tool or the build reads in tables that declare the project and its packages.
 _READ_BY_TOOLS: Mapping[str, tuple[str, ...]] = {
     "project": ("entry-points",),

@@ -214,8 +214,8 @@ class TwoRuns:
             for test in existing.repeated
             if any(run.outcome in PASSING for run in test.head)
         }
-        left = tuple(item for item in left if item.item_id not in by_chance)
-        existing = self._pardon_order(existing, by_chance)
+        existing, pardoned = self._pardon_order(existing, by_chance)
+        left = tuple(item for item in left if item.item_id not in by_chance | pardoned)
         problem, doubt = self._judge_copies(copied, existing) if copied else ("", "")
         if problem:
             return _refuse(existing, problem)
@@ -239,32 +239,34 @@ class TwoRuns:
             update={"blocked_tests": blocked, "doubts": tuple(filter(None, doubts))}
         )
 
-    def _pardon_order(self, existing: TestRun, by_chance: Collection[str]) -> TestRun:
-        """Let pass what fails among chosen tests, and passes alone and with all of base's tests.
+    def _pardon_order(
+        self, existing: TestRun, by_chance: Collection[str]
+    ) -> tuple[TestRun, frozenset[str]]:
+        """Let pass what fails among some tests, and passes with all of base's tests; say what.
 
-        Some tests need what others have done before them.
+        Some tests need what others have done before them: alone they pass, or fail on base as well.
         """
-        if not by_chance or not (self.is_part or self._near):
-            return existing
-        again = self.sites.run_part(self._site, Part(watched=self._watched_files))
-        if not is_proved(again) or again.touched:
-            return existing
-        passed = {item.item_id for item in again.items if item.outcome in PASSING}
-        same = passed.intersection(by_chance)
+        suspects = {*by_chance}
+        for test in existing.repeated:
+            if test.base and all(run.outcome in FAILING for run in test.base):
+                suspects.add(test.item_id)
+        is_some = self.is_part or self._near or self.processes > 1
+        if not (suspects and is_some):
+            return existing, frozenset()
+        whole = self.sites.run_part(self._site, Part(watched=self._watched_files))
+        if not is_proved(whole) or whole.touched:
+            return existing, frozenset()
+        passed = {item.item_id for item in whole.items if item.outcome in PASSING}
+        same = frozenset(passed & suspects)
         items = tuple(
             item.model_copy(update={"outcome": "passed", "text": "", "details": ""})
             if item.item_id in same
             else item
             for item in existing.items
         )
-        repeated = tuple(test for test in existing.repeated if test.item_id not in same)
         status = Status.FAILED if list_failing(items) else Status.PASSED
-        update = {
-            "items": items,
-            "repeated": repeated,
-            "status": status if same else existing.status,
-        }
-        return existing.model_copy(update=update)
+        update = {"items": items, "status": status if same else existing.status}
+        return existing.model_copy(update=update), same
 
     def _run_with_shared_files_of_base(self) -> TestRun:
         """Run tests that use what they share with the product, with that as base has it."""
@@ -347,8 +349,11 @@ class TwoRuns:
     @cached_property
     def _alters_shared_tests(self) -> bool:
         """Whether it touches what several files of tests use."""
-        imported = map(self.imports.importers_of, self._touched_test_files)
-        return bool(self.rules or self._shared_files) or self._choose_own().whole or any(imported)
+        touched = self._touched_test_files
+        # Without a test of its own it is a plugin, whoever names it.
+        plugins = touched.intersection(self.facts.files).difference(self._files)
+        imported = any(map(self.imports.importers_of, touched)) or bool(plugins)
+        return bool(self.rules or self._shared_files) or self._choose_own().whole or imported
 
     @cached_property
     def _unknown(self) -> frozenset[str]:

@@ -47,7 +47,7 @@ def judge_whole(
     why = list_some(sorted(red)) if red else check.get_last_lines(again)
     if red and (disturbing := _find_disturbing(min(red), again, run_some)):
         why += f"; {min(red)} passes alone and fails after {disturbing}"
-    command = shlex.join(found.command)
+    command = shlex.join(again.command)
     reason = (
         f"`{command}` ends with exit code {again.exit_code}, and with {base.exit_code} on the base"
         f" branch: {why}"

@@ -88,6 +88,7 @@ class EarlyProof:
         self._prepared, self._desk = prepared, desk
         self._until = time.monotonic() + seconds
         self._begun: Future[Proof] | None = None
+        self._doubtful: frozenset[str] = frozenset()
         self._pool = ThreadPoolExecutor(1, "early-proof")
         self.stopped = threading.Event()
         """Once it is set, nothing more is tried."""
@@ -104,6 +105,7 @@ class EarlyProof:
     def begin(self, compared: tuple[AnyComparison, ...], expected: CheckReport) -> None:
         """Begin, as if what still runs said what it said on base."""
         if _alters_code(self._change, self._prepared, self._desk):
+            self._doubtful = _list_doubtful(expected.tests)
             prove = keep_log_context(self._prove)
             self._begun = self._pool.submit(prove, compared, expected)
 
@@ -111,7 +113,10 @@ class EarlyProof:
         """Return what it says, now that all checks have ended."""
         if any(one.is_in_the_way for one in compared):
             return Proof(unneeded="the change does not pass its checks")
-        return self._begun.result() if self._begun else self._prove(compared, after)
+        found = self._begun.result() if self._begun else None
+        # What fails by chance, as is known only now, has noticed nothing.
+        is_valid = _list_doubtful(after.tests) <= self._doubtful
+        return found if found and is_valid else self._prove(compared, after)
 
     def _prove(self, compared: tuple[AnyComparison, ...], after: CheckReport) -> Proof:
         reports = compared, after, self._prepared, self._desk
@@ -170,6 +175,16 @@ def prove_change(
     return proof.model_copy(update={**update, "is_refactoring": is_refactoring})
 
 
+def _list_doubtful(head: TestRun) -> frozenset[str]:
+    """List the tests that fail with the whole change, if only at times.
+
+    A test that fails as base has it, and passes as the change has it, is none of them.
+    """
+    by_chance = {test.item_id for test in head.repeated}
+    by_chance -= {test.item_id for test in head.blocked_tests}
+    return reruns.list_red(head) | by_chance
+
+
 def _alters_code(change: Change, prepared: Prepared, desk: Desk) -> bool:
     annotations = find_read_annotations(prepared, desk)
     return any(
@@ -219,6 +234,11 @@ class PartRunner:
     @property
     def at_once(self) -> int:
         return count_sandboxes(self.desk.settings)
+
+    @cached_property
+    def processes(self) -> int:
+        """Number of processes that have shared all tests."""
+        return reports.load_processes(self.prepared, self.desk.settings)
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
         def run() -> T:
@@ -408,17 +428,18 @@ class _TestRuns:
     """Those of the shown tests that read the source's text."""
     reach: ReachedTests | None = None
     """What base's tests reach; None: it is not known."""
+    _controls: dict[Part, bool] = field(default_factory=dict, init=False)
+    """Whether tests fail with the whole change, where no others run."""
 
     @cached_property
     def _red(self) -> set[str]:
-        """The tests that fail with the whole change, if only at times, or for its text alone.
+        """The tests that fail with the whole change, if only at times, or for its text alone."""
+        return {*_list_doubtful(self.head), *self.readers}
 
-        A test that fails as base has it, and passes as the change has it, is none of them.
-        """
-        red = {*reruns.list_red(self.head)}
-        by_chance = {test.item_id for test in self.head.repeated}
-        by_chance -= {test.item_id for test in self.head.blocked_tests}
-        return red.union(self.readers, by_chance)
+    @property
+    def _seconds(self) -> float:
+        """How long all tests take here at most, in one process."""
+        return self.head.seconds * self.trials.processes
 
     @cached_property
     def _places(self) -> SuitePlaces:
@@ -506,7 +527,7 @@ class _TestRuns:
         Neighbours are in different ones: of a part and what uses it, one stays. Of a group that is
         noticed, each part is taken back for the tests that failed.
         """
-        if self.head.seconds > self.trials.end - time.monotonic():
+        if self._seconds > self.trials.end - time.monotonic():
             return {}
         groups = [
             some
@@ -520,6 +541,8 @@ class _TestRuns:
         found: dict[Edit, bool | None] = {}
         for some, trial in zip(groups, trials, strict=True):
             is_noticed = self._is_noticed(trial.result())
+            if is_noticed and self.trials.begin(partial(self._fails_anyway, Part())).result():
+                is_noticed = None
             found |= dict.fromkeys(some, is_noticed)
             if is_noticed and len(some) > 1:
                 part = Part(self._select_failing(trial.result()))
@@ -544,12 +567,29 @@ class _TestRuns:
                 return None
             if edit.outer and (edit.without is None or edit.is_same()):
                 return True  # there is nothing to miss
-            return self._is_noticed(self._run([edit], part, fails_fast=True))
+            if part.only == Selection():
+                return False  # no test reaches it
+            is_noticed = self._is_noticed(self._run([edit], part, fails_fast=True))
+            return None if is_noticed and self._fails_anyway(part) else is_noticed
 
         begun = {
             edit: self.trials.begin(partial(attempt, edit, part)) for edit, part in chosen.items()
         }
         return {edit: trial.result() for edit, trial in begun.items()}
+
+    def _fails_anyway(self, part: Part) -> bool:
+        """Whether chosen tests fail with the whole change as well, for want of the others.
+
+        The shown ones have run so, and all of them, unless processes shared them.
+        """
+        is_known = (
+            self.trials.processes == 1 if part == Part() else part.only == Selection(self.shown)
+        )
+        if is_known:
+            return False
+        if part not in self._controls:
+            self._controls[part] = bool(self._is_noticed(self._run([], part, fails_fast=True)))
+        return self._controls[part]
 
     def _choose_tests(self, path: str) -> Part | None:
         """Choose the tests of the change and the ones that reach what is edited in a file, or some.
@@ -581,30 +621,32 @@ class _TestRuns:
         new = {self.locate_test(test) for test in tests - self.reach.reach.tests.keys()} - {""}
         if len(reaching) > min(_MOST_IDS, len(tests) / 4):
             return None
-        return Selection(ids=tuple(sorted(reaching)), files=tuple(sorted(new | self.ours)))
+        files = (new | self.ours) & self._files.keys()
+        return Selection(ids=tuple(sorted(reaching)), files=tuple(sorted(files)))
 
     def _run(self, several: list[Edit], part: Part, *, fails_fast: bool) -> TestRun:
         name = several[0].part.name if len(several) == 1 else f"{len(several)} parts"
         site = replace(self._lay_out(several), from_models=self.from_models)
         site = replace(site, may_fail=frozenset(self._red) if fails_fast else None)
-        said = f"tests {'with' if several[0].mistake else 'without'} {name}"
+        verb = "with" if several and several[0].mistake else "without"
+        said = f"tests {verb} {name}" if several else "tests with the whole change"
         return self._run_at(site, part, said)
 
     def _run_at(self, site: Site, part: Part, said: str) -> TestRun:
         left = max(1.0, self.trials.end - time.monotonic())
-        site = site.limit_seconds(
-            min(left, _MOST_SLOWER * self.head.seconds + _MOST_SLOWER_SECONDS)
-        )
+        site = site.limit_seconds(min(left, _MOST_SLOWER * self._seconds + _MOST_SLOWER_SECONDS))
         return self.trials.run_tests(site, part, said) or self.head
 
     def _lay_out(self, several: list[Edit]) -> Site:
         return self.trials.lay_out(edits.revert_edits(self.trials.change, several), self.prepared)
 
     def _is_noticed(self, result: TestRun) -> bool | None:
-        """Whether a test fails, or the suite cannot run; None: a limit or forgery ended the run."""
+        """Whether a test fails, or the suite cannot run; None: the run says nothing."""
         if result.limit == "time" and time.monotonic() < self.trials.end:
             return True  # as where a loop does not end
-        if result.limit or (result.status is Status.UNVERIFIED and result.exit_code == 0):
+        # Without a session something else has ended it, such as a server that did not start.
+        is_silent = result.exit_code == 0 or result.suite is None
+        if result.limit or (result.status is Status.UNVERIFIED and is_silent):
             return None
         failing = reruns.list_red(result) - self._red
         if self.judges:
@@ -632,7 +674,7 @@ class _TestRuns:
         few = Part(Selection(ids=self.shown)) if self.shown else None
         noticed = self._try_each(dict.fromkeys(found, few), end) if few else {}
         found = [edit for edit in found if noticed.get(edit) is not True]
-        suite = Part() if self.head.seconds < _LEAST_SECONDS else None
+        suite = Part() if self._seconds < _LEAST_SECONDS else None
         parts = {edit: self._choose_tests(edit.path) or suite for edit in found}
         return noticed | self._try_each({edit: part for edit, part in parts.items() if part}, end)
 
@@ -642,7 +684,7 @@ class _TestRuns:
         Only the tests near the change are asked: they reach new code, if any do. Where there are
         none, a short suite is.
         """
-        end = time.monotonic() + max(_LEAST_SECONDS, self.head.seconds)
+        end = time.monotonic() + max(_LEAST_SECONDS, self._seconds)
         noticed = self._find_near(found, end)
         missed = [edit for edit in found if noticed.get(edit) is False]
         update = {

@@ -202,6 +202,11 @@ def show_solutions(task: Task, change: Change) -> str:
         lines = difflib.unified_diff(one, other, "both sides", "solution", lineterm="")
         shown = sanitise.shorten_middle("\n".join(lines), _MOST_SOLUTION, where="the commit")
         parts.append(f"{sanitise.format_code(path)}\n\n{sanitise.format_fenced(shown, 'diff')}")
+    every = {*merged, *solved} - {*task.start.conflicts}
+    others = [path for path in sorted(every) if merged.get(path) != solved.get(path)]
+    if parts and others:
+        named = sanitise.list_some(map(sanitise.format_code, others), _SHOWN)
+        parts.append(f"The same commit also edits files without a conflict: {named}.")
     return "\n\n".join(("**How the conflicts were solved.**", *parts)) if parts else ""
 
 

@@ -125,7 +125,7 @@ def _listen(site: Site) -> Site:
 
 
 def _is_hindered(result: AnyRun, suite: Suite, site: Site, desk: Desk) -> bool:
-    """Whether a test that failed passes where nothing listens in the place of servers."""
+    """Whether a test that failed passes in one process, where nothing listens for servers."""
     if not isinstance(result, TestRun) or result.knock or result.limit:
         return False
     red = (item.item_id for item in result.items if item.outcome in ("failed", "error"))
@@ -149,17 +149,20 @@ def _run_checks(
         is_poor = isinstance(result, TestRun) and obstacles.may_improve(result)
         return tests is None and is_poor
 
-    suite = measuring.suite_of(site) if listens else None
-    listening = _listen(site) if suite else site
+    processes = reports.load_processes(prepared, desk.settings)
+    suite = measuring.suite_of(site) if listens or processes > 1 else None
+    listening = _listen(site) if listens and suite else site
     checks = () if tests else measuring.list_others(site)
     if tests is not False:
-        checks += measuring.list_tests(listening, reports.load_processes(prepared, desk.settings))
+        checks += measuring.list_tests(listening, processes)
     results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
     if suite and any(_is_hindered(result, suite, site, desk) for result in results):
-        desk.say(
-            "tests need a port that was reserved for a usual server: running them without that"
-        )
-        return _run_checks(prepared, desk, tests=tests, looks_early=looks_early)
+        why = "where processes share them" if processes > 1 else "without a usual server's port"
+        desk.say(f"tests fail {why}, and pass otherwise: running all again")
+        if processes > 1:
+            write_private_file(reports.locate_processes(prepared, desk.settings), "1")
+        listens = listens and processes > 1
+        return _run_checks(prepared, desk, tests=tests, looks_early=looks_early, listens=listens)
     return CheckReport(
         side="base",
         commit=prepared.checkout.commit,

@@ -11,7 +11,7 @@ from agent.checks.reach import ReachedTests
 from agent.checks.test_files import Imports, SuitePlaces
 from agent.checks.two_runs import NEAR
 from agent.checks.whole_commit import WHOLE
-from agent.editing.proving import EarlyProof
+from agent.editing.proving import EarlyProof, prove_change
 from agent.models.change import Plan
 from agent.models.checks import AnyComparison, CheckReport, Status
 from agent.models.review import Proof
@@ -261,10 +261,17 @@ WIDE = {
     "sums.py": "_kept = []\n\n\ndef add(a, b):\n    return a + b\n\n\ndef rate():\n"
     "    if not _kept:\n        _kept.append(find())\n    return _kept[0]\n\n\n"
     "def find():\n    return 2\n",
+    "lone.py": "def lone():\n    return 1\n",
+    "pair.py": "def make():\n    return 1\n\n\ndef use(a):\n    return a + 1\n",
+    "tests/test_pair.py": "import pair\n\nkept = {}\n\n\ndef test_make():\n"
+    "    kept['a'] = pair.make()\n\n\ndef test_use():\n    assert pair.use(kept['a']) == 2\n",
+    "conftest.py": "from pathlib import Path\n\nfound = Path(__file__).parent.glob('tests/kit/*.py')\n"
+    "pytest_plugins = [f'tests.kit.{one.stem}' for one in found]\n",
+    "tests/kit/db.py": "def pytest_report_header():\n    return 'db'\n",
     "tests/test_a.py": "import sums\n\n\ndef test_add():\n    assert sums.add(1, 1) == 2\n",
     "tests/test_b.py": "import sums\n\n\ndef test_first():\n    assert sums.rate()\n",
     "tests/test_c.py": "import sums\n\n\ndef test_then():\n    assert sums.rate() == 2\n",
-    "tests/test_d.py": "".join(f"def test_{n}():\n    pass\n\n\n" for n in range(7)),
+    "tests/test_d.py": "".join(f"def test_{n}():\n    pass\n\n\n" for n in range(5)),
 }
 
 
@@ -303,8 +310,33 @@ def test_what_the_record_misses_is_seen_on_the_exact_commit(wide: Stage) -> None
     assert [item.item_id for item in found.new_failures] == ["tests/test_c.py::test_then"]
 
 
+def test_a_plugin_that_no_file_names_hides_nothing(wide: Stage) -> None:
+    hides = (
+        "def pytest_pyfunc_call(pyfuncitem):\n    return pyfuncitem.name == 'test_then' or None\n"
+    )
+    found = edit(wide, "return 2", "return 3", tests__kit__db_DOT_py=hides)["tests"]
+    assert [test.item_id for test in found.rewritten] == ["tests/test_c.py::test_then"]
+    new = "import sums\n\npytest_plugins = ['tests.hide']\n\n\ndef test_x():\n    assert sums\n"
+    new_files = {"tests__hide_DOT_py": hides, "tests__test_x_DOT_py": new}
+    source = WIDE["sums.py"].replace("return 2", "return 3")
+    found = wide.weighed(sums_DOT_py=source, **new_files)["tests"]
+    assert [one.message.partition(":")[0] for one in found.findings if one.path == ""] == [
+        "tests/hide.py has hooks of pytest"
+    ]
+
+
 ALIKE = {f"test_{name}.py": f"def test_{name}():\n    pass\n" for name in "ab"}
 COUNTS = "import os\n\n\ndef test_c():\n    assert 'PYTEST_XDIST_WORKER' not in os.environ\n"
+
+
+LEFT = {
+    "sums.py": "def add(a, b):\n    a + b\n",
+    "more.py": "opened = []\n\n\ndef mul(a, b):\n    return a * b\n",
+    "test_sums.py": "import sums\n\n\ndef test_add():\n    sums.add(1, 1)\n",
+    "test_more.py": "import more\n\n\ndef test_mul():\n    assert more.mul(1, 2) == 2\n",
+    "conftest.py": "import more\n\n\ndef pytest_sessionfinish(session):\n"
+    "    if more.opened:\n        session.exitstatus = 1\n",
+}
 
 
 @pytest.fixture
@@ -318,6 +350,24 @@ def test_a_suite_that_ends_otherwise_where_processes_share_it_is_not_shared(shar
     stage = share({**ALIKE, "test_c.py": COUNTS}, test_runner="pytest")
     assert reports.load_processes(stage.prepared, stage.services.settings) == 1
     assert any("test_c end otherwise" in line for line in stage.services.say.__self__)
+    # As if that had come with a later commit.
+    settings = stage.services.settings
+    reports.locate_processes(stage.prepared, settings).write_text("2")
+    reports.locate_baseline(stage.prepared, settings).unlink()
+    assert baseline.measure_base(stage.prepared, stage.services).tests.status is Status.PASSED
+    assert reports.load_processes(stage.prepared, settings) == 1
+
+
+def test_what_is_left_in_one_of_the_processes_is_seen(share: Record) -> None:
+    stage = share(LEFT, test_runner="pytest")
+    assert reports.load_processes(stage.prepared, stage.services.settings) > 1
+    mended = "import more\nimport sums\n\n\ndef mul(a, b):\n    return a * b\n"
+    found = stage.weighed(
+        sums_DOT_py=f"import more\n\n\n{LEFT['sums.py']}    more.opened.append(1)\n",
+        test_a_DOT_py=f"{mended}\n\nmore.mul = mul\n\n\ndef test_sum():\n    sums.add(1, 2)\n",
+    )
+    assert "exit code 1, and with 0 on" in found["whole suite"].reason
+    assert [one.rule for one in found["tests"].findings] == ["test-surroundings"]
 
 
 def test_django_s_tests_are_shared_also_without_a_tblib_of_their_own(share: Record) -> None:
@@ -374,6 +424,24 @@ def test_the_proof_says_beside_the_whole_suite_what_it_says_after_it(wide: Stage
     assert beside.hunks == after.hunks
     assert [part.after for part in beside.hunks.noticed] == ["b = -b"]
     assert [row.name for row in beside.rows if row.is_proof]
+
+
+def test_a_test_that_needs_the_one_before_it_is_asked_with_all_of_them(wide: Stage) -> None:
+    pair = WIDE["pair.py"]
+    good = wide.compared(pair_DOT_py=pair.replace("a + 1", "1 + a"))["tests"]
+    assert (good.verdict, good.new_failures) == (Status.PASSED, ())
+    bad = wide.compared(pair_DOT_py=pair.replace("a + 1", "a + 2"))["tests"]
+    assert [item.item_id for item in bad.new_failures] == ["tests/test_pair.py::test_use"]
+
+
+def test_code_that_no_test_reaches_is_noticed_by_none(wide: Stage) -> None:
+    base = baseline.measure_base(wide.prepared, wide.services)
+    lone = {"lone_DOT_py": "def lone():\n    return 2\n", "tests__kit__more_DOT_py": "A = 1\n"}
+    cleared = wide.cleared(**lone)
+    head = checks.run_checks(cleared, base, wide.prepared, wide.services)
+    plan = Plan(recipe="", title="Edit", parameters="", steps=("Edit",))
+    found = prove_change(plan, cleared.change, (), head, wide.prepared, wide.services)
+    assert [part.after for part in found.hunks.unnoticed] == ["2"]
 
 
 def test_a_proof_that_began_says_nothing_where_the_whole_suite_fails(wide: Stage) -> None:

@@ -14,6 +14,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import sys
 import textwrap
 import types
 import unittest
@@ -42,6 +43,8 @@ _patience = None
 _reach = None
 _uncounted = 0
 _attempts = {}
+#: What workers of pytest-xdist have left: what is replaced in them, and exit codes of their own.
+_replaced, _codes = set(), set()
 _SUBTESTS = ("SubTestReport", "SubtestReport")
 MUST_FAIL = "This test fails on purpose, to show that failures are detected."
 
@@ -94,6 +97,8 @@ def pytest_configure_node(node):
             "longest",
             "from_models",
             "lent",
+            "own_files",
+            "counts_own",
         )
     }
 
@@ -278,9 +283,25 @@ def _list_facts():
     return dict(facts, files=sorted(files), product=sorted(product))
 
 
+def _list_replaced():
+    """Say what files of the change's tests have put into the product, or into pytest itself."""
+    manager, hooking = _session.config.pluginmanager, set()
+    for plugin in manager.get_plugins():
+        module = sys.modules.get(getattr(plugin, "__module__", ""), plugin)
+        path = mergewright_report.relative_path(getattr(module, "__file__", None), _order["tree"])
+        # Every change of a conftest.py is named.
+        if path in _order["own_files"] and os.path.basename(path) != "conftest.py":
+            if manager.get_hookcallers(plugin):
+                hooking.add("%s has hooks of pytest" % path)
+    return [*mergewright_report.list_replaced(_order, _facts_so_far()["files"]), *sorted(hooking)]
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node, error):
-    _join_facts(getattr(node, "workeroutput", {}).get("mergewright", {}))
+    facts, replaced, code = getattr(node, "workeroutput", {}).get("mergewright", ({}, (), 0))
+    _join_facts(facts)
+    _replaced.update(replaced)
+    _codes.add(code)
 
 
 def _get_id(node):
@@ -450,6 +471,14 @@ class _XdistNotes:
         outcome = yield
         outcome.get_result().mergewright = _notes.pop((item.nodeid, call.when), None)
 
+    @staticmethod
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(session, exitstatus):
+        """Say what is left in this process; others may have given it another exit code by now."""
+        code = 0 if session.exitstatus == exitstatus else int(session.exitstatus)
+        left = _list_facts(), _list_replaced(), code
+        session.config.workeroutput["mergewright"] = left
+
 
 _notes = {}
 _ENDED = {"did": "end"}
@@ -510,11 +539,11 @@ class _Attempt:
 def pytest_runtest_logreport(report):
     """Join the phases of a test; write its line when the last one is over."""
     global _uncounted  # noqa: PLW0603 - a plugin is a module
-    if _report is None:
-        return
     if _is_own(report.nodeid) and report.failed and not _order["counts_own"]:
         _session.testsfailed -= 1
         _uncounted += 1
+    if _report is None:
+        return
     noted = _notes.pop((report.nodeid, report.when), None) or vars(report).get("mergewright") or {}
     if report.outcome == "rerun":
         _attempts.pop(report.nodeid, None)  # no further phase of this attempt is reported
@@ -545,11 +574,11 @@ def pytest_runtest_logreport(report):
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_sessionfinish(session, exitstatus):
     """Say that the session came to its end, and what pytest itself counted."""
-    output = getattr(session.config, "workeroutput", None)
-    if output is not None:
-        output["mergewright"] = _list_facts()
     yield
     if _report is not None:
+        if not _order["counts_own"]:
+            # In one process it would be that of the whole run.
+            session.exitstatus = session.exitstatus or max(_codes, default=0)
         if not getattr(session, "items", None):
             _report.add("suite", **_list_facts())  # as workers have reported
         if _reach is not None:
@@ -559,5 +588,5 @@ def pytest_sessionfinish(session, exitstatus):
             failed=session.testsfailed + _uncounted,
             stopped=str(session.shouldstop or session.shouldfail or ""),
             late=_is_late(),
-            replaced=mergewright_report.list_replaced(_order, _facts_so_far()["files"]),
+            replaced=sorted(_replaced.union(_list_replaced())),
         )

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from agent.errors import Cancelled
-from agent.models.change import Change, Plan
+from agent.models.change import Change, ChangedFile, Plan
 from agent.models.code_host import Remote
 from agent.models.environment import Checkout
 from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
 from agent.models.run import FollowUp
 from agent.models.task import FollowUpItem, ItemAnswer, PullContext, Task
+from agent.publishing import thread_answers
 from agent.stages import publish
 from agent.text.redaction import Redactor
 from tests.integration import run_samples
@@ -85,6 +86,18 @@ def published(
     said = ItemAnswer(item=1, end="commit", text="Renamed.")
     publish.publish_result(task, None, (), (said,), SimpleNamespace(run=run), desk)
     return pulls
+
+
+def test_what_a_merge_edits_besides_its_conflicts_is_named():
+    def make_change(**texts: bytes) -> Change:
+        files = (ChangedFile(path=path, before=None, after=text) for path, text in texts.items())
+        return Change(base_commit="a" * 40, files=tuple(files))
+
+    start = SimpleNamespace(change=make_change(a=b"<<<", b=b"1", c=b"1"), conflicts=("a",))
+    shown = thread_answers.show_solutions(
+        SimpleNamespace(start=start), make_change(a=b"2", b=b"1", d=b"1")
+    )
+    assert shown.endswith("The same commit also edits files without a conflict: `c`, `d`.")
 
 
 READ = thread(comment(1, "maria", "Rename it."), comment(2, "stranger", ""))
