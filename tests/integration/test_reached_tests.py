@@ -358,6 +358,7 @@ def test_a_suite_that_ends_otherwise_where_processes_share_it_is_not_shared(shar
     assert reports.load_processes(stage.prepared, settings) == 1
 
 
+@pytest.mark.deep
 def test_what_is_left_in_one_of_the_processes_is_seen(share: Record) -> None:
     stage = share(LEFT, test_runner="pytest")
     assert reports.load_processes(stage.prepared, stage.services.settings) > 1
