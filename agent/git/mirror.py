@@ -95,6 +95,22 @@ def lock_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMir
         os.close(lock)
 
 
+def remove_left_scratch(mirrors: Path) -> int:
+    """Remove the scratch folders that killed processes have left; return how many."""
+    gone = 0
+    for scratch in mirrors.glob("*.scratch"):
+        lock = os.open(scratch.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            folders.delete_folder(scratch)
+            gone += 1
+        except BlockingIOError:
+            pass  # in use
+        finally:
+            os.close(lock)
+    return gone
+
+
 def _remove_leftovers(mirror: Path, scratch: Path) -> None:
     left = [place for pattern in _LEFT for place in mirror.glob(pattern)]
     left += [scratch] if scratch.exists() else []

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from agent.errors import AgentError
-from agent.git import folders
+from agent.git import folders, mirror
 from agent.models.run import RUN_ID
 from agent.runs import folders as run_folders
 from agent.sandbox import sandboxes
@@ -55,6 +55,7 @@ class Cleaner:
         before = now - self._settings.keep_days * _DAY
         parts: dict[str, Callable[[], int]] = {
             "sandboxes": lambda: sandboxes.remove_strays(self._settings),
+            "clones": lambda: mirror.remove_left_scratch(self._home / "mirrors"),
             "trees": lambda: run_folders.remove_left_trees(self._home),
             "environments": lambda: storage.remove_unused(self._settings),
             "files": lambda: _remove_files(self._home, self._clock.now() - _HOUR),

@@ -62,9 +62,10 @@ class FleetCampaign(Campaign):
 
         def add(asked: Asked) -> None:
             plain(asked)
-            # After the reaction it looks for its comment, to make it where there is none.
-            is_next = bool(ticket.issue.reactions) and not ticket.issue.comments
-            looks = is_next and asked.method == "GET" and asked.path.endswith(wanted)
+            # It looks for its comment, to make it where there is none.
+            looks = (
+                not ticket.issue.comments and asked.method == "GET" and asked.path.endswith(wanted)
+            )
             ours = f"/{ticket.repository.full_name}/" in asked.path
             if looks and ours and not stopped and (workers := self._find_carrier(ticket)):
                 stopped.append(workers)

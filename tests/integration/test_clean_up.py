@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.git import mirror
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
 from agent.runs import folders
@@ -96,6 +97,16 @@ def test_PF2_a_work_tree_goes_once_nobody_holds_it(place):
         assert place.cleaner().run_once()["trees"] == 1
         assert there(left, held, theirs) == [held, theirs]
     assert there(left, held, theirs) == [theirs]
+
+
+def test_PF2_what_a_killed_git_has_left_of_a_clone_goes_where_no_other_one_works(place):
+    mirrors = place.home / "mirrors"
+    left = mirrors / "shop-1.scratch"
+    left.mkdir(parents=True)
+    with mirror.lock_mirror(mirrors / "shop-2.git") as used:
+        assert place.cleaner().run_once()["clones"] == 1
+        assert used.scratch.exists()
+        assert not left.exists()
 
 
 def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(place):
