@@ -310,6 +310,7 @@ def test_what_the_record_misses_is_seen_on_the_exact_commit(wide: Stage) -> None
     assert [item.item_id for item in found.new_failures] == ["tests/test_c.py::test_then"]
 
 
+@pytest.mark.deep
 def test_a_plugin_that_no_file_names_hides_nothing(wide: Stage) -> None:
     hides = (
         "def pytest_pyfunc_call(pyfuncitem):\n    return pyfuncitem.name == 'test_then' or None\n"
@@ -427,6 +428,7 @@ def test_the_proof_says_beside_the_whole_suite_what_it_says_after_it(wide: Stage
     assert [row.name for row in beside.rows if row.is_proof]
 
 
+@pytest.mark.deep
 def test_a_test_that_needs_the_one_before_it_is_asked_with_all_of_them(wide: Stage) -> None:
     pair = WIDE["pair.py"]
     good = wide.compared(pair_DOT_py=pair.replace("a + 1", "1 + a"))["tests"]
