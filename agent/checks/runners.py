@@ -51,7 +51,7 @@ class AnySuite:
     name: str = TESTS
     kind = TestRun
     #: Packages of ours for tests that several processes share, where the repository has them not.
-    lent: ClassVar[tuple[str, ...]]
+    extra_packages: ClassVar[tuple[str, ...]]
 
     def select(self, part: Part, name: str = TESTS) -> Self:
         return replace(self, part=part, name=name)
@@ -66,11 +66,11 @@ class AnySuite:
         self, site: Site, secret: Secret, script: tuple[str, ...], **more: object
     ) -> SandboxRequest:
         """Compose the order for a script that runs the tests."""
-        is_shared = self.part.processes > 1 and not site.has_package(self.lent[0])
+        is_shared = self.part.processes > 1 and not site.has_package(self.extra_packages[0])
         options = {
             **self.part.describe(site),
-            "lent": self.lent if is_shared else (),
-            "lender": site.environment.get_packages(SANDBOX_GATE),
+            "extra_packages": self.extra_packages if is_shared else (),
+            "gate_packages": site.environment.get_packages(SANDBOX_GATE),
             **more,
         }
         order = check.request_script(
@@ -83,7 +83,7 @@ class AnySuite:
 class PytestSuite(AnySuite):
     """pytest with a plugin of ours: the repository's own where it has one, else the gate's."""
 
-    lent = ("pytest-xdist", "execnet")
+    extra_packages = ("pytest-xdist", "execnet")
 
     def explain_absence(self, site: Site) -> str:
         is_run = site.project.test_runner == "pytest"
@@ -94,8 +94,8 @@ class PytestSuite(AnySuite):
         named = tuple(f"{name}={value}" for name, value in _list_variables(site, "").items())
         folder = ("-C", root) if root else ()
         start = ("env", *folder, *named) if folder or named else ()
-        # Where pytest-xdist is only lent, people and models cannot use its option.
-        shared = self._share(site) if site.has_package(self.lent[0]) else ()
+        # Where pytest-xdist is ours, people and models cannot use its option.
+        shared = self._share(site) if site.has_package(self.extra_packages[0]) else ()
         return (*start, "python", "-m", "pytest", *site.project.test_args, *shared)
 
     def _share(self, site: Site) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ class DjangoSuite(AnySuite):
     Without a script, and with known settings, `python -m django test`.
     """
 
-    lent = ("tblib",)
+    extra_packages = ("tblib",)
 
     def explain_absence(self, site: Site) -> str:
         if site.project.test_runner != "django":

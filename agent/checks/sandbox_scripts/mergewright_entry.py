@@ -38,19 +38,19 @@ def begin():
     # Code that starts further interpreters with this one's flags reads them here.
     sys.flags = _Flags(sys.flags)
     site.main()
-    if order.get("lent"):
-        sys.path.append(_lend(order["lent"], order["lender"]))
+    if order.get("extra_packages"):
+        sys.path.append(_link_packages(order["extra_packages"], order["gate_packages"]))
     _filter_warnings(environ)
     return order, report
 
 
-def _lend(packages, lender):
+def _link_packages(packages, place):
     """Return a folder with some of our own packages, and no others of ours."""
     folder = tempfile.mkdtemp()
-    for distribution in importlib.metadata.distributions(path=[lender]):
+    for distribution in importlib.metadata.distributions(path=[place]):
         if distribution.metadata["Name"] in packages:
             for name in {file.parts[0] for file in distribution.files or ()} - {".."}:
-                os.symlink(os.path.join(lender, name), os.path.join(folder, name))
+                os.symlink(os.path.join(place, name), os.path.join(folder, name))
     return folder
 
 

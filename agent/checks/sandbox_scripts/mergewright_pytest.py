@@ -96,7 +96,7 @@ def pytest_configure_node(node):
             "last_start",
             "longest",
             "from_models",
-            "lent",
+            "extra_packages",
             "own_files",
             "counts_own",
         )
@@ -240,7 +240,7 @@ def _find_around(config, items):
             mergewright_report.relative_path(getattr(plugin, "__file__", None), tree)
         )
     for plugin, package in manager.list_plugin_distinfo():
-        if package.project_name in _order["lent"]:
+        if package.project_name in _order["extra_packages"]:
             continue
         facts["plugins"][manager.get_name(plugin)] = "%s==%s" % (
             package.project_name, package.version,
