@@ -295,10 +295,8 @@ def request_script(
 
 def count_sandboxes(settings: Settings) -> int:
     """Return how many sandboxes of a run may be open at a time."""
-    processors, memory = (
-        count_processors(),
-        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-    )
+    processors = count_processors()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with suppress(OSError, ValueError):
         # It has none where this says "max".
         memory = min(memory, int(_MEMORY_LIMIT.read_text()))

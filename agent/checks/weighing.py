@@ -15,12 +15,13 @@ from agent.models.checks import (
     PackageRun,
     Status,
     TestRun,
+    split_place,
 )
 from agent.policy import application, levels, ruff_contract, ruff_rules, test_changes, tool_rules
 from agent.policy.contract import added_packages, fastapi_auth, handlers
 from agent.policy.integrity import suppressions
 from agent.policy.migrations import on_rows, operations
-from agent.policy.rule import Rule, split_place
+from agent.policy.rule import Rule
 from agent.text.check_summary import is_of_tests
 from repo_config.schema import RepoConfig
 

@@ -430,6 +430,8 @@ class _TestRuns:
     """What base's tests reach; None: it is not known."""
     _controls: dict[Part, bool] = field(default_factory=dict, init=False)
     """Whether tests fail with the whole change, where no others run."""
+    _control_lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    """Has edits that the same tests have noticed wait for one answer."""
 
     @cached_property
     def _red(self) -> set[str]:
@@ -587,9 +589,10 @@ class _TestRuns:
         )
         if is_known:
             return False
-        if part not in self._controls:
-            self._controls[part] = bool(self._is_noticed(self._run([], part, fails_fast=True)))
-        return self._controls[part]
+        with self._control_lock:
+            if part not in self._controls:
+                self._controls[part] = bool(self._is_noticed(self._run([], part, fails_fast=True)))
+            return self._controls[part]
 
     def _choose_tests(self, path: str) -> Part | None:
         """Choose the tests of the change and the ones that reach what is edited in a file, or some.

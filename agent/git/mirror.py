@@ -75,14 +75,10 @@ def lock_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMir
     """
     mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = mirror.with_suffix(".scratch")
-    lock = os.open(mirror.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = _open_lock(mirror)
     try:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(0.1)
+        while not _take(lock):
+            time.sleep(0.1)
             if stopped is not None and stopped.is_set():
                 raise Cancelled("The run was stopped while it waited for another run's git.")
         _remove_leftovers(mirror, scratch)
@@ -99,16 +95,27 @@ def remove_left_scratch(mirrors: Path) -> int:
     """Remove the scratch folders that killed processes have left; return how many."""
     gone = 0
     for scratch in mirrors.glob("*.scratch"):
-        lock = os.open(scratch.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = _open_lock(scratch)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            folders.delete_folder(scratch)
-            gone += 1
-        except BlockingIOError:
-            pass  # in use
+            if _take(lock):
+                folders.delete_folder(scratch)
+                gone += 1
         finally:
             os.close(lock)
     return gone
+
+
+def _open_lock(place: Path) -> int:
+    return os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _take(lock: int) -> bool:
+    """Lock a mirror; False: another run uses it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _remove_leftovers(mirror: Path, scratch: Path) -> None:

@@ -67,7 +67,6 @@ class GithubPulls:
             _list_threads(session, number),
             key=lambda thread: (thread.comments[0].at, thread.comments[0].comment_id),
         )
-        mergeable = raw.get("mergeable")
         return PullSnapshot(
             number=raw["number"],
             url=raw["html_url"],
@@ -78,7 +77,6 @@ class GithubPulls:
             branch=raw["head"]["ref"],
             head=raw["head"]["sha"],
             base_branch=raw["base"]["ref"],
-            conflicts=None if mergeable is None else not mergeable,
             threads=tuple(threads),
         )
 

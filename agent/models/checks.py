@@ -75,6 +75,12 @@ def _format_failures(runs: tuple[Rerun, ...], at_first: int) -> str:
     return f"{bad} of {len(proved) + 1} run{'s' * bool(proved)}"
 
 
+def split_place(place: str) -> tuple[str, int | None]:
+    """Return path and line of `path:line`; without a line None."""
+    path, _, line = place.rpartition(":")
+    return (path, int(line)) if line.isdigit() else (place, None)
+
+
 class ApplicationFact(Record):
     """A thing that a started application has: a route, a setting, a signal."""
 
@@ -95,12 +101,11 @@ class ApplicationFact(Record):
 
     @property
     def path(self) -> str:
-        return self.place.partition(":")[0]
+        return split_place(self.place)[0]
 
     @property
     def line(self) -> int | None:
-        line = self.place.partition(":")[2]
-        return int(line) if line.isdigit() else None
+        return split_place(self.place)[1]
 
     @property
     def url(self) -> str:

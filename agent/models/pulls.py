@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from agent.models.change import Change
 from agent.models.environment import Checkout
-from agent.models.outcome import Place
+from agent.models.outcome import Place, PullRequest
 from agent.models.record import Record
 
 
@@ -54,10 +54,15 @@ class PullSnapshot(Record):
     head: str
     """Commit at the end of that."""
     base_branch: str
-    conflicts: bool | None = None
-    """With its base branch; None: the code host does not know yet."""
     threads: tuple[Thread, ...] = ()
     """All that are in it, by age; the comments that are commands are left in."""
+
+    @property
+    def reference(self) -> PullRequest:
+        """The same as the outcome of a run names it."""
+        return PullRequest(
+            number=self.number, url=self.url, draft=self.draft, base_branch=self.base_branch
+        )
 
 
 class BranchState(Record):

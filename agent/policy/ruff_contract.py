@@ -10,11 +10,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from agent.models.change import Change, Finding
-from agent.models.checks import CheckItem
+from agent.models.checks import CheckItem, split_place
 from agent.policy import source
 from agent.policy.layout import is_test
 from agent.policy.ruff_rules import BAN, TABLE, RuffRule
-from agent.policy.rule import split_place
 from repo_config.schema import RepoConfig
 
 #: The name of the check whose findings these rules weigh.

@@ -62,12 +62,6 @@ class Rule:
             yield self.make_finding(file.path, hit.what, fix, hit.line)
 
 
-def split_place(place: str) -> tuple[str, int | None]:
-    """Return path and line of `path:line`; without a line None."""
-    path, _, line = place.rpartition(":")
-    return (path, int(line)) if line.isdigit() else (place, None)
-
-
 class RuleModule(Protocol):
     """A module with one rule, or a few that differ only in their weight."""
 

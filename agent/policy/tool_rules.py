@@ -7,11 +7,11 @@ finding of the rule of that check. Which tool it is and how it is run is left to
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import CheckItem
+from agent.models.checks import CheckItem, split_place
 from agent.policy import application, ruff_rules, test_changes
 from agent.policy.contract import added_packages, fastapi_auth, handlers
 from agent.policy.migrations import on_rows, operations
-from agent.policy.rule import Rule, split_place
+from agent.policy.rule import Rule
 
 OTHER_SETTINGS = Rule(
     id="other-settings",

@@ -108,9 +108,7 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
         sentence=words,
         branch=at.branch,
         commit=at.head,
-        pull_request=PullRequest(
-            number=at.number, url=at.url, draft=at.draft, base_branch=at.base_branch
-        ),
+        pull_request=at.reference,
         files=RunFiles(text=""),
         review_state=ReviewState(
             waiting_threads=thread_answers.list_waiting(thread_answers.list_lasting(pull))
@@ -383,9 +381,7 @@ def _update_pull_request(
     )
     section = threads.write_section(tuple(every.values()), notes)
     body, words = thread_answers.add_section(now, section), ""
-    pull_request = PullRequest(
-        number=at.number, url=at.url, draft=at.draft, base_branch=at.base_branch
-    )
+    pull_request = at.reference
     if placed and decided is not None and isinstance(base, Prepared):
         if not is_edited:
             words = pull_request_content.render_text(base, decided, placed, desk, left=len(waiting))

@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import CheckItem
+from agent.models.checks import CheckItem, split_place
 from agent.policy import source
 from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.layout import is_test
-from agent.policy.rule import Rule, split_place
+from agent.policy.rule import Rule
 from agent.policy.view import View
 
 SUPPRESSION = Rule(
