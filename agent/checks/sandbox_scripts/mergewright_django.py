@@ -72,6 +72,9 @@ class Recorder:
 
     def note_subtest(self, test, subtest, raised):
         if raised is not None:
+            if type(subtest._message) is object:
+                # From another process unittest's mark for "no message" comes as a copy.
+                subtest._message = unittest.case._subtest_msg_sentinel
             self.note(test, "failed", raised, said=subtest._subDescription())
 
     def note(self, test, outcome, raised=None, said=""):

@@ -272,7 +272,7 @@
     await load();
     fold.hidden = !heads.length;
     const last = heads.find((head) => findState(head) === "failed") ?? heads[heads.length - 1];
-    if (!isAtWork() && last !== undefined && !isMoved) { goTo(last); chosen = -1; drawAnew(); }
+    if (!isAtWork() && last !== undefined && chosen < 0 && !isMoved) { goTo(last); chosen = -1; drawAnew(); }
     const timer = setInterval(async () => {
       const wasAtWork = isAtWork();
       if (!document.hidden) await load();
