@@ -21,7 +21,7 @@ from tests.chaos.campaign import Campaign
 from tests.chaos.fleet import LEASE_SECONDS, FleetCampaign
 from tests.chaos.ground import Ground, Stuck, Workers, crew_of, laid_out
 from tests.chaos.judge import Verdict
-from tests.chaos.tickets import KINDS, Tickets
+from tests.chaos.tickets import KINDS, MIX, Tickets
 from tests.postgresql import Server, serving
 
 _SHOWN = 40
@@ -42,7 +42,7 @@ def main() -> int:
     try:
         database = serving() if asked.database == "postgresql" else nullcontext()
         with database as server, _lay_out(folder, server, asked) as ground:
-            tickets = Tickets(ground, folder / "repositories")
+            tickets = Tickets(ground, folder / "repositories", asked.mix.split(","))
             campaign = (FleetCampaign if server else Campaign)(ground, tickets, asked.seed, say)
             campaign.undisturbed(tuple(KINDS))
             with _at_fault(ground, asked.broken) as faulty:
@@ -140,6 +140,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--tickets", type=int, default=50)
+    parser.add_argument("--mix", default=",".join(MIX), help="kinds of tickets, again and again")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--break", dest="broken", default="", choices=["", *BREAKS])
     parser.add_argument("--database", default="sqlite", choices=["sqlite", "postgresql"])
@@ -148,6 +149,8 @@ def _arguments() -> argparse.Namespace:
         "--new-disks", action="store_true", help="each worker starts with an empty data folder"
     )
     asked = parser.parse_args()
+    if unknown := {*asked.mix.split(",")} - {*KINDS}:
+        parser.error(f"--mix: no kind of {', '.join(KINDS)}: {', '.join(sorted(unknown))}")
     if asked.broken == "fence" and asked.database == "sqlite":
         parser.error("one worker has no fence: give --database postgresql")
     return asked

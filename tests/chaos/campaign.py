@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from random import Random
 
 from tests.chaos import effects, judge
@@ -22,6 +23,7 @@ _END_SECONDS = 300.0
 _LOOK_SECONDS = 0.02
 _LONGEST_SECONDS = 6.0
 _CLEAN_SECONDS = 30.0
+_TOLD_TICKETS = 100
 #: So many are waiting or under way at a time while kills are at random.
 ALIVE = 5
 #: A run refuses to begin a step that has taken ten workers with it, which is not what is tried.
@@ -192,6 +194,8 @@ class Campaign:
             while self._alive() < ALIVE:
                 self.tickets.label(next(mix))
                 opened += 1
+                if opened % _TOLD_TICKETS == 0:
+                    self._say(f"{opened} tickets; memory of the workers: {self._weigh()} MB")
             if done == kills:
                 time.sleep(_LOOK_SECONDS)
                 continue
@@ -273,6 +277,12 @@ class Campaign:
             time.sleep(_LOOK_SECONDS)
             if time.monotonic() > end:
                 raise Stuck(f"{what} does not come")
+
+    def _weigh(self) -> list[int]:
+        """Measure the resident memory of each worker, in MB."""
+        pids = (workers.pid for workers in self._crew if workers.pid is not None)
+        pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+        return [number * os.sysconf("SC_PAGE_SIZE") // 1_000_000 for number in pages]
 
     # --- workers ---------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import itertools
 import shutil
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,7 @@ KINDS = {
     )
 }
 #: Most have a pull request, since there is more to lose and to do twice.
-_MIX = ("add-field", "small", "unclear", "small", "red", "add-field", "small", "small")
+MIX = ("add-field", "small", "unclear", "small", "red", "add-field", "small", "small")
 
 
 @dataclass(frozen=True)
@@ -60,19 +60,21 @@ class Ticket:
 class Tickets:
     """Opens issues in repositories that it makes as they are needed."""
 
-    def __init__(self, ground: Ground, folder: Path) -> None:
+    def __init__(self, ground: Ground, folder: Path, mix: Sequence[str] = MIX) -> None:
         """Open nothing yet.
 
         Args:
             folder: Takes the files of the repositories.
+            mix: Kinds of the tickets that come in, again and again.
         """
         self._ground = ground
+        self._mix = mix
         self._folder = folder
         self.all: list[Ticket] = []
         """Every one that was labelled, in order."""
 
     def mixed(self, known: Container[str]) -> Iterator[str]:
-        return itertools.cycle([name for name in _MIX if name in known])
+        return itertools.cycle([name for name in self._mix if name in known])
 
     def label(self, kind: str) -> Ticket:
         wanted, world = KINDS[kind], self._ground.world
