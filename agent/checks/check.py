@@ -58,7 +58,7 @@ _START_VARIABLES = frozenset({
 })  # fmt: skip
 
 #: Of the container that we may be in.
-_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_CGROUP = Path("/sys/fs/cgroup")
 RunT = TypeVar("RunT", bound=CheckRun)
 
 
@@ -299,7 +299,7 @@ def count_sandboxes(settings: Settings) -> int:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with suppress(OSError, ValueError):
         # It has none where this says "max".
-        memory = min(memory, int(_MEMORY_LIMIT.read_text()))
+        memory = min(memory, int((_CGROUP / "memory.max").read_text()))
     fitting = memory // (settings.sandbox_memory_mb * 1024**2)
     share = min(processors, fitting) // settings.max_runs
     return min(settings.checks_at_once or max(2, share), processors)
@@ -307,7 +307,12 @@ def count_sandboxes(settings: Settings) -> int:
 
 def count_processors() -> int:
     """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0))
+    count = len(os.sched_getaffinity(0))
+    with suppress(OSError, ValueError):
+        # Microseconds of all processors, in so many; "max" where there is no limit.
+        quota, period = map(int, (_CGROUP / "cpu.max").read_text().split())
+        count = min(count, math.ceil(quota / period))
+    return count
 
 
 def make_site(

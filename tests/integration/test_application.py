@@ -50,9 +50,10 @@ FASTAPI = {
     "app/tokens.py": "KEYS = {1: 2}\n\n\ndef read():\n    return KEYS.get(1)\n",
 }
 CHANCE = """
-    import random, secrets, uuid
+    import random, secrets, tempfile, uuid
 
     KEYS = {1: secrets.token_hex(), 2: str(uuid.uuid4()), 3: random.random()}
+    KEYS[4] = tempfile.mkdtemp()
 
     def read():
         return KEYS.get(1)

@@ -20,6 +20,7 @@ import pkgutil
 import random
 import re
 import sys
+import tempfile
 import time
 
 import mergewright_code
@@ -76,7 +77,10 @@ def main():
 
 
 def repeat_chance():
-    """Let random values be the same on both sides: a key that is made at each start is no edit."""
+    """Let random values be the same on both sides: a key that each start makes is no edit.
+
+    Nor is the name of a temporary folder.
+    """
     count = itertools.count()
 
     def urandom(size):
@@ -84,6 +88,7 @@ def repeat_chance():
 
     os.urandom = random._urandom = urandom
     random.seed(0)
+    tempfile._name_sequence = map("{:08}".format, itertools.count())
 
 
 def send(report, order, facts, missing=()):

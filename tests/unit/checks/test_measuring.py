@@ -47,13 +47,15 @@ class Counting:
 
 
 @pytest.mark.parametrize(
-    ("given", "processors", "at_once"),
+    ("given", "processors", "limits", "at_once"),
     [
-        ({"checks_at_once": 3}, 8, 3),
-        ({"checks_at_once": 8}, 3, 3),
-        ({}, 2, 2),
-        ({"max_runs": 2, "sandbox_memory_mb": 1}, 8, 4),
-        ({"max_runs": 1, "sandbox_memory_mb": 2**40}, 8, 2),
+        ({"checks_at_once": 3}, 8, {}, 3),
+        ({"checks_at_once": 8}, 3, {}, 3),
+        ({}, 2, {}, 2),
+        ({"max_runs": 2, "sandbox_memory_mb": 1}, 8, {"cpu.max": "max 100000"}, 4),
+        ({"max_runs": 1, "sandbox_memory_mb": 2**40}, 8, {}, 2),
+        ({"max_runs": 1, "sandbox_memory_mb": 1}, 8, {"cpu.max": "450000 100000"}, 5),
+        ({"max_runs": 1, "sandbox_memory_mb": 1}, 8, {"memory.max": str(3 * 1024**2)}, 3),
     ],
 )
 def test_sandboxes_share_the_processors_and_the_memory(
@@ -61,8 +63,12 @@ def test_sandboxes_share_the_processors_and_the_memory(
     tmp_path: Path,
     given: dict[str, int],
     processors: int,
+    limits: dict[str, str],
     at_once: int,
 ) -> None:
+    for name, text in limits.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(check, "_CGROUP", tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(processors)))
     assert check.count_sandboxes(Settings(home=tmp_path, **given)) == at_once
 
