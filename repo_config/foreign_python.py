@@ -9,7 +9,9 @@ import ast
 import re
 import threading
 import warnings
+from collections.abc import Iterator
 
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 MOST_BYTES = 1024**2
 _LONGEST_CHAIN = 200
 #: `ast.parse` keeps its depth in one place for all threads, and raises SystemError where another
@@ -50,3 +52,14 @@ def parse_expression(source: str) -> ast.expr:
         case [ast.Expr(value=value)]:
             return value
     raise SyntaxError("no expression")
+
+
+def list_functions(node: ast.AST, owner: str = "") -> Iterator[tuple[str, FunctionNode]]:
+    """Yield the functions of a module by name, as in `Case.test_it`, but none within another."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, FunctionNode):
+            yield f"{owner}{child.name}", child
+        elif isinstance(child, ast.ClassDef):
+            yield from list_functions(child, f"{owner}{child.name}.")
+        elif isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield from list_functions(child, owner)

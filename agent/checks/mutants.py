@@ -1,7 +1,7 @@
 """Make small mistakes in functions, for tests to notice, and hide the text of source from them."""
 
 import ast
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any
 
@@ -24,21 +24,13 @@ _MOST_OF_FUNCTION = 3
 
 def list_called_names(test: bytes, functions: Collection[str]) -> frozenset[str]:
     """Return what functions of a test file call; these are named as in `Case.test_it`."""
-    found: set[str] = set()
-
-    def add_functions(nodes: Iterable[ast.stmt], owner: str) -> None:
-        for node in nodes:
-            if isinstance(node, ast.ClassDef):
-                add_functions(node.body, f"{owner}{node.name}.")
-            elif isinstance(node, _FUNCTIONS) and f"{owner}{node.name}" in functions:
-                called = (one.func for one in ast.walk(node) if isinstance(one, ast.Call))
-                found.update(ast.unparse(one).rpartition(".")[2] for one in called)
-
     try:
-        add_functions(foreign_python.parse_module(test).body, "")
+        every = foreign_python.list_functions(foreign_python.parse_module(test))
     except meaning.UNREADABLE:
         return frozenset()
-    return frozenset(found)
+    nodes = (inner for name, node in every if name in functions for inner in ast.walk(node))
+    calls = (inner.func for inner in nodes if isinstance(inner, ast.Call))
+    return frozenset(ast.unparse(called).rpartition(".")[2] for called in calls)
 
 
 def make_mutants(path: str, source: bytes, names: Collection[str]) -> Iterator[Edit]:

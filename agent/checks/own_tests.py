@@ -29,7 +29,6 @@ from repo_config.test_files import has_test_name, is_test
 #: Outcome of a doctest of base that no runner gives.
 OTHER_TEXT = "other text"
 _MOST_SOURCE = 2_000
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def not_passed(base: TestRun, existing: TestRun) -> tuple[CheckItem, ...]:
@@ -228,10 +227,5 @@ def _list_tests(content: bytes) -> frozenset[str]:
         module = foreign_python.parse_module(content)
     except UNREADABLE:
         return frozenset()
-    classes = [node for node in module.body if isinstance(node, ast.ClassDef)]
-    return frozenset(
-        node.name
-        for body in (module.body, *(each.body for each in classes))
-        for node in body
-        if isinstance(node, _FUNCTIONS) and node.name.startswith("test")
-    )
+    functions = (node.name for _, node in foreign_python.list_functions(module))
+    return frozenset(name for name in functions if name.startswith("test"))

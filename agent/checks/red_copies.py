@@ -8,13 +8,12 @@ copies.
 
 import ast
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.policy.meaning import UNREADABLE
 from repo_config import foreign_python
 
-_FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 #: What every copy ends in; the names are made up anew for each. `assert` does nothing with -O.
 _END = """
 def {check}():
@@ -66,23 +65,21 @@ def write_copies(sources: Mapping[str, bytes], wanted: Iterable[tuple[str, str]]
         except UNREADABLE:
             continue
         own = {name for file, name in names if file == path}
-        copied = set(_copy_body(module.body, own, "", _name_of_pytest(module)))
+        copied = set(_copy_tests(module, own))
         if copied:
             files[path] = ast.unparse(ast.fix_missing_locations(module)).encode()
             done |= {(path, name) for name in copied}
     return FailingCopies(files, frozenset(done))
 
 
-def _copy_body(body: list[ast.stmt], wanted: set[str], owner: str, pytest: str) -> Iterable[str]:
-    for node in body:
-        if isinstance(node, ast.ClassDef):
-            yield from _copy_body(node.body, wanted, f"{owner}{node.name}.", pytest)
-        elif isinstance(node, _FunctionNode) and f"{owner}{node.name}" in wanted:
-            if any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in ast.walk(node)):
-                continue
-            end = _write_end(node.args.args[:1] if owner else [], pytest)
+def _copy_tests(module: ast.Module, wanted: set[str]) -> Iterator[str]:
+    pytest = _name_of_pytest(module)
+    for name, node in foreign_python.list_functions(module):
+        is_made = any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in ast.walk(node))
+        if name in wanted and not is_made:
+            end = _write_end(node.args.args[:1] if "." in name else [], pytest)
             node.body = [ast.Try(body=node.body, handlers=[], orelse=[], finalbody=end)]
-            yield f"{owner}{node.name}"
+            yield name
 
 
 def _write_end(owner: list[ast.arg], pytest: str) -> list[ast.stmt]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agent.policy import source
-from agent.policy.names import DefinitionNode, NameScope, bind_target
+from agent.policy.names import DefinitionNode, NameScope, bind_target, find_meaning
 from repo_config.detect import Tree
 
 #: For one name; what is longer than this leads in a circle.
@@ -138,10 +138,11 @@ class Modules:
     def bind_block(self, body: list[ast.stmt], scope: NameScope, path: str) -> None:
         """Collect what a block of a module binds in its own scope, without those nested in it."""
         for statement in body:
-            for node in _walk_runtime(statement):
-                self._bind(node, scope, path)
+            for node, _ in walk_runtime(statement, enters=False):
+                self.bind(node, scope, path)
 
-    def _bind(self, node: ast.AST, scope: NameScope, path: str) -> None:
+    def bind(self, node: ast.AST, scope: NameScope, path: str) -> None:
+        """Collect what a node itself binds."""
         match node:
             case ast.Import(names=aliases):
                 for alias in aliases:
@@ -164,6 +165,9 @@ class Modules:
                 # It can be imported from the module itself by this name, and looked for elsewhere.
                 own = f"{self.name_module(path)}.{node.name}"
                 scope.bind(node.name, [] if scope.parent else [own])
+            case ast.arg(arg=name, annotation=annotation):
+                # An argument that names its class is an instance of it.
+                scope.bind(name, [f"{meant}.()" for meant in find_meaning(annotation, scope)])
 
     def name_origin(self, node: ast.ImportFrom, path: str) -> str:
         """Return the dotted name of the module that a `from` import takes from."""
@@ -179,15 +183,25 @@ def make_dotted(path: str) -> str:
     return f"/{path.removesuffix('.py')}".removesuffix("/__init__").strip("/").replace("/", ".")
 
 
-def _walk_runtime(node: ast.AST) -> Iterator[ast.AST]:
-    """Walk a statement without what is only read by type checkers, or is another scope."""
-    waiting: list[ast.AST] = [node]
+def walk_runtime(node: ast.AST, *, enters: bool = True) -> Iterator[tuple[ast.AST, int]]:
+    """Walk a node without what only type checkers read; give each with how many are around it.
+
+    Args:
+        enters: Whether other scopes within it are entered.
+    """
+    waiting = [(node, 0)]
     while waiting:
-        at = waiting.pop()
-        yield at
-        if isinstance(at, (*_SCOPES, ast.Name, ast.Constant)):
-            continue
-        if isinstance(at, ast.If) and source.is_type_checking(at.test):
-            waiting.extend(reversed(at.orelse))
-        else:
-            waiting.extend(reversed([*ast.iter_child_nodes(at)]))
+        at, depth = waiting.pop()
+        yield at, depth
+        inner: Iterable[ast.AST | None] = ast.iter_child_nodes(at)
+        match at:
+            case ast.If() if source.is_type_checking(at.test):
+                inner = at.orelse
+            case ast.AnnAssign():
+                inner = at.target, at.value
+            case ast.arg():
+                inner = ()
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                inner = *at.decorator_list, at.args, *at.body
+        if enters or not isinstance(at, _SCOPES):
+            waiting += [(child, depth + 1) for child in [*inner][::-1] if child is not None]

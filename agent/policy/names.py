@@ -24,7 +24,6 @@ class NameScope:
     """The names that one module, class or function binds."""
 
     parent: NameScope | None = None
-    is_class: bool = False
     names: dict[str, list[str]] = field(default_factory=dict)
     """An empty list: bound to something that cannot be followed."""
     stars: list[str] = field(default_factory=list)
@@ -45,14 +44,12 @@ class NameScope:
 
     def find_name(self, name: str) -> list[str]:
         """Return what a name means at a place in this scope."""
-        at: NameScope = self
-        while name not in at.names or (at is not self and at.is_class):
-            if at.parent is None:
-                if hasattr(builtins, name):
-                    return [f"builtins.{name}"]
-                return [f"{star}.{name}" for star in at.stars]
-            at = at.parent
-        return at.names[name]
+        if name in self.names:
+            return self.names[name]
+        if self.parent is not None:
+            return self.parent.find_name(name)
+        known = [f"builtins.{name}"] if hasattr(builtins, name) else []
+        return known or [f"{star}.{name}" for star in self.stars]
 
 
 def bind_target(target: ast.expr, value: ast.expr | None, scope: NameScope) -> None:

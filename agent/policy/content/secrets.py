@@ -105,17 +105,17 @@ def _find_joined(file: PythonFile) -> Iterator[_FoundSecret]:
         return
     content = (file.file.after or b"").decode("utf-8", "replace")
     kinds = (ast.BinOp, ast.Constant, ast.JoinedStr, ast.Call)
-    for node in (visit.node for kind in kinds for visit in file.after.list_visits(kind)):
+    for node in (node for kind in kinds for node in file.after.list_nodes(kind)):
         value = read_constant_text(node) or ""
         if value and file.is_new(node.lineno) and value not in content:
             for found in _find(value):
                 yield replace(found, line=node.lineno)
                 break
     # Digests look the same; those of what is downloaded or compared stand in tests and data.
-    for visit in () if layout.is_test(file.path) else file.after.list_visits(ast.Constant):
-        text = visit.node.value
-        if isinstance(text, str) and _HEX_KEY.fullmatch(text) and file.is_new(visit.node.lineno):
-            yield _FoundSecret(visit.node.lineno, text, "random")
+    for node in () if layout.is_test(file.path) else file.after.list_nodes(ast.Constant):
+        text = node.value
+        if isinstance(text, str) and _HEX_KEY.fullmatch(text) and file.is_new(node.lineno):
+            yield _FoundSecret(node.lineno, text, "random")
 
 
 def _is_sample(path: str) -> bool:
@@ -135,9 +135,8 @@ class _Docstrings:
     def has(self, path: str, line: int) -> bool:
         view = self._files[path].after if path in self._files else None
         return view is not None and any(
-            isinstance(visit.node.value, ast.Constant)
-            and visit.node.lineno <= line <= (visit.node.end_lineno or 0)
-            for visit in view.list_visits(ast.Expr)
+            isinstance(node.value, ast.Constant) and node.lineno <= line <= (node.end_lineno or 0)
+            for node in view.list_nodes(ast.Expr)
         )
 
 

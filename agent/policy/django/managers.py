@@ -11,7 +11,7 @@ from agent.policy import layout
 from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.names import read_constant_text
 from agent.policy.rule import Rule
-from agent.policy.view import View, Visit
+from agent.policy.view import View
 
 MANAGER = Rule(
     id="django-manager",
@@ -33,23 +33,22 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         return
 
     def find(view: View) -> Iterator[Hit]:
-        for visit in view.list_visits(ast.Attribute):
-            if visit.node.attr in _USUAL:
-                key = _find_model(visit, view, managers)
-                if key and visit.node.attr != managers[key]:
+        for node in view.list_nodes(ast.Attribute):
+            if node.attr in _USUAL:
+                key = _find_model(node.value, view, managers)
+                if key and node.attr != managers[key]:
                     model = key.rpartition(".")[2]
-                    says = f"queries {model} through {visit.node.attr}; the configured manager is"
-                    yield Hit(f"{says} {managers[key]}", visit.node.lineno)
+                    says = f"queries {model} through {node.attr}; the configured manager is"
+                    yield Hit(f"{says} {managers[key]}", node.lineno)
 
     fix = "Use the configured manager, or change django.managers first."
     yield from MANAGER.report_hits(change_context, find, fix, layout.is_application)
 
 
-def _find_model(visit: Visit[ast.Attribute], view: View, managers: Mapping[str, str]) -> str | None:
+def _find_model(node: ast.expr, view: View, managers: Mapping[str, str]) -> str | None:
     """Return the key of the model that is asked for; one with dots is its whole name."""
-    node = visit.node.value
-    names = view.find_names(node, visit.scope)
-    if isinstance(node, ast.Call) and view.find_names(node.func, visit.scope) & _GET_MODEL:
+    names = view.find_names(node)
+    if isinstance(node, ast.Call) and view.find_names(node.func) & _GET_MODEL:
         # `get_model("shop", "Order")` or `get_model("shop.Order")`
         app, _, model = ".".join(read_constant_text(arg) or "" for arg in node.args).rpartition(".")
         for key in managers:

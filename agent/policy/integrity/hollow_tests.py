@@ -13,8 +13,9 @@ from agent.policy import source
 from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.layout import is_test
 from agent.policy.rule import Rule
-from agent.policy.view import FunctionNode, View
+from agent.policy.view import View
 from agent.text.sanitise import list_some
+from repo_config.foreign_python import FunctionNode, list_functions
 
 HOLLOW = Rule(
     id="test-asserts-nothing",
@@ -75,11 +76,7 @@ def soften_failing_tests(
 
 def _describe_names(view: View) -> dict[str, str]:
     """Return by name the code of functions, and what a module sets or imports, without layout."""
-    code = {
-        f"{visit.qualname}.{visit.node.name}".lstrip("."): ast.dump(visit.node)
-        for visit in view.functions
-        if visit.function is None
-    }
+    code = {name: ast.dump(node) for name, node in list_functions(view.module)}
     for node in view.module.body:
         if isinstance(node, ast.Assign):
             code[ast.unparse(node.targets[0])] = ast.dump(node.value)
@@ -89,12 +86,9 @@ def _describe_names(view: View) -> dict[str, str]:
 
 
 def _find_hollow(view: View) -> Iterator[Hit]:
-    for visit in view.functions:
-        name = visit.node.name
-        if visit.function is None and name.startswith("test"):
-            if not _AssertionFinder(view).has_assertions(visit.node):
-                shown = f"{visit.qualname}.{name}".lstrip(".")
-                yield Hit(shown, visit.node.lineno)
+    for name, node in list_functions(view.module):
+        if node.name.startswith("test") and not _AssertionFinder(view).has_assertions(node):
+            yield Hit(name, node.lineno)
 
 
 @dataclass
@@ -118,7 +112,8 @@ class _AssertionFinder:
             given: Names that fixtures are bound to.
         """
         name = source.get_last_name(called)
-        helpers = [visit.node for visit in self.view.functions if visit.node.name == name]
+        functions = (one for one in ast.walk(self.view.module) if isinstance(one, FunctionNode))
+        helpers = [function for function in functions if function.name == name]
         if name in self.seen:
             return False
         if helpers:
@@ -128,7 +123,7 @@ class _AssertionFinder:
             return True
         if isinstance(called, ast.Attribute) and _is_self(called.value):
             return name not in dir(unittest.TestCase)
-        named = self.view.find_names(called, self.view.scope)
+        named = self.view.find_names(called)
         return any(is_test(self.view.places.find_path(dotted)) for dotted in named)
 
 

@@ -68,10 +68,10 @@ def find_silenced(items: Iterable[CheckItem]) -> Iterator[Finding]:
 
 
 def _find_switches(view: View) -> Iterator[Hit]:
-    for name in (visit.node for kind in _NAMES for visit in view.list_visits(kind)):
+    for name in (name for kind in _NAMES for name in view.list_nodes(kind)):
         if source.get_last_name(name) == "no_type_check":
             yield Hit("turns off type checking with no_type_check", name.lineno)
-    for node in (visit.node for kind in _TESTS for visit in view.list_visits(kind)):
+    for node in (node for kind in _TESTS for node in view.list_nodes(kind)):
         parts = (part for part in ast.walk(node.test) if isinstance(part, ast.expr))
         named = {source.get_last_name(part) for part in parts}
         harmless = isinstance(node, ast.If) and _only_adds_imports(node, view.module)

@@ -141,7 +141,7 @@ class ModelsIndex:
 
     def _make(self, path: str, node: ast.ClassDef) -> Model | None:
         scope = self.modules.get_scope(path) or NameScope()
-        body = NameScope(parent=scope, is_class=True)
+        body = NameScope(parent=scope)
         self.modules.bind_block(node.body, body, path)
         parents: list[Model] = []
         outside: list[str] = []

@@ -22,10 +22,10 @@ def meant(text: str) -> set[str]:
     assert view is not None
     shown = [
         call
-        for call in view.list_visits(ast.Call)
-        if isinstance(call.node.func, ast.Name) and call.node.func.id == "show"
+        for call in view.list_nodes(ast.Call)
+        if isinstance(call.func, ast.Name) and call.func.id == "show"
     ]
-    return set(view.find_names(shown[-1].node.args[0], shown[-1].scope))
+    return set(view.find_names(shown[-1].args[0]))
 
 
 @pytest.mark.parametrize(
