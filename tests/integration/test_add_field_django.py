@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import EditFailed, RepositoryUnfit, TicketUnclear
+from agent.errors import EditFailed, RepositoryUnfit, TicketUnclear, UnaskedOperations
 from agent.models.ticket import Ticket
 from agent.recipes.add_field import edits, migration, recipe
 from agent.recipes.add_field.parameters import Parameters
@@ -155,6 +155,42 @@ def test_what_base_has_no_migration_for_is_left(repository: Repository) -> None:
     repository.write({"shop/models.py": text[:place] + text[place:].replace("100", "120")})
     repository.add(NICKNAME)
     assert repository.read(MADE).count(b"migrations.A") == 1
+
+
+ODD = """
+
+class Odd(models.CharField):
+    def deconstruct(self):
+        name, path, args, options = super().deconstruct()
+        return name, path, args, {**options, "help_text": str(id(options))}
+"""
+HISTORY = """
+
+class HistoricalCustomer(models.Model):
+    pass
+
+
+for field in Customer._meta.local_fields[1:]:
+    HistoricalCustomer.add_to_class(field.name, field.clone())
+"""
+
+
+def test_only_the_column_and_that_of_its_history_are_added(repository: Repository) -> None:
+    models = repository.read("shop/models.py").decode()
+    made = repository.read("shop/migrations/0001_initial.py").decode()
+    again = made.replace("'Customer'", "'HistoricalCustomer'").replace("'Place'", "'Other'")
+    again = again.replace("initial = True", "").replace(
+        "dependencies = [", "dependencies = [('shop', '0001_initial'),"
+    )
+    repository.write({"shop/models.py": models + HISTORY, "shop/migrations/0002_history.py": again})
+    assert "The history table of shop.Customer follows." in repository.add(NICKNAME)
+    odd = made.replace("models.CharField", "shop.models.Odd")
+    repository.write({
+        "shop/models.py": models + ODD,
+        "shop/migrations/0001_initial.py": f"import shop.models\n{odd}",
+    })  # fmt: skip
+    with pytest.raises(UnaskedOperations, match="Alter field name on customer"):
+        repository.add(NICKNAME.replace("nickname", "other"))
 
 
 KEEPER = """

@@ -10,7 +10,6 @@ is its `problem`; the exit code says only whether there is a report.
 """
 
 import contextlib
-import datetime as dt
 import json
 import os
 import re
@@ -33,7 +32,7 @@ class MigrationProblem(Exception):
 def main(argv):
     """Make the migrations; always leave a report."""
     request = json.loads(argv[1])
-    report = {"problem": None, "kind": "failed", "switched_off": [], "tables": []}
+    report = {"problem": None, "kind": "failed", "switched_off": [], "tables": [], "histories": []}
     try:
         make_project_migrations(request, report)
     except MigrationProblem as problem:
@@ -126,8 +125,7 @@ def make(request, report, root):
     report["tables"] = sorted(model._meta.label for model in tables)
     for model in tables:
         check_field(model, request)
-    set_clock()
-    changes = find_migrations(request, tables, loader, before)
+    changes = find_migrations(request, report, tables, loader, before)
     writers = [MigrationWriter(migration) for made in changes.values() for migration in made]
     paths = [os.path.relpath(os.path.realpath(writer.path), root) for writer in writers]
     for path in paths:
@@ -252,28 +250,18 @@ def stated_value(request, model):
         ) from problem
 
 
-def set_clock():
-    """Let names and headers show when the run began: done again, it makes the same files."""
-    from django.db.migrations import migration, writer
+def find_migrations(request, report, tables, loader, before):
+    """What Django's detector makes of the field alone, whatever else base has no migration for.
 
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is None:
-        return
-    began = dt.datetime.fromtimestamp(int(epoch), dt.timezone.utc)
-    writer.now = lambda: began
-    if hasattr(migration, "get_migration_name_timestamp"):
-        migration.get_migration_name_timestamp = lambda: began.strftime("%Y%m%d_%H%M")
-
-
-def find_migrations(request, tables, loader, before):
-    """What Django's detector makes of the field alone, whatever else base has no migration for."""
+    It has to be the column of each table, and of its history, and nothing else.
+    """
     from django.apps import apps
     from django.core.exceptions import FieldDoesNotExist
     from django.db.migrations import AddField
     from django.db.migrations.autodetector import MigrationAutodetector
     from django.db.migrations.questioner import MigrationQuestioner
 
-    after, asked = before.clone(), []
+    after, asked, missing = before.clone(), [], {}
     for model in tables:
         label, name = model._meta.app_label, model._meta.model_name
         if leaves := loader.detect_conflicts().get(label):
@@ -286,6 +274,8 @@ def find_migrations(request, tables, loader, before):
             with contextlib.suppress(LookupError, FieldDoesNotExist):
                 field = apps.get_model(label, each)._meta.get_field(request["field"])
                 AddField(each, field.name, field.clone()).state_forwards(label, after)
+                missing[label, each] = model._meta.label
+                report["histories"] += [model._meta.label] if each != name else []
 
     class Questioner(MigrationQuestioner):
         def ask_not_null_addition(self, field_name, model_name):
@@ -301,6 +291,19 @@ def find_migrations(request, tables, loader, before):
         ask_auto_now_add_addition = ask_not_null_addition
 
     changes = MigrationAutodetector(before, after, Questioner()).changes(graph=loader.graph)
+    made = ((label, each) for label, several in changes.items() for each in several)
+    unasked = []
+    for label, operation in ((label, one) for label, each in made for one in each.operations):
+        is_column = isinstance(operation, AddField) and operation.name == request["field"]
+        if not (is_column and missing.pop((label, operation.model_name_lower), None)):
+            unasked.append(operation.describe())
+    if unasked:
+        raise MigrationProblem(", ".join(unasked), "unasked")
+    if missing:
+        raise MigrationProblem(
+            "no migration adds %s to %s. Is there one already?"
+            % (request["field"], ", ".join(missing.values()))
+        )
     for model in tables if request["existing"] and not asked else ():
         given = model._meta.get_field(request["field"]).get_default()
         if stated_value(request, model) != given:
