@@ -61,17 +61,17 @@ def _add_field(source: SourceFile, parameters: Parameters) -> None:
     for statement in parameters.definition.imports:
         writing.add_import(source, statement)
     call = foreign_python.parse_expression(parameters.definition.code)
-    indent = source.indent_at(source.span(node.body[0])[0])
+    indent = source.get_indent(node.body[0].lineno - 1)
     laid_out = writing.lay_out(call, indent, f"{parameters.name} = ")
     lines = writing.adopt_quotes("\n".join(laid_out), source).split("\n")
     fields = [line for line in node.body if _is_field(line)]
     if not fields:
         _put_first(source, node.body, lines)
         return
-    ends = [source.next_line(source.span(line)[1]) for line in fields]
-    gaps = [not source.line_at(end).strip() for end in ends[:-1]]
+    ends = [line.end_lineno or line.lineno for line in fields]
+    gaps = [not source.lines[end].strip() for end in ends[:-1]]
     is_spaced = sum(gaps) * 2 > len(gaps)
-    source.insert_lines(ends[-1], ["", *lines] if is_spaced else lines)
+    source.insert(ends[-1], ["", *lines] if is_spaced else lines)
 
 
 def _is_field(node: ast.stmt) -> bool:
@@ -82,14 +82,13 @@ def _is_field(node: ast.stmt) -> bool:
 
 def _put_first(source: SourceFile, body: list[ast.stmt], lines: list[str]) -> None:
     rest = body[writing.is_docstring(body[0]) :]
-    start, end = source.span(body[-1])
-    if len(rest) == 1 and source.text[start:end] in ("pass", "..."):
-        source.replace(source.line_start(start), source.line_end(end), "\n".join(lines))
+    if len(rest) == 1 and ast.unparse(rest[0]) in ("pass", "..."):
+        source.replace(rest[0].lineno - 1, lines)
         return
-    after = source.next_line(source.span(body[0])[1])
+    after = body[0].end_lineno or body[0].lineno
     if rest:
         first = (getattr(rest[0], "decorator_list", None) or rest)[0]
-        after = source.start_above(source.span(first)[0])
+        after = source.start_above(first.lineno - 1)
         lines = [*lines, ""]
-    follows = len(rest) < len(body) and source.line_at(after - 1).strip()
-    source.insert_lines(after, ["", *lines] if follows else lines)
+    follows = len(rest) < len(body) and source.lines[after - 1].strip()
+    source.insert(after, ["", *lines] if follows else lines)

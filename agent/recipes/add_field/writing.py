@@ -59,11 +59,10 @@ def add_import(source: SourceFile, line: str) -> None:
     same = [node for node in keys if keys[node][0] == key[0]]
     lower = [node for node in same or keys if keys[node] < key]
     if lower:
-        end = source.next_line(source.span(lower[-1])[1])
-        source.insert_lines(end, [line] if same else ["", line])
+        source.insert(lower[-1].end_lineno or 0, [line] if same else ["", line])
     else:
-        first = source.start_above(source.span([*same, *keys, *body][0])[0])
-        source.insert_lines(first, [line] if same else [line, ""])
+        first = source.start_above([*same, *keys, *body][0].lineno - 1)
+        source.insert(first, [line] if same else [line, ""])
 
 
 def _make_key(node: ast.stmt, own: str) -> tuple[int, bool, str]:
