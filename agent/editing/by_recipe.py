@@ -1,10 +1,10 @@
 """Carry out the recipe of a plan.
 
-Its producing command runs in a sandbox on the edited tree. It may only hand back files that
-match its own patterns, and no Python file that was there.
+Django runs in a sandbox on the edited tree. It may only hand back files of the folders with
+migrations, and no Python file that was there.
 """
 
-import fnmatch
+import posixpath
 
 from agent.desk import Desk
 from agent.errors import EditFailed, RepositoryUnfit
@@ -12,7 +12,7 @@ from agent.git.tree import WorkTree
 from agent.models.environment import Prepared
 from agent.models.sandbox import SANDBOX_OURS, SANDBOX_OUT, SANDBOX_TREE, SandboxLimits
 from agent.recipes.add_field import edits, migration
-from agent.recipes.add_field.parameters import Edits, Parameters, ProducingCommand
+from agent.recipes.add_field.parameters import Edits, Parameters
 from agent.setup import obstacles, sandbox_requests, sandbox_services
 from agent.text import sanitise
 from repo_config.tree import FolderFilter
@@ -32,15 +32,10 @@ def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk
     contract = prepared.contract
     stated = Parameters.model_validate_json(parameters)
     made = edits.make_edits(FolderFilter(tree, contract.config.folder), stated)
-    files = dict(made.files)
     for path, content in made.files.items():
-        if tree.has_path(path) and tree.read(path) == content:
-            del files[path]
-            continue
         tree.write(path, content)
         desk.say(f"edited {path}")
-    command = migration.make_command(stated, contract.project)
-    report, produced = _run_producing_command(command, tree, prepared, desk)
+    report, produced = _run_script(stated, tree, prepared, desk)
     try:
         notes = made.notes + migration.accept_migration(stated, report, produced)
     except RepositoryUnfit as problem:
@@ -49,30 +44,29 @@ def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk
     for path, content in sorted(produced.items()):
         tree.write(path, content)
         desk.say(f"produced {path}")
-    return made.model_copy(update={"files": files | produced, "notes": notes})
+    return made.model_copy(update={"notes": notes})
 
 
-def _run_producing_command(
-    command: ProducingCommand, tree: WorkTree, prepared: Prepared, desk: Desk
+def _run_script(
+    stated: Parameters, tree: WorkTree, prepared: Prepared, desk: Desk
 ) -> tuple[bytes, dict[str, bytes]]:
-    """Return the command's report, and the files that it is allowed to make.
+    """Return the report of the script, and the files that it is allowed to make.
 
     Foreign code may have had a hand in all of it.
     """
     report_path = f"{SANDBOX_OUT}/{migration.REPORT}"
-    environment = desk.environment(prepared)
-    environ = {
-        **sandbox_services.variables(environment.services),
-        **command.environ,
-        **prepared.contract.config.variables,
-    }
+    environment, contract = desk.environment(prepared), prepared.contract
+    script = f"{SANDBOX_OURS}/recipes/{migration.SCRIPT}"
     order = sandbox_requests.make_request(
         environment,
         tree.folder,
-        (sandbox_requests.PYTHON, f"{SANDBOX_OURS}/recipes/{migration.SCRIPT}", *command.args),
-        environ=environ,
+        (sandbox_requests.PYTHON, script, migration.make_request(stated, contract.project)),
+        environ={
+            **sandbox_services.variables(environment.services),
+            **contract.config.variables,
+        },
         limits=_LIMITS,
-        collect=(report_path, *(f"{SANDBOX_TREE}/{pattern}" for pattern in command.globs)),
+        collect=(report_path, *(f"{SANDBOX_TREE}/{folder}/*" for folder in stated.migrations)),
     )
     order = sandbox_services.add_services(order, environment.services)
     result = desk.sandbox.run(order)
@@ -87,6 +81,6 @@ def _run_producing_command(
     }
     for path in produced:
         is_kept = tree.has_path(path) and path.endswith(".py")
-        if is_kept or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):
+        if is_kept or posixpath.dirname(path) not in stated.migrations:
             raise EditFailed(f"{migration.SCRIPT} changed {path}, which it may not touch.")
     return result.files[report_path], produced

@@ -85,11 +85,11 @@ class Repository:
         parameters = Parameters.model_validate_json(settled)
         for path, content in edits.make_edits(self, parameters).files.items():
             (self.root / path).write_bytes(content)
-        command = migration.make_command(parameters, self.project(settings))
+        request = migration.make_request(parameters, self.project(settings))
         before = {path: self.read(path) for path in self.paths()}
         out = self.root.parent / "out"
         out.mkdir(exist_ok=True)
-        self.run(SCRIPT, *command.args, **command.environ, MERGEWRIGHT_OUT=str(out))
+        self.run(SCRIPT, request, MERGEWRIGHT_OUT=str(out))
         new = {path: self.read(path) for path in self.paths()}
         new = {path: content for path, content in new.items() if before.get(path) != content}
         return migration.accept_migration(parameters, (out / migration.REPORT).read_bytes(), new)

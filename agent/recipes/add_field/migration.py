@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from agent.errors import EditFailed, RepositoryUnfit, RequestRefused, UnaskedOperations
-from agent.recipes.add_field.parameters import Parameters, ProducingCommand
+from agent.recipes.add_field.parameters import Parameters
 from agent.recipes.add_field.resolving import explain_unclear
 from repo_config.detect import Project
 
@@ -14,7 +14,8 @@ REPORT = "report.json"
 """What the script writes to /out."""
 
 
-def make_command(parameters: Parameters, project: Project) -> ProducingCommand:
+def make_request(parameters: Parameters, project: Project) -> str:
+    """Write the argument of the script, which runs on the edited tree."""
     django = project.django
     if django is None or django.missing:
         raise RequestRefused(django.missing if django else "This is not a Django project.")
@@ -27,6 +28,7 @@ def make_command(parameters: Parameters, project: Project) -> ProducingCommand:
         "abstract": parameters.abstract,
         "folders": parameters.migrations,
         "existing": existing.model_dump() if existing else None,
+        "settings": django.settings_module or "",
         "manage": django.manage,
         "python_path": list(django.python_path),
         # The tools that will look at the shape of new files, with the options of their hooks.
@@ -37,13 +39,7 @@ def make_command(parameters: Parameters, project: Project) -> ProducingCommand:
             if command.tool == tool
         ],
     }
-    return ProducingCommand(
-        args=(json.dumps(request, sort_keys=True),),
-        environ=(
-            {"DJANGO_SETTINGS_MODULE": django.settings_module} if django.settings_module else {}
-        ),
-        globs=tuple(f"{folder}/*" for folder in parameters.migrations),
-    )
+    return json.dumps(request, sort_keys=True)
 
 
 def accept_migration(

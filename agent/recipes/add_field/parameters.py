@@ -11,15 +11,6 @@ class Edits(Record):
     """Sentences of the ticket that these edits do not carry out."""
 
 
-class ProducingCommand(Record):
-    """How `make_migration.py` is run in the sandbox, on the edited tree, by its interpreter."""
-
-    args: tuple[str, ...]
-    environ: dict[str, str]
-    globs: tuple[str, ...]
-    """Relative to the tree: only regular files matching these become part of the Change."""
-
-
 class ModelPlace(Record):
     path: str
     class_name: str

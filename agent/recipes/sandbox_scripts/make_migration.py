@@ -56,7 +56,7 @@ def make_project_migrations(request, report):
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.path.dirname(__file__))]
     folders = [os.path.join(root, name).rstrip("/") for name in ("", *request["python_path"])]
     sys.path[:0] = [folder for folder in dict.fromkeys(folders) if folder not in sys.path]
-    settings = os.environ.get("DJANGO_SETTINGS_MODULE", "")
+    settings = os.environ.get("DJANGO_SETTINGS_MODULE") or request["settings"]
     try:
         from django.core import management
     except ImportError as problem:

@@ -44,9 +44,7 @@ def test_what_the_report_says_reaches_the_reader() -> None:
 def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
     linted = project(lint=("ruff check .", "flake8"))
     asked = form(options="max_length=50", default_for_existing_rows="'n/a'")
-    command = migrations.make_command(resolve_parameters(asked, detected=linted), linted)
-    assert command.globs == ("shop/migrations/*",)
-    assert command.environ == {"DJANGO_SETTINGS_MODULE": "config.settings"}
-    told = json.loads(command.args[0])
+    told = json.loads(migrations.make_request(resolve_parameters(asked, detected=linted), linted))
+    assert (told["folders"], told["settings"]) == (["shop/migrations"], "config.settings")
     assert (told["formatters"], told["label"]) == ([["ruff check", []]], "shop.Customer")
     assert told["existing"] == {"code": "'n/a'", "imports": []}
