@@ -121,12 +121,11 @@ def _list_commands() -> Iterator[str]:
 
 
 def _list_ends() -> Iterator[str]:
-    texts = read_docstrings(Reason)
     for reason in Reason:
         on = "no" if reason.is_settled else "yes"
         on = "of issues only" if reason in _OF_ISSUES else on
         state = reason.state.value
-        yield f"| `{reason.value}` | `{state}` | {on} | {texts[reason.name]} |"
+        yield f"| `{reason.value}` | `{state}` | {on} | {reason.headline} |"
 
 
 def _list_decisions() -> Iterator[str]:

@@ -44,99 +44,71 @@ ENDS = frozenset(
 )
 
 
+_OPEN, _HUMAN = RunState.OPEN, RunState.NEEDS_HUMAN
+_DECLINED, _CANCELLED, _FAILED = RunState.DECLINED, RunState.CANCELLED, RunState.FAILED
+
+
 class Reason(StrEnum):
     """Why a run ended as it did, for machines; the outcome's sentence is for people.
 
     Attributes:
+        headline: What happened, for people.
         state: Where the run ends.
         is_settled: Whether a run that goes on would end so again: ticket, repository and all that a
             model has said are on record.
     """
 
+    headline: str
     state: RunState
     is_settled: bool
 
-    READY = "ready", RunState.OPEN, True
-    """The change passed; it is on a branch or in a pull request."""
-    DRY_RUN = "dry_run", RunState.CANCELLED, True
-    """Dry run: the change passed and nothing was published."""
-    CHECKED = "checked", RunState.CANCELLED, True
-    """`mergewright check`: the base commit was set up and its checks ran."""
-    UNCLEAR = "unclear", RunState.NEEDS_HUMAN, True
-    """The ticket is unclear; the sentence lists the questions."""
-    NO_RECIPE = "no_recipe", RunState.NEEDS_HUMAN, True
-    """No recipe fits the ticket, and no model is configured."""
-    REFUSED = "refused", RunState.DECLINED, True
-    """The ticket asks for something that is not supported."""
-    TOO_LARGE = "too_large", RunState.DECLINED, True
-    """The ticket is too large for one change."""
-    FOR_PEOPLE = "for_people", RunState.DECLINED, True
-    """The ticket touches code that only people may change."""
-    UNFIT = "repository_unfit", RunState.FAILED, True
-    """The repository is not supported as it is."""
-    CONFIG_INVALID = "config_invalid", RunState.NEEDS_HUMAN, True
-    """The repository's configuration is invalid."""
-    ENVIRONMENT = "environment_failed", RunState.FAILED, True
-    """The repository's Python or dependencies could not be installed."""
-    EDIT_FAILED = "edit_failed", RunState.FAILED, True
-    """The requested edit could not be made."""
-    UNASKED_OPERATIONS = "unasked_operations", RunState.NEEDS_HUMAN, True
-    """The result does more than requested."""
-    POLICY = "policy", RunState.DECLINED, True
-    """A rule blocks the change."""
-    NEW_FAILURES = "new_failures"
-    """A check that passed before fails with the change."""
-    UNVERIFIED = "unverified"
-    """A check's result could not be verified, so nothing is published."""
-    CHECK_UNFINISHED = "check_unfinished", RunState.FAILED, True
-    """The tests of the base commit reached a limit."""
-    NO_TESTS = "no_tests", RunState.FAILED, True
-    """The repository has no tests to verify the change."""
-    NO_SANDBOX = "no_sandbox"
-    """No sandbox can be started on the machine."""
-    SETTINGS_INVALID = "settings_invalid"
-    """An operator setting is invalid."""
-    STORAGE_FULL = "storage_full"
-    """The service's disk is full."""
-    TIME_SPENT = "time_spent"
-    """The run reached its time limit."""
-    BUDGET_SPENT = "budget_spent"
-    """The run reached its model budget."""
-    MODEL_REFUSED = "model_refused"
-    """A model or its provider declined the task."""
-    MODEL_REQUEST_REJECTED = "model_request_rejected"
-    """A provider rejected the request, for example because it is too long."""
-    MODEL_UNUSABLE = "model_unusable"
-    """A model's key, name, URL or account has to be fixed."""
-    CONFLICT = "merge_conflict", RunState.NEEDS_HUMAN
-    """The branch conflicts with its base branch."""
-    UNANSWERED = "unanswered", RunState.NEEDS_HUMAN
-    """The plan was not approved within two weeks."""
-    INTERRUPTED = "interrupted", RunState.CANCELLED
-    """The command was interrupted."""
-    SUPERSEDED = "superseded", RunState.CANCELLED
-    """The issue changed after it was approved."""
-    ACCESS_LOST = "access_lost"
-    """GitHub denied access that the run needs."""
-    CANCELLED = "cancelled", RunState.CANCELLED
-    """Someone stopped the run."""
-    VERSION_UNKNOWN = "version_unknown", RunState.FAILED, True
-    """The run was started by an incompatible version of Mergewright."""
-    UNAVAILABLE = "unavailable"
-    """A system that the run needs did not respond."""
-    INTERNAL = "internal_error"
-    """Mergewright failed; the log has the traceback."""
+    READY = "ready", "The change passed; it is on a branch or in a pull request.", _OPEN, True
+    DRY_RUN = "dry_run", "Dry run: the change passed and nothing was published.", _CANCELLED, True
+    CHECKED = "checked", "The base commit was set up and its checks ran.", _CANCELLED, True
+    UNCLEAR = "unclear", "This run is waiting for your answers.", _HUMAN, True
+    NO_RECIPE = "no_recipe", "No model is configured for this change.", _HUMAN, True
+    REFUSED = "refused", "This request is not supported.", _DECLINED, True
+    TOO_LARGE = "too_large", "This is too large for one change.", _DECLINED, True
+    FOR_PEOPLE = "for_people", "This change needs a person.", _DECLINED, True
+    UNFIT = "repository_unfit", "This repository is not supported as it is.", _FAILED, True
+    CONFIG_INVALID = "config_invalid", "The repository's configuration is invalid.", _HUMAN, True
+    ENVIRONMENT = "environment_failed", "The environment could not be built.", _FAILED, True
+    EDIT_FAILED = "edit_failed", "The requested edit could not be made.", _FAILED, True
+    UNASKED_OPERATIONS = "unasked_operations", "The change would do more than asked.", _HUMAN, True
+    POLICY = "policy", "A rule of this repository blocks the change.", _DECLINED, True
+    NEW_FAILURES = "new_failures", "No pull request: the change fails the checks."
+    UNVERIFIED = "unverified", "No pull request: a check's result could not be verified."
+    CHECK_UNFINISHED = "check_unfinished", "The base branch's tests do not finish.", _FAILED, True
+    NO_TESTS = "no_tests", "The repository has no tests to verify the change.", _FAILED, True
+    NO_SANDBOX = "no_sandbox", "No sandbox can be started on the machine."
+    SETTINGS_INVALID = "settings_invalid", "An operator setting is invalid."
+    STORAGE_FULL = "storage_full", "The service's disk is full."
+    TIME_SPENT = "time_spent", "The run reached its time limit."
+    BUDGET_SPENT = "budget_spent", "The run reached its model budget."
+    MODEL_REFUSED = "model_refused", "The model declined this task."
+    MODEL_REQUEST_REJECTED = "model_request_rejected", "The model's provider rejected the request."
+    MODEL_UNUSABLE = "model_unusable", "The service cannot use its model right now."
+    CONFLICT = "merge_conflict", "The branch conflicts with its base branch.", _HUMAN
+    UNANSWERED = "unanswered", "The plan was not approved within two weeks.", _HUMAN
+    INTERRUPTED = "interrupted", "The command was interrupted.", _CANCELLED
+    SUPERSEDED = "superseded", "The issue or pull request is not as it was approved.", _CANCELLED
+    ACCESS_LOST = "access_lost", "GitHub denied access that this run needs."
+    CANCELLED = "cancelled", "The run was stopped.", _CANCELLED
+    VERSION_UNKNOWN = "version_unknown", "Another version of Mergewright began it.", _FAILED, True
+    UNAVAILABLE = "unavailable", "A system that the run needs did not respond."
+    INTERNAL = "internal_error", "The run failed because of a bug in Mergewright."
 
     def __new__(
         cls,
         code: str,
-        state: RunState = RunState.FAILED,
+        headline: str,
+        state: RunState = _FAILED,
         is_settled: bool = False,  # noqa: FBT001, FBT002  a column of the table above
     ) -> Self:
         """Make a member of one line of the table."""
         member = str.__new__(cls, code)
         member._value_ = code
-        member.state, member.is_settled = state, is_settled
+        member.headline, member.state, member.is_settled = headline, state, is_settled
         return member
 
 

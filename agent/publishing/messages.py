@@ -11,37 +11,6 @@ from agent.models.outcome import Outcome
 from agent.models.run import CAPS_REACHED, Reason, Run
 from agent.text import sanitise
 
-_HEADLINES = {
-    Reason.UNCLEAR: "This run is waiting for your answers.",
-    Reason.UNANSWERED: "The plan was not approved.",
-    Reason.CONFLICT: "The branch conflicts with its base branch.",
-    Reason.NO_RECIPE: "No model is configured for this change.",
-    Reason.REFUSED: "This request is not supported.",
-    Reason.TOO_LARGE: "This is too large for one change.",
-    Reason.FOR_PEOPLE: "This change needs a person.",
-    Reason.POLICY: "A rule of this repository blocks the change.",
-    Reason.CONFIG_INVALID: "The configuration of this repository is invalid.",
-    Reason.UNFIT: "This repository is not supported as it is.",
-    Reason.ENVIRONMENT: "The project's environment could not be built.",
-    Reason.CHECK_UNFINISHED: "The tests do not finish on the base branch.",
-    Reason.EDIT_FAILED: "The requested edit could not be made.",
-    Reason.NEW_FAILURES: "No pull request: the change fails the checks.",
-    Reason.UNASKED_OPERATIONS: "The change would do more than the issue asks.",
-    Reason.TIME_SPENT: "The run reached its time limit.",
-    Reason.BUDGET_SPENT: "The run reached its model budget.",
-    Reason.MODEL_REFUSED: "The model declined this task.",
-    Reason.MODEL_REQUEST_REJECTED: "The model's provider rejected the request.",
-    Reason.MODEL_UNUSABLE: "The service cannot use its model right now.",
-    Reason.SUPERSEDED: "The run was stopped.",
-    Reason.CANCELLED: "The run was stopped.",
-    Reason.ACCESS_LOST: "GitHub denied access that this run needs.",
-    Reason.INTERRUPTED: "The run was interrupted.",
-    Reason.SETTINGS_INVALID: "A service setting is invalid.",
-    Reason.NO_SANDBOX: "The service cannot run checks right now.",
-    Reason.STORAGE_FULL: "The service's disk is full.",
-    Reason.UNAVAILABLE: "A system that the run needs did not respond.",
-    Reason.INTERNAL: "The run failed because of a bug in Mergewright.",
-}
 _AGAIN = "then comment `/mergewright retry`"
 _ON_ISSUE = {
     "ticket": "issue",
@@ -133,10 +102,6 @@ _OF_CONFIGURATION = frozenset(
 )
 #: Their sentences have what a program has printed from the second line to a blank one.
 _PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
-
-
-def get_headline(outcome: Outcome) -> str:
-    return _HEADLINES.get(outcome.reason, "The run ended without a pull request.")
 
 
 def find_next_step(outcome: Outcome, run: Run | None) -> str:

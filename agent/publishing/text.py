@@ -101,7 +101,6 @@ def render_stopped(
         outcome=outcome,
         ticket=ticket,
         on_forge=on_forge,
-        headline=messages.get_headline(outcome),
         words=messages.render_outcome_text(outcome),
         next_step=messages.find_next_step(outcome, run),
         log_place=place,
