@@ -1,13 +1,12 @@
 """Check the files of one change by the rules that ruff has.
 
-Returned is what a tool finds with the change and does not find without it. Which rule that breaks
-is left to `agent.policy`.
+Returned is what ruff finds with the change and does not find without it, by a configuration made
+from the contract. Which rule that breaks is left to `agent.policy`.
 """
 
 import posixpath
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from importlib import resources
 
 from agent.checks import readers, running
@@ -19,6 +18,8 @@ from agent.checks.running import Say
 from agent.models.change import Change
 from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.sandbox import Sandbox
+from agent.policy import ruff_contract, source
+from agent.policy.ruff_rules import BAN
 from repo_config.command_lines import CheckCommand
 
 RUFF = "ruff check"
@@ -29,82 +30,60 @@ SCRIPTS = tuple(
     for path in resources.files("agent.checks").joinpath("sandbox_scripts").iterdir()
     if path.name.startswith("mergewright_")
 )
-_SCRIPT = re.compile(rb"#![^\n]*\bpython[0-9.]*")
 
 
-@dataclass(frozen=True)
-class ChangedSites:
-    """A change with both of its sides, and what runs tools on them."""
+def lint_change(
+    change: Change,
+    head: Site,
+    base: Site,
+    disguised: Collection[str],
+    sandbox: Sandbox,
+    say: Say,
+) -> LintRun | None:
+    """Check a change by ruff's rules; None where nothing is new.
 
-    change: Change
-    head: Site
-    base: Site
-    sandbox: Sandbox
-    say: Say
+    Args:
+        disguised: Files that are called as those of tests are, and are none.
+    """
+    config, python = head.config, head.project.python_version
+    options = *ruff_contract.arguments(python), *ruff_contract.make_ban(config, SCRIPTS)
+    reader = replace(READERS[RUFF], read=read_remarks)
 
-    def run(self, check: ToolCheck, site: Site) -> LintRun:
-        return running.run_check(check, site, self.sandbox, self.say)
-
-
-@dataclass(frozen=True)
-class ContractLint:
-    """ruff with a configuration made from the contract."""
-
-    name: str
-    arguments: tuple[str, ...]
-    bans: tuple[str, ...]
-    """Further arguments, that nobody would read."""
-    once: tuple[str, ...] = ()
-    """Codes that count once in a file."""
-    look: Callable[[Mapping[str, bytes]], Iterable[CheckItem]] = lambda _: ()
-    """Finds in Python files what ruff has no rule for."""
-
-    def find_new(self, sides: ChangedSites) -> LintRun | None:
-        """Return what ruff finds in the files of a change, and does not find on base."""
-        files = sides.change.files
-        after = {file.path: file.after for file in files if file.after is not None}
-        before = {file.path: file.before for file in files if file.before is not None}
-        found = self._run(sides, after, sides.head)
-        if found is None or found.reason:
-            return found
-        items = (*found.items, *self.look(_choose_python(after)))
-        if not items:
-            return found
-        known = self._run(sides, before, sides.base)
-        if known is not None and known.reason:
-            return known
-        earlier = (*(known.items if known else ()), *self.look(_choose_python(before)))
-        own = count_once(earlier, self.once)
-        fresh = find_new(count_once(items, self.once), own)
-        # Lines that left another file of the change were moved.
-        items = tuple(find_new(fresh, find_new(own, items), lambda item: item.text))
-        return found.model_copy(
-            update={
-                "items": items,
-                "status": Status.FAILED if items else Status.PASSED,
-                "output": "\n".join(
-                    f"{check_item.place}: {check_item.text}" for check_item in items
-                ),
-            }
-        )
-
-    def _run(self, sides: ChangedSites, files: Mapping[str, bytes], site: Site) -> LintRun | None:
+    def run(files: Iterable[str], site: Site) -> LintRun | None:
         root = site.project.root or "."
-        paths = [posixpath.relpath(path, root) for path in _choose_python(files)]
-        return sides.run(self._check(paths), site) if paths else None
+        paths = [posixpath.relpath(path, root) for path in files]
+        words = *options, "--no-fix", "--", *paths
+        line = CheckCommand(name=ruff_contract.CHECK, line="", tool=RUFF, words=words)
+        check = ToolCheck(line, reader, is_ours=True)
+        return running.run_check(check, site, sandbox, say) if paths else None
 
-    def _check(self, paths: Iterable[str]) -> ToolCheck:
-        words = (*self.arguments, *self.bans, "--no-fix", "--", *paths)
-        line = CheckCommand(name=self.name, line="", tool=RUFF, words=words)
-        return ToolCheck(line, replace(READERS[RUFF], read=read_remarks), is_ours=True)
+    after = _choose_python({file.path: file.after for file in change.files})
+    before = _choose_python({file.path: file.before for file in change.files})
+    found = run(after, head)
+    if found is None or found.reason:
+        return found
+    items = (*found.items, *ruff_contract.find_test_signs(after))
+    known = run(before, base) if items else None
+    if known is not None and known.reason:
+        return known
+    earlier = (*(known.items if known else ()), *ruff_contract.find_test_signs(before))
+    own = count_once(earlier)
+    fresh = find_new(count_once(items), own)
+    # Lines that left another file of the change were moved.
+    items = tuple(find_new(fresh, find_new(own, items), lambda item: item.text))
+    packages = head.environment.versions
+    items = ruff_contract.select_items(items, change, config, disguised, packages)
+    output = "\n".join(f"{item.place}: {item.text}" for item in items)
+    update = {"items": items, "status": Status.FAILED, "output": output}
+    return found.model_copy(update=update) if items else None
 
 
-def count_once(items: Iterable[CheckItem], codes: tuple[str, ...]) -> list[CheckItem]:
-    """Keep only the first in each file of those with these codes."""
+def count_once(items: Iterable[CheckItem]) -> list[CheckItem]:
+    """Keep only the first of equal bans in each file: one more is no news."""
     seen: set[str] = set()
     found = []
     for item in items:
-        if item.item_id in seen and item.text.startswith(codes):
+        if item.item_id in seen and item.text.startswith(BAN):
             continue
         seen.add(item.item_id)
         found.append(item)
@@ -119,10 +98,9 @@ def read_remarks(text: str) -> list[ToolRemark] | None:
     ]
 
 
-def _choose_python(files: Mapping[str, bytes]) -> dict[str, bytes]:
+def _choose_python(files: Mapping[str, bytes | None]) -> dict[str, bytes]:
     return {
         path: content
         for path, content in sorted(files.items())
-        if path.endswith((".py", ".pyi", ".pyw"))
-        or ("." not in posixpath.basename(path) and _SCRIPT.match(content))
+        if content is not None and (source.is_python(path, content) or path.endswith(".pyi"))
     }

@@ -1,6 +1,6 @@
 """Have rules weigh what tools have found that base has not."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from agent.checks import readers
 from agent.checks.django_state import MIGRATE
@@ -17,20 +17,12 @@ from agent.models.checks import (
     TestRun,
     split_place,
 )
-from agent.policy import application, levels, ruff_contract, ruff_rules, test_changes, tool_rules
-from agent.policy.contract import added_packages, fastapi_auth, handlers
+from agent.policy import application, levels, ruff_contract, test_changes
+from agent.policy.contract import fastapi_auth, handlers, new_dependencies
 from agent.policy.integrity import suppressions
-from agent.policy.migrations import on_rows, operations
-from agent.policy.rule import Rule
+from agent.policy.migrations import operations
 from agent.text.check_summary import is_of_tests
 from repo_config.schema import RepoConfig
-
-_OF_APPLICATIONS = (
-    *handlers.OF_HANDLERS,
-    *fastapi_auth.OF_ENDPOINTS,
-    *operations.OF_MIGRATIONS,
-    *application.OF_APPLICATIONS,
-)
 
 
 def weigh_comparisons(
@@ -45,10 +37,6 @@ def weigh_comparisons(
     Args:
         tools: The known tools that checks are, by the names of the checks.
     """
-
-    def apply_levels(found: Iterable[Finding], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
-        return tuple(levels.apply_levels(iter(found), rules, config))
-
     weighed = []
     for check in compared:
         after, before = head.result(check.name), base.result(check.name)
@@ -59,9 +47,9 @@ def weigh_comparisons(
             pass
         elif check.name == ruff_contract.CHECK:
             problems = ruff_contract.find_problems(found.new_failures, config)
-            found = _replace_failures(found, apply_levels(problems, ruff_rules.RULES))
+            found = _replace_failures(found, levels.apply_levels(problems, config))
         elif check.name == MIGRATE.name and isinstance(after, LintRun):
-            tried = apply_levels(on_rows.find_problems(after), (on_rows.ON_ROWS,))
+            tried = levels.apply_levels(operations.find_trial_problems(after), config)
             # It only adds to what the other checks say.
             notes = (item.text for item in after.items if item.outcome != "finding")
             why = after.reason or next(notes, "")
@@ -69,23 +57,21 @@ def weigh_comparisons(
             update = {"findings": tried, "new_failures": (), "verdict": verdict, "reason": why}
             found = found.model_copy(update=update)
         elif found.new_failures and isinstance(after, LintRun) and after.settings_of_base:
-            problems = tool_rules.find_problems(found.new_failures)
-            found = _replace_failures(found, apply_levels(problems, (tool_rules.OTHER_SETTINGS,)))
-        more: tuple[Finding, ...] = ()
+            problems = suppressions.find_by_base_settings(found.new_failures)
+            found = _replace_failures(found, levels.apply_levels(problems, config))
+        more: list[Finding] = []
         if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(check):
-            changed = test_changes.find_problems(check, before, after)
-            more += apply_levels(changed, test_changes.OF_TESTS)
+            more += test_changes.find_problems(check, before, after)
         if isinstance(before, ApplicationRun) and isinstance(after, ApplicationRun):
             is_needed = handlers.is_asked(config) or head.result(MIGRATE.name) is not None
             found, differing = _weigh_application(found, before, after, config, is_needed=is_needed)
-            more += apply_levels(differing, _OF_APPLICATIONS)
-        if after is not None and after.silenced:
-            problems = suppressions.find_silenced(after.silenced)
-            more += apply_levels(problems, suppressions.RULES)
+            more += differing
+        if after is not None:
+            more += suppressions.find_silenced(after.silenced)
         if isinstance(after, PackageRun):
-            of_packages = added_packages.find_package_problems(after.added_packages)
-            more += apply_levels(of_packages, added_packages.OF_PACKAGES)
-        weighed.append(found.model_copy(update={"findings": (*found.findings, *more)}))
+            more += new_dependencies.find_package_problems(after.added_packages)
+        findings = (*found.findings, *levels.apply_levels(more, config))
+        weighed.append(found.model_copy(update={"findings": findings}))
     return tuple(weighed)
 
 

@@ -8,7 +8,6 @@ import typer
 
 from agent import settings
 from agent.cli import repository, terminal
-from agent.policy import levels
 from agent.setup import effective, proposal
 from repo_config import detect, schema
 from repo_config.located import escape_text, format_excerpt
@@ -28,11 +27,11 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
     """
     _, tree, read = repository.open_repository(repo, as_json=as_json)
     # It brings all that rules stand on; other commands start without.
-    from agent.policy import registry
+    from agent.policy import levels
 
     config, name = read.config, read.source.name if read.source else None
     project = detect.detect_project(tree, config)
-    warnings = list(levels.find_overruled_weights(registry.RULES, config))
+    warnings = list(levels.find_overruled_weights(config))
     if as_json:
         terminal.print_json(
             {

@@ -27,7 +27,7 @@ class Severity(StrEnum):
 
 
 Level = Literal["off", "info", "review", "block"]
-"""What a rule weighs: the severity of its findings, or that it yields none."""
+"""What a rule weighs: the severity of its findings, or that it yields none; the least first."""
 
 
 class Finding(Record):

@@ -1,56 +1,46 @@
 """Who may change what a rule weighs: a repository in its configuration, down to the rule's floor.
 
-Owns the order `off < info < review < block`. A rule declares its own weight; `agent.stages` acts on
-it.
+And what softens a finding: a ticket that asks for it, or people who committed it. `agent.stages`
+acts on it.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from packaging.utils import canonicalize_name
 
-from agent.models.change import Change, ChangedFile, Finding, Level, Severity
+from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.ticket import Ticket
-from agent.policy.rule import Rule
+from agent.policy.registry import RULES
 from repo_config.schema import RepoConfig
 
 #: As a ticket writes the path of a file.
 _PATH = re.compile(r"[\w./-]*\.[\w-]+")
 _CODE = re.compile(r"`([^`]{1,500})`")
 _WORD = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?")
-_ORDER: tuple[Level, ...] = ("off", "info", "review", "block")
 
 
-def get_level(rule: Rule, config: RepoConfig) -> Level:
-    asked: Level = config.rules.get(rule.id, rule.severity.value)
-    floor: Level = rule.floor.value if rule.floor else "off"
-    return max(asked, floor, key=_ORDER.index)
-
-
-def find_overruled_weights(rules: tuple[Rule, ...], config: RepoConfig) -> Iterator[str]:
+def find_overruled_weights(config: RepoConfig) -> Iterator[str]:
     """Say which weights of a configuration do not apply, since a floor is above them."""
-    for rule in rules:
-        asked, applied = config.rules.get(rule.id), get_level(rule, config)
+    for rule in RULES:
+        asked, applied = config.rules.get(rule.id), rule.get_level(config)
         if asked is not None and asked != applied:
             yield f"rules.{rule.id}: {asked} is below the rule's minimum; {applied} applies."
 
 
-def apply_levels(
-    findings: Iterator[Finding],
-    rules: tuple[Rule, ...],
-    config: RepoConfig,
-) -> Iterator[Finding]:
+def apply_levels(findings: Iterable[Finding], config: RepoConfig) -> tuple[Finding, ...]:
     """Give each finding the weight that its rule has here, and leave out rules that are off."""
-    levels = {rule.id: get_level(rule, config) for rule in rules}
-    for finding in findings:
-        level = levels[finding.rule]
-        if level != "off":
-            yield finding.model_copy(update={"severity": Severity(level)})
+    levels = {rule.id: rule.get_level(config) for rule in RULES}
+    return tuple(
+        finding.model_copy(update={"severity": Severity(level)})
+        for finding in findings
+        if (level := levels[finding.rule]) != "off"
+    )
 
 
 def soften_asked_findings(
-    findings: tuple[Finding, ...], rules: tuple[Rule, ...], ticket: Ticket | None
+    findings: tuple[Finding, ...], ticket: Ticket | None
 ) -> tuple[Finding, ...]:
     """Let what rules find remark, where a ticket may ask for it, and names the file or subject."""
     text = f"{ticket.title}\n{ticket.body}" if ticket else ""
@@ -58,7 +48,7 @@ def soften_asked_findings(
     # A subject may be a common word, so it counts in code marks alone.
     words = (word for marked in _CODE.findall(text) for word in _WORD.findall(marked))
     code = {canonicalize_name(word) for word in words}
-    of_asked = {rule.id for rule in rules if rule.may_be_asked}
+    of_asked = {rule.id for rule in RULES if rule.may_be_asked}
 
     def is_asked(finding: Finding) -> bool:
         if finding.rule not in of_asked or finding.severity is not Severity.REVIEW:

@@ -79,8 +79,6 @@ _TASK_SYSTEMS: dict[str, tuple[str, ...]] = {
         "django_apscheduler", "flask_apscheduler",
     ),
 }  # fmt: skip
-#: Counted once a file: one more in a file that had one already is no news.
-ONCE = (BAN,)
 
 
 #: Minor versions of Python 3 that ruff knows.

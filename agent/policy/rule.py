@@ -1,15 +1,16 @@
 """What a rule is: an id, what it demands, and how much it weighs.
 
 A module of the policy declares its rules in `RULES`, and one `check` that yields
-their findings. Who may change the weight of a rule is left to `levels`.
+their findings. What softens a finding is left to `levels`.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
-from agent.models.change import Finding, Severity
+from agent.models.change import Finding, Level, Severity
 from agent.policy.change_context import ChangeContext, Find
+from repo_config.schema import RepoConfig
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,12 @@ class Rule:
     """Whether the reviewer may decide on it from ticket and diff; never for rules of the gate."""
     may_be_asked: bool = False
     """Whether a ticket that names the file, or the finding's subject, asks for it."""
+
+    def get_level(self, config: RepoConfig) -> Level:
+        """Return what it weighs in a repository: no less than its floor."""
+        asked: Level = config.rules.get(self.id, self.severity.value)
+        floor: Level = self.floor.value if self.floor else "off"
+        return max(asked, floor, key=get_args(Level).index)
 
     def make_finding(
         self, path: str, message: str, fix: str, line: int | None = None, **more: Any

@@ -2,7 +2,7 @@
 
 Owns the order in which a value comes to be: the file, what was detected, the default, and what
 the operator bounds. Values themselves come from `repo_config`, the weight of rules from
-`agent.policy.levels`. Pure.
+`agent.policy.rule`. Pure.
 """
 
 import operator
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from agent.models.record import Record
-from agent.policy import levels
 from agent.policy.rule import Rule
 from agent.settings import Settings, variable
 from repo_config import load, reference
@@ -100,7 +99,7 @@ def list_values(
 
 def explain_rule(rule: Rule, read: LoadedConfig) -> EffectiveValue:
     place = read.locate("rules", rule.id)
-    level = levels.get_level(rule, read.config)
+    level = rule.get_level(read.config)
     asked = read.config.rules.get(rule.id)
     origin = place or _DEFAULT
     if level != (asked or rule.severity.value):

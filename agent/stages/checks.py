@@ -21,7 +21,6 @@ from agent.checks import (
     silenced,
     weighing,
 )
-from agent.checks.changed_files import ChangedSites
 from agent.checks.check import Selection, Site, make_site
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS, MIGRATE
 from agent.checks.two_runs import TwoRuns
@@ -44,7 +43,7 @@ from agent.models.checks import (
     TestRun,
 )
 from agent.models.environment import Environment, Prepared
-from agent.policy import levels, ruff_contract, ruff_rules
+from agent.policy import levels, ruff_contract
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
 from agent.policy.migrations import history
@@ -88,8 +87,9 @@ def run_checks(
     trees = replace(trees, environment=environment)
     site = trees.lay_out(change, desk.head_folder(prepared.run).name)
     runs = _prepare_two_runs(change, site, before, trees)
-    sides = ChangedSites(change, site, trees.make_base(), desk.sandbox, desk.say)
-    linted = _lint(sides, runs)
+    disguised = runs.disguised_files if runs else frozenset()
+    given = change, site, trees.make_base(), disguised, desk.sandbox, desk.say
+    linted = changed_files.lint_change(*given)
     _refuse_forbidden(linted, change, human_changes, trees)
     results: tuple[AnyRun, ...] = (*added, *_run_by_base_rules(change, trees))
     measured = _measure_change(change, site, runs, before, trees, proof)
@@ -184,25 +184,6 @@ def _prepare_environment(
 # --- rules that ruff checks -----------------------------------------------------------------------
 
 
-def _lint(sides: ChangedSites, runs: TwoRuns | None) -> LintRun | None:
-    """Check the change by ruff's rules; None where nothing is new."""
-    config = sides.head.config
-    check = changed_files.ContractLint(
-        ruff_contract.CHECK,
-        ruff_contract.arguments(sides.head.project.python_version),
-        ruff_contract.make_ban(config, changed_files.SCRIPTS),
-        ruff_contract.ONCE,
-        ruff_contract.find_test_signs,
-    )
-    found = check.find_new(sides)
-    if found is None or found.reason:
-        return found
-    disguised = runs.disguised_files if runs else frozenset()
-    packages = sides.head.environment.versions
-    items = ruff_contract.select_items(found.items, sides.change, config, disguised, packages)
-    return found.model_copy(update={"items": items}) if items else None
-
-
 def _refuse_forbidden(
     linted: LintRun | None, change: Change, human_changes: Change | None, trees: _Trees
 ) -> None:
@@ -211,7 +192,7 @@ def _refuse_forbidden(
         return
     config, desk = trees.prepared.contract.config, trees.desk
     problems = ruff_contract.find_problems(linted.items, config)
-    weighed = tuple(levels.apply_levels(problems, ruff_rules.RULES, config))
+    weighed = levels.apply_levels(problems, config)
     found = levels.soften_human_findings(weighed, change, human_changes)
     if blocking := [finding for finding in found if finding.severity is Severity.BLOCK]:
         desk.say(f"{linted.name}: {blocking[0].rule} blocks the change; no checks run")

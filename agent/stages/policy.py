@@ -72,8 +72,8 @@ def judge_change(
     found = (
         finding for module in registry.MODULES for finding in module.check_change(change_context)
     )
-    weighed = levels.apply_levels(found, registry.RULES, change_context.config)
-    asked = levels.soften_asked_findings(tuple(weighed), registry.RULES, change_context.ticket)
+    weighed = levels.apply_levels(found, change_context.config)
+    asked = levels.soften_asked_findings(weighed, change_context.ticket)
     findings = levels.soften_human_findings(asked, change, human_changes)
     if human_changes is not None:
         findings = (

@@ -84,7 +84,7 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
     paths = (Path(remark.path).relative_to(tree).as_posix() for remark in remarks)
     placed = [replace(one, path=path) for one, path in zip(remarks, paths, strict=True)]
     listed = readers.list_items(placed)
-    once = tuple(changed_files.count_once(listed, ruff_contract.ONCE))
+    once = tuple(changed_files.count_once(listed))
     change = Change(
         base_commit="0" * 40,
         files=tuple(

@@ -6,9 +6,11 @@ That a package exists is proved by the environment, which is built from these fi
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
+from agent.models.checks import AddedPackages
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
 from agent.policy.rule import Rule
+from agent.text.sanitise import list_some
 from repo_config import dependencies
 from repo_config.dependencies import Dependency
 from repo_config.index_hosts import list_index_hosts
@@ -30,6 +32,17 @@ SOURCE = Rule(
     severity=Severity.REVIEW,
 )
 RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, SOURCE)
+ALTERED = Rule(
+    id="environment-altered",
+    demands="Installed files match the packages they come from.",
+    severity=Severity.REVIEW,
+)
+UNASKED = Rule(
+    id="package-unasked",
+    demands="Every installed package is declared, or required by a declared one.",
+    severity=Severity.REVIEW,
+)
+_MOST_LISTED = 5
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -78,3 +91,17 @@ def _check_new(
         fix = "Check its maintainer, its licence, and whether the project wants it."
         finding = NEW_DEPENDENCY.make_finding(path, message, fix, line)
         yield finding.model_copy(update={"subject": one.name})
+
+
+def find_package_problems(added: AddedPackages) -> Iterator[Finding]:
+    """Check that packages which a change installs are what it names."""
+    if added.altered:
+        named = list_some(added.altered, _MOST_LISTED)
+        message = f"the change's set-up modifies installed files: {named}"
+        yield ALTERED.make_finding("", message, "Find out what its build does, and why.")
+    if added.unasked:
+        named = list_some(added.unasked, _MOST_LISTED)
+        message = f"the change's set-up installs undeclared packages: {named}"
+        yield UNASKED.make_finding(
+            "", message, "Find out what installs it. Declare it or remove it."
+        )

@@ -25,6 +25,12 @@ SUPPRESSION = Rule(
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
+OTHER_SETTINGS = Rule(
+    id="other-settings",
+    demands="Findings that appear only with the base branch's settings need review.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+)
 RULES = (SUPPRESSION,)
 
 #: Type checkers take them for true, whatever they are.
@@ -60,11 +66,24 @@ def find_silenced(items: Iterable[CheckItem]) -> Iterator[Finding]:
     """Make findings of what tools find only where the new comments say nothing to them."""
     for item in [*items][:_MOST_FINDINGS]:
         path, line = split_place(item.place)
-        said = (item.item_id.partition(": ")[2] or item.text).rstrip(".")
-        said = f"has a comment that suppresses a tool's finding: {said}"
+        said = f"has a comment that suppresses a tool's finding: {_quote(item)}"
         # On the line itself, so that a reader sees all that it hides.
         is_narrow = is_test(path) and "#" in item.source
         yield SUPPRESSION.make_finding(path, said, _FIX, line, is_reading=is_narrow)
+
+
+def find_by_base_settings(items: Iterable[CheckItem]) -> Iterator[Finding]:
+    """Make findings of what tools newly report, by the settings of base alone."""
+    for item in items:
+        path, line = split_place(item.place)
+        said = f"has a finding under the base branch's settings: {_quote(item)}"
+        yield OTHER_SETTINGS.make_finding(
+            path, said, "Check that the settings should change.", line
+        )
+
+
+def _quote(item: CheckItem) -> str:
+    return (item.item_id.partition(": ")[2] or item.text).rstrip(".")
 
 
 def _find_switches(view: View) -> Iterator[Hit]:

@@ -1,14 +1,14 @@
-"""Show the reviewer what a new migration takes away, or does by hand, as Django loads it.
+"""Show the reviewer what a new migration takes away, or does by hand, and to rows. Pure.
 
-By hand is all that is not known to be no more than an operation on tables. What it does to rows is
-tried in a sandbox (`on_rows`).
+By hand is all that is not known to be no more than an operation on tables, as Django loads it. On
+rows migrations are tried in a sandbox, where their own code runs: silence proves nothing.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import ApplicationFact
+from agent.models.checks import ApplicationFact, LintRun
 from agent.policy import layout
 from agent.policy.application import list_edited_code
 from agent.policy.migrations.history import BY_HAND
@@ -19,7 +19,12 @@ DESTRUCTIVE = Rule(
     demands="Destructive migrations need review: they lose data or break running code.",
     severity=Severity.REVIEW,
 )
-OF_MIGRATIONS = (DESTRUCTIVE, BY_HAND)
+ON_ROWS = Rule(
+    id="migration-on-rows",
+    demands="New migrations run on a test database with rows, keep these, and leave the columns"
+    " that the models have.",
+    severity=Severity.REVIEW,
+)
 
 _LOSES = {
     "RemoveField": "drops a column and its data",
@@ -53,3 +58,11 @@ def find_problems(
             says = f"edits {fact.name}, which the merged migration {fact.owner} uses"
             fix = "Copy the old one into the migration, or check that new databases stay the same."
             yield BY_HAND.make_finding(fact.path, says, fix, fact.line)
+
+
+def find_trial_problems(trial: LintRun) -> Iterator[Finding]:
+    """Yield findings of what new migrations did to rows."""
+    if trial.reason:
+        yield ON_ROWS.make_finding("", f"New migrations were not tried: {trial.reason}", _SEE_ROWS)
+    for item in trial.items:
+        yield ON_ROWS.make_finding(item.place, item.text.replace("\n", " "), _SEE_ROWS, 1)

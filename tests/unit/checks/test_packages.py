@@ -2,7 +2,7 @@
 
 from agent.checks import packages
 from agent.models.checks import Status
-from agent.policy.contract import added_packages
+from agent.policy.contract import new_dependencies
 from repo_config.dependencies import Dependency
 from tests.unit.checks.test_limits import ENVIRONMENT
 
@@ -34,7 +34,9 @@ def looked(tmp_path, declared, **head):
 
 
 def rules(result):
-    return {problem.rule for problem in added_packages.find_package_problems(result.added_packages)}
+    return {
+        problem.rule for problem in new_dependencies.find_package_problems(result.added_packages)
+    }
 
 
 def test_what_is_declared_is_told_with_what_it_needs(tmp_path):
