@@ -175,7 +175,7 @@ def source_of(content: bytes | None, name: str) -> str:
     node = _find_test(content, name)
     if node is None:
         return ""
-    first = min(part.lineno for part in (node, *getattr(node, "decorator_list", ())))
+    first = min(part.lineno for part in (node, *node.decorator_list))
     lines = (content or b"").decode("utf-8", "replace").splitlines()[first - 1 : node.end_lineno]
     return textwrap.dedent("\n".join(lines))[:_MOST_SOURCE]
 
@@ -188,16 +188,11 @@ def is_altered(file: ChangedFile, name: str) -> bool:
     return ast.dump(before) != ast.dump(after)
 
 
-def _find_test(content: bytes | None, name: str) -> ast.stmt | None:
+def _find_test(content: bytes | None, name: str) -> foreign_python.FunctionNode | None:
     try:
-        nodes: list[ast.stmt] = _parse(content or b"").body
+        return dict(foreign_python.list_functions(_parse(content or b""))).get(name)
     except UNREADABLE:
         return None
-    node: ast.stmt | None = None
-    for part in name.split("."):
-        node = next((one for one in nodes if getattr(one, "name", "") == part), None)
-        nodes = getattr(node, "body", [])
-    return node
 
 
 def find_uncollected(change: Change, own: TestRun) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Store the results of checks: in a run's folder, and those of base commits for later runs."""
 
 import hashlib
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -13,8 +13,8 @@ from agent.models.environment import Prepared
 from agent.settings import Settings
 from agent.telemetry.private_files import write_private_file
 
+T = TypeVar("T")
 #: Not covered by an environment's key: services, and tools of our own.
-_COUNT = TypeAdapter(int)
 _TOOLS = {"services", "gate_path", "type_checker_path", "tools"}
 
 
@@ -22,38 +22,13 @@ _TOOLS = {"services", "gate_path", "type_checker_path", "tools"}
 
 
 def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
-    """Name the file for the measurement of a base commit, by all that decides about its results."""
-    return _locate(settings, prepared.checkout.commit, *_list_conditions(prepared, settings))
-
-
-def _list_conditions(prepared: Prepared, settings: Settings) -> Iterator[str]:
-    """List what else than the commit decides about results."""
-    yield from (
-        prepared.environment.key,
-        prepared.environment.model_dump_json(include=_TOOLS),
-        prepared.contract.config.model_dump_json(),
-        prepared.contract.project.model_dump_json(),
-        check.get_granted_limits(settings).model_dump_json(),
-        measuring.compute_digest(),
-    )
-
-
-def _locate(settings: Settings, *parts: str) -> Path:
-    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return settings.home / "baselines" / f"{key}.json"
+    """Name the file for the measurement of a base commit."""
+    return _locate(prepared.checkout.commit, prepared, settings)
 
 
 def locate_processes(prepared: Prepared, settings: Settings) -> Path:
     """Name the file for how many processes share the tests in the same environment."""
-    conditions = _list_conditions(prepared, settings)
-    return _locate(settings, str(prepared.checkout.repository), *conditions)
-
-
-def load_processes(prepared: Prepared, settings: Settings) -> int:
-    """Read how many processes share the tests; 1: that was not tried, or did not do."""
-    with suppress(OSError, ValidationError):
-        return _COUNT.validate_json(locate_processes(prepared, settings).read_bytes())
-    return 1
+    return _locate(prepared.checkout.repository, prepared, settings)
 
 
 def locate_reach(prepared: Prepared, settings: Settings) -> Path:
@@ -61,20 +36,40 @@ def locate_reach(prepared: Prepared, settings: Settings) -> Path:
     return locate_baseline(prepared, settings).with_suffix(".reach")
 
 
+def _locate(subject: str, prepared: Prepared, settings: Settings) -> Path:
+    """Name a file by its subject, and by all else that decides about results."""
+    parts = (
+        subject,
+        prepared.environment.key,
+        prepared.environment.model_dump_json(include=_TOOLS),
+        prepared.contract.config.model_dump_json(),
+        prepared.contract.project.model_dump_json(),
+        check.get_granted_limits(settings).model_dump_json(),
+        measuring.compute_digest(),
+    )
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return settings.home / "baselines" / f"{key}.json"
+
+
+def load_processes(prepared: Prepared, settings: Settings) -> int:
+    """Read how many processes share the tests; 1: that was not tried, or did not do."""
+    return _load(locate_processes(prepared, settings), int) or 1
+
+
 def load_reach(prepared: Prepared, settings: Settings) -> TestReach | None:
     """Read what each test of the base commit reaches; None: that is not recorded."""
-    with suppress(OSError, ValidationError):
-        found = locate_reach(prepared, settings).read_bytes()
-        return TestReach.model_validate_json(found)
-    return None
+    return _load(locate_reach(prepared, settings), TestReach)
 
 
 def load_baseline(stored: Path) -> CheckReport | None:
     """Read a measurement; a damaged one is measured again."""
-    try:
-        return CheckReport.model_validate_json(stored.read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return _load(stored, CheckReport)
+
+
+def _load(stored: Path, kind: type[T]) -> T | None:
+    with suppress(OSError, ValidationError):
+        return TypeAdapter(kind).validate_json(stored.read_bytes())
+    return None
 
 
 def store_baseline(stored: Path, report: CheckReport) -> None:

@@ -23,6 +23,7 @@ from agent.models.checks import (
     Rerun,
     Status,
     TestRun,
+    split_place,
 )
 from agent.models.sandbox import Sandbox
 
@@ -53,12 +54,12 @@ def is_flaky(failure: CheckItem, repeated: RepeatedTest | None) -> bool:
 def make_finding(repeated: RepeatedTest) -> Finding:
     """Name a test that fails at times; one that never passed with the change is for review."""
     is_known = _has_outcome(repeated.head, PASSING)
-    path, _, line = repeated.place.rpartition(":")
+    path, line = split_place(repeated.place)
     return Finding(
         rule=RULE,
         severity=Severity.INFO if is_known else Severity.REVIEW,
         path=path or repeated.item_id.partition("::")[0],
-        line=int(line) if path and line.isdecimal() else None,
+        line=line,
         message=f"the test {repeated.item_id} is flaky: it {repeated.summary}.",
         fix="Find out what it depends on: time, order, randomness, the network.",
         asks_author=False,

@@ -56,6 +56,9 @@ class AnySuite:
     def select(self, part: Part, name: str = TESTS) -> Self:
         return replace(self, part=part, name=name)
 
+    def explain_absence(self, site: Site) -> str:
+        return ""
+
     def split(self, site: Site) -> Iterator[tuple[PytestSuite | DjangoSuite, Site]]:
         """Yield what runs each command of the tests, and where."""
         for command in site.project.suites:
@@ -84,10 +87,6 @@ class PytestSuite(AnySuite):
     """pytest with a plugin of ours: the repository's own where it has one, else the gate's."""
 
     extra_packages = ("pytest-xdist", "execnet")
-
-    def explain_absence(self, site: Site) -> str:
-        is_run = site.project.test_runner == "pytest"
-        return "" if is_run else "the repository's tests are not run by pytest"
 
     def command(self, site: Site) -> tuple[str, ...]:
         root = site.project.root
@@ -153,8 +152,6 @@ class DjangoSuite(AnySuite):
     extra_packages = ("tblib",)
 
     def explain_absence(self, site: Site) -> str:
-        if site.project.test_runner != "django":
-            return "the repository's tests are not run by a script"
         if site.project.test_script is None and site.settings_module is None:
             return (
                 "found neither a script that runs the tests nor a settings module; set one in"

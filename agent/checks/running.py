@@ -17,7 +17,7 @@ from agent.checks.check import (
 )
 from agent.checks.runners import AnySuite
 from agent.checks.sealed import Secret
-from agent.models.checks import CheckItem, CheckRun, LintRun, Status, TestRun
+from agent.models.checks import CheckItem, CheckRun, LintRun, Status, TestRun, split_place
 from agent.models.sandbox import Flag, Sandbox
 from agent.setup import sandbox_services
 from agent.text import sanitise
@@ -100,10 +100,10 @@ def _add_lines(found: CheckRun, site: Site) -> dict[str, object]:
     read = cache(lambda path: (site.text(path) or "").splitlines())
 
     def add_line(item: CheckItem) -> CheckItem:
-        path, _, number = item.place.rpartition(":")
-        if item.outcome not in ("finding", "failed", "error") or not number.isdecimal():
+        path, number = split_place(item.place)
+        if item.outcome not in ("finding", "failed", "error") or number is None:
             return item
-        line = "".join(read(path)[int(number) - 1 : int(number)]).strip()
+        line = "".join(read(path)[number - 1 : number]).strip()
         return item.model_copy(update={"source": line})
 
     return {"items": tuple(map(add_line, found.items))}

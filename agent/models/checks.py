@@ -78,7 +78,7 @@ def _format_failures(runs: tuple[Rerun, ...], at_first: int) -> str:
 def split_place(place: str) -> tuple[str, int | None]:
     """Return path and line of `path:line`; without a line None."""
     path, _, line = place.rpartition(":")
-    return (path, int(line)) if line.isdigit() else (place, None)
+    return (path, int(line)) if line.isdecimal() else (place, None)
 
 
 class ApplicationFact(Record):

@@ -20,15 +20,10 @@ from agent.policy.integrity import hollow_tests, imported_names, suppressions
 from agent.policy.migrations import history, operations
 from agent.policy.rule import Rule, RuleModule
 
-_CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, conflict_marks, gate_files)
-_INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions, imported_names)
-
 MODULES: tuple[RuleModule, ...] = (
-    *_CONTENT,
-    *_INTEGRITY,
-    *(python_version, new_dependencies),
-    managers,
-    history,
+    *(paths, size, secrets, hidden_text, conflict_marks, gate_files),
+    *(hollow_tests, suppressions, imported_names),
+    *(python_version, new_dependencies, managers, history),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Rules that read the change alone, before anything runs."""

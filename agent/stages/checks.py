@@ -44,7 +44,6 @@ from agent.models.checks import (
 )
 from agent.models.environment import Environment, Prepared
 from agent.policy import levels, ruff_contract
-from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
 from agent.policy.migrations import history
 from repo_config import dependencies
@@ -141,10 +140,6 @@ class _Trees:
         contract, settings = self.prepared.contract, self.desk.settings
         return make_site(tree.folder, environment, contract, settings, self.until)
 
-    def make_context(self, change: Change) -> ChangeContext:
-        contract = self.prepared.contract
-        return ChangeContext(change, contract.config, contract.project, self.base)
-
 
 # --- the environment of the change ----------------------------------------------------------------
 
@@ -154,7 +149,7 @@ def _prepare_environment(
 ) -> tuple[Environment | None, tuple[PackageRun, ...]]:
     """Build what the change declares or sets up, and look at it; None: that of base will do."""
     prepared, desk = trees.prepared, trees.desk
-    change_context = trees.make_context(change)
+    change_context = rebuilding.make_context(change, prepared, desk)
     declares_others = requirements.has_changed(change_context)
     if declares_others:
         reason = "the change declares different packages; checking with those"

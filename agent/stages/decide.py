@@ -25,6 +25,7 @@ from agent.text.check_summary import (
     is_of_tests,
     list_new,
     name_check,
+    summarize_all,
     summarize_check,
 )
 from agent.text.sanitise import list_some
@@ -354,14 +355,7 @@ class VerdictFacts:
         return said + (review if self._left_open else "")
 
     def describe_ready(self) -> str:
-        measured = [check for check in self.compared if check.verdict is Status.PASSED]
-        flaky = sum(len(check.flaky) for check in measured if is_of_tests(check))
-        but = f" ({format_count(flaky, 'flaky test')})" if flaky else ""
-        said = [
-            "No check could be measured." if self.compared else "No check runs in this repository."
-        ]
-        if measured:
-            said = [f"No new failures in {format_count(len(measured), 'check')}{but}."]
+        said = [f"{summarize_all(self.compared)}."]
         if self._are_tests_off:
             said.append("Tests are turned off in the configuration.")
         summaries = [summarize_check(check).sentence for check in self.compared]

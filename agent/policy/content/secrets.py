@@ -53,17 +53,17 @@ class _FoundSecret:
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    files, docstrings = change_context.change.files, _Docstrings(change_context)
+    files, sources = change_context.change.files, {one.path: one for one in change_context.python}
     new = {file.path: [*_find_new(file)] for file in files}
-    for source in change_context.python:
-        new[source.path] += _find_joined(source)
+    for path, source in sources.items():
+        new[path] += _find_joined(source)
     values = {found.value.encode() for several in new.values() for found in several}
     missing = _find_missing(values, change_context.tree)
     for file in files:
         for found in new[file.path]:
             if found.value.encode() not in missing:
                 continue
-            is_shown = _is_sample(file.path) or docstrings.has(file.path, found.line)
+            is_shown = _is_sample(file.path) or _is_in_text(sources.get(file.path), found.line)
             is_vendor = found.certainty == "of vendor"
             is_sample = not is_vendor and (is_shown or found.certainty != "of shape")
             rule, fix = (SAMPLE_SECRETS, _SAMPLE_FIX) if is_sample else (SECRETS, _FIX)
@@ -128,16 +128,16 @@ def _is_sample(path: str) -> bool:
     )
 
 
-class _Docstrings:
-    def __init__(self, change_context: ChangeContext) -> None:
-        self._files = {file.path: file for file in change_context.python}
-
-    def has(self, path: str, line: int) -> bool:
-        view = self._files[path].after if path in self._files else None
-        return view is not None and any(
+def _is_in_text(python: PythonFile | None, line: int) -> bool:
+    """Whether a line is within a docstring."""
+    return (
+        python is not None
+        and python.after is not None
+        and any(
             isinstance(node.value, ast.Constant) and node.lineno <= line <= (node.end_lineno or 0)
-            for node in view.list_nodes(ast.Expr)
+            for node in python.after.list_nodes(ast.Expr)
         )
+    )
 
 
 def _find_missing(values: set[bytes], tree: Tree) -> set[bytes]:
