@@ -12,13 +12,14 @@ from importlib import resources
 from agent.checks import readers, running
 from agent.checks.check import Site
 from agent.checks.commands import ToolCheck
-from agent.checks.comparison import find_new
+from agent.checks.comparison import BY_ID
 from agent.checks.readers import READERS, ToolRemark
 from agent.checks.running import Say
 from agent.models.change import Change
 from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.sandbox import Sandbox
 from agent.policy import ruff_contract, source
+from agent.policy.change_context import find_new
 from agent.policy.ruff_rules import BAN
 from repo_config.command_lines import CheckCommand
 
@@ -68,9 +69,9 @@ def lint_change(
         return known
     earlier = (*(known.items if known else ()), *ruff_contract.find_test_signs(before))
     own = count_once(earlier)
-    fresh = find_new(count_once(items), own)
+    fresh = find_new(count_once(items), own, BY_ID)
     # Lines that left another file of the change were moved.
-    items = tuple(find_new(fresh, find_new(own, items), lambda item: item.text))
+    items = tuple(find_new(fresh, find_new(own, items, BY_ID), lambda item: item.text))
     packages = head.environment.versions
     items = ruff_contract.select_items(items, change, config, disguised, packages)
     output = "\n".join(f"{item.place}: {item.text}" for item in items)

@@ -5,8 +5,8 @@ run or pass only as the change has them are named; what is not proved on either 
 passed.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from operator import attrgetter
 
 from agent.checks import reruns
 from agent.checks.check import MINUTES_LIMIT
@@ -31,7 +31,9 @@ from agent.models.checks import (
     TestComparison,
     TestRun,
 )
+from agent.policy.change_context import find_new
 
+BY_ID = attrgetter("item_id")
 #: Ends the names of checks that were run on the change under the base commit's own rules.
 BASE_RULES = ", base rules"
 _NOT_RUN = ("skipped", "xfailed")
@@ -59,21 +61,6 @@ def _make_absent(name: str, other: AnyRun | None) -> AnyRun:
     if isinstance(other, TestRun | LintRun):
         return type(other)(name=name, status=Status.ABSENT)
     return CommandRun(name=name, status=Status.ABSENT)
-
-
-def find_new(
-    items: Iterable[CheckItem],
-    known: Iterable[CheckItem],
-    key: Callable[[CheckItem], str] = lambda item: item.item_id,
-) -> list[CheckItem]:
-    """List the items beyond the known ones; what is there twice counts twice."""
-    left = Counter(map(key, known))
-    found = []
-    for item in items:
-        left[key(item)] -= 1
-        if left[key(item)] < 0:
-            found.append(item)
-    return found
 
 
 def _compare_check(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
@@ -319,7 +306,8 @@ def _findings(name: str, before: LintRun, after: LintRun) -> LintComparison:
         [item for item in side.items if item.outcome == _COUNTED] for side in (before, after)
     )
     # A tool may say the same of a line in other words, as where it lists the fields of a class.
-    new = find_new(find_new(items, known), find_new(known, items), _name_place)
+    fresh, gone = find_new(items, known, BY_ID), find_new(known, items, BY_ID)
+    new = find_new(fresh, gone, _name_place)
     return LintComparison(
         name=name,
         base=before.status,

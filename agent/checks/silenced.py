@@ -11,10 +11,11 @@ import tokenize
 from collections import Counter
 from collections.abc import Iterator
 
-from agent.checks.comparison import find_new
+from agent.checks.comparison import BY_ID
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import AnyRun, CheckItem, CommandRun, LintRun, Status
 from agent.policy import source
+from agent.policy.change_context import find_new
 
 #: Signs before the first letter belong to the form, as in `#: Units.`
 _START = re.compile(r"#\W*")
@@ -78,7 +79,7 @@ def note_silenced(results: tuple[AnyRun, ...], masked: tuple[AnyRun, ...]) -> tu
 def _find_silenced(run: AnyRun, other: AnyRun | None) -> Iterator[CheckItem]:
     if isinstance(run, LintRun) and isinstance(other, LintRun) and not run.reason:
         # What is found at a comment itself, as a header that is missing, hides nothing.
-        found = find_new(other.items, run.items)
+        found = find_new(other.items, run.items, BY_ID)
         yield from (item for item in found if not item.source.startswith("#"))
     elif isinstance(run, CommandRun) and isinstance(other, CommandRun):
         if (run.status, other.status) == (Status.PASSED, Status.FAILED):

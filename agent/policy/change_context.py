@@ -1,12 +1,10 @@
-"""A change with all that rules may ask about it, each thing read once for all of them.
-
-A hit that a file had before, or that moved from another file, does not count against the change.
-"""
+"""A change with all that rules may ask about it, each thing read once for all of them."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from agent.models.change import Change, ChangedFile
 from agent.models.ticket import Ticket
@@ -16,6 +14,8 @@ from agent.policy.view import View
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 from repo_config.tree import ChangedTree
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,10 @@ class PythonFile:
         return frozenset(number for number in range(1, count + 1) if self.is_new(number))
 
 
+_PlacedHit = tuple[PythonFile, Hit, str]
+"""A hit in its file, with the text of its line."""
+
+
 @dataclass(eq=False)
 class ChangeContext:
     """A change, with its contract and the base that it is compared with."""
@@ -119,11 +123,7 @@ class ChangeContext:
         *,
         with_stubs: bool = False,
     ) -> Iterator[tuple[PythonFile, Hit]]:
-        """Yield the hits that the change brings in.
-
-        A hit is fresh where a file has more of the same than before; then those on lines that
-        were not there before come first. What left another file of the change with the same text
-        of its line has moved, and is not fresh.
+        """Yield the hits that the change brings in; not those that a file had, or that moved.
 
         Args:
             among: Whether a path counts; all do by default.
@@ -133,33 +133,36 @@ class ChangeContext:
         if with_stubs:
             stubs = (file for file in self.change.files if file.path.endswith(".pyi"))
             files += (PythonFile(file, self.change, self.places) for file in stubs)
-        found = [(file, _list_hits(file.after, find)) for file in files]
+
+        def list_hits(views: Iterable[View | None]) -> list[_PlacedHit]:
+            pairs = ((file, view) for file, view in zip(files, views, strict=True) if view)
+            return [
+                (file, hit, view.get_line(hit.line))
+                for file, view in pairs
+                for hit in sorted(find(view), key=lambda hit: hit.line)
+            ]
+
         # Most changes have none, so that their old sides are never read.
-        if not any(hits for _, hits in found):
+        if not (after := list_hits(file.after for file in files)):
             return
-        left: Counter[tuple[str, str]] = Counter()
-        had = []
-        for file, hits in found:
-            before = _list_hits(file.before, find)
-            had.append(Counter(hit.what for hit, _ in before))
-            left += _count_places(before) - _count_places(hits)
-        for (file, hits), known in zip(found, had, strict=True):
-            more = Counter(hit.what for hit, _ in hits) - known
-            fresh = []
-            for hit, line in sorted(hits, key=lambda pair: not file.is_new(pair[0].line)):
-                if more[hit.what] > 0:
-                    more[hit.what] -= 1
-                    fresh.append((hit, line))
-            for hit, line in sorted(fresh, key=lambda pair: pair[0].line):
-                left[hit.what, line] -= 1
-                if left[hit.what, line] < 0:
-                    yield file, hit
+        fresh, gone = after, list_hits(file.before for file in files)
+        keys: tuple[Callable[[_PlacedHit], object], ...] = (
+            lambda placed: (placed[0].path, placed[1].what, placed[2]),
+            lambda placed: (placed[1].what, placed[2]),  # it moved
+            lambda placed: (placed[0].path, placed[1].what),
+        )
+        for key in keys:
+            fresh, gone = find_new(fresh, gone, key), find_new(gone, fresh, key)
+        for file, hit, _ in fresh:
+            yield file, hit
 
 
-def _list_hits(view: View | None, find: Find) -> list[tuple[Hit, str]]:
-    """Return the hits of one side, each with the text of its line."""
-    return [(hit, view.get_line(hit.line)) for hit in find(view)] if view else []
-
-
-def _count_places(hits: list[tuple[Hit, str]]) -> Counter[tuple[str, str]]:
-    return Counter((hit.what, line) for hit, line in hits)
+def find_new(items: Iterable[T], known: Iterable[T], key: Callable[[T], object]) -> list[T]:
+    """List the items beyond the known ones; what is there twice counts twice."""
+    left = Counter(map(key, known))
+    found = []
+    for item in items:
+        left[key(item)] -= 1
+        if left[key(item)] < 0:
+            found.append(item)
+    return found

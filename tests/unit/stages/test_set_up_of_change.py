@@ -16,7 +16,6 @@ from tests.unit.trees import DictTree, make_project
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(checks._Trees, "lay_out", lambda *_: None)
-    monkeypatch.setattr(checks._Trees, "base", DictTree({}))
     installed: Any = SimpleNamespace(path=str(tmp_path), versions={}, layers=())
 
     def set_up(path: str, commands: tuple[str, ...], answer: Any) -> object:
@@ -24,6 +23,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         contract = SimpleNamespace(config=RepoConfig(setup=commands), project=make_project())
         desk: Any = SimpleNamespace(
             say=lambda line: None,
+            open_base=lambda prepared: DictTree({}),
             head_folder=lambda run: Path(),
             environment=lambda prepared: installed,
             environment_of_change=lambda *_: answer(),

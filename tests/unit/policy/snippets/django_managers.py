@@ -19,6 +19,7 @@ _SHOP = {
     "wine/models.py": "class Order:\n    objects = None\n",
 }
 _IMPORT = "from shop.models import Order\n\n"
+_QUERY = f"{_IMPORT}Order.objects.all()\n"
 
 
 def _asked(after: str, line: int | None = None, config: dict[str, object] = _ACTIVE) -> Snippet:
@@ -27,8 +28,21 @@ def _asked(after: str, line: int | None = None, config: dict[str, object] = _ACT
 
 CASES = {
     "django-manager": Cases(
-        fails={"objects": _asked(_IMPORT + "Order.objects.all()\n", 3)},
+        fails={
+            "objects": _asked(_QUERY, 3),
+            "a copy of a line that stays where it was": Snippet(
+                {"app/views.py": _QUERY, "shop/old.py": f"x = 1\n{_QUERY}"},
+                base={**_SHOP, "shop/old.py": _QUERY},
+                line=3,
+                config=_ACTIVE,
+            ),
+        },
         passes={
+            "a line that moves": Snippet(
+                {"app/views.py": _QUERY, "shop/old.py": None},
+                base={**_SHOP, "shop/old.py": _QUERY},
+                config=_ACTIVE,
+            ),
             "the manager": _asked(_IMPORT + "Order.active.all()\n"),
             "a namesake of another app": _asked(
                 "from wine.models import Order\n\nOrder.objects.all()\n", config=_DOTTED
