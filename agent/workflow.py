@@ -6,12 +6,12 @@ function from the top; a finished step is then remembered, not done again. What 
 steps as well, one for each reply and one for its calls: `agent.editing.loop`.
 """
 
-from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from agent.desk import Desk
 from agent.editing import ahead, attempts, reviewing, scouting
-from agent.editing.preparation import MeasuredPreparation
+from agent.editing.preparation import Preparation
 from agent.editing.rounds import Draft, Round, choose_best
 from agent.editing.run_context import RunContext, list_roles
 from agent.errors import EnvironmentFailed, RepositoryUnfit
@@ -100,16 +100,18 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
     roles = once(Step.ROLES, list_roles, desk.models)
     # Requests that get no reply are bound by what the repository allows, too.
     desk.lower_limit(desk.budget.find_usd(config))
-    begun = RunContext(task, opened, once, desk, roles=roles)
+
+    def scout(*given: Any) -> scouting.Scouted:
+        return scouting.scout_configuration(run_context, *given)
+
     # Steps alone decide what follows, so that a run that goes on meets the same ones.
-    has_model = "editor" in roles
-    scouts = partial(scouting.scout_configuration, begun), ahead.need_model
-    measures = (
-        partial(environment.prepare_environment, opened, scout if has_model else None)
-        for scout in scouts
+    measure, measure_ahead = (
+        partial(environment.prepare_environment, opened, search if "editor" in roles else None)
+        for search in (scout, ahead.need_model)
     )
-    preparation = MeasuredPreparation(once, desk, baseline.study_tests, *measures)
-    return replace(begun, preparation=preparation)
+    given = once, desk, baseline.study_tests, measure, measure_ahead
+    run_context = RunContext(task, opened, once, desk, Preparation(*given), roles)
+    return run_context
 
 
 def _prepare_base(run_context: RunContext) -> None:

@@ -1,5 +1,7 @@
 """A run that has come to where its base is prepared."""
 
+from typing import Any
+
 from agent.desk import Desk
 from agent.editing.preparation import MeasuredBase, Preparation
 from agent.editing.run_context import RunContext, list_roles
@@ -9,6 +11,9 @@ from agent.models.pulls import BranchState
 from agent.models.step import StepRunner
 from agent.models.task import Task
 from agent.models.ticket import Ticket
+
+MISSING: Any = (None, None, None)
+"""In place of what prepares the base."""
 
 
 def make_task(ticket: Ticket, checkout: Checkout, recipe: str = "") -> Task:
@@ -23,6 +28,6 @@ def make_run_context(
         prepared,
         once,
         desk,
-        preparation=Preparation(MeasuredBase(prepared, baseline)),
+        preparation=Preparation(once, desk, *MISSING, ready=MeasuredBase(prepared, baseline)),
         roles=list_roles(desk.models),
     )

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from agent.desk import Desk
@@ -32,80 +32,48 @@ class MeasuredBase:
     """Seconds of the run that are kept for later stages."""
 
 
+@dataclass
 class Preparation:
-    """The base as it is."""
-
-    def __init__(self, ready: MeasuredBase | None = None) -> None:
-        self.ready = ready
-        """None: it is not prepared."""
-        self.built: set[str] = set()
-        """Marks of the environments that this process has built for what changes declare."""
-
-    def begin(self) -> None:
-        """Continue in a thread while a model reads and plans, unless it is done."""
+    once: StepRunner
+    desk: Desk
+    record: Record
+    measure: Measure
+    measure_ahead: Measure
+    """Does the same up to where a model would be asked."""
+    ready: MeasuredBase | None = None
+    """None: it is not prepared."""
+    built: set[str] = field(default_factory=set, init=False)
+    """Marks of the environments that this process has built for what changes declare."""
+    _ahead: BackgroundSteps | None = field(default=None, init=False)
+    _recording: BackgroundSteps | None = field(default=None, init=False)
+    _record_begun: float = field(default=0.0, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
 
     @property
     def is_waiting(self) -> bool:
         """Whether nothing more is done while the model reads, so that `finish` has no wait."""
-        return False
-
-    def finish(self) -> MeasuredBase:
-        """Have it done."""
-        assert self.ready is not None, "the base is not prepared"  # noqa: S101
-        return self.ready
-
-    def end_record(self) -> None:
-        """End what is recorded for the checks of changes, as these begin."""
-
-    def close(self) -> None:
-        """End what is under way, and wait for that."""
-
-
-class MeasuredPreparation(Preparation):
-    def __init__(
-        self,
-        once: StepRunner,
-        desk: Desk,
-        record: Record,
-        measure: Measure,
-        measure_ahead: Measure,
-    ) -> None:
-        """Take what prepares the base.
-
-        Args:
-            measure_ahead: Does the same up to where a model would be asked.
-        """
-        super().__init__()
-        self._once, self._desk = once, desk
-        self._measure, self._measure_ahead, self._record = measure, measure_ahead, record
-        self._ahead: BackgroundSteps | None = None
-        self._recording: BackgroundSteps | None = None
-        self._record_begun = 0.0
-        self._lock = Lock()
-
-    @property
-    def is_waiting(self) -> bool:
         return self.ready is None and self._ahead is not None and self._ahead.is_over
 
     def begin(self) -> None:
+        """Continue in a thread while a model reads and plans, unless it is done."""
         if self.ready is not None or self._ahead is not None:
             return
 
         def prepare(step: Once, stopped: Flag) -> None:
-            sandbox = Stoppable(self._desk.sandbox, stopped)
-            self._begin_record(*self._measure_ahead(step, replace(self._desk, sandbox=sandbox)))
+            sandbox = Stoppable(self.desk.sandbox, stopped)
+            self._begin_record(*self.measure_ahead(step, replace(self.desk, sandbox=sandbox)))
 
-        self._ahead = BackgroundSteps(prepare, self._desk.say)
+        self._ahead = BackgroundSteps(prepare, self.desk.say)
 
     def finish(self) -> MeasuredBase:
         """Have it done, once; it has minutes of its own."""
         if self.ready is None:
-            step = self._ahead.attach(self._once) if self._ahead else self._once
-            with self._once.count_apart():
-                prepared, baseline = self._measure(step, self._desk)
+            step = self._ahead.attach(self.once) if self._ahead else self.once
+            with self.once.count_apart():
+                prepared, baseline = self.measure(step, self.desk)
             if self._ahead is not None:
                 self._begin_record(prepared, baseline)
-            left = self._once.run_seconds_left
+            left = self.once.run_seconds_left
             self.ready = MeasuredBase(prepared, baseline, plan_gate_seconds(baseline, left))
         return self.ready
 
@@ -113,15 +81,16 @@ class MeasuredPreparation(Preparation):
         """Record while the model works; only then is there time for it."""
 
         def record(_: Once, stopped: Flag) -> None:
-            sandbox = Stoppable(self._desk.sandbox, stopped)
-            self._record(prepared, baseline, replace(self._desk, sandbox=sandbox))
+            sandbox = Stoppable(self.desk.sandbox, stopped)
+            self.record(prepared, baseline, replace(self.desk, sandbox=sandbox))
 
         with self._lock:
             if self._recording is None:
                 self._record_begun = time.monotonic()
-                self._recording = BackgroundSteps(record, self._desk.say)
+                self._recording = BackgroundSteps(record, self.desk.say)
 
     def end_record(self) -> None:
+        """End what is recorded for the checks of changes, as these begin."""
         if self._recording is None or self.ready is None:
             return
         took = self.ready.baseline.tests.seconds
@@ -131,6 +100,7 @@ class MeasuredPreparation(Preparation):
         self._recording.close(wait if is_near else 0.0)
 
     def close(self) -> None:
+        """End what is under way, and wait for that."""
         if self._ahead is not None:
             self._ahead.close()
         if self._recording is not None:

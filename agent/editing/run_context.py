@@ -27,7 +27,7 @@ class RunContext:
     base: OpenedRepository
     once: StepRunner
     desk: Desk
-    preparation: Preparation = field(default_factory=Preparation)
+    preparation: Preparation
     roles: tuple[Role, ...] = ()
     """Roles that a model is set for: read once, since steps keep their order."""
     budget_share: float = 1.0

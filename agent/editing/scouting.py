@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from agent.desk import Desk
 from agent.editing import forms, prompting
 from agent.editing.loop import Conversation
-from agent.editing.preparation import MeasuredBase, Preparation
+from agent.editing.preparation import MeasuredBase
 from agent.editing.rounds import explain_stop
 from agent.editing.run_context import RunContext
 from agent.editing.tools import Forms, ToolExecutor, limit_batch
@@ -134,7 +134,7 @@ def scout_configuration(
     run_context = replace(
         run_context,
         budget_share=_SHARE,
-        preparation=Preparation(ready),
+        preparation=replace(run_context.preparation, ready=ready),
     )
     name = Step.SCOUT.named("opening")
     talk = Conversation(

@@ -7,7 +7,7 @@ import pytest
 
 from agent.desk import Desk
 from agent.editing.ahead import BackgroundSteps, need_model
-from agent.editing.preparation import MeasuredPreparation
+from agent.editing.preparation import Preparation
 from agent.errors import EnvironmentFailed
 from agent.models.checks import CheckReport, Status, TestRun
 from agent.models.step import Step
@@ -90,7 +90,7 @@ def test_what_tests_reach_is_recorded_beside_the_model_and_ends_as_checks_begin(
 
     desk = Desk(None, None, FakeSandbox(str), None, print)
     measure = lambda step, desk: step(Step.BASELINE, lambda: ("prepared", report))  # noqa: E731
-    preparation = MeasuredPreparation(Steps(), desk, record, measure, measure)
+    preparation = Preparation(Steps(), desk, record, measure, measure)
     preparation.begin()
     assert begun.wait(10)
     preparation.finish()

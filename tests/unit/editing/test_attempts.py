@@ -8,7 +8,7 @@ import pytest
 
 from agent.editing import attempts
 from agent.editing.ahead import need_model
-from agent.editing.preparation import MeasuredBase, MeasuredPreparation
+from agent.editing.preparation import MeasuredBase, Preparation
 from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.models.chat import ModelTurn, ToolTurn
 from agent.models.checks import Status, TestRun
@@ -55,7 +55,7 @@ def begin(prepared, home, replies, records=None, ahead=None):
             time.sleep(0.01)
 
     once, desk = run_context.once, run_context.desk
-    preparation = MeasuredPreparation(once, desk, lambda *_: None, measure, ahead or wait)
+    preparation = Preparation(once, desk, lambda *_: None, measure, ahead or wait)
     begun = [replace(run_context, preparation=preparation)]
     return begun[0], told, measured
 
