@@ -37,7 +37,7 @@ from agent.service import audit_export, clean_up, loops, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
 from agent.service.health import STILL_SECONDS, WorkerHealth
-from agent.service.loops import FileWatch, Heartbeat, take_turns
+from agent.service.loops import Heartbeat
 from agent.settings import Settings, find_database, variable
 from agent.steps import Cancellation
 from agent.store.engine import Engine
@@ -57,8 +57,11 @@ _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
 _DRAIN_SECONDS = 60.0
 #: As long as one delivery takes, as a rule.
 _LEAVE_SECONDS = 5.0
-#: Seconds after which one of several workers looks for work, and checks whether it leads.
-_LOOK_SECONDS, _FOLLOW_SECONDS = 0.5, 5.0
+#: Seconds after which a worker looks for work that others have written, the only one and one of
+#: several; and after which one of several looks whether it leads.
+_LOOK_SECONDS, _LOOK_SECONDS_OF_MANY, _FOLLOW_SECONDS = 0.25, 0.5, 5.0
+#: Until the next turn after one that failed.
+_TROUBLE_SECONDS = 1.0
 #: Seconds between reads of GitHub's log of deliveries; the second: if GitHub cannot reach us.
 _RECONCILE_SECONDS, _FETCH_SECONDS = 300.0, 20.0
 
@@ -186,22 +189,18 @@ class Worker:
             bounds=self._bounds,
             stop=self._stop,
         )
-        turns = {
-            "intake": lambda: lease.leads() and intake.run_once(),
-            "dispatch": self._dispatcher.run_once,
-        }
-        written = {
-            "intake": FileWatch(self._inbox.path),
-            "dispatch": FileWatch(self._store.path, self._engine.path),
-        }
-        # A server does not report what others write to it.
-        due = _LOOK_SECONDS if self._inbox.is_shared else loops.DUE_SECONDS
-        beats = {"intake": heartbeat.beat, "dispatch": lambda: None}
+        pause = _LOOK_SECONDS_OF_MANY if self._inbox.is_shared else _LOOK_SECONDS
+
+        def take_deliveries() -> float:
+            heartbeat.beat()
+            return 0.0 if lease.leads() and intake.run_once() else pause
+
+        def dispatch() -> float:
+            return 0.0 if self._dispatcher.run_once() else pause
+
+        turns = {"intake": take_deliveries, "dispatch": dispatch}
         threads = [
-            _thread(
-                *(name, take_turns, name, turn, self._stop),
-                *(wake_ups[name], beats[name], written[name], due),
-            )
+            self._repeat(name, turn, _TROUBLE_SECONDS, wake_ups[name])
             for name, turn in turns.items()
         ]
         missed = reconcile.MissedDeliveries(
@@ -246,13 +245,14 @@ class Worker:
         ]
         if not self._inbox.is_shared:
             # The waits of a fleet are no matter of one machine's clock.
-            threads.append(_thread("clock", loops.watch_clock, store.clock_moved, self._stop))
+            look = loops.make_clock_watch(store.clock_moved)
+            threads.append(self._repeat("clock", look, _TROUBLE_SECONDS))
         return threads
 
     def _repeat(
-        self, name: str, turn: Callable[[], float], *after_failure: float
+        self, name: str, turn: Callable[[], float], *how: float | threading.Event
     ) -> threading.Thread:
-        return _thread(name, loops.repeat, name, turn, self._stop, *after_failure)
+        return _thread(name, loops.repeat, name, turn, self._stop, *how)
 
 
 def list_budget_uses(

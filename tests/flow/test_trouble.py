@@ -143,7 +143,8 @@ def test_PF8_that_the_clock_was_set_is_noticed_and_told_until_it_is_heard(monkey
         if len(moved) == 1:
             raise StoreUnavailable("locked")
 
-    watching = threading.Thread(target=loops.watch_clock, args=(hear, stop))
+    turn = loops.make_clock_watch(hear)
+    watching = threading.Thread(target=loops.repeat, args=("clock", turn, stop, 0.01))
     watching.start()
     time.sleep(0.1)
     at[0] += 30.0

@@ -78,23 +78,20 @@ def test_PF5_a_forge_that_hangs_at_the_start_holds_up_neither_signs_of_life_nor_
     assert len(beats) > 5
 
 
-def test_a_loop_and_each_delivery_are_signs_of_life(inbox, store, monkeypatch):
-    heartbeat, stop, wake_up = loops.Heartbeat(), threading.Event(), threading.Event()
+def test_each_delivery_is_a_sign_of_life(inbox, store):
     noted = []
     inbox.append([delivery(1), delivery(2)])
     intake = deliveries.Intake(inbox, store, Gate({}), alive=lambda: noted.append("delivery"))
+    assert intake.run_once()
+    assert noted == ["delivery", "delivery"]
 
-    def turn():
-        stop.set()
-        return intake.run_once()
 
+def test_the_time_since_the_last_sign_of_life():
+    heartbeat = loops.Heartbeat()
     time.sleep(0.05)
     assert heartbeat.seconds_since_beat() >= 0.05
     begun = time.monotonic()
-    loops.take_turns(
-        "intake", turn, stop, wake_up, lambda: (noted.append("turn"), heartbeat.beat())
-    )
-    assert noted == ["turn", "delivery", "delivery"]
+    heartbeat.beat()
     assert heartbeat.seconds_since_beat() <= time.monotonic() - begun
 
 
@@ -129,15 +126,15 @@ def test_GH2_the_next_turn_waits_for_as_long_as_the_forge_says():
     assert turns.at[1] - turns.at[0] > 0.25
 
 
-def test_the_bell_wakes_a_loop_that_waits(monkeypatch):
-    monkeypatch.setattr(loops, "_IDLE_SECONDS", 30.0)
+def test_the_bell_wakes_a_loop_that_waits():
     turns, stop, wake_up = [], threading.Event(), threading.Event()
 
     def turn():
         turns.append(time.monotonic())
-        return False
+        return 30.0
 
-    thread = threading.Thread(target=loops.take_turns, args=("x", turn, stop, wake_up), daemon=True)
+    given = "x", turn, stop, 1.0, wake_up
+    thread = threading.Thread(target=loops.repeat, args=given, daemon=True)
     thread.start()
     time.sleep(0.2)
     wake_up.set()
