@@ -7,14 +7,16 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from agent.models.clock import read_clock
 from agent.models.model_use import ModelTotal, ModelUse
 from agent.models.outcome import StoredRun
+from agent.models.run import Reason, RunState
+from agent.models.ticket import Category
 from agent.store.sql_run_store import SqlRunStore
-from agent.telemetry import statistics
-from agent.telemetry.statistics import RunSummary
 
 #: How old the lists may be; what has ended long ago changes seldom, and is looked at seldom.
 _FRESH_SECONDS, _WHOLE_SECONDS = 1.0, 30.0
@@ -22,20 +24,32 @@ _RECENT_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunEntry(RunSummary):
+class RunEntry:
     """One run, as a line of a list and as a part of statistics."""
 
     run_id: str
+    repository: str
+    """`owner/name`."""
     repository_id: int
     number: int
     title: str
     person: str
     """Login of who set the label."""
+    state: RunState
+    """`merged` or `closed`, where the run's pull request has ended."""
+    reason: Reason | None
+    """None: it is not over."""
     sentence: str
     active: bool
+    queued_at: float
     started_at: float | None
     ended_at: float | None
-    usd: float
+    seconds_to_pull: float | None
+    """From the label to the end of the run; None: it has opened no pull request, or not known."""
+    category: Category | None
+    first_round: Reason | None
+    used: ModelTotal | None
+    """None: it is not over. In statistics with what has gone on with its pull request."""
     models: tuple[tuple[str, float | None], ...]
     """Those that were used, with their cost."""
     kind: str
@@ -43,6 +57,10 @@ class RunEntry(RunSummary):
     follows: str
     """The run that opened the pull request, for a follow-up; else empty."""
     is_dry_run: bool
+
+    @property
+    def usd(self) -> float:
+        return (self.used.usd if self.used else None) or 0.0
 
     @property
     def origin(self) -> str:
@@ -107,24 +125,39 @@ class RunIndex:
 
 def make_entry(stored: StoredRun) -> RunEntry:
     run, outcome, snapshot = stored.run, stored.outcome, stored.run.snapshot
-    summary = statistics.summarize_run(stored)
     return RunEntry(
-        **{field.name: getattr(summary, field.name) for field in fields(summary)},
         run_id=run.run_id,
+        repository=run.repository_name,
         repository_id=snapshot.issue.repository_id if snapshot else 0,
         number=snapshot.issue.number if snapshot else 0,
         title="Deleted ticket" if stored.purged_at else snapshot.title if snapshot else run.ticket,
         person=snapshot.actor if snapshot else "",
+        state=RunState(stored.pull_end.state) if stored.pull_end else stored.state,
+        reason=outcome.reason if outcome else None,
         sentence=outcome.sentence if outcome else "",
         active=stored.active,
+        queued_at=stored.queued_at,
         started_at=stored.started_at,
         ended_at=stored.ended_at,
-        usd=(outcome.figures.total_usage.usd or 0.0) if outcome else 0.0,
+        seconds_to_pull=_measure_to_pull(stored),
+        category=outcome.figures.category if outcome else None,
+        first_round=outcome.figures.first_round if outcome else None,
+        used=outcome.figures.total_usage if outcome else None,
         models=_sum_models(outcome.figures.models) if outcome else (),
         kind=run.follow_up.kind if run.follow_up else "",
         follows=run.follow_up.of if run.follow_up else "",
         is_dry_run=run.dry_run,
     )
+
+
+def _measure_to_pull(stored: StoredRun) -> float | None:
+    snapshot, outcome = stored.run.snapshot, stored.outcome
+    if snapshot and outcome and outcome.pull_request and stored.ended_at is not None:
+        # Clocks may differ, and a code host writes the first of the times.
+        with suppress(ValueError):
+            label = datetime.fromisoformat(snapshot.approved_at).timestamp()
+            return round(max(0.0, stored.ended_at - label), 3)
+    return None
 
 
 def _sum_models(uses: Iterable[ModelUse]) -> tuple[tuple[str, float | None], ...]:
@@ -137,7 +170,7 @@ def _sum_models(uses: Iterable[ModelUse]) -> tuple[tuple[str, float | None], ...
 
 def summarize_runs(
     entries: Iterable[RunEntry], is_wanted: Callable[[RunEntry], bool] = lambda entry: True
-) -> list[RunSummary]:
+) -> list[RunEntry]:
     """Summarise the runs of issues; what has gone on with one counts as a part of it."""
     several = tuple(entries)
     following: dict[str, list[RunEntry]] = defaultdict(list)
@@ -154,4 +187,4 @@ def _join(first: RunEntry, following: list[RunEntry]) -> RunEntry:
     if not following:
         return first
     used = [entry.used for entry in (first, *following) if entry.used]
-    return replace(first, used=ModelTotal.from_uses(used) if used else None, rounds=len(following))
+    return replace(first, used=ModelTotal.from_uses(used) if used else None)

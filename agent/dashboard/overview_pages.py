@@ -8,7 +8,7 @@ import structlog
 from fastapi import APIRouter, Query
 from starlette.responses import RedirectResponse, Response
 
-from agent.dashboard import plots
+from agent.dashboard import plots, statistics
 from agent.dashboard.access import (
     ActionRefused,
     Actor,
@@ -20,10 +20,9 @@ from agent.dashboard.access import (
     Who,
 )
 from agent.dashboard.index import RunEntry, summarize_runs
+from agent.dashboard.statistics import Statistics as Numbers
 from agent.models.clock import read_clock
 from agent.store.sql_queue import OPERATOR, Pause
-from agent.telemetry import statistics
-from agent.telemetry.statistics import Statistics as Numbers
 
 router = APIRouter()
 _log = structlog.get_logger()

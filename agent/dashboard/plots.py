@@ -5,15 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from urllib.parse import urlencode
 
+from agent.dashboard import statistics
 from agent.dashboard.index import RunEntry
 from agent.dashboard.pages import write_money, write_span, write_word
-from agent.telemetry import statistics
-from agent.telemetry.statistics import RunSummary, Statistics
-
-R = TypeVar("R", bound=RunSummary)
+from agent.dashboard.statistics import Statistics
 
 _DAY = 86_400.0
 #: With more days than these, and than a screen has space for, a column is a week.
@@ -68,7 +66,7 @@ class Charts(NamedTuple):
 
 
 def make_charts(
-    entries: Sequence[RunEntry], runs: Sequence[RunSummary], now: float, filters: dict[str, str]
+    entries: Sequence[RunEntry], runs: Sequence[RunEntry], now: float, filters: dict[str, str]
 ) -> Charts:
     """Make the charts that have something to show.
 
@@ -107,7 +105,7 @@ def make_charts(
         _rank("failures", "Runs without a pull request", "Why they ended.", Counter(failed),
               tickets, "reason"),
     )  # fmt: skip
-    by_category: dict[str, list[RunSummary]] = defaultdict(list)
+    by_category: dict[str, list[RunEntry]] = defaultdict(list)
     for run in runs:
         by_category[run.category or statistics.UNKNOWN].append(run)
     groups = []
@@ -168,15 +166,15 @@ def _plot_time(
     name: str,
     title: str,
     about: str,
-    runs: Sequence[R],
+    runs: Sequence[RunEntry],
     periods: Sequence[Period],
     filters: dict[str, str],
-    measure: Callable[[Sequence[R]], tuple[tuple[tuple[str, float], ...], str]],
+    measure: Callable[[Sequence[RunEntry]], tuple[tuple[tuple[str, float], ...], str]],
     legend: Mapping[str, str] | None = None,
 ) -> Chart:
     seconds = ((periods[0].last - periods[0].first).days + 1) * _DAY
     start = datetime.combine(periods[0].first, time.min, UTC).timestamp()
-    found: list[list[R]] = [[] for _ in periods]
+    found: list[list[RunEntry]] = [[] for _ in periods]
     for run in runs:
         at = int((run.queued_at - start) // seconds)
         if 0 <= at < len(found):
@@ -195,7 +193,7 @@ def _measure_spend(runs: Sequence[RunEntry]) -> tuple[tuple[tuple[str, float], .
     return (("active", usd),), write_money(usd) if usd else "–"
 
 
-def _measure_ends(runs: Sequence[RunSummary]) -> tuple[tuple[tuple[str, float], ...], str]:
+def _measure_ends(runs: Sequence[RunEntry]) -> tuple[tuple[tuple[str, float], ...], str]:
     counts = Counter(
         _TONES[run.state.value if run.state in statistics.OPENED else "no pull request"]
         for run in runs
@@ -206,7 +204,7 @@ def _measure_ends(runs: Sequence[RunSummary]) -> tuple[tuple[tuple[str, float], 
     return parts, words or "–"
 
 
-def _measure_time(runs: Sequence[RunSummary]) -> tuple[tuple[tuple[str, float], ...], str]:
+def _measure_time(runs: Sequence[RunEntry]) -> tuple[tuple[tuple[str, float], ...], str]:
     seconds = [run.seconds_to_pull for run in runs if run.seconds_to_pull is not None]
     value = median(seconds) if seconds else None
     return (("active", value or 0.0),), write_span(value)

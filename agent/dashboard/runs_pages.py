@@ -23,12 +23,12 @@ from agent.dashboard.access import (
 )
 from agent.dashboard.index import RunEntry
 from agent.dashboard.pages import is_web_link, render_markdown, write_span
+from agent.dashboard.statistics import UNKNOWN
 from agent.models.change import Finding
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.publishing import messages
 from agent.telemetry import signed_log
-from agent.telemetry.statistics import UNKNOWN
 from agent.text import check_summary
 
 router = APIRouter()
