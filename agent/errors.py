@@ -258,12 +258,8 @@ class BudgetReached(ModelUnavailable):
     """A budget of the operator's is used up until a time."""
 
 
-class InboxUnavailable(TransientError):
-    """The inbox could not be read or written just now."""
-
-
 class StoreUnavailable(TransientError):
-    """The database of the runs cannot be used just now."""
+    """A database of ours cannot be used just now."""
 
 
 class PermanentError(AgentError):
@@ -301,12 +297,8 @@ FREE_SOME_SPACE = (
 )
 
 
-class InboxUnusable(PermanentError):
-    """The file of the inbox is damaged, replaced, or of another version."""
-
-
 class StoreUnusable(PermanentError):
-    """The database of the runs is damaged, or of another version."""
+    """A database of ours is damaged, replaced, or of another version."""
 
 
 class EngineLocked(PermanentError):

@@ -29,7 +29,6 @@ from agent.errors import (
     AgentError,
     ConfigInvalid,
     EngineLocked,
-    InboxUnusable,
     LedgerUnusable,
     SandboxMissing,
     SettingsInvalid,
@@ -43,7 +42,6 @@ _LASTING = (
     SettingsInvalid,
     SandboxMissing,
     StoreUnusable,
-    InboxUnusable,
     EngineLocked,
     LedgerUnusable,
 )

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib import import_module, resources
 from pathlib import Path
-from typing import NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -33,16 +32,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlmodel import Session
 
-from agent.errors import PermanentError, SettingsInvalid, StorageFull, TransientError
-
-
-class DriverErrors(NamedTuple):
-    """Our errors in place of the driver's for one of the databases."""
-
-    unavailable: type[TransientError]
-    unusable: type[PermanentError]
-    consequence: str
-    """What follows from moving a damaged file away; ends the sentence that advises it."""
+from agent.errors import (
+    SettingsInvalid,
+    StorageFull,
+    StoreUnavailable,
+    StoreUnusable,
+    TransientError,
+)
 
 
 class Database:
@@ -52,7 +48,7 @@ class Database:
         self,
         path: Path,
         tables: Sequence[Table],
-        errors: DriverErrors,
+        consequence: str,
         *,
         url: str | None = None,
         busy_seconds: float,
@@ -60,15 +56,16 @@ class Database:
         """Open the database, and make file and tables where there are none.
 
         Args:
+            consequence: Of moving a damaged file away; ends the sentence that advises it.
             url: Of PostgreSQL; None: the file is used.
             busy_seconds: How long to wait for a lock.
 
         Raises:
             SettingsInvalid: The file cannot be made or opened there.
-            PermanentError: It is damaged, no database, or of another version.
-            TransientError: Somebody else has its lock.
+            StoreUnusable: It is damaged, no database, or of another version.
+            StoreUnavailable: Somebody else has its lock.
         """
-        self.path, self._errors = path, errors
+        self.path, self._consequence = path, consequence
         self.is_server = url is not None
         self.name = "PostgreSQL" if url else str(path)
         self.guard: Callable[[Connection], None] = lambda connection: None
@@ -118,13 +115,13 @@ class Database:
             yield connection
 
     def require_sound(self) -> None:
-        """Look through the file; PermanentError where it is damaged. A server looks itself."""
+        """Look through the file; StoreUnusable where it is damaged. A server looks itself."""
         if self.is_server:
             return
         with self.connect() as connection:
             found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         if found != "ok":
-            raise _make_damaged(self.name, str(found), self._errors)
+            raise _make_damaged(self.name, str(found), self._consequence)
 
     def prove_writable(self) -> None:
         """Write to the disk now; raises what `write` does."""
@@ -138,7 +135,7 @@ class Database:
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
         """Make the driver's errors ours; see the function of this name."""
-        with translate_errors(self.name, self._errors):
+        with translate_errors(self.name, self._consequence):
             yield
 
     def _lock_writers(self, name: str) -> None:
@@ -160,7 +157,7 @@ class Database:
             if (there := found.all()) == [version]:
                 return
             empty = "an empty database" if self.is_server else "an empty MERGEWRIGHT_HOME"
-            raise self._errors.unusable(
+            raise StoreUnusable(
                 f"{self.name} was created by another version of Mergewright (table revision"
                 f" {', '.join(there)}, not {version}). Start with {empty}, or use that version."
             )
@@ -267,7 +264,7 @@ def _make_unwritable(path: Path, problem: OSError) -> SettingsInvalid:
 
 
 @contextmanager
-def translate_errors(name: str, errors: DriverErrors) -> Iterator[None]:
+def translate_errors(name: str, consequence: str) -> Iterator[None]:
     """Make the driver's errors ours.
 
     Args:
@@ -275,8 +272,8 @@ def translate_errors(name: str, errors: DriverErrors) -> Iterator[None]:
 
     Raises:
         StorageFull: The disk is full.
-        PermanentError: The file is damaged or no database; of the class that `errors` names.
-        TransientError: It cannot be used just now; likewise.
+        StoreUnusable: The file is damaged or no database.
+        StoreUnavailable: It cannot be used just now.
     """
     try:
         yield
@@ -286,13 +283,13 @@ def translate_errors(name: str, errors: DriverErrors) -> Iterator[None]:
         if code.startswith(("SQLITE_FULL", "53100")):
             raise StorageFull(f"The disk of {name} is full. Free some space.") from problem
         if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")):
-            raise _make_damaged(name, str(cause), errors) from problem
-        raise errors.unavailable(f"{name} is currently unavailable: {cause}.") from problem
+            raise _make_damaged(name, str(cause), consequence) from problem
+        raise StoreUnavailable(f"{name} is currently unavailable: {cause}.") from problem
 
 
-def _make_damaged(name: str, found: str, errors: DriverErrors) -> PermanentError:
+def _make_damaged(name: str, found: str, consequence: str) -> StoreUnusable:
     way_out = "restore it from a backup"
     if Path(name).is_absolute():
         short = Path(name).name
-        way_out += f", or move it away with {short}-wal and {short}-shm{errors.consequence}"
-    return errors.unusable(f"{name} is damaged ({found}). Stop the service, {way_out}")
+        way_out += f", or move it away with {short}-wal and {short}-shm{consequence}"
+    return StoreUnusable(f"{name} is damaged ({found}). Stop the service, {way_out}")

@@ -17,17 +17,15 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Index, Integer, Ta
 from sqlmodel import Field, SQLModel, col, select
 
 from agent import settings
-from agent.errors import InboxUnavailable, InboxUnusable
+from agent.errors import StoreUnavailable, StoreUnusable
 from agent.models.record import Record
 from agent.models.ticket import Delivery
 from agent.settings import HEARTBEAT, Settings
-from agent.store.database import Database, DriverErrors
+from agent.store.database import Database
 from agent.store.purge_scope import PurgeScope
 
 FILE_NAME = "inbox.sqlite"
-_ERRORS = DriverErrors(
-    InboxUnavailable, InboxUnusable, " and let GitHub redeliver what is missing."
-)
+_CONSEQUENCE = " and let GitHub redeliver what is missing."
 #: The sender repeats deliveries of up to 30 days; the rows are kept for longer.
 _KEPT_SECONDS = 35 * 86_400.0
 _BEAT = "intake"
@@ -121,7 +119,7 @@ class Inbox:
     """Deliveries; safe to use from several threads and processes."""
 
     def __init__(self, home: Path, url: str | None = None) -> None:
-        """Open the inbox; SettingsInvalid, InboxUnusable or InboxUnavailable where that fails.
+        """Open the inbox; SettingsInvalid, StoreUnusable or StoreUnavailable where that fails.
 
         Args:
             url: Of PostgreSQL; None: a file in the data folder.
@@ -131,7 +129,7 @@ class Inbox:
         self.is_shared = url is not None
         """Whether it is on a server, where a fleet uses it."""
         self._one = threading.Lock()
-        self._database = Database(self.path, _TABLES, _ERRORS, url=url, busy_seconds=4.0)
+        self._database = Database(self.path, _TABLES, _CONSEQUENCE, url=url, busy_seconds=4.0)
         self.name = self._database.name
         self._database.require_sound()
         self._identity = _identity(self.path)
@@ -140,7 +138,7 @@ class Inbox:
         """Add deliveries in one transaction, in their order; they are on disk at the return.
 
         A duplicate by delivery id leaves no trace; one by content alone is kept as decided. On
-        InboxUnavailable, InboxUnusable or StorageFull, none of them was added.
+        StoreUnavailable, StoreUnusable or StorageFull, none of them was added.
         """
         if not deliveries:
             return ()
@@ -222,13 +220,13 @@ class Inbox:
         with suppress(OSError):
             self._heartbeat.touch(mode=0o600)
         if leads and self.is_shared:
-            with suppress(InboxUnavailable), self._database.write() as session:
+            with suppress(StoreUnavailable), self._database.write() as session:
                 session.merge(HeartbeatRow(name=_BEAT, at=_SERVER_NOW))
 
     def read_last_beat(self) -> float | None:
         """When the reader last left a sign of life, in seconds since the epoch; None: never."""
         if self.is_shared:
-            with suppress(InboxUnavailable), self._database.read() as session:
+            with suppress(StoreUnavailable), self._database.read() as session:
                 beat = session.get(HeartbeatRow, _BEAT)
                 return beat.at if beat else None
         with suppress(OSError):
@@ -278,7 +276,7 @@ class Inbox:
         # Where another file is put in its place, no deliveries must be acknowledged that are
         # in a file without a name.
         if not self.is_shared and _identity(self.path) != self._identity:
-            raise InboxUnusable(
+            raise StoreUnusable(
                 f"{self.path} was removed or replaced while it was in use. Restart the service."
             )
 

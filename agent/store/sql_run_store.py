@@ -11,12 +11,11 @@ from sqlalchemy import func
 from sqlmodel import Session, col, delete, select, update
 
 from agent import settings
-from agent.errors import StoreUnavailable, StoreUnusable
 from agent.models.outcome import Outcome, PullEnd, StoredRun
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.settings import Settings
 from agent.store import sql_audit, sql_requests, sql_spendings
-from agent.store.database import Database, DriverErrors
+from agent.store.database import Database
 from agent.store.sql_audit import SqlAudit
 from agent.store.sql_leases import ONLY_LEASE, Lease, SharedLease
 from agent.store.sql_purges import SqlPurges
@@ -42,11 +41,7 @@ FILE_NAME = "mergewright.sqlite"
 #: A command of another machine that was begun before that was killed there.
 _LONGEST_COMMAND = 86_400.0
 _COMMANDS = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswith(COMMAND))
-_ERRORS = DriverErrors(
-    StoreUnavailable,
-    StoreUnusable,
-    "; to restart runs that were queued in it, remove their label and set it again.",
-)
+_CONSEQUENCE = "; to restart runs that were queued in it, remove their label and set it again."
 
 
 class SqlRunStore(RunQueue, RunRequests, RunReader):
@@ -59,7 +54,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             url: Of PostgreSQL; None: a file in the data folder.
         """
         self.path = home / FILE_NAME
-        self._database = Database(self.path, TABLES, _ERRORS, url=url, busy_seconds=10.0)
+        self._database = Database(self.path, TABLES, _CONSEQUENCE, url=url, busy_seconds=10.0)
         self.spendings = SqlSpendings(self._database)
         self.pauses = SqlPauses(self._database)
         self.audit = SqlAudit(self._database)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import InboxUnavailable, SettingsInvalid, StoreUnavailable, StoreUnusable
+from agent.errors import SettingsInvalid, StoreUnavailable, StoreUnusable
 from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox, ReceiptKind
 from agent.store.sql_leases import EXIT_FENCED
@@ -179,7 +179,7 @@ def test_the_role_of_listeners_adds_deliveries_and_reads_nothing_of_runs(tmp_pat
         assert [receipt.kept for receipt in inbox.append([one])] == [ReceiptKind.ACCEPTED]
         assert [receipt.kept for receipt in inbox.append([one])] == [ReceiptKind.DUPLICATE]
         assert (inbox.count_deliveries().unread, inbox.read_last_beat()) == (1, None)
-        with pytest.raises(InboxUnavailable):
+        with pytest.raises(StoreUnavailable):
             inbox.record_decision("1", "done", "")
     with pytest.raises((StoreUnavailable, StoreUnusable)):
         SqlRunStore(tmp_path, url.replace("postgres@", "listener@")).get_run("x")

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from agent.errors import InboxUnusable, SettingsInvalid
+from agent.errors import SettingsInvalid, StoreUnusable
 from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox, Receipt
 
@@ -108,16 +108,16 @@ def test_a_damaged_file_is_refused(tmp_path):
     whole = bytearray(path.read_bytes())
     whole[8192:32768] = b"\xaa" * (32768 - 8192)
     path.write_bytes(whole)
-    with pytest.raises(InboxUnusable, match="is damaged"):
+    with pytest.raises(StoreUnusable, match="is damaged"):
         Inbox(tmp_path)
 
 
 def test_a_file_that_was_taken_away_gives_no_false_receipt(in_file):
     in_file.append([delivery("a", "1")])
     in_file.path.rename(in_file.path.with_name("elsewhere"))
-    with pytest.raises(InboxUnusable, match="removed or replaced"):
+    with pytest.raises(StoreUnusable, match="removed or replaced"):
         in_file.append([delivery("b", "2")])
-    with pytest.raises(InboxUnusable, match="removed or replaced"):
+    with pytest.raises(StoreUnusable, match="removed or replaced"):
         in_file.prove_writable()
 
 
