@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from agent.desk import Compose, Desk, Record, Sessions, make_redactor
+from agent.desk import Compose, Desk, Record, make_redactor
 from agent.errors import ModelUnusable, SandboxMissing
 from agent.models.chat import ChatModel
 from agent.models.code_host import CodeHost
-from agent.models.sandbox import Flag, Sandbox, Stoppable
+from agent.models.sandbox import Flag, Stoppable
 from agent.runs.local_code_host import LocalCodeHost
 from agent.runs.sessions import SessionFactory
-from agent.sandbox import limit_probes
-from agent.sandbox.sandboxes import ChosenSandbox
+from agent.sandbox import limit_probes, sandboxes
+from agent.sandbox.running import SandboxMaker
 from agent.settings import Settings, model_keys, require_home
 from agent.setup.package_index import PackageIndex
 from agent.stages import triage
@@ -35,11 +35,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 
-def make_sandbox(settings: Settings) -> Sandbox:
-    """Make what opens sandboxes, of the kind that the settings ask for."""
-    return ChosenSandbox(settings)
-
-
 def make_local_desk(settings: Settings, say: Callable[[str], None]) -> Desk:
     """Compose a desk on this machine for a command that carries no run."""
     return on_this_machine(settings)(say=say, redactor=make_redactor(settings))
@@ -47,16 +42,15 @@ def make_local_desk(settings: Settings, say: Callable[[str], None]) -> Desk:
 
 def on_this_machine(settings: Settings) -> Compose:
     """Give what composes the desk of a run without a server."""
-    require_machine(settings)
-    asked, sessions = make_models(settings), SessionFactory(settings)
-    return partial(_make_desk, settings, lambda record: LocalCodeHost(), asked, sessions)
+    sandbox, asked = require_machine(settings), make_models(settings)
+    return partial(_make_desk, settings, lambda record: LocalCodeHost(), asked, sandbox)
 
 
 def _make_desk(
     settings: Settings,
     reach: Callable[[Record], CodeHost],
     asked: ChatModel | None,
-    sessions: Sessions,
+    sandbox: SandboxMaker,
     *,
     record_write: Record = lambda kind, facts: None,
     count: Callable[[ChatModel], ChatModel] = lambda models: models,
@@ -68,10 +62,10 @@ def _make_desk(
     return Desk(
         settings=settings,
         code_host=reach(record_write),
-        sandbox=Stoppable(make_sandbox(settings), stopped),
+        sandbox=Stoppable(sandbox, stopped),
         index=PackageIndex(settings),
         models=count(asked) if asked else None,
-        sessions=sessions,
+        sessions=SessionFactory(settings, sandbox),
         stopped=stopped,
         **own,
     )
@@ -134,12 +128,12 @@ def on_github(settings: Settings, way: Access) -> Compose:
     # Loaded now, so that the first run does not wait for it.
     from agent.github.code_host import GithubCodeHost
 
-    require_machine(settings)
+    sandbox = require_machine(settings)
     # A key that cannot sign is reported before a run begins.
     signing.load_signer(settings)
     Redactor()("What looks like a secret is loaded by the first text, which is this one.")
     # Shared by all runs: connections to providers are kept from one to the next.
-    asked, sessions = make_models(settings), SessionFactory(settings)
+    asked = make_models(settings)
     if asked is not None:
         # What providers need takes seconds to load; the first run does not wait for all of it.
         threading.Thread(target=asked.preload, name="load models", daemon=True).start()
@@ -147,7 +141,7 @@ def on_github(settings: Settings, way: Access) -> Compose:
     def reach(record_write: Record) -> CodeHost:
         return GithubCodeHost(way.recording(record_write), settings)
 
-    return partial(_make_desk, settings, reach, asked, sessions)
+    return partial(_make_desk, settings, reach, asked, sandbox)
 
 
 def make_intake_api(settings: Settings, way: Access) -> GithubIntakeApi:
@@ -159,8 +153,8 @@ def make_intake_api(settings: Settings, way: Access) -> GithubIntakeApi:
 # --- before anything is started ---------------------------------------------------------------
 
 
-def require_machine(settings: Settings) -> None:
-    """Have the data folder, and find what would stop every run on this machine.
+def require_machine(settings: Settings) -> SandboxMaker:
+    """Have the data folder, and the sandboxes; find what would stop every run on this machine.
 
     SettingsInvalid: the folder cannot be made. Else as `limit_probes.require_machine`.
     """
@@ -169,11 +163,13 @@ def require_machine(settings: Settings) -> None:
     os.umask(0o022)
     require_home(settings)
     try:
-        limit_probes.require_machine(make_sandbox(settings), settings.home)
+        sandbox = sandboxes.make_chosen_sandbox(settings)
+        limit_probes.require_machine(sandbox, settings.home)
     except SandboxMissing as problem:
         raise SandboxMissing(
             f"{problem.message} `mergewright doctor` tests every sandbox limit."
         ) from problem
+    return sandbox
 
 
 def require_models(settings: Settings) -> None:

@@ -120,7 +120,7 @@ def _try_gateway(given: Settings) -> str:
                 outlet=opened.outlet,
                 limits=SandboxLimits(seconds=60),
             )
-            said = sandboxes.make_sandbox(sandboxes.choose_kind(given), given).run(order).output
+            said = sandboxes.make_chosen_sandbox(given).run(order).output
     except AgentError as problem:
         return problem.message
     if said.split() == ["200", "405", "403"]:

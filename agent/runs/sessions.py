@@ -18,8 +18,7 @@ from agent.models.sandbox import (
     SandboxFile,
     SandboxRequest,
 )
-from agent.sandbox import sandboxes
-from agent.sandbox.running import RunningSandbox
+from agent.sandbox.running import RunningSandbox, SandboxMaker
 from agent.sandbox.session import Session
 from agent.settings import Settings
 from agent.setup import sandbox_requests, sandbox_services, uv_program
@@ -31,11 +30,10 @@ _RIPGREP_LINES = b"--max-columns=400\n--max-columns-preview\n--hidden\n--glob=!.
 
 
 class SessionFactory:
-    """Opens a sandbox for each session; which kind that is, is found out with the first."""
+    """Opens a sandbox for each session."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._sandbox = sandboxes.ChosenSandbox(settings)
+    def __init__(self, settings: Settings, sandbox: SandboxMaker) -> None:
+        self._settings, self._sandbox = settings, sandbox
 
     def open(
         self, opened: OpenedRepository, change: Change, stopped: Flag | None = None

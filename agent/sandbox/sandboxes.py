@@ -1,17 +1,13 @@
 """Choose which kind of sandbox is opened."""
 
-from contextlib import ExitStack
-from threading import Lock
 from typing import Literal
 
 import structlog
 
 from agent.errors import SandboxLost, SandboxMissing
-from agent.models.environment import Checkout
-from agent.models.sandbox import Hear, Root, SandboxRequest
 from agent.sandbox import cgroup, docker_address
 from agent.sandbox.bubblewrap import BubblewrapSandbox
-from agent.sandbox.running import RunningSandbox, SandboxMaker
+from agent.sandbox.running import SandboxMaker
 from agent.settings import Settings
 
 _log = structlog.get_logger()
@@ -51,38 +47,13 @@ def choose_kind(settings: Settings) -> Kind:
     return "docker"
 
 
-class ChosenSandbox(SandboxMaker):
-    """The sandboxes that the settings ask for; which kind that is, is found out when one is needed.
+def make_chosen_sandbox(settings: Settings) -> SandboxMaker:
+    """Make the sandboxes that the settings ask for.
 
-    It stays that kind from then on: an engine that goes away later makes for an error, never for
-    sandboxes of a weaker kind.
+    They stay of that kind: an engine that goes away later makes for an error, never for sandboxes
+    of a weaker kind.
     """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._found: SandboxMaker | None = None
-        self._choosing = Lock()
-
-    def roots(self) -> tuple[Root, ...]:
-        return self._get_sandbox().roots()
-
-    def provide_image(self, image: str) -> str:
-        return self._get_sandbox().provide_image(image)
-
-    def start(
-        self,
-        order: SandboxRequest,
-        stack: ExitStack,
-        hear: Hear | None = None,
-        checkout: Checkout | None = None,
-    ) -> RunningSandbox:
-        return self._get_sandbox().start(order, stack, hear, checkout)
-
-    def _get_sandbox(self) -> SandboxMaker:
-        with self._choosing:
-            if self._found is None:
-                self._found = make_sandbox(choose_kind(self._settings), self._settings)
-            return self._found
+    return make_sandbox(choose_kind(settings), settings)
 
 
 def remove_strays(settings: Settings) -> int:

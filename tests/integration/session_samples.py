@@ -10,6 +10,7 @@ from agent.models.environment import Contract, Environment, Prepared
 from agent.models.run import Run
 from agent.models.sandbox import Flag
 from agent.runs.sessions import SessionFactory
+from agent.sandbox import sandboxes
 from agent.sandbox.session import Session
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
@@ -62,7 +63,7 @@ class Workplace:
             environment=_environment(home / "built"),
         )
         self.commit = checkout.commit
-        self.sessions = SessionFactory(settings)
+        self.sessions = SessionFactory(settings, sandboxes.make_chosen_sandbox(settings))
 
     def change(self, **files: tuple[bytes | None, bytes | None]) -> Change:
         """A change of files by path (`__` for `/`, `_DOT_` for `.`), before and after."""
