@@ -1,5 +1,6 @@
 """`mergewright verify`: check the signed log of a run with the key that signed it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,7 @@ def verify(
             public = signing.read_public_key(key or loaded.home / signing.PUBLIC_FILE)
             found = signed_log.verify_log(folder, public, folder.name)
     if as_json:
-        terminal.print_json(found.model_dump(mode="json"))
+        terminal.print_json(asdict(found) | {"files": [*found.files]})
     else:
         rows = [
             ("run", found.run),

@@ -29,9 +29,9 @@ from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT
-from agent.store.sql_queue import ONLY, OPERATOR, WORKER
+from agent.store.sql_queue import ONLY, WORKER
 from agent.store.sql_run_store import SqlRunStore
-from agent.store.sql_tables import COMMAND, is_dead_command
+from agent.store.sql_tables import COMMAND, OPERATOR, is_dead_command
 
 _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
 #: Permissions are asked for again after the first, while GitHub is silent after the second, and

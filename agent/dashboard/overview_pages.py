@@ -22,7 +22,7 @@ from agent.dashboard.access import (
 from agent.dashboard.index import RunEntry, summarize_runs
 from agent.dashboard.statistics import Statistics as Numbers
 from agent.models.clock import read_clock
-from agent.store.sql_queue import OPERATOR, Pause
+from agent.store.sql_tables import OPERATOR, PauseRow
 
 router = APIRouter()
 _log = structlog.get_logger()
@@ -91,7 +91,7 @@ def act_on_repository(
     if action == "pause":
         words = _read_reason(form)
         pauses.put(
-            Pause(
+            PauseRow(
                 repository_id=repository_id, repository=repository, since=read_clock(),
                 by=who.login, words=words,
             )
@@ -146,7 +146,7 @@ def act(here: Here, who: Actor, form: Form, action: str) -> Response:
     if action not in ("pause", "resume") or not who.is_operator:
         raise ActionRefused("Only the operator can do this.")
     if action == "pause":
-        here.store.pauses.put(Pause(since=read_clock(), by=who.login, words=_read_reason(form)))
+        here.store.pauses.put(PauseRow(since=read_clock(), by=who.login, words=_read_reason(form)))
     else:
         here.store.pauses.remove(by=who.login)
     return RedirectResponse("/queue", 303)

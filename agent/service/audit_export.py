@@ -11,7 +11,8 @@ import structlog
 
 from agent import settings
 from agent.settings import Settings
-from agent.store.sql_audit import AuditEntry, SqlAudit
+from agent.store.sql_audit import SqlAudit
+from agent.store.sql_tables import AuditRow
 
 _log = structlog.get_logger()
 _SECONDS, _LOOK_SECONDS, _AGAIN_SECONDS = 10.0, 5.0, 60.0
@@ -37,11 +38,11 @@ def send_entries(loaded: Settings, audit: SqlAudit) -> float:
         why = status or type(problem).__name__
         _log.warning("the audit log was not taken", entries=len(entries), problem=why)
         return _AGAIN_SECONDS
-    audit.mark_sent(entries[-1].number)
+    audit.mark_sent(entries[-1].number or 0)
     return 0.0
 
 
-def write_entry(entry: AuditEntry) -> str:
+def write_entry(entry: AuditRow) -> str:
     at = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds")
     facts = entry.model_dump() | {"at": at}
     return json.dumps({name: value for name, value in facts.items() if value != ""})

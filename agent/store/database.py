@@ -98,8 +98,9 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Open a session that waits for no writer and delays none."""
-        with self.translate_errors(), Session(self._readers) as session, session.begin():
+        """Open a session that waits for no writer and delays none; its records outlive it."""
+        session = Session(self._readers, expire_on_commit=False)
+        with self.translate_errors(), session, session.begin():
             yield session
 
     @contextmanager

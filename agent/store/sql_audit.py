@@ -5,14 +5,13 @@ What a person asks of a run is noted in the transaction in which it counts. A pa
 
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from agent.models.clock import read_clock
-from agent.models.record import Record
 from agent.models.ticket import Guidance
 from agent.store.database import Database
 from agent.store.sql_tables import AuditRow, AuditSentRow, RunRow
@@ -20,19 +19,6 @@ from agent.store.sql_tables import AuditRow, AuditSentRow, RunRow
 Via = Literal["github", "dashboard", "command line"]
 _DASHBOARD = "dashboard:"
 _AT_ONCE = 500
-
-
-class AuditEntry(Record):
-    number: int
-    """Grows with each entry."""
-    at: float
-    """Seconds since the epoch."""
-    by: str
-    """Login; `the operator` on the dashboard; the account of the machine on the command line."""
-    via: Via
-    action: str
-    run: str
-    repository: str
 
 
 class SqlAudit:
@@ -43,20 +29,18 @@ class SqlAudit:
         with self._database.write() as session:
             add_entry(session, action, by, via, run=run, repository=repository)
 
-    def list_after(self, number: int = 0) -> Iterator[AuditEntry]:
+    def list_after(self, number: int = 0) -> Iterator[AuditRow]:
         """Yield the entries after a number, oldest first."""
         while rows := self._read_some(number):
-            for row in rows:
-                yield row
-                number = row.number
+            yield from rows
+            number = rows[-1].number or 0
 
-    def _read_some(self, number: int) -> list[AuditEntry]:
+    def _read_some(self, number: int) -> Sequence[AuditRow]:
         wanted = select(AuditRow).where(col(AuditRow.number) > number)
         with self._database.read() as session:
-            rows = session.exec(wanted.order_by(col(AuditRow.number)).limit(_AT_ONCE)).all()
-            return [AuditEntry.model_validate(row.model_dump()) for row in rows]
+            return session.exec(wanted.order_by(col(AuditRow.number)).limit(_AT_ONCE)).all()
 
-    def list_unsent(self) -> list[AuditEntry]:
+    def list_unsent(self) -> Sequence[AuditRow]:
         """List the next entries that were not sent to the operator's address."""
         with self._database.read() as session:
             sent = session.get(AuditSentRow, 1)

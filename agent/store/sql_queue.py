@@ -23,6 +23,7 @@ from agent.store.database import Database
 from agent.store.sql_tables import (
     EVERYTHING,
     NEWEST,
+    OPERATOR,
     LeaseRow,
     PauseRow,
     RunRow,
@@ -32,8 +33,6 @@ from agent.store.sql_tables import (
 
 WORKER = "worker "
 """Prefix of the name of the service's workers; the number follows."""
-OPERATOR = "the operator"
-"""In place of the operator's login; no login has a blank."""
 ONLY = 1
 """Number of the worker where there is no other."""
 _UNDER_WAY = (col(RunRow.active), col(RunRow.worker).startswith(WORKER))
@@ -244,49 +243,30 @@ def _select_waiting(
 # --- pauses ---------------------------------------------------------------------------------------
 
 
-class Pause(Record):
-    repository_id: int = EVERYTHING
-    repository: str = ""
-    """Empty: everything."""
-    since: float
-    """Seconds since the epoch."""
-    by: str = OPERATOR
-    """Login, or who the operator is called."""
-    words: str = ""
-    """Why, where somebody said so."""
-
-    @property
-    def sentence(self) -> str:
-        why = f" ({self.words})" if self.words else ""
-        return f"{self.repository or 'Everything'} is paused by {self.by}{why}"
-
-
 class SqlPauses:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, repository_id: int = EVERYTHING) -> Pause | None:
+    def find(self, repository_id: int = EVERYTHING) -> PauseRow | None:
         with self._database.read() as session:
-            row = session.get(PauseRow, repository_id)
-            return Pause(**row.model_dump()) if row else None
+            return session.get(PauseRow, repository_id)
 
-    def find_holding(self, run: Run) -> Pause | None:
+    def find_holding(self, run: Run) -> PauseRow | None:
         """Find what delays a run."""
         own = run.snapshot.issue.repository_id if run.snapshot else EVERYTHING
         return self.find() or self.find(own)
 
-    def list(self) -> list[Pause]:
+    def list(self) -> Sequence[PauseRow]:
         """List all, by the names of repositories."""
         with self._database.read() as session:
-            rows = session.exec(select(PauseRow).order_by(col(PauseRow.repository))).all()
-            return [Pause(**row.model_dump()) for row in rows]
+            return session.exec(select(PauseRow).order_by(col(PauseRow.repository))).all()
 
-    def put(self, pause: Pause) -> bool:
+    def put(self, pause: PauseRow) -> bool:
         """Pause it; return False if it was paused before, which stays as it is."""
         with self._database.write() as session:
             if session.get(PauseRow, pause.repository_id) is not None:
                 return False
-            session.add(PauseRow(**pause.model_dump()))
+            session.add(pause)
             sql_audit.add_entry(
                 session, "pause", pause.by, "dashboard", repository=pause.repository
             )

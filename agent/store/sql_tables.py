@@ -109,6 +109,8 @@ class GuidanceRow(SQLModel, table=True):
 
 EVERYTHING = 0
 """In place of a repository's number, where all are paused."""
+OPERATOR = "the operator"
+"""In place of the operator's login; no login has a blank."""
 
 
 class PauseRow(SQLModel, table=True):
@@ -116,11 +118,20 @@ class PauseRow(SQLModel, table=True):
 
     __tablename__ = "pauses"
 
-    repository_id: int = Field(primary_key=True)
-    repository: str
+    repository_id: int = Field(default=EVERYTHING, primary_key=True)
+    repository: str = ""
+    """Empty: everything."""
     since: float
-    by: str
-    words: str
+    """Seconds since the epoch."""
+    by: str = OPERATOR
+    """Login, or who the operator is called."""
+    words: str = ""
+    """Why, where somebody said so."""
+
+    @property
+    def sentence(self) -> str:
+        why = f" ({self.words})" if self.words else ""
+        return f"{self.repository or 'Everything'} is paused by {self.by}{why}"
 
 
 class AuditRow(SQLModel, table=True):
@@ -129,8 +140,11 @@ class AuditRow(SQLModel, table=True):
     __tablename__ = "audit"
 
     number: int | None = Field(default=None, primary_key=True)
+    """Grows with each entry."""
     at: float
+    """Seconds since the epoch."""
     by: str
+    """Login; `the operator` on the dashboard; the account of the machine on the command line."""
     via: str
     action: str
     run: str

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import IO
 
 from agent.errors import LedgerUnusable
-from agent.models.record import Record
 from agent.models.run import RUN_ID
 from agent.telemetry import ledger
 
@@ -28,21 +27,22 @@ Read = Callable[[str], bytes | None]
 """Gives a file of a log; None: it has no such file."""
 
 
-class Verification(Record):
-    """What became of a signed log."""
+@dataclass
+class Verification:
+    """What a signed log says of itself, and what is wrong with it."""
 
-    run: str
-    key: str
+    run: str = ""
+    key: str = ""
     """Public key that it was verified with."""
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
     """What was changed, a sentence each."""
-    digests: tuple[str, ...] = ()
+    digests: list[str] = field(default_factory=list)
     """Of the ledger, each time that something was published: one is in the pull request."""
     commit: str | None = None
     sentence: str = ""
     """How the run ended, by its log."""
-    files: tuple[str, ...] = ()
-    """Next to the ledger, with digests in it."""
+    files: dict[str, str] = field(default_factory=dict)
+    """Digests of the files next to the ledger, by name."""
     purged_at: float | None = None
     """When names and texts were deleted, in seconds since the epoch; None: they are there."""
 
@@ -59,39 +59,19 @@ def verify_log(place: Path, key: str, run_id: str | None = None) -> Verification
     """
     read = _open_log(place)
     raw = read(ledger.FILE_NAME)
-    facts = _read_facts(raw or b"")
+    found = _read_claims(raw or b"")
     named = RUN_ID.search(place.name)
-    run = run_id or (named[0] if named else facts.run)
-    if raw is None or not run:
+    found.run = run_id or (named[0] if named else found.run)
+    if raw is None or not found.run:
         raise LedgerUnusable(
             f"{place} contains no run log. Pass a run id, a run's folder or its zip file."
         )
-    problems = (*ledger.verify_ledger(raw, run, key), *_verify_files(read, facts))
-    return Verification(
-        run=run,
-        key=key,
-        problems=problems,
-        digests=tuple(facts.digests),
-        commit=facts.commit,
-        sentence=facts.sentence,
-        files=tuple(facts.files),
-        purged_at=facts.purged_at,
-    )
+    problems = (*ledger.verify_ledger(raw, found.run, key), *_verify_files(read, found))
+    found.key, found.problems = key, problems
+    return found
 
 
-@dataclass
-class _LogClaims:
-    """What a ledger says about itself; unverified."""
-
-    run: str = ""
-    digests: list[str] = field(default_factory=list)
-    commit: str | None = None
-    sentence: str = ""
-    files: dict[str, str] = field(default_factory=dict)
-    purged_at: float | None = None
-
-
-def _verify_files(read: Read, facts: _LogClaims) -> Iterator[str]:
+def _verify_files(read: Read, facts: Verification) -> Iterator[str]:
     for name, digest in facts.files.items():
         content = read(name)
         if content is None and facts.purged_at is not None:
@@ -114,7 +94,7 @@ def write_export(folder: Path, out: IO[bytes]) -> None:
     if (raw := read(ledger.FILE_NAME)) is None:
         raise LedgerUnusable(f"{folder.name} has no log.")
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in (ledger.FILE_NAME, *_read_facts(raw).files):
+        for name in (ledger.FILE_NAME, *_read_claims(raw).files):
             content = raw if name == ledger.FILE_NAME else read(name)
             if content is not None:
                 archive.writestr(name, content)
@@ -141,8 +121,9 @@ def _open_log(place: Path) -> Read:
     return read_member
 
 
-def _read_facts(raw: bytes) -> _LogClaims:
-    facts = _LogClaims()
+def _read_claims(raw: bytes) -> Verification:
+    """Read what a ledger says of itself; nothing of it is verified."""
+    facts = Verification()
     for line in raw.split(b"\n"):
         # A line that is no event is named by its place in the chain.
         with suppress(ValueError, RecursionError, KeyError, TypeError, AttributeError):

@@ -15,9 +15,8 @@ from agent.runs import waiting
 from agent.runs.waiting import RunPostponed
 from agent.service import dispatch, process
 from agent.settings import Settings
-from agent.store.sql_queue import Pause
 from agent.store.sql_requests import FollowUpRequest
-from agent.store.sql_tables import name_command
+from agent.store.sql_tables import PauseRow, name_command
 from tests.integration.dispatching import done, services
 from tests.integration.run_samples import run
 
@@ -158,7 +157,7 @@ def test_a_paused_run_is_held_before_its_next_step_and_the_others_go_on(service)
     one = service(stepping(asked, inside, go))
     one.store.add_run(run(1, 7), 1.0)
     one.until(inside.is_set)
-    one.store.pauses.put(Pause(repository_id=7, repository="o/n", since=5.0, by="ann"))
+    one.store.pauses.put(PauseRow(repository_id=7, repository="o/n", since=5.0, by="ann"))
     go.set()
     one.until(lambda: one.store.get_run("r1").segment == 2)
     held = one.store.get_run("r1")
@@ -171,7 +170,7 @@ def test_a_paused_run_is_held_before_its_next_step_and_the_others_go_on(service)
     one.store.add_run(run(2, 8), 2.0)
     one.until(lambda: one.over("r2"))
     assert (asked, others) == (["first", "second"], ["first", "second", "third"])
-    one.store.pauses.put(Pause(since=6.0))
+    one.store.pauses.put(PauseRow(since=6.0))
     one.store.pauses.remove(7)
     for _ in range(5):
         one.dispatcher.run_once()

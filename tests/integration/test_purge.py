@@ -194,7 +194,7 @@ def test_a_purge_shows_first_what_goes_and_then_leaves_no_word_and_a_log_that_ve
 
     verified = json.loads(service.command("verify", gone, "--json"))
     assert verified["problems"] == []
-    assert tuple(verified["digests"]) == digests
+    assert verified["digests"] == digests
     assert verified["commit"] == "c0ffee"
     assert "were deleted at" in service.command("verify", gone)
     stored = service.store.get_run(gone)

@@ -10,9 +10,8 @@ from typer.testing import CliRunner
 from agent.cli import runs
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, RunState
-from agent.store.sql_queue import Pause
 from agent.store.sql_run_store import SqlRunStore
-from agent.store.sql_tables import name_command
+from agent.store.sql_tables import PauseRow, name_command
 from tests.outcomes import make_outcome
 from tests.unit.stages import code_host_runs
 
@@ -81,7 +80,7 @@ def test_runs_of_ticket_files_are_among_them(kept):
 
 def test_lists_show_that_everything_is_paused(kept):
     with closing(SqlRunStore(kept)) as store:
-        store.pauses.put(Pause(since=900.0, words="new disk"))
+        store.pauses.put(PauseRow(since=900.0, words="new disk"))
     for command in (("list",), ("show", OLD)):
         done = called(*command)
         assert done.exit_code == 0
