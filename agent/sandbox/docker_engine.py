@@ -6,7 +6,7 @@ Images are built by `sandbox_images/python/Dockerfile`.
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from agent.settings import Settings
 
 _ANSWER_SECONDS = 60
 _PING_SECONDS = 10.0
-_ASK = "import platform; print(platform.python_version())"
 _TAG = re.compile(r"3\.[0-9]+")
 
 
@@ -161,54 +160,25 @@ def _inspect_image(client: docker.APIClient, name: str) -> dict[str, Any]:
 def build_image(version: str, packages: list[str], settings: Settings) -> Image:
     """Build the image of a version of Python."""
     base = settings.docker_base or f"python:{version}-slim"
-    arguments = {"BASE": base, "PACKAGES": " ".join(packages)}
-    with open_client(settings) as api:
-        require_rootful(api)
-        before = list_images(api, settings).get(version)
-        address = docker_address.find_address(settings)
-        with closing(docker.DockerClient(address, version="auto")) as client:
-            made = _run_build(client, arguments)
-            python = query_python(client, made)
-            if not python.startswith(f"{version}."):
-                raise SandboxMissing(
-                    f"{base} has Python {python}. Set MERGEWRIGHT_DOCKER_BASE to an image with"
-                    f" Python {version}."
-                )
-        api.tag(made, settings.docker_image, version, force=True)
-        if before is not None and before.digest != made:
-            with suppress(errors.APIError):  # a sandbox is open that has it
-                api.remove_image(before.digest)
-        return choose_image(api, settings, version)
-
-
-def _run_build(client: docker.DockerClient, arguments: dict[str, str]) -> str:
+    arguments = {"BASE": base, "VERSION": version, "PACKAGES": " ".join(packages)}
     ours = Path(agent.__file__).parent
     # Next to the package in the repository, inside it where installed.
     places = (folder / "sandbox_images" / "python" for folder in (ours.parent, ours))
-    place = next(folder for folder in places if folder.is_dir())
-    try:
-        image, _ = client.images.build(path=str(place), buildargs=arguments, rm=True, forcerm=True)
-    except errors.DockerException as problem:
-        raise SandboxMissing(
-            f"The image could not be built on {arguments['BASE']}: {problem}. Without a"
-            " registry, build a base image by hand (sandbox_images/README.md) and set"
-            " MERGEWRIGHT_DOCKER_BASE to it."
-        ) from problem
-    return str(image.id)
-
-
-def query_python(client: docker.DockerClient, image: str) -> str:
-    try:
-        answer = client.containers.run(
-            image,
-            entrypoint=["python3", "-I", "-S", "-c", _ASK],
-            user="65534:65534",
-            network_mode="none",
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges:true"],
-            read_only=True,
-            remove=True,
-        )
-    except errors.ContainerError as problem:
-        raise SandboxMissing(f"The Python of the image does not work: {problem}") from problem
-    return str(answer.decode().strip())
+    place = str(next(folder for folder in places if folder.is_dir()))
+    tag = f"{settings.docker_image}:{version}"
+    address = docker_address.find_address(settings)
+    with open_client(settings) as api:
+        require_rootful(api)
+        try:
+            with closing(docker.DockerClient(address, version="auto")) as client:
+                client.images.build(path=place, tag=tag, buildargs=arguments, rm=True, forcerm=True)
+        except errors.DockerException as problem:
+            log = problem.build_log if isinstance(problem, errors.BuildError) else ()
+            said = [line.strip() for part in log if (line := part.get("stream", "")).strip()]
+            # The last line is about the container of the step that failed.
+            raise SandboxMissing(
+                f"The image could not be built on {base}: {' '.join((*said[-2:-1], str(problem)))}."
+                " Without a registry, build a base image by hand (sandbox_images/README.md) and"
+                " set MERGEWRIGHT_DOCKER_BASE to it."
+            ) from problem
+        return choose_image(api, settings, version)

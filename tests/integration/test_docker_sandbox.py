@@ -180,7 +180,7 @@ def test_an_image_is_built_on_a_local_base_and_sandboxes_are_opened_from_it(imag
 @pytest.mark.parametrize(
     ("version", "base", "words"),
     [
-        ("3.12", None, "has Python 3.11"),
+        ("3.12", None, "has Python 3.11, not 3.12"),
         ("3.11", "mergewright-has-no-such:base", "set MERGEWRIGHT_DOCKER_BASE"),
     ],
 )
