@@ -488,16 +488,17 @@ def read_webhook_secrets(settings: Settings) -> tuple[bytes, ...]:
     return found
 
 
-def require_home(settings: Settings) -> None:
+def require_home(home: Path) -> None:
     """Have the data folder, and the right to write there.
 
     Raises:
         SettingsInvalid: It cannot be made, or belongs to somebody else.
     """
-    home = settings.home
     try:
-        # Sandboxes run as another user, who has to pass through.
-        home.mkdir(parents=True, exist_ok=True, mode=0o711)
+        if not home.exists():
+            home.mkdir(parents=True, exist_ok=True)
+            # Sandboxes run as another user, who has to pass through, whatever the umask was.
+            home.chmod(0o711)
         if not os.access(home, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as problem:

@@ -161,7 +161,7 @@ def require_machine(settings: Settings) -> SandboxMaker:
     # Sandboxes run as another user: what is laid out for them must be readable, whatever the
     # shell's umask was.
     os.umask(0o022)
-    require_home(settings)
+    require_home(settings.home)
     try:
         sandbox = sandboxes.make_chosen_sandbox(settings)
         limit_probes.require_machine(sandbox, settings.home)

@@ -72,7 +72,7 @@ def purge(
     before = read_clock() - older_than * 86_400.0 if older_than is not None else 0.0
     scope = PurgeScope(repository, person.removeprefix("@"), before)
     loaded = settings.load_settings()
-    settings.require_home(loaded)
+    settings.require_home(loaded.home)
     with closing(sql_run_store.open_store(loaded)) as store:
         report = purging.purge_data(loaded, store, scope, is_dry=dry_run)
         if not dry_run:

@@ -59,7 +59,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     broken = measured["broken"] and f"not enforced: {', '.join(measured['broken'])}"
     git, folder = _read_git_version(), ""
     try:
-        settings.require_home(given)
+        settings.require_home(given.home)
         limit_probes.require_space(given.home)
     except (SettingsInvalid, StorageFull) as invalid:
         folder = invalid.message

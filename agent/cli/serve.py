@@ -92,7 +92,7 @@ def serve(
     }
     wanted = [check for of, some in checks.items() if role in (Role.ALL, of) for check in some]
     settings.raise_all_problems(
-        lambda: settings.require_home(loaded), lambda: settings.find_database(loaded), *wanted
+        lambda: settings.require_home(loaded.home), lambda: settings.find_database(loaded), *wanted
     )
     children = {
         Role.LISTENER: _Child(
@@ -123,7 +123,7 @@ def dashboard() -> None:
     from agent.store import sql_audit, sql_run_store
 
     loaded = settings.load_settings()
-    settings.require_home(loaded)
+    settings.require_home(loaded.home)
     if loaded.dashboard_port == 0:
         raise SettingsInvalid(
             "MERGEWRIGHT_DASHBOARD_PORT is 0, so the port is unknown here. Set a port."

@@ -30,7 +30,7 @@ def main() -> None:
     run_log.configure_service_logging()
     try:
         loaded = settings.load_settings()
-        settings.require_home(loaded)
+        settings.require_home(loaded.home)
         names = "MERGEWRIGHT_DASHBOARD_HOST, MERGEWRIGHT_DASHBOARD_PORT"
         door = web_server.open_door(loaded.dashboard_host, loaded.dashboard_port, names)
         host, port = door.getsockname()[:2]

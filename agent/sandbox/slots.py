@@ -4,7 +4,6 @@ A slot is a locked file below the data folder: the lock is gone with its process
 however that ended. A user who is not root has one user only; there a slot is just a number.
 """
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -14,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.errors import SandboxLost, SettingsInvalid, StorageFull
+from agent.errors import SandboxLost
+from agent.settings import require_home
 
 _SLOTS = 64
 _WAIT_SECONDS = 600.0
@@ -77,19 +77,9 @@ def lock_if_free(home: Path, number: int) -> Iterator[bool]:
 
 
 def open_home(home: Path) -> Path:
-    """Make the data folder, which sandboxes may pass through but not list, and return it.
-
-    SettingsInvalid where it cannot be made or written to, StorageFull where there is no space.
-    """
-    try:
-        home.mkdir(mode=0o711, parents=True, exist_ok=True)
-        (home / "sandboxes").mkdir(mode=0o700, exist_ok=True)
-    except OSError as problem:
-        if problem.errno == errno.ENOSPC:
-            raise StorageFull(f"No space for Mergewright's data in {home}.") from problem
-        raise SettingsInvalid(
-            f"MERGEWRIGHT_HOME: {home} cannot be used: {problem.strerror}"
-        ) from problem
+    """Make the data folder, which sandboxes may pass through but not list, and return it."""
+    require_home(home)
+    (home / "sandboxes").mkdir(mode=0o700, exist_ok=True)
     return home
 
 

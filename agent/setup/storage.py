@@ -35,7 +35,7 @@ def folder(settings: Settings) -> Path:
     """The folder of all environments; a sandbox's user may pass through."""
     place = settings.home / "environments"
     if not place.is_dir():
-        operator.require_home(settings)
+        operator.require_home(settings.home)
         place.mkdir(exist_ok=True)
         place.chmod(0o755)
     return place

@@ -39,6 +39,7 @@ from agent.errors import (
     StoreUnusable,
     TransientError,
 )
+from agent.settings import require_home
 
 
 class Database:
@@ -227,11 +228,8 @@ def overwrite_free_pages(path: Path) -> None:
 
 def create_file(path: Path) -> None:
     """Make a file where there is none; only this user may read it."""
+    require_home(path.parent)
     try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True)
-            # Sandboxes run as another user and must be able to pass, whatever the umask was.
-            path.parent.chmod(0o711)
         # Rows contain the words of private repositories; SQLite gives its side files the same mode.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:

@@ -11,7 +11,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from agent.errors import EngineLocked, SettingsInvalid
+from agent.errors import EngineLocked
+from agent.settings import require_home
 
 FILE_NAME = "worker.lock"
 #: A child of a killed owner has the lock as well until it has become another program.
@@ -23,16 +24,10 @@ class WorkerLock:
 
     def __init__(self, home: Path) -> None:
         """Take it; EngineLocked, which names the owner, or SettingsInvalid where that fails."""
-        try:
-            home.mkdir(parents=True, exist_ok=True, mode=0o711)
-            # Closed in every program that is started, so that none of them has it after us.
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            self._file = os.open(home / FILE_NAME, flags, 0o600)
-        except OSError as problem:
-            raise SettingsInvalid(
-                f"MERGEWRIGHT_HOME: {home} cannot be used ({problem.strerror}). Use a folder that"
-                " this user can write to."
-            ) from problem
+        require_home(home)
+        # Closed in every program that is started, so that none of them has it after us.
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._file = os.open(home / FILE_NAME, flags, 0o600)
         try:
             self._lock(home)
         except BaseException:

@@ -65,7 +65,7 @@ def test_checks_are_all_made_and_told_together(tmp_path):
     loaded = Settings(home=tmp_path / "file", webhook_secret="short")
     with pytest.raises(SettingsInvalid) as refused:
         settings.raise_all_problems(
-            lambda: settings.require_home(loaded),
+            lambda: settings.require_home(loaded.home),
             lambda: settings.read_webhook_secrets(loaded),
             lambda: settings.read_webhook_secrets(loaded),
         )
@@ -73,9 +73,7 @@ def test_checks_are_all_made_and_told_together(tmp_path):
     assert len(lines) == 2, "each is told once"
     assert "MERGEWRIGHT_HOME" in lines[0]
     assert "5 bytes" in lines[1]
-    settings.raise_all_problems(
-        lambda: settings.require_home(Settings(home=tmp_path / "new" / "home"))
-    )
+    settings.raise_all_problems(lambda: settings.require_home(tmp_path / "new" / "home"))
     assert (tmp_path / "new" / "home").is_dir()
 
 
