@@ -97,8 +97,9 @@ class Settings(Record):
     lease_seconds: float = Field(default=30.0, ge=1, le=600, allow_inf_nan=False)
     """PostgreSQL only: seconds without a heartbeat after which other workers take over a
     worker's runs. Must be the same for all workers."""
-    sandbox: Literal["auto", "bubblewrap", "docker"] = "auto"
-    """Sandbox technology. auto: docker if an engine has a sandbox image, otherwise bubblewrap."""
+    sandbox: Literal["bubblewrap", "docker"] = "bubblewrap"
+    """Sandbox technology. docker: its root file system is an image that `mergewright images build`
+    makes, and nothing of this machine."""
     docker_host: str | None = None
     """Socket of the container engine; None: DOCKER_HOST, else /var/run/docker.sock."""
     docker_image: str = Field(default="mergewright-sandbox", min_length=1)

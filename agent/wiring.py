@@ -163,7 +163,7 @@ def require_machine(settings: Settings) -> SandboxMaker:
     os.umask(0o022)
     require_home(settings.home)
     try:
-        sandbox = sandboxes.make_chosen_sandbox(settings)
+        sandbox = sandboxes.make_sandbox(settings)
         limit_probes.require_machine(sandbox, settings.home)
     except SandboxMissing as problem:
         raise SandboxMissing(

@@ -54,8 +54,7 @@ def doctor(
 
 def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     """Gather limits, versions and places; `sound` says whether tickets can be worked on here."""
-    used = sandboxes.choose_kind(given)
-    measured = _measure(used, given)
+    measured = _measure(given)
     broken = measured["broken"] and f"not enforced: {', '.join(measured['broken'])}"
     git, folder = _read_git_version(), ""
     try:
@@ -88,7 +87,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     )
     return {
         "sound": not any(problem for _, problem, _ in needed),
-        "used": used,
+        "used": given.sandbox,
         **measured,
         "needed": [
             {"what": what, "there": not problem, "detail": problem or detail}
@@ -98,11 +97,11 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     }
 
 
-def _measure(kind: sandboxes.Kind, given: Settings) -> dict[str, Any]:
-    if kind == "bubblewrap" and (lacking := bwrap_arguments.explain_lacking_rights()):
+def _measure(given: Settings) -> dict[str, Any]:
+    if given.sandbox == "bubblewrap" and (lacking := bwrap_arguments.explain_lacking_rights()):
         return {"missing": lacking, "broken": [], "limits": []}
     try:
-        limits = limit_probes.probe_limits(sandboxes.make_sandbox(kind, given), given)
+        limits = limit_probes.probe_limits(sandboxes.make_sandbox(given), given)
     except (SandboxMissing, SandboxLost) as problem:
         return {"missing": problem.message, "broken": [], "limits": []}
     broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
@@ -120,7 +119,7 @@ def _try_gateway(given: Settings) -> str:
                 outlet=opened.outlet,
                 limits=SandboxLimits(seconds=60),
             )
-            said = sandboxes.make_chosen_sandbox(given).run(order).output
+            said = sandboxes.make_sandbox(given).run(order).output
     except AgentError as problem:
         return problem.message
     if said.split() == ["200", "405", "403"]:

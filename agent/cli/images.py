@@ -28,4 +28,4 @@ def build(
     from agent.sandbox import docker_engine
 
     built = docker_engine.build_image(version, packages or [], settings.load_settings())
-    print(f"built {built.reference} {built.digest}")
+    print(f"built {built.reference} {built.digest}; used with MERGEWRIGHT_SANDBOX=docker")

@@ -123,7 +123,8 @@ def require_bubblewrap() -> None:
     """Refuse to go on where there is no bubblewrap; an old one refuses our arguments itself."""
     if shutil.which("bwrap") is None:
         raise SandboxMissing(
-            "bubblewrap (bwrap) is not installed, and nothing runs outside a sandbox. " + _INSTALL
+            f"bubblewrap (bwrap) is not installed, and nothing runs outside a sandbox. {_INSTALL}"
+            " Or use a container engine: MERGEWRIGHT_SANDBOX=docker."
         )
 
 

@@ -3,6 +3,7 @@
 Images are built by `sandbox_images/python/Dockerfile`.
 """
 
+import os
 import re
 import socket
 from collections.abc import Iterator
@@ -18,9 +19,10 @@ from docker.utils.config import find_config_file
 import agent
 from agent.errors import SandboxLost, SandboxMissing
 from agent.models.record import Record
-from agent.sandbox import docker_address
 from agent.settings import Settings
 
+_SCHEME = "unix://"
+_USUAL = f"{_SCHEME}/var/run/docker.sock"
 _ANSWER_SECONDS = 60
 _PING_SECONDS = 10.0
 _TAG = re.compile(r"3\.[0-9]+")
@@ -37,13 +39,27 @@ class Image(Record):
 # --- reaching it -----------------------------------------------------------------------------
 
 
+def find_address(settings: Settings) -> str:
+    """Say where the engine is; only one on this machine will do."""
+    address = settings.docker_host or os.environ.get("DOCKER_HOST") or _USUAL
+    if address.startswith("/"):
+        address = f"{_SCHEME}{address}"
+    if not address.startswith(f"{_SCHEME}/"):
+        raise SandboxMissing(
+            f"The container engine at {address} cannot be used: sandboxes mount local folders,"
+            " so the engine must be local. Set MERGEWRIGHT_DOCKER_HOST to its socket, as in"
+            f" {_USUAL}, or MERGEWRIGHT_SANDBOX=bubblewrap."
+        )
+    return address
+
+
 @contextmanager
 def open_client(settings: Settings) -> Iterator[docker.APIClient]:
     """Open a client of one's own: threads that share one get in each other's way.
 
     SandboxMissing has the one command that helps; SandboxLost: it does not answer, or refuses.
     """
-    where = docker_address.find_address(settings)
+    where = find_address(settings)
     # Where nobody listens, the client would leave its socket open.
     _probe_engine(where)
     try:
@@ -82,7 +98,7 @@ def _probe_engine(where: str) -> None:
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(_PING_SECONDS)
         try:
-            line.connect(where.removeprefix(docker_address.SCHEME))
+            line.connect(where.removeprefix(_SCHEME))
             line.sendall(b"GET /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")
             line.recv(1)
         except TimeoutError as problem:
@@ -166,7 +182,7 @@ def build_image(version: str, packages: list[str], settings: Settings) -> Image:
     places = (folder / "sandbox_images" / "python" for folder in (ours.parent, ours))
     place = str(next(folder for folder in places if folder.is_dir()))
     tag = f"{settings.docker_image}:{version}"
-    address = docker_address.find_address(settings)
+    address = find_address(settings)
     with open_client(settings) as api:
         require_rootful(api)
         try:

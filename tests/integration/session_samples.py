@@ -63,7 +63,7 @@ class Workplace:
             environment=_environment(home / "built"),
         )
         self.commit = checkout.commit
-        self.sessions = SessionFactory(settings, sandboxes.make_chosen_sandbox(settings))
+        self.sessions = SessionFactory(settings, sandboxes.make_sandbox(settings))
 
     def change(self, **files: tuple[bytes | None, bytes | None]) -> Change:
         """A change of files by path (`__` for `/`, `_DOT_` for `.`), before and after."""

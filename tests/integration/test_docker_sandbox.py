@@ -8,7 +8,6 @@ from pathlib import Path
 
 import docker
 import pytest
-from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from agent.cli.main import app
@@ -66,7 +65,7 @@ def test_an_engine_that_this_user_may_not_use_is_told_from_one_that_is_not_there
             os.seteuid(0)
 
 
-def test_an_engine_that_says_nothing_is_not_waited_for_and_another_kind_is_told(home, monkeypatch):
+def test_an_engine_that_says_nothing_is_not_waited_for(home, monkeypatch):
     monkeypatch.setattr(docker_engine, "_PING_SECONDS", 0.2)
     silent = home / "engine.sock"
     with socket.socket(socket.AF_UNIX) as listener:
@@ -74,10 +73,6 @@ def test_an_engine_that_says_nothing_is_not_waited_for_and_another_kind_is_told(
         listener.listen()
         with pytest.raises(SandboxLost, match="has not responded for"):
             open_engine(silent)
-        with capture_logs() as said:
-            chosen = sandboxes.choose_kind(Settings(home=home, docker_host=str(silent)))
-    assert chosen == "bubblewrap"
-    assert "not responded" in said[-1]["because"]
 
 
 def test_without_an_image_the_one_command_is_named(settings):
@@ -132,16 +127,10 @@ def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(client, 
             docker_sandbox.remove_container(client, one)
 
 
-def test_left_to_us_it_is_docker_where_there_is_an_image_and_bubblewrap_elsewhere(settings, home):
-    left_to_us = settings.model_copy(update={"sandbox": "auto"})
-    assert sandboxes.choose_kind(left_to_us) == "docker"
-    without = left_to_us.model_copy(update={"docker_image": "nobody-has-this"})
-    assert sandboxes.choose_kind(without) == "bubblewrap"
-    for other in (f"unix://{home}/none.sock", "tcp://10.0.0.1:2375"):
-        given = left_to_us.model_copy(update={"docker_host": other})
-        assert sandboxes.choose_kind(given) == "bubblewrap"
-    for kind in sandboxes.KINDS:
-        assert sandboxes.choose_kind(without.model_copy(update={"sandbox": kind})) == kind
+def test_an_engine_on_another_machine_is_refused(settings):
+    far = settings.model_copy(update={"docker_host": "tcp://10.0.0.1:2375"})
+    with pytest.raises(SandboxMissing, match="the engine must be local"):
+        DockerSandbox(far).run(TRUE)
 
 
 @pytest.fixture
