@@ -107,9 +107,6 @@ class Settings(Record):
     `mergewright images build 3.11`."""
     docker_base: str | None = None
     """Base image for `mergewright images build`; None: python:VERSION-slim."""
-    sandbox_root: Path | None = None
-    """Root file system of bubblewrap sandboxes, built by `sandbox_images/make_root.sh`; None:
-    the host's /usr."""
     sandbox_memory_mb: int = Field(default=4096, ge=1)
     """Memory limit of one sandbox. Up to `checks_at_once` sandboxes are open at a time."""
     checks_at_once: int | None = Field(default=None, ge=1, le=16)

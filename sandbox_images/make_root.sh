@@ -1,6 +1,6 @@
 #!/bin/sh
-# Build a root file system for sandboxes with debootstrap: python3 and what it takes to compile
-# extension modules, nothing of this machine. Use it with MERGEWRIGHT_SANDBOX_ROOT=TARGET.
+# Build a root file system with debootstrap, as base of the image for sandboxes where there is no
+# registry: python3 and what it takes to compile extension modules, nothing of this machine.
 set -eu
 umask 022
 
@@ -72,5 +72,4 @@ for name in hosts nsswitch.conf resolv.conf; do
 done
 mv "$building" "$target"
 trap - EXIT
-echo "Root file system for sandboxes: $target"
-echo "Use it: export MERGEWRIGHT_SANDBOX_ROOT=$target"
+echo "Import it: tar --numeric-owner -C $target -c . | docker import - mergewright-base:$suite"

@@ -30,11 +30,9 @@ ROOT = Path(__file__).parents[1]
 INSIDE = ROOT / "agent" / "sandbox" / "sandbox_scripts"
 #: Where the engine of the tests is; `tests/conftest.py` hides it from the code under test.
 ENGINE = os.environ["ENGINE_OF_TESTS"]
-own_root = os.environ.get("MERGEWRIGHT_SANDBOX_ROOT")
 
 BACKENDS: list[Any] = [
     "bubblewrap",
-    *(["bubblewrap-own-root"] if own_root else []),
     pytest.param("docker", marks=pytest.mark.engine),
 ]
 
@@ -42,8 +40,6 @@ BACKENDS: list[Any] = [
 def settings_for(backend: str, home: Path, **given: Any) -> Settings:
     if backend == "docker":
         return Settings(home=home, sandbox="docker", docker_host=ENGINE, **given)
-    if backend == "bubblewrap-own-root":
-        given["sandbox_root"] = Path(str(own_root))
     return Settings(home=home, sandbox="bubblewrap", **given)
 
 

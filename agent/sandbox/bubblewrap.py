@@ -46,11 +46,9 @@ class BubblewrapSandbox(SandboxMaker):
         self._sweeping = Lock()
 
     def roots(self) -> tuple[Root, ...]:
-        """Describe the root file system that all sandboxes have."""
-        own = self._settings.sandbox_root
-        more = f"sandbox_images/make_root.sh SUITE {own}" if own else "apt-get install"
-        can_lay = overlays.is_possible(self._settings.home, own)
-        return (Root(folder=str(own or "/"), more=more, can_lay=can_lay),)
+        """Describe the root file system that all sandboxes have: this machine's."""
+        can_lay = overlays.is_possible(self._settings.home)
+        return (Root(folder="/", more="apt-get install", can_lay=can_lay),)
 
     def start(
         self,
@@ -70,7 +68,6 @@ class BubblewrapSandbox(SandboxMaker):
                 f"The run has begun in the docker image of Python {order.root}, and sandboxes are"
                 " bubblewrap's now. Set MERGEWRIGHT_SANDBOX=docker, or start the run again."
             )
-        root = self._settings.sandbox_root
         order, slot = stack.enter_context(preparing.prepare_request(order, self._settings))
         base = None
         if checkout is not None and order.tree is not None and overlays.is_possible(home):
@@ -80,17 +77,17 @@ class BubblewrapSandbox(SandboxMaker):
             owned = Mount(source=str(base), target=layout.SOURCE, writable=True)
             stack.enter_context(preparing.give_mounts((owned,), slot.uid))
             order = order.model_copy(update={"tree": str(base)})
-        laid = overlays.plan_overlays(order, root, home, slot.number, base)
+        laid = overlays.plan_overlays(order, home, slot.number, base)
         tasks = order.limits.processes + layout.count_own_tasks(order)
         group = cgroup.create_cgroup(slot.name, order.limits.memory_bytes, tasks)
         stack.enter_context(group)
         sandbox = BubblewrapProcess(order, slot.uid, group, laid, hear, lasting=lasting)
         stack.enter_context(sandbox)
         more = laid.arguments() if laid is not None else ()
-        python = bwrap_arguments.find_interpreter(root)
+        python = bwrap_arguments.find_interpreter()
         sandbox.start(
             lambda pass_content: bwrap_arguments.build_arguments(
-                order, root, pass_content, lasting=lasting, more=more
+                order, pass_content, lasting=lasting, more=more
             ),
             python,
         )

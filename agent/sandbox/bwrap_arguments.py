@@ -1,4 +1,4 @@
-"""Whether bubblewrap works here, which root file systems it can show, and its argument list.
+"""Whether bubblewrap works here, and its argument list.
 
 Starts no sandbox.
 """
@@ -36,13 +36,11 @@ _IN_A_POD = {
 }
 #: What root needs to run each sandbox as a user of its own, by its bit.
 RIGHTS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7}
-_NOT_SHOWN = {"proc", "dev", "sys", "tmp", "run", "work", "out", "src", "sandbox", "boot", "root"}
 _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
 
 def build_arguments(
     order: SandboxRequest,
-    root: Path | None,
     pass_content: PassContent,
     *,
     lasting: bool = False,
@@ -61,17 +59,11 @@ def build_arguments(
     if (program := seccomp.build_filter(lasting=lasting)) is not None:
         args += ["--seccomp", str(pass_content(program))]
     args += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", layout.SANDBOX]
-    if root is None:
-        for name in ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-            args += _show_entry(Path("/") / name)
-        for name in layout.HOST_ETC:
-            args += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    else:
-        for entry in sorted(root.iterdir()):
-            args += _show_entry(entry) if entry.name not in _NOT_SHOWN else []
+    for name in ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        args += _show_entry(Path("/") / name)
+    for name in layout.HOST_ETC:
+        args += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     for name, text in layout.make_etc(UID, order.hosts).items():
-        if root is not None and not (root / "etc" / name).exists():
-            continue  # nothing can be shown in a place that a read-only tree does not have
         args += [
             "--perms",
             "0444",
@@ -105,15 +97,12 @@ def _show_entry(path: Path) -> list[str]:
     return ["--ro-bind", str(path), target] if path.is_dir() else []
 
 
-def find_interpreter(root: Path | None) -> str:
-    """Find the Python that runs our runner: the root's own, which no sandbox can write to."""
-    for name in ("usr/bin/python3", "usr/local/bin/python3"):
-        if os.path.lexists((root or Path("/")) / name):
-            return f"/{name}"
-    raise SandboxMissing(
-        f"The sandbox's root file system ({root or '/'}) has no python3. Install it there"
-        " (apt-get install python3), or build one: sandbox_images/make_root.sh"
-    )
+def find_interpreter() -> str:
+    """Find the Python that runs our runner: this machine's, which no sandbox can write to."""
+    for path in ("/usr/bin/python3", "/usr/local/bin/python3"):
+        if os.path.lexists(path):
+            return path
+    raise SandboxMissing("There is no python3 in /usr. Install it: apt-get install python3")
 
 
 # --- what this machine has -------------------------------------------------------------------

@@ -92,7 +92,7 @@ class Overlays(NamedTuple):
 
 
 def plan_overlays(
-    order: SandboxRequest, root: Path | None, home: Path, number: int, base: Path | None = None
+    order: SandboxRequest, home: Path, number: int, base: Path | None = None
 ) -> Overlays | None:
     """Have a place for the overlays of an order; None: there are none, or folders are copied.
 
@@ -109,12 +109,10 @@ def plan_overlays(
             for index, path in enumerate(layer.bulk)
         )
     if order.system:
-        # What the root has stays its own: with that, verdicts are made.
-        found.append(Overlay(f"{root or ''}/usr:{order.system}/files/usr", "/usr", writable=False))
-        if root is None or Path(f"{root}{_LIBRARIES}").exists():
-            shown += ["--ro-bind-try", f"{order.system}/ld.so.cache", _LIBRARIES]
-        if root is None:
-            shown += _show_settings(Path(order.system, "files", "etc"))
+        # What the machine has stays its own: with that, verdicts are made.
+        found.append(Overlay(f"/usr:{order.system}/files/usr", "/usr", writable=False))
+        shown += ["--ro-bind-try", f"{order.system}/ld.so.cache", _LIBRARIES]
+        shown += _show_settings(Path(order.system, "files", "etc"))
     if not found or not is_possible(home):
         return None
     place = home / "layers" / str(number)
@@ -136,10 +134,10 @@ def _show_settings(etc: Path) -> list[str]:
     ]
 
 
-def is_possible(home: Path, root: Path | None = None) -> bool:
-    """Say whether folders below this one can be laid, also over a root, by trying it once."""
+def is_possible(home: Path) -> bool:
+    """Say whether folders below this one can be laid, by trying it once."""
     # These characters mean something in the options of a mount.
-    if any(sign in f"{home}{root or ''}" for sign in ":,\\"):
+    if any(sign in str(home) for sign in ":,\\"):
         return False
     return home.is_dir() and _is_working(home)
 

@@ -6,7 +6,6 @@ work.
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -129,7 +128,7 @@ def choose_interpreter(
         # What is mounted goes with the usual root, which comes first.
         usual = (place for place in roots if not candidate.root or place.name == candidate.root)
         root = next(usual, Root())
-        mark = root.mark or storage.compute_root_fingerprint(root.folder)
+        mark = root.mark or storage.compute_root_fingerprint()
         interpreter = candidate.model_copy(
             update={"mounts": _list_mounts(candidate, settings), "root_mark": mark}
         )
@@ -237,11 +236,6 @@ def _find_in_roots(roots: Sequence[Root]) -> Iterator[Interpreter]:
     for root in roots:
         if root.folder is None:
             yield Interpreter(version=root.name, path="python3", root=root.name)
-        for prefix in ("/usr", "/usr/local") if root.folder not in (None, "/") else ():
-            for program in sorted(Path(f"{root.folder}{prefix}/bin").glob("python3.*")):
-                if minor := re.fullmatch(r"python(3\.\d+)", program.name):
-                    path = f"{prefix}/bin/{program.name}"
-                    yield Interpreter(version=minor[1], prefix=prefix, path=path)
 
 
 def _find_on_machine(settings: Settings) -> Iterator[Interpreter]:

@@ -16,7 +16,7 @@ from agent.sandbox import bwrap_arguments, limit_probes
 from agent.settings import Settings
 from agent.telemetry import signing
 from tests import scripted
-from tests.sandboxes import has_group, own_root
+from tests.sandboxes import has_group
 from tests.scripted import Fault, Said
 from tests.scripted.faults import KEY
 
@@ -28,9 +28,9 @@ REQUIRED = {
     "number of files", "output", "returned files", "proof of completion",
 }  # fmt: skip
 OPTIONAL = {
-    "own user ids": {"bubblewrap", "bubblewrap-own-root"},
-    "kernel call filter": {"bubblewrap", "bubblewrap-own-root", "docker"},
-    "own root file system": {"bubblewrap-own-root", "docker"},
+    "own user ids": {"bubblewrap"},
+    "kernel call filter": {"bubblewrap", "docker"},
+    "own root file system": {"docker"},
 }
 
 
@@ -83,8 +83,6 @@ app.command()(doctor.doctor)
 def _environment(home, monkeypatch):
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(home))
     monkeypatch.setenv("COLUMNS", "80")
-    if own_root is not None:
-        monkeypatch.delenv("MERGEWRIGHT_SANDBOX_ROOT")
 
 
 @pytest.mark.index
