@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _MODEL = "MERGEWRIGHT_MODEL"
 #: Settings that a model named on the command line takes the place of.
-_ASKED = re.compile(rf"{_MODEL}(_EDITOR|_REVIEWER|_ROUTES)?")
+_ASKED = re.compile(rf"{_MODEL}(_EDITOR|_REVIEWER)?")
 
 
 def run(  # noqa: PLR0913, PLR0917  each is an option of the command
