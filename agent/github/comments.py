@@ -6,10 +6,8 @@ marker is never taken for ours.
 
 from typing import NamedTuple
 
-from github.IssueComment import IssueComment
-from github.Repository import Repository
-
-from agent.github.access import RepositorySession
+from agent.github import issues
+from agent.github.access import Raw, RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
 
 
@@ -28,8 +26,10 @@ def mark_issue_seen(session: RepositorySession) -> None:
     number = session.issue.number
     session.try_nicety(
         "the reaction",
-        lambda: session.ask(
-            lambda repository: repository.get_issue(number).create_reaction("eyes"),
+        lambda: session.call(
+            "POST",
+            f"issues/{number}/reactions",
+            body={"content": "eyes"},
             doing=f"react to issue #{number}",
             patient=False,
         ),
@@ -44,40 +44,38 @@ def list_comments(
     Args:
         on: Number of the issue or pull request; None: the session's.
     """
-    number = on or session.issue.number
+    return [
+        _read_comment(raw)
+        for raw in issues.list_comments(session, on or session.issue.number)
+        if (raw["body"] or "").startswith(mark) and session.access.is_own(issues.name_author(raw))
+    ]
 
-    def work(repository: Repository) -> list[OwnComment]:
-        return sorted(
-            _comment(one)
-            for one in repository.get_issue(number).get_comments()
-            # An account that was deleted is no account of ours.
-            if (one.body or "").startswith(mark) and one.user
-            if session.access.is_own(one.user.login)
-        )
 
-    return session.ask(work, doing=f"read the comments of #{number}")
+def edit_comment(
+    session: RepositorySession, comment: int, whole: str, *, patient: bool = True
+) -> None:
+    session.call(
+        "PATCH",
+        f"issues/comments/{comment}",
+        body={"body": whole},
+        doing=f"edit our comment on issue #{session.issue.number}",
+        patient=patient,
+    )
 
 
 def delete_comment(session: RepositorySession, comment: int) -> None:
     """Delete a comment of ours; one that is gone, or may not be deleted, ends no run."""
-    number = session.issue.number
 
     def work() -> None:
         with ignore_statuses(404):
-            session.ask(
-                lambda repository: repository.get_issue(number).get_comment(comment).delete(),
-                doing=f"delete our comment on #{number}",
-            )
+            doing = f"delete our comment on #{session.issue.number}"
+            session.call("DELETE", f"issues/comments/{comment}", doing=doing)
 
     session.try_nicety("the removal of an earlier comment", work)
 
 
 def leave_comment(
-    session: RepositorySession,
-    mark: str,
-    text: str,
-    *,
-    on: int | None = None,
+    session: RepositorySession, mark: str, text: str, *, on: int | None = None
 ) -> OwnComment:
     """Make a comment unless it is there; a lost reply makes no second one."""
     found = list_comments(session, mark, on=on)
@@ -85,21 +83,20 @@ def leave_comment(
 
 
 def create_comment(
-    session: RepositorySession,
-    mark: str,
-    text: str,
-    *,
-    on: int | None = None,
+    session: RepositorySession, mark: str, text: str, *, on: int | None = None
 ) -> OwnComment:
-    number, body = on or session.issue.number, session.hide(f"{mark}\n{text}")
-    return session.ask(
-        lambda repository: _comment(repository.get_issue(number).create_comment(body)),
+    number = on or session.issue.number
+    return session.call(
+        "POST",
+        f"issues/{number}/comments",
+        _read_comment,
+        body={"body": session.hide(f"{mark}\n{text}")},
         found=lambda: next(iter(list_comments(session, mark, on=on)), None),
         doing=f"comment on #{number}",
     )
 
 
-def _comment(found: IssueComment) -> OwnComment:
-    if not isinstance(found.id, int):
+def _read_comment(raw: Raw) -> OwnComment:
+    if not isinstance(raw["id"], int):
         raise LostReply("its response contains no comment")
-    return OwnComment(found.id, (found.body or "").replace("\r\n", "\n"), found.html_url)
+    return OwnComment(raw["id"], (raw["body"] or "").replace("\r\n", "\n"), raw["html_url"])

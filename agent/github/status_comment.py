@@ -210,15 +210,11 @@ class StatusComment:
         head = _HEAD.match(shown)
         of_run = head is not None and shown.startswith(self._mark)
         whole = self._whole(text, head[0] if head and of_run else f"{self._mark}-->")
-        number, self._edited = self._session.issue.number, time.monotonic()
+        self._edited = time.monotonic()
         if whole == shown:
             return True
         try:
-            self._session.ask(
-                lambda repository: repository.get_issue(number).get_comment(comment).edit(whole),
-                doing=f"edit our comment on issue #{number}",
-                patient=patient,
-            )
+            comments.edit_comment(self._session, comment, whole, patient=patient)
         except RefusedRequest as problem:
             if problem.status != 404:
                 raise
