@@ -288,22 +288,6 @@ def test_a_row_works_with_a_client_of_its_own(ground, name):
     assert printed.endswith(expected)
 
 
-@pytest.mark.deep
-def test_names_that_env_gives_and_hosts_of_containers_lead_there(ground):
-    env = {"DATABASE_URL": "postgres://web%20app:secret@localhost:5432/shop", "PGUSER": "alice"}
-    said = ground.printed(
-        REQUIREMENTS, {**BOTH, "env": env},
-        """
-        import os, psycopg, redis
-        for where in (os.environ["DATABASE_URL"], "", "host=db"):
-            with psycopg.connect(where) as there:
-                print(*there.execute("SELECT current_user, current_database()").fetchone())
-        print(redis.Redis(host="cache").ping())
-        """,
-    )  # fmt: skip
-    assert said.splitlines() == ["web app shop", "alice shop", "alice shop", "True"]
-
-
 OWN = {
     "server.py": """
         import http.server, os, sys

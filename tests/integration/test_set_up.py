@@ -1,8 +1,6 @@
 """Set-up commands in real sandboxes: what they may reach, and what of it lies under checks."""
 
-import socket
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ from agent.errors import EnvironmentFailed, IndexUnavailable
 from agent.models.environment import Environment
 from agent.models.sandbox import Sandbox, SandboxLimits, SandboxResult
 from agent.settings import Settings
-from agent.setup import gateway, sandbox_requests, sandbox_services, setup_commands, storage
+from agent.setup import sandbox_requests, sandbox_services, setup_commands, storage
 from agent.setup.build_context import BuildContext
 from agent.setup.interpreters import Interpreter
 from agent.setup.package_index import PackageIndex
@@ -187,39 +185,6 @@ def test_a_command_that_fails_while_an_index_is_down_is_no_fault_of_the_reposito
         yard.set_up(f"python3 -c '{ASK}'; exit 3")
     with pytest.raises(EnvironmentFailed, match="ended with exit code 3"):
         yard.set_up(f"python3 -c '{ASK}'", "exit 3")
-
-
-@pytest.fixture
-def shaky(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> Iterator[local_index.LocalIndex]:
-    """An index that breaks every other connection, and whose name is not always found."""
-    looked_up: list[str] = []
-
-    def resolve(host: str, *args: Any, **named: Any) -> Any:
-        looked_up.append(host)
-        if len(looked_up) % 3 == 1:
-            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-        return socket.getaddrinfo("127.0.0.1", *args, **named)
-
-    monkeypatch.setattr(gateway, "Gateway", partial(gateway.Gateway, resolve=resolve))
-    with local_index.serving() as served:
-        served.breaks = True
-        served.add(*(local_index.wheel(f"part{number}", "1.0") for number in range(12)))
-        url = served.url.replace("127.0.0.1", "index.example.net")
-        yard.settings = yard.settings.model_copy(update={"index_url": url})
-        yard.index = PackageIndex(yard.settings, {})
-        yield served
-    assert len(looked_up) == 3, "what is found is kept"
-
-
-def test_an_index_that_breaks_connections_and_is_not_always_found_is_read(
-    yard: Yard, shaky: local_index.LocalIndex
-) -> None:
-    every = " ".join(f"part{number}" for number in range(12))
-    install = f"uv pip install --target /env/lib/parts {every}"
-    made = yard.set_up(install)
-    assert yard.run(made, "ls /env/lib/parts/*.py | wc -l").output == "12\n"
-    with pytest.raises(EnvironmentFailed, match="part99"):
-        yard.set_up(install.replace("part11", "part99"))
 
 
 def test_the_code_of_a_change_sets_up_neither_rules_nor_home(yard: Yard) -> None:

@@ -50,12 +50,12 @@ def test_the_make_targets_that_the_documents_name_exist():
 
 def test_every_command_that_a_text_names_exists():
     """Words and options, in texts of the product and in documents."""
-    wrong = []
+    wrong, whole = [], typer.main.get_command(app)
     for path in (*ROOT.glob("*.md"), *_list_sources()):
         # Strings that go on in the next line are one text.
         text = re.sub(r'"\s*\n\s*f?"', "", path.read_text())
         for line in re.findall(r"`mergewright ([^`\n]+)`|^mergewright (.+)$", text, re.MULTILINE):
-            command, words = typer.main.get_command(app), "".join(line).split()
+            command, words = whole, "".join(line).split()
             while words and hasattr(command, "commands") and words[0] in command.commands:
                 command = command.commands[words.pop(0)]
             known = {

@@ -8,7 +8,7 @@ from agent.models.intake import LiveIssue, Permission
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Run, RunState, make_run_id
 from agent.service import intake
-from agent.service.intake import Accepted, DecisionPostponed, IgnoredRequest, StoppedRun
+from agent.service.intake import Accepted, IgnoredRequest, StoppedRun
 from tests.unit.delivery_samples import snapshot
 
 SNAPSHOT = snapshot(42)
@@ -169,16 +169,6 @@ def test_WH6_an_issue_that_is_no_longer_as_labelled_starts_nothing(live, words):
 # --- a label set anew, and what is taken back ---------------------------------------------------
 
 LATER = SNAPSHOT.model_copy(update={"approved_at": "2026-11-20T10:00:07Z", "body": "surname"})
-
-
-def test_a_label_set_anew_for_another_text_stops_the_run_of_the_old_one_and_waits_for_its_end():
-    runs, gate = Runs(active()), Gate()
-    settled = intake.accept_request(request(LATER), gate, runs, now=1.0)
-    assert isinstance(settled, DecisionPostponed)
-    ((run_id, words, reason),) = runs.stopped
-    assert (run_id, reason) == ("other", Reason.SUPERSEDED)
-    assert "maria" in words
-    assert gate.explained == []
 
 
 def test_a_label_set_anew_for_the_same_text_lets_its_run_go_on():
