@@ -32,6 +32,7 @@ from tests.integration.check_samples import (
     Stage,
     Workshop,
     make_flat,
+    make_stage,
     measured,
     outcomes,
 )
@@ -668,15 +669,6 @@ PENDING = {
 NO_TESTS: dict[str, Any] = {**MANAGED, "test_runner": None}
 
 
-def test_a_missing_migration_is_named_with_app_and_field(workshop: Workshop) -> None:
-    result = workshop.one("makemigrations", PENDING, **NO_TESTS)
-    assert result.status is Status.FAILED
-    assert [item.item_id for item in result.items] == [
-        "shop: Add field note to order as models.CharField(default='', max_length=20)"
-    ]
-    assert result.command == ("python", "manage.py", "makemigrations", "--check", "--dry-run")
-
-
 def test_names_in_the_language_of_the_settings_need_no_migration(workshop: Workshop) -> None:
     first, models, settings = (
         "shop/migrations/0001_initial.py",
@@ -729,8 +721,8 @@ def test_no_lie_hides_a_missing_migration(workshop: Workshop, name: str) -> None
         assert result.reason
     else:
         assert result.status is Status.FAILED
-        assert [item.item_id.partition(" as ")[0] for item in result.items] == [
-            "shop: Add field note to order"
+        assert [item.item_id for item in result.items] == [
+            "shop: Add field note to order as models.CharField(default='', max_length=20)"
         ]
 
 
@@ -1184,9 +1176,14 @@ TRIALS: dict[tuple[str, ...], list[str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def stock(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return make_stage(workshop, tmp_path_factory.mktemp("stock") / "shop", STOCK, **NO_TESTS)
+
+
 @pytest.mark.parametrize("operations", TRIALS)
 def test_new_migrations_are_tried_on_tables_with_rows(
-    stage: Callable[..., Stage], operations: tuple[str, ...]
+    stock: Stage, operations: tuple[str, ...]
 ) -> None:
     before, files = "0001_initial", {}
     for number, operation in enumerate(operations, 2):
@@ -1199,7 +1196,7 @@ def test_new_migrations_are_tried_on_tables_with_rows(
                 operations = [migrations.{operation}]
         """
         before = f"000{number}_more"
-    told = stage(STOCK, **NO_TESTS).weighed(**files)["migrate"]
+    told = stock.weighed(**files)["migrate"]
     said = [finding.message for finding in told.findings]
     assert len(said) == len(TRIALS[operations]), said
     assert all(map(str.startswith, said, TRIALS[operations])), said
@@ -1207,8 +1204,8 @@ def test_new_migrations_are_tried_on_tables_with_rows(
     assert told.verdict is Status.PASSED
 
 
-def test_a_migration_that_django_does_not_run_is_named(stage: Callable[..., Stage]) -> None:
-    told = stage(STOCK, **NO_TESTS).weighed(
+def test_a_migration_that_django_does_not_run_is_named(stock: Stage) -> None:
+    told = stock.weighed(
         old__migrations__0001_initial_DOT_py="""
             from django.db import migrations
 

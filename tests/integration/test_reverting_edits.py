@@ -7,7 +7,7 @@ import pytest
 from agent.editing import proving
 from agent.models.review import RevertTrials, SourcePart
 from agent.stages import baseline, checks
-from tests.integration.check_samples import Stage
+from tests.integration.check_samples import Stage, Workshop, make_stage
 from tests.integration.test_checks import DJANGO, MANAGED
 
 SUMS = "def add(a, b):\n    return a\n\n\ndef less(a, b):\n    return a\n"
@@ -26,18 +26,36 @@ def revert_edits(
         return proving.revert_edits(trials, shown, mistaken)
 
 
+CUT = "def cut(a):\n    a = a.strip()\n    return a.lower()\n"
+NOTED = "from __future__ import annotations\nimport hooks\n\n\ndef add(a: int):\n    return a\n"
+
+
+@pytest.fixture(scope="module")
+def shop(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    files = {
+        "sums.py": SUMS,
+        "test_sums.py": TEST,
+        "cut.py": CUT,
+        "test_cut.py": "import cut\n\n\ndef test_cut():\n    assert cut.cut(' A') == 'a'\n",
+        "noted.py": NOTED,
+        "hooks.py": "",
+        "test_noted.py": "from noted import add\n\n\ndef test_noted():\n    assert add(1) == 1\n",
+    }
+    repository = tmp_path_factory.mktemp("shop") / "repository"
+    return make_stage(workshop, repository, files, test_runner="pytest")
+
+
 FEE = "def fee(p):\n    if p == 13:\n        return -1\n    while p > 2:\n        p -= 1\n    return p * 2\n"
 FEE_TEST = "import fee\n\n\ndef test_fee():\n    assert fee.fee(3) == 4\n"
 
 
 def test_what_no_test_notices_is_named_within_new_functions_too(
-    stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+    shop: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proving, "_MOST_SLOWER", 1)
     monkeypatch.setattr(proving, "_MOST_SLOWER_SECONDS", 1)
-    made = stage({"sums.py": SUMS, "test_sums.py": TEST}, test_runner="pytest")
     found = revert_edits(
-        made,
+        shop,
         sums_DOT_py=ADDED[: ADDED.rindex("a")] + "a - b\n",
         test_sums_DOT_py=TEST.replace("1, 0) == 1", "1, 2) == 3"),
         fee_DOT_py=FEE,
@@ -51,14 +69,9 @@ def test_what_no_test_notices_is_named_within_new_functions_too(
     assert found == RevertTrials(noticed=(fee, noticed), unnoticed=(unnoticed,), unmissed=(branch,))
 
 
-def test_base_s_text_may_do_as_well_where_each_part_is_needed(
-    stage: Callable[..., Stage],
-) -> None:
-    before = "def cut(a):\n    a = a.strip()\n    return a.lower()\n"
+def test_base_s_text_may_do_as_well_where_each_part_is_needed(shop: Stage) -> None:
     after = "def cut(a):\n    return bare(a).lower()\n\n\ndef bare(a):\n    return a.strip()\n"
-    test = "import cut\n\n\ndef test_cut():\n    assert cut.cut(' A') == 'a'\n"
-    made = stage({"cut.py": before, "test_cut.py": test}, test_runner="pytest")
-    found = revert_edits(made, cut_DOT_py=after)
+    found = revert_edits(shop, cut_DOT_py=after)
     assert not found.unnoticed
     assert [part.name for part in found.unmissed] == ["cut.py:2 (cut)"]
 
@@ -96,17 +109,12 @@ def test_old_tests_notice_nothing_for_new_ones(stage: Callable[..., Stage]) -> N
     assert found.unnoticed
 
 
-def test_for_annotations_and_what_only_goes_no_test_is_asked(stage: Callable[..., Stage]) -> None:
-    before = (
-        "from __future__ import annotations\nimport hooks\n\n\ndef add(a: int):\n    return a\n"
-    )
-    test = "from sums import add\n\n\ndef test_add():\n    assert add(1) == 1\n"
-    files = {"sums.py": before, "hooks.py": "", "test_sums.py": test}
-    after = before.replace("import hooks\n", "\nSize = int\n").replace("a: int", "a: Size")
-    found = revert_edits(stage(files, test_runner="pytest"), sums_DOT_py=after)
-    assert [part.name for part in found.typed] == ["sums.py:6 (int → Size)"]
+def test_for_annotations_and_what_only_goes_no_test_is_asked(shop: Stage) -> None:
+    after = NOTED.replace("import hooks\n", "\nSize = int\n").replace("a: int", "a: Size")
+    found = revert_edits(shop, noted_DOT_py=after)
+    assert [part.name for part in found.typed] == ["noted.py:6 (int → Size)"]
     assert [part.name for part in found.unmissed] == [
-        "sums.py:1 (import hooks was removed)", "sums.py:3 (Size = int)",
+        "noted.py:1 (import hooks was removed)", "noted.py:3 (Size = int)",
     ]  # fmt: skip
     assert not found.tried
 
@@ -133,11 +141,10 @@ def test_of_what_tests_start_the_others_are_not_asked(
     assert [only.ids for only in ran] == [("test_sums.py::test_add",)]
 
 
-def test_a_test_that_reads_the_source_notices_nothing(stage: Callable[..., Stage]) -> None:
+def test_a_test_that_reads_the_source_notices_nothing(shop: Stage) -> None:
     reads = "\n\ndef test_text():\n    assert 'a + b' in open('sums.py').read()\n"
-    old = {"sums.py": SUMS, "test_sums.py": TEST}
     found = revert_edits(
-        stage(old, test_runner="pytest"),
+        shop,
         sums_DOT_py=ADDED,
         test_sums_DOT_py=TEST + reads,
         shown=("test_sums.py::test_text",),
