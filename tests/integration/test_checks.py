@@ -1016,17 +1016,6 @@ def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
     )  # fmt: skip
 
 
-def test_settings_that_a_command_names_are_those_of_base(stage: Callable[..., Stage]) -> None:
-    made = stage(
-        {**GREEN, "lint.txt": "[flake8]\nignore = E5\n"}, test_runner="pytest",
-        lint=("flake8 --config=lint.txt .",),
-    )  # fmt: skip
-    held = made.weighed(lint_DOT_txt="[flake8]\nignore = E5,F401\n", more_DOT_py="import os\n")[
-        "flake8"
-    ]
-    assert [finding.rule for finding in held.findings] == ["other-settings"]
-
-
 _OWN_PYTHON = "import sys\n\n\ndef test_prefix():\n    assert sys.prefix == '/env'\n"
 
 

@@ -85,11 +85,6 @@ def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
 @pytest.mark.parametrize(
     ("file", "until", "words"),
     [
-        (
-            {"organizations": {"ACME": {"usd_per_month": 1.1}}},
-            3 * DAY,
-            "acme ($1.10 in 30 days, organizations.acme.usd_per_month)",
-        ),
         ({"all": {"usd_per_day": 1.0}}, 3600, "all repositories ($1.00 in 24 hours, all.usd"),
         (
             {"repositories": {"acme/R": {"usd_per_day": 0.5}}},
@@ -97,7 +92,7 @@ def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
             "this repository ($0.50 in 24 hours, repositories",
         ),
         (
-            {"all": {"usd_per_day": 1.0}, "organizations": {"acme": {"usd_per_month": 1.2}}},
+            {"all": {"usd_per_day": 1.0}, "organizations": {"ACME": {"usd_per_month": 1.2}}},
             3 * DAY,
             "acme ($1.20 in 30 days, organizations.acme.usd_per_month)",
         ),

@@ -19,7 +19,6 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agent.conversation.events import Request
 from agent.errors import StorageFull
 from agent.models.ticket import Delivery
 from agent.settings import HEARTBEAT
@@ -146,26 +145,11 @@ def first_line(connection: socket.socket) -> str:
 
 
 def test_a_delivery_is_in_the_inbox_when_it_is_acknowledged(listener):
-    payload = labeled()
-    body = raw(payload)
-    answer = listener.post(body, X_GitHub_Delivery="AAAAAAAA-0000-4000-8000-00000000ABCD")
-    assert answer.status_code == 202
-    assert answer.json() == {
-        "delivery": "aaaaaaaa-0000-4000-8000-00000000abcd",
-        "status": "accepted",
-        "reason": "",
-    }
-    inbox = Inbox(listener.home)
-    found = inbox.find("aaaaaaaa-0000-4000-8000-00000000abcd")
-    inbox.close()
-    assert found is not None
-    assert found.outcome is None
-    assert found.delivery.event == "issues"
-    request = Request.model_validate_json(found.delivery.body)
-    assert request.snapshot.title == payload["issue"]["title"]
-    assert request.snapshot.issue.issue_id == payload["issue"]["id"]
-    assert (request.label, request.actor_is_bot) == ("mergewright", False)
-    assert abs(found.delivery.received_at - time.time()) < 60
+    name = "aaaaaaaa-0000-4000-8000-00000000abcd"
+    answer = listener.post(raw(labeled()), X_GitHub_Delivery=name.upper())
+    told = {"delivery": name, "status": "accepted", "reason": ""}
+    assert (answer.status_code, answer.json()) == (202, told)
+    assert name in {delivery for delivery, _, _ in listener.rows()}
 
 
 def test_an_old_body_sent_under_the_next_number_does_not_use_it_up(listener):
