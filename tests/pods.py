@@ -11,6 +11,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ _READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 _PAUSE = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nwhile True: signal.pause()"
 
 
+@cache
 def read_objects() -> list[dict[str, Any]]:
     """Read all objects that stand in the files, in order."""
     found = []
@@ -51,7 +54,7 @@ def read_pod(name: str) -> dict[str, Any]:
         for one in read_objects()
         if "template" in one.get("spec", {}) and one["metadata"]["name"] == name
     ]
-    return found
+    return deepcopy(found)
 
 
 class Pod:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -45,6 +46,7 @@ def read_registration() -> dict[str, list[str]]:
     return parse_qs(urlsplit(link).query)
 
 
+@cache
 def services() -> dict[str, dict[str, Any]]:
     return YAML(typ="safe").load(read("compose.yml"))["services"]
 
