@@ -40,6 +40,7 @@ def test_a_rule_finds(rule, name, snippet):
     assert places, found
     if snippet.line is not None:
         assert places == [snippet.line], found
+    assert not re.search("ghp_.{36}", repr(found)), "no finding repeats a credential"
 
 
 @pytest.mark.parametrize(("rule", "name", "snippet"), PASSES, ids=_ids(PASSES))

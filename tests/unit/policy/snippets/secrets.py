@@ -16,6 +16,7 @@ CASES = {
     "secrets": Cases(
         fails={
             "of a service": Snippet(f"import os\nTOKEN = '{_GITHUB}'\n", line=2),
+            "in the name of a file": Snippet({f"docs/{_GITHUB}.md": "hello\n"}),
             "put together": Snippet(f"TOKEN = '{_GITHUB[:9]}' + (\n    '{_GITHUB[9:]}')\n", line=1),
             "put together in other ways": Snippet(
                 f"A = ''.join(['{_GITHUB[:9]}', f\"{{'{_GITHUB[9:]}'}}\"])\n", line=1
