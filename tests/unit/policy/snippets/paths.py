@@ -2,16 +2,31 @@
 
 from tests.unit.policy.cases import Cases, Snippet
 
+_OURS = '[project]\nname = "a"\n\n[tool.mergewright]\nversion = 1\n'
 _BASE: dict[str, str | bytes] = {
     "app/models.py": "x = 1\n",
     "app/Readme.md": "a\n",
     "docs/a.txt": "a\n",
+    "docs/deep/b.txt": "b\n",
+    "pyproject.toml": _OURS,
     "run.sh": "exit\n",
 }
+_DOCS = {"protect": ["docs/**"]}
+_MIGRATIONS = "app/sub/migrations/0001.py"
 
 
-def _new(path: str, **scope: object) -> Snippet:
-    return Snippet({path: "x = 1\n"}, base=_BASE, config={"scope": scope})
+def _new(path: str, after: str | None = "x = 1\n", **scope: object) -> Snippet:
+    return Snippet({path: after}, base=_BASE, config={"scope": scope})
+
+
+def _open(path: str, after: str | None = "x = 1\n", line: int | None = None) -> Snippet:
+    """Where the configuration allows everything."""
+    scope = {"allow": ["**"], "protect": [], "human_only": []}
+    return Snippet({path: after}, base=_BASE, config={"scope": scope}, line=line)
+
+
+def _allow(pattern: str, path: str) -> Snippet:
+    return _new(path, allow=[pattern], protect=[])
 
 
 def _mode(after: str, *, executable: bool, was: bool) -> Snippet:
@@ -25,8 +40,40 @@ def _mode(after: str, *, executable: bool, was: bool) -> Snippet:
 
 CASES = {
     "paths": Cases(
-        fails={"a workflow": _new(".github/workflows/ci.yml")},
-        passes={"a pattern taken back": _new("docs/b.txt", protect=["docs/**", "!docs/b.txt"])},
+        fails={
+            "a workflow": _new(".github/workflows/ci.yml"),
+            "protected": _new("docs/a.txt", **_DOCS),
+            "protected, and deleted": _new("docs/a.txt", None, **_DOCS),
+            "protected, and below": _new("docs/deep/deeper/new.txt", **_DOCS),
+            "protected anywhere": _new(_MIGRATIONS, protect=["**/migrations/**"]),
+            "in other letters": Snippet({"DOCS/a.txt": ""}, config={"scope": _DOCS}),
+            "in letters that look alike": Snippet({"\uff44ocs/a.txt": ""}, config={"scope": _DOCS}),
+            "for people": _new("app/models.py", human_only=["app/**"]),
+            "for people, and deleted": _new("app/models.py", None, human_only=["app/**"]),
+            "of a folder that is not allowed": _allow("docs/**", "docs2/new.txt"),
+            "of letters that are not allowed": _allow("[!ab].py", "a.py"),
+            "a hook of git": _open("sub/.git/hooks/pre-commit"),
+            "git by its short name": _open("git~1/config"),
+            "git with a sign that is not seen": _open(".g\u200cit/config"),
+            "our configuration": _open(".GitHub/Mergewright.YML"),
+            "outside": _open("app/../../outside.py"),
+            "a backslash": _open("app\\x.py"),
+            "a sign that turns the direction": _open("app/x\u202epy.txt"),
+            "our table": _open("pyproject.toml", _OURS.replace("1", "2"), 4),
+            "our table, deleted": _open("pyproject.toml", None),
+            "our table, where none can be read": _open("pyproject.toml", "not toml ["),
+            "another case": _open("app/README.md"),
+            "another case of a folder": _open("App/views.py"),
+            "below a file": _open("app/models.py/x.py"),
+            "in the place of a folder": _open("docs/deep"),
+        },
+        passes={
+            "a pattern taken back": _new("docs/b.txt", protect=["docs/**", "!docs/b.txt"]),
+            "beside a protected folder": _new("docs2/new.txt", **_DOCS),
+            "of other letters": _new("a.py", protect=["[!ab].py"]),
+            "allowed below": _allow("docs/**", "docs/deep/deeper/new.txt"),
+            "allowed anywhere": _allow("**/migrations/**", _MIGRATIONS),
+        },
     ),
     "file-mode": Cases(
         fails={
