@@ -16,8 +16,6 @@ from tests.unit.setup import local_index
 
 pytestmark = pytest.mark.index
 
-SYSTEM_PYTHON = "/usr/bin/python3"
-
 
 def test_a_requirements_file_becomes_a_read_only_environment_once(settings, folder):
     lay_files(folder, {"requirements.txt": "six==1.17.0\niniconfig\n"})
