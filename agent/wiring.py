@@ -19,7 +19,6 @@ from agent.models.sandbox import Flag, Stoppable
 from agent.runs.local_code_host import LocalCodeHost
 from agent.runs.sessions import SessionFactory
 from agent.sandbox import limit_probes, sandboxes
-from agent.sandbox.running import SandboxMaker
 from agent.settings import Settings, model_keys, require_home
 from agent.setup.package_index import PackageIndex
 from agent.stages import triage
@@ -42,15 +41,15 @@ def make_local_desk(settings: Settings, say: Callable[[str], None]) -> Desk:
 
 def on_this_machine(settings: Settings) -> Compose:
     """Give what composes the desk of a run without a server."""
-    sandbox, asked = require_machine(settings), make_models(settings)
-    return partial(_make_desk, settings, lambda record: LocalCodeHost(), asked, sandbox)
+    require_machine(settings)
+    asked = make_models(settings)
+    return partial(_make_desk, settings, lambda record: LocalCodeHost(), asked)
 
 
 def _make_desk(
     settings: Settings,
     reach: Callable[[Record], CodeHost],
     asked: ChatModel | None,
-    sandbox: SandboxMaker,
     *,
     record_write: Record = lambda kind, facts: None,
     count: Callable[[ChatModel], ChatModel] = lambda models: models,
@@ -59,6 +58,8 @@ def _make_desk(
 ) -> Desk:
     """Put the clients of the process to what is of one execution; see `Compose`."""
     stopped = stopped or Event()
+    # Each run has its own: what an engine has answered to another run says nothing of this one.
+    sandbox = sandboxes.make_sandbox(settings)
     return Desk(
         settings=settings,
         code_host=reach(record_write),
@@ -128,7 +129,7 @@ def on_github(settings: Settings, way: Access) -> Compose:
     # Loaded now, so that the first run does not wait for it.
     from agent.github.code_host import GithubCodeHost
 
-    sandbox = require_machine(settings)
+    require_machine(settings)
     # A key that cannot sign is reported before a run begins.
     signing.load_signer(settings)
     Redactor()("What looks like a secret is loaded by the first text, which is this one.")
@@ -141,7 +142,7 @@ def on_github(settings: Settings, way: Access) -> Compose:
     def reach(record_write: Record) -> CodeHost:
         return GithubCodeHost(way.recording(record_write), settings)
 
-    return partial(_make_desk, settings, reach, asked, sandbox)
+    return partial(_make_desk, settings, reach, asked)
 
 
 def make_intake_api(settings: Settings, way: Access) -> GithubIntakeApi:
@@ -153,8 +154,8 @@ def make_intake_api(settings: Settings, way: Access) -> GithubIntakeApi:
 # --- before anything is started ---------------------------------------------------------------
 
 
-def require_machine(settings: Settings) -> SandboxMaker:
-    """Have the data folder, and the sandboxes; find what would stop every run on this machine.
+def require_machine(settings: Settings) -> None:
+    """Have the data folder, and find what would stop every run on this machine.
 
     SettingsInvalid: the folder cannot be made. Else as `limit_probes.require_machine`.
     """
@@ -163,13 +164,11 @@ def require_machine(settings: Settings) -> SandboxMaker:
     os.umask(0o022)
     require_home(settings.home)
     try:
-        sandbox = sandboxes.make_sandbox(settings)
-        limit_probes.require_machine(sandbox, settings.home)
+        limit_probes.require_machine(sandboxes.make_sandbox(settings), settings.home)
     except SandboxMissing as problem:
         raise SandboxMissing(
             f"{problem.message} `mergewright doctor` tests every sandbox limit."
         ) from problem
-    return sandbox
 
 
 def require_models(settings: Settings) -> None:
