@@ -11,7 +11,7 @@ from agent.models.environment import Prepared
 from agent.stages import baseline, checks
 from tests.integration.environment_building import begin_run, with_our_tools
 
-pytestmark = pytest.mark.index
+pytestmark = [pytest.mark.index, pytest.mark.deep]
 
 FILES = {
     "requirements.txt": "pytest\n",
@@ -57,7 +57,6 @@ def test_what_the_build_of_a_change_writes_into_the_environment_is_named(begun):
     assert "pip/__init__.py, sitecustomize.py" in finding.message
 
 
-@pytest.mark.deep
 def test_what_is_built_of_a_file_that_a_change_edits_is_built_again():
     files = {
         "setup.py": "import setuptools\n\n"
