@@ -11,7 +11,7 @@ def environment(folder, **needs):
     """An environment with metadata files: what each package needs, or the address it is from."""
     for name, need in needs.items():
         place = folder / f"lib/python3.11/site-packages/{name}-1.0.dist-info"
-        place.mkdir(parents=True)
+        place.mkdir(parents=True, exist_ok=True)
         (place / "METADATA").write_text(
             f"Name: {name}\nVersion: 1.0\nRequires-Dist: {need or name}"
         )
@@ -51,3 +51,15 @@ def test_what_nothing_declares_is_for_the_reviewer_whichever_file_brought_it(tmp
     assert "package-unasked" in rules(result)
     named = ("fastest", "httpx from https://evil.example/httpx.whl")
     assert result.added_packages.unasked == named
+
+
+def test_a_file_that_no_package_accounts_for_is_for_the_reviewer(tmp_path):
+    looked(tmp_path, [])
+    for side in ("base", "head"):
+        place = tmp_path / side / "lib/python3.11/site-packages"
+        (place / "pytest-1.0.dist-info/RECORD").write_text("pytest.py,,\n")
+        (place / "pytest.py").write_text(f"side = {side!r}\n")
+    (place / "sitecustomize.py").write_text("planted = True\n")
+    result = looked(tmp_path, [])
+    assert result.added_packages.altered == ("pytest.py", "sitecustomize.py")
+    assert rules(result) == {"environment-altered"}
