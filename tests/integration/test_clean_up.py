@@ -184,7 +184,8 @@ def test_PF2_a_sandbox_that_lost_its_opener_is_ended_and_a_look_alike_is_not():
     ours = orphan("bwrap", *wait, layout.RUNNER)
     named, other = orphan("bwrap", *wait, "something"), orphan("bash", *wait, layout.RUNNER)
     try:
-        assert cgroup.end_orphans() >= 1
+        # Workers of other tests on this machine may have been first.
+        cgroup.end_orphans()
         time.sleep(0.2)
         assert [is_alive(pid) for pid in (ours, named, other)] == [False, True, True]
     finally:
