@@ -9,13 +9,14 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from agent.errors import SettingsInvalid
+from agent.errors import SettingsInvalid, StorageFull
 from agent.models.chat import Thinking
 from agent.models.record import Record
 
@@ -491,15 +492,25 @@ def require_home(home: Path) -> None:
 
     Raises:
         SettingsInvalid: It cannot be made, or belongs to somebody else.
+        StorageFull: There is no space for it.
     """
-    try:
+    with explain_home(home):
         if not home.exists():
             home.mkdir(parents=True, exist_ok=True)
             # Sandboxes run as another user, who has to pass through, whatever the umask was.
             home.chmod(0o711)
         if not os.access(home, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+@contextmanager
+def explain_home(home: Path) -> Iterator[None]:
+    """Make errors of what is opened in the data folder ours."""
+    try:
+        yield
     except OSError as problem:
+        if problem.errno == errno.ENOSPC:
+            raise StorageFull(f"No space for Mergewright's data in {home}.") from problem
         raise SettingsInvalid(
             f"{variable('home')}: {home} cannot be used ({problem.strerror}). Use a folder that"
             " this user can write to."

@@ -309,7 +309,7 @@ def count_processors() -> int:
     """Return how many processors this process may use."""
     count = len(os.sched_getaffinity(0))
     with suppress(OSError, ValueError):
-        # Microseconds of all processors, in so many; "max" where there is no limit.
+        # As in "200000 100000": microseconds of work in each period; "max 100000": no limit.
         quota, period = map(int, (_CGROUP / "cpu.max").read_text().split())
         count = min(count, math.ceil(quota / period))
     return count

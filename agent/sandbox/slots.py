@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.errors import SandboxLost
-from agent.settings import require_home
+from agent.settings import explain_home, require_home
 
 _SLOTS = 64
 _WAIT_SECONDS = 600.0
@@ -79,7 +79,8 @@ def lock_if_free(home: Path, number: int) -> Iterator[bool]:
 def open_home(home: Path) -> Path:
     """Make the data folder, which sandboxes may pass through but not list, and return it."""
     require_home(home)
-    (home / "sandboxes").mkdir(mode=0o700, exist_ok=True)
+    with explain_home(home):
+        (home / "sandboxes").mkdir(mode=0o700, exist_ok=True)
     return home
 
 

@@ -15,7 +15,7 @@ from agent.models.clock import read_clock
 
 _log = structlog.get_logger()
 
-#: Shortest wait where the code host names a time.
+#: Shortest wait between turns that nobody rings for, and where the code host names a time.
 _SHORTEST_SECONDS = 1.0
 #: A clock that is kept right is moved by less.
 _MOVED_SECONDS, _LOOK_SECONDS = 60.0, 1.0
@@ -35,10 +35,10 @@ def repeat(
         after_failure: Seconds until the next turn, unless the code host names a time.
         wake_up: Set where something becomes due before that.
     """
-    logged = ""
+    logged, shortest = "", 0.0 if wake_up else _SHORTEST_SECONDS
     while not stop.is_set():
         try:
-            pause, logged = turn(), ""
+            pause, logged = max(turn(), shortest), ""
         except CodeHostLimited as problem:
             pause = max(problem.until - read_clock(), _SHORTEST_SECONDS)
             _log.warning("waits", loop=name, problem=problem.message, seconds=round(pause))

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.errors import EngineLocked
-from agent.settings import require_home
+from agent.settings import explain_home, require_home
 
 FILE_NAME = "worker.lock"
 #: A child of a killed owner has the lock as well until it has become another program.
@@ -27,7 +27,8 @@ class WorkerLock:
         require_home(home)
         # Closed in every program that is started, so that none of them has it after us.
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._file = os.open(home / FILE_NAME, flags, 0o600)
+        with explain_home(home):
+            self._file = os.open(home / FILE_NAME, flags, 0o600)
         try:
             self._lock(home)
         except BaseException:

@@ -136,7 +136,8 @@ def test_PF8_a_clock_that_is_set_while_we_work_shortens_and_lengthens_no_wait(ho
 def test_PF8_that_the_clock_was_set_is_noticed_and_told_until_it_is_heard(monkeypatch):
     moved, stop, at = [], threading.Event(), [1000.0]
     monkeypatch.setattr(loops, "read_boot_time", lambda: at[0])
-    monkeypatch.setattr(loops, "_LOOK_SECONDS", 0.01)
+    for name in ("_LOOK_SECONDS", "_SHORTEST_SECONDS"):
+        monkeypatch.setattr(loops, name, 0.01)
 
     def hear(by: float) -> None:
         moved.append(by)

@@ -724,6 +724,7 @@ def test_no_lie_hides_a_missing_migration(workshop: Workshop, name: str) -> None
         assert [item.item_id for item in result.items] == [
             "shop: Add field note to order as models.CharField(default='', max_length=20)"
         ]
+        assert result.command == ("python", "manage.py", "makemigrations", "--check", "--dry-run")
 
 
 def test_an_autodetector_that_misses_a_planted_field_proves_nothing(workshop: Workshop) -> None:

@@ -144,3 +144,16 @@ def test_the_bell_wakes_a_loop_that_waits():
     thread.join(5)
     assert len(turns) == 2
     assert not thread.is_alive()
+
+
+def test_a_turn_that_nobody_rings_for_is_not_taken_again_at_once(monkeypatch):
+    monkeypatch.setattr(loops, "_SHORTEST_SECONDS", 30.0)
+    stop, taken = threading.Event(), []
+
+    def turn():
+        taken.append(1)
+        threading.Timer(0.3, stop.set).start()
+        return 0.0
+
+    loops.repeat("x", turn, stop)
+    assert taken == [1]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import EngineLocked
+from agent.errors import EngineLocked, SettingsInvalid
+from agent.sandbox.slots import open_home
 from agent.store.worker_lock import FILE_NAME, WorkerLock
 
 ROOT = Path(__file__).parents[3]
@@ -57,3 +58,14 @@ def test_it_ends_with_its_process_whatever_that_has_left_running(tmp_path):
         with closing(WorkerLock(tmp_path)):
             os.kill(left, 0)
             assert (tmp_path / FILE_NAME).read_text().startswith(f"process {os.getpid()} since ")
+
+
+@pytest.mark.parametrize(
+    ("name", "put", "use"),
+    [(FILE_NAME, Path.mkdir, WorkerLock), ("sandboxes", Path.touch, open_home)],
+    ids=["a folder", "a file"],
+)
+def test_what_stands_in_the_place_of_our_own_is_told_with_the_data_folder(tmp_path, name, put, use):
+    put(tmp_path / name)
+    with pytest.raises(SettingsInvalid, match=f"MERGEWRIGHT_HOME: {tmp_path} cannot be used"):
+        use(tmp_path)
