@@ -8,10 +8,15 @@ from github.Repository import Repository
 
 from agent.errors import AccessLost, RepositoryUnfit, Superseded
 from agent.github.access import RepositorySession
-from agent.github.api_errors import LostReply, RefusedRequest
+from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import PullRequest
 from agent.text import sanitise
+
+_NO_DRAFTS = "it is not a draft: this repository does not support drafts"
+_DRAFT = """mutation Draft($input: ConvertPullRequestToDraftInput!) {
+  convertPullRequestToDraft(input: $input) { pullRequest { isDraft } }
+}"""
 
 
 def open_or_update(
@@ -44,14 +49,18 @@ def open_or_update(
         )
     if not new and (pull.title, (pull.body or "").replace("\r\n", "\n")) != (title, body):
         pull = _edit_pull(session, pull.number, title, body)
+    draft = pull.draft or False
+    if proposal.draft and not (new or draft):
+        refused = _convert_to_draft(session, pull)
+        notes += refused
+        draft = not refused
     notes += _base_moved(pull, proposal)
     notes += _request_reviews(session, pull, proposal.reviewers)
     notes += _set_labels(session, pull, proposal.labels)
-    return _make_pull_request(pull, notes), new
+    return _make_pull_request(pull, notes, draft=draft), new
 
 
-def _make_pull_request(pull: GithubPull, notes: list[str]) -> PullRequest:
-    draft = pull.draft or False
+def _make_pull_request(pull: GithubPull, notes: list[str], *, draft: bool = False) -> PullRequest:
     return PullRequest(
         number=pull.number,
         url=pull.html_url,
@@ -125,7 +134,7 @@ def _create_pull(
         if problem.status != 422:
             raise
         if proposal.draft and problem.has_phrase("draft"):
-            notes.append("it is not a draft: this repository does not support drafts")
+            notes.append(_NO_DRAFTS)
             undrafted = proposal.model_copy(update={"draft": False})
             return _create_pull(session, undrafted, title, body, notes)
         if problem.has_phrase("already exists") and (pull := found()):
@@ -164,6 +173,19 @@ def _edit_pull(session: RepositorySession, number: int, title: str, body: str) -
         return pull
 
     return session.ask(work, doing=f"bring pull request #{number} up to date")
+
+
+def _convert_to_draft(session: RepositorySession, pull: GithubPull) -> list[str]:
+    """Make a draft of what is open for merging; return why it is none, in words."""
+    with ignore_statuses(403, 404, 422):
+        session.query(
+            _DRAFT,
+            {"input": {"pullRequestId": pull.node_id}},
+            lambda data: data["convertPullRequestToDraft"]["pullRequest"]["isDraft"],
+            doing=f"make #{pull.number} a draft",
+        )
+        return []
+    return [_NO_DRAFTS]
 
 
 # --- reviewers and labels ----------------------------------------------------------------------

@@ -52,6 +52,8 @@ class PullContext(Record):
     """What became of the threads of earlier rounds; of each the newest."""
     text_digest: str | None = None
     """Digest of the text that we gave the pull request last; None: not known."""
+    was_draft: bool = False
+    """Whether we have left it as a draft before: then people say when it is ready."""
     earlier_rounds: int = 0
     """How many rounds of this kind there were before."""
 

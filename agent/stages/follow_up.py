@@ -79,6 +79,7 @@ def read_context(run: Run, desk: Desk) -> PullContext:
         plan=plans[-1] if plans else Plan(recipe="", title=pull.title, parameters="", steps=()),
         thread_outcomes=tuple(ends.values()),
         text_digest=digests[-1] if digests else None,
+        was_draft=any(outcome.pull_request and outcome.pull_request.draft for outcome in outcomes),
         earlier_rounds=sum(_is_like(stored_run, about) for stored_run in history),
     )
 

@@ -390,7 +390,13 @@ def _update_pull_request(
             body = threads.replace_section(cut, section)
         content = pull_request_content.make_proposal(base, decided, placed, pull.remote, body, desk)
         # The title is people's by now, and they have been asked to look already.
-        kept = {"title": now.title, "base_branch": at.base_branch, "reviewers": (), "labels": ()}
+        kept = {
+            "title": now.title,
+            "base_branch": at.base_branch,
+            "draft": bool(decided.verdict.review) and not pull.was_draft,
+            "reviewers": (),
+            "labels": (),
+        }
         pull_request = desk.code_host.publish_pull_request(run, content.model_copy(update=kept))
     elif body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
         desk.code_host.rewrite_text(run, now.number, body)

@@ -59,6 +59,7 @@ HOOKS = (
     "check-run-completed", "check-run-created", "check-suite-completed", "issue-comment-created",
     "issues-closed", "issues-edited", "issues-labeled", "issues-locked", "issues-opened",
     "issues-reopened", "issues-transferred", "issues-unlabeled", "pull-request-closed",
+    "pull-request-converted-to-draft", "pull-request-ready-for-review",
     "pull-request-edited", "pull-request-labeled", "pull-request-opened", "pull-request-reopened",
     "pull-request-review-comment-created", "pull-request-review-requested",
     "pull-request-review-submitted",
@@ -67,8 +68,8 @@ HOOKS = (
 )  # fmt: skip
 
 GRAPHQL_TYPES = (
-    "Actor", "Bot", "Commit", "CreateCommitOnBranchPayload", "Issue", "IssueComment",
-    "IssueCommentConnection", "IssueConnection", "IssueTimelineItems",
+    "Actor", "Bot", "Commit", "ConvertPullRequestToDraftPayload", "CreateCommitOnBranchPayload",
+    "Issue", "IssueComment", "IssueCommentConnection", "IssueConnection", "IssueTimelineItems",
     "IssueTimelineItemsConnection", "Mutation", "Node", "PageInfo", "PullRequest",
     "PullRequestConnection", "PullRequestReview", "PullRequestReviewComment", "PullRequestReviewCommentConnection",
     "PullRequestReviewConnection", "PullRequestReviewThread", "PullRequestReviewThreadConnection",

@@ -29,7 +29,7 @@ from tests.integration import github_samples as samples
 from tests.integration import workflow_runs
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
 from tests.outcomes import make_outcome
-from tests.simulator import actions, calls, serving
+from tests.simulator import actions, calls, pull_actions, serving
 from tests.simulator.hooks import Delivery
 from tests.simulator.world import World
 from webhooks import events as github_events
@@ -86,8 +86,12 @@ def publish(scene: Scene) -> None:
         summary="| check | head |", reviewers=("ann",), labels=("bug",), findings=_REMARKS,
     )  # fmt: skip
     code_host.publish_pull_request(run, given)
-    # After a crash the same is proposed again, and the words have changed meanwhile.
-    pull = code_host.publish_pull_request(run, given.model_copy(update={"title": "Add one field"}))
+    # Proposed again, its words have changed meanwhile, and there is something to check.
+    again = given.model_copy(update={"title": "Add one field", "draft": True})
+    pull = code_host.publish_pull_request(run, again)
+    (issue,) = scene.repository.pulls()
+    assert pull.draft and issue.pull.draft
+    pull_actions.set_draft(issue.pull, scene.world.user("ann"), draft=False)
     pulled = run.snapshot.issue.model_copy(update={"number": pull.number, "issue_id": 0})
     assert scene.intake_api.read_pull(pulled).state == "open"
     # The onboarding pull request is looked for.
@@ -297,7 +301,7 @@ def test_every_payload_that_was_delivered_fits_the_schema_of_its_event(exchanged
 def test_every_graphql_document_of_our_client_fits_githubs_schema(exchanged):
     bodies = [json.loads(one.sent) for one in exchanged[0] if one.operation == "POST /api/graphql"]
     documents = {body["query"] for body in bodies}
-    assert len(documents) == 4
+    assert len(documents) == 5
     assert [fault for document in documents for fault in graphql_documents.faults(document)] == []
     assert graphql_documents.faults("{ repository { celebrated issue(age: 1) { id } } }") == [
         "Repository.celebrated", "Repository.issue(age)",

@@ -1,4 +1,4 @@
-"""The four questions that our client asks GraphQL, known by the names of their operations.
+"""The five questions that our client asks GraphQL, known by the names of their operations.
 
 The fields of an answer are those that the client names; `tests/contract` holds its documents
 against GitHub's schema.
@@ -146,9 +146,21 @@ def _resolve(asked: _Asked) -> Shape:
     return {"resolveReviewThread": {"thread": {"isResolved": True}}}
 
 
+def _convert_to_draft(asked: _Asked) -> Shape:
+    wanted = asked.given["input"]["pullRequestId"]
+    for repository in asked.world.repositories.values():
+        for issue in repository.pulls():
+            if issue.pull and build_node_id("PR", issue.pull.id) == wanted:
+                calls.require(asked.caller, repository, ("pull_requests",), "write", "write")
+                pull_actions.set_draft(issue.pull, asked.caller.user, draft=True)
+                return {"convertPullRequestToDraft": {"pullRequest": {"isDraft": True}}}
+    raise Refusal(404, f"Could not resolve to a node with the global id of '{wanted}'")
+
+
 _OPERATIONS: dict[str, Callable[[_Asked], Shape]] = {
     "Text": _answer_text,
     "Merged": _answer_merged,
     "Threads": _answer_threads,
     "Resolve": _resolve,
+    "Draft": _convert_to_draft,
 }

@@ -147,7 +147,7 @@ def _mark_ready(world: World, path: str, pull: Pull, user: User) -> Answer:
     """Do what GitHub has no REST operation for."""
     if ROLES.index(world.role(pull.issue.repository, user)) < ROLES.index("write"):
         return show(world, path, user.login, f"{user.login} may not do that.")
-    pull_actions.mark_ready(pull, user)
+    pull_actions.set_draft(pull, user, draft=False)
     return _lead_to(path, user)
 
 

@@ -142,12 +142,13 @@ def merge(pull: Pull, actor: User) -> str:
     return made
 
 
-def mark_ready(pull: Pull, actor: User) -> None:
-    """Have a draft reviewed and merged like any other."""
-    if pull.draft:
-        pull.draft = False
-        actions.note(pull.issue, "ready_for_review", actor)
-        events.on_issue(pull.issue, "ready_for_review", actor)
+def set_draft(pull: Pull, actor: User, *, draft: bool) -> None:
+    """Have a pull request wait as a draft, or be reviewed and merged like any other."""
+    if pull.draft is not draft:
+        pull.draft = draft
+        actions.note(pull.issue, "convert_to_draft" if draft else "ready_for_review", actor)
+        action = "converted_to_draft" if draft else "ready_for_review"
+        events.on_issue(pull.issue, action, actor)
 
 
 # --- reviews -------------------------------------------------------------------------------------

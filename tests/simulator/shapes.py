@@ -142,6 +142,7 @@ def shape_pull(pull: Pull) -> Shape:
         **_shape_subject(issue),
         "url": f"{issue.repository.api_url}/pulls/{issue.number}",
         **_take(pull, "id", "draft"),
+        "node_id": build_node_id("PR", pull.id),
         "merged_at": format_time_if_any(pull.merged),
         "merge_commit_sha": pull.merge_sha,
         "requested_reviewers": [shape_user(each) for each in pull.requested],
