@@ -62,7 +62,8 @@ def run_checks(
     As many at a time as the operator allows and there are processors for, the last first.
 
     Args:
-        is_enough: After the first result for which it is true, the other runs are ended.
+        is_enough: After the first result for which it is true, the runs that have not ended are
+            ended, and left out.
         slots: Of the sandboxes, where others open some at the same time.
     """
     cancelled = Event()
@@ -86,9 +87,10 @@ def run_checks(
                     said = f"{result.status.value}{f', {counts}' * bool(counts)}"
                     say(f"{result.name}: {said} in {result.seconds:.1f} s")
                 if is_enough(result):
+                    ended = tuple(future.result() for future in futures[::-1] if future.done())
                     cancelled.set()
                     pool.shutdown(wait=False, cancel_futures=True)
-                    return (result,)
+                    return ended
         except BaseException:
             # An interruption, or a sandbox that is not to be had: nobody waits for the others.
             cancelled.set()

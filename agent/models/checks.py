@@ -302,6 +302,8 @@ class CheckReport(Record):
     side: str
     commit: str
     results: tuple[AnyRun, ...]
+    is_partial: bool = False
+    """Whether checks may be missing: the tests were known before them."""
 
     def result(self, name: str) -> AnyRun | None:
         return next((result for result in self.results if result.name == name), None)

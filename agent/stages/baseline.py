@@ -8,7 +8,7 @@ from dataclasses import replace
 from agent.checks import check, measuring, reports, reruns, running
 from agent.checks.check import Part, Selection, Site, Suite
 from agent.desk import Desk
-from agent.models.checks import COLLECTION, AnyRun, CheckReport, TestRun
+from agent.models.checks import COLLECTION, TESTS, AnyRun, CheckReport, TestRun
 from agent.models.environment import Prepared
 from agent.setup import obstacles, sandbox_services
 from agent.telemetry.private_files import write_private_file
@@ -21,8 +21,8 @@ _LEAST_SHARED, _LEAST_GAIN = 60.0, 0.8
 def measure_base(prepared: Prepared, desk: Desk, *, looks_early: bool = False) -> CheckReport:
     """Measure the base commit, or take the stored measurement of it.
 
-    Where something else is to be tried for its tests, the report has nothing but these. Where no
-    server is configured, tests that connect to one are ended at once, and the report names it.
+    Where something else is to be tried for its tests, the report is partial. Where no server is
+    configured, tests that connect to one are ended at once, and the report names it.
 
     Args:
         looks_early: Whether the tests end where half of the first ones fail.
@@ -42,15 +42,19 @@ def measure_base(prepared: Prepared, desk: Desk, *, looks_early: bool = False) -
 def measure_tests(prepared: Prepared, desk: Desk, *, listens: bool = False) -> CheckReport:
     """Measure the tests of the base commit alone, as far as no stored measurement has them."""
     stored = reports.load_baseline(reports.locate_baseline(prepared, desk.settings))
-    return _set_aside(stored or _run_checks(prepared, desk, tests=True, listens=listens))
+    return _set_aside(stored or _run_checks(prepared, desk, only_tests=True, listens=listens))
 
 
 def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckReport:
     """Measure what is left once the tests are known; raises what `measure_base` raises."""
-    if len(tests.results) > 1:
-        return tests
-    others = _run_checks(prepared, desk, tests=False)
-    report = tests.model_copy(update={"results": (*others.results, *tests.results)})
+    known = {result.name: result for result in tests.results}
+    site = _make_site(prepared, desk)
+    checks = measuring.list_others(site)
+    missing = tuple(check for check in checks if check[0].name not in known)
+    known |= {one.name: one for one in measuring.run_checks(missing, desk.sandbox, desk.say)}
+    # In the order in which they are shown.
+    results = (*(known.pop(check.name) for check, _ in checks), *known.values())
+    report = tests.model_copy(update={"results": results, "is_partial": False})
     reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
     report = _set_aside(report)
     desk.store_report(prepared.run, report)
@@ -139,22 +143,20 @@ def _run_checks(
     prepared: Prepared,
     desk: Desk,
     *,
-    tests: bool | None = None,
+    only_tests: bool = False,
     looks_early: bool = False,
     listens: bool = False,
 ) -> CheckReport:
     site = replace(_make_site(prepared, desk), looks_early=looks_early)
 
     def is_enough(result: AnyRun) -> bool:
-        is_poor = isinstance(result, TestRun) and obstacles.may_improve(result)
-        return tests is None and is_poor
+        return isinstance(result, TestRun) and obstacles.may_improve(result)
 
     processes = reports.load_processes(prepared, desk.settings)
     suite = measuring.suite_of(site) if listens or processes > 1 else None
     listening = _listen(site) if listens and suite else site
-    checks = () if tests else measuring.list_others(site)
-    if tests is not False:
-        checks += measuring.list_tests(listening, processes)
+    others = () if only_tests else measuring.list_others(site)
+    checks = (*others, *measuring.list_tests(listening, processes))
     results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
     if suite and any(_is_hindered(result, suite, site, desk) for result in results):
         why = "where processes share them" if processes > 1 else "without a usual server's port"
@@ -162,9 +164,13 @@ def _run_checks(
         if processes > 1:
             write_private_file(reports.locate_processes(prepared, desk.settings), "1")
         listens = listens and processes > 1
-        return _run_checks(prepared, desk, tests=tests, looks_early=looks_early, listens=listens)
+        again = _run_checks(
+            prepared, desk, only_tests=True, looks_early=looks_early, listens=listens
+        )
+        results = (*(one for one in results if one.name != TESTS), *again.results)
     return CheckReport(
         side="base",
         commit=prepared.checkout.commit,
         results=results,
+        is_partial=only_tests or len(results) <= len(others),
     )

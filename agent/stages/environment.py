@@ -87,7 +87,7 @@ def prepare_environment(
     if is_early and taken is tried[0]:
         before = attempts.measure_whole(taken)
     desk.facts.suite_seconds = before.tests.seconds
-    if len(before.results) == 1:
+    if before.is_partial:
         before = once(Step.OTHER_CHECKS, baseline.measure_others, taken.prepared, before, desk)
     if taken.why not in (_FOUND, _KNOCKED):
         return taken.prepared, before

@@ -1055,6 +1055,22 @@ def test_a_second_run_on_the_same_base_does_not_measure_again(stage: Callable[..
     assert made.sandbox.count == 2 * counted
 
 
+def test_tests_that_want_a_servers_port_run_again_and_nothing_else(
+    stage: Callable[..., Stage],
+) -> None:
+    test = """
+        import socket
+
+        def test_serves():
+            socket.create_server(("127.0.0.1", 5432)).close()
+    """
+    made = stage({"test_port.py": test}, test_runner="pytest", extra=("echo once",))
+    report = baseline.measure_base(made.prepared, made.services)
+    ran = {run.name: run.status for run in report.results if run.status is not Status.ABSENT}
+    assert ran == {"echo once": Status.PASSED, "tests": Status.PASSED}
+    assert made.sandbox.count == 4, "the command once; tests with listeners, the red ones, all"
+
+
 def test_a_baseline_that_proves_nothing_is_not_kept(stage: Callable[..., Stage]) -> None:
     made = stage({**GREEN, "conftest.py": "import os\nos._exit(0)\n"}, test_runner="pytest")
     report = baseline.measure_base(made.prepared, made.services)

@@ -81,13 +81,21 @@ def test_as_many_checks_run_at_once_as_are_allowed(linted: Site) -> None:
 
 
 def test_once_a_result_is_enough_nothing_else_is_waited_for(linted: Site) -> None:
-    [found] = measuring.run_checks(
+    begun, over = [], threading.Event()
+
+    def work(_: object) -> SandboxResult:
+        begun.append(len(begun))
+        assert len(begun) == 1 or over.wait(20)
+        return ended(2)
+
+    results = measuring.run_checks(
         (*measuring.list_others(linted), *measuring.list_tests(linted)),
-        FakeSandbox(lambda _: ended(2)),
+        FakeSandbox(work),
         lambda _: None,
         is_enough=lambda result: result.status is not Status.ABSENT,
     )
-    assert found.exit_code == 2
+    over.set()
+    assert [one.exit_code for one in results if one.status is not Status.ABSENT] == [2]
 
 
 def test_a_test_that_fails_has_the_line_in_which_it_does(
