@@ -7,10 +7,11 @@ Nothing interprets a shell or what it starts (tox, make): each line is shown as 
 import ast
 import shlex
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from repo_config import command_lines, workflows
 from repo_config.command_lines import CheckCommand, SuiteCommand
+from repo_config.documents import as_map
 from repo_config.known_tools import HOOKS
 from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
@@ -90,7 +91,26 @@ def find_selecting_options(files: ProjectFiles) -> frozenset[str]:
 
 def list_suites(repository: ProjectFiles) -> Iterator[SuiteCommand]:
     """Yield how steps of CI start tests, and what else single lines of theirs call."""
-    for step in workflows.list_steps(repository):
+    for job in workflows.list_jobs(repository):
+        yield from _list_suites(job)
+
+
+def find_variables(repository: ProjectFiles) -> dict[str, str]:
+    """Find the variables that jobs of CI set to plain values: those that start tests, if it shows.
+
+    Of several values the first one counts.
+    """
+    jobs, found = [*workflows.list_jobs(repository)], dict[str, str]()
+    testing = [job for job in jobs if any(one.runner != "command" for one in _list_suites(job))]
+    for part in (part for job in testing or jobs for part in workflows.list_parts(job)):
+        for name, value in as_map(part.get("env")).items():
+            if isinstance(value, str) and "${{" not in value:
+                found.setdefault(name, value)
+    return found
+
+
+def _list_suites(job: dict[str, Any]) -> Iterator[SuiteCommand]:
+    for step in workflows.list_parts(job):
         for line in str(step.get("run", "")).replace("\\\n", " ").splitlines():
             yield _read_call(line)[1]
 

@@ -13,27 +13,30 @@ _DEEPEST = 3
 
 
 def list_steps(repository: ProjectFiles) -> Iterator[dict[str, Any]]:
-    for job in _list_jobs(repository):
-        # A job may itself use a workflow, as a step uses an action.
-        yield from map(as_map, (job, *as_list(job.get("steps"))))
+    for job in list_jobs(repository):
+        yield from list_parts(job)
+
+
+def list_parts(job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a job, which may itself use a workflow, and its steps."""
+    yield from map(as_map, (job, *as_list(job.get("steps"))))
 
 
 def list_pythons(repository: ProjectFiles) -> Iterator[str]:
     """Yield the minor versions that jobs give to what sets up Python, or that their matrix has."""
-    for job in _list_jobs(repository):
+    for job in list_jobs(repository):
         matrix = table(job, "strategy", "matrix")
-        steps = map(as_map, (job, *as_list(job.get("steps"))))
         for values in (
             matrix,
             *map(as_map, as_list(matrix.get("include"))),
-            *(as_map(step.get("with")) for step in steps),
+            *(as_map(part.get("with")) for part in list_parts(job)),
         ):
             for key, value in values.items():
                 if "python" in key:
                     yield from versions.find_minors("\n".join(texts(value)))
 
 
-def _list_jobs(files: ProjectFiles) -> Iterator[dict[str, Any]]:
+def list_jobs(files: ProjectFiles) -> Iterator[dict[str, Any]]:
     """Yield the jobs of workflows: first of those for pull requests, which check changes."""
     workflows = {
         path: files.yaml(path).get("on")
@@ -47,12 +50,13 @@ def _list_jobs(files: ProjectFiles) -> Iterator[dict[str, Any]]:
 
 def _read_workflow(files: ProjectFiles, path: str, depth: int = 0) -> Iterator[dict[str, Any]]:
     """Yield the jobs of a workflow, and of those in this repository that its jobs use."""
-    for job in map(as_map, table(files.yaml(path), "jobs").values()):
+    workflow = files.yaml(path)
+    for job in map(as_map, table(workflow, "jobs").values()):
         used = str(job.get("uses", "")).removeprefix("./")
         if depth < _DEEPEST and used.startswith(_FOLDER) and files.has_file(used):
             yield from _read_workflow(files, used, depth + 1)
         else:
-            yield job
+            yield {**job, "env": {**as_map(workflow.get("env")), **as_map(job.get("env"))}}
 
 
 def _is_for_changes(events: object) -> bool:

@@ -229,8 +229,8 @@ def _do_step(name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.
 
 
 def _name_set_up(prepared: Prepared) -> str:
-    if prepared.environment.why:
-        return "found by a model"
+    if why := prepared.environment.why.partition(":")[0]:
+        return f"{why[0].lower()}{why[1:]}"
     return "configured" if prepared.contract.config.setup else "by a template"
 
 

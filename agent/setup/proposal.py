@@ -45,7 +45,8 @@ def propose(tree: Tree, kept: Mapping[str, Any]) -> str:
     values: dict[str, Any] = {}
     if folder := kept.get("root") or find_only_folder(tree):
         values["root"] = folder
-    project = detect.detect_project(tree, RepoConfig(root=folder or "."))
+    known = load.from_text(json.dumps({**values, **kept}), _NAME, tree)
+    project = detect.detect_project(tree, known)
     for key in effective.DETECTED:
         value = effective.read_detected(key, project)
         if value and value != "none" and key != "python.version":

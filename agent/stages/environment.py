@@ -23,7 +23,7 @@ from agent.errors import (
     RequestRefused,
 )
 from agent.git import worktree
-from agent.models.checks import CheckReport, ServerKnock
+from agent.models.checks import CheckReport, ServerKnock, TestRun
 from agent.models.environment import Checkout, Contract, Environment, OpenedRepository, Prepared
 from agent.models.run import Run
 from agent.models.step import Once, Step
@@ -32,6 +32,8 @@ from agent.setup import obstacles, proposal, proposed_lines, sandbox_services
 from agent.setup.obstacles import Obstacle
 from agent.setup.request import EnvironmentRequest
 from agent.stages import baseline
+from repo_config import unrun_checks
+from repo_config.project_files import ProjectFiles
 from repo_config.tree import FolderFilter
 
 Scout = Callable[[Callable[[], Prepared], Obstacle, TryLines], Scouted]
@@ -45,7 +47,9 @@ class TriedSetup(NamedTuple):
 
 
 _FOUND = "found by a model"
+_KNOWN = "found in an earlier run"
 _KNOCKED = "with the servers that the tests connect to"
+_CI = "with the variables of CI"
 _MOST_LEFT_OUT = 5
 #: Characters of a configuration that is quoted.
 _MOST_LINES = 200
@@ -72,13 +76,15 @@ def prepare_environment(
     if not attempts.use_known():
         try:
             is_early = attempts.make_first(looks_early=scout is not None)
+            attempts.use_ci()
         except EnvironmentFailed as refusal:
             problem = refusal
     if not is_early and not any(obstacles.is_measured(one.report.tests) for one in tried):
         tried.append(attempts.search(problem, scout))
     elif scout is not None:
-        missing = attempts.explain_missing_modules()
-        if missing or obstacles.may_improve(tried[0].report.tests):
+        tests = max(tried, key=_rank).report.tests
+        missing = attempts.explain_missing_modules(tests)
+        if missing or obstacles.may_improve(tests):
             # A few tests that run are better than none.
             with suppress(EnvironmentFailed, RepositoryUnfit):
                 tried.append(attempts.search(problem, scout, missing))
@@ -89,11 +95,12 @@ def prepare_environment(
     desk.facts.suite_seconds = before.tests.seconds
     if before.is_partial:
         before = once(Step.OTHER_CHECKS, baseline.measure_others, taken.prepared, before, desk)
-    if taken.why not in (_FOUND, _KNOCKED):
+    more = proposal.find_difference(base.contract.config, taken.prepared.contract.config)
+    if not more:
         return taken.prepared, before
     others = "".join(f" ({one.why}: {_count_passed(one)})" for one in tried if one is not taken)
-    why = f"{taken.why.capitalize()}: {_count_passed(taken)} tests pass on the base branch{others}."
-    more = proposal.find_difference(base.contract.config, taken.prepared.contract.config)
+    passed = _count_passed(taken)
+    why = f"{taken.why[0].upper()}{taken.why[1:]}: {passed} tests pass on the base branch{others}."
     once(Step.CHOOSE, choose_environment, base, why, more, desk)
     lines = json.dumps(more)
     if len(lines) > _MOST_LINES:
@@ -126,7 +133,7 @@ class _Attempts:
         why = "as configured" if contract.config.setup else "by a template"
         prepared, report = self._measure(contract, "", looks_early=looks_early)
         if report.tests.knock:
-            self._answer_knocks(report.tests.knock)
+            self._try_values(_KNOCKED, "knock", {}, report.tests.knock)
             if self.tried and not obstacles.is_poor(self.tried[0].report.tests):
                 return False
             # Some tests expect that no server is there.
@@ -134,30 +141,41 @@ class _Attempts:
         self.tried.append(TriedSetup(why, prepared, report))
         return looks_early and obstacles.ended_early(report.tests)
 
-    def _answer_knocks(self, knock: ServerKnock | None) -> None:
-        """Start the servers that tests connect to, one after the other, and measure with them."""
+    def use_ci(self) -> None:
+        """Try the variables that jobs of CI set, where tests hardly run without them."""
+        tree = worktree.open_tree(self.base.checkout, self.desk.base_folder(self.base.run))
+        env = unrun_checks.find_variables(ProjectFiles(tree))
+        if env and obstacles.may_improve(self.tried[-1].report.tests):
+            self._try_values(_CI, "CI", {"env": env})
+
+    def _try_values(
+        self,
+        why: str,
+        name: str,
+        values: dict[str, object],
+        knock: ServerKnock | None = None,
+    ) -> None:
+        """Measure with some values, and with the servers that tests connect to, one by one."""
         base, once, desk = self.base, self.once, self.desk
-        knocks: list[ServerKnock] = []
-        while knock and knock.name not in (each.name for each in knocks):
-            knocks.append(knock)
-            name = f"knock {len(knocks)}"
-            text = json.dumps(sandbox_services.configure_knocks(knocks))
-            folder = desk.base_folder(base.run)
+        origin = f"{'CI or ' * bool(values)}their connections ask for"
+        listens, folder = not base.contract.config.services, desk.base_folder(base.run)
+        knocks = [knock] if knock else []
+        while True:
+            step = f"{name} {len(knocks)}"
+            more = sandbox_services.configure_knocks(knocks) if knocks else {}
+            text = json.dumps(proposal.lay_over(more, values))
+            given = text, base, folder, origin
             try:
-                asked = once(
-                    Step.READ_LINES.named(name),
-                    proposed_lines.read_lines,
-                    text,
-                    base,
-                    folder,
-                    "their connections ask for",
-                )
-                prepared, report = self._measure(asked, name, listens=True)
+                asked = once(Step.READ_LINES.named(step), proposed_lines.read_lines, *given)
+                prepared, report = self._measure(asked, step, listens=listens)
             except (RequestRefused, EnvironmentFailed) as problem:
                 desk.say(problem.message)
                 return
             knock = report.tests.knock
-        self.tried.append(TriedSetup(_KNOCKED, prepared, report))
+            if knock is None or knock.name in (each.name for each in knocks):
+                break
+            knocks.append(knock)
+        self.tried.append(TriedSetup(why, prepared, report))
 
     def use_known(self) -> bool:
         """Take what an earlier run has found, where most tests still pass with it."""
@@ -168,7 +186,7 @@ class _Attempts:
             return False
         if isinstance(result, str) or obstacles.passes_few(result[1].tests):
             return False
-        self.tried.append(TriedSetup(_FOUND, *result))
+        self.tried.append(TriedSetup(_KNOWN, *result))
         return True
 
     def try_lines(self, text: str, name: str) -> Scouted:
@@ -196,14 +214,14 @@ class _Attempts:
             return scouting.describe_tests(prepared, report)
         return prepared, report
 
-    def explain_missing_modules(self) -> str:
+    def explain_missing_modules(self, tests: TestRun) -> str:
         """Say that a command which nobody has configured runs few of the test modules."""
         base, desk = self.base, self.desk
         if base.contract.config.checks.tests != "auto":
             return ""
         tree = worktree.open_tree(base.checkout, desk.base_folder(base.run))
         own = FolderFilter(tree, base.contract.project.root)
-        return obstacles.find_missing_modules(self.tried[0].report.tests, own)[1]
+        return obstacles.find_missing_modules(tests, own)[1]
 
     def search(
         self, problem: EnvironmentFailed | None, scout: Scout | None, missing: str = ""
@@ -288,7 +306,7 @@ def find_obstacle(
 
 
 def read_known(base: OpenedRepository, desk: Desk) -> str:
-    """Return the lines that a model has found in an earlier run of the repository, if one has."""
+    """Return the lines that were found in an earlier run of the repository, if any were."""
     known = proposal.load_values(desk.settings.home, base.run.repository, base.contract.config)
     return json.dumps(known) if known else ""
 

@@ -2,7 +2,8 @@
 
 import textwrap
 
-from repo_config import detect
+from repo_config import detect, unrun_checks
+from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree
 
@@ -98,3 +99,23 @@ def test_a_step_that_runs_other_tests_than_ours_is_listed() -> None:
 def test_where_there_is_nothing_or_nothing_can_be_read_nothing_is_listed() -> None:
     broken = dict.fromkeys(FILES, "[}")
     assert detect.detect_project(DictTree(broken), RepoConfig()).unrun == {}
+
+
+def test_variables_are_those_of_the_jobs_that_start_tests():
+    workflow = """
+        on: pull_request
+        env: {STAGE: ci, KEY: "${{ secrets.KEY }}"}
+        jobs:
+          lint: {env: {LINTED: "1"}, steps: [{run: make lint}]}
+          test:
+            env: {STAGE: tests, DEBUG: true}
+            steps:
+            - {run: uv run manage.py test, env: {WORKERS: 2, STAGE: later}}
+        """
+
+    def find(text: str) -> dict[str, str]:
+        tree = DictTree({".github/workflows/ci.yml": text})
+        return unrun_checks.find_variables(ProjectFiles(tree))
+
+    assert find(workflow) == {"STAGE": "tests", "DEBUG": "true", "WORKERS": "2"}
+    assert find(workflow.replace("manage.py test", "tox"))["LINTED"] == "1", "any may be"

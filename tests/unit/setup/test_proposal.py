@@ -21,6 +21,8 @@ def test_what_a_run_has_found_is_laid_over_what_is_detected(tree):
     assert (found["framework"], found["django.settings"]) == ("django", "site.settings")
     assert (found["checks.types"], found["checks.tests"]) == ("mypy .", "pytest")
     assert found["setup"] == ["true"]
+    found = propose(made, env={"DJANGO_SETTINGS_MODULE": "site.ci"})
+    assert found["django.settings"] == "site.ci", "as the tests have passed with"
 
 
 def test_where_a_secret_is_taken_out_the_file_can_still_be_read():

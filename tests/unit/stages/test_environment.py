@@ -40,7 +40,7 @@ def report(
 def prepare(tmp_path, monkeypatch):
     """Try set-ups; each ends as one of the numbers of passed and red tests, or with an error."""
 
-    def begin(*ends, scout=None, checks=None, setup=()):
+    def begin(*ends, scout=None, checks=None, setup=(), workflow=""):
         left, configs, names, looks = list(ends), [], [], []
 
         def build(run, base, contract, desk):
@@ -62,7 +62,7 @@ def prepare(tmp_path, monkeypatch):
         monkeypatch.setattr(baseline, "measure_base", measure)
         monkeypatch.setattr(baseline, "measure_tests", measure)
         monkeypatch.setattr(baseline, "measure_others", lambda prepared, tests, desk: tests)
-        tree = DictTree({"pyproject.toml": ""})
+        tree = DictTree({"pyproject.toml": "", ".github/workflows/ci.yml": workflow})
         monkeypatch.setattr(environment.worktree, "open_tree", lambda base, folder: tree)
         config = RepoConfig(checks=checks or {}, setup=setup)
         run = Run(run_id="r", repository="x", ticket="t", started=1795000000)
@@ -218,3 +218,19 @@ def test_where_more_tests_pass_without_the_server_it_is_left_out(prepare):
     assert prepare(knock("redis"), EnvironmentFailed, (9, 0)).baseline == report(9, 0), (
         "there is no such server"
     )
+
+
+def test_variables_of_ci_are_tried_with_the_servers_that_tests_then_connect_to(prepare):
+    jobs = """
+        on: push
+        jobs:
+          test: {env: {SETTINGS: app.ci}, steps: [{run: pytest}]}
+    """
+    run_context = prepare(RED, knock("redis"), (9, 0), workflow=jobs)
+    config = run_context.prepared.contract.config
+    assert (config.env, config.services) == ({"SETTINGS": "app.ci"}, ("redis",))
+    said = "With the variables of CI: 9 of 9 tests pass on the base branch (by a template: 0 of 9)."
+    assert run_context.prepared.environment.why.startswith(said)
+    again = prepare((9, 0), workflow=jobs)
+    assert again.prepared.environment.why.startswith("Found in an earlier run: 9 of 9")
+    assert prepare(RED, (9, 0), workflow="").prepared.contract.config.env == {}
