@@ -61,7 +61,7 @@ class DjangoState:
         return ("python", "-m", "django", *self.arguments, *more)
 
     def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
-        return request_django(site, secret, self.arguments[0], self.new)
+        return request_django(site, secret, self.arguments[0], new=self.new)
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> LintRun:
         report = sealed.read_report(result, secret, (DjangoAnswer,))
@@ -96,9 +96,7 @@ class DjangoState:
         return check.make_result(self, site, result, status, reason, items=items)
 
 
-def request_django(
-    site: Site, secret: Secret, job: str, new: tuple[str, ...] = ()
-) -> SandboxRequest:
+def request_django(site: Site, secret: Secret, job: str, **options: object) -> SandboxRequest:
     """Compose the order for a job of our script, in the process that the project is entered by."""
     django = site.project.django
     if django is None:
@@ -114,7 +112,7 @@ def request_django(
             "manage": posixpath.basename(django.manage) if django.manage else "",
             "settings": site.settings_module or "",
             "python_path": paths,
-            "new": new,
+            **options,
         },
     )
     return order.model_copy(update={"directory": posixpath.join(SANDBOX_TREE, folder)})

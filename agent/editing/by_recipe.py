@@ -1,23 +1,40 @@
 """Carry out the recipe of a plan.
 
-Django runs in a sandbox on the edited tree. It may only hand back files of the folders with
-migrations, and no Python file that was there.
+Django runs in a sandbox on the edited tree. It may only hand back files of the folder with
+migrations, and no Python file that was there. The gate judges these, as it does any migration.
 """
 
 import posixpath
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
+from agent.checks import check, django_state, sealed
+from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.desk import Desk
-from agent.errors import EditFailed, RepositoryUnfit
+from agent.errors import EditFailed, RepositoryUnfit, UnaskedOperations
 from agent.git.tree import WorkTree
 from agent.models.environment import Prepared
-from agent.models.sandbox import SANDBOX_OURS, SANDBOX_OUT, SANDBOX_TREE, SandboxLimits
-from agent.recipes.add_field import edits, migration
+from agent.models.sandbox import SANDBOX_TREE, SandboxResult
+from agent.recipes.add_field import edits
 from agent.recipes.add_field.parameters import Edits, Parameters
-from agent.setup import obstacles, sandbox_requests, sandbox_services
+from agent.recipes.add_field.resolving import explain_unclear
+from agent.setup import obstacles
 from agent.text import sanitise
+from repo_config.detect import Project
 from repo_config.tree import FolderFilter
 
-_LIMITS = SandboxLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
+JOB = "field"
+
+
+class MadeMigration(ReportEvent):
+    """What Django has made of a field."""
+
+    event: Literal["field"]
+    problem: Text
+    kind: Literal["", "unfit", "unasked", "failed"]
+    switched_off: list[Id]
+    histories: list[Id]
+    """Models whose table of their history has the field as well."""
 
 
 def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk) -> Edits:
@@ -35,52 +52,99 @@ def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk
     for path, content in made.files.items():
         tree.write(path, content)
         desk.say(f"edited {path}")
-    report, produced = _run_script(stated, tree, prepared, desk)
+    secret = Secret()
+    result = _run_django(stated, secret, tree, prepared, desk)
     try:
-        notes = made.notes + migration.accept_migration(stated, report, produced)
+        migration = read_migration(stated, result, secret)
     except RepositoryUnfit as problem:
         way = obstacles.name_way(prepared.environment.sources)
         raise RepositoryUnfit(f"{problem.message}\n\n{way}") from problem
-    for path, content in sorted(produced.items()):
+    start = f"{SANDBOX_TREE}/"
+    produced = {
+        path.removeprefix(start): content
+        for path, content in sorted(result.files.items())
+        if path.startswith(start)
+    }
+    for path, content in produced.items():
+        is_kept = tree.has_path(path) and path.endswith(".py")
+        if is_kept or posixpath.dirname(path) != stated.migrations:
+            raise EditFailed(f"Making the migration changed {path}, which it may not touch.")
         tree.write(path, content)
         desk.say(f"produced {path}")
+    notes = (*made.notes, *describe_migration(stated, migration, produced))
     return made.model_copy(update={"notes": notes})
 
 
-def _run_script(
-    stated: Parameters, tree: WorkTree, prepared: Prepared, desk: Desk
-) -> tuple[bytes, dict[str, bytes]]:
-    """Return the report of the script, and the files that it is allowed to make.
-
-    Foreign code may have had a hand in all of it.
-    """
-    report_path = f"{SANDBOX_OUT}/{migration.REPORT}"
+def _run_django(
+    stated: Parameters, secret: Secret, tree: WorkTree, prepared: Prepared, desk: Desk
+) -> SandboxResult:
     environment, contract = desk.environment(prepared), prepared.contract
-    script = f"{SANDBOX_OURS}/recipes/{migration.SCRIPT}"
-    order = sandbox_requests.make_request(
-        environment,
-        tree.folder,
-        (sandbox_requests.PYTHON, script, migration.make_request(stated, contract.project)),
-        environ={
-            **sandbox_services.variables(environment.services),
-            **contract.config.variables,
-        },
-        limits=_LIMITS,
-        collect=(report_path, *(f"{SANDBOX_TREE}/{folder}/*" for folder in stated.migrations)),
-    )
-    order = sandbox_services.add_services(order, environment.services)
-    result = desk.sandbox.run(order)
-    if result.limit or result.exit_code != 0 or report_path not in result.files:
-        ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
-        printed = sanitise.strip_terminal_codes(result.output).strip()[-4000:]
-        raise EditFailed(f"{migration.SCRIPT} ended with {ending}; it printed:\n{printed}")
-    produced = {
-        path.removeprefix(f"{SANDBOX_TREE}/"): content
-        for path, content in result.files.items()
-        if path.startswith(f"{SANDBOX_TREE}/")
+    site = check.make_site(tree.folder, environment, contract, desk.settings)
+    field = describe_field(stated, contract.project)
+    order = django_state.request_django(site, secret, JOB, field=field)
+    collect = (*order.collect, f"{SANDBOX_TREE}/{stated.migrations}/*")
+    return desk.sandbox.run(order.model_copy(update={"collect": collect}))
+
+
+def describe_field(stated: Parameters, project: Project) -> dict[str, object]:
+    """Describe the field for the script, which runs on the edited tree."""
+    return {
+        "name": stated.name,
+        "path": stated.place.path,
+        "model": stated.model,
+        "label": stated.label,
+        "folder": stated.migrations,
+        "existing": stated.existing.model_dump() if stated.existing else None,
+        # The tools that will look at the shape of new files, with the options of their hooks.
+        "formatters": [
+            (tool, command.options)
+            for tool in ("ruff check", "ruff format", "isort", "black")
+            for command in project.lint
+            if command.tool == tool
+        ],
     }
-    for path in produced:
-        is_kept = tree.has_path(path) and path.endswith(".py")
-        if is_kept or posixpath.dirname(path) not in stated.migrations:
-            raise EditFailed(f"{migration.SCRIPT} changed {path}, which it may not touch.")
-    return result.files[report_path], produced
+
+
+def read_migration(stated: Parameters, result: SandboxResult, secret: Secret) -> MadeMigration:
+    """Read what the script has done; foreign code may have had a hand in it.
+
+    Raises:
+        RepositoryUnfit: Django cannot be started.
+        TicketUnclear: Django does not take the field, or rows would be without a value.
+        EditFailed: Django failed, did too little, or did what nobody asked for.
+    """
+    report = sealed.read_report(result, secret, (MadeMigration,))
+    made, broken = report.first(MadeMigration), report.first(sealed.BrokenEvent)
+    if report.problem or not (made or broken):
+        why = f"the {result.limit} limit" if result.limit else report.problem
+        printed = sanitise.strip_terminal_codes(result.output).strip()[-4000:]
+        raise EditFailed(f"Making the migration ended with {why}; it printed:\n{printed}")
+    if made is None:
+        words = broken.words if broken else ""
+        raise RepositoryUnfit(f"Django cannot be started: {words}.")
+    if made.kind == "unfit":
+        raise explain_unclear([made.problem], stated.form)
+    if made.kind == "unasked":
+        raise UnaskedOperations(
+            f"The migration for {stated.name} contains more than requested: {made.problem}.\n"
+            f"Create it by hand: `python manage.py makemigrations {stated.app_label}`."
+        )
+    if made.problem:
+        raise EditFailed(f"Django could not create the migration: {made.problem}")
+    return made
+
+
+def describe_migration(
+    stated: Parameters, made: MadeMigration, paths: Iterable[str]
+) -> Iterator[str]:
+    """Say what was done, a sentence each."""
+    for label in made.switched_off:
+        yield (
+            f"Migrations of {label} are disabled in the settings; they were enabled to create this"
+            " one."
+        )
+    for label in made.histories:
+        yield f"The history table of {label} follows."
+    for path in sorted(paths):
+        who = "Django made" if path.endswith(".py") else "The project's `makemigrations` wrote"
+        yield f"{who} `{path}`."

@@ -104,7 +104,7 @@ class Environment(Record):
     """Tools in the version that the repository pins, each with its folder, mounted as
     `/tools/<name>`."""
     scripts_path: str
-    """Our scripts (`checks/`, `recipes/`, `setup/`), copied to where a sandbox's user can
+    """Our scripts (`checks/`, `setup/`), copied to where a sandbox's user can
     reach them; mounted as `/mergewright`."""
     python: str
     """Full version, as in 3.11.2."""

@@ -24,7 +24,7 @@ from agent.settings import Settings
 from agent.setup import uv_program
 from agent.setup.package_index import PackageIndex
 
-#: The environment's Python, and the place of our scripts (`checks/…`, `recipes/…`).
+#: The environment's Python.
 PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
 #: Debian packages bring servers into the third.
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"

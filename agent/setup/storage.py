@@ -113,7 +113,7 @@ def provide_scripts(settings: Settings) -> Path:
 @cache
 def _read_scripts() -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for package in ("checks", "recipes", "setup"):
+    for package in ("checks", "setup"):
         inside = resources.files("agent") / package / "sandbox_scripts"
         for entry in inside.iterdir():
             if entry.is_file() and entry.name != "__init__.py":

@@ -5,7 +5,8 @@ environment. Then Django's own autodetector is asked, no command of the project.
 deliberate mistake in it, which the answer has to name. New migrations are tried on rows, too; that
 proves nothing, and serves the reviewer.
 
-Arguments: `makemigrations`, `check`, `migrate`, or `application`, which lists what the project has.
+Arguments: `makemigrations`, `check`, `migrate`; `application`, which lists what the project has; or
+`field`, which makes the migration for one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 
 import mergewright_application
 import mergewright_entry
+import mergewright_field
 import mergewright_operations
 import mergewright_report
 import mergewright_rows
@@ -57,6 +59,13 @@ def main():
             os.environ["DJANGO_SETTINGS_MODULE"] = order["settings"]
         import django
 
+        if job == "field":
+            answers[0] = {"items": ()}
+            report.add(
+                job,
+                **mergewright_field.make_migration(order, django.setup, lambda: switch_on(order)),
+            )
+            return
         django.setup()
         if job == "application":
             answers[0] = {"items": ()}

@@ -29,8 +29,7 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
     place = parameters.place
     model = SourceFile(place.path, tree.read(place.path))
     _add_field(model, parameters)
-    label = f"{parameters.app_label}.{parameters.model}"
-    notes = [f"Added `{parameters.assignment}` to `{label}` in `{place.path}`."]
+    notes = [f"Added `{parameters.assignment}` to `{parameters.label}` in `{place.path}`."]
     made = {place.path: model.result()}
     if test := parameters.test:
         made[test.path] = new_test.render_test(parameters, test, model)

@@ -63,11 +63,6 @@ class Model:
     def test_only(self) -> bool:
         return _TEST_PATH.search(self.path) is not None
 
-    @property
-    def abstract(self) -> bool:
-        """Whether it has no table of its own and its children inherit its fields."""
-        return self.meta.get("abstract") is True
-
     def is_called(self, text: str) -> bool:
         """Whether `Customer`, `shop.Customer` or `shop.models.Customer` means it."""
         before, _, bare = text.rpartition(".")

@@ -42,14 +42,13 @@ class NewTestSpec(Record):
 class Parameters(Record):
     app_label: str
     place: ModelPlace
-    abstract: bool
     name: str
     definition: Expression
     """The field, as in `models.CharField(max_length=50)`."""
     existing: Expression | None
     """Value for rows that are already there, used once and not kept as the field's default."""
-    migrations: tuple[str, ...]
-    """Folders in which a migration may be made."""
+    migrations: str
+    """Folder in which the migration is made."""
     test: NewTestSpec | None
     form: str
     """The form, filled in: for what Django finds wrong."""
@@ -59,6 +58,10 @@ class Parameters(Record):
     @property
     def model(self) -> str:
         return self.place.class_name
+
+    @property
+    def label(self) -> str:
+        return f"{self.app_label}.{self.model}"
 
     @property
     def assignment(self) -> str:

@@ -1,7 +1,7 @@
 """The recipe: add a field to a Django model, with its migration and a test.
 
 Ticket -> `request` -> `resolving` (against `models_index`) -> `edits` -> Django's own migration in
-the sandbox -> `migration.accept_migration`. Parameters travel as JSON.
+the sandbox (`agent.editing.by_recipe`). Parameters travel as JSON.
 """
 
 from agent.models.change import Plan
@@ -22,7 +22,7 @@ def make_example(tree: Tree, project: Project) -> str:
     """Write a sentence that it carries out in this repository; empty: there is none."""
     definition = "nickname = models.CharField(max_length=50, blank=True)"
     for model in ModelsIndex(tree, project.django.python_path).models if project.django else ():
-        if not (model.test_only or model.abstract or model.meta.get("proxy")):
+        if not (model.test_only or model.meta.get("abstract") or model.meta.get("proxy")):
             return f"Add `{definition}` to `{model.label}`."
     return ""
 
@@ -58,7 +58,7 @@ def draft_plan(parameters: str) -> Plan:
     words = [f"Add `{facts.assignment}` to {facts.model} in {facts.place.path}."]
     if facts.test:
         words.append(f"Write a test in {facts.test.path}.")
-    words += [f"Create the migration in {folder} with Django." for folder in facts.migrations]
+    words.append(f"Create the migration in {facts.migrations} with Django.")
     if facts.existing:
         words.append(f"Existing rows get {facts.existing.code}.")
     return Plan(

@@ -46,7 +46,7 @@ def resolve_facts(asked: FieldRequest, tree: Tree, project: Project) -> Paramete
     written = attempt(lambda: _write_definition(asked, model, index))
     existing = test = None
     if model:
-        _require_table(model)
+        _require_table(model, index)
         if asked.existing not in ("", "None"):
             given = asked.existing
             existing = attempt(lambda: definition.write_value(definition.read_value(given), model))
@@ -54,15 +54,13 @@ def resolve_facts(asked: FieldRequest, tree: Tree, project: Project) -> Paramete
         test = attempt(lambda: new_test.plan_test(model, name, index, project))
     if model is None or written is None or problems:
         raise explain_unclear(problems, asked.fill_form())
-    tables = index.find_children(model) if model.abstract else [model]
     return Parameters(
         app_label=model.app_label,
         place=ModelPlace(path=model.path, class_name=model.name, line=model.line),
-        abstract=model.abstract,
         name=name,
         definition=written,
         existing=existing,
-        migrations=tuple(sorted({table.migrations for table in tables})),
+        migrations=model.migrations,
         test=test,
         form=asked.fill_form(),
         not_done=asked.not_done,
@@ -122,12 +120,18 @@ def _write_definition(
     return written
 
 
-def _require_table(model: Model) -> None:
+def _require_table(model: Model, index: ModelsIndex) -> None:
     if model.meta.get("proxy") is True:
         parents = " or ".join(parent.label for parent in model.parents) or "its parent"
         raise RequestRefused(
             f"{model.description} is a proxy model: it has no table of its own. "
             f"Ask for the field on {parents}."
+        )
+    if model.meta.get("abstract") is True:
+        children = " or ".join(child.label for child in index.find_children(model))
+        raise RequestRefused(
+            f"{model.description} is abstract: it has no table of its own. "
+            f"Ask for the field on {children or 'a model that inherits from it'}."
         )
     if model.meta.get("managed") is False:
         raise RequestRefused(

@@ -1,50 +1,65 @@
 """The order for Django, and what its report says."""
 
-import json
+from types import SimpleNamespace
 
 import pytest
 
-from agent.errors import EditFailed
-from agent.models.run import Reason
-from agent.recipes.add_field import migration as migrations
+from agent.checks import sealed
+from agent.checks.sealed import Secret
+from agent.editing import by_recipe
+from agent.editing.by_recipe import MadeMigration
+from agent.errors import EditFailed, RepositoryUnfit, UnaskedOperations
 from tests.unit.recipes.trees import form, project, resolve_parameters
 
 FILE = "shop/migrations/0002_customer_nickname.py"
+MADE = MadeMigration(event="field", problem="", kind="", switched_off=[], histories=[])
 
 
-def refuse(report: bytes) -> EditFailed:
-    with pytest.raises(EditFailed) as raised:
-        migrations.accept_migration(resolve_parameters(form()), report, ())
-    return raised.value
+def read(monkeypatch: pytest.MonkeyPatch, *events: sealed.ReportEvent, problem: str = "") -> object:
+    report = sealed.SealedReport(events, problem)
+    monkeypatch.setattr(sealed, "read_report", lambda *_: report)
+    result = SimpleNamespace(limit=None, output="It said so.")
+    return by_recipe.read_migration(resolve_parameters(form()), result, Secret())
 
 
 def test_what_was_made_is_named() -> None:
-    report = json.dumps({"problem": None, "histories": ["shop.Customer"]}).encode()
-    given = resolve_parameters(form()), report, [FILE]
-    history, made = migrations.accept_migration(*given)
+    made = MADE.model_copy(update={"histories": ["shop.Customer"]})
+    history, file = by_recipe.describe_migration(resolve_parameters(form()), made, [FILE])
     assert history == "The history table of shop.Customer follows."
-    assert made == f"Django made `{FILE}`."
+    assert file == f"Django made `{FILE}`."
 
 
-def test_operations_nobody_asked_for_withhold_the_change() -> None:
-    report = {"problem": "Alter field id on customer", "kind": "unasked"}
-    failure = refuse(json.dumps(report).encode())
-    assert failure.reason is Reason.UNASKED_OPERATIONS
-    assert "more than requested: Alter field id on customer.\n" in failure.message
-    assert "`python manage.py makemigrations shop`" in failure.message
+@pytest.mark.parametrize(
+    ("kind", "problem", "error", "words"),
+    [
+        ("unasked", "Alter field id", UnaskedOperations, "more than requested: Alter field id.\n"),
+        ("unasked", "Alter", UnaskedOperations, "`python manage.py makemigrations shop`"),
+        ("failed", "the app is away", EditFailed, "could not create the migration: the app is"),
+    ],
+)
+def test_what_the_report_says_reaches_the_reader(
+    monkeypatch: pytest.MonkeyPatch, kind: str, problem: str, error: type[Exception], words: str
+) -> None:
+    said = MADE.model_copy(update={"kind": kind, "problem": problem})
+    with pytest.raises(error, match=words.replace("`", ".")):
+        read(monkeypatch, said)
 
 
-def test_what_the_report_says_reaches_the_reader() -> None:
-    report = json.dumps({"problem": "the app is away"}).encode()
-    assert "the app is away" in refuse(report).message
-    assert "cannot be read" in refuse(b"[" * 100_000).message
-    assert "cannot be read" in refuse(b"[]").message
+def test_no_report_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = sealed.BrokenEvent(event="broken", text="KeyError: 'KEY'", place="settings.py:1")
+    with pytest.raises(RepositoryUnfit, match=r"KeyError: 'KEY' \(settings.py:1\)"):
+        read(monkeypatch, broken)
+    for events in ((), (MADE,), (broken,)):
+        with pytest.raises(EditFailed, match="line 1 is forged; it printed:\nIt said so"):
+            read(monkeypatch, *events, problem="line 1 is forged")
+    with pytest.raises(EditFailed):
+        read(monkeypatch)
 
 
-def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
+def test_the_command_names_the_folder_and_the_value() -> None:
     linted = project(lint=("ruff check .", "flake8"))
     asked = form(options="max_length=50", default_for_existing_rows="'n/a'")
-    told = json.loads(migrations.make_request(resolve_parameters(asked, detected=linted), linted))
-    assert (told["folders"], told["settings"]) == (["shop/migrations"], "config.settings")
-    assert (told["formatters"], told["label"]) == ([["ruff check", []]], "shop.Customer")
-    assert told["existing"] == {"code": "'n/a'", "imports": []}
+    told = by_recipe.describe_field(resolve_parameters(asked, detected=linted), linted)
+    assert (told["folder"], told["label"]) == ("shop/migrations", "shop.Customer")
+    assert told["formatters"] == [("ruff check", ())]
+    assert told["existing"] == {"code": "'n/a'", "imports": ()}

@@ -6,9 +6,7 @@ from agent.recipes.add_field.models_index import ModelsIndex
 from tests.unit.recipes.trees import (
     DictTree,
     app,
-    edited,
     form,
-    models_file,
     project,
     resolve_parameters,
 )
@@ -52,7 +50,7 @@ def test_packages_of_models_and_sub_folders() -> None:
     files["src/shop/tests/test_x.py"] = "def test_x():\n    pass\n"
     settled = resolve_parameters(body, files, detected=project(python_path=("", "src")))
     assert settled.place.path == "src/shop/models/people.py"
-    assert settled.migrations == ("src/shop/migrations",)
+    assert settled.migrations == "src/shop/migrations"
     assert settled.test is not None
     assert settled.test.module == "shop.models.people"
 
@@ -84,16 +82,3 @@ def test_bases_are_followed_through_imports(head: str, base: str) -> None:
         "shop/reexport.py": "from shop.basis import Basis\n",
     }
     assert "shop.Customer" in labels(files)
-
-
-def test_a_field_of_an_abstract_model_may_be_migrated_where_its_children_are() -> None:
-    files = models_file(
-        "class Base(models.Model):\n    class Meta:\n        abstract = True\n\n\n"
-        "class Middle(Base):\n    class Meta:\n        abstract = True\n\n\n"
-        "class Customer(Middle):\n" + BODY + "\n\nclass Gold(Customer):\n    pass\n"
-    ) | app("crm", "from shop.models import Base\n\n\nclass Lead(Base):\n    pass\n")
-    settled = resolve_parameters(form(model="shop.Base"), files)
-    assert settled.abstract
-    assert settled.migrations == ("crm/migrations", "shop/migrations")
-    after = edited(form(model="shop.Base"), files)["shop/models.py"].decode()
-    assert "class Base(models.Model):\n    nickname = models.CharField" in after

@@ -101,6 +101,9 @@ def test_models_without_a_table_of_their_own_are_refused() -> None:
     )
     assert "shop.Seller (shop/models.py:8) is a proxy model" in refusal("Seller", files)
     assert "shop.View (shop/models.py:13) is unmanaged" in refusal("View", files)
+    abstract = refusal("Base", CLASHES)
+    assert "is abstract" in abstract
+    assert "Ask for the field on shop.Customer or shop.Gold." in abstract
 
 
 def test_a_repository_in_which_django_cannot_start_is_refused() -> None:
