@@ -29,7 +29,6 @@ from agent.models.environment import OpenedRepository, Prepared
 from agent.sandbox.layout import TEMPORARY
 from agent.sandbox.session import Session
 from agent.text import sanitise
-from agent.text.cutting import shorten_output
 
 MOST_CALLS = 40
 MOST_SUMMARY = 1_500
@@ -391,7 +390,7 @@ class ToolExecutor:
         ran = session.run(asked.command, seconds=seconds, transcript=file, above=most)
         output = sanitise.strip_terminal_codes(ran.output).rstrip()
         where, omitted = ran.transcript or "not kept", ran.omitted_bytes
-        said = [shorten_output(output, most, where=where, omitted=omitted)]
+        said = [sanitise.shorten_middle(output, most, where=where, omitted=omitted)]
         if ran.timed_out:
             said.append(f"[stopped after {seconds} s]")
         if ran.restarted:

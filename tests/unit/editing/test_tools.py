@@ -213,11 +213,6 @@ def test_what_the_tests_of_base_leave_behind_is_no_part_of_the_change(opened):
     assert [*opened.files] == ["hc.sqlite", "new/own.json"]
 
 
-def test_repeated_lines_are_folded(opened):
-    folded = opened.content(bash("yes warning | head -n 5000; echo done"))
-    assert folded == "warning\n[line repeated 4,999 more times]\ndone"
-
-
 def test_results_come_whole_up_to_a_limit_and_a_longer_one_names_the_file_with_the_rest(opened):
     turn = replace(TURN, calls=41)
     whole = "seq 5000 | sed 's/$/./'"
