@@ -14,10 +14,8 @@ from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
 from agent.models.checks import (
-    TESTS,
     CheckRun,
     Status,
-    TestRun,
 )
 from agent.models.environment import Contract, Environment
 from agent.models.sandbox import (
@@ -226,18 +224,6 @@ class Check(Protocol[Run_co]):
 
     def judge(self, site: Site, secret: Secret, result: SandboxResult) -> Run_co:
         """Read what came back; nothing in it is trusted to have the right form."""
-        ...
-
-
-class Suite(Check[TestRun], Protocol):
-    """A runner of tests; our own run among them as always."""
-
-    def select(self, part: Part, name: str = TESTS) -> Self:
-        """Return what runs a part of the tests, its lines shown under a name."""
-        ...
-
-    def can_share(self, site: Site) -> bool:
-        """Whether several processes can share the tests."""
         ...
 
 

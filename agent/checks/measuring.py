@@ -10,10 +10,10 @@ from threading import Event, Semaphore
 
 from agent.checks import running
 from agent.checks.application import Application
-from agent.checks.check import Check, Part, Site, Suite
+from agent.checks.check import Check, Part, Site
 from agent.checks.commands import ShellCheck, ToolCheck, make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
-from agent.checks.runners import SUITES, PytestSuite
+from agent.checks.runners import SUITES, PytestSuite, Suite
 from agent.checks.running import Say
 from agent.models.checks import TESTS, AnyRun, CommandRun, LintRun, Status, TestRun
 from agent.models.sandbox import Sandbox

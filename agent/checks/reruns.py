@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent.checks import running
-from agent.checks.check import Part, Selection, Site, Suite
+from agent.checks.check import Part, Selection, Site
+from agent.checks.runners import Suite
 from agent.checks.running import Say
 from agent.models.change import Finding, Severity
 from agent.models.checks import (

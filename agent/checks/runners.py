@@ -59,7 +59,7 @@ class AnySuite:
     def explain_absence(self, site: Site) -> str:
         return ""
 
-    def split(self, site: Site) -> Iterator[tuple[PytestSuite | DjangoSuite, Site]]:
+    def split(self, site: Site) -> Iterator[tuple[Suite, Site]]:
         """Yield what runs each command of the tests, and where."""
         for command in site.project.suites:
             suite = SUITES[command.runner](self.part, self.name)
@@ -203,10 +203,8 @@ class DjangoSuite(AnySuite):
         return suite.judge_suite(self, site, secret, result, codes)
 
 
-SUITES: Mapping[str, type[PytestSuite | DjangoSuite]] = {
-    "pytest": PytestSuite,
-    "django": DjangoSuite,
-}
+Suite = PytestSuite | DjangoSuite
+SUITES: Mapping[str, type[Suite]] = {"pytest": PytestSuite, "django": DjangoSuite}
 
 
 def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:

@@ -97,7 +97,7 @@ KINDS: tuple[type[ReportEvent], ...] = (
 
 
 def judge_suite(
-    suite: check.Suite,
+    suite: check.Check[TestRun],
     site: check.Site,
     secret: Secret,
     result: SandboxResult,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from agent.checks import joining, red_copies, rule_changes, test_files
-from agent.checks.check import Part, Selection, Site, Suite
+from agent.checks.check import Part, Selection, Site
 from agent.checks.own_tests import (
     Scope,
     choose_scope,
@@ -33,6 +33,7 @@ from agent.checks.reruns import (
     list_failing,
     list_red,
 )
+from agent.checks.runners import Suite
 from agent.checks.suite import join_facts, pardon_nothing
 from agent.checks.test_files import BaseTestFiles, Imports, SuitePlaces
 from agent.checks.whole_commit import WHOLE, WHOLE_PART

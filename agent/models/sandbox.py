@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from agent.models.change import Change, Finding
-from agent.models.environment import Layer
+from agent.models.environment import Layer, SandboxService
 from agent.models.record import Record
 
 # Where things are inside every sandbox. Virtual environments contain absolute paths, so these are
@@ -67,14 +67,6 @@ class SandboxFile(Record):
     content: bytes
 
 
-class ServerContainer(Record):
-    """A server in a container of its own, which has the sandbox's network and no other."""
-
-    title: str
-    image: str
-    environ: dict[str, str] = {}
-
-
 class SandboxLimits(Record):
     """What one command may use; reaching one ends the sandbox and is named in the result."""
 
@@ -118,8 +110,8 @@ class SandboxRequest(Record):
     """Whether the result names the files that the command leaves in the tree."""
     watched: tuple[str, ...] = ()
     """Files that the command is to read and not to touch, nor what Python reads in their place."""
-    containers: tuple[ServerContainer, ...] = ()
-    """Started before the command; only for docker sandboxes."""
+    containers: tuple[SandboxService, ...] = ()
+    """Those with images: started before the command, with the sandbox's network and no other."""
     company: dict[str, str] = {}
     """Processes that the command relies on: by name, the file in the sandbox with the number."""
     limits: SandboxLimits = SandboxLimits()

@@ -23,14 +23,13 @@ import structlog
 from docker import errors
 
 from agent.errors import EnvironmentFailed, SandboxLost, SandboxMissing
-from agent.models.environment import Checkout
+from agent.models.environment import Checkout, SandboxService
 from agent.models.sandbox import (
     Flag,
     Hear,
     Root,
     SandboxRequest,
     SandboxResult,
-    ServerContainer,
 )
 from agent.sandbox import container_arguments, docker_engine, preparing, slots
 from agent.sandbox.running import RunningSandbox, SandboxMaker
@@ -150,7 +149,7 @@ class Container(RunningSandbox):
             bounded=True, **container_arguments.build_runner_exec(lasting=self._lasting)
         )
 
-    def _start_server(self, server: ServerContainer, name: str, labels: dict[str, str]) -> None:
+    def _start_server(self, server: SandboxService, name: str, labels: dict[str, str]) -> None:
         # Another worker may have chosen the image.
         image, volumes = docker_engine.provide_image(self._client, server.image)
         container = {"image": image, "name": name, "environment": server.environ, "labels": labels}

@@ -33,7 +33,6 @@ from agent.models.sandbox import (
     SandboxLimits,
     SandboxRequest,
     SandboxResult,
-    ServerContainer,
 )
 from agent.settings import variable
 from agent.setup import storage, system_packages
@@ -389,11 +388,7 @@ def add_services(
                 for service in services
                 if service.ports and not service.image
             },
-            "containers": tuple(
-                ServerContainer(title=each.title, image=each.image, environ=each.environ)
-                for each in services
-                if each.image
-            ),
+            "containers": tuple(each for each in services if each.image),
             "hosts": (*order.hosts, *_list_hosts(services)),
         }
     )

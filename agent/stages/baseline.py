@@ -6,7 +6,8 @@ Kept by `agent.checks.reports`, so that a second run on the same base does not m
 from dataclasses import replace
 
 from agent.checks import check, measuring, reports, reruns, running
-from agent.checks.check import Part, Selection, Site, Suite
+from agent.checks.check import Part, Selection, Site
+from agent.checks.runners import Suite
 from agent.desk import Desk
 from agent.models.checks import COLLECTION, TESTS, AnyRun, CheckReport, TestRun
 from agent.models.environment import Prepared
