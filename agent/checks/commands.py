@@ -85,7 +85,7 @@ class ToolCheck(_Command):
                 files = _write_pyright_settings(site, secret, line.tool)
                 words = ("--project", files[0].path, *words)
         script = _ALL_INTO_FILE if reader.is_text else _INTO_FILE
-        order = sandbox_requests.make_request(
+        return sandbox_requests.make_request(
             site.environment,
             site.tree,
             ("/bin/sh", "-c", script, secret.report, *self._start(site), *words),
@@ -95,9 +95,6 @@ class ToolCheck(_Command):
             collect=(secret.report,),
             folder=site.project.root,
         )
-        if line.tool not in sandbox_requests.PYRIGHTS:
-            return order
-        return sandbox_requests.mount_type_checker(order, site.environment)
 
     def _start(self, site: Site) -> tuple[str, ...]:
         program, *subcommand = self.command_line.tool.split()

@@ -15,7 +15,7 @@ from agent.telemetry.private_files import write_private_file
 
 T = TypeVar("T")
 #: Not covered by an environment's key: services, and tools of our own.
-_TOOLS = {"services", "gate_path", "type_checker_path", "tools"}
+_TOOLS = {"services", "gate_path", "tools"}
 
 
 # --- base commits ---------------------------------------------------------------------------------

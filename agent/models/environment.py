@@ -97,12 +97,9 @@ class Environment(Record):
     """Folder on the host, mounted as `/env` in a sandbox."""
     gate_path: str
     """Folder of our own pinned tools for the same Python, mounted as `/gate`."""
-    type_checker_path: str = ""
-    """Folder of basedpyright, pyright and their Node.js, mounted as `/type-checker` in the
-    sandboxes that run one; empty where none does."""
     tools: tuple[tuple[str, str], ...] = ()
     """Tools in the version that the repository pins, each with its folder, mounted as
-    `/tools/<name>`."""
+    `/tools/<name>`; as `pyright`, both type checkers of that name and their Node.js."""
     scripts_path: str
     """Our scripts (`checks/`, `setup/`), copied to where a sandbox's user can
     reach them; mounted as `/mergewright`."""

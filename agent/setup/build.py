@@ -117,13 +117,12 @@ def _add_tools(
     pins = {**project.tool_pins}
     pinned = pins.pop("pyright", ("",))[0].partition("==")[2]
     tools = toolsets.provide_pinned_tools(pins, environment, build_context, month)
-    more: dict[str, object] = {"tools": tools}
     if project.uses_pyright:
         is_run = any(command.tool == "pyright" for command in project.commands)
         pyright = pinned or environment.versions.get("pyright", "") if is_run else None
         place = toolsets.provide_type_checkers(pyright, build_context, month)
-        more["type_checker_path"] = str(place)
-    return environment.model_copy(update=more)
+        tools = (*tools, ("pyright", str(place)))
+    return environment.model_copy(update={"tools": tools})
 
 
 def _find_end(committed: int, *, of_month: bool = False) -> str | None:

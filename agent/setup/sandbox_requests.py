@@ -98,8 +98,7 @@ def share_tools(
         programs["mypy"] = f"env {variable} {program} --python-executable {PYTHON}"
     if "pytest" not in environment.versions:
         programs["pytest"] = f"{PYTHON} -m pytest"
-    if environment.type_checker_path:
-        order = mount_type_checker(order, environment)
+    if "pyright" in programs:
         for tool in PYRIGHTS:
             start = " ".join(locate_pyright(environment, tool))
             programs[tool] = f"{start} --pythonpath {PYTHON}"
@@ -120,11 +119,6 @@ def share_tools(
     return order.model_copy(update={"environ": environ, "files": (*order.files, *added)})
 
 
-def mount_type_checker(order: SandboxRequest, environment: Environment) -> SandboxRequest:
-    mount = Mount(source=environment.type_checker_path, target=SANDBOX_TYPE_CHECKER)
-    return order.model_copy(update={"mounts": (*order.mounts, mount)})
-
-
 def locate_pyright(environment: Environment, program: str) -> tuple[str, str]:
     """Return the sandbox's Node.js and the script that it runs for pyright or basedpyright."""
     place = f"{SANDBOX_TYPE_CHECKER}/{NPM}/node_modules"
@@ -141,7 +135,7 @@ def locate_pyright(environment: Environment, program: str) -> tuple[str, str]:
 
 def is_replaced(environment: Environment, program: str) -> bool:
     """Whether basedpyright takes the place of pyright, which npm did not have."""
-    return program == "pyright" and not (Path(environment.type_checker_path) / NPM).is_dir()
+    return program == "pyright" and not Path(dict(environment.tools)["pyright"], NPM).is_dir()
 
 
 def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> SandboxRequest:

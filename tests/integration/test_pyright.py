@@ -53,7 +53,7 @@ def _with_checker(site: Site, workshop: Workshop) -> Site:
         index = PackageIndex(settings)
         context = BuildContext(workshop.sandbox, index, settings, python, workshop.said.append)
         place = toolsets.provide_type_checkers("1.1.400", context).resolve()
-    update = {"type_checker_path": str(place)}
+    update = {"tools": (("pyright", str(place)),)}
     return replace(site, environment=site.environment.model_copy(update=update))
 
 
@@ -153,7 +153,7 @@ def test_it_is_fetched_for_those_that_use_it_and_kept() -> None:
         plain = check_samples.declared_site(
             {"a.py": "x: int = 1\n"}, {}, settings, sandbox, said.append
         )
-        assert plain.environment.type_checker_path == ""
+        assert plain.environment.tools == ()
         assert not [line for line in said if "pyright" in line]
         files = {"a.py": "x: int = ''\n", ".pre-commit-config.yaml": HOOKS}
         site = check_samples.declared_site(files, {}, settings, sandbox, said.append)
@@ -163,5 +163,5 @@ def test_it_is_fetched_for_those_that_use_it_and_kept() -> None:
         assert [item.item_id.split(": ")[1] for item in found.items] == ["reportAssignmentType"]
         said.clear()
         again = check_samples.declared_site(files, {}, settings, sandbox, said.append)
-        assert again.environment.type_checker_path == site.environment.type_checker_path
+        assert again.environment.tools == site.environment.tools
         assert not [line for line in said if "fetching" in line]

@@ -123,7 +123,8 @@ def test_warnings_count_where_pyright_fails_by_them_alone(
 def test_pyright_has_its_settings_and_the_packages_of_the_environment_alone(site: Site) -> None:
     settings = '{"reportX": "error", "venv": ".venv"} // x'
     (site.tree / "pyrightconfig.json").write_text(settings)
-    order = PYRIGHT.make_request(site, Secret())
+    tools = site.environment.model_copy(update={"tools": (("pyright", "/no/npm"),)})
+    order = PYRIGHT.make_request(replace(site, environment=tools), Secret())
     above, own = order.files
     assert ("--project", above.path) == order.argv[-3:-1]
     told = json.loads(above.content)
