@@ -62,7 +62,7 @@ def explain_file(path: str, project: Project) -> str | None:
     manage = project.django.manage if project.django else None
     cases = (
         (top in _TOOLS, "a module of this name can be imported instead of the checking tool"),
-        (path == project.test_script, "it starts the tests"),
+        (path in {suite.script for suite in project.suites}, "it starts the tests"),
         (path == manage, "it starts the checks"),
         (path in _settings_files(project), "it is a settings module that the checks use"),
         (name.endswith(".pth"), _RUNS_FIRST),

@@ -19,11 +19,12 @@ PROJECT = Project(
     ),
     test_runner="django",
     test_script="tests/run.py",
+    more_tests=(command_lines.SuiteCommand("django", "more/run.py"),),
     types=(command_lines.read_command("pyright"),),
 )
 DECIDE = [
     "shop/tests/conftest.py", "tox.ini", "Manage.py", "a/usercustomize.py", "pytest.py",
-    "tests/run.py", "backend/site/conf.py", "src/site/conf/__init__.py", "pyrightconfig.json",
+    "tests/run.py", "more/run.py", "backend/site/conf.py", "src/site/conf/__init__.py", "pyrightconfig.json",
     ".basedpyright/baseline.json",
     "shop/pyvenv.cfg",
     "shop/bin/activate",
