@@ -90,7 +90,7 @@ def describe_field(stated: Parameters, project: Project) -> dict[str, object]:
     """Describe the field for the script, which runs on the edited tree."""
     return {
         "name": stated.name,
-        "path": stated.place.path,
+        "path": stated.path,
         "model": stated.model,
         "label": stated.label,
         "folder": stated.migrations,

@@ -9,7 +9,7 @@ import re
 from agent.errors import EditFailed, RequestRefused
 from agent.recipes.add_field import new_test, writing
 from agent.recipes.add_field.models_index import read_dotted_name
-from agent.recipes.add_field.parameters import Edits, ModelPlace, Parameters
+from agent.recipes.add_field.parameters import Edits, Parameters
 from agent.recipes.source import SourceFile
 from repo_config import foreign_python
 from repo_config.detect import Tree
@@ -23,14 +23,14 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
     """Add the field, and its test if one was asked for.
 
     Raises:
-        EditFailed: A place is not as it was when the ticket was read.
+        EditFailed: A file would be no Python any more.
         RequestRefused: A file is not UTF-8, or no Python.
     """
-    place = parameters.place
-    model = SourceFile(place.path, tree.read(place.path))
+    path = parameters.path
+    model = SourceFile(path, tree.read(path))
     _add_field(model, parameters)
-    notes = [f"Added `{parameters.assignment}` to `{parameters.label}` in `{place.path}`."]
-    made = {place.path: model.result()}
+    notes = [f"Added `{parameters.assignment}` to `{parameters.label}` in `{path}`."]
+    made = {path: model.result()}
     if test := parameters.test:
         made[test.path] = new_test.render_test(parameters, test, model)
         notes.append(f"Added a test in `{test.path}`.")
@@ -42,16 +42,10 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
     return Edits(files=made, notes=tuple(notes), not_done=parameters.not_done)
 
 
-def _find_class(source: SourceFile, place: ModelPlace) -> ast.ClassDef:
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.ClassDef) and node.lineno == place.line:
-            return node
-    raise EditFailed(f"{place.format()} has moved since the ticket was read.")
-
-
 def _add_field(source: SourceFile, parameters: Parameters) -> None:
     """Put the field after the last one of its class; without one, first in its body."""
-    node = _find_class(source, parameters.place)
+    classes = (node for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef))
+    node = next(node for node in classes if node.lineno == parameters.line)
     if node.body[0].lineno == node.lineno:
         raise RequestRefused(
             f"{source.path}: the body of class {node.name} is on the same line as its name."

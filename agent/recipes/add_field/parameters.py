@@ -11,16 +11,6 @@ class Edits(Record):
     """Sentences of the ticket that these edits do not carry out."""
 
 
-class ModelPlace(Record):
-    path: str
-    class_name: str
-    line: int
-    """1-based line of the word `class`."""
-
-    def format(self) -> str:
-        return f"{self.class_name} ({self.path}:{self.line})"
-
-
 class Expression(Record):
     """Python source of literals, names and calls of names alone, written for the model's file."""
 
@@ -41,7 +31,11 @@ class NewTestSpec(Record):
 
 class Parameters(Record):
     app_label: str
-    place: ModelPlace
+    model: str
+    """Name of its class."""
+    path: str
+    line: int
+    """1-based line of the word `class`."""
     name: str
     definition: Expression
     """The field, as in `models.CharField(max_length=50)`."""
@@ -54,10 +48,6 @@ class Parameters(Record):
     """The form, filled in: for what Django finds wrong."""
     not_done: tuple[str, ...] = ()
     """Sentences of the ticket that this change does not carry out."""
-
-    @property
-    def model(self) -> str:
-        return self.place.class_name
 
     @property
     def label(self) -> str:

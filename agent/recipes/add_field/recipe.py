@@ -55,7 +55,7 @@ def resolve_parameters(ticket: Ticket, tree: Tree, project: Project) -> str:
 def draft_plan(parameters: str) -> Plan:
     """Say in words what will be done, and where."""
     facts = Parameters.model_validate_json(parameters)
-    words = [f"Add `{facts.assignment}` to {facts.model} in {facts.place.path}."]
+    words = [f"Add `{facts.assignment}` to {facts.model} in {facts.path}."]
     if facts.test:
         words.append(f"Write a test in {facts.test.path}.")
     words.append(f"Create the migration in {facts.migrations} with Django.")
@@ -72,4 +72,4 @@ def draft_plan(parameters: str) -> Plan:
 
 def list_touched(parameters: str) -> tuple[str, ...]:
     facts = Parameters.model_validate_json(parameters)
-    return (facts.place.path,)
+    return (facts.path,)

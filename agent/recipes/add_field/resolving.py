@@ -13,7 +13,7 @@ from agent.errors import RequestRefused, TicketUnclear
 from agent.recipes.add_field import definition, new_test
 from agent.recipes.add_field.definition import UnfitError
 from agent.recipes.add_field.models_index import Model, ModelsIndex
-from agent.recipes.add_field.parameters import Expression, ModelPlace, Parameters
+from agent.recipes.add_field.parameters import Expression, Parameters
 from agent.recipes.add_field.request import FieldRequest
 from repo_config.detect import Project, Tree
 
@@ -56,7 +56,9 @@ def resolve_facts(asked: FieldRequest, tree: Tree, project: Project) -> Paramete
         raise explain_unclear(problems, asked.fill_form())
     return Parameters(
         app_label=model.app_label,
-        place=ModelPlace(path=model.path, class_name=model.name, line=model.line),
+        model=model.name,
+        path=model.path,
+        line=model.line,
         name=name,
         definition=written,
         existing=existing,

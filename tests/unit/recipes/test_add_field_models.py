@@ -49,7 +49,7 @@ def test_packages_of_models_and_sub_folders() -> None:
     body = form(add_a_test="yes")
     files["src/shop/tests/test_x.py"] = "def test_x():\n    pass\n"
     settled = resolve_parameters(body, files, detected=project(python_path=("", "src")))
-    assert settled.place.path == "src/shop/models/people.py"
+    assert settled.path == "src/shop/models/people.py"
     assert settled.migrations == "src/shop/migrations"
     assert settled.test is not None
     assert settled.test.module == "shop.models.people"
