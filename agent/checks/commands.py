@@ -221,7 +221,7 @@ def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[S
             tools = documents.table(documents.parse_toml(text), "tool")
             given = tools.get(program, tools.get("pyright"))
         own = json.dumps(documents.as_map(given), default=str)
-    below = {"pythonVersion": ".".join(site.environment.python.split(".")[:2])}
+    below = {"pythonVersion": ".".join(site.environment.interpreter.version.split(".")[:2])}
     if sandbox_requests.is_replaced(site.environment, program):
         below["typeCheckingMode"] = "standard"  # the other one's is stricter
     own = _JSON_START.sub(lambda start: f"{start[0]}{json.dumps(below)[1:-1]},", own)

@@ -254,7 +254,10 @@ def describe_base(run_context: RunContext) -> str:
         if result.status in (Status.UNVERIFIED, Status.UNMEASURABLE)
     ]
     facts = {
-        "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
+        "Versions": [
+            f"python=={prepared.environment.interpreter.version}",
+            *_list_versions(run_context),
+        ],
         "Not installed": prepared.environment.left_out,
         "Not here (tests that read it fail)": prepared.contract.project.absent,
         "Passes": [result.name for result in results if result.status is Status.PASSED],

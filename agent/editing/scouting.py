@@ -30,7 +30,6 @@ from agent.setup import (
     sandbox_services,
 )
 from agent.setup.build_context import BuildContext
-from agent.setup.interpreters import Interpreter
 from agent.setup.obstacles import Obstacle
 from agent.text import failures, sanitise
 from agent.text.check_summary import describe_outcomes
@@ -94,15 +93,9 @@ class SetUpTools(ToolExecutor):
             )
         )
         environ = sandbox_requests.name_indexes(desk.index)
-        environment = opened.environment
-        python = Interpreter(
-            version=environment.python,
-            path=environment.interpreter,
-            root=environment.root,
-            mounts=environment.interpreter_mounts,
-        )
+        environment, clients = opened.environment, (desk.sandbox, desk.index, desk.settings)
         build_context = BuildContext(
-            desk.sandbox, desk.index, desk.settings, python, desk.say, environment.system
+            *clients, environment.interpreter, desk.say, environment.system
         )
         services = sandbox_services.list_startable(
             opened.contract.config, environment.services, build_context
@@ -163,7 +156,7 @@ def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
     facts += f"\n\nThe base commit is from {day}. Python here: {', '.join(versions)}."
     if interpreters.may_fetch(desk.settings, roots):
         facts += " A try that asks for another version has it fetched."
-    facts += f" Your shell has {base.environment.python}."
+    facts += f" Your shell has {base.environment.interpreter.version}."
     if base.environment.sources:
         facts += "\n\nSet up so far by:\n" + "\n".join(base.environment.sources)
     return facts

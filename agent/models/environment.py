@@ -88,6 +88,23 @@ class Layer(Record):
     """Paths of large folders in the tree, which has nothing else there."""
 
 
+class Interpreter(Record):
+    version: str
+    """As in 3.11.2."""
+    path: str
+    """Path of the program in the sandbox."""
+    prefix: str = "/usr"
+    """Where it is installed; also its place in the sandbox."""
+    is_system: bool = True
+    """Whether it belongs to a root file system of sandboxes."""
+    root: str = ""
+    """Name of that one; empty: the usual one. See `agent.models.sandbox.Root`."""
+    root_mark: str = ""
+    """Changes whenever that root file system does."""
+    mounts: tuple[tuple[str, str], ...] = ()
+    """(host folder, path in the sandbox) beyond the root."""
+
+
 class Environment(Record):
     """A built environment of the repository, read-only in every sandbox."""
 
@@ -103,14 +120,8 @@ class Environment(Record):
     scripts_path: str
     """Our scripts (`checks/`, `setup/`), copied to where a sandbox's user can
     reach them; mounted as `/mergewright`."""
-    python: str
-    """Full version, as in 3.11.2."""
-    interpreter_mounts: tuple[tuple[str, str], ...]
-    """(host folder, path in the sandbox) that the interpreter needs besides the root."""
-    interpreter: str
-    """Path of the base interpreter in the sandbox."""
-    root: str = ""
-    """Name of the root file system of sandboxes that it needs; empty: the usual one."""
+    interpreter: Interpreter
+    """The one that the set-up lines have made their environments of."""
     sources: tuple[str, ...]
     """The set-up lines that made it."""
     packages: tuple[str, ...]
@@ -134,7 +145,7 @@ class Environment(Record):
 
     def get_packages(self, place: str) -> str:
         """Return the site-packages folder of one of the sandbox's environments."""
-        minor = ".".join(self.python.split(".")[:2])
+        minor = ".".join(self.interpreter.version.split(".")[:2])
         return f"{place}/lib/python{minor}/site-packages"
 
 

@@ -34,7 +34,7 @@ def describe_base(
         branch=prepared.checkout.base_branch,
         config_file=own.source,
         set_up=environment.why or ("As configured." if own.config.setup else "By a template."),
-        python=environment.python,
+        python=environment.interpreter.version,
         setup=environment.sources,
         setup_seconds=round(environment.seconds, 1),
         packages=len(environment.packages),

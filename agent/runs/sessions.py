@@ -68,7 +68,7 @@ class SessionFactory:
         empty = Change(base_commit=prepared.checkout.commit, files=())
         order = self._order(prepared, base)
         given = {**order.environ, **environ, "VIRTUAL_ENV": _OWN, "UV_PROJECT_ENVIRONMENT": _OWN}
-        python = prepared.environment.interpreter
+        python = prepared.environment.interpreter.path
         given["PATH"] = (
             f"{_OWN}/bin:{uv_program.FOLDER}:{sandbox_requests.SYSTEM_PATH}:{posixpath.dirname(python)}"
             f":{posixpath.dirname(sandbox_services.COMMAND_PATH)}"
@@ -122,5 +122,5 @@ class SessionFactory:
             files=(SandboxFile(path=_RIPGREP, content=_RIPGREP_LINES),),
         )
         order = sandbox_requests.share_tools(order, environment, config.env)
-        order = sandbox_requests.add_uv(order, environment.interpreter, self._settings)
+        order = sandbox_requests.add_uv(order, environment.interpreter.path, self._settings)
         return sandbox_services.add_services(order, environment.services)

@@ -63,17 +63,13 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     build_context = _open_build(request, tree, *clients)
     services, build_context = sandbox_services.provide_services(config, build_context)
     system = build_context.system
-    interpreter = build_context.interpreter
     bare = toolsets.provide_pinned(("pip",), build_context)
     environment = Environment(
         key=hashlib.sha256(f"{bare.parent.name}{system}".encode()).hexdigest()[:32],
         path=str(bare),
         gate_path=str(toolsets.provide_gate(build_context)),
         scripts_path=str(storage.provide_scripts(settings)),
-        python=interpreter.version,
-        interpreter_mounts=interpreter.mounts,
-        interpreter=interpreter.path,
-        root=interpreter.root,
+        interpreter=build_context.interpreter,
         sources=templates.keep_newer(request.base.sources, request.newer)
         if request.base and request.base.sources
         else list_lines(tree, config, request.committed),

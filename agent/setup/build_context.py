@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.models.environment import Interpreter
 from agent.models.sandbox import Root, Sandbox, SandboxRequest, SandboxResult
 from agent.settings import Settings
 from agent.setup import storage
-from agent.setup.interpreters import Interpreter
 from agent.setup.package_index import PackageIndex
 from agent.text import sanitise
 

@@ -64,7 +64,7 @@ class Distribution:
 
 def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, ...]:
     """Say which requirements an environment does not meet, each with the version that it has."""
-    has, python = environment.versions, environment.python
+    has, python = environment.versions, environment.interpreter.version
     minor = ".".join(python.split(".")[:2])
     facts = {"python_version": minor, "python_full_version": python}
     unmet = []

@@ -14,6 +14,7 @@ from pathlib import Path
 from packaging.version import Version
 
 from agent.errors import EnvironmentFailed
+from agent.models.environment import Interpreter
 from agent.models.record import Record
 from agent.models.sandbox import Mount, Root, Sandbox, SandboxLimits, SandboxRequest
 from agent.settings import Settings
@@ -64,23 +65,8 @@ class PythonHints(Record):
         return f"3.{max((one for one in minors if one <= newest), default=min(minors))}"
 
 
-class Interpreter(Record):
-    version: str
-    path: str
-    """Path of the program in the sandbox."""
-    prefix: str = "/usr"
-    """Where it is installed; also its place in the sandbox."""
-    is_system: bool = True
-    """Whether it belongs to a root file system of sandboxes."""
-    root: str = ""
-    """Name of that one; empty: the usual one. See `agent.models.sandbox.Root`."""
-    root_mark: str = ""
-    """Changes whenever that root file system does."""
-    mounts: tuple[tuple[str, str], ...] = ()
-    """(host folder, path in the sandbox) beyond the root."""
-
-    def sandbox_mounts(self) -> tuple[Mount, ...]:
-        return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
+def mount_python(python: Interpreter) -> tuple[Mount, ...]:
+    return tuple(Mount(source=host, target=sandbox) for host, sandbox in python.mounts)
 
 
 def read_hints(tree: Tree, folder: str = "", committed: int = 0) -> PythonHints:
@@ -281,7 +267,7 @@ def _try_interpreter(one: Interpreter, sandbox: Sandbox) -> tuple[dict[str, str]
     order = SandboxRequest(
         argv=(one.path, "-I", "-S", "-c", _TRIAL),
         root=one.root,
-        mounts=one.sandbox_mounts(),
+        mounts=mount_python(one),
         limits=SandboxLimits(seconds=60),
     )
     result = sandbox.run(order)

@@ -13,6 +13,7 @@ from agent.git.tree import WorkTree
 from agent.models.sandbox import SANDBOX_TREE, SandboxLimits, SandboxRequest
 from agent.setup import gateway, sandbox_requests, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
+from agent.setup.interpreters import mount_python
 from agent.setup.request import EnvironmentRequest
 from repo_config import lock_files
 from repo_config.documents import table
@@ -61,7 +62,7 @@ def update_lock(
             "PIPENV_PYPI_MIRROR": build_context.index.url,
         },
         mounts=(
-            *python.sandbox_mounts(),
+            *mount_python(python),
             uv_program.mount(build_context.settings),
         ),
         tree=str(tree.folder),

@@ -22,6 +22,7 @@ from agent.models.sandbox import (
 )
 from agent.settings import Settings
 from agent.setup import uv_program
+from agent.setup.interpreters import mount_python
 from agent.setup.package_index import PackageIndex
 
 #: The environment's Python.
@@ -57,7 +58,7 @@ def make_request(
         Mount(source=environment.path, target=SANDBOX_ENVIRONMENT),
         Mount(source=environment.gate_path, target=SANDBOX_GATE),
         *(Mount(source=host, target=f"{SANDBOX_TOOLS}/{tool}") for tool, host in environment.tools),
-        *(Mount(source=host, target=sandbox) for host, sandbox in environment.interpreter_mounts),
+        *mount_python(environment.interpreter),
         Mount(source=environment.scripts_path, target=SANDBOX_OURS),
     ]
     ordered = SandboxRequest(
@@ -71,7 +72,7 @@ def make_request(
             **environ,
         },
         tree=str(tree),
-        root=environment.root,
+        root=environment.interpreter.root,
         layers=environment.layers,
         system=environment.system,
         mounts=tuple(mounts),

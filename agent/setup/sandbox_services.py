@@ -487,7 +487,7 @@ def make_listener(environment: Environment) -> SandboxService:
     return SandboxService(
         name="listener",
         title="the listener for servers",
-        argv=(environment.interpreter, "-I", "-S", script, order),
+        argv=(environment.interpreter.path, "-I", "-S", script, order),
         ports=(),
         ready="listening",
         hosts=tuple(host for row in heard for host in row.hosts),

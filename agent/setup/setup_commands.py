@@ -295,7 +295,7 @@ class _CommandRun:
             self.environment,
             self._tree,
             (
-                self.environment.interpreter, "-I", "-S",
+                self.environment.interpreter.path, "-I", "-S",
                 f"{SANDBOX_OURS}/setup/set_up.py", _JOB,
             ),
             environ={**_CACHES, **_FEW_RETRIES, **self._indexes, **self._variables},
@@ -312,7 +312,7 @@ class _CommandRun:
         ]
         order = order.model_copy(update={"mounts": tuple(mounts)})
         order = sandbox_requests.add_tag(order, self._tree, self.asked.tag)
-        return sandbox_requests.add_uv(order, self.environment.interpreter, settings)
+        return sandbox_requests.add_uv(order, self.environment.interpreter.path, settings)
 
     def _describe_failure(self, result: SandboxResult, report: _SetupReport) -> str:
         commands = self.environment.sources

@@ -24,6 +24,7 @@ from agent.models.sandbox import (
 )
 from agent.setup import gateway, layer_files, storage
 from agent.setup.build_context import BuildContext, describe_failure
+from agent.setup.interpreters import mount_python
 
 _ETC = "etc/apt"
 _STATUS = "var/lib/dpkg/status"
@@ -149,7 +150,7 @@ def _fetch_packages(wanted: _PackagePlan, target: Path, build_context: BuildCont
         order = SandboxRequest(
             argv=(build_context.interpreter.path, "-I", "-S", _SCRIPT, _JOB),
             mounts=(
-                *build_context.interpreter.sandbox_mounts(),
+                *mount_python(build_context.interpreter),
                 Mount(
                     source=str(storage.provide_scripts(build_context.settings)), target=SANDBOX_OURS
                 ),

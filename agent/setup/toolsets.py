@@ -26,6 +26,7 @@ from agent.models.sandbox import (
 )
 from agent.setup import distributions, gateway, sandbox_requests, storage, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
+from agent.setup.interpreters import mount_python
 
 GATE = "gate.txt"
 """Pins of our own tools."""
@@ -112,7 +113,7 @@ def provide_pinned_tools(
     for tool, lines in tools.items():
         if not distributions.find_unmet(lines, environment):
             continue
-        bare = () if Version(environment.python) >= _BARE else ("setuptools",)
+        bare = () if Version(environment.interpreter.version) >= _BARE else ("setuptools",)
         for some, until in dict.fromkeys(product((lines, lines[:1]), (day, None))):
             named = " ".join(some)
             try:
@@ -187,7 +188,7 @@ def _install(
             argv=("sh", "-ec", "\n".join(map(shlex.join, commands))),
             environ=environ,
             mounts=(
-                *build_context.interpreter.sandbox_mounts(),
+                *mount_python(build_context.interpreter),
                 uv_program.mount(settings),
                 Mount(source=str(folder), target=_STORE, writable=True),
             ),
@@ -246,7 +247,7 @@ def compile_all(build_context: BuildContext, venv: Path) -> None:
         argv=(build_context.interpreter.path, *argv),
         mounts=(
             Mount(source=str(venv), target=SANDBOX_ENVIRONMENT, writable=True),
-            *build_context.interpreter.sandbox_mounts(),
+            *mount_python(build_context.interpreter),
         ),
         limits=SandboxLimits(seconds=600, disk_bytes=24 * 1024**3),
     )

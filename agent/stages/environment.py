@@ -240,7 +240,7 @@ class _Attempts:
         if last:
             environment = last.prepared.environment
             left = environment.left_out[:_MOST_LEFT_OUT]
-            used = f"Python {environment.python} was used."
+            used = f"Python {environment.interpreter.version} was used."
             absent = (f"Not in the checkout: {one}" for one in base.contract.project.absent)
             lack = "\n".join((used, *(f"Not installed: {one}" for one in left), *absent))
         said = problem.message if problem else missing or lack

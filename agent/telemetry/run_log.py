@@ -169,7 +169,8 @@ def describe_result(result: object, *, with_colors: bool = False) -> str:
             sources = "; ".join(result.sources) or "nothing declared"
             packages = "\n".join(f"  {package}" for package in result.packages)
             servers = "".join(f", with {service.title}" for service in result.services)
-            return f"Python {result.python}, from {sources}, key {result.key}{servers}\n{packages}"
+            python = f"Python {result.interpreter.version}"
+            return f"{python}, from {sources}, key {result.key}{servers}\n{packages}"
         case Change():
             notes = "\n".join(f"  {note}" for note in result.notes)
             paths = "\n".join(f"  {path}" for path in result.paths)

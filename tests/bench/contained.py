@@ -6,7 +6,6 @@ sentinels, the sealed report and its reading. Bare is the command alone, in a co
 
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,12 +77,7 @@ def _run_in_sandbox(site: Site, sandbox: Sandbox) -> float:
 
 
 def _prepare_bare(site: Site, scratch: Path, settings: Settings) -> Callable[[], float]:
-    environment = site.environment
-    if not Path(environment.interpreter).exists():
-        # That of a container's own root; bare is a Python of this machine, of the same version.
-        own = shutil.which(f"python{'.'.join(environment.python.split('.')[:2])}")
-        environment = environment.model_copy(update={"interpreter": own or sys.executable})
-    venv = bare.make_venv(Path(environment.path), scratch, settings)
+    venv = bare.make_venv(Path(site.environment.path), scratch, settings)
     shell = bare.make_environ(scratch, settings)
     # Neither side writes bytecode, and both begin without that of the project.
     more = {"PYTHONDONTWRITEBYTECODE": "1", "VIRTUAL_ENV": str(venv)}

@@ -111,7 +111,7 @@ class Workshop:
             path=str(path),
             gate_path=str(gate),
             scripts_path=str(storage.provide_scripts(self.settings)),
-            interpreter="/usr/bin/python3.11",
+            interpreter={"version": "3.11.2", "path": "/usr/bin/python3.11"},
             packages=tuple(sorted(listed.split())),
         )
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from agent.errors import EnvironmentFailed
+from agent.models.environment import Interpreter
 from agent.models.sandbox import Root, SandboxRequest
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from agent.setup import system_packages
 from agent.setup.build_context import BuildContext
-from agent.setup.interpreters import Interpreter
 from tests.integration.session_samples import Workplace, paths
 from tests.processes import Silent, answering
 

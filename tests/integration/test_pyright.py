@@ -10,12 +10,12 @@ import pytest
 from agent.checks.check import Site
 from agent.checks.commands import make_check
 from agent.checks.sealed import Secret
+from agent.models.environment import Interpreter
 from agent.models.sandbox import SANDBOX_OUT, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from agent.setup import toolsets
 from agent.setup.build_context import BuildContext
-from agent.setup.interpreters import Interpreter
 from agent.setup.package_index import PackageIndex
 from repo_config.command_lines import read_command
 from tests.folders import data_folder

@@ -36,7 +36,7 @@ def measured(settings: Settings, files: Files, minor: str) -> dict[str, Any]:
     sandbox = BubblewrapSandbox(settings)
     told = {"python": {"version": minor}}
     site = check_samples.declared_site(files, told, settings, sandbox, lambda line: None)
-    assert site.environment.python.startswith(f"{minor}.")
+    assert site.environment.interpreter.version.startswith(f"{minor}.")
     return check_samples.measured(site, sandbox)
 
 

@@ -17,14 +17,13 @@ from agent.desk import Desk
 from agent.errors import EnvironmentFailed
 from agent.git import worktree
 from agent.models.checks import Status
-from agent.models.environment import Contract, OpenedRepository
+from agent.models.environment import Contract, Interpreter, OpenedRepository
 from agent.models.run import Run
 from agent.models.sandbox import SandboxLimits, SandboxRequest
 from agent.models.ticket import Ticket
 from agent.sandbox import docker_engine
 from agent.setup import sandbox_requests, sandbox_services
 from agent.setup.build_context import BuildContext
-from agent.setup.interpreters import Interpreter
 from agent.setup.package_index import PackageIndex
 from agent.stages import environment
 from repo_config import detect

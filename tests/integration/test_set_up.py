@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from agent.errors import EnvironmentFailed, IndexUnavailable
-from agent.models.environment import Environment
+from agent.models.environment import Environment, Interpreter
 from agent.models.sandbox import Sandbox, SandboxLimits, SandboxResult
 from agent.settings import Settings
 from agent.setup import sandbox_requests, sandbox_services, setup_commands, storage
 from agent.setup.build_context import BuildContext
-from agent.setup.interpreters import Interpreter
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from repo_config.schema import RepoConfig

@@ -66,7 +66,7 @@ class Bare:
 def build(project: Project, tree: Path, environment: Environment, access: IndexAccess) -> Bare:
     """Make the virtual environment beside the tree, with the packages of a built one."""
     # The sandbox shows a copy of an interpreter at the original's place.
-    copied = [str(Path(host, "lib")) for host, box in environment.interpreter_mounts if host != box]
+    copied = [str(Path(host, "lib")) for host, box in environment.interpreter.mounts if host != box]
     libraries = {"LD_LIBRARY_PATH": os.pathsep.join(copied)} if copied else {}
     bare = Bare(project, tree, tree.parent / "venv", libraries)
     own = canonicalize_name(project.name)
@@ -193,10 +193,10 @@ def _plain(folder: Path) -> dict[str, str]:
 
 def _on_host(environment: Environment) -> str:
     """The interpreter as this machine sees it."""
-    for host, sandbox in environment.interpreter_mounts:
-        if environment.interpreter.startswith(f"{sandbox}/"):
-            return host + environment.interpreter.removeprefix(sandbox)
-    return environment.interpreter
+    for host, sandbox in environment.interpreter.mounts:
+        if environment.interpreter.path.startswith(f"{sandbox}/"):
+            return host + environment.interpreter.path.removeprefix(sandbox)
+    return environment.interpreter.path
 
 
 def _missing_pytest(environment: Environment) -> tuple[str, ...]:

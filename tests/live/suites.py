@@ -81,7 +81,7 @@ def test_tests_end_in_the_sandbox_as_they_do_by_hand(
     shutil.copytree(run.repository, copy, symlinks=True)
     bare = by_hand.build(project, copy, made, services.index.list_accesses()[-1])
     outcomes, bare_seconds = by_hand.run_suite(bare)
-    count = f"{project.name}: {len(outcomes)} tests on Python {made.python}"
+    count = f"{project.name}: {len(outcomes)} tests on Python {made.interpreter.version}"
     print(f"{count}, by hand {bare_seconds:.1f} s, in the sandbox {seconds:.1f} s")
     assert find_differences(outcomes, by_hand.in_sandbox(result)) == DIFFERENCES.get(
         project.name, {}

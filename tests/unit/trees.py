@@ -41,7 +41,8 @@ def make_project(**detected: object) -> Project:
 def make_environment(**facts: object) -> Environment:
     """Describe an environment that nobody has built, but for what is given."""
     usual = {
-        "key": "k" * 64, "path": "/e", "gate_path": "/g", "scripts_path": "/s", "python": "3.11.2",
-        "interpreter_mounts": (), "interpreter": "/usr/bin/python3", "sources": (), "packages": (),
+        "key": "k" * 64, "path": "/e", "gate_path": "/g", "scripts_path": "/s",
+        "interpreter": {"version": "3.11.2", "path": "/usr/bin/python3"},
+        "sources": (), "packages": (),
     }  # fmt: skip
     return Environment.model_validate({**usual, **facts})

@@ -21,7 +21,7 @@ from repo_config.schema import ChecksSection, RepoConfig
 from tests.unit.trees import make_environment, make_project
 
 PROJECT = make_project(test_runner="pytest")
-ENVIRONMENT = make_environment(interpreter="/env/bin/python")
+ENVIRONMENT = make_environment(interpreter={"version": "3.11.2", "path": "/env/bin/python"})
 
 
 def site(minutes: int, **settings: int) -> Site:

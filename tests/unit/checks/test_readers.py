@@ -10,6 +10,7 @@ from agent.checks.check import Site
 from agent.checks.commands import ShellCheck, ToolCheck, make_check
 from agent.checks.sealed import Secret
 from agent.models.checks import LintRun, Status
+from agent.models.environment import Interpreter
 from agent.models.sandbox import SandboxLimits, SandboxResult
 from repo_config.command_lines import read_command
 from repo_config.schema import RepoConfig
@@ -31,9 +32,10 @@ PYRIGHT = check_of("pyright")
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     packages = ("Django==5.2", "ruff==0.9", "typing_extensions==4.1")
+    python = Interpreter(version="3.12.1", path="/usr/bin/python3")
     return Site(
         tree=tmp_path,
-        environment=ENVIRONMENT.model_copy(update={"packages": packages, "python": "3.12.1"}),
+        environment=ENVIRONMENT.model_copy(update={"packages": packages, "interpreter": python}),
         config=RepoConfig(),
         project=make_project(),
         limits=SandboxLimits(),

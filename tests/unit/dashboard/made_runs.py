@@ -226,8 +226,9 @@ def write_folder(home: Path, run: Run, outcome: Outcome | None, begun: float) ->
 
 
 ENVIRONMENT = {
-    "key": "k", "path": "/e", "gate_path": "/g", "scripts_path": "/s", "python": "3.11.2",
-    "interpreter_mounts": [], "interpreter": "/usr/bin/python3.11", "sources": ["pyproject.toml"],
+    "key": "k", "path": "/e", "gate_path": "/g", "scripts_path": "/s",
+    "interpreter": {"version": "3.11.2", "path": "/usr/bin/python3.11"},
+    "sources": ["pyproject.toml"],
     "packages": ["django==5.2.19", "pytest==9.2.0", "ruff==0.17.6"],
 }  # fmt: skip
 

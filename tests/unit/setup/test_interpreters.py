@@ -13,10 +13,11 @@ import pytest
 
 from agent.errors import EnvironmentFailed, TransientError
 from agent.git.tree import open_folder
+from agent.models.environment import Interpreter
 from agent.models.sandbox import Root, SandboxResult
 from agent.settings import Settings
 from agent.setup import interpreters
-from agent.setup.interpreters import Interpreter, PythonHints
+from agent.setup.interpreters import PythonHints
 from tests.fakes import FakeSandbox
 from tests.unit.trees import DictTree
 

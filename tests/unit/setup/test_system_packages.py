@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from agent.errors import EnvironmentFailed
+from agent.models.environment import Interpreter
 from agent.models.sandbox import Root, SandboxRequest, SandboxResult
 from agent.settings import Settings
 from agent.setup import system_packages
 from agent.setup.build_context import BuildContext
-from agent.setup.interpreters import Interpreter
 from tests.fakes import FakeSandbox
 from tests.folders import lay_files
 

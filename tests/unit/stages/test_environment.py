@@ -47,7 +47,9 @@ def prepare(tmp_path, monkeypatch):
             configs.append(contract.config)
             if left[0] in (EnvironmentFailed, IndexUnavailable):
                 raise left.pop(0)(f"no {len(configs)}")
-            return make_environment(python="3.12.1", packages=("django==6.0",))
+            return make_environment(
+                interpreter={"version": "3.12.1", "path": "/p"}, packages=("django==6.0",)
+            )
 
         def measure(prepared, desk, **options):
             looks.append(options)
