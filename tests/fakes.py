@@ -68,9 +68,6 @@ class FakeCodeHost(CodeHost):
     def update_status(self, run: Run, progress: Progress) -> None:
         self.marks.append(progress)
 
-    def stop_updates(self, run: Run) -> None:
-        self.calls.append("pause")
-
     def find_remote(self, run: Run) -> Remote | None:
         self.calls.append("remote")
         return self._remote

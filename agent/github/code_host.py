@@ -4,8 +4,6 @@ Owns the order of requests in each part of a run. How each thing is done once, a
 found again, is left to the other modules of this package; when it is asked again, to `connection`.
 """
 
-from functools import partial
-
 import structlog
 
 from agent.errors import AccessLost, CodeHostUnavailable, RunStopped, Superseded
@@ -86,16 +84,11 @@ class GithubCodeHost(GithubPulls):
         if run.dry_run:
             return
         before, self._progress[run.run_id] = self._get_progress(run).stages, progress
-        begun = any(stage.state != "waiting" for stage in progress.stages)
-        render = partial(status_text.under_way, run, progress, self._page(run))
+        text = status_text.under_way(run, progress, self._page(run))
         if progress.waits_for:
-            self._status(run).show_last(render())
+            self._status(run).show_last(text)
         else:
-            self._status(run).update(render, soon=begun and progress.stages != before)
-
-    def stop_updates(self, run: Run) -> None:
-        if run.run_id in self._statuses:
-            self._statuses[run.run_id].pause()
+            self._status(run).update(text, is_news=progress.stages != before)
 
     def find_remote(self, run: Run) -> Remote | None:
         """Say where git finds the repository now.

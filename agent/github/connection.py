@@ -73,8 +73,6 @@ class Pacing:
     """A wait that GitHub asks for is slept up to here; a longer one ends the step."""
     seconds_between_writes: float = 0.2
     """Between writes of one run; GitHub allows 80 new texts a minute."""
-    mark_seconds: float = 5.0
-    """Least time between two edits of the status comment."""
     timeout_seconds: int = 20
     """Timeout of one request."""
 

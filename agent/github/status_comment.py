@@ -1,9 +1,7 @@
 """The one comment that an issue keeps: how far its run is, then how it ended."""
 
 import re
-import threading
 import time
-from collections.abc import Callable
 from datetime import datetime
 
 import structlog
@@ -15,11 +13,10 @@ from agent.github.api_errors import RefusedRequest
 from agent.models.intake import EarlierRun
 from agent.models.run import RUN_ID, Run
 from agent.models.ticket import Snapshot
-from agent.telemetry import run_log
 
 _log = structlog.get_logger()
 
-#: Seconds between edits, since elapsed times and turns of a model move on.
+#: Seconds between edits within a stage, in which costs and turns of a model move on.
 _REFRESH_SECONDS = 25.0
 _STATUS = "<!-- mergewright:status run="
 #: People with write access can edit our comments, too: what is no name of a run is none.
@@ -61,14 +58,10 @@ class StatusComment:
         self._run_id = run.run_id
         self._mark = f"{_STATUS}{run.first} "
         self._snapshot = run.snapshot
-        self._pause = session.access.pacing.mark_seconds
         self._known = session.access.known.comments
-        self._render: Callable[[], str] = str
         self._edited = 0.0
         # The intake has made its comment before a run begins: from then on the run alone makes one.
         self._is_missing = False
-        self._timer: threading.Timer | None = None
-        self._due = 0.0
         self._is_closed = False
         # The intake and the run itself may be at it at the same time.
         self._lock = session.access.known.get_comment_lock(self._issue)
@@ -88,29 +81,23 @@ class StatusComment:
     def begin(self, text: str, *, occasion: str = "") -> None:
         """Make the comment, or go on with an earlier one; `occasion` as for `finish`."""
         with self._lock:
-            # An edit that is due would put what was to be said before in the place of this.
-            self.pause()
             self._is_closed, self._is_over = False, self._follows
             self._put(text, occasion=occasion)
 
-    def update(self, render: Callable[[], str], *, soon: bool = True) -> None:
-        """Show newer texts from now on: the first one soon or with the next refresh.
+    def update(self, text: str, *, is_news: bool) -> None:
+        """Show a newer text: news at once, others now and then; a failure is logged, never raised.
 
-        The run does not wait for GitHub: an edit that is under way is followed by another one.
+        Without patience: the next edit says more than this one.
         """
-        self._render = render
-        if self._lock.acquire(blocking=False):
-            try:
-                if not self._is_closed:
-                    pause = self._pause if soon else max(self._pause, _REFRESH_SECONDS)
-                    self._schedule(self._edited + pause)
-            finally:
-                self._lock.release()
+        with self._lock:
+            is_due = is_news or time.monotonic() - self._edited >= _REFRESH_SECONDS
+            if is_due and not self._is_closed:
+                self._try_edit(text)
 
     def show_last(self, text: str) -> None:
         """Show a text at once, and no other until `begin`; a failure is logged, never raised."""
         with self._lock:
-            self.pause()
+            self._is_closed = True
             self._try_edit(text)
 
     def finish(self, text: str, *, make: bool = True, occasion: str = "") -> None:
@@ -122,31 +109,12 @@ class StatusComment:
                 nobody is notified.
         """
         with self._lock:
-            self.pause()
-            self._is_over = True
+            self._is_closed = self._is_over = True
             self._put(text, make=make, occasion=occasion)
 
     def _shows_begun_run(self, shown: str) -> bool:
         """Whether a comment is about this run after it had begun."""
         return shown.startswith(self._mark) and status_text.WAITS not in shown
-
-    def _schedule(self, due: float) -> None:
-        if self._timer is not None:
-            if self._due <= due:
-                return
-            self._timer.cancel()
-        self._due, later = due, run_log.keep_log_context(self._edit_later)
-        self._timer = threading.Timer(max(0.0, due - time.monotonic()), later)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def pause(self) -> None:
-        """Leave the comment as it is; an edit that is due is dropped until `begin`."""
-        with self._lock:
-            self._is_closed = True
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
 
     def _put(self, text: str, *, make: bool = True, occasion: str = "") -> None:
         if occasion and self._snapshot is not None:
@@ -182,19 +150,6 @@ class StatusComment:
             self._known[self._issue], self._edited = found[-1][:2], time.monotonic()
         self._is_missing = not found
         return self._known.get(self._issue, (None, ""))
-
-    def _edit_later(self) -> None:
-        """Edit without patience: the next edit says more than this one."""
-        with self._lock:
-            if self._timer is None or self._is_closed:
-                return
-            self._timer = None
-            render = self._render
-            self._try_edit(render())
-            self._schedule(time.monotonic() + _REFRESH_SECONDS)
-        # Only now: a text that came before the lock was let go has found it taken.
-        if self._render is not render:
-            self.update(self._render)
 
     def _try_edit(self, text: str) -> None:
         try:

@@ -3,6 +3,8 @@
 Six lines while it works, four at its end; the rest is folded.
 """
 
+from datetime import UTC, datetime
+
 from agent.models.change import Plan
 from agent.models.clock import read_clock
 from agent.models.code_host import Progress, StageMark
@@ -48,12 +50,11 @@ def render_plan(run: Run, plan: Plan, number: str, progress: Progress, page: str
     return f"{_lines(head, way, f'{_usage(progress)}. {_log(run, page)}')}\n\n{text}"
 
 
-def under_way(run: Run, progress: Progress, page: str | None, now: float | None = None) -> str:
-    """Write the text of a run that is at work; `now` is in seconds since the epoch."""
+def under_way(run: Run, progress: Progress, page: str | None) -> str:
+    """Write the text of a run that is at work."""
     head = "**Mergewright is working on this issue.**"
     if run.follow_up is not None:
         head = f"**#{run.follow_up.pull}: {_round(run.follow_up)} is in progress.**"
-    now = read_clock() if now is None else now
     marks, plan, folded = progress.stages, progress.plan, ""
     if plan is not None:
         steps = _cut(_steps(plan), page)
@@ -61,9 +62,9 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
         folded = f"\n\n<details><summary>{whose}</summary>\n\n{steps}\n\n</details>"
     return (
         _lines(
-            f"{head} {_usage(progress, now)}.",
+            f"{head} {_usage(progress)}.",
             _name_stages("Done", marks, "done"),
-            *(_current(mark, now) for mark in marks if mark.state == "running"),
+            *(_current(mark) for mark in marks if mark.state == "running"),
             _name_stages("Then", marks, "waiting"),
             f"Plan: {sanitise.format_words(sanitise.shorten(plan.title, _LINE))}" if plan else "",
             f"{_WHO_ACTS[progress.waits_for]}. {_STOP} {_log(run, page)}",
@@ -146,20 +147,17 @@ def _name_stages(word: str, marks: tuple[StageMark, ...], state: str) -> str:
     return f"{word}: {listed}." if listed else ""
 
 
-def _current(mark: StageMark, now: float) -> str:
+def _current(mark: StageMark) -> str:
     """Say what is done just now, and since when."""
     detail = sanitise.format_words(sanitise.shorten(mark.detail, _LINE))
     said = f", {detail}" if detail else ""
-    since = f" ({_duration(max(0.0, now - mark.begun))})" if mark.begun else ""
+    since = f", since {datetime.fromtimestamp(mark.begun, UTC):%H:%M} UTC" if mark.begun else ""
     return f"**Now: {sanitise.format_words(mark.stage)}**{said}{since}"
 
 
-def _usage(progress: Progress, now: float | None = None) -> str:
+def _usage(progress: Progress) -> str:
     """Say what a run has used, and of how much."""
-    seconds = progress.seconds
-    if now is not None and progress.at:
-        seconds += max(0.0, now - progress.at)
-    took, cost = _duration(seconds), "$0.00"
+    took, cost = _duration(progress.seconds), "$0.00"
     if progress.most_minutes is not None:
         took += f" of {progress.most_minutes:,} minutes"
     if progress.replies and progress.usd is None:

@@ -96,10 +96,6 @@ class CodeHost(Protocol):
         """Bring the status comment up to date; a failure is logged, never raised."""
         return
 
-    def stop_updates(self, run: Run) -> None:
-        """Let no edit that is still to come happen: this attempt at the run is over."""
-        return
-
     def find_remote(self, run: Run) -> Remote | None:
         """Say where git finds the repository now; None: it is a folder on this machine."""
         return None

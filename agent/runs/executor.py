@@ -145,9 +145,7 @@ def execute_run(
         _report_wait(postponed, run_progress)
         raise
     finally:
-        # The next attempt has a code host and a ledger of its own: this one changes nothing any
-        # more.
-        desk.code_host.stop_updates(run)
+        # The next attempt has a ledger of its own: this one changes nothing any more.
         ledger.close()
         if copy is not None:
             with suppress(AgentError):  # its next segment begins with what is stored

@@ -1,6 +1,5 @@
 """A run on GitHub, part by part, against the simulator."""
 
-import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +11,6 @@ from agent.models.intake import EarlierRun
 from agent.models.run import Reason
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, outcome, proposal
-from tests.processes import wait_until
 from tests.simulator import actions, pull_actions
 
 
@@ -59,31 +57,26 @@ def test_a_run_that_began_before_the_intake_could_say_that_it_waits_is_not_looke
 def test_marks_before_the_comment_is_made_look_for_it_once(scene):
     for count in range(3):
         scene.code_host.update_status(scene.run, marks(*["done"] * count, "running"))
-        wait_until(lambda: scene.asked("GET", "*/issues/*/comments"), 15)
-        time.sleep(0.1)
     scene.code_host.announce_start(scene.run)
     assert len(scene.own_comments()) == 1
     assert scene.asked("GET", "*/issues/*/comments") == 1
 
 
-def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world, tmp_path):
-    slow = samples.Pacing(first_wait=0.01, seconds_between_writes=0, mark_seconds=0.2)
-    scene = samples.scene(world, tmp_path, pacing=slow)
+def test_each_stage_shows_at_once_and_what_is_no_news_waits(scene):
     scene.code_host.announce_start(scene.run)
-    for count in range(20):
-        scene.code_host.update_status(scene.run, marks(*["done"] * count, "running"))
-        time.sleep(0.01)
-    wait_until(lambda: "**Now: stage 19**" in scene.own_comments()[0].body, 15)
-    assert scene.asked("PATCH") <= 3
+    for count in (1, 2):
+        progress = marks(*["done"] * count, "running")
+        scene.code_host.update_status(scene.run, progress)
+        assert f"**Now: stage {count}**" in scene.own_comments()[0].body
+        scene.code_host.update_status(scene.run, progress.model_copy(update={"seconds": 300.0}))
+    assert scene.asked("PATCH") == 2
 
 
-def test_what_a_run_waits_for_is_shown_before_it_is_left_however_soon(world, tmp_path):
-    slow = samples.Pacing(first_wait=0.01, seconds_between_writes=0, mark_seconds=60.0)
-    scene = samples.scene(world, tmp_path, pacing=slow)
+def test_after_what_a_run_waits_for_nothing_of_this_attempt_shows(scene):
     scene.code_host.announce_start(scene.run)
     waiting = marks("running").model_copy(update={"waits_for": "operator"})
     scene.code_host.update_status(scene.run, waiting)
-    scene.code_host.stop_updates(scene.run)
+    scene.code_host.update_status(scene.run, marks("done", "running"))
     assert "Only the operator" in scene.own_comments()[0].body
 
 

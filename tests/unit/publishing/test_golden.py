@@ -459,7 +459,7 @@ def status_comment() -> str:
         run_id="r1", state=RunState.OPEN, reason=Reason.READY, pull_request=pull,
         sentence="No new failures in 5 checks.", figures=RunFigures(models=USES),
     )  # fmt: skip
-    working = status_text.under_way(RUN, progress, PAGE, now=1_055.0)
+    working = status_text.under_way(RUN, progress, PAGE)
     return (
         f"{working}\n\n---\n\n{status_text.render_end(RUN, outcome, Progress(seconds=180), PAGE)}"
     )
