@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 from fastapi import Depends
@@ -23,9 +23,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.dashboard import pages, run_record
-from agent.dashboard.github_people import MOST_SECONDS, GithubPeople, Person
+from agent.dashboard.github_people import GithubPeople, Person
 from agent.dashboard.index import RunEntry, RunIndex
-from agent.errors import AccessLost, CodeHostUnavailable
+from agent.errors import AccessLost
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT
@@ -34,12 +34,8 @@ from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import COMMAND, OPERATOR, is_dead_command
 
 _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
-#: Permissions are asked for again after the first, while GitHub is silent after the second, and
-#: forgotten after the third.
-_ASK_SECONDS, _SILENT_SECONDS, _KEEP_SECONDS = 60.0, 30.0, 900.0
-#: Of one person the oldest session ends for a new one.
-_MOST_OF_ONE = 5
-_SILENT = "GitHub could not confirm your permissions. Try again in a minute."
+#: Permissions are asked for again after so long.
+_ASK_SECONDS = 60.0
 #: After so long without a sign of life a worker is gone.
 _SILENT_WORKER = 30.0
 _FORM_BYTES = 64 * 1024
@@ -61,25 +57,11 @@ class PageMissing(Exception):
 class Visitor:
     login: str
     is_operator: bool
-    form_key: str
-    """Makes the proof that a form is from a page of this session."""
     repositories: Mapping[int, bool] = field(default_factory=dict)
     """By number, whether they may write there; nothing for the operator, who may everywhere."""
     find_starters: Callable[[str], tuple[str, ...] | None] = lambda repository: None
     """Names who may start runs in a repository; None: all who may write."""
     is_member: Callable[[str], bool] = lambda team: False
-
-    @property
-    def form_proof(self) -> str:
-        """Make the proof of a form, another one each time.
-
-        Pages are compressed: the length of a constant secret next to words of the address would
-        reveal it.
-        """
-        return self.make_proof(secrets.token_hex(8))
-
-    def make_proof(self, salt: str) -> str:
-        return salt + hmac.new(self.form_key.encode(), salt.encode(), "sha256").hexdigest()
 
     def may_read(self, repository_id: int) -> bool:
         return self.is_operator or repository_id in self.repositories
@@ -99,12 +81,9 @@ class Visitor:
 class _Session:
     person: Person | None
     """None: the operator."""
-    form_key: str
     ends_at: float
     asked_at: float
-    """When GitHub said last what they may do."""
-    ask_at: float
-    """When it is asked again."""
+    """When GitHub said what they may do."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Held while it is asked."""
 
@@ -140,53 +119,33 @@ class SignIns:
         """Find who sent a request.
 
         Args:
-            is_action: Permissions are asked for now, and without an answer there are none.
+            is_action: Permissions are asked for now.
 
         Raises:
             SignInNeeded: Nobody who is signed in.
-            ActionRefused: GitHub could not confirm their permissions.
+            CodeHostUnavailable: GitHub could not confirm their permissions.
         """
         session_id = request.cookies.get(self._cookie, "")
         session = self._sessions.get(session_id)
         if session is None or session.ends_at < time.monotonic():
             raise SignInNeeded
         if session.person is None:
-            return Visitor(OPERATOR, is_operator=True, form_key=session.form_key)
-        if is_action or time.monotonic() > session.ask_at:
-            try:
-                self._ask_again(session, is_action=is_action)
-            except AccessLost as problem:
-                self._sessions.pop(session_id, None)
-                raise SignInNeeded from problem
-        if time.monotonic() - session.asked_at > _KEEP_SECONDS:
-            self._sessions.pop(session_id, None)
-            raise SignInNeeded
+            return Visitor(OPERATOR, is_operator=True)
+        with session.lock:
+            if is_action or time.monotonic() - session.asked_at > _ASK_SECONDS:
+                try:
+                    session.person = self._require_github().ask_again(session.person)
+                except AccessLost as problem:
+                    self._sessions.pop(session_id, None)
+                    raise SignInNeeded from problem
+                session.asked_at = time.monotonic()
         return Visitor(
             session.person.login,
             is_operator=False,
-            form_key=session.form_key,
             repositories=session.person.repositories,
             find_starters=self._find_starters,
             is_member=partial(self._require_github().is_member, session.person),
         )
-
-    def _ask_again(self, session: _Session, *, is_action: bool) -> None:
-        """Ask GitHub what somebody may do, once for all of their requests of a moment."""
-        if not session.lock.acquire(timeout=MOST_SECONDS if is_action else 0):
-            if is_action:
-                raise ActionRefused(_SILENT)
-            return
-        try:
-            session.ask_at = time.monotonic() + _SILENT_SECONDS
-            if session.person is not None:
-                session.person = self._require_github().ask_again(session.person)
-            session.asked_at = time.monotonic()
-            session.ask_at = session.asked_at + _ASK_SECONDS
-        except CodeHostUnavailable as problem:
-            if is_action:
-                raise ActionRefused(_SILENT) from problem
-        finally:
-            session.lock.release()
 
     def sign_out(self, request: Request, response: Response) -> None:
         self._sessions.pop(request.cookies.get(self._cookie, ""), None)
@@ -240,22 +199,12 @@ class SignIns:
     def add_session(self, response: Response, person: Person | None) -> None:
         """Sign a person in; None: the operator."""
         now, session_id = time.monotonic(), secrets.token_urlsafe(32)
-        ends_at, ask_at = now + _SESSION_SECONDS, now + _ASK_SECONDS
-        session = _Session(person, secrets.token_hex(32), ends_at, now, ask_at)
-        login = person.login if person else None
-        self._note(login or OPERATOR)
+        self._note(person.login if person else OPERATOR)
         with self._lock:
             for old_id, old in list(self._sessions.items()):
                 if old.ends_at < now:
                     del self._sessions[old_id]
-            own = [
-                old_id
-                for old_id, old in self._sessions.items()
-                if (old.person.login if old.person else None) == login
-            ]
-            for old_id in own[: max(0, len(own) - _MOST_OF_ONE + 1)]:
-                del self._sessions[old_id]
-            self._sessions[session_id] = session
+            self._sessions[session_id] = _Session(person, now + _SESSION_SECONDS, now)
         self._set_cookie(response, self._cookie, session_id, _SESSION_SECONDS)
 
     def _set_cookie(self, response: Response, name: str, value: str, seconds: int) -> None:
@@ -379,19 +328,20 @@ async def _read_form(request: Request) -> dict[str, str]:
 
 
 def is_from_our_page(request: Request) -> bool:
-    """Whether the browser says that a page of this dashboard has sent the request."""
-    return request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+    """Whether the browser says that a page of this dashboard has sent the request.
+
+    Without TLS, on another machine, browsers say it by `Origin` alone.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
+    if site is not None:
+        return site == "same-origin"
+    return urlsplit(origin).netloc == request.headers.get("host")
 
 
-def _get_actor(
-    request: Request,
-    who: Annotated[Visitor, Depends(_get_visitor)],
-    form: Annotated[dict[str, str], Depends(_read_form)],
-) -> Visitor:
-    """Find who acts: by a form that our page has shown them, with permissions asked for now."""
-    proof = form.get("proof", "")
-    if not is_from_our_page(request) or not _is_same(who.make_proof(proof[:16]), proof):
-        raise ActionRefused("This form has expired or came from another site. Reload the page.")
+def _get_actor(request: Request) -> Visitor:
+    """Find who acts: by a form of our page, with permissions asked for now."""
+    if not is_from_our_page(request):
+        raise ActionRefused("This form came from another site.")
     return _get_dashboard(request).sessions.find_visitor(request, is_action=True)
 
 

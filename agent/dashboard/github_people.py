@@ -7,7 +7,6 @@ that both the person and the App can reach. It is kept in memory and shown nowhe
 import base64
 import hashlib
 import ssl
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,8 +22,6 @@ from agent.errors import AccessLost, CodeHostUnavailable
 CALLBACK_PATH = "/sign-in/github/back"
 """Where GitHub sends people back to, below the dashboard's address."""
 _SECONDS = 10.0
-MOST_SECONDS = 30.0
-"""All questions about one person take no longer."""
 _PER_PAGE, _MOST_PAGES = 100, 30
 _REFUSED = (401, 403, 404)
 _OBJECT = TypeAdapter(dict[str, Any])
@@ -138,16 +135,8 @@ def _authorize(token: SecretStr) -> str:
 
 
 def _client() -> httpx.Client:
-    until = time.monotonic() + MOST_SECONDS - _SECONDS
-
-    def check_time(request: httpx.Request) -> None:
-        if time.monotonic() > until:
-            raise httpx.ReadTimeout("the requests took too long in total", request=request)
-
     headers = {"Accept": "application/json", "User-Agent": "mergewright"}
-    hooks = {"request": [check_time]}
-    verify = _read_certificates()
-    return httpx.Client(timeout=_SECONDS, headers=headers, event_hooks=hooks, verify=verify)
+    return httpx.Client(timeout=_SECONDS, headers=headers, verify=_read_certificates())
 
 
 @cache

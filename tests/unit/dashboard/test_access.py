@@ -12,7 +12,7 @@ from agent.errors import CodeHostUnavailable
 from agent.models.run import Reason, Wait
 from agent.store.sql_run_store import SqlRunStore
 from tests.unit.dashboard import made_runs
-from tests.unit.dashboard.conftest import ADDRESS, Browser
+from tests.unit.dashboard.conftest import ADDRESS
 
 PAGES = ("/", "/runs", "/repositories", "/queue", "/statistics")
 
@@ -28,7 +28,7 @@ def test_a_stranger_sees_the_sign_in_and_nothing_else(store, stranger):
         answer = stranger.get(path)
         assert answer.status_code == 303, path
         assert answer.headers["location"].startswith("/sign-in?next="), path
-    assert stranger.post(f"/runs/{run.run_id}/stop", proof="x").status_code == 401
+    assert stranger.post(f"/runs/{run.run_id}/stop").status_code == 401
     assert "Customers" not in stranger.get("/sign-in").text
 
 
@@ -70,9 +70,9 @@ def test_whoever_can_only_read_cannot_act(store, stranger):
     stranger.sign_in("ann", {100: False})
     page = stranger.get(f"/runs/{run.run_id}").text
     assert "/stop" not in page
-    answer = stranger.post(f"/runs/{run.run_id}/stop", proof=stranger.proof())
+    answer = stranger.post(f"/runs/{run.run_id}/stop")
     assert answer.status_code == 409
-    assert stranger.post("/queue/pause", proof=stranger.proof()).status_code == 409
+    assert stranger.post("/queue/pause").status_code == 409
     assert store.get_run(run.run_id).stop_request is None
 
 
@@ -84,10 +84,10 @@ def end_run(store: SqlRunStore, run_id: str, reason: Reason) -> None:
 def test_a_person_stops_a_run_and_lets_it_go_on_by_name(store, stranger):
     run = add_run(store)
     stranger.sign_in("ann", {100: True})
-    assert stranger.post(f"/runs/{run.run_id}/stop", proof=stranger.proof()).status_code == 303
+    assert stranger.post(f"/runs/{run.run_id}/stop").status_code == 303
     assert "ann" in (store.get_run(run.run_id).stop_request or "")
     end_run(store, run.run_id, Reason.CANCELLED)
-    assert stranger.post(f"/runs/{run.run_id}/retry", proof=stranger.proof()).status_code == 303
+    assert stranger.post(f"/runs/{run.run_id}/retry").status_code == 303
     assert store.get_run(run.run_id).active
     assert [(one.by, one.words) for one in store.list_guidance(run.run_id)] == [
         ("ann", "stop"), ("ann", "retry"),
@@ -101,26 +101,24 @@ def test_who_is_not_on_the_list_can_only_stop(store, stranger, people, tmp_path)
         {"MERGEWRIGHT_HOME": str(tmp_path), "MERGEWRIGHT_LIMITS": str(file)}
     )
     stranger.serve(create_app(loaded, store, ADDRESS)).sign_in("ann", {100: True})
-    proof = stranger.proof()
-    assert stranger.post(f"/runs/{run.run_id}/stop", proof=proof).status_code == 303
+    assert stranger.post(f"/runs/{run.run_id}/stop").status_code == 303
     end_run(store, run.run_id, Reason.CANCELLED)
-    assert stranger.post(f"/runs/{run.run_id}/retry", proof=proof).status_code == 409
+    assert stranger.post(f"/runs/{run.run_id}/retry").status_code == 409
     people.teams["makers/all"] = {"ann"}
-    assert stranger.post(f"/runs/{run.run_id}/retry", proof=proof).status_code == 303
+    assert stranger.post(f"/runs/{run.run_id}/retry").status_code == 303
     end_run(store, run.run_id, Reason.CANCELLED)
     file.write_text("all: {start: [ANN]}\n")
-    assert stranger.post(f"/runs/{run.run_id}/retry", proof=proof).status_code == 303
+    assert stranger.post(f"/runs/{run.run_id}/retry").status_code == 303
 
 
 def test_what_people_do_on_the_dashboard_is_in_the_audit_log(store, stranger, operator):
     run = add_run(store)
     stranger.sign_in("ann", {100: True})
-    proof = stranger.proof()
-    stranger.post(f"/runs/{run.run_id}/stop", proof=proof)
-    stranger.post(f"/repositories/{made_runs.REPOSITORIES[0]}/pause", proof=proof)
-    operator.post("/queue/pause", proof=operator.proof())
-    operator.post("/queue/resume", proof=operator.proof())
-    stranger.post("/sign-out", proof=proof)
+    stranger.post(f"/runs/{run.run_id}/stop")
+    stranger.post(f"/repositories/{made_runs.REPOSITORIES[0]}/pause")
+    operator.post("/queue/pause")
+    operator.post("/queue/resume")
+    stranger.post("/sign-out")
     seen = [(entry.action, entry.by) for entry in store.audit.list_after()]
     assert seen == [
         ("sign in", "the operator"), *(("start", made_runs.make_run(1, 0).snapshot.actor),),
@@ -132,30 +130,30 @@ def test_what_people_do_on_the_dashboard_is_in_the_audit_log(store, stranger, op
 def test_a_person_lets_only_those_runs_go_on_that_a_comment_could(store, stranger, operator):
     run = add_run(store)
     stranger.sign_in("ann", {100: True})
-    retry, proof = f"/runs/{run.run_id}/retry", stranger.proof()
+    retry = f"/runs/{run.run_id}/retry"
     for _ in range(4):
         end_run(store, run.run_id, Reason.BUDGET_SPENT)
-        assert stranger.post(retry, proof=proof).status_code == 303
+        assert stranger.post(retry).status_code == 303
     end_run(store, run.run_id, Reason.BUDGET_SPENT)
-    answer = stranger.post(retry, proof=proof)
+    answer = stranger.post(retry)
     assert answer.status_code == 409
     assert "5 times" in answer.text
     end_run(store, run.run_id, Reason.NEW_FAILURES)
-    assert stranger.post(retry, proof=proof).status_code == 409
-    assert operator.post(retry, proof=operator.proof()).status_code == 303
+    assert stranger.post(retry).status_code == 409
+    assert operator.post(retry).status_code == 303
 
 
 def test_an_action_asks_github_anew_and_without_an_answer_is_refused(store, stranger, people):
     run = add_run(store)
     stranger.sign_in("ann", {100: True})
-    stop, proof = f"/runs/{run.run_id}/stop", stranger.proof()
+    stop = f"/runs/{run.run_id}/stop"
     people.problem = CodeHostUnavailable("silent")
-    assert stranger.post(stop, proof=proof).status_code == 409
+    assert stranger.post(stop).status_code == 503
     people.problem, people.repositories["ann"] = None, {100: False}
-    assert stranger.post(stop, proof=proof).status_code == 409
+    assert stranger.post(stop).status_code == 409
     assert store.get_run(run.run_id).stop_request is None
     people.repositories["ann"] = {100: True}
-    assert stranger.post(stop, proof=proof).status_code == 303
+    assert stranger.post(stop).status_code == 303
 
 
 def test_a_plan_is_approved_by_its_number(store, operator):
@@ -163,34 +161,39 @@ def test_a_plan_is_approved_by_its_number(store, operator):
     store.postpone_run(
         run.run_id, Wait(reason="a person", until=time.time() + 1000, plan_asked="0a1b2c3d")
     )
-    page, proof = operator.get(f"/runs/{run.run_id}").text, operator.proof()
+    page = operator.get(f"/runs/{run.run_id}").text
     assert 'name="plan" value="0a1b2c3d"' in page
     path = f"/runs/{run.run_id}/approve"
-    assert operator.post(path, proof=proof, plan="ffffffff").status_code == 409
-    assert operator.post(path, proof=proof, plan="0a1b2c3d").status_code == 303
+    assert operator.post(path, plan="ffffffff").status_code == 409
+    assert operator.post(path, plan="0a1b2c3d").status_code == 303
     (said,) = store.list_guidance(run.run_id)
     assert (said.kind, said.words, said.by) == ("approval", "0a1b2c3d", "the operator")
 
 
 @pytest.mark.parametrize(
-    ("proof", "headers"), [("0" * 64, {}), ("gültig", {}), ("", {"Sec-Fetch-Site": "cross-site"})]
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Origin": ADDRESS},
+        {"Sec-Fetch-Site": "same-site", "Origin": ADDRESS},
+        {"Origin": "http://dashboard.evil.example"},
+        {"Origin": "null"},
+        {},
+    ],
 )
-def test_UI2_a_form_of_somebody_else_has_no_effect(store, operator, proof, headers):
+def test_UI2_a_form_of_somebody_else_has_no_effect(store, operator, headers):
     run = add_run(store)
-    given = {"proof": proof or operator.proof()}
-    answer = operator.ask("POST", f"/runs/{run.run_id}/stop", data=given, headers=headers)
+    answer = operator.ask("POST", f"/runs/{run.run_id}/stop", headers=headers)
     assert answer.status_code == 409
     assert store.get_run(run.run_id).stop_request is None
 
 
 def test_the_operator_alone_pauses_and_resumes_everything(store, operator, stranger):
-    proof = operator.proof()
-    operator.post("/queue/pause", proof=proof, reason="disk <b>full</b>")
+    operator.post("/queue/pause", reason="disk <b>full</b>")
     assert "paused by the operator (disk &lt;b&gt;full&lt;/b&gt;)" in operator.get("/").text
     add_run(store)
     stranger.sign_in("ann", {100: True})  # who may write everywhere
-    assert stranger.post("/queue/resume", proof=stranger.proof()).status_code == 409
-    operator.post("/queue/resume", proof=proof)
+    assert stranger.post("/queue/resume").status_code == 409
+    operator.post("/queue/resume")
     assert "paused" not in operator.get("/").text
 
 
@@ -198,19 +201,19 @@ def test_whoever_may_write_in_a_repository_pauses_it_and_no_other(store, operato
     add_run(store), add_run(store, made_runs.REPOSITORIES[1], 2)
     page, other = (f"/repositories/{name}" for name in made_runs.REPOSITORIES[:2])
     stranger.sign_in("ann", {100: True, 101: False})
-    answer = stranger.post(f"{page}/pause", proof=stranger.proof(), reason="<b>freeze</b>")
+    answer = stranger.post(f"{page}/pause", reason="<b>freeze</b>")
     assert answer.status_code == 303
     assert [(one.repository_id, one.by) for one in store.pauses.list()] == [(100, "ann")]
     for path in (page, "/queue"):
         assert "paused by ann" in stranger.get(path).text
         assert "&lt;b&gt;freeze" in stranger.get(path).text
     assert "/pause" not in stranger.get(other).text
-    assert stranger.post(f"{other}/pause", proof=stranger.proof()).status_code == 409
-    stranger.post(f"{page}/resume", proof=stranger.proof())
+    assert stranger.post(f"{other}/pause").status_code == 409
+    stranger.post(f"{page}/resume")
     assert store.pauses.list() == []
-    operator.post(f"{page}/pause", proof=operator.proof())
-    assert stranger.post(f"{page}/resume", proof=stranger.proof()).status_code == 409
-    assert operator.post(f"{page}/resume", proof=operator.proof()).status_code == 303
+    operator.post(f"{page}/pause")
+    assert stranger.post(f"{page}/resume").status_code == 409
+    assert operator.post(f"{page}/resume").status_code == 303
     assert store.pauses.list() == []
 
 
@@ -225,12 +228,6 @@ def test_a_sign_in_that_failed_cannot_be_gone_on_with(stranger, people):
     assert stranger.get("/").status_code == 303
 
 
-def test_only_their_own_new_sign_ins_end_the_old_ones_of_a_person(app, people, tmp_path, operator):
-    browsers = [Browser(app, people, tmp_path).sign_in("ann", {100: True}) for _ in range(6)]
-    assert [browser.get("/").status_code for browser in browsers] == [303, 200, 200, 200, 200, 200]
-    assert operator.get("/").status_code == 200
-
-
 @pytest.mark.parametrize("address", ["//evil.example", "https://evil.example", "/\\evil.example"])
 def test_signing_in_leads_to_our_own_pages_alone(stranger, address):
     assert "evil" not in stranger.get("/sign-in", params={"next": address}).text
@@ -239,7 +236,7 @@ def test_signing_in_leads_to_our_own_pages_alone(stranger, address):
 def test_signing_out_ends_the_session_for_copies_of_its_cookie_as_well(operator, stranger):
     stranger.cookies.update(operator.cookies)
     assert stranger.get("/").status_code == 200
-    operator.post("/sign-out", proof=operator.proof())
+    operator.post("/sign-out")
     assert operator.get("/").status_code == stranger.get("/").status_code == 303
 
 
