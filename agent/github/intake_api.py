@@ -140,18 +140,17 @@ class GithubIntakeApi:
             ),
         )
 
-    def show_queued(self, run: Run, ahead: int, because: str = "") -> None:
+    def show_queued(self, run: Run, because: str) -> None:
         """Let people see that a run waits; its own `announce_start` goes on with what this leaves.
 
         Args:
-            ahead: How many runs come before it.
-            because: What else it waits for, as a sentence.
+            because: What it waits for, as a sentence; empty: its turn.
         """
         if run.snapshot is None:
             return
         session = self._session(run.snapshot.issue)
         comments.mark_issue_seen(session)
-        StatusComment(session, run).wait(status_text.render_waiting(run, ahead, because))
+        StatusComment(session, run).wait(status_text.render_waiting(because))
 
     def find_issue(self, repository: str, number: int) -> LiveIssue | None:
         """Look an issue up by `owner/name` and number, for a run that no webhook has started."""

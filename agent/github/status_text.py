@@ -29,11 +29,10 @@ _WHO_ACTS = {
 }
 
 
-def render_waiting(run: Run, ahead: int, because: str = "") -> str:
-    """Write the text of a run that has not begun: others were there before, or it may not yet."""
-    others = f"{ahead} run{'s are' if ahead > 1 else ' is'} ahead of it." if ahead else ""
+def render_waiting(because: str) -> str:
+    """Write the text of a run that has not begun, and why, where its turn is not the reason."""
     last = f"It starts automatically. {_STOP}"
-    return " ".join(filter(None, (WAITS, sanitise.format_words(because), others, last)))
+    return " ".join(filter(None, (WAITS, sanitise.format_words(because), last)))
 
 
 def render_plan(run: Run, plan: Plan, number: str, progress: Progress, page: str | None) -> str:

@@ -48,12 +48,6 @@ _SHOWN_SECONDS = 30.0
 _TRIES = 3
 
 
-_QUOTA = (
-    "This repository has reached its limit of {runs} in 24 hours. This run starts automatically"
-    " when the limit allows."
-)
-
-
 class _Failed(IntakeDecision):
     outcome = "failed"
 
@@ -199,25 +193,22 @@ class Intake:
         It is kept and decided, and begins with the same sign: what fails here is of no consequence.
         """
         try:
-            now, per_day = read_clock(), self._bounds.per_day
-            quota = self._store.find_quota(run.run_id, now, per_day) if per_day else None
-            most, per_repository = self._bounds.most, self._bounds.per_repository
-            ahead = self._store.count_ahead(
-                run.run_id, now, most=most, per_repository=per_repository
+            now, bounds = read_clock(), self._bounds
+            because = self._store.explain_wait(
+                run.run_id,
+                now,
+                most=bounds.most,
+                per_day=bounds.per_day,
+                per_repository=bounds.per_repository,
             )
-            because = ""
-            if pause := self._store.pauses.find_holding(run):
-                because = f"{pause.sentence}; this run continues automatically afterwards."
-            elif quota is not None:
-                because = _QUOTA.format(runs="1 run" if quota == 1 else f"{quota} runs")
             # Another worker that began it meanwhile would make a second comment.
-            if (ahead or because) and self._store.defer_start(run.run_id, now + _SHOWN_SECONDS):
+            if because is not None and self._store.defer_start(run.run_id, now + _SHOWN_SECONDS):
                 self._alive()
                 try:
-                    self._intake_api.show_queued(run, 0 if quota else ahead, because)
+                    self._intake_api.show_queued(run, because)
                 finally:
                     self._store.defer_start(run.run_id, now)
-                _log.info("waits", ahead=ahead, because=because)
+                _log.info("waits", because=because)
         except Exception as problem:  # noqa: BLE001  as above
             message = problem.message if isinstance(problem, AgentError) else repr(problem)
             _log.warning("waiting not shown", problem=message)

@@ -120,20 +120,29 @@ class RunQueue:
         with self._database.write() as session:
             return tuple(stored for _, stored in iterate_sound(session.exec(wanted), read_clock()))
 
-    def count_ahead(self, run_id: str, now: float, *, most: int, per_repository: int = 1) -> int:
-        """Count the runs that this one waits for; 0 too where it is begun or may begin at once.
+    def explain_wait(
+        self,
+        run_id: str,
+        now: float,
+        *,
+        most: int,
+        per_day: int | None = None,
+        per_repository: int = 1,
+    ) -> str | None:
+        """Say why a run does not begin at once; empty: others come first; None: it does.
 
-        Runs of a command delay no issue but their own.
-
-        Args:
-            most: Maximum number of runs of each worker.
-            per_repository: Maximum number of runs of a repository under way.
+        Runs of a command delay no issue but their own. `most` is of each worker; else as for
+        `claim_run`.
         """
         with self._database.read() as session:
-            workers = session.exec(select(func.count()).select_from(LeaseRow)).one() or 1
             row = session.get(RunRow, run_id)
             if row is None or not row.active or row.worker is not None:
-                return 0
+                return None
+            for paused in (EVERYTHING, row.repository_id):
+                if pause := session.get(PauseRow, paused):
+                    return f"{pause.sentence}."
+            if per_day and row.repository_id in _find_spent_quotas(session, now, per_day):
+                return "This repository has reached its limit of runs in 24 hours."
             waits = and_(
                 col(RunRow.worker).is_(None),
                 col(RunRow.not_before) <= now,
@@ -145,23 +154,9 @@ class RunQueue:
                     col(RunRow.active), or_(col(RunRow.worker).startswith(WORKER), waits)
                 )
             ).all()
-            full = _find_taken(before, per_repository)
-            free = len(before) < most * workers and row.repository_id not in full
-            return 0 if free else len(before)
-
-    def find_quota(self, run_id: str, now: float, per_day: int) -> int | None:
-        """Return a repository's runs a day, if this run has to wait for another day."""
-        with self._database.read() as session:
-            row = session.get(RunRow, run_id)
-            if row is None:
-                return None
-            of_repository = col(RunRow.repository_id) == row.repository_id
-            begun = (of_repository, col(RunRow.started_at) > now - _DAY, col(RunRow.round) == 0)
-            waiting = (of_repository, *_UNBEGUN)
-            count = select(func.count()).select_from(RunRow)
-            number = sum(session.exec(count.where(*which)).one() for which in (begun, waiting))
-            allowed = _get_allowed_runs(session, row.repository_id, per_day)
-            return allowed if number > allowed else None
+            workers = session.exec(select(func.count()).select_from(LeaseRow)).one() or 1
+            is_full = row.repository_id in _find_taken(before, per_repository)
+            return "" if is_full or len(before) >= most * workers else None
 
     def count_backlog(self, now: float) -> Backlog:
         counted = (

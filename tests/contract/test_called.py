@@ -56,7 +56,7 @@ def intake(scene: Scene) -> None:
     scene.intake_api.read_permission(issue, "ann")
     look_a_team_up(scene)
     scene.intake_api.read_issue(issue)
-    scene.intake_api.show_queued(scene.run, 1)
+    scene.intake_api.show_queued(scene.run, "")
     with scene.world.lock:
         ann = scene.world.user("ann")
         said = actions.comment(scene.issue, ann, "/mergewright help")
