@@ -103,9 +103,6 @@ class Settings(Record):
     makes, and nothing of this machine."""
     docker_host: str | None = None
     """Socket of the container engine; None: DOCKER_HOST, else /var/run/docker.sock."""
-    docker_image: str = Field(default="mergewright-sandbox", min_length=1)
-    """Name of the docker sandbox images. The tag is the Python version, as built by
-    `mergewright images build 3.11`."""
     docker_base: str | None = None
     """Base image for `mergewright images build`; None: python:VERSION-slim."""
     sandbox_memory_mb: int = Field(default=4096, ge=1)
@@ -117,8 +114,6 @@ class Settings(Record):
     """Maximum number of processes and threads in one sandbox."""
     sandbox_disk_mb: int = Field(default=2048, ge=1)
     """Maximum disk space that one sandbox can write."""
-    index_url: str | None = None
-    """Package index; None: the one set by uv's or pip's environment variables, otherwise PyPI."""
     allow_hosts: tuple[str, ...] = ()
     """Additional hosts that set-up may reach, such as an index's file host."""
     git_hosts: tuple[str, ...] = ()
@@ -164,8 +159,6 @@ class Settings(Record):
     onboarding: Literal["on", "off"] = "on"
     """on: propose a configuration, in a pull request, to a repository that has none. Runs use
     detected values meanwhile. off: do not propose."""
-    label: str = Field(default="mergewright", min_length=1, max_length=50)
-    """Label that starts a run, unless the repository's configuration sets another."""
     listen_host: str = Field(default="127.0.0.1", min_length=1)
     """Address that the listener binds to. Change it only behind a TLS proxy."""
     listen_port: int = Field(default=8080, ge=0, le=65535)
@@ -185,9 +178,6 @@ class Settings(Record):
     """Port of the dashboard. 0: any free port, which is logged."""
     dashboard_url: str | None = None
     """Public URL of the dashboard, for links and sign-in; None: comments do not link to it."""
-    dashboard_metrics_port: int | None = Field(default=None, ge=1, le=65535)
-    """Port of the dashboard's `/livez`, `/readyz` and `/metrics`, on all addresses; None: no port.
-    The first two are at its own port as well."""
     github_client_id: str | None = None
     """Client ID of the GitHub App, for signing in to the dashboard. Needs the client secret
     too. None: sign-in by one-time links only."""
@@ -297,7 +287,7 @@ _OF_DASHBOARD = (
         "dashboard_url",
         "github_url",
     ),
-    *("dashboard_metrics_port", "github_client_id", "github_client_secret", "database_url"),
+    *("github_client_id", "github_client_secret", "database_url"),
 )
 _OF_SYSTEM = frozenset({
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",

@@ -64,7 +64,7 @@ def _make_desk(
         settings=settings,
         code_host=reach(record_write),
         sandbox=Stoppable(sandbox, stopped),
-        index=PackageIndex(settings),
+        index=PackageIndex(),
         models=count(asked) if asked else None,
         sessions=SessionFactory(settings, sandbox),
         stopped=stopped,

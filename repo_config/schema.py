@@ -287,8 +287,8 @@ class RepoConfig(Section):
 
     version: int = Field(default=1, ge=1, le=1)
     """Version of this format."""
-    label: Label | None = None
-    """On GitHub: label that starts a run. Default: the operator's, `mergewright`."""
+    label: Label = "mergewright"
+    """On GitHub: label that starts a run."""
     root: RelativePath = "."
     """Folder of the project, in a repository with several. Paths in `python`, `django` and `checks`
     are relative to it; paths in `scope` are relative to the repository."""

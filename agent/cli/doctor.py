@@ -110,7 +110,7 @@ def _measure(given: Settings) -> dict[str, Any]:
 
 def _try_gateway(given: Settings) -> str:
     """Read from the default index as set-up does, and try more than that; return what is wrong."""
-    index = package_index.PackageIndex(given)
+    index = package_index.PackageIndex()
     try:
         with gateway.open_gateway(given, index) as opened:
             order = SandboxRequest(

@@ -8,18 +8,15 @@ import gc
 import os
 import threading
 from contextlib import suppress
-from functools import partial
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import generate_latest
 
 from agent import settings
-from agent.dashboard.app import create_app, read_readiness
+from agent.dashboard.app import create_app
 from agent.errors import AgentError, SettingsInvalid
 from agent.store.sql_run_store import open_store
-from agent.telemetry import health, run_log, web_server
-from agent.telemetry.metrics import make_process_registry
+from agent.telemetry import run_log, web_server
 
 _log = structlog.get_logger()
 
@@ -37,12 +34,6 @@ def main() -> None:
         address = loaded.dashboard_url or settings.write_address(host, port)
         store = open_store(loaded)
         app = create_app(loaded, store, address)
-        if (metrics_port := loaded.dashboard_metrics_port) is not None:
-            registry = make_process_registry("dashboard", loaded.home)
-            beside = health.make_app(
-                partial(read_readiness, store), partial(generate_latest, registry)
-            )
-            web_server.serve_at(beside, metrics_port, "MERGEWRIGHT_DASHBOARD_METRICS_PORT")
     except AgentError as problem:
         run_log.report_problem("mergewright dashboard", problem.message)
         raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None

@@ -31,7 +31,6 @@ class GithubIntakeApi:
 
     def __init__(self, access: Access, settings: Settings) -> None:
         self._access, self._settings = access, settings
-        self._label = settings.label
 
     def read_permission(self, issue: IssueRef, login: str) -> Permission:
         session = self._session(issue)
@@ -43,12 +42,11 @@ class GithubIntakeApi:
         return found.model_copy(update={"is_listed": is_listed})
 
     def read_start_label(self, issue: IssueRef) -> str:
-        """Return the label that starts a run in this repository: its configuration's, or ours.
+        """Return the label that starts a run in this repository.
 
         A configuration that cannot be read counts as none; the run will name what is wrong.
         """
-        configured = self._read_recent_config(issue)
-        return (configured.label if configured else None) or self._label
+        return (self._read_recent_config(issue) or RepoConfig()).label
 
     def read_runs_per_day(self, issue: IssueRef) -> int | None:
         """Return how many runs a day the repository's configuration allows; None: any number."""

@@ -25,6 +25,8 @@ _SCHEME = "unix://"
 _USUAL = f"{_SCHEME}/var/run/docker.sock"
 _ANSWER_SECONDS = 60
 _PING_SECONDS = 10.0
+IMAGE = "mergewright-sandbox"
+"""Name of the images of sandboxes; the tag is the version of Python."""
 _TAG = re.compile(r"3\.[0-9]+")
 
 
@@ -122,25 +124,25 @@ def _probe_engine(where: str) -> None:
 # --- images ----------------------------------------------------------------------------------
 
 
-def list_images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
+def list_images(client: docker.APIClient) -> dict[str, Image]:
     """Find the images that sandboxes can be opened from, by minor version of Python."""
     found = {}
-    for listed in client.images(name=settings.docker_image):
+    for listed in client.images(name=IMAGE):
         for reference in listed["RepoTags"] or ():
             name, _, tag = reference.rpartition(":")
-            if name == settings.docker_image and _TAG.fullmatch(tag):
+            if name == IMAGE and _TAG.fullmatch(tag):
                 found[tag] = Image(reference=reference, digest=listed["Id"], version=tag)
     return found
 
 
-def choose_image(client: docker.APIClient, settings: Settings, version: str = "") -> Image:
-    found = list_images(client, settings)
+def choose_image(client: docker.APIClient, version: str = "") -> Image:
+    found = list_images(client)
     if version in found:
         return found[version]
     if version or not found:
         wanted = version or "3.11"
         raise SandboxMissing(
-            f"The container engine has no sandbox image {settings.docker_image}:{wanted}. Build"
+            f"The container engine has no sandbox image {IMAGE}:{wanted}. Build"
             f" it: mergewright images build {wanted}"
         )
     return found[max(found, key=lambda tag: int(tag.rpartition(".")[2]))]
@@ -181,7 +183,7 @@ def build_image(version: str, packages: list[str], settings: Settings) -> Image:
     # Next to the package in the repository, inside it where installed.
     places = (folder / "sandbox_images" / "python" for folder in (ours.parent, ours))
     place = str(next(folder for folder in places if folder.is_dir()))
-    tag = f"{settings.docker_image}:{version}"
+    tag = f"{IMAGE}:{version}"
     address = find_address(settings)
     with open_client(settings) as api:
         require_rootful(api)
@@ -197,4 +199,4 @@ def build_image(version: str, packages: list[str], settings: Settings) -> Image:
                 " Without a registry, build a base image by hand (sandbox_images/README.md) and"
                 " set MERGEWRIGHT_DOCKER_BASE to it."
             ) from problem
-        return choose_image(api, settings, version)
+        return choose_image(api, version)

@@ -52,8 +52,8 @@ class DockerSandbox(SandboxMaker):
 
     def roots(self) -> tuple[Root, ...]:
         with self._open_client() as client:
-            usual = docker_engine.choose_image(client, self._settings)
-            others = docker_engine.list_images(client, self._settings)
+            usual = docker_engine.choose_image(client)
+            others = docker_engine.list_images(client)
         del others[usual.version]
         build = "mergewright images build"
         return tuple(
@@ -75,7 +75,7 @@ class DockerSandbox(SandboxMaker):
         home, lasting = self._settings.home, checkout is not None
         client = stack.enter_context(self._open_client())
         order, slot = stack.enter_context(preparing.prepare_request(order, self._settings))
-        image = docker_engine.choose_image(client, self._settings, order.root)
+        image = docker_engine.choose_image(client, order.root)
         sandbox = stack.enter_context(Container(order, client, hear, lasting=lasting))
         shown = container_arguments.lay_out(home, slot.uid, order.hosts)
         sandbox.start(

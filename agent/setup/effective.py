@@ -83,9 +83,6 @@ def list_values(
             found = _find_detected(key, value, project) if project else None
             if key in _BOUNDED:
                 value, origin = _bound(key, value, origin, settings)
-            elif key == "label" and value is None:
-                is_default = settings.label == "mergewright"
-                value, origin = settings.label, None if is_default else variable("label")
             elif found and (origin is None or value in ("auto", None)):
                 value, origin = found
             meaning = " ".join((field.description or "").split())

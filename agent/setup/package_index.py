@@ -1,7 +1,7 @@
 """The package indexes of the operator: which are asked, and which hosts belong to them.
 
-They are named by our own setting, or by the environment variables of uv and pip. An index that
-keeps its files on another host has that host in MERGEWRIGHT_ALLOW_HOSTS.
+They are named by the environment variables of uv and pip. An index that keeps its files on another
+host has that host in MERGEWRIGHT_ALLOW_HOSTS.
 """
 
 import os
@@ -15,7 +15,6 @@ from pydantic import Field
 
 from agent.errors import SettingsInvalid
 from agent.models.record import Record
-from agent.settings import Settings, variable
 
 _PUBLIC = "https://pypi.org/simple/"
 _PUBLIC_FILES = "https://files.pythonhosted.org/"
@@ -63,23 +62,19 @@ class PackageIndex:
         SettingsInvalid: A configured address is not one of a web index.
     """
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         places = [place for place in map(environ.get, _CERTIFICATES) if place]
         self._ca_bundle = next((place for place in places if Path(place).is_file()), None)
         self._environ = environ
-        name, written = variable("index_url"), settings.index_url
-        if not written:
-            name = next(filter(environ.get, _DEFAULT), "")
-            written = environ.get(name)
+        name = next(filter(environ.get, _DEFAULT), "")
+        written = environ.get(name)
         self._is_public = not written
         self._default = self._read(written or _PUBLIC)
         if not _is_web(self._default):
             raise SettingsInvalid(
                 f"{name} is not a package index address. Use an https:// address."
             )
-        # Where our own setting is set, nothing else counts.
-        listed = [] if settings.index_url else [environ.get(name, "") for name in _MORE]
-        more = map(self._read, " ".join(listed).split())
+        more = map(self._read, " ".join(environ.get(name, "") for name in _MORE).split())
         # Folders of this machine no sandbox sees.
         others = {access.url: access for access in more if _is_web(access)}
         others.pop(self._default.url, None)

@@ -138,7 +138,7 @@ class Scene:
     def build(self, tree: Path, index: PackageIndex | None = None) -> Environment:
         return build.ensure_environment(
             EnvironmentRequest(tree=str(tree)), self.witness,
-            index or PackageIndex(self.settings), self.settings, self.said.append,
+            index or PackageIndex(), self.settings, self.said.append,
         )  # fmt: skip
 
 
@@ -265,7 +265,7 @@ def tools(scene: Scene) -> Settings:
 
 def local(settings: Settings, served: local_index.LocalIndex, secret: str = "") -> PackageIndex:
     url = served.url.replace("://", f"://u:{secret}@") if secret else served.url
-    return PackageIndex(settings.model_copy(update={"index_url": url}), {})
+    return PackageIndex({"UV_DEFAULT_INDEX": url})
 
 
 @pytest.mark.parametrize("door", ["a source archive", deep("a backend in the tree")])

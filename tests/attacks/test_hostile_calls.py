@@ -154,8 +154,7 @@ def test_MO1_so_it_does_on_every_wire(talk: Talker, wire: str) -> None:
     assert had.ended is not None
 
 
-@pytest.mark.parametrize("stream", ["on", deep("off")])
-def test_MO1_a_model_that_comes_to_its_senses_is_heard(talk: Talker, stream: str) -> None:
+def test_MO1_a_model_that_comes_to_its_senses_is_heard(talk: Talker) -> None:
     bad = [one for one in BROKEN.values() if isinstance(one, Said) and len(one.calls) < 3]
     bad = [one for one in bad if len(repr(one)) < 200_000][:6]
     script = [
@@ -163,7 +162,7 @@ def test_MO1_a_model_that_comes_to_its_senses_is_heard(talk: Talker, stream: str
         calls(bash("cat shop/prices.py")),
         calls(write("shop/new.py", "x = 1\n"), submit()),
     ]
-    had = talk(script, MERGEWRIGHT_MODEL_STREAM=stream)
+    had = talk(script)
     assert had.ended is not None
     assert had.ended.name == "submit"
     assert had.paths == ("shop/new.py",)

@@ -84,7 +84,7 @@ def store(base: Path) -> Path:
 @pytest.fixture
 def trap(home: Path, store: Path, settings: Settings) -> Iterator[Trap]:
     with grounds.opened(home / "ground") as ground:
-        access = PackageIndex(settings).list_accesses()[-1]
+        access = PackageIndex().list_accesses()[-1]
         environ = {
             "PATH": os.environ["PATH"],
             # What uv notes is no work of an attacker.
@@ -94,7 +94,7 @@ def trap(home: Path, store: Path, settings: Settings) -> Iterator[Trap]:
                 for name, value in ground.operator.environ.items()
                 if "CANARY" not in name
             },
-            "MERGEWRIGHT_INDEX_URL": access.url,
+            "UV_DEFAULT_INDEX": access.url,
             "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(ground.operator.home / "webhook-secret"),
             "MERGEWRIGHT_GITHUB_TOKEN": ground.operator.secret("MERGEWRIGHT_GITHUB_TOKEN"),
             "MERGEWRIGHT_SANDBOX": settings.sandbox,

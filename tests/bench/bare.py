@@ -22,7 +22,7 @@ def make_environ(scratch: Path, settings: Settings) -> dict[str, str]:
     tools.mkdir(parents=True, exist_ok=True)
     (tools / "uv").unlink(missing_ok=True)
     (tools / "uv").symlink_to(uv.find_uv_bin())
-    access = PackageIndex(settings).list_accesses()[-1]
+    access = PackageIndex().list_accesses()[-1]
     given = {
         "PATH": f"{tools}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(tools.parent),

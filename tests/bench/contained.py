@@ -104,7 +104,7 @@ def _make_site(scratch: Path, kind: str, sandbox: Sandbox, settings: Settings, s
     environment = build.ensure_environment(
         EnvironmentRequest(tree=str(folder)),
         sandbox,
-        PackageIndex(settings),
+        PackageIndex(),
         settings,
         lambda _: None,
     )

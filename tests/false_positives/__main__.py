@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from agent import settings
 from agent.models.change import Severity
 from agent.policy import registry, ruff_rules
 from agent.setup.package_index import PackageIndex
@@ -61,7 +60,7 @@ def _fetch(project: Project, folder: Path) -> Path:
     tree = folder / project.name
     if not tree.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        sources.fetched(project.source, PackageIndex(settings.load_settings({})), folder)
+        sources.fetched(project.source, PackageIndex(), folder)
     return tree
 
 

@@ -32,8 +32,8 @@ pytestmark = [
         os.geteuid() != 0 or shutil.which("runc") is None, reason="runc, as root, runs the pods"
     ),
 ]
-PORTS = {"LISTEN_PORT": "8080", "HEALTH_PORT": "8082", "METRICS_PORT": "9100"} | {
-    "DASHBOARD_PORT": "8081", "DASHBOARD_METRICS_PORT": "9101"
+PORTS = {
+    "LISTEN_PORT": "8080", "HEALTH_PORT": "8082", "METRICS_PORT": "9100", "DASHBOARD_PORT": "8081",
 }  # fmt: skip
 
 

@@ -210,9 +210,7 @@ def declared_site(
     request = EnvironmentRequest(tree=str(tree), config=config, project=found)
     return Site(
         tree=tree,
-        environment=build.ensure_environment(
-            request, sandbox, PackageIndex(settings), settings, say
-        ),
+        environment=build.ensure_environment(request, sandbox, PackageIndex(), settings, say),
         config=config,
         project=found,
         limits=check.get_granted_limits(settings),

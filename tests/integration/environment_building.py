@@ -44,7 +44,7 @@ def ensure(
             base=base,
         ),
         BubblewrapSandbox(settings),
-        index or PackageIndex(settings),
+        index or PackageIndex(),
         settings,
         (said if said is not None else []).append,
     )
@@ -64,7 +64,7 @@ def with_our_tools() -> Iterator[Settings]:
 
 
 def local(settings, served) -> PackageIndex:
-    return PackageIndex(settings.model_copy(update={"index_url": served.url}), {})
+    return PackageIndex({"UV_DEFAULT_INDEX": served.url})
 
 
 def python(settings, made, folder, program: str) -> str:

@@ -75,10 +75,10 @@ def test_an_engine_that_says_nothing_is_not_waited_for(home, monkeypatch):
             open_engine(silent)
 
 
-def test_without_an_image_the_one_command_is_named(settings):
-    given = settings.model_copy(update={"docker_image": "nobody-has-this"})
+def test_without_an_image_the_one_command_is_named(settings, monkeypatch):
+    monkeypatch.setattr(docker_engine, "IMAGE", "nobody-has-this")
     with pytest.raises(SandboxMissing, match="mergewright images build 3.11"):
-        DockerSandbox(given).run(TRUE)
+        DockerSandbox(settings).run(TRUE)
 
 
 def test_a_sandbox_whose_first_program_is_killed_is_lost_and_no_verdict(client, settings):
@@ -103,7 +103,7 @@ def test_a_failure_of_the_engine_is_never_the_exit_code_of_the_command(settings,
 
 
 def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(client, settings, home):
-    image, prefix = docker_engine.choose_image(client, settings).digest, slots.make_prefix(home)
+    image, prefix = docker_engine.choose_image(client).digest, slots.make_prefix(home)
     made = [
         client.create_container(
             image, ["true"], labels={container_arguments.HOME_LABEL: mark, **more}
@@ -136,25 +136,22 @@ def test_an_engine_on_another_machine_is_refused(settings):
 @pytest.fixture
 def image_settings(home, monkeypatch):
     """Settings with a name for images that nobody else has, and the tests' image as the base."""
-    usual = settings_for("docker", home)
-    name = f"mergewright-test-{secrets.token_hex(4)}"
-    given = settings_for("docker", home, docker_image=name)
+    given = settings_for("docker", home)
     with docker_engine.open_client(given) as client:
         monkeypatch.setenv("MERGEWRIGHT_HOME", str(home))
         monkeypatch.setenv("MERGEWRIGHT_DOCKER_HOST", ENGINE)
-        monkeypatch.setenv("MERGEWRIGHT_DOCKER_IMAGE", name)
-        monkeypatch.setenv(
-            "MERGEWRIGHT_DOCKER_BASE", docker_engine.choose_image(client, usual, "3.11").digest
-        )
+        usual = docker_engine.choose_image(client, "3.11").digest
+        monkeypatch.setenv("MERGEWRIGHT_DOCKER_BASE", usual)
+        monkeypatch.setattr(docker_engine, "IMAGE", f"mergewright-test-{secrets.token_hex(4)}")
         yield given
-        for image in docker_engine.list_images(client, given).values():
+        for image in docker_engine.list_images(client).values():
             client.remove_image(image.digest, force=True)
 
 
 def test_an_image_is_built_on_a_local_base_and_sandboxes_are_opened_from_it(image_settings):
     done = CliRunner().invoke(app, ["images", "build", "3.11", "git"])
     assert done.exit_code == 0, done.output
-    assert f"built {image_settings.docker_image}:3.11" in done.stdout
+    assert f"built {docker_engine.IMAGE}:3.11" in done.stdout
     (root,) = DockerSandbox(image_settings).roots()
     assert root.name == "3.11"
     assert root.mark in done.stdout

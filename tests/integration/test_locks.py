@@ -81,7 +81,7 @@ def test_other_locks_are_brought_up_to_date_by_their_own_tools(settings, folder,
     text = text.replace(before, before + new)
     if kind == "poetry":
         # What it asks of pypi.org itself is more than a simple index has.
-        url = PackageIndex(settings).url.rstrip("/")
+        url = PackageIndex().url.rstrip("/")
         text += f'[[tool.poetry.source]]\nname = "main"\nurl = "{url}"\npriority = "primary"\n'
         source = f'\\1[package.source]\ntype = "legacy"\nurl = "{url}"\nreference = "main"\n'
         lock.write_text(
@@ -91,7 +91,7 @@ def test_other_locks_are_brought_up_to_date_by_their_own_tools(settings, folder,
         )
     project.write_text(text)
     request = EnvironmentRequest(tree=str(folder))
-    given = BubblewrapSandbox(settings), PackageIndex(settings), settings, [].append
+    given = BubblewrapSandbox(settings), PackageIndex(), settings, [].append
     (content,) = build.update_lock(request, *given).values()
     assert b"attrs" in content
     assert b"six" in content

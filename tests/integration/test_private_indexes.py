@@ -77,7 +77,7 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
         }
         lay_files(folder, {"requirements.txt": f"direct\n# {proxied}\n"})
         sandbox, said = Recorder(settings), []
-        index, request = PackageIndex(settings, environ), EnvironmentRequest(tree=str(folder))
+        index, request = PackageIndex(environ), EnvironmentRequest(tree=str(folder))
         made = build.ensure_environment(request, sandbox, index, settings, said.append)
         assert made.packages == ("direct==1.0", "onlysource==1.0", "pip==1.0")
         assert None not in served.credentials
@@ -98,7 +98,7 @@ def test_an_index_that_committed_files_name_is_read_where_it_is_allowed(
         text = f"--extra-index-url {named.url}\ndirect\ninner\n"
         tree = lay_files(folder, {"requirements.txt": text})
         environ = {"HOME": str(tmp_path), "PIP_INDEX_URL": usual.url, "PIP_CERT": str(public)}
-        clients = BubblewrapSandbox(settings), PackageIndex(settings, environ), settings, print
+        clients = BubblewrapSandbox(settings), PackageIndex(environ), settings, print
         hosts = list_index_hosts(open_folder(tree))
         request = EnvironmentRequest(tree=str(tree), project=make_project(index_hosts=hosts))
         here = parse_target(named.url)
@@ -116,7 +116,7 @@ def test_the_host_of_the_repository_is_there_for_git_unless_the_operator_lists_h
         repository="https://git.example/a/b.git", mirror="", commit="c", base_branch=None,
         nearest_tag=None,
     )  # fmt: skip
-    index = PackageIndex(settings, {})
+    index = PackageIndex({})
     for own, wanted in (("repository", {"git.example:443"}), ("listed", set())):
         given = settings.model_copy(update={"index_hosts": own})
         with gateway.open_gateway(given, index, (), checkout.git_hosts) as made:

@@ -50,7 +50,7 @@ def _with_checker(site: Site, workshop: Workshop) -> Site:
     with data_folder("pyright", built=True) as home:
         settings = Settings(home=home)
         python = Interpreter(version="3.11.2", path="/usr/bin/python3.11")
-        index = PackageIndex(settings)
+        index = PackageIndex()
         context = BuildContext(workshop.sandbox, index, settings, python, workshop.said.append)
         place = toolsets.provide_type_checkers("1.1.400", context).resolve()
     update = {"tools": (("pyright", str(place)),)}

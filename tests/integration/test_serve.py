@@ -100,8 +100,7 @@ def service(world, tmp_path_factory) -> Iterator[Service]:
     given |= {"MERGEWRIGHT_PUBLIC_URL": "https://m.example.org", "GITHUB_TOKEN": "of-the-shell"}
     given |= {"MERGEWRIGHT_DASHBOARD": "on", "MERGEWRIGHT_DASHBOARD_PORT": str(find_free_port())}
     given |= {"MERGEWRIGHT_GITHUB_CLIENT_SECRET": "of-the-client"}
-    names = ("MERGEWRIGHT_METRICS_PORT", "MERGEWRIGHT_DASHBOARD_METRICS_PORT")
-    given |= {name: str(find_free_port()) for name in names}
+    given |= {"MERGEWRIGHT_METRICS_PORT": str(find_free_port())}
     with running(given, folder / "log") as one:
         yield one
     shutil.rmtree(home)
@@ -193,7 +192,6 @@ def test_the_processes_have_their_own_secrets_and_not_each_others(service):
     [
         (LISTENER, "MERGEWRIGHT_HEALTH_PORT"),
         (WORKER, "MERGEWRIGHT_METRICS_PORT"),
-        ("dashboard", "MERGEWRIGHT_DASHBOARD_METRICS_PORT"),
     ],
 )
 def test_each_process_tells_whether_it_lives_and_works_and_nothing_else(service, process, port):

@@ -344,7 +344,7 @@ def make_image(ground: Ground) -> Iterator[Callable[..., str]]:
     """Make images of what a shell command does as their server."""
     made = []
     with docker_engine.open_client(ground.settings) as client:
-        base = docker_engine.choose_image(client, ground.settings).reference
+        base = docker_engine.choose_image(client).reference
 
         def make(command: str, user: str = "0") -> str:
             name = f"mergewright-test-{secrets.token_hex(4)}:1"
@@ -437,7 +437,7 @@ def test_what_set_up_writes_to_mariadb_is_there_for_every_check(ground):
 def test_a_shell_starts_servers_by_name(ground):
     python = Interpreter(version="3.11.2", path="/usr/bin/python3")
     context = BuildContext(
-        ground.sandbox, PackageIndex(ground.settings), ground.settings, python, ground.said.append
+        ground.sandbox, PackageIndex(), ground.settings, python, ground.said.append
     )
     config = RepoConfig(env={"PGDATABASE": "shop"})
     services = sandbox_services.list_startable(config, (), context)
@@ -525,7 +525,7 @@ def test_servers_that_nobody_has_configured_are_found_and_started(ground, tmp_pa
         settings=ground.settings,
         code_host=FakeCodeHost(Ticket(ticket_id="1", title="t", body="", digest="")),
         sandbox=ground.sandbox,
-        index=PackageIndex(ground.settings),
+        index=PackageIndex(),
         say=ground.said.append,
     )
     config, tree = RepoConfig(), worktree.open_tree(checkout, desk.base_folder(run))

@@ -35,8 +35,8 @@ class Yard:
     """A tree, an environment of a few files, and sandboxes of one kind."""
 
     def __init__(self, sandbox: Sandbox, home: Path, index_url: str) -> None:
-        self.sandbox, self.settings = sandbox, Settings(home=home, index_url=index_url)
-        self.index = PackageIndex(self.settings, {})
+        self.sandbox, self.settings = sandbox, Settings(home=home)
+        self.index = PackageIndex({"UV_DEFAULT_INDEX": index_url})
         self.tree = lay_files(home / "tree", FILES)
         venv = lay_files(
             home / "environments" / "ready" / "env" / "venv", {"pyvenv.cfg": "home = x\n"}
@@ -163,8 +163,7 @@ def test_what_commands_do_not_read_has_no_say_in_what_they_make(yard: Yard) -> N
 
 
 def test_what_needs_no_package_needs_no_index(yard: Yard) -> None:
-    yard.settings = yard.settings.model_copy(update={"index_url": "http://127.0.0.1:9/simple/"})
-    yard.index = PackageIndex(yard.settings, {})
+    yard.index = PackageIndex({"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple/"})
     assert yard.run(yard.set_up("echo made >made.txt"), "cat made.txt").output == "made\n"
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.settings import Settings
 from agent.setup.package_index import PackageIndex
 from tests.flow.stories import Ended, Repository, carry_out
 from tests.processes import of_home
@@ -95,7 +94,7 @@ def run_field_ticket(
 
 @pytest.fixture
 def index(home) -> PackageIndex:
-    return PackageIndex(Settings(home=home))
+    return PackageIndex()
 
 
 @pytest.mark.parametrize("known", PROJECTS, ids=lambda known: known.source.name)

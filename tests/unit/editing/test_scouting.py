@@ -41,7 +41,7 @@ def prepared(tmp_path, home, monkeypatch):
 
 def begin(prepared, home, model, **more):
     settings = Settings(home=home)
-    more = {"settings": settings, "index": PackageIndex(settings, {}), **more}
+    more = {"settings": settings, "index": PackageIndex({}), **more}
     found = SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0.0)
     sandbox = FakeSandbox(lambda _: found)
     return desks.run_context(prepared, home, model, sandbox=sandbox, **more)

@@ -1,28 +1,24 @@
-"""The indexes that are asked: our own setting's, else those that variables of uv and pip name."""
+"""The indexes that are asked: those that variables of uv and pip name."""
 
 import pytest
 
 from agent.errors import SettingsInvalid
-from agent.settings import Settings
 from agent.setup.package_index import PackageIndex
 
 A, B, D = (f"https://{name}.example.org/simple/" for name in "abd")
 
 
-def read(tmp_path, **environ: str) -> PackageIndex:
-    own = environ.pop("own", None)
-    return PackageIndex(Settings(home=tmp_path, index_url=own), environ)
+def read(**environ: str) -> PackageIndex:
+    return PackageIndex(environ)
 
 
-def test_further_indexes_are_asked_first_in_their_order_and_once(tmp_path):
+def test_further_indexes_are_asked_first_in_their_order_and_once():
     more = {"UV_INDEX": f"x={A} {D[:-1]}", "PIP_EXTRA_INDEX_URL": f"{B} {A} file:///srv"}
-    found = read(tmp_path, PIP_INDEX_URL=B, UV_DEFAULT_INDEX="https://pypi.org/simple", **more)
+    found = read(PIP_INDEX_URL=B, UV_DEFAULT_INDEX="https://pypi.org/simple", **more)
     assert [access.url for access in found.list_accesses()] == [A, D, B, "https://pypi.org/simple/"]
     assert found.file_addresses == ("https://files.pythonhosted.org/",)
-    alone = read(tmp_path, own=B, **more)
-    assert [access.url for access in alone.list_accesses()] == [B]
-    assert alone.file_addresses == ()
-    assert read(tmp_path).mark == "public"
+    assert read(PIP_INDEX_URL=B).file_addresses == ()
+    assert read().mark == "public"
 
 
 @pytest.mark.parametrize(
@@ -36,14 +32,14 @@ def test_further_indexes_are_asked_first_in_their_order_and_once(tmp_path):
         },
     ],
 )
-def test_credentials_come_from_the_address_or_uvs_variables(tmp_path, environ):
-    (access,) = read(tmp_path, **environ).list_accesses()
+def test_credentials_come_from_the_address_or_uvs_variables(environ):
+    (access,) = read(**environ).list_accesses()
     assert (access.login, access.url) == ("me:hun@ter2", A)
     assert "hun" not in repr(access)
 
 
-def test_what_cannot_be_used_is_said_without_its_content(tmp_path):
+def test_what_cannot_be_used_is_said_without_its_content():
     with pytest.raises(SettingsInvalid) as caught:
-        read(tmp_path, PIP_INDEX_URL="file:///srv/hunter2")
+        read(PIP_INDEX_URL="file:///srv/hunter2")
     assert "PIP_INDEX_URL is not a package index" in str(caught.value)
     assert "hunter2" not in str(caught.value)
