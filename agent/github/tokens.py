@@ -10,7 +10,7 @@ import jwt
 from pydantic import SecretStr
 
 from agent import settings as operator
-from agent.errors import AccessLost, AgentError, CodeHostUnavailable, SettingsInvalid
+from agent.errors import AccessLost, CodeHostUnavailable, SettingsInvalid
 from agent.github import api_errors
 from agent.github.api_errors import RefusedRequest, UnexpectedAnswer
 from agent.github.connection import (
@@ -154,8 +154,6 @@ class Tokens:
         self._base_url = base_url
         self._pacing = pacing
         self._secrets: deque[SecretStr] = deque(maxlen=_SECRETS)
-        self._installations: dict[str, tuple[int, dict[str, str]]] = {}
-        """Number and permissions of our App's installation, by name of the repository."""
         if isinstance(who, SecretStr):
             self._secrets.append(who)
 
@@ -191,25 +189,19 @@ class Tokens:
         us = WatchedRequester(auth, self._base_url, self._pacing, notes)
 
         def work() -> str:
-            found = us.requestJsonAndCheck("GET", path)[1]
-            if not isinstance(found, dict) or not isinstance(found.get(name), str):
-                raise UnexpectedAnswer(f"its response has no {name}")
-            return f"{found[name]}{ending}"
+            return f"{us.requestJsonAndCheck('GET', path)[1][name]}{ending}"
 
         try:
             return asking.ask(work, doing="name us")
         except CodeHostUnavailable as problem:
             if isinstance(problem.__cause__, UnexpectedAnswer):
-                raise self._make_no_api_error(f"{path}: {problem.__cause__}") from problem
+                raise self._explain_unknown(f"{path}: {problem.__cause__}") from problem
             raise
         except RefusedRequest as problem:
             if problem.status == 403 and "by integration" in problem.words:
                 # A token of no account and not of our App: that of a job of GitHub Actions.
                 return "github-actions[bot]"
-            # GitHub says why, in words.
-            if problem.status in (401, 403) and problem.words:
-                raise self._explain_unknown(problem) from problem
-            raise self._make_no_api_error(f"{path}: it returned {problem.status}") from problem
+            raise self._explain_unknown(f"{path}: {problem.status} {problem.words}") from problem
 
     def mint(self, issue: IssueRef, scope: TokenScope, notes: RequestNotes) -> IssuedToken:
         """Get a token for one repository.
@@ -221,33 +213,25 @@ class Tokens:
         if isinstance(self.who, SecretStr):
             return IssuedToken(self.who, float("inf"))
         app = WatchedRequester(self.who.auth, self._base_url, self._pacing, notes)
-        was_known = issue.repository in self._installations
         try:
-            return self._ask(app, issue, scope, notes)
-        except RefusedRequest as problem:
-            self._installations.pop(issue.repository, None)
-            if not was_known:
-                raise self._explain_unminted(problem, issue) from problem
-        except AccessLost:
-            if not was_known:
-                raise
-        # It may have been installed again, or given other permissions.
-        return self.mint(issue, scope, notes)
-
-    def _ask(
-        self, app: WatchedRequester, issue: IssueRef, scope: TokenScope, notes: RequestNotes
-    ) -> IssuedToken:
-        if issue.repository not in self._installations:
             _, found = app.requestJsonAndCheck("GET", f"/repos/{issue.repository}/installation")
-            self._installations[issue.repository] = int(found["id"]), found["permissions"]
-        number, granted_levels = self._installations[issue.repository]
-        body: dict[str, object] = {"permissions": self._limit(issue, scope, granted_levels, notes)}
-        if issue.repository_id:
-            body["repository_ids"] = [issue.repository_id]
-        else:
-            body["repositories"] = [issue.repository.partition("/")[2]]
-        path = f"/app/installations/{number}/access_tokens"
-        headers, data = app.requestJsonAndCheck("POST", path, input=body)
+            body: dict[str, object] = {
+                "permissions": self._limit(issue, scope, found["permissions"], notes)
+            }
+            if issue.repository_id:
+                body["repository_ids"] = [issue.repository_id]
+            else:
+                body["repositories"] = [issue.repository.partition("/")[2]]
+            path = f"/app/installations/{int(found['id'])}/access_tokens"
+            headers, data = app.requestJsonAndCheck("POST", path, input=body)
+        except RefusedRequest as problem:
+            if problem.status == 401:
+                raise self._explain_unknown(problem.words) from problem
+            raise AccessLost(
+                f"Our GitHub App has no access to {issue.repository} ({problem.words}): it was"
+                " removed or suspended there, or the repository is gone or renamed. Install the"
+                " App, then remove the label and set it again."
+            ) from problem
         token, ends = SecretStr(data["token"]), datetime.fromisoformat(str(data["expires_at"]))
         self._secrets.append(token)
         lasts = ends.timestamp() - api_errors.server_time(headers)
@@ -268,9 +252,6 @@ class Tokens:
             for name, level in wanted.items()
             if granted_levels.get(name) not in _LEVELS[_LEVELS.index(level) :]
         }
-        if missing:
-            # It may be granted at any time.
-            self._installations.pop(issue.repository, None)
         if (name := _REQUIRED[scope]) in missing:
             raise AccessLost(
                 f"Our GitHub App needs the permission {name}: {missing[name]} in"
@@ -280,36 +261,12 @@ class Tokens:
         granted = {name: level for name, level in wanted.items() if name not in missing}
         return granted | {name: granted_levels[name] for name in missing if name in granted_levels}
 
-    def _explain_unminted(self, problem: RefusedRequest, issue: IssueRef) -> AgentError:
-        if problem.status == 401:
-            return self._explain_unknown(problem)
-        if problem.has_phrase("suspended"):
-            return AccessLost(
-                f"Our GitHub App is suspended for {issue.repository}; an owner can unsuspend it."
-            )
-        return AccessLost(
-            f"Our GitHub App has no access to {issue.repository} ({problem.words}): it was removed"
-            " there, or the repository is gone or renamed. Install the App, then remove the"
-            " label and set it again."
-        )
-
-    def _explain_unknown(self, problem: RefusedRequest) -> AgentError:
-        if problem.status == 403:
-            return problem.make_agent_error()
-        if self.app_id is None:
-            return SettingsInvalid(
-                f"GitHub does not accept our token ({problem.words}). Put a new one in"
-                " MERGEWRIGHT_GITHUB_TOKEN_FILE."
-            )
+    def _explain_unknown(self, said: str) -> SettingsInvalid:
+        ours = "MERGEWRIGHT_GITHUB_TOKEN_FILE has a valid token"
+        if self.app_id is not None:
+            ours = "MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE are an App's"
         return SettingsInvalid(
-            f"GitHub does not accept the key of App {self.app_id} ({problem.words}). Check"
-            " MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE."
-        )
-
-    def _make_no_api_error(self, problem: str) -> SettingsInvalid:
-        problem += f", or there is no App {self.app_id}" if self.app_id is not None else ""
-        return SettingsInvalid(
-            f"MERGEWRIGHT_GITHUB_URL: {self._base_url} does not respond like GitHub's REST API"
-            f" ({problem}). Use https://api.github.com, or https://HOST/api/v3 for Enterprise"
-            " Server."
+            f"MERGEWRIGHT_GITHUB_URL: {self._base_url} does not know us ({said.strip()}). Check"
+            " that it is https://api.github.com, or https://HOST/api/v3 for Enterprise Server,"
+            f" and that {ours}."
         )
