@@ -102,11 +102,6 @@ class Access:
         """Give the same way to GitHub, whose writes are recorded elsewhere."""
         return replace(self, record=record)
 
-    @property
-    def app_id(self) -> int | None:
-        """Number of our App; None with a token."""
-        return self.tokens.app_id
-
     def login(self) -> str:
         """The login under which our writes show up; asked once."""
         with self.known.lock:
@@ -308,7 +303,7 @@ class RepositorySession:
     def _drop(self, scope: TokenScope) -> bool:
         """Forget a token that GitHub refused; a personal one cannot be had anew."""
         with self._lock:
-            if self.access.app_id is None:
+            if self.access.tokens.app_id is None:
                 return False
             self._tokens.pop(scope, None)
             return True

@@ -39,8 +39,9 @@ class GithubCodeHost(GithubPulls):
     def __init__(self, access: Access, settings: Settings) -> None:
         super().__init__(access, settings)
         self._intake_api = GithubIntakeApi(access, settings)
-        self._statuses: dict[str, StatusComment] = {}
-        self._progress: dict[str, Progress] = {}
+        # One run works with each of these.
+        self._comment: StatusComment | None = None
+        self._progress = Progress()
 
     def read_ticket(self, run: Run) -> Ticket:
         """Make a ticket of the approved snapshot, if the issue is still as it was.
@@ -77,13 +78,13 @@ class GithubCodeHost(GithubPulls):
         session = self._access.open_run_session(run)
         if run.follow_up is None:
             comments.mark_issue_seen(session)
-        text = status_text.under_way(run, self._get_progress(run), self._page(run))
+        text = status_text.under_way(run, self._progress, self._page(run))
         self._status(run).begin(text)
 
     def update_status(self, run: Run, progress: Progress) -> None:
         if run.dry_run:
             return
-        before, self._progress[run.run_id] = self._get_progress(run).stages, progress
+        before, self._progress = self._progress.stages, progress
         text = status_text.under_way(run, progress, self._page(run))
         if progress.waits_for:
             self._status(run).show_last(text)
@@ -132,7 +133,7 @@ class GithubCodeHost(GithubPulls):
         return pull
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
-        text = status_text.render_plan(run, plan, number, self._get_progress(run), self._page(run))
+        text = status_text.render_plan(run, plan, number, self._progress, self._page(run))
         self._status(run).begin(text, occasion=f"plan-{number}")
 
     def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
@@ -145,7 +146,7 @@ class GithubCodeHost(GithubPulls):
         """
         if run.dry_run:
             return outcome
-        progress = self._get_progress(run)
+        progress = self._progress
         text = status_text.render_end(run, outcome, progress, self._page(run))
         is_superseded = outcome.reason is Reason.SUPERSEDED
         # People hear of a new pull request, and of an answer to their review, by that itself.
@@ -165,15 +166,11 @@ class GithubCodeHost(GithubPulls):
                 f"{outcome.sentence} This could not be posted on the issue: {problem.message}"
             )
             outcome = outcome.model_copy(update={"sentence": sentence})
-        self._progress.pop(run.run_id, None)
         return outcome
 
     # --- within a run --------------------------------------------------------------------------
 
-    def _get_progress(self, run: Run) -> Progress:
-        return self._progress.get(run.run_id, Progress())
-
     def _status(self, run: Run) -> StatusComment:
-        if run.run_id not in self._statuses:
-            self._statuses[run.run_id] = StatusComment(self._access.open_run_session(run), run)
-        return self._statuses[run.run_id]
+        if self._comment is None:
+            self._comment = StatusComment(self._access.open_run_session(run), run)
+        return self._comment

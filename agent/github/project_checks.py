@@ -67,7 +67,7 @@ def report_check(
         page: Where people read the run.
         anew: The pull request was made just now, so nothing can have been reported yet.
     """
-    if session.access.app_id is None:
+    if session.access.tokens.app_id is None:
         return
     run_id = session.notes.run_id
     annotations = [_make_annotation(finding) for finding in proposal.findings if finding.path]
@@ -97,7 +97,7 @@ def report_check(
     def find_reported(repository: Repository) -> bool | None:
         runs = repository.get_commit(proposal.commit).get_check_runs(check_name=NAME)
         reported = {(run.app.id if run.app else None, run.external_id) for run in islice(runs, 300)}
-        return (session.access.app_id, run_id) in reported or None
+        return (session.access.tokens.app_id, run_id) in reported or None
 
     def found() -> bool | None:
         return session.ask(find_reported, doing="read the checks")
@@ -143,7 +143,7 @@ def list_checks(session: RepositorySession, commit: str) -> tuple[ProjectCheck, 
 
 
 def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[ProjectCheck]:
-    app_id, newest = session.access.app_id, dict[tuple[object, ...], Raw]()
+    app_id, newest = session.access.tokens.app_id, dict[tuple[object, ...], Raw]()
     workflows, foreign = _read_workflows(session, commit)
     listed = _list_items(
         session, f"commits/{commit}/check-runs", "check_runs", {"filter": "latest"}

@@ -55,7 +55,6 @@ class StatusComment:
         # A follow-up goes on for the run that opened the pull request, which is over: the same
         # label starts no other.
         self._follows = self._is_over = run.follow_up is not None
-        self._run_id = run.run_id
         self._mark = f"{_STATUS}{run.first} "
         self._snapshot = run.snapshot
         self._known = session.access.known.comments

@@ -167,10 +167,9 @@ class Tokens:
             text = text.replace(secret.get_secret_value(), "(secret removed)")
         return text
 
-    def as_app(self, notes: RequestNotes) -> WatchedRequester | None:
-        """Requests as the App itself, for tokens and its log of deliveries; None with a token."""
-        if isinstance(self.who, SecretStr):
-            return None
+    def as_app(self, notes: RequestNotes) -> WatchedRequester:
+        """Requests as the App that we are, for tokens and its log of deliveries."""
+        assert isinstance(self.who, App)  # noqa: S101  a token has neither
         return WatchedRequester(self.who.auth, self._base_url, self._pacing, notes)
 
     def fetch_login(self, notes: RequestNotes, asking: RetryingRequest) -> str:
@@ -212,7 +211,7 @@ class Tokens:
         """
         if isinstance(self.who, SecretStr):
             return IssuedToken(self.who, float("inf"))
-        app = WatchedRequester(self.who.auth, self._base_url, self._pacing, notes)
+        app = self.as_app(notes)
         try:
             _, found = app.requestJsonAndCheck("GET", f"/repos/{issue.repository}/installation")
             body: dict[str, object] = {
