@@ -193,8 +193,14 @@ class Intake:
         It is kept and decided, and begins with the same sign: what fails here is of no consequence.
         """
         try:
-            now = read_clock()
-            because = self._store.explain_wait(run.run_id, now, **self._bounds._asdict())
+            now, bounds = read_clock(), self._bounds
+            because = self._store.explain_wait(
+                run.run_id,
+                now,
+                most=bounds.most,
+                per_day=bounds.per_day,
+                per_repository=bounds.per_repository,
+            )
             # Another worker that began it meanwhile would make a second comment.
             if because is not None and self._store.defer_start(run.run_id, now + _SHOWN_SECONDS):
                 self._alive()

@@ -180,7 +180,11 @@ class Dispatcher:
                     _log.error("run could not be updated", problem=problem.message)
         while not self._stop.is_set() and (
             claimed := self._store.claim_run(
-                read_clock(), worker=self._lease.number, **self._bounds._asdict()
+                read_clock(),
+                most=self._bounds.most,
+                per_day=self._bounds.per_day,
+                per_repository=self._bounds.per_repository,
+                worker=self._lease.number,
             )
         ):
             with structlog.contextvars.bound_contextvars(run=claimed.run.run_id):
