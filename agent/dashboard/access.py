@@ -25,7 +25,7 @@ from starlette.responses import RedirectResponse, Response
 from agent.dashboard import pages, run_record
 from agent.dashboard.github_people import GithubPeople, Person
 from agent.dashboard.index import RunEntry, RunIndex
-from agent.errors import AccessLost
+from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT
@@ -34,8 +34,9 @@ from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import COMMAND, OPERATOR, is_dead_command
 
 _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
-#: Permissions are asked for again after so long.
-_ASK_SECONDS = 60.0
+#: Permissions are asked for again after the first; where GitHub was silent, after the second.
+_ASK_SECONDS, _SILENT_SECONDS = 60.0, 30.0
+_SILENT = "GitHub could not confirm your permissions. Try again in a minute."
 #: After so long without a sign of life a worker is gone.
 _SILENT_WORKER = 30.0
 _FORM_BYTES = 64 * 1024
@@ -84,6 +85,8 @@ class _Session:
     ends_at: float
     asked_at: float
     """When GitHub said what they may do."""
+    silent_until: float = 0.0
+    """Until then pages do not wait for GitHub again."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Held while it is asked."""
 
@@ -133,11 +136,16 @@ class SignIns:
             return Visitor(OPERATOR, is_operator=True)
         with session.lock:
             if is_action or time.monotonic() - session.asked_at > _ASK_SECONDS:
+                if not is_action and time.monotonic() < session.silent_until:
+                    raise CodeHostUnavailable(_SILENT)
                 try:
                     session.person = self._require_github().ask_again(session.person)
                 except AccessLost as problem:
                     self._sessions.pop(session_id, None)
                     raise SignInNeeded from problem
+                except CodeHostUnavailable as problem:
+                    session.silent_until = time.monotonic() + _SILENT_SECONDS
+                    raise CodeHostUnavailable(_SILENT) from problem
                 session.asked_at = time.monotonic()
         return Visitor(
             session.person.login,

@@ -200,6 +200,8 @@ class Tokens:
             if problem.status == 403 and "by integration" in problem.words:
                 # A token of no account and not of our App: that of a job of GitHub Actions.
                 return "github-actions[bot]"
+            if problem.status == 403:
+                raise problem.make_agent_error() from problem
             raise self._explain_unknown(f"{path}: {problem.status} {problem.words}") from problem
 
     def mint(self, issue: IssueRef, scope: TokenScope, notes: RequestNotes) -> IssuedToken:
