@@ -6,7 +6,7 @@ found again, is left to the other modules of this package; when it is asked agai
 
 import structlog
 
-from agent.errors import AccessLost, CodeHostUnavailable, RunStopped, Superseded
+from agent.errors import CodeHostUnavailable, RunStopped, Superseded
 from agent.github import comments, issues, project_checks, pull_requests, repositories, status_text
 from agent.github.access import Access, require_snapshot
 from agent.github.connection import translate_errors, translating_errors
@@ -102,14 +102,6 @@ class GithubCodeHost(GithubPulls):
     def create_credential(self, run: Run, *, write: bool) -> str:
         session = self._access.open_run_session(run)
         scope = TokenScope.PUSH if write else TokenScope.TALK
-        if write:
-            # Known before a branch is left alone there.
-            session.token(TokenScope.TALK)
-        if write and (needed := "pull_requests: write") in session.notes.missing:
-            raise AccessLost(
-                f"Our GitHub App needs the permission {needed} in {session.name}. An owner has"
-                " to accept it on the App's installation page."
-            )
         return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
 
     def has_pull_request(self, run: Run, branch: str) -> bool:

@@ -61,9 +61,9 @@ PERMISSIONS = {
 }
 #: Without it a token is of no use; without the others a run says what could not be had.
 _REQUIRED = {
-    TokenScope.TALK: "issues",
-    TokenScope.PUSH: "contents",
-    TokenScope.TEAMS: "members",
+    TokenScope.TALK: ("issues",),
+    TokenScope.PUSH: ("contents", "pull_requests"),
+    TokenScope.TEAMS: ("members",),
 }
 
 
@@ -253,7 +253,7 @@ class Tokens:
             for name, level in wanted.items()
             if granted_levels.get(name) not in _LEVELS[_LEVELS.index(level) :]
         }
-        if (name := _REQUIRED[scope]) in missing:
+        for name in filter(missing.get, _REQUIRED[scope]):
             raise AccessLost(
                 f"Our GitHub App needs the permission {name}: {missing[name]} in"
                 f" {issue.repository}. An owner has to accept it on the App's installation page."
