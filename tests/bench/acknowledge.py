@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -34,8 +33,6 @@ CONNECTIONS = 32
 BODY_BYTES = 12_000
 #: At least 0.9 of the bare one's deliveries in the same time.
 BAR = 1 / 0.9
-_Waits = list[float]
-"""Of each delivery, shortest first."""
 
 
 def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
@@ -55,7 +52,7 @@ def _measure_store(home: Path, rounds: int, store: str, url: str | None, bare: s
         url: Of our PostgreSQL; None: SQLite.
         bare: Address or file of the bare server's database.
     """
-    measured: dict[str, list[tuple[float, _Waits]]] = {"ours": [], "bare": []}
+    row = Row(f"{DELIVERIES:,} deliveries", [], [], BAR)
     port, bare_port = find_free_port(), find_free_port()
     environ = {
         "MERGEWRIGHT_HOME": str(home),
@@ -71,33 +68,22 @@ def _measure_store(home: Path, rounds: int, store: str, url: str | None, bare: s
         listening(ours, port, here | environ, subprocess.DEVNULL),
         listening(other, bare_port, here, subprocess.DEVNULL),
     ):
-        ports = {"ours": port, "bare": bare_port}
-        for one in ports.values():
+        sides = [(port, row.ours), (bare_port, row.bare)]
+        for one, _ in sides:
             _deliver(one, WARM)  # the first requests load what is loaded late
         for number in range(rounds):
-            for name in list(ports)[:: 1 if number % 2 else -1]:
-                measured[name].append(_deliver(ports[name], DELIVERIES))
+            for one, measured in sides[:: 1 if number % 2 else -1]:
+                measured.append(_deliver(one, DELIVERIES))
     _require_all(url or str(home / "inbox.sqlite"), "deliveries", rounds * DELIVERIES + WARM)
     _require_all(bare, "hooks", rounds * DELIVERIES + WARM)
-
-    def make_row(what: str, read: Callable[[tuple[float, _Waits]], float]) -> Row:
-        ours, bare = ([read(one) for one in measured[name]] for name in ("ours", "bare"))
-        return Row(what, ours, bare)
-
-    rows = [
-        make_row(f"{DELIVERIES:,} deliveries", lambda one: one[0]),
-        make_row("wait of one, p50", lambda one: one[1][DELIVERIES * 50 // 100]),
-        make_row("wait of one, p99", lambda one: one[1][DELIVERIES * 99 // 100]),
-    ]
-    rows[0].bar = BAR
-    rates = [DELIVERIES / statistics.median(side) for side in (rows[0].ours, rows[0].bare)]
+    rates = [DELIVERIES / statistics.median(side) for side in (row.ours, row.bare)]
     note = (
         f"Each {BODY_BYTES:,} bytes, signed, {CONNECTIONS} connections. Counted in the database"
         f" afterwards. Per second: ours {rates[0]:,.0f}, bare {rates[1]:,.0f},"
         f" {rates[0] / rates[1]:.2f} of it."
     )
     title = f"Acknowledging a delivery that is on disk in {store}, and a bare server doing so"
-    return Section(f"acknowledge {store}", title, "bare", rows, note)
+    return Section(f"acknowledge {store}", title, "bare", [row], note)
 
 
 def _require_all(database: str, table: str, expected: int) -> None:
@@ -116,8 +102,8 @@ def _connect(database: str) -> Any:
 # --- the sender ------------------------------------------------------------------------------
 
 
-def _deliver(port: int, count: int) -> tuple[float, _Waits]:
-    """Send so many; return the seconds for all, and what each waited."""
+def _deliver(port: int, count: int) -> float:
+    """Send so many; return the seconds for all."""
     # Made beforehand: to sign is not what is measured.
     requests = [_make_request() for _ in range(count)]
     return asyncio.run(_send_all(port, requests))
@@ -135,28 +121,25 @@ def _make_request() -> bytes:
     return head.encode() + body
 
 
-async def _send_all(port: int, requests: list[bytes]) -> tuple[float, _Waits]:
-    waited: _Waits = []
+async def _send_all(port: int, requests: list[bytes]) -> float:
     left = iter(requests)
 
     async def send() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for request in left:
-            begun = time.perf_counter()
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 202"):
                 raise BareFailed(f"a delivery was answered {head.splitlines()[0]!r}")
             length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
             await reader.readexactly(length)
-            waited.append(time.perf_counter() - begun)
         writer.close()
 
     begun = time.perf_counter()
     async with asyncio.timeout(300), asyncio.TaskGroup() as connections:
         for _ in range(CONNECTIONS):
             connections.create_task(send())
-    return time.perf_counter() - begun, sorted(waited)
+    return time.perf_counter() - begun
 
 
 # --- the bare server -------------------------------------------------------------------------

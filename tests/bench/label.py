@@ -8,10 +8,10 @@ packages, in a clone and an environment that are there.
 
 import re
 import shutil
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agent.models.outcome import StoredRun
 from agent.settings import Settings
 from agent.setup import storage
 from tests.bench import bare
@@ -24,11 +24,10 @@ from tests.simulator.records import Issue
 
 BAR = 1.10
 _SCRIPT = Path(__file__).with_name("label_by_hand.sh")
-TOTAL, _SIGN = "label to pull request", "label to first sign"
 _NOTE = """\
 Environment, mirror, clone and the measurement of the base commit are there, and the service waits.
 By hand nobody runs the checks on the base commit, and one check follows the other; ours has two
-sandboxes open at a time where there are two processors. The first sign is a reaction or a comment."""
+sandboxes open at a time where there are two processors."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
     home = place / "home"
     home.mkdir(mode=0o711, parents=True)
     place.chmod(0o711)  # sandboxes run as another user, who must be able to pass
-    ours: dict[str, list[float]] = {}
-    hand: list[float] = []
+    row = Row("label to pull request", [], [], BAR)
     with play.staging(home, place) as stage:
         first = play.put_on(stage, SCENARIOS["add-field"], place / "corner-shop")
         stand = _set_up(first, scratch, say)
@@ -71,35 +69,29 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
             _require_equal(stand, commit)
             took = _do_by_hand(stand)
             if number >= 0:  # what is looked up or compiled once is no part of either side
-                hand.append(took)
-                for name, one in seconds.items():
-                    ours.setdefault(name, []).append(one)
-    rows = [Row(TOTAL, ours.pop(TOTAL), hand, BAR), Row(_SIGN, ours.pop(_SIGN))]
-    rows += [Row(name, several) for name, several in ours.items() if max(several) >= 0.01]
+                row.ours.append(seconds)
+                row.bare.append(took)
     title = "An issue with the demo's ticket, from the label to the pull request, warm"
-    return [Section("label", title, "by hand", rows, _NOTE)]
+    return [Section("label", title, "by hand", [row], _NOTE)]
 
 
-def carry_issue(shown: Play) -> tuple[dict[str, float], str]:
-    """Label an issue; return the seconds until things are seen on GitHub, and the commit."""
-    begun = time.perf_counter()
-    shown.label()
-    wait_for(lambda: shown.noticed() or None, "a sign on the issue")
-    sign = time.perf_counter() - begun
-    wait_for(lambda: _find_pull(shown), "the pull request")
-    total = time.perf_counter() - begun
+def carry_issue(shown: Play) -> tuple[float, str]:
+    """Label an issue; return the seconds until its pull request is there, and the commit."""
 
-    def find_end() -> object | None:
+    def await_pull() -> None:
+        shown.label()
+        wait_for(lambda: _find_pull(shown), "the pull request")
+
+    seconds, _ = measure_time(await_pull)
+
+    def find_end() -> StoredRun | None:
         run = shown.run()
         return None if run is None or run.active else run
 
-    wait_for(find_end, "the end of the run", look=0.05)
-    run = shown.run()
-    if run is None or run.outcome is None or not run.outcome.is_done:
+    run = wait_for(find_end, "the end of the run", look=0.05)
+    if run.outcome is None or not run.outcome.is_done:
         raise BareFailed(f"the run of issue {shown.issue.number} opened no pull request")
-    steps = shown.read_record(run).steps.values()
-    seconds = {step.name: step.seconds for step in steps if step.state == "done"}
-    return {TOTAL: total, _SIGN: sign, **seconds}, run.outcome.commit or ""
+    return seconds, run.outcome.commit or ""
 
 
 def _do_by_hand(stand: _Stand) -> float:

@@ -3,7 +3,6 @@
 import time
 from contextlib import closing
 
-import httpx
 import pytest
 
 from agent.conversation.events import ConversationEvent
@@ -16,6 +15,7 @@ from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene
 from tests.outcomes import make_outcome
+from tests.simulator import actions
 
 
 class Opened:
@@ -23,7 +23,6 @@ class Opened:
 
     def __init__(self, scene: Scene, store: SqlRunStore, folder) -> None:
         self.scene, self.store, self.folder = scene, store, folder
-        self.token = scene.world.token_for("ann")
         self.commit = samples.push_branch(scene.repository, text="x = 1\ny = 2\n")
         proposal = NewPullRequest(
             branch=BRANCH, commit=self.commit, base_branch="main", title="Add a field",
@@ -41,17 +40,11 @@ class Opened:
         )  # fmt: skip
         self.store.finish_run(run_id, outcome, time.time())
 
-    def people(self, how):
-        """Merge or close it, and let the handler see it."""
-        below = (
-            f"{self.scene.world.base_url}/api/v3/repos/{self.scene.name}/pulls/{self.pull.number}"
-        )
-        token = {"Authorization": f"Bearer {self.token}"}
-        if how in ("closed", "open"):
-            done = httpx.patch(below, headers=token, json={"state": how})
-        else:
-            done = httpx.put(f"{below}/merge", headers=token, json={"merge_method": how})
-        assert done.status_code == 200, done.text
+    def people(self, state):
+        """Close it or open it again, and let the handler see it."""
+        with self.scene.world.lock:
+            (issue,) = self.scene.repository.pulls()
+            actions.set_state(issue, state, self.scene.world.user("ann"))
         self.look()
 
     def look(self, age=0.0, **more):
