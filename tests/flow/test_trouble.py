@@ -21,8 +21,8 @@ from agent.settings import Settings
 from agent.store.engine import FILE_NAME as ENGINE
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration.dispatching import done, services
-from tests.integration.run_samples import run
 from tests.integration.small_disks import fill, small_disk
+from tests.run_samples import run
 
 __all__ = ["services", "small_disk"]
 

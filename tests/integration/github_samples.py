@@ -16,8 +16,8 @@ from agent.github.intake_api import GithubIntakeApi
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run
-from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
+from tests import run_samples
 from tests.faulty_github import Asked, Fault, FaultyWorld, Kind
 from tests.integration import git_samples
 from tests.outcomes import make_outcome
@@ -142,28 +142,14 @@ def scene(world: FaultyWorld, folder: Path, *, app: bool = True, pacing: Pacing 
 
 
 def _run(base: str, repository: Repository, issue: Issue) -> Run:
-    return Run(
-        run_id=RUN_ID,
-        repository=f"{base}/{repository.full_name}.git",
-        ticket=f"#{issue.number}",
-        snapshot=Snapshot(
-            issue=IssueRef(
-                repository=repository.full_name,
-                repository_id=repository.id,
-                number=issue.number,
-                issue_id=issue.id,
-            ),
-            url=f"{base}/{repository.full_name}/issues/{issue.number}",
-            title=issue.title,
-            body=issue.body or "",
-            labels=tuple(label.name for label in issue.labels),
-            author="ann",
-            actor="ann",
-            actor_id=1,
-            approved_at=datetime.fromtimestamp(issue.updated, UTC).isoformat(timespec="seconds"),
-        ),
-        started=0,
-    )
+    approved = datetime.fromtimestamp(issue.updated, UTC).isoformat(timespec="seconds")
+    snapshot = run_samples.snapshot(
+        issue.number, repository.id, repository=repository.full_name, host=base, issue_id=issue.id,
+        title=issue.title, body=issue.body or "", author="ann", actor="ann", actor_id=1,
+        labels=tuple(label.name for label in issue.labels), approved_at=approved,
+    )  # fmt: skip
+    address = f"{base}/{repository.full_name}.git"
+    return run_samples.run(issue.number, run_id=RUN_ID, repository=address, snapshot=snapshot)
 
 
 def proposal(commit: str, **more: object) -> NewPullRequest:

@@ -20,7 +20,7 @@ from agent.setup import storage
 from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
-from tests.integration import run_samples
+from tests import run_samples
 from tests.processes import is_alive
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -28,8 +28,7 @@ OLD = time.time() - 2 * HOUR
 
 
 def run(number, started=1_700_000_000):
-    about = {"run_id": f"20261120-101010-{number:016x}", "started": started}
-    return run_samples.run(number).model_copy(update=about)
+    return run_samples.run(number, run_id=f"20261120-101010-{number:016x}", started=started)
 
 
 def aged(place: Path, at: float = OLD) -> Path:

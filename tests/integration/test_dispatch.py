@@ -18,7 +18,7 @@ from agent.settings import Settings
 from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_tables import PauseRow, name_command
 from tests.integration.dispatching import done, services
-from tests.integration.run_samples import run
+from tests.run_samples import run
 
 __all__ = ["services"]
 

@@ -16,8 +16,8 @@ from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox, ReceiptKind
 from agent.store.sql_leases import EXIT_FENCED
 from agent.store.sql_run_store import SqlRunStore
-from tests.integration.run_samples import run
 from tests.processes import wait_until
+from tests.run_samples import run
 
 pytestmark = pytest.mark.deep
 ROOT = Path(__file__).parents[2]

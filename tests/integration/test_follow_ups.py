@@ -3,7 +3,7 @@
 from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.run import Reason, RunState
 from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
-from tests.integration import run_samples
+from tests import run_samples
 from tests.outcomes import change_outcome
 
 REVIEW, CI = FollowUpRequest(kind="review", quiet=60.0), FollowUpRequest(kind="ci")

@@ -9,8 +9,8 @@ from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import FollowUp, Reason, RunState
 from agent.runs import notifications
 from agent.settings import Settings
-from tests.integration.run_samples import run
 from tests.processes import Silent, answering
+from tests.run_samples import run
 
 
 @pytest.fixture

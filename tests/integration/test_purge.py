@@ -21,7 +21,7 @@ from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import ledger as ledgers
 from agent.telemetry import signed_log, signing
 from agent.telemetry.ledger import Ledger
-from tests.integration import run_samples
+from tests import run_samples
 
 DAY = 86_400.0
 CANARY = "canary words of a ticket"
@@ -48,10 +48,10 @@ class Service:
         """Carry a run, over for some days, that has left words wherever a run leaves them."""
         at = time.time() - days * DAY
         run_id = f"20261120-101010-{number:016x}"
-        run = run_samples.run(number).model_copy(update={"run_id": run_id})
-        issue = run.snapshot.issue.model_copy(update={"repository": repository})
-        words = {"title": f"{CANARY} {number}", "body": CANARY, "actor": actor, "issue": issue}
-        run = run.model_copy(update={"snapshot": run.snapshot.model_copy(update=words)})
+        snapshot = run_samples.snapshot(
+            number, repository=repository, title=f"{CANARY} {number}", body=CANARY, actor=actor
+        )
+        run = run_samples.run(number, run_id=run_id, snapshot=snapshot)
         event = json.dumps(
             {"repository": repository, "author": actor, "body": f"{CANARY} {number}"}
         ).encode()

@@ -17,7 +17,7 @@ from agent.store.sql_run_files import SqlRunFiles
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry.ledger import FILE_NAME, Ledger, verify_ledger
 from tests.fakes import FakeCodeHost, FakeKeeper, make_stored_run
-from tests.integration.run_samples import run
+from tests.run_samples import run
 
 
 class Fleet:

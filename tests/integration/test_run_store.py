@@ -15,19 +15,14 @@ from agent.errors import ActiveRun, StoreUnusable
 from agent.models.run import Reason, RunState, Wait
 from agent.store import sql_run_store, sql_tables
 from agent.store.sql_run_store import SqlRunStore
-from tests.integration import run_samples
+from tests import run_samples
 from tests.outcomes import make_outcome
 
 
-def run(name="a", number=1, repository_id=7, *, name_of="", labels=(), **facts):
-    made = run_samples.run(number, repository_id)
-    issue = made.snapshot.issue
-    issue = issue.model_copy(update={"repository": name_of or issue.repository})
-    snapshot = made.snapshot.model_copy(update={"issue": issue, "labels": labels})
-    facts = {
-        "run_id": f"20261120-100000-{name}", "started": 1, "snapshot": snapshot, **facts
-    }  # fmt: skip
-    return made.model_copy(update=facts)
+def run(name="a", number=1, repository_id=7, *, name_of="o/r", labels=(), **facts):
+    snapshot = run_samples.snapshot(number, repository_id, repository=name_of, labels=labels)
+    run_id = f"20261120-100000-{name}"
+    return run_samples.run(number, run_id=run_id, started=1, snapshot=snapshot, **facts)
 
 
 def silent(step):

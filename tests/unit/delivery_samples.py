@@ -1,21 +1,13 @@
-"""Deliveries that ask for runs, those runs, and forges that answer what the intake asks."""
+"""Deliveries that ask for runs, and forges that answer what the intake asks."""
 
 import time
 
 from agent.conversation.events import Request
 from agent.models.intake import LiveIssue, Permission
 from agent.models.outcome import Outcome
-from agent.models.run import Reason, Run, RunState
-from agent.models.ticket import Delivery, IssueRef, Snapshot
-
-
-def snapshot(number=1):
-    return Snapshot(
-        issue=IssueRef(repository="o/r", repository_id=7, number=number, issue_id=90 + number),
-        url=f"https://h/o/r/issues/{number}", title="Add a field", body="nickname",
-        labels=("mergewright",), author="carl", actor="maria", actor_id=5,
-        approved_at="2026-11-20T10:00:00Z",
-    )  # fmt: skip
+from agent.models.run import Reason, RunState
+from agent.models.ticket import Delivery
+from tests.run_samples import snapshot
 
 
 def delivery(number, received=None):
@@ -24,13 +16,6 @@ def delivery(number, received=None):
         delivery_id=f"d{number}", event="issues", content_key=f"k{number}",
         received_at=time.time() if received is None else received,
         body=request.model_dump_json().encode(),
-    )  # fmt: skip
-
-
-def run(number=1):
-    return Run(
-        run_id=f"2026-{number}", repository="https://h/o/r.git", ticket=f"#{number}",
-        snapshot=snapshot(number), started=0,
     )  # fmt: skip
 
 

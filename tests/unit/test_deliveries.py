@@ -10,7 +10,8 @@ from agent.errors import CodeHostUnavailable
 from agent.models.run import RunState
 from agent.models.ticket import Delivery
 from agent.service import deliveries
-from tests.unit.delivery_samples import Gate, Open, delivery, done, run
+from tests.run_samples import run
+from tests.unit.delivery_samples import Gate, Open, delivery, done
 
 
 def outcomes(inbox, count):
@@ -32,7 +33,7 @@ def test_checks_that_wait_for_a_follow_up_hold_no_label_up(inbox, store, monkeyp
     monkeypatch.setattr(deliveries, "read_clock", lambda: now)
     store.add_run(run(1), 1.0)
     store.claim_run(1.0, most=1)
-    store.set_state("2026-1", RunState.FOLLOWING_UP)
+    store.set_state("r1", RunState.FOLLOWING_UP)
     red = ConversationEvent(repository="o/r", repository_id=7, commit="a" * 40)
     of_event = {"event": "status", "content_key": "", "received_at": now}
     body = red.model_dump_json().encode()
@@ -61,12 +62,12 @@ def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, ove
     store.add_run(run(1), 1.0, delivery_id="d1")
     assert outcomes(inbox, 1) == [None]
     if over:
-        store.finish_run("2026-1", done(run(1)), 2.0)
+        store.finish_run("r1", done(run(1)), 2.0)
     gate = Gate({})
     assert deliveries.Intake(inbox, store, gate).run_once()
     settled = inbox.find("d1")
-    assert (settled.outcome, settled.reason) == ("accepted", "2026-1")
-    assert [one.run.run_id for one in store.list_latest(9)] == ["2026-1"]
+    assert (settled.outcome, settled.reason) == ("accepted", "r1")
+    assert [one.run.run_id for one in store.list_latest(9)] == ["r1"]
     assert gate.asked == [], "what was decided is not decided anew"
 
 

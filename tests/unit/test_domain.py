@@ -3,7 +3,7 @@
 import pytest
 
 from agent.models.change import Change, ChangedFile
-from tests.unit.delivery_samples import snapshot
+from tests.run_samples import snapshot
 
 CHANGE = Change(
     base_commit="a" * 40,

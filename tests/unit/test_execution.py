@@ -13,7 +13,8 @@ from agent.runs import executor
 from agent.runs.waiting import RunPostponed
 from agent.settings import Settings
 from tests.fakes import FakeCodeHost, FakeKeeper, FakeSandbox, make_stored_run
-from tests.unit.delivery_samples import done, run
+from tests.run_samples import run
+from tests.unit.delivery_samples import done
 
 SECRET = "Zq8" * 9
 
@@ -49,7 +50,7 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch)
     monkeypatch.setattr(executor, "run_workflow", carry)
     settings, compose = with_forge(home, FakeCodeHost(None))
     executor.execute_run(stored(), FakeKeeper(), settings, compose, direct, say=shown.append)
-    folder = home / "runs" / "2026-1"
+    folder = home / "runs" / "r1"
     line = "tests | [secret removed]"
     assert shown == [line]
     assert line in (folder / "run.log").read_text()
@@ -105,7 +106,7 @@ def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
     with pytest.raises(RunPostponed):
         executor.execute_run(stored(command=None), FakeKeeper(), settings, compose, direct)
     (record,) = kept
-    ledger = home / "runs" / "2026-1" / "ledger.jsonl"
+    ledger = home / "runs" / "r1" / "ledger.jsonl"
     before = ledger.read_bytes()
     record("comment edited", {"comment": 1})
     assert ledger.read_bytes() == before

@@ -6,10 +6,10 @@ from agent.conversation.events import Request, Withdrawal
 from agent.errors import ActiveRun
 from agent.models.intake import LiveIssue, Permission
 from agent.models.outcome import Outcome, StoredRun
-from agent.models.run import Reason, Run, RunState, make_run_id
+from agent.models.run import Reason, RunState, make_run_id
 from agent.service import intake
 from agent.service.intake import Accepted, IgnoredRequest, StoppedRun
-from tests.unit.delivery_samples import snapshot
+from tests.run_samples import run, snapshot
 
 SNAPSHOT = snapshot(42)
 ISSUE = SNAPSHOT.issue
@@ -21,11 +21,7 @@ def request(snapshot=SNAPSHOT, **changes):
 
 
 def active(**changes):
-    facts = {
-        "run_id": "other", "repository": "https://h/o/r.git", "ticket": "#42", "started": 1,
-        "snapshot": SNAPSHOT,
-    }  # fmt: skip
-    return Run(**{**facts, **changes})
+    return run(42, run_id="other", **changes)
 
 
 def stored(run, *, stopped=None, reason=None):

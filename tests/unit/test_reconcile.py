@@ -14,6 +14,7 @@ from agent.service.intake import Accepted, IgnoredRequest
 from agent.service.reconcile import MissedDeliveries
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
+from tests import run_samples
 from tests.unit import delivery_samples
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
@@ -73,7 +74,7 @@ class CodeHost:
 
 
 def labelled(number: int) -> dict[str, object]:
-    there = delivery_samples.snapshot(number)
+    there = run_samples.snapshot(number)
     repository = {"id": there.issue.repository_id, "full_name": there.issue.repository}
     return {
         "action": "labeled",
@@ -121,7 +122,7 @@ def test_WH3_what_did_not_arrive_is_fetched_once_and_in_its_order(code_host):
     _, *kept = code_host.inbox.list_unread()
     assert [one.delivery_id for one in kept] == ["a", "b", "c"]
     request = Request.model_validate_json(kept[0].body)
-    assert request.snapshot == delivery_samples.snapshot(2)
+    assert request.snapshot == run_samples.snapshot(2)
     assert kept[0].content_key == request.deduplication_key
 
 
@@ -197,7 +198,7 @@ LOST = "20261120-100003-0123456789abcdef"
 
 def accept(gate: Remembering, store: SqlRunStore, after: float):
     request = Request(
-        snapshot=delivery_samples.snapshot(1), label="mergewright", clone_url="https://h/o/r.git"
+        snapshot=run_samples.snapshot(1), label="mergewright", clone_url="https://h/o/r.git"
     )
     return intake.accept_request(request, gate, store, now=LABELLED_AT + after)  # type: ignore[arg-type]
 

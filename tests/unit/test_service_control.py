@@ -5,14 +5,15 @@ import time
 
 from agent.conversation.events import Request
 from agent.models.outcome import Outcome
-from agent.models.run import Reason, Run
+from agent.models.run import Reason
 from agent.models.ticket import Delivery
 from agent.runs import commands
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds
 from agent.steps import Cancellation
 from agent.store.sql_tables import name_command
-from tests.unit.delivery_samples import Open, delivery, snapshot
+from tests.run_samples import run, snapshot
+from tests.unit.delivery_samples import Open, delivery
 
 
 def now(later=0.0):
@@ -76,10 +77,7 @@ def test_what_is_over_the_quota_says_so_at_once(inbox, store):
 
 
 def test_a_command_that_carries_a_run_hears_that_it_is_to_stop(store):
-    run = Run(
-        run_id="r1", repository="https://h/o/r", ticket="#1", snapshot=snapshot(), started=0
-    )  # fmt: skip
-    store.add_run(run, 1.0, worker=name_command(os.getpid()))
+    store.add_run(run(), 1.0, worker=name_command(os.getpid()))
     cancellation = Cancellation()
     commands.stop_if_asked(store, "r1", cancellation)
     assert not cancellation.is_set()

@@ -33,7 +33,7 @@ from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
 from tests.fakes import FakeCodeHost, make_reply
-from tests.unit.delivery_samples import run
+from tests.run_samples import run
 from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs
 
@@ -50,7 +50,7 @@ def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, req
         say=lambda line: None, redactor=Redactor(hide),
     )  # fmt: skip
     folder = folders.make_run_folder(home, run())
-    ledger = Ledger(folder / "ledger.jsonl", "2026-1")
+    ledger = Ledger(folder / "ledger.jsonl", "r1")
     log = RunLog(folder / "run.log", services.redactor)
     step = Steps(ledger, log, [desks.Watcher()], services.facts, services.budget, desks.Records())
     waited = None if waits is None else PastWait(at, waits)
@@ -156,7 +156,7 @@ def carried(home, monkeypatch, problem):
 
     monkeypatch.setattr(workflow, "run_task", resolve)
     outcome, _ = carry(home, problem, None)
-    return outcome, (home / "runs" / "2026-1" / "run.log").read_text()
+    return outcome, (home / "runs" / "r1" / "run.log").read_text()
 
 
 @pytest.mark.parametrize("problem", [AccessLost("no more"), ZeroDivisionError()])
@@ -183,7 +183,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
         return Verdict(publish=True, reason=Reason.READY, sentence="s", findings=(found,))
 
     def publish() -> Outcome:
-        return Outcome(run_id="2026-1", state=reason.state, reason=reason, sentence="ok")
+        return Outcome(run_id="r1", state=reason.state, reason=reason, sentence="ok")
 
     def resolve(run, step, desk):
         desk.facts.plan = step(Step.PLAN, plan)
@@ -198,7 +198,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
     assert told == ([] if outcome.is_done else ["it is [secret removed]"])
     assert key not in json.dumps(result.make_report(outcome, {}))
     for name in ("ledger.jsonl", "run.log"):
-        assert key not in (home / "runs" / "2026-1" / name).read_text()
+        assert key not in (home / "runs" / "r1" / name).read_text()
 
 
 def test_what_a_kill_left_of_its_own_work_tree_does_not_hold_a_run_up(home):
@@ -233,5 +233,5 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
     assert outcome.figures.total_usage.usd == 0.02
     assert outcome.stopped_at == "edit 1 3 reply"
     patch = Path(outcome.files.patch_path)
-    assert patch.parent == home / "runs" / "2026-1"
+    assert patch.parent == home / "runs" / "r1"
     assert "-x = 1\n+x = 2\n" in patch.read_text()

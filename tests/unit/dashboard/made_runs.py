@@ -17,11 +17,10 @@ from agent.models.model_use import ModelUse
 from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.review import Proof, ProofRow, RevertTrials, SourcePart
 from agent.models.run import Reason, Run, RunState
-from agent.models.ticket import IssueRef, Snapshot
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import RunRow
 from agent.telemetry.ledger import Ledger
-from tests import outcomes
+from tests import outcomes, run_samples
 
 REPOSITORIES = ("corner-shop/shop", "corner-shop/warehouse", "octo/api", "octo/site", "ann/notes")
 PEOPLE = ("maria", "carl", "noor", "li")
@@ -43,19 +42,16 @@ GOLDEN = Path(__file__).parents[1] / "publishing/golden/draft_with_findings.md"
 def make_run(number: int, at: float, repository: str = REPOSITORIES[0], **changed: object) -> Run:
     title = str(changed.pop("title", TITLES[number % len(TITLES)]))
     owner_at = REPOSITORIES.index(repository) if repository in REPOSITORIES else 90
-    issue = IssueRef(
-        repository=repository, repository_id=100 + owner_at, number=number, issue_id=number
-    )
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(at))
-    snapshot = Snapshot(
-        issue=issue, url=f"https://github.example/{repository}/issues/{number}", title=title,
-        body="A text of some length. " * 20, labels=("mergewright",), author="carl",
-        actor=PEOPLE[number % len(PEOPLE)], actor_id=7,
+    host = "https://github.example"
+    snapshot = run_samples.snapshot(
+        number, 100 + owner_at, repository=repository, host=host, title=title,
+        body="A text of some length. " * 20, actor=PEOPLE[number % len(PEOPLE)], actor_id=7,
         approved_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at - 30)),
     )  # fmt: skip
-    return Run(
-        run_id=f"{stamp}-{number:016x}", repository=f"https://github.example/{repository}.git",
-        ticket=f"#{number}", snapshot=snapshot, started=int(at), **changed,
+    return run_samples.run(
+        number, run_id=f"{stamp}-{number:016x}", repository=f"{host}/{repository}.git",
+        snapshot=snapshot, started=int(at), **changed,
     )  # fmt: skip
 
 

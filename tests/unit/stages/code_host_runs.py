@@ -11,28 +11,22 @@ from agent.models.environment import Contract, Prepared
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
-from agent.models.ticket import IssueRef, Snapshot, Ticket
+from agent.models.ticket import Ticket
 from agent.publishing.evidence import DecidedChange
 from agent.settings import Settings
 from agent.stages import publish
 from repo_config.schema import RepoConfig
+from tests import run_samples
 from tests.fakes import FakeCodeHost
 from tests.integration import git_samples
 from tests.run_contexts import make_task
 from tests.unit.trees import make_environment, make_project
 
 TICKET = Ticket(ticket_id="42", title="Log, do not print", body="", digest="d" * 64)
-SNAPSHOT = Snapshot(
-    issue=IssueRef(repository="shop/app", repository_id=1, number=42, issue_id=9),
-    url="https://forge.example/shop/app/issues/42",
-    title="Log, do not print",
-    body="",
-    labels=("mergewright",),
-    author="ada",
-    actor="grace",
-    actor_id=2,
-    approved_at="2026-11-20T12:00:00Z",
-)
+SNAPSHOT = run_samples.snapshot(
+    42, 1, repository="shop/app", host="https://forge.example", title="Log, do not print", body="",
+    issue_id=9, author="ada", actor="grace", actor_id=2, approved_at="2026-11-20T12:00:00Z",
+)  # fmt: skip
 REMOTE = Remote(
     name="shop/app",
     url="https://forge.example/shop/app.git",
@@ -73,14 +67,10 @@ def record_pushes(monkeypatch) -> list[tuple[str, str, Change]]:
 
 
 def run(*, on_forge: bool = True, repository: str = "", **facts: object) -> Run:
-    return Run(
-        run_id="20261120-120000-a1b2c3d4",
-        repository=repository or REMOTE.url,
-        ticket="#42",
-        snapshot=SNAPSHOT if on_forge else None,
-        started=1_700_000_000,
-        **facts,
-    )
+    return run_samples.run(
+        42, run_id="20261120-120000-a1b2c3d4", repository=repository or REMOTE.url,
+        snapshot=SNAPSHOT if on_forge else None, started=1_700_000_000, **facts,
+    )  # fmt: skip
 
 
 def services(home: Path, code_host: FakeCodeHost, **settings: object) -> tuple[Desk, list[str]]:

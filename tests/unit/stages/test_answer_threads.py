@@ -15,7 +15,7 @@ from agent.models.task import FollowUpItem, ItemAnswer, PullContext, Task
 from agent.publishing import thread_answers
 from agent.stages import publish
 from agent.text.redaction import Redactor
-from tests.integration import run_samples
+from tests import run_samples
 from tests.unit.stages import code_host_runs
 from tests.unit.stages.test_follow_up_threads import comment, thread
 

@@ -10,7 +10,7 @@ from agent.models.outcome import ThreadOutcome
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread, ThreadComment
 from agent.models.run import FollowUp, Reason, RunState
 from agent.stages import follow_up
-from tests.integration import run_samples
+from tests import run_samples
 from tests.outcomes import make_outcome
 from tests.unit.stages import code_host_runs
 
