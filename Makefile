@@ -56,20 +56,18 @@ false-positives: $(READY)
 	$(BIN)/python -m tests.false_positives $(ARGS)
 
 # Workers are killed KILLS times while they carry TICKETS tickets; SEED decides when.
-# BREAK=publish makes the service faulty on purpose, which has to be noticed: exit code 1.
 # ARGS=--new-disks: each worker starts with an empty data folder, as in a new pod.
-# DATABASE=postgresql WORKERS=3: several at a time; BREAK=fence lets them write without a lease.
+# DATABASE=postgresql WORKERS=3: several at a time.
 # KILLS=0 TICKETS=2000: a load alone; ARGS="--mix unclear,small" names the kinds of tickets.
 DATABASE ?= sqlite
 WORKERS ?= 3
-BREAK   ?=
-KILLS   ?= $(if $(BREAK),71,500)
-TICKETS ?= $(if $(BREAK),8,50)
+KILLS   ?= 500
+TICKETS ?= 50
 SEED    ?= 1
 
 chaos: $(READY) sandbox services
 	$(BIN)/python -m tests.chaos --kills $(KILLS) --tickets $(TICKETS) --seed $(SEED) \
-	  --break "$(BREAK)" --database $(DATABASE) --workers $(WORKERS) $(ARGS)
+	  --database $(DATABASE) --workers $(WORKERS) $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format .

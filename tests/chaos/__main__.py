@@ -11,15 +11,13 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
-from dataclasses import replace
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from tests.chaos import judge
-from tests.chaos.broken import BREAKS
 from tests.chaos.campaign import Campaign
 from tests.chaos.fleet import LEASE_SECONDS, FleetCampaign
-from tests.chaos.ground import Ground, Stuck, Workers, crew_of, laid_out
+from tests.chaos.ground import Ground, Stuck, laid_out
 from tests.chaos.judge import Verdict
 from tests.chaos.tickets import KINDS, MIX, Tickets
 from tests.postgresql import Server, serving
@@ -45,9 +43,7 @@ def main() -> int:
             tickets = Tickets(ground, folder / "repositories", asked.mix.split(","))
             campaign = (FleetCampaign if server else Campaign)(ground, tickets, asked.seed, say)
             campaign.undisturbed(tuple(KINDS))
-            with _at_fault(ground, asked.broken) as faulty:
-                campaign.ground = faulty
-                _kill(campaign, asked)
+            _kill(campaign, asked)
             verdict = judge.judge(ground, tickets.all, campaign.expected)
             _tell(campaign, verdict)
             print(f"seconds: {time.monotonic() - begun:.0f}", flush=True)
@@ -56,29 +52,13 @@ def main() -> int:
         print(f"lost=? double=?: {problem}", flush=True)
         return 1
     else:
-        kept = not (verdict.well or asked.broken)
+        kept = not verdict.well
         return 0 if verdict.well and not campaign.missed else 1
     finally:
         if kept:
             say(f"everything is in {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _at_fault(ground: Ground, name: str) -> Iterator[Ground]:
-    if not name:
-        yield ground
-        return
-    environ, log = ground.environ, ground.workers.log
-    has_new_disks = ground.workers.has_new_disks
-    with (
-        crew_of(environ, log, name, len(ground.crew), has_new_disks) as crew,
-        closing(
-            crew[0] if crew else Workers(environ, log, name, has_new_disks=has_new_disks)
-        ) as workers,
-    ):
-        yield replace(ground, workers=workers, crew=crew, is_faulty=True)
 
 
 @contextmanager
@@ -102,8 +82,7 @@ def _lay_out(folder: Path, server: Server | None, asked: argparse.Namespace) -> 
 def _kill(campaign: Campaign, asked: argparse.Namespace) -> None:
     """Go through all kills: those at points first, and all of them; then the rest at random."""
     undisturbed = len(campaign.tickets.all)
-    # The quickest ticket with a pull request shows a fault on purpose.
-    at_points = ("small",) if asked.broken else tuple(campaign.expected)
+    at_points = tuple(campaign.expected)
     if isinstance(campaign, FleetCampaign):
         campaign.at_every_look(at_points[0], _LOOKS)
     # On a new disk a point costs the minute that an environment takes; a deep test has these.
@@ -142,7 +121,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tickets", type=int, default=50)
     parser.add_argument("--mix", default=",".join(MIX), help="kinds of tickets, again and again")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--break", dest="broken", default="", choices=["", *BREAKS])
     parser.add_argument("--database", default="sqlite", choices=["sqlite", "postgresql"])
     parser.add_argument("--workers", type=int, default=3, help="of a fleet, with postgresql")
     parser.add_argument(
@@ -151,8 +129,6 @@ def _arguments() -> argparse.Namespace:
     asked = parser.parse_args()
     if unknown := {*asked.mix.split(",")} - {*KINDS}:
         parser.error(f"--mix: no kind of {', '.join(KINDS)}: {', '.join(sorted(unknown))}")
-    if asked.broken == "fence" and asked.database == "sqlite":
-        parser.error("one worker has no fence: give --database postgresql")
     return asked
 
 

@@ -302,7 +302,7 @@ class Campaign:
         for workers in self._crew:
             code = workers.stop() if workers.pid is not None else 0
             # One that has only begun to start knows no better than to die of it.
-            if code not in (0, -signal.SIGTERM, *self._ends) and not self.ground.is_faulty:
+            if code not in (0, -signal.SIGTERM, *self._ends):
                 raise Stuck(f"a worker that was asked to end did so with {code}")
 
 

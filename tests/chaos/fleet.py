@@ -105,8 +105,6 @@ class FleetCampaign(Campaign):
     def _let_go_on(self, workers: Workers) -> None:
         _signal(workers, signal.SIGCONT)
         if workers.pid is not None and (code := workers.over(_END_SECONDS)) not in self._ends:
-            if code is None and self.ground.is_faulty:
-                return  # it does not know that it has lost its runs
             raise Stuck(f"a worker that has lost its lease ended with {code}; see {workers.log}")
 
     def _kill_server(self) -> None:

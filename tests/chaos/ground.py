@@ -173,7 +173,6 @@ class Ground:
     """All workers of a fleet; empty: there is one at a time."""
     server: Server | None = None
     """That the fleet shares; None: SQLite."""
-    is_faulty: bool = False
 
     @property
     def homes(self) -> tuple[Path, ...]:
@@ -286,7 +285,7 @@ def laid_out(
         of_listener = settings.keep_for_listener(whole)
         with (
             (folder / "listener.log").open("ab") as out,
-            crew_of(environ, log, "", workers if server else 0, has_new_disks) as crew,
+            crew_of(environ, log, workers if server else 0, has_new_disks) as crew,
             closing(
                 crew[0] if crew else Workers(environ, log, has_new_disks=has_new_disks)
             ) as first,
@@ -297,7 +296,7 @@ def laid_out(
 
 @contextmanager
 def crew_of(
-    environ: Mapping[str, str], log: Path, broken: str, number: int, has_new_disks: bool = False
+    environ: Mapping[str, str], log: Path, number: int, has_new_disks: bool = False
 ) -> Iterator[tuple[Workers, ...]]:
     """Make the workers of a fleet, each with a data folder of its own; none is started yet.
 
@@ -313,7 +312,7 @@ def crew_of(
                 disk.mkdir(mode=0o711)
                 if not has_new_disks:
                     (disk / shared.name).symlink_to(shared)
-            workers = Workers(environ, log, broken, disk, has_new_disks=has_new_disks)
+            workers = Workers(environ, log, disk=disk, has_new_disks=has_new_disks)
             made.append(stack.enter_context(closing(workers)))
         yield tuple(made)
 
