@@ -27,7 +27,7 @@ from tests.contract import operations
 HERE = Path(__file__).parent
 SLICE = HERE / "github_openapi_slice.json.gz"
 EXAMPLES = HERE / "webhook_examples.json.gz"
-GRAPHQL = HERE / "github_graphql_slice.graphql.gz"
+GRAPHQL = HERE / "github_graphql.graphql.gz"
 OPENAPI = ("@octokit/openapi", "23.0.2", "generated/api.github.com.json")
 PAYLOADS = ("@octokit/webhooks-examples", "7.6.1", "api.github.com/index.json")
 SCHEMA = ("@octokit/graphql-schema", "15.26.1", "schema.graphql")
@@ -38,7 +38,7 @@ DATA = frozenset({"example", "examples", "default", "enum"})
 
 
 def main(arguments: list[str]) -> int:
-    """Write both files from the two packages; say what they hold."""
+    """Write the files from the three packages; say how large they are."""
     if len(arguments) != 3:
         print(__doc__, file=sys.stderr)
         return 2
@@ -46,7 +46,8 @@ def main(arguments: list[str]) -> int:
     payloads = json.loads(from_package(Path(arguments[1]), *PAYLOADS))
     write(SLICE, as_text(sliced(description)))
     write(EXAMPLES, as_text({each["name"]: each["examples"] for each in wanted(payloads)}))
-    write(GRAPHQL, wanted_types(from_package(Path(arguments[2]), *SCHEMA)))
+    schema = from_package(Path(arguments[2]), *SCHEMA).decode()
+    write(GRAPHQL, print_ast(visit(parse(schema, no_location=True), _WithoutProse())))
     for path in (SLICE, EXAMPLES, GRAPHQL):
         print(f"{path.name}: {path.stat().st_size:,} bytes")
     return 0
@@ -99,20 +100,6 @@ def wanted(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if missing:
         raise SystemExit(f"the examples have no event {', '.join(sorted(missing))}")
     return found
-
-
-def wanted_types(schema: bytes) -> str:
-    """Choose the types of the GraphQL schema that our client asks for, without their prose."""
-    plain = visit(parse(schema.decode(), no_location=True), _WithoutProse())
-    ours = set(operations.GRAPHQL_TYPES)
-    chosen = {
-        node.name.value: print_ast(node)
-        for node in plain.definitions
-        if node.name and node.name.value in ours
-    }
-    if missing := ours - chosen.keys():
-        raise SystemExit(f"GitHub's GraphQL schema has no {', '.join(sorted(missing))}")
-    return "\n\n".join(chosen[name] for name in sorted(chosen)) + "\n"
 
 
 class _WithoutProse(Visitor):

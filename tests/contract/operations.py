@@ -67,16 +67,6 @@ HOOKS = (
     "status",
 )  # fmt: skip
 
-GRAPHQL_TYPES = (
-    "Actor", "Bot", "Commit", "ConvertPullRequestToDraftPayload", "CreateCommitOnBranchPayload",
-    "Issue", "IssueComment", "IssueCommentConnection", "IssueConnection", "IssueTimelineItems",
-    "IssueTimelineItemsConnection", "Mutation", "Node", "PageInfo", "PullRequest",
-    "PullRequestConnection", "PullRequestReview", "PullRequestReviewComment", "PullRequestReviewCommentConnection",
-    "PullRequestReviewConnection", "PullRequestReviewThread", "PullRequestReviewThreadConnection",
-    "Query", "RenamedTitleEvent", "Repository", "ResolveReviewThreadPayload", "User",
-    "UserContentEdit", "UserContentEditConnection",
-)  # fmt: skip
-
 EXAMPLE_EVENTS = (
     "check_run", "check_suite", "installation", "installation_repositories", "issue_comment",
     "issues", "ping", "pull_request", "pull_request_review", "pull_request_review_comment",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+from graphql import GraphQLSchema, build_schema, parse, validate
 
 HERE = Path(__file__).parent
 # These parameters hold names with slashes; every other one is a single segment of the path.
@@ -141,6 +142,18 @@ def hook_faults(event: str, body: bytes) -> tuple[str, ...]:
     if schema is None:
         return (f"hook {name}: not in the vendored slice; add it to operations.HOOKS",)
     return faults_of(value, schema, f"hook {name}", partial=True)
+
+
+@functools.cache
+def graphql_schema() -> GraphQLSchema:
+    """Load GitHub's GraphQL schema."""
+    text = gzip.decompress((HERE / "github_graphql.graphql.gz").read_bytes()).decode()
+    return build_schema(text, assume_valid=True, no_location=True)
+
+
+def document_faults(document: str) -> list[str]:
+    """Hold a GraphQL document against GitHub's schema."""
+    return [fault.message for fault in validate(graphql_schema(), parse(document))]
 
 
 def faults_of(
