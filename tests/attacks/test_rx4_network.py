@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import closing
 
 from agent.models.sandbox import Mount, SandboxFile, SandboxLimits, SandboxRequest
 from agent.setup.gateway import Gateway
@@ -115,11 +116,8 @@ def test_RX4_the_way_to_the_index_leads_nowhere_else(ground, sandbox, home):
         limits=LIMITS,
     )
     index = HostPort("127.0.0.1", http)
-    gateway = Gateway(home, [index])
-    try:
+    with closing(Gateway(home, [index])) as gateway:
         result = sandbox.run(order.model_copy(update={"outlet": gateway.outlet}))
-    finally:
-        gateway.close()
     answers = json.loads(result.output)
     for name in ("the index", "a push behind it"):
         assert answers.pop(name) == "HTTP/1.1 200 OK"

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -170,18 +171,15 @@ def test_runs_at_a_time_cannot_spend_the_same_dollars(store):
         both.wait()
         return make_reply()
 
-    def ask():
+    def ask(_):
         try:
             counted(model(answer), store, 7, day=1.0).reply(REQUEST)
         except ModelUnavailable as problem:
             refused.append(problem)
             both.wait()
 
-    threads = [threading.Thread(target=ask) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(3) as several:
+        list(several.map(ask, range(3)))
     assert len(refused) == 1
     assert spent(store) == [0.01, 0.01]
 

@@ -5,7 +5,7 @@ import io
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
@@ -149,13 +149,10 @@ def test_a_session_has_the_package_too(provide: Provide, home: Path) -> None:
     update = {"system": provide("good")}
     environment = place.prepared.environment.model_copy(update=update)
     place.prepared = place.prepared.model_copy(update={"environment": environment})
-    session = place.open()
-    try:
+    with closing(place.open()) as session:
         shown = session.run("good >of.txt; rm /usr/bin/good || cat of.txt", seconds=20)
         assert shown.output.endswith("it is good\n")
         assert paths(session.take().change) == {"of.txt": "added"}
-    finally:
-        session.close()
 
 
 @pytest.mark.parametrize("name", [name for name in PACKAGES if name != "good"])

@@ -5,7 +5,7 @@ import http.client
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -27,11 +27,8 @@ CODED = base64.b64encode(f"clerk:{SECRET}".encode()).decode()
 def opened(folder: Path, *allowed: HostPort, **more) -> Iterator[Gateway]:
     place = folder / "gateway"
     place.mkdir(exist_ok=True)
-    made = Gateway(place, allowed, **more)
-    try:
+    with closing(Gateway(place, allowed, **more)) as made:
         yield made
-    finally:
-        made.close()
 
 
 def dial(made: Gateway) -> socket.socket:

@@ -2,8 +2,8 @@
 
 import sqlite3
 import subprocess
-import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -94,17 +94,14 @@ def test_PF5_each_waiting_run_is_claimed_once(store, tmp_path, database_url):
         store.add_run(run(f"{number:02}", number, repository_id=number), float(number))
     claimed: list[str] = []
 
-    def work():
+    def work(_):
         own = SqlRunStore(tmp_path, database_url)
         while (taken := own.claim_run(1000.0, most=40)) is not None:
             claimed.append(taken.run.run_id)
         own.close()
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as several:
+        list(several.map(work, range(4)))
     assert sorted(claimed) == sorted(set(claimed))
     assert len(claimed) == 40
 
@@ -123,11 +120,8 @@ def test_the_bounds_hold_over_all_workers_together(store, tmp_path, database_url
             pass
         own.close()
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in (1, 2, 3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(3) as several:
+        list(several.map(work, (1, 2, 3)))
     taken = [one.run.snapshot.issue for worker in (1, 2, 3) for one in store.under_way(worker)]
     assert len(taken) == 6 * per_repository
     assert set(Counter(one.repository for one in taken).values()) == {per_repository}

@@ -1,6 +1,7 @@
 """A sandbox that stays open: what it gives, and what is taken from it."""
 
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -57,8 +58,7 @@ def test_a_long_output_is_had_whole_and_can_be_laid_into_a_file(session):
 
 
 def test_the_temporary_files_of_one_session_can_be_had_in_another(place):
-    first, second = place.open(), place.open()
-    try:
+    with closing(place.open()) as first, closing(place.open()) as second:
         make = (
             "mkdir /tmp/d; echo x >/tmp/d/x; chmod +x /tmp/d/x; ln -s /etc /tmp/link; mkfifo /tmp/f"
         )
@@ -67,9 +67,6 @@ def test_the_temporary_files_of_one_session_can_be_had_in_another(place):
         second.unpack_temporary(first.pack_temporary())
         found = second.run("cd /tmp; find . -type f | sort; cat both; test -x d/x", seconds=20)
         assert (found.output, found.exit_code) == ("./both\n./d/x\nnew\n", 0)
-    finally:
-        first.close()
-        second.close()
 
 
 def test_a_command_past_its_time_is_ended_with_what_it_printed(session):
@@ -103,15 +100,12 @@ def test_servers_are_started_for_each_command(backend, home):
         update={"services": (redis,), "scripts_path": str(storage.provide_scripts(place.settings))}
     )
     prepared = place.prepared.model_copy(update={"environment": environment})
-    session = place.sessions.open(prepared, place.change())
-    try:
+    with closing(place.sessions.open(prepared, place.change())) as session:
         ask = "exec 3<>/dev/tcp/127.0.0.1/6379; echo PING >&3; read -r -t 5 word <&3; echo $word"
         for _ in range(2):
             assert (
                 session.run(f"{ask}; echo $REDIS_HOST", seconds=30).output == "+PONG\r\n127.0.0.1\n"
             )
-    finally:
-        session.close()
 
 
 def test_git_works_on_one_commit_of_the_base(session):
@@ -164,12 +158,9 @@ def test_the_change_is_what_differs_and_goes_into_another_session_as_it_is(place
     }
     assert [file.path for file in taken.change.files if file.executable] == ["tool"]
     assert (taken.findings, taken.ignored) == ((), ())
-    other = place.open(taken.change)
-    try:
+    with closing(place.open(taken.change)) as other:
         assert other.take() == taken
         assert other.run("test -x tool && ls", seconds=20).exit_code == 0
-    finally:
-        other.close()
 
 
 def test_ignored_is_what_the_base_ignores(session):
@@ -218,8 +209,9 @@ def test_the_fake_is_as_the_real_one(place, *, is_fake):
     base = {path: content for path, content in FILES.items() if isinstance(content, bytes)}
     base |= {path: text.encode() for path, text in FILES.items() if isinstance(text, str)}
     sessions = FakeSessions(base, ("*.log",)) if is_fake else place.sessions
-    session = sessions.open(place.prepared, place.change(new_DOT_py=(None, b"new\n")))
-    try:
+    with closing(
+        sessions.open(place.prepared, place.change(new_DOT_py=(None, b"new\n")))
+    ) as session:
         session.write("app/more.py", b"more\n")
         ran = session.run(
             "cat new.py; rm app/views.py; echo x >a.log; ln -s / out; exit 4", seconds=20
@@ -237,8 +229,6 @@ def test_the_fake_is_as_the_real_one(place, *, is_fake):
         assert [finding.path for finding in taken.findings] == ["out"]
         assert taken.ignored == ("a.log",)
         assert "a.log" in session.take(("a.log",)).change.paths
-    finally:
-        session.close()
 
 
 def test_what_was_given_stays_where_it_cannot_be_taken(place):
@@ -257,16 +247,13 @@ def test_what_was_given_stays_where_it_cannot_be_taken(place):
             for path, (before, after, mode) in sorted(files.items())
         ),
     )
-    session = place.open(change)
-    try:
+    with closing(place.open(change)) as session:
         assert session.take().change.digest == change.digest
         session.run("printf '\\0other' >picture.bin; rm new.bin tool; ln -s a.log tool", seconds=20)
         taken = session.take()
         assert {finding.path for finding in taken.findings} == {"picture.bin", "tool"}
         assert taken.change.paths == ("a.log", "app/views.py", "picture.bin", "tool")
         assert {file.path: file.after for file in taken.change.files}["picture.bin"] == b"\0given"
-    finally:
-        session.close()
 
 
 # --- what a model is told works ---------------------------------------------------------------
@@ -300,9 +287,6 @@ def test_before_an_environment_there_is_the_tree_with_git(place):
     opened = OpenedRepository(
         run=prepared.run, checkout=prepared.checkout, contract=prepared.contract
     )
-    session = place.sessions.open(opened, place.change())
-    try:
+    with closing(place.sessions.open(opened, place.change())) as session:
         ran = session.run("git grep -l class; ls /env 2>&1 | grep -c 'No such'", seconds=20)
         assert ran.output == "app/models.py\n1\n"
-    finally:
-        session.close()

@@ -5,6 +5,7 @@ import secrets
 import signal
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -214,8 +215,7 @@ def test_a_large_file_is_left_out_and_files_of_holes_are_not_all_read(session):
 def test_without_an_overlay_all_of_the_tree_is_compared(backend, home, monkeypatch):
     # Docker never has one.
     monkeypatch.setattr(overlays, "is_possible", lambda home: False)
-    session = Workplace(settings_for(backend, home, **LIMITS)).open()
-    try:
+    with closing(Workplace(settings_for(backend, home, **LIMITS)).open()) as session:
         session.run(
             "echo 1 >app/views.py; rm -rf docs; echo x >y; chmod +x app/models.py", seconds=20
         )
@@ -224,8 +224,6 @@ def test_without_an_overlay_all_of_the_tree_is_compared(backend, home, monkeypat
             "app/views.py": "changed", "docs/index.md": "deleted", "y": "added",
         }  # fmt: skip
         assert [finding.path for finding in taken.findings] == ["app/models.py"]
-    finally:
-        session.close()
 
 
 def test_closing_leaves_nothing(backend, home):

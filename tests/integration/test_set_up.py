@@ -1,6 +1,7 @@
 """Set-up commands in real sandboxes: what they may reach, and what of it lies under checks."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -230,9 +231,6 @@ def test_a_large_folder_is_under_sandboxes_and_sessions_as_if_it_were_theirs(
     assert list(shown.files) == ["/work/own.txt"]
     environment = place.prepared.environment.model_copy(update={"layers": made.layers})
     place.prepared = place.prepared.model_copy(update={"environment": environment})
-    session = place.open()
-    try:
+    with closing(place.open()) as session:
         assert session.run(script, seconds=20).output.splitlines() == ["3000", "x", "deep", "new"]
         assert paths(session.take().change) == {"own.txt": "added"}
-    finally:
-        session.close()

@@ -137,12 +137,17 @@ def test_what_nobody_acts_on_is_left_alone(code_host):
     assert code_host.fetched == ["d"]
 
 
-def test_GH3_a_log_that_breaks_off_is_read_again(inbox):
+def miss_seven(inbox: Inbox) -> CodeHost:
     code_host = CodeHost(inbox, per_page=2)
     code_host.listening = False
     for number in range(7):
         code_host.clock += MINUTE
         code_host.deliver(f"d{number}")
+    return code_host
+
+
+def test_GH3_a_log_that_breaks_off_is_read_again(inbox):
+    code_host = miss_seven(inbox)
     code_host.failing, code_host.failing_page = CodeHostUnavailable("away"), 2
     made = reconciler(code_host)
     with pytest.raises(CodeHostUnavailable):
@@ -162,11 +167,7 @@ def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
 
 
 def test_what_one_turn_could_not_read_is_not_lost(inbox, monkeypatch):
-    code_host = CodeHost(inbox, per_page=2)
-    code_host.listening = False
-    for number in range(7):
-        code_host.clock += MINUTE
-        code_host.deliver(f"d{number}")
+    code_host = miss_seven(inbox)
     made = reconciler(code_host)
     with monkeypatch.context() as few:
         few.setattr(reconcile, "_MOST_PAGES", 2)
