@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -22,18 +23,6 @@ ROOT = Path(__file__).parents[1]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 #: Where the users of a pod with users of its own begin on the node, and how many it has.
 _FIRST_USER, _USERS = 1_000_000, 65_536
-#: What container runtimes cover in /proc, unless it is `Unmasked`.
-_MASKED = (
-    "acpi",
-    "interrupts",
-    "kcore",
-    "keys",
-    "latency_stats",
-    "sched_debug",
-    "scsi",
-    "timer_list",
-)
-_READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 #: Reaps orphans, as the first process of a pod does.
 _PAUSE = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nwhile True: signal.pause()"
 
@@ -185,15 +174,15 @@ class Pod:
                 if namespace["type"] in ("user", "pid"):
                     namespace["path"] = f"/proc/{pause}/ns/{namespace['type']}"
         if own.get("procMount") != "Unmasked":
-            linux["maskedPaths"] = [f"/proc/{name}" for name in _MASKED]
-            linux["readonlyPaths"] = [f"/proc/{name}" for name in _READ_ONLY]
+            covered = ("maskedPaths", "readonlyPaths")
+            linux |= {name: _read_usual()["linux"][name] for name in covered}
         if pod["seccompProfile"]["type"] == "Localhost":
             linux["seccomp"] = json.loads((KUBERNETES / "seccomp.json").read_text())
         return {
             "ociVersion": "1.0.2",
             "root": {"path": "rootfs", "readonly": own["readOnlyRootFilesystem"]},
             "linux": linux,
-            "mounts": [*_MOUNTS, *self._list_mounts(container)],
+            "mounts": [*_read_usual()["mounts"], *self._list_mounts(container)],
             "process": {
                 "args": [*_find_command(container), *container.get("args", ())],
                 "cwd": "/",
@@ -242,25 +231,12 @@ def _bind(source: str, target: str, options: list[str]) -> dict[str, Any]:
     return {"destination": target, "type": "bind", "source": source, "options": options}
 
 
-_MOUNTS: list[dict[str, Any]] = [
-    {"destination": "/proc", "type": "proc", "source": "proc"},
-    {
-        "destination": "/dev",
-        "type": "tmpfs",
-        "source": "tmpfs",
-        "options": ["nosuid", "mode=755", "size=65536k"],
-    },
-    {
-        "destination": "/dev/pts",
-        "type": "devpts",
-        "source": "devpts",
-        "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
-    },
-    {
-        "destination": "/dev/shm",
-        "type": "tmpfs",
-        "source": "shm",
-        "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
-    },
-    _bind("/sys", "/sys", ["rbind", "ro", "nosuid", "noexec", "nodev"]),
-]
+@cache
+def _read_usual() -> dict[str, Any]:
+    """Read what runc makes a container of that asks for nothing."""
+    with TemporaryDirectory() as folder:
+        subprocess.run(["runc", "spec", "--bundle", folder], check=True)
+        usual: dict[str, Any] = json.loads(Path(folder, "config.json").read_text())
+    # /proc, /dev and what is below that; the rest needs a network or a control group.
+    usual["mounts"][4:] = [_bind("/sys", "/sys", ["rbind", "ro", "nosuid", "noexec", "nodev"])]
+    return usual

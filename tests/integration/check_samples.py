@@ -145,6 +145,11 @@ class Workshop:
         )
         return CheckReport(side="base", commit="0" * 40, results=results)
 
+    def run_tests(self, site: Site) -> Any:
+        """The tests of a site alone."""
+        [result] = measuring.run_checks(measuring.list_tests(site), self.sandbox, self.said.append)
+        return result
+
     def one(self, name: str, files: Files, **more: Any) -> Any:
         """One check of these files."""
         site = self.site(files, **more)

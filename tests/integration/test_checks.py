@@ -175,9 +175,7 @@ def test_a_thread_that_a_test_leaves_does_not_hold_the_run_up(workshop: Workshop
     """
     site = workshop.site({"test_thread.py": test}, test_runner="pytest")
     site = replace(site, limits=site.limits.model_copy(update={"seconds": 60.0}))
-    [result] = measuring.run_checks(
-        measuring.list_tests(site), workshop.sandbox, workshop.said.append
-    )
+    result = workshop.run_tests(site)
     assert (result.status, result.reason) == (Status.PASSED, "")
     assert outcomes(result) == {"test_thread.py::test_leaves": "passed"}
 
@@ -250,9 +248,7 @@ def test_a_suite_that_never_ends_is_ended_and_shown_meanwhile(
     )
     limits = site.limits.model_copy(update={"seconds": 8.0})
     site = replace(site, limits=limits)
-    [result] = measuring.run_checks(
-        measuring.list_tests(site), workshop.sandbox, workshop.said.append
-    )
+    result = workshop.run_tests(site)
     assert result.status is Status.FAILED
     assert "after 8 seconds" in result.reason
     assert any(line.startswith("tests | ") for line in workshop.said)
@@ -273,7 +269,7 @@ def test_tests_without_time_stay_unrun_and_the_others_are_proved(
         )
         site = replace(site, limits=site.limits.model_copy(update={"seconds": seconds}))
         begun = time.monotonic()
-        [result] = measuring.run_checks(measuring.list_tests(site), workshop.sandbox, [].append)
+        result = workshop.run_tests(site)
         return result, time.monotonic() - begun
 
     tests = "import time\nimport unittest\n\n\nclass Tests(unittest.TestCase):\n"
@@ -326,7 +322,7 @@ def test_tests_that_do_not_end_are_interrupted_and_the_others_count(
         test_script="run.py" if is_script else None,
         test_args=("-n", "2") if runner == "workers" else (),
     )
-    [result] = measuring.run_checks(measuring.list_tests(site), workshop.sandbox, [].append)
+    result = workshop.run_tests(site)
     assert not result.reason
     ends = {
         name.rpartition("test_")[2]: item
@@ -364,25 +360,15 @@ def test_a_suite_that_fails_fast_ends_with_its_first_failure(
     files = {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"}
     script = "run.py" if runner == "django" else None
     site = workshop.site(files, test_runner=runner, test_script=script)
-    [result] = measuring.run_checks(
-        measuring.list_tests(replace(site, may_fail=frozenset())),
-        workshop.sandbox,
-        workshop.said.append,
-    )
+    result = workshop.run_tests(replace(site, may_fail=frozenset()))
     assert [item.outcome for item in result.items] == ["passed", "failed"]
     assert result.exit_code
     known = replace(site, may_fail=frozenset({result.items[1].item_id}))
-    [result] = measuring.run_checks(
-        measuring.list_tests(known), workshop.sandbox, workshop.said.append
-    )
+    result = workshop.run_tests(known)
     assert [item.outcome for item in result.items] == ["passed", "failed", "passed"]
     green = {"test_all.py": tests.replace("self.fail()", "pass"), "run.py": files["run.py"]}
     site = workshop.site(green, test_runner=runner, test_script=script)
-    [result] = measuring.run_checks(
-        measuring.list_tests(replace(site, may_fail=frozenset())),
-        workshop.sandbox,
-        workshop.said.append,
-    )
+    result = workshop.run_tests(replace(site, may_fail=frozenset()))
     assert result.status is Status.PASSED
 
 
@@ -398,11 +384,7 @@ def test_a_suite_half_of_whose_first_tests_fail_is_ended_where_that_is_wanted(
         files, test_runner=runner, test_script="run.py" if runner == "django" else None
     )
     for looks_early, ran in ((True, 50), (False, 60)):
-        [result] = measuring.run_checks(
-            measuring.list_tests(replace(site, looks_early=looks_early)),
-            workshop.sandbox,
-            workshop.said.append,
-        )
+        result = workshop.run_tests(replace(site, looks_early=looks_early))
         assert (len(result.items), len(result.unrun)) == (ran, 60 - ran)
         assert obstacles.ended_early(result) is looks_early
 

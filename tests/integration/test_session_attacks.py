@@ -187,9 +187,9 @@ def test_names_that_cannot_be_shown_are_reported(session):
 
 @pytest.mark.parametrize("count", [10_000, deep(100_000)])
 def test_MO5_very_many_files_are_counted_and_not_carried(backend, home, count):
-    session = Workplace(settings_for(backend, home, **(LIMITS | {"sandbox_disk_mb": 1024}))).open()
+    place = Workplace(settings_for(backend, home, **(LIMITS | {"sandbox_disk_mb": 1024})))
     script = f"import os\nos.mkdir('m')\nfor n in range({count}): open(f'm/{{n}}', 'w').close()"
-    try:
+    with closing(place.open()) as session:
         session.write("make.py", script.encode())
         assert session.run("python make.py && ls m | wc -l", seconds=60).output == f"{count}\n"
         taken = session.take()
@@ -197,8 +197,6 @@ def test_MO5_very_many_files_are_counted_and_not_carried(backend, home, count):
         assert f"{count - 1999} files are not part of it" in taken.findings[-1].message
         session.run("rm -rf m", seconds=60)
         assert session.take().change.paths == ("make.py",)
-    finally:
-        session.close()
 
 
 def test_a_large_file_is_left_out_and_files_of_holes_are_not_all_read(session):
