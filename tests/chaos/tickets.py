@@ -1,16 +1,15 @@
 """The tickets of chaos: four kinds, each ticket in a repository of its own."""
 
 import itertools
-import shutil
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.ground import Ground
+from tests.demo import play
 from tests.demo.play import LABEL, MAINTAINER, OWNER, REPORTER
 from tests.demo.scenarios import SCENARIOS
 from tests.flow import github_stories
-from tests.flow.stories import SAMPLE
 from tests.simulator import actions, git_store
 from tests.simulator.records import Issue, Repository
 
@@ -91,16 +90,10 @@ class Tickets:
     def _make_repository(self, kind: Kind) -> Repository:
         """Make one for one ticket: the same change twice in a repository is a duplicate."""
         name = f"{kind.name}-{sum(ticket.kind.name == kind.name for ticket in self.all) + 1}"
-        source = self._folder / name
-        if kind.on_sample:
-            shutil.copytree(SAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))
-        for path, text in kind.files.items():
-            (source / path).parent.mkdir(parents=True, exist_ok=True)
-            (source / path).write_text(text)
-        world = self._ground.world
-        made = world.add_repository(f"{OWNER}/{name}", source)
+        made = play.make_repository(
+            self._ground.world, f"{OWNER}/{name}", self._folder / name, kind.files,
+            on_sample=kind.on_sample,
+        )  # fmt: skip
         # Every move of a branch is on record, also one that a later move hides.
         git_store.run(made.git_dir, "config", "core.logAllRefUpdates", "always")
-        world.grant(made, MAINTAINER, "write")
-        world.add_label(made, LABEL)
         return made

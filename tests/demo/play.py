@@ -27,6 +27,7 @@ from agent.store.sql_run_store import SqlRunStore
 from tests import scripted
 from tests.demo import recorded
 from tests.demo.scenarios import Scenario
+from tests.folders import lay_files
 from tests.processes import find_free_port
 from tests.simulator import actions, git_store, serving
 from tests.simulator.records import App, Issue, Repository
@@ -306,16 +307,27 @@ def put_on(stage: Stage, scenario: Scenario, source: Path, name: str = REPOSITOR
         source: Where the repository's files are laid out; must not exist.
         name: `owner/name` of the repository.
     """
-    shutil.copytree(SAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))
-    for path, text in scenario.files.items():
-        (source / path).parent.mkdir(parents=True, exist_ok=True)
-        (source / path).write_text(text)
     world = stage.world
-    repository = world.add_repository(name, source)
-    world.grant(repository, MAINTAINER, "write")
-    world.add_label(repository, LABEL, "1f6feb", "Run Mergewright on this issue")
+    repository = make_repository(world, name, source, scenario.files)
     issue = actions.open_issue(repository, world.user(REPORTER), scenario.title, scenario.body, [])
     return Play(scenario, stage, repository, issue)
+
+
+def make_repository(
+    world: World, name: str, source: Path, files: Mapping[str, str], *, on_sample: bool = True
+) -> Repository:
+    """Make a repository with our label in which the maintainer may write.
+
+    Args:
+        source: Where its files are laid out; must not exist.
+        on_sample: Whether these come on top of the sample project.
+    """
+    if on_sample:
+        shutil.copytree(SAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))
+    repository = world.add_repository(name, lay_files(source, files))
+    world.grant(repository, MAINTAINER, "write")
+    world.add_label(repository, LABEL, "1f6feb", "Run Mergewright on this issue")
+    return repository
 
 
 def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict[str, str]]:

@@ -18,6 +18,7 @@ from agent.models.outcome import Outcome, StoredRun
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import signed_log, signing
+from tests.demo import play
 from tests.demo.play import LABEL, MAINTAINER, OWNER, REPORTER, Stage
 from tests.faulty_github import Asked, Fault, Kind
 from tests.flow import stories
@@ -367,8 +368,6 @@ def tell(
         history = stories.Repository(source)
         history.git("init", "-q", "-b", "main")
         history.commit("Count what is in the till")
-    repository = world.add_repository(f"{owner}/till-{number}", source)
-    world.grant(repository, MAINTAINER, "write")
-    world.add_label(repository, LABEL)
+    repository = play.make_repository(world, f"{owner}/{source.name}", source, {}, on_sample=False)
     issue = actions.open_issue(repository, world.user(REPORTER), title, body, [])
     return Story(stage, folder, repository, issue, world.requests.next_number())

@@ -68,13 +68,7 @@ def _find(world: World, caller: Caller, full_name: str, *, pushing: bool) -> Rep
     try:
         calls.require(caller, found, ("contents",), level, "write" if pushing else "read")
     except Refusal as refusal:
-        who = caller.user.login
-        if found.archived:
-            message = "This repository was archived so it is read-only."
-        elif pushing:
-            message = f"Permission to {found.full_name}.git denied to {who}."
-        else:
-            message = "Write access to repository not granted."
+        message = f"Permission to {found.full_name}.git denied to {caller.user.login}."
         raise Refusal(403, message) from refusal
     return found
 

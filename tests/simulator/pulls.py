@@ -107,10 +107,6 @@ def _create_review(call: Call) -> object:
     repository, body = call.require_writing("pull_requests", role="read"), call.body
     pull = call.find_pull(repository)
     event, lines, by = body.get("event", "COMMENT"), body.get("comments", []), call.caller.user
-    if event != "APPROVE" and not (body.get("body") or lines):
-        raise Refusal(422, "Unprocessable Entity", errors=["Body can't be blank"])
-    if pull.issue.author is by and event != "COMMENT":
-        raise Refusal(422, "Unprocessable Entity", errors=["Can not review your own pull request"])
     hunks = [pull_actions.find_line(pull, one["path"], one["line"]) for one in lines]
     if None in hunks:
         raise Refusal(422, "Unprocessable Entity", errors=["Line could not be resolved"])
