@@ -1,16 +1,20 @@
 """A run that has come to where its base is prepared."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from agent.desk import Desk
 from agent.editing.preparation import MeasuredBase, Preparation
 from agent.editing.run_context import RunContext, list_roles
 from agent.models.checks import CheckReport
-from agent.models.environment import Checkout, Prepared
+from agent.models.environment import Checkout, Contract, Environment, Prepared
 from agent.models.pulls import BranchState
+from agent.models.run import Run
 from agent.models.step import StepRunner
 from agent.models.task import Task
 from agent.models.ticket import Ticket
+from repo_config.schema import RepoConfig
+from tests.unit.trees import make_project
 
 MISSING: Any = (None, None, None)
 """In place of what prepares the base."""
@@ -18,6 +22,19 @@ MISSING: Any = (None, None, None)
 
 def make_task(ticket: Ticket, checkout: Checkout, recipe: str = "") -> Task:
     return Task(ticket=ticket, recipe=recipe, start=BranchState.at_base(checkout))
+
+
+def make_prepared(
+    run: Run,
+    checkout: Checkout,
+    environment: Environment,
+    config: RepoConfig | Mapping[str, object] | None = None,
+    **detected: object,
+) -> Prepared:
+    """Prepare a base of which this alone is detected."""
+    told = RepoConfig.model_validate(config or {}, strict=False)
+    contract = Contract(config=told, project=make_project(**detected), source=None)
+    return Prepared(run=run, checkout=checkout, contract=contract, environment=environment)
 
 
 def make_run_context(

@@ -21,7 +21,7 @@ from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, ChangedFile, ClearedChange
 from agent.models.checks import TESTS, CheckReport
-from agent.models.environment import Contract, Environment, Prepared
+from agent.models.environment import Environment, Prepared
 from agent.models.run import Run
 from agent.models.sandbox import Flag, Hear, Sandbox, SandboxRequest, SandboxResult
 from agent.models.ticket import Ticket
@@ -37,6 +37,7 @@ from repo_config.schema import RepoConfig
 from tests.fakes import FakeCodeHost
 from tests.folders import BUILT, lay_files
 from tests.integration import git_samples
+from tests.run_contexts import make_prepared
 from tests.unit.trees import make_environment, make_project
 
 Files = Mapping[str, str]
@@ -306,17 +307,8 @@ def make_stage(
     home.chmod(0o711)
     checkout = worktree.prepare_checkout(str(repository), None, home / "mirrors")
     run = Run(run_id="run-1", repository=str(repository), ticket="ticket.md", started=1_700_000_000)
-    contract = Contract(
-        config=RepoConfig.model_validate(config or {}, strict=False),
-        project=make_project(**detected),
-        source=None,
-    )
-    prepared = Prepared(
-        run=run,
-        checkout=checkout,
-        contract=contract,
-        environment=workshop.environment(*packages),
-    )
+    environment = workshop.environment(*packages)
+    prepared = make_prepared(run, checkout, environment, config, **detected)
     sandbox = CountingSandbox(workshop.sandbox)
     services = Desk(
         settings=Settings(home=home),

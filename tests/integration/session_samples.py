@@ -6,17 +6,17 @@ from typing import Any
 
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile
-from agent.models.environment import Contract, Environment, Prepared
+from agent.models.environment import Environment
 from agent.models.run import Run
 from agent.models.sandbox import Flag
 from agent.runs.sessions import SessionFactory
 from agent.sandbox import sandboxes
 from agent.sandbox.session import Session
 from agent.settings import Settings
-from repo_config.schema import RepoConfig
 from tests.folders import lay_files
 from tests.integration import git_samples
-from tests.unit.trees import make_environment, make_project
+from tests.run_contexts import make_prepared
+from tests.unit.trees import make_environment
 
 FILES: dict[str, str | bytes] = {
     ".gitignore": "*.log\nbuild/\n",
@@ -50,18 +50,8 @@ class Workplace:
         git_samples.commit_all(repository, "Second")
         self.home, self.settings = home, settings
         checkout = worktree.prepare_checkout(str(repository), None, home / "mirrors")
-        self.prepared = Prepared(
-            run=Run(
-                run_id="run-1", repository=str(repository), ticket="t.md", started=1_700_000_000
-            ),
-            checkout=checkout,
-            contract=Contract(
-                config=RepoConfig.model_validate(config or {}, strict=False),
-                project=make_project(),
-                source=None,
-            ),
-            environment=_environment(home / "built"),
-        )
+        run = Run(run_id="run-1", repository=str(repository), ticket="t.md", started=1_700_000_000)
+        self.prepared = make_prepared(run, checkout, _environment(home / "built"), config)
         self.commit = checkout.commit
         self.sessions = SessionFactory(settings, sandboxes.make_sandbox(settings))
 

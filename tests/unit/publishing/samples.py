@@ -6,15 +6,15 @@ from markdown_it import MarkdownIt
 
 from agent.models.change import ClearedChange, Finding, Plan
 from agent.models.checks import CheckItem, CheckReport, Status, TestComparison
-from agent.models.environment import Checkout, Contract, Prepared
+from agent.models.environment import Checkout
 from agent.models.outcome import Verdict
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
 from agent.publishing.evidence import Evidence
-from repo_config.schema import RepoConfig
+from tests.run_contexts import make_prepared
 from tests.unit.stages import code_host_runs
-from tests.unit.trees import make_environment, make_project
+from tests.unit.trees import make_environment
 
 EVIL = (
     "</details> @org/team fixes #1 `@org` GH-7 ``` <img src=x> ![i](https://e.example/?d=1) | **x**"
@@ -32,17 +32,14 @@ def cleared(*findings: Finding, path: str = "shop/models.py") -> ClearedChange:
 
 def evidence(**changes) -> Evidence:
     facts = {
-        "prepared": Prepared(
-            run=Run(run_id="r1", repository="/r", ticket="/t.md", started=0),
-            checkout=Checkout(
+        "prepared": make_prepared(
+            Run(run_id="r1", repository="/r", ticket="/t.md", started=0),
+            Checkout(
                 repository="/r", mirror="/m", commit="a" * 40, base_branch="main", nearest_tag=None
             ),
-            contract=Contract(
-                config=RepoConfig(env={"GREETING": "a b"}),
-                project=make_project(framework="django", python_version="3.11", test_runner="pytest"),
-                source=None,
-            ),
-            environment=make_environment(sources=("pyproject.toml",), packages=("django==5.2",)),
+            make_environment(sources=("pyproject.toml",), packages=("django==5.2",)),
+            {"env": {"GREETING": "a b"}},
+            framework="django", python_version="3.11", test_runner="pytest",
         ),
         "ticket": Ticket(ticket_id="42", title="Customers need a nickname", body="", digest="d"),
         "plan": plan("Add nickname to Customer"),

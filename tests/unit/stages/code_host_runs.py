@@ -7,7 +7,7 @@ from agent.git import worktree
 from agent.models.change import Change, ChangedFile, ClearedChange, Plan
 from agent.models.checks import CheckReport, Status, TestComparison
 from agent.models.code_host import Remote
-from agent.models.environment import Contract, Prepared
+from agent.models.environment import Prepared
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
@@ -19,8 +19,8 @@ from repo_config.schema import RepoConfig
 from tests import run_samples
 from tests.fakes import FakeCodeHost
 from tests.integration import git_samples
-from tests.run_contexts import make_task
-from tests.unit.trees import make_environment, make_project
+from tests.run_contexts import make_prepared, make_task
+from tests.unit.trees import make_environment
 
 TICKET = Ticket(ticket_id="42", title="Log, do not print", body="", digest="d" * 64)
 SNAPSHOT = run_samples.snapshot(
@@ -119,16 +119,9 @@ def prepared(
     if not folder.exists():
         git_samples.make(folder, {"a.py": "x = 1\n", **(files or {})})
     base = worktree.prepare_checkout(str(folder), None, home / "mirrors")
-    return Prepared(
-        run=run(on_forge=on_forge, repository="" if on_forge else str(folder), dry_run=dry_run),
-        checkout=base,
-        contract=Contract(
-            config=config or RepoConfig(),
-            project=make_project(python_version="3.11", test_runner="pytest"),
-            source=None,
-        ),
-        environment=make_environment(),
-    )
+    made = run(on_forge=on_forge, repository="" if on_forge else str(folder), dry_run=dry_run)
+    detected = {"python_version": "3.11", "test_runner": "pytest"}
+    return make_prepared(made, base, make_environment(), config, **detected)
 
 
 def decided(
