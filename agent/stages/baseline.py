@@ -3,6 +3,7 @@
 Kept by `agent.checks.reports`, so that a second run on the same base does not measure again.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from agent.checks import check, measuring, reports, reruns, running
@@ -129,15 +130,29 @@ def _listen(site: Site) -> Site:
     return replace(site, environment=site.environment.model_copy(update={"services": services}))
 
 
-def _is_hindered(result: AnyRun, suite: Suite, site: Site, desk: Desk) -> bool:
-    """Whether a test that failed passes in one process, where nothing listens for servers."""
+def _is_hindered(
+    result: AnyRun, suite: Suite, site: Site, listening: Site | None, desk: Desk
+) -> bool:
+    """Whether a test that failed passes in one process, where nothing listens for servers.
+
+    Args:
+        listening: Where something does: what passes there too has failed for another reason, such
+            as its order.
+    """
+
+    def find_green(ids: Iterable[str], at: Site) -> tuple[str, ...]:
+        again = suite.select(Part(only=Selection(ids=tuple(ids))))
+        found = running.run_check(again, at, desk.sandbox, desk.say)
+        return tuple(item.item_id for item in found.items if item.outcome == "passed")
+
     if not isinstance(result, TestRun) or result.knock or result.limit:
         return False
     red = (item.item_id for item in result.items if item.outcome in ("failed", "error"))
-    if not (ids := tuple(name for name in red if not name.endswith(COLLECTION))):
-        return False
-    again = suite.select(Part(only=Selection(ids=ids)))
-    return running.run_check(again, site, desk.sandbox, desk.say).count("passed") > 0
+    ids = tuple(name for name in red if not name.endswith(COLLECTION))
+    green = find_green(ids, site) if ids else ()
+    if not green or listening is None:
+        return bool(green)
+    return len(find_green(green, listening)) < len(green)
 
 
 def _run_checks(
@@ -159,7 +174,8 @@ def _run_checks(
     others = () if only_tests else measuring.list_others(site)
     checks = (*others, *measuring.list_tests(listening, processes))
     results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
-    if suite and any(_is_hindered(result, suite, site, desk) for result in results):
+    alike = listening if processes == 1 else None
+    if suite and any(_is_hindered(one, suite, site, alike, desk) for one in results):
         why = "where processes share them" if processes > 1 else "without a usual server's port"
         desk.say(f"tests fail {why}, and pass otherwise: running all again")
         if processes > 1:

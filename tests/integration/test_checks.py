@@ -1050,7 +1050,23 @@ def test_tests_that_want_a_servers_port_run_again_and_nothing_else(
     report = baseline.measure_base(made.prepared, made.services)
     ran = {run.name: run.status for run in report.results if run.status is not Status.ABSENT}
     assert ran == {"echo once": Status.PASSED, "tests": Status.PASSED}
-    assert made.sandbox.count == 4, "the command once; tests with listeners, the red ones, all"
+    assert made.sandbox.count == 5, "the command once; tests, the red one both ways, tests"
+
+
+def test_a_test_that_fails_for_its_order_has_no_others_run_again(
+    stage: Callable[..., Stage],
+) -> None:
+    test = """
+        def test_first():
+            globals()["spoiled"] = True
+
+        def test_second():
+            assert "spoiled" not in globals()
+    """
+    made = stage({"test_order.py": test}, test_runner="pytest")
+    report = baseline.measure_base(made.prepared, made.services)
+    assert [item.outcome for item in report.tests.items] == ["passed", "failed"]
+    assert made.sandbox.count == 3, "all; the red one both ways"
 
 
 def test_a_baseline_that_proves_nothing_is_not_kept(stage: Callable[..., Stage]) -> None:
