@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 from agent.checks import check
 from agent.checks.check import Site
@@ -52,6 +53,9 @@ class _Command:
     @property
     def name(self) -> str:
         return self.command_line.name
+
+    def rename(self, name: str) -> Self:
+        return replace(self, command_line=self.command_line.model_copy(update={"name": name}))
 
     def explain_absence(self, site: Site) -> str:
         return ""

@@ -9,7 +9,7 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from agent.checks.comparison import BY_ID
 from agent.models.change import Change, ChangedFile
@@ -67,13 +67,20 @@ def _list_lines(content: bytes | None) -> list[str]:
     return [line.strip() for line in source.decode_text(content or b"").split("\n")]
 
 
-def note_silenced(results: tuple[AnyRun, ...], masked: tuple[AnyRun, ...]) -> tuple[AnyRun, ...]:
-    """Note in each result what the same check finds in addition where comments say nothing."""
-    others = {run.name: run for run in masked}
-    return tuple(
-        run.model_copy(update={"silenced": tuple(_find_silenced(run, others.get(run.name)))})
-        for run in results
-    )
+def note_silenced(
+    results: tuple[AnyRun, ...], masked: Mapping[str, AnyRun], ending: str
+) -> tuple[AnyRun, ...]:
+    """Note in each result what the same check finds in addition where comments say nothing.
+
+    Args:
+        masked: Results of the second kind, by the name of the check with an ending.
+    """
+
+    def note(run: AnyRun) -> AnyRun:
+        more = _find_silenced(run, masked.get(f"{run.name}{ending}"))
+        return run.model_copy(update={"silenced": tuple(more)})
+
+    return tuple(map(note, results))
 
 
 def _find_silenced(run: AnyRun, other: AnyRun | None) -> Iterator[CheckItem]:

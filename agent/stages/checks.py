@@ -22,6 +22,7 @@ from agent.checks import (
     weighing,
 )
 from agent.checks.check import Selection, Site, make_site
+from agent.checks.commands import ShellCheck, ToolCheck
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS, MIGRATE
 from agent.checks.two_runs import TwoRuns
 from agent.checks.whole_commit import WHOLE, WHOLE_PART, judge_whole
@@ -51,6 +52,8 @@ from repo_config.rule_files import has_tables, is_tool_setting, list_read_by_too
 
 #: A command that takes longer builds something; linters that we do not know are done by then.
 _QUICK_SECONDS = 30.0
+#: Ends the name of a check that reads the change without its new comments.
+_UNCOMMENTED = ", ignoring new comments"
 #: Checks that look at source alone, and not at what tests are.
 _OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, MIGRATE.name)
 
@@ -272,16 +275,18 @@ def _measure_change(
     desk = trees.desk
     tools, settings = _lay_out_for_tools(change, site, trees)
     checks = (*measuring.list_others(site, tools), *_list_trials(change, site, trees))
+    uncommented = _list_uncommented(change, before, settings, trees)
     if runs is None:
         checks = (*checks, *measuring.list_tests(site))
-        results = measuring.run_checks(checks, desk.sandbox, desk.say)
+        found = measuring.run_checks((*uncommented, *checks), desk.sandbox, desk.say)
+        results = found[len(uncommented) :]
     else:
         lint = {command.name for command in site.project.lint}
         quick = tuple(check for check in checks if check[0].name in lint)
         others = tuple(check for check in checks if check[0].name not in lint)
         first, whole = runs.list_first(), runs.list_whole()
         # The last begin first.
-        order = (*others, *runs.list_rest(), *quick, *first)
+        order = (*uncommented, *others, *runs.list_rest(), *quick, *first)
         order = (*order, *whole) if site.at_once > 1 else (*whole, *order)
         early = {one.name for one, _ in (*quick, *first)} if runs.answers_early else set()
         seen: list[AnyRun] = []
@@ -289,24 +294,25 @@ def _measure_change(
 
         def is_enough(result: AnyRun) -> bool:
             nonlocal answer
-            seen.append(result)
+            if not result.name.endswith(_UNCOMMENTED):
+                seen.append(result)
             if result.name in early and early <= {one.name for one in seen}:
                 answer = _answer_early(seen, runs, before, trees, proof)
             return bool(answer)
 
         slots = proof.slots if proof else None
-        results = measuring.run_checks(
+        found = measuring.run_checks(
             order, desk.sandbox, desk.say, is_enough=is_enough, slots=slots
         )
         if answer:
             return _note_settings(answer, settings)
-        ran = {result.name: result for result in results if isinstance(result, TestRun)}
-        results = tuple(each for one, _ in checks for each in results if each.name == one.name)
+        ran = {result.name: result for result in found if isinstance(result, TestRun)}
+        results = tuple(each for one, _ in checks for each in found if each.name == one.name)
         tests = runs.finish(ran)
         judged = _judge_whole(ran[WHOLE], tests, runs, trees) if WHOLE in ran else None
         results = (*results, *((judged,) if judged else ()), tests)
-    noted = _note_settings(results, settings)
-    return _check_behind_comments(change, noted, settings, trees)
+    masked = {one.name: one for one in found if one.name.endswith(_UNCOMMENTED)}
+    return silenced.note_silenced(_note_settings(results, settings), masked, _UNCOMMENTED)
 
 
 def _answer_early(
@@ -365,31 +371,29 @@ def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:
     return ((replace(MIGRATE, new=new), site),) if new else ()
 
 
-def _check_behind_comments(
-    change: Change, results: tuple[AnyRun, ...], settings: tuple[str, ...], trees: _Trees
-) -> tuple[AnyRun, ...]:
-    """Have what reads code look once more, with comments of the change that say nothing to it."""
-    passed = {
-        result.name
-        for result in results
-        if (
-            isinstance(result, CommandRun)
-            and result.status is Status.PASSED
-            and result.seconds <= _QUICK_SECONDS
-        )
-        or (isinstance(result, LintRun) and result.name not in _OF_SOURCE and not result.reason)
-    }
-    masked = silenced.mask_comments(change) if passed else None
+def _list_uncommented(
+    change: Change, before: CheckReport, settings: tuple[str, ...], trees: _Trees
+) -> measuring.Checks:
+    """List what reads code, once more, with comments of the change that say nothing to it."""
+    masked = silenced.mask_comments(change)
     if masked is None:
-        return results
-    trees.desk.say("linters and type checkers run again, ignoring the change's new comments")
+        return ()
     site = tools = trees.lay_out(masked, "masked-comments")
     if settings:
         kept = rule_changes.drop_files(masked, frozenset(settings))
         tools = trees.lay_out(kept, "masked-comments-base-settings")
-    again = (each for each in measuring.list_others(site, tools) if each[0].name in passed)
-    found = measuring.run_checks(tuple(again), trees.desk.sandbox, trees.desk.say)
-    return silenced.note_silenced(results, found)
+    return tuple(
+        (check.rename(f"{check.name}{_UNCOMMENTED}"), at)
+        for check, at in measuring.list_others(site, tools)
+        if isinstance(check, ToolCheck | ShellCheck) and _is_comparable(before.result(check.name))
+    )
+
+
+def _is_comparable(on_base: AnyRun | None) -> bool:
+    if isinstance(on_base, CommandRun):
+        is_ended = on_base.status in (Status.PASSED, Status.FAILED)
+        return is_ended and on_base.seconds <= _QUICK_SECONDS
+    return isinstance(on_base, LintRun) and not on_base.reason
 
 
 def _note_settings(results: Iterable[AnyRun], settings: tuple[str, ...]) -> tuple[AnyRun, ...]:

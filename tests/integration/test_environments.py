@@ -114,7 +114,7 @@ def test_without_a_lock_packages_are_those_of_the_commits_day_and_its_next(setti
         days = "2024-01-01", "2024-05-02", "2024-05-03"
         served.uploaded |= {name: day for (name, _), day in zip(files, days, strict=True)}
         # That of our tools, which this index does not have for another.
-        version = ".".join(ensure(settings, folder).python.split(".")[:2])
+        version = ".".join(ensure(settings, folder).interpreter.version.split(".")[:2])
         lay_files(folder, {"requirements.txt": "lib\n"})
         committed = int(datetime.fromisoformat("2024-05-01T08:00:00Z").timestamp())
         index = local(settings, served)
@@ -140,7 +140,7 @@ def test_a_tool_of_its_own_is_of_the_months_of_the_commit_unless_the_index_tells
         served.uploaded |= dict.fromkeys((others[1][0], tools["dated"][0]), "2024-01-01")
         pins = {name: (f"{name}==1.0",) for name in tools}
         project = Project.model_construct(tool_pins=pins, types=())
-        version = ".".join(ensure(settings, folder).python.split(".")[:2])
+        version = ".".join(ensure(settings, folder).interpreter.version.split(".")[:2])
         index = local(settings, served)
         made = ensure(
             settings, folder, index=index, committed=committed, project=project, version=version

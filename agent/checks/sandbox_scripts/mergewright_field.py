@@ -106,7 +106,12 @@ def write_files(changes):
     MigrationAutodetector.changes = lambda *_, **__: changes
     # No database has a history here.
     MigrationLoader.check_consistent_history = lambda *_: None
-    management.call_command("makemigrations", *changes, interactive=False, verbosity=0)
+    # Django formats by any black on the path: the project's own counts, and not one of ours.
+    path, os.environ["PATH"] = os.environ["PATH"], os.path.join(sys.prefix, "bin")
+    try:
+        management.call_command("makemigrations", *changes, interactive=False, verbosity=0)
+    finally:
+        os.environ["PATH"] = path
 
 
 # --- the model -------------------------------------------------------------------------------
