@@ -7,7 +7,10 @@ Nothing interprets a shell or what it starts (tox, make): each line is shown as 
 import ast
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
 
 from repo_config import command_lines, workflows
 from repo_config.command_lines import CheckCommand, SuiteCommand
@@ -15,8 +18,10 @@ from repo_config.documents import as_map
 from repo_config.known_tools import HOOKS
 from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
+from repo_config.values import VariableName
 
 _MOST, _LONGEST = 100, 100
+_NAME: TypeAdapter[str] = TypeAdapter(VariableName)
 #: Its hooks are listed by name.
 _PRE_COMMIT = "pre-commit"
 
@@ -104,8 +109,10 @@ def find_variables(repository: ProjectFiles) -> dict[str, str]:
     testing = [job for job in jobs if any(one.runner != "command" for one in _list_suites(job))]
     for part in (part for job in testing or jobs for part in workflows.list_parts(job)):
         for name, value in as_map(part.get("env")).items():
-            if isinstance(value, str) and "${{" not in value:
-                found.setdefault(name, value)
+            # A configuration takes not every name.
+            with suppress(ValidationError):
+                if isinstance(value, str) and "${{" not in value:
+                    found.setdefault(_NAME.validate_python(name), value)
     return found
 
 

@@ -108,7 +108,7 @@ def test_variables_are_those_of_the_jobs_that_start_tests():
         jobs:
           lint: {env: {LINTED: "1"}, steps: [{run: make lint}]}
           test:
-            env: {STAGE: tests, DEBUG: true}
+            env: {STAGE: tests, DEBUG: true, cache-name: pip}
             steps:
             - {run: uv run manage.py test, env: {WORKERS: 2, STAGE: later}}
         """
