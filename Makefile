@@ -21,7 +21,7 @@ demo: $(READY) sandbox
 test: $(READY) sandbox services
 	@$(PYTEST) -m "not deep" --durations=10 $(ARGS)
 
-# Docker, released projects, chaos, false positives, fuzz, the Python matrix: an hour.
+# Docker, released projects, chaos, false positives, fuzz, the Python matrix: 45 minutes.
 # PART=2/4 takes the second of four parts of it.
 PART ?=
 test-deep: $(READY) sandbox services

@@ -47,7 +47,7 @@ def check_head(given: Mapping[str, str]) -> None:
     """Refuse by the headers alone what could not be taken anyway.
 
     Raises:
-        Refused: 413 too large, 415 another type or compressed.
+        RefusedDelivery: 413 too large, 415 another type or compressed.
     """
     declared = given.get("content-length", "0")
     # More digits than any size has are not worth the time of int().
@@ -70,7 +70,7 @@ async def read_body(parts: AsyncIterator[bytes]) -> bytes:
     """Read the body, whatever length was declared.
 
     Raises:
-        Refused: 413 too large, 408 too slow, 400 broken off.
+        RefusedDelivery: 413 too large, 408 too slow, 400 broken off.
     """
     kept: list[bytes] = []
     size = 0
@@ -102,7 +102,7 @@ def read_signature(header: str | None) -> str:
     """Return the signature of a request, in hexadecimal, before its body is read.
 
     Raises:
-        Refused: 401, there is none, more than one, or it is no SHA-256.
+        RefusedDelivery: 401, there is none, more than one, or it is no SHA-256.
     """
     if header is None or not (shape := _SIGNATURE.fullmatch(header)):
         raise RefusedDelivery(

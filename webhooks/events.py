@@ -38,7 +38,7 @@ def read_body(event: str, body: bytes) -> dict[str, Any]:
     """Parse the body: at most 200 levels deep, no key twice, numbers of a sane length.
 
     Raises:
-        Refused: 400 it is not such JSON; 422 it is not a body of this event.
+        RefusedDelivery: 400 it is not such JSON; 422 it is not a body of this event.
     """
     try:
         payload = jiter.from_json(
@@ -69,7 +69,7 @@ def parse_event(event: str, body: bytes) -> Event | Ignored:
         event: As the header names it: a short word, which is not signed.
 
     Raises:
-        Refused: 400 the body is not JSON that we read; 422 it does not fit the event.
+        RefusedDelivery: 400 the body is not JSON that we read; 422 it does not fit the event.
     """
     payload = read_body(event, body)
     action = payload.get("action")

@@ -64,7 +64,7 @@ class Committer:
         """Return when the delivery is on disk.
 
         Raises:
-            Refused: 503; the delivery may be in the inbox only if the disk was too slow.
+            RefusedDelivery: 503; the delivery may be in the inbox only if the disk was too slow.
         """
         answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         try:

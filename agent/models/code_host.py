@@ -132,7 +132,7 @@ class CodeHost(Protocol):
     def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
         """Tell the reader how the run ended; return the outcome with its places filled in.
 
-        On a forge: the status comment's last state; on this machine a file.
+        On a code host: the status comment's last state; on this machine a file.
         """
         return outcome
 

@@ -68,8 +68,8 @@ class Step(StrEnum):
     CHECKS = "checks", Stage.CHECKS, RunState.CHECKING
     COMPARE = "compare", Stage.CHECKS, RunState.REVIEWING
     PROOF = "proof", Stage.CHECKS
-    REVIEW = "review", Stage.CHECKS, RunState.REVIEWING
     DECIDE = "decide", Stage.CHECKS, RunState.REVIEWING
+    REVIEW = "review", Stage.CHECKS, RunState.REVIEWING
     PUBLISH = "publish", Stage.PUBLISH, RunState.PUBLISHING, True
     DELIVER = "deliver", None, None, True
     NOTIFY = "notify", None, None, True

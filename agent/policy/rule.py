@@ -1,6 +1,6 @@
 """What a rule is: an id, what it demands, and how much it weighs.
 
-A module of the policy declares its rules in `RULES`, and one `check` that yields
+A module of the policy declares its rules in `RULES`, and one `check_change` that yields
 their findings. What softens a finding is left to `levels`.
 """
 
@@ -18,7 +18,7 @@ class Rule:
     """One thing that is demanded of every change."""
 
     id: str
-    """Short, with dashes; names the rule in findings, in the configuration and in its reference."""
+    """Short, with dashes; names the rule in findings and in the configuration."""
     demands: str
     """One sentence in the present: what is true of a change that keeps the rule."""
     severity: Severity

@@ -92,7 +92,7 @@ def render_stopped(
 
     The run of an issue gets a comment, any other a page of text.
     """
-    on_forge = run is not None and run.snapshot is not None
+    on_code_host = run is not None and run.snapshot is not None
     outcome, ticket = (redactor or Redactor()).redact_record((outcome, ticket))
 
     place = _log_place(log_path, run)
@@ -100,7 +100,7 @@ def render_stopped(
     text = found.render(
         outcome=outcome,
         ticket=ticket,
-        on_forge=on_forge,
+        on_code_host=on_code_host,
         words=messages.render_outcome_text(outcome),
         next_step=messages.find_next_step(outcome, run),
         log_place=place,
