@@ -233,13 +233,14 @@ class FakeSession:
         self.commands: list[str] = []
         self.losses = 0
         self.unpacked = b""
-        self.temporary: dict[str, bytes] = {}
         wanted = {**base, **{file.path: file.after for file in change.files}}
         for path, content in wanted.items():
             if content is not None:
                 self.write(path, content)
 
-    def run(self, command: str, *, seconds: float) -> CommandResult:
+    def run(
+        self, command: str, *, seconds: float, transcript: str = "", above: int = 0
+    ) -> CommandResult:
         self.commands.append(command)
         process = subprocess.Popen(
             ["bash", "-c", command],
@@ -260,6 +261,7 @@ class FakeSession:
             output=output.decode("utf-8", "replace"),
             exit_code=None if timed_out else process.returncode,
             timed_out=timed_out,
+            transcript=transcript if len(output) > above else "",
         )
 
     def pack_temporary(self) -> bytes:
@@ -267,9 +269,6 @@ class FakeSession:
 
     def unpack_temporary(self, packed: bytes) -> None:
         self.unpacked = packed
-
-    def write_temporary(self, name: str, content: bytes) -> None:
-        self.temporary[name] = content
 
     def read(self, path: str) -> bytes | None:
         if names.name_problem(path):

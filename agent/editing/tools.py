@@ -176,7 +176,7 @@ class ToolExecutor:
         self._left = 0
         """Characters that the result of the call at work may have."""
         self._output_file = ""
-        """In /tmp of the sandbox, for what the call at work prints."""
+        """In the sandbox, for what the call at work prints."""
         bench.resources.callback(self.close)
 
     @cached_property
@@ -279,7 +279,7 @@ class ToolExecutor:
         kind, work = self._tools[call.name]
         arguments = forms.read_arguments(call, kind)
         session, self._left = self._open(batch), batch.left
-        self._output_file = f"output-{batch.calls_before + number}.txt"
+        self._output_file = f"{TEMPORARY}/output-{batch.calls_before + number}.txt"
         return work(self, session, arguments)
 
     def _open(self, batch: _Batch) -> Session:
@@ -386,11 +386,11 @@ class ToolExecutor:
             min(max(wanted, LEAST_SECONDS), _MOST_SECONDS), self._seconds_left()
         )
         most = min(MOST_RESULT, max(self._left, _LEAST_RESULT))
-        ran = session.run(asked.command, seconds=seconds)
-        output, file = sanitise.strip_terminal_codes(ran.output).rstrip(), self._output_file
-        if len(output) > most:
-            session.write_temporary(file, output.encode())
-        said = [sanitise.shorten_middle(output, most, where=f"{TEMPORARY}/{file}")]
+        file = self._output_file
+        ran = session.run(asked.command, seconds=seconds, transcript=file, above=most)
+        output = sanitise.strip_terminal_codes(ran.output).rstrip()
+        where, omitted = ran.transcript or "not kept", ran.omitted_bytes
+        said = [sanitise.shorten_middle(output, most, where=where, omitted=omitted)]
         if ran.timed_out:
             said.append(f"[stopped after {seconds} s]")
         if ran.restarted:

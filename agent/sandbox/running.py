@@ -29,7 +29,7 @@ _DRAIN_SECONDS = 5.0
 _MOST_COMPLAINTS = 16 * 1024
 _SESSION_LIMITS = SandboxLimits(returned_bytes=96 * 1024**2, returned_files=1)
 """Limits of one answer in a session."""
-_SESSION_OUTPUT_BYTES = 16 * 1024**2
+_SESSION_OUTPUT_BYTES = 128 * 1024
 _LATE, _LOST = "time", "lost"
 OPEN: set[object] = set()
 """The open sandboxes of this process."""
@@ -50,6 +50,8 @@ class Answer(NamedTuple):
     contents: list[bytes]
     output: str
     """Output of a command."""
+    omitted_bytes: int
+    """Of the output, between head and tail."""
 
 
 class RunningSandbox:
@@ -290,7 +292,8 @@ class RunningSandbox:
         if end := self._wait(lambda: frames.complete, patience, stopped):
             late = "it did not respond in time"
             raise SandboxLost(late if end == _LATE else "its first process exited")
-        return Answer(frames.facts or {}, frames.contents, self._printed.text)
+        printed = self._printed
+        return Answer(frames.facts or {}, frames.contents, printed.text, printed.omitted_bytes)
 
 
 class SandboxMaker(ABC):

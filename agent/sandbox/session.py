@@ -3,9 +3,7 @@
 Whatever happens in it, the host has the change as it was last taken, and nothing else of it.
 """
 
-import io
 import json
-import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -64,11 +62,19 @@ class Session:
         """How often it was lost and opened again, with the change as it was last taken."""
         self._start()
 
-    def run(self, command: str, *, seconds: float) -> CommandResult:
-        """Run `bash -c`."""
+    def run(
+        self, command: str, *, seconds: float, transcript: str = "", above: int = 0
+    ) -> CommandResult:
+        """Run `bash -c`.
+
+        Args:
+            transcript: Path in the sandbox of a file for all that it prints; empty: none.
+            above: Bytes; the file stays only if more was printed.
+        """
         began, kills = time.monotonic(), self._sandbox.count_memory_kills()
         late = seconds + _GRACE_SECONDS
         asked = {"arguments": (command,), "seconds": seconds, **_PLAIN}
+        asked |= {"transcript": transcript, "above": above}
         try:
             answer = self._ask("run", patience=late, **asked)
         except SandboxLost as problem:
@@ -84,6 +90,8 @@ class Session:
                 output=output,
                 exit_code=code,
                 timed_out=limit == "time",
+                transcript=transcript if answer.facts["transcript"] else "",
+                omitted_bytes=answer.omitted_bytes,
             )
         self._restart()
         return CommandResult(
@@ -144,14 +152,6 @@ class Session:
     def unpack_temporary(self, packed: bytes) -> None:
         with self._refuse_if_lost():
             self._ask("unpack", packed, folder=layout.TEMPORARY)
-
-    def write_temporary(self, name: str, content: bytes) -> None:
-        """Make a file in /tmp, where there is none of that name."""
-        packed, member = io.BytesIO(), tarfile.TarInfo(name)
-        member.size = len(content)
-        with tarfile.open(fileobj=packed, mode="w") as archive:
-            archive.addfile(member, io.BytesIO(content))
-        self.unpack_temporary(packed.getvalue())
 
     def close(self) -> None:
         self._stack.close()

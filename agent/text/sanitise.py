@@ -196,11 +196,15 @@ def shorten(text: str, limit: int) -> str:
     return f"{(whole if len(whole) > limit // 2 else head).rstrip(' ,;:')}…"
 
 
-def shorten_middle(text: str, limit: int, *, where: str) -> str:
-    """Keep head and tail of a text that is too long; the cut says where the whole text is."""
+def shorten_middle(text: str, limit: int, *, where: str, omitted: int = 0) -> str:
+    """Keep head and tail of a text that is too long; the cut says where the whole text is.
+
+    Args:
+        omitted: Characters that the text itself leaves out in its middle.
+    """
     if len(text) <= limit:
         return text
-    notice = f"\n{format_omission(len(text) - limit, where)}\n"
+    notice = f"\n{format_omission(len(text) - limit + omitted, where)}\n"
     space = max(0, limit - len(notice))
     head = space // 2
     return text[:head] + notice + text[len(text) - (space - head) :]

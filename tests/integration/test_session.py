@@ -46,15 +46,18 @@ def test_the_environment_is_first_on_the_path_and_cannot_be_written_to(session):
     assert session.run("touch ~/x $TMPDIR/y && echo written", seconds=20).output == "written\n"
 
 
-def test_a_long_output_is_had_whole_and_can_be_laid_into_a_file(session):
-    long = session.run("seq 100000", seconds=20).output
-    assert long == "".join(f"{number}\n" for number in range(1, 100_001))
-    session.write_temporary("o-1.txt", long.encode())
-    # What has that name already stays, and no link is followed.
-    session.run("ln -s /work/app/models.py /tmp/o-2.txt", seconds=20)
-    session.write_temporary("o-2.txt", b"other")
-    told = session.run("wc -l </tmp/o-1.txt; head -n1 app/models.py", seconds=20).output
-    assert told == "100000\nclass Model:\n"
+def test_a_long_output_is_whole_in_a_file_and_a_short_one_leaves_none(session):
+    long = session.run("seq 100000", seconds=20, transcript="/tmp/o-1.txt", above=9_000)
+    assert long.output.startswith("1\n2\n")
+    assert (long.transcript, long.omitted_bytes > 400_000) == ("/tmp/o-1.txt", True)
+    short = session.run("wc -l </tmp/o-1.txt", seconds=20, transcript="/tmp/o-2.txt", above=9_000)
+    assert (short.output, short.transcript) == ("100000\n", "")
+    # A link in its place is replaced, not followed.
+    link = "ln -s /work/app/models.py /tmp/o-3.txt"
+    session.run(link, seconds=20)
+    session.run("seq 9", seconds=20, transcript="/tmp/o-3.txt")
+    told = session.run("ls /tmp; head -n1 app/models.py", seconds=20).output
+    assert told == "o-1.txt\no-3.txt\nclass Model:\n"
 
 
 def test_the_temporary_files_of_one_session_can_be_had_in_another(place):

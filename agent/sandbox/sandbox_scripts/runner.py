@@ -25,7 +25,6 @@ import stat
 import struct
 import sys
 from contextlib import suppress
-from functools import partial
 
 import by_descriptor
 import commands
@@ -43,6 +42,7 @@ STARTED, ENDED, CONTENT, FAILED, OUTPUT = 1, 2, 3, 4, 5
 FRAME = struct.Struct("!16sBQ")
 OPERATIONS = ("run", "look", "read", "write", "delete", "pack", "unpack")
 MOST_TOUCHED = 10
+MOST_TRANSCRIPT = 16 << 20
 PIECE_BYTES = 1 << 20
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER, FILTER_STEP_BYTES = 22, 2, 8
 
@@ -211,6 +211,43 @@ def open_outlet(order: Order) -> dict[str, str]:
 # --- requests --------------------------------------------------------------------------------
 
 
+class Transcript:
+    """A file with all that a command has printed, where that is more than what is shown of it."""
+
+    def __init__(self, path: str, above: int) -> None:
+        """Begin the file; without a path, or where it cannot be written, nothing is kept."""
+        self.path, self.above, self.size = path, above, 0
+        self.descriptor = -1
+        if path:
+            with suppress(OSError):
+                with suppress(FileNotFoundError):
+                    os.unlink(path)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                self.descriptor = os.open(path, flags, 0o644)
+
+    def add(self, piece: bytes) -> None:
+        if self.descriptor >= 0 and self.size < MOST_TRANSCRIPT:
+            view = memoryview(piece)[: MOST_TRANSCRIPT - self.size]
+            try:
+                while view:
+                    count = os.write(self.descriptor, view)
+                    self.size += count
+                    view = view[count:]
+            except OSError:  # the disk is full: what is there is kept
+                self.size = MOST_TRANSCRIPT
+
+    def close(self) -> bool:
+        """Say whether there is a file; one that is not needed is removed."""
+        if self.descriptor < 0:
+            return False
+        os.close(self.descriptor)
+        is_needed = self.size > self.above
+        if not is_needed:
+            with suppress(OSError):
+                os.unlink(self.path)
+        return is_needed
+
+
 class Server:
     """Answers requests that concern one tree."""
 
@@ -226,7 +263,13 @@ class Server:
         if not request["once"]:
             self.lay_files_again()
 
-        attendance = commands.RunningCommand(order, request, partial(channel.send_bytes, OUTPUT))
+        transcript = Transcript(request.get("transcript", ""), request.get("above", 0))
+
+        def print_piece(piece: bytes) -> None:
+            transcript.add(piece)
+            channel.send_bytes(OUTPUT, piece)
+
+        attendance = commands.RunningCommand(order, request, print_piece)
         argv = [*order["argv"], *request["arguments"]]
         pid, reading = commands.start_command(order, argv, open_outlet(order))
         code, limit = attendance.attend(pid, reading, self.requests)
@@ -245,6 +288,7 @@ class Server:
             "limit": limit or ("returned" if found.over else None),
             "gone": gone,
             "touched": list(attendance.watch.touched)[:MOST_TOUCHED],
+            "transcript": transcript.close(),
             "files": list(found.files),
             "refused": found.refused,
             "new": found.new,
