@@ -90,6 +90,11 @@ class _Session:
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Held while it is asked."""
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether GitHub has said lately what they may do."""
+        return time.monotonic() - self.asked_at <= _ASK_SECONDS
+
 
 class SignIns:
     """Signs people in, and finds who sent a request; safe to use from several threads."""
@@ -134,19 +139,10 @@ class SignIns:
             raise SignInNeeded
         if session.person is None:
             return Visitor(OPERATOR, is_operator=True)
-        with session.lock:
-            if is_action or time.monotonic() - session.asked_at > _ASK_SECONDS:
-                if not is_action and time.monotonic() < session.silent_until:
-                    raise CodeHostUnavailable(_SILENT)
-                try:
-                    session.person = self._require_github().ask_again(session.person)
-                except AccessLost as problem:
-                    self._sessions.pop(session_id, None)
-                    raise SignInNeeded from problem
-                except CodeHostUnavailable as problem:
-                    session.silent_until = time.monotonic() + _SILENT_SECONDS
-                    raise CodeHostUnavailable(_SILENT) from problem
-                session.asked_at = time.monotonic()
+        if is_action or not session.is_fresh:
+            with session.lock:
+                if is_action or not session.is_fresh:
+                    self._ask_again(session_id, session, is_action=is_action)
         return Visitor(
             session.person.login,
             is_operator=False,
@@ -154,6 +150,21 @@ class SignIns:
             find_starters=self._find_starters,
             is_member=partial(self._require_github().is_member, session.person),
         )
+
+    def _ask_again(self, session_id: str, session: _Session, *, is_action: bool) -> None:
+        """Ask GitHub what somebody may do; a page does not ask one that was silent just now."""
+        if not is_action and time.monotonic() < session.silent_until:
+            raise CodeHostUnavailable(_SILENT)
+        try:
+            if session.person is not None:
+                session.person = self._require_github().ask_again(session.person)
+        except AccessLost as problem:
+            self._sessions.pop(session_id, None)
+            raise SignInNeeded from problem
+        except CodeHostUnavailable as problem:
+            session.silent_until = time.monotonic() + _SILENT_SECONDS
+            raise CodeHostUnavailable(_SILENT) from problem
+        session.asked_at = time.monotonic()
 
     def sign_out(self, request: Request, response: Response) -> None:
         self._sessions.pop(request.cookies.get(self._cookie, ""), None)

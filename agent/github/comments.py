@@ -37,7 +37,7 @@ def mark_issue_seen(session: RepositorySession) -> None:
 
 
 def list_comments(
-    session: RepositorySession, mark: str, *, on: int | None = None
+    session: RepositorySession, mark: str, *, on: int | None = None, patient: bool = True
 ) -> list[OwnComment]:
     """List the comments of ours that begin with a mark, the oldest first.
 
@@ -46,7 +46,7 @@ def list_comments(
     """
     return [
         _read_comment(raw)
-        for raw in issues.list_comments(session, on or session.issue.number)
+        for raw in issues.list_comments(session, on or session.issue.number, patient=patient)
         if (raw["body"] or "").startswith(mark) and session.access.is_own(issues.name_author(raw))
     ]
 

@@ -8,12 +8,12 @@ from github.Repository import Repository
 
 from agent.errors import AccessLost, RepositoryUnfit, Superseded
 from agent.github.access import RepositorySession
-from agent.github.api_errors import LostReply, RefusedRequest, ignore_statuses
+from agent.github.api_errors import LostReply, RefusedRequest
+from agent.github.tokens import TokenScope
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import PullRequest
 from agent.text import sanitise
 
-_NO_DRAFTS = "it is not a draft: this repository does not support drafts"
 _DRAFT = """mutation Draft($input: ConvertPullRequestToDraftInput!) {
   convertPullRequestToDraft(input: $input) { pullRequest { isDraft } }
 }"""
@@ -134,7 +134,7 @@ def _create_pull(
         if problem.status != 422:
             raise
         if proposal.draft and problem.has_phrase("draft"):
-            notes.append(_NO_DRAFTS)
+            notes.append("it is not a draft: this repository does not support drafts")
             undrafted = proposal.model_copy(update={"draft": False})
             return _create_pull(session, undrafted, title, body, notes)
         if problem.has_phrase("already exists") and (pull := found()):
@@ -177,15 +177,20 @@ def _edit_pull(session: RepositorySession, number: int, title: str, body: str) -
 
 def _convert_to_draft(session: RepositorySession, pull: GithubPull) -> list[str]:
     """Make a draft of what is open for merging; return why it is none, in words."""
-    with ignore_statuses(403, 404, 422):
+    try:
+        # GitHub asks for the permission to write contents, too.
         session.query(
             _DRAFT,
             {"input": {"pullRequestId": pull.node_id}},
             lambda data: data["convertPullRequestToDraft"]["pullRequest"]["isDraft"],
+            scope=TokenScope.PUSH,
             doing=f"make #{pull.number} a draft",
         )
-        return []
-    return [_NO_DRAFTS]
+    except RefusedRequest as problem:
+        if problem.status not in (403, 404, 422):
+            raise
+        return [f"it is not a draft: {problem.full_message}"]
+    return []
 
 
 # --- reviewers and labels ----------------------------------------------------------------------

@@ -18,6 +18,8 @@ _log = structlog.get_logger()
 
 #: Seconds between edits within a stage, in which costs and turns of a model move on.
 _REFRESH_SECONDS = 25.0
+#: Seconds without an edit once GitHub has not taken one.
+_SILENT_SECONDS = 60.0
 _STATUS = "<!-- mergewright:status run="
 #: People with write access can edit our comments, too: what is no name of a run is none.
 _HEAD = re.compile(rf"<!-- mergewright:status run=({RUN_ID.pattern})(?: call=[a-z0-9_-]+)? -->")
@@ -58,7 +60,7 @@ class StatusComment:
         self._mark = f"{_STATUS}{run.first} "
         self._snapshot = run.snapshot
         self._known = session.access.known.comments
-        self._edited = 0.0
+        self._edited = self._silent_until = 0.0
         # The intake has made its comment before a run begins: from then on the run alone makes one.
         self._is_missing = False
         self._is_closed = False
@@ -89,8 +91,9 @@ class StatusComment:
         Without patience: the next edit says more than this one.
         """
         with self._lock:
-            is_due = is_news or time.monotonic() - self._edited >= _REFRESH_SECONDS
-            if is_due and not self._is_closed:
+            now = time.monotonic()
+            is_due = is_news or now - self._edited >= _REFRESH_SECONDS
+            if is_due and not self._is_closed and now >= self._silent_until:
                 self._try_edit(text)
 
     def show_last(self, text: str) -> None:
@@ -142,9 +145,11 @@ class StatusComment:
         self._known[self._issue], self._edited = (made.number, made.body), time.monotonic()
         self._is_missing = False
 
-    def _find_comment(self) -> tuple[int | None, str]:
+    def _find_comment(self, *, patient: bool = True) -> tuple[int | None, str]:
         """Find the comment, for other runs of this process as well, and keep that there is none."""
-        found = [] if self._is_missing else comments.list_comments(self._session, _STATUS)
+        found = []
+        if not self._is_missing:
+            found = comments.list_comments(self._session, _STATUS, patient=patient)
         if found:
             self._known[self._issue], self._edited = found[-1][:2], time.monotonic()
         self._is_missing = not found
@@ -154,11 +159,13 @@ class StatusComment:
         try:
             self._edit(text, patient=False)
         except (AgentError, RefusedRequest) as problem:
+            # The run waits for each of these requests.
+            self._silent_until = time.monotonic() + _SILENT_SECONDS
             _log.warning("status comment not updated", reason=str(problem))
 
     def _edit(self, text: str, *, patient: bool = True) -> bool:
         """Have the comment say this, where it says something else; return whether there is one."""
-        comment, shown = self._known.get(self._issue) or self._find_comment()
+        comment, shown = self._known.get(self._issue) or self._find_comment(patient=patient)
         if comment is None:
             return False
         head = _HEAD.match(shown)

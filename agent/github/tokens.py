@@ -188,7 +188,10 @@ class Tokens:
         us = WatchedRequester(auth, self._base_url, self._pacing, notes)
 
         def work() -> str:
-            return f"{us.requestJsonAndCheck('GET', path)[1][name]}{ending}"
+            found = us.requestJsonAndCheck("GET", path)[1]
+            if not isinstance(found, dict) or not isinstance(found.get(name), str):
+                raise UnexpectedAnswer(f"its response has no {name}")
+            return f"{found[name]}{ending}"
 
         try:
             return asking.ask(work, doing="name us")

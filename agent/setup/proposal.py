@@ -45,7 +45,9 @@ def propose(tree: Tree, kept: Mapping[str, Any]) -> str:
     values: dict[str, Any] = {}
     if folder := kept.get("root") or find_only_folder(tree):
         values["root"] = folder
-    known = load.from_text(json.dumps({**values, **kept}), _NAME, tree)
+    known = RepoConfig(root=folder or ".")
+    with suppress(load.ConfigProblem):  # a path that was kept may be gone
+        known = load.from_text(json.dumps({**values, **kept}), _NAME, tree)
     project = detect.detect_project(tree, known)
     for key in effective.DETECTED:
         value = effective.read_detected(key, project)

@@ -10,7 +10,7 @@ from agent.checks import check, measuring, reports, reruns, running
 from agent.checks.check import Part, Selection, Site
 from agent.checks.runners import Suite
 from agent.desk import Desk
-from agent.models.checks import COLLECTION, TESTS, AnyRun, CheckReport, TestRun
+from agent.models.checks import COLLECTION, TESTS, AnyRun, CheckReport, Status, TestRun
 from agent.models.environment import Prepared
 from agent.setup import obstacles, sandbox_services
 from agent.telemetry.private_files import write_private_file
@@ -41,22 +41,27 @@ def measure_base(prepared: Prepared, desk: Desk, *, looks_early: bool = False) -
     return report
 
 
-def measure_tests(prepared: Prepared, desk: Desk, *, listens: bool = False) -> CheckReport:
+def measure_tests(
+    prepared: Prepared, desk: Desk, *, looks_early: bool = False, listens: bool = False
+) -> CheckReport:
     """Measure the tests of the base commit alone, as far as no stored measurement has them."""
     stored = reports.load_baseline(reports.locate_baseline(prepared, desk.settings))
-    return _set_aside(stored or _run_checks(prepared, desk, only_tests=True, listens=listens))
+    how = {"looks_early": looks_early, "listens": listens}
+    return _set_aside(stored or _run_checks(prepared, desk, only_tests=True, **how))
 
 
 def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckReport:
     """Measure what is left once the tests are known; raises what `measure_base` raises."""
-    known = {result.name: result for result in tests.results}
+    # What was set aside may have been a mishap, and is not stored without another look.
+    results = (one for one in tests.results if one.status is not Status.UNMEASURABLE)
+    known = {result.name: result for result in results}
     site = _make_site(prepared, desk)
     checks = measuring.list_others(site)
     missing = tuple(check for check in checks if check[0].name not in known)
     known |= {one.name: one for one in measuring.run_checks(missing, desk.sandbox, desk.say)}
     # In the order in which they are shown.
-    results = (*(known.pop(check.name) for check, _ in checks), *known.values())
-    report = tests.model_copy(update={"results": results, "is_partial": False})
+    ordered = (*(known.pop(check.name) for check, _ in checks), *known.values())
+    report = tests.model_copy(update={"results": ordered, "is_partial": False})
     reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
     report = _set_aside(report)
     desk.store_report(prepared.run, report)

@@ -390,10 +390,10 @@ def _list_uncommented(
 
 
 def _is_comparable(on_base: AnyRun | None) -> bool:
-    if isinstance(on_base, CommandRun):
-        is_ended = on_base.status in (Status.PASSED, Status.FAILED)
-        return is_ended and on_base.seconds <= _QUICK_SECONDS
-    return isinstance(on_base, LintRun) and not on_base.reason
+    """Whether a check came to an end on base, and is no command that builds something."""
+    if on_base is None or on_base.exit_code is None or on_base.limit:
+        return False
+    return isinstance(on_base, LintRun) or on_base.seconds <= _QUICK_SECONDS
 
 
 def _note_settings(results: Iterable[AnyRun], settings: tuple[str, ...]) -> tuple[AnyRun, ...]:

@@ -71,15 +71,15 @@ def prepare_environment(
         RepositoryUnfit: No test runs; the cause is said, with the way out.
         CheckUnfinished: A limit ended the tests.
     """
-    attempts = _Attempts(base, once, desk)
-    tried, problem, is_early = attempts.tried, None, False
+    attempts = _Attempts(base, once, desk, looks_early=scout is not None)
+    tried, problem = attempts.tried, None
     if not attempts.use_known():
         try:
-            is_early = attempts.make_first(looks_early=scout is not None)
+            attempts.make_first()
             attempts.use_ci()
         except EnvironmentFailed as refusal:
             problem = refusal
-    if not is_early and not any(obstacles.is_measured(one.report.tests) for one in tried):
+    if not any(attempts.has_result(one) for one in tried):
         tried.append(attempts.search(problem, scout))
     elif scout is not None:
         tests = max(tried, key=_rank).report.tests
@@ -90,7 +90,7 @@ def prepare_environment(
                 tried.append(attempts.search(problem, scout, missing))
     taken = max(tried, key=_rank)
     before = taken.report
-    if is_early and taken is tried[0]:
+    if attempts.looks_early and obstacles.ended_early(before.tests):
         before = attempts.measure_whole(taken)
     desk.facts.suite_seconds = before.tests.seconds
     if before.is_partial:
@@ -118,34 +118,45 @@ class _Attempts:
     base: OpenedRepository
     once: Once
     desk: Desk
+    looks_early: bool
+    """Whether the tests end where half of the first ones fail."""
     tried: list[TriedSetup] = field(default_factory=list)
+    under: Contract | None = None
+    """What a model's lines are laid over; None: what is configured."""
 
-    def make_first(self, *, looks_early: bool) -> bool:
-        """Try what is configured, or a template.
+    def has_result(self, one: TriedSetup) -> bool:
+        tests = one.report.tests
+        is_early = self.looks_early and obstacles.ended_early(tests)
+        return is_early or obstacles.is_measured(tests)
 
-        Args:
-            looks_early: Whether the tests end where half of the first ones fail.
-
-        Returns:
-            Whether they have.
-        """
+    def make_first(self) -> None:
+        """Try what is configured, or a template."""
         contract = self.base.contract
         why = "as configured" if contract.config.setup else "by a template"
-        prepared, report = self._measure(contract, "", looks_early=looks_early)
+        prepared, report = self._measure(contract, "", looks_early=self.looks_early)
         if report.tests.knock:
             self._try_values(_KNOCKED, "knock", {}, report.tests.knock)
             if self.tried and not obstacles.is_poor(self.tried[0].report.tests):
-                return False
+                return
             # Some tests expect that no server is there.
             prepared, report = self._measure(contract, "no server")
         self.tried.append(TriedSetup(why, prepared, report))
-        return looks_early and obstacles.ended_early(report.tests)
 
     def use_ci(self) -> None:
         """Try the variables that jobs of CI set, where tests hardly run without them."""
+        last = self.tried[-1]
+        if last.report.tests.limit or not obstacles.may_improve(last.report.tests):
+            return
         tree = worktree.open_tree(self.base.checkout, self.desk.base_folder(self.base.run))
-        env = unrun_checks.find_variables(ProjectFiles(tree))
-        if env and obstacles.may_improve(self.tried[-1].report.tests):
+        found = unrun_checks.find_variables(ProjectFiles(tree))
+        # CI's own for the programs of the set-up, as UV_SYSTEM_PYTHON, are about another machine.
+        programs = {word for line in last.prepared.environment.sources for word in line.split()}
+        env = {
+            name: text
+            for name, text in found.items()
+            if name.partition("_")[0].lower() not in programs
+        }
+        if env:
             self._try_values(_CI, "CI", {"env": env})
 
     def _try_values(
@@ -167,8 +178,14 @@ class _Attempts:
             given = text, base, folder, origin
             try:
                 asked = once(Step.READ_LINES.named(step), proposed_lines.read_lines, *given)
-                prepared, report = self._measure(asked, step, listens=listens)
-            except (RequestRefused, EnvironmentFailed) as problem:
+                if asked.config == base.contract.config:
+                    return
+                # What is compared with a first look is one, too.
+                looks_early = self.looks_early and bool(values)
+                prepared, report = self._measure(
+                    asked, step, looks_early=looks_early, listens=listens
+                )
+            except (RequestRefused, EnvironmentFailed, IndexUnavailable) as problem:
                 desk.say(problem.message)
                 return
             knock = report.tests.knock
@@ -193,9 +210,8 @@ class _Attempts:
         """Try lines of configuration; RequestRefused: they say more than a scout may set."""
         once, desk = self.once, self.desk
         folder = desk.base_folder(self.base.run)
-        asked = once(
-            Step.READ_LINES.named(name), proposed_lines.read_lines, text, self.base, folder
-        )
+        under = self.base.model_copy(update={"contract": self.under or self.base.contract})
+        asked = once(Step.READ_LINES.named(name), proposed_lines.read_lines, text, under, folder)
         try:
             prepared, report = self._measure(asked, name)
             contract = once(
@@ -235,7 +251,9 @@ class _Attempts:
             RunStopped: Nothing is found; the cause is said, with the way out.
         """
         base, once, desk = self.base, self.once, self.desk
-        last = self.tried[-1] if self.tried else None
+        last = max(self.tried, key=_rank, default=None)
+        # What is found is laid over the best that there is.
+        self.under = last.prepared.contract if last else base.contract
         lack = ""
         if last:
             environment = last.prepared.environment
@@ -284,7 +302,8 @@ class _Attempts:
         measured = Step.BASELINE.named(name)
         if name:
             # Whether a tried set-up is used, the tests decide.
-            report = once(measured, baseline.measure_tests, prepared, desk, listens=listens)
+            how = {"looks_early": looks_early, "listens": listens}
+            report = once(measured, baseline.measure_tests, prepared, desk, **how)
         else:
             report = once(measured, baseline.measure_base, prepared, desk, looks_early=looks_early)
         # The tests' time is added to the run's minutes, so that a search is not over with one try.

@@ -151,7 +151,8 @@ def _convert_to_draft(asked: _Asked) -> Shape:
     for repository in asked.world.repositories.values():
         for issue in repository.pulls():
             if issue.pull and build_node_id("PR", issue.pull.id) == wanted:
-                calls.require(asked.caller, repository, ("pull_requests",), "write", "write")
+                for area in ("pull_requests", "contents"):
+                    calls.require(asked.caller, repository, (area,), "write", "write")
                 pull_actions.set_draft(issue.pull, asked.caller.user, draft=True)
                 return {"convertPullRequestToDraft": {"pullRequest": {"isDraft": True}}}
     raise Refusal(404, f"Could not resolve to a node with the global id of '{wanted}'")

@@ -222,17 +222,38 @@ def test_where_more_tests_pass_without_the_server_it_is_left_out(prepare):
     )
 
 
+CI = """
+on: push
+jobs:
+  test: {env: {SETTINGS: app.ci}, steps: [{run: pytest}]}
+"""
+
+
 def test_variables_of_ci_are_tried_with_the_servers_that_tests_then_connect_to(prepare):
-    jobs = """
-        on: push
-        jobs:
-          test: {env: {SETTINGS: app.ci}, steps: [{run: pytest}]}
-    """
-    run_context = prepare(RED, knock("redis"), (9, 0), workflow=jobs)
+    run_context = prepare(RED, knock("redis"), (9, 0), workflow=CI)
     config = run_context.prepared.contract.config
     assert (config.env, config.services) == ({"SETTINGS": "app.ci"}, ("redis",))
     said = "With the variables of CI: 9 of 9 tests pass on the base branch (by a template: 0 of 9)."
     assert run_context.prepared.environment.why.startswith(said)
-    again = prepare((9, 0), workflow=jobs)
+    again = prepare((9, 0), workflow=CI)
     assert again.prepared.environment.why.startswith("Found in an earlier run: 9 of 9")
     assert prepare(RED, (9, 0), workflow="").prepared.contract.config.env == {}
+
+
+def test_a_try_with_variables_of_ci_that_helps_nobody_costs_nothing_else(prepare):
+    early = report(25, 25, unrun=("a",), status=Status.UNVERIFIED)
+    run_context = prepare(early, early, (40, 60), workflow=CI, scout=lambda *_: "")
+    assert run_context.baseline == report(40, 60)
+    first, tried, whole = run_context.looks
+    assert first == {"looks_early": True}
+    assert tried["looks_early"] is True, "it is compared with its like"
+    assert whole == {}
+    assert prepare((5, 4), IndexUnavailable, workflow=CI).baseline == report(5, 4)
+    assert prepare((5, 4), workflow=CI.replace("SETTINGS", "LD_PRELOAD")).baseline == report(5, 4)
+
+
+def test_a_model_goes_on_from_the_best_that_there_is(prepare):
+    run_context = prepare(
+        (1, 8), (5, 4), (9, 0), workflow=CI, scout=lambda *asked: asked[2]("env: {A: b}", "try 1")
+    )
+    assert run_context.prepared.contract.config.env == {"SETTINGS": "app.ci", "A": "b"}
