@@ -72,7 +72,7 @@ def carry_out(payload, token, stage, told, folder, temp) -> SimpleNamespace:
     output.touch()
     context = {
         "github.token": token, "github.api_url": f"{stage.address}/api/v3",
-        "runner.temp": str(temp), "inputs.label": DEFINED["inputs"]["label"]["default"],
+        "runner.temp": str(temp),
     }  # fmt: skip
     context["inputs.token"] = fill(DEFINED["inputs"]["token"]["default"], context)
     given = {name: value for name, value in os.environ.items() if "MERGEWRIGHT" not in name} | {
