@@ -178,11 +178,8 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
         (*config.setup, *(others if manage and config.checks.makemigrations == "auto" else ())),
     )
     whole = ProjectFiles(tree) if config.folder else files
-    unrun = unrun_checks.list_unrun(own, files, whole)
-    if not config.gate.whole_commit:
-        unrun["Whole suite on the exact commit"] = ("gate.whole_commit is off",)
     update = {
-        "unrun": unrun,
+        "unrun": unrun_checks.list_unrun(own, files, whole),
         "index_hosts": index_hosts.list_index_hosts(tree, config.folder),
         "absent": absent_files.list_absent(whole, tree),
     }

@@ -163,12 +163,10 @@ class ChecksSection(Section):
 
 
 class GateSection(Section):
-    """What a change has to pass besides the checks."""
+    """Accepted until the next release, without effect."""
 
     whole_commit: bool = True
-    """Whether all tests also run on the exact commit, in one piece, as CI will run them. It shows
-    tests that disturb each other, and an exit code that no test explains. If it is off, all
-    existing tests run as the base branch has them, also ones that the change does not reach."""
+    """No longer read: all tests always run on the exact commit. Remove it."""
 
 
 class OwnServer(Section):

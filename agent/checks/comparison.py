@@ -11,7 +11,6 @@ from operator import attrgetter
 from agent.checks import reruns
 from agent.checks.check import MINUTES_LIMIT
 from agent.checks.reruns import FAILING, PASSING
-from agent.checks.test_files import SuitePlaces
 from agent.models.checks import (
     COLLECTION,
     AnyComparison,
@@ -27,7 +26,6 @@ from agent.models.checks import (
     PackageRun,
     RepeatedTest,
     Status,
-    SuiteFacts,
     TestComparison,
     TestRun,
 )
@@ -81,12 +79,9 @@ def _compare_check(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
         return _not_told_apart(
             found, Status.FAILED, f"not verified with the change: {after.reason}"
         )
-    if isinstance(found, TestComparison) and isinstance(after, TestRun):
-        if after.is_partial:
-            found = found.model_copy(update={"gone": (), "head_unrun": len(found.gone)})
-        elif _as_a_whole(after):
-            # Tests that were not reached are not gone.
-            found = found.model_copy(update={"gone": ()})
+    if isinstance(found, TestComparison) and (found.is_partial or _as_a_whole(after)):
+        # Tests that were not reached are not gone.
+        found = found.model_copy(update={"gone": ()})
     verdict, reason = _verdict(found, before, after)
     return found.model_copy(update={"verdict": verdict, "reason": reason})
 
@@ -163,29 +158,23 @@ def _as_a_whole(result: AnyRun) -> bool:
 
 def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
     old = {item.item_id: item for item in before.items}
-    new = {item.item_id: item for item in after.items}
+    # What passes in another run alone has no outcome on the exact commit.
+    new = {
+        item.item_id: item
+        for item in after.items
+        if item.item_id not in after.unseen or item.outcome in FAILING
+    }
     later = {item_id: item_id for item_id in old if item_id in new} | pair_families(old, new)
     earlier = {now: then for then, now in later.items()}
     repeated = {test.item_id: test for test in after.repeated}
     # If base had no time for a test, its failure says nothing about the change.
-    unrun = {*after.unrun}
-    unrun |= {one for one in before.unrun if one in new and _is_worse(None, new[one])}
-    blocked = {test.item_id for test in after.blocked_tests}
-    families, find = {*map(name_family, new)}, SuitePlaces(after.suite or SuiteFacts()).locate_test
-    missing = [
-        item_id
-        for item_id in dict.fromkeys((*old, *before.unrun))
-        if item_id not in later
-        and item_id not in new
-        and item_id not in unrun
-        and _is_test(item_id)
-        # An edit of a test may change its parameters; failing tests of base cannot be dropped so.
-        and not (
-            name_family(item_id) in families
-            and (item_id in before.unrun or find(item_id)[0] in after.edited)
-            and item_id not in blocked
-        )
-    ]
+    untold = {one for one in before.unrun if one in new and _is_worse(None, new[one])}
+    unrun = untold.union(after.unrun)
+    unseen = tuple(dict.fromkeys((*list_unseen(before, new), *after.unseen)))
+    families = {*map(name_family, new)}
+    # Of tests that base had no time for, sets of parameters may come and go.
+    lost = (one for one in before.unrun if one not in new and name_family(one) not in families)
+    missing = [one for one in dict.fromkeys((*unseen, *lost)) if one not in unrun]
     # Tests that cannot be imported on base count as failing there.
     modules = [item_id.removesuffix(COLLECTION) for item_id in old if not _is_test(item_id)]
     unread = tuple(name + mark for name in modules for mark in ("::", "."))
@@ -194,7 +183,7 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
         for item in new.values()
         if _is_worse(old.get(earlier.get(item.item_id, "")), item)
         and (item.item_id in old or not item.item_id.startswith(unread))
-        and item.item_id not in unrun
+        and item.item_id not in untold
     ]
     flaky = [
         failure for failure in failures if reruns.is_flaky(failure, repeated.get(failure.item_id))
@@ -210,7 +199,7 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
         head=after.status,
         verdict=Status.UNVERIFIED,
         base_count=_count_tests(before),
-        head_count=_count_tests(after),
+        head_count=sum(map(_is_test, new)),
         base_failures=before.count(*FAILING),
         head_failures=after.count(*FAILING),
         base_skipped=before.count("skipped"),
@@ -220,7 +209,7 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
         base_uncollected=len(before.items) - _count_tests(before),
         head_uncollected=len(after.items) - _count_tests(after),
         base_unrun=len(before.unrun),
-        head_unrun=len(after.unrun),
+        head_unrun=len(unrun.union(unseen) - new.keys()),
         known=after.count(*FAILING) - sum(item.outcome in FAILING for item in failures),
         new_failures=tuple(
             _add_reruns(failure, repeated) for failure in failures if failure not in flaky
@@ -233,6 +222,8 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
             if test.item_id in later and new[later[test.item_id]].outcome == "passed"
         ),
         unrun=tuple(sorted(unrun)),
+        unseen=unseen,
+        is_partial=after.is_partial,
         added=tuple(
             item_id
             for item_id in new
@@ -240,6 +231,13 @@ def _tests(name: str, before: TestRun, after: TestRun) -> TestComparison:
         ),
         seconds=after.seconds,
     )
+
+
+def list_unseen(before: TestRun, new: Mapping[str, CheckItem]) -> tuple[str, ...]:
+    """List the tests of base that have no outcome among those of the other side."""
+    old = {item.item_id: item for item in before.items if _is_test(item.item_id)}
+    paired = pair_families(old, new)
+    return tuple(item_id for item_id in old if item_id not in new and item_id not in paired)
 
 
 def name_family(item_id: str) -> str:

@@ -151,7 +151,6 @@ def merge_results(
             "blocked_tests": tuple(
                 _add_versions(test, sides, places) for test in existing.blocked_tests
             ),
-            "edited": wanted.files,
             "doubts": existing.doubts,
             "repeated": existing.repeated,
             "unrun": tuple(dict.fromkeys((*existing.unrun, *own.unrun))),

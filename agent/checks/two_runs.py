@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from agent.checks import joining, red_copies, rule_changes, test_files
+from agent.checks import comparison, joining, red_copies, rule_changes, test_files
 from agent.checks.check import Part, Selection, Site
 from agent.checks.own_tests import (
     Scope,
@@ -101,33 +101,28 @@ class TwoRuns:
         )
         wanted = self._choose_own()
         # If these are all tests, the whole run has them.
-        if wanted.is_empty or (wanted.whole and self._has_whole):
+        if wanted.is_empty or wanted.whole:
             return near
         # A test that passes only after others would fail for a developer who runs it alone.
         new = {file.path for file in self.change.files if file.before is None}
-        alone = new.intersection(() if wanted.whole else wanted.files)
+        alone = new.intersection(wanted.files)
         alone = alone if len(alone) <= _MOST_ALONE else set()
         rest = {*wanted.files} - alone
-        parts: dict[str, Selection | None] = {
-            f"{OWN}: {path}": Selection(files=(path,)) for path in sorted(alone)
-        }
-        if wanted.whole or rest:
-            parts[OWN] = None if wanted.whole else Selection(files=tuple(sorted(rest)))
+        parts = {f"{OWN}: {path}": Selection(files=(path,)) for path in sorted(alone)}
+        if rest:
+            parts[OWN] = Selection(files=tuple(sorted(rest)))
         suite, site = self.sites.suite, self.sites.head
         return (*((suite.select(Part(only), name), site) for name, only in parts.items()), *near)
 
-    def judge_near(self, ran: Mapping[str, TestRun]) -> tuple[TestRun, TestRun]:
-        """Judge these tests alone: on base, and with the change."""
-        some = tuple(filter(self._is_near, self.base.items))
-        base = self.base.model_copy(update={"items": some})
+    def judge_near(self, ran: Mapping[str, TestRun]) -> TestRun:
+        """Judge these tests alone; what did not run has no outcome, and says nothing."""
         first = {name: result for name, result in ran.items() if name.startswith(OWN)}
         if near := ran.get(NEAR):
             first[TESTS] = near.model_copy(update={"name": TESTS})
-        alone = replace(self, base=base, reach=None, is_part=True)
+        alone = replace(self, is_part=True)
         if NEAR in ran:  # others still run there: it is not laid out anew
             vars(alone)["_site"] = self._site
-        found = alone.finish(first)
-        return base, found.model_copy(update={"is_partial": True})
+        return alone.finish(first).model_copy(update={"is_partial": True})
 
     def expect(self, near: TestRun) -> TestRun:
         """Return the result of all tests if the ones that still run end as on base."""
@@ -156,8 +151,6 @@ class TwoRuns:
 
     def list_whole(self) -> Runs:
         """List what runs all tests of the exact commit, and where."""
-        if not self._has_whole or not (self._has_existing or not self._choose_own().is_empty):
-            return ()
         edited = tuple(sorted(self._touched_test_files))
         watched = tuple(sorted({*self._watched_files}.difference(self.change.paths)))
         part = replace(WHOLE_PART, watched=watched, own_files=edited, processes=self.processes)
@@ -171,12 +164,26 @@ class TwoRuns:
         """
         parts = [result for name, result in ran.items() if name.startswith(OWN)]
         own = joining.join_runs(parts, is_part=True) if len(parts) > 1 else next(iter(parts), None)
-        own = ran.get(WHOLE) if self._choose_own().whole and self._has_whole else own
+        own = ran.get(WHOLE) if self._choose_own().whole else own
         existing = self._judge_existing(self._join_existing(ran), ran.get(COPIES))
         seen = (doubt for result in ran.values() for doubt in result.doubts)
         doubts = tuple(dict.fromkeys((*existing.doubts, *seen)))
         tests = self._judge_own(existing.model_copy(update={"doubts": doubts}), own)
         return tests.model_copy(update={"disguised": tuple(sorted(self.disguised_files))})
+
+    def note_unseen(self, tests: TestRun, runs: Collection[TestRun]) -> TestRun:
+        """Note in the result which tests of base have no outcome on the exact commit.
+
+        Args:
+            runs: All runs of all tests there.
+        """
+        seen = {item.item_id: item for run in runs for item in run.items}
+        unseen = comparison.list_unseen(self.base, seen)
+        # One that a limit ended cannot tell which tests are gone.
+        late = unseen if any(run.limit for run in runs) else ()
+        late = (*late, *(test for run in runs for test in run.unrun if test not in seen))
+        unrun = tuple(dict.fromkeys((*tests.unrun, *late)))
+        return tests.model_copy(update={"unseen": unseen, "unrun": unrun})
 
     def _join_existing(self, ran: Mapping[str, TestRun]) -> TestRun:
         """Join what shows whether the change breaks tests of base."""
@@ -209,6 +216,8 @@ class TwoRuns:
             named = ", ".join(sorted(touched))
             return _refuse(existing, f"{named} was modified or hidden while the tests ran")
         left = not_passed(self.base, existing)
+        if self.is_part:
+            left = tuple(item for item in left if self._is_near(item))
         existing = self._repeat_existing(existing, list_failing(left))
         by_chance = {
             test.item_id
@@ -315,11 +324,6 @@ class TwoRuns:
         return Counter(self._located.values())
 
     @cached_property
-    def _has_whole(self) -> bool:
-        """Whether all tests run on the exact commit."""
-        return self.sites.head.config.gate.whole_commit
-
-    @cached_property
     def _has_existing(self) -> bool:
         """Whether the change alters what tests of base run on."""
         return bool(self.product.files) or not self._is_alike
@@ -332,7 +336,7 @@ class TwoRuns:
     @cached_property
     def _reached(self) -> frozenset[str] | None:
         """The ids of base's tests that may notice the change; None: any may."""
-        can_tell = self._is_alike and self._has_whole and not self.base.unrun
+        can_tell = self._is_alike and not self.base.unrun
         if self.reach is None or not can_tell or self._alters_shared_tests:
             return None
         touched = self._touched_test_files

@@ -31,7 +31,7 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
 
     config, name = read.config, read.source.name if read.source else None
     project = detect.detect_project(tree, config)
-    warnings = list(levels.find_overruled_weights(config))
+    warnings = list(levels.find_ineffective_values(config))
     if as_json:
         terminal.print_json(
             {

@@ -233,6 +233,8 @@ class TestRun(CheckRun):
     """Tests for which there was no time."""
     is_partial: bool = False
     """On head: whether only the tests that the change reaches ran, since a check has failed."""
+    unseen: tuple[str, ...] = ()
+    """On head: tests of base without an outcome on the exact commit, whatever other runs say."""
     touched: tuple[str, ...] = ()
     """Files of the tests that something wrote to, or hid, while they ran."""
     knock: ServerKnock | None = None
@@ -241,8 +243,6 @@ class TestRun(CheckRun):
     """On head, as all that follows: tests that were run again, on both sides."""
     blocked_tests: tuple[BlockedTest, ...] = ()
     """Tests that passed on base and do not pass with the change as base has them."""
-    edited: tuple[str, ...] = ()
-    """Files whose tests ran as the change has them."""
     uncollected: tuple[str, ...] = ()
     """New tests that no runner has collected, in sentences."""
     disguised: tuple[str, ...] = ()
@@ -376,6 +376,10 @@ class TestComparison(ItemComparison):
     rewritten: tuple[BlockedTest, ...] = ()
     """Tests that pass as the change has them, and not as base has them."""
     unrun: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    """Tests with an outcome on base and none on the exact commit, for any reason."""
+    is_partial: bool = False
+    """Whether the tests were ended early: the result answers a model, and decides nothing."""
     added: tuple[str, ...] = ()
     """Ids that only head has."""
 

@@ -21,8 +21,10 @@ _CODE = re.compile(r"`([^`]{1,500})`")
 _WORD = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?")
 
 
-def find_overruled_weights(config: RepoConfig) -> Iterator[str]:
-    """Say which weights of a configuration do not apply, since a floor is above them."""
+def find_ineffective_values(config: RepoConfig) -> Iterator[str]:
+    """Name values without effect: weights below the floor of their rule, keys that have gone."""
+    if not config.gate.whole_commit:
+        yield "gate.whole_commit: no longer read: all tests always run on the exact commit."
     for rule in RULES:
         asked, applied = config.rules.get(rule.id), rule.get_level(config)
         if asked is not None and asked != applied:

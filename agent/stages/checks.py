@@ -297,7 +297,7 @@ def _measure_change(
             if not result.name.endswith(_UNCOMMENTED):
                 seen.append(result)
             if result.name in early and early <= {one.name for one in seen}:
-                answer = _answer_early(seen, runs, before, trees, proof)
+                answer = _answer_early(_note_settings(seen, settings), runs, before, trees, proof)
             return bool(answer)
 
         slots = proof.slots if proof else None
@@ -305,12 +305,10 @@ def _measure_change(
             order, desk.sandbox, desk.say, is_enough=is_enough, slots=slots
         )
         if answer:
-            return _note_settings(answer, settings)
+            return answer
         ran = {result.name: result for result in found if isinstance(result, TestRun)}
         results = tuple(each for one, _ in checks for each in found if each.name == one.name)
-        tests = runs.finish(ran)
-        judged = _judge_whole(ran[WHOLE], tests, runs, trees) if WHOLE in ran else None
-        results = (*results, *((judged,) if judged else ()), tests)
+        results = (*results, *_judge_whole(ran[WHOLE], runs.finish(ran), runs, trees))
     masked = {one.name: one for one in found if one.name.endswith(_UNCOMMENTED)}
     return silenced.note_silenced(_note_settings(results, settings), masked, _UNCOMMENTED)
 
@@ -322,20 +320,17 @@ def _answer_early(
     trees: _Trees,
     proof: EarlyProof | None,
 ) -> tuple[AnyRun, ...]:
-    """Give what the first checks say where one of them is in the way; nothing: all have to run.
+    """Return what the first checks say if one of them is in the way, compared with all of base.
 
-    In this case the proof begins.
+    Else all have to run: returns nothing, and the proof begins.
     """
     ran = {result.name: result for result in results if isinstance(result, TestRun)}
     others = tuple(result for result in results if not isinstance(result, TestRun))
-    names = {result.name for result in others}
-    known = (result for result in before.results if result.name in names)
-    base, tests = runs.judge_near(ran)
+    tests = runs.judge_near(ran)
     if tests.status is Status.UNVERIFIED:
         return ()
-    on_base = CheckReport(side="base", commit=before.commit, results=(*known, base))
     with_change = CheckReport(side="head", commit=before.commit, results=(*others, tests))
-    compared = compare_sides(on_base, with_change, trees.prepared, trees.desk)
+    compared = compare_sides(before, with_change, trees.prepared, trees.desk)
     if not any(one.is_in_the_way for one in compared):
         if proof:
             results = *others, runs.expect(tests)
@@ -345,19 +340,26 @@ def _answer_early(
     return *others, tests
 
 
-def _judge_whole(found: TestRun, tests: TestRun, runs: TwoRuns, trees: _Trees) -> CommandRun | None:
+def _judge_whole(
+    whole: TestRun, tests: TestRun, runs: TwoRuns, trees: _Trees
+) -> tuple[CommandRun | TestRun, ...]:
+    """Return what the run of all tests adds, if anything, and the tests with what it has seen."""
+    of_commit = [whole]
+
     def run_again() -> tuple[TestRun, TestRun]:
         trees.desk.say(f"{WHOLE}: fails where no test does; running it again on both sides")
         head, base = (
             runs.sites.run_part(site, WHOLE_PART, WHOLE)
             for site in (runs.sites.head, runs.sites.base)
         )
+        of_commit.append(head)
         return head, base
 
     def run_some(only: Selection) -> TestRun:
         return runs.sites.run_some(runs.sites.head, only, WHOLE)
 
-    return judge_whole(found, tests, runs.base, run_again, run_some)
+    judged = judge_whole(whole, tests, runs.base, run_again, run_some)
+    return (*((judged,) if judged else ()), runs.note_unseen(tests, of_commit))
 
 
 def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:

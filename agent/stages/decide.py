@@ -19,6 +19,7 @@ from agent.models.environment import Contract
 from agent.models.outcome import Verdict
 from agent.models.review import Proof, ReviewNotes, SourcePart
 from agent.models.run import Reason
+from agent.policy import test_changes
 from agent.policy.layout import is_migration
 from agent.text.check_summary import (
     format_count,
@@ -152,7 +153,8 @@ class VerdictFacts:
     def own_findings(self) -> tuple[Finding, ...]:
         """Findings that are not from rules."""
         found = (
-            *self._flaky_tests, *self._unfinished, *self._unmeasured_files, *self._mostly_red,
+            *self._flaky_tests, *self._unfinished, *self._unseen, *self._unmeasured_files,
+            *self._mostly_red,
             *self._unproved_hunks, *self._kept_behaviour, *self.contract.scouted,
             *self._left_open, *self._not_done,
         )  # fmt: skip
@@ -190,6 +192,23 @@ class VerdictFacts:
             for check in self.compared
             if check.unfinished
         )
+
+    @property
+    def _unseen(self) -> tuple[Finding, ...]:
+        """Tests of base without an outcome on the exact commit, if no rule or limit names them."""
+        findings = []
+        for check in self._tests:
+            rules = {finding.rule for finding in check.findings}
+            unseen = {*check.unseen}
+            unseen -= {*check.gone} if test_changes.REMOVED.id in rules else set()
+            unseen -= {*check.unrun} if test_changes.NOT_RUN.id in rules else set()
+            if unseen and not check.unfinished:
+                message = (
+                    f"{len(unseen):,} of {check.base_count:,} tests of the base branch have no"
+                    f" result with the change: {list_some(sorted(unseen))}."
+                )
+                findings.append(_make_remark("unfinished", message, "Run them before merging."))
+        return tuple(findings)
 
     @property
     def _unmeasured_files(self) -> tuple[Finding, ...]:
@@ -311,6 +330,12 @@ class VerdictFacts:
             if check.verdict is Status.FAILED:
                 why = check.reason or "it passed before the change and fails now"
                 return f"{name_check(check)}: {why.rstrip('.')}."
+        for check in self._tests:
+            if check.is_partial:
+                return (
+                    f"{name_check(check)}: only those near the change ran, and"
+                    f" {check.head_unrun:,} have no result."
+                )
         return ""
 
     def describe_unverified(self) -> str:

@@ -51,6 +51,8 @@ def summarize_check(check: AnyComparison) -> CheckSummary:
 def _format_result(check: AnyComparison) -> str:
     if check.verdict is Status.FAILED and (new := list_new(check)):
         return f"{format_count(len(new), 'new failure')}"
+    if is_of_tests(check) and check.is_partial:
+        return "not completed"
     if check.verdict is Status.PASSED and not is_of_tests(check) and (found := _count_new(check)):
         return f"{format_count(found, 'finding')} to review"
     # Tests that fail on both sides have not passed.
@@ -164,6 +166,7 @@ def _make_sentences(check: AnyComparison) -> Iterable[str]:
         return
     if is_of_tests(check):
         new = f", {len(check.added):,} new" if check.added else ""
+        new += f", {check.head_unrun:,} not run" if check.head_unrun else ""
         cut = f" of {check.base_count + check.base_unrun:,}" if check.base_unrun else ""
         on_base = f"{check.base_count:,}{cut} on the base branch"
         yield f"{name}: {on_base}, {check.head_count:,} with the change{new}."

@@ -15,8 +15,11 @@ FILES = {
         "import importlib\n\n\ndef test_other():\n"
         "    assert importlib.import_module('su' + 'ms').add(2, 2) < 5\n"
     ),
+    "tests/test_misc.py": "def test_table():\n    assert False\n",
     **{f"tests/test_{n}.py": "def test_it():\n    pass\n" for n in range(3)},
 }
+#: Its nearest test does not notice.
+WRONG = "def add(a, b):\n    return 2 if a == 1 else 9\n"
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +34,18 @@ def test_a_submit_that_breaks_a_test_near_it_is_answered_by_these(near_stage: St
     found = near_stage.compared(sums_DOT_py="def add(a, b):\n    return a - b\n")["tests"]
     assert found.verdict is Status.FAILED
     assert [item.item_id for item in found.new_failures] == ["tests/test_sums.py::test_add"]
-    assert (found.head_count, found.head_unrun, found.gone) == (1, 4, ())
+    assert (found.head_count, found.head_unrun, found.gone) == (1, 5, ())
 
 
 def test_what_only_another_test_notices_is_found_by_the_rest(near_stage: Stage) -> None:
-    wrong = "def add(a, b):\n    return 2 if a == 1 else 9\n"
-    found = near_stage.compared(sums_DOT_py=wrong)["tests"]
+    found = near_stage.compared(sums_DOT_py=WRONG)["tests"]
     assert [item.item_id for item in found.new_failures] == ["tests/test_late.py::test_other"]
-    assert (found.head_count, found.head_unrun) == (5, 0)
+    assert (found.head_count, found.head_unrun) == (6, 0)
+
+
+def test_a_test_that_is_red_on_base_does_not_end_the_others(near_stage: Stage) -> None:
+    more = FILES["tests/test_misc.py"] + "\n\ndef test_text():\n    assert True\n"
+    found = near_stage.compared(sums_DOT_py=WRONG, tests__test_misc_DOT_py=more)["tests"]
+    assert (found.verdict, found.known) == (Status.FAILED, 1)
+    assert [item.item_id for item in found.new_failures] == ["tests/test_late.py::test_other"]
+    assert (found.head_count, found.unseen, found.is_partial) == (7, (), False)

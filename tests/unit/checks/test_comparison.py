@@ -14,7 +14,6 @@ from agent.models.checks import (
     CommandRun,
     LintRun,
     Status,
-    SuiteFacts,
     TestRun,
 )
 
@@ -118,39 +117,28 @@ def test_what_base_had_no_time_for_is_unrun_where_it_fails() -> None:
     assert (found.base_unrun, found.head_unrun) == (2, 0)
 
 
-FILE = SuiteFacts(files=("test_a.py",))
-
-
 @pytest.mark.parametrize(
-    ("before", "after", "edited", "gone", "added"),
+    ("before", "after", "gone", "added"),
     [
-        (("x[a]",), ("x",), True, 0, 0),
-        (("x[a]",), ("x[a-1]", "x[a-2]"), True, 0, 1),
-        (("x",), ("x[a]", "x[b]"), False, 0, 1),
-        (("x[a]", "x[b]"), ("x[c]",), True, 0, 0),
-        (("x[a]", "x[b]"), ("x[c]",), False, 1, 0),
-        (("x[a]", "x[b]"), ("y",), True, 2, 1),
+        (("x[a]",), ("x",), 0, 0),
+        (("x[a]",), ("x[a-1]", "x[a-2]"), 0, 1),
+        (("x",), ("x[a]", "x[b]"), 0, 1),
+        (("x[a]", "x[b]"), ("x[c]",), 1, 0),
+        (("x[a]", "x[b]"), ("y",), 2, 1),
     ],
 )
 def test_a_test_that_gains_or_loses_parameters_is_the_same(
-    before: tuple[str, ...], after: tuple[str, ...], gone: int, added: int, *, edited: bool
+    before: tuple[str, ...], after: tuple[str, ...], gone: int, added: int
 ) -> None:
-    base, head = (
-        suite_of(*(f"test_a.py::test_{run}" for run in side), suite=FILE)
-        for side in (before, after)
-    )
-    head = head.model_copy(update={"edited": ("test_a.py",) if edited else ()})
-    found = compare(base, head)
+    found = compare(*(suite_of(*(f"a.py::test_{run}" for run in side)) for side in (before, after)))
     assert (len(found.gone), len(found.added)) == (gone, added)
 
 
-def test_a_parameter_that_failed_as_base_has_it_does_not_go_unseen() -> None:
-    lost = BlockedTest(item_id="test_a.py::test_x[b]", outcome="failed")
-    base = suite_of("test_a.py::test_x[a]", "test_a.py::test_x[b]", suite=FILE)
-    head = suite_of(
-        "test_a.py::test_x[a]", suite=FILE, edited=("test_a.py",), blocked_tests=(lost,)
-    )
-    assert compare(base, head).gone == (lost.item_id,)
+def test_what_passes_in_another_run_alone_has_no_outcome_on_the_commit() -> None:
+    found = compare(suite_of("a", "b", "p[1]"), suite_of("a", "b", "p[2]", unseen=("b", "p[1]")))
+    assert (found.unseen, found.gone) == (("b", "p[1]"), ("b", "p[1]"))
+    assert (found.head_count, found.head_unrun) == (2, 2)
+    assert new(compare(suite_of("a"), suite_of("a=failed", unseen=("a",), unrun=("a",)))) == ["a"]
 
 
 def test_a_finding_at_the_same_line_is_the_same_in_other_words() -> None:

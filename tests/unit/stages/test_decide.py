@@ -1,14 +1,21 @@
 """The decision table: what is published, what is withheld, and the sentence for maintainers."""
 
+from collections import Counter
+from collections.abc import Sequence
 from itertools import product
+from random import Random
 from types import SimpleNamespace
 
 import pytest
 
+from agent.checks import comparison, weighing
+from agent.checks.check import MINUTES_LIMIT
 from agent.editing import proving
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import (
+    COLLECTION,
     AnyComparison,
+    BlockedTest,
     CheckItem,
     CheckReport,
     LintComparison,
@@ -16,6 +23,7 @@ from agent.models.checks import (
     Rerun,
     Status,
     TestComparison,
+    TestRun,
 )
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
@@ -244,3 +252,65 @@ def test_what_a_check_says_by_the_rules_of_either_side_is_said_once():
     sentence = weigh(suite(), other, mine).sentence
     assert "4 findings already on the base branch" in sentence
     assert "5 findings already on the base branch" in sentence
+
+
+# --- never ready without an outcome of each test ------------------------------------------------
+
+UNREAD = f"v.py{COLLECTION}"
+IDS = ("t.py::a", "t.py::b", "t.py::p[1]", "t.py::p[2]", "t.py::p[3]", "u.Case.d", UNREAD)
+OUTCOMES = ("passed", "passed", "failed", "error", "skipped", "xfailed", "xpassed")
+
+
+def make_up(random: Random, side: str) -> TestRun:
+    """Make a run of any of the tests, with any flags."""
+
+    def draw(ids: Sequence[str]) -> tuple[str, ...]:
+        return tuple(random.sample(ids, random.randint(0, len(ids))))
+
+    more = draw(IDS) if random.random() < 0.3 else ()
+    facts: dict[str, object] = {
+        "name": "tests",
+        "items": tuple(
+            CheckItem(item_id=item_id, outcome=random.choice(OUTCOMES)) for item_id in draw(IDS)
+        ),
+        "status": random.choice((PASSED, PASSED, PASSED, FAILED, *Status)),
+        "unrun": more,
+        "limit": random.choice(("", "", "", "time", MINUTES_LIMIT)),
+        "reason": random.choice(("", "", "it ended")),
+        "exit_code": random.choice((0, 1, None)),
+    }
+    if side == "head":
+        facts |= {
+            "is_partial": random.random() < 0.3,
+            "unseen": draw(IDS) if random.random() < 0.3 else (),
+            "blocked_tests": tuple(
+                BlockedTest(item_id=item_id, outcome="gone") for item_id in draw(IDS)
+            ),
+        }
+    return TestRun.model_validate(facts)
+
+
+def test_a_change_is_ready_only_if_each_test_of_base_has_an_outcome_on_it() -> None:
+    ready = 0
+    for seed in range(4_000):
+        random = Random(seed)
+        base, head = make_up(random, "base"), make_up(random, "head")
+        before, after = (
+            CheckReport(side=side, commit="0" * 40, results=(run,))
+            for side, run in (("base", base), ("head", head))
+        )
+        compared = comparison.compare_reports(before, after)
+        if seed % 2:
+            compared = weighing.weigh_comparisons(compared, before, after, RepoConfig(), {})
+        verdict = weigh(*compared)
+        if not verdict.publish or verdict.review:
+            continue
+        ready += 1
+        tests = {item.item_id for item in base.items} - {UNREAD}
+        outcomes = {item.item_id for item in head.items}
+        assert tests.isdisjoint(head.unseen), seed
+        assert not head.is_partial, seed
+        # Sets of parameters may have other names, one for one.
+        missing = Counter(comparison.name_family(name) for name in tests - outcomes)
+        assert missing <= Counter(comparison.name_family(name) for name in outcomes - tests), seed
+    assert ready > 50
