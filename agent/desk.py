@@ -21,6 +21,7 @@ from agent.models.checks import CheckReport
 from agent.models.code_host import CodeHost
 from agent.models.environment import Environment, OpenedRepository, Prepared, SandboxService
 from agent.models.outcome import StoredRun
+from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.run_facts import RunFacts
 from agent.models.sandbox import Flag, Outlet, Sandbox
@@ -146,7 +147,7 @@ class Desk:
         if not isinstance(opened, Prepared):
             return opened
         built = self.environment(opened)
-        return opened.model_copy(update={"environment": built})
+        return replace(opened, environment=built)
 
     def environment_of_change(
         self, prepared: Prepared, requirements: tuple[str, ...] = ()
@@ -156,8 +157,7 @@ class Desk:
         `requirements` are the change's.
         """
         request = self._request(prepared, self.head_folder(prepared.run))
-        update = {"base": self.environment(prepared), "newer": requirements}
-        request = request.model_copy(update=update)
+        request = replace(request, base=self.environment(prepared), newer=requirements)
         return environments.ensure_environment(
             request, self.sandbox, self.index, self.settings, self.say
         )

@@ -38,7 +38,7 @@ from agent.llm.budget import Budget
 from agent.models.chat import CallResults, Reply
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome
-from agent.models.record import Record
+from agent.models.record import Record, replace
 from agent.models.run import Reason, Remember
 from agent.models.run_facts import RunFacts
 from agent.models.step import AnyStep, Step
@@ -289,8 +289,7 @@ def _failure_for_ledger(
 ) -> dict[str, object]:
     if failure is None or len(failure.made_of) > _LEDGER_BYTES:
         return {}
-    texts = {"made_of": redactor(failure.made_of), "details": redactor(failure.details)}
-    kept = failure.model_copy(update=texts)
+    kept = replace(failure, made_of=redactor(failure.made_of), details=redactor(failure.details))
     return {"failure": kept.model_dump(mode="json")}
 
 

@@ -17,6 +17,7 @@ from agent.editing.run_context import RunContext, list_roles
 from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.models.environment import OpenedRepository
 from agent.models.outcome import Outcome
+from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.step import Step, StepRunner
 from agent.models.task import ItemAnswer, PullContext, Task
@@ -69,7 +70,7 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     task = Task(ticket=ticket, recipe=chosen, start=start, pull=pull, items=items)
     if not pull:
         parameters = once(Step.CLARIFY, plan.resolve_parameters, task, base, desk)
-        task = task.model_copy(update={"parameters": parameters})
+        task = replace(task, parameters=parameters)
     run_context = _begin_work(task, base, once, desk)
     with run_context.close_at_end():
         tried, answers = _make_change(run_context)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from repo_config.known_tools import TOOLS
+from repo_config.records import replace
 
 #: Signs that a shell expands, unless quoted: variables, patterns, substitutions.
 _OPEN = re.compile(r"[$`*\n]")
@@ -118,7 +119,7 @@ def name_apart(commands: list[CheckCommand]) -> tuple[CheckCommand, ...]:
         while name in found or name in TAKEN:
             name = " ".join(command.line.split()) if count == 1 else f"{command.name} ({count})"
             count += 1
-        found[name] = command.model_copy(update={"name": name})
+        found[name] = replace(command, name=name)
     return tuple(found.values())
 
 

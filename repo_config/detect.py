@@ -24,6 +24,7 @@ from repo_config import (
 )
 from repo_config.command_lines import CheckCommand, SuiteCommand
 from repo_config.project_files import ProjectFiles
+from repo_config.records import replace
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -150,8 +151,13 @@ class Project(BaseModel):
         return (first, *self.more_tests)
 
     def with_suite(self, suite: SuiteCommand) -> Self:
-        update = {"test_runner": suite.runner, "test_script": suite.script, "test_args": suite.args}
-        return self.model_copy(update={**update, "more_tests": ()})
+        return replace(
+            self,
+            test_runner=suite.runner,
+            test_script=suite.script,
+            test_args=suite.args,
+            more_tests=(),
+        )
 
     def _write_tests(self, suite: SuiteCommand) -> str:
         if suite.runner == "pytest":
@@ -178,12 +184,12 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
         (*config.setup, *(others if manage and config.checks.makemigrations == "auto" else ())),
     )
     whole = ProjectFiles(tree) if config.folder else files
-    update = {
-        "unrun": unrun_checks.list_unrun(own, files, whole),
-        "index_hosts": index_hosts.list_index_hosts(tree, config.folder),
-        "absent": absent_files.list_absent(whole, tree),
-    }
-    found = found.model_copy(update=update)
+    found = replace(
+        found,
+        unrun=unrun_checks.list_unrun(own, files, whole),
+        index_hosts=index_hosts.list_index_hosts(tree, config.folder),
+        absent=absent_files.list_absent(whole, tree),
+    )
     return _move_up(found, config.folder) if config.folder else found
 
 
@@ -195,23 +201,21 @@ def _move_up(found: Project, folder: str) -> Project:
 
     django = found.django
     if django is not None:
-        django = django.model_copy(
-            update={
-                "manage": find_parent(django.manage) if django.manage else None,
-                "python_path": tuple(map(find_parent, django.python_path)),
-            }
+        django = replace(
+            django,
+            manage=find_parent(django.manage) if django.manage else None,
+            python_path=tuple(map(find_parent, django.python_path)),
         )
-    return found.model_copy(
-        update={
-            "root": folder,
-            "django": django,
-            "test_script": find_parent(found.test_script) if found.test_script else None,
-            "more_tests": tuple(
-                suite._replace(script=find_parent(suite.script)) if suite.script else suite
-                for suite in found.more_tests
-            ),
-            "plugins": tuple(map(find_parent, found.plugins)),
-        }
+    return replace(
+        found,
+        root=folder,
+        django=django,
+        test_script=find_parent(found.test_script) if found.test_script else None,
+        more_tests=tuple(
+            suite._replace(script=find_parent(suite.script)) if suite.script else suite
+            for suite in found.more_tests
+        ),
+        plugins=tuple(map(find_parent, found.plugins)),
     )
 
 
@@ -231,7 +235,7 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
             django_projects.is_known_to_runner(files, start.runner, start.script)
             for start in starts
         )
-        django = django.model_copy(update={"tests_know_settings": knows})
+        django = replace(django, tests_know_settings=knows)
     app = config.fastapi.app
     if framework == "fastapi" and app is None:
         app = frameworks.find_only_fastapi_app(files)

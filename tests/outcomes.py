@@ -1,6 +1,7 @@
 """Outcomes of runs by plain facts, whichever part of the record has each."""
 
 from agent.models.outcome import JudgedChange, Outcome, ReviewState, RunFigures, RunFiles
+from agent.models.record import replace
 
 _PARTS = {
     "files": RunFiles, "judged": JudgedChange, "review_state": ReviewState, "figures": RunFigures
@@ -16,6 +17,6 @@ def make_outcome(run_id: str, state, reason, sentence: str, **facts: object) -> 
 def change_outcome(outcome: Outcome, **facts: object) -> Outcome:
     for name, part in _PARTS.items():
         own = {key: facts.pop(key) for key in part.model_fields if key in facts}
-        outcome = outcome.with_part(name, **own)
+        outcome = replace(outcome, **{name: replace(getattr(outcome, name), **own)})
     assert not facts.keys() - Outcome.model_fields.keys(), facts
-    return outcome.model_copy(update=facts)
+    return replace(outcome, **facts)

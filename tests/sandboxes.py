@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from agent.models.record import replace
 from agent.models.sandbox import SandboxLimits, SandboxRequest
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.sandbox.docker_sandbox import DockerSandbox
@@ -59,7 +60,7 @@ def code(text: str, **more: Any) -> SandboxRequest:
 
 
 def shell(script: str, **limits: object) -> SandboxRequest:
-    return SandboxRequest(argv=("sh", "-c", script), limits=SMALL.model_copy(update=limits))
+    return SandboxRequest(argv=("sh", "-c", script), limits=replace(SMALL, **limits))
 
 
 def waiting(seconds: int, marker: str) -> SandboxRequest:

@@ -29,7 +29,7 @@ from agent.models.change import Severity
 from agent.models.clock import read_clock
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.outcome import Outcome
-from agent.models.record import Record
+from agent.models.record import Record, replace
 from agent.models.run import Reason, Run, make_run_id
 from agent.models.step import AnyStep
 from agent.runs import commands
@@ -139,8 +139,11 @@ class Campaign:
                 task, desk, lambda judge: judge.judge(row.patch, wanted)
             )
             # A patch that does not apply, or a failing machine, is no fault of the change.
-            ends = dict(judged) if judged else {"why_not": problem}
-            row = row.model_copy(update=ends)
+            row = (
+                replace(row, resolved=judged.resolved, failing=judged.failing)
+                if judged
+                else replace(row, why_not=problem)
+            )
         return self._store(task, row)
 
     def _with_judge(
@@ -255,9 +258,7 @@ def _make_result_of_run(
     if "state" not in reported:
         words = str(reported.get("problem", ""))
         row = _make_row(task, End.FAILED, wanted, set_up)
-        return row.model_copy(
-            update={"reason": reported.get("reason") or "failed", "sentence": words}
-        )
+        return replace(row, reason=reported.get("reason") or "failed", sentence=words)
     # Fields that only the service needs are not printed.
     outcome = Outcome.model_validate(
         {name: reported[name] for name in Outcome.model_fields & reported.keys()}
@@ -265,18 +266,18 @@ def _make_result_of_run(
     findings, used = outcome.judged.findings, outcome.figures.total_usage
     has_remarks = any(finding.severity is Severity.REVIEW for finding in findings)
     path = outcome.files.patch_path if outcome.reason is Reason.DRY_RUN else None
-    facts = {
-        "reason": outcome.reason.value,
-        "sentence": outcome.sentence,
-        "run_id": outcome.run_id,
-        "model": ", ".join(dict.fromkeys(use.model for use in outcome.figures.models)),
-        "usd": used.usd,
-        "requests": used.calls,
-        "seconds": sum(reported["seconds"].values()),
-        "patch": Path(path).read_bytes().decode() if path else "",  # with its line ends
-    }
     end = find_end(outcome.reason, has_remarks=has_remarks)
-    return _make_row(task, end, wanted, set_up).model_copy(update=facts)
+    return replace(
+        _make_row(task, end, wanted, set_up),
+        reason=outcome.reason.value,
+        sentence=outcome.sentence,
+        run_id=outcome.run_id,
+        model=", ".join(dict.fromkeys(use.model for use in outcome.figures.models)),
+        usd=used.usd,
+        requests=used.calls,
+        seconds=sum(reported["seconds"].values()),
+        patch=Path(path).read_bytes().decode() if path else "",  # with its line ends
+    )
 
 
 # --- folders --------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from agent.errors import AgentError
 from agent.git import history, worktree
 from agent.models.checks import Status
 from agent.models.environment import Prepared
-from agent.models.record import Record
+from agent.models.record import Record, replace
 from agent.policy.contract import requirements
 
 
@@ -71,7 +71,7 @@ class Judge:
         why = "no merged test fails before the merged change and passes with it"
         if unsteady:
             why = f"{why}; of {len(first):,} tests {len(unsteady):,} are flaky"
-        return found.model_copy(update={"why_not": why})
+        return replace(found, why_not=why)
 
     def judge(self, patch: str, wanted: ExpectedTests) -> Judgement:
         """Judge a change, as a patch on the base commit; none is one that does nothing.
@@ -90,7 +90,7 @@ class Judge:
         change = history.read_patch(base, patch)
         # The merged test files take the place of what the change made of them.
         laid = {file.path: file for file in (*change.files, *tests.files)}
-        made = change.model_copy(update={"files": tuple(laid[path] for path in sorted(laid))})
+        made = replace(change, files=tuple(laid[path] for path in sorted(laid)))
         folder = desk.head_folder(prepared.run)
         worktree.lay_out(base, folder, desk.stopped).replay(made)
         environment = desk.environment(prepared)

@@ -12,7 +12,7 @@ from agent.errors import RequestRefused
 from agent.git import history
 from agent.git.history import PastCommit
 from agent.models.pulls import MergedPull
-from agent.models.record import Record
+from agent.models.record import Record, replace
 from repo_config.test_files import is_test
 
 #: Trailers that git and code hosts add to a message.
@@ -208,8 +208,9 @@ def _read_row(line: str, at: str, clones: Path | None) -> PastChange:
         raise RequestRefused(
             f"{at}: there is no clone of {task.repo}. Set the folder that contains it with --clones"
         )
-    ids = {
-        name: tuple(_OF_CASE.sub(r"\2.\1", one) for one in getattr(task, name))
-        for name in ("FAIL_TO_PASS", "PASS_TO_PASS")
-    }
-    return task.model_copy(update={"repo": str(place.resolve()), **ids})
+    return replace(
+        task,
+        repo=str(place.resolve()),
+        FAIL_TO_PASS=tuple(_OF_CASE.sub(r"\2.\1", test_id) for test_id in task.FAIL_TO_PASS),
+        PASS_TO_PASS=tuple(_OF_CASE.sub(r"\2.\1", test_id) for test_id in task.PASS_TO_PASS),
+    )

@@ -11,6 +11,7 @@ from typing import Literal
 from agent.checks import check, django_state, sealed
 from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.models.checks import ApplicationFact, ApplicationRun, Status
+from agent.models.record import replace
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 from agent.policy.contract import handlers
 
@@ -80,7 +81,7 @@ class Application:
         facts = (
             ApplicationFact.model_validate(one.model_dump(), strict=False) for one in listed.facts
         )
-        return found.model_copy(update={"facts": tuple(facts)})
+        return replace(found, facts=tuple(facts))
 
 
 def _explain_missing(site: check.Site) -> str:

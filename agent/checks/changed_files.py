@@ -4,9 +4,9 @@ Returned is what ruff finds with the change and does not find without it, by a c
 from the contract. Which rule that breaks is left to `agent.policy`.
 """
 
+import dataclasses
 import posixpath
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from importlib import resources
 
 from agent.checks import readers, running
@@ -17,6 +17,7 @@ from agent.checks.readers import READERS, ToolRemark
 from agent.checks.running import Say
 from agent.models.change import Change
 from agent.models.checks import CheckItem, LintRun, Status
+from agent.models.record import replace
 from agent.models.sandbox import Sandbox
 from agent.policy import ruff_contract, source
 from agent.policy.change_context import find_new
@@ -48,7 +49,7 @@ def lint_change(
     """
     config, python = head.config, head.project.python_version
     options = *ruff_contract.arguments(python), *ruff_contract.make_ban(config, SCRIPTS)
-    reader = replace(READERS[RUFF], read=read_remarks)
+    reader = dataclasses.replace(READERS[RUFF], read=read_remarks)
 
     def run(files: Iterable[str], site: Site) -> LintRun | None:
         root = site.project.root or "."
@@ -75,8 +76,7 @@ def lint_change(
     packages = head.environment.versions
     items = ruff_contract.select_items(items, change, config, disguised, packages)
     output = "\n".join(f"{item.place}: {item.text}" for item in items)
-    update = {"items": items, "status": Status.FAILED, "output": output}
-    return found.model_copy(update=update) if items else None
+    return replace(found, items=items, status=Status.FAILED, output=output) if items else None
 
 
 def count_once(items: Iterable[CheckItem]) -> list[CheckItem]:
@@ -95,7 +95,8 @@ def read_remarks(text: str) -> list[ToolRemark] | None:
     """Read the JSON of ruff; the message begins with the code."""
     remarks = readers.read_ruff(text)
     return remarks and [
-        replace(remark, message=f"{remark.code}: {remark.message}") for remark in remarks
+        dataclasses.replace(remark, message=f"{remark.code}: {remark.message}")
+        for remark in remarks
     ]
 
 

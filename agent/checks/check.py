@@ -1,12 +1,13 @@
 """What a check is: one command for a sandbox, and the reading of what the sandbox gives back."""
 
+import dataclasses
 import math
 import os
 import posixpath
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self, TypeVar
 
@@ -18,6 +19,7 @@ from agent.models.checks import (
     Status,
 )
 from agent.models.environment import Contract, Environment
+from agent.models.record import replace
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
@@ -135,8 +137,9 @@ class Site:
 
     def limit_seconds(self, seconds: float) -> Self:
         left = max(LEAST_SECONDS, self.until - time.monotonic())
-        update = {"seconds": min(seconds, self.limits.seconds, left)}
-        return replace(self, limits=self.limits.model_copy(update=update))
+        return dataclasses.replace(
+            self, limits=replace(self.limits, seconds=min(seconds, self.limits.seconds, left))
+        )
 
 
 @dataclass(frozen=True)
@@ -311,8 +314,9 @@ def make_site(
     config = contract.config
     if config.checks.minutes == "auto":
         # Whatever the tests take, the run needs as long again.
-        update = {"minutes": max(1, settings.max_minutes // 2)}
-        config = config.model_copy(update={"checks": config.checks.model_copy(update=update)})
+        config = replace(
+            config, checks=replace(config.checks, minutes=max(1, settings.max_minutes // 2))
+        )
     return Site(
         tree=tree,
         environment=environment,
@@ -356,14 +360,9 @@ def make_result(
     result: SandboxResult,
     status: Status,
     reason: str = "",
-    **own: object,
 ) -> RunT:
-    """Make the result of a check of what its sandbox gave back.
-
-    Args:
-        own: What its kind of run has besides, or another output.
-    """
-    made = check.kind(
+    """Make the result of a check of what its sandbox gave back."""
+    return check.kind(
         name=check.name,
         status=status,
         exit_code=result.exit_code,
@@ -372,7 +371,6 @@ def make_result(
         reason=reason,
         output=shorten_output(result.output),
     )
-    return made.model_copy(update=own)
 
 
 def shorten_output(text: str) -> str:

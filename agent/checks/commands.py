@@ -5,11 +5,12 @@ the repository; plugins of mypy and flake8 do, and could keep them silent.
 """
 
 import contextlib
+import dataclasses
 import json
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 from agent.checks import check
@@ -17,6 +18,7 @@ from agent.checks.check import Site
 from agent.checks.readers import READERS, Reader, ToolRemark, list_items, render_remarks
 from agent.checks.sealed import Secret
 from agent.models.checks import CommandRun, LintRun, Status
+from agent.models.record import replace
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
@@ -55,7 +57,7 @@ class _Command:
         return self.command_line.name
 
     def rename(self, name: str) -> Self:
-        return replace(self, command_line=self.command_line.model_copy(update={"name": name}))
+        return dataclasses.replace(self, command_line=replace(self.command_line, name=name))
 
     def explain_absence(self, site: Site) -> str:
         return ""
@@ -115,7 +117,9 @@ class ToolCheck(_Command):
         text = sanitise.strip_terminal_codes((content or b"").decode("utf-8", "replace"))
         remarks = None if content is None else reader.read(text)
         if remarks is not None:
-            remarks = [replace(remark, path=site.path_of(remark.path)) for remark in remarks]
+            remarks = [
+                dataclasses.replace(remark, path=site.path_of(remark.path)) for remark in remarks
+            ]
         # Warnings count where they are what fails the tool.
         wrong = [remark for remark in remarks or () if remark.severity == "error"]
         if not wrong and result.exit_code == 1:
@@ -128,7 +132,8 @@ class ToolCheck(_Command):
             status = Status.FAILED if items else Status.PASSED
         lines = (render_remarks(remarks or ()) or "no findings", reason)
         output = check.shorten_output("\n".join(filter(None, lines)))
-        return check.make_result(self, site, result, status, reason, items=items, output=output)
+        found = check.make_result(self, site, result, status, reason)
+        return replace(found, items=items, output=output)
 
     def _judge_remarks(
         self,

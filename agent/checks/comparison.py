@@ -29,6 +29,7 @@ from agent.models.checks import (
     TestComparison,
     TestRun,
 )
+from agent.models.record import replace
 from agent.policy.change_context import find_new
 
 BY_ID = attrgetter("item_id")
@@ -65,12 +66,12 @@ def _compare_check(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
     found = _begin_comparison(name, before, after)
     if before.status is Status.UNMEASURABLE:
         if after.status is Status.PASSED:
-            return found.model_copy(update={"verdict": Status.PASSED})
+            return replace(found, verdict=Status.PASSED)
         return _not_told_apart(
             found, Status.UNMEASURABLE, f"it fails on the base branch: {before.reason}"
         )
     if _hit_time_limit(before, after):
-        found = found.model_copy(update={"unfinished": True})
+        found = replace(found, unfinished=True)
         why = f"the run's time limit (limits.minutes) was reached after {after.seconds:.0f} s of it"
         return _not_told_apart(found, Status.UNMEASURABLE, why)
     if unproved := _explain_unproved(before, after):
@@ -81,9 +82,9 @@ def _compare_check(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
         )
     if isinstance(found, TestComparison) and (found.is_partial or _as_a_whole(after)):
         # Tests that were not reached are not gone.
-        found = found.model_copy(update={"gone": ()})
+        found = replace(found, gone=())
     verdict, reason = _verdict(found, before, after)
-    return found.model_copy(update={"verdict": verdict, "reason": reason})
+    return replace(found, verdict=verdict, reason=reason)
 
 
 def _begin_comparison(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
@@ -100,8 +101,9 @@ def _begin_comparison(name: str, before: AnyRun, after: AnyRun) -> AnyComparison
         verdict=Status.UNVERIFIED,
         seconds=after.seconds,
     )
-    counts = {"counts": after.counts} if isinstance(after, PackageRun) else {}
-    return found.model_copy(update=counts)
+    if isinstance(found, PackageComparison) and isinstance(after, PackageRun):
+        return replace(found, counts=after.counts)
+    return found
 
 
 def _hit_time_limit(before: AnyRun, after: AnyRun) -> bool:
@@ -112,12 +114,12 @@ def _hit_time_limit(before: AnyRun, after: AnyRun) -> bool:
 
 def _not_told_apart(found: AnyComparison, verdict: Status, reason: str) -> AnyComparison:
     """Take out what is new and what is gone, which a side that says nothing cannot tell."""
-    facts: dict[str, object] = {"verdict": verdict, "reason": reason}
+    found = replace(found, verdict=verdict, reason=reason)
     if isinstance(found, ItemComparison):
-        facts |= {"known": 0, "new_failures": ()}
+        found = replace(found, known=0, new_failures=())
     if isinstance(found, TestComparison):
-        facts |= dict.fromkeys(("flaky", "gone", "added"), ())
-    return found.model_copy(update=facts)
+        found = replace(found, flaky=(), gone=(), added=())
+    return found
 
 
 def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
@@ -275,7 +277,7 @@ def _add_reruns(item: CheckItem, repeated: Mapping[str, RepeatedTest]) -> CheckI
         return item
     said = "It fails intermittently." if any(run.outcome in PASSING for run in one.head) else ""
     words = (item.text, said, f"(run again: it {one.summary})")
-    return item.model_copy(update={"text": "\n".join(filter(None, words))})
+    return replace(item, text="\n".join(filter(None, words)))
 
 
 def _is_test(item_id: str) -> bool:

@@ -13,6 +13,7 @@ from agent.checks import check, sealed
 from agent.checks.check import Site
 from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.models.checks import CheckItem, LintRun, Status
+from agent.models.record import replace
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 
@@ -93,7 +94,7 @@ class DjangoState:
             for one in answer.items
         )
         reason = problem or answer.absence
-        return check.make_result(self, site, result, status, reason, items=items)
+        return replace(check.make_result(self, site, result, status, reason), items=items)
 
 
 def request_django(site: Site, secret: Secret, job: str, **options: object) -> SandboxRequest:
@@ -115,7 +116,7 @@ def request_django(site: Site, secret: Secret, job: str, **options: object) -> S
             **options,
         },
     )
-    return order.model_copy(update={"directory": posixpath.join(SANDBOX_TREE, folder)})
+    return replace(order, directory=posixpath.join(SANDBOX_TREE, folder))
 
 
 MAKEMIGRATIONS = DjangoState("makemigrations", ("makemigrations", "--check", "--dry-run"))

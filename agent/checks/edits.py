@@ -9,17 +9,19 @@ the body goes, so that it does nothing.
 
 import ast
 import builtins
+import dataclasses
 import difflib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
 from typing import Any
 
 from agent.checks.edit_text import Add, Pair, Writer, is_words, pair_lists
 from agent.models.change import Change, ChangedFile
+from agent.models.record import replace
 from agent.models.review import SourcePart
 from agent.policy import meaning
 from repo_config import foreign_python
@@ -193,11 +195,11 @@ def revert_edits(change: Change, several: Iterable[Edit]) -> Change:
     for source, edits in sources.items():
         text, path = source.revert_edits(edits), source.path
         known = files.get(path) or ChangedFile(path=path, before=source.after, after=source.after)
-        files[path] = known.model_copy(update={"after": text})
+        files[path] = replace(known, after=text)
         if known.before is None and text is None:
             del files[path]
     every = tuple(files[path] for path in sorted(files))
-    return change.model_copy(update={"files": every, "notes": ()})
+    return replace(change, files=every, notes=())
 
 
 # --- the trees ------------------------------------------------------------------------------------
@@ -474,7 +476,7 @@ class _Comparison:
         givers = Counter(name for node in here for name in _list_given(node))
         placed = [node for node in here if _has_place(node, givers, is_class=not is_module)]
         for move in self._list_moves(now, "body", pairs, placed, there):
-            yield replace(move, outer=self._source.whole)
+            yield dataclasses.replace(move, outer=self._source.whole)
 
     def _compare_unit(self, owner: ast.AST, now: Any, was: Any) -> Iterator[Edit]:
         if type(now) is not type(was):
@@ -505,7 +507,7 @@ class _Comparison:
                 texts = inner[0].before, ""
             outer = Edit(self._source, line, sets=sets, before=texts[0], after=texts[1])
             yield outer
-            yield from (replace(edit, outer=outer) for edit in inner)
+            yield from (dataclasses.replace(edit, outer=outer) for edit in inner)
 
     def _add_unit(self, node: Any, owner: Any, there: Sequence[ast.AST] = ()) -> Iterator[Edit]:
         if isinstance(node, _DEFINITIONS):
@@ -523,7 +525,7 @@ class _Comparison:
             outer = next(self._empty(node), instead)
         if outer:
             yield outer
-            yield from (replace(edit, outer=outer) for edit in self._list_inside(node))
+            yield from (dataclasses.replace(edit, outer=outer) for edit in self._list_inside(node))
 
     def _empty(self, node: Any) -> Iterator[Edit]:
         if not _does_nothing(node.body):
@@ -604,8 +606,8 @@ class _Comparison:
                 both = self._replace(owner, name, node, other)
                 if isinstance(owner, (ast.List, ast.Set)):
                     # They have nothing to do with each other.
-                    yield replace(both, adds=(), before="")
-                    yield replace(both, drops=(), after="")
+                    yield dataclasses.replace(both, adds=(), before="")
+                    yield dataclasses.replace(both, drops=(), after="")
                 else:
                     yield both
             else:
@@ -641,7 +643,7 @@ class _Comparison:
             yield self._drop(node)
             return
         if not self._only_gives(node):
-            yield replace(self._drop(node), adds=tuple(inside.values()))
+            yield dataclasses.replace(self._drop(node), adds=tuple(inside.values()))
         if _list_statements(node) or self._only_gives(node):
             yield from self._list_inside(node, [*map(self._words.format_node, inside)])
 
@@ -785,5 +787,5 @@ def _join_needed(
         parts = {name: [part for one in needed for part in getattr(one, name)] for name in names}
         about: dict[str, Any] = {name: tuple(some) for name, some in parts.items()}
         outer = joined.get(edit.outer, edit.outer) if edit.outer else None
-        joined[edit] = replace(edit, outer=outer, **(about if len(needed) > 1 else {}))
+        joined[edit] = dataclasses.replace(edit, outer=outer, **(about if len(needed) > 1 else {}))
     return iter(joined.values())

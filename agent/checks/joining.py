@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from agent.checks import check, suite
 from agent.models.checks import COLLECTION, CheckItem, Status, TestRun
+from agent.models.record import replace
 
 #: The first that is true of one run is that of the joined run.
 _ORDER = (Status.UNVERIFIED, Status.FAILED, Status.PASSED)
@@ -26,28 +27,27 @@ def join_runs(runs: Sequence[TestRun], *, is_part: bool) -> TestRun:
         named.insert(0, f"{twice} is run by several commands of checks.tests: leave it out of one")
     left = dict.fromkeys(path for run in runs if run.suite for path in run.suite.left_behind)
     output = "\n".join(f"$ {shlex.join(run.command)}\n{run.output}" for run in runs)
-    return runs[0].model_copy(
-        update={
-            "status": status,
-            "exit_code": next((run.exit_code for run in runs if run.exit_code != 0), 0),
-            "limit": next((run.limit for run in runs if run.limit), ""),
-            "seconds": sum(run.seconds for run in runs),
-            "command": ("bash", "-c", "; ".join(shlex.join(run.command) for run in runs)),
-            "reason": "; ".join(named),
-            "output": check.shorten_output(output),
-            "items": items,
-            "suite": suite.join_facts([run.suite for run in runs if run.suite], left),
-            "unrun": tuple(dict.fromkeys(test_id for run in runs for test_id in run.unrun)),
-            "doubts": tuple(dict.fromkeys(doubt for run in runs for doubt in run.doubts)),
-            "touched": tuple(dict.fromkeys(path for run in runs for path in run.touched)),
-        }
+    return replace(
+        runs[0],
+        status=status,
+        exit_code=next((run.exit_code for run in runs if run.exit_code != 0), 0),
+        limit=next((run.limit for run in runs if run.limit), ""),
+        seconds=sum(run.seconds for run in runs),
+        command=("bash", "-c", "; ".join(shlex.join(run.command) for run in runs)),
+        reason="; ".join(named),
+        output=check.shorten_output(output),
+        items=items,
+        suite=suite.join_facts([run.suite for run in runs if run.suite], left),
+        unrun=tuple(dict.fromkeys(test_id for run in runs for test_id in run.unrun)),
+        doubts=tuple(dict.fromkeys(doubt for run in runs for doubt in run.doubts)),
+        touched=tuple(dict.fromkeys(path for run in runs for path in run.touched)),
     )
 
 
 def join_parts(runs: Sequence[TestRun]) -> TestRun:
     """Join runs of one command for tests of different files, the last of which is of the rest."""
     joined, last = join_runs(runs, is_part=False), runs[-1]
-    return joined.model_copy(update={"name": last.name, "command": last.command})
+    return replace(joined, name=last.name, command=last.command)
 
 
 def _join_items(runs: Sequence[TestRun]) -> tuple[tuple[CheckItem, ...], str]:

@@ -16,6 +16,7 @@ from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.runners import SUITES, PytestSuite, Suite
 from agent.checks.running import Say
 from agent.models.checks import TESTS, AnyRun, CommandRun, LintRun, Status, TestRun
+from agent.models.record import replace
 from agent.models.sandbox import Sandbox
 from agent.telemetry import run_log
 from repo_config.command_lines import CheckCommand
@@ -108,7 +109,7 @@ def set_unmeasurable(result: AnyRun) -> AnyRun:
         return result
     if result.status is Status.PASSED or (result.status is Status.FAILED and not result.reason):
         return result
-    return result.model_copy(update={"status": Status.UNMEASURABLE})
+    return replace(result, status=Status.UNMEASURABLE)
 
 
 def suite_of(site: Site) -> Suite | None:

@@ -8,6 +8,7 @@ from typing import Any
 from agent.checks.edit_text import Pair
 from agent.checks.edits import Edit, Versions, alter, quote
 from agent.models.change import ChangedFile
+from agent.models.record import replace
 from agent.policy import meaning
 from repo_config import foreign_python
 
@@ -77,4 +78,4 @@ def hide_text(file: ChangedFile) -> ChangedFile:
     code = ast.unparse(module).encode().hex()
     runs = f"exec(compile(bytes.fromhex('{code}'), __file__, 'exec', 0, True))\n"
     words = (b"# " + line for line in (file.before or b"").splitlines(keepends=True))
-    return file.model_copy(update={"after": b"".join([runs.encode(), *words])})
+    return replace(file, after=b"".join([runs.encode(), *words]))

@@ -21,6 +21,7 @@ from agent.models.checks import (
     SuiteFacts,
     TestRun,
 )
+from agent.models.record import replace
 from agent.policy.meaning import UNREADABLE
 from agent.text.sanitise import list_some
 from repo_config import foreign_python
@@ -49,10 +50,10 @@ def not_passed(base: TestRun, existing: TestRun) -> tuple[CheckItem, ...]:
         if item.outcome != "passed" or item.item_id in unrun:
             continue
         one = now.get(item.item_id) or _make_gone_item(item.item_id, lost, existing.reason)
-        one = one.model_copy(update={"item_id": item.item_id})
+        one = replace(one, item_id=item.item_id)
         text = before.get(item.item_id)
         if one.outcome == "passed" and after.get(item.item_id, text) != text:
-            one = one.model_copy(update={"outcome": OTHER_TEXT})
+            one = replace(one, outcome=OTHER_TEXT)
         if one.outcome != "passed":
             found.append(one)
     return tuple(found)
@@ -136,34 +137,30 @@ def merge_results(
     if existing.suite and own.suite:
         files = dict.fromkeys((*existing.suite.files, *own.suite.files))
         conditions = {**existing.suite.conditions, **own.suite.conditions}
-        update = {"files": tuple(files), "conditions": conditions}
-        facts = existing.suite.model_copy(update=update)
+        facts = replace(existing.suite, files=tuple(files), conditions=conditions)
     shown = (
         ("Tests of the base branch:", "" if wanted.whole else existing.output),
         ("New and changed tests:", own.output),
     )
-    return own.model_copy(
-        update={
-            "items": items,
-            "output": "\n\n".join(f"{label}\n{text}" for label, text in shown if text),
-            "status": Status.FAILED if reruns.list_failing(items) else Status.PASSED,
-            "name": existing.name,
-            "blocked_tests": tuple(
-                _add_versions(test, sides, places) for test in existing.blocked_tests
-            ),
-            "doubts": existing.doubts,
-            "repeated": existing.repeated,
-            "unrun": tuple(dict.fromkeys((*existing.unrun, *own.unrun))),
-            "suite": facts,
-            "seconds": existing.seconds + own.seconds,
-        }
+    return replace(
+        own,
+        items=items,
+        output="\n\n".join(f"{label}\n{text}" for label, text in shown if text),
+        status=Status.FAILED if reruns.list_failing(items) else Status.PASSED,
+        name=existing.name,
+        blocked_tests=tuple(_add_versions(test, sides, places) for test in existing.blocked_tests),
+        doubts=existing.doubts,
+        repeated=existing.repeated,
+        unrun=tuple(dict.fromkeys((*existing.unrun, *own.unrun))),
+        suite=facts,
+        seconds=existing.seconds + own.seconds,
     )
 
 
 def _add_versions(test: BlockedTest, sides: Sides, places: SuitePlaces) -> BlockedTest:
     path, name = places.locate_test(test.item_id)
     before, after = (source_of(side, name) for side in sides.get(path, (None, None)))
-    return test.model_copy(update={"before": before, "after": after})
+    return replace(test, before=before, after=after)
 
 
 _parse = lru_cache(maxsize=2)(foreign_python.parse_module)

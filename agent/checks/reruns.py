@@ -26,6 +26,7 @@ from agent.models.checks import (
     TestRun,
     split_place,
 )
+from agent.models.record import replace
 from agent.models.sandbox import Sandbox
 
 RULE = "flaky-tests"
@@ -145,8 +146,12 @@ class SuiteRerunner:
             for side, site in (("base", self.base), ("head", self.head)):
                 ids = [item_id for item_id in left if _tells_more(found[item_id], side)]
                 for item_id, run in self._run_again(site, ids, end):
-                    one = found[item_id]
-                    found[item_id] = one.model_copy(update={side: (*getattr(one, side), run)})
+                    test = found[item_id]
+                    found[item_id] = (
+                        replace(test, base=(*test.base, run))
+                        if side == "base"
+                        else replace(test, head=(*test.head, run))
+                    )
         for one in found.values():
             self.say(f"tests: {one.item_id} {one.summary}")
         return tuple(found.values())

@@ -5,6 +5,7 @@ such files, and as a whole. Telling the reviewer about such files is left to `ag
 """
 
 from agent.models.change import Change
+from agent.models.record import replace
 from repo_config import rule_files as known
 from repo_config.detect import Project
 
@@ -31,4 +32,4 @@ def test_rules(change: Change, project: Project) -> frozenset[str]:
 
 def drop_files(change: Change, paths: frozenset[str]) -> Change:
     kept = tuple(file for file in change.files if file.path not in paths)
-    return change.model_copy(update={"files": kept})
+    return replace(change, files=kept)

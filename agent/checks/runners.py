@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from os.path import exists
 from typing import ClassVar, Self
 
@@ -12,6 +13,7 @@ from agent.checks import check, suite
 from agent.checks.check import Part, Site
 from agent.checks.sealed import Secret
 from agent.models.checks import TESTS, TestRun
+from agent.models.record import replace
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
@@ -54,7 +56,7 @@ class AnySuite:
     extra_packages: ClassVar[tuple[str, ...]]
 
     def select(self, part: Part, name: str = TESTS) -> Self:
-        return replace(self, part=part, name=name)
+        return dataclasses.replace(self, part=part, name=name)
 
     def explain_absence(self, site: Site) -> str:
         return ""
@@ -63,7 +65,7 @@ class AnySuite:
         """Yield what runs each command of the tests, and where."""
         for command in site.project.suites:
             suite = SUITES[command.runner](self.part, self.name)
-            yield suite, replace(site, project=site.project.with_suite(command))
+            yield suite, dataclasses.replace(site, project=site.project.with_suite(command))
 
     def request(
         self, site: Site, secret: Secret, script: tuple[str, ...], **more: object
@@ -79,8 +81,7 @@ class AnySuite:
         order = check.request_script(
             site, secret, script, limits=site.test_limits(), options=options
         )
-        part = {"watched": self.part.whole_watched, "lists_new": self.part.lists_new}
-        return order.model_copy(update=part)
+        return replace(order, watched=self.part.whole_watched, lists_new=self.part.lists_new)
 
 
 class PytestSuite(AnySuite):
@@ -107,7 +108,7 @@ class PytestSuite(AnySuite):
         # The configuration wins.
         env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
         return self.request(
-            replace(site, config=site.config.model_copy(update={"env": env})),
+            dataclasses.replace(site, config=replace(site.config, env=env)),
             secret,
             ("run_pytest.py", *site.project.test_args),
             options=(*_PAST_FAILURES, *self._share(site)),
@@ -189,11 +190,9 @@ class DjangoSuite(AnySuite):
         else:
             folder, arguments = _split_call(site)
         order = self.request(site, secret, ("mergewright_django.py", *arguments, *self._share()))
-        update = {
-            "directory": posixpath.join(SANDBOX_TREE, folder),
-            "files": (*order.files, *entry),
-        }
-        return order.model_copy(update=update)
+        return replace(
+            order, directory=posixpath.join(SANDBOX_TREE, folder), files=(*order.files, *entry)
+        )
 
     def can_share(self, site: Site) -> bool:
         return posixpath.basename(site.project.test_script or "manage.py") == "manage.py"

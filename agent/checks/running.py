@@ -17,7 +17,8 @@ from agent.checks.check import (
 )
 from agent.checks.runners import AnySuite
 from agent.checks.sealed import Secret
-from agent.models.checks import CheckItem, CheckRun, LintRun, Status, TestRun, split_place
+from agent.models.checks import CheckItem, LintRun, Status, TestRun, split_place
+from agent.models.record import replace
 from agent.models.sandbox import Flag, Sandbox
 from agent.setup import sandbox_services
 from agent.text import sanitise
@@ -58,7 +59,9 @@ def run_check(
         found = make_result(check, site, result, Status.UNVERIFIED, problem)
     elif knock := sandbox_services.read_knock(order, result):
         problem = f"the tests connect to {knock.name}, which `services` does not name"
-        found = make_result(check, site, result, Status.UNVERIFIED, problem, knock=knock)
+        found = make_result(check, site, result, Status.UNVERIFIED, problem)
+        if isinstance(found, TestRun):
+            found = replace(found, knock=knock)
     elif result.gone:
         stopped = f"{' and '.join(result.gone)} stopped during the check"
         problem = "; ".join(filter(None, (ended, stopped)))
@@ -66,10 +69,10 @@ def run_check(
     else:
         found = check.judge(site, secret, result)
         if ended:
-            found = found.model_copy(update={"status": Status.FAILED, "reason": ended})
+            found = replace(found, status=Status.FAILED, reason=ended)
     if limit == "time" and time.monotonic() >= site.until:
         limit = MINUTES_LIMIT
-    return found.model_copy(update={"limit": limit, **_add_lines(found, site)})
+    return _add_lines(replace(found, limit=limit), site)
 
 
 def _run_each(
@@ -93,10 +96,10 @@ def _run_each(
     return runs
 
 
-def _add_lines(found: CheckRun, site: Site) -> dict[str, object]:
-    """Give the findings, and the tests, of a run; failing ones have their lines."""
+def _add_lines(found: RunT, site: Site) -> RunT:
+    """Add the source lines of findings and failing tests."""
     if not isinstance(found, TestRun | LintRun):
-        return {}
+        return found
     read = cache(lambda path: (site.text(path) or "").splitlines())
 
     def add_line(item: CheckItem) -> CheckItem:
@@ -104,9 +107,9 @@ def _add_lines(found: CheckRun, site: Site) -> dict[str, object]:
         if item.outcome not in ("finding", "failed", "error") or number is None:
             return item
         line = "".join(read(path)[number - 1 : number]).strip()
-        return item.model_copy(update={"source": line})
+        return replace(item, source=line)
 
-    return {"items": tuple(map(add_line, found.items))}
+    return replace(found, items=tuple(map(add_line, found.items)))
 
 
 class LiveOutput:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from agent.checks.comparison import BY_ID
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import AnyRun, CheckItem, CommandRun, LintRun, Status
+from agent.models.record import replace
 from agent.policy import source
 from agent.policy.change_context import find_new
 
@@ -27,7 +28,7 @@ def mask_comments(change: Change) -> Change | None:
     for file in change.files:
         gone += Counter(_list_lines(file.before)) - Counter(_list_lines(file.after))
     files = tuple(_mask_file(file, change, gone) for file in change.files)
-    return change.model_copy(update={"files": files}) if files != change.files else None
+    return replace(change, files=files) if files != change.files else None
 
 
 def _mask_file(file: ChangedFile, change: Change, gone: Counter[str]) -> ChangedFile:
@@ -51,7 +52,7 @@ def _mask_file(file: ChangedFile, change: Change, gone: Counter[str]) -> Changed
         masked = head[0] + re.sub(r"\S", "x", token.string[head.end() :])
         lines[row - 1] = f"{line[:start]}{masked}{line[end:]}"
         is_masked = is_masked or masked != token.string
-    return file.model_copy(update={"after": "\n".join(lines).encode()}) if is_masked else file
+    return replace(file, after="\n".join(lines).encode()) if is_masked else file
 
 
 def _list_comments(content: bytes) -> Iterator[tokenize.TokenInfo]:
@@ -78,7 +79,7 @@ def note_silenced(
 
     def note(run: AnyRun) -> AnyRun:
         more = _find_silenced(run, masked.get(f"{run.name}{ending}"))
-        return run.model_copy(update={"silenced": tuple(more)})
+        return replace(run, silenced=tuple(more))
 
     return tuple(map(note, results))
 

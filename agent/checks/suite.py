@@ -12,6 +12,7 @@ from typing import Literal
 from agent.checks import check, sealed
 from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.models.checks import COLLECTION, Bits, CheckItem, Status, SuiteFacts, TestReach, TestRun
+from agent.models.record import replace
 from agent.models.sandbox import SANDBOX_TREE, SandboxResult
 from agent.text import sanitise
 
@@ -111,12 +112,8 @@ def judge_suite(
     runs = _split_runs(report, secret)
     items = _join_items(runs)
     status, reason = _judge_runs(report, runs, items, result, codes)
-    return check.make_result(
-        suite,
-        site,
-        result,
-        status,
-        reason,
+    return replace(
+        check.make_result(suite, site, result, status, reason),
         items=items,
         touched=tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched),
         suite=join_facts([*report.iterate_events(Facts)], result.new),
@@ -208,7 +205,7 @@ def _split_runs(report: sealed.SealedReport, secret: Secret) -> list[_SuiteRun]:
 def pardon_nothing(found: TestRun) -> TestRun:
     """Let a run pass that came to its end, and did not find what was asked for any more."""
     if found.reason and not found.items and found.suite is not None and not found.limit:
-        return found.model_copy(update={"status": Status.PASSED, "reason": ""})
+        return replace(found, status=Status.PASSED, reason="")
     return found
 
 

@@ -7,10 +7,11 @@ the change adds or edits, run as the change has them. Owns what runs in which of
 result made of all. What follows from it is left to `comparison`.
 """
 
+import dataclasses
 import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from agent.checks import comparison, joining, red_copies, rule_changes, test_files
@@ -47,6 +48,7 @@ from agent.models.checks import (
     TestReach,
     TestRun,
 )
+from agent.models.record import replace
 from agent.text.sanitise import list_some
 from repo_config.detect import Project
 from repo_config.test_files import has_test_name, is_test
@@ -118,11 +120,11 @@ class TwoRuns:
         """Judge these tests alone; what did not run has no outcome, and says nothing."""
         first = {name: result for name, result in ran.items() if name.startswith(OWN)}
         if near := ran.get(NEAR):
-            first[TESTS] = near.model_copy(update={"name": TESTS})
-        alone = replace(self, is_part=True)
+            first[TESTS] = replace(near, name=TESTS)
+        alone = dataclasses.replace(self, is_part=True)
         if NEAR in ran:  # others still run there: it is not laid out anew
             vars(alone)["_site"] = self._site
-        return alone.finish(first).model_copy(update={"is_partial": True})
+        return replace(alone.finish(first), is_partial=True)
 
     def expect(self, near: TestRun) -> TestRun:
         """Return the result of all tests if the ones that still run end as on base."""
@@ -134,8 +136,13 @@ class TwoRuns:
             and self._located[item.item_id] not in self._touched_test_files
         )
         facts = join_facts([self.facts, *filter(None, [near.suite])], {})
-        update = {"items": (*near.items, *items), "seconds": self.base.seconds, "suite": facts}
-        return near.model_copy(update={**update, "is_partial": False})
+        return replace(
+            near,
+            items=(*near.items, *items),
+            seconds=self.base.seconds,
+            suite=facts,
+            is_partial=False,
+        )
 
     def list_rest(self) -> Runs:
         """List what runs copies that must fail, and base's tests of which more may notice it."""
@@ -153,7 +160,9 @@ class TwoRuns:
         """List what runs all tests of the exact commit, and where."""
         edited = tuple(sorted(self._touched_test_files))
         watched = tuple(sorted({*self._watched_files}.difference(self.change.paths)))
-        part = replace(WHOLE_PART, watched=watched, own_files=edited, processes=self.processes)
+        part = dataclasses.replace(
+            WHOLE_PART, watched=watched, own_files=edited, processes=self.processes
+        )
         return ((self.sites.suite.select(part, WHOLE), self.sites.head),)
 
     def finish(self, ran: Mapping[str, TestRun]) -> TestRun:
@@ -168,8 +177,8 @@ class TwoRuns:
         existing = self._judge_existing(self._join_existing(ran), ran.get(COPIES))
         seen = (doubt for result in ran.values() for doubt in result.doubts)
         doubts = tuple(dict.fromkeys((*existing.doubts, *seen)))
-        tests = self._judge_own(existing.model_copy(update={"doubts": doubts}), own)
-        return tests.model_copy(update={"disguised": tuple(sorted(self.disguised_files))})
+        tests = self._judge_own(replace(existing, doubts=doubts), own)
+        return replace(tests, disguised=tuple(sorted(self.disguised_files)))
 
     def note_unseen(self, tests: TestRun, runs: Collection[TestRun]) -> TestRun:
         """Note in the result which tests of base have no outcome on the exact commit.
@@ -183,7 +192,7 @@ class TwoRuns:
         late = unseen if any(run.limit for run in runs) else ()
         late = (*late, *(test for run in runs for test in run.unrun if test not in seen))
         unrun = tuple(dict.fromkeys((*tests.unrun, *late)))
-        return tests.model_copy(update={"unseen": unseen, "unrun": unrun})
+        return replace(tests, unseen=unseen, unrun=unrun)
 
     def _join_existing(self, ran: Mapping[str, TestRun]) -> TestRun:
         """Join what shows whether the change breaks tests of base."""
@@ -201,12 +210,12 @@ class TwoRuns:
             if locate(item.item_id)[0] not in elsewhere
             and (item.item_id not in self._reached or item.outcome not in (*PASSING, *FAILING))
         )
-        existing = whole.model_copy(update={"items": far, "name": TESTS})
+        existing = replace(whole, items=far, name=TESTS)
         if near is None:
             return existing
         seen = {item.item_id for item in far}
         left = tuple(item for item in near.items if item.item_id not in seen)
-        return joining.join_parts([near.model_copy(update={"items": left}), existing])
+        return joining.join_parts([replace(near, items=left), existing])
 
     def _judge_existing(self, existing: TestRun, copied: TestRun | None) -> TestRun:
         """Judge the tests as base has them; what does not pass is among the blocked ones."""
@@ -238,16 +247,14 @@ class TwoRuns:
                 doubts.append("the tests with the base branch's helpers did not finish")
             else:
                 items = {item.item_id: item for item in (*existing.items, *strict.items)}
-                strict = strict.model_copy(update={"items": tuple(items.values())})
+                strict = replace(strict, items=tuple(items.values()))
                 seen = by_chance | {item.item_id for item in left}
                 more = not_passed(self.base, strict)
                 left += tuple(item for item in more if item.item_id not in seen)
         blocked = tuple(
             BlockedTest(item_id=item.item_id, outcome=item.outcome, text=item.text) for item in left
         )
-        return existing.model_copy(
-            update={"blocked_tests": blocked, "doubts": tuple(filter(None, doubts))}
-        )
+        return replace(existing, blocked_tests=blocked, doubts=tuple(filter(None, doubts)))
 
     def _pardon_order(
         self, existing: TestRun, by_chance: Collection[str]
@@ -269,14 +276,11 @@ class TwoRuns:
         passed = {item.item_id for item in whole.items if item.outcome in PASSING}
         same = frozenset(passed & suspects)
         items = tuple(
-            item.model_copy(update={"outcome": "passed", "text": "", "details": ""})
-            if item.item_id in same
-            else item
+            replace(item, outcome="passed", text="", details="") if item.item_id in same else item
             for item in existing.items
         )
         status = Status.FAILED if list_failing(items) else Status.PASSED
-        update = {"items": items, "status": status if same else existing.status}
-        return existing.model_copy(update=update), same
+        return replace(existing, items=items, status=status if same else existing.status), same
 
     def _run_with_shared_files_of_base(self) -> TestRun:
         """Run tests that use what they share with the product, with that as base has it."""
@@ -341,7 +345,7 @@ class TwoRuns:
             return None
         touched = self._touched_test_files
         by_name = tuple(sorted({*self.reach.by_name}.difference(self.facts.files)))
-        known = self.reach.model_copy(update={"by_name": by_name})
+        known = replace(self.reach, by_name=by_name)
         paths = frozenset(self.tree.paths())
         tests = ReachedTests(known, self.imports, paths, self._located.__getitem__)
         found = tests.find(self.product)
@@ -458,8 +462,8 @@ class TwoRuns:
         """Run again what base has passed."""
         if existing.reason or not 0 < len(failing) <= MOST_TESTS:
             return existing
-        again = replace(self.sites, head=self._site).repeat(failing)
-        return existing.model_copy(update={"repeated": again})
+        again = dataclasses.replace(self.sites, head=self._site).repeat(failing)
+        return replace(existing, repeated=again)
 
     def _find_touched(self, existing: TestRun) -> frozenset[str]:
         """Return the files of tests that are touched as they run with the change, and not on base.
@@ -520,8 +524,11 @@ class TwoRuns:
         wanted = self._choose_own(left)
         if wanted.is_empty and not wanted.deleted:
             return existing
-        nothing = {"items": (), "status": Status.PASSED, "reason": "", "output": ""}
-        own = pardon_nothing(own) if own else existing.model_copy(update=nothing)
+        own = (
+            pardon_nothing(own)
+            if own
+            else replace(existing, items=(), status=Status.PASSED, reason="", output="")
+        )
         known = {item.item_id for item in own.items}
         locate = self.places.locate_test
         ids = tuple(
@@ -533,13 +540,13 @@ class TwoRuns:
             self.sites.say(f"tests: {len(left):,} existing tests do not pass unmodified")
         if ids and is_proved(own):
             more = pardon_nothing(self.sites.run_some(self.sites.head, Selection(ids=ids)))
-            own = more.model_copy(update={"items": (*own.items, *more.items)})
+            own = replace(more, items=(*own.items, *more.items))
         if not is_proved(own):
-            return own.model_copy(update={"name": TESTS})
+            return replace(own, name=TESTS)
         sides = {file.path: (file.before, file.after) for file in self.change.files}
         result = merge_results(existing, own, wanted, sides, self.places)
         uncollected = find_uncollected(self.change, own)
-        return self._repeat_own(result.model_copy(update={"uncollected": uncollected}))
+        return self._repeat_own(replace(result, uncollected=uncollected))
 
     def _repeat_own(self, result: TestRun) -> TestRun:
         """Run again tests of base that fail as the change has them alone: edited ones."""
@@ -550,7 +557,7 @@ class TwoRuns:
         if not is_proved(result) or not 0 < len(failing) <= MOST_TESTS:
             return result
         repeated = self.sites.repeat(failing)
-        return result.model_copy(update={"repeated": (*result.repeated, *repeated)})
+        return replace(result, repeated=(*result.repeated, *repeated))
 
     @cached_property
     def _known_red(self) -> frozenset[str]:
@@ -601,9 +608,9 @@ class TwoRuns:
         files = {file.path: file for file in part.files}
         for path, content in self._copies.files.items():
             files[path] = ChangedFile(path=path, before=self.tree.read(path), after=content)
-        every = part.model_copy(update={"files": tuple(files[path] for path in sorted(files))})
+        every = replace(part, files=tuple(files[path] for path in sorted(files)))
         laid = self.lay_out(every, "red-copies")
-        return replace(laid, environment=site.environment)
+        return dataclasses.replace(laid, environment=site.environment)
 
     def _judge_copies(self, copied: TestRun, existing: TestRun) -> tuple[str, str]:
         """Say which copies of tests did not fail, and do on base; and which say nothing."""
@@ -644,4 +651,4 @@ def list_passed(result: TestRun) -> Iterable[CheckItem]:
 
 
 def _refuse(result: TestRun, reason: str) -> TestRun:
-    return result.model_copy(update={"status": Status.UNVERIFIED, "reason": reason})
+    return replace(result, status=Status.UNVERIFIED, reason=reason)

@@ -17,6 +17,7 @@ from agent.models.checks import (
     TestRun,
     split_place,
 )
+from agent.models.record import replace
 from agent.policy import application, levels, ruff_contract, test_changes
 from agent.policy.contract import fastapi_auth, handlers, new_dependencies
 from agent.policy.integrity import suppressions
@@ -54,8 +55,7 @@ def weigh_comparisons(
             notes = (item.text for item in after.items if item.outcome != "finding")
             why = after.reason or next(notes, "")
             verdict = Status.UNMEASURABLE if why else Status.PASSED
-            update = {"findings": tried, "new_failures": (), "verdict": verdict, "reason": why}
-            found = found.model_copy(update=update)
+            found = replace(found, findings=tried, new_failures=(), verdict=verdict, reason=why)
         elif found.new_failures and isinstance(after, LintRun) and after.settings_of_base:
             problems = suppressions.find_by_base_settings(found.new_failures)
             found = _replace_failures(found, levels.apply_levels(problems, config))
@@ -71,7 +71,7 @@ def weigh_comparisons(
         if isinstance(after, PackageRun):
             more += new_dependencies.find_package_problems(after.added_packages)
         findings = (*found.findings, *levels.apply_levels(more, config))
-        weighed.append(found.model_copy(update={"findings": findings}))
+        weighed.append(replace(found, findings=findings))
     return tuple(weighed)
 
 
@@ -94,7 +94,7 @@ def _weigh_application(
         said = f"{reason.rstrip('.')}; {parts}"
         is_new = before.facts is not None
         problems = [application.explain_unknown(said)] if is_new or is_needed else []
-        return found.model_copy(update={"verdict": Status.UNMEASURABLE, "reason": said}), problems
+        return replace(found, verdict=Status.UNMEASURABLE, reason=said), problems
     sides = before.facts, after.facts
     return found, [
         *handlers.find_problems(config, *sides),
@@ -109,7 +109,7 @@ def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintCompa
     items = before.items if isinstance(before, LintRun) else ()
     paths = {split_place(item.place)[0] for item in items}
     left = tuple(item for item in found.new_failures if split_place(item.place)[0] not in paths)
-    kept = found.model_copy(update={"new_failures": left})
+    kept = replace(found, new_failures=left)
     return kept if left else _replace_failures(kept, ())
 
 
@@ -117,5 +117,4 @@ def _replace_failures(found: LintComparison, findings: tuple[Finding, ...]) -> L
     # A check that fails as a whole has no findings that a rule could weigh.
     is_weighed = found.verdict is Status.FAILED and not found.reason
     verdict = Status.PASSED if is_weighed else found.verdict
-    update = {"findings": findings, "new_failures": (), "verdict": verdict}
-    return found.model_copy(update=update)
+    return replace(found, findings=findings, new_failures=(), verdict=verdict)

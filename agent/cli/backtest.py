@@ -13,6 +13,7 @@ import typer
 
 from agent.cli import repository, result, run, terminal
 from agent.errors import RequestRefused
+from agent.models.record import replace
 from agent.text.redaction import Redactor
 from agent.text.sanitise import list_some
 
@@ -115,7 +116,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     wiring.require_machine(loaded)
     wiring.require_models(loaded)
     home = campaign.make_home(loaded.home)
-    own = loaded.model_copy(update={"home": home})
+    own = replace(loaded, home=home)
     left: list[SkippedChange] = []
     if resume:
         folder = campaign.find(home, name)

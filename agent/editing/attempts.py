@@ -12,6 +12,7 @@ from agent.editing.tools import MOST_SUMMARY, Forms, Submit, ToolExecutor, limit
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
 from agent.models.model_use import AuthorWords
+from agent.models.record import replace
 from agent.models.step import Step, StepName
 from agent.models.task import FollowUpItem, ItemAnswer
 from agent.text.cutting import cut_sentences
@@ -128,7 +129,7 @@ class Attempt:
             done = (answer.words.strip() for answer in found.answers if answer.became == "done")
             said = found.summary.strip() or "\n".join(done)
             summary = cut_sentences(said, MOST_SUMMARY)
-            words = words.model_copy(update={"summary": summary})
+            words = replace(words, summary=summary)
             self.words[talk.change.digest] = words
             return self._make_draft(), ""
         if self._is_changed:
@@ -144,7 +145,7 @@ class Attempt:
         self._last = change.digest
         if self._unfinished:
             left_out = (*change.left_out, self._unfinished)
-            change = change.model_copy(update={"left_out": left_out})
+            change = replace(change, left_out=left_out)
         return Draft(plan=self.plan, change=change, by=self, submitted=change)
 
 

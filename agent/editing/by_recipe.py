@@ -14,6 +14,7 @@ from agent.desk import Desk
 from agent.errors import EditFailed, RepositoryUnfit, UnaskedOperations
 from agent.git.tree import WorkTree
 from agent.models.environment import Prepared
+from agent.models.record import replace
 from agent.models.sandbox import SANDBOX_TREE, SandboxResult
 from agent.recipes.add_field import edits
 from agent.recipes.add_field.parameters import Edits, Parameters
@@ -72,7 +73,7 @@ def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk
         tree.write(path, content)
         desk.say(f"produced {path}")
     notes = (*made.notes, *describe_migration(stated, migration, produced))
-    return made.model_copy(update={"notes": notes})
+    return replace(made, notes=notes)
 
 
 def _run_django(
@@ -83,7 +84,7 @@ def _run_django(
     field = describe_field(stated, contract.project)
     order = django_state.request_django(site, secret, JOB, field=field)
     collect = (*order.collect, f"{SANDBOX_TREE}/{stated.migrations}/*")
-    return desk.sandbox.run(order.model_copy(update={"collect": collect}))
+    return desk.sandbox.run(replace(order, collect=collect))
 
 
 def describe_field(stated: Parameters, project: Project) -> dict[str, object]:

@@ -4,7 +4,8 @@ Each reply is a durable step, each batch of calls another. All messages are made
 So a run that resumes after a kill sends the same messages and repeats no request.
 """
 
-from dataclasses import dataclass, field, replace
+import dataclasses
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from agent.editing import memory
@@ -22,6 +23,7 @@ from agent.models.chat import (
     ToolTurn,
     UserTurn,
 )
+from agent.models.record import replace
 from agent.models.step import StepName
 
 MOST_TURNS = 100
@@ -123,14 +125,13 @@ class Conversation:
         said = self.turns.once(name.named("answer"), _return_words, words)
         if not done.handed:
             text = "\n".join(filter(None, (done.text, said)))
-            self._add_messages(reply, done.model_copy(update={"text": text}))
+            self._add_messages(reply, replace(done, text=text))
             return
         results = list(done.results)
-        update = {"content": said, "failed": not accepted}
-        results[done.at] = results[done.at].model_copy(update=update)
-        done = done.model_copy(update={"results": tuple(results)})
+        results[done.at] = replace(results[done.at], content=said, failed=not accepted)
+        done = replace(done, results=tuple(results))
         if accepted and results[done.at + 1 :]:
-            turn = replace(self._make_turn(), calls=self._calls - len(reply.calls))
+            turn = dataclasses.replace(self._make_turn(), calls=self._calls - len(reply.calls))
             given = reply, self.change, self.include, turn, done
             done = self.turns.once(name.named("rest"), self.tools.execute_calls, *given)
             self._add_results(reply, done)
@@ -166,7 +167,7 @@ class Conversation:
         try:
             reply = self.turns.request_reply(turn, self._make_request())
         except ContextFull:
-            turn = self._shorten_messages(replace(turn, is_repeated=True))
+            turn = self._shorten_messages(dataclasses.replace(turn, is_repeated=True))
             if not turn.removed:
                 raise
             reply = self.turns.request_reply(turn, self._make_request())
@@ -182,7 +183,7 @@ class Conversation:
         )
         removed = memory.count_characters(self._messages) - memory.count_characters(shorter)
         self._messages = shorter
-        return replace(turn, removed=removed)
+        return dataclasses.replace(turn, removed=removed)
 
     def _make_request(self) -> ChatRequest:
         return ChatRequest(

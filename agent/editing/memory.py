@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from agent.models.chat import Message, ModelTurn, ToolResult, ToolTurn
+from agent.models.record import replace
 from agent.text import sanitise
 
 #: Parts of the context window: above the first, results are removed until the second is left.
@@ -117,7 +118,7 @@ def _list_results(messages: tuple[Message, ...]) -> Iterator[tuple[_Place, ToolR
 def _remove_content(result: ToolResult) -> ToolResult:
     where = "call again" if result.name == _REPEATABLE else "it was about an earlier change"
     notice = sanitise.format_omission(len(result.content), where)
-    return result.model_copy(update={"content": notice})
+    return replace(result, content=notice)
 
 
 def _replace_results(message: Message, at: int, removed: dict[_Place, ToolResult]) -> Message:
@@ -126,4 +127,4 @@ def _replace_results(message: Message, at: int, removed: dict[_Place, ToolResult
     results = tuple(
         removed.get(_Place(at, number), result) for number, result in enumerate(message.results)
     )
-    return message.model_copy(update={"results": results})
+    return replace(message, results=results)

@@ -6,6 +6,7 @@ functions that the new tests call take the place of edits.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import threading
@@ -14,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Self, TypeVar
 
@@ -48,6 +49,7 @@ from agent.models.checks import (
     TestRun,
 )
 from agent.models.environment import Prepared
+from agent.models.record import replace
 from agent.models.review import Proof, ProofRow, RevertTrials, SourcePart
 from agent.policy import meaning
 from agent.policy.layout import is_migration, is_test
@@ -152,7 +154,7 @@ def prove_change(
         return no_code
     trials = PartRunner(change, after, prepared, desk, seconds)
     if early:
-        trials = replace(trials, stopped=early.stopped, slots=early.slots)
+        trials = dataclasses.replace(trials, stopped=early.stopped, slots=early.slots)
     with trials.pool:
         tests = partial(prove_tests, added, trials)
         found = trials.begin(tests if runs else lambda: no_code)
@@ -171,8 +173,9 @@ def prove_change(
     asks = taken_back.tried or taken_back.untried or any(map(is_migration, change.paths))
     is_shown = (is_refactoring and taken_back.noticed) or not asks
     missing = "" if is_shown else proof.missing
-    update = {"hunks": taken_back, "unneeded": unneeded, "missing": missing}
-    return proof.model_copy(update={**update, "is_refactoring": is_refactoring})
+    return replace(
+        proof, hunks=taken_back, unneeded=unneeded, missing=missing, is_refactoring=is_refactoring
+    )
 
 
 def _list_doubtful(head: TestRun) -> frozenset[str]:
@@ -284,7 +287,7 @@ def prove_tests(added: Collection[str], trials: PartRunner) -> Proof:
     if not any(path not in own and not path.endswith(PROSE) for path in change.paths):
         return Proof(unneeded="only tests were changed")
     kept = tuple(file for file in change.files if file.path in own)
-    tests = change.model_copy(update={"files": kept, "notes": ()})
+    tests = replace(change, files=kept, notes=())
     files = tuple(file.path for file in kept if file.path.endswith(".py") and file.after)
     site = trials.lay_out(tests, trials.prepared) if head and files else None
     part = Part(Selection(files=files))
@@ -383,8 +386,8 @@ def revert_edits(
     if known := reports.load_reach(trials.prepared, desk.settings):
         paths = frozenset(base.paths())
         reach = ReachedTests(known, imports, paths, attempts.locate_test)
-        attempts = replace(attempts, reach=reach)
-    attempts = replace(attempts, readers=trials.begin(attempts.list_readers).result())
+        attempts = dataclasses.replace(attempts, reach=reach)
+    attempts = dataclasses.replace(attempts, readers=trials.begin(attempts.list_readers).result())
     annotations = find_read_annotations(prepared, desk)
     types = [
         edit for edit in found if not (edit.outer or edit.mistake) and edit.is_same(annotations)
@@ -397,15 +400,16 @@ def revert_edits(
     silent = [edit for edit in units if edit.part in missed]
     needed = attempts.list_needed(silent, found)
     inner = [*notes, *(edit for edit in found if edit.outer and edit.outer not in silent)]
-    update = {
-        "typed": tuple(edit.part for edit in types),
-        "noticed": (*code.noticed, *(part for part in code.unnoticed if part not in missed)),
-        "unnoticed": tuple(part for part in missed if part not in needed),
-        "readers": attempts.readers,
-    }
-    code = attempts.try_inner(inner, code.model_copy(update=update))
+    code = replace(
+        code,
+        typed=tuple(edit.part for edit in types),
+        noticed=(*code.noticed, *(part for part in code.unnoticed if part not in missed)),
+        unnoticed=tuple(part for part in missed if part not in needed),
+        readers=attempts.readers,
+    )
+    code = attempts.try_inner(inner, code)
     unmissed = (*needed, *attempts.list_missed(inner, code.unmissed))
-    return code.model_copy(update={"unmissed": unmissed})
+    return replace(code, unmissed=unmissed)
 
 
 @dataclass(frozen=True)
@@ -484,7 +488,7 @@ class _TestRuns:
             file if file.path in self.ours or is_migration(file.path) else mutants.hide_text(file)
             for file in self.trials.change.files
         )
-        change = self.trials.change.model_copy(update={"files": files})
+        change = replace(self.trials.change, files=files)
         site, part = self.trials.lay_out(change, self.prepared), Part(Selection(ids=self.shown))
         result = self._run_at(site, part, "tests without the source's text")
         failing = reruns.list_red(result) - self._red
@@ -514,11 +518,11 @@ class _TestRuns:
         """The same with tables from the models, once the shown tests have run so."""
 
         def run() -> TestRun:
-            site = replace(self._lay_out([]), from_models=True)
+            site = dataclasses.replace(self._lay_out([]), from_models=True)
             part = Part(Selection(ids=self.shown))
             return self._run_at(site, part, "tests with tables from the models")
 
-        return replace(self, from_models=True, head=self.trials.begin(run).result())
+        return dataclasses.replace(self, from_models=True, head=self.trials.begin(run).result())
 
     def find_shown(self, found: list[Edit]) -> dict[Edit, bool | None]:
         return self._try_each(dict.fromkeys(found, Part(Selection(ids=self.shown))))
@@ -616,7 +620,7 @@ class _TestRuns:
     def _find_reaching(self, file: ChangedFile) -> Selection | None:
         if self.reach is None:
             return None
-        found = self.reach.find(self.trials.change.model_copy(update={"files": (file,)}))
+        found = self.reach.find(replace(self.trials.change, files=(file,)))
         if found is None:
             return None
         tests = {item.item_id for item in self.head.items}
@@ -629,8 +633,8 @@ class _TestRuns:
 
     def _run(self, several: list[Edit], part: Part, *, fails_fast: bool) -> TestRun:
         name = several[0].part.name if len(several) == 1 else f"{len(several)} parts"
-        site = replace(self._lay_out(several), from_models=self.from_models)
-        site = replace(site, may_fail=frozenset(self._red) if fails_fast else None)
+        site = dataclasses.replace(self._lay_out(several), from_models=self.from_models)
+        site = dataclasses.replace(site, may_fail=frozenset(self._red) if fails_fast else None)
         verb = "with" if several and several[0].mistake else "without"
         said = f"tests {verb} {name}" if several else "tests with the whole change"
         return self._run_at(site, part, said)
@@ -690,11 +694,11 @@ class _TestRuns:
         end = time.monotonic() + max(_LEAST_SECONDS, self._seconds)
         noticed = self._find_near(found, end)
         missed = [edit for edit in found if noticed.get(edit) is False]
-        update = {
-            "unmissed": tuple(edit.part for edit in edits.list_outermost(missed)),
-            "untried": (*code.untried, *_list_parts(found, noticed, wanted=None)),
-        }
-        return code.model_copy(update=update)
+        return replace(
+            code,
+            unmissed=tuple(edit.part for edit in edits.list_outermost(missed)),
+            untried=(*code.untried, *_list_parts(found, noticed, wanted=None)),
+        )
 
 
 def _list_parts(

@@ -6,6 +6,7 @@ from agent.desk import Desk
 from agent.errors import EnvironmentFailed
 from agent.models.change import Change, ChangedFile
 from agent.models.environment import Prepared
+from agent.models.record import replace
 from agent.policy.change_context import ChangeContext
 from agent.policy.content import gate_files
 from agent.policy.contract import requirements
@@ -85,7 +86,7 @@ def rebuild_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple
     said = [f"New in the environment: {', '.join(sorted(has - had)[:_MOST_NAMED]) or 'nothing'}."]
     if unmet := distributions.find_unmet(asked, built):
         said.append(f"Declared but not installed: {', '.join(unmet[:_MOST_NAMED])}.")
-    return prepared.model_copy(update={"environment": built}), " ".join(said)
+    return replace(prepared, environment=built), " ".join(said)
 
 
 def make_context(change: Change, prepared: Prepared, desk: Desk) -> ChangeContext:

@@ -9,6 +9,7 @@ from agent.editing.run_context import RunContext
 from agent.editing.tools import Forms, ToolExecutor, limit_batch
 from agent.errors import ROUND_ENDS
 from agent.models.change import Change, Finding, Severity
+from agent.models.record import replace
 from agent.models.review import Remark, ReviewNotes, SettledFinding
 from agent.models.step import Step
 from agent.text.check_summary import format_count, summarize_check
@@ -66,23 +67,23 @@ def complete_review(
     if not answered.is_passed:
         how = "was not fully checked" if answered.unfinished else "did not pass"
         more = f"A change that addresses this {how}, so the reviewed version was kept."
-        return best, notes.model_copy(update={"sentence": f"{notes.sentence} {more}"})
+        return best, replace(notes, sentence=f"{notes.sentence} {more}")
     second = review_change(answered, run_context)
     if notes.approves and (answered.rank < best.rank or not second.approves):
         more = "An edit for its remarks was no better, so the approved version was kept."
-        return best, notes.model_copy(update={"sentence": f"{notes.sentence} {more}"})
+        return best, replace(notes, sentence=f"{notes.sentence} {more}")
     count = format_count(len(notes.remarks), "remark")
     said = f"{notes.model} made {count}, and another edit was made."
     kept = [
         remark for remark in notes.remarks if not remark.blocking and remark not in second.remarks
     ]
-    update = {
-        "ran": True,
-        "sentence": f"{said} {second.sentence}",
-        "remarks": (*second.remarks, *kept),
-        "model": second.model or notes.model,
-    }
-    return answered, second.model_copy(update=update)
+    return answered, replace(
+        second,
+        ran=True,
+        sentence=f"{said} {second.sentence}",
+        remarks=(*second.remarks, *kept),
+        model=second.model or notes.model,
+    )
 
 
 def find_open_remarks(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]:
@@ -114,11 +115,10 @@ def apply_reviewer_answers(
         {answer.finding: answer.why for answer in notes.settled} if notes and notes.approves else {}
     )
     return tuple(
-        finding.model_copy(
-            update={
-                "severity": Severity.INFO,
-                "message": f'{finding.message} Reviewed by {notes.model}: "{said[finding]}"',
-            }
+        replace(
+            finding,
+            severity=Severity.INFO,
+            message=f'{finding.message} Reviewed by {notes.model}: "{said[finding]}"',
         )
         if notes and finding in said
         else finding
@@ -186,8 +186,7 @@ def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) ->
     reviewer = run_context.account.find_last_model("reviewer")
     # Redacted first: half of a secret is not recognised.
     remarks = tuple(
-        remark.model_copy(update={"text": redact(remark.text)[:_LONGEST_REMARK]})
-        for remark in found.remarks
+        replace(remark, text=redact(remark.text)[:_LONGEST_REMARK]) for remark in found.remarks
     )
     blocking = sum(remark.blocking for remark in remarks)
     approves = found.approve and not blocking

@@ -26,6 +26,7 @@ from agent.models.change import Change, Severity
 from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
 from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
+from agent.models.record import replace
 from agent.sandbox.layout import TEMPORARY
 from agent.sandbox.session import Session
 from agent.text import sanitise
@@ -321,8 +322,9 @@ class ToolExecutor:
             if words := self._update_lock(session, taken.change):
                 batch.notes.append(words)
                 taken = session.take(include)
-            update = {"notes": before.notes, "left_out": taken.findings}
-            change = self._leave_out(taken.change, include).model_copy(update=update)
+            change = replace(
+                self._leave_out(taken.change, include), notes=before.notes, left_out=taken.findings
+            )
             left = [
                 (finding.path, finding.message)
                 for finding in taken.findings
@@ -350,7 +352,7 @@ class ToolExecutor:
         suite = ready.baseline.tests.suite if ready else None
         left = set(suite.left_behind if suite else ()).difference(include)
         files = (file for file in change.files if file.before is not None or file.path not in left)
-        return change.model_copy(update={"files": tuple(files)})
+        return replace(change, files=tuple(files))
 
     def _update_lock(self, session: Session, change: Change) -> str:
         """Have the lock follow the declared dependencies; describe the result, if any."""
@@ -466,8 +468,9 @@ class _Batch:
     def reject_submit(self) -> None:
         """Accept no submit of a tree in which the work of some calls is lost."""
         if isinstance(self.form, Submit):
-            update = {"content": "not accepted: the sandbox was lost", "failed": True}
-            self.results[self.at] = self.results[self.at].model_copy(update=update)
+            self.results[self.at] = replace(
+                self.results[self.at], content="not accepted: the sandbox was lost", failed=True
+            )
             self.submitted, self.form = "", None
 
 

@@ -22,6 +22,7 @@ from agent.models.code_host import (
 )
 from agent.models.intake import explain_withdrawal
 from agent.models.outcome import Outcome, PullRequest
+from agent.models.record import replace
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
 from agent.settings import Settings
@@ -117,7 +118,7 @@ class GithubCodeHost(GithubPulls):
             "the check on the commit",
             lambda: project_checks.report_check(session, proposal, page, anew=new),
         )
-        return pull.model_copy(update={"notes": (*pull.notes, missing)}) if missing else pull
+        return replace(pull, notes=(*pull.notes, missing)) if missing else pull
 
     def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         session = self._access.open_run_session(run)
@@ -157,7 +158,7 @@ class GithubCodeHost(GithubPulls):
             sentence = (
                 f"{outcome.sentence} This could not be posted on the issue: {problem.message}"
             )
-            outcome = outcome.model_copy(update={"sentence": sentence})
+            outcome = replace(outcome, sentence=sentence)
         return outcome
 
     # --- within a run --------------------------------------------------------------------------

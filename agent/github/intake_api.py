@@ -11,6 +11,7 @@ from agent.github.connection import translating_errors
 from agent.github.status_comment import StatusComment
 from agent.models.intake import EarlierRun, LiveIssue, Permission, Reaction
 from agent.models.outcome import PullEnd
+from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
@@ -39,7 +40,7 @@ class GithubIntakeApi:
         if starters is None or not found.may_write:
             return found
         is_listed = repositories.is_listed(session, login, starters)
-        return found.model_copy(update={"is_listed": is_listed})
+        return replace(found, is_listed=is_listed)
 
     def read_start_label(self, issue: IssueRef) -> str:
         """Return the label that starts a run in this repository.
@@ -75,7 +76,9 @@ class GithubIntakeApi:
         session = self._session(issue)
         live = issues.read_issue(session)
         read = issues.read_text(session, issue.number) if live else None
-        return live.model_copy(update=dict(read)) if live and read else None
+        if live is None or read is None:
+            return None
+        return replace(live, title=read["title"], body=read["body"], changed_at=read["changed_at"])
 
     def read_pull(self, pull: IssueRef) -> PullEnd | None:
         """Read a pull request by its repository and number; None: it is not there."""
@@ -157,8 +160,8 @@ class GithubIntakeApi:
         found = issues.read_issue(session)
         if found is None:
             return None
-        ids = {"repository_id": int(facts["id"]), "repository": str(facts["full_name"])}
-        return found.model_copy(update={"issue": found.issue.model_copy(update=ids)})
+        number, name = int(facts["id"]), str(facts["full_name"])
+        return replace(found, issue=replace(found.issue, repository_id=number, repository=name))
 
     def _session(self, issue: IssueRef) -> RepositorySession:
         return self._access.open_session(issue, f"intake {issue.repository_id}#{issue.number}")

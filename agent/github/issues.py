@@ -6,6 +6,7 @@ from agent.github.access import Raw, RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
 from agent.github.repositories import GONE
 from agent.models.intake import LiveIssue
+from agent.models.record import replace
 from agent.models.ticket import IssueRef
 
 _TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
@@ -38,7 +39,7 @@ def _make_live_issue(wanted: IssueRef, raw: Raw) -> LiveIssue | None:
     if wanted.issue_id and raw["id"] != wanted.issue_id:
         return None
     return LiveIssue(
-        issue=wanted.model_copy(update={"issue_id": raw["id"]}),
+        issue=replace(wanted, issue_id=raw["id"]),
         state=raw["state"],
         locked=raw["locked"],
         labels=tuple(str(label["name"]) for label in raw["labels"]),

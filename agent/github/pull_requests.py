@@ -12,6 +12,7 @@ from agent.github.api_errors import LostReply, RefusedRequest
 from agent.github.tokens import TokenScope
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import PullRequest
+from agent.models.record import replace
 from agent.text import sanitise
 
 _DRAFT = """mutation Draft($input: ConvertPullRequestToDraftInput!) {
@@ -135,7 +136,7 @@ def _create_pull(
             raise
         if proposal.draft and problem.has_phrase("draft"):
             notes.append("it is not a draft: this repository does not support drafts")
-            undrafted = proposal.model_copy(update={"draft": False})
+            undrafted = replace(proposal, draft=False)
             return _create_pull(session, undrafted, title, body, notes)
         if problem.has_phrase("already exists") and (pull := found()):
             return pull

@@ -9,7 +9,7 @@ from agent.errors import BudgetSpent, ModelUnavailable, TimeSpent
 from agent.models.chat import LEAST_SECONDS, LEAST_TOKENS, ChatRequest, WorstCase
 from agent.models.model_account import ModelAccount
 from agent.models.model_use import format_usd
-from agent.models.record import Record
+from agent.models.record import Record, replace
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 
@@ -80,7 +80,7 @@ def fit_request(request: ChatRequest, grant: Callable[[ChatRequest], T]) -> tupl
                 tokens //= 2
             if tokens < LEAST_TOKENS:
                 raise
-        request = request.model_copy(update={"paid_tries": 1, "most_tokens": tokens})
+        request = replace(request, paid_tries=1, most_tokens=tokens)
 
 
 def require_budget(

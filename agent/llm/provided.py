@@ -50,6 +50,7 @@ from agent.models.chat import (
     split_level,
 )
 from agent.models.clock import read_clock
+from agent.models.record import replace
 from agent.models.sandbox import Flag
 from agent.telemetry import metrics
 
@@ -186,12 +187,12 @@ class ProvidedModels:
         made = messages.read_reply(response, model, time.monotonic() - asking.begun, used, cost)
         why = dict(asking.failed).items()
         lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
-        update = {
-            "passed_over": lines,
-            "lost_tokens": sum(one.tokens for one in asking.lost),
-            "sent_bytes": request.sent_bytes,
-        }
-        return made.model_copy(update=update)
+        return replace(
+            made,
+            passed_over=lines,
+            lost_tokens=sum(one.tokens for one in asking.lost),
+            sent_bytes=request.sent_bytes,
+        )
 
     def _bound_try(self, model: str, request: ChatRequest, now: float | None = None) -> Usage:
         """Say the most that one try with one model can use, in tokens.
@@ -207,11 +208,12 @@ class ProvidedModels:
         ]
         if replies:
             place, last = replies[-1]
-            before = request.model_copy(update={"messages": request.messages[:place]})
+            before = replace(request, messages=request.messages[:place])
             if before.sent_bytes == last.sent_bytes:
                 counted = last.usage.tokens
-                update = {"system": "", "tools": (), "messages": request.messages[place + 1 :]}
-                fresh = request.model_copy(update=update)
+                fresh = replace(
+                    request, system="", tools=(), messages=request.messages[place + 1 :]
+                )
             is_read = len(replies) == 1 or last.usage.cache_read_tokens > 0
             cached = counted if is_read and not self._is_cold(model, last, now) else 0
         thought = sum(
@@ -293,14 +295,14 @@ class ProvidedModels:
             if most.tokens <= self._catalogue.find_window(name):
                 self._lowered[name] = half
             else:
-                asking.request = request.model_copy(update={"most_tokens": half})
+                asking.request = replace(request, most_tokens=half)
             return
         asking.names.pop(0)
         asking.failed.append((name, failure))
         if not failure.paid:
             return
         written = min(most.output_tokens, int(seconds * _TOKENS_A_SECOND))
-        most = most.model_copy(update={"output_tokens": written})
+        most = replace(most, output_tokens=written)
         lost = self._price_try(name, most)
         asking.lost.append(lost)
         metrics.count_model_usd(name, request.role, lost.usd)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from agent.models.chat import Usage, split_level, vendor
+from agent.models.record import replace
 from agent.settings import Settings, variable
 
 Chains = Mapping[str, tuple[str, ...]]
@@ -56,7 +57,7 @@ class Catalogue(NamedTuple):
     def price_worst_case(self, model: str, usage: Usage) -> float | None:
         """Price the most that a request can cost, whether or not its new part is cached."""
         new = usage.input_tokens - usage.cache_read_tokens
-        written = usage.model_copy(update={"cache_write_tokens": new})
+        written = replace(usage, cache_write_tokens=new)
         costs = (self.price_reply(model, one) for one in (usage, written))
         return max((cost for cost in costs if cost is not None), default=None)
 

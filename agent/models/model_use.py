@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol, Self
 
-from agent.models.record import Record
+from agent.models.record import Record, replace
 
 
 class ModelTotal(Record):
@@ -91,15 +91,15 @@ class ModelWork(Record):
         for use in (*earlier, *self.uses):
             found.setdefault((use.role, use.model), []).append(use)
         uses = tuple(
-            some[0].model_copy(
-                update={
-                    **dict(ModelTotal.from_uses(some)),
-                    "seconds": sum(use.seconds for use in some),
-                }
+            ModelUse(
+                **dict(ModelTotal.from_uses(some)),
+                role=role,
+                model=model,
+                seconds=sum(use.seconds for use in some),
             )
-            for some in found.values()
+            for (role, model), some in found.items()
         )
-        return self.model_copy(update={"uses": uses})
+        return replace(self, uses=uses)
 
 
 class SpendingBudget(NamedTuple):

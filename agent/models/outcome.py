@@ -149,11 +149,6 @@ class Outcome(Record):
     def for_stopped_run(cls, run_id: str, reason: Reason, sentence: str) -> Self:
         return cls(run_id=run_id, state=reason.state, reason=reason, sentence=sentence)
 
-    def with_part(self, name: str, **facts: object) -> Self:
-        """Return it with other facts in one of its parts."""
-        part = getattr(self, name).model_copy(update=facts)
-        return self.model_copy(update={name: part})
-
     @property
     def is_done(self) -> bool:
         """Whether the ticket was carried out; a dry run only shows how it would be."""

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from repo_config.records import replace as replace  # noqa: PLC0414  it belongs to records
+
 
 class Record(BaseModel):
     """A frozen value; bytes travel as base64 so that every record is JSON both ways."""

@@ -4,7 +4,7 @@ from agent.models.change import Change, Plan
 from agent.models.code_host import Remote
 from agent.models.outcome import ThreadOutcome, ThreadResult
 from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
-from agent.models.record import Record
+from agent.models.record import Record, replace
 from agent.models.run import FollowUp
 from agent.models.ticket import Ticket
 
@@ -86,7 +86,7 @@ class Task(Record):
         if not self.start.foreign_commits:
             return None
         files = tuple(file for file in change.files if file.path not in conflicts)
-        return change.model_copy(update={"files": files})
+        return replace(change, files=files)
 
     def brings_news(self, change: Change, answers: tuple[ItemAnswer, ...]) -> bool:
         """Whether a change is to go on the branch; a merge alone is only where it was asked for.

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from packaging.utils import canonicalize_name
 
 from agent.models.change import Change, ChangedFile, Finding, Severity
+from agent.models.record import replace
 from agent.models.ticket import Ticket
 from agent.policy.registry import RULES
 from repo_config.schema import RepoConfig
@@ -35,7 +36,7 @@ def apply_levels(findings: Iterable[Finding], config: RepoConfig) -> tuple[Findi
     """Give each finding the weight that its rule has here, and leave out rules that are off."""
     levels = {rule.id: rule.get_level(config) for rule in RULES}
     return tuple(
-        finding.model_copy(update={"severity": Severity(level)})
+        replace(finding, severity=Severity(level))
         for finding in findings
         if (level := levels[finding.rule]) != "off"
     )
@@ -61,7 +62,7 @@ def soften_asked_findings(
         return any(name == path or path.endswith(f"/{name}") for name in names)
 
     return tuple(
-        finding.model_copy(update={"severity": Severity.INFO}) if is_asked(finding) else finding
+        replace(finding, severity=Severity.INFO) if is_asked(finding) else finding
         for finding in findings
     )
 
@@ -94,7 +95,7 @@ def soften_human_findings(
         return False
 
     return tuple(
-        finding.model_copy(update={"severity": Severity.REVIEW})
+        replace(finding, severity=Severity.REVIEW)
         if finding.severity is Severity.BLOCK and is_theirs(finding)
         else finding
         for finding in findings

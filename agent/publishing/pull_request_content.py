@@ -14,7 +14,7 @@ from agent.models.change import Change, Finding, Severity
 from agent.models.checks import PackageRun, Status
 from agent.models.code_host import NewPullRequest, Remote
 from agent.models.environment import Prepared
-from agent.models.record import Record
+from agent.models.record import Record, replace
 from agent.policy.content import gate_files
 from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, text
@@ -178,7 +178,7 @@ def render_text(
     history = desk.memory.list_history(prepared.run)
     outcomes = [stored_run.outcome for stored_run in history if stored_run.outcome]
     earlier = (use for outcome in outcomes for use in outcome.figures.models)
-    decided = decided.model_copy(update={"work": decided.work.add_earlier(earlier)})
+    decided = replace(decided, work=decided.work.add_earlier(earlier))
     log = desk.log_place(prepared.run)
     seal = desk.seal(
         base=prepared.checkout.commit,

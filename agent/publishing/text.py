@@ -19,6 +19,7 @@ from agent.models.change import Finding, Severity
 from agent.models.checks import AnyComparison, BlockedTest
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import Outcome, Verdict
+from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.ticket import Ticket
 from agent.publishing import messages, risks
@@ -175,7 +176,7 @@ def _list_facts(evidence: Evidence) -> dict[str, object]:
 def _describe_output(evidence: Evidence) -> str:
     """Show what the checks printed; the commands of silent ones are listed to be run."""
     printed = tuple(result for result in evidence.after.results if result.output or result.reason)
-    return run_log.describe_result(evidence.after.model_copy(update={"results": printed}))
+    return run_log.describe_result(replace(evidence.after, results=printed))
 
 
 def _list_rewritten(comparisons: tuple[AnyComparison, ...]) -> list[BlockedTest]:
@@ -262,8 +263,7 @@ def _remove_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
 
     A cut, or a sign that is escaped, leaves of a credential what nobody recognises.
     """
-    shown = {name: value for name, value in evidence if name != "prepared"}
-    return evidence.model_copy(update=(redactor or Redactor()).redact_record(shown))
+    return replace((redactor or Redactor()).redact_record(evidence), prepared=evidence.prepared)
 
 
 def _finish(

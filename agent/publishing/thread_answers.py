@@ -10,6 +10,7 @@ from agent.desk import Desk
 from agent.models.change import Change, Finding
 from agent.models.outcome import Outcome, ThreadOutcome
 from agent.models.pulls import PullSnapshot, Thread
+from agent.models.record import replace
 from agent.models.run import Reason, Run
 from agent.models.task import FollowUpItem, ItemAnswer, PullContext, Task
 from agent.publishing import threads
@@ -51,9 +52,11 @@ def withhold_answers(
     else:
         return answers
     words = f"An edit for this was made but not published. {why}"
-    update = {"end": "human", "text": words, "by_model": False}
     return tuple(
-        answer.model_copy(update=update) if answer.end == "commit" else answer for answer in answers
+        replace(answer, end="human", text=words, by_model=False)
+        if answer.end == "commit"
+        else answer
+        for answer in answers
     )
 
 

@@ -18,6 +18,7 @@ from agent.errors import AgentError, InternalError, ProcessEnding
 from agent.git.folders import delete_folder
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
+from agent.models.record import replace
 from agent.models.run import Reason, Remember, Run
 from agent.runs import executor, folders
 from agent.runs.executor import Say
@@ -175,7 +176,7 @@ def _note_end(store: SqlRunStore, stored: StoredRun, ended: CommandOutcome, fold
         return
     outcome = ended.outcome or _interrupted(run)
     if ended.problem is not None:
-        outcome = outcome.model_copy(update={"sentence": str(ended.problem)})
+        outcome = replace(outcome, sentence=str(ended.problem))
     store.finish_run(run.run_id, outcome, read_clock())
     if outcome.reason.is_settled:
         for place in folder.glob(f"{FILE_NAME}*"):

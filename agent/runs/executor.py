@@ -34,6 +34,7 @@ from agent.models.chat import ChatModel
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import JudgedChange, Outcome, RunFiles, StoredRun
+from agent.models.record import replace
 from agent.models.run import Reason, Remember, Run
 from agent.models.step import Step
 from agent.publishing import text, thread_answers
@@ -210,25 +211,21 @@ def run_workflow(
             if not outcome.is_done:
                 # The checks blocked it, so they are run again.
                 at = [name for name in step.seconds if name.step is Step.CHECKS][-1:]
-                outcome = outcome.model_copy(update={"stopped_at": at[0] if at else None})
+                outcome = replace(outcome, stopped_at=at[0] if at else None)
         except Exception as error:  # noqa: BLE001  a run never ends without a word
             outcome = _end_with(error, run, step, desk, waited)
+        judged = replace(outcome.judged, checks=outcome.judged.checks or facts.compared)
         if not outcome.is_done:
             # Those of a change that was published came with it.
-            outcome = outcome.with_part(
-                "judged", findings=outcome.judged.findings or facts.findings
-            )
-        outcome = (
-            outcome.model_copy(update={"config_name": run.config_name})
-            .with_part("judged", checks=outcome.judged.checks or facts.compared)
-            .with_part(
-                "figures",
-                category=facts.plan.category if facts.plan else None,
-                recipe=facts.recipe,
-                first_round=facts.first_round,
-                models=facts.account.uses,
-            )
+            judged = replace(judged, findings=judged.findings or facts.findings)
+        figures = replace(
+            outcome.figures,
+            category=facts.plan.category if facts.plan else None,
+            recipe=facts.recipe,
+            first_round=facts.first_round,
+            models=facts.account.uses,
         )
+        outcome = replace(outcome, config_name=run.config_name, judged=judged, figures=figures)
         outcome = _deliver_outcome(run, desk.redactor.redact_record(outcome), step, desk, waited)
         if desk.settings.notify is not None and outcome.reason is not Reason.VERSION_UNKNOWN:
             _notify(run, outcome, step, desk)
@@ -301,7 +298,7 @@ def _deliver_outcome(
             outcome, desk.facts.ticket, log_place, run=run, redactor=redactor
         )
         log = str(desk.run_folder(run) / "run.log")
-        outcome = outcome.with_part("files", text=words, log=log)
+        outcome = replace(outcome, files=replace(outcome.files, text=words, log=log))
     outcome = _write_text(run, outcome, desk)
     try:
         if outcome.reason is Reason.VERSION_UNKNOWN:
@@ -318,7 +315,7 @@ def _deliver_outcome(
 def _report_outcome(run: Run, outcome: Outcome, desk: Desk, *, is_stopped: bool) -> Outcome:
     if is_stopped and run.follow_up:
         thread_answers.post_stopped(run, outcome, desk)
-    dated = outcome.with_part("figures", told_at=read_clock())
+    dated = replace(outcome, figures=replace(outcome.figures, told_at=read_clock()))
     return desk.code_host.report_outcome(run, dated)
 
 
@@ -340,7 +337,7 @@ def _write_text(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
         return outcome
     with suppress(OSError, StorageFull):  # the caller has the words
         place = desk.store_file(run, "pull_request.md", outcome.files.text)
-        return outcome.with_part("files", text_path=str(place))
+        return replace(outcome, files=replace(outcome.files, text_path=str(place)))
     return outcome
 
 

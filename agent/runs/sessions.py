@@ -10,6 +10,7 @@ from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.environment import Checkout, OpenedRepository, Prepared, SandboxService
+from agent.models.record import replace
 from agent.models.sandbox import (
     SANDBOX_HOME,
     SANDBOX_TREE,
@@ -74,7 +75,7 @@ class SessionFactory:
             f":{posixpath.dirname(sandbox_services.COMMAND_PATH)}"
         )
         given.pop("PYTHONPATH", None)
-        order = order.model_copy(update={"environ": given, "outlet": outlet})
+        order = replace(order, environ=given, outlet=outlet)
         order = sandbox_services.add_command(order, services)
         session = self.start(order, prepared.checkout, base, empty, stopped)
         session.run(f"uv venv --quiet --seed --python {shlex.quote(python)} {_OWN}", seconds=120)

@@ -22,6 +22,7 @@ from typing import Any
 from agent.errors import SandboxMissing
 from agent.git import worktree
 from agent.models.environment import Checkout
+from agent.models.record import replace
 from agent.models.sandbox import Hear, Mount, Root, SandboxRequest
 from agent.sandbox import bwrap_arguments, cgroup, layout, overlays, preparing
 from agent.sandbox.running import RunningSandbox, SandboxMaker
@@ -76,7 +77,7 @@ class BubblewrapSandbox(SandboxMaker):
             worktree.open_tree(checkout, base)
             owned = Mount(source=str(base), target=layout.SOURCE, writable=True)
             stack.enter_context(preparing.give_mounts((owned,), slot.uid))
-            order = order.model_copy(update={"tree": str(base)})
+            order = replace(order, tree=str(base))
         laid = overlays.plan_overlays(order, home, slot.number, base)
         tasks = order.limits.processes + layout.count_own_tasks(order)
         group = cgroup.create_cgroup(slot.name, order.limits.memory_bytes, tasks)

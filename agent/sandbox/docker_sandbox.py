@@ -24,6 +24,7 @@ from docker import errors
 
 from agent.errors import EnvironmentFailed, SandboxLost, SandboxMissing
 from agent.models.environment import Checkout, SandboxService
+from agent.models.record import replace
 from agent.models.sandbox import (
     Flag,
     Hear,
@@ -171,7 +172,7 @@ class Container(RunningSandbox):
             title: self._client.logs(made, tail=_LAST_LINES).decode("utf-8", "replace")
             for title, made in self._servers.items()
         }
-        return result.model_copy(update={"last_words": words})
+        return replace(result, last_words=words)
 
     def transfer(self, seconds: float) -> bool:
         line = self._line

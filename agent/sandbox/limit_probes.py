@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from agent.errors import FREE_SOME_SPACE, SandboxLost, StorageFull
+from agent.models.record import replace
 from agent.models.sandbox import SANDBOX_OUT, Sandbox, SandboxLimits, SandboxRequest
 from agent.sandbox import layout, slots
 from agent.sandbox.cgroup import CGROUP_ROOT
@@ -30,7 +31,10 @@ LEAVE = (
     f"cd {SANDBOX_OUT} && ln -s /etc/passwd link && ln -s /etc folder && mkfifo pipe"
     " && echo t >twin && ln twin second && printf plain >plain && truncate -s 256M large"
 )
+_SMALL = replace(LIMITS, memory_bytes=96 * MIB)
 _FEW = {"passed": range(1, 32), "limit": ["processes"]}
+_ENDED = {"limit": ["time"], "seconds": range(6), "left over": [0]}
+_FILLED = {"limit": ["disk", "memory"]}
 #: Dots tell how far it came in a sandbox that was ended.
 FORKS = "(for n in $(seq 200); do sleep 60 & printf .; done); sleep 60 & printf .; exec sleep 60"
 HOG = "for size in 1 400; do head -c ${size}M /dev/zero | tail >/dev/null && printf .; done"
@@ -43,16 +47,16 @@ _CUT = {"output_bytes": [20_000_000], "kept": range(MIB + 100)}
 _PLAIN = {"limit": ["returned"], "files": [{f"{SANDBOX_OUT}/plain": b"plain"}]}
 #: The limit, what is tried (in a shell, or by `break_limits.py`), the sandbox's bounds, and of what
 #: is found the values that show that it is enforced. Each attempt has a sandbox of its own.
-_ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
-    ("processes", FORKS, {"seconds": 4}, _FEW),
-    ("memory of a process", HOG, {"memory_bytes": 96 * MIB}, {"passed": [1]}),
-    ("memory of the sandbox", HOGS, {"memory_bytes": 96 * MIB}, {"limit": ["memory"]}),
-    ("time", _DEAF, {"seconds": 1}, {"limit": ["time"], "seconds": range(6), "left over": [0]}),
-    *((f"disk space of {at}", f"{_FILL} >{at}/fill", {}, _FULL) for at in layout.WRITABLE),
-    ("number of files", _NAMES, {"disk_bytes": 4 * MIB}, {"limit": ["disk", "memory"]}),
-    ("output", _LOUD, {"output_bytes": MIB}, _CUT),
-    ("returned files", LEAVE, {"returned_bytes": MIB, "disk_bytes": 512 * MIB}, _PLAIN),
-    ("proof of completion", "break_limits forge", {}, {"exit_code": [7], "limit": [None]}),
+_ATTEMPTS: tuple[tuple[str, str, SandboxLimits, _Facts], ...] = (
+    ("processes", FORKS, replace(LIMITS, seconds=4), _FEW),
+    ("memory of a process", HOG, _SMALL, {"passed": [1]}),
+    ("memory of the sandbox", HOGS, _SMALL, {"limit": ["memory"]}),
+    ("time", _DEAF, replace(LIMITS, seconds=1), _ENDED),
+    *((f"disk space of {at}", f"{_FILL} >{at}/fill", LIMITS, _FULL) for at in layout.WRITABLE),
+    ("number of files", _NAMES, replace(LIMITS, disk_bytes=4 * MIB), _FILLED),
+    ("output", _LOUD, replace(LIMITS, output_bytes=MIB), _CUT),
+    ("returned files", LEAVE, replace(LIMITS, returned_bytes=MIB, disk_bytes=512 * MIB), _PLAIN),
+    ("proof of completion", "break_limits forge", LIMITS, {"exit_code": [7], "limit": [None]}),
 )
 
 
@@ -104,10 +108,12 @@ def _make_request(marker: str, what: str, *args: str, **more: Any) -> SandboxReq
     return SandboxRequest(argv=argv, collect=(f"{SANDBOX_OUT}/*",), **{"limits": LIMITS, **more})
 
 
-def _run_probe(sandbox: Sandbox, limit: str, what: str, bounds: _Facts, must: _Facts) -> _Facts:
+def _run_probe(
+    sandbox: Sandbox, limit: str, what: str, bounds: SandboxLimits, must: _Facts
+) -> _Facts:
     marker, began = secrets.token_hex(8), time.monotonic()
     try:
-        end = sandbox.run(_make_request(marker, what, limits=LIMITS.model_copy(update=bounds)))
+        end = sandbox.run(_make_request(marker, what, limits=bounds))
     except SandboxLost as problem:
         return _make_row(limit, f"{what}: {problem}", enforced=False)
     found = end.model_dump() | {

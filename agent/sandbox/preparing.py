@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from agent.models.record import replace
 from agent.models.sandbox import Mount, SandboxRequest
 from agent.sandbox import layout, slots
 from agent.settings import Settings
@@ -20,13 +21,13 @@ def prepare_request(
     order: SandboxRequest, settings: Settings
 ) -> Iterator[tuple[SandboxRequest, slots.Slot]]:
     """Yield the order within the limits of the settings, and a slot, whose user has the mounts."""
-    limits = order.limits
-    most = {
-        "memory_bytes": min(limits.memory_bytes, settings.sandbox_memory_mb * 1024**2),
-        "processes": min(limits.processes, settings.sandbox_processes),
-        "disk_bytes": min(limits.disk_bytes, settings.sandbox_disk_mb * 1024**2),
-    }
-    order = order.model_copy(update={"limits": limits.model_copy(update=most)})
+    limits = replace(
+        order.limits,
+        memory_bytes=min(order.limits.memory_bytes, settings.sandbox_memory_mb * 1024**2),
+        processes=min(order.limits.processes, settings.sandbox_processes),
+        disk_bytes=min(order.limits.disk_bytes, settings.sandbox_disk_mb * 1024**2),
+    )
+    order = replace(order, limits=limits)
     with slots.claim_slot(settings.home) as slot, give_mounts(order.mounts, slot.uid):
         yield order, slot
 

@@ -6,6 +6,7 @@ What a delivery says is only the occasion: the pull request's state is requested
 from agent.conversation.events import ConversationEvent
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.outcome import PullEnd, StoredRun
+from agent.models.record import replace
 from agent.models.run import Reason
 from agent.models.ticket import IssueRef
 from agent.service.intake import CommentHandled, DecisionPostponed, IgnoredRequest, IntakeDecision
@@ -66,8 +67,8 @@ def _read_pull(
     event: ConversationEvent, issue: IssueRef, number: int, intake_api: GithubIntakeApi
 ) -> PullEnd | None:
     # In the repository as it is called by now.
-    here = {"repository": event.repository, "number": number, "issue_id": 0}
-    return intake_api.read_pull(issue.model_copy(update=here))
+    pull = replace(issue, repository=event.repository, number=number, issue_id=0)
+    return intake_api.read_pull(pull)
 
 
 def _stop_follow_up(found: StoredRun, became: str, store: SqlRunStore) -> None:

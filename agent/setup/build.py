@@ -21,6 +21,7 @@ from agent.errors import CacheGone
 from agent.git.tree import open_folder
 from agent.models.clock import read_clock
 from agent.models.environment import Environment
+from agent.models.record import replace
 from agent.models.sandbox import Sandbox
 from agent.models.step import Step
 from agent.settings import Settings
@@ -81,7 +82,7 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
     installed = distributions.list_installed(made.path).values()
     packages = tuple(sorted(f"{package.name}=={package.version}" for package in installed))
     key = Path(made.layers[-1].folder).name if made.layers else made.key
-    made = made.model_copy(update={"packages": packages, "key": key})
+    made = replace(made, packages=packages, key=key)
     return _add_tools(made, request, build_context)
 
 
@@ -118,7 +119,7 @@ def _add_tools(
         pyright = pinned or environment.versions.get("pyright", "") if is_run else None
         place = toolsets.provide_type_checkers(pyright, build_context, month)
         tools = (*tools, ("pyright", str(place)))
-    return environment.model_copy(update={"tools": tools})
+    return replace(environment, tools=tools)
 
 
 def _find_end(committed: int, *, of_month: bool = False) -> str | None:

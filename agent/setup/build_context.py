@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.models.environment import Interpreter
+from agent.models.record import replace
 from agent.models.sandbox import Root, Sandbox, SandboxRequest, SandboxResult
 from agent.settings import Settings
 from agent.setup import storage
@@ -41,7 +42,7 @@ class BuildContext:
 
     def run(self, order: SandboxRequest) -> SandboxResult:
         """Run a command in that root file system."""
-        return self.sandbox.run(order.model_copy(update={"root": self.interpreter.root}))
+        return self.sandbox.run(replace(order, root=self.interpreter.root))
 
 
 def describe_failure(result: SandboxResult) -> str:

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from agent.errors import EnvironmentFailed
 from agent.models.environment import Interpreter
-from agent.models.record import Record
+from agent.models.record import Record, replace
 from agent.models.sandbox import Mount, Root, Sandbox, SandboxLimits, SandboxRequest
 from agent.settings import Settings
 from agent.setup import storage, uv_program
@@ -115,13 +115,11 @@ def choose_interpreter(
         usual = (place for place in roots if not candidate.root or place.name == candidate.root)
         root = next(usual, Root())
         mark = root.mark or storage.compute_root_fingerprint()
-        interpreter = candidate.model_copy(
-            update={"mounts": _list_mounts(candidate, settings), "root_mark": mark}
-        )
-        found_there, problem = _try_interpreter(interpreter, sandbox)
-        if not problem:
-            return interpreter.model_copy(update=found_there)
-        broken.append(f"{candidate.path} ({problem})")
+        interpreter = replace(candidate, mounts=_list_mounts(candidate, settings), root_mark=mark)
+        tried = _try_interpreter(interpreter, sandbox)
+        if isinstance(tried, Interpreter):
+            return tried
+        broken.append(f"{candidate.path} ({tried})")
     raise EnvironmentFailed(_explain_none(asked, hints, found, broken, unfetched, settings))
 
 
@@ -262,20 +260,20 @@ def _list_interpreter_folders(settings: Settings) -> Iterator[str]:
 # --- in a sandbox ------------------------------------------------------------------------------
 
 
-def _try_interpreter(one: Interpreter, sandbox: Sandbox) -> tuple[dict[str, str], str]:
-    """Return the version and path of an interpreter as it says them in a sandbox, or a problem."""
+def _try_interpreter(python: Interpreter, sandbox: Sandbox) -> Interpreter | str:
+    """Return an interpreter with version and path as it reports them in a sandbox, or a problem."""
     order = SandboxRequest(
-        argv=(one.path, "-I", "-S", "-c", _TRIAL),
-        root=one.root,
-        mounts=mount_python(one),
+        argv=(python.path, "-I", "-S", "-c", _TRIAL),
+        root=python.root,
+        mounts=mount_python(python),
         limits=SandboxLimits(seconds=60),
     )
     result = sandbox.run(order)
     *_, version, path = ["", "", *result.output.strip().splitlines()]
     if result.exit_code != 0:
-        return {}, path[:200] or "it does not start"
+        return path[:200] or "it does not start"
     # A build between two releases ends in a plus.
-    return {"version": version[:200].rstrip("+"), "path": path}, ""
+    return replace(python, version=version[:200].rstrip("+"), path=path)
 
 
 def _list_mounts(one: Interpreter, settings: Settings) -> tuple[tuple[str, str], ...]:

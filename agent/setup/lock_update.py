@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from agent.errors import EnvironmentFailed
 from agent.git.tree import WorkTree
+from agent.models.record import replace
 from agent.models.sandbox import SANDBOX_TREE, SandboxLimits, SandboxRequest
 from agent.setup import gateway, sandbox_requests, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
@@ -72,7 +73,7 @@ def update_lock(
     )
     context = build_context.settings, build_context.index
     with gateway.open_gateway(*context, (), asked.git_hosts, asked.index_hosts) as opened:
-        result = build_context.run(order.model_copy(update={"outlet": opened.outlet}))
+        result = build_context.run(replace(order, outlet=opened.outlet))
     if result.exit_code != 0:
         said = f"`{kind} lock` {describe_failure(result)}"
         raise EnvironmentFailed(f"{said}{opened.explain_refused()}")

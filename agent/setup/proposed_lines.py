@@ -13,6 +13,7 @@ from agent.git import worktree
 from agent.models.change import Finding, Severity
 from agent.models.checks import TestRun
 from agent.models.environment import LEFT_OUT, Contract, OpenedRepository, Prepared
+from agent.models.record import replace
 from agent.setup import obstacles, proposal
 from agent.text import sanitise
 from repo_config import command_lines, detect, load, rule_files, test_files, unrun_checks
@@ -165,9 +166,10 @@ def name_left_out(
         )
     left, _ = obstacles.find_missing_modules(tests, worktree.open_tree(prepared.checkout, folder))
     message = f"Test files that do not run: {sanitise.list_some(left, _MOST_LISTED)}."
-    update = {"rule": LEFT_OUT, "message": message}
-    more = [finding.model_copy(update=update) for finding in contract.scouted[:1] if left]
-    return contract.model_copy(update={"scouted": (*contract.scouted, *more)})
+    more = [
+        replace(finding, rule=LEFT_OUT, message=message) for finding in contract.scouted[:1] if left
+    ]
+    return replace(contract, scouted=(*contract.scouted, *more))
 
 
 def _find_planted(prepared: Prepared) -> Iterator[str]:

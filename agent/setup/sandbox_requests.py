@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent.git import one_commit
 from agent.models.environment import Environment
+from agent.models.record import replace
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
@@ -117,7 +118,7 @@ def share_tools(
     if "PATH" not in given:
         environ["PATH"] = f"{_FIRST_ON_PATH}:{environ['PATH']}"
     added = (SandboxFile(path=path, content=content) for path, content in files.items())
-    return order.model_copy(update={"environ": environ, "files": (*order.files, *added)})
+    return replace(order, environ=environ, files=(*order.files, *added))
 
 
 def locate_pyright(environment: Environment, program: str) -> tuple[str, str]:
@@ -157,7 +158,7 @@ def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> Sandb
         "NO_COLOR": "1",
     }
     environ, mounts = {**order.environ, **more}, (*order.mounts, uv_program.mount(settings))
-    return order.model_copy(update={"environ": environ, "mounts": mounts})
+    return replace(order, environ=environ, mounts=mounts)
 
 
 def name_indexes(index: PackageIndex) -> dict[str, str]:
@@ -182,9 +183,7 @@ def add_git(order: SandboxRequest, tree: Path) -> SandboxRequest:
     )
     git_config = SandboxFile(path=f"{SANDBOX_HOME}/.gitconfig", content=one_commit.CONFIG)
     shown = Mount(source=str(history), target=one_commit.SHOWN)
-    return order.model_copy(
-        update={"mounts": (*order.mounts, shown), "files": (*order.files, git_config, *own)}
-    )
+    return replace(order, mounts=(*order.mounts, shown), files=(*order.files, git_config, *own))
 
 
 def add_tag(order: SandboxRequest, tree: Path, tag: str | None) -> SandboxRequest:
@@ -194,4 +193,4 @@ def add_tag(order: SandboxRequest, tree: Path, tag: str | None) -> SandboxReques
         return order
     path = f"{SANDBOX_TREE}/.git/refs/tags/{tag}"
     named = SandboxFile(path=path, content=one_commit.read_commit(history))
-    return order.model_copy(update={"files": (*order.files, named)})
+    return replace(order, files=(*order.files, named))

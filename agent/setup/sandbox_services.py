@@ -5,6 +5,7 @@ it, as its own user, on its own loopback. They end with it. The table of servers
 `repo_config/servers.toml`; a repository's own are command lines.
 """
 
+import dataclasses
 import fnmatch
 import hashlib
 import json
@@ -14,7 +15,6 @@ import secrets
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from agent.errors import EnvironmentFailed, SandboxMissing
 from agent.models.checks import ServerKnock
 from agent.models.environment import Environment, SandboxService
+from agent.models.record import replace
 from agent.models.sandbox import (
     SANDBOX_HOME,
     SANDBOX_OURS,
@@ -156,7 +157,9 @@ def provide_services(
 
 def _lay_packages(names: Sequence[str], key: str, build_context: BuildContext) -> BuildContext:
     try:
-        return replace(build_context, system=system_packages.provide_layer(names, build_context))
+        return dataclasses.replace(
+            build_context, system=system_packages.provide_layer(names, build_context)
+        )
     except EnvironmentFailed as problem:
         raise EnvironmentFailed(f"{key}: {problem.message}") from problem
 
@@ -373,24 +376,23 @@ def add_services(
     for service in late:
         content = _write_start([service], order, failure).encode()
         files = (*files, SandboxFile(path=_LATE.format(name=service.name), content=content))
-    return order.model_copy(
-        update={
-            "argv": argv,
-            "files": files,
-            "mounts": (*order.mounts, *_mount_data(services)),
-            "collect": (
-                *order.collect,
-                failure,
-                *(_KNOCK for service in services if not service.ports),
-            ),
-            "company": {
-                service.title: f"{_FOLDER}/{service.name}/number"
-                for service in services
-                if service.ports and not service.image
-            },
-            "containers": tuple(each for each in services if each.image),
-            "hosts": (*order.hosts, *_list_hosts(services)),
-        }
+    return replace(
+        order,
+        argv=argv,
+        files=files,
+        mounts=(*order.mounts, *_mount_data(services)),
+        collect=(
+            *order.collect,
+            failure,
+            *(_KNOCK for service in services if not service.ports),
+        ),
+        company={
+            service.title: f"{_FOLDER}/{service.name}/number"
+            for service in services
+            if service.ports and not service.image
+        },
+        containers=tuple(each for each in services if each.image),
+        hosts=(*order.hosts, *_list_hosts(services)),
     )
 
 
@@ -419,12 +421,12 @@ def add_command(order: SandboxRequest, services: Sequence[SandboxService]) -> Sa
     ]
     names = " ".join(service.name for service in services)
     content = _COMMAND.format(cases="".join(cases), names=names or "none").encode()
-    update = {
-        "files": (*order.files, SandboxFile(path=COMMAND_PATH, content=content)),
-        "mounts": (*order.mounts, *_mount_data(services)),
-        "hosts": tuple(dict.fromkeys((*order.hosts, *_list_hosts(services)))),
-    }
-    return order.model_copy(update=update)
+    return replace(
+        order,
+        files=(*order.files, SandboxFile(path=COMMAND_PATH, content=content)),
+        mounts=(*order.mounts, *_mount_data(services)),
+        hosts=tuple(dict.fromkeys((*order.hosts, *_list_hosts(services)))),
+    )
 
 
 def _list_hosts(services: Sequence[SandboxService]) -> list[str]:

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agent.errors import EnvironmentFailed
 from agent.git import folders
 from agent.models.environment import Environment, Layer
-from agent.models.record import Record
+from agent.models.record import Record, replace
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_HOME,
@@ -130,22 +130,24 @@ def provide_layer(
                 (part / _RECORD).write_text(layer.model_dump_json())
     storage.note_use(settings, place.name)
     layer = _StoredLayer.model_validate_json((place / _RECORD).read_bytes())
-    update: dict[str, object] = {
-        "layers": (Layer(folder=str(place), bulk=layer.bulk),),
-        "left_out": layer.left_out,
-        "hosts": layer.hosts,
-        "seconds": layer.seconds,
-    }
+    environment = replace(
+        environment,
+        layers=(Layer(folder=str(place), bulk=layer.bulk),),
+        left_out=layer.left_out,
+        hosts=layer.hosts,
+        seconds=layer.seconds,
+    )
     if (place / layer_files.ENVIRONMENT).is_dir():
-        update["path"] = str(place / layer_files.ENVIRONMENT)
+        environment = replace(environment, path=str(place / layer_files.ENVIRONMENT))
     # A server starts before the script that checks, so code of a change has no say in its data.
     for folder in (Path(layer.folder) for layer in base.layers) if base else (place,):
-        update["services"] = tuple(
-            service.model_copy(update={"filled": str(data) if data.is_file() else ""})
+        services = tuple(
+            replace(service, filled=str(data) if data.is_file() else "")
             for service in environment.services
             for data in [folder / _SERVICES / f"{service.name}.tar"]
         )
-    return environment.model_copy(update=update)
+        environment = replace(environment, services=services)
+    return environment
 
 
 def list_inputs(environment: Environment) -> frozenset[str]:
@@ -184,7 +186,7 @@ class _CommandRun:
         #: As they are before any command. Lines of a template ask no server of the table, so what
         #: they make stays the same where one is added.
         self._services = [
-            service.model_copy(update={"filled": ""})
+            replace(service, filled="")
             for service in environment.services
             if asked.config.setup or service.is_own
         ]
@@ -234,7 +236,7 @@ class _CommandRun:
         order = sandbox_services.add_services(order, self._services, own_late=True)
         own = self.asked.git_hosts, self.asked.index_hosts
         with gateway.open_gateway(context.settings, context.index, gateway.HOSTS, *own) as opened:
-            order = order.model_copy(update={"outlet": opened.outlet})
+            order = replace(order, outlet=opened.outlet)
             result = context.run(order)
         report = _SetupReport.read(result)
         left_out = [f"what the set-up wanted from {one}" for one in opened.refused_attempts]
@@ -310,7 +312,7 @@ class _CommandRun:
             Mount(source=str(part / name), target=target, writable=True)
             for target, name in writable.items()
         ]
-        order = order.model_copy(update={"mounts": tuple(mounts)})
+        order = replace(order, mounts=tuple(mounts))
         order = sandbox_requests.add_tag(order, self._tree, self.asked.tag)
         return sandbox_requests.add_uv(order, self.environment.interpreter.path, settings)
 

@@ -3,8 +3,8 @@
 Kept by `agent.checks.reports`, so that a second run on the same base does not measure again.
 """
 
+import dataclasses
 from collections.abc import Iterable
-from dataclasses import replace
 
 from agent.checks import check, measuring, reports, reruns, running
 from agent.checks.check import Part, Selection, Site
@@ -12,6 +12,7 @@ from agent.checks.runners import Suite
 from agent.desk import Desk
 from agent.models.checks import COLLECTION, TESTS, AnyRun, CheckReport, Status, TestRun
 from agent.models.environment import Prepared
+from agent.models.record import replace
 from agent.setup import obstacles, sandbox_services
 from agent.telemetry.private_files import write_private_file
 from agent.text.sanitise import list_some
@@ -61,7 +62,7 @@ def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckR
     known |= {one.name: one for one in measuring.run_checks(missing, desk.sandbox, desk.say)}
     # In the order in which they are shown.
     ordered = (*(known.pop(check.name) for check, _ in checks), *known.values())
-    report = tests.model_copy(update={"results": ordered, "is_partial": False})
+    report = replace(tests, results=ordered, is_partial=False)
     reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
     report = _set_aside(report)
     desk.store_report(prepared.run, report)
@@ -92,7 +93,7 @@ def _record_reach(suite: Suite, site: Site, prepared: Prepared, tests: TestRun, 
     ends = {(item.item_id, item.outcome) for item in tests.items}
     alike = {item.item_id for item in found.items if (item.item_id, item.outcome) in ends}
     known = {name: starts for name, starts in found.reach.tests.items() if name in alike}
-    reach = found.reach.model_copy(update={"tests": known})
+    reach = replace(found.reach, tests=known)
     write_private_file(stored, reach.model_dump_json())
     desk.say(f"recorded what each test reaches, in {found.seconds:.0f} s")
 
@@ -125,14 +126,14 @@ def _make_site(prepared: Prepared, desk: Desk) -> Site:
 def _set_aside(report: CheckReport) -> CheckReport:
     """Set aside what cannot be measured; not in the store, which keeps nothing unproved."""
     results = tuple(map(measuring.set_unmeasurable, report.results))
-    return report.model_copy(update={"results": results})
+    return replace(report, results=results)
 
 
 def _listen(site: Site) -> Site:
     """Return the site with something that notes which servers are missing."""
     listener = sandbox_services.make_listener(site.environment)
     services = (*site.environment.services, listener)
-    return replace(site, environment=site.environment.model_copy(update={"services": services}))
+    return dataclasses.replace(site, environment=replace(site.environment, services=services))
 
 
 def _is_hindered(
@@ -168,7 +169,7 @@ def _run_checks(
     looks_early: bool = False,
     listens: bool = False,
 ) -> CheckReport:
-    site = replace(_make_site(prepared, desk), looks_early=looks_early)
+    site = dataclasses.replace(_make_site(prepared, desk), looks_early=looks_early)
 
     def is_enough(result: AnyRun) -> bool:
         return isinstance(result, TestRun) and obstacles.may_improve(result)

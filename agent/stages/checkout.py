@@ -10,6 +10,7 @@ from agent.errors import (
 from agent.git import pull_branch, worktree
 from agent.models.environment import Checkout, Contract
 from agent.models.pulls import BranchState
+from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.task import PullContext
 from agent.setup import proposal
@@ -116,14 +117,14 @@ def read_contract(run: Run, base: Checkout, desk: Desk) -> Contract:
         raise ConfigInvalid(str(problem)) from problem
     if not config.model_fields_set & _OF_ROOT and (folder := proposal.find_only_folder(tree)):
         desk.say(f"using the project in {folder}: the root declares none")
-        config = config.model_copy(update={"root": folder})
+        config = replace(config, root=folder)
     project = detect.detect_project(tree, config)
     for kind, names in project.unrun.items():
         desk.say(f"not run here: {kind}: {list_some(names, 8)}")
     if project.absent:
         desk.say(f"not here: {'; '.join(project.absent)}")
     if desk.settings.index_hosts == "listed":
-        project = project.model_copy(update={"index_hosts": {}})
+        project = replace(project, index_hosts={})
     for host, path in project.index_hosts.items():
         desk.say(f"set-up may read from {host}, a package index in {path}")
     return Contract(config=config, project=project, source=source)

@@ -4,10 +4,11 @@ The checked files are laid out again from the base commit and the Change: the co
 exactly these. What a check writes is deleted with its sandbox.
 """
 
+import dataclasses
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent.checks import (
     changed_files,
@@ -44,6 +45,7 @@ from agent.models.checks import (
     TestRun,
 )
 from agent.models.environment import Environment, Prepared
+from agent.models.record import replace
 from agent.policy import levels, ruff_contract
 from agent.policy.contract import requirements
 from agent.policy.migrations import history
@@ -86,7 +88,7 @@ def run_checks(
     """
     change, trees = cleared.change, _Trees(prepared, desk, time.monotonic() + seconds)
     environment, added = _prepare_environment(change, trees)
-    trees = replace(trees, environment=environment)
+    trees = dataclasses.replace(trees, environment=environment)
     site = trees.lay_out(change, desk.head_folder(prepared.run).name)
     runs = _prepare_two_runs(change, site, before, trees)
     disguised = runs.disguised_files if runs else frozenset()
@@ -228,10 +230,7 @@ def _run_by_base_rules(change: Change, trees: _Trees) -> tuple[LintRun, ...]:
         for makemigration in (DJANGO_CHECK, MAKEMIGRATIONS)
         if not makemigration.explain_absence(site)
     )
-    return tuple(
-        result.model_copy(update={"name": result.name + comparison.BASE_RULES})
-        for result in results
-    )
+    return tuple(replace(result, name=result.name + comparison.BASE_RULES) for result in results)
 
 
 def _lay_out_for_tools(change: Change, site: Site, trees: _Trees) -> tuple[Site, tuple[str, ...]]:
@@ -334,7 +333,7 @@ def _answer_early(
     if not any(one.is_in_the_way for one in compared):
         if proof:
             results = *others, runs.expect(tests)
-            proof.begin(compared, with_change.model_copy(update={"results": results}))
+            proof.begin(compared, replace(with_change, results=results))
         return ()
     trees.desk.say("the other tests are ended: a check fails already")
     return *others, tests
@@ -370,7 +369,7 @@ def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:
         if history.is_migration(file.path, file.after)
         and not history.is_migration(file.path, file.before)
     )
-    return ((replace(MIGRATE, new=new), site),) if new else ()
+    return ((dataclasses.replace(MIGRATE, new=new), site),) if new else ()
 
 
 def _list_uncommented(
@@ -401,7 +400,7 @@ def _is_comparable(on_base: AnyRun | None) -> bool:
 def _note_settings(results: Iterable[AnyRun], settings: tuple[str, ...]) -> tuple[AnyRun, ...]:
     """Note which settings of base linters and type checkers have read."""
     return tuple(
-        result.model_copy(update={"settings_of_base": settings})
+        replace(result, settings_of_base=settings)
         if isinstance(result, LintRun) and result.name not in _OF_SOURCE
         else result
         for result in results

@@ -6,8 +6,9 @@ and the sentence for maintainers; the facts come from `checks` and `policy`.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from agent.checks import comparison, reruns
@@ -17,6 +18,7 @@ from agent.models.change import ClearedChange, Finding, Severity
 from agent.models.checks import TESTS, AnyComparison, CheckItem, Status, TestComparison
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
+from agent.models.record import replace
 from agent.models.review import Proof, ReviewNotes, SourcePart
 from agent.models.run import Reason
 from agent.policy import test_changes
@@ -119,13 +121,13 @@ def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
     if chosen.cleared is None or not chosen.is_passed or not (notes.open or notes.settled):
         return chosen
     found = reviewing.apply_reviewer_answers(chosen.cleared.findings, notes)
-    cleared = chosen.cleared.model_copy(update={"findings": found})
+    cleared = replace(chosen.cleared, findings=found)
     compared = tuple(
-        one.model_copy(update={"findings": reviewing.apply_reviewer_answers(one.findings, notes)})
+        replace(one, findings=reviewing.apply_reviewer_answers(one.findings, notes))
         for one in chosen.compared
     )
     verdict = decide_verdict(compared, cleared, contract, chosen.proof, notes)
-    return replace(chosen, cleared=cleared, compared=compared, verdict=verdict)
+    return dataclasses.replace(chosen, cleared=cleared, compared=compared, verdict=verdict)
 
 
 # --- facts ------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from agent.errors import (
 from agent.git import worktree
 from agent.models.checks import CheckReport, ServerKnock, TestRun
 from agent.models.environment import Checkout, Contract, Environment, OpenedRepository, Prepared
+from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.step import Once, Step
 from agent.setup import build as environments
@@ -107,8 +108,8 @@ def prepare_environment(
         why += " To keep it, commit what `mergewright check --write` writes."
     else:
         why += f" To keep it, add `{lines}` to the configuration."
-    built = taken.prepared.environment.model_copy(update={"why": why})
-    return taken.prepared.model_copy(update={"environment": built}), before
+    built = replace(taken.prepared.environment, why=why)
+    return replace(taken.prepared, environment=built), before
 
 
 @dataclass
@@ -210,7 +211,7 @@ class _Attempts:
         """Try lines of configuration; RequestRefused: they say more than a scout may set."""
         once, desk = self.once, self.desk
         folder = desk.base_folder(self.base.run)
-        under = self.base.model_copy(update={"contract": self.under or self.base.contract})
+        under = replace(self.base, contract=self.under or self.base.contract)
         asked = once(Step.READ_LINES.named(name), proposed_lines.read_lines, text, under, folder)
         try:
             prepared, report = self._measure(asked, name)
@@ -225,7 +226,7 @@ class _Attempts:
         except (RequestRefused, EnvironmentFailed, IndexUnavailable) as problem:
             # Also an index that answers nobody is the affair of the lines that ask it.
             return problem.message
-        prepared = prepared.model_copy(update={"contract": contract})
+        prepared = replace(prepared, contract=contract)
         if not obstacles.has_ended(report.tests):
             return scouting.describe_tests(prepared, report)
         return prepared, report

@@ -16,6 +16,7 @@ from agent.models.pulls import (
     Thread,
     ThreadComment,
 )
+from agent.models.record import replace
 from agent.models.run import FollowUp, Run
 from agent.models.task import FollowUpItem, PullContext
 from agent.text import sanitise
@@ -68,7 +69,7 @@ def read_context(run: Run, desk: Desk) -> PullContext:
         about=about,
         remote=remote,
         # Threads that wait for nobody are left out.
-        pull=pull.model_copy(update={"threads": ()}),
+        pull=replace(pull, threads=()),
         checks=tuple(
             check
             for check in (code_host.list_checks(run, pull.head) if about.kind == "ci" else ())
@@ -112,12 +113,10 @@ class _Writers:
     def hide_others(self, thread: Thread) -> Thread:
         """Empty what others have written in a thread: no model and no recipe gets to see it."""
         comments = (
-            comment
-            if comment.is_ours or self.may_write(comment)
-            else comment.model_copy(update={"body": ""})
+            comment if comment.is_ours or self.may_write(comment) else replace(comment, body="")
             for comment in thread.comments
         )
-        return thread.model_copy(update={"comments": tuple(comments)})
+        return replace(thread, comments=tuple(comments))
 
 
 def _is_asked(
@@ -148,7 +147,7 @@ def _as_read(thread: Thread, ends: dict[str, ThreadOutcome]) -> Thread:
         if 0 < upto < comment.comment_id and not comment.is_ours
     ]
     read = [comment for comment in thread.comments if comment not in unread]
-    return thread.model_copy(update={"comments": (*read, *unread)})
+    return replace(thread, comments=(*read, *unread))
 
 
 def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
@@ -171,7 +170,7 @@ def list_items(
     found += list(_of_checks(pull, start, run, desk))
     # The pull request, as long as it is there, shows what it is about.
     return tuple(
-        item.model_copy(update={"number": at, "about": desk.redactor(item.about)[:_LONGEST_ABOUT]})
+        replace(item, number=at, about=desk.redactor(item.about)[:_LONGEST_ABOUT])
         for at, item in enumerate(found, 1)
     )
 
@@ -218,16 +217,16 @@ def _of_checks(
         item = FollowUpItem(number=0, about=f"check {check.name}", text="", check=check)
         if check.state == "waiting":
             words = check.summary or "It is waiting for someone to approve or restart it."
-            yield item.model_copy(update={"settled": words})
+            yield replace(item, settled=words)
         elif check.name in red_on_base:
             words = f"It also fails on {pull.pull.base_branch} at {start.tip[:12]}."
-            yield item.model_copy(update={"settled": words})
+            yield replace(item, settled=words)
         elif seen_to == _MOST_CHECKS:
             words = f"A round handles {_MOST_CHECKS} failing checks; this one is beyond that."
-            yield item.model_copy(update={"settled": words})
+            yield replace(item, settled=words)
         else:
             seen_to += 1
             log = desk.code_host.read_log(run, check)[-_MOST_LOG:]
             said = "\n".join(part for part in (check.summary, log) if part)
             text = f"The project's check {check.name} fails on the branch. Output:\n{said}"
-            yield item.model_copy(update={"text": text})
+            yield replace(item, text=text)

@@ -4,8 +4,8 @@ Owns the one way from Change to ClearedChange. The rules, each pure and in a mod
 are in `agent.policy`; what tools find in a sandbox is left to `checks`.
 """
 
+import dataclasses
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 
 from agent.desk import Desk
@@ -13,6 +13,7 @@ from agent.errors import PolicyRefused
 from agent.models.change import Change, ClearedChange, Finding, Severity
 from agent.models.checks import AnyComparison
 from agent.models.environment import Prepared
+from agent.models.record import replace
 from agent.models.ticket import Ticket
 from agent.policy import levels, registry
 from agent.policy.change_context import ChangeContext
@@ -90,13 +91,13 @@ def _soften_size(
     change_context: ChangeContext, human_changes: Change, findings: tuple[Finding, ...]
 ) -> Iterator[Finding]:
     """Let a bound on the whole change only remark where what people committed is beyond it too."""
-    before = size.check_change(replace(change_context, change=human_changes))
+    before = size.check_change(dataclasses.replace(change_context, change=human_changes))
     # The way out names the bound; the message tells numbers.
     beyond = {finding.fix for finding in before if not finding.path}
     for finding in findings:
         is_theirs = finding.rule == size.SIZE.id and not finding.path and finding.fix in beyond
         is_softened = is_theirs and finding.severity is Severity.BLOCK
-        yield finding.model_copy(update={"severity": Severity.REVIEW}) if is_softened else finding
+        yield replace(finding, severity=Severity.REVIEW) if is_softened else finding
 
 
 def _find_taken_back(
@@ -109,7 +110,7 @@ def _find_taken_back(
     named = {finding.path for finding in findings if finding.rule == paths.PATHS.id}
     now = {file.path: (file.after, file.executable) for file in change_context.change.files}
     was = {file.path: (file.after, file.executable) for file in human_changes.files}
-    for finding in paths.check_change(replace(change_context, change=human_changes)):
+    for finding in paths.check_change(dataclasses.replace(change_context, change=human_changes)):
         is_edited = finding.path in was and now.get(finding.path) != was[finding.path]
         if finding.rule == paths.PATHS.id and is_edited and finding.path not in named:
             yield finding
@@ -120,8 +121,6 @@ def keep_human_findings(
 ) -> tuple[AnyComparison, ...]:
     """Let what rules find in lines that people have committed remark, no more."""
     return tuple(
-        check.model_copy(
-            update={"findings": levels.soften_human_findings(check.findings, change, human_changes)}
-        )
+        replace(check, findings=levels.soften_human_findings(check.findings, change, human_changes))
         for check in compared
     )

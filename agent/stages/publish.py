@@ -26,6 +26,7 @@ from agent.models.outcome import (
     ThreadResult,
 )
 from agent.models.pulls import PullSnapshot
+from agent.models.record import replace
 from agent.models.run import Reason, Run
 from agent.models.step import Step
 from agent.models.task import ItemAnswer, PullContext, Task
@@ -214,8 +215,8 @@ def _recheck_cleared(run: Run, decided: DecidedChange, branch: str, desk: Desk) 
     # edited since then, which is reported.
     carried = decided.ticket
     removed = tuple(dict.fromkeys((*carried.removed, *now.removed)))
-    ticket = carried.model_copy(update={"removed": removed})
-    return decided.model_copy(update={"ticket": ticket})
+    ticket = replace(carried, removed=removed)
+    return replace(decided, ticket=ticket)
 
 
 def _read_ticket_unless_stopped(run: Run, desk: Desk) -> Ticket:
@@ -329,11 +330,11 @@ def _extend_branch(
     is_review = any(item.thread for item in task.items)
     title = "Address review comments" if is_review else "Fix failing checks"
     title = "Solve conflicts" if task.start.brought_up and task.start.conflicts else title
-    plan = decided.plan.model_copy(update={"title": title})
+    plan = replace(decided.plan, title=title)
     done = {answer.item for answer in answers if answer.end == "commit"}
     message = pull_request_content.write_commit_message(
         prepared,
-        decided.model_copy(update={"plan": plan}),
+        replace(decided, plan=plan),
         f"{remote.author} <{remote.email}>",
         desk.redactor,
         tuple(item.about for item in task.items if item.number in done),
@@ -390,14 +391,15 @@ def _update_pull_request(
             body = threads.replace_section(cut, section)
         content = pull_request_content.make_proposal(base, decided, placed, pull.remote, body, desk)
         # The title is people's by now, and they have been asked to look already.
-        kept = {
-            "title": now.title,
-            "base_branch": at.base_branch,
-            "draft": bool(decided.verdict.review) and not pull.was_draft,
-            "reviewers": (),
-            "labels": (),
-        }
-        pull_request = desk.code_host.publish_pull_request(run, content.model_copy(update=kept))
+        content = replace(
+            content,
+            title=now.title,
+            base_branch=at.base_branch,
+            draft=bool(decided.verdict.review) and not pull.was_draft,
+            reviewers=(),
+            labels=(),
+        )
+        pull_request = desk.code_host.publish_pull_request(run, content)
     elif body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
         desk.code_host.rewrite_text(run, now.number, body)
     if placed and decided:

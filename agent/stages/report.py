@@ -5,6 +5,7 @@ from agent.editing.preparation import MeasuredBase
 from agent.models.checks import TESTS, Status
 from agent.models.environment import OpenedRepository
 from agent.models.outcome import Outcome, RunFiles
+from agent.models.record import replace
 from agent.models.run import Reason
 from agent.publishing import base_report
 from agent.text.check_summary import format_count
@@ -26,4 +27,4 @@ def report_base(base: OpenedRepository, measured: MeasuredBase, desk: Desk) -> O
         sentence += f" No ticket can be verified: {tests.reason}."
     outcome = Outcome.for_stopped_run(base.run.run_id, reason, sentence)
     files = RunFiles(text="", log=desk.log_place(base.run))
-    return outcome.model_copy(update={"base": report, "files": files})
+    return replace(outcome, base=report, files=files)

@@ -4,13 +4,14 @@ What comes out is a Draft on top of the branch, and an answer to each matter; no
 machine yet.
 """
 
-from dataclasses import replace
+import dataclasses
 
 from agent.conversation.commands import ROUNDS_OVER
 from agent.editing import attempts
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
 from agent.models.change import Plan
+from agent.models.record import replace
 from agent.models.task import FollowUpItem, ItemAnswer, PullContext
 
 #: Answers to reviews of a pull request, and unasked repairs of its red checks.
@@ -55,8 +56,8 @@ def answer_by_model(
         return draft, given + tuple(_for_people(item, _NO_MODEL) for item in left)
     run_context.preparation.finish()
     # A recipe makes its change anew from the base, and would lose what others have edited.
-    by_model = plan.model_copy(update={"recipe": "", "parameters": ""})
-    attempt = attempts.continue_draft(replace(draft, plan=by_model), left, "", run_context)
+    by_model = dataclasses.replace(draft, plan=replace(plan, recipe="", parameters=""))
+    attempt = attempts.continue_draft(by_model, left, "", run_context)
     following = attempt.next_draft()
     if following is None:
         run_context.history.give_up()

@@ -11,6 +11,7 @@ from agent.errors import AccessLost, NoModel, TicketUnclear
 from agent.models.chat import ChatModel, Role
 from agent.models.code_host import CodeHost
 from agent.models.pulls import PullSnapshot, ThreadComment
+from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.task import PullContext
 from agent.models.ticket import Guidance, Ticket
@@ -53,15 +54,14 @@ def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
         what = "an answer" if guidance.kind == "answer" else "a requested plan change"
         heard += (f"{what} of {guidance.by}, {guidance.at}",)
         removed += tuple(f"{what} ({guidance.kind} by {guidance.by})" for what in without)
-        alone = ticket.model_copy(update={"title": "", "body": words})
+        alone = replace(ticket, title="", body=words)
         if by_recipe and recipe.fits_ticket(alone):
             body = words
             continue
         body = (
             f"{body}\n\n{what.capitalize()}, by {guidance.by} ({guidance.at}):\n\n{words}".strip()
         )
-    update = {"body": body, "removed": removed, "comments": heard, "digest": digest.hexdigest()}
-    return ticket.model_copy(update=update)
+    return replace(ticket, body=body, removed=removed, comments=heard, digest=digest.hexdigest())
 
 
 def decide_ticket(ticket: Ticket, pull: PullContext | None, desk: Desk) -> str:
@@ -124,11 +124,11 @@ def add_earlier_attempt(ticket: Ticket, run: Run, desk: Desk) -> Ticket:
     ]
     desk.say(f"earlier pull request #{number} was closed with {len(words)} comments by people")
     began = f"Pull request #{number} for this was closed{':' if words else ' without comment.'}"
-    update = {
-        "body": "\n\n".join((ticket.body, began, *words)),
-        "comments": (*ticket.comments, f"comments in #{number} (closed)"),
-    }
-    return ticket.model_copy(update=update)
+    return replace(
+        ticket,
+        body="\n\n".join((ticket.body, began, *words)),
+        comments=(*ticket.comments, f"comments in #{number} (closed)"),
+    )
 
 
 def _list_remarks(pull: PullSnapshot, run: Run, code_host: CodeHost) -> Iterator[ThreadComment]:

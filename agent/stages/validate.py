@@ -10,6 +10,7 @@ from agent.editing.run_context import RunContext
 from agent.errors import EditFailed, EnvironmentFailed, PolicyRefused
 from agent.models.change import Severity
 from agent.models.checks import Status
+from agent.models.record import replace
 from agent.models.review import ReviewNotes
 from agent.models.step import Step
 from agent.policy.change_context import ChangeContext
@@ -58,7 +59,7 @@ def _run_gates(draft: Draft, run_context: RunContext, early: EarlyProof) -> Roun
     proof = once(Step.PROOF.named(number), early.finish, compared, after)
     failing = proving.locate_failing_tests(proof, after)
     softened = hollow_tests.soften_failing_tests(cleared.findings, failing)
-    cleared = cleared.model_copy(update={"findings": softened})
+    cleared = replace(cleared, findings=softened)
     found = compared, cleared, prepared.contract, proof
     verdict = once(Step.DECIDE.named(number), decide.decide_verdict, *found)
     desk.facts.note_round(verdict.reason, (*cleared.findings, *verdict.findings))
@@ -111,7 +112,7 @@ def gather_results(
     verdict, work = chosen.verdict, run_context.summarize_model_work(chosen.draft.words)
     if work.undone and (notes.open or not verdict.publish):
         sentence = " ".join((verdict.sentence, *work.undone))
-        verdict = verdict.model_copy(update={"sentence": sentence})
+        verdict = replace(verdict, sentence=sentence)
     return DecidedChange(
         ticket=run_context.task.ticket,
         plan=chosen.draft.plan,

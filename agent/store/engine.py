@@ -33,7 +33,7 @@ from dbos import (
 )
 
 from agent.errors import AgentError, ProcessEnding, StoreUnusable, VersionUnknown
-from agent.models.record import Record
+from agent.models.record import Record, replace
 from agent.models.run import Remember
 from agent.store import database
 from agent.store.sql_purges import PurgedRun
@@ -152,7 +152,7 @@ class Engine:
                     self._left[segment.name] = time.monotonic()
                     DBOS.resume_workflow(segment.name, queue_name=self._queue)
                 return
-            before = segment.model_copy(update={"number": segment.number - 1}).name
+            before = replace(segment, number=segment.number - 1).name
             anew = begin_with == "" or DBOS.get_workflow_status(before) is None
             if segment.number == 1 or anew:
                 with SetWorkflowID(segment.name):

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, delete, func, or_
 from sqlmodel import Session, col, select
 
 from agent.models.outcome import Outcome
+from agent.models.record import replace
 from agent.models.run import Run, RunState
 from agent.store.database import Database
 from agent.store.purge_scope import PurgeScope
@@ -126,25 +127,33 @@ def _blank_run(run: Run, *, has_repository: bool) -> str:
     snapshot, about = run.snapshot, run.follow_up
     stays = has_repository and snapshot is not None
     if snapshot is not None:
-        issue = snapshot.issue if stays else snapshot.issue.model_copy(update={"repository": ""})
-        words = dict.fromkeys(("url", "title", "body", "author", "actor"), "")
-        # Nobody waits for what becomes of it.
-        others = {"issue": issue, "labels": (), "actor_id": 0, "by_label": False}
-        snapshot = snapshot.model_copy(update=words | others)
-    update = {
-        "repository": run.repository if stays else "",
-        "ticket": run.ticket if stays else "",
-        "snapshot": snapshot,
-        "follow_up": about.model_copy(update={"by": ""}) if about else None,
-        "config_text": None,
-        "config_name": None,
-        "base": None,
-    }
-    return run.model_copy(update=update).model_dump_json()
+        issue = snapshot.issue if stays else replace(snapshot.issue, repository="")
+        snapshot = replace(
+            snapshot,
+            issue=issue,
+            url="",
+            title="",
+            body="",
+            author="",
+            actor="",
+            actor_id=0,
+            labels=(),
+            by_label=False,  # nobody waits for what becomes of it
+        )
+    return replace(
+        run,
+        repository=run.repository if stays else "",
+        ticket=run.ticket if stays else "",
+        snapshot=snapshot,
+        follow_up=replace(about, by="") if about else None,
+        config_text=None,
+        config_name=None,
+        base=None,
+    ).model_dump_json()
 
 
 def _blank_outcome(outcome: Outcome, *, has_repository: bool) -> str:
-    pull = outcome.pull_request.model_copy(update={"notes": ()}) if outcome.pull_request else None
+    pull = replace(outcome.pull_request, notes=()) if outcome.pull_request else None
     return Outcome(
         run_id=outcome.run_id,
         state=outcome.state,

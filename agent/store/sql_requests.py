@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from agent.errors import ActiveRun, RequestRefused
 from agent.models.outcome import Outcome
-from agent.models.record import Record
+from agent.models.record import Record, replace
 from agent.models.run import CAPS_REACHED, FollowUp, Kind, Reason, Run, RunState, make_run_id
 from agent.models.ticket import Guidance, find_approval
 from agent.store import sql_audit
@@ -291,13 +291,13 @@ def _queue_follow_up(
             active.not_before = min(now + wish.quiet, latest)
             if wish.by:
                 run = Run.model_validate_json(active.run)
-                about = run.about.model_copy(update={"by": wish.by})
-                active.run = run.model_copy(update={"follow_up": about}).model_dump_json()
+                about = replace(run.about, by=wish.by)
+                active.run = replace(run, follow_up=about).model_dump_json()
             return "joined"
         stored = {request.kind: request for request in _read_requests(first)}
         same = stored.pop(wish.kind, wish)
         # The author of the command gets an answer, whatever else asks for it afterwards.
-        wish = wish.model_copy(update={"by": wish.by or same.by})
+        wish = replace(wish, by=wish.by or same.by)
         first.follow_up_requests = _REQUESTS.dump_json((*stored.values(), wish)).decode()
         return "after"
     number = select(func.max(col(RunRow.round))).where(col(RunRow.follows_run) == first.run_id)
@@ -324,8 +324,12 @@ def _add_run(
     about = FollowUp(
         of=first.run_id, pull=first.pull or 0, round=number, kind=wish.kind, by=wish.by
     )
-    run = Run.model_validate_json(first.run).model_copy(
-        update={"run_id": run_id, "follow_up": about, "started": int(now), "plan_first": False}
+    run = replace(
+        Run.model_validate_json(first.run),
+        run_id=run_id,
+        follow_up=about,
+        started=int(now),
+        plan_first=False,
     )
     row = make_row(run, now)
     row.not_before = now + wish.quiet

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, delete, select, update
 
 from agent import settings
 from agent.models.outcome import Outcome, PullEnd, StoredRun
+from agent.models.record import replace
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.settings import Settings
 from agent.store import sql_audit, sql_requests, sql_spendings
@@ -82,7 +83,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             sql_requests.require_no_other(session, row)
             of_issue = is_of_issue(row.repository_id, row.number)
             before = session.exec(select(func.max(col(RunRow.attempt))).where(of_issue)).one() or 0
-            run = run.model_copy(update={"attempt": before + 1})
+            run = replace(run, attempt=before + 1)
             row.attempt, row.run = run.attempt, run.model_dump_json()
             session.add(row)
             if worker is not None and run.ticket:

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from agent.models.record import replace
 from agent.models.sandbox import Flag, Hear, Root, Sandbox, SandboxRequest, SandboxResult
 from tests.attacks import listeners, planted
 from tests.attacks.listeners import Canary
@@ -104,7 +105,7 @@ class Witness:
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
-        asked = order.model_copy(update={"collect": (*order.collect, EVIDENCE)})
+        asked = replace(order, collect=(*order.collect, EVIDENCE))
         result = self._sandbox.run(asked, cancelled, hear)
         ours = {path for path in result.files if path.startswith("/tmp/attacked/")}
         with self._lock:
@@ -112,7 +113,7 @@ class Witness:
             self.printed.append(result.output)
             self.evidence += [json.loads(result.files[path]) for path in sorted(ours)]
         kept = {path: content for path, content in result.files.items() if path not in ours}
-        return result.model_copy(update={"files": kept})
+        return replace(result, files=kept)
 
     def roots(self) -> tuple[Root, ...]:
         return self._sandbox.roots()

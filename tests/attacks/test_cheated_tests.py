@@ -13,6 +13,7 @@ import pytest
 from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.outcome import Verdict
+from agent.models.record import replace
 from agent.policy.change_context import ChangeContext
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
@@ -582,7 +583,7 @@ def _weighed(stage: Stage, after: Files) -> Verdict:
     compared = checks.compare_sides(before, head, prepared, services)
     verdict = decide.decide_verdict(compared, cleared, contract)
     told = (*cleared.findings, *(finding for check in compared for finding in check.findings))
-    return verdict.model_copy(update={"findings": (*verdict.findings, *told)})
+    return replace(verdict, findings=(*verdict.findings, *told))
 
 
 def _end(verdict: Verdict) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 from contextlib import closing
 
+from agent.models.record import replace
 from agent.models.sandbox import Mount, SandboxFile, SandboxLimits, SandboxRequest
 from agent.setup.gateway import Gateway
 from agent.setup.package_index import HostPort
@@ -117,7 +118,7 @@ def test_RX4_the_way_to_the_index_leads_nowhere_else(ground, sandbox, home):
     )
     index = HostPort("127.0.0.1", http)
     with closing(Gateway(home, [index])) as gateway:
-        result = sandbox.run(order.model_copy(update={"outlet": gateway.outlet}))
+        result = sandbox.run(replace(order, outlet=gateway.outlet))
     answers = json.loads(result.output)
     for name in ("the index", "a push behind it"):
         assert answers.pop(name) == "HTTP/1.1 200 OK"

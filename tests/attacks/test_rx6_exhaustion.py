@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.checks import running
+from agent.models.record import replace
 from agent.models.sandbox import Hear, Sandbox, SandboxLimits, SandboxRequest, SandboxResult
 from tests.attacks.memory import measured_memory
 from tests.deep import deep
@@ -170,7 +171,7 @@ def let_loose(
     marker = secrets.token_hex(8)
     neighbours = SandboxRequest(
         argv=(*PYTHON, NEIGHBOUR, str(SECONDS + 1 if set(names) <= {*ENDLESS} else 2)),
-        limits=LIMITS.model_copy(update={"seconds": 120.0}),
+        limits=replace(LIMITS, seconds=120.0),
     )
     with ThreadPoolExecutor(len(names) + 1) as pool, measured_memory() as grown:
         other = pool.submit(sandbox.run, neighbours)

@@ -4,9 +4,9 @@ The real conversation in which a model edits, with its ledger, limits and sandbo
 a run of its own.
 """
 
+import dataclasses
 import sys
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from agent import settings, wiring
 from agent.editing import attempts
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
+from agent.models.record import replace
 from agent.models.run import Remember, Run, make_run_id
 from agent.models.ticket import Ticket
 from agent.stages import checkout, environment
@@ -35,7 +36,7 @@ class _Side:
     def __init__(self, folder: Path) -> None:
         self._settings = settings.load_settings()
         # The models are made with each conversation, as a run makes them.
-        bare = self._settings.model_copy(update={"model": ""})
+        bare = replace(self._settings, model=())
         self._services = wiring.make_local_desk(bare, lambda line: None)
         self._prepared = self._prepare(folder / "repository")
 
@@ -51,13 +52,15 @@ class _Side:
 
     def talk(self, remember: Remember) -> str:
         """Have the bug fixed once."""
-        run = self._prepared.run.model_copy(update={"run_id": make_run_id(int(time.monotonic()))})
-        prepared = self._prepared.model_copy(update={"run": run})
+        run = replace(self._prepared.run, run_id=make_run_id(int(time.monotonic())))
+        prepared = replace(self._prepared, run=run)
         folder = self._settings.home / "runs" / run.run_id
         folder.mkdir(parents=True)
         ledger = Ledger(folder / "ledger.jsonl", run.run_id)
         record = ledger.make_appender("model", within=True)
-        desk = replace(self._services, models=wiring.make_models(self._settings), record=record)
+        desk = dataclasses.replace(
+            self._services, models=wiring.make_models(self._settings), record=record
+        )
         log = RunLog(folder / "run.log", desk.redactor)
         step = Steps(ledger, log, (), desk.facts, desk.budget, remember)
         commit = prepared.checkout.commit

@@ -22,6 +22,7 @@ from agent.github.tokens import TokenScope
 from agent.models.change import Finding, Severity
 from agent.models.code_host import NewPullRequest, Progress, StageMark
 from agent.models.outcome import Outcome
+from agent.models.record import replace
 from agent.models.run import Reason
 from tests.contract import operations, schemas
 from tests.contract.schemas import Operation
@@ -87,12 +88,12 @@ def publish(scene: Scene) -> None:
     )  # fmt: skip
     code_host.publish_pull_request(run, given)
     # Proposed again, its words have changed meanwhile, and there is something to check.
-    again = given.model_copy(update={"title": "Add one field", "draft": True})
+    again = replace(given, title="Add one field", draft=True)
     pull = code_host.publish_pull_request(run, again)
     (issue,) = scene.repository.pulls()
     assert pull.draft and issue.pull.draft
     pull_actions.set_draft(issue.pull, scene.world.user("ann"), draft=False)
-    pulled = run.snapshot.issue.model_copy(update={"number": pull.number, "issue_id": 0})
+    pulled = replace(run.snapshot.issue, number=pull.number, issue_id=0)
     assert scene.intake_api.read_pull(pulled).state == "open"
     # The onboarding pull request is looked for.
     assert code_host.has_pull_request(run, BRANCH)
@@ -122,7 +123,7 @@ def follow_up(scene: Scene) -> None:
             [workflow_runs.Job("test", "failure", "1 failed")],
         )  # fmt: skip
     on_line = issue.pull.review_comments()[0]
-    ref = scene.run.snapshot.issue.model_copy(update={"number": issue.number, "issue_id": 0})
+    ref = replace(scene.run.snapshot.issue, number=issue.number, issue_id=0)
     scene.intake_api.add_reaction(ref, on_line.id, "eyes", inline=True)
     assert [reaction.content for reaction in on_line.reactions] == ["eyes"]
     pulls = scene.code_host
@@ -150,7 +151,7 @@ def look_a_team_up(scene: Scene) -> None:
     listed.write_text(f"all: {{start: [{scene.owner}/makers]}}\n")
     if scene.app is None:
         return
-    settings = scene.settings.model_copy(update={"limits": listed})
+    settings = replace(scene.settings, limits=listed)
     scene.installation.permissions = scene.installation.permissions | {"members": "read"}
     intake_api = GithubIntakeApi(scene.access, settings)
     scene.world.teams[scene.owner, "makers"] = {"ann"}

@@ -22,6 +22,7 @@ from agent.git.tree import WorkTree
 from agent.models.change import Change, ChangedFile, ClearedChange
 from agent.models.checks import TESTS, CheckReport
 from agent.models.environment import Environment, Prepared
+from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.sandbox import Flag, Hear, Sandbox, SandboxRequest, SandboxResult
 from agent.models.ticket import Ticket
@@ -286,8 +287,8 @@ class Stage:
         head = checks_stage.run_checks(self.cleared(**edits), base, self.prepared, self.services)
         contract = self.prepared.contract
         if config is not None:
-            contract = contract.model_copy(update={"config": config})
-        prepared = self.prepared.model_copy(update={"contract": contract})
+            contract = replace(contract, config=config)
+        prepared = replace(self.prepared, contract=contract)
         found = checks_stage.compare_sides(base, head, prepared, self.services)
         return {one.name: one for one in found}
 

@@ -15,6 +15,7 @@ from agent.github.connection import Pacing
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome, PullRequest
+from agent.models.record import replace
 from agent.models.run import Reason, Run
 from agent.settings import Settings
 from tests import run_samples
@@ -128,7 +129,7 @@ def scene(world: FaultyWorld, folder: Path, *, app: bool = True, pacing: Pacing 
     else:
         world.grant(repository, "robot", "write")
         given = {"github_token": SecretStr(world.token_for("robot"))}
-    settings = settings.model_copy(update=given)
+    settings = replace(settings, **given)
     writes: list[dict[str, object]] = []
     access = connect_to_github(
         settings, record=lambda kind, facts: writes.append({"kind": kind, **facts}), pacing=pacing

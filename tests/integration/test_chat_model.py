@@ -41,6 +41,7 @@ from agent.models.chat import (
     UserTurn,
 )
 from agent.models.model_account import ModelAccount
+from agent.models.record import replace
 from agent.telemetry import metrics
 from tests import scripted
 from tests.deep import deep
@@ -147,7 +148,7 @@ def test_a_conversation_with_parallel_calls_goes_both_ways(opened, wire, stream)
     # What is kept is JSON, and makes the next request as the reply itself would.
     kept = Reply.model_validate_json(first.model_dump_json())
     messages = (ASKED, ModelTurn(reply=kept), returned(kept, "x = 1", "y = 2"))
-    last = models.reply(REQUEST.model_copy(update={"messages": messages, "model": kept.model}))
+    last = models.reply(replace(REQUEST, messages=messages, model=kept.model))
     assert (last.text, last.calls, last.finish) == ("Done.", (), "stop")
     one, two = server.requests
     assert (one.system, one.tools, one.messages) == (
@@ -199,12 +200,12 @@ def test_a_thought_goes_back_as_it_came_however_long_it_is(opened, wire, stream)
     said = Said("Let me look.", TWO_CALLS.calls, thought=THOUGHT)
     more = {"MERGEWRIGHT_MODEL": name, "MERGEWRIGHT_MODEL_STREAM": stream}
     models, server = opened([said, Said("Done.")], wire, **more)
-    request = REQUEST.model_copy(update={"must_call": True})
+    request = replace(REQUEST, must_call=True)
     first = models.reply(request)
     assert (first.model, first.text) == (name, "Let me look.")
     kept = Reply.model_validate_json(first.model_dump_json())
     messages = (ASKED, ModelTurn(reply=kept), returned(kept, "x = 1", "y = 2"))
-    models.reply(request.model_copy(update={"messages": messages, "model": kept.model}))
+    models.reply(replace(request, messages=messages, model=kept.model))
     body = server.requests[1].body
     assert {key: body[key] for key in level} == level
     assert body.get("tool_choice") == forced
@@ -257,7 +258,7 @@ def test_calls_of_another_model_are_answered_without_thought_where_it_is_refused
     )
     other = make_reply(("read", {"path": "a.py"}))
     messages = (ASKED, ModelTurn(reply=other), returned(other, "x = 1"))
-    models.reply(REQUEST.model_copy(update={"messages": messages, "most_tokens": LEAST_TOKENS}))
+    models.reply(replace(REQUEST, messages=messages, most_tokens=LEAST_TOKENS))
     assert "thinking" not in server.requests[0].body
 
 
@@ -334,7 +335,7 @@ def test_what_may_be_charged_for_is_tried_twice_in_all_and_counted(opened, quick
     # It broke off at once, so it cannot have written much.
     assert reply.usage.tokens == 72
     assert 0 < reply.lost_tokens < worst.tokens // 4
-    once = REQUEST.model_copy(update={"paid_tries": 1})
+    once = replace(REQUEST, paid_tries=1)
     assert models.estimate_worst(once).tokens == worst.tokens // 2
     with pytest.raises(ModelUnavailable):
         models.reply(once)
@@ -538,7 +539,7 @@ def test_the_next_of_the_chain_answers_and_is_asked_first_from_then_on(opened, q
     assert reply.passed_over == ("openai-chat:first: 503, server_error",)
     asked = len(server.requests)
     messages = (ASKED, ModelTurn(reply=reply), UserTurn(text="Sure?"))
-    models.reply(REQUEST.model_copy(update={"messages": messages, "model": reply.model}))
+    models.reply(replace(REQUEST, messages=messages, model=reply.model))
     assert [request.model for request in server.requests[asked:]] == ["second"]
 
 
@@ -591,7 +592,7 @@ def test_no_request_costs_more_than_its_worst(opened):
         # Twice, since a reply that breaks off may be charged for as well.
         assert worst.usd / 2 >= reply.cost_usd > worst.usd / 4
         messages = (*request.messages, ModelTurn(reply=reply), UserTurn(text="ü" * 500))
-        request = request.model_copy(update={"messages": messages, "model": reply.model})
+        request = replace(request, messages=messages, model=reply.model)
 
 
 def greedy(seen: scripted.Seen) -> scripted.Said:
@@ -612,12 +613,12 @@ def test_what_a_provider_keeps_is_priced_as_read_and_what_it_lost_anew(opened):
         Said("Well.", input_tokens=102_000, output_tokens=100, cached_tokens=0),
     ]
     models, _ = opened(answers, "anthropic", MERGEWRIGHT_MODEL=opus)
-    request = REQUEST.model_copy(update={"paid_tries": 1, "most_tokens": 10_000})
+    request = replace(REQUEST, paid_tries=1, most_tokens=10_000)
     asked = []
     for _ in answers:
         reply = models.reply(request)
         messages = (*request.messages, ModelTurn(reply=reply), UserTurn(text="ü" * 1_000))
-        request = request.model_copy(update={"messages": messages, "model": opus})
+        request = replace(request, messages=messages, model=opus)
         asked.append(request)
     replied = 10_000 * 75 / 1e6
 
@@ -630,7 +631,7 @@ def test_what_a_provider_keeps_is_priced_as_read_and_what_it_lost_anew(opened):
     assert 101_100 * read == price(second)
     assert 102_100 * written == price(third), "the last reply shows that nothing is kept"
     assert 101_100 * written == price(second, time.time() + 600), "it keeps it for five minutes"
-    changed = second.model_copy(update={"messages": (UserTurn(text="Cut."), *second.messages[1:])})
+    changed = replace(second, messages=(UserTurn(text="Cut."), *second.messages[1:]))
     assert models.estimate_worst(changed).usd - replied < 0.1, "it is counted by its length"
 
 
@@ -638,7 +639,7 @@ def test_what_a_provider_keeps_is_priced_as_read_and_what_it_lost_anew(opened):
 def test_a_run_is_not_stopped_by_what_it_reserves_before_its_money_is_spent(opened, model):
     models, _ = opened([], MERGEWRIGHT_MODEL=model, MERGEWRIGHT_MODEL_CONTEXT=f"{model}=2000000")
     account, caps, limits = ModelAccount(), SpendingCaps(usd=3.0), []
-    request = REQUEST.model_copy(update={"model": model})
+    request = replace(REQUEST, model=model)
     before = 0
 
     def require(request):
@@ -656,11 +657,11 @@ def test_a_run_is_not_stopped_by_what_it_reserves_before_its_money_is_spent(open
             )
             cost = Catalogue().price_reply(model, usage)
             update = {"model": model, "usage": usage, "cost_usd": cost}
-            reply = make_reply().model_copy(update=update | {"sent_bytes": request.sent_bytes})
+            reply = replace(make_reply(), **update | {"sent_bytes": request.sent_bytes})
             account.count_reply("editor", reply)
             before = usage.tokens
             messages = (*request.messages, ModelTurn(reply=reply), UserTurn(text="x" * 8_000))
-            request = request.model_copy(update={"messages": messages})
+            request = replace(request, messages=messages)
     assert 2.0 < account.usd <= 3.0
     assert limits[0] == MOST_TOKENS
     assert limits == sorted(limits, reverse=True)

@@ -1,12 +1,12 @@
 """Checks in real sandboxes: what they find, and that no forgery comes out as passed."""
 
+import dataclasses
 import math
 import shutil
 import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from agent.checks.check import Part, Selection, Site
 from agent.checks.runners import DjangoSuite
 from agent.models.change import Severity
 from agent.models.checks import CheckReport, Status, TestRun
+from agent.models.record import replace
 from agent.setup import obstacles
 from agent.stages import baseline
 from repo_config.command_lines import SuiteCommand
@@ -174,7 +175,7 @@ def test_a_thread_that_a_test_leaves_does_not_hold_the_run_up(workshop: Workshop
             threading.Thread(target=time.sleep, args=(600,)).start()
     """
     site = workshop.site({"test_thread.py": test}, test_runner="pytest")
-    site = replace(site, limits=site.limits.model_copy(update={"seconds": 60.0}))
+    site = dataclasses.replace(site, limits=replace(site.limits, seconds=60.0))
     result = workshop.run_tests(site)
     assert (result.status, result.reason) == (Status.PASSED, "")
     assert outcomes(result) == {"test_thread.py::test_leaves": "passed"}
@@ -246,8 +247,8 @@ def test_a_suite_that_never_ends_is_ended_and_shown_meanwhile(
         {**GREEN, "test_z.py": "import time\n\n\ndef test_long():\n    time.sleep(600)\n"},
         test_runner="pytest",
     )
-    limits = site.limits.model_copy(update={"seconds": 8.0})
-    site = replace(site, limits=limits)
+    limits = replace(site.limits, seconds=8.0)
+    site = dataclasses.replace(site, limits=limits)
     result = workshop.run_tests(site)
     assert result.status is Status.FAILED
     assert "after 8 seconds" in result.reason
@@ -267,7 +268,7 @@ def test_tests_without_time_stay_unrun_and_the_others_are_proved(
             test_script="run.py" if is_script else None,
             test_args=("-n", "2") if runner == "workers" else (),
         )
-        site = replace(site, limits=site.limits.model_copy(update={"seconds": seconds}))
+        site = dataclasses.replace(site, limits=replace(site.limits, seconds=seconds))
         begun = time.monotonic()
         result = workshop.run_tests(site)
         return result, time.monotonic() - begun
@@ -360,15 +361,15 @@ def test_a_suite_that_fails_fast_ends_with_its_first_failure(
     files = {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"}
     script = "run.py" if runner == "django" else None
     site = workshop.site(files, test_runner=runner, test_script=script)
-    result = workshop.run_tests(replace(site, may_fail=frozenset()))
+    result = workshop.run_tests(dataclasses.replace(site, may_fail=frozenset()))
     assert [item.outcome for item in result.items] == ["passed", "failed"]
     assert result.exit_code
-    known = replace(site, may_fail=frozenset({result.items[1].item_id}))
+    known = dataclasses.replace(site, may_fail=frozenset({result.items[1].item_id}))
     result = workshop.run_tests(known)
     assert [item.outcome for item in result.items] == ["passed", "failed", "passed"]
     green = {"test_all.py": tests.replace("self.fail()", "pass"), "run.py": files["run.py"]}
     site = workshop.site(green, test_runner=runner, test_script=script)
-    result = workshop.run_tests(replace(site, may_fail=frozenset()))
+    result = workshop.run_tests(dataclasses.replace(site, may_fail=frozenset()))
     assert result.status is Status.PASSED
 
 
@@ -384,7 +385,7 @@ def test_a_suite_half_of_whose_first_tests_fail_is_ended_where_that_is_wanted(
         files, test_runner=runner, test_script="run.py" if runner == "django" else None
     )
     for looks_early, ran in ((True, 50), (False, 60)):
-        result = workshop.run_tests(replace(site, looks_early=looks_early))
+        result = workshop.run_tests(dataclasses.replace(site, looks_early=looks_early))
         assert (len(result.items), len(result.unrun)) == (ran, 60 - ran)
         assert obstacles.ended_early(result) is looks_early
 
@@ -805,7 +806,7 @@ def test_a_hooks_mypy_knows_also_what_the_hook_installs_beside_it(workshop: Work
     files = {"mypy.ini": "[mypy]\n", "a.py": code}
     site = workshop.site(files, packages=("iniconfig",), types=("mypy a.py",))
     tools = (("mypy", site.environment.gate_path),)
-    site = replace(site, environment=site.environment.model_copy(update={"tools": tools}))
+    site = dataclasses.replace(site, environment=replace(site.environment, tools=tools))
     result = measured(site, workshop.sandbox)["mypy"]
     assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"] * 2
 
@@ -850,8 +851,8 @@ def poisoned(workshop: Workshop, site: Site, files: Files) -> Site:
     for name, content in files.items():
         place = path / "lib/python3.11/site-packages" / name
         place.write_text(textwrap.dedent(content).lstrip("\n"))
-    changed = site.environment.model_copy(update={"path": str(path), "key": path.parent.name})
-    return replace(site, environment=changed)
+    changed = replace(site.environment, path=str(path), key=path.parent.name)
+    return dataclasses.replace(site, environment=changed)
 
 
 def all_are_red(report: CheckReport) -> None:
@@ -1039,10 +1040,8 @@ def test_a_second_run_on_the_same_base_does_not_measure_again(stage: Callable[..
     assert counted == 2, "a failing test runs again, without the listener for servers"
     assert baseline.measure_base(made.prepared, made.services) == first
     assert made.sandbox.count == counted
-    other = made.prepared.contract.model_copy(
-        update={"config": RepoConfig.model_validate({"env": {"A": "b"}})}
-    )
-    baseline.measure_base(made.prepared.model_copy(update={"contract": other}), made.services)
+    other = replace(made.prepared.contract, config=RepoConfig.model_validate({"env": {"A": "b"}}))
+    baseline.measure_base(replace(made.prepared, contract=other), made.services)
     assert made.sandbox.count == 2 * counted
 
 

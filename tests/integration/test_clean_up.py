@@ -11,6 +11,7 @@ import pytest
 
 from agent.git import mirror
 from agent.models.outcome import Outcome
+from agent.models.record import replace
 from agent.models.run import Reason, Run
 from agent.runs import folders
 from agent.sandbox import cgroup, layout, slots
@@ -57,7 +58,7 @@ class Place:
         self.engine.launch()
 
     def cleaner(self, **settings: object) -> Cleaner:
-        given = self.settings.model_copy(update=settings)
+        given = replace(self.settings, **settings)
         return Cleaner(given, self.store, self.inbox, self.engine)
 
     def ended(self, one: Run, ago: float, outcome: Outcome | None = None) -> Path:

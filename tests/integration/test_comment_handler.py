@@ -10,6 +10,7 @@ from agent.conversation.events import Comment
 from agent.errors import AccessLost
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.outcome import Outcome, PullRequest
+from agent.models.record import replace
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.models.ticket import Guidance
 from agent.service.comment_handler import CommentHandler
@@ -98,9 +99,7 @@ class Talk:
 
     def ended(self, reason: Reason, **more: object) -> Run:
         run = self.begun()
-        outcome = Outcome.for_stopped_run(run.run_id, reason, "So it ended.").model_copy(
-            update=more
-        )
+        outcome = replace(Outcome.for_stopped_run(run.run_id, reason, "So it ended."), **more)
         self.store.finish_run(run.run_id, outcome, time.time())
         return run
 
@@ -163,7 +162,7 @@ def listed(talk, tmp_path) -> Talk:
     file.write_text(f"organizations: {{{scene.owner}: {{start: [{scene.owner}/makers, ann]}}}}\n")
     scene.world.teams[scene.owner, "makers"] = {"wanda"}
     scene.installation.permissions = scene.installation.permissions | {"members": "read"}
-    settings = scene.settings.model_copy(update={"limits": file})
+    settings = replace(scene.settings, limits=file)
     talk.comment_handler = CommentHandler(GithubIntakeApi(scene.access, settings), talk.store)
     return talk
 
@@ -305,8 +304,8 @@ def test_a_stop_beats_whatever_the_run_waits_for(talk):
 
 def test_a_word_that_was_written_before_the_run_is_not_about_it(talk):
     early = talk.write("/mergewright stop")
-    snapshot = talk.scene.run.snapshot.model_copy(update={"approved_at": "2037-01-01T00:00:00Z"})
-    run = talk.store.add_run(talk.scene.run.model_copy(update={"snapshot": snapshot}), time.time())
+    snapshot = replace(talk.scene.run.snapshot, approved_at="2037-01-01T00:00:00Z")
+    run = talk.store.add_run(replace(talk.scene.run, snapshot=snapshot), time.time())
     assert isinstance(talk.hear(early), IgnoredRequest)
     assert talk.store.get_run(run.run_id).stop_request is None
 
@@ -358,7 +357,7 @@ def test_an_answer_counts_that_comes_before_the_run_that_asked_is_over(talk):
     answer = talk.write("It is till/count.py.")
     assert isinstance(talk.hear(answer), DecisionPostponed)
     outcome = Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Which one?")
-    told = outcome.with_part("figures", told_at=told_at)
+    told = replace(outcome, figures=replace(outcome.figures, told_at=told_at))
     talk.store.finish_run(run.run_id, told, told_at + 40)
     assert isinstance(talk.hear(answer), CommentHandled)
     assert [one.words for one in talk.store.list_guidance(run.run_id)] == [answer.body]
@@ -384,7 +383,7 @@ def opened(talk) -> Run:
 
 def _remark(talk, body="Please rename it.", by="wanda", **more):
     """Write in the pull request; by default on a line."""
-    subject = talk.scene.run.snapshot.issue.model_copy(update={"number": 40, "issue_id": 940})
+    subject = replace(talk.scene.run.snapshot.issue, number=40, issue_id=940)
     given = {"subject": subject, "on_pull": True, "place": "inline", **more}
     return talk.say(body, by, **given)
 

@@ -14,6 +14,7 @@ import pytest
 
 from agent.errors import EnvironmentFailed
 from agent.models.environment import Interpreter
+from agent.models.record import replace
 from agent.models.sandbox import Root, SandboxRequest
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
@@ -146,9 +147,8 @@ def test_a_package_is_laid_over_usr_without_its_scripts(
 
 def test_a_session_has_the_package_too(provide: Provide, home: Path) -> None:
     place = Workplace(Settings(home=home, sandbox="bubblewrap"))
-    update = {"system": provide("good")}
-    environment = place.prepared.environment.model_copy(update=update)
-    place.prepared = place.prepared.model_copy(update={"environment": environment})
+    environment = replace(place.prepared.environment, system=provide("good"))
+    place.prepared = replace(place.prepared, environment=environment)
     with closing(place.open()) as session:
         shown = session.run("good >of.txt; rm /usr/bin/good || cat of.txt", seconds=20)
         assert shown.output.endswith("it is good\n")

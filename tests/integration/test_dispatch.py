@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome, PullRequest
+from agent.models.record import replace
 from agent.models.run import Reason, RunState, Wait
 from agent.runs import waiting
 from agent.runs.waiting import RunPostponed
@@ -222,14 +223,14 @@ def test_who_asks_first_for_a_stop_is_heard_also_for_the_reason(service):
 def test_what_waits_behind_a_command_goes_on_when_that_was_killed(service):
     def opened(stored, *_):
         pull = PullRequest(number=7, url="https://forge.example/7")
-        return done(stored).model_copy(update={"pull_request": pull})
+        return replace(done(stored), pull_request=pull)
 
     one = service(opened)
     store, first = one.store, one.store.add_run(run(1), time.time())
     one.until(one.over)
     with subprocess.Popen(["true"]) as gone:
         gone.wait(10)
-    command = run(1).model_copy(update={"run_id": "r2", "dry_run": True})
+    command = replace(run(1), run_id="r2", dry_run=True)
     store.add_run(command, time.time(), worker=name_command(gone.pid))
     wish = FollowUpRequest(kind="review")
     assert store.queue_follow_up(first.run_id, wish, time.time()) == "after"

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from agent.cli.main import app
 from agent.errors import SandboxLost, SandboxMissing
+from agent.models.record import replace
 from agent.models.sandbox import Mount, SandboxRequest
 from agent.sandbox import container_arguments, docker_engine, docker_sandbox, sandboxes, slots
 from agent.sandbox.docker_sandbox import DockerSandbox
@@ -128,7 +129,7 @@ def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(client, 
 
 
 def test_an_engine_on_another_machine_is_refused(settings):
-    far = settings.model_copy(update={"docker_host": "tcp://10.0.0.1:2375"})
+    far = replace(settings, docker_host="tcp://10.0.0.1:2375")
     with pytest.raises(SandboxMissing, match="the engine must be local"):
         DockerSandbox(far).run(TRUE)
 

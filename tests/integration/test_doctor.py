@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from agent import settings, wiring
 from agent.cli import doctor
 from agent.errors import ModelUnusable
+from agent.models.record import replace
 from agent.models.sandbox import SandboxRequest
 from agent.sandbox import bwrap_arguments, limit_probes
 from agent.settings import Settings
@@ -117,7 +118,7 @@ def test_a_worker_of_a_fleet_needs_a_key_that_it_is_given(tmp_path):
     given = Settings(home=tmp_path, database_url="postgresql+psycopg://db.example.org/mergewright")
     assert "MERGEWRIGHT_SIGNING_KEY_FILE" in doctor.examine_signing(given)[0]
     made = signing.load_signer(given).public
-    shared = given.model_copy(update={"signing_key": tmp_path / "signing" / "key.pem"})
+    shared = replace(given, signing_key=tmp_path / "signing" / "key.pem")
     assert doctor.examine_signing(shared) == ("", f"public key {made}")
 
 
@@ -148,7 +149,7 @@ def test_a_model_of_which_nothing_bounds_the_cost_is_refused_by_name(tmp_path):
         assert "nobody-knows-this" in problem
         with pytest.raises(ModelUnusable, match="nobody-knows-this has no known price"):
             wiring.make_models(loaded)
-        assert wiring.make_models(loaded.model_copy(update={"model_tokens": 1000})) is not None
+        assert wiring.make_models(replace(loaded, model_tokens=1000)) is not None
 
 
 def test_each_model_is_asked_for_one_word_where_that_is_wanted(tmp_path, monkeypatch):

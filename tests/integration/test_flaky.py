@@ -4,9 +4,9 @@ What a test depends on by chance is laid into each sandbox by the sandbox here: 
 sandbox to sandbox, as a script says for each side. All else is as it is.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -14,6 +14,7 @@ from agent.checks.sealed import ORDER_PATH
 from agent.models.change import Finding
 from agent.models.checks import Status, TestComparison
 from agent.models.outcome import Verdict
+from agent.models.record import replace
 from agent.models.run import Reason
 from agent.models.sandbox import Flag, Hear, Sandbox, SandboxFile, SandboxRequest, SandboxResult
 from agent.stages import baseline, decide
@@ -55,7 +56,7 @@ class Turns:
         if side in self.sandboxes and _runs_tests(order):
             self.sandboxes[side] += 1
             turn = SandboxFile(path=TURN, content=next(self._turns[side], "P").encode())
-            order = order.model_copy(update={"files": (*order.files, turn)})
+            order = replace(order, files=(*order.files, turn))
         return self._sandbox.run(order, cancelled, hear)
 
 
@@ -70,7 +71,7 @@ class Judged:
 
     def __init__(self, made: Stage, base: str = "", head: str = "", **edits: str) -> None:
         self.sandboxes = Turns(made.sandbox, base, head)
-        self.services = replace(made.services, sandbox=self.sandboxes)
+        self.services = dataclasses.replace(made.services, sandbox=self.sandboxes)
         before = baseline.measure_base(made.prepared, self.services)
         cleared = made.cleared(**(edits or {"shop_DOT_py": "A = 2\n"}))
         self.report = checks_stage.run_checks(cleared, before, made.prepared, self.services)

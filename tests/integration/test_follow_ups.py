@@ -1,6 +1,7 @@
 """The store's follow-ups: who comes after whom, and that nothing that was wished for is lost."""
 
 from agent.models.outcome import Outcome, PullEnd, PullRequest
+from agent.models.record import replace
 from agent.models.run import Reason, RunState
 from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
 from tests import run_samples
@@ -118,7 +119,7 @@ def test_an_issue_that_is_labelled_anew_has_its_own_attempts_counted(store):
     assert store.find_newest_run(
         first.snapshot.issue.repository_id, first.snapshot.issue.number
     ).run == (follow_up)
-    second = store.add_run(first.model_copy(update={"run_id": "another"}), NOW + 3)
+    second = store.add_run(replace(first, run_id="another"), NOW + 3)
     assert second.attempt == first.attempt + 1
     assert store.find_newest_run(
         first.snapshot.issue.repository_id, first.snapshot.issue.number

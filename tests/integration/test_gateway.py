@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SettingsInvalid
+from agent.models.record import replace
 from agent.setup.downloads import Downloads
 from agent.setup.gateway import Gateway
 from agent.setup.package_index import HostPort, IndexAccess, parse_target
@@ -167,7 +168,7 @@ def test_credentials_are_added_for_the_index_alone_and_those_of_a_sandbox_are_no
     tmp_path, index
 ):
     served, here, access = index
-    access = access.model_copy(update={"login": f"clerk:{SECRET}"})
+    access = replace(access, login=f"clerk:{SECRET}")
     with local_index.serving() as other:
         plain = parse_target(other.url)
         with opened(tmp_path, here, plain, accesses=[access]) as made:

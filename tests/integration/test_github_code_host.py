@@ -8,6 +8,7 @@ from agent.errors import AccessLost, CodeHostUnavailable, Superseded
 from agent.github.code_host import GithubCodeHost
 from agent.models.code_host import Progress, StageMark
 from agent.models.intake import EarlierRun
+from agent.models.record import replace
 from agent.models.run import Reason
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, outcome, proposal
@@ -69,20 +70,20 @@ def test_each_stage_shows_at_once_and_what_is_no_news_waits(scene):
         progress = marks(*["done"] * count, "running")
         scene.code_host.update_status(scene.run, progress)
         assert f"**Now: stage {count}**" in scene.own_comments()[0].body
-        scene.code_host.update_status(scene.run, progress.model_copy(update={"seconds": 300.0}))
+        scene.code_host.update_status(scene.run, replace(progress, seconds=300.0))
     assert scene.asked("PATCH") == 2
 
 
 def test_after_what_a_run_waits_for_nothing_of_this_attempt_shows(scene):
     scene.code_host.announce_start(scene.run)
-    waiting = marks("running").model_copy(update={"waits_for": "operator"})
+    waiting = replace(marks("running"), waits_for="operator")
     scene.code_host.update_status(scene.run, waiting)
     scene.code_host.update_status(scene.run, marks("done", "running"))
     assert "Only the operator" in scene.own_comments()[0].body
 
 
 def test_a_dry_run_writes_nothing_on_the_issue(scene):
-    run = scene.run.model_copy(update={"dry_run": True})
+    run = replace(scene.run, dry_run=True)
     scene.code_host.read_ticket(run)
     scene.code_host.announce_start(run)
     scene.code_host.update_status(run, marks("done", "running"))
@@ -101,9 +102,7 @@ def test_an_end_that_the_comment_cannot_show_is_delivered_again(scene):
         scene.fault("answer", method, place, status=503, count=None)
     with pytest.raises(CodeHostUnavailable):
         scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
-    by_command = scene.run.model_copy(
-        update={"snapshot": scene.run.snapshot.model_copy(update={"by_label": False})}
-    )
+    by_command = replace(scene.run, snapshot=replace(scene.run.snapshot, by_label=False))
     told = scene.code_host.report_outcome(by_command, outcome(Reason.NEW_FAILURES, "red"))
     assert told.sentence != "That is how it ended.", "it is told that the issue does not show it"
     scene.world.faults.remove()
@@ -116,11 +115,10 @@ def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
     scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "## No branch\n\nRed."))
     (comment,) = scene.own_comments()
     later = "2027-01-01T00:00:00+00:00"
-    second = scene.run.model_copy(
-        update={
-            "run_id": "20261120-120000-0123456789abcdef",
-            "snapshot": scene.run.snapshot.model_copy(update={"approved_at": later}),
-        }
+    second = replace(
+        scene.run,
+        run_id="20261120-120000-0123456789abcdef",
+        snapshot=replace(scene.run.snapshot, approved_at=later),
     )
     again = GithubCodeHost(
         samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings

@@ -17,6 +17,7 @@ from agent.github.connection import Pacing
 from agent.github.tokens import TokenScope
 from agent.models import clock
 from agent.models.outcome import PullRequest
+from agent.models.record import replace
 from agent.models.run import Reason
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene, outcome, proposal
@@ -201,7 +202,7 @@ def test_a_permission_that_the_app_lacks_is_named(scene, missing, act):
 
 def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene):
     # An Enterprise server without /api/v3 answers with pages for people.
-    settings = scene.settings.model_copy(update={"github_url": scene.world.base_url})
+    settings = replace(scene.settings, github_url=scene.world.base_url)
     with pytest.raises(SettingsInvalid) as caught:
         samples.connect_to_github(settings, pacing=samples.QUICK).login()
     said = caught.value.message
@@ -227,9 +228,7 @@ def test_what_a_run_can_do_without_never_ends_it_and_is_noted(scene):
 def test_doctor_asks_github_what_a_service_asks_it_at_its_start(scene):
     known = doctor.examine_github(scene.settings)
     assert known == ("", f"{scene.login} at {scene.settings.github_url}")
-    elsewhere = scene.settings.model_copy(
-        update={"github_url": f"{scene.world.base_url}/elsewhere"}
-    )
+    elsewhere = replace(scene.settings, github_url=f"{scene.world.base_url}/elsewhere")
     assert doctor.examine_github(elsewhere)[0].startswith("MERGEWRIGHT_GITHUB_URL: ")
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from agent.errors import SettingsInvalid
 from agent.models.outcome import Outcome, PullRequest
+from agent.models.record import replace
 from agent.models.run import FollowUp, Reason, RunState
 from agent.runs import notifications
 from agent.settings import Settings
@@ -45,7 +46,7 @@ def test_every_receiver_that_answers_hears_of_an_end_once(receiver, tmp_path):
 def test_of_a_stopped_run_and_of_a_follow_up_nothing_is_said():
     assert notifications.describe_end(run(3), ended(RunState.CANCELLED, Reason.CANCELLED)) == ""
     about = FollowUp(of="r3", pull=4, round=1, kind="review")
-    follow_up = run(3).model_copy(update={"follow_up": about})
+    follow_up = replace(run(3), follow_up=about)
     assert notifications.describe_end(follow_up, ended(RunState.FAILED, Reason.INTERNAL)) == ""
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from agent.git.tree import open_folder
 from agent.models.environment import Checkout
+from agent.models.record import replace
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
@@ -118,7 +119,7 @@ def test_the_host_of_the_repository_is_there_for_git_unless_the_operator_lists_h
     )  # fmt: skip
     index = PackageIndex({})
     for own, wanted in (("repository", {"git.example:443"}), ("listed", set())):
-        given = settings.model_copy(update={"index_hosts": own})
+        given = replace(settings, index_hosts=own)
         with gateway.open_gateway(given, index, (), checkout.git_hosts) as made:
             assert set(map(str, made.git_hosts)) == wanted
-    assert checkout.model_copy(update={"repository": "/srv/a"}).git_hosts == ()
+    assert replace(checkout, repository="/srv/a").git_hosts == ()

@@ -8,6 +8,7 @@ import pytest
 from agent.conversation.events import ConversationEvent
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import ReviewState, ThreadOutcome
+from agent.models.record import replace
 from agent.models.run import Reason, RunState
 from agent.service import pull_outcomes
 from agent.service.intake import CommentHandled, DecisionPostponed, IgnoredRequest
@@ -48,10 +49,10 @@ class Opened:
         self.look()
 
     def look(self, age=0.0, **more):
-        happened = ConversationEvent(
+        happened = replace(ConversationEvent(
             repository=self.scene.name, repository_id=self.scene.repository.id,
             number=self.pull.number,
-        ).model_copy(update=more)  # fmt: skip
+        ), **more)  # fmt: skip
         return pull_outcomes.handle_event(
             happened, self.scene.intake_api, self.store, now=time.time(), quiet=0.0,
             received_at=time.time() - age,
@@ -136,7 +137,7 @@ def test_a_push_does_not_wait_for_ever_for_what_github_does_not_know(opened, mon
     known = api.read_pull
 
     def read_pull(pull):
-        return known(pull).model_copy(update={"conflicts": None})
+        return replace(known(pull), conflicts=None)
 
     monkeypatch.setattr(api, "read_pull", read_pull)
     assert isinstance(opened.look(number=None, branch="main"), DecisionPostponed)

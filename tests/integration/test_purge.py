@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from agent.cli.main import app
 from agent.models.outcome import Outcome, PullRequest
+from agent.models.record import replace
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Delivery, Guidance
 from agent.service.clean_up import Cleaner
@@ -245,7 +246,7 @@ def test_only_what_the_key_has_signed_counts_as_deleted(local, forge):
 def test_the_clean_up_deletes_words_after_the_days_that_the_operator_sets(service):
     old, young = service.add(1, days=40), service.add(2, days=3)
     open_pull = service.add(3, days=40, state=RunState.OPEN)
-    given = service.settings.model_copy(update={"keep_days": 30})
+    given = replace(service.settings, keep_days=30)
     for run_id in (old, young, open_pull):
         wait_for_engine(service, run_id)
     engine_rows = {"operation_outputs", "workflow_output"}

@@ -1,8 +1,8 @@
 """pyright and basedpyright in real sandboxes: what they find, and that nothing of a tree gets round it."""
 
+import dataclasses
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from agent.checks.check import Site
 from agent.checks.commands import make_check
 from agent.checks.sealed import Secret
 from agent.models.environment import Interpreter
+from agent.models.record import replace
 from agent.models.sandbox import SANDBOX_OUT, SandboxResult
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
@@ -39,7 +40,7 @@ def run(workshop: Workshop) -> Callable[..., tuple[Site, Secret, SandboxResult]]
             program.chmod(0o755)
         secret = Secret()
         order = PYRIGHT.make_request(site, secret)
-        order = order.model_copy(update={"collect": (*order.collect, *collect)})
+        order = replace(order, collect=(*order.collect, *collect))
         return site, secret, workshop.sandbox.run(order)
 
     return go
@@ -53,8 +54,9 @@ def _with_checker(site: Site, workshop: Workshop) -> Site:
         index = PackageIndex()
         context = BuildContext(workshop.sandbox, index, settings, python, workshop.said.append)
         place = toolsets.provide_type_checkers("1.1.400", context).resolve()
-    update = {"tools": (("pyright", str(place)),)}
-    return replace(site, environment=site.environment.model_copy(update=update))
+    return dataclasses.replace(
+        site, environment=replace(site.environment, tools=(("pyright", str(place)),))
+    )
 
 
 #: Leaves a mark when it is run, and says what would hide every error.

@@ -14,6 +14,7 @@ from agent.checks.whole_commit import WHOLE
 from agent.editing.proving import EarlyProof, prove_change
 from agent.models.change import Plan
 from agent.models.checks import AnyComparison, CheckReport, Status
+from agent.models.record import replace
 from agent.models.review import Proof
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
@@ -390,8 +391,8 @@ def test_what_fails_only_where_processes_share_the_tests_runs_in_one_piece(share
 
 
 def test_a_record_is_of_one_commit(wide: Stage) -> None:
-    checkout = wide.prepared.checkout.model_copy(update={"commit": "0" * 40})
-    other = wide.prepared.model_copy(update={"checkout": checkout})
+    checkout = replace(wide.prepared.checkout, commit="0" * 40)
+    other = replace(wide.prepared, checkout=checkout)
     assert reports.load_reach(other, wide.services.settings) is None
 
 

@@ -10,6 +10,7 @@ from agent.desk import Desk
 from agent.errors import CacheGone
 from agent.git import worktree
 from agent.models.environment import Prepared
+from agent.models.record import replace
 from agent.setup import storage
 from agent.stages import checkout
 from tests.flow.github_stories import FILES
@@ -40,14 +41,13 @@ def test_an_environment_that_was_evicted_is_built_again(begun):
 
 def test_an_environment_that_would_be_another_today_sends_the_run_back(begun):
     prepared, desk = begun
-    stale = prepared.environment.model_copy(
-        update={
-            "key": "0" * 32,
-            "path": str(storage.locate_environment(desk.settings, "0" * 32) / "venv"),
-        }
+    stale = replace(
+        prepared.environment,
+        key="0" * 32,
+        path=str(storage.locate_environment(desk.settings, "0" * 32) / "venv"),
     )
     with pytest.raises(CacheGone) as problem:
-        desk.environment(prepared.model_copy(update={"environment": stale}))
+        desk.environment(replace(prepared, environment=stale))
     assert problem.value.made_by == "environment"
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SandboxLost
+from agent.models.record import replace
 from agent.models.sandbox import Mount, SandboxFile, SandboxLimits, SandboxRequest, Stoppable
 from agent.sandbox import limit_probes, seccomp
 from agent.sandbox.frames import Frames
@@ -102,7 +103,7 @@ def test_RX7_nothing_but_plain_files_is_handed_back(sandbox):
         " && ln twin second && printf plain >plain && truncate -s 256M large"
     )
     order = shell(leave, returned_bytes=MIB, disk_bytes=512 * MIB)
-    result = sandbox.run(order.model_copy(update={"collect": ("/out/*", "/out/folder/*")}))
+    result = sandbox.run(replace(order, collect=("/out/*", "/out/folder/*")))
     assert (result.limit, result.files) == ("returned", {"/out/plain": b"plain"})
 
 
@@ -251,7 +252,7 @@ def test_the_operator_bounds_what_an_order_may_ask_for_but_for_what_is_kept(sand
     result = sandbox.run(order)
     assert result.limit == "processes"
     assert result.output.count(".") in (14, 15)
-    more = SMALL.model_copy(update={"disk_bytes": 512 * MIB})
+    more = replace(SMALL, disk_bytes=512 * MIB)
     fill = SandboxRequest(
         argv=("sh", "-c", "head -c 9M /dev/zero >/tmp/fill; sleep 5"), limits=more
     )

@@ -1,12 +1,12 @@
 """Servers in the sandbox: real PostgreSQL and Redis, whole checks, and what happens without them."""
 
+import dataclasses
 import io
 import json
 import re
 import secrets
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from agent.errors import EnvironmentFailed
 from agent.git import worktree
 from agent.models.checks import Status
 from agent.models.environment import Contract, Interpreter, OpenedRepository
+from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.sandbox import SandboxLimits, SandboxRequest
 from agent.models.ticket import Ticket
@@ -51,7 +52,7 @@ class Ground:
         self.said: list[str] = []
 
     def site(self, files: Files, told: Mapping[str, object], **settings: object) -> Site:
-        given = self.settings.model_copy(update=settings)
+        given = replace(self.settings, **settings)
         sandbox = kinds.open_sandbox(self.backend, self.home, **settings) if settings else None
         return check_samples.declared_site(
             files, told, given, sandbox or self.sandbox, self.said.append
@@ -483,8 +484,8 @@ def test_tests_that_connect_to_a_server_name_it(ground, package):
     }
     site = ground.site(files, {})
     listener = sandbox_services.make_listener(site.environment)
-    environment = site.environment.model_copy(update={"services": (listener,)})
-    found = ground.measured(replace(site, environment=environment))["tests"]
+    environment = replace(site.environment, services=(listener,))
+    found = ground.measured(dataclasses.replace(site, environment=environment))["tests"]
     if not name:
         assert (found.status, found.knock) == (Status.PASSED, None)
         return

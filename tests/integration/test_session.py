@@ -8,6 +8,7 @@ import pytest
 from agent.errors import Cancelled, EditFailed
 from agent.models.change import Change, ChangedFile
 from agent.models.environment import OpenedRepository, SandboxService
+from agent.models.record import replace
 from agent.sandbox import running
 from agent.setup import storage
 from tests.fakes import FakeSessions
@@ -99,10 +100,12 @@ def test_servers_are_started_for_each_command(backend, home):
         name="redis", title="Redis 7", argv=("/usr/bin/redis-server", "--port", "6379"), ports=(6379,),
         variables={"REDIS_HOST": "127.0.0.1"},
     )  # fmt: skip
-    environment = place.prepared.environment.model_copy(
-        update={"services": (redis,), "scripts_path": str(storage.provide_scripts(place.settings))}
+    environment = replace(
+        place.prepared.environment,
+        services=(redis,),
+        scripts_path=str(storage.provide_scripts(place.settings)),
     )
-    prepared = place.prepared.model_copy(update={"environment": environment})
+    prepared = replace(place.prepared, environment=environment)
     with closing(place.sessions.open(prepared, place.change())) as session:
         ask = "exec 3<>/dev/tcp/127.0.0.1/6379; echo PING >&3; read -r -t 5 word <&3; echo $word"
         for _ in range(2):
@@ -270,8 +273,9 @@ def equipped(workshop, home):
         ".hidden/a.py": "x = 'find me'\n",
     }
     place = Workplace(settings_for("bubblewrap", home, **LIMITS), files)
-    update = {"environment": workshop.environment()}
-    session = place.sessions.open(place.prepared.model_copy(update=update), place.change())
+    session = place.sessions.open(
+        replace(place.prepared, environment=workshop.environment()), place.change()
+    )
     yield session
     session.close()
 

@@ -9,6 +9,7 @@ import pytest
 
 from agent.errors import EnvironmentFailed, IndexUnavailable
 from agent.models.environment import Environment, Interpreter
+from agent.models.record import replace
 from agent.models.sandbox import Sandbox, SandboxLimits, SandboxResult
 from agent.settings import Settings
 from agent.setup import sandbox_requests, sandbox_services, setup_commands, storage
@@ -60,8 +61,7 @@ class Yard:
         build_context = self.context()
         config = RepoConfig(env={"GREETING": "hello"}, setup=commands)
         asked = EnvironmentRequest(tree=str(self.tree), config=config, base=base)
-        update = {"layers": (), "sources": commands}
-        plain = (base or self.environment).model_copy(update=update)
+        plain = replace(base or self.environment, layers=(), sources=commands)
         return setup_commands.provide_layer(asked, plain, build_context)
 
     def run(self, environment: Environment, script: str) -> SandboxResult:
@@ -109,14 +109,14 @@ def test_uv_takes_the_chosen_python_and_no_other_that_a_file_names(yard: Yard) -
 def test_what_commands_of_base_write_to_the_database_is_there_for_every_check(yard: Yard) -> None:
     config = RepoConfig(services=("postgres",))
     services, _ = sandbox_services.provide_services(config, yard.context())
-    yard.environment = yard.environment.model_copy(update={"services": services})
+    yard.environment = replace(yard.environment, services=services)
     psql = "psql -qtAU postgres -h 127.0.0.1"
     look = f"{psql} -c 'SELECT n FROM kept'"
     made = yard.set_up(f"{psql} -c 'CREATE TABLE kept (n int)' -c 'INSERT INTO kept VALUES (7)'")
     assert yard.run(made, look).output == "7\n"
     lay_files(yard.tree, {"package.json": "{ }\n"})
     create = f"createdb -U postgres -h 127.0.0.1 x; {psql} -c 'CREATE TABLE kept (n int)'"
-    changed = yard.set_up(create, base=made.model_copy(update={"services": services}))
+    changed = yard.set_up(create, base=replace(made, services=services))
     assert changed.layers != made.layers
     assert yard.run(changed, look).output == "7\n"
 
@@ -137,7 +137,7 @@ def test_a_command_that_fails_is_named_with_its_line_and_last_words(yard: Yard) 
     said = caught.value.message
     assert "`echo last words; false | cat` ended with exit code 1" in said
     assert said.splitlines()[-1] == "last words"
-    small = yard.settings.model_copy(update={"sandbox_disk_mb": 4})
+    small = replace(yard.settings, sandbox_disk_mb=4)
     yard.settings = small
     with pytest.raises(EnvironmentFailed, match="disk limit"):
         yard.set_up("head -c 64M /dev/zero >zeros; sleep 5")
@@ -229,8 +229,8 @@ def test_a_large_folder_is_under_sandboxes_and_sessions_as_if_it_were_theirs(
     shown = yard.run(made, script)
     assert shown.output.splitlines() == ["3000", "x", "deep", "new"]
     assert list(shown.files) == ["/work/own.txt"]
-    environment = place.prepared.environment.model_copy(update={"layers": made.layers})
-    place.prepared = place.prepared.model_copy(update={"environment": environment})
+    environment = replace(place.prepared.environment, layers=made.layers)
+    place.prepared = replace(place.prepared, environment=environment)
     with closing(place.open()) as session:
         assert session.run(script, seconds=20).output.splitlines() == ["3000", "x", "deep", "new"]
         assert paths(session.take().change) == {"own.txt": "added"}

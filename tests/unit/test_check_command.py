@@ -14,6 +14,7 @@ from agent.models.base_report import BaseCheck, BaseReport
 from agent.models.checks import Status
 from agent.models.outcome import Outcome
 from agent.models.pulls import ProjectCheck
+from agent.models.record import replace
 from agent.models.run import Reason
 from agent.models.step import Step
 from agent.settings import Settings
@@ -51,7 +52,7 @@ def measured(monkeypatch):
 
     def set_base(base, reason=Reason.CHECKED):
         end = Outcome.for_stopped_run("r1", reason, "1 check ran.")
-        ended[0] = end.model_copy(update={"base": base})
+        ended[0] = replace(end, base=base)
 
     set_base(BASE)
     return set_base
@@ -75,14 +76,14 @@ def test_it_shows_what_runs_and_writes_the_configuration_where_there_is_none(rep
     assert (again.exit_code, "-label: robots" in again.output) == (1, True)
     assert path.read_text() == TEXT + "label: robots\n"
     path.unlink()
-    measured(BASE.model_copy(update={"configuration": f"{TEXT}env:\n  KEY: '[secret removed]'\n"}))
+    measured(replace(BASE, configuration=f"{TEXT}env:\n  KEY: '[secret removed]'\n"))
     assert "Put a made-up value there first." in check(repository, "--write").output
-    measured(BASE.model_copy(update={"configuration": "", "config_file": str(path.name)}))
+    measured(replace(BASE, configuration="", config_file=str(path.name)))
     assert "nothing was written" in check(repository, "--write").output
 
 
 def test_a_configuration_elsewhere_or_a_link_is_left_alone(repository, measured):
-    measured(BASE.model_copy(update={"config_file": "pyproject.toml"}))
+    measured(replace(BASE, config_file="pyproject.toml"))
     assert "The configuration is in pyproject.toml" in check(repository, "--write").output
     measured(BASE)
     (repository.path / ".github").symlink_to(repository.path.parent)
@@ -123,7 +124,7 @@ def test_the_next_step_is_one_for_a_check(repository, measured, monkeypatch, rea
     [
         (("passed",), BASE, "Here it differs: tests failed."),
         (("failed",), BASE, "failed: unit 0"),
-        (("failed",), BASE.model_copy(update={"checks": ()}), "Here it differs: no check failed."),
+        (("failed",), replace(BASE, checks=()), "Here it differs: no check failed."),
     ],
 )
 def test_a_difference_to_ci_is_said(states, base, words, tmp_path):
@@ -134,7 +135,7 @@ def test_a_difference_to_ci_is_said(states, base, words, tmp_path):
 
 
 def test_steps_that_did_not_run_can_be_configured(tmp_path):
-    base = BASE.model_copy(update={"unrun": {"steps of CI": ("make docs",)}})
+    base = replace(BASE, unrun={"steps of CI": ("make docs",)})
     titles = [title for title, _ in command._list_more(base, (), Settings(home=tmp_path))]
     assert titles == ["", "to run more"]
 

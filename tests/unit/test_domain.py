@@ -3,6 +3,7 @@
 import pytest
 
 from agent.models.change import Change, ChangedFile
+from agent.models.record import replace
 from tests.run_samples import snapshot
 
 CHANGE = Change(
@@ -18,15 +19,15 @@ CHANGE = Change(
     "update",
     [
         {"base_commit": "b" * 40},
-        {"files": (CHANGE.files[0], CHANGE.files[1].model_copy(update={"after": b""}))},
-        {"files": (CHANGE.files[0].model_copy(update={"executable": True}), CHANGE.files[1])},
+        {"files": (CHANGE.files[0], replace(CHANGE.files[1], after=b""))},
+        {"files": (replace(CHANGE.files[0], executable=True), CHANGE.files[1])},
     ],
 )
 def test_the_digest_covers_everything_that_is_published(update):
-    assert CHANGE.model_copy(update=update).digest != CHANGE.digest
+    assert replace(CHANGE, **update).digest != CHANGE.digest
 
 
-SNAPSHOT = snapshot().model_copy(update={"labels": ("bug", "mergewright")})
+SNAPSHOT = replace(snapshot(), labels=("bug", "mergewright"))
 
 
 @pytest.mark.parametrize(
@@ -38,4 +39,4 @@ SNAPSHOT = snapshot().model_copy(update={"labels": ("bug", "mergewright")})
     ],
 )
 def test_the_digest_of_a_snapshot_covers_text_labels_and_who_approved_it(change):
-    assert SNAPSHOT.model_copy(update=change).digest != SNAPSHOT.digest
+    assert replace(SNAPSHOT, **change).digest != SNAPSHOT.digest

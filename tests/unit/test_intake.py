@@ -6,6 +6,7 @@ from agent.conversation.events import Request, Withdrawal
 from agent.errors import ActiveRun
 from agent.models.intake import LiveIssue, Permission
 from agent.models.outcome import Outcome, StoredRun
+from agent.models.record import replace
 from agent.models.run import Reason, RunState, make_run_id
 from agent.service import intake
 from agent.service.intake import Accepted, IgnoredRequest, StoppedRun
@@ -164,12 +165,12 @@ def test_WH6_an_issue_that_is_no_longer_as_labelled_starts_nothing(live, words):
 
 # --- a label set anew, and what is taken back ---------------------------------------------------
 
-LATER = SNAPSHOT.model_copy(update={"approved_at": "2026-11-20T10:00:07Z", "body": "surname"})
+LATER = replace(SNAPSHOT, approved_at="2026-11-20T10:00:07Z", body="surname")
 
 
 def test_a_label_set_anew_for_the_same_text_lets_its_run_go_on():
     runs = Runs(active())
-    again = SNAPSHOT.model_copy(update={"approved_at": LATER.approved_at})
+    again = replace(SNAPSHOT, approved_at=LATER.approved_at)
     settled = intake.accept_request(request(again), Gate(), runs, now=1.0)
     assert isinstance(settled, IgnoredRequest)
     assert runs.stopped == []
@@ -180,7 +181,7 @@ def test_a_label_set_anew_for_the_same_text_lets_its_run_go_on():
     [
         (active(dry_run=True), "dry run of this issue"),
         (
-            active(snapshot=SNAPSHOT.model_copy(update={"by_label": False})),
+            active(snapshot=replace(SNAPSHOT, by_label=False)),
             "the text it started with",
         ),
     ],
@@ -197,7 +198,7 @@ def test_a_label_beside_a_run_that_goes_on_is_answered(under_way, words):
 
 @pytest.mark.parametrize("over", [True, False])
 def test_PF6_a_label_that_arrives_after_a_later_one_starts_nothing(over):
-    newer = active().model_copy(update={"snapshot": LATER})
+    newer = replace(active(), snapshot=LATER)
     last = stored(newer, reason=Reason.READY if over else None)
     gate, runs = Gate(), Runs(None if over else newer, last=last)
     settled = intake.accept_request(request(), gate, runs, now=1.0)

@@ -9,6 +9,7 @@ from agent.github import status_text
 from agent.models.change import Plan
 from agent.models.code_host import Progress
 from agent.models.environment import Contract
+from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.step import Step, read_step_name
 from agent.runs.progress import RunProgress
@@ -96,7 +97,7 @@ def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
     assert known.plan == facts.plan
     assert (known.seconds, known.most_minutes, known.again) == (2.5, 60, 1)
     assert (known.replies, known.usd, known.most_usd) == (1, 0.01, 6.0)
-    facts.account.count_reply("editor", make_reply().model_copy(update={"cost_usd": None}))
+    facts.account.count_reply("editor", replace(make_reply(), cost_usd=None))
     known = progress.tell("edit 1 2 calls")
     assert (known.replies, known.usd) == (2, None)
 

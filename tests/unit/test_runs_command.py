@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from agent.cli import runs
 from agent.models.outcome import Outcome, PullRequest
+from agent.models.record import replace
 from agent.models.run import Reason, Run, RunState
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import PauseRow, name_command
@@ -29,13 +30,12 @@ def kept(tmp_path, monkeypatch):
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
     store = SqlRunStore(tmp_path)
     for number, (run_id, queued) in enumerate({NEW: 200.0, OTHER: 300.0, OLD: 100.0}.items()):
-        snapshot = code_host_runs.SNAPSHOT.model_copy(
-            update={
-                "title": TITLE,
-                "issue": code_host_runs.SNAPSHOT.issue.model_copy(update={"number": number + 1}),
-            }
+        snapshot = replace(
+            code_host_runs.SNAPSHOT,
+            title=TITLE,
+            issue=replace(code_host_runs.SNAPSHOT.issue, number=number + 1),
         )
-        run = code_host_runs.run().model_copy(update={"run_id": run_id, "snapshot": snapshot})
+        run = replace(code_host_runs.run(), run_id=run_id, snapshot=snapshot)
         store.add_run(run, queued)
     ended = make_outcome(
         run_id=NEW,

@@ -5,6 +5,7 @@ import time
 
 from agent.conversation.events import Request
 from agent.models.outcome import Outcome
+from agent.models.record import replace
 from agent.models.run import Reason
 from agent.models.ticket import Delivery
 from agent.runs import commands
@@ -35,7 +36,7 @@ def comes(inbox, intake, name, number=1, **changes):
     """Label an issue."""
     update = {"approved_at": now(), **changes}
     body = Request(
-        snapshot=snapshot(number).model_copy(update=update),
+        snapshot=replace(snapshot(number), **update),
         label="mergewright",
         clone_url="https://h/o/r",
     )

@@ -22,7 +22,7 @@ from agent.llm.budget import Budget
 from agent.models.change import Finding, Severity
 from agent.models.environment import Contract
 from agent.models.outcome import Outcome
-from agent.models.record import Record
+from agent.models.record import Record, replace
 from agent.models.run import Reason, Run
 from agent.models.run_facts import RunFacts
 from agent.models.step import Step
@@ -214,7 +214,7 @@ def test_a_record_of_another_version_ends_the_run_with_the_way_out(tmp_path):
 def test_a_disk_that_is_full_after_the_branch_was_made_hides_it_from_nobody(step, monkeypatch):
     def make() -> Outcome:
         ended = Outcome.for_stopped_run("r", Reason.READY, "It is there.")
-        return ended.model_copy(update={"branch": "mergewright/1-x", "commit": "abc"})
+        return replace(ended, branch="mergewright/1-x", commit="abc")
 
     def fill(*_: object) -> None:
         raise OSError(28, "No space left on device", "/srv/x")

@@ -22,6 +22,7 @@ from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Pla
 from agent.models.checks import TestComparison
 from agent.models.environment import Checkout
 from agent.models.outcome import Outcome, Verdict
+from agent.models.record import replace
 from agent.models.run import Reason, RunState
 from agent.models.step import Step
 from agent.runs import executor, folders
@@ -121,7 +122,7 @@ def test_what_a_provider_says_is_for_the_operator_and_no_issue(home):
     folder = folders.make_run_folder(home, run())
     for name in ("run.log", "ledger.jsonl"):
         assert "CUDA out of memory" in (folder / name).read_text(encoding="utf-8")
-    here, _ = carry(home, problem, None, request=run().model_copy(update={"snapshot": None}))
+    here, _ = carry(home, problem, None, request=replace(run(), snapshot=None))
     assert here.sentence == f"{problem.message} {problem.details}"
 
 
@@ -129,7 +130,7 @@ CHECK = TestComparison(name="tests", base="passed", head="passed", verdict="pass
 FINDING = Finding(
     rule="scope", severity=Severity.REVIEW, path="a.py", line=1, message="Look.", fix="Look."
 )
-IN_THE_WAY = FINDING.model_copy(update={"severity": Severity.BLOCK, "message": "In the way."})
+IN_THE_WAY = replace(FINDING, severity=Severity.BLOCK, message="In the way.")
 
 
 def carried(home, monkeypatch, problem):
@@ -179,7 +180,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
         return Plan(recipe="", title=f"Use {key}", parameters="", steps=())
 
     def decide() -> Verdict:
-        found = FINDING.model_copy(update={"message": f"it is {key}"})
+        found = replace(FINDING, message=f"it is {key}")
         return Verdict(publish=True, reason=Reason.READY, sentence="s", findings=(found,))
 
     def publish() -> Outcome:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import AddedPackages
+from agent.models.record import replace
 from agent.policy.change_context import ChangeContext
 from agent.policy.contract import requirements
 from agent.policy.rule import Rule
@@ -90,7 +91,7 @@ def _check_new(
         message = f"adds the dependency {one.name}"
         fix = "Check its maintainer, its licence, and whether the project wants it."
         finding = NEW_DEPENDENCY.make_finding(path, message, fix, line)
-        yield finding.model_copy(update={"subject": one.name})
+        yield replace(finding, subject=one.name)
 
 
 def find_package_problems(added: AddedPackages) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from agent.models.change import Finding, Severity
+from agent.models.record import replace
 from agent.policy import source
 from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.layout import is_test
@@ -37,7 +38,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     fix = "Assert what the code should do. A test that cannot fail proves nothing."
     for python, hit in change_context.find_new_hits(_find_hollow, is_test):
         finding = HOLLOW.make_finding(python.path, f"{hit.what} asserts nothing", fix, hit.line)
-        yield finding.model_copy(update={"subject": hit.what})
+        yield replace(finding, subject=hit.what)
     fix = "Check that each still tests what it did."
     for changed in change_context.change.files:
         is_data = is_test(changed.path) and not source.is_python(changed.path, changed.after)
@@ -61,12 +62,11 @@ def soften_failing_tests(
         failing: File and qualified name of each test that fails without the change.
     """
     return tuple(
-        finding.model_copy(
-            update={
-                "severity": Severity.INFO,
-                "message": f"{finding.subject} asserts nothing, but fails without the change.",
-                "fix": "Check that it fails for what it tests.",
-            }
+        replace(
+            finding,
+            severity=Severity.INFO,
+            message=f"{finding.subject} asserts nothing, but fails without the change.",
+            fix="Check that it fails for what it tests.",
         )
         if finding.rule == HOLLOW.id and (finding.path, finding.subject) in failing
         else finding

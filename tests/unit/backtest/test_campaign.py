@@ -10,6 +10,7 @@ from agent.backtest import campaign
 from agent.backtest.judging import ExpectedTests, Judgement
 from agent.backtest.tasks import PastChange
 from agent.models.outcome import Outcome, RunFiles
+from agent.models.record import replace
 from agent.models.run import Reason
 from agent.settings import Settings
 
@@ -27,8 +28,8 @@ class PlayedCampaign(campaign.Campaign):
     def _run(self, task, say):
         place = self.folder / "change.patch"
         place.write_bytes(PATCH)
-        outcome = Outcome.for_stopped_run("r1", Reason.DRY_RUN, "").model_copy(
-            update={"files": RunFiles(patch_path=str(place))}
+        outcome = replace(
+            Outcome.for_stopped_run("r1", Reason.DRY_RUN, ""), files=RunFiles(patch_path=str(place))
         )
         return {**outcome.model_dump(mode="json"), "seconds": {}}
 

@@ -16,6 +16,7 @@ from agent.models.checks import (
     Status,
     TestRun,
 )
+from agent.models.record import replace
 
 
 def suite_of(*ids: str, **more: object) -> TestRun:
@@ -144,7 +145,7 @@ def test_what_passes_in_another_run_alone_has_no_outcome_on_the_commit() -> None
 def test_a_finding_at_the_same_line_is_the_same_in_other_words() -> None:
     def found(words: str, line: str) -> LintRun:
         item = CheckItem(item_id=f"a.py: misc: {words}", outcome="finding", source=line)
-        return lint().model_copy(update={"items": (item,), "status": Status.FAILED})
+        return replace(lint(), items=(item,), status=Status.FAILED)
 
     def count(before: LintRun, after: LintRun) -> int:
         return len(new(compare(before, after)))

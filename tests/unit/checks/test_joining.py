@@ -1,6 +1,6 @@
 """The tests of several commands: run one after another, and joined into one result."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 
@@ -8,6 +8,7 @@ from agent.checks import running
 from agent.checks.check import Part, Selection
 from agent.checks.runners import PytestSuite
 from agent.models.checks import CheckItem, Status, SuiteFacts, TestRun
+from agent.models.record import replace
 from agent.models.sandbox import SandboxResult
 from repo_config.command_lines import read_suites
 from tests.fakes import FakeSandbox
@@ -40,7 +41,7 @@ def run(
     project = make_project(test_runner="pytest", test_args=first.args, more_tests=(more,))
     suite = PytestSuite(part or Part())
     nothing = SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0.1)
-    here = replace(site(10), project=project)
+    here = dataclasses.replace(site(10), project=project)
     return running.run_check(suite, here, FakeSandbox(lambda _: nothing), lambda _: None), ran
 
 
@@ -84,7 +85,9 @@ def test_a_command_is_shown_as_the_repository_s_own_packages_can_run_it(
     packages: tuple[str, ...], last: str
 ) -> None:
     at = site(10)
-    environment = at.environment.model_copy(update={"packages": packages})
+    environment = replace(at.environment, packages=packages)
     project = make_project(test_runner="pytest", test_args=("tests",))
     suite = PytestSuite(Part(processes=4))
-    assert suite.command(replace(at, environment=environment, project=project))[-1] == last
+    assert (
+        suite.command(dataclasses.replace(at, environment=environment, project=project))[-1] == last
+    )

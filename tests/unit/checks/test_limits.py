@@ -1,8 +1,8 @@
 """How long a check may take: what the repository asks for, held to what the operator allows."""
 
+import dataclasses
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.runners import PytestSuite
 from agent.checks.sealed import Secret
 from agent.models.checks import ApplicationRun, CheckReport, Status, TestRun
+from agent.models.record import replace
 from agent.settings import Settings
 from repo_config.command_lines import read_command
 from repo_config.detect import DjangoProject
@@ -41,10 +42,10 @@ def test_django_is_asked_with_the_settings_that_the_tests_have(given: str) -> No
                            python_path=("",))  # fmt: skip
     here = site(10)
     env = {"DJANGO_SETTINGS_MODULE": given} if given else {}
-    here = replace(
+    here = dataclasses.replace(
         here,
-        config=here.config.model_copy(update={"env": env}),
-        project=PROJECT.model_copy(update={"django": django}),
+        config=replace(here.config, env=env),
+        project=replace(PROJECT, django=django),
     )
     for question in (MAKEMIGRATIONS, DJANGO_CHECK):
         order = question.make_request(here, Secret())
@@ -65,10 +66,10 @@ def test_the_shortest_of_all_limits_holds(
 
 
 def test_nothing_takes_longer_than_the_run_has_minutes_left() -> None:
-    here = replace(site(10), until=time.monotonic() + 30)
+    here = dataclasses.replace(site(10), until=time.monotonic() + 30)
     assert 29 < here.test_limits().seconds <= 30
     assert here.tool_limits().seconds <= 30
-    over = replace(here, until=time.monotonic() - 1)
+    over = dataclasses.replace(here, until=time.monotonic() - 1)
     assert over.test_limits().seconds == check.LEAST_SECONDS
 
 
@@ -78,7 +79,7 @@ def test_every_check_finds_the_same_variables() -> None:
     config = RepoConfig.model_validate({"env": env, "django": {"settings": "config.test"}})
     django = DjangoProject(settings_module="config.test", manage="manage.py", python_path=("",))
     project = make_project(test_runner="pytest", django=django)
-    here = replace(site(10), config=config, project=project)
+    here = dataclasses.replace(site(10), config=config, project=project)
     for line in ("mypy src", "make docs"):
         order = make_check(read_command(line)).make_request(here, Secret())
         assert order.environ.items() >= wanted.items(), line

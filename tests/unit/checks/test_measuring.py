@@ -1,7 +1,7 @@
 """How many checks are under way at a time."""
 
+import dataclasses
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from agent.checks.check import Site
 from agent.checks.commands import make_check
 from agent.checks.runners import PytestSuite
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
+from agent.models.record import replace
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.settings import Settings
 from repo_config.command_lines import read_command
@@ -25,7 +26,7 @@ FLAKE8 = make_check(read_command("flake8"))
 def linted(tmp_path: Path) -> Site:
     """Three linters and no tests."""
     project = make_project(lint=("ruff check .", "flake8", "black --check ."))
-    return replace(site(10), tree=tmp_path, project=project)
+    return dataclasses.replace(site(10), tree=tmp_path, project=project)
 
 
 class Counting:
@@ -74,7 +75,7 @@ def test_sandboxes_share_the_processors_and_the_memory(
 
 
 def test_as_many_checks_run_at_once_as_are_allowed(linted: Site) -> None:
-    counting, allowed = Counting(3), replace(linted, at_once=3)
+    counting, allowed = Counting(3), dataclasses.replace(linted, at_once=3)
     checks = (*measuring.list_others(allowed), *measuring.list_tests(allowed))
     measuring.run_checks(checks, FakeSandbox(counting), lambda _: None)
     assert counting.most == 3
@@ -130,7 +131,7 @@ def test_a_tool_that_cannot_run_on_base_cannot_be_measured(
 ) -> None:
     found = LintRun(name="flake8", status=status, exit_code=2, reason=reason)
     assert measuring.set_unmeasurable(found).status is becomes
-    tests = found.model_copy(update={"name": "tests"})
+    tests = replace(found, name="tests")
     assert measuring.set_unmeasurable(tests) == tests
 
 

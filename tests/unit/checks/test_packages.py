@@ -2,6 +2,7 @@
 
 from agent.checks import packages
 from agent.models.checks import Status
+from agent.models.record import replace
 from agent.policy.contract import new_dependencies
 from repo_config.dependencies import Dependency
 from tests.unit.checks.test_limits import ENVIRONMENT
@@ -18,9 +19,7 @@ def environment(folder, **needs):
         if "://" in need:
             (place / "direct_url.json").write_text(f'{{"url": "{need}"}}')
     found = tuple(f"{name}==1.0" for name in needs)
-    return ENVIRONMENT.model_copy(
-        update={"key": folder.name, "path": str(folder), "packages": found}
-    )
+    return replace(ENVIRONMENT, key=folder.name, path=str(folder), packages=found)
 
 
 def looked(tmp_path, declared, **head):

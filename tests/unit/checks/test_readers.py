@@ -1,7 +1,7 @@
 """Reading what tools say."""
 
+import dataclasses
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from agent.checks.commands import ShellCheck, ToolCheck, make_check
 from agent.checks.sealed import Secret
 from agent.models.checks import LintRun, Status
 from agent.models.environment import Interpreter
+from agent.models.record import replace
 from agent.models.sandbox import SandboxLimits, SandboxResult
 from repo_config.command_lines import read_command
 from repo_config.schema import RepoConfig
@@ -35,7 +36,7 @@ def site(tmp_path: Path) -> Site:
     python = Interpreter(version="3.12.1", path="/usr/bin/python3")
     return Site(
         tree=tmp_path,
-        environment=ENVIRONMENT.model_copy(update={"packages": packages, "interpreter": python}),
+        environment=replace(ENVIRONMENT, packages=packages, interpreter=python),
         config=RepoConfig(),
         project=make_project(),
         limits=SandboxLimits(),
@@ -125,8 +126,8 @@ def test_warnings_count_where_pyright_fails_by_them_alone(
 def test_pyright_has_its_settings_and_the_packages_of_the_environment_alone(site: Site) -> None:
     settings = '{"reportX": "error", "venv": ".venv"} // x'
     (site.tree / "pyrightconfig.json").write_text(settings)
-    tools = site.environment.model_copy(update={"tools": (("pyright", "/no/npm"),)})
-    order = PYRIGHT.make_request(replace(site, environment=tools), Secret())
+    tools = replace(site.environment, tools=(("pyright", "/no/npm"),))
+    order = PYRIGHT.make_request(dataclasses.replace(site, environment=tools), Secret())
     above, own = order.files
     assert ("--project", above.path) == order.argv[-3:-1]
     told = json.loads(above.content)
@@ -140,7 +141,7 @@ def test_any_other_command_says_by_its_exit_code_how_it_went(site: Site) -> None
     docs = make_check(read_command("cd docs && make html", "docs"))
     assert isinstance(docs, ShellCheck)
     env = {"PYTHONPATH": "/work/early", "A": "b"}
-    order = docs.make_request(replace(site, config=RepoConfig(env=env)), Secret())
+    order = docs.make_request(dataclasses.replace(site, config=RepoConfig(env=env)), Secret())
     assert order.argv == ("/bin/bash", "-c", "cd docs && make html")
     # Behind what lends the tools.
     assert order.environ["PYTHONPATH"].split(":")[-1] == "/work/early"
@@ -150,7 +151,7 @@ def test_any_other_command_says_by_its_exit_code_how_it_went(site: Site) -> None
     assert (red.name, red.status, red.reason) == (
         "docs", Status.FAILED, "exit code 2: a / b: gone",
     )  # fmt: skip
-    green = docs.judge(site, Secret(), result.model_copy(update={"exit_code": 0}))
+    green = docs.judge(site, Secret(), replace(result, exit_code=0))
     assert (green.status, green.reason) == (Status.PASSED, "")
 
 
@@ -196,7 +197,7 @@ def test_what_cannot_run_is_one_line_without_its_usage(site: Site) -> None:
 
 def test_no_code_comes_in_by_the_variables_of_the_repository(site: Site) -> None:
     env = {"PYTHONPATH": "/work/early", "LD_PRELOAD": "/work/x.so", "PYTHONUTF8": "1", "A": "b"}
-    site = replace(site, config=RepoConfig(env=env))
+    site = dataclasses.replace(site, config=RepoConfig(env=env))
     for tool in (RUFF_CHECK, FLAKE8, BLACK, MYPY):
         environ = tool.make_request(site, Secret()).environ
         assert not {"PYTHONPATH", "LD_PRELOAD"} & environ.keys()

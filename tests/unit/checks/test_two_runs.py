@@ -1,7 +1,7 @@
 """What runs as base has it, what as the change has it, and what comes of both."""
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,7 @@ from agent.models.checks import (
     TestComparison,
     TestRun,
 )
+from agent.models.record import replace
 from agent.policy import test_changes
 from tests.unit.checks.test_limits import PROJECT, site
 from tests.unit.policy.cases import change
@@ -84,7 +85,7 @@ def prepare(
     base: TestRun | None = None,
 ) -> TwoRuns:
     kind = type("Answering", (Sides,), {"answer": staticmethod(answer)})
-    here = replace(site(10), tree=tmp_path, project=PROJECT)
+    here = dataclasses.replace(site(10), tree=tmp_path, project=PROJECT)
     sides = kind(here, here, PytestSuite(), None, lambda _: None)
     made, tree = change(files if files is not None else {"shop.py": "a = 1\n"}, dict(FILES))
     return TwoRuns(made, base or ran(*IDS), sides, tree, lambda *_: here, PROJECT)
@@ -253,7 +254,7 @@ def test_tests_that_cannot_be_imported_are_told_of_once_with_their_cause() -> No
         outcome="error",
         text="in line 1\nModuleNotFoundError: No module named 'responses'",
     )
-    held = ran(IDS[2]).model_copy(update={"items": (lost, *ran(IDS[2]).items)})
+    held = replace(ran(IDS[2]), items=(lost, *ran(IDS[2]).items))
     left = not_passed(ran(*IDS), held)
     assert {one.text for one in left} == {lost.text.rpartition("\n")[2]}
     tests = tuple(
@@ -293,7 +294,7 @@ def test_a_test_that_passes_only_as_changed_is_shown_in_both_versions() -> None:
 
 def test_source_under_the_name_of_a_test_is_for_the_reviewer(tmp_path: Path) -> None:
     files = {"client_use.py": "import test_client\n", "test_client.py": "a = 1\n"}
-    here = replace(site(10), tree=tmp_path, project=PROJECT)
+    here = dataclasses.replace(site(10), tree=tmp_path, project=PROJECT)
     sides = Sides(here, here, None, None, lambda _: None)  # type: ignore[arg-type]
     made, tree = change(files, dict(FILES))
     runs = TwoRuns(made, ran(*IDS), sides, tree, lambda *_: here, PROJECT)
@@ -307,6 +308,6 @@ def test_source_under_the_name_of_a_test_is_for_the_reviewer(tmp_path: Path) -> 
 def test_a_module_whose_tests_are_gone_is_looked_for_as_the_change_has_it() -> None:
     places = SuitePlaces(SuiteFacts(files=("shop/tests/__init__.py", "shop/tests/test_old.py")))
     lost = CheckItem(item_id="shop.tests.test_old (collection)", outcome="error")
-    held, own = ran().model_copy(update={"items": (lost,)}), ran()
+    held, own = replace(ran(), items=(lost,)), ran()
     wanted = Scope(whole=False, files=("shop/tests/test_old.py",))
     assert merge_results(held, own, wanted, {}, places).items == ()

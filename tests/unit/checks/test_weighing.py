@@ -4,6 +4,7 @@ import pytest
 
 from agent.checks import comparison, weighing
 from agent.models.checks import ApplicationRun, CheckItem, CheckReport, LintRun, Status
+from agent.models.record import replace
 from repo_config.schema import RepoConfig
 
 
@@ -52,7 +53,7 @@ def test_an_application_that_does_not_start_withholds_nothing_and_is_said(
     told: dict[str, object], new_migration: bool, starts_on_base: bool, said: int
 ) -> None:
     broken = ApplicationRun(name="application", status=Status.FAILED, reason="it could not start")
-    started = broken.model_copy(update={"status": Status.PASSED, "reason": "", "facts": ()})
+    started = replace(broken, status=Status.PASSED, reason="", facts=())
     trial = (LintRun(name="migrate", status=Status.PASSED),) if new_migration else ()
     first = started if starts_on_base else broken
     before, after = (

@@ -4,6 +4,7 @@ import pytest
 
 from agent.checks.whole_commit import judge_whole
 from agent.models.checks import CheckItem, Status, TestRun
+from agent.models.record import replace
 
 
 def make_run(code: int = 0, **outcomes: str) -> TestRun:
@@ -36,12 +37,7 @@ def test_a_red_end_that_no_test_explains_counts_where_base_ends_otherwise(
 
 def test_nothing_runs_again_where_a_test_says_what_is_wrong_or_nothing_is():
     assert judge_whole(DISTURBED, make_run(a="failed"), GREEN, pytest.fail, pytest.fail) is None
-    assert (
-        judge_whole(
-            CODE.model_copy(update={"limit": "time"}), GREEN, GREEN, pytest.fail, pytest.fail
-        )
-        is None
-    )
+    assert judge_whole(replace(CODE, limit="time"), GREEN, GREEN, pytest.fail, pytest.fail) is None
     for found in (make_run(), make_run(1, b="failed")):
         kept = judge_whole(found, GREEN, GREEN, pytest.fail, pytest.fail)
         assert kept is not None

@@ -13,6 +13,7 @@ import pytest
 from agent.dashboard import pages
 from agent.errors import StoreUnavailable
 from agent.models.model_use import SpendingLimits
+from agent.models.record import replace
 from agent.models.run import Reason
 from agent.settings import HEARTBEAT, Settings
 from agent.store.sql_run_store import SqlRunStore
@@ -64,9 +65,7 @@ def add_whole_run(store: SqlRunStore, home, *, title: str = "Add a field", evil:
     changed = {"sentence": f"All checks passed. {evil}", "checks": made_runs.make_checks(True)}
     if evil:
         changed["branch"] = evil
-        changed["pull_request"] = outcome.pull_request.model_copy(
-            update={"url": "javascript:alert(1)"}
-        )
+        changed["pull_request"] = replace(outcome.pull_request, url="javascript:alert(1)")
     outcome = change_outcome(outcome, **changed)
     folder = made_runs.write_folder(home, run, outcome, time.time())
     store.finish_run(run.run_id, outcome, time.time())
@@ -122,7 +121,7 @@ def test_a_log_is_given_from_where_it_was_read_to(store, operator, tmp_path):
 
 @pytest.mark.parametrize("facts", [{}, {"snapshot": None, "ticket": "/t/note.md"}])
 def test_a_run_without_a_folder_or_an_issue_is_shown_all_the_same(store, operator, facts):
-    made = made_runs.make_run(1, time.time()).model_copy(update=facts)
+    made = replace(made_runs.make_run(1, time.time()), **facts)
     run = store.add_run(made, time.time())
     assert operator.get("/").status_code == 200
     for below in ("", "/changes", "/conversation", "/log"):
@@ -133,7 +132,7 @@ def test_a_run_without_a_folder_or_an_issue_is_shown_all_the_same(store, operato
 def test_UI1_foreign_words_do_nothing_on_any_page(store, operator, tmp_path, monkeypatch):
     name = EVIL.replace("\x1b]8;;http://x\x07\u202e", "").replace("\n", "")
     monkeypatch.setattr(made_runs, "DIFF", made_runs.DIFF.replace("shop/models.py", name))
-    plan = made_runs.PLAN.model_copy(update={"title": EVIL, "steps": (EVIL,), "files": (EVIL,)})
+    plan = replace(made_runs.PLAN, title=EVIL, steps=(EVIL,), files=(EVIL,))
     monkeypatch.setattr(made_runs, "PLAN", plan)
     run, folder = add_whole_run(store, tmp_path, title=EVIL, evil=EVIL)
     (folder / "run.log").write_text(EVIL)

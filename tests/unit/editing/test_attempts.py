@@ -1,7 +1,7 @@
 """An attempt: read, plan, edit, submit; what is agreed when, and whose words are kept."""
 
+import dataclasses
 import time
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -12,6 +12,7 @@ from agent.editing.preparation import MeasuredBase, Preparation
 from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.models.chat import ModelTurn, ToolTurn
 from agent.models.checks import Status, TestRun
+from agent.models.record import replace
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, FakeSandbox, make_reply
 from tests.unit.editing import desks
@@ -56,7 +57,7 @@ def begin(prepared, home, replies, records=None, ahead=None):
 
     once, desk = run_context.once, run_context.desk
     preparation = Preparation(once, desk, lambda *_: None, measure, ahead or wait)
-    begun = [replace(run_context, preparation=preparation)]
+    begun = [dataclasses.replace(run_context, preparation=preparation)]
     return begun[0], told, measured
 
 
@@ -126,7 +127,7 @@ def test_what_comes_of_the_base_is_said_as_soon_as_it_is_known(prepared, home, e
 
 def test_no_plan_is_paid_for_where_the_base_cannot_be_measured(prepared, home):
     tests = TestRun(name="tests", status=Status.UNVERIFIED, reason="It printed nothing.")
-    report = desks.BEFORE.model_copy(update={"results": (tests,)})
+    report = replace(desks.BEFORE, results=(tests,))
 
     def fail():
         raise EnvironmentFailed("There is no Python 2.")

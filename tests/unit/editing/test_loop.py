@@ -7,6 +7,7 @@ import pytest
 from agent.errors import BudgetSpent, ModelRefused
 from agent.llm.budget import Budget, SpendingCaps
 from agent.models.chat import MOST_TOKENS, WorstCase
+from agent.models.record import replace
 from agent.text.redaction import REMOVED, Redactor
 from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
@@ -41,12 +42,10 @@ def test_who_answered_last_is_asked_first(prepared, home):
 
 def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
     cut = {"finish": "length"}
-    torn = (
-        make_reply(write()).calls[0].model_copy(update={"arguments": '{"path": "shop/new.py", "te'})
-    )
+    torn = replace(make_reply(write()).calls[0], arguments='{"path": "shop/new.py", "te')
     model = script(
-        make_reply(write()).model_copy(update={**cut, "calls": (torn,)}),
-        make_reply(text="First, I").model_copy(update=cut),
+        replace(make_reply(write()), **cut, calls=(torn,)),
+        replace(make_reply(text="First, I"), **cut),
         make_reply(submit()),
     )
     run_context = desks.run_context(prepared, home, model)
@@ -61,8 +60,8 @@ def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
 @pytest.mark.parametrize("arguments", ["{", '{"summary": 3}', '{"sumary": "x"}'])
 def test_a_malformed_form_gets_a_precise_answer(prepared, home, arguments):
     bad = make_reply(submit())
-    call = bad.calls[0].model_copy(update={"arguments": arguments})
-    model = script(bad.model_copy(update={"calls": (call,)}), make_reply(submit()))
+    call = replace(bad.calls[0], arguments=arguments)
+    model = script(replace(bad, calls=(call,)), make_reply(submit()))
     run_context = desks.run_context(prepared, home, model)
     assert conversation(run_context).next_form().name
     (result,) = model.requests[1].messages[-1].results
@@ -88,7 +87,7 @@ def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypa
 
 def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, home):
     records = desks.Records()
-    refused = make_reply(text="No.").model_copy(update={"finish": "refused"})
+    refused = replace(make_reply(text="No."), finish="refused")
     for answers in ([refused], []):
         # The second one goes on where the first one was killed, and asks nobody.
         run_context = desks.run_context(prepared, home, script(*answers), records=records)

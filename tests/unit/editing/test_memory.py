@@ -5,6 +5,7 @@ import pytest
 from agent.editing.memory import shorten_messages
 from agent.errors import ContextFull
 from agent.models.chat import ModelTurn, ToolResult, ToolTurn, Usage, UserTurn
+from agent.models.record import replace
 from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, conversation, submit
@@ -18,16 +19,13 @@ def turn(number, messages, *calls, content):
     """Add a turn whose reply is counted as a provider counts it."""
     sent = sum(len(message.model_dump_json()) for message in messages)
     calls = calls or (bash(f"cat file_{number}.py"),)
-    reply = make_reply(*calls).model_copy(
-        update={
-            "usage": Usage(input_tokens=sent // CHARACTERS_A_TOKEN, output_tokens=50),
-            "sent_bytes": sent,
-        }
+    reply = replace(
+        make_reply(*calls),
+        usage=Usage(input_tokens=sent // CHARACTERS_A_TOKEN, output_tokens=50),
+        sent_bytes=sent,
     )
-    named = (
-        call.model_copy(update={"call_id": f"{number}-{at}"}) for at, call in enumerate(reply.calls)
-    )
-    reply = reply.model_copy(update={"calls": tuple(named)})
+    named = (replace(call, call_id=f"{number}-{at}") for at, call in enumerate(reply.calls))
+    reply = replace(reply, calls=tuple(named))
     results = tuple(
         ToolResult(call_id=call.call_id, name=call.name, content=content) for call in reply.calls
     )

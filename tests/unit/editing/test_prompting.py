@@ -1,7 +1,7 @@
 """What a model is told first: the contract, short, the same in every request; foreign words apart."""
 
+import dataclasses
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from agent.editing.rounds import Draft
 from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
+from agent.models.record import replace
 from agent.text import failures
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, make_reply
@@ -46,7 +47,7 @@ def test_notes_that_refuse_machines_are_held_to_unless_it_is_allowed(
     notes = {"CONTRIBUTING.md": "Changes by machines are not taken.\n"}
     prepared = desks.repository(tmp_path, home, notes, config=config)
     if on_forge:
-        prepared = prepared.model_copy(update={"run": code_host_runs.run()})
+        prepared = replace(prepared, run=code_host_runs.run())
     run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply()))
     told = opening.open_ticket(run_context)
     assert "Changes by machines" in told
@@ -73,9 +74,16 @@ def test_a_title_that_begins_the_text_is_given_once(tmp_path, home):
     prepared = desks.repository(tmp_path, home)
     run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply()))
     ticket = run_context.task.ticket
-    words = {"title": "Count all prices", "body": "Count all prices\n\nNot from the second."}
-    task = run_context.task.model_copy(update={"ticket": ticket.model_copy(update=words)})
-    assert opening.open_ticket(replace(run_context, task=task)).count("Count all prices") == 1
+    task = replace(
+        run_context.task,
+        ticket=replace(
+            ticket, title="Count all prices", body="Count all prices\n\nNot from the second."
+        ),
+    )
+    assert (
+        opening.open_ticket(dataclasses.replace(run_context, task=task)).count("Count all prices")
+        == 1
+    )
 
 
 def lay(folder: Path, files: dict[str, str]) -> WorkTree:
@@ -124,7 +132,7 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
         TestRun(name="tests", status=Status.FAILED, items=(*items, passed), seconds=180.4,
                     command=("python", "-m", "pytest")),
     )  # fmt: skip
-    desks.set_baseline(run_context, desks.BEFORE.model_copy(update={"results": results}))
+    desks.set_baseline(run_context, replace(desks.BEFORE, results=results))
     told = opening.describe_base(run_context)
     assert "Fails already: mypy (1)\nFails already: tests (32):\n" in told
     assert "- tests/test_a.py::test_0, tests/test_a.py::test_1, tests" in told

@@ -14,6 +14,7 @@ from agent.checks.test_files import Imports
 from agent.editing import proving
 from agent.models.change import Change, ChangedFile, Severity
 from agent.models.checks import CheckItem, CheckReport, RepeatedTest, Status, SuiteFacts, TestRun
+from agent.models.record import replace
 from agent.models.review import Proof, ProofRow
 from agent.policy.integrity import hollow_tests
 from agent.settings import Settings
@@ -95,7 +96,7 @@ def attempt(noticing, *, ours=(), shown=(), seconds=1.0, processes=1, anyway=())
     end = time.monotonic() + 60
     given = {"end": end, "at_once": 2, "begin": Done, "stopped": stopped, "processes": processes}
     trials = SimpleNamespace(**given)
-    head = result(test_old="passed").model_copy(update={"seconds": seconds})
+    head = replace(result(test_old="passed"), seconds=seconds)
     source = Versions("shop/a.py", b"", b"")
     parts = [Edit(source, line) for line in (1, 2, 3, 4)]
     attempts = kind(trials, None, head, frozenset(), shown, frozenset(ours), Imports({}))
@@ -149,7 +150,7 @@ def test_a_run_in_one_process_has_the_time_of_all_that_have_shared_the_tests():
         limits.append(site)
 
     trials = SimpleNamespace(end=math.inf, processes=8, run_tests=run_tests)
-    head = result().model_copy(update={"seconds": 100.0})
+    head = replace(result(), seconds=100.0)
     given = trials, None, head, frozenset(), (), frozenset(), Imports({})
     proving._TestRuns(*given)._run_at(SimpleNamespace(limit_seconds=float), Part(), "tests")
     assert limits[0] > 5 * 800
@@ -159,7 +160,7 @@ def test_a_server_that_did_not_start_has_noticed_nothing():
     given = None, None, result(), frozenset(), (), frozenset(), Imports({})
     run = {"status": Status.UNVERIFIED, "reason": "the check did not start", "exit_code": 1}
     silent = TestRun.model_validate({"name": "tests", **run})
-    ended_early = silent.model_copy(update={"suite": SUITE})
+    ended_early = replace(silent, suite=SUITE)
     runs = proving._TestRuns(*given)
     assert [runs._is_noticed(each) for each in (silent, ended_early)] == [None, True]
 
@@ -179,7 +180,7 @@ def test_a_test_that_turns_out_to_fail_by_chance_has_proved_nothing(
     monkeypatch.setattr(proving, "_alters_code", lambda *_: True)
     head = result(test_old="passed")
     tests = tuple(RepeatedTest(item_id=f"{FILE}::{name}") for name in repeated)
-    after = head.model_copy(update={"repeated": tests})
+    after = replace(head, repeated=tests)
     with Counting(None, None, None, SimpleNamespace(settings=Settings(home=tmp_path))) as early:
         early.begin((), CheckReport(side="head", commit="", results=(head,)))
         early.finish((), CheckReport(side="head", commit="", results=(after,)))
@@ -202,6 +203,6 @@ def test_a_test_without_assertions_that_fails_without_the_change_is_a_note(
     head = CheckReport(side="head", commit="", results=(result(),))
     failing = proving.locate_failing_tests(Proof(rows=(row,)), head)
     finding = hollow_tests.HOLLOW.make_finding(FILE, "test_new asserts nothing", "Assert.", 1)
-    finding = finding.model_copy(update={"subject": "test_new"})
+    finding = replace(finding, subject="test_new")
     [found] = hollow_tests.soften_failing_tests((finding,), failing)
     assert found.severity is severity

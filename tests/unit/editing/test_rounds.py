@@ -1,6 +1,6 @@
 """What stands against a change is cut to the essential, counted, and compared between rounds."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 
@@ -17,6 +17,7 @@ from agent.models.checks import (
     TestRun,
 )
 from agent.models.outcome import Verdict
+from agent.models.record import replace
 from agent.models.review import Proof
 from agent.models.run import Reason
 
@@ -119,8 +120,8 @@ def test_what_withholds_comes_first_then_what_makes_a_draft_then_notes():
     change = Change(base_commit="c" * 40, files=(ChangedFile(path="a.py", before=b"", after=line),))
     note, draft = finding("moved", severity=Severity.INFO), finding("proof", Severity.REVIEW)
     check, after = failed("t::a")
-    check = check.model_copy(update={"findings": (note, draft, finding())})
-    found = replace(met(check, after), draft=Draft(plan=PLAN, change=change)).objection
+    check = replace(check, findings=(note, draft, finding()))
+    found = dataclasses.replace(met(check, after), draft=Draft(plan=PLAN, change=change)).objection
     assert [part.partition("]")[0] for part in found.split("\n\n")[1:]] == [
         "[withheld until it is fixed", "[withheld until it is fixed",
         "[draft for a person, unless an edit resolves it", "[note",
@@ -146,16 +147,16 @@ def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():
     assert rounds.choose_best([refused, two]) is two
     assert rounds.choose_best([judged(5, findings=2), passed]) is passed
     assert rounds.choose_best([passed, judged(6)]) is passed
-    lacking = READY.model_copy(update={"findings": (finding("proof", severity=Severity.REVIEW),)})
-    assert rounds.choose_best([replace(passed, verdict=lacking), passed]) is passed
+    lacking = replace(READY, findings=(finding("proof", severity=Severity.REVIEW),))
+    assert rounds.choose_best([dataclasses.replace(passed, verdict=lacking), passed]) is passed
 
 
 def test_what_no_edit_answers_is_not_told_to_a_model():
     passed = judged(1)
-    of_minutes = finding("minutes", Severity.REVIEW).model_copy(update={"asks_author": False})
+    of_minutes = replace(finding("minutes", Severity.REVIEW), asks_author=False)
 
     def told(*findings):
-        return replace(passed, verdict=READY.model_copy(update={"findings": findings})).objection
+        return dataclasses.replace(passed, verdict=replace(READY, findings=findings)).objection
 
     assert told(of_minutes, finding("moved", Severity.INFO)) == ""
     assert "(proof)" in told(of_minutes, finding("proof", Severity.REVIEW))

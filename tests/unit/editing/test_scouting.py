@@ -5,6 +5,7 @@ import pytest
 from agent.editing import scouting
 from agent.models.chat import WorstCase
 from agent.models.checks import CheckItem, CheckReport, Status, TestRun
+from agent.models.record import replace
 from agent.models.sandbox import SandboxResult
 from agent.settings import Settings
 from agent.setup import uv_program
@@ -82,7 +83,7 @@ def test_failures_that_differ_in_numbers_alone_are_one_kind(prepared):
 
 
 def test_an_answer_says_how_many_tests_there_was_no_time_for(prepared):
-    ended = report(passed=2, failed=1).tests.model_copy(update={"unrun": ("a", "b")})
+    ended = replace(report(passed=2, failed=1).tests, unrun=("a", "b"))
     cut = CheckReport(side="base", commit="c", results=(ended,))
     assert "3 of 5 tests ran within `checks.minutes`" in scouting.describe_tests(prepared, cut)
 
@@ -115,9 +116,7 @@ def test_a_try_in_which_few_tests_fail_is_answered_and_may_be_the_best(scout):
             [("E   a: b", "t.py:7: a\n--- captured ---\nwhy"), ("E   a: b", ""), ("E   c: d", "")]
         )
     )
-    nearly = report().model_copy(
-        update={"results": (tests.model_copy(update={"items": (*tests.items, *red)}),)}
-    )
+    nearly = replace(report(), results=(replace(tests, items=(*tests.items, *red)),))
     turns = [make_reply(try_()), make_reply(("decline", {"why": "CI's do as well."}))]
     found, answers, *_ = scout(turns, [nearly])
     assert found[1] == nearly

@@ -1,6 +1,6 @@
 """The tools in the sandbox: what they do there, what of it is taken, and what a call is answered."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 
@@ -12,6 +12,7 @@ from agent.errors import EnvironmentFailed
 from agent.models.change import Change
 from agent.models.chat import Reply
 from agent.models.checks import Status, SuiteFacts, TestRun
+from agent.models.record import replace
 from agent.models.sandbox import CommandResult
 from tests.fakes import FakeModel, FakeSession, make_reply
 from tests.unit.editing import desks
@@ -122,7 +123,7 @@ def test_a_link_is_told_not_taken_and_goes_with_the_change(opened):
 def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):
     opened.call(write(), bash("echo x > run.log"))
     opened.tools.close()
-    done = opened.call(bash("ls run.log shop"), turn=replace(TURN, calls=2))
+    done = opened.call(bash("ls run.log shop"), turn=dataclasses.replace(TURN, calls=2))
     assert "new.py" in done.results[0].content
     assert "cannot access 'run.log'" in done.results[0].content
     assert tools.LOST in done.text
@@ -151,7 +152,7 @@ def test_before_a_plan_the_base_is_read_as_long_as_the_model_likes(opened):
     assert (done.results[1].failed, opened.files) == (True, {})
     assert "`plan`" in done.results[1].content
     assert "`bash`" in done.results[1].content
-    late = opened.call(*[bash("ls")] * 9, turn=replace(TURN, number=12, calls=80))
+    late = opened.call(*[bash("ls")] * 9, turn=dataclasses.replace(TURN, number=12, calls=80))
     assert not any(result.failed for result in late.results)
     assert late.text == "Call `plan` as soon as you know what to change."
 
@@ -166,7 +167,9 @@ def test_calls_behind_a_plan_wait_until_it_is_accepted_and_tmp_is_kept(opened):
         [False, True, True],
     )
     opened.tools.begin_edits()
-    done = opened.tools.execute_calls(given, opened.change, (), replace(TURN, calls=1), done)
+    done = opened.tools.execute_calls(
+        given, opened.change, (), dataclasses.replace(TURN, calls=1), done
+    )
     assert (done.handed, done.at, done.text) == ("submit", 2, "")
     assert [result.name for result in done.results] == ["plan", "edit", "submit"]
     assert done.change.paths == ("shop/prices.py",)
@@ -189,8 +192,7 @@ def test_a_command_has_by_default_half_as_long_again_as_the_tests(opened, monkey
     )  # fmt: skip
     opened.call(bash("true"))
     tests = TestRun(name="tests", status=Status.PASSED, seconds=200.0)
-    update = {"results": (tests,)}
-    desks.set_baseline(opened.run_context, desks.BEFORE.model_copy(update=update))
+    desks.set_baseline(opened.run_context, replace(desks.BEFORE, results=(tests,)))
     opened.call(bash("true"), bash("true", seconds=7))
     assert given == [120, 300, 7]
 
@@ -204,7 +206,7 @@ def test_what_programs_leave_behind_is_not_offered(opened):
 def test_what_the_tests_of_base_leave_behind_is_no_part_of_the_change(opened):
     suite = SuiteFacts(left_behind=("hc.sqlite", "new/data.json"))
     tests = TestRun(name="tests", status=Status.PASSED, suite=suite)
-    report = desks.BEFORE.model_copy(update={"results": (tests,)})
+    report = replace(desks.BEFORE, results=(tests,))
     desks.set_baseline(opened.run_context, report)
     made = bash("touch hc.sqlite; mkdir new; echo 1 > new/data.json; echo 1 > new/own.json")
     assert "hc.sqlite: left behind" in opened.call(made).text
@@ -214,7 +216,7 @@ def test_what_the_tests_of_base_leave_behind_is_no_part_of_the_change(opened):
 
 
 def test_results_come_whole_up_to_a_limit_and_a_longer_one_names_the_file_with_the_rest(opened):
-    turn = replace(TURN, calls=41)
+    turn = dataclasses.replace(TURN, calls=41)
     whole = "seq 5000 | sed 's/$/./'"
     done = opened.call(bash(whole), bash("seq 20000"), bash(whole), turn=turn)
     first, cut, last = (result.content for result in done.results)
@@ -265,7 +267,7 @@ def test_another_declaration_brings_another_environment_and_says_so(opened, monk
         tree = services.head_folder(prepared.run)
         if "nonsense" in (tree / "requirements.txt").read_text():
             raise EnvironmentFailed("There is no such package.")
-        return prepared.environment.model_copy(update={"packages": ("httpx==0.28.1",)})
+        return replace(prepared.environment, packages=("httpx==0.28.1",))
 
     monkeypatch.setattr(Desk, "environment_of_change", build)
     done = opened.call(write("requirements.txt", "httpx\n"))
@@ -291,7 +293,7 @@ def test_a_lock_follows_what_is_declared_and_is_part_of_the_change(opened, monke
 
     def build(services, prepared, declared):
         asked.append(prepared)
-        return prepared.environment.model_copy(update={"packages": ("tablib==3.8",)})
+        return replace(prepared.environment, packages=("tablib==3.8",))
 
     monkeypatch.setattr(Desk, "environment_of_change", build)
     lock = b'name = "tablib"\nversion = "3.8"\n'

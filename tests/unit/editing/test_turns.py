@@ -10,6 +10,7 @@ from agent.errors import BudgetSpent, TimeSpent
 from agent.llm.budget import Budget, SpendingCaps, require_budget
 from agent.models.chat import ToolCall, ToolResult, Usage, WorstCase
 from agent.models.model_account import ModelAccount
+from agent.models.record import replace
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 from tests.fakes import make_reply
@@ -18,7 +19,7 @@ from tests.fakes import make_reply
 def require(limits, usd, worst, seconds=60.0):
     spent, reply = ModelAccount(), make_reply()
     usage = Usage(input_tokens=21)
-    spent.count_reply("editor", reply.model_copy(update={"cost_usd": usd, "usage": usage}))
+    spent.count_reply("editor", replace(reply, cost_usd=usd, usage=usage))
     require_budget(spent, worst, limits, seconds, purpose="turn 4 of edit 1")
 
 

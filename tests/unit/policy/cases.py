@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from agent.models.change import Change, ChangedFile, Finding, Severity
+from agent.models.record import replace
 from agent.models.ticket import Ticket
 from agent.policy.change_context import ChangeContext
 from repo_config.detect import DjangoProject, Project
@@ -42,7 +43,7 @@ def project(version: str | None = None, settings: str | None = None) -> Project:
     if settings is None:
         return found
     django = DjangoProject(settings_module=settings, manage="manage.py", python_path=("",))
-    return found.model_copy(update={"framework": "django", "django": django})
+    return replace(found, framework="django", django=django)
 
 
 def config(**sections: object) -> RepoConfig:
@@ -87,7 +88,7 @@ class Snippet:
         return ChangeContext(
             made,
             config(**self.config),
-            project("3.11").model_copy(update=self.project),
+            replace(project("3.11"), **self.project),
             tree,
             Ticket(ticket_id="1", title=asked, body=asked, digest="0") if asked else None,
             list_modules=lambda: {"django"},

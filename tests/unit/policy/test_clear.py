@@ -10,6 +10,7 @@ import repo_config
 from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.checks import LintComparison, Status
+from agent.models.record import replace
 from agent.models.ticket import Ticket
 from agent.policy import registry, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
@@ -90,12 +91,12 @@ def test_clear_holds_a_change_against_the_files_and_the_configuration_of_the_bas
     # The user's own files and our copy may change in the meantime: the base commit counts.
     (tmp_path / "app/.github/mergewright.yml").write_text("version: 1\n")
     contract = checkout.read_contract(prepared.run, prepared.checkout, desk)
-    prepared = prepared.model_copy(update={"contract": contract})
+    prepared = replace(prepared, contract=contract)
     commit = prepared.checkout.commit
     file = ChangedFile(path="net/a.py", before=None, after=b"import httpx\n")
     with pytest.raises(PolicyRefused, match=r"paths: net/a.py "):
         policy.clear_change(Change(base_commit=commit, files=(file,)), TICKET, prepared, desk)
-    good = file.model_copy(update={"path": "b.py"})
+    good = replace(file, path="b.py")
     change = Change(base_commit=commit, files=(good,))
     cleared = policy.clear_change(change, TICKET, prepared, desk)
     assert cleared.findings == ()

@@ -3,6 +3,7 @@
 import pytest
 
 from agent.models.change import Change, ChangedFile, Finding
+from agent.models.record import replace
 from agent.policy.change_context import ChangeContext
 from agent.policy.content import gate_files, paths
 from tests.unit.policy import cases
@@ -41,9 +42,9 @@ def test_a_change_that_lies_about_the_base_is_refused(file):
 @pytest.mark.parametrize("key", ["allow", "protect", "human_only"])
 def test_a_pattern_that_cannot_be_read_blocks_and_names_its_key(key):
     config = cases.config()
-    scope = config.scope.model_copy(update={key: ("a/[z-a]",)})
+    scope = replace(config.scope, **{key: ("a/[z-a]",)})
     made, tree = cases.change({"app/models.py": "y\n"}, BASE)
-    config = config.model_copy(update={"scope": scope})
+    config = replace(config, scope=scope)
     found = list(paths.check_change(ChangeContext(made, config, cases.project(), tree)))
     assert f"scope.{key} of the configuration" in cases.blocking(found)[0].message
 

@@ -8,6 +8,7 @@ from agent.models.change import ClearedChange, Finding, Plan
 from agent.models.checks import CheckItem, CheckReport, Status, TestComparison
 from agent.models.environment import Checkout
 from agent.models.outcome import Verdict
+from agent.models.record import replace
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
@@ -59,8 +60,8 @@ def evidence(**changes) -> Evidence:
 
 def evidence_of_issue(**changes) -> Evidence:
     made = evidence(log_path="https://m.example/runs/r1/log")
-    prepared = made.prepared.model_copy(update={"run": code_host_runs.run()})
-    return made.model_copy(update={"prepared": prepared, **changes})
+    prepared = replace(made.prepared, run=code_host_runs.run())
+    return replace(made, **{"prepared": prepared, **changes})
 
 
 def red(items: int = 1) -> TestComparison:

@@ -5,6 +5,7 @@ import pytest
 from agent.models.change import Severity
 from agent.models.checks import Status
 from agent.models.model_use import AuthorWords, ModelWork
+from agent.models.record import replace
 from agent.models.review import Proof, ProofRow, RevertTrials, ReviewNotes, SourcePart
 from agent.publishing import text
 from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
@@ -20,7 +21,7 @@ RECIPE = {
 
 
 def prove(**hunks: object) -> dict[str, object]:
-    return {"proof": PROOF.model_copy(update={"hunks": RevertTrials(**hunks)})}
+    return {"proof": replace(PROOF, hunks=RevertTrials(**hunks))}
 
 
 #: A sentence, facts that bear it, and facts that do not.
@@ -29,19 +30,19 @@ CLAIMS = {
         {}, {"proof": Proof(rows=(ProofRow(name="t", without="passed", with_change="passed"),))},
     ),
     "that pass without the change too: `tests/test_total.py::test_no_price`": (
-        {}, {"proof": Proof(rows=(PROOF.rows[0], PROOF.rows[1].model_copy(update={"without": "failed"})))},
+        {}, {"proof": Proof(rows=(PROOF.rows[0], replace(PROOF.rows[1], without="failed")))},
     ),
     "A test failed for 1 of 1": ({}, prove(noticed=(PART,), unnoticed=(OTHER,))),
     "A test failed for 1 of 2": (prove(noticed=(PART,), unnoticed=(OTHER,)), {}),
     "of their parts, 1 broke none": (prove(noticed=(PART,), unmissed=(OTHER,)), {}),
     "and each new function emptied": (
-        prove(noticed=(PART.model_copy(update={"breaks": True}),)), {},
+        prove(noticed=(replace(PART, breaks=True),)), {},
     ),
     "each edited function was emptied": (
-        {"proof": PROOF.model_copy(update={"is_refactoring": True})}, {},
+        {"proof": replace(PROOF, is_refactoring=True)}, {},
     ),
     "Small bugs were added": (
-        prove(noticed=(PART.model_copy(update={"mistake": "`<` in place of `>=`"}),)), {},
+        prove(noticed=(replace(PART, mistake="`<` in place of `>=`"),)), {},
     ),
     "1 edit changes annotations only": (prove(noticed=(PART,), typed=(OTHER,)), {}),
     "Reverting these breaks no test:** `shop/prices.py:9`": (prove(unnoticed=(OTHER,)), {}),
@@ -59,10 +60,10 @@ CLAIMS = {
         {}, {"cleared": cleared(finding(Severity.REVIEW, "size", "a.py", None, "Is long."))},
     ),
     "No new failures in 5 checks": (
-        {}, {"compared": (*CLEAN, TESTS.model_copy(update={"verdict": Status.UNVERIFIED}))},
+        {}, {"compared": (*CLEAN, replace(TESTS, verdict=Status.UNVERIFIED))},
     ),
     "Checked commit": ({}, {"commit": None}),
-    "Ready for review": ({}, {"verdict": READY.model_copy(update={"review": ("a",)})}),
+    "Ready for review": ({}, {"verdict": replace(READY, review=("a",))}),
     "Second opinion": ({}, {"notes": ReviewNotes(ran=False, sentence="Not run: no model.")}),
     "**Left out**": ({}, {"work": ModelWork(claims=AuthorWords(summary="Done."))}),
     "no model used": ({"work": ModelWork()}, {}),

@@ -26,6 +26,7 @@ from agent.models.checks import (
 from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import AuthorWords, ChangedBehaviour, ModelUse, ModelWork
 from agent.models.outcome import Outcome, PullRequest, RunFigures, ThreadOutcome, Verdict
+from agent.models.record import replace
 from agent.models.review import Proof, ProofRow, Remark, RevertTrials, ReviewNotes, SourcePart
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
@@ -148,7 +149,7 @@ def recipe() -> str:
             ),
             compared=(
                 *CLEAN,
-                TESTS.model_copy(update={"head_count": 215, "added": (NICKNAME,)}),
+                replace(TESTS, head_count=215, added=(NICKNAME,)),
                 WHOLE,
             ),
             after=REPORT,
@@ -200,14 +201,13 @@ def draft_with_findings() -> str:
                         for at in (*range(30, 39), 50)
                     ),
                 ),
-                "verdict": READY.model_copy(update={"review": ("shop/prices.py:9",)}),
-                "proof": PROOF.model_copy(
-                    update={
-                        "hunks": RevertTrials(
-                            noticed=(SourcePart(path="shop/prices.py", line=3),),
-                            unnoticed=(SourcePart(path="shop/prices.py", line=21),),
-                        )
-                    }
+                "verdict": replace(READY, review=("shop/prices.py:9",)),
+                "proof": replace(
+                    PROOF,
+                    hunks=RevertTrials(
+                        noticed=(SourcePart(path="shop/prices.py", line=3),),
+                        unnoticed=(SourcePart(path="shop/prices.py", line=21),),
+                    ),
                 ),
             }
         )
@@ -220,10 +220,7 @@ def draft_not_measurable() -> str:
         name="makemigrations", base=Status.UNMEASURABLE, head=Status.UNMEASURABLE,
         verdict=Status.UNMEASURABLE, reason=reason,
     )  # fmt: skip
-    flaky = TESTS.model_copy(
-        update={"base_failures": 3, "head_failures": 4, "known": 3,
-                "flaky": (RepeatedTest(item_id="tests/test_mail.py::test_sent"),)},
-    )  # fmt: skip
+    flaky = replace(TESTS, base_failures=3, head_failures=4, known=3, flaky=(RepeatedTest(item_id="tests/test_mail.py::test_sent"),))  # fmt: skip
     found = finding(
         Severity.REVIEW, "makemigrations", "shop/models.py", None,
         "`makemigrations --check` cannot run on the base branch, so model and migration drift is unchecked.",
@@ -233,23 +230,22 @@ def draft_not_measurable() -> str:
         "pre-commit hooks": ("codespell", "mdformat`", "pyupgrade", "zizmor", "end-of-file", "x"),
         "steps of CI": ("make docs", "npm ci"),
     }
-    project = prepared.contract.project.model_copy(
-        update={
-            "unrun": unrun,
-            "absent": ("submodule vendor/data", "1 Git LFS file, such as tests/a.bin"),
-            "index_hosts": {"a.example": "uv.lock"},
-        }
+    project = replace(
+        prepared.contract.project,
+        unrun=unrun,
+        absent=("submodule vendor/data", "1 Git LFS file, such as tests/a.bin"),
+        index_hosts={"a.example": "uv.lock"},
     )
-    contract = prepared.contract.model_copy(update={"project": project})
+    contract = replace(prepared.contract, project=project)
     return text.render_pull_request(
         evidence_of_issue(
-            prepared=prepared.model_copy(update={"contract": contract}),
+            prepared=replace(prepared, contract=contract),
             plan=plan("Add a stock field", "add-django-field"),
             done=("Added `stock` to shop.Product in shop/models.py.",),
             compared=(clean("mypy"), broken, flaky),
             cleared=cleared(found),
             after=REPORT,
-            verdict=READY.model_copy(update={"review": ("shop/models.py",)}),
+            verdict=replace(READY, review=("shop/models.py",)),
         )
     )
 
@@ -268,9 +264,9 @@ def draft_with_a_changed_test() -> str:
         evidence_of_issue(
             **MADE_BY_MODEL
             | {
-                "compared": (*CLEAN, TESTS.model_copy(update={"rewritten": (old,)})),
+                "compared": (*CLEAN, replace(TESTS, rewritten=(old,))),
                 "cleared": cleared(found),
-                "verdict": READY.model_copy(update={"review": ("tests/test_total.py",)}),
+                "verdict": replace(READY, review=("tests/test_total.py",)),
             }
         )
     )
@@ -285,17 +281,15 @@ def new_dependency() -> str:
         evidence_of_issue(
             **MADE_BY_MODEL
             | {
-                "ticket": TICKET.model_copy(update={"title": "Ask for rates with httpx"}),
+                "ticket": replace(TICKET, title="Ask for rates with httpx"),
                 "plan": plan("Replace requests by httpx"),
-                "compared": (*CLEAN, TESTS.model_copy(update={"added": ()}), packages),
+                "compared": (*CLEAN, replace(TESTS, added=()), packages),
                 "sensitive": (
                     ("pyproject.toml", "project metadata and dependencies"),
                     ("httpx 0.28.1", "new package"),
                     ("idna 3.10", "package, was 3.4"),
                 ),
-                "work": WORK.model_copy(
-                    update={"claims": AuthorWords(summary="`rates.py` asks with httpx, with a timeout.")}
-                ),
+                "work": replace(WORK, claims=AuthorWords(summary="`rates.py` asks with httpx, with a timeout.")),
                 "proof": Proof(unneeded="a refactoring changes no behaviour"),
                 "notes": ReviewNotes(ran=False, sentence="Not run: no model is configured for reviews."),
             }
@@ -322,32 +316,23 @@ def everything_at_its_longest() -> str:
         evidence_of_issue(
             **MADE_BY_MODEL
             | {
-                "work": WORK.model_copy(
-                    update={"claims": AuthorWords(summary=words[:600], behaviour=both, left_out=words[:600])}
-                ),
-                "proof": PROOF.model_copy(update={"rows": rows}),
+                "work": replace(WORK, claims=AuthorWords(summary=words[:600], behaviour=both, left_out=words[:600])),
+                "proof": replace(PROOF, rows=rows),
                 "cleared": cleared(*found),
-                "notes": REVIEW.model_copy(update={"remarks": tuple(remarks)}),
-                "verdict": READY.model_copy(update={"review": ("shop/prices.py",)}),
+                "notes": replace(REVIEW, remarks=tuple(remarks)),
+                "verdict": replace(READY, review=("shop/prices.py",)),
             }
         )
     )  # fmt: skip
 
 
-RED = TESTS.model_copy(
-    update={
-        "head": Status.FAILED,
-        "verdict": Status.FAILED,
-        "head_failures": 1,
-        "new_failures": (
+RED = replace(TESTS, head=Status.FAILED, verdict=Status.FAILED, head_failures=1, new_failures=(
             CheckItem(
                 item_id="shop/tests/test_export.py::test_every_field", outcome="failed",
                 place="shop/tests/test_export.py:9",
                 text="AssertionError: assert ['id', 'name', 'nickname'] == ['id', 'name']",
             ),
-        ),
-    }
-)  # fmt: skip
+        ))  # fmt: skip
 
 
 def withheld() -> str:
@@ -373,7 +358,7 @@ def ended(reason: Reason, sentence: str, words: str | None = None) -> str:
     """The comment of a run that made no pull request."""
     outcome = Outcome(run_id="r1", state=reason.state, reason=reason, sentence=sentence)
     words = words or text.render_stopped(outcome, code_host_runs.TICKET, f"{PAGE}/log", run=RUN)
-    outcome = outcome.with_part("files", text=words)
+    outcome = replace(outcome, files=replace(outcome.files, text=words))
     return status_text.render_end(RUN, outcome, Progress(seconds=13.2), PAGE)
 
 

@@ -6,6 +6,7 @@ from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Sev
 from agent.models.checks import BlockedTest, CheckReport, Status, TestRun
 from agent.models.model_use import AuthorWords, ChangedBehaviour, ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
+from agent.models.record import replace
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
@@ -44,7 +45,7 @@ def test_foreign_words_are_inert(render, of_issue):
         "done": (EVIL,) * 6,
         "diff": EVIL,
         "compared": (
-            red().model_copy(update={"name": EVIL, "reason": EVIL, "rewritten": (held,)}),
+            replace(red(), name=EVIL, reason=EVIL, rewritten=(held,)),
         ),
         "cleared": cleared(finding),
         "verdict": Verdict(publish=True, reason=Reason.READY, sentence=EVIL),
@@ -75,10 +76,10 @@ def test_files_that_ask_for_care_are_named_and_others_are_not():
     change = code_host_runs.change_of("shop/views.py", *paths)
     before, after = (f"[project]\nname = 'a'\ndependencies = [{one}]\n" for one in ("'x'", ""))
     fewer = ChangedFile(path="pyproject.toml", before=before.encode(), after=after.encode())
-    change = change.model_copy(update={"files": (*change.files, fewer)})
+    change = replace(change, files=(*change.files, fewer))
     other = gate_files.OTHER_FILES.make_finding(paths[1], "is no source", "Read it.")
     cleared = ClearedChange(change=change, findings=(other,))
-    decided = made.model_copy(update={"cleared": cleared})
+    decided = replace(made, cleared=cleared)
     found = dict(pull_request_content.list_sensitive(decided, made.prepared))
     assert set(found) == {*paths, "pyproject.toml"}
 
@@ -87,16 +88,14 @@ def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
     finding = Finding(
         rule="r", severity=Severity.REVIEW, path="p" * 200, line=1, message="m" * 900, fix=""
     )
-    item = red().new_failures[0].model_copy(update={"item_id": "t" * 400, "text": "x\n" * 1_000})
-    long = red(30).model_copy(
-        update={"new_failures": (item,) * 30, "reason": "r " * 900, "gone": ("g" * 300,) * 90}
-    )
+    item = replace(red().new_failures[0], item_id="t" * 400, text="x\n" * 1_000)
+    long = replace(red(30), new_failures=(item,) * 30, reason="r " * 900, gone=("g" * 300,) * 90)
     row = ProofRow(name="n" * 200, without="failed", error="e" * 300, with_change="passed")
     made = evidence_of_issue(
         diff="+x\n" * 30_000,
-        compared=tuple(long.model_copy(update={"name": f"c{n}"}) for n in range(12)),
+        compared=tuple(replace(long, name=f"c{n}") for n in range(12)),
         done=("n" * 300,) * 250,
-        cleared=cleared(*(finding.model_copy(update={"line": at}) for at in range(200))),
+        cleared=cleared(*(replace(finding, line=at) for at in range(200))),
         work=ModelWork(uses=(USE,), claims=AuthorWords(summary="w " * 9_000)),
         proof=Proof(rows=(row,) * 30),
     )
@@ -124,9 +123,7 @@ def test_every_reason_makes_an_inert_comment_without_headings():
 
 
 def test_a_branch_that_was_pushed_is_named():
-    left = ended(Reason.ACCESS_LOST, "So.").model_copy(
-        update={"branch": "mergewright/42-x", "commit": "c" * 40}
-    )
+    left = replace(ended(Reason.ACCESS_LOST, "So."), branch="mergewright/42-x", commit="c" * 40)
     words = text.render_stopped(left, None, "https://m.example/log", run=code_host_runs.run())
     assert f"`mergewright/42-x` was created at commit `{'c' * 40}`" in words
 

@@ -9,6 +9,7 @@ from agent.checks.sealed import Secret
 from agent.editing import by_recipe
 from agent.editing.by_recipe import MadeMigration
 from agent.errors import EditFailed, RepositoryUnfit, UnaskedOperations
+from agent.models.record import replace
 from tests.unit.recipes.trees import form, project, resolve_parameters
 
 FILE = "shop/migrations/0002_customer_nickname.py"
@@ -23,7 +24,7 @@ def read(monkeypatch: pytest.MonkeyPatch, *events: sealed.ReportEvent, problem: 
 
 
 def test_what_was_made_is_named() -> None:
-    made = MADE.model_copy(update={"histories": ["shop.Customer"]})
+    made = replace(MADE, histories=["shop.Customer"])
     history, file = by_recipe.describe_migration(resolve_parameters(form()), made, [FILE])
     assert history == "The history table of shop.Customer follows."
     assert file == f"Django made `{FILE}`."
@@ -40,7 +41,7 @@ def test_what_was_made_is_named() -> None:
 def test_what_the_report_says_reaches_the_reader(
     monkeypatch: pytest.MonkeyPatch, kind: str, problem: str, error: type[Exception], words: str
 ) -> None:
-    said = MADE.model_copy(update={"kind": kind, "problem": problem})
+    said = replace(MADE, kind=kind, problem=problem)
     with pytest.raises(error, match=words.replace("`", ".")):
         read(monkeypatch, said)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from agent.errors import RequestRefused
+from agent.models.record import replace
 from repo_config.detect import Project
 from tests.unit.recipes.trees import (
     SHOP,
@@ -108,5 +109,5 @@ def test_models_without_a_table_of_their_own_are_refused() -> None:
 
 def test_a_repository_in_which_django_cannot_start_is_refused() -> None:
     assert "No settings module was found" in refusal("Customer", SHOP, project(settings=None))
-    plain = project().model_copy(update={"django": None, "framework": "none"})
+    plain = replace(project(), django=None, framework="none")
     assert "not a Django project" in refusal("Customer", SHOP, plain)

@@ -14,6 +14,7 @@ import pytest
 from agent.errors import EnvironmentFailed, TransientError
 from agent.git.tree import open_folder
 from agent.models.environment import Interpreter
+from agent.models.record import replace
 from agent.models.sandbox import Root, SandboxResult
 from agent.settings import Settings
 from agent.setup import interpreters
@@ -181,7 +182,7 @@ def test_a_python_that_cannot_be_fetched_is_named_with_the_cause_and_the_way_out
         interpreters.choose_interpreter("3.10", PythonHints(), Rooted(), alone, said.append)
     for words in ("Failed to install cpython-3.10.99", "No such file", "UV_PYTHON_INSTALL_MIRROR"):
         assert words in caught.value.message
-    never = alone.model_copy(update={"python_downloads": "never"})
+    never = replace(alone, python_downloads="never")
     with pytest.raises(EnvironmentFailed, match=r"uv python install 3\.10"):
         interpreters.choose_interpreter("3.10", PythonHints(), Rooted(), never, said.append)
     assert len(said) == 1

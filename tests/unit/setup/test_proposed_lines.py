@@ -5,6 +5,7 @@ import pytest
 from agent.errors import RequestRefused
 from agent.models.checks import CheckItem, Status, SuiteFacts, TestRun
 from agent.models.environment import Layer
+from agent.models.record import replace
 from agent.setup import proposed_lines
 from tests.unit.editing import desks
 
@@ -113,9 +114,8 @@ def test_what_decides_about_tests_is_refused(prepared, home, tmp_path):
         place.parent.mkdir(parents=True)
         place.touch()
         layers = (Layer(folder=str(folder), bulk=("modules",)),)
-        environment = prepared.environment.model_copy(update={"layers": layers})
-        update = {"contract": contract, "environment": environment}
-        made = prepared.model_copy(update=update)
+        environment = replace(prepared.environment, layers=layers)
+        made = replace(prepared, contract=contract, environment=environment)
         given = made, make_tests(facts, passed=3), folder_of_base
         if refused:
             with pytest.raises(RequestRefused, match=place.name):

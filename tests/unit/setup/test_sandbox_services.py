@@ -3,6 +3,7 @@
 import pytest
 
 from agent.models.environment import SandboxService
+from agent.models.record import replace
 from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.setup import sandbox_services
 from agent.setup.sandbox_services import ServerProgram
@@ -31,9 +32,9 @@ def test_only_a_place_that_was_ordered_says_that_a_server_did_not_start():
     order = sandbox_services.add_services(SandboxRequest(argv=("true",)), (REDIS,))
     (place,) = order.collect
     result = SandboxResult(exit_code=69, output="", output_bytes=0, seconds=0.1)
-    said = result.model_copy(update={"files": {place: b"Redis 7 ended\nat once: \x1b[31mno"}})
+    said = replace(result, files={place: b"Redis 7 ended\nat once: \x1b[31mno"})
     assert sandbox_services.not_started(order, said) == "Redis 7 ended at once: no"
-    forged = result.model_copy(update={"files": {"/out/services-0": b"Redis did not start"}})
+    forged = replace(result, files={"/out/services-0": b"Redis did not start"})
     assert sandbox_services.not_started(order, forged) == ""
 
 

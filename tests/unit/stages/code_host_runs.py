@@ -9,6 +9,7 @@ from agent.models.checks import CheckReport, Status, TestComparison
 from agent.models.code_host import Remote
 from agent.models.environment import Prepared
 from agent.models.outcome import Outcome, Verdict
+from agent.models.record import replace
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
@@ -138,7 +139,7 @@ def decided(
     change = Change(base_commit=base.checkout.commit, files=(file,), notes=("Added `y`.",))
     return DecidedChange(
         ticket=TICKET,
-        plan=PLAN.model_copy(update={"title": title}),
+        plan=replace(PLAN, title=title),
         cleared=ClearedChange(change=change, findings=()),
         after=CheckReport(side="head", commit="a" * 40, results=()),
         compared=compared,

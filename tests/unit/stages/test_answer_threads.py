@@ -10,6 +10,7 @@ from agent.models.change import Change, ChangedFile, Plan
 from agent.models.code_host import Remote
 from agent.models.environment import Checkout
 from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
+from agent.models.record import replace
 from agent.models.run import FollowUp
 from agent.models.task import FollowUpItem, ItemAnswer, PullContext, Task
 from agent.publishing import thread_answers
@@ -112,12 +113,12 @@ READ = thread(comment(1, "maria", "Rename it."), comment(2, "stranger", ""))
     ],
 )
 def test_a_thread_is_resolved_only_where_it_still_says_what_was_answered(now, resolved):
-    pulls = published(READ, PULL.model_copy(update={"threads": (thread(*now),)}))
+    pulls = published(READ, replace(PULL, threads=(thread(*now),)))
     assert bool(pulls.resolved) is resolved
 
 
 def test_what_people_have_written_into_the_text_meanwhile_stays_there():
-    pulls = published(READ, PULL.model_copy(update={"body": "As people write it."}))
+    pulls = published(READ, replace(PULL, body="As people write it."))
     (body,) = pulls.bodies
     assert body.startswith("As people write it.\n\n<!-- mergewright:asked -->")
 
@@ -130,7 +131,7 @@ def test_a_follow_up_that_is_stopped_says_nothing():
 
 
 def test_TC8_a_text_that_is_full_is_left_as_it_is():
-    pulls = published(READ, PULL.model_copy(update={"body": "x" * 65_000}))
+    pulls = published(READ, replace(PULL, body="x" * 65_000))
     assert pulls.bodies == []
 
 

@@ -1,11 +1,12 @@
 """Whose word a plan needs, and what people's words do to a ticket."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 
 from agent.errors import ApprovalAwaited
 from agent.models.change import Plan
+from agent.models.record import replace
 from agent.models.ticket import Guidance
 from agent.stages import plan, triage
 from repo_config import load
@@ -35,21 +36,20 @@ def asked(tmp_path):
 
     def approve(agreed: Plan, config: str = "", *guidance: Guidance, **run: object) -> str:
         read = load.from_text(config, "mergewright.yml")
-        prepared = made.model_copy(
-            update={
-                "run": made.run.model_copy(update=run),
-                "contract": made.contract.model_copy(update={"config": read}),
-            }
+        prepared = replace(
+            made, run=replace(made.run, **run), contract=replace(made.contract, config=read)
         )
         return plan.require_plan_approval(
-            agreed, prepared, replace(services, memory=code_host_runs.Remembered(guidance=guidance))
+            agreed,
+            prepared,
+            dataclasses.replace(services, memory=code_host_runs.Remembered(guidance=guidance)),
         )
 
     return approve, code_host
 
 
 def large(**more: object) -> Plan:
-    return MODEL.model_copy(update=more)
+    return replace(MODEL, **more)
 
 
 FILES = tuple(f"a{number}.py" for number in range(10))
@@ -61,7 +61,7 @@ MANY = (*FILES, "one_more.py")
     [
         (MODEL, "plan: {approval: never}"),
         (large(files=FILES), ""),
-        (RECIPE.model_copy(update={"files": MANY}), ""),
+        (replace(RECIPE, files=MANY), ""),
     ],
 )
 def test_nobody_is_asked_about_a_plan_of_ordinary_size(asked, agreed, config):
@@ -104,7 +104,7 @@ def test_whoever_calls_a_command_or_tries_it_out_is_not_asked(asked):
     always = "plan: {approval: always}"
     assert approve(MODEL, always, dry_run=True).startswith("approved by running")
     assert approve(MODEL, always, snapshot=None).startswith("approved by running")
-    by_command = code_host_runs.SNAPSHOT.model_copy(update={"by_label": False})
+    by_command = replace(code_host_runs.SNAPSHOT, by_label=False)
     assert approve(MODEL, always, snapshot=by_command).startswith("approved by running")
 
 

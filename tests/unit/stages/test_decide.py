@@ -27,6 +27,7 @@ from agent.models.checks import (
 )
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
+from agent.models.record import replace
 from agent.models.review import Proof, RevertTrials, ReviewNotes, SettledFinding, SourcePart
 from agent.models.run import Reason
 from agent.stages import decide
@@ -82,8 +83,8 @@ UNMEASURED = tool(
 )
 MODELS = ChangedFile(path="shop/models.py", before=b"a = 1\n", after=b"a = 2\n")
 A, B = SourcePart(path="a.py", line=3), SourcePart(path="b.py", line=9)
-WRONG = A.model_copy(update={"mistake": "`<` in place of `>=`"})
-BROKEN = A.model_copy(update={"breaks": True})
+WRONG = replace(A, mistake="`<` in place of `>=`")
+BROKEN = replace(A, breaks=True)
 KEPT = Proof(is_refactoring=True, hunks=RevertTrials(noticed=(BROKEN,)))
 UNNOTICED = Proof(hunks=RevertTrials(unnoticed=(A,), untried=(B,)))
 GREEN, RED = Rerun(outcome="passed"), Rerun(outcome="failed")
@@ -246,9 +247,9 @@ def test_what_the_ticket_says_besides_opens_a_draft():
 
 def test_what_a_check_says_by_the_rules_of_either_side_is_said_once():
     mine = tool("mypy", base=FAILED, base_count=5, head=FAILED, head_count=5, known=5)
-    theirs = mine.model_copy(update={"name": "mypy, base rules"})
+    theirs = replace(mine, name="mypy, base rules")
     assert weigh(suite(), theirs, mine).sentence.count("5 findings already on the base branch") == 1
-    other = theirs.model_copy(update={"known": 4})
+    other = replace(theirs, known=4)
     sentence = weigh(suite(), other, mine).sentence
     assert "4 findings already on the base branch" in sentence
     assert "5 findings already on the base branch" in sentence

@@ -8,6 +8,7 @@ from agent.conversation.commands import ROUNDS_OVER
 from agent.models.code_host import Remote
 from agent.models.outcome import ThreadOutcome
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread, ThreadComment
+from agent.models.record import replace
 from agent.models.run import FollowUp, Reason, RunState
 from agent.stages import follow_up
 from tests import run_samples
@@ -51,7 +52,7 @@ def thread(*comments: ThreadComment, name: str = "T", **more: object) -> Thread:
 
 def read(pulls: Pulls, *ends: ThreadOutcome, earlier: tuple[object, ...] = ()):
     about = FollowUp(of="first", pull=7, round=1, kind="review")
-    run = run_samples.run(1).model_copy(update={"follow_up": about})
+    run = replace(run_samples.run(1), follow_up=about)
     outcome = make_outcome("r", RunState.OPEN, Reason.READY, "So.", threads=ends)
     history = (SimpleNamespace(outcome=outcome, run=SimpleNamespace(follow_up=None)), *earlier)
     remote = Remote(
@@ -146,7 +147,7 @@ def test_GH8_a_thread_whose_rounds_are_over_is_answered_no_more():
         last_comment_id=0,
     )
     assert read(Pulls(said), end).threads == ()
-    other = end.model_copy(update={"text": "I cannot tell."})
+    other = replace(end, text="I cannot tell.")
     assert len(read(Pulls(said), other).threads) == 1
 
 
@@ -198,7 +199,7 @@ def test_checks_that_are_red_on_the_base_too_leave_the_round_to_the_others():
     pulls = SimpleNamespace(
         list_checks=lambda run, commit: red[:6], read_log=lambda run, check: "1 failed"
     )
-    context = read(Pulls()).model_copy(update={"checks": tuple(red)})
+    context = replace(read(Pulls()), checks=tuple(red))
     branch_state = SimpleNamespace(tip="b" * 40)
     found = list(
         follow_up._of_checks(

@@ -1,10 +1,11 @@
 """What is said of the gate before a submit."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
+from agent.models.record import replace
 from agent.stages import validate
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, make_reply
@@ -55,8 +56,8 @@ def test_what_a_submit_runs_and_what_no_edit_changes_is_said_before(
     prepared = desks.repository(tmp_path, home, config=given)
     model = FakeModel(lambda _: make_reply(), roles=roles)
     run_context = desks.run_context(prepared, home, model)
-    report = desks.BEFORE.model_copy(update={"results": (MYPY, ABSENT, run)})
-    ready = replace(run_context.preparation.finish(), baseline=report)
+    report = replace(desks.BEFORE, results=(MYPY, ABSENT, run))
+    ready = dataclasses.replace(run_context.preparation.finish(), baseline=report)
     run_context.preparation.ready = ready
     first, *more = validate.describe_gate(run_context).split("\n")
     assert first == (

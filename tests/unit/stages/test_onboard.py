@@ -5,6 +5,7 @@ import pytest
 from agent.editing.preparation import MeasuredBase
 from agent.errors import RepositoryUnfit
 from agent.models.checks import CheckItem, CheckReport, Status, TestRun
+from agent.models.record import replace
 from agent.stages import onboard
 from repo_config import load
 from tests.fakes import FakeCodeHost
@@ -34,8 +35,8 @@ def asked(tmp_path, monkeypatch):
 def test_the_first_run_proposes_a_file_that_is_valid_and_no_other_does(asked):
     made, code_host, services, said = asked
     contract = made.contract
-    found = contract.config.model_copy(update={"setup": ("mkdir data",)})
-    ready = made.model_copy(update={"contract": contract.model_copy(update={"config": found})})
+    found = replace(contract.config, setup=("mkdir data",))
+    ready = replace(made, contract=replace(contract, config=found))
     suite = TestRun(name="tests", status=Status.FAILED, command=("pytest",), seconds=9.5, items=RED)
     base = CheckReport(side="base", commit=made.checkout.commit, results=(suite,))
     opened = made, MeasuredBase(ready, base)
@@ -61,13 +62,13 @@ def test_the_first_run_proposes_a_file_that_is_valid_and_no_other_does(asked):
 
 def test_commands_dry_runs_and_operators_who_want_none_ask_nobody(asked):
     made, code_host, services, said = asked
-    snapshot = made.run.snapshot.model_copy(update={"by_label": False})
+    snapshot = replace(made.run.snapshot, by_label=False)
     for run in (
-        made.run.model_copy(update={"dry_run": True}),
-        made.run.model_copy(update={"snapshot": snapshot}),
-        made.run.model_copy(update={"snapshot": None}),
+        replace(made.run, dry_run=True),
+        replace(made.run, snapshot=snapshot),
+        replace(made.run, snapshot=None),
     ):
-        other = made.model_copy(update={"run": run})
+        other = replace(made, run=run)
         assert onboard.propose_configuration(other, None, services) == "not asked"
     off, _ = code_host_runs.services(services.settings.home, code_host, onboarding="off")
     assert onboard.propose_configuration(made, None, off) == "not asked"

@@ -1,8 +1,8 @@
 """Publish: what is made where, in which order, and what never leaves."""
 
 import base64
+import dataclasses
 import threading
-from dataclasses import replace
 
 import pytest
 
@@ -16,6 +16,7 @@ from agent.errors import (
 )
 from agent.git import worktree
 from agent.models.outcome import PullRequest
+from agent.models.record import replace
 from agent.models.run import RunState
 from agent.text.redaction import REMOVED
 from repo_config.schema import RepoConfig
@@ -96,9 +97,9 @@ def hosted(tmp_path, home):
             token = there.create_credential(base.run, write=False)
             url = github.code_host.find_remote(github.run).url
             fetched = worktree.prepare_remote(url, token, "main", home / "mirrors")
-            base = base.model_copy(update={"checkout": fetched})
+            base = replace(base, checkout=fetched)
             desk, said = runs.services(home, there)
-            desk = publish_with.desk = replace(desk, stopped=stopped or desk.stopped)
+            desk = publish_with.desk = dataclasses.replace(desk, stopped=stopped or desk.stopped)
             decided = runs.decided(base, path="new.py", before=None)
             try:
                 ended = runs.publish_change(base, decided, desk)
@@ -192,8 +193,8 @@ def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem, kin
 @pytest.mark.parametrize(("actor", "asked"), [("grace", ("grace",)), ("", ())])
 def test_who_set_the_label_is_asked_to_review_if_anybody_did(tmp_path, home, actor, asked):
     there, base = code_host(), runs.prepared(tmp_path / "app", home)
-    snapshot = base.run.snapshot.model_copy(update={"actor": actor})
-    base = base.model_copy(update={"run": base.run.model_copy(update={"snapshot": snapshot})})
+    snapshot = replace(base.run.snapshot, actor=actor)
+    base = replace(base, run=replace(base.run, snapshot=snapshot))
     desk, _ = runs.services(home, there)
     runs.publish_change(base, runs.decided(base), desk)
     assert there.proposals[0].reviewers == asked
@@ -253,7 +254,7 @@ def test_TC6_a_secret_in_title_tests_or_log_leaves_nowhere(made, dress):
     shown = dressed()[dress]
     there, base, desk = made
     desk.redactor.learn(SECRET)
-    red = runs.TESTS.model_copy(update={"gone": (f"test[{shown}]",), "reason": shown})
+    red = replace(runs.TESTS, gone=(f"test[{shown}]",), reason=shown)
     outcome = runs.publish_change(
         base, runs.decided(base, title=f"Show {shown}", compared=(red,)), desk
     )

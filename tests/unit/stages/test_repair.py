@@ -1,6 +1,6 @@
 """What is tried next with a model's change: fixed in the same conversation, or left as it is."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 
@@ -11,6 +11,7 @@ from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Pla
 from agent.models.checks import CheckItem, CheckReport, Status, TestComparison
 from agent.models.model_use import AuthorWords
 from agent.models.outcome import Verdict
+from agent.models.record import replace
 from agent.models.review import Proof, Remark, ReviewNotes
 from agent.models.run import Reason
 from agent.stages import checks, repair, validate
@@ -141,8 +142,8 @@ def test_what_a_reviewer_can_settle_goes_to_the_reviewer(prepared, home, is_read
         fix="x", is_reading=is_reading,
     )  # fmt: skip
     passed = judged(1, one)
-    cleared = passed.cleared.model_copy(update={"findings": (found,)})
-    passed = run_context.history.record_round(replace(passed, cleared=cleared))
+    cleared = replace(passed.cleared, findings=(found,))
+    passed = run_context.history.record_round(dataclasses.replace(passed, cleared=cleared))
     assert repair.next_draft([passed], run_context) is None
     assert len(model.requests) == asked
 

@@ -1,10 +1,11 @@
 """What a recipe cannot resolve alone goes to the model; without one the form comes back."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 
 from agent.errors import ForPeople, NoRecipe, TicketUnclear
+from agent.models.record import replace
 from agent.stages import plan, triage
 from repo_config import detect
 from tests.fakes import FakeCodeHost, FakeModel, make_reply
@@ -21,12 +22,14 @@ def resolve_parameters(tmp_path):
     def resolve_parameters(body: str, *, model: bool) -> str:
         made = code_host_runs.prepared(tmp_path / "app", tmp_path / "home", SHOP)
         desk, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
-        desk = replace(desk, models=FakeModel(lambda _: make_reply()) if model else None)
-        ticket = code_host_runs.TICKET.model_copy(update={"body": body})
-        contract = made.contract.model_copy(update={"project": project()})
+        desk = dataclasses.replace(
+            desk, models=FakeModel(lambda _: make_reply()) if model else None
+        )
+        ticket = replace(code_host_runs.TICKET, body=body)
+        contract = replace(made.contract, project=project())
         return plan.resolve_parameters(
             make_task(ticket, made.checkout, "add-django-field"),
-            made.model_copy(update={"contract": contract}),
+            replace(made, contract=contract),
             desk,
         )
 
@@ -38,13 +41,13 @@ def test_what_is_refused_is_refused_before_any_request_but_to_a_local_run(tmp_pa
     made = code_host_runs.prepared(
         tmp_path / "app", tmp_path / "home", {"a.py": "", "tests/test_a.py": ""}, on_forge=on_forge
     )
-    config = made.contract.config.model_copy(update={"contributions": "refuse"})
-    contract = made.contract.model_copy(update={"config": config})
+    config = replace(made.contract.config, contributions="refuse")
+    contract = replace(made.contract, config=config)
     desk, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
-    desk = replace(desk, models=FakeModel(lambda _: pytest.fail("a request")))
+    desk = dataclasses.replace(desk, models=FakeModel(lambda _: pytest.fail("a request")))
     given = (
         make_task(code_host_runs.TICKET, made.checkout),
-        made.model_copy(update={"contract": contract}),
+        replace(made, contract=contract),
         desk,
     )
     if not on_forge:
@@ -71,10 +74,10 @@ def test_without_a_recipe_and_a_model_examples_are_of_this_repository(tmp_path, 
     desk, _ = code_host_runs.services(tmp_path / "home", FakeCodeHost(code_host_runs.TICKET))
     tree = DictTree({path: text.encode() for path, text in files.items()})
     project = detect.detect_project(tree, made.contract.config)
-    contract = made.contract.model_copy(update={"project": project})
+    contract = replace(made.contract, project=project)
     given = (
         make_task(code_host_runs.TICKET, made.checkout),
-        made.model_copy(update={"contract": contract}),
+        replace(made, contract=contract),
         desk,
     )
     with pytest.raises(NoRecipe, match="MERGEWRIGHT_MODEL") as raised:
@@ -83,7 +86,7 @@ def test_without_a_recipe_and_a_model_examples_are_of_this_repository(tmp_path, 
     assert len(examples) == len(words)
     for example, part in zip(examples, words, strict=True):
         assert part in example
-        ticket = code_host_runs.TICKET.model_copy(update={"title": "", "body": example})
+        ticket = replace(code_host_runs.TICKET, title="", body=example)
         assert triage.choose_recipe(ticket)
 
 

@@ -1,12 +1,13 @@
 """A second model's look."""
 
-from dataclasses import replace
+import dataclasses
 
 import pytest
 
 from agent.editing import reviewing
 from agent.editing.rounds import Round
 from agent.models.change import Finding, Severity
+from agent.models.record import replace
 from agent.models.review import Proof, Remark, RevertTrials, ReviewNotes
 from agent.stages import decide
 from tests.fakes import FakeModel, make_reply
@@ -39,8 +40,8 @@ def reviewed(prepared, home, *replies, roles=ROLES):
 def passing(prepared):
     """Give a round that passed, with tests that ran."""
     found = judged(1, draft(prepared))
-    ran = [one.model_copy(update={"base_count": 3, "head_count": 3}) for one in found.compared]
-    return replace(found, compared=tuple(ran))
+    ran = [replace(one, base_count=3, head_count=3) for one in found.compared]
+    return dataclasses.replace(found, compared=tuple(ran))
 
 
 def test_a_review_is_asked_for_with_ticket_plan_and_diff(prepared, home):
@@ -118,13 +119,15 @@ def with_open_findings(prepared, *parts):
     best = passing(prepared)
     versions = "-assert total() == 1\n+assert total() == 2"
     rewritten = _open("", "test-rewritten", is_reading=True)
-    rewritten = rewritten.model_copy(update={"source": versions})
+    rewritten = replace(rewritten, source=versions)
     guard = _open("conftest.py", "gate-files", is_reading=False)
-    cleared = best.cleared.model_copy(update={"findings": (guard,)})
-    compared = (best.compared[0].model_copy(update={"findings": (rewritten,)}), *best.compared[1:])
+    cleared = replace(best.cleared, findings=(guard,))
+    compared = (replace(best.compared[0], findings=(rewritten,)), *best.compared[1:])
     proof = Proof(hunks=RevertTrials(unnoticed=parts))
     verdict = decide.decide_verdict(compared, cleared, prepared.contract, proof)
-    return replace(best, cleared=cleared, compared=compared, proof=proof, verdict=verdict)
+    return dataclasses.replace(
+        best, cleared=cleared, compared=compared, proof=proof, verdict=verdict
+    )
 
 
 def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_the_gate(
@@ -153,7 +156,7 @@ def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_
     (settled,) = weighed.compared[0].findings
     assert settled.severity is Severity.INFO
     assert settled.message == 'test-rewritten says. Reviewed by other:two: "The ticket orders it."'
-    against = notes.model_copy(update={"approves": False})
+    against = replace(notes, approves=False)
     assert "test-rewritten" in decide.with_review(best, against, prepared.contract).verdict.review
 
 
@@ -167,7 +170,7 @@ def test_without_a_reviewer_there_is_the_word_that_none_looked(prepared, home):
 @pytest.mark.parametrize(
     "replies",
     [
-        [make_reply(model="other:two").model_copy(update={"finish": "refused"})],
+        [replace(make_reply(model="other:two"), finish="refused")],
         [make_reply(text="Hm.") for _ in range(3)],
     ],
     ids=["refuses", "hands nothing in"],
