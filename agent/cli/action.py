@@ -71,7 +71,7 @@ def _run_for_event(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
     way = wiring.way_to_github(loaded)
     intake_api = wiring.make_intake_api(loaded, way)
     decided = intake.accept_request(parsed, intake_api, None, now=read_clock())
-    if not isinstance(decided, intake.Accepted):
+    if decided.run is None:
         return decided.reason
     return run.execute_issue_run(decided.run, Console(stderr=True), loaded, way)[0]
 

@@ -17,13 +17,7 @@ from agent.models.ticket import Snapshot
 from agent.runs import control
 from agent.runs.control import CommandAuthor, CommandImpossible
 from agent.service import intake
-from agent.service.intake import (
-    Accepted,
-    CommentHandled,
-    DecisionPostponed,
-    IgnoredRequest,
-    IntakeDecision,
-)
+from agent.service.intake import Decision
 from agent.store.sql_requests import QUIET_SECONDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from agent.text import sanitise
@@ -67,11 +61,11 @@ class CommentHandler:
         self._refused_until: dict[tuple[int, int], float] = {}
         self._answered: dict[tuple[int, int], list[float]] = {}
 
-    def handle(self, comment: Comment, *, now: float, delivery_id: str) -> IntakeDecision:
+    def handle(self, comment: Comment, *, now: float, delivery_id: str) -> Decision:
         """Act on a comment that a delivery brought, if it asks for something and its writer may."""
         own_logins = self._intake_api.own_logins()
         if comment.author.lower() in own_logins:
-            return IgnoredRequest(reason=f"written by {comment.author}, a bot", routine=True)
+            return Decision("ignored", f"written by {comment.author}, a bot", is_routine=True)
         run = self._find_run(comment)
         command = commands.parse_comment(comment.body)
         request = None if command else self._read_request(comment)
@@ -79,13 +73,13 @@ class CommentHandler:
         if (nothing := self._asks_nothing(comment, run, command, request, now)) is not None:
             return nothing
         if run is not None and self._was_heard(comment, run):
-            return CommentHandled(reason="heard before")
+            return Decision("heard", "heard before")
         if refusal := self._explain_refusal(comment, command, now):
-            return IgnoredRequest(reason=refusal)
+            return Decision("ignored", refusal)
         if request is not None and run is not None:
             return self._follow_up(comment, run, request, now)
         if run is not None and _is_older(comment, run, command):
-            return IgnoredRequest(reason=f"written before run {run.run.run_id}")
+            return Decision("ignored", f"written before run {run.run.run_id}")
         if command is None and run is not None and control.is_awaiting_approval(run):
             return self._name_approval(comment, run)
         if (taken_back := self._find_taken_back(comment)) is not None:
@@ -116,24 +110,24 @@ class CommentHandler:
         command: Command | UnknownCommand | None,
         request: FollowUpRequest | None,
         now: float,
-    ) -> IntakeDecision | None:
+    ) -> Decision | None:
         if command is None and request is None and not self._is_answer(comment, run):
             age = now - intake.parse_moment(comment.at)
             if not comment.on_pull and run and run.active and age < _ENDING_SECONDS:
-                return DecisionPostponed(reason=f"run {run.run.run_id} may just have asked for it")
-            return IgnoredRequest(
-                reason="no command, and no run is waiting for an answer", routine=True
+                return Decision("postponed", f"run {run.run.run_id} may just have asked for it")
+            return Decision(
+                "ignored", "no command, and no run is waiting for an answer", is_routine=True
             )
         if comment.on_pull and run is None:
             if self._store.is_publishing(comment.subject.repository_id):
-                return DecisionPostponed(reason="a run of the repository may just have opened it")
+                return Decision("postponed", "a run of the repository may just have opened it")
             if request is not None:
-                return IgnoredRequest(reason="no pull request of ours", routine=True)
+                return Decision("ignored", "no pull request of ours", is_routine=True)
         if command is None and run is not None and control.is_awaiting_approval(run):
             # Said once for each plan; a program that answers us is not answered again.
             if self._store.was_heard(run.run.run_id, f"plan:{run.plan_asked}"):
-                return IgnoredRequest(
-                    reason=f"no command, and the plan {run.plan_asked} is waiting for one"
+                return Decision(
+                    "ignored", f"no command, and the plan {run.plan_asked} is waiting for one"
                 )
         return None
 
@@ -196,17 +190,17 @@ class CommentHandler:
             f"written by {comment.author}, who has the permission {found.level}; write is required"
         )
 
-    def _find_taken_back(self, comment: Comment) -> IntakeDecision | None:
+    def _find_taken_back(self, comment: Comment) -> Decision | None:
         """Turn away what was deleted meanwhile; remarks on a pull request stand."""
         if comment.place == "issue" and not self._intake_api.has_comment(
             comment.subject, comment.comment_id
         ):
-            return IgnoredRequest(reason="deleted before it was read")
+            return Decision("ignored", "deleted before it was read")
         return None
 
     # --- what words do -------------------------------------------------------------------------
 
-    def _name_approval(self, comment: Comment, run: StoredRun) -> IntakeDecision:
+    def _name_approval(self, comment: Comment, run: StoredRun) -> Decision:
         """Say once for each plan that only a command approves it: words may mean anything."""
         plan = run.plan_asked
         words = (
@@ -216,32 +210,32 @@ class CommentHandler:
         self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
         speaker = _make_speaker(comment)._replace(comment=f"plan:{plan}")
         self._store.note_guidance(run.run.run_id, speaker.make_guidance("remark", comment.body))
-        return IgnoredRequest(reason=f"no command, and the plan {plan} is waiting for one")
+        return Decision("ignored", f"no command, and the plan {plan} is waiting for one")
 
-    def _accept_answer(self, comment: Comment, run: StoredRun | None, now: float) -> IntakeDecision:
+    def _accept_answer(self, comment: Comment, run: StoredRun | None, now: float) -> Decision:
         assert run is not None  # noqa: S101  it is an answer to its questions
         live = self._intake_api.read_issue(comment.subject)
         if live is None or live.state == "closed" or live.locked:
-            return IgnoredRequest(reason="the issue is closed, locked or gone")
+            return Decision("ignored", "the issue is closed, locked or gone")
         run_id = run.run.run_id
         answer = _make_speaker(comment).make_guidance("answer", comment.body)
         try:
             hearing = self._store.add_guidance(run_id, answer, now, self._pause)
         except ActiveRun as other:
-            return IgnoredRequest(reason=other.message)
+            return Decision("ignored", other.message)
         if hearing == "full":
             # Once: a reply to that is not answered again.
             self._intake_api.explain_refusal(
                 comment.subject, control.ANSWERS_EXHAUSTED, key=f"full-{run_id}"
             )
         if hearing in ("late", "full"):
-            return IgnoredRequest(reason=f"run {run_id} is not waiting for an answer ({hearing})")
+            return Decision("ignored", f"run {run_id} is not waiting for an answer ({hearing})")
         self._react(comment, _READ)
-        return CommentHandled(reason=f"an answer to run {run_id}")
+        return Decision("heard", f"an answer to run {run_id}")
 
     def _follow_up(
         self, comment: Comment, run: StoredRun, request: FollowUpRequest, now: float
-    ) -> IntakeDecision:
+    ) -> Decision:
         note = _make_speaker(comment).make_guidance("command", request.kind)
         following = self._store.queue_follow_up(run.run.first, request, now, said=note)
         if following == "full":
@@ -249,9 +243,9 @@ class CommentHandler:
             words = control.ROUND_REFUSALS[following]
             self._intake_api.explain_refusal(comment.subject, words, key="rounds-full")
         if following in ("over", "full"):
-            return IgnoredRequest(reason=control.ROUND_REFUSALS[following])
+            return Decision("ignored", control.ROUND_REFUSALS[following])
         self._react(comment, _READ)
-        return CommentHandled(reason=f"about pull request #{comment.subject.number} ({following})")
+        return Decision("heard", f"about pull request #{comment.subject.number} ({following})")
 
     def _obey(
         self,
@@ -260,7 +254,7 @@ class CommentHandler:
         run: StoredRun | None,
         now: float,
         delivery_id: str,
-    ) -> IntakeDecision:
+    ) -> Decision:
         """Carry a command out."""
         speaker, store = _make_speaker(comment), self._store
         match command:
@@ -285,7 +279,7 @@ class CommentHandler:
                 first = name == "plan" or (run is not None and run.run.plan_first)
                 return self._begin_run(comment, run, delivery_id, now, plan_first=first)
         self._react(comment, _DONE)
-        return CommentHandled(reason=f"the command: {command.name}")
+        return Decision("heard", f"the command: {command.name}")
 
     def _begin_run(
         self,
@@ -295,15 +289,13 @@ class CommentHandler:
         now: float,
         *,
         plan_first: bool,
-    ) -> IntakeDecision:
+    ) -> Decision:
         """Make a run of the issue as it is now, for the author of the command."""
         if comment.on_pull:
             raise CommandImpossible("This command works only on the issue. Comment there.")
         if run is not None and run.active:
             if run.stop_request:
-                return DecisionPostponed(
-                    reason=f"run {run.run.run_id} of this issue is being stopped"
-                )
+                return Decision("postponed", f"run {run.run.run_id} of this issue is being stopped")
             raise CommandImpossible(
                 f"Run {run.run.run_id} is still running. `/mergewright stop` ends it;"
                 " `/mergewright explain` shows its state."
@@ -315,7 +307,7 @@ class CommentHandler:
             )
         text = self._intake_api.read_text(comment.subject)
         if text is None:
-            return IgnoredRequest(reason="the issue no longer exists")
+            return Decision("ignored", "the issue no longer exists")
         if text.state == "closed" or text.locked or text.is_pull_request:
             raise CommandImpossible("The issue is closed or locked, so no run can start.")
         if text.changed_at is not None and text.changed_at >= comment.at:
@@ -349,18 +341,18 @@ class CommentHandler:
             now=now,
             delivery_id=delivery_id,
         )
-        if isinstance(decided, IgnoredRequest):
+        if decided.outcome == "ignored":
             raise CommandImpossible(f"No run was started: {decided.reason}.")
-        if isinstance(decided, Accepted):
+        if decided.outcome == "accepted":
             self._react(comment, _DONE)
         return decided
 
     # --- how it is answered --------------------------------------------------------------------
 
-    def _refuse(self, comment: Comment, words: str, reason: str) -> IntakeDecision:
+    def _refuse(self, comment: Comment, words: str, reason: str) -> Decision:
         self._answer(comment, words)
         self._react(comment, _CANNOT)
-        return CommentHandled(reason=f"answered: {reason}")
+        return Decision("heard", f"answered: {reason}")
 
     def _answer(self, comment: Comment, words: str) -> None:
         """Answer in words, unless too much was said there of late: two programs end here."""

@@ -21,14 +21,7 @@ from agent.models.ticket import Delivery
 from agent.service import intake, loops, pull_outcomes
 from agent.service.comment_handler import CommentHandler
 from agent.service.dispatch import Bounds
-from agent.service.intake import (
-    Accepted,
-    CommentHandled,
-    DecisionPostponed,
-    IgnoredRequest,
-    IntakeDecision,
-    StoppedRun,
-)
+from agent.service.intake import Decision
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import metrics
@@ -46,10 +39,6 @@ _SOON_SECONDS, _PUT_OFF_SHARE, _LATE_SECONDS = 0.5, 0.1, 60.0
 _SHOWN_SECONDS = 30.0
 #: Number of tries after an unforeseen error.
 _TRIES = 3
-
-
-class _Failed(IntakeDecision):
-    outcome = "failed"
 
 
 class Intake:
@@ -108,32 +97,32 @@ class Intake:
             self._alive()
             with structlog.contextvars.bound_contextvars(delivery=delivery.delivery_id):
                 decided = self._try_to_decide(delivery)
-                if isinstance(decided, DecisionPostponed):
+                if decided is None:
+                    failed += 1
+                    if failed == _FAILURES_IN_A_ROW:
+                        break
+                elif decided.outcome == "postponed":
                     _log.info("not yet", reason=decided.reason)
                     pause = (now - delivery.received_at) * _PUT_OFF_SHARE
                     until = now + min(max(pause, _SOON_SECONDS), _LATE_SECONDS)
                     self._put_off[delivery.delivery_id] = until
-                elif decided is not None:
+                else:
                     self._record_decision(delivery, decided)
                     done, failed = done + 1, 0
-                else:
-                    failed += 1
-                    if failed == _FAILURES_IN_A_ROW:
-                        break
         return done > 0
 
-    def _try_to_decide(self, delivery: Delivery) -> IntakeDecision | None:
+    def _try_to_decide(self, delivery: Delivery) -> Decision | None:
         """Decide on a delivery; None: it cannot be decided now, and comes again."""
         until = None
         try:
             return self._decide(delivery)
         except RunStopped as problem:
-            return IgnoredRequest(reason=problem.message)
+            return Decision("ignored", problem.message)
         except AgentError as problem:
             # A wrong setting is the operator's to mend, however long that takes.
             old = self._clock.now() - delivery.received_at > 86_400.0
             if isinstance(problem, TransientError) and old:
-                return IgnoredRequest(reason=f"could not be processed for a day: {problem.message}")
+                return Decision("ignored", f"could not be processed for a day: {problem.message}")
             until = problem.until if isinstance(problem, CodeHostLimited) else None
             why = problem.message
         except Exception as problem:  # noqa: BLE001  one bad delivery must not stop the rest
@@ -142,11 +131,11 @@ class Intake:
             self._faults[name] += 1
             if self._faults[name] >= _TRIES:
                 details = f"{why}, {_TRIES} times; see the worker's log"
-                return _Failed(reason=f"could not be processed: {details}")
+                return Decision("failed", f"could not be processed: {details}")
         self._put_back(delivery.delivery_id, why, until)
         return None
 
-    def _decide(self, delivery: Delivery) -> IntakeDecision:
+    def _decide(self, delivery: Delivery) -> Decision:
         intake_api, store, now = self._intake_api, self._store, read_clock()
         name, event = delivery.delivery_id, events.read_event(delivery.body)
         if isinstance(event, Withdrawal):
@@ -163,29 +152,28 @@ class Intake:
         # Run and delivery are in two files: a worker that was killed between the two writes has
         # left a run whose delivery still counts as unread.
         if earlier := store.find_run_of_delivery(name):
-            return Accepted(run=earlier.run)
+            return Decision("accepted", earlier.run.run_id, earlier.run)
         if isinstance(event, Comment):
             return self._comment_handler.handle(event, now=now, delivery_id=name)
         return intake.accept_request(event, intake_api, store, now=now, delivery_id=name)
 
-    def _record_decision(self, delivery: Delivery, decided: IntakeDecision) -> None:
+    def _record_decision(self, delivery: Delivery, decided: Decision) -> None:
         name = delivery.delivery_id
         self._put_off.pop(name, None)
         del self._failures[name], self._faults[name]  # of a Counter, also what is not in it
-        if isinstance(decided, Accepted | CommentHandled):
+        if decided.outcome in ("accepted", "heard"):
             # A run may begin, or go on, by it.
             self._accepted()
-        if isinstance(decided, StoppedRun):
+        outcome, reason, run, is_routine = decided
+        if outcome == "stopped" and run is not None:
             # It shows in the store, into which the others look.
-            _log.info("asked to stop", run=decided.run_id, reason=decided.reason)
-        reason = decided.run.run_id if isinstance(decided, Accepted) else decided.reason
-        self._inbox.record_decision(name, decided.outcome, reason)
-        metrics.count_delivery(decided.outcome)
-        routine = isinstance(decided, IgnoredRequest) and decided.routine
-        (_log.debug if routine else _log.info)(decided.outcome, reason=reason)
-        if isinstance(decided, Accepted):
-            with structlog.contextvars.bound_contextvars(run=reason):
-                self._show_waiting(decided.run)
+            _log.info("asked to stop", run=run.run_id, reason=reason)
+        self._inbox.record_decision(name, outcome, reason)
+        metrics.count_delivery(outcome)
+        (_log.debug if is_routine else _log.info)(outcome, reason=reason)
+        if outcome == "accepted" and run is not None:
+            with structlog.contextvars.bound_contextvars(run=run.run_id):
+                self._show_waiting(run)
 
     def _show_waiting(self, run: Run) -> None:
         """Give a run its sign now if its turn is not at once.

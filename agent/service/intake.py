@@ -7,13 +7,12 @@ late, doubled or out of order. So everything but the approved text is read again
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from agent.conversation.events import Request, Withdrawal
 from agent.errors import ActiveRun
 from agent.models.intake import LiveIssue, explain_withdrawal
 from agent.models.outcome import StoredRun
-from agent.models.record import Record
 from agent.models.run import Reason, Run, make_run_id, read_run_start
 from agent.models.ticket import IssueRef, Snapshot
 from agent.text import sanitise
@@ -26,42 +25,17 @@ if TYPE_CHECKING:
 _FRESH_SECONDS = 60.0
 
 
-class IntakeDecision(Record):
+class Decision(NamedTuple):
     """The decision on a delivery, or on a polled event."""
 
-    outcome: ClassVar[str]
-    """As the inbox stores it."""
-    reason: str = ""
-
-
-class Accepted(IntakeDecision):
-    outcome = "accepted"
-    run: Run
-
-
-class StoppedRun(IntakeDecision):
-    """A run was asked to stop, since its issue is no longer what was approved."""
-
-    outcome = "stopped"
-    run_id: str
-
-
-class CommentHandled(IntakeDecision):
-    """Somebody's words had their effect, or were answered; or something that happened was noted."""
-
-    outcome = "heard"
-
-
-class IgnoredRequest(IntakeDecision):
-    outcome = "ignored"
-    routine: bool = False
-    """Every run brings some of these about, so that nobody looks for them."""
-
-
-class DecisionPostponed(IntakeDecision):
-    """Nothing can be decided before the present run of the issue is over, which is soon."""
-
-    outcome = ""
+    outcome: Literal["accepted", "stopped", "heard", "ignored", "postponed", "failed"]
+    """As the inbox stores it; `postponed`, until the present run of the issue is over, is not."""
+    reason: str
+    """In words; the id of a run that was accepted."""
+    run: Run | None = None
+    """The run that was accepted, or asked to stop."""
+    is_routine: bool = False
+    """Whether every run brings some of these about, so that nobody looks for them."""
 
 
 def accept_request(
@@ -71,7 +45,7 @@ def accept_request(
     *,
     now: float,
     delivery_id: str | None = None,
-) -> IntakeDecision:
+) -> Decision:
     """Make a run of a labelled issue if the person may start one; may be called twice.
 
     Args:
@@ -83,14 +57,14 @@ def accept_request(
     if decision := _by_runs(request, last):
         return decision
     if refusal := _explain_refusal(request, intake_api):
-        return IgnoredRequest(reason=refusal)
+        return Decision("ignored", refusal)
     run_id = make_run_id(int(now))
     # An old one may have been answered and forgotten: after an old backup was restored, the
     # code host remembers more than we do.
     is_late = now - _get_approval_time(request.snapshot) > _FRESH_SECONDS
     if is_late and (earlier := intake_api.find_earlier_run(request.snapshot)):
         if earlier.over or (store and store.find_run(earlier.run_id) is not None):
-            return IgnoredRequest(reason=f"run {earlier.run_id} was already started by this label")
+            return Decision("ignored", f"run {earlier.run_id} was already started by this label")
         # The worker of that run has lost it. What it has left is found again by its id, and by
         # the time of its commit.
         run_id = earlier.run_id
@@ -103,17 +77,17 @@ def accept_request(
         runs_per_day=intake_api.read_runs_per_day(asked),
         started=read_run_start(run_id),
     )
-    if store is None:
-        return Accepted(run=run)
-    try:
-        return Accepted(run=store.add_run(run, now, delivery_id=delivery_id))
-    except ActiveRun as other:
-        return _decide_beside(other, request, intake_api, store)
+    if store is not None:
+        try:
+            run = store.add_run(run, now, delivery_id=delivery_id)
+        except ActiveRun as other:
+            return _decide_beside(other, request, intake_api, store)
+    return Decision("accepted", run.run_id, run)
 
 
 def reconsider_run(
     withdrawal: Withdrawal, intake_api: GithubIntakeApi, store: SqlRunStore
-) -> IntakeDecision:
+) -> Decision:
     """Stop the run of an issue that is no longer as it was approved; may be called twice.
 
     What the event says is only the occasion to look: events may be late, doubled or out of order.
@@ -121,37 +95,37 @@ def reconsider_run(
     issue = withdrawal.issue
     last = store.find_newest_run(issue.repository_id, issue.number)
     if last is None or not last.active:
-        return IgnoredRequest(reason="no run of this issue is active", routine=True)
+        return Decision("ignored", "no run of this issue is active", is_routine=True)
     run_id, snapshot = last.run.run_id, last.run.snapshot
     if last.stop_request or snapshot is None:
-        return IgnoredRequest(reason=f"run {run_id} of this issue is being stopped", routine=True)
+        return Decision("ignored", f"run {run_id} of this issue is being stopped", is_routine=True)
     live = intake_api.read_issue(issue)
     happened = explain_withdrawal(snapshot, live, intake_api.read_start_label)
     if happened is None:
-        return IgnoredRequest(
-            reason=f"the issue has not changed since run {run_id} read it", routine=True
+        return Decision(
+            "ignored", f"the issue has not changed since run {run_id} read it", is_routine=True
         )
     words = f"{happened}, so the run was stopped."
     store.request_stop(run_id, words, Reason.SUPERSEDED)
-    return StoppedRun(run_id=run_id, reason=words)
+    return Decision("stopped", words, last.run)
 
 
-def _by_runs(request: Request, last: StoredRun | None) -> IntakeDecision | None:
+def _by_runs(request: Request, last: StoredRun | None) -> Decision | None:
     """Decide by the newest run of the issue alone; None: the code host has to be asked."""
     if last is None:
         return None
     run_id = last.run.run_id
     if last.stop_request and last.active:
-        return DecisionPostponed(reason=f"run {run_id} of this issue is being stopped")
+        return Decision("postponed", f"run {run_id} of this issue is being stopped")
     done = last.run.snapshot
     if done and done.by_label and _get_approval_time(request.snapshot) < _get_approval_time(done):
-        return IgnoredRequest(reason=f"run {run_id} belongs to a later label")
+        return Decision("ignored", f"run {run_id} belongs to a later label")
     return None
 
 
 def _decide_beside(
     other: ActiveRun, request: Request, intake_api: GithubIntakeApi, store: SqlRunStore
-) -> IntakeDecision:
+) -> Decision:
     """Decide on a label that was set while a run of the issue is under way."""
     active, asked = other.run, request.snapshot
     theirs = active.snapshot
@@ -160,13 +134,13 @@ def _decide_beside(
     if active.dry_run or same or not newer or (theirs and not theirs.by_label):
         if active.dry_run or not same:
             _explain_active(active, request, intake_api)
-        return IgnoredRequest(reason=other.message)
+        return Decision("ignored", other.message)
     words = (
         f"{asked.actor} set the label again after the text changed. This run was stopped; a new"
         " one takes over."
     )
     store.request_stop(active.run_id, words, Reason.SUPERSEDED)
-    return DecisionPostponed(reason=f"run {active.run_id}, for the previous text, is being stopped")
+    return Decision("postponed", f"run {active.run_id}, for the previous text, is being stopped")
 
 
 def _explain_active(active: Run, request: Request, intake_api: GithubIntakeApi) -> None:

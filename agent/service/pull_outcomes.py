@@ -9,7 +9,7 @@ from agent.models.outcome import PullEnd, StoredRun
 from agent.models.record import replace
 from agent.models.run import Reason
 from agent.models.ticket import IssueRef
-from agent.service.intake import CommentHandled, DecisionPostponed, IgnoredRequest, IntakeDecision
+from agent.service.intake import Decision
 from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
 from agent.text.check_summary import format_count
@@ -28,7 +28,7 @@ def handle_event(
     now: float,
     received_at: float,
     quiet: float,
-) -> IntakeDecision:
+) -> Decision:
     """Note the state of a pull request of ours, or have its checks fixed or its base merged.
 
     May be done twice.
@@ -42,25 +42,23 @@ def handle_event(
     if event.commit:
         return _handle_checks(event, store, now, quiet)
     if event.number is None:
-        return IgnoredRequest(reason="it names neither a commit nor a pull request", routine=True)
+        return Decision("ignored", "it names neither a commit nor a pull request", is_routine=True)
     found = store.find_run_of_pull(event.repository_id, event.number)
     if found is None and store.is_publishing(event.repository_id):
-        return DecisionPostponed(
-            reason="a run of this repository is about to report its pull request"
-        )
+        return Decision("postponed", "a run of this repository is about to report its pull request")
     if found is None or found.run.snapshot is None:
-        return IgnoredRequest(reason="no pull request of ours", routine=True)
+        return Decision("ignored", "no pull request of ours", is_routine=True)
     pull = _read_pull(event, found.run.snapshot.issue, event.number, intake_api)
     if pull is None:
-        return IgnoredRequest(reason="the pull request no longer exists")
+        return Decision("ignored", "the pull request no longer exists")
     first = found.run.first
     if pull.state != "open":
         _stop_follow_up(found, pull.state, store)
     if not store.note_pull(first, None if pull.state == "open" else pull):
-        return IgnoredRequest(
-            reason=f"the pull request is already known to be {pull.state}", routine=True
+        return Decision(
+            "ignored", f"the pull request is already known to be {pull.state}", is_routine=True
         )
-    return CommentHandled(reason=f"the pull request of run {first} is {pull.state}")
+    return Decision("heard", f"the pull request of run {first} is {pull.state}")
 
 
 def _read_pull(
@@ -80,20 +78,20 @@ def _stop_follow_up(found: StoredRun, became: str, store: SqlRunStore) -> None:
 
 def _handle_checks(
     event: ConversationEvent, store: SqlRunStore, now: float, quiet: float
-) -> IntakeDecision:
+) -> Decision:
     """Have red checks seen to, where they are of the commit that we have pushed last."""
     wish = FollowUpRequest(kind="ci", quiet=quiet)
     found = store.find_run_of_head(event.repository_id, event.commit)
     if found is None and store.is_publishing(event.repository_id, of_follow_up=True):
-        return DecisionPostponed(reason="a run of this repository is about to report its commit")
+        return Decision("postponed", "a run of this repository is about to report its commit")
     if found is None:
-        return IgnoredRequest(
-            reason="not the last commit of one of our pull requests", routine=True
+        return Decision(
+            "ignored", "not the last commit of one of our pull requests", is_routine=True
         )
     following = store.queue_follow_up(found.run.first, wish, now)
     if following in ("over", "full"):
-        return IgnoredRequest(reason=f"no follow-up for these checks ({following})")
-    return CommentHandled(reason=f"checks of run {found.run.run_id}'s commit ({following})")
+        return Decision("ignored", f"no follow-up for these checks ({following})")
+    return Decision("heard", f"checks of run {found.run.run_id}'s commit ({following})")
 
 
 def _handle_push(
@@ -104,7 +102,7 @@ def _handle_push(
     quiet: float,
     *,
     may_wait: bool,
-) -> IntakeDecision:
+) -> Decision:
     """Have the base branch merged into our pull requests that conflict with it by now."""
     wish, queued, unknown = FollowUpRequest(kind="update", quiet=quiet), 0, 0
     for opened in store.list_open(event.repository_id, _MOST_PULLS):
@@ -121,11 +119,11 @@ def _handle_push(
             following = store.queue_follow_up(opened.run.run_id, wish, now)
             queued += following not in ("over", "full")
     if unknown and may_wait:
-        return DecisionPostponed(reason="GitHub does not know yet whether pull requests conflict")
+        return Decision("postponed", "GitHub does not know yet whether pull requests conflict")
     if not queued:
-        return IgnoredRequest(reason="no pull request of ours conflicts with it", routine=True)
+        return Decision("ignored", "no pull request of ours conflicts with it", is_routine=True)
     count = format_count(queued, "follow-up")
-    return CommentHandled(reason=f"{count} to merge {event.branch}, which conflicts")
+    return Decision("heard", f"{count} to merge {event.branch}, which conflicts")
 
 
 def _is_left_to_people(opened: StoredRun, store: SqlRunStore) -> bool:

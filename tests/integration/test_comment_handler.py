@@ -14,13 +14,7 @@ from agent.models.record import replace
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.models.ticket import Guidance
 from agent.service.comment_handler import CommentHandler
-from agent.service.intake import (
-    Accepted,
-    CommentHandled,
-    DecisionPostponed,
-    IgnoredRequest,
-    IntakeDecision,
-)
+from agent.service.intake import Decision
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import Scene
@@ -63,12 +57,12 @@ class Talk:
         }
         return Comment.model_validate({**given, **more})
 
-    def hear(self, said: Comment) -> IntakeDecision:
+    def hear(self, said: Comment) -> Decision:
         return self.comment_handler.handle(
             said, now=time.time(), delivery_id=f"guid-{next(_deliveries)}"
         )
 
-    def say(self, body: str, by: str = "wanda", **more: object) -> IntakeDecision:
+    def say(self, body: str, by: str = "wanda", **more: object) -> Decision:
         return self.hear(self.write(body, by, **more))
 
     def reactions(self) -> list[str]:
@@ -121,7 +115,7 @@ def talk(scene, store) -> Talk:
 def test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer(talk, by, words):
     run = talk.planned()
     heard = talk.say(f"/mergewright {words}", by)
-    assert isinstance(heard, IgnoredRequest)
+    assert heard.outcome == "ignored"
     assert (talk.reactions(), talk.scene.own_comments()) == ([], [])
     assert talk.stands(run) is RunState.AWAITING_APPROVAL
     assert talk.store.list_guidance(run.run_id) == ()
@@ -132,7 +126,7 @@ def test_TC4_a_command_that_was_deleted_before_it_is_heard_is_not_obeyed(talk):
     said = talk.write(f"/mergewright approve {PLAN}")
     with talk.scene.world.lock:
         talk.scene.issue.comments.pop()
-    assert isinstance(talk.hear(said), IgnoredRequest)
+    assert talk.hear(said).outcome == "ignored"
     assert talk.stands(run) is RunState.AWAITING_APPROVAL
     assert talk.scene.own_comments() == []
 
@@ -145,14 +139,14 @@ def test_TC8_a_stranger_who_goes_on_writing_is_looked_up_once(talk, monkeypatch)
         api, "read_permission", lambda issue, login: asked.append(login) or read(issue, login)
     )
     for words in ("Me too!", "/mergewright stop", "When will this be done?"):
-        assert isinstance(talk.say(words, "stranger"), IgnoredRequest)
+        assert talk.say(words, "stranger").outcome == "ignored"
     assert asked == ["stranger"]
 
 
 def test_TC3_our_own_words_and_those_of_an_account_that_has_the_name_now_are_not_heard(talk):
     talk.planned()
     for facts in ({"author": talk.scene.login}, {"author_id": 4711}):
-        assert isinstance(talk.say("/mergewright stop", **facts), IgnoredRequest)
+        assert talk.say("/mergewright stop", **facts).outcome == "ignored"
 
 
 @pytest.fixture
@@ -171,7 +165,7 @@ def test_who_is_not_on_the_list_starts_nothing_is_told_once_and_can_stop(listed)
     run = listed.planned()
     for _ in range(2):
         heard = listed.say(f"/mergewright approve {PLAN}", "max")
-        assert isinstance(heard, IgnoredRequest)
+        assert heard.outcome == "ignored"
         assert "max is not on the operator's list" in heard.reason
     (answer,) = listed.scene.own_comments()
     assert "`max` is not on the operator's list of people who may start runs" in answer.body
@@ -280,11 +274,11 @@ def test_GH8_whoever_answers_every_word_of_ours_gets_ten_and_then_a_sign_alone(t
 def test_GH8_comments_begin_so_many_runs_of_an_issue_and_no_more(talk):
     for attempt in range(1, 11):
         begun = talk.say("/mergewright retry")
-        assert isinstance(begun, Accepted), attempt
+        assert begun.outcome == "accepted", attempt
         assert talk.store.claim_run(time.time(), most=99) is not None
         outcome = Outcome.for_stopped_run(begun.run.run_id, Reason.NO_RECIPE, "So it ended.")
         talk.store.finish_run(begun.run.run_id, outcome, time.time())
-    assert isinstance(talk.say("/mergewright retry"), CommentHandled)
+    assert talk.say("/mergewright retry").outcome == "heard"
     assert talk.reactions() == ["confused"]
     assert (
         talk.store.find_newest_run(talk.scene.repository.id, talk.scene.issue.number).run.attempt
@@ -306,7 +300,7 @@ def test_a_word_that_was_written_before_the_run_is_not_about_it(talk):
     early = talk.write("/mergewright stop")
     snapshot = replace(talk.scene.run.snapshot, approved_at="2037-01-01T00:00:00Z")
     run = talk.store.add_run(replace(talk.scene.run, snapshot=snapshot), time.time())
-    assert isinstance(talk.hear(early), IgnoredRequest)
+    assert talk.hear(early).outcome == "ignored"
     assert talk.store.get_run(run.run_id).stop_request is None
 
 
@@ -320,7 +314,7 @@ def test_a_run_begins_with_the_text_as_it_stands(talk):
         actions.edit(scene.issue, scene.world.user("ann"), title="Another title")
     time.sleep(1.1)
     begun = talk.say("/mergewright plan")
-    assert isinstance(begun, Accepted)
+    assert begun.outcome == "accepted"
     assert (begun.run.attempt, begun.run.plan_first) == (2, True)
     snapshot = begun.run.snapshot
     assert (snapshot.title, snapshot.actor, snapshot.by_label) == ("Another title", "wanda", True)
@@ -332,7 +326,7 @@ def test_TC4_a_text_that_was_edited_after_the_command_is_not_taken(talk):
     scene = talk.scene
     with scene.world.lock:
         actions.edit(scene.issue, scene.world.user("ann"), body="Something else.")
-    assert isinstance(talk.hear(said), CommentHandled)
+    assert talk.hear(said).outcome == "heard"
     assert talk.reactions() == ["confused"]
     assert talk.store.list_latest(9) == ()
 
@@ -342,10 +336,10 @@ def test_TC4_a_text_that_was_edited_after_the_command_is_not_taken(talk):
 
 def test_an_answer_lets_a_run_go_on_from_its_top(talk):
     run = talk.ended(Reason.UNCLEAR)
-    assert isinstance(talk.say("It is till/count.py."), CommentHandled)
+    assert talk.say("It is till/count.py.").outcome == "heard"
     assert talk.reactions() == ["eyes"]
     assert talk.store.claim_run(time.time(), most=9) is None, "more may be written just now"
-    assert isinstance(talk.say("And the other one as well.", "max"), CommentHandled)
+    assert talk.say("And the other one as well.", "max").outcome == "heard"
     again = talk.store.claim_run(time.time() + 60, most=9)
     assert (again.run.run_id, again.begin_with) == (run.run_id, "")
     said = talk.store.list_guidance(run.run_id)
@@ -355,18 +349,18 @@ def test_an_answer_lets_a_run_go_on_from_its_top(talk):
 def test_an_answer_counts_that_comes_before_the_run_that_asked_is_over(talk):
     run, told_at = talk.begun(), time.time()
     answer = talk.write("It is till/count.py.")
-    assert isinstance(talk.hear(answer), DecisionPostponed)
+    assert talk.hear(answer).outcome == "postponed"
     outcome = Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Which one?")
     told = replace(outcome, figures=replace(outcome.figures, told_at=told_at))
     talk.store.finish_run(run.run_id, told, told_at + 40)
-    assert isinstance(talk.hear(answer), CommentHandled)
+    assert talk.hear(answer).outcome == "heard"
     assert [one.words for one in talk.store.list_guidance(run.run_id)] == [answer.body]
 
 
 def test_TC4_what_is_said_while_a_run_is_at_work_is_dropped(talk):
     run = talk.begun()
     said = talk.write("Also rewrite the admin.", at="2026-11-20T10:00:01Z")
-    assert isinstance(talk.hear(said), IgnoredRequest)
+    assert talk.hear(said).outcome == "ignored"
     assert talk.store.list_guidance(run.run_id) == ()
     assert talk.reactions() == []
 
@@ -405,7 +399,7 @@ def _rounds(talk, run):
 def test_what_people_ask_of_a_pull_request_is_followed_up(talk, opened, words, more):
     login = next(iter(talk.scene.intake_api.own_logins())).removesuffix("[bot]")
     words = words.replace("@MERGE", f"@{login.upper()}").replace("@merge", f"@{login}")
-    assert isinstance(_remark(talk, words, **more), CommentHandled)
+    assert _remark(talk, words, **more).outcome == "heard"
     assert _rounds(talk, opened) == [("review", "", True)]
     assert talk.scene.own_comments() == []
     assert talk.store.claim_run(time.time() + 50, most=9) is None, "a quiet minute"
@@ -423,7 +417,7 @@ def test_what_people_ask_of_a_pull_request_is_followed_up(talk, opened, words, m
 )
 def test_other_words_are_not(talk, opened, words, more):
     login = next(iter(talk.scene.intake_api.own_logins())).removesuffix("[bot]")
-    assert isinstance(_remark(talk, words.format(login), **more), IgnoredRequest)
+    assert _remark(talk, words.format(login), **more).outcome == "ignored"
     assert _rounds(talk, opened) == []
 
 

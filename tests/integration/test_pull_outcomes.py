@@ -11,7 +11,6 @@ from agent.models.outcome import ReviewState, ThreadOutcome
 from agent.models.record import replace
 from agent.models.run import Reason, RunState
 from agent.service import pull_outcomes
-from agent.service.intake import CommentHandled, DecisionPostponed, IgnoredRequest
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene
@@ -80,26 +79,26 @@ def opened(world, tmp_path):
 def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(opened):
     opened.people("closed")
     assert opened.state is RunState.CLOSED
-    assert isinstance(opened.look(), IgnoredRequest), "once"
+    assert opened.look().outcome == "ignored", "once"
     opened.people("open")
     assert opened.state is RunState.OPEN
 
 
 @pytest.mark.parametrize("more", [{"number": 4711}, {"repository_id": 4711}, {"number": None}])
 def test_other_pull_requests_and_other_events_are_left_alone(opened, more):
-    assert isinstance(opened.look(**more), IgnoredRequest)
+    assert opened.look(**more).outcome == "ignored"
     assert opened.state is RunState.OPEN
 
 
 def test_a_red_check_of_our_last_commit_has_a_follow_up(opened):
     for _ in range(2):
-        assert isinstance(opened.check(), CommentHandled)
+        assert opened.check().outcome == "heard"
     assert opened.follow_ups() == [("ci", RunState.RECEIVED)]
     assert opened.state is RunState.OPEN
 
 
 def test_checks_of_other_commits_have_none(opened):
-    assert isinstance(opened.check(commit="f" * 40), IgnoredRequest)
+    assert opened.check(commit="f" * 40).outcome == "ignored"
     assert opened.follow_ups() == []
 
 
@@ -111,7 +110,7 @@ def test_a_pull_request_that_is_closed_has_its_follow_up_stopped(opened):
     stopped = opened.store.get_run(claimed.run.run_id)
     assert f"#{opened.pull.number}" in stopped.stop_request
     assert stopped.stop_reason is Reason.SUPERSEDED
-    assert isinstance(opened.check(), IgnoredRequest)
+    assert opened.check().outcome == "ignored"
 
 
 def test_a_base_that_conflicts_by_now_is_merged_until_that_is_left_to_people(opened):
@@ -119,16 +118,16 @@ def test_a_base_that_conflicts_by_now_is_merged_until_that_is_left_to_people(ope
         samples.push_branch(opened.scene.repository, branch="main", text=text)
         return opened.look(number=None, branch="main")
 
-    assert isinstance(opened.look(number=None, branch="main"), IgnoredRequest)
-    assert isinstance(push("x = 1\nz = 3\n"), CommentHandled)
+    assert opened.look(number=None, branch="main").outcome == "ignored"
+    assert push("x = 1\nz = 3\n").outcome == "heard"
     assert opened.follow_ups() == [("update", RunState.RECEIVED)]
-    assert isinstance(opened.look(number=None, branch="other"), IgnoredRequest)
+    assert opened.look(number=None, branch="other").outcome == "ignored"
     claimed = opened.store.claim_run(time.time() + 61, most=9)
     left = ThreadOutcome(
         thread_id="1", place="issue", about="", kind="human", text="", last_comment_id=0
     )
     opened.finish(claimed.run.run_id, review_state=ReviewState(threads=(left,)))
-    assert isinstance(push("x = 1\nz = 4\n"), IgnoredRequest)
+    assert push("x = 1\nz = 4\n").outcome == "ignored"
     assert opened.follow_ups() == [("update", RunState.OPEN)]
 
 
@@ -140,5 +139,5 @@ def test_a_push_does_not_wait_for_ever_for_what_github_does_not_know(opened, mon
         return replace(known(pull), conflicts=None)
 
     monkeypatch.setattr(api, "read_pull", read_pull)
-    assert isinstance(opened.look(number=None, branch="main"), DecisionPostponed)
-    assert isinstance(opened.look(number=None, branch="main", age=3600.0), IgnoredRequest)
+    assert opened.look(number=None, branch="main").outcome == "postponed"
+    assert opened.look(number=None, branch="main", age=3600.0).outcome == "ignored"
