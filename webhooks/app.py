@@ -68,12 +68,8 @@ def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Lis
         except RefusedDelivery as problem:
             figures.count_refused(problem)
             raise
-        figures.count_taken(receipt.kept, time.perf_counter() - begun)
-        accepted = {
-            "delivery": delivery.delivery_id,
-            "status": receipt.kept.value,
-            "reason": receipt.reason,
-        }
+        figures.count_taken(receipt.status, time.perf_counter() - begun)
+        accepted = {"delivery": delivery.delivery_id, **receipt._asdict()}
         # `JSONResponse` makes an encoder of its own each time.
         return Response(to_json(accepted), 202, media_type="application/json")
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import get_args
 
 from fastapi import FastAPI
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
 from agent.errors import AgentError
 from agent.models.clock import read_clock
-from agent.store.sql_inbox import Counts, Inbox, ReceiptKind
+from agent.store.sql_inbox import Inbox, ReceiptStatus
 from agent.telemetry import health
 from agent.telemetry.health import Readiness
 from agent.telemetry.metrics import make_process_registry
@@ -45,20 +46,19 @@ async def _probe(committer: Committer, figures: ListenerMetrics) -> Readiness:
     """Write to the inbox, after the commit under way, and look for the worker's sign of life."""
     try:
         async with asyncio.timeout(5.0):
-            counts, beat = await committer.ask(_prove)
+            unread, oldest, beat = await committer.ask(_prove)
     except (AgentError, TimeoutError) as problem:
         why = problem.message if isinstance(problem, AgentError) else "The write takes too long."
         words = f"The inbox cannot be written, so deliveries are refused. {why}"
         return health.make_readiness(words, inbox={"writable": False})
     now = read_clock()
-    oldest = counts.oldest_unread
     age = None if beat is None else now - beat
     return health.make_readiness(
         figures.explain_refusals() or _explain_standstill(age),
         inbox={
             "writable": True,
             "waiting": committer.waiting,
-            "unread": counts.unread,
+            "unread": unread,
             "oldest_unread_seconds": None if oldest is None else round(now - oldest, 1),
         },
         deliveries={"refused_in_a_row": figures.refused_in_a_row},
@@ -78,9 +78,9 @@ def _explain_standstill(seconds: float | None) -> str | None:
     return None
 
 
-def _prove(inbox: Inbox) -> tuple[Counts, float | None]:
+def _prove(inbox: Inbox) -> tuple[int, float | None, float | None]:
     inbox.prove_writable()
-    return inbox.count_deliveries(), inbox.read_last_beat()
+    return *inbox.count_unread(), inbox.read_last_beat()
 
 
 # --- metrics ------------------------------------------------------------------------------------
@@ -124,13 +124,13 @@ class ListenerMetrics:
             "Seconds since the worker's last heartbeat; NaN: none yet.",
         )
         # Looked up once; every delivery passes here.
-        self._taken = {kept: self._answers.labels("202", kept.value) for kept in ReceiptKind}
+        self._taken = {name: self._answers.labels("202", name) for name in get_args(ReceiptStatus)}
         for status in _REFUSALS:
             self._answers.labels(str(status), "refused")
 
-    def count_taken(self, kept: ReceiptKind, seconds: float) -> None:
+    def count_taken(self, status: ReceiptStatus, seconds: float) -> None:
         """Count a delivery that was answered with 202."""
-        self._taken[kept].inc()
+        self._taken[status].inc()
         self._seconds.observe(seconds)
         self.refused_in_a_row = 0
         self._proved = self._secrets()
@@ -157,13 +157,12 @@ class ListenerMetrics:
         now = read_clock()
         try:
             # Readers do not wait for writers.
-            there = self._inbox.count_deliveries()
+            unread, oldest = self._inbox.count_unread()
         except AgentError:
             self._readable.set(0)
         else:
             self._readable.set(1)
-            self._depth.set(there.unread)
-            oldest = there.oldest_unread
+            self._depth.set(unread)
             self._oldest.set(0.0 if oldest is None else max(0.0, now - oldest))
         self._waiting.set(self._committer.waiting)
         beat = self._inbox.read_last_beat()

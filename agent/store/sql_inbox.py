@@ -8,9 +8,8 @@ import itertools
 import threading
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 from sqlalchemy import BigInteger, ColumnElement, Connection, Index, Integer, Table, func, text
@@ -18,7 +17,6 @@ from sqlmodel import Field, SQLModel, col, select
 
 from agent import settings
 from agent.errors import StoreUnavailable, StoreUnusable
-from agent.models.record import Record
 from agent.models.ticket import Delivery
 from agent.settings import HEARTBEAT, Settings
 from agent.store.database import Database
@@ -51,6 +49,7 @@ class DeliveryRow(SQLModel, table=True):
     received_at: float
     body: bytes
     outcome: str | None = None
+    """None: still unread."""
     reason: str = ""
 
     __table_args__ = (
@@ -87,32 +86,13 @@ _COLUMNS = [column.name for column in _ROWS.columns if column.name != "number"]
 _ADD_NEW = f"INSERT INTO {_ROWS.name} ({', '.join(_COLUMNS)}) VALUES"
 
 
-class ReceiptKind(StrEnum):
-    ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"
-    IGNORED = "ignored"
+ReceiptStatus = Literal["accepted", "duplicate", "ignored"]
 
 
-class Receipt(Record):
-    kept: ReceiptKind
+class Receipt(NamedTuple):
+    status: ReceiptStatus
     reason: str = ""
     """In words; empty when it was accepted."""
-
-
-_ACCEPTED = Receipt(kept=ReceiptKind.ACCEPTED)
-
-
-class Counts(Record):
-    unread: int
-    oldest_unread: float | None
-    """When it was received, in seconds since the epoch."""
-
-
-class DecidedDelivery(Record):
-    delivery: Delivery
-    outcome: str | None
-    """None: still unread."""
-    reason: str
 
 
 class Inbox:
@@ -142,7 +122,7 @@ class Inbox:
         """
         if not deliveries:
             return ()
-        receipts = tuple(_make_receipt(delivery) for delivery in deliveries)
+        receipts = tuple(map(_make_receipt, deliveries))
         with self._one, self._database.connect() as connection:
             if _insert(connection, deliveries, receipts) != len(deliveries):
                 # Some are known; which, each of them tells.
@@ -188,23 +168,24 @@ class Inbox:
         """Say what became of a delivery; it is not unread any more. The last word counts."""
         self._record_decision(_ROWS.c.delivery_id == delivery_id, outcome, reason)
 
-    def find(self, delivery_id: str) -> DecidedDelivery | None:
+    def find(self, delivery_id: str) -> DeliveryRow | None:
         wanted = select(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id)
         with self._database.read() as session:
-            row = session.exec(wanted).first()
-            if row is None:
-                return None
-            return DecidedDelivery(delivery=_delivery(row), outcome=row.outcome, reason=row.reason)
+            return session.exec(wanted).first()
 
-    def count_deliveries(self) -> Counts:
+    def count_unread(self) -> tuple[int, float | None]:
+        """Count unread deliveries; return also when the oldest was received, or None.
+
+        The time is in seconds since the epoch.
+        """
         waiting = col(DeliveryRow.outcome).is_(None)
         with self._database.read() as session:
-            unread, oldest = session.exec(
+            count, oldest = session.exec(
                 select(func.count(), func.min(DeliveryRow.received_at))
                 .select_from(DeliveryRow)
                 .where(waiting)
             ).one()
-        return Counts(unread=unread, oldest_unread=oldest)
+        return count, oldest
 
     def prove_writable(self) -> None:
         """Write to the disk now; fails as `append` does."""
@@ -310,27 +291,25 @@ def _append_one(connection: Connection, delivery: Delivery) -> Receipt:
     receipt = _make_receipt(delivery)
     if _insert(connection, [delivery], [receipt]):
         return receipt
-    same = Receipt(kept=ReceiptKind.DUPLICATE, reason="another delivery had the same content")
+    same = Receipt("duplicate", "another delivery had the same content")
     if _insert(connection, [delivery], [same]):
         return same
-    return Receipt(kept=ReceiptKind.DUPLICATE, reason="already received")
+    return Receipt("duplicate", "already received")
 
 
 def _make_receipt(delivery: Delivery) -> Receipt:
-    if delivery.ignored:
-        return Receipt(kept=ReceiptKind.IGNORED, reason=delivery.ignored)
-    return _ACCEPTED
+    return Receipt("ignored", delivery.ignored) if delivery.ignored else Receipt("accepted")
 
 
 def _row(delivery: Delivery, receipt: Receipt) -> dict[str, object]:
-    accepted = receipt.kept is ReceiptKind.ACCEPTED
+    accepted = receipt.status == "accepted"
     return {
         "delivery_id": delivery.delivery_id,
         "event": delivery.event,
         "content_key": delivery.content_key if accepted else "",
         "received_at": delivery.received_at,
         "body": delivery.body if accepted else b"",
-        "outcome": None if accepted else receipt.kept.value,
+        "outcome": None if accepted else receipt.status,
         "reason": receipt.reason,
     }
 

@@ -13,7 +13,7 @@ import pytest
 
 from agent.errors import SettingsInvalid, StoreUnavailable, StoreUnusable
 from agent.models.ticket import Delivery
-from agent.store.sql_inbox import Inbox, ReceiptKind
+from agent.store.sql_inbox import Inbox
 from agent.store.sql_leases import EXIT_FENCED
 from agent.store.sql_run_store import SqlRunStore
 from tests.processes import wait_until
@@ -176,9 +176,9 @@ def test_the_role_of_listeners_adds_deliveries_and_reads_nothing_of_runs(tmp_pat
     with closing(Inbox(tmp_path, url.replace("postgres@", "listener@"))) as inbox:
         inbox.prove_writable()
         one = Delivery(delivery_id="1", event="issues", content_key="", received_at=1.0, body=b"{}")
-        assert [receipt.kept for receipt in inbox.append([one])] == [ReceiptKind.ACCEPTED]
-        assert [receipt.kept for receipt in inbox.append([one])] == [ReceiptKind.DUPLICATE]
-        assert (inbox.count_deliveries().unread, inbox.read_last_beat()) == (1, None)
+        assert [receipt.status for receipt in inbox.append([one])] == ["accepted"]
+        assert [receipt.status for receipt in inbox.append([one])] == ["duplicate"]
+        assert (inbox.count_unread()[0], inbox.read_last_beat()) == (1, None)
         with pytest.raises(StoreUnavailable):
             inbox.record_decision("1", "done", "")
     with pytest.raises((StoreUnavailable, StoreUnusable)):

@@ -191,7 +191,7 @@ def test_a_purge_shows_first_what_goes_and_then_leaves_no_word_and_a_log_that_ve
     for place in service.home.glob("*.sqlite*"):
         assert f"{CANARY} 1".encode() not in place.read_bytes(), "in no free page either"
     delivery = service.inbox.find("d1")
-    assert (delivery.delivery.body, delivery.outcome) == (b"", "accepted"), "it stays known"
+    assert (delivery.body, delivery.outcome) == (b"", "accepted"), "it stays known"
 
     verified = json.loads(service.command("verify", gone, "--json"))
     assert verified["problems"] == []
