@@ -135,15 +135,14 @@ class Campaign:
             )
         row = _make_result_of_run(task, reported, wanted, set_up)
         if not wanted.why_not:
-            judged, problem = self._with_judge(
-                task, desk, lambda judge: judge.judge(row.patch, wanted)
+            failing, problem = self._with_judge(
+                task, desk, lambda judge: judge.list_failing(row.patch, wanted)
             )
-            # A patch that does not apply, or a failing machine, is no fault of the change.
-            row = (
-                replace(row, resolved=judged.resolved, failing=judged.failing)
-                if judged
-                else replace(row, why_not=problem)
-            )
+            if failing is None:
+                # A patch that does not apply, or a failing machine, is no fault of the change.
+                row = replace(row, why_not=problem)
+            else:
+                row = replace(row, resolved=not failing, failing=failing)
         return self._store(task, row)
 
     def _with_judge(

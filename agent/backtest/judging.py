@@ -7,6 +7,7 @@ sandboxes that no model has seen.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.backtest.tasks import PastChange
 from agent.checks import check, measuring, running
@@ -17,11 +18,11 @@ from agent.errors import AgentError
 from agent.git import history, worktree
 from agent.models.checks import Status
 from agent.models.environment import Prepared
-from agent.models.record import Record, replace
+from agent.models.record import replace
 from agent.policy.contract import requirements
 
 
-class ExpectedTests(Record):
+class ExpectedTests(NamedTuple):
     """The tests that have to pass with a change."""
 
     fail_to_pass: tuple[str, ...] = ()
@@ -30,12 +31,6 @@ class ExpectedTests(Record):
     """Tests that ended in two ways with the merged change; they count for nothing."""
     why_not: str = ""
     """Why nothing can be judged by them; empty: it can."""
-
-
-class Judgement(Record):
-    resolved: bool
-    failing: tuple[str, ...] = ()
-    """List the tests that have to pass and do not."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +66,16 @@ class Judge:
         why = "no merged test fails before the merged change and passes with it"
         if unsteady:
             why = f"{why}; of {len(first):,} tests {len(unsteady):,} are flaky"
-        return replace(found, why_not=why)
+        return found._replace(why_not=why)
 
-    def judge(self, patch: str, wanted: ExpectedTests) -> Judgement:
-        """Judge a change, as a patch on the base commit; none is one that does nothing.
+    def list_failing(self, patch: str, wanted: ExpectedTests) -> tuple[str, ...]:
+        """List the wanted tests that fail with a patch of the base commit; empty: with none.
 
         AgentError: what it declares cannot be installed, or there is no sandbox.
         """
         ended = self._run_tests(patch)
         counted = (*wanted.fail_to_pass, *wanted.pass_to_pass)
-        failing = tuple(one for one in counted if not ended.get(one))
-        return Judgement(resolved=not failing, failing=failing)
+        return tuple(test_id for test_id in counted if not ended.get(test_id))
 
     def _run_tests(self, patch: str) -> dict[str, bool]:
         """Run the merged test files over a change; return whether each test passes."""

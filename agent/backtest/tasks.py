@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, ValidationError
 
@@ -55,7 +55,7 @@ class PastChange(Record):
         return re.sub(r"[^\w.-]+", "-", self.instance_id)
 
 
-class SkippedChange(Record):
+class SkippedChange(NamedTuple):
     """A past change that is no task, and why."""
 
     name: str

@@ -6,11 +6,10 @@ words, or an example. One comment has one command: the first.
 
 import re
 from collections.abc import Collection
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from markdown_it import MarkdownIt
 
-from agent.models.record import Record
 from agent.text import sanitise
 
 Name = Literal["plan", "approve", "retry", "stop", "fix-ci", "rebase", "explain", "help"]
@@ -37,18 +36,14 @@ _QUOTED = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
 ROUNDS_OVER = "This pull request has had its"
 
 
-class Command(Record):
-    name: Name
+class Command(NamedTuple):
+    name: Name | Literal[""]
+    """Empty: there is no such command."""
     words: str = ""
-    """The text behind the name in the same paragraph."""
+    """The text behind the name in the same paragraph; of an unknown command its name, cut."""
 
 
-class UnknownCommand(Record):
-    name: str
-    """As it was written, cut; foreign words."""
-
-
-def parse_comment(body: str) -> Command | UnknownCommand | None:
+def parse_comment(body: str) -> Command | None:
     """Find the command in a comment; None: it has none."""
     text, _ = sanitise.clean_ticket(body)
     if "/mergewright" not in text.lower():
@@ -63,13 +58,13 @@ def parse_comment(body: str) -> Command | UnknownCommand | None:
     return None
 
 
-def _parse_command(rest: str) -> Command | UnknownCommand:
+def _parse_command(rest: str) -> Command:
     name, words = [*rest.split(maxsplit=1), "", ""][:2]
     wanted = name.lower().rstrip(".,:;!")
-    for known in NAMES:
-        if wanted == known:
-            return Command(name=known, words=words.strip())
-    return UnknownCommand(name=name[:40]) if name else Command(name="help")
+    for listed in NAMES:
+        if wanted == listed:
+            return Command(listed, words.strip())
+    return Command("", name[:40]) if name else Command("help")
 
 
 def _list_paragraphs(text: str) -> list[tuple[int, int]]:
@@ -99,4 +94,4 @@ def is_for_others(words: str, logins: Collection[str]) -> bool:
 
 def is_command(words: str) -> bool:
     """Whether a comment has a command of ours in it, which is heard elsewhere."""
-    return isinstance(parse_comment(words), Command | UnknownCommand)
+    return parse_comment(words) is not None

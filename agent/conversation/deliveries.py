@@ -5,7 +5,7 @@ this person may, and how things stand by now, is the intake's to decide.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -19,7 +19,6 @@ from agent.conversation.events import (
     Withdrawal,
 )
 from agent.models.clock import read_clock
-from agent.models.record import Record
 from agent.models.ticket import Delivery, IssueRef, Snapshot
 
 #: GitHub takes no longer comments.
@@ -30,7 +29,7 @@ _RED = frozenset({"failure", "error", "timed_out", "startup_failure", "action_re
 _TAKES_BACK = ("unlabeled", "closed", "deleted", "transferred", "locked")
 
 
-class Ignored(Record):
+class Ignored(NamedTuple):
     """A delivery on which nobody has to act."""
 
     reason: str

@@ -1,18 +1,17 @@
 """GitHub's own log of what it has sent to the App's webhook, with what was in it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.github import api_errors
 from agent.github.access import Access, Raw
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translating_errors
-from agent.models.record import Record
 
 _DELIVERIES = "/app/hook/deliveries"
 
 
-class SentDelivery(Record):
+class SentDelivery(NamedTuple):
     """One attempt of the code host at a delivery, as its log has it."""
 
     number: int
@@ -23,7 +22,7 @@ class SentDelivery(Record):
     at: float
 
 
-class SentPage(Record):
+class SentPage(NamedTuple):
     """A page of the log of deliveries, newest first."""
 
     deliveries: tuple[SentDelivery, ...]

@@ -7,7 +7,7 @@ given back as it was (signatures of thoughts, ids) travels in `Reply.raw`, which
 import hashlib
 import json
 from itertools import chain
-from typing import Annotated, Any, Literal, Protocol, cast, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, cast, get_args
 
 from pydantic import Field
 
@@ -171,7 +171,7 @@ def _list_texts(part: ToolSpec | UserTurn | ModelTurn | ToolTurn) -> list[str]:
             return [part.text, *(result.content for result in part.results)]
 
 
-class WorstCase(Record):
+class WorstCase(NamedTuple):
     tokens: int
     usd: float | None
     """None: no price is known."""

@@ -1,7 +1,7 @@
 """What is asked of a code host before a run is made."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from agent.models.record import Record
 from agent.models.ticket import IssueRef, Snapshot
@@ -78,7 +78,7 @@ class Permission(Record):
         return self.level in ("admin", "maintain", "write")
 
 
-class EarlierRun(Record):
+class EarlierRun(NamedTuple):
     """What a code host still shows of a run that the same label has started before."""
 
     run_id: str

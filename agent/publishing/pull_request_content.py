@@ -88,7 +88,7 @@ def draft_branch(
         prefix, decided.ticket.ticket_id, redactor(decided.plan.title), run_id=run_id
     )
     # Without its signs a secret may show only now.
-    if redactor.redact(branch).removed:
+    if redactor(branch) != branch:
         branch = commits.name_branch(prefix, decided.ticket.ticket_id, "", run_id=run_id)
     message = write_commit_message(prepared, decided, f"{name} <{email}>", redactor)
     return BranchDraft(name=branch, message=message, author=name, email=email)

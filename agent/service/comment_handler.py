@@ -6,7 +6,7 @@ answer, so that nobody can make us write. Everything may be done twice: a commen
 """
 
 from agent.conversation import commands
-from agent.conversation.commands import Command, UnknownCommand
+from agent.conversation.commands import Command
 from agent.conversation.events import Comment, Request
 from agent.errors import ActiveRun
 from agent.github.intake_api import GithubIntakeApi
@@ -86,8 +86,8 @@ class CommentHandler:
             return taken_back
         if command is None:
             return self._accept_answer(comment, run, now)
-        if isinstance(command, UnknownCommand):
-            named = sanitise.format_code(command.name)
+        if not command.name:
+            named = sanitise.format_code(command.words)
             words = f"Unknown command {named}. Available commands:\n\n{_LIST}"
             return self._refuse(comment, words, "no such command")
         try:
@@ -107,7 +107,7 @@ class CommentHandler:
         self,
         comment: Comment,
         run: StoredRun | None,
-        command: Command | UnknownCommand | None,
+        command: Command | None,
         request: FollowUpRequest | None,
         now: float,
     ) -> Decision | None:
@@ -164,9 +164,7 @@ class CommentHandler:
             self._store.was_heard(run_id, name) for run_id in {run.run.run_id, run.run.first}
         )
 
-    def _explain_refusal(
-        self, comment: Comment, command: Command | UnknownCommand | None, now: float
-    ) -> str | None:
+    def _explain_refusal(self, comment: Comment, command: Command | None, now: float) -> str | None:
         """Say why a person is not heard; None: they may write, and start runs if they ask to."""
         key = (comment.subject.repository_id, comment.author_id)
         if self._refused_until.get(key, 0.0) > now:
@@ -381,14 +379,14 @@ def _make_speaker(comment: Comment) -> CommandAuthor:
     return CommandAuthor(comment.author, comment.at, f"{comment.place}:{comment.comment_id}", place)
 
 
-def _is_older(comment: Comment, run: StoredRun, command: Command | UnknownCommand | None) -> bool:
+def _is_older(comment: Comment, run: StoredRun, command: Command | None) -> bool:
     """Whether a comment was written before the run that it would hit was asked for.
 
     By the code host's own clock; a follow-up has only ours, of when the word for it was heard here.
     What asks for a follow-up, or for words, hits none: it may have come late with others.
     """
     if run.run.follow_up is not None:
-        hits = isinstance(command, Command) and command.name in _OF_THIS_RUN
+        hits = command is not None and command.name in _OF_THIS_RUN
         return hits and intake.parse_moment(comment.at) < run.run.started - _SKEW_SECONDS
     snapshot = run.run.snapshot
     return snapshot is not None and intake.parse_moment(comment.at) < intake.parse_moment(

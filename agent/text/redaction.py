@@ -33,12 +33,6 @@ _GRAM = 8
 _PLACES = 8
 
 
-class RedactedText(NamedTuple):
-    text: str
-    removed: int
-    """How many were taken out."""
-
-
 class _SecretPattern(NamedTuple):
     letters: bytes
     enough: int
@@ -83,13 +77,8 @@ class Redactor:
         self._needles, self._grams = tuple(needles), grams
 
     def __call__(self, text: str) -> str:
-        return self.redact(text).text
-
-    def redact(self, text: str) -> RedactedText:
-        known = self.find_known(text)
-        text = _replace_spans(text, known)
-        others = secret_shapes.find_shaped_secrets(text)
-        return RedactedText(_replace_spans(text, others), len(known) + len(others))
+        text = _replace_spans(text, self.find_known(text))
+        return _replace_spans(text, secret_shapes.find_shaped_secrets(text))
 
     def redact_record(self, value: T) -> T:
         """Return a record, or a JSON value, without secrets in any of its texts; bytes stay."""

@@ -43,8 +43,7 @@ DRESSES = {
 @pytest.mark.parametrize("secret", [SECRET, SYMBOLS], ids=["letters", "symbols"])
 def test_a_secret_in_hand_is_taken_out_in_every_dress(secret, dress):
     shown = DRESSES[dress](secret)
-    text, removed = Redactor([secret]).redact(f"before {shown} after")
-    assert removed >= 1
+    text = Redactor([secret])(f"before {shown} after")
     assert REMOVED in text
     assert text.startswith("before ")
     assert text.endswith(" after")
@@ -72,4 +71,4 @@ def test_a_text_without_secrets_stays_as_it_is():
         "| Base | `0a6e67e5d8a9f8e8d6e0b8d5b3f5a7c1e2d3f4a5` on `main` |\n"
         f"sha256:{'0f1e2d3c4b5a6978' * 4} 123e4567-e89b-12d3-a456-426614174000\n"
     )
-    assert Redactor([SECRET, KEY]).redact(facts) == (facts, 0)
+    assert Redactor([SECRET, KEY])(facts) == facts

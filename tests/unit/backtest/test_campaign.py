@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.backtest import campaign
-from agent.backtest.judging import ExpectedTests, Judgement
+from agent.backtest.judging import ExpectedTests
 from agent.backtest.tasks import PastChange
 from agent.models.outcome import Outcome, RunFiles
 from agent.models.record import replace
@@ -40,8 +40,8 @@ class PlayedCampaign(campaign.Campaign):
 @pytest.mark.parametrize(
     ("answer", "resolved", "is_wrongly_ready"),
     [
-        ((Judgement(resolved=True), ""), True, False),
-        ((Judgement(resolved=False, failing=("t",)), ""), False, True),
+        (((), ""), True, False),
+        ((("t",), ""), False, True),
         ((None, "A patch does not apply"), None, False),
     ],
 )

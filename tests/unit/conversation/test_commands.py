@@ -5,7 +5,7 @@ import random
 import pytest
 
 from agent.conversation import commands
-from agent.conversation.commands import Command, UnknownCommand, parse_comment
+from agent.conversation.commands import Command, parse_comment
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from agent.conversation.commands import Command, UnknownCommand, parse_comment
             Command(name="plan", words="leave the admin out\nand say so"),
         ),
         ("/merge\u200bwright stop", Command(name="stop")),
-        ("/mergewright merge now", UnknownCommand(name="merge")),
+        ("/mergewright merge now", Command("", "merge")),
     ],
 )
 def test_a_line_that_begins_with_it_is_a_command(body, wanted):
