@@ -28,7 +28,7 @@ def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
 
 def locate_processes(prepared: Prepared, settings: Settings) -> Path:
     """Name the file for how many processes share the tests in the same environment."""
-    return _locate(prepared.checkout.repository, prepared, settings)
+    return _locate("processes", prepared, settings)
 
 
 def locate_reach(prepared: Prepared, settings: Settings) -> Path:
@@ -40,6 +40,7 @@ def _locate(subject: str, prepared: Prepared, settings: Settings) -> Path:
     """Name a file by its subject, and by all else that decides about results."""
     parts = (
         subject,
+        prepared.checkout.repository,
         prepared.environment.key,
         prepared.environment.model_dump_json(include=_TOOLS),
         prepared.contract.config.model_dump_json(),

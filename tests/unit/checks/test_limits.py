@@ -14,11 +14,14 @@ from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.runners import PytestSuite
 from agent.checks.sealed import Secret
 from agent.models.checks import ApplicationRun, CheckReport, Status, TestRun
+from agent.models.environment import Checkout
 from agent.models.record import replace
+from agent.models.run import Run
 from agent.settings import Settings
 from repo_config.command_lines import read_command
 from repo_config.detect import DjangoProject
 from repo_config.schema import ChecksSection, RepoConfig
+from tests.run_contexts import make_prepared
 from tests.unit.trees import make_environment, make_project
 
 PROJECT = make_project(test_runner="pytest")
@@ -100,3 +103,17 @@ def test_a_base_is_measured_again_where_a_limit_ended_what_decides(
     report = CheckReport(side="base", commit="0" * 40, results=results)
     reports.store_baseline(tmp_path / "base.json", report)
     assert (reports.load_baseline(tmp_path / "base.json") == report) is is_stored
+
+
+def test_what_is_measured_of_a_base_serves_its_repository_alone(tmp_path: Path) -> None:
+    def locate(repository: str) -> set[Path]:
+        run = Run(run_id="r", repository=repository, ticket="t", started=0)
+        checkout = Checkout(
+            repository=repository, mirror="/m", commit="c", base_branch=None, nearest_tag=None
+        )
+        prepared, settings = make_prepared(run, checkout, ENVIRONMENT), Settings(home=tmp_path)
+        kinds = reports.locate_baseline, reports.locate_processes, reports.locate_reach
+        return {kind(prepared, settings) for kind in kinds}
+
+    assert locate("/one") == locate("/one")
+    assert len(locate("/one") | locate("/other")) == 6
