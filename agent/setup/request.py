@@ -11,6 +11,8 @@ from repo_config.schema import RepoConfig
 
 
 class EnvironmentRequest(Record):
+    repository: str
+    """Where it is, as its checkout says: what its code makes and reports is for it alone."""
     tree: str
     """Work tree of the base commit, on the host, or of a change."""
     committed: int = 0
@@ -38,6 +40,7 @@ class EnvironmentRequest(Record):
     def from_tree(cls, contract: Contract, checkout: Checkout, tree: Path) -> Self:
         """Compose the request for a commit, or for a change of it that is laid out in a folder."""
         return cls(
+            repository=checkout.repository,
             tree=str(tree),
             committed=checkout.committed,
             config=contract.config,

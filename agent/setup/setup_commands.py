@@ -2,9 +2,9 @@
 
 They run in one sandbox, with the whole tree, whose only way out is a gateway to package indexes.
 What they write leaves it as files of strangers: only what the repository does not have itself is
-kept, and nobody follows a link in it. The same layer serves for as long as all that the commands
-have read of the tree is the same. One that the code of a change has made says nothing of how that
-change is checked: rules, $HOME and packages are those of the base.
+kept, and nobody follows a link in it. The same layer serves its repository for as long as all that
+the commands have read of the tree is the same. One that the code of a change has made says nothing
+of how that change is checked: rules, $HOME and packages are those of the base.
 """
 
 import hashlib
@@ -201,6 +201,8 @@ class _CommandRun:
         """Sum up all that has a say in a layer but the tree; of a change, also its base."""
         context = self.build_context
         parts = (
+            # What a layer has read is what foreign code says.
+            self.asked.repository,
             storage.FORMAT, self.environment.sources, self.asked.tag, self.environment.key,
             self.asked.config.folder,
             context.mark, context.index.mark, sorted(self._variables.items()),

@@ -335,7 +335,10 @@ def build_bare(base: OpenedRepository, desk: Desk) -> Prepared:
     """Build an environment without anything of the repository, for a model to look around in."""
     empty = desk.base_folder(base.run).with_name("nothing")
     empty.mkdir(parents=True, exist_ok=True)
-    request = EnvironmentRequest(tree=str(empty), committed=base.checkout.committed)
+    commit = base.checkout
+    request = EnvironmentRequest(
+        repository=commit.repository, tree=str(empty), committed=commit.committed
+    )
     built = environments.ensure_environment(
         request, desk.sandbox, desk.index, desk.settings, desk.say
     )

@@ -137,7 +137,7 @@ class Scene:
 
     def build(self, tree: Path, index: PackageIndex | None = None) -> Environment:
         return build.ensure_environment(
-            EnvironmentRequest(tree=str(tree)), self.witness,
+            EnvironmentRequest(repository="r", tree=str(tree)), self.witness,
             index or PackageIndex(), self.settings, self.said.append,
         )  # fmt: skip
 
@@ -285,7 +285,7 @@ def test_RX1_code_that_runs_while_packages_are_installed_achieves_nothing(
     with local_index.serving() as served:
         served.add(archive, local_index.wheel("pip", "1.0"))
         tree = hostile.lay(ground.folder / "tree", files)
-        request = EnvironmentRequest(tree=str(tree))
+        request = EnvironmentRequest(repository="r", tree=str(tree))
         index, told = local(tools, served, password), ""
         try:
             made = build.ensure_environment(request, witness, index, tools, said.append)
@@ -329,7 +329,9 @@ def test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice(
     with local_index.serving() as served:
         served.add(local_index.wheel("pip", "1.0"))
         index = local(tools, served)
-        request = EnvironmentRequest(tree=str(hostile.lay(ground.folder / "tree", files)))
+        request = EnvironmentRequest(
+            repository="r", tree=str(hostile.lay(ground.folder / "tree", files))
+        )
         with pytest.raises(EnvironmentFailed) as caught:
             build.ensure_environment(request, witness, index, tools, said.append)
     assert ground.canary.silent()
@@ -352,13 +354,37 @@ def test_RX7_what_a_set_up_leaves_is_read_within_bounds(
 ) -> None:
     with local_index.serving() as served, measured_memory() as grown:
         served.add(local_index.wheel("pip", "1.0"))
-        request = EnvironmentRequest(
-            tree=str(hostile.lay(home / "tree", {"a.py": ""})), config=RepoConfig(setup=(_LEAVES,))
-        )
+        tree, config = hostile.lay(home / "tree", {"a.py": ""}), RepoConfig(setup=(_LEAVES,))
+        request = EnvironmentRequest(repository="r", tree=str(tree), config=config)
         index = local(tools, served)
         made = build.ensure_environment(request, witness, index, tools, lambda _: None)
     assert made.packages == ("pip==1.0",)
     assert grown[0] < 192 * 1024**2
+
+
+_HONEST = "echo of this tree >made.txt\n"
+#: Says that it was not read, and neither were folders.
+_PLANTS = "echo planted >made.txt\nexec touch -ad @0 . build.sh\n"
+
+
+def test_RX8_no_repository_plants_the_set_up_of_another(
+    home: Path, witness: Witness, tools: Settings
+) -> None:
+    def set_up(repository: str, tree: Path) -> str:
+        config = RepoConfig(setup=("sh build.sh",))
+        request = EnvironmentRequest(repository=repository, tree=str(tree), config=config)
+        made = build.ensure_environment(request, witness, index, tools, lambda _: None)
+        return Path(made.layers[0].folder, "tree", "made.txt").read_text()
+
+    trap = hostile.lay(home / "trap", {"build.sh": _PLANTS})
+    harmless = hostile.lay(home / "harmless", {"build.sh": _HONEST})
+    with local_index.serving() as served:
+        served.add(local_index.wheel("pip", "1.0"))
+        index = local(tools, served)
+        assert set_up("https://forge.test/evil/trap.git", trap) == "planted\n"
+        assert set_up("https://forge.test/acme/shop.git", harmless) == "of this tree\n"
+        # The control: nothing but its repository keeps the layer from whoever has these lines.
+        assert set_up("https://forge.test/evil/trap.git", harmless) == "planted\n"
 
 
 # --- before anything of ours runs ------------------------------------------------------------
@@ -390,5 +416,9 @@ def test_RX5_no_package_has_its_code_run_before_ours(
     with local_index.serving() as served, pytest.raises(EnvironmentFailed, match=words):
         served.add(local_index.wheel("pip", "1.0"))
         build.ensure_environment(
-            EnvironmentRequest(tree=str(tree)), witness, local(tools, served), tools, lambda _: None
+            EnvironmentRequest(repository="r", tree=str(tree)),
+            witness,
+            local(tools, served),
+            tools,
+            lambda _: None,
         )

@@ -102,7 +102,7 @@ def _make_site(scratch: Path, kind: str, sandbox: Sandbox, settings: Settings, s
         sample_suites.make(folder, TESTS)
     say(f"contained, {kind}: the environment of the project")
     environment = build.ensure_environment(
-        EnvironmentRequest(tree=str(folder)),
+        EnvironmentRequest(repository="r", tree=str(folder)),
         sandbox,
         PackageIndex(),
         settings,

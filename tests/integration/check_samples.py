@@ -214,7 +214,7 @@ def declared_site(
     config = RepoConfig.model_validate(told, strict=False)
     tree = lay_tree(settings.home, files)
     found = detect.detect_project(WorkTree(tree, dict.fromkeys(files, 0o644)), config)
-    request = EnvironmentRequest(tree=str(tree), config=config, project=found)
+    request = EnvironmentRequest(repository="r", tree=str(tree), config=config, project=found)
     return Site(
         tree=tree,
         environment=build.ensure_environment(request, sandbox, PackageIndex(), settings, say),

@@ -36,6 +36,7 @@ def ensure(
 ) -> Environment:
     return build.ensure_environment(
         EnvironmentRequest(
+            repository="r",
             tree=str(folder),
             committed=committed,
             project=project,

@@ -44,7 +44,7 @@ def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folde
     subprocess.run(locking, cwd=folder, check=True)
 
     def update():
-        request = EnvironmentRequest(tree=str(folder))
+        request = EnvironmentRequest(repository="r", tree=str(folder))
         given = BubblewrapSandbox(settings), local(settings, served), settings, [].append
         return build.update_lock(request, *given)
 
@@ -90,7 +90,7 @@ def test_other_locks_are_brought_up_to_date_by_their_own_tools(settings, folder,
             )
         )
     project.write_text(text)
-    request = EnvironmentRequest(tree=str(folder))
+    request = EnvironmentRequest(repository="r", tree=str(folder))
     given = BubblewrapSandbox(settings), PackageIndex(), settings, [].append
     (content,) = build.update_lock(request, *given).values()
     assert b"attrs" in content

@@ -78,7 +78,7 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_a_password(
         }
         lay_files(folder, {"requirements.txt": f"direct\n# {proxied}\n"})
         sandbox, said = Recorder(settings), []
-        index, request = PackageIndex(environ), EnvironmentRequest(tree=str(folder))
+        index, request = PackageIndex(environ), EnvironmentRequest(repository="r", tree=str(folder))
         made = build.ensure_environment(request, sandbox, index, settings, said.append)
         assert made.packages == ("direct==1.0", "onlysource==1.0", "pip==1.0")
         assert None not in served.credentials
@@ -101,7 +101,9 @@ def test_an_index_that_committed_files_name_is_read_where_it_is_allowed(
         environ = {"HOME": str(tmp_path), "PIP_INDEX_URL": usual.url, "PIP_CERT": str(public)}
         clients = BubblewrapSandbox(settings), PackageIndex(environ), settings, print
         hosts = list_index_hosts(open_folder(tree))
-        request = EnvironmentRequest(tree=str(tree), project=make_project(index_hosts=hosts))
+        request = EnvironmentRequest(
+            repository="r", tree=str(tree), project=make_project(index_hosts=hosts)
+        )
         here = parse_target(named.url)
         for own, why in ((), "not an allowed host"), (hosts, "a host of an internal network"):
             with gateway.open_gateway(settings, clients[1], named=own) as made:

@@ -60,7 +60,7 @@ class Yard:
     def set_up(self, *commands: Any, base: Environment | None = None) -> Environment:
         build_context = self.context()
         config = RepoConfig(env={"GREETING": "hello"}, setup=commands)
-        asked = EnvironmentRequest(tree=str(self.tree), config=config, base=base)
+        asked = EnvironmentRequest(repository="r", tree=str(self.tree), config=config, base=base)
         plain = replace(base or self.environment, layers=(), sources=commands)
         return setup_commands.provide_layer(asked, plain, build_context)
 
