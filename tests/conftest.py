@@ -53,13 +53,6 @@ def home() -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture
-def built_home() -> Iterator[Path]:
-    """Give one that has what other tests, and earlier runs of them, have built."""
-    with data_folder(built=True) as folder:
-        yield folder
-
-
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
     with postgresql_server.serving() as server:

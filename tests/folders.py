@@ -56,6 +56,23 @@ def data_folder(name: str = "test", *, built: bool = False) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def data_folder_with_tools(name: str) -> Iterator[Path]:
+    """Make one with what tests have built, but for set-ups: these are kept by their repository."""
+    kept = Path(os.environ[BUILT])
+    with (
+        data_folder(name) as folder,
+        # On the disk of what is shared, to which a new tool is moved.
+        tempfile.TemporaryDirectory(dir=kept, ignore_cleanup_errors=True) as own,
+    ):
+        Path(own).chmod(0o755)
+        for part in ("gates", "tools", "interpreters", "downloads"):
+            (kept / part).mkdir(exist_ok=True)
+            Path(own, part).symlink_to(kept / part)
+        (folder / "environments").symlink_to(own)
+        yield folder
+
+
 def lay_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """Write files of these paths below a folder; return it."""
     for path, content in files.items():

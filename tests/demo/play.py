@@ -318,12 +318,16 @@ def make_repository(
 ) -> Repository:
     """Make a repository with our label in which the maintainer may write.
 
+    An earlier one of this name is renamed: what set it up serves whoever has its address next.
+
     Args:
         source: Where its files are laid out; must not exist.
         on_sample: Whether these come on top of the sample project.
     """
     if on_sample:
         shutil.copytree(SAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))
+    if earlier := world.find_repository(name):
+        earlier.name += f"-{earlier.id}"
     repository = world.add_repository(name, lay_files(source, files))
     world.grant(repository, MAINTAINER, "write")
     world.add_label(repository, LABEL, "1f6feb", "Run Mergewright on this issue")

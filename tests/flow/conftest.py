@@ -11,15 +11,15 @@ from tests.demo.play import Stage
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
 from tests.flow.stories import SAMPLE, Ended, Repository, carry_out
-from tests.folders import data_folder
+from tests.folders import data_folder_with_tools
 from tests.processes import of_home
 from tests.simulator.world import APP_EVENTS
 
 
 @pytest.fixture(scope="session")
 def store() -> Iterator[Path]:
-    """One data folder for all whole runs, so that the sample's environment is built once."""
-    with data_folder("flow", built=True) as folder:
+    """One data folder for all whole runs."""
+    with data_folder_with_tools("flow") as folder:
         yield folder
 
 

@@ -368,6 +368,6 @@ def tell(
         history = stories.Repository(source)
         history.git("init", "-q", "-b", "main")
         history.commit("Count what is in the till")
-    repository = play.make_repository(world, f"{owner}/{source.name}", source, {}, on_sample=False)
+    repository = play.make_repository(world, f"{owner}/till", source, {}, on_sample=False)
     issue = actions.open_issue(repository, world.user(REPORTER), title, body, [])
     return Story(stage, folder, repository, issue, world.requests.next_number())

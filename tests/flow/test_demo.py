@@ -13,9 +13,9 @@ from agent.models.run import Reason
 from tests import faulty_github
 from tests.demo import play
 from tests.demo.__main__ import follow
-from tests.demo.play import OWNER, Stage
+from tests.demo.play import Stage
 from tests.demo.scenarios import SCENARIOS
-from tests.folders import data_folder
+from tests.folders import data_folder_with_tools
 from tests.simulator import git_store
 
 _CONFIG = ".github/mergewright.yml"
@@ -28,7 +28,7 @@ _WHOLE = ("add-field", "bad-config")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stage for all of them."""
     with (
-        data_folder("demo", built=True) as home,
+        data_folder_with_tools("demo") as home,
         play.serving_recorded() as model,
         faulty_github.staging(home, tmp_path_factory.mktemp("demo"), **model) as made,
     ):
@@ -44,7 +44,7 @@ def test_a_scenario_ends_as_it_says(stage: Stage, tmp_path: Path, name: str) -> 
         given = scenario.files.get(_CONFIG, "")
         files = MappingProxyType({**scenario.files, _CONFIG: given + _TESTS_ALONE})
         scenario = replace(scenario, files=files)
-    made = play.put_on(stage, scenario, tmp_path / "source", f"{OWNER}/of-{name}")
+    made = play.put_on(stage, scenario, tmp_path / "source")
     made.label()
     run = follow(made, Console(quiet=True), time.monotonic())
     assert run is not None

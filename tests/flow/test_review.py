@@ -12,7 +12,7 @@ from tests.flow import github_stories
 from tests.flow.github_stories import MODELS as PATH
 from tests.flow.github_stories import Story, await_
 from tests.flow.model_scripts import bash, calls, edit, submit
-from tests.folders import data_folder
+from tests.folders import data_folder_with_tools
 from tests.scripted import Said, Seen, serving
 from tests.simulator import pull_actions
 from tests.simulator.world import APP_EVENTS
@@ -40,7 +40,7 @@ def voice() -> Voice:
 def stage(voice: Voice, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A service of its own, that has a model and does not wait for long."""
     with (
-        data_folder("review", built=True) as home,
+        data_folder_with_tools("review") as home,
         serving(voice) as server,
         faulty_github.staging(
             home,

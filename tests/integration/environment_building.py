@@ -1,6 +1,5 @@
 """Short ways to lay a tree, to build its environment for real and to look into it."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from agent.stages import checkout, environment
 from repo_config.schema import PythonSection, RepoConfig
-from tests.folders import BUILT, data_folder
+from tests.folders import data_folder, data_folder_with_tools
 from tests.integration import git_samples
 
 
@@ -53,14 +52,11 @@ def ensure(
 
 @contextmanager
 def with_our_tools() -> Iterator[Settings]:
-    """Give a data folder for many tests that has our own tools and nothing else built."""
+    """Give a data folder for many tests that has our own tools and no set-up of a repository."""
     with data_folder("tools", built=True) as built, tempfile.TemporaryDirectory() as empty:
         Path(empty).chmod(0o755)
         ensure(Settings(home=built), Path(empty))
-    with data_folder("environments") as home:
-        (home / "environments").mkdir(mode=0o755)
-        for part in ("gates", "tools", "interpreters"):
-            (home / "environments" / part).symlink_to(Path(os.environ[BUILT]) / part)
+    with data_folder_with_tools("environments") as home:
         yield Settings(home=home)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from agent.setup.package_index import PackageIndex
 from tests.flow.stories import Ended, Repository, carry_out
+from tests.folders import data_folder_with_tools
 from tests.processes import of_home
 from tests.thirdparty import sources
 from tests.thirdparty.sources import Source
@@ -93,14 +94,15 @@ def run_field_ticket(
 
 
 @pytest.fixture
-def index(home) -> PackageIndex:
-    return PackageIndex()
+def home():
+    with data_folder_with_tools("thirdparty") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("known", PROJECTS, ids=lambda known: known.source.name)
-def test_the_ticket_gets_a_branch_with_what_it_asks_for_alone(known, index, built_home):
-    repository = sources.repository(known.source, index, built_home, known.config)
-    ended = run_field_ticket(repository, built_home, known, known.field, known.existing)
+def test_the_ticket_gets_a_branch_with_what_it_asks_for_alone(known, home):
+    repository = sources.repository(known.source, PackageIndex(), home, known.config)
+    ended = run_field_ticket(repository, home, known, known.field, known.existing)
     assert (ended.exit_code, ended.result["state"]) == (0, "open"), ended.result["sentence"]
     assert {check["verdict"] for check in ended.result["judged"]["checks"]} == {"passed"}
     tests = ended.check("tests")
