@@ -102,7 +102,7 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
     # Requests that get no reply are bound by what the repository allows, too.
     desk.lower_limit(desk.budget.find_usd(config))
 
-    def scout(*given: Any) -> scouting.Scouted:
+    def scout(*given: Any) -> scouting.Search:
         return scouting.scout_configuration(run_context, *given)
 
     # Steps alone decide what follows, so that a run that goes on meets the same ones.

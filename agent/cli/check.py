@@ -99,7 +99,7 @@ def _read_files(folder: Path, loaded: Settings, *, as_json: bool) -> BaseReport:
 
     place, tree, read = repository.open_repository(folder, as_json=as_json)
     project = detect.detect_project(tree, read.config)
-    known = proposal.load_values(loaded.home, str(place), read.config)
+    known = proposal.load_known(loaded.home, str(place), read.config).values
     return BaseReport(
         config_file=read.source.name if read.source else None,
         unrun=project.unrun,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from agent.desk import Desk
 from agent.editing import forms, prompting
@@ -105,6 +106,17 @@ class SetUpTools(ToolExecutor):
 
 Scouted = tuple[Prepared, CheckReport] | str
 """With what tests run, or why nothing was found."""
+
+
+class Search(NamedTuple):
+    best: tuple[Prepared, CheckReport] | None
+    """With what most tests run; None: with nothing that was tried."""
+    end: str
+    """Why it ended."""
+    is_whole: bool
+    """Whether the model tried something or gave up, and no limit or refusal to answer ended it."""
+
+
 TryLines = Callable[[str, str], Scouted]
 """Measures base with lines, by steps that have the second in their names (RequestRefused)."""
 
@@ -114,7 +126,7 @@ def scout_configuration(
     prepare: Callable[[], Prepared],
     obstacle: Obstacle,
     try_lines: TryLines,
-) -> Scouted:
+) -> Search:
     """Have a model look for lines with which base's tests run.
 
     Args:
@@ -164,22 +176,23 @@ def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
 
 def _search_configuration(
     talk: Conversation, try_lines: TryLines, run_context: RunContext
-) -> Scouted:
+) -> Search:
     best: list[tuple[Prepared, CheckReport]] = []
-    end, tries = "No attempt ran a test.", 0
+    end, tries, is_whole = "No attempt ran a test.", 0, True
     for number in range(1, _MOST_TURNS):
         if tries == _MOST_TRIES:
             break
         try:
             submitted = talk.next_form()
         except ASKING_ENDS as problem:
-            spent = isinstance(problem, BudgetSpent | TimeSpent)
+            spent, is_whole = isinstance(problem, BudgetSpent | TimeSpent), False
             end = f"{_WITHIN} {problem.message}" if spent else explain_stop(problem)
             break
         if submitted.name != "try_setup":
             said = (
                 GiveUp.model_validate_json(submitted.form).why if submitted.name else submitted.why
             )
+            is_whole = bool(submitted.name or tries)
             said_short = forms.flatten_text(said, _MOST_WORDS)
             end = f"A model found no set-up that makes the tests run: {said_short.rstrip('.')}."
             break
@@ -204,7 +217,8 @@ def _search_configuration(
     if tries and not best:
         last = sanitise.shorten_middle(str(words), _MOST_OF_LAST, where="not kept")
         end = f"{end}\n\nThe last try: {last}"
-    return max(best, key=lambda one: obstacles.rate_tests(one[1].tests), default=end)
+    found = max(best, key=lambda one: obstacles.rate_tests(one[1].tests), default=None)
+    return Search(found, end, is_whole)
 
 
 def describe_tests(prepared: Prepared, report: CheckReport) -> str:

@@ -161,6 +161,14 @@ def passes_few(tests: TestRun) -> bool:
     return not passed or red > max(1, _MOST_RED * (passed + red))
 
 
+def share_passed(tests: TestRun) -> float | None:
+    """Say which part of the tests passes, skipped ones apart; None: none came to its end."""
+    if not is_measured(tests):
+        return None
+    passed = tests.count("passed")
+    return passed / max(1, passed + tests.count("failed", "error") + len(tests.unrun))
+
+
 def may_improve(tests: TestRun) -> bool:
     """Whether there is something to try: also where a single module cannot be imported."""
     return is_poor(tests) or any(item.item_id.endswith(COLLECTION) for item in tests.items)

@@ -14,13 +14,15 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
+from agent.models.record import Record
 from agent.setup import effective
 from agent.telemetry.private_files import write_private_file
 from repo_config import detect, load, reference, suites, test_files
-from repo_config.documents import as_map, table
+from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
@@ -36,6 +38,8 @@ _OPENING = """\
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
 #: Part of all tests that makes a folder the project, although others have some.
 _MOST_TESTS = 0.75
+#: Part of the tests that may pass no more before a model searches again.
+_LESS = 0.1
 #: Keys that decide about a set-up.
 _DECIDING = {"root", "python", "system_packages", "env", "services", "setup", "checks"}
 
@@ -168,25 +172,44 @@ def write_value(value: object) -> str:
 # --- what a run found to set base's tests up best, kept for who proposes it ---------------------
 
 
-def store_values(
-    home: Path, repository: str, config: RepoConfig, values: Mapping[str, object]
-) -> None:
-    """Keep values that go over a configuration, in place of those of an earlier run."""
-    write_private_file(_locate_values(home, repository, config), json.dumps(values))
+class KnownSetup(Record):
+    values: dict[str, Any] = {}
+    """They go over the configuration; empty: nothing is better than what is configured."""
+    is_searched: bool = False
+    """Whether a model has searched for it until it had nothing more to try."""
+    share: float | None = None
+    """Part of the tests that passed then; None: none ran."""
+    why: str = ""
+    """Why nothing was found with which a test runs, in a model's words."""
+
+    def is_over(self, share: float | None) -> bool:
+        """Whether a model has searched, and base's tests end as well as they did then.
+
+        Args:
+            share: Part of the tests that passes now; None: none runs.
+        """
+        if self.share is None or share is None:
+            return self.is_searched and self.share is share
+        return self.is_searched and share >= self.share - _LESS
 
 
-def load_values(home: Path, repository: str, config: RepoConfig) -> dict[str, Any]:
+def store_known(home: Path, repository: str, config: RepoConfig, known: KnownSetup) -> None:
+    """Keep what was found, in place of what an earlier run has kept."""
+    write_private_file(_locate_known(home, repository, config), known.model_dump_json())
+
+
+def load_known(home: Path, repository: str, config: RepoConfig) -> KnownSetup:
     """Return what was kept of a repository, by its path or address; empty: nothing.
 
     Where set-up and checks are changed in it, what was found before does not overrule that.
     """
     try:
-        return as_map(json.loads(_locate_values(home, repository, config).read_bytes()))
-    except (OSError, ValueError):
-        return {}
+        return KnownSetup.model_validate_json(_locate_known(home, repository, config).read_bytes())
+    except (OSError, ValidationError):
+        return KnownSetup()
 
 
-def _locate_values(home: Path, repository: str, config: RepoConfig) -> Path:
+def _locate_known(home: Path, repository: str, config: RepoConfig) -> Path:
     says = config.model_dump_json(include=_DECIDING, exclude_defaults=True)
     text = f"{repository}\n{says}"
     return home / "set-up" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from agent.desk import Desk
 from agent.editing import scouting
-from agent.editing.scouting import Scouted, TryLines
+from agent.editing.scouting import Scouted, Search, TryLines
 from agent.errors import (
     CheckUnfinished,
     EnvironmentFailed,
@@ -31,13 +31,14 @@ from agent.models.step import Once, Step
 from agent.setup import build as environments
 from agent.setup import obstacles, proposal, proposed_lines, sandbox_services
 from agent.setup.obstacles import Obstacle
+from agent.setup.proposal import KnownSetup
 from agent.setup.request import EnvironmentRequest
 from agent.stages import baseline
 from repo_config import unrun_checks
 from repo_config.project_files import ProjectFiles
 from repo_config.tree import FolderFilter
 
-Scout = Callable[[Callable[[], Prepared], Obstacle, TryLines], Scouted]
+Scout = Callable[[Callable[[], Prepared], Obstacle, TryLines], Search]
 """Searches with a model, which works in what the first gives."""
 
 
@@ -51,16 +52,14 @@ _FOUND = "found by a model"
 _KNOWN = "found in an earlier run"
 _KNOCKED = "with the servers that the tests connect to"
 _CI = "with the variables of CI"
+_NOT_AGAIN = "So an earlier search ended; the next one begins when the configured set-up changes."
 _MOST_LEFT_OUT = 5
 #: Characters of a configuration that is quoted.
 _MOST_LINES = 200
 
 
 def prepare_environment(
-    base: OpenedRepository,
-    scout: Scout | None,
-    once: Once,
-    desk: Desk,
+    base: OpenedRepository, scout: Scout | None, once: Once, desk: Desk
 ) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change.
 
@@ -72,7 +71,10 @@ def prepare_environment(
         RepositoryUnfit: No test runs; the cause is said, with the way out.
         CheckUnfinished: A limit ended the tests.
     """
-    attempts = _Attempts(base, once, desk, looks_early=scout is not None)
+    place = desk.settings.home, base.run.repository, base.contract.config
+    known = once(Step.KNOWN, proposal.load_known, *place)
+    is_new = scout is not None and not known.is_searched
+    attempts = _Attempts(base, once, desk, known, looks_early=is_new)
     tried, problem = attempts.tried, None
     if not attempts.use_known():
         try:
@@ -98,11 +100,13 @@ def prepare_environment(
         before = once(Step.OTHER_CHECKS, baseline.measure_others, taken.prepared, before, desk)
     more = proposal.find_difference(base.contract.config, taken.prepared.contract.config)
     if not more:
+        if attempts.searched and attempts.searched.is_whole:
+            attempts.keep("A model found no better set-up.", more, before.tests)
         return taken.prepared, before
     others = "".join(f" ({one.why}: {_count_passed(one)})" for one in tried if one is not taken)
     passed = _count_passed(taken)
     why = f"{taken.why[0].upper()}{taken.why[1:]}: {passed} tests pass on the base branch{others}."
-    once(Step.CHOOSE, choose_environment, base, why, more, desk)
+    attempts.keep(why, more, before.tests)
     lines = json.dumps(more)
     if len(lines) > _MOST_LINES:
         why += " To keep it, commit what `mergewright check --write` writes."
@@ -119,11 +123,14 @@ class _Attempts:
     base: OpenedRepository
     once: Once
     desk: Desk
+    known: KnownSetup
     looks_early: bool
     """Whether the tests end where half of the first ones fail."""
     tried: list[TriedSetup] = field(default_factory=list)
     under: Contract | None = None
     """What a model's lines are laid over; None: what is configured."""
+    searched: Search | None = None
+    """None: no model was asked."""
 
     def has_result(self, one: TriedSetup) -> bool:
         tests = one.report.tests
@@ -196,13 +203,16 @@ class _Attempts:
         self.tried.append(TriedSetup(why, prepared, report))
 
     def use_known(self) -> bool:
-        """Take what an earlier run has found, where most tests still pass with it."""
-        known = self.once(Step.KNOWN, read_known, self.base, self.desk)
+        """Take what an earlier run has found, where most tests pass with it, or as many as then."""
+        values = self.known.values
         try:
-            result = self.try_lines(known, "known") if known else ""
+            result = self.try_lines(json.dumps(values), "known") if values else ""
         except RequestRefused:
             return False
-        if isinstance(result, str) or obstacles.passes_few(result[1].tests):
+        if isinstance(result, str):
+            return False
+        tests = result[1].tests
+        if obstacles.passes_few(tests) and not self.known.is_over(obstacles.share_passed(tests)):
             return False
         self.tried.append(TriedSetup(_KNOWN, *result))
         return True
@@ -243,7 +253,7 @@ class _Attempts:
     def search(
         self, problem: EnvironmentFailed | None, scout: Scout | None, missing: str = ""
     ) -> TriedSetup:
-        """Let a model search.
+        """Let a model search, unless one has: what that came to holds while tests end as then.
 
         Args:
             missing: What does not run, in a sentence; "": it is not known.
@@ -264,20 +274,42 @@ class _Attempts:
             lack = "\n".join((used, *(f"Not installed: {one}" for one in left), *absent))
         said = problem.message if problem else missing or lack
         obstacle = once(Step.OBSTACLE, find_obstacle, base, last, said, desk)
-        result: Scouted = ""
-        if scout is not None:
-            desk.say(obstacle.words)
-            # No steps: a run that goes on on another machine needs what they make there.
-            bare = partial(build_bare, base, desk)
-            have = partial(desk.provide, last.prepared) if last else bare
-            with suppress(EnvironmentFailed):
-                result = scout(have, obstacle, self.try_lines)
-        if not isinstance(result, str):
-            return TriedSetup(_FOUND, *result)
-        words = "\n\n".join(filter(None, (obstacle.words, result)))
+        share, end = last and obstacles.share_passed(last.report.tests), ""
+        if scout is not None and self.known.is_over(share):
+            desk.say("no model searches: it has, and as many tests pass as then")
+            end = self.known.why
+        elif scout is not None:
+            self.searched = self._ask(scout, obstacle, last)
+            if self.searched.best:
+                return TriedSetup(_FOUND, *self.searched.best)
+            end = self.searched.end
+        words = "\n\n".join(filter(None, (obstacle.words, end)))
         if last and last.report.tests.limit:
             raise CheckUnfinished(words)
         raise EnvironmentFailed(words) if problem else RepositoryUnfit(words)
+
+    def _ask(self, scout: Scout, obstacle: Obstacle, last: TriedSetup | None) -> Search:
+        self.desk.say(obstacle.words)
+        # No steps: a run that goes on on another machine needs what they make there.
+        bare = partial(build_bare, self.base, self.desk)
+        have = partial(self.desk.provide, last.prepared) if last else bare
+        search = Search(None, "", is_whole=False)
+        with suppress(EnvironmentFailed):
+            search = scout(have, obstacle, self.try_lines)
+        if search.is_whole and not search.best:
+            nothing = KnownSetup(is_searched=True, why=f"{search.end}\n\n{_NOT_AGAIN}")
+            given = self.base, search.end, nothing, self.desk
+            self.once(Step.CHOOSE.named("none"), choose_environment, *given)
+        return search
+
+    def keep(self, why: str, values: dict[str, object], tests: TestRun) -> None:
+        """Keep what is taken, with the share of tests that passed when it was found."""
+        is_searched = self.searched.is_whole if self.searched else self.known.is_searched
+        share = obstacles.share_passed(tests)
+        found = KnownSetup(values=values, is_searched=is_searched, share=share)
+        if self.searched is None and values == self.known.values:
+            found = self.known
+        self.once(Step.CHOOSE, choose_environment, self.base, why, found, self.desk)
 
     def measure_whole(self, taken: TriedSetup) -> CheckReport:
         """Measure to the end what was ended early, where nothing better is found.
@@ -325,12 +357,6 @@ def find_obstacle(
     return obstacles.find_obstacle(tests, problem, lines, steps)
 
 
-def read_known(base: OpenedRepository, desk: Desk) -> str:
-    """Return the lines that were found in an earlier run of the repository, if any were."""
-    known = proposal.load_values(desk.settings.home, base.run.repository, base.contract.config)
-    return json.dumps(known) if known else ""
-
-
 def build_bare(base: OpenedRepository, desk: Desk) -> Prepared:
     """Build an environment without anything of the repository, for a model to look around in."""
     empty = desk.base_folder(base.run).with_name("nothing")
@@ -345,11 +371,9 @@ def build_bare(base: OpenedRepository, desk: Desk) -> Prepared:
     return Prepared(**dict(base), environment=built)
 
 
-def choose_environment(
-    base: OpenedRepository, why: str, more: dict[str, object], desk: Desk
-) -> str:
-    """Keep what to configure for what is taken; say why it is taken."""
-    proposal.store_values(desk.settings.home, base.run.repository, base.contract.config, more)
+def choose_environment(base: OpenedRepository, why: str, found: KnownSetup, desk: Desk) -> str:
+    """Keep what was found, for later runs; say why it is taken."""
+    proposal.store_known(desk.settings.home, base.run.repository, base.contract.config, found)
     desk.say(why)
     return why
 

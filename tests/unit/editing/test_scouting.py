@@ -92,7 +92,7 @@ def test_it_ends_after_six_tries_with_what_ran_most_of_the_tests(scout):
     some, more = report(passed=1, error=2), report(passed=2, error=3)
     turns = [make_reply(try_(f"env: {{A: a{number}}}")) for number in range(7)]
     found, answers, tried, _ = scout(turns, ["no such package", some, more, some, some, some])
-    assert found[1] == more
+    assert (found.best[1], found.is_whole) == (more, True)
     assert [name for _, name in tried] == [f"try {number}" for number in range(1, 7)]
     assert answers[0].startswith("no such package\n\nLeft: 5 tries, ")
     assert "1 passed" in answers[1]
@@ -104,7 +104,7 @@ def test_where_many_tests_are_red_another_try_may_have_fewer_and_the_best_is_kep
     turns = [make_reply(try_("env: {A: a}")), make_reply(try_("env: {A: b}"))]
     turns.append(make_reply(("decline", {"why": "The others need a browser."})))
     found, answers, tried, _ = scout(turns, [most, some])
-    assert (found[1], len(tried)) == (most, 2)
+    assert (found.best[1], len(tried)) == (most, 2)
     assert "30 passed" in answers[0]
 
 
@@ -119,7 +119,7 @@ def test_a_try_in_which_few_tests_fail_is_answered_and_may_be_the_best(scout):
     nearly = replace(report(), results=(replace(tests, items=(*tests.items, *red)),))
     turns = [make_reply(try_()), make_reply(("decline", {"why": "CI's do as well."}))]
     found, answers, *_ = scout(turns, [nearly])
-    assert found[1] == nearly
+    assert found.best[1] == nearly
     head, *kinds = answers[0].partition("\n\n")[0].splitlines()
     assert "99 passed" in head
     assert kinds == [
@@ -137,10 +137,12 @@ def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
         [make_reply(desks.bash())], [], worst=WorstCase(tokens=9, usd=limits.usd / 4)
     )
     assert run_context.account.tokens == 10
-    assert "quarter" in found
-    assert "limits.usd" in found
+    assert "quarter" in found.end
+    assert "limits.usd" in found.end
+    assert not found.is_whole
 
 
 def test_a_model_that_gives_up_says_why(scout):
     found, *_ = scout([make_reply(("decline", {"why": "LDAP is needed."}))], [])
-    assert "LDAP is needed." in found
+    assert "LDAP is needed." in found.end
+    assert found.is_whole

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.editing.scouting import Search
 from agent.errors import CheckUnfinished, EnvironmentFailed, IndexUnavailable, RepositoryUnfit
 from agent.models.checks import CheckItem, CheckReport, ServerKnock, Status, SuiteFacts, TestRun
 from agent.models.environment import Checkout, Contract, OpenedRepository
@@ -34,6 +35,12 @@ def report(
         limit=limit, unrun=unrun,
     )  # fmt: skip
     return CheckReport(side="base", commit="c", results=(tests,), is_partial=True)
+
+
+def make_search(found):
+    """Say how a search ended: with a set-up, with what a model said, or without a word, cut off."""
+    is_said = isinstance(found, str)
+    return Search(None if is_said else found, found if is_said else "", is_whole=bool(found))
 
 
 @pytest.fixture
@@ -79,8 +86,9 @@ def prepare(tmp_path, monkeypatch):
             base_folder=lambda run: tmp_path, provide=lambda opened: opened, facts=RunFacts(), settings=SimpleNamespace(home=tmp_path),
             sandbox=FakeSandbox(str),
         )  # fmt: skip
-        prepared, before = environment.prepare_environment(opened, scout, step, desk)
-        values = dict(proposal.flatten_values(proposal.load_values(tmp_path, "x", config)))
+        search = scout and (lambda *asked: make_search(scout(*asked)))
+        prepared, before = environment.prepare_environment(opened, search, step, desk)
+        values = dict(proposal.flatten_values(proposal.load_known(tmp_path, "x", config).values))
         return SimpleNamespace(
             kept=values, prepared=prepared, baseline=before, configs=configs, names=names,
             looks=looks,
@@ -153,7 +161,8 @@ def test_a_model_is_asked_where_fewer_than_nearly_all_tests_pass(prepare):
     run_context = prepare(few, few, scout=lambda *_: "")
     assert run_context.baseline == report(*few), "few tests are better than none"
     assert prepare((89, 11), (100, 0), scout=scout).baseline == report(100, 0)
-    assert prepare(report(90, 0, unrun=("a",)), (95, 0), scout=scout).baseline == report(95, 0)
+    cut, fresh = report(90, 0, unrun=("a",)), {"types": "off"}
+    assert prepare(cut, (95, 0), scout=scout, checks=fresh).baseline == report(95, 0)
 
 
 def test_what_is_ended_early_is_measured_to_its_end_where_a_model_finds_nothing(prepare):
@@ -166,6 +175,44 @@ def test_what_is_ended_early_is_measured_to_its_end_where_a_model_finds_nothing(
     assert prepare((40, 60)).looks == [{"looks_early": False}], "nobody would be asked"
     found = prepare(early, (99, 1), scout=lambda *asked: asked[2]("env: {A: b}", "try 1"))
     assert found.baseline == report(99, 1)
+
+
+def never(*_):
+    pytest.fail("a model is asked again")
+
+
+def test_a_model_that_found_nothing_better_is_asked_again_once_fewer_tests_pass(prepare):
+    asked = []
+
+    def scout(*_):
+        asked.append("once")
+        return "No browser can be had."
+
+    assert prepare((6, 3), scout=scout).baseline == report(6, 3)
+    again = prepare((6, 4), scout=never)
+    assert (again.baseline, again.looks) == (report(6, 4), [{"looks_early": False}])
+    prepare((5, 4), scout=scout)
+    prepare((5, 4), scout=scout, checks={"types": "off"})
+    assert len(asked) == 3, "it became worse, and what is configured has changed"
+    prepare((5, 4), scout=never)
+
+
+def test_a_poor_set_up_that_a_model_found_is_used_until_it_gets_worse(prepare):
+    def scout(prepared, obstacle, try_lines):
+        return try_lines("env: {A: b}", "try 1")
+
+    prepare((2, 8), (6, 4), scout=scout)
+    assert prepare((6, 4), scout=never).prepared.contract.config.env == {"A": "b"}
+    assert prepare((4, 6), (2, 8), (7, 3), scout=scout).baseline == report(7, 3)
+
+
+def test_where_no_test_runs_a_search_is_remembered_with_its_words_if_nothing_cut_it_off(prepare):
+    for scout in (lambda *_: "", lambda *_: "LDAP is needed.", never):
+        with pytest.raises(RepositoryUnfit) as caught:
+            prepare(RED, scout=scout)
+    assert "LDAP is needed." in caught.value.message
+    found = prepare((5, 4), (9, 0), scout=lambda *asked: asked[2]("env: {A: b}", "try 1"))
+    assert found.baseline == report(9, 0), "that some tests run is news"
 
 
 def test_what_a_model_has_found_holds_beside_what_is_configured(prepare):
