@@ -33,6 +33,12 @@ def test_the_readme_is_short_and_its_example_is_valid():
     assert config.http_client == "httpx"
 
 
+def test_the_readme_names_both_commands_for_a_fresh_machine_and_ci_runs_the_tests_by_its_own():
+    named = re.findall(r"^    make (\w+) .*#", read("README.md"), re.MULTILINE)
+    assert {"demo", "test"} <= {*named}
+    assert re.search(r"\bmake test$", read(".ci/run"), re.MULTILINE)
+
+
 def test_every_file_the_documents_name_is_there():
     for document in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"):
         for path in re.findall(
