@@ -99,12 +99,12 @@ def _read_files(folder: Path, loaded: Settings, *, as_json: bool) -> BaseReport:
 
     place, tree, read = repository.open_repository(folder, as_json=as_json)
     project = detect.detect_project(tree, read.config)
-    known = proposal.load_known(loaded.home, str(place), read.config).values
+    kept = proposal.load_known(loaded.home, str(place), read.config).values
     return BaseReport(
         config_file=read.source.name if read.source else None,
         unrun=project.unrun,
         absent=project.absent,
-        configuration=proposal.complete(tree, read.config, known, is_new=read.source is None),
+        configuration=proposal.complete(tree, read.config, kept, is_new=read.source is None),
     )
 
 

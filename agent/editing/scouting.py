@@ -217,8 +217,8 @@ def _search_configuration(
     if tries and not best:
         last = sanitise.shorten_middle(str(words), _MOST_OF_LAST, where="not kept")
         end = f"{end}\n\nThe last try: {last}"
-    found = max(best, key=lambda one: obstacles.rate_tests(one[1].tests), default=None)
-    return Search(found, end, is_whole)
+    best_try = max(best, key=lambda one: obstacles.rate_tests(one[1].tests), default=None)
+    return Search(best_try, end, is_whole)
 
 
 def describe_tests(prepared: Prepared, report: CheckReport) -> str:

@@ -193,9 +193,9 @@ class KnownSetup(Record):
         return self.is_searched and share >= self.share - _LESS
 
 
-def store_known(home: Path, repository: str, config: RepoConfig, known: KnownSetup) -> None:
+def store_known(home: Path, repository: str, config: RepoConfig, setup: KnownSetup) -> None:
     """Keep what was found, in place of what an earlier run has kept."""
-    write_private_file(_locate_known(home, repository, config), known.model_dump_json())
+    write_private_file(_locate_known(home, repository, config), setup.model_dump_json())
 
 
 def load_known(home: Path, repository: str, config: RepoConfig) -> KnownSetup:

@@ -71,10 +71,10 @@ def prepare_environment(
         RepositoryUnfit: No test runs; the cause is said, with the way out.
         CheckUnfinished: A limit ended the tests.
     """
-    place = desk.settings.home, base.run.repository, base.contract.config
-    known = once(Step.KNOWN, proposal.load_known, *place)
-    is_new = scout is not None and not known.is_searched
-    attempts = _Attempts(base, once, desk, known, looks_early=is_new)
+    home, config = desk.settings.home, base.contract.config
+    kept = once(Step.KNOWN, proposal.load_known, home, base.run.repository, config)
+    is_new = scout is not None and not kept.is_searched
+    attempts = _Attempts(base, once, desk, kept, looks_early=is_new)
     tried, problem = attempts.tried, None
     if not attempts.use_known():
         try:
@@ -123,7 +123,7 @@ class _Attempts:
     base: OpenedRepository
     once: Once
     desk: Desk
-    known: KnownSetup
+    kept: KnownSetup
     looks_early: bool
     """Whether the tests end where half of the first ones fail."""
     tried: list[TriedSetup] = field(default_factory=list)
@@ -204,7 +204,7 @@ class _Attempts:
 
     def use_known(self) -> bool:
         """Take what an earlier run has found, where most tests pass with it, or as many as then."""
-        values = self.known.values
+        values = self.kept.values
         try:
             result = self.try_lines(json.dumps(values), "known") if values else ""
         except RequestRefused:
@@ -212,7 +212,7 @@ class _Attempts:
         if isinstance(result, str):
             return False
         tests = result[1].tests
-        if obstacles.passes_few(tests) and not self.known.is_over(obstacles.share_passed(tests)):
+        if obstacles.passes_few(tests) and not self.kept.is_over(obstacles.share_passed(tests)):
             return False
         self.tried.append(TriedSetup(_KNOWN, *result))
         return True
@@ -275,9 +275,9 @@ class _Attempts:
         said = problem.message if problem else missing or lack
         obstacle = once(Step.OBSTACLE, find_obstacle, base, last, said, desk)
         share, end = last and obstacles.share_passed(last.report.tests), ""
-        if scout is not None and self.known.is_over(share):
+        if scout is not None and self.kept.is_over(share):
             desk.say("no model searches: it has, and as many tests pass as then")
-            end = self.known.why
+            end = self.kept.why
         elif scout is not None:
             self.searched = self._ask(scout, obstacle, last)
             if self.searched.best:
@@ -298,18 +298,18 @@ class _Attempts:
             search = scout(have, obstacle, self.try_lines)
         if search.is_whole and not search.best:
             nothing = KnownSetup(is_searched=True, why=f"{search.end}\n\n{_NOT_AGAIN}")
-            given = self.base, search.end, nothing, self.desk
-            self.once(Step.CHOOSE.named("none"), choose_environment, *given)
+            step = Step.CHOOSE.named("none")
+            self.once(step, choose_environment, self.base, search.end, nothing, self.desk)
         return search
 
     def keep(self, why: str, values: dict[str, object], tests: TestRun) -> None:
         """Keep what is taken, with the share of tests that passed when it was found."""
-        is_searched = self.searched.is_whole if self.searched else self.known.is_searched
+        is_searched = self.searched.is_whole if self.searched else self.kept.is_searched
         share = obstacles.share_passed(tests)
-        found = KnownSetup(values=values, is_searched=is_searched, share=share)
-        if self.searched is None and values == self.known.values:
-            found = self.known
-        self.once(Step.CHOOSE, choose_environment, self.base, why, found, self.desk)
+        setup = KnownSetup(values=values, is_searched=is_searched, share=share)
+        if self.searched is None and values == self.kept.values:
+            setup = self.kept
+        self.once(Step.CHOOSE, choose_environment, self.base, why, setup, self.desk)
 
     def measure_whole(self, taken: TriedSetup) -> CheckReport:
         """Measure to the end what was ended early, where nothing better is found.
@@ -371,9 +371,9 @@ def build_bare(base: OpenedRepository, desk: Desk) -> Prepared:
     return Prepared(**dict(base), environment=built)
 
 
-def choose_environment(base: OpenedRepository, why: str, found: KnownSetup, desk: Desk) -> str:
+def choose_environment(base: OpenedRepository, why: str, setup: KnownSetup, desk: Desk) -> str:
     """Keep what was found, for later runs; say why it is taken."""
-    proposal.store_known(desk.settings.home, base.run.repository, base.contract.config, found)
+    proposal.store_known(desk.settings.home, base.run.repository, base.contract.config, setup)
     desk.say(why)
     return why
 
