@@ -66,7 +66,7 @@ def data_folder_with_tools(name: str) -> Iterator[Path]:
         tempfile.TemporaryDirectory(dir=kept, ignore_cleanup_errors=True) as own,
     ):
         Path(own).chmod(0o755)
-        for part in ("gates", "tools", "interpreters", "downloads"):
+        for part in ("gates", "tools", "interpreters", "downloads", "locks"):
             (kept / part).mkdir(exist_ok=True)
             Path(own, part).symlink_to(kept / part)
         (folder / "environments").symlink_to(own)
