@@ -13,7 +13,9 @@ GARBAGE = (200_000, 20, 20)
 
 def main() -> None:
     """Run the command line; Ctrl-C while it is still loading ends it as quietly as later on."""
-    before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     gc.set_threshold(*GARBAGE)
     atexit.register(gc.freeze)
     from agent.cli.main import main as command_line

@@ -184,6 +184,10 @@ class VersionUnknown(RunStopped, reason=Reason.VERSION_UNKNOWN):
     """The run was begun by another version of Mergewright, which this one cannot follow."""
 
 
+class Interrupted(AgentError, reason=Reason.INTERRUPTED):
+    """The command was interrupted; the message says how to go on."""
+
+
 class ActiveRun(AgentError):
     """The issue has a run that is not over: `run`."""
 

@@ -56,6 +56,8 @@ _LEDGER_BYTES = 64 * 1024
 #: A step that takes its worker down with it is not to do so for ever. Whatever else was under way
 #: when a worker died is counted as well.
 _MOST_LOST = 20
+#: After so long a command that is interrupted no longer waits for what it breaks off.
+BREAK_OFF_SECONDS = 3.0
 
 
 class StepRecord(Record):

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from agent import settings
-from agent.cli import result, run
+from agent.cli import interrupts, result, run
 from agent.conversation import deliveries
 from agent.conversation.events import Request
 from agent.errors import AgentError, SettingsInvalid
@@ -39,6 +39,7 @@ def action(
     The person who set the label needs write permission. Exit code 0: done, or nothing to do; 1: not
     done; 2: invalid settings, or no sandbox here.
     """
+    interrupts.end_on_signals()
     loaded = settings.load_settings()
     try:
         with _stop_workflow_commands():

@@ -2,7 +2,6 @@
 
 import difflib
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from agent.cli import repository, result, run, terminal
+from agent.cli import interrupts, repository, result, run, terminal
 from agent.errors import AgentError, RequestRefused
 from agent.models.base_report import BaseReport
 from agent.models.checks import Status
@@ -59,8 +58,7 @@ def check(
     not done; 2: wrong usage or invalid configuration; 130: interrupted by Ctrl-C or SIGTERM.
     """
     console, begun_at = Console(stderr=True, quiet=as_json), time.monotonic()
-    # It ends what is under way as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupts.end_on_signals()
     folder, loaded = run.find_folder(repo), run.load_settings_with(model)
     place = repository.find_root(folder) / load.OWN_FILES[0] if write else None
     again = shlex.join(("mergewright", *sys.argv[1:]))

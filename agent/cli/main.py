@@ -7,8 +7,9 @@ something; the rest may be tried again.
 
 import json
 import sys
+from contextlib import suppress
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Never
 
 import typer
 
@@ -20,6 +21,7 @@ from agent.cli import (
     data,
     doctor,
     images,
+    interrupts,
     run,
     runs,
     serve,
@@ -29,11 +31,13 @@ from agent.errors import (
     AgentError,
     ConfigInvalid,
     EngineLocked,
+    Interrupted,
     LedgerUnusable,
     SandboxMissing,
     SettingsInvalid,
     StoreUnusable,
 )
+from agent.models.run import Reason
 from agent.telemetry import run_log
 
 #: Errors that stay until somebody changes something.
@@ -101,16 +105,29 @@ def main() -> None:
     except AgentError as problem:
         run_log.report_problem("mergewright", problem.message)
         _as_json(problem.message, problem.reason.value)
+        if isinstance(problem, Interrupted):
+            _leave()
         lasting = isinstance(problem, _LASTING)
         raise SystemExit(2 if lasting else 1) from problem
-    except SystemExit as end:
+    except (SystemExit, KeyboardInterrupt) as end:
         # A wrong argument: its words are on stderr by then.
         if words := getattr(end.__context__, "format_message", None):
             _as_json(words())
+        # The library for commands makes an exit of Ctrl-C, without a word.
+        elif KeyboardInterrupt in map(type, (end, getattr(end.__context__, "__cause__", None))):
+            print("mergewright: interrupted", file=sys.stderr)
+            _as_json("interrupted", Reason.INTERRUPTED.value)
+            _leave()
+        elif getattr(end, "code", None) == interrupts.EXIT_CODE:
+            _leave()
         raise
-    except KeyboardInterrupt:
-        print("mergewright: interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+
+
+def _leave() -> Never:
+    """End an interrupted command, without a wait for what its threads may still be at."""
+    with suppress(OSError):
+        sys.stdout.flush()
+    interrupts.leave()
 
 
 def _as_json(problem: str, reason: str | None = None) -> None:

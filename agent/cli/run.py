@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import time
 from contextlib import AbstractContextManager
@@ -16,7 +15,7 @@ import typer
 from rich.console import Console
 
 from agent import settings
-from agent.cli import repository, result, runs, terminal
+from agent.cli import interrupts, repository, result, runs, terminal
 from agent.cli.terminal import StepDisplay
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.models.clock import read_clock
@@ -98,8 +97,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     invalid configuration; 130: interrupted by Ctrl-C or SIGTERM.
     """
     console, folder, begun_at = Console(stderr=True, quiet=as_json), None, time.monotonic()
-    # It ends what is under way as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupts.end_on_signals()
     if resume:
         if issue or config or base or dry_run:
             raise typer.BadParameter(
@@ -170,12 +168,22 @@ def find_folder(repo: str) -> Path:
         repo = f"https://{host}/{repo}"
     if "://" in repo:
         folder = Path(repo.rstrip("/").rpartition("/")[2].removesuffix(".git"))
-        # By the user's own git, which knows their credentials.
-        if not folder.exists() and subprocess.call(["git", "clone", "--", repo, str(folder)]):
+        if not folder.exists() and not _clone(repo, folder):
             raise typer.BadParameter(f"git could not clone {repo}", param_hint="--repo")
     if not folder.is_dir():
         raise typer.BadParameter(f"{folder} is neither a folder nor a URL", param_hint="--repo")
     return repository.find_clone(folder)
+
+
+def _clone(address: str, folder: Path) -> bool:
+    """Clone by the user's own git, which knows their credentials; return whether it could."""
+    git = subprocess.Popen(["git", "clone", "--", address, str(folder)])
+    try:
+        return git.wait() == 0
+    except KeyboardInterrupt:
+        interrupts.end_children()
+        git.wait()  # It takes away what it has cloned.
+        raise
 
 
 _OWNER_AND_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_.-]+")

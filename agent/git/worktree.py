@@ -43,11 +43,16 @@ IDENTITY = (AUTHOR, AUTHOR_EMAIL)
 # --- checkout --------------------------------------------------------------------------------
 
 
-def prepare_checkout(repository: str, base: str | None, mirrors: Path) -> Checkout:
-    """Fix the base commit (None: what is checked out) and update our mirror of the repository."""
+def prepare_checkout(
+    repository: str, base: str | None, mirrors: Path, stopped: Flag | None = None
+) -> Checkout:
+    """Fix the base commit (None: what is checked out) and update our mirror of the repository.
+
+    `stopped` is as for `prepare_remote`.
+    """
     user = source.find_source(repository)
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
-    with source.explain_git(user), mirror.lock_mirror(copy) as locked:
+    with source.explain_git(user), mirror.lock_mirror(copy, stopped) as locked:
         start = base_commit.find_commit(user, base)
         base_commit.require_fit(user.place, start.commit)
         mirror.update_from_disk(locked, user.root, start.commit, user.upload_pack)

@@ -20,10 +20,11 @@ from agent.models.clock import read_clock
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import replace
 from agent.models.run import Reason, Remember, Run
+from agent.models.step import read_step_name
 from agent.runs import executor, folders
 from agent.runs.executor import Say
 from agent.settings import Settings
-from agent.steps import Cancellation, Watcher
+from agent.steps import BREAK_OFF_SECONDS, Cancellation, Watcher
 from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
 from agent.store.sql_run_store import SqlRunStore, open_store
 from agent.store.sql_tables import name_command
@@ -42,8 +43,8 @@ class CommandOutcome:
     seconds: dict[str, float] = field(default_factory=dict)
     """Duration of each step, by name."""
     problem: Exception | None = None
-    has_begun: bool = False
-    """Whether it came to a step."""
+    at: str | None = None
+    """The step that it came to last; None: it came to none."""
 
 
 @contextmanager
@@ -96,7 +97,8 @@ def execute_run(
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end; return its outcome and the seconds by step.
 
-    Ctrl-C breaks off what is under way; the run can be taken up again where it was.
+    Ctrl-C breaks off what is under way; the run can be taken up again where it was. What does not
+    end in time, such as a wait for a lock, ends with the process.
 
     Raises:
         SettingsInvalid: The operator's settings are wrong.
@@ -108,7 +110,7 @@ def execute_run(
 
     def run_segment(run_id: str, remember: Remember) -> str:
         def begin_step(name: str, attempt: Callable[[], str]) -> str:
-            ended.has_begun = True
+            ended.at = name
             return remember(name, attempt)
 
         given = stored, store, settings, compose, begin_step
@@ -129,13 +131,14 @@ def execute_run(
     segment = Segment(run_id=run.run_id, number=stored.segment)
     try:
         engine.launch()
-        engine.begin(segment, stored.begin_with)
         try:
+            engine.begin(segment, stored.begin_with)
             while not (over.wait(_LOOK_SECONDS) or _was_over(engine, segment, ended)):
                 stop_if_asked(store, run.run_id, cancellation)
         except KeyboardInterrupt:
             cancellation.break_off()
-            over.wait()
+            while not over.wait(BREAK_OFF_SECONDS) and _is_lasting(ended.at):
+                pass  # what others can see is brought to its end
     finally:
         engine.close()
         _note_end(store, stored, ended, folder)
@@ -154,6 +157,11 @@ def _was_over(engine: Engine, segment: Segment, ended: CommandOutcome) -> bool:
     return status is EngineStatus.ENDED
 
 
+def _is_lasting(name: str | None) -> bool:
+    step = read_step_name(name or "")
+    return step is not None and step.step.is_lasting
+
+
 def stop_if_asked(store: SqlRunStore, run_id: str, cancellation: Cancellation) -> None:
     """Stop a run if somebody has asked the store for it."""
     with suppress(AgentError):  # it is asked again
@@ -170,7 +178,7 @@ def _interrupted(run: Run) -> Outcome:
 def _note_end(store: SqlRunStore, stored: StoredRun, ended: CommandOutcome, folder: Path) -> None:
     """Note how a run ended; one that never came to a step leaves nothing."""
     run = stored.run
-    if ended.outcome is None and not ended.has_begun and not stored.retries:
+    if ended.outcome is None and ended.at is None and not stored.retries:
         store.forget_run(run.run_id)
         delete_folder(folder)
         return

@@ -26,7 +26,7 @@ def prepare_checkout(run: Run, desk: Desk) -> Checkout:
     """Bring our mirror up to date and pin the commit that the whole run is based on."""
     remote = desk.code_host.find_remote(run)
     if remote is None:
-        base = worktree.prepare_checkout(run.repository, run.base, desk.mirrors)
+        base = worktree.prepare_checkout(run.repository, run.base, desk.mirrors, desk.stopped)
     else:
         base = worktree.prepare_remote(
             remote.url,

@@ -107,11 +107,11 @@ def test_an_address_is_cloned_for_a_ticket_once(tmp_path, monkeypatch):
     assert run.find_folder(remote.as_uri()) == here / "till"
     with pytest.raises(typer.BadParameter):
         run.find_folder((tmp_path / "missing.git").as_uri())
-    asked: list[list[str]] = []
-    monkeypatch.setattr(subprocess, "call", lambda words: asked.append(words) or 1)
+    asked = []
+    monkeypatch.setattr(run, "_clone", lambda *given: asked.append(given))
     with pytest.raises(typer.BadParameter):
         run.find_folder("shop/missing")
-    assert asked == [["git", "clone", "--", "https://github.com/shop/missing", "missing"]]
+    assert asked == [("https://github.com/shop/missing", Path("missing"))]
     assert run.find_folder("till") == here / "till"
 
 

@@ -1,0 +1,58 @@
+"""How a command ends that is told to, by Ctrl-C or by SIGTERM."""
+
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Never
+
+EXIT_CODE = 130
+#: A terminal, and a program between, may both hand on what is one signal.
+_SAME_SECONDS = 1.0
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+def end_on_signals() -> None:
+    """Have SIGTERM end what is under way as Ctrl-C does, and a second signal the process at once.
+
+    Where Ctrl-C is ignored, as in the background of a script, it stays so.
+    """
+    first: list[float] = []
+
+    def end(*_: object) -> None:
+        if not first:
+            first.append(time.monotonic())
+            raise KeyboardInterrupt
+        if time.monotonic() - first[0] > _SAME_SECONDS:
+            # The display of steps has hidden it.
+            if sys.stderr.isatty():
+                os.write(sys.stderr.fileno(), _SHOW_CURSOR)
+            leave()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
+
+
+def leave() -> Never:
+    """End this process and all below it, whatever its threads are still at."""
+    end_children()
+    os._exit(EXIT_CODE)
+
+
+def end_children() -> None:
+    """End what this process has started, and what that has started."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            status = (folder / "stat").read_text().rpartition(")")[2]
+            parents[int(folder.name)] = int(status.split()[1])
+    below, children = set[int](), {os.getpid()}
+    while children := {pid for pid, parent in parents.items() if parent in children} - below:
+        below |= children
+    # At one go, so that no thread that waits for one of them starts the next.
+    for pid in below:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGTERM)
