@@ -34,9 +34,12 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 
-def make_local_desk(settings: Settings, say: Callable[[str], None]) -> Desk:
+def make_local_desk(
+    settings: Settings, say: Callable[[str], None], stopped: Flag | None = None
+) -> Desk:
     """Compose a desk on this machine for a command that carries no run."""
-    return on_this_machine(settings)(say=say, redactor=make_redactor(settings))
+    redactor = make_redactor(settings)
+    return on_this_machine(settings)(say=say, redactor=redactor, stopped=stopped)
 
 
 def on_this_machine(settings: Settings) -> Compose:

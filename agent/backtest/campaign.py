@@ -8,12 +8,11 @@ begins; a backtest that is broken off goes on with what has none, and its runs w
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from agent.backtest import folders
 from agent.backtest.judging import ExpectedTests, Judge
 from agent.backtest.tasks import PastChange
 from agent.desk import Desk
-from agent.errors import AgentError, RequestRefused
+from agent.errors import AgentError, Cancelled, RequestRefused
 from agent.models.backtest import BacktestResult, End, find_end
 from agent.models.change import Severity
 from agent.models.clock import read_clock
@@ -31,16 +30,20 @@ from agent.models.environment import OpenedRepository, Prepared
 from agent.models.outcome import Outcome
 from agent.models.record import Record, replace
 from agent.models.run import Reason, Run, make_run_id
+from agent.models.sandbox import Flag
 from agent.models.step import AnyStep
 from agent.runs import commands
 from agent.runs.folders import lock_trees
 from agent.settings import Settings
 from agent.stages import checkout, environment
+from agent.steps import BREAK_OFF_SECONDS, Cancellation
 from agent.store.sql_run_store import open_store
 from agent.telemetry.private_files import write_private_file
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+_LOOK_SECONDS = 0.5
 
 
 class Order(Record):
@@ -67,16 +70,19 @@ class Campaign:
     order: Order
     settings: Settings
     """With the data folder of the backtests."""
-    make_desk: Callable[[Settings, Callable[[str], None]], Desk]
+    make_desk: Callable[[Settings, Callable[[str], None], Flag], Desk]
     say: Callable[[str], None]
     _children: set[subprocess.Popen[bytes]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _is_stopped: bool = False
+    _stopped: Cancellation = field(default_factory=Cancellation)
 
     def run_tasks(
         self, jobs: int, show: Callable[[BacktestResult], None]
     ) -> tuple[BacktestResult, ...]:
-        """Carry out and judge what has no row yet; return all rows, in the order of the tasks."""
+        """Carry out and judge what has no row yet; return all rows, in the order of the tasks.
+
+        Ctrl-C breaks off what is under way, and leaves no row of it.
+        """
         rows = {
             task.instance_id: folders.load_row(self.folder / f"{task.file_name}.json")
             for task in self.order.tasks
@@ -84,26 +90,34 @@ class Campaign:
         left = [task for task in self.order.tasks if rows[task.instance_id] is None]
 
         def run_one(task: PastChange) -> BacktestResult | None:
-            is_over = self._is_stopped or self._find_limit(rows.values())
+            is_over = self._stopped.is_set() or self._find_limit(rows.values())
             return None if is_over else self._run_task(task)
 
-        with ThreadPoolExecutor(jobs) as pool:
-            futures = {pool.submit(run_one, task): task for task in left}
-            try:
-                for one in as_completed(futures):
-                    if row := one.result():
-                        rows[row.instance_id] = row
-                        show(row)
-            except BaseException:
-                self._is_stopped = True
-                # Each ends as with Ctrl-C; what it did is kept.
-                with self._lock:
-                    for child in self._children:
-                        child.send_signal(signal.SIGINT)
-                raise
+        pool = ThreadPoolExecutor(jobs)
+        under_way = {pool.submit(run_one, task) for task in left}
+        try:
+            while under_way:
+                # A signal does not always end a wait while other threads start programs.
+                done, under_way = wait(under_way, _LOOK_SECONDS, FIRST_COMPLETED)
+                for row in filter(None, (future.result() for future in done)):
+                    rows[row.instance_id] = row
+                    show(row)
+        except BaseException:
+            self._break_off()
+            wait(under_way, BREAK_OFF_SECONDS)
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
         if missing := sum(row is None for row in rows.values()):
             self.say(f"{missing} tasks did not start: {self._find_limit(rows.values())}")
         return tuple(row for row in rows.values() if row)
+
+    def _break_off(self) -> None:
+        with self._lock:
+            self._stopped.break_off()
+            # Each ends as with Ctrl-C, which it may ignore; what it did is kept.
+            for child in self._children:
+                child.terminate()
 
     def _find_limit(self, rows: Iterable[BacktestResult | None]) -> str:
         """Say why no further run may be begun; empty: it may."""
@@ -121,7 +135,7 @@ class Campaign:
         def say(line: str) -> None:
             self.say(f"{task.instance_id}: {line}")
 
-        desk = self.make_desk(self.settings, say)
+        desk = self.make_desk(self.settings, say, self._stopped)
         wanted, set_up = self._with_judge(task, desk, lambda judge: judge.find_wanted())
         if wanted and wanted.why_not:
             return self._store(task, _make_row(task, End.NOT_RUN, wanted, set_up))
@@ -151,12 +165,18 @@ class Campaign:
         """Ask a judge of the base commit, set up without a model.
 
         Return the answer, and where the set-up is from; None and why, where there is none.
+
+        Cancelled: it was broken off, and what it said then is no answer.
         """
+        answer: T | None = None
         try:
             with self._prepare(task, desk) as prepared:
-                return ask(Judge(task, prepared, desk)), _name_set_up(prepared)
+                answer, words = ask(Judge(task, prepared, desk)), _name_set_up(prepared)
         except AgentError as problem:
-            return None, problem.message
+            words = problem.message
+        if self._stopped.is_set():
+            raise Cancelled
+        return answer, words
 
     @contextmanager
     def _prepare(self, task: PastChange, desk: Desk) -> Iterator[Prepared]:
@@ -182,8 +202,8 @@ class Campaign:
         name = task.file_name
         ticket = self.folder / f"{name}.md"
         write_private_file(ticket, task.problem_statement)
-        # A signal that ends us ends it as Ctrl-C does.
-        bound = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
+        # However we end, it ends as with Ctrl-C.
+        bound = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         argv = [*bound, sys.executable, "-m", "agent", "run"]
         argv += ["--repo", task.repo, "--ticket", str(ticket)]
         with closing(open_store(self.settings)) as store:
@@ -200,10 +220,12 @@ class Campaign:
         argv += ["--model", self.order.model] if self.order.model else []
         environ = {**os.environ, "MERGEWRIGHT_HOME": str(self.settings.home)}
         with (self.folder / f"{name}.log").open("ab") as log:
-            child = subprocess.Popen(  # a process group of its own would outlive Ctrl-C
-                [*argv, "--json"], stdout=subprocess.PIPE, stderr=log, env=environ
-            )
             with self._lock:
+                if self._stopped.is_set():
+                    raise Cancelled
+                child = subprocess.Popen(  # a process group of its own would outlive Ctrl-C
+                    [*argv, "--json"], stdout=subprocess.PIPE, stderr=log, env=environ
+                )
                 self._children.add(child)
             try:
                 printed = child.communicate()[0]
@@ -214,7 +236,7 @@ class Campaign:
             reported = json.loads(printed)
         except ValueError:
             reported = {"problem": f"the command ended with exit code {child.returncode}"}
-        if self._is_stopped or reported.get("reason") == Reason.INTERRUPTED:
+        if self._stopped.is_set() or reported.get("reason") == Reason.INTERRUPTED:
             raise KeyboardInterrupt
         return dict(reported)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli import repository, result, run, terminal
-from agent.errors import RequestRefused
+from agent.cli import interrupts, repository, result, run, terminal
+from agent.errors import Interrupted, RequestRefused
 from agent.models.record import replace
 from agent.text.redaction import Redactor
 from agent.text.sanitise import list_some
@@ -105,13 +104,12 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     Each run sees the repository as it was before the change. Nothing is pushed. Results that
     were ready but wrong are listed first. Resolved is defined as in SWE-bench: every test that
     the merged change fixed passes, and no test that passed with it fails. Exit code 0: all tasks
-    ran; 1: some did not start.
+    ran; 1: some did not start; 130: interrupted by Ctrl-C or SIGTERM, continue with --resume.
     """  # fmt: skip
     from agent import wiring
     from agent.backtest import campaign, folders
 
-    # It ends what is under way as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupts.end_on_signals()
     loaded = run.load_settings_with(model)
     wiring.require_machine(loaded)
     wiring.require_models(loaded)
@@ -145,7 +143,13 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
         folder = campaign.begin(order, home)
     made = campaign.Campaign(folder, order, own, wiring.make_local_desk, terminal.print_aside)
     terminal.print_aside(f"backtest {folder.name}: {len(order.tasks)} tasks")
-    rows = made.run_tasks(jobs, lambda row: terminal.print_aside(_describe(row)))
+    try:
+        rows = made.run_tasks(jobs, lambda row: terminal.print_aside(_describe(row)))
+    except KeyboardInterrupt as interruption:
+        raise Interrupted(
+            f"Interrupted; {len(folders.load_kept(folder).rows)} of {len(order.tasks)} tasks are"
+            f" done. To continue, run `mergewright backtest --resume {folder.name}`."
+        ) from interruption
     _report_results(made, rows, html, as_json=as_json)
     raise typer.Exit(len(rows) != len(order.tasks))
 
