@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
+
 from agent.errors import AccessLost, CodeHostUnavailable, PermanentError, RepositoryUnfit
 from agent.git import mirror, objects, process
 from agent.git.mirror import LockedMirror
@@ -30,6 +32,11 @@ _REFUSED = re.compile(
     r"(?i)authentication failed|could not read (?:username|password)|error: 40[13]\b"
     r"|permission to .+ denied|access .*not granted|repository .*not found|remote rejected"
 )
+_UNKNOWN = re.compile(
+    r"(?i)authentication failed|could not read (?:username|password)|error: 401\b"
+)
+#: Begins tokens that GitHub has made for an App.
+_MINTED = "ghs_"
 _MISSING = re.compile(r"(?i)couldn't find remote ref")
 _IN_THE_WAY = re.compile(r"'refs/heads/([^']+)' exists; cannot create")
 _PUSH = ("push", "--quiet", "--no-verify", "--no-signed", "--recurse-submodules=no")
@@ -47,6 +54,19 @@ class LeaseLost(RepositoryUnfit):
     """The branch is not where it was last seen."""
 
 
+class TokenUnknown(CodeHostUnavailable):
+    """The code host does not accept a token that it has made; for some seconds, that is usual."""
+
+
+#: Waits for 1, 2 and 4 s; then the run does.
+_retry_new_token = retry(
+    retry=retry_if_exception_type(TokenUnknown),
+    wait=wait_exponential(),
+    stop=stop_after_attempt(4),
+    reraise=True,
+)
+
+
 @dataclass(frozen=True)
 class RemoteRepository:
     """A repository behind an address, from our mirror of it, which is ours alone meanwhile."""
@@ -60,26 +80,29 @@ class RemoteRepository:
 
     # --- reading -------------------------------------------------------------------------------
 
+    @_retry_new_token
     def fetch_base(self, branch: str, max_mb: int) -> str:
         """Bring the mirror up to date, or make it; return the commit of the branch."""
         reference = f"refs/heads/{branch}"
         wanted = (f"+{reference}:{reference}", "+refs/tags/*:refs/tags/*")
         with (
-            _explain_reading(branch),
+            self._explain_reading(branch),
             mirror.renew_mirror(self.place, self.locked.scratch) as place,
         ):
             mirror.fetch_references(place, self.address, *wanted, max_mb=max_mb)
         return objects.require_object(self.locked.place, reference)
 
+    @_retry_new_token
     def fetch_more(self, *wanted: str, branch: str = "", max_mb: int) -> None:
         """Fetch references (`+from:to`) into a mirror whose base was fetched."""
-        with _explain_reading(branch):
+        with self._explain_reading(branch):
             mirror.fetch_references(self.place, self.address, *wanted, max_mb=max_mb)
 
+    @_retry_new_token
     def find_head(self, branch: str) -> str | None:
         """Ask which commit a branch of the remote is at; None: there is no such branch."""
         args = ("ls-remote", "--quiet", "--heads", "--", self.address, f"refs/heads/{branch}")
-        with _explain_reading(branch):
+        with self._explain_reading(branch):
             listed = process.run_git(self.place, *args, seconds=120.0)
         # The name is a pattern, which longer names may end with as well.
         pairs = (line.split("\t") for line in listed.decode("utf-8", "replace").splitlines())
@@ -87,6 +110,7 @@ class RemoteRepository:
 
     # --- pushing -------------------------------------------------------------------------------
 
+    @_retry_new_token
     def push_branch(self, commit: str, branch: str, *, expected: str | None) -> None:
         """Move a branch of the remote to a commit (empty: delete it), if it is where we saw it.
 
@@ -110,6 +134,7 @@ class RemoteRepository:
                 ) from problem
             if _MOVED.search(words):
                 raise LeaseLost(f"{branch} has moved since it was read") from problem
+            self._require_known_token(words)
             if _REFUSED.search(words):
                 raise AccessLost(
                     f"The code host rejected the push of {branch}: {words}\nIf a branch rule is"
@@ -131,6 +156,33 @@ class RemoteRepository:
                 raise
             return now
         return commit
+
+    # --- errors --------------------------------------------------------------------------------
+
+    @contextmanager
+    def _explain_reading(self, branch: str) -> Iterator[None]:
+        """Say what a failure to read from the code host means."""
+        try:
+            yield
+        except GitFailed as problem:
+            if _MISSING.search(problem.message):
+                raise BranchMissing(
+                    f"The repository has no branch {branch}. Is it still the default branch, and"
+                    " does it have a commit?"
+                ) from problem
+            self._require_known_token(problem.message)
+            if _REFUSED.search(problem.message):
+                raise AccessLost(
+                    "The code host denied read access to the repository. Is the App installed in"
+                    f" it, with the permission contents: read? It said: {problem.message}"
+                ) from problem
+            raise CodeHostUnavailable(
+                f"git cannot reach the code host: {problem.message}"
+            ) from problem
+
+    def _require_known_token(self, words: str) -> None:
+        if self.token.startswith(_MINTED) and _UNKNOWN.search(words):
+            raise TokenUnknown(f"The code host does not know the token that it made: {words}")
 
 
 @contextmanager
@@ -177,22 +229,3 @@ def open_mirror(
         reach_remote(locked, url, token) as repository,
     ):
         yield repository
-
-
-@contextmanager
-def _explain_reading(branch: str) -> Iterator[None]:
-    """Say what a failure to read from the code host means."""
-    try:
-        yield
-    except GitFailed as problem:
-        if _MISSING.search(problem.message):
-            raise BranchMissing(
-                f"The repository has no branch {branch}. Is it still the default branch, and"
-                " does it have a commit?"
-            ) from problem
-        if _REFUSED.search(problem.message):
-            raise AccessLost(
-                "The code host denied read access to the repository. Is the App installed in"
-                f" it, with the permission contents: read? It said: {problem.message}"
-            ) from problem
-        raise CodeHostUnavailable(f"git cannot reach the code host: {problem.message}") from problem

@@ -201,7 +201,11 @@ class RepositorySession:
     def requester(self, scope: TokenScope = TokenScope.TALK) -> WatchedRequester:
         with self._lock:
             if scope not in self._requesters:
-                auth = RenewableToken(lambda: self.token(scope), lambda _: self._drop(scope))
+                auth = RenewableToken(
+                    lambda: self.token(scope),
+                    lambda _: self._drop(scope),
+                    is_minted=self.access.tokens.app_id is not None,
+                )
                 self._requesters[scope] = WatchedRequester(
                     auth, self.access.base_url, self.access.pacing, self.notes
                 )
@@ -301,9 +305,13 @@ class RepositorySession:
         return ""
 
     def _drop(self, scope: TokenScope) -> bool:
-        """Forget a token that GitHub refused; a personal one cannot be had anew."""
+        """Forget a token that GitHub refused; return whether another one may be had now.
+
+        Not in place of a personal one, nor of a new one: the next would be as unknown to GitHub.
+        """
         with self._lock:
-            if self.access.tokens.app_id is None:
+            minted = self._tokens.get(scope)
+            if self.access.tokens.app_id is None or (minted and minted.is_new):
                 return False
             self._tokens.pop(scope, None)
             return True

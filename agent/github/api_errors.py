@@ -104,6 +104,10 @@ class LostReply(Exception):
     """No reply, a failing server, or a reply without sense: it may have been done or not."""
 
 
+class TokenUnknown(LostReply):
+    """GitHub does not accept a token that it has made; for some seconds, that is usual."""
+
+
 class UnexpectedAnswer(LostReply):
     """An answer that GitHub's API does not give: the address may be that of something else."""
 

@@ -32,7 +32,13 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from agent.errors import CodeHostUnavailable
 from agent.github import api_errors
-from agent.github.api_errors import LostReply, RateLimited, RefusedRequest, UnexpectedAnswer
+from agent.github.api_errors import (
+    LostReply,
+    RateLimited,
+    RefusedRequest,
+    TokenUnknown,
+    UnexpectedAnswer,
+)
 from agent.models import fence
 from agent.models.clock import read_clock
 from agent.telemetry import metrics
@@ -113,10 +119,17 @@ class RenewableToken(Auth):
     """
 
     def __init__(
-        self, token: Callable[[], str], renew: Callable[[float], bool], kind: str = "token"
+        self,
+        token: Callable[[], str],
+        renew: Callable[[float], bool],
+        kind: str = "token",
+        *,
+        is_minted: bool = False,
     ) -> None:
+        """Take where tokens come from; minted are those that GitHub has made for our App."""
         self._source = token
         self.renew = renew
+        self.is_minted = is_minted
         self._kind = kind
 
     @property
@@ -200,6 +213,8 @@ class WatchedRequester(Requester):
         # Refusals are shown to people, and a server may repeat what we have sent.
         shown = self._notes.hide(body) if status >= 400 else body
         path = urlsplit(url).path.removeprefix(urlsplit(self.base_url).path.rstrip("/"))
+        if status == 401 and isinstance(auth, RenewableToken) and auth.is_minted:
+            raise TokenUnknown(f"{verb} {path} answered 401 to a token that GitHub has just made")
         api_errors.raise_for_answer(status, answered, _read_json(status, shown), f"{verb} {path}")
         return status, answered, body
 
@@ -341,7 +356,9 @@ class RetryingRequest:
         problem = state.outcome.exception() if state.outcome else None
         if isinstance(problem, RateLimited):
             return problem.wait
-        pause = self._pacing.first_wait * 2 ** (state.attempt_number - 1)
+        # By default 1, 2 and 4 s where GitHub has to get to know a token.
+        doublings = state.attempt_number - (not isinstance(problem, TokenUnknown))
+        pause = self._pacing.first_wait * 2**doublings
         return float(pause * random.uniform(0.75, 1.25))  # noqa: S311 - spreads callers, no secret
 
     def _sleep(self, seconds: float) -> None:

@@ -29,6 +29,8 @@ from agent.settings import Settings
 _ALGORITHM = "RS256"
 #: A token is not given out when it ends sooner than this; a clone may take a while.
 _SPARE_SECONDS = 600.0
+#: GitHub knows a token everywhere some seconds after it was made; octokit waits for five.
+_NEW_SECONDS = 10.0
 #: Tokens that an App signs bear a clock that is wrong by so much.
 _SKEW_SECONDS = 30.0
 _SECRETS = 500
@@ -140,10 +142,16 @@ class IssuedToken(NamedTuple):
 
     token: SecretStr
     ends: float
+    made: float = 0.0
 
     @property
     def is_fresh(self) -> bool:
         return self.ends - time.monotonic() > _SPARE_SECONDS
+
+    @property
+    def is_new(self) -> bool:
+        """Whether GitHub may not know it everywhere yet."""
+        return time.monotonic() - self.made < _NEW_SECONDS
 
 
 class Tokens:
@@ -240,7 +248,8 @@ class Tokens:
         self._secrets.append(token)
         lasts = ends.timestamp() - api_errors.server_time(headers)
         # A token that lasts less than our reserve, as an odd server may give, is used at once.
-        return IssuedToken(token, time.monotonic() + max(lasts, _SPARE_SECONDS + 1.0))
+        now = time.monotonic()
+        return IssuedToken(token, now + max(lasts, _SPARE_SECONDS + 1.0), made=now)
 
     def _limit(
         self,

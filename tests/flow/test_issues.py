@@ -188,7 +188,21 @@ def test_GH6_a_lost_delivery_limits_garbage_tokens_that_end_and_a_base_that_move
     assert limit.hits == 1
     # git asks without a token first, as ever.
     refused = [one for one in asked if one.status == 401 and one.path.startswith("/api/")]
-    assert len(refused) <= 3, "at most once for each kind of token"
+    assert len(refused) <= 12, "at most four times for each kind of token"
+
+
+def test_GH4_tokens_that_github_gets_to_know_late_lose_no_label_and_no_change(
+    story, stage, monkeypatch
+):
+    monkeypatch.setattr(stage.world, "token_lag", 1.0)
+    told = story()
+    told.label()
+    told.assert_ready()
+    told.say("/mergewright explain")
+    (pull,) = told.pulls()
+    await_(lambda: [one for one in pull.comments if one.author is told.us] or None, "an answer")
+    (run,) = told.runs()
+    assert run.wait_count == 0, "all of it was a matter of seconds"
 
 
 @pytest.mark.deep

@@ -13,6 +13,7 @@ from github import Requester
 
 from agent.cli import doctor
 from agent.errors import AccessLost, CodeHostLimited, CodeHostUnavailable, SettingsInvalid
+from agent.github import tokens
 from agent.github.connection import Pacing
 from agent.github.tokens import TokenScope
 from agent.models import clock
@@ -168,11 +169,22 @@ def test_GH3_a_redirect_elsewhere_takes_no_token_along(scene):
 # --- GH4: access lost --------------------------------------------------------------------------
 
 
-def test_GH4_a_token_that_ends_mid_run_is_renewed_once(scene):
+def test_GH4_a_token_that_ends_mid_run_is_renewed_once(scene, monkeypatch):
+    monkeypatch.setattr(tokens, "_NEW_SECONDS", 0.0)
     scene.code_host.read_ticket(scene.run)
     samples.expire_tokens(scene.world)
     scene.code_host.announce_start(scene.run)
     assert len(scene.own_comments()) == 1
+
+
+def test_GH4_a_new_token_that_github_does_not_know_yet_is_shown_again(scene, monkeypatch):
+    monkeypatch.setattr(scene.world, "token_lag", 0.05)
+    scene.code_host.announce_start(scene.run)
+    assert len(scene.own_comments()) == 1
+    assert scene.asked("POST", "/api/v3/app/installations/*/access_tokens") == 1
+    monkeypatch.setattr(scene.world, "token_lag", 60.0)
+    with pytest.raises(CodeHostUnavailable, match="answered 401"):
+        scene.code_host.read_ticket(scene.run)
 
 
 def test_GH4_an_archived_repository_is_told_before_any_work(scene):

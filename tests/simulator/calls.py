@@ -11,6 +11,7 @@ import binascii
 import json
 import math
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -118,6 +119,8 @@ def identify(world: World, authorization: str) -> Caller:
         return Caller(app=_find_app(world, shown))
     token = world.tokens.get(shown)
     if token is None or (token.expires is not None and token.expires <= world.now()):
+        raise Refusal(401, "Bad credentials")
+    if token.installation and time.monotonic() - token.made < world.token_lag:
         raise Refusal(401, "Bad credentials")
     return Caller(token=token)
 

@@ -7,6 +7,7 @@ are seconds since the epoch (`World.now`).
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 import time
@@ -286,6 +287,7 @@ class Token:
     installation: Installation | None = None
     permissions: Permissions = field(default_factory=dict)
     repository_ids: set[int] | None = None
+    made: float = field(default_factory=time.monotonic)
 
 
 class State:
@@ -306,6 +308,8 @@ class State:
         """People who have said that an App may know them, and its challenge (PKCE), by code."""
         self.installations: dict[int, Installation] = {}
         self.tokens: dict[str, Token] = {}
+        self.token_lag = float(os.environ.get("TOKEN_LAG", "0"))
+        """Seconds for which a new token of an installation is refused."""
         self._last_id = 1_000
         self.hooks = Hooks(self.next_id, self.now)
         self.logs: dict[str, str] = {}
