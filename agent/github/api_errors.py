@@ -21,7 +21,6 @@ _LIMIT_WORDS = re.compile(
 _WORDS_LIMIT = 300
 _LONGEST_WAIT = 3_660.0
 _NUMBER = re.compile(r"[0-9]{1,12}")
-_AGAIN = "then remove the label and set it again"
 
 
 class RefusedRequest(Exception):
@@ -60,11 +59,10 @@ class RefusedRequest(Exception):
             )
         if self.has_phrase("archived"):
             return AccessLost(
-                "The repository is archived on GitHub, so nothing can be written to it. Unarchive"
-                f" it, {_AGAIN}."
+                "The repository is archived on GitHub, so nothing can be written to it."
             )
         if self.has_phrase("is locked"):
-            return Superseded(f"The issue is locked; unlock it, {_AGAIN}.")
+            return Superseded("The issue is locked; unlock it.")
         if self.status == 410:
             return Superseded("The issue was deleted or transferred; the run ended.")
         if self.status == 401:
@@ -84,10 +82,7 @@ class RefusedRequest(Exception):
             return "It does not exist, or our App or token has no access to it."
         if not permission:
             return "Check the permissions of our App or token in this repository."
-        return (
-            f"Our App or token needs the permission {permission} in this repository; grant it,"
-            f" {_AGAIN}."
-        )
+        return f"Our App or token needs the permission {permission} in this repository."
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from agent.errors import ActiveRun
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import CAPS_REACHED, Kind, Run, RunState
+from agent.models.step import Step
 from agent.models.ticket import Guidance
 from agent.publishing import messages
 from agent.store.sql_requests import (
@@ -129,7 +130,7 @@ def may_retry(run: StoredRun) -> bool:
 
 
 def retry_run(speaker: CommandAuthor, run: StoredRun, store: SqlRunStore, now: float) -> None:
-    """Let a run go on that a cap has ended, or have its follow-up done again."""
+    """Let a run go on that kept its work, or have its follow-up done again."""
     if not may_go_on(run):
         follow_up(speaker, run, find_ended_kind(run) or "review", store, now)
         return
@@ -166,9 +167,12 @@ def is_awaiting_approval(run: StoredRun | None) -> bool:
 
 
 def may_go_on(run: StoredRun | None) -> bool:
-    """Whether a limit has ended the run, which can be allowed as much again."""
-    ended = run is not None and is_public(run.run) and run.outcome
-    return bool(ended and ended.reason in CAPS_REACHED)
+    """Whether the run has ended at a limit, or with a finished change that it could not publish."""
+    outcome = run.outcome if run is not None and is_public(run.run) else None
+    if outcome is None:
+        return False
+    is_kept = outcome.state is RunState.FAILED and outcome.stopped_at == Step.PUBLISH
+    return is_kept or outcome.reason in CAPS_REACHED
 
 
 def find_ended_kind(run: StoredRun | None) -> Kind | None:

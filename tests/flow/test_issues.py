@@ -226,3 +226,24 @@ def test_GH6_a_base_that_is_not_what_it_was_is_an_honest_end(story, stage, how):
     assert told.pulls() == []
     (comment,) = told.comments()
     assert outcome.branch is None or f"`{outcome.branch}`" in comment.body
+
+
+def test_GH4_what_could_not_be_published_is_published_by_a_retry_and_not_made_again(story, stage):
+    told = story()
+    refusal = {"message": "Resource not accessible by integration"}
+    fault = told.fault("answer", "POST", "pulls", status=403, body=refusal, count=None)
+    told.label()
+    outcome = told.ended()
+    assert outcome.reason is Reason.ACCESS_LOST
+    (branch,) = told.branches()
+    assert told.comments()[0].body.count("/mergewright retry") == 1
+    assert "set it again" not in told.comments()[0].body
+    checked = told.log().count("[checks")
+    stage.world.faults.remove()
+    assert fault.hits
+    told.comment("/mergewright retry")
+    await_(lambda: told.pulls() or None, "the pull request")
+    await_(lambda: told.runs()[0].outcome, "the end")
+    told.assert_ready()
+    assert told.branches() == [branch]
+    assert told.log().count("[checks") == checked
