@@ -50,6 +50,12 @@ def remove_branch(url: str, token: str, mirrors: Path, branch: str, commit: str)
         return True
 
 
+def find_head(url: str, token: str, mirrors: Path, branch: str) -> str | None:
+    """Return the commit that a branch on the code host is at; None: there is no such branch."""
+    with remote.open_mirror(url, token, mirrors) as repository:
+        return repository.find_head(branch)
+
+
 # --- in the user's repository ----------------------------------------------------------------
 
 

@@ -153,6 +153,12 @@ class GithubIntakeApi:
         comments.mark_issue_seen(session)
         StatusComment(session, run).wait(status_text.render_waiting(because))
 
+    def show_pull_end(self, run: Run, pull: PullEnd) -> None:
+        """Have the status comment say that a pull request was merged, closed or opened again."""
+        if run.snapshot is not None:
+            comment = StatusComment(self._session(run.snapshot.issue), run)
+            comment.show_last(status_text.render_pull_end(pull))
+
     def find_issue(self, repository: str, number: int) -> LiveIssue | None:
         """Look an issue up by `owner/name` and number, for a run that no webhook has started."""
         session = self._access.open_named_session(repository, "find", number)

@@ -9,7 +9,7 @@ from agent.models.change import Plan
 from agent.models.clock import read_clock
 from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import format_usd
-from agent.models.outcome import Outcome
+from agent.models.outcome import Outcome, PullEnd
 from agent.models.run import FollowUp, Reason, Run
 from agent.text import sanitise
 
@@ -86,9 +86,7 @@ def render_end(run: Run, outcome: Outcome, progress: Progress, page: str | None)
         way = "check the findings it lists, mark it ready, then merge or close it"
         head = _lines(
             f"**{pull.title} is {'open' if pull.draft else 'ready for review'}.**",
-            sanitise.format_words(
-                " ".join((outcome.sentence, *(f"{note}." for note in pull.notes)))
-            ),
+            sanitise.format_words(outcome.sentence),
             f"Next: {way if pull.draft else 'review it, then merge or close it'}.",
         )
     else:
@@ -100,6 +98,15 @@ def render_end(run: Run, outcome: Outcome, progress: Progress, page: str | None)
         last = f"{used} Reason: `{outcome.reason.value}`."
         return f"{seen.rstrip()} {last}" + (f"\n{fold}{rest}" if fold else "")
     return _lines(head, f"{used} {_log(run, page)}")
+
+
+def render_pull_end(pull: PullEnd) -> str:
+    """Write the text of a run after people have merged, closed or reopened its pull request."""
+    if pull.state == "open":
+        return _lines(
+            f"**#{pull.pull} is open again.**", "Next: review it, then merge or close it."
+        )
+    return f"**#{pull.pull} was {pull.state}.** Nothing more to do."
 
 
 def _describe_answer(about: FollowUp, outcome: Outcome) -> str:

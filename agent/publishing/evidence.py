@@ -50,3 +50,5 @@ class Evidence(DecidedChange):
     """Runs of the same pull request before this one; what they cost is in the sums."""
     left: int = 0
     """How much of what was asked in its review is left to people."""
+    base_head: str | None = None
+    """Commit of the base branch when the change was pushed; None: not known."""

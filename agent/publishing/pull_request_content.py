@@ -43,6 +43,8 @@ class PushedBranch(Record):
     commit: str
     remote: Remote | None = None
     """None: the branch is in the user's own repository."""
+    base_head: str | None = None
+    """Commit of the base branch on the code host after the push; None: not read, or gone."""
 
 
 def refuse_secrets(change: Change, redactor: Redactor) -> None:
@@ -198,6 +200,7 @@ def render_text(
         # Next to the log, if that is a file.
         patch=PATCH if "://" in log else str(Path(log).with_name(PATCH)),
         left=left,
+        base_head=placed.base_head if placed else None,
         earlier_rounds=len(outcomes),
     )
     if decided.verdict.publish:

@@ -18,6 +18,8 @@ from agent.text.check_summary import format_count
 _MOST_PULLS = 20
 #: GitHub finds out about conflicts within a minute, and of some pull requests never.
 _MOST_SECONDS = 600.0
+#: A run that works for longer than this has waited, or its worker is gone.
+_LONGEST_RUN = 2 * 3600.0
 
 
 def handle_event(
@@ -37,8 +39,7 @@ def handle_event(
         quiet: Seconds in which nothing else may happen before a follow-up begins.
     """
     if event.branch:
-        may_wait = now - received_at < _MOST_SECONDS
-        return _handle_push(event, intake_api, store, now, quiet, may_wait=may_wait)
+        return _handle_push(event, intake_api, store, now, quiet, age=now - received_at)
     if event.commit:
         return _handle_checks(event, store, now, quiet)
     if event.number is None:
@@ -58,6 +59,7 @@ def handle_event(
         return Decision(
             "ignored", f"the pull request is already known to be {pull.state}", is_routine=True
         )
+    intake_api.show_pull_end(found.run, pull)
     return Decision("heard", f"the pull request of run {first} is {pull.state}")
 
 
@@ -101,9 +103,15 @@ def _handle_push(
     now: float,
     quiet: float,
     *,
-    may_wait: bool,
+    age: float,
 ) -> Decision:
-    """Have the base branch merged into our pull requests that conflict with it by now."""
+    """Have the base branch merged into our pull requests that conflict with it by now.
+
+    A run at work may open one that conflicts: then the push is decided once more after it.
+
+    Args:
+        age: Seconds since the push was received.
+    """
     wish, queued, unknown = FollowUpRequest(kind="update", quiet=quiet), 0, 0
     for opened in store.list_open(event.repository_id, _MOST_PULLS):
         about = opened.outcome and opened.outcome.pull_request
@@ -118,7 +126,9 @@ def _handle_push(
         if pull.conflicts:
             following = store.queue_follow_up(opened.run.run_id, wish, now)
             queued += following not in ("over", "full")
-    if unknown and may_wait:
+    if age < _LONGEST_RUN and (working := store.find_run_at_work(event.repository_id)):
+        return Decision("postponed", f"run {working} has read the base before this push")
+    if unknown and age < _MOST_SECONDS:
         return Decision("postponed", "GitHub does not know yet whether pull requests conflict")
     if not queued:
         return Decision("ignored", "no pull request of ours conflicts with it", is_routine=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from agent import steps
 from agent.desk import Desk
-from agent.errors import AccessLost, Cancelled, Superseded
+from agent.errors import AccessLost, Cancelled, CodeHostUnavailable, Superseded
 from agent.git import branches, pull_branch, worktree
 from agent.models.change import Change, Finding
 from agent.models.code_host import Remote
@@ -285,7 +285,10 @@ def _make_branch(
         token,
         taken=lambda name: _require_unproposed(run, name, desk),
     )
-    return PushedBranch(branch=name, commit=commit, remote=remote)
+    head, base_branch = None, base.base_branch or remote.default_branch
+    with suppress(AccessLost, CodeHostUnavailable):  # it is for the text alone
+        head = branches.find_head(remote.url, token, desk.mirrors, base_branch)
+    return PushedBranch(branch=name, commit=commit, remote=remote, base_head=head)
 
 
 def _require_unproposed(run: Run, branch: str, desk: Desk) -> None:
@@ -409,7 +412,8 @@ def _update_pull_request(
     if call := thread_answers.call_people(ends):
         of = run.run_id if (decided or refused) and not placed else commit
         desk.code_host.add_comment(run, at.number, call, key=f"{of} people")
-    noun = "conflict" if any(item.conflict for item in task.items) else "comment"
+    noun = "check" if pull.about.kind == "ci" else "comment"
+    noun = "conflict" if any(item.conflict for item in task.items) else noun
     sentence = (
         f"{thread_answers.OVER}{at.number}: {_post_thread_answers(ends, decided, placed, noun)}."
     )

@@ -143,6 +143,18 @@ class RunReader:
         with self._database.read() as session:
             return session.exec(wanted.limit(1)).first() is not None
 
+    def find_run_at_work(self, repository_id: int) -> str | None:
+        """Return the id of a run that may still open a pull request on the base it has read."""
+        waits = (RunState.RECEIVED, RunState.AWAITING_APPROVAL)
+        wanted = select(RunRow.run_id).where(
+            col(RunRow.repository_id) == repository_id,
+            col(RunRow.active),
+            col(RunRow.follows_run).is_(None),
+            col(RunRow.state).not_in(waits),
+        )
+        with self._database.read() as session:
+            return session.exec(wanted.limit(1)).first()
+
     def follow_ups(self, run_id: str) -> tuple[StoredRun, ...]:
         """List the runs that have gone on with the pull request of another, oldest first."""
         wanted = select(RunRow).where(col(RunRow.follows_run) == run_id)

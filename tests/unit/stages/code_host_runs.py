@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from agent.desk import Desk, Memory
-from agent.git import worktree
+from agent.git import branches, worktree
 from agent.models.change import Change, ChangedFile, ClearedChange, Plan
 from agent.models.checks import CheckReport, Status, TestComparison
 from agent.models.code_host import Remote
@@ -63,6 +63,7 @@ def record_pushes(monkeypatch) -> list[tuple[str, str, Change]]:
 
     monkeypatch.setattr(worktree, "make_commit", make_commit)
     monkeypatch.setattr(worktree, "push_commit", push_commit)
+    monkeypatch.setattr(branches, "find_head", lambda *_: None)
     monkeypatch.setattr(FakeCodeHost, "commits", pushed, raising=False)
     return pushed
 
