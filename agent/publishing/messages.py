@@ -11,6 +11,8 @@ from agent.models.outcome import Outcome
 from agent.models.run import CAPS_REACHED, Reason, Run
 from agent.text import sanitise
 
+OVER = "Pull request #"
+"""How a sentence about a pull request that is over begins."""
 _AGAIN = "then comment `/mergewright retry`"
 _ON_ISSUE = {
     "ticket": "issue",

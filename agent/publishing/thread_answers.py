@@ -13,21 +13,19 @@ from agent.models.pulls import PullSnapshot, Thread
 from agent.models.record import replace
 from agent.models.run import Reason, Run
 from agent.models.task import FollowUpItem, ItemAnswer, PullContext, Task
-from agent.publishing import threads
+from agent.publishing import messages, threads
 from agent.publishing.evidence import DecidedChange
 from agent.text import sanitise
 
 #: How the id of what is no thread but a check begins.
 _CHECK = "check:"
-OVER = "Pull request #"
-"""How a sentence about a pull request that is over begins."""
 _SHOWN = 5
 _MOST_SOLUTION = 6_000
 
 
 def post_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
     """Tell people of a follow-up that ended without a result; where they ended it, they know."""
-    over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(OVER)
+    over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(messages.OVER)
     if not over and outcome.reason is not Reason.CANCELLED:
         words = outcome.files.text or sanitise.format_words(outcome.sentence)
         key = f"{run.run_id} {outcome.reason.value}"

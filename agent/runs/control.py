@@ -8,7 +8,6 @@ from agent.models.run import CAPS_REACHED, Kind, Run, RunState
 from agent.models.step import Step
 from agent.models.ticket import Guidance
 from agent.publishing import messages
-from agent.publishing.thread_answers import OVER
 from agent.store.sql_requests import (
     MOST_ANSWERED,
     MOST_ROUNDS,
@@ -214,7 +213,7 @@ def _explain_end(run: StoredRun, outcome: Outcome) -> str:
     if pull is not None and run.state in (RunState.MERGED, RunState.CLOSED):
         # People may have done so since.
         return f"Pull request #{pull.number} is {run.state.value}. Nothing more to do."
-    about = f"{OVER}{pull.number}: " if pull else ""
+    about = f"{messages.OVER}{pull.number}: " if pull else ""
     said = sanitise.format_words(outcome.sentence.removeprefix(about))
     if pull is None or not outcome.is_done:
         way = messages.find_next_step(outcome, run.run)

@@ -31,7 +31,7 @@ from agent.models.run import Reason, Run
 from agent.models.step import Step
 from agent.models.task import ItemAnswer, PullContext, Task
 from agent.models.ticket import Ticket
-from agent.publishing import pull_request_content, thread_answers, threads
+from agent.publishing import messages, pull_request_content, thread_answers, threads
 from agent.publishing.evidence import DecidedChange
 from agent.publishing.pull_request_content import BranchDraft, PushedBranch
 from agent.text import sanitise
@@ -315,7 +315,7 @@ def _require_open(pull: PullContext, run: Run, desk: Desk) -> PullSnapshot:
         raise Cancelled
     now = desk.code_host.read_pull(run, pull.pull.number)
     if now is None or now.state != "open":
-        raise Superseded(f"{thread_answers.OVER}{pull.pull.number} is no longer open.")
+        raise Superseded(f"{messages.OVER}{pull.pull.number} is no longer open.")
     return now
 
 
@@ -415,7 +415,7 @@ def _update_pull_request(
     noun = "check" if pull.about.kind == "ci" else "comment"
     noun = "conflict" if any(item.conflict for item in task.items) else noun
     sentence = (
-        f"{thread_answers.OVER}{at.number}: {_post_thread_answers(ends, decided, placed, noun)}."
+        f"{messages.OVER}{at.number}: {_post_thread_answers(ends, decided, placed, noun)}."
     )
     digest = threads.compute_digest(words) if words else None
     return _Announcement(placed, sentence, pull_request, "", digest, ends, waiting)
