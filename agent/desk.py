@@ -20,7 +20,7 @@ from agent.models.chat import ChatModel
 from agent.models.checks import CheckReport
 from agent.models.code_host import CodeHost
 from agent.models.environment import Environment, OpenedRepository, Prepared, SandboxService
-from agent.models.outcome import StoredRun
+from agent.models.outcome import EarlierPull, StoredRun
 from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.run_facts import RunFacts
@@ -70,9 +70,9 @@ class Memory:
         """For a follow-up: list the run that opened the pull request, then earlier follow-ups."""
         return ()
 
-    def find_earlier_pull(self, run: Run) -> int | None:
-        """Return the newest pull request of the run's issue that is not known to be merged."""
-        return None
+    def list_earlier_pulls(self, run: Run) -> tuple[EarlierPull, ...]:
+        """List the pull requests that earlier runs of the issue opened, the newest first."""
+        return ()
 
     def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
         """List what people have said to a run since its text was approved."""

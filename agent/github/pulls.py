@@ -119,6 +119,10 @@ class GithubPulls:
         text = session.hide(body)
         session.call("PATCH", f"pulls/{number}", body={"body": text}, doing=doing)
 
+    def close_pull(self, run: Run, number: int) -> None:
+        session = self._access.open_run_session(run)
+        session.call("PATCH", f"pulls/{number}", body={"state": "closed"}, doing=f"close #{number}")
+
     def resolve_thread(self, run: Run, thread: Thread) -> bool:
         if thread.place != "inline":
             return False

@@ -57,6 +57,7 @@ class StatusComment:
         # A follow-up goes on for the run that opened the pull request, which is over: the same
         # label starts no other.
         self._follows = self._is_over = run.follow_up is not None
+        self._run_id = run.first
         self._mark = f"{_STATUS}{run.first} "
         self._snapshot = run.snapshot
         self._known = session.access.known.comments
@@ -169,6 +170,8 @@ class StatusComment:
         if comment is None:
             return False
         head = _HEAD.match(shown)
+        if head is not None and head[1] > self._run_id:
+            return True  # a newer run of the issue has it; ids of runs are in the order of time
         of_run = head is not None and shown.startswith(self._mark)
         whole = self._whole(text, head[0] if head and of_run else f"{self._mark}-->")
         self._edited = time.monotonic()

@@ -87,6 +87,8 @@ def render_end(run: Run, outcome: Outcome, progress: Progress, page: str | None)
         head = _lines(
             f"**{pull.title} is {'open' if pull.draft else 'ready for review'}.**",
             sanitise.format_words(outcome.sentence),
+            f"It replaces {_list_pulls(pull.replaces)}." if pull.replaces else "",
+            _name_open(outcome),
             f"Next: {way if pull.draft else 'review it, then merge or close it'}.",
         )
     else:
@@ -96,8 +98,22 @@ def render_end(run: Run, outcome: Outcome, progress: Progress, page: str | None)
             what = f"#{about.pull} is unchanged; {_round(about)} produced no change."
             seen = f"**{what}**\n\n{seen}"
         last = f"{used} Reason: `{outcome.reason.value}`."
+        last = " ".join(filter(None, (_name_open(outcome), last)))
         return f"{seen.rstrip()} {last}" + (f"\n{fold}{rest}" if fold else "")
     return _lines(head, f"{used} {_log(run, page)}")
+
+
+def _name_open(outcome: Outcome) -> str:
+    """Say which pull requests of earlier runs are open; those that it replaces are closed."""
+    if not outcome.still_open:
+        return ""
+    are = "is" if len(outcome.still_open) == 1 else "are"
+    how = "open, too: keep one of them" if outcome.pull_request else "still open"
+    return f"{_list_pulls(outcome.still_open)} {are} {how}."
+
+
+def _list_pulls(numbers: tuple[int, ...]) -> str:
+    return ", ".join(f"#{number}" for number in numbers)
 
 
 def render_pull_end(pull: PullEnd) -> str:

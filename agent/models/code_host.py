@@ -116,6 +116,13 @@ class CodeHost(Protocol):
         """Open the pull request, or bring the one of this branch up to date; report the check."""
         raise AssertionError(_FOLDER)
 
+    def list_others(self, run: Run, branch: str) -> tuple[int, ...]:
+        """List open pull requests of ours for the issue that no store may know, but that branch's.
+
+        An App's are in the store of its service: none.
+        """
+        return ()
+
     def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open that pull request, or find it; no check is reported on it."""
         raise AssertionError(_FOLDER)
@@ -161,6 +168,10 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def rewrite_text(self, run: Run, number: int, body: str) -> None:
+        raise AssertionError(_FOLDER)
+
+    def close_pull(self, run: Run, number: int) -> None:
+        """Close a pull request; one that is closed stays so."""
         raise AssertionError(_FOLDER)
 
     def resolve_thread(self, run: Run, thread: Thread) -> bool:

@@ -55,6 +55,8 @@ class PullRequest(Record):
     """Branch that it is to be merged into."""
     notes: tuple[str, ...] = ()
     """Requests that could not be met, in words: draft, a reviewer, a label."""
+    replaces: tuple[int, ...] = ()
+    """Pull requests of earlier runs of the issue that were closed for it."""
 
     @property
     def title(self) -> str:
@@ -133,7 +135,9 @@ class Outcome(Record):
     commit: str | None = None
     """Commit with the change."""
     pull_request: PullRequest | None = None
-    """Its `number`, `url`, whether it is a `draft`, and `notes`."""
+    """Its `number`, `url`, whether it is a `draft`, `notes`, and what it `replaces`."""
+    still_open: tuple[int, ...] = ()
+    """Pull requests of earlier runs of the issue that are open, too."""
     stopped_at: str | None = None
     """Step that `--resume` continues with; None: the first."""
     config_name: str | None = None
@@ -165,6 +169,15 @@ class PullEnd(Record):
     """ISO 8601, UTC: when people merged or closed it."""
     conflicts: bool | None = None
     """With its base branch; None: the code host does not know yet."""
+
+
+class EarlierPull(Record):
+    """A pull request that an earlier run of the same issue opened, as it is on record."""
+
+    number: int
+    state: RunState
+    commit: str | None
+    """The last one that we have put on its branch."""
 
 
 class StoredRun(Record):

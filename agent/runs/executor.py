@@ -37,7 +37,7 @@ from agent.models.outcome import JudgedChange, Outcome, RunFiles, StoredRun
 from agent.models.record import replace
 from agent.models.run import Reason, Remember, Run
 from agent.models.step import Step
-from agent.publishing import text, thread_answers
+from agent.publishing import earlier_pulls, text, thread_answers
 from agent.publishing.pull_request_content import PATCH
 from agent.runs import folders, notifications, waiting
 from agent.runs.progress import RunProgress
@@ -292,6 +292,9 @@ def _deliver_outcome(
 ) -> Outcome:
     """Leave the text of an end in the run's folder, and post it."""
     stopped = outcome.files.text is None
+    if outcome.pull_request is None and not run.dry_run:
+        still_open = tuple(pull.number for pull in earlier_pulls.list_open(run, desk))
+        outcome = replace(outcome, still_open=still_open)
     if stopped:
         log_place, redactor = desk.log_place(run), desk.redactor
         words = text.render_stopped(

@@ -7,7 +7,7 @@ from agent.conversation.events import ConversationEvent
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.outcome import PullEnd, StoredRun
 from agent.models.record import replace
-from agent.models.run import Reason
+from agent.models.run import Reason, RunState
 from agent.models.ticket import IssueRef
 from agent.service.intake import Decision
 from agent.store.sql_requests import FollowUpRequest
@@ -53,13 +53,18 @@ def handle_event(
     if pull is None:
         return Decision("ignored", "the pull request no longer exists")
     first = found.run.first
+    newest = store.find_newest_run(event.repository_id, found.run.snapshot.issue.number)
+    if newest and newest.active and newest.state is RunState.PUBLISHING:
+        # Its record has to be complete, should its process be killed.
+        return DecisionPostponed(reason=f"run {newest.run.run_id} may just be replacing it")
     if pull.state != "open":
         _stop_follow_up(found, pull.state, store)
     if not store.note_pull(first, None if pull.state == "open" else pull):
         return Decision(
             "ignored", f"the pull request is already known to be {pull.state}", is_routine=True
         )
-    intake_api.show_pull_end(found.run, pull)
+    if newest is None or newest.run.first == first:
+        intake_api.show_pull_end(found.run, pull)
     return Decision("heard", f"the pull request of run {first} is {pull.state}")
 
 

@@ -31,7 +31,7 @@ from agent.models.run import Reason, Run
 from agent.models.step import Step
 from agent.models.task import ItemAnswer, PullContext, Task
 from agent.models.ticket import Ticket
-from agent.publishing import messages, pull_request_content, thread_answers, threads
+from agent.publishing import earlier_pulls, messages, pull_request_content, thread_answers, threads
 from agent.publishing.evidence import DecidedChange
 from agent.publishing.pull_request_content import BranchDraft, PushedBranch
 from agent.text import sanitise
@@ -50,6 +50,7 @@ class _Announcement:
     text: str = ""
     text_digest: str | None = None
     """Digest of the pull request's text as it was written, without the section on its review."""
+    still_open: tuple[int, ...] = ()
     threads: tuple[ThreadOutcome, ...] = ()
     waiting: tuple[ThreadOutcome, ...] = ()
 
@@ -146,6 +147,7 @@ def _make_outcome(
         branch=placed.branch if placed else pull.pull.branch if pull else None,
         commit=placed.commit if placed else task.start.head if pull else None,
         pull_request=posted.pull_request,
+        still_open=posted.still_open,
         files=RunFiles(
             text=posted.text,
             patch_path=str(folder / pull_request_content.PATCH) if is_shown else None,
@@ -183,6 +185,7 @@ def _place_change(
 def _open_pull_request(prepared: Prepared, decided: DecidedChange, desk: Desk) -> _Announcement:
     """Make the branch and open its pull request, or write down why there is none."""
     run, placed, pull_request = prepared.run, None, None
+    still_open: tuple[int, ...] = ()
     if decided.verdict.publish and not run.dry_run:
         decided, placed = _place_change(prepared, decided, desk)
     sentence = decided.verdict.sentence
@@ -197,8 +200,11 @@ def _open_pull_request(prepared: Prepared, decided: DecidedChange, desk: Desk) -
             pull_request = desk.code_host.publish_pull_request(run, proposal)
         if pull_request.notes:
             sentence += f" Pull request: {'; '.join(pull_request.notes).rstrip('.')}."
+        pull_request, still_open = earlier_pulls.close_replaced(
+            pull_request, placed.branch, run, desk
+        )
     digest = threads.compute_digest(words) if pull_request else None
-    return _Announcement(placed, sentence, pull_request, words, digest)
+    return _Announcement(placed, sentence, pull_request, words, digest, still_open)
 
 
 def _recheck_cleared(run: Run, decided: DecidedChange, branch: str, desk: Desk) -> DecidedChange:
@@ -414,11 +420,11 @@ def _update_pull_request(
         desk.code_host.add_comment(run, at.number, call, key=f"{of} people")
     noun = "check" if pull.about.kind == "ci" else "comment"
     noun = "conflict" if any(item.conflict for item in task.items) else noun
-    sentence = (
-        f"{messages.OVER}{at.number}: {_post_thread_answers(ends, decided, placed, noun)}."
-    )
+    sentence = f"{messages.OVER}{at.number}: {_post_thread_answers(ends, decided, placed, noun)}."
     digest = threads.compute_digest(words) if words else None
-    return _Announcement(placed, sentence, pull_request, "", digest, ends, waiting)
+    return _Announcement(
+        placed, sentence, pull_request, text_digest=digest, threads=ends, waiting=waiting
+    )
 
 
 def _post_thread_answers(

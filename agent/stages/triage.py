@@ -12,7 +12,7 @@ from agent.models.chat import ChatModel, Role
 from agent.models.code_host import CodeHost
 from agent.models.pulls import PullSnapshot, ThreadComment
 from agent.models.record import replace
-from agent.models.run import Run
+from agent.models.run import Run, RunState
 from agent.models.task import PullContext
 from agent.models.ticket import Guidance, Ticket
 from agent.recipes.add_field import recipe
@@ -108,7 +108,8 @@ def add_earlier_attempt(ticket: Ticket, run: Run, desk: Desk) -> Ticket:
 
     The newest comments alone: what was said last is why it was closed, as a rule.
     """
-    number = desk.memory.find_earlier_pull(run)
+    newest = next(iter(desk.memory.list_earlier_pulls(run)), None)
+    number = newest.number if newest and newest.state is not RunState.MERGED else None
     try:
         pull = desk.code_host.read_pull(run, number) if number else None
         if pull is None or pull.state != "closed":

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from sqlalchemy import ColumnExpressionArgument, or_
 from sqlmodel import col, select
 
-from agent.models.outcome import StoredRun
+from agent.models.outcome import EarlierPull, StoredRun
+from agent.models.record import replace
 from agent.models.run import Run, RunState
 from agent.store.database import Database
 from agent.store.sql_tables import NEWEST, RunRow, is_of_issue, make_stored_run
@@ -112,25 +113,29 @@ class RunReader:
             rows = session.exec(wanted.order_by(*NEWEST).limit(limit)).all()
             return tuple(make_stored_run(row) for row in rows)
 
-    def find_earlier_pull(self, run: Run) -> int | None:
-        """Return the pull request that an earlier run of the issue opened, the newest.
-
-        None: there is none, or it was merged.
-        """
+    def list_earlier_pulls(self, run: Run) -> tuple[EarlierPull, ...]:
+        """List the pull requests that earlier runs of the issue opened, the newest first."""
         if run.snapshot is None:
-            return None
+            return ()
         issue = run.snapshot.issue
         wanted = (
-            select(RunRow.pull, RunRow.state)
+            select(RunRow)
             .where(is_of_issue(issue.repository_id, issue.number))
             .where(col(RunRow.attempt) < run.attempt, col(RunRow.pull).is_not(None))
-            .where(col(RunRow.follows_run).is_(None))
-            .order_by(col(RunRow.attempt).desc())
-            .limit(1)
+            .order_by(col(RunRow.attempt).desc(), col(RunRow.round))
         )
+        pulls: dict[int, EarlierPull] = {}
         with self._database.read() as session:
-            pull, state = session.exec(wanted).first() or (None, "")
-            return None if state == RunState.MERGED else pull
+            for row in session.exec(wanted):
+                outcome, number = make_stored_run(row).outcome, row.pull or 0
+                # A round that pushed nothing has the commit that it found.
+                commit = outcome.commit if outcome and outcome.judged.plan else None
+                if row.follows_run is None:
+                    state = RunState(row.state)
+                    pulls[number] = EarlierPull(number=number, state=state, commit=commit)
+                elif commit and number in pulls:
+                    pulls[number] = replace(pulls[number], commit=commit)
+        return tuple(pulls.values())
 
     def is_publishing(self, repository_id: int, *, of_follow_up: bool = False) -> bool:
         """Whether a run, or also a follow-up, may have pushed what is not noted yet."""

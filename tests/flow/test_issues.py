@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from agent.models.run import Reason
+from agent.models.run import Reason, RunState
 from tests.deep import deep
 from tests.demo.play import MAINTAINER, REPORTER
 from tests.faulty_github import HookFault
@@ -226,6 +226,34 @@ def test_GH6_a_base_that_is_not_what_it_was_is_an_honest_end(story, stage, how):
     assert told.pulls() == []
     (comment,) = told.comments()
     assert outcome.branch is None or f"`{outcome.branch}`" in comment.body
+
+
+def test_a_retry_replaces_an_open_pull_request_of_the_issue_and_else_leaves_it(story, stage):
+    told = story()
+    told.label()
+    first = told.assert_ready()
+
+    def retry(attempt: int) -> str:
+        """Let the issue have another run, and GitHub tell what came of it; return the comment."""
+        time.sleep(1.1)  # GitHub's times are whole seconds
+        told.comment("/mergewright retry")
+        told.ended(attempt)
+        assert stage.world.hooks.drain(30)
+        return told.comments()[0].body
+
+    shown = retry(2)
+    _, second = told.pulls()
+    assert (first.state, second.state) == ("closed", "open")
+    (closing,) = (comment.body for comment in first.comments if comment.author is told.us)
+    assert f"Replaced by #{second.number}" in closing
+    await_(lambda: told.runs()[0].state is RunState.CLOSED or None, "its state")
+    for words in (f"Pull request #{second.number} is ready", f"It replaces #{first.number}."):
+        assert words in shown
+    assert told.comments()[0].body == shown
+
+    told.push(".github/mergewright.yml", "limitz: {}\n", "Bound it", branch="main")
+    assert f"#{second.number} is still open." in retry(3)
+    assert second.state == "open"
 
 
 def test_GH4_what_could_not_be_published_is_published_by_a_retry_and_not_made_again(story, stage):

@@ -7,7 +7,7 @@ import pytest
 
 from agent.conversation.events import ConversationEvent
 from agent.models.code_host import NewPullRequest
-from agent.models.outcome import ReviewState, ThreadOutcome
+from agent.models.outcome import Outcome, ReviewState, ThreadOutcome
 from agent.models.record import replace
 from agent.models.run import Reason, RunState
 from agent.service import pull_outcomes
@@ -82,6 +82,25 @@ def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(open
     assert opened.look().outcome == "ignored", "once"
     opened.people("open")
     assert opened.state is RunState.OPEN
+
+
+def test_what_a_newer_run_closes_waits_for_its_record_and_leaves_it_the_status_comment(opened):
+    newer = replace(opened.scene.run, run_id="20991120-120000-0123456789abcdef")
+    later = opened.store.add_run(newer, time.time())
+    opened.store.claim_run(time.time(), most=9)
+    opened.store.set_state(later.run_id, RunState.PUBLISHING)
+    with opened.scene.world.lock:
+        (issue,) = opened.scene.repository.pulls()
+        actions.set_state(issue, "closed", opened.scene.world.user("ann"))
+    assert isinstance(opened.look(), DecisionPostponed)
+    ended = Outcome.for_stopped_run(later.run_id, Reason.UNFIT, "So.")
+    opened.store.finish_run(later.run_id, ended, time.time())
+    opened.scene.code_host.report_outcome(newer, ended)
+    assert isinstance(opened.look(), CommentHandled)
+    assert opened.state is RunState.CLOSED
+    assert "So." in opened.scene.own_comments()[0].body
+    (earlier,) = opened.store.list_earlier_pulls(later)
+    assert earlier.commit is None, "its plan is not on record"
 
 
 @pytest.mark.parametrize("more", [{"number": 4711}, {"repository_id": 4711}, {"number": None}])

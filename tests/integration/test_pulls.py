@@ -1,7 +1,7 @@
 """A pull request of ours after it was opened, over real HTTP: read, answered once, resolved."""
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -11,12 +11,16 @@ from agent.cli import check
 from agent.github.code_host import GithubCodeHost
 from agent.models.base_report import BaseReport
 from agent.models.code_host import NewPullRequest
+from agent.models.outcome import EarlierPull, PullRequest
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
+from agent.models.run import RunState
+from agent.publishing import earlier_pulls
 from tests.integration import github_samples as samples
 from tests.integration import workflow_runs
 from tests.integration.github_samples import BRANCH, Scene
 from tests.integration.workflow_runs import Job
 from tests.simulator.records import WorkflowRun
+from tests.unit.stages import code_host_runs
 
 LINES = "".join(f"line_{number} = {number}\n" for number in range(1, 9))
 ASK = {"path": "new.py", "line": 2, "body": "Why two?"}
@@ -80,6 +84,36 @@ def talking(scene: Scene) -> Talk:
     )
     pull = scene.code_host.publish_pull_request(scene.run, given)
     return Talk(scene, scene.code_host, pull.number)
+
+
+def test_a_newer_pull_request_closes_earlier_ones_once_but_not_what_people_have_built_on(
+    world, tmp_path
+):
+    scene = samples.scene(world, tmp_path, app=False)
+
+    def propose(branch: str, text: str) -> tuple[int, str]:
+        commit = samples.push_branch(scene.repository, branch, text)
+        proposal = samples.proposal(commit, branch=branch)
+        return scene.code_host.publish_pull_request(scene.run, proposal).number, commit
+
+    start = f"mergewright/{scene.issue.number}-add"
+    ours, foreign, unknown = (propose(f"{start}-{name}", f"{name} = 1\n") for name in "abc")
+    new, _ = propose(BRANCH, "x = 1\n")
+    earlier = (
+        EarlierPull(number=number, state=RunState.OPEN, commit=ours[1])
+        for number, _ in (ours, foreign)
+    )
+    made, _ = code_host_runs.services(tmp_path, scene.code_host)
+    desk = replace(made, memory=code_host_runs.Remembered(earlier=tuple(earlier)))
+    for _ in range(2):
+        pull, still_open = earlier_pulls.close_replaced(
+            PullRequest(number=new, url=""), BRANCH, scene.run, desk
+        )
+        assert (pull.replaces, still_open) == ((ours[0],), (foreign[0], unknown[0]))
+    states = {issue.number: issue.state for issue in scene.repository.pulls()}
+    assert [number for number, state in states.items() if state == "closed"] == [ours[0]]
+    (said,) = scene.repository.issues[ours[0]].comments
+    assert f"Replaced by #{new}" in said.body
 
 
 @pytest.fixture

@@ -96,13 +96,13 @@ def change_of(*paths: str) -> Change:
 class Remembered(Memory):
     """Knows what a test says."""
 
-    def __init__(self, *, guidance=(), earlier=None, history=()) -> None:
+    def __init__(self, *, guidance=(), earlier=(), history=()) -> None:
         self._known = tuple(guidance), earlier, history
 
     def list_guidance(self, run_id):
         return self._known[0]
 
-    def find_earlier_pull(self, run):
+    def list_earlier_pulls(self, run):
         return self._known[1]
 
     def list_history(self, run):

@@ -3,10 +3,14 @@
 from dataclasses import replace
 
 from agent.errors import AccessLost
+from agent.models.outcome import EarlierPull
+from agent.models.run import RunState
 from agent.stages import triage
 from tests.fakes import FakeCodeHost
 from tests.unit.stages import code_host_runs
 from tests.unit.stages.test_follow_up_threads import Pulls, comment, thread
+
+EARLIER = EarlierPull(number=7, state=RunState.CLOSED, commit=None)
 
 
 def closed(*threads):
@@ -16,7 +20,9 @@ def closed(*threads):
 
 def known(tmp_path, pulls):
     made, told = code_host_runs.services(tmp_path, FakeCodeHost(code_host_runs.TICKET))
-    desk = replace(replace(made, memory=code_host_runs.Remembered(earlier=7)), code_host=pulls)
+    desk = replace(
+        replace(made, memory=code_host_runs.Remembered(earlier=(EARLIER,))), code_host=pulls
+    )
     return triage.add_earlier_attempt(code_host_runs.TICKET, code_host_runs.run(), desk), told
 
 

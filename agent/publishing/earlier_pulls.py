@@ -1,0 +1,51 @@
+"""Keep one open pull request for an issue: a newer one replaces those of earlier runs.
+
+May run twice: the comment has a key, and what is closed stays closed.
+"""
+
+from contextlib import suppress
+
+from agent.desk import Desk
+from agent.errors import RunStopped
+from agent.models.outcome import EarlierPull, PullRequest
+from agent.models.record import replace
+from agent.models.run import Run, RunState
+
+
+def list_open(run: Run, desk: Desk) -> tuple[EarlierPull, ...]:
+    """List the pull requests of earlier runs of the issue that are open, as far as is on record."""
+    if run.follow_up is not None:
+        return ()
+    pulls = desk.memory.list_earlier_pulls(run)
+    return tuple(pull for pull in pulls if pull.state is RunState.OPEN)
+
+
+def close_replaced(
+    pull: PullRequest, branch: str, run: Run, desk: Desk
+) -> tuple[PullRequest, tuple[int, ...]]:
+    """Close earlier pull requests of the issue for a new one, and say so in them.
+
+    Returns the new one, with those that it replaces, and the numbers of those that stay open:
+    people may have built on a branch with commits of theirs.
+    """
+    closed: list[int] = []
+    still_open: list[int] = []
+    for earlier in list_open(run, desk):
+        # The new one is open, so what the code host refuses here ends no run.
+        with suppress(RunStopped):
+            now = desk.code_host.read_pull(run, earlier.number)
+            if now and now.state != "merged" and now.head == earlier.commit:
+                words = f"Replaced by #{pull.number}, which a newer run of issue {run.ticket} made."
+                key = f"{run.run_id} replaced"
+                desk.code_host.add_comment(run, earlier.number, words, key=key)
+                # Where it was closed a moment ago, that was an earlier attempt of this.
+                desk.code_host.close_pull(run, earlier.number)
+                closed.append(earlier.number)
+                continue
+            if now is None or now.state != "open":
+                continue
+        still_open.append(earlier.number)
+    with suppress(RunStopped):
+        others = desk.code_host.list_others(run, branch)
+        still_open += (number for number in others if number not in (*closed, *still_open))
+    return replace(pull, replaces=tuple(closed)), tuple(still_open)
