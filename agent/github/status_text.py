@@ -19,6 +19,8 @@ WAITS = "**Mergewright: this issue is queued.**"
 _LINE = 150
 #: Maximum length of a plan or reason; the rest of a comment is short.
 _LONGEST = sanitise.TEXT_LIMIT - 15_000
+#: Seconds in which a run did not work that are told beside those in which it did.
+_SHORTEST_IDLE = 30.0
 _FOLD = "\n<details>"
 _ROUNDS = {"review": "review round", "ci": "CI fix round", "update": "update round"}
 _STOP = "`/mergewright stop` ends the run."
@@ -74,8 +76,12 @@ def under_way(run: Run, progress: Progress, page: str | None) -> str:
 
 def render_end(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> str:
     """Write the text of a run that has ended: where the result is, or why there is none."""
-    seconds = progress.seconds + (max(0.0, read_clock() - progress.at) if progress.at else 0.0)
-    used = f"It took {_duration(seconds)} and cost {outcome.figures.total_usage.cost}."
+    now = read_clock()
+    worked = progress.seconds + (max(0.0, now - progress.at) if progress.at else 0.0)
+    took = max(worked, now - run.started)
+    # It may have waited for days, for an approval or until somebody let it go on.
+    at_work = f" ({_duration(worked)} at work)" if took - worked >= _SHORTEST_IDLE else ""
+    used = f"It took {_duration(took)}{at_work} and cost {outcome.figures.total_usage.cost}."
     is_obsolete = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
     if run.follow_up is not None and (
         outcome.is_done or outcome.review_state.threads or is_obsolete
@@ -191,7 +197,10 @@ def _usage(progress: Progress) -> str:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    for length, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {name}"
+    return f"{seconds:.0f} s"
 
 
 def _log(run: Run, page: str | None) -> str:

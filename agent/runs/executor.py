@@ -18,6 +18,7 @@ from agent.desk import Compose, Desk, make_redactor
 from agent.errors import (
     AgentError,
     BudgetReached,
+    CodeHostLimited,
     IndexUnavailable,
     ModelUnavailable,
     ModelUnusable,
@@ -174,7 +175,7 @@ def _report_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
         case BudgetReached(until=until):
             # The run looks more often than that.
             run_progress.show_wait(until or wait.until, wait.reason)
-        case ModelUnavailable() | IndexUnavailable():
+        case ModelUnavailable() | IndexUnavailable() | CodeHostLimited():
             run_progress.show_wait(wait.until, wait.reason)
         case PermanentError() as cause:
             words = next((text for kind, text in _FOR_OPERATOR if isinstance(cause, kind)), "")
