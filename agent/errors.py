@@ -48,7 +48,7 @@ class AgentError(Exception):
     def name_branch(self, branch: str, commit: str | None, but: str) -> None:
         """Say what was made before it failed: people have to know of it."""
         self.branch, self.commit = branch, commit
-        message = f"The branch {branch} was created; {but}: {self.message}"
+        message = f"The branch `{branch}` was created; {but}: {self.message}"
         self.args = (message, *self.args[1:])
 
     @property

@@ -271,7 +271,7 @@ class PullRequestSection(Section):
     draft: bool = False
     """On GitHub: open pull requests as drafts, if the repository supports them."""
     reviewers: tuple[Reviewer, ...] = ()
-    """On GitHub: requested reviewers, as logins or org/team."""
+    """On GitHub: requested reviewers, as logins or org/team; none: the person who set the label."""
     labels: tuple[Label, ...] = ()
     """On GitHub: labels of the pull request."""
     changelog: Literal["auto", "off"] = "auto"

@@ -140,7 +140,7 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
         who,
         **_describe(who, stored, entry, "run"),
         notice=_NOTICES.get(notice, ""),
-        headline=outcome.reason.headline if outcome and not is_done else "",
+        headline=outcome.headline if outcome and not is_done else "",
         result=render_markdown(messages.render_outcome_text(outcome)) if outcome else "",
         next_step=messages.find_next_step(outcome, stored.run) if outcome and not is_done else "",
         advice=next((one.advice for one in here.list_workers() if run_id in one.run_ids), ""),

@@ -89,7 +89,7 @@ class Attempt:
             talk.answer(words)
         self.why = submitted.why
         is_whole = bool(self.answers) or not self._items
-        return self._make_draft() if self._is_changed and is_whole else None
+        return self._make_draft() if self.is_changed and is_whole else None
 
     def close(self) -> None:
         self._tools.close()
@@ -100,7 +100,7 @@ class Attempt:
         try:
             return self._talk.next_form()
         except (BudgetSpent, TimeSpent) as problem:
-            if not self._is_changed or run_context.history.has_passed:
+            if not self.is_changed or run_context.history.has_passed:
                 raise
             self._unfinished = Finding(
                 rule="unfinished",
@@ -113,7 +113,8 @@ class Attempt:
             run_context.history.latest = self._talk.change
 
     @property
-    def _is_changed(self) -> bool:
+    def is_changed(self) -> bool:
+        """Whether something is edited that was not submitted."""
         return self._talk.change.digest != self._last
 
     def _read_submission(self, form: str) -> tuple[Draft | None, str]:
@@ -132,7 +133,7 @@ class Attempt:
             words = replace(words, summary=summary)
             self.words[talk.change.digest] = words
             return self._make_draft(), ""
-        if self._is_changed:
+        if self.is_changed:
             return self._make_draft(), ""
         if self._may_stay:
             self.why = "it submitted nothing new"

@@ -55,7 +55,7 @@ class RefusedRequest(Exception):
         if self.status < 400:
             return AccessLost(
                 f"GitHub redirected the request to {self.doing} ({said}): the repository was"
-                " renamed or transferred. Remove the label there and set it again."
+                " renamed or transferred."
             )
         if self.has_phrase("archived"):
             return AccessLost(

@@ -44,10 +44,7 @@ def open_or_update(
     elif pull.merged_at is not None:
         return _make_pull_request(pull, ["it is merged already"]), False
     elif pull.state != "open":
-        raise Superseded(
-            f"Pull request #{pull.number} of this run was closed. For a new run, remove the"
-            " label and set it again."
-        )
+        raise Superseded(f"Pull request #{pull.number} of this run was closed.")
     if not new and (pull.title, (pull.body or "").replace("\r\n", "\n")) != (title, body):
         pull = _edit_pull(session, pull.number, title, body)
     draft = pull.draft or False
@@ -83,8 +80,7 @@ def _find_pull(session: RepositorySession, branch: str) -> GithubPull | None:
         if pull.state == "open" and not is_open:
             raise AccessLost(
                 f"Pull request #{pull.number} of the branch {branch} was opened by"
-                f" {sanitise.format_code(_login(pull))}, not by us. Close it, then remove the"
-                " label and set it again."
+                f" {sanitise.format_code(_login(pull))}, not by us. Close it."
             )
     return max(ours, key=lambda pull: (pull.state == "open", pull.number), default=None)
 
@@ -165,7 +161,7 @@ def _explain_unfit(problem: RefusedRequest, proposal: NewPullRequest) -> Reposit
     elif problem.has_phrase("history in common", "base invalid", "base sha can't"):
         answer = (
             f"sees no common history of {base} and {branch}: {base} was rewritten or deleted during"
-            " the run. Remove the label and set it again."
+            " the run."
         )
     else:
         return None

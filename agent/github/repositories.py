@@ -59,10 +59,7 @@ def read_remote(session: RepositorySession) -> Remote:
     facts = read_facts(session)
     name = str(facts["full_name"])
     if facts["archived"]:
-        raise AccessLost(
-            f"{name} is archived on GitHub, so nothing can be pushed to it. Unarchive it, then"
-            " remove the label and set it again."
-        )
+        raise AccessLost(f"{name} is archived on GitHub, so nothing can be pushed to it.")
     if facts.get("disabled"):
         raise AccessLost(f"GitHub has disabled {name}. Its owner has to contact GitHub.")
     return Remote(

@@ -241,8 +241,7 @@ class Tokens:
                 raise self._explain_unknown(problem.words) from problem
             raise AccessLost(
                 f"Our GitHub App has no access to {issue.repository} ({problem.words}): it was"
-                " removed or suspended there, or the repository is gone or renamed. Install the"
-                " App, then remove the label and set it again."
+                " removed or suspended there, or the repository is gone or renamed."
             ) from problem
         token, ends = SecretStr(data["token"]), datetime.fromisoformat(str(data["expires_at"]))
         self._secrets.append(token)

@@ -154,6 +154,11 @@ class Outcome(Record):
         return cls(run_id=run_id, state=reason.state, reason=reason, sentence=sentence)
 
     @property
+    def headline(self) -> str:
+        """What happened in general; empty where the sentence alone says it better."""
+        return "" if self.reason is Reason.SUPERSEDED else self.reason.headline
+
+    @property
     def is_done(self) -> bool:
         """Whether the ticket was carried out; a dry run only shows how it would be."""
         return self.state is RunState.OPEN

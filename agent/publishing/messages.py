@@ -77,7 +77,7 @@ _NEXT_ON_ISSUE = {
         "Answer in a comment (this needs write permission); the run then continues. Or edit the"
         " issue, {again}."
     ),
-    Reason.UNANSWERED: "Comment `/mergewright retry`.",
+    Reason.UNANSWERED: "For a new plan, {go_on}.",
     Reason.CONFLICT: ("Merge the base branch by hand and push. The next round starts from there."),
     Reason.NO_RECIPE: "Assign a person, or have the operator set a model, {again}.",
     Reason.ACCESS_LOST: "Restore the access named above, then {go_on}.",

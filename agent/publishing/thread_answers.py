@@ -19,6 +19,7 @@ from agent.text import sanitise
 
 #: How the id of what is no thread but a check begins.
 _CHECK = "check:"
+_CONFLICT_MARKS = "conflict-marks"
 _SHOWN = 5
 _MOST_SOLUTION = 6_000
 
@@ -43,7 +44,9 @@ def withhold_answers(
     Args:
         refused: Why rules did not let it through; then nothing was decided.
     """
-    if refused:
+    if refused and refused[0].rule == _CONFLICT_MARKS:
+        why = f"A conflict was left unsolved in {refused[0].path}."
+    elif refused:
         why = f"The rule {refused[0].rule} blocks it: {refused[0].message}"
     elif decided is not None and not decided.verdict.publish:
         why = decided.verdict.sentence

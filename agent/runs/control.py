@@ -217,7 +217,7 @@ def _explain_end(run: StoredRun, outcome: Outcome) -> str:
     said = sanitise.format_words(outcome.sentence.removeprefix(about))
     if pull is None or not outcome.is_done:
         way = messages.find_next_step(outcome, run.run)
-        return " ".join(filter(None, (outcome.reason.headline, said, way and f"Next: {way}")))
+        return " ".join(filter(None, (outcome.headline, said, way and f"Next: {way}")))
     way = (
         "answer the comments that need a person, then review it"
         if outcome.review_state.waiting_threads

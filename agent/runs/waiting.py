@@ -98,13 +98,10 @@ def _find_most_waits(problem: AgentError, step_at: AnyStep | None) -> int:
 def write_sentence(problem: AgentError, waited: PastWait | None) -> str:
     """The message; details of the machine are not shown to readers of the issue."""
     if isinstance(problem, ApprovalAwaited):
-        return (
-            f"Plan {problem.plan} was not approved within two weeks, so nothing was edited."
-            " Someone with write permission can comment `/mergewright retry` to get a new plan."
-        )
+        return f"Plan {problem.plan} was not approved within two weeks, so nothing was edited."
     if waited is None or not isinstance(problem, PermanentError):
         return problem.message
     return (
         "Mergewright was unable to work for hours because of an internal problem; the operator"
-        " can find it in the log. Once it is fixed, remove the label and set it again."
+        " can find it in the log."
     )

@@ -62,6 +62,8 @@ def answer_by_model(
     if following is None:
         run_context.history.give_up()
         words = f"The model did not answer: {attempt.why}."
+        if attempt.is_changed:
+            words = f"The model edited files, but never submitted them: {attempt.why}."
         return draft, given + tuple(_for_people(item, words) for item in left)
     return following, given + attempt.answers
 

@@ -18,6 +18,7 @@ RECIPE = {
     "proof": Proof(),
     "compared": CLEAN,
 }
+UNPROVED = Proof(missing="the change adds no test")
 
 
 def prove(**hunks: object) -> dict[str, object]:
@@ -50,7 +51,7 @@ CLAIMS = {
     "No test near the change notices these parts:** `shop/prices.py:9`": (prove(unmissed=(OTHER,)), {}),
     "prove nothing of what it does": (prove(readers=("tests/test_a.py::test_text",)), {}),
     "Not proved by a test: the change adds no test": (
-        {"proof": Proof(missing="the change adds no test")}, {},
+        {"proof": UNPROVED}, {"proof": replace(UNPROVED, hunks=RevertTrials(noticed=(PART,)))},
     ),
     "No proof needed: only tests were changed": ({"proof": Proof(unneeded="only tests were changed")}, {}),
     "made the edits, without a model": (RECIPE, {}),

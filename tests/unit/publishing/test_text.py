@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.errors import AccessLost
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
 from agent.models.checks import BlockedTest, CheckReport, Status, TestRun
 from agent.models.model_use import AuthorWords, ChangedBehaviour, ModelUse, ModelWork
@@ -122,10 +123,18 @@ def test_every_reason_makes_an_inert_comment_without_headings():
         assert acting(words) == [], reason
 
 
-def test_a_branch_that_was_pushed_is_named():
-    left = replace(ended(Reason.ACCESS_LOST, "So."), branch="mergewright/42-x", commit="c" * 40)
+def test_what_ended_a_run_that_people_have_withdrawn_is_said_once():
+    words = comment(Reason.SUPERSEDED, "Issue #7 was closed; nothing was done.")
+    assert words.startswith("**Issue `#7` was closed; nothing was done.**\n\nNext: ")
+
+
+def test_a_branch_that_was_pushed_is_named_once():
+    lost = AccessLost("GitHub refused it.")
+    lost.name_branch("mergewright/42-x", "c" * 40, "no pull request could be opened")
+    left = replace(ended(lost.reason, lost.message), branch=lost.branch, commit=lost.commit)
     words = text.render_stopped(left, None, "https://m.example/log", run=code_host_runs.run())
-    assert f"`mergewright/42-x` was created at commit `{'c' * 40}`" in words
+    (place, _) = words.split("`mergewright/42-x`")
+    assert place.endswith("The branch ")
 
 
 def test_a_file_that_goes_is_said_to_be_deleted():

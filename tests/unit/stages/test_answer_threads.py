@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.editing import attempts
 from agent.errors import Cancelled
 from agent.models.change import Change, ChangedFile, Plan
 from agent.models.code_host import Remote
@@ -13,8 +14,9 @@ from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
 from agent.models.record import replace
 from agent.models.run import FollowUp
 from agent.models.task import FollowUpItem, ItemAnswer, PullContext, Task
+from agent.policy.content.conflict_marks import CONFLICT_MARKS
 from agent.publishing import thread_answers
-from agent.stages import publish
+from agent.stages import publish, respond
 from agent.text.redaction import Redactor
 from tests import run_samples
 from tests.unit.stages import code_host_runs
@@ -99,6 +101,30 @@ def test_what_a_merge_edits_besides_its_conflicts_is_named():
         SimpleNamespace(start=start), make_change(a=b"2", b=b"1", d=b"1")
     )
     assert shown.endswith("The same commit also edits files without a conflict: `c`, `d`.")
+
+
+def test_a_conflict_that_a_model_left_unsolved_is_called_that():
+    marks = CONFLICT_MARKS.make_finding("a.py", "contains a merge conflict", "Merge it.", 3)
+    done = ItemAnswer(item=1, end="commit", text="Both are kept.", by_model=True)
+    (answer,) = thread_answers.withhold_answers((done,), None, (marks,))
+    assert (answer.end, answer.by_model) == ("human", False)
+    assert answer.text.endswith("not published. A conflict was left unsolved in a.py.")
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_model_that_only_edits_is_not_said_to_have_done_nothing(monkeypatch, is_changed):
+    ended = SimpleNamespace(next_draft=lambda: None, why="time was up", is_changed=is_changed)
+    monkeypatch.setattr(attempts, "continue_draft", lambda *_: ended)
+    plan = Plan(recipe="", title="t", parameters="", steps=())
+    item = FollowUpItem(number=1, about="Rename it.", text="")
+    start = SimpleNamespace(change=Change(base_commit="a" * 40, files=()))
+    nothing = SimpleNamespace(finish=lambda: None, give_up=lambda: None)
+    context = SimpleNamespace(
+        task=SimpleNamespace(items=(item,), start=start), desk=SimpleNamespace(has_editor=True),
+        preparation=nothing, history=nothing,
+    )  # fmt: skip
+    _, (answer,) = respond.answer_by_model((), plan, context)
+    assert answer.text.startswith("The model edited files" if is_changed else "The model did not")
 
 
 READ = thread(comment(1, "maria", "Rename it."), comment(2, "stranger", ""))
