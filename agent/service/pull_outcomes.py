@@ -56,7 +56,7 @@ def handle_event(
     newest = store.find_newest_run(event.repository_id, found.run.snapshot.issue.number)
     if newest and newest.active and newest.state is RunState.PUBLISHING:
         # Its record has to be complete, should its process be killed.
-        return DecisionPostponed(reason=f"run {newest.run.run_id} may just be replacing it")
+        return Decision("postponed", f"run {newest.run.run_id} may just be replacing it")
     if pull.state != "open":
         _stop_follow_up(found, pull.state, store)
     if not store.note_pull(first, None if pull.state == "open" else pull):

@@ -180,9 +180,9 @@ def test_GH6_a_lost_delivery_limits_garbage_tokens_that_end_and_a_base_that_move
     after = move_base(told, rewritten=False)
     pull = told.assert_ready()
     assert told.git("rev-parse", f"{pull.pull.head_sha}^").strip() == before
-    for said in (told.ended().sentence, told.comments()[0].body):
+    for said in (told.ended().sentence, told.comments()[0].body, pull.body):
         assert before[:12] in said
-        assert after[:12] in said
+        assert said.count(after[:12]) == 1
     asked = told.requests()
     assert {one.fault for one in asked} >= {"limit", "answer", "drop", "lose_answer"}
     assert limit.hits == 1

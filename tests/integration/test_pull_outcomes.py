@@ -77,11 +77,15 @@ def opened(world, tmp_path):
 
 
 def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(opened):
+    opened.scene.code_host.announce_start(opened.scene.run)
     opened.people("closed")
     assert opened.state is RunState.CLOSED
+    (comment,) = opened.scene.own_comments()
+    assert f"#{opened.pull.number} was closed.** Nothing more to do." in comment.body
     assert opened.look().outcome == "ignored", "once"
     opened.people("open")
     assert opened.state is RunState.OPEN
+    assert f"#{opened.pull.number} is open again" in comment.body
 
 
 def test_what_a_newer_run_closes_waits_for_its_record_and_leaves_it_the_status_comment(opened):
@@ -92,11 +96,11 @@ def test_what_a_newer_run_closes_waits_for_its_record_and_leaves_it_the_status_c
     with opened.scene.world.lock:
         (issue,) = opened.scene.repository.pulls()
         actions.set_state(issue, "closed", opened.scene.world.user("ann"))
-    assert isinstance(opened.look(), DecisionPostponed)
+    assert opened.look().outcome == "postponed"
     ended = Outcome.for_stopped_run(later.run_id, Reason.UNFIT, "So.")
     opened.store.finish_run(later.run_id, ended, time.time())
     opened.scene.code_host.report_outcome(newer, ended)
-    assert isinstance(opened.look(), CommentHandled)
+    assert opened.look().outcome == "heard"
     assert opened.state is RunState.CLOSED
     assert "So." in opened.scene.own_comments()[0].body
     (earlier,) = opened.store.list_earlier_pulls(later)
@@ -148,6 +152,20 @@ def test_a_base_that_conflicts_by_now_is_merged_until_that_is_left_to_people(ope
     opened.finish(claimed.run.run_id, review_state=ReviewState(threads=(left,)))
     assert push("x = 1\nz = 4\n").outcome == "ignored"
     assert opened.follow_ups() == [("update", RunState.OPEN)]
+
+
+def test_a_push_is_decided_once_more_after_a_run_that_has_not_seen_it(opened):
+    store, run = opened.store, opened.scene.run
+    issue = replace(run.snapshot.issue, number=2, issue_id=2)
+    other = replace(run, run_id=f"{run.run_id}2", snapshot=replace(run.snapshot, issue=issue))
+    store.add_run(other, time.time())
+    assert opened.look(number=None, branch="main").outcome == "ignored", "it will read it"
+    store.claim_run(time.time(), most=9)
+    store.set_state(other.run_id, RunState.PLANNING)
+    assert opened.look(number=None, branch="main").outcome == "postponed"
+    assert opened.look(number=None, branch="main", age=9_000.0).outcome == "ignored"
+    opened.finish(other.run_id)
+    assert opened.look(number=None, branch="main").outcome == "ignored"
 
 
 def test_a_push_does_not_wait_for_ever_for_what_github_does_not_know(opened, monkeypatch):
