@@ -104,6 +104,11 @@ class Story:
             label = self.repository.labels[LABEL]
             actions.add_labels(self.issue, [label], world.user(by))
 
+    def unlabel(self) -> None:
+        world = self.stage.world
+        with world.lock:
+            actions.remove_label(self.issue, self.repository.labels[LABEL], world.user(MAINTAINER))
+
     def edit(self, title: str | None = None, body: str | None = None) -> None:
         world = self.stage.world
         with world.lock:
@@ -213,17 +218,12 @@ class Story:
 
     def decided(self) -> list[tuple[str, str]]:
         """Wait until a delivery of the label is decided: outcome and reason of each that is."""
+        return await_(lambda: self.list_decided() or None, f"the decision on {self.name}")
 
-        def settled() -> list[tuple[str, str]] | None:
-            found = []
-            with closing(Inbox(self.stage.home)) as inbox:
-                for delivery in self.labelled():
-                    row = inbox.find(delivery)
-                    if row is not None and row.outcome is not None:
-                        found.append((row.outcome, row.reason))
-            return found or None
-
-        return await_(settled, f"the decision on {self.name}")
+    def list_decided(self) -> list[tuple[str, str]]:
+        with closing(Inbox(self.stage.home)) as inbox:
+            rows = [inbox.find(delivery) for delivery in self.labelled()]
+        return [(row.outcome, row.reason) for row in rows if row is not None and row.outcome]
 
     def labelled(self) -> list[str]:
         """Ids of the deliveries that tell of the label on the issue, each once."""
