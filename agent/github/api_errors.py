@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from requests.utils import parse_header_links
 
-from agent.errors import AccessLost, AgentError, CodeHostLimited, RequestRefused, Superseded
+from agent.errors import AccessLost, AgentError, CodeHostLimited, Superseded
 from agent.models.clock import read_clock
 
 #: GitHub's advice where it limits us without saying for how long.
@@ -72,7 +72,7 @@ class RefusedRequest(Exception):
             )
         if self.status in (403, 404):
             return AccessLost(f"GitHub refused to {self.doing} ({said}). {self._explain_missing()}")
-        return RequestRefused(f"GitHub refused to {self.doing} ({said}).")
+        return AccessLost(f"GitHub refused to {self.doing} ({said}).")
 
     def _explain_missing(self) -> str:
         # The header lists alternatives as `issues=write; pull_requests=write`.

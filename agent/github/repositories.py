@@ -85,7 +85,7 @@ def _require_same_server(session: RepositorySession, named: str) -> str:
 
 
 def read_permission(session: RepositorySession, login: str) -> Permission:
-    """Look up what the account that has the login may do now; what GitHub does not tell is none."""
+    """Look up what the account that has the login may do now; nothing if it is unknown there."""
 
     def read(found: Raw) -> Permission:
         role, level = str(found.get("role_name") or ""), str(found["permission"])
@@ -96,7 +96,7 @@ def read_permission(session: RepositorySession, login: str) -> Permission:
             return Permission(level="none")
         return Permission.model_validate({"level": named, "account_id": account["id"]})
 
-    with ignore_statuses(403, 404):
+    with ignore_statuses(404):
         # PyGithub has either field of the answer, at the price of a request each.
         return session.call(
             "GET",

@@ -92,7 +92,7 @@ class Reason(StrEnum):
     UNANSWERED = "unanswered", "The plan was not approved within two weeks.", _HUMAN
     INTERRUPTED = "interrupted", "The command was interrupted.", _CANCELLED
     SUPERSEDED = "superseded", "The issue or pull request is not as it was approved.", _CANCELLED
-    ACCESS_LOST = "access_lost", "GitHub denied access that this run needs."
+    ACCESS_LOST = "access_lost", "GitHub refused what this run needs."
     CANCELLED = "cancelled", "The run was stopped.", _CANCELLED
     VERSION_UNKNOWN = "version_unknown", "Another version of Mergewright began it.", _FAILED, True
     UNAVAILABLE = "unavailable", "A system that the run needs did not respond."

@@ -80,7 +80,7 @@ _NEXT_ON_ISSUE = {
     Reason.UNANSWERED: "For a new plan, {go_on}.",
     Reason.CONFLICT: ("Merge the base branch by hand and push. The next round starts from there."),
     Reason.NO_RECIPE: "Assign a person, or have the operator set a model, {again}.",
-    Reason.ACCESS_LOST: "Restore the access named above, then {go_on}.",
+    Reason.ACCESS_LOST: "Fix what is named above, then {go_on}.",
     Reason.SUPERSEDED: ("To run it again, set the label again on the open issue."),
     Reason.CANCELLED: "To run it again, {go_on}.",
     Reason.VERSION_UNKNOWN: "Comment `/mergewright retry`.",

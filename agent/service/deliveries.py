@@ -13,7 +13,7 @@ import structlog
 
 from agent.conversation import events
 from agent.conversation.events import Comment, ConversationEvent, Withdrawal
-from agent.errors import AgentError, CodeHostLimited, RunStopped, TransientError
+from agent.errors import AccessLost, AgentError, CodeHostLimited, RunStopped, TransientError
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
 from agent.models.run import Run
@@ -35,6 +35,8 @@ _FAILURES_IN_A_ROW = 3
 #: A run is over within two seconds of its stop, as a rule. What waits for a longer one is
 #: looked at after a part of the time that it has waited.
 _SOON_SECONDS, _PUT_OFF_SHARE, _LATE_SECONDS = 0.5, 0.1, 60.0
+#: For so long a delivery is decided once more if GitHub denies access.
+_ACCESS_SECONDS = 300.0
 #: Seconds that a waiting run is deferred while its comment is written.
 _SHOWN_SECONDS = 30.0
 #: Number of tries after an unforeseen error.
@@ -117,7 +119,11 @@ class Intake:
         try:
             return self._decide(delivery)
         except RunStopped as problem:
-            return Decision("ignored", problem.message)
+            # What was granted a moment ago may be refused for some time.
+            age = self._clock.now() - delivery.received_at
+            if not isinstance(problem, AccessLost) or age > _ACCESS_SECONDS:
+                return Decision("ignored", problem.message)
+            why = problem.message
         except AgentError as problem:
             # A wrong setting is the operator's to mend, however long that takes.
             old = self._clock.now() - delivery.received_at > 86_400.0
