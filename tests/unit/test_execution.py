@@ -5,7 +5,13 @@ import time
 import pytest
 
 from agent.desk import Desk
-from agent.errors import CodeHostLimited, IndexUnavailable, ModelUnavailable, SandboxMissing
+from agent.errors import (
+    CodeHostLimited,
+    CodeHostUnavailable,
+    IndexUnavailable,
+    ModelUnavailable,
+    SandboxMissing,
+)
 from agent.models.run import Reason, Wait
 from agent.models.step import Step
 from agent.models.ticket import Ticket
@@ -61,10 +67,11 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch)
     [
         (ModelUnavailable(f"No model answered: {SECRET}."), "No model answered: [secret removed]."),
         (IndexUnavailable("pypi.org: timed out"), "pypi.org: timed out"),
-        (CodeHostLimited("wait", 0.0), ""),
+        (CodeHostLimited("GitHub asks us to wait.", 0.0), "GitHub asks us to wait."),
+        (CodeHostUnavailable("GitHub is silent."), ""),
     ],
 )
-def test_a_model_or_an_index_that_is_waited_for_is_told_on_the_issue(
+def test_what_is_waited_for_is_told_on_the_issue_where_that_answers(
     home, monkeypatch, problem, told
 ):
     code_host = FakeCodeHost(None)

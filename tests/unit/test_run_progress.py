@@ -5,17 +5,14 @@ import time
 from pathlib import Path
 
 from agent.desk import Desk
-from agent.errors import CodeHostLimited
 from agent.github import status_text
 from agent.models.change import Plan
 from agent.models.code_host import Progress
 from agent.models.environment import Contract
 from agent.models.record import replace
-from agent.models.run import Run, Wait
+from agent.models.run import Run
 from agent.models.step import Step, read_step_name
-from agent.runs import executor
 from agent.runs.progress import RunProgress
-from agent.runs.waiting import RunPostponed
 from agent.settings import Settings
 from agent.text.redaction import Redactor
 from repo_config.schema import RepoConfig
@@ -73,15 +70,6 @@ def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
         *("", "", "", "retry at 2030-03-17 17:46 UTC. Nobody answered.", "", "")
     ]
     assert marks[-1].stages[3].state == "running"
-
-
-def test_a_wait_for_the_limit_of_the_code_host_is_told_as_one_for_a_model_is():
-    progress, until = Followed(), time.time() + 600
-    progress.tell("edit 1 1 reply")
-    postponed = RunPostponed(Wait(reason="GitHub asks us to wait.", until=until))
-    postponed.__cause__ = CodeHostLimited("GitHub asks us to wait.", until)
-    executor._report_wait(postponed, progress)
-    assert progress.code_host.marks[-1].waits_for == "time"
 
 
 def test_what_only_the_operator_can_fix_is_shown_at_once():
