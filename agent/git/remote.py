@@ -80,7 +80,6 @@ class RemoteRepository:
 
     # --- reading -------------------------------------------------------------------------------
 
-    @_retry_new_token
     def fetch_base(self, branch: str, max_mb: int) -> str:
         """Bring the mirror up to date, or make it; return the commit of the branch."""
         reference = f"refs/heads/{branch}"
@@ -89,14 +88,17 @@ class RemoteRepository:
             self._explain_reading(branch),
             mirror.renew_mirror(self.place, self.locked.scratch) as place,
         ):
-            mirror.fetch_references(place, self.address, *wanted, max_mb=max_mb)
+            self._fetch(place, *wanted, branch=branch, max_mb=max_mb)
         return objects.require_object(self.locked.place, reference)
 
-    @_retry_new_token
     def fetch_more(self, *wanted: str, branch: str = "", max_mb: int) -> None:
         """Fetch references (`+from:to`) into a mirror whose base was fetched."""
+        self._fetch(self.place, *wanted, branch=branch, max_mb=max_mb)
+
+    @_retry_new_token
+    def _fetch(self, place: GitPlace, *wanted: str, branch: str, max_mb: int) -> None:
         with self._explain_reading(branch):
-            mirror.fetch_references(self.place, self.address, *wanted, max_mb=max_mb)
+            mirror.fetch_references(place, self.address, *wanted, max_mb=max_mb)
 
     @_retry_new_token
     def find_head(self, branch: str) -> str | None:

@@ -10,6 +10,7 @@ import pytest
 
 from agent.errors import AccessLost, Cancelled, CodeHostUnavailable, PermanentError, RepositoryUnfit
 from agent.git import worktree
+from agent.git.remote import RemoteRepository
 from agent.models.change import Change, ChangedFile
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
@@ -81,9 +82,19 @@ def test_GR8_a_repository_that_is_too_large_is_refused_and_nothing_of_it_stays(g
 def test_GH4_a_wrong_token_is_access_lost_and_not_shown(github, home):
     remote = github.code_host.find_remote(github.run)
     with pytest.raises(AccessLost) as lost:
-        worktree.prepare_remote(remote.url, "ghs_wrongwrongwrong", "main", home / "mirrors")
+        worktree.prepare_remote(remote.url, "ghp_wrongwrongwrong", "main", home / "mirrors")
     assert "contents: read" in lost.value.message
-    assert "ghs_wrong" not in lost.value.message
+    assert "ghp_wrong" not in lost.value.message
+
+
+def test_GH4_a_token_that_github_has_made_and_does_not_know_is_shown_again(
+    github, home, monkeypatch
+):
+    url, waits = github.code_host.find_remote(github.run).url, []
+    monkeypatch.setattr(RemoteRepository._fetch.retry, "sleep", waits.append)
+    with pytest.raises(CodeHostUnavailable, match="does not know the token"):
+        worktree.prepare_remote(url, "ghs_unknown", "main", home / "mirrors")
+    assert waits == [1, 2, 4]
 
 
 @pytest.mark.parametrize("url", ["http://example.org/a/b.git", "ssh://h/a", "file:///etc"])
