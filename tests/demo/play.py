@@ -204,8 +204,9 @@ class Play:
     def run(self) -> StoredRun | None:
         """Return the newest run of the issue, once there is one."""
         for stored in self.stage.store.list_latest(_RECENT, self.repository.full_name):
-            snapshot = stored.run.snapshot
-            if snapshot and snapshot.issue.number == self.issue.number:
+            ours = self.repository.id, self.issue.number
+            issue = stored.run.snapshot and stored.run.snapshot.issue
+            if issue and (issue.repository_id, issue.number) == ours:
                 return stored
         return None
 
