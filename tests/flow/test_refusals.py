@@ -1,10 +1,9 @@
-"""Each call that a run makes is refused, once or for a minute: what people see, and what is left.
+"""Each call that a run makes is refused once: what people see, and what is left.
 
 `make test-deep ARGS="-s -k refused"` prints the table.
 """
 
 import re
-import time
 
 import pytest
 
@@ -13,8 +12,6 @@ from tests.flow.github_stories import Story, await_
 
 pytestmark = pytest.mark.deep
 _VARIABLE = re.compile(r"/(?:[0-9a-f]{40}|[0-9]+|mergewright[^/]*)(?=/|$)")
-#: Seconds for which a lasting refusal lasts.
-_LASTING = 60.0
 
 
 def list_calls(told: Story) -> list[tuple[str, str]]:
@@ -59,9 +56,8 @@ def go_on(told: Story) -> str:
     return "retry"
 
 
-@pytest.mark.parametrize("seconds", [0.0, _LASTING], ids=["once", "for a minute"])
 @pytest.mark.parametrize("status", [401, 403, 404, 422, 502])
-def test_a_refused_call_loses_nothing_and_does_nothing_twice(story, stage, status, seconds):
+def test_a_refused_call_loses_nothing_and_does_nothing_twice(story, stage, status):
     plain = story()
     plain.label()
     plain.assert_ready()
@@ -70,12 +66,8 @@ def test_a_refused_call_loses_nothing_and_does_nothing_twice(story, stage, statu
     told = {}
     for method, path in calls:
         one = story()
-        count = None if seconds else 1
-        told[method, path] = one, one.fault("answer", method, path, status=status, count=count)
+        told[method, path] = one, one.fault("answer", method, path, status=status)
         one.label()
-    if seconds:
-        time.sleep(seconds)
-        stage.world.faults.remove()
     for one, _ in told.values():
         await_(lambda one=one: is_settled(one), f"what becomes of {one.name}", 300)
     stage.world.faults.remove()

@@ -36,7 +36,7 @@ CEILINGS = {
     "lines of agent/telemetry": 1_237,
     "lines of agent/text": 991,
     "lines of repo_config": 3_380,
-    "lines of tests": 51_904,
+    "lines of tests": 51_897,
     "lines of webhooks": 687,
     "uses of model_copy": 2,
     "lines that bind a pronoun": 1_063,
