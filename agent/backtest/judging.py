@@ -19,7 +19,7 @@ from agent.git import history, worktree
 from agent.models.checks import Status
 from agent.models.environment import Prepared
 from agent.models.record import replace
-from agent.policy.contract import requirements
+from agent.policy import requirements
 
 
 class ExpectedTests(NamedTuple):

@@ -2,7 +2,7 @@
 
 The answer comes from code of the repository, so it proves nothing and serves the reviewer. What a
 difference between both sides means is left to `agent.policy.application`, and what an endpoint
-lacks to `agent.policy.contract.fastapi_auth`.
+lacks to `agent.policy.fastapi_auth`.
 """
 
 import posixpath
@@ -13,7 +13,7 @@ from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.models.checks import ApplicationFact, ApplicationRun, Status
 from agent.models.record import replace
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
-from agent.policy.contract import handlers
+from agent.policy import handlers
 
 NAME = "application"
 #: An application that takes longer to start is not compared.

@@ -2,7 +2,7 @@
 
 No tool is run: two environments are compared, and the metadata of what differs is
 read. What follows from all of it is left to rules
-(`agent.policy.contract.new_dependencies`).
+(`agent.policy.new_dependencies`).
 """
 
 from collections.abc import Collection

@@ -18,10 +18,17 @@ from agent.models.checks import (
     split_place,
 )
 from agent.models.record import replace
-from agent.policy import application, levels, ruff_contract, test_changes
-from agent.policy.contract import fastapi_auth, handlers, new_dependencies
-from agent.policy.integrity import suppressions
-from agent.policy.migrations import operations
+from agent.policy import (
+    application,
+    fastapi_auth,
+    handlers,
+    levels,
+    new_dependencies,
+    operations,
+    ruff_contract,
+    suppressions,
+    test_changes,
+)
 from agent.text.check_summary import is_of_tests
 from repo_config.schema import RepoConfig
 

@@ -7,9 +7,8 @@ from agent.errors import EnvironmentFailed
 from agent.models.change import Change, ChangedFile
 from agent.models.environment import Prepared
 from agent.models.record import replace
+from agent.policy import gate_files, requirements
 from agent.policy.change_context import ChangeContext
-from agent.policy.content import gate_files
-from agent.policy.contract import requirements
 from agent.setup import distributions, setup_commands
 from agent.text import sanitise
 from repo_config import dependencies, lock_files, rule_files

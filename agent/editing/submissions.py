@@ -26,7 +26,7 @@ from agent.models.outcome import ThreadResult
 from agent.models.sandbox import SANDBOX_TREE
 from agent.models.task import FollowUpItem, ItemAnswer
 from agent.models.ticket import Category
-from agent.policy.content import paths
+from agent.policy import paths
 from agent.text import sanitise
 from agent.text.cutting import cut_sentences
 from repo_config.schema import RepoConfig

@@ -1,23 +1,26 @@
 """All rules, in the order in which their findings are listed."""
 
-from agent.policy import application, ruff_rules, test_changes
-from agent.policy.content import (
+from agent.policy import (
+    application,
     conflict_marks,
+    fastapi_auth,
     gate_files,
+    handlers,
     hidden_text,
+    history,
+    hollow_tests,
+    imported_names,
+    managers,
+    new_dependencies,
+    operations,
     paths,
+    python_version,
+    ruff_rules,
     secrets,
     size,
+    suppressions,
+    test_changes,
 )
-from agent.policy.contract import (
-    fastapi_auth,
-    handlers,
-    new_dependencies,
-    python_version,
-)
-from agent.policy.django import managers
-from agent.policy.integrity import hollow_tests, imported_names, suppressions
-from agent.policy.migrations import history, operations
 from agent.policy.rule import Rule, RuleModule
 
 MODULES: tuple[RuleModule, ...] = (

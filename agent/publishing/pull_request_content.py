@@ -15,7 +15,7 @@ from agent.models.checks import PackageRun, Status
 from agent.models.code_host import NewPullRequest, Remote
 from agent.models.environment import Prepared
 from agent.models.record import Record, replace
-from agent.policy.content import gate_files
+from agent.policy import gate_files
 from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, text
 from agent.publishing.evidence import DecidedChange, Evidence

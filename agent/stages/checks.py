@@ -46,9 +46,7 @@ from agent.models.checks import (
 )
 from agent.models.environment import Environment, Prepared
 from agent.models.record import replace
-from agent.policy import levels, ruff_contract
-from agent.policy.contract import requirements
-from agent.policy.migrations import history
+from agent.policy import history, levels, requirements, ruff_contract
 from repo_config import dependencies
 from repo_config.rule_files import has_tables, is_tool_setting, list_read_by_tools
 

@@ -15,9 +15,8 @@ from agent.models.checks import AnyComparison
 from agent.models.environment import Prepared
 from agent.models.record import replace
 from agent.models.ticket import Ticket
-from agent.policy import levels, registry
+from agent.policy import levels, paths, registry, size
 from agent.policy.change_context import ChangeContext
-from agent.policy.content import paths, size
 from agent.setup import distributions
 
 

@@ -13,8 +13,8 @@ from agent.models.checks import Status
 from agent.models.record import replace
 from agent.models.review import ReviewNotes
 from agent.models.step import Step
+from agent.policy import hollow_tests
 from agent.policy.change_context import ChangeContext
-from agent.policy.integrity import hollow_tests
 from agent.publishing.evidence import DecidedChange
 from agent.stages import checks, decide, edit, policy
 from agent.text.check_summary import format_count

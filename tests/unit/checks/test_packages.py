@@ -3,7 +3,7 @@
 from agent.checks import packages
 from agent.models.checks import Status
 from agent.models.record import replace
-from agent.policy.contract import new_dependencies
+from agent.policy import new_dependencies
 from repo_config.dependencies import Dependency
 from tests.unit.checks.test_limits import ENVIRONMENT
 

@@ -16,7 +16,7 @@ from agent.models.change import Change, ChangedFile, Severity
 from agent.models.checks import CheckItem, CheckReport, RepeatedTest, Status, SuiteFacts, TestRun
 from agent.models.record import replace
 from agent.models.review import Proof, ProofRow
-from agent.policy.integrity import hollow_tests
+from agent.policy import hollow_tests
 from agent.settings import Settings
 
 FILE = "shop/tests/test_prices.py"

@@ -4,7 +4,7 @@ import pytest
 
 from agent.models.change import Severity
 from agent.models.checks import CheckItem
-from agent.policy.integrity import suppressions
+from agent.policy import suppressions
 from agent.stages import policy
 from tests.unit.policy.cases import Snippet
 

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.models.checks import ApplicationFact
-from agent.policy.contract import fastapi_auth
+from agent.policy import fastapi_auth
 from repo_config.schema import FastapiSection
 
 SECTION = FastapiSection.model_validate(

@@ -4,8 +4,8 @@ import pytest
 
 from agent.models.change import Change, ChangedFile, Finding
 from agent.models.record import replace
+from agent.policy import gate_files, paths
 from agent.policy.change_context import ChangeContext
-from agent.policy.content import gate_files, paths
 from tests.unit.policy import cases
 from tests.unit.trees import DictTree
 

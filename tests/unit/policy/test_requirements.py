@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.policy.contract import requirements
+from agent.policy import requirements
 from tests.unit.policy.cases import Snippet
 
 PROJECT = '[project]\nname = "app"\ndependencies = ["httpx"]\n'

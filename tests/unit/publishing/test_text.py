@@ -11,7 +11,7 @@ from agent.models.record import replace
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
-from agent.policy.content import gate_files
+from agent.policy import gate_files
 from agent.publishing import pull_request_content, text
 from agent.text import sanitise
 from tests.unit.publishing.samples import (

@@ -4,8 +4,8 @@ import pytest
 
 from agent.checks import rule_changes
 from agent.models.change import Change, ChangedFile
+from agent.policy import gate_files
 from agent.policy.change_context import ChangeContext
-from agent.policy.content import gate_files
 from repo_config import command_lines, rule_files
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.models.checks import AddedPackages
 from agent.models.record import replace
+from agent.policy import requirements
 from agent.policy.change_context import ChangeContext
-from agent.policy.contract import requirements
 from agent.policy.rule import Rule
 from agent.text.sanitise import list_some
 from repo_config import dependencies

@@ -11,7 +11,7 @@ from agent.models.change import Finding, Severity
 from agent.models.checks import ApplicationFact, LintRun
 from agent.policy import layout
 from agent.policy.application import list_edited_code
-from agent.policy.migrations.history import BY_HAND
+from agent.policy.history import BY_HAND
 from agent.policy.rule import Rule
 
 DESTRUCTIVE = Rule(

@@ -1,1 +1,0 @@
-"""Rules on the content of a change, whatever the language: paths, size, secrets, gate files."""

@@ -1,1 +1,0 @@
-"""Rules on what a repository has chosen: its HTTP client and kin."""

@@ -1,1 +1,0 @@
-"""Rules on Django code: signals, managers, SQL, fields, settings, views, queries."""

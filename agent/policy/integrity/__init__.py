@@ -1,1 +1,0 @@
-"""Rules that keep a change from making its own checks easier to pass."""

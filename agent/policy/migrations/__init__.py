@@ -1,1 +1,0 @@
-"""Rules on Django's migrations, read as data: their history and operations."""
