@@ -5,11 +5,12 @@ A ticket may ask for such a change; the reviewer sees it first, since a green re
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from agent.errors import EditFailed
 from agent.models.change import ChangedFile, Finding, Severity
+from agent.models.checks import CheckItem, split_place
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
@@ -32,6 +33,12 @@ OTHER_FILES = Rule(
     may_be_asked=True,
 )
 RULES = (GATE_FILES, OTHER_FILES)
+OTHER_SETTINGS = Rule(
+    id="other-settings",
+    demands="Findings that appear only with the base branch's settings need review.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+)
 
 _BY_NAME = {
     "noxfile.py": "it configures the tests",
@@ -153,3 +160,13 @@ def _name_tables(file: ChangedFile) -> Iterator[str]:
         yield "it configures the checks and does not parse before or after the change"
     for name in found or ():
         yield f"[{name}] configures a tool"
+
+
+def find_by_base_settings(items: Iterable[CheckItem]) -> Iterator[Finding]:
+    """Make findings of what tools newly report, by the settings of base alone."""
+    for item in items:
+        path, line = split_place(item.place)
+        text = (item.item_id.partition(": ")[2] or item.text).rstrip(".")
+        message = f"has a finding under the base branch's settings: {text}"
+        fix = "Check that the settings should change."
+        yield OTHER_SETTINGS.make_finding(path, message, fix, line)

@@ -14,6 +14,7 @@ from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.record import replace
 from agent.models.ticket import Ticket
 from agent.policy.registry import RULES
+from repo_config.rule_ids import RETIRED
 from repo_config.schema import RepoConfig
 
 #: As a ticket writes the path of a file.
@@ -26,6 +27,9 @@ def find_ineffective_values(config: RepoConfig) -> Iterator[str]:
     """Name values without effect: weights below the floor of their rule, keys that have gone."""
     if not config.gate.whole_commit:
         yield "gate.whole_commit: no longer read: all tests always run on the exact commit."
+    for name in RETIRED:
+        if name in config.rules:
+            yield f"rules.{name}: no longer a rule. Remove it."
     for rule in RULES:
         asked, applied = config.rules.get(rule.id), rule.get_level(config)
         if asked is not None and asked != applied:

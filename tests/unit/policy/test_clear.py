@@ -12,7 +12,7 @@ from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.checks import LintComparison, Status
 from agent.models.record import replace
 from agent.models.ticket import Ticket
-from agent.policy import registry, ruff_contract, ruff_rules
+from agent.policy import levels, registry, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
 from agent.stages import checkout, policy
 from tests import fakes
@@ -195,3 +195,8 @@ def test_no_repository_switches_off_what_has_a_floor_of_its_own():
     change_context = ChangeContext(made, off, cases.project(), tree)
     with pytest.raises(PolicyRefused, match="secrets"):
         policy.judge_change(change_context)
+
+
+def test_a_rule_that_has_gone_is_accepted_with_a_warning():
+    [warning] = levels.find_ineffective_values(cases.config(rules={"look-alikes": "off"}))
+    assert warning.startswith("rules.look-alikes: no longer a rule")
