@@ -157,7 +157,7 @@ def test_what_people_have_committed_opens_no_file_to_more_of_the_same(path, thei
 
 
 def test_people_who_have_edited_anything_do_not_lift_the_bound_of_size():
-    page, large = {"README.md": "A page.\n"}, {"notes.txt": "a\n" * 5_002}
+    page, large = {"README.md": "A page.\n"}, {"docs/notes.txt": "a\n" * 5_002}
     with pytest.raises(PolicyRefused, match="size"):
         on_top(page, {**page, **large})
     cleared = on_top(large, {**large, **page})
