@@ -62,11 +62,11 @@ def _is_known_test(file: ChangedFile) -> bool:
 
 #: On its own line, and for named findings.
 _CODED = (
-    r"#\s*(?:(?i:noqa)\s*:\s*[A-Z]+\d|(?:type|pyright):\s*ignore\[|nosec:?\s*B\d"
+    r"#\s*(?:(?i:noqa)\s*:\s*[A-Z]+\d|(?:ty(?:pe)?|pyright):\s*ignore\[|nosec:?\s*B\d"
     r"|pylint:\s*disable(?:-next)?=(?!all))[^#\n]*"
 )
 _BARE = (
-    r"#\s*(?:(?i:noqa)\b(?!\s*:\s*[A-Z]+\d)|type:\s*ignore\b(?!\[)|nosec\b(?!:?\s*B\d)"
+    r"#\s*(?:(?i:noqa)\b(?!\s*:\s*[A-Z]+\d)|ty(?:pe)?:\s*ignore\b(?!\[)|nosec\b(?!:?\s*B\d)"
     r"|pyright:(?!\s*(?:ignore\[|strict))|pylint:(?!\s*(?:enable|disable(?:-next)?=(?!all)))"
     r"|(?:mypy|ruff|flake8):|fmt:\s*(?:off|skip)|isort:\s*(?:skip|off)|pragma:\s*no\s*cover)"
     r"[^#\n]*|\bno_type_check\b"
@@ -87,7 +87,7 @@ _HIDDEN = (
     r"[\u202a-\u202e\u2066-\u2069]|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e01ef]"
     r"|(?<![^\x00-\x7f])[\u00ad\u061c\u180e\u200b-\u200f\u2060-\u2064\ufeff](?![^\x00-\x7f])"
 )
-_INDEX = r"--(?:extra-)?index-url[ =]\S+"
+_INDEX = r"--(?:extra-)?index-url[ =][\"']?(?:https?:|\$)\S+"
 TABLE = (
     LineRule(SUPPRESSION, _is_python, _CODED, is_reading=True),
     LineRule(SUPPRESSION, _is_python, _BARE),
