@@ -38,6 +38,11 @@ ODD_TEXT = Rule(
 RULES = (SUPPRESSION, CONFLICT_MARKS, HIDDEN_TEXT, ODD_TEXT)
 
 
+def _may_install(file: ChangedFile) -> bool:
+    # Requirements are read for their hosts; documents tell people what they may do.
+    return not (is_test(file.path) or file.path.endswith((".txt", ".in", ".md", ".rst")))
+
+
 class LineRule(NamedTuple):
     """A row of the table: where a rule looks, and for what."""
 
@@ -62,13 +67,13 @@ def _is_known_test(file: ChangedFile) -> bool:
 
 #: On its own line, and for named findings.
 _CODED = (
-    r"#\s*(?:(?i:noqa)\s*:\s*[A-Z]+\d|(?:ty(?:pe)?|pyright):\s*ignore\[|nosec:?\s*B\d"
-    r"|pylint:\s*disable(?:-next)?=(?!all))[^#\n]*"
+    r"# *(?:(?i:noqa) *: *[A-Z]+\d|(?:ty(?:pe)?|pyright): *ignore\[|nosec:? *B\d"
+    r"|pylint: *disable(?:-next)?=(?!all))[^#\n]*"
 )
 _BARE = (
-    r"#\s*(?:(?i:noqa)\b(?!\s*:\s*[A-Z]+\d)|ty(?:pe)?:\s*ignore\b(?!\[)|nosec\b(?!:?\s*B\d)"
-    r"|pyright:(?!\s*(?:ignore\[|strict))|pylint:(?!\s*(?:enable|disable(?:-next)?=(?!all)))"
-    r"|(?:mypy|ruff|flake8):|fmt:\s*(?:off|skip)|isort:\s*(?:skip|off)|pragma:\s*no\s*cover)"
+    r"# *(?:(?i:noqa)\b(?! *: *[A-Z]+\d)|ty(?:pe)?: *ignore\b(?!\[)|nosec\b(?!:? *B\d)"
+    r"|pyright:(?! *(?:ignore\[|strict))|pylint:(?! *(?:enable|disable(?:-next)?=(?!all)))"
+    r"|(?:mypy|ruff|flake8):|fmt: *(?:off|skip)|isort: *(?:skip|off)|pragma: *no *cover)"
     r"[^#\n]*|\bno_type_check\b"
 )
 _FOR_CHECKERS = (
@@ -85,7 +90,7 @@ _TESTED = r"\bPYTEST_\w+|[\"']pytest[\"'] (?:not )?in (?:sys\.)?modules"
 #: Letters of other scripts, and emoji, need joiners and marks between them.
 _HIDDEN = (
     r"[\u202a-\u202e\u2066-\u2069]|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e01ef]"
-    r"|(?<![^\x00-\x7f])[\u00ad\u061c\u180e\u200b-\u200f\u2060-\u2064\ufeff](?![^\x00-\x7f])"
+    r"|(?<![^\x00-\x7f])[\u061c\u180e\u200b-\u200f\u2060-\u2064\ufeff](?![^\x00-\x7f])"
 )
 _INDEX = r"--(?:extra-)?index-url[ =][\"']?(?:https?:|\$)\S+"
 TABLE = (
@@ -97,8 +102,7 @@ TABLE = (
     LineRule(CONFLICT_MARKS, lambda _: True, r"^(?:<{7}|\|{7}|>{7}) \S"),
     LineRule(HIDDEN_TEXT, _is_product, _HIDDEN),
     LineRule(ODD_TEXT, lambda file: not _is_product(file), _HIDDEN),
-    # Requirements are read for their hosts; documents tell people what they may do.
-    LineRule(SOURCE, lambda file: not file.path.endswith((".txt", ".in", ".md", ".rst")), _INDEX),
+    LineRule(SOURCE, _may_install, _INDEX),
 )
 _WORDS = {
     SUPPRESSION: ("has `{}`, which may turn off a check", "Check that it is necessary and narrow."),

@@ -37,7 +37,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                     yield Hit(f"{says} {managers[key]}", node.lineno)
 
     fix = "Use the configured manager, or change django.managers first."
-    yield from MANAGER.report_hits(change_context, find, fix, layout.is_application)
+    for file, hit in change_context.find_new_hits(find, layout.is_application):
+        yield MANAGER.make_finding(file.path, hit.what, fix, hit.line)
 
 
 def _find_model(names: Collection[str], managers: Iterable[str]) -> str | None:

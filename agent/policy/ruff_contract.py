@@ -30,17 +30,12 @@ _TEST_TOOLS = (
     "django.db.migrations.autodetector", "django.core.management.commands.makemigrations",
 )  # fmt: skip
 _VARIABLES = ("os.environ", "os.environb", "os.getenv", "os.getenvb")
-#: HTTP clients by the name that `http_client` gives them. Where a module also has what sends
-#: nothing, only its parts that send are named.
+#: HTTP clients by the name that `http_client` gives them, and others that are common; rarer ones
+#: are new dependencies. Where a module also has what sends nothing, its parts that send are named.
 _CLIENTS: dict[str, tuple[str, ...]] = {
-    "requests": (
-        "requests", "requests_toolbelt", "requests_cache", "requests_futures", "requests_oauthlib",
-        "cachecontrol",
-    ),
-    "httpx": ("httpx", "httpcore", "httpx_sse", "httpx_ws", "hishel"),
-    "aiohttp": (
-        "aiohttp.ClientSession", "aiohttp.request", "aiohttp.client", "aiohttp_client_cache",
-    ),
+    "requests": ("requests",),
+    "httpx": ("httpx", "httpcore"),
+    "aiohttp": ("aiohttp.ClientSession", "aiohttp.request", "aiohttp.client"),
     "urllib3": (
         "urllib3.PoolManager", "urllib3.ProxyManager", "urllib3.HTTPConnectionPool",
         "urllib3.HTTPSConnectionPool", "urllib3.poolmanager", "urllib3.connectionpool",
@@ -49,31 +44,22 @@ _CLIENTS: dict[str, tuple[str, ...]] = {
     "": (
         "urllib.request.urlopen", "urllib.request.urlretrieve", "urllib.request.build_opener",
         "http.client.HTTPConnection", "http.client.HTTPSConnection", "httplib2", "pycurl",
-        "curl_cffi", "treq", "niquests", "grequests", "asks", "aiosonic", "tls_client",
-        "cloudscraper", "mechanize", "geventhttpclient", "tornado.httpclient",
-        "tornado.simple_httpclient", "tornado.curl_httpclient", "twisted.web.client",
+        "tornado.httpclient", "twisted.web.client",
     ),
 }  # fmt: skip
-#: Modules and classes, by the system as `background_tasks` calls it; "" has the ones that it cannot
-#: name.
+#: The same of `background_tasks`.
 _TASK_SYSTEMS: dict[str, tuple[str, ...]] = {
-    "celery": (
-        "celery", "celery_once", "celery_singleton", "django_celery_beat", "django_celery_results",
-        "flask_celery",
-    ),
+    "celery": ("celery",),
     "background-tasks": (
         "fastapi.BackgroundTasks", "fastapi.background", "starlette.background",
     ),
-    "rq": ("rq", "django_rq", "rq_scheduler", "flask_rq2"),
-    "dramatiq": ("dramatiq", "django_dramatiq", "dramatiq_crontab", "flask_dramatiq"),
+    "rq": ("rq", "django_rq"),
+    "dramatiq": ("dramatiq", "django_dramatiq"),
     "": (
-        "huey", "arq", "taskiq", "taskiq_redis", "taskiq_fastapi", "saq", "procrastinate",
-        "django_q", "background_task", "django.tasks", "django_tasks", "apscheduler",
-        "django_apscheduler", "flask_apscheduler",
+        "huey", "arq", "taskiq", "saq", "procrastinate", "django_q", "background_task",
+        "django.tasks", "apscheduler", "django_apscheduler",
     ),
 }  # fmt: skip
-
-
 #: Minor versions of Python 3 that ruff knows.
 _OLDEST, _NEWEST = 7, 14
 _SYNTAX = "invalid-syntax"

@@ -24,7 +24,7 @@ CEILINGS = {
     "lines of agent/github": 3_375,
     "lines of agent/llm": 1_141,
     "lines of agent/models": 2_985,
-    "lines of agent/policy": 3_026,
+    "lines of agent/policy": 2_999,
     "lines of agent/publishing": 1_503,
     "lines of agent/recipes": 1_281,
     "lines of agent/runs": 1_396,
@@ -36,10 +36,10 @@ CEILINGS = {
     "lines of agent/telemetry": 1_237,
     "lines of agent/text": 991,
     "lines of repo_config": 3_379,
-    "lines of tests": 51_643,
+    "lines of tests": 51_648,
     "lines of webhooks": 687,
     "uses of model_copy": 2,
-    "lines that bind a pronoun": 1_035,
+    "lines that bind a pronoun": 1_033,
     "calls that splat a local tuple": 74,
 }
 

@@ -200,3 +200,9 @@ def test_no_repository_switches_off_what_has_a_floor_of_its_own():
 def test_a_rule_that_has_gone_is_accepted_with_a_warning():
     [warning] = levels.find_ineffective_values(cases.config(rules={"look-alikes": "off"}))
     assert warning.startswith("rules.look-alikes: no longer a rule")
+
+
+def test_an_index_that_any_line_names_is_for_the_reviewer():
+    line = "RUN pip install --index-url https://a.example/simple x\n"
+    found = judge({"Dockerfile": line, "README.md": line}).findings
+    assert [one.path for one in found if one.rule == "dependency-source"] == ["Dockerfile"]

@@ -79,7 +79,6 @@ CASES = {
             "turns the direction": _one(f"if role != 'user{_BIDI} ':"),
             "a name that ends in nothing": _one("a\u200d = 2"),
             "a text of tags": _one("y = 1  # \U000e0061\U000e0062"),
-            "a soft hyphen": _one("y = 'pass\u00adword'"),
             "a text of selectors": _one("y = 'x\U000e0169\U000e016d'"),
         },
         passes={
