@@ -65,7 +65,7 @@ def _is_known_test(file: ChangedFile) -> bool:
     return file.before is not None and _is_python(file) and is_test(file.path)
 
 
-#: On its own line, and for named findings.
+#: Comments that name the findings which they suppress.
 _CODED = (
     r"# *(?:(?i:noqa) *: *[A-Z]+\d|(?:ty(?:pe)?|pyright): *ignore\[|nosec:? *B\d"
     r"|pylint: *disable(?:-next)?=(?!all))[^#\n]*"
@@ -75,9 +75,8 @@ _BARE = (
     r"|pyright:(?! *(?:ignore\[|strict))|pylint:(?! *(?:enable|disable(?:-next)?=(?!all)))"
     r"|(?:mypy|ruff|flake8):|fmt: *(?:off|skip)|isort: *(?:skip|off)|pragma: *no *cover)"
     r"[^#\n]*|\bno_type_check\b"
-)
-_FOR_CHECKERS = (
-    r"^([ \t]*)if (?:\w+\.)?TYPE_CHECKING:.*\n(?:\1[ \t].*\n|\n)*\1el(?:se|if)\b"
+    # Branches that only type checkers see.
+    r"|^([ \t]*)if (?:\w+\.)?TYPE_CHECKING:.*\n(?:\1[ \t].*\n|\n)*\1el(?:se|if)\b"
     r"|^(?![ \t]*if (?:\w+\.)?TYPE_CHECKING:)[^#\n]{0,300}?"
     r"\b(?:if|elif|while|assert|and|or|not)\b[^#\n]{0,300}?\bTYPE_CHECKING\b"
 )
@@ -96,7 +95,6 @@ _INDEX = r"--(?:extra-)?index-url[ =][\"']?(?:https?:|\$)\S+"
 TABLE = (
     LineRule(SUPPRESSION, _is_python, _CODED, is_reading=True),
     LineRule(SUPPRESSION, _is_python, _BARE),
-    LineRule(SUPPRESSION, _is_python, _FOR_CHECKERS),
     LineRule(SUPPRESSION, _is_known_test, _SKIPPED),
     LineRule(SUPPRESSION, _is_product, _TESTED),
     LineRule(CONFLICT_MARKS, lambda _: True, r"^(?:<{7}|\|{7}|>{7}) \S"),

@@ -136,14 +136,10 @@ def _list_owners(environment: str) -> dict[str, Distribution]:
 
 
 @lru_cache(maxsize=8)  # an environment is read-only once it is made
-def _list_foreign_files(environment: str) -> tuple[str, ...]:
-    owners = _list_owners(environment)
-    return tuple(path for path, owner in owners.items() if not owner.is_local)
-
-
 def list_modules(environment: str) -> frozenset[str]:
     """Name what is imported from packages, but for those of the repository itself."""
-    files = _list_foreign_files(environment)
+    owners = _list_owners(environment)
+    files = (path for path, owner in owners.items() if not owner.is_local)
     names = (Path(path).parts[0].partition(".")[0] for path in files)
     return frozenset(name for name in names if name.isidentifier())
 
