@@ -22,10 +22,6 @@ _CHAIN = re.compile(rf"\.[\s\\]*\w+(?:[\s\\]*\.[\s\\]*\w+){{{_LONGEST_CHAIN - 1}
 _CHAIN_BYTES = re.compile(_CHAIN.pattern.encode())
 
 
-class SourceTooLarge(SyntaxError):
-    """Source that exceeds our parser's size or depth limits."""
-
-
 def parse_module(source: str | bytes) -> ast.Module:
     """Parse a module by the grammar of our Python.
 
@@ -36,10 +32,10 @@ def parse_module(source: str | bytes) -> ast.Module:
     """
     size = len(source)
     if size > MOST_BYTES:
-        raise SourceTooLarge(f"{size:,} characters; the maximum is {MOST_BYTES:,}")
+        raise SyntaxError(f"{size:,} characters; the maximum is {MOST_BYTES:,}")
     chain = _CHAIN_BYTES.search(source) if isinstance(source, bytes) else _CHAIN.search(source)
     if chain:
-        raise SourceTooLarge(f"a dotted name of more than {_LONGEST_CHAIN} parts")
+        raise SyntaxError(f"a dotted name of more than {_LONGEST_CHAIN} parts")
     with _PARSING, warnings.catch_warnings():
         # Old escapes in strings are for their authors to fix.
         warnings.simplefilter("ignore")

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from repo_config import command_lines
-from repo_config.rule_ids import RULE_IDS
+from repo_config.rule_ids import RETIRED, RULE_IDS
 from repo_config.servers import read_rows
 
 #: Type of the pydantic error that carries `message` and `fix` in its context.
@@ -48,7 +48,7 @@ def _match(pattern: str, fix: str, *, is_shown: bool = True) -> AfterValidator:
 
 
 def _check_rule_id(text: str) -> str:
-    if text not in RULE_IDS:
+    if text not in (*RULE_IDS, *RETIRED):
         near = " or ".join(difflib.get_close_matches(text, RULE_IDS, 2, 0.6))
         every = "`mergewright config explain rules` lists them"
         raise _make_error("unknown rule", f"Did you mean {near}?" if near else every)

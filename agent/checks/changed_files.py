@@ -7,7 +7,6 @@ from the contract. Which rule that breaks is left to `agent.policy`.
 import dataclasses
 import posixpath
 from collections.abc import Collection, Iterable, Mapping
-from importlib import resources
 
 from agent.checks import readers, running
 from agent.checks.check import Site
@@ -26,13 +25,6 @@ from repo_config.command_lines import CheckCommand
 
 RUFF = "ruff check"
 
-#: Our own modules in the sandbox.
-SCRIPTS = tuple(
-    path.name.removesuffix(".py")
-    for path in resources.files("agent.checks").joinpath("sandbox_scripts").iterdir()
-    if path.name.startswith("mergewright_")
-)
-
 
 def lint_change(
     change: Change,
@@ -48,7 +40,7 @@ def lint_change(
         disguised: Files that are called as those of tests are, and are none.
     """
     config, python = head.config, head.project.python_version
-    options = *ruff_contract.arguments(python), *ruff_contract.make_ban(config, SCRIPTS)
+    options = *ruff_contract.arguments(python), *ruff_contract.make_ban(config)
     reader = dataclasses.replace(READERS[RUFF], read=read_remarks)
 
     def run(files: Iterable[str], site: Site) -> LintRun | None:
@@ -64,15 +56,13 @@ def lint_change(
     found = run(after, head)
     if found is None or found.reason:
         return found
-    items = (*found.items, *ruff_contract.find_test_signs(after))
-    known = run(before, base) if items else None
+    known = run(before, base) if found.items else None
     if known is not None and known.reason:
         return known
-    earlier = (*(known.items if known else ()), *ruff_contract.find_test_signs(before))
-    own = count_once(earlier)
-    fresh = find_new(count_once(items), own, BY_ID)
+    own = count_once(known.items if known else ())
+    fresh = find_new(count_once(found.items), own, BY_ID)
     # Lines that left another file of the change were moved.
-    items = tuple(find_new(fresh, find_new(own, items, BY_ID), lambda item: item.text))
+    items = tuple(find_new(fresh, find_new(own, found.items, BY_ID), lambda item: item.text))
     packages = head.environment.versions
     items = ruff_contract.select_items(items, change, config, disguised, packages)
     output = "\n".join(f"{item.place}: {item.text}" for item in items)

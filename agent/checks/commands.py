@@ -11,7 +11,6 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
 
 from agent.checks import check
 from agent.checks.check import Site
@@ -55,9 +54,6 @@ class _Command:
     @property
     def name(self) -> str:
         return self.command_line.name
-
-    def rename(self, name: str) -> Self:
-        return dataclasses.replace(self, command_line=replace(self.command_line, name=name))
 
     def explain_absence(self, site: Site) -> str:
         return ""

@@ -21,12 +21,12 @@ from agent.models.record import replace
 from agent.policy import (
     application,
     fastapi_auth,
+    gate_files,
     handlers,
     levels,
     new_dependencies,
     operations,
     ruff_contract,
-    suppressions,
     test_changes,
 )
 from agent.text.check_summary import is_of_tests
@@ -64,7 +64,7 @@ def weigh_comparisons(
             verdict = Status.UNMEASURABLE if why else Status.PASSED
             found = replace(found, findings=tried, new_failures=(), verdict=verdict, reason=why)
         elif found.new_failures and isinstance(after, LintRun) and after.settings_of_base:
-            problems = suppressions.find_by_base_settings(found.new_failures)
+            problems = gate_files.find_by_base_settings(found.new_failures)
             found = _replace_failures(found, levels.apply_levels(problems, config))
         more: list[Finding] = []
         if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(check):
@@ -73,8 +73,6 @@ def weigh_comparisons(
             is_needed = handlers.is_asked(config) or head.result(MIGRATE.name) is not None
             found, differing = _weigh_application(found, before, after, config, is_needed=is_needed)
             more += differing
-        if after is not None:
-            more += suppressions.find_silenced(after.silenced)
         if isinstance(after, PackageRun):
             more += new_dependencies.find_package_problems(after.added_packages)
         findings = (*found.findings, *levels.apply_levels(more, config))

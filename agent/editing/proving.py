@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 import threading
 import time
 from collections import Counter
@@ -62,7 +61,6 @@ T = TypeVar("T")
 
 _MOST_ROWS = 30
 #: What Python raises where a name or a parameter is not there.
-_MISSING = re.compile(r"(?:Name|UnboundLocal|Attribute|Import|ModuleNotFound|Type)Error\b|$")
 _LONGEST_ERROR = 200
 #: FastAPI, Django Ninja, Litestar and Typer stand on these.
 _READERS = frozenset({"pydantic", "msgspec", "typer"})
@@ -326,20 +324,6 @@ def _list_altered(change: Change, head: TestRun) -> Iterator[str]:
         path, name = places.locate_test(item.item_id)
         if (file := files.get(path)) and own_tests.is_altered(file, comparison.name_family(name)):
             yield item.item_id
-
-
-def locate_failing_tests(proof: Proof, head: CheckReport) -> frozenset[tuple[str, str]]:
-    """Return file and name of the tests that run without the change, fail there, and pass with it.
-
-    That a name is missing there, or a parameter, says nothing of what a test looks at.
-    """
-    suite = head.test_run.suite if head.test_run else None
-    places = SuitePlaces(suite or SuiteFacts())
-    return frozenset(
-        places.locate_test(row.name)
-        for row in proof.rows
-        if row.is_proof and row.without == "failed" and not _MISSING.match(row.error)
-    )
 
 
 def revert_edits(

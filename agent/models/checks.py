@@ -206,8 +206,6 @@ class CheckRun(Record):
     reason: str = ""
     """Why it is unverified, failed as a whole, or absent."""
     output: str = ""
-    silenced: tuple[CheckItem, ...] = ()
-    """On head: what it finds in addition where new comments say nothing to tools."""
 
 
 class ServerKnock(Record):

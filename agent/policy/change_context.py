@@ -88,8 +88,6 @@ class ChangeContext:
     ticket: Ticket | None = None
     list_modules: Callable[[], Collection[str]] = tuple
     """Names by which installed packages are imported."""
-    list_commands: Callable[[], Collection[str]] = tuple
-    """Names of the management commands of installed packages."""
 
     @cached_property
     def after(self) -> Tree:
@@ -120,19 +118,13 @@ class ChangeContext:
         self,
         find: Find,
         among: Callable[[str], bool] = lambda _: True,
-        *,
-        with_stubs: bool = False,
     ) -> Iterator[tuple[PythonFile, Hit]]:
         """Yield the hits that the change brings in; not those that a file had, or that moved.
 
         Args:
             among: Whether a path counts; all do by default.
-            with_stubs: Look at stub files as well.
         """
         files = [file for file in self.python if among(file.path)]
-        if with_stubs:
-            stubs = (file for file in self.change.files if file.path.endswith(".pyi"))
-            files += (PythonFile(file, self.change, self.places) for file in stubs)
 
         def list_hits(views: Iterable[View | None]) -> list[_PlacedHit]:
             pairs = ((file, view) for file, view in zip(files, views, strict=True) if view)

@@ -5,15 +5,15 @@ acts on it.
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from packaging.utils import canonicalize_name
 
-from agent.models.change import Change, ChangedFile, Finding, Severity
+from agent.models.change import Change, Finding, Severity
 from agent.models.record import replace
 from agent.models.ticket import Ticket
 from agent.policy.registry import RULES
+from repo_config.rule_ids import RETIRED
 from repo_config.schema import RepoConfig
 
 #: As a ticket writes the path of a file.
@@ -26,6 +26,9 @@ def find_ineffective_values(config: RepoConfig) -> Iterator[str]:
     """Name values without effect: weights below the floor of their rule, keys that have gone."""
     if not config.gate.whole_commit:
         yield "gate.whole_commit: no longer read: all tests always run on the exact commit."
+    for name in RETIRED:
+        if name in config.rules:
+            yield f"rules.{name}: no longer a rule. Remove it."
     for rule in RULES:
         asked, applied = config.rules.get(rule.id), rule.get_level(config)
         if asked is not None and asked != applied:
@@ -79,20 +82,18 @@ def soften_human_findings(
         return findings
     theirs, ours = ({file.path: file for file in made.files} for made in (human_changes, change))
 
-    copies: defaultdict[tuple[str, str, bytes], set[int]] = defaultdict(set)
-
-    def is_theirs(one: Finding) -> bool:
-        old, new = theirs.get(one.path), ours.get(one.path)
+    def is_theirs(finding: Finding) -> bool:
+        old, new = theirs.get(finding.path), ours.get(finding.path)
         if old is None or new is None:
             return False
         if (old.after, old.executable) == (new.after, new.executable):
             return True
-        for line in _lines(new)[one.line - 1 : one.line] if one.line else []:
-            # A rule may speak more than once of a line, but of no more copies than people wrote.
-            found = copies[one.rule, one.path, line]
-            found.add(one.line or 0)
-            return len(found) <= _lines(old).count(line)
-        return False
+        lines, line = (new.after or b"").splitlines(), finding.line or 0
+        if not 0 < line <= len(lines):
+            return False
+        # No more copies of a line than people wrote.
+        count = lines[:line].count(lines[line - 1])
+        return count <= (old.after or b"").splitlines().count(lines[line - 1])
 
     return tuple(
         replace(finding, severity=Severity.REVIEW)
@@ -100,7 +101,3 @@ def soften_human_findings(
         else finding
         for finding in findings
     )
-
-
-def _lines(file: ChangedFile) -> list[bytes]:
-    return (file.after or b"").splitlines()

@@ -4,12 +4,11 @@ Another manager may bring back rows that the project hides: deleted ones, other 
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext, Hit
-from agent.policy.names import read_constant_text
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
@@ -21,10 +20,6 @@ MANAGER = Rule(
 RULES = (MANAGER,)
 
 _USUAL = frozenset({"objects", "_default_manager", "_base_manager"})
-_GET_MODEL = frozenset(
-    {"django.apps.apps.get_model", "django.apps.registry.apps.get_model"}
-    | {"django.apps.apps.get_registered_model"}
-)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -35,26 +30,19 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     def find(view: View) -> Iterator[Hit]:
         for node in view.list_nodes(ast.Attribute):
             if node.attr in _USUAL:
-                key = _find_model(node.value, view, managers)
+                key = _find_model(view.find_names(node.value), managers)
                 if key and node.attr != managers[key]:
                     model = key.rpartition(".")[2]
                     says = f"queries {model} through {node.attr}; the configured manager is"
                     yield Hit(f"{says} {managers[key]}", node.lineno)
 
     fix = "Use the configured manager, or change django.managers first."
-    yield from MANAGER.report_hits(change_context, find, fix, layout.is_application)
+    for file, hit in change_context.find_new_hits(find, layout.is_application):
+        yield MANAGER.make_finding(file.path, hit.what, fix, hit.line)
 
 
-def _find_model(node: ast.expr, view: View, managers: Mapping[str, str]) -> str | None:
+def _find_model(names: Collection[str], managers: Iterable[str]) -> str | None:
     """Return the key of the model that is asked for; one with dots is its whole name."""
-    names = view.find_names(node)
-    if isinstance(node, ast.Call) and view.find_names(node.func) & _GET_MODEL:
-        # `get_model("shop", "Order")` or `get_model("shop.Order")`
-        app, _, model = ".".join(read_constant_text(arg) or "" for arg in node.args).rpartition(".")
-        for key in managers:
-            *above, last = key.split(".")
-            if last.lower() == model.lower() and (not above or app in above):
-                return key
     for key in managers:
         if key in names or ("." not in key and any(name.endswith(f".{key}") for name in names)):
             return key

@@ -84,26 +84,3 @@ def find_meaning(node: ast.expr | None, scope: NameScope) -> list[str]:
                 return find_meaning(inner, scope)
             return [f"{meaning}.[]" for meaning in meanings]
     return []
-
-
-def read_constant_text(node: ast.expr) -> str | None:
-    """Return a text that is written out, also in parts that are put together; else None."""
-    between, parts = "", list[ast.expr]()
-    match node:
-        case ast.Constant(value=str() as text):
-            return text
-        case ast.Constant(value=bytes() as raw):
-            return raw.decode("latin-1")
-        case ast.BinOp(op=ast.Add(), left=left, right=right):
-            parts = [left, right]
-        case ast.JoinedStr(values=parts):
-            pass
-        case ast.FormattedValue(value=value, format_spec=None):
-            parts = [value]
-        case ast.Call(
-            func=ast.Attribute(value=ast.Constant(value=str() | bytes()) as glue, attr="join"),
-            args=[ast.List(elts=parts) | ast.Tuple(elts=parts)],
-        ):
-            between = read_constant_text(glue) or ""
-    texts = [read_constant_text(part) for part in parts]
-    return between.join(filter(None, texts)) if texts and None not in texts else None

@@ -3,11 +3,8 @@
 Whether a file decides about the checks is the matter of `gate_files`.
 """
 
-import re
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 
 from agent.git import names
 from agent.models.change import ChangedFile, Finding, Severity
@@ -31,12 +28,6 @@ FILE_MODE = Rule(
 RULES = (PATHS, FILE_MODE)
 
 _CONFIG_FILES = frozenset({".github/mergewright.yml", ".github/mergewright.yaml"})
-#: A device of Windows, a space or dot at an end, signs that no name may have there.
-_UNPORTABLE = re.compile(
-    r"(?:^|/)(?: |(?:con|prn|aux|nul|com\d|lpt\d)(?:\.[^/]*)?(?:/|$))|[ .](?:/|$)|[<>:\"|?*]",
-    re.IGNORECASE,
-)
-_AGAINST_BASE = "Make the change against the files of the base commit."
 #: Lists that forbid: what they are for, and the way out.
 _FORBIDS = {
     "human_only": ("only people may change it", "Leave this part of the ticket to a person."),
@@ -59,6 +50,7 @@ class PathRules:
     def __init__(self, config: RepoConfig, present: Iterable[str]) -> None:
         """Take the configuration, and the paths of the base commit."""
         self._present = frozenset(present)
+        self._spellings = {fold_case(path): path for path in self._present}
         self._lists: dict[str, Patterns] = {}
         self.faults: list[Finding] = []
         """Patterns of the configuration that cannot be read."""
@@ -100,43 +92,10 @@ class PathRules:
             says = "is not a regular file in the base commit (a link, a submodule or untracked)"
             yield says, "Use the file itself: links are neither edited nor followed."
         elif file.before is None and (is_present or file.after is None):
-            what = (
-                "the base commit already has it"
-                if is_present
-                else ("it exists neither before nor after the change")
-            )
-            yield f"is given as new, but {what}", _AGAINST_BASE
-        elif file.before is None and _UNPORTABLE.search(file.path):
-            yield "has a name that is not allowed on Windows", "Choose a plain name."
-        elif file.before is None:
-            yield from self._find_collision(file.path)
-
-    def _find_collision(self, path: str) -> Iterator[_Problem]:
-        """Compare a new path, and every folder of it, with what is there already."""
-        parts = path.split("/")
-        for depth in range(1, len(parts) + 1):
-            part = "/".join(parts[:depth])
-            others = self._spellings.get(fold_case(part), set())
-            if others and part not in others:
-                says = f"differs from the existing {min(others)} in case or look-alike letters only"
-                yield says, f"Use the existing spelling, {min(others)}."
-                return
-            if others and (part == path or part in self._present):
-                says = "is a folder in the base commit"
-                says = says if part == path else f"is below {part}, which is a file"
-                yield says, "Choose another name."
-                return
-
-    @cached_property
-    def _spellings(self) -> dict[str, set[str]]:
-        """Every path and folder of the base by its folded form."""
-        spellings: dict[str, set[str]] = defaultdict(set)
-        for path in self._present:
-            part = path
-            while part and part not in (known := spellings[fold_case(part)]):
-                known.add(part)
-                part = part.rpartition("/")[0]
-        return dict(spellings)
+            yield "is given as new, but it is not", "Make the change against the base commit."
+        elif file.before is None and (other := self._spellings.get(fold_case(file.path))):
+            says = f"differs from the existing {other} in case or look-alike letters only"
+            yield says, f"Use the existing spelling, {other}."
 
 
 def _find_name_fault(path: str) -> str:

@@ -1,7 +1,6 @@
 """Refuse changed Python files that cannot be parsed.
 
-One that we cannot parse but some Python may run would hide its content from every rule. So no
-repository can allow it. Syntax that the oldest supported Python lacks is ruff's (`newer-syntax`).
+Syntax that the oldest supported Python lacks is ruff's (`newer-syntax`).
 """
 
 import posixpath
@@ -26,67 +25,28 @@ UNREADABLE_PYTHON = Rule(
     severity=Severity.REVIEW,
     floor=Severity.REVIEW,
 )
-HIDDEN = Rule(
-    id="hidden-from-rules",
-    demands="No changed Python file hides from the rules by its encoding, its nesting or its size.",
-    severity=Severity.BLOCK,
-    floor=Severity.BLOCK,
-)
-RULES = (PYTHON_SYNTAX, UNREADABLE_PYTHON, HIDDEN)
+RULES = (PYTHON_SYNTAX, UNREADABLE_PYTHON)
 
+#: Of the files of tests, those that each Python which runs them reads; others may be data.
 _TEST_MODULE = re.compile(r"(?:test_.*|.*_test|conftest|__init__)\.py")
 _HOST = sys.version_info[:2]
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    found = re.match(r"(\d+)\.(\d+)", change_context.project.python_version or "")
-    target = (int(found[1]), int(found[2])) if found else None
+    version = re.match(r"(\d+)\.(\d+)", change_context.project.python_version or "")
+    is_newer = version is not None and (int(version[1]), int(version[2])) > _HOST
     for file in change_context.python:
-        content = file.file.after
-        if content is None:
-            continue
-        before = source.get_earlier_content(change_context.change, file.file)
+        is_data = layout.is_test(file.path) and not _TEST_MODULE.fullmatch(
+            posixpath.basename(file.path)
+        )
         try:
-            change_context.places.parse(content)
-        except source.UnreadableError as refused:
-            problem = refused
-        else:
-            if file.after is not None or before == content:
-                continue
-            problem = source.UnreadableError("it is nested too deeply", may_run=True)
-        finding = _explain_unreadable(file.path, before, content, problem, target)
-        if finding.rule != PYTHON_SYNTAX.id or not _is_data(file.path):
-            yield finding
-
-
-def _is_data(path: str) -> bool:
-    """Whether a file is of the tests, but not read by each Python that runs them."""
-    return layout.is_test(path) and not _TEST_MODULE.fullmatch(posixpath.basename(path))
-
-
-def _explain_unreadable(
-    path: str,
-    before: bytes | None,
-    after: bytes,
-    problem: source.UnreadableError,
-    target: tuple[int, int] | None,
-) -> Finding:
-    """Judge a file that cannot be read: hidden, broken, or too new for this service's Python."""
-    rule, says = PYTHON_SYNTAX, f"does not parse with Python {_dotted(_HOST)} ({problem.message})"
-    fix = "Use syntax of the oldest supported Python, or set python.version."
-    if problem.may_run and before != after:
-        rule, says = HIDDEN, f"{says}, so no rule could check it"
-        fix = "Save it as UTF-8, and make it smaller or less nested."
-    elif before is not None and not source.is_parsable(before):
-        rule, says = UNREADABLE_PYTHON, f"{says}, nor did it before the change"
-        fix = "Check that this is intended."
-    elif target is not None and target > _HOST:
-        rule = UNREADABLE_PYTHON
-        fix = "Check by hand that it is valid, or run the service with a newer Python."
-    if target is not None:
-        says += f"; the project supports {_dotted(target)} and newer"
-    return rule.make_finding(path, says, fix, problem.line)
-
-
-def _dotted(version: tuple[int, ...]) -> str:
-    return f"{version[0]}.{version[1]}"
+            change_context.places.parse(file.file.after or b"")
+        except source.UnreadableError as problem:
+            before = source.get_earlier_content(change_context.change, file.file)
+            says = f"does not parse with Python {_HOST[0]}.{_HOST[1]} ({problem.message})"
+            if is_newer or not source.is_parsable(before or b""):
+                fix = "Check by hand that it is valid Python."
+                yield UNREADABLE_PYTHON.make_finding(file.path, says, fix, problem.line)
+            elif not is_data:
+                fix = "Use syntax of the oldest supported Python, or set python.version."
+                yield PYTHON_SYNTAX.make_finding(file.path, says, fix, problem.line)

@@ -2,14 +2,11 @@
 
 from agent.policy import (
     application,
-    conflict_marks,
     fastapi_auth,
     gate_files,
     handlers,
-    hidden_text,
     history,
-    hollow_tests,
-    imported_names,
+    line_rules,
     managers,
     new_dependencies,
     operations,
@@ -17,22 +14,21 @@ from agent.policy import (
     python_version,
     ruff_rules,
     secrets,
+    shadowing,
     size,
-    suppressions,
     test_changes,
 )
 from agent.policy.rule import Rule, RuleModule
 
 MODULES: tuple[RuleModule, ...] = (
-    *(paths, size, secrets, hidden_text, conflict_marks, gate_files),
-    *(hollow_tests, suppressions, imported_names),
+    *(paths, size, secrets, line_rules, gate_files, test_changes, shadowing),
     *(python_version, new_dependencies, managers, history),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Rules that read the change alone, before anything runs."""
 OF_RUNS: tuple[Rule, ...] = (
     *ruff_rules.RULES,
-    suppressions.OTHER_SETTINGS,
+    gate_files.OTHER_SETTINGS,
     *handlers.OF_HANDLERS,
     *fastapi_auth.OF_ENDPOINTS,
     *application.OF_APPLICATIONS,

@@ -4,16 +4,14 @@ ruff runs in a sandbox with this configuration alone, on the Python files of a c
 there and not on base becomes a finding of one of `ruff_rules`.
 """
 
-import ast
-import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 from agent.models.change import Change, Finding
 from agent.models.checks import CheckItem, split_place
 from agent.policy import source
 from agent.policy.layout import is_test
-from agent.policy.ruff_rules import BAN, TABLE, RuffRule
+from agent.policy.ruff_rules import TABLE, RuffRule
 from repo_config.schema import RepoConfig
 
 #: The name of the check whose findings these rules weigh.
@@ -32,22 +30,12 @@ _TEST_TOOLS = (
     "django.db.migrations.autodetector", "django.core.management.commands.makemigrations",
 )  # fmt: skip
 _VARIABLES = ("os.environ", "os.environb", "os.getenv", "os.getenvb")
-#: By these it could see that it is being tested; no import brings them in.
-_FRAMES = frozenset({"f_back", "tb_frame", "gi_frame", "cr_frame", "ag_frame"})
-#: FastAPI has it for tests alone.
-_OF_TESTS = frozenset({"dependency_overrides"})
-_VARIABLE = re.compile(r"PYTEST_\w+")
-#: HTTP clients by the name that `http_client` gives them. Where a module also has what sends
-#: nothing, only its parts that send are named.
+#: HTTP clients by the name that `http_client` gives them, and others that are common; rarer ones
+#: are new dependencies. Where a module also has what sends nothing, its parts that send are named.
 _CLIENTS: dict[str, tuple[str, ...]] = {
-    "requests": (
-        "requests", "requests_toolbelt", "requests_cache", "requests_futures", "requests_oauthlib",
-        "cachecontrol",
-    ),
-    "httpx": ("httpx", "httpcore", "httpx_sse", "httpx_ws", "hishel"),
-    "aiohttp": (
-        "aiohttp.ClientSession", "aiohttp.request", "aiohttp.client", "aiohttp_client_cache",
-    ),
+    "requests": ("requests",),
+    "httpx": ("httpx", "httpcore"),
+    "aiohttp": ("aiohttp.ClientSession", "aiohttp.request", "aiohttp.client"),
     "urllib3": (
         "urllib3.PoolManager", "urllib3.ProxyManager", "urllib3.HTTPConnectionPool",
         "urllib3.HTTPSConnectionPool", "urllib3.poolmanager", "urllib3.connectionpool",
@@ -56,31 +44,22 @@ _CLIENTS: dict[str, tuple[str, ...]] = {
     "": (
         "urllib.request.urlopen", "urllib.request.urlretrieve", "urllib.request.build_opener",
         "http.client.HTTPConnection", "http.client.HTTPSConnection", "httplib2", "pycurl",
-        "curl_cffi", "treq", "niquests", "grequests", "asks", "aiosonic", "tls_client",
-        "cloudscraper", "mechanize", "geventhttpclient", "tornado.httpclient",
-        "tornado.simple_httpclient", "tornado.curl_httpclient", "twisted.web.client",
+        "tornado.httpclient", "twisted.web.client",
     ),
 }  # fmt: skip
-#: Modules and classes, by the system as `background_tasks` calls it; "" has the ones that it cannot
-#: name.
+#: The same of `background_tasks`.
 _TASK_SYSTEMS: dict[str, tuple[str, ...]] = {
-    "celery": (
-        "celery", "celery_once", "celery_singleton", "django_celery_beat", "django_celery_results",
-        "flask_celery",
-    ),
+    "celery": ("celery",),
     "background-tasks": (
         "fastapi.BackgroundTasks", "fastapi.background", "starlette.background",
     ),
-    "rq": ("rq", "django_rq", "rq_scheduler", "flask_rq2"),
-    "dramatiq": ("dramatiq", "django_dramatiq", "dramatiq_crontab", "flask_dramatiq"),
+    "rq": ("rq", "django_rq"),
+    "dramatiq": ("dramatiq", "django_dramatiq"),
     "": (
-        "huey", "arq", "taskiq", "taskiq_redis", "taskiq_fastapi", "saq", "procrastinate",
-        "django_q", "background_task", "django.tasks", "django_tasks", "apscheduler",
-        "django_apscheduler", "flask_apscheduler",
+        "huey", "arq", "taskiq", "saq", "procrastinate", "django_q", "background_task",
+        "django.tasks", "apscheduler", "django_apscheduler",
     ),
 }  # fmt: skip
-
-
 #: Minor versions of Python 3 that ruff knows.
 _OLDEST, _NEWEST = 7, 14
 _SYNTAX = "invalid-syntax"
@@ -101,21 +80,8 @@ def arguments(python: str | None) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def make_ban(config: RepoConfig, ours: Collection[str] = ()) -> tuple[str, str]:
-    """Return what tells ruff the names that may not be brought in.
-
-    Args:
-        ours: Modules of the checks themselves.
-    """
-    names = ", ".join(
-        f"{json.dumps(name)} = {{msg = {json.dumps(rule)}}}"
-        for name, rule in _list_bans(config, ours).items()
-    )
-    return "--config", f"lint.flake8-tidy-imports.banned-api = {{{names}}}"
-
-
-def _list_bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
-    """Return the names that may not be brought in, each with the id of its rule."""
+def make_ban(config: RepoConfig) -> tuple[str, str]:
+    """Return what tells ruff the names that may not be brought in, each with the id of its rule."""
     bans = dict.fromkeys(_TEST_TOOLS, "test-tool-in-source")
     bans |= dict.fromkeys(_VARIABLES, "environment-read")
     for allowed, known, rule in (
@@ -126,28 +92,8 @@ def _list_bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
             others = (names for name, names in known.items() if name != allowed)
             bans |= {name: rule for names in others for name in names}
     bans |= dict.fromkeys(config.imports.forbid, "forbidden-import")
-    return bans | dict.fromkeys(ours, "checker-in-code")
-
-
-def find_test_signs(files: Mapping[str, bytes]) -> Iterator[CheckItem]:
-    """Yield where files use frames, overrides or variables of pytest, as ruff words a ban."""
-    for path, content in files.items():
-        try:
-            nodes = list(ast.walk(source.parse_module(content)))
-        except source.UnreadableError:
-            continue
-        for node in nodes:
-            name = node.attr if isinstance(node, ast.Attribute) else ""
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                name = found[0] if (found := _VARIABLE.search(node.value)) else ""
-            if isinstance(node, ast.expr) and (
-                name in _FRAMES | _OF_TESTS or _VARIABLE.fullmatch(name)
-            ):
-                text = f"{BAN}: `{name}` is banned: test-tool-in-source"
-                place = f"{path}:{node.lineno}"
-                yield CheckItem(
-                    item_id=f"{path}: {text}", outcome="finding", text=text, place=place
-                )
+    names = ", ".join(f'"{name}" = {{msg = "{rule}"}}' for name, rule in bans.items())
+    return "--config", f"lint.flake8-tidy-imports.banned-api = {{{names}}}"
 
 
 def select_items(

@@ -98,15 +98,6 @@ TABLE: tuple[RuffRule, ...] = (
         fix="Check what the code does where they are set: the checks run without new ones.",
     ),
     RuffRule(
-        id="checker-in-code",
-        demands="Changes do not touch the scripts that run the checks.",
-        severity=Severity.BLOCK,
-        floor=Severity.BLOCK,
-        codes=(BAN,),
-        fix="Remove it: a change may not influence its own checks.",
-        exempt=_applies_nowhere,
-    ),
-    RuffRule(
         id="data-code",
         demands="Data frame and array code follows pandas' and NumPy's advice.",
         severity=Severity.INFO,

@@ -4,12 +4,12 @@ A module of the policy declares its rules in `RULES`, and one `check_change` tha
 their findings. What softens a finding is left to `levels`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, get_args
 
 from agent.models.change import Finding, Level, Severity
-from agent.policy.change_context import ChangeContext, Find
+from agent.policy.change_context import ChangeContext
 from repo_config.schema import RepoConfig
 
 
@@ -56,17 +56,6 @@ class Rule:
             fix=fix,
             **{"is_reading": self.is_reading, **more},
         )
-
-    def report_hits(
-        self,
-        change_context: ChangeContext,
-        find: Find,
-        fix: str,
-        among: Callable[[str], bool],
-    ) -> Iterator[Finding]:
-        """Make a finding of each hit that the change brings in."""
-        for file, hit in change_context.find_new_hits(find, among):
-            yield self.make_finding(file.path, hit.what, fix, hit.line)
 
 
 class RuleModule(Protocol):

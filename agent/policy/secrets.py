@@ -4,17 +4,14 @@ Looked for is what is taken out of every text that leaves (`agent.text.redaction
 gives out blocks, but for what tests and examples may make up; the rest is for the reviewer.
 """
 
-import ast
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import NamedTuple
 
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
-from agent.policy.change_context import ChangeContext, PythonFile
-from agent.policy.names import read_constant_text
+from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 from agent.text import secret_shapes
 from repo_config.tree import Tree
@@ -37,85 +34,63 @@ _FIX = "Remove the value from the ticket. Read it from the environment or a secr
 _SAMPLE_FIX = "Check that it is not a real credential, or generate it in the test."
 _SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutorials?|demos?|t")
 #: Random values of 128 bits or more, as keys of services and of frameworks are.
-_HEX_KEY = re.compile(r"(?=.*[0-9])(?=.*[a-fA-F])(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40,})")
+_HEX_KEY = re.compile(
+    r"[\"'](?=[a-fA-F]*[0-9])(?=[0-9]*[a-fA-F])([0-9a-fA-F]{32}|[0-9a-fA-F]{40,})[\"']"
+)
 #: Longer lines are not written by hand.
 _LONGEST_LINE = 1_000
 _PROSE = (".md", ".rst", ".adoc")
 #: Published by its vendor for everybody: the account of Azure's storage emulator.
-_PUBLIC = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
+_PUBLIC = (b"Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
 
 
-@dataclass(frozen=True)
-class _FoundSecret:
+class _Secret(NamedTuple):
     line: int
-    value: str
-    certainty: Literal["of vendor", "of shape", "random"]
+    value: bytes
+    is_sample: bool
+    """Whether it may be made up."""
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    files, sources = change_context.change.files, {one.path: one for one in change_context.python}
-    new = {file.path: [*_find_new(file)] for file in files}
-    for path, source in sources.items():
-        new[path] += _find_joined(source)
-    values = {found.value.encode() for several in new.values() for found in several}
+    new = {file.path: [*_find_new(file)] for file in change_context.change.files}
+    values = {secret.value for secrets in new.values() for secret in secrets}
     missing = _find_missing(values, change_context.tree)
-    for file in files:
-        for found in new[file.path]:
-            if found.value.encode() not in missing:
-                continue
-            is_shown = _is_sample(file.path) or _is_in_text(sources.get(file.path), found.line)
-            is_vendor = found.certainty == "of vendor"
-            is_sample = not is_vendor and (is_shown or found.certainty != "of shape")
-            rule, fix = (SAMPLE_SECRETS, _SAMPLE_FIX) if is_sample else (SECRETS, _FIX)
-            # The value itself stays unsaid: findings are shown to everyone.
-            says = "adds what looks like a credential"
-            yield rule.make_finding(file.path, says, fix, found.line)
+    for file in change_context.change.files:
+        for secret in new[file.path]:
+            if secret.value in missing:
+                # The value itself stays unsaid: findings are shown to everyone.
+                says = "adds what looks like a credential"
+                rule, fix = (SAMPLE_SECRETS, _SAMPLE_FIX) if secret.is_sample else (SECRETS, _FIX)
+                yield rule.make_finding(file.path, says, fix, secret.line)
         if file.before is None and any(secret_shapes.find_given_out(file.path)):
             yield SECRETS.make_finding("", "A new path contains what looks like a credential", _FIX)
 
 
-def _find_new(file: ChangedFile) -> Iterator[_FoundSecret]:
+def _find_new(file: ChangedFile) -> Iterator[_Secret]:
     """Find what the new content has and the old has not, once for each line."""
-    after = (file.after or b"").decode("utf-8", "replace")
-    said: set[int] = set()
-    for found in _find(after):
-        is_public = any(public in found.value for public in _PUBLIC)
-        if is_public or found.value.encode() in (file.before or b"") or found.line in said:
-            continue
-        said.add(found.line)
-        yield found
+    text, lines = (file.after or b"").decode("utf-8", "replace"), set[int]()
+    for (start, end), is_sample in _find_places(file.path, text):
+        line, value = text.count("\n", 0, start) + 1, text[start:end].encode()
+        is_old = value in (file.before or b"") or any(public in value for public in _PUBLIC)
+        if not is_old and line not in lines:
+            lines.add(line)
+            yield _Secret(line, value, is_sample)
 
 
-def _find(text: str) -> Iterator[_FoundSecret]:
-    places = [(span, "of vendor" if by else "of shape")
-              for span, by in secret_shapes.find_given_out(text)]  # fmt: skip
-    places += [(span, "random") for span in secret_shapes.find_random_words(text)
-               if not any(start <= span[0] < end for (start, end), _ in places)]  # fmt: skip
-    for (start, end), certainty in places:
-        first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
-        is_weak = certainty == "random"
-        if is_weak and (last if last >= 0 else len(text)) - first > _LONGEST_LINE:
-            continue  # a picture, or what a bundler has written
-        yield _FoundSecret(text.count("\n", 0, start) + 1, text[start:end], certainty)  # type: ignore[arg-type]
-
-
-def _find_joined(file: PythonFile) -> Iterator[_FoundSecret]:
-    """Find credentials whose parts are put together in the source."""
-    if file.after is None:
-        return
-    content = (file.file.after or b"").decode("utf-8", "replace")
-    kinds = (ast.BinOp, ast.Constant, ast.JoinedStr, ast.Call)
-    for node in (node for kind in kinds for node in file.after.list_nodes(kind)):
-        value = read_constant_text(node) or ""
-        if value and file.is_new(node.lineno) and value not in content:
-            for found in _find(value):
-                yield replace(found, line=node.lineno)
-                break
-    # Digests look the same; those of what is downloaded or compared stand in tests and data.
-    for node in () if layout.is_test(file.path) else file.after.list_nodes(ast.Constant):
-        text = node.value
-        if isinstance(text, str) and _HEX_KEY.fullmatch(text) and file.is_new(node.lineno):
-            yield _FoundSecret(node.lineno, text, "random")
+def _find_places(path: str, text: str) -> Iterator[tuple[secret_shapes.Span, bool]]:
+    """Yield where values are, and whether they may be made up."""
+    given_out = [*secret_shapes.find_given_out(text)]
+    is_sample = _is_sample(path)
+    yield from ((span, is_sample and not by_vendor) for span, by_vendor in given_out)
+    random = [*secret_shapes.find_random_words(text)]
+    # Digests look the same; those of what is downloaded or compared are in tests and data.
+    if path.endswith(".py") and not layout.is_test(path):
+        random += [match.span(1) for match in _HEX_KEY.finditer(text)]
+    for start, end in random:
+        is_given_out = any(first <= start < last for (first, last), _ in given_out)
+        first, last = text.rfind("\n", 0, start), text.find("\n", end)
+        if not is_given_out and (len(text) if last < 0 else last) - first <= _LONGEST_LINE:
+            yield (start, end), True
 
 
 def _is_sample(path: str) -> bool:
@@ -125,18 +100,6 @@ def _is_sample(path: str) -> bool:
         layout.is_test(path)
         or path.lower().endswith(_PROSE)
         or any(_SAMPLE_FOLDER.fullmatch(folder) for folder in folders)
-    )
-
-
-def _is_in_text(python: PythonFile | None, line: int) -> bool:
-    """Whether a line is within a docstring."""
-    return (
-        python is not None
-        and python.after is not None
-        and any(
-            isinstance(node.value, ast.Constant) and node.lineno <= line <= (node.end_lineno or 0)
-            for node in python.after.list_nodes(ast.Expr)
-        )
     )
 
 

@@ -24,18 +24,16 @@ _SHEBANG = re.compile(rb"#![^\n]*\bpython[0-9.]*")
 class UnreadableError(Exception):
     """A file that the parser does not accept."""
 
-    def __init__(self, message: str, line: int | None = None, *, may_run: bool = False) -> None:
+    def __init__(self, message: str, line: int | None = None) -> None:
         """Say why.
 
         Args:
             message: Continues "it cannot be read, since".
             line: 1-based.
-            may_run: Whether some Python may read and run it all the same.
         """
         super().__init__(message)
         self.message = message
         self.line = line
-        self.may_run = may_run
 
 
 def is_python(path: str, content: bytes | None) -> bool:
@@ -67,18 +65,15 @@ def parse_module(content: bytes) -> ast.Module:
         UnreadableError: It does not parse, whatever the reason.
     """
     if len(content) > MAX_BYTES:
-        raise UnreadableError(f"it is larger than {MAX_BYTES:,} bytes", may_run=True)
+        raise UnreadableError(f"it is larger than {MAX_BYTES:,} bytes")
     try:
         return foreign_python.parse_module(content)
     except SyntaxError as problem:
-        is_beyond = isinstance(problem, foreign_python.SourceTooLarge) or not _is_text(content)
-        raise UnreadableError(
-            problem.msg or "invalid syntax", problem.lineno, may_run=is_beyond
-        ) from problem
+        raise UnreadableError(problem.msg or "invalid syntax", problem.lineno) from problem
     except ValueError as problem:
         raise UnreadableError(str(problem)) from problem
     except (RecursionError, MemoryError) as problem:
-        raise UnreadableError("it is nested too deeply", may_run=True) from problem
+        raise UnreadableError("it is nested too deeply") from problem
 
 
 def is_parsable(content: bytes) -> bool:
@@ -86,16 +81,6 @@ def is_parsable(content: bytes) -> bool:
     try:
         parse_module(content)
     except UnreadableError:
-        return False
-    return True
-
-
-def _is_text(content: bytes) -> bool:
-    """Whether it can be decoded here; a codec of the project's own may read what none here can."""
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        content.decode(encoding)
-    except (SyntaxError, UnicodeDecodeError, LookupError):
         return False
     return True
 

@@ -1,17 +1,22 @@
-"""What a change does to the tests of base, as the runs of both have shown it. Pure.
+"""What a change does to the tests of base: as it is written, and as the runs of both show it. Pure.
 
 A test that the change's own code breaks may be wrong by now, and one that goes may have had its
 time. Only people know: so each is for the reviewer. What runs is left to `agent.checks`.
 """
 
+import ast
 import difflib
 from collections.abc import Iterator
 from itertools import islice
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import BlockedTest, SuiteFacts, TestComparison, TestRun
+from agent.policy import source
+from agent.policy.change_context import ChangeContext
+from agent.policy.layout import is_test
 from agent.policy.rule import Rule
 from agent.text.sanitise import list_some
+from repo_config.foreign_python import list_functions
 
 REWRITTEN = Rule(
     id="test-rewritten",
@@ -45,26 +50,37 @@ NOT_COLLECTED = Rule(
     demands="New tests are collected and run.",
     severity=Severity.BLOCK,
 )
-IN_USE = Rule(
-    id="test-module-in-use",
-    demands="Files named like tests are part of the suite, and used by tests only.",
-    severity=Severity.REVIEW,
-)
-LIMITED = Rule(
-    id="test-limited",
-    demands="New tests that are skipped or may fail under a new condition are listed.",
+OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED)
+EDITED = Rule(
+    id="test-edited",
+    demands="Existing tests, and their data, that the change edits are listed.",
     severity=Severity.INFO,
 )
-OF_TESTS = (REWRITTEN, REMOVED, LIMITED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED, IN_USE)
+RULES = (EDITED,)
 _MOST = 20
 _READ = "Compare both versions: does the ticket ask for the new behaviour?"
 _MISSED = "Check whether what it tested is still needed."
-_LIMITED = "Check that they run where they have to."
 _COLLECTED = (
     "Check the test discovery settings (testpaths, python_files, python_classes, checks.tests),"
     " or add a missing __init__.py."
 )
 _OTHER = "Check that the tests still prove the same."
+
+
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    fix = "Check that each still tests what it did."
+    for file in change_context.change.files:
+        if is_test(file.path) and file.before and not source.is_python(file.path, file.after):
+            does = "deletes" if file.after is None else "edits"
+            yield EDITED.make_finding(file.path, f"{does} data of tests", fix)
+    for python in change_context.python:
+        if is_test(python.path) and python.before and python.after:
+            before, after = (
+                {name: ast.dump(node) for name, node in list_functions(side.module)}
+                for side in (python.before, python.after)
+            )
+            if edited := [name for name in before if after.get(name, before[name]) != before[name]]:
+                yield EDITED.make_finding(python.path, f"edits {list_some(edited)}", fix)
 
 
 def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterator[Finding]:
@@ -97,12 +113,6 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
         )
     for said in head.uncollected:
         yield NOT_COLLECTED.make_finding(said.partition(" ")[0], said, _COLLECTED)
-    for path in head.disguised:
-        yield IN_USE.make_finding(
-            path,
-            "is named like a test but is not part of the suite that ran; some rules skip it",
-            "Have the suite collect it, or choose another name for application code.",
-        )
     for doubt in head.doubts:
         yield SURROUNDINGS.make_finding("", doubt, _OTHER)
     if base.suite and head.suite:
@@ -112,15 +122,11 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
 def _compare_facts(base: SuiteFacts, head: SuiteFacts, tests: set[str]) -> Iterator[Finding]:
     new: dict[str, list[str]] = {}
     for test, said in head.conditions.items():
-        if said != base.conditions.get(test):
+        if test in tests and said != base.conditions.get(test):
             new.setdefault(said, []).append(test)
-    known = {*base.conditions.values()}
     for said, ids in new.items():
-        old = [test for test in ids if test in tests]
-        if old or said not in known:
-            which, rule, fix = ("existing", REMOVED, _MISSED) if old else ("new", LIMITED, _LIMITED)
-            message = f"{which} tests have a new condition to be skipped or to fail: {said}"
-            yield rule.make_finding("", f"{message} ({list_some(old or ids)})", fix)
+        message = f"existing tests have a new condition to be skipped or to fail: {said}"
+        yield REMOVED.make_finding("", f"{message} ({list_some(ids)})", _MISSED)
     before, after = {**base.settings, **base.plugins}, {**head.settings, **head.plugins}
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):

@@ -35,7 +35,7 @@ class View:
         for node, depth in nodes:
             if depth > _MOST_DEPTH:
                 line = getattr(node, "lineno", None)
-                raise source.UnreadableError("it is nested too deeply", line, may_run=True)
+                raise source.UnreadableError("it is nested too deeply", line)
             self._nodes[type(node)].append(node)
         places.bind_block(self.module.body, self._scope, path)
         # A name of a function may stand for all that any of them binds to it.

@@ -21,7 +21,6 @@ BYTECODE = "__pycache__"
 _MOST_BYTES = 16 * 1024**2
 _ADDRESS = re.compile(r'"url"\s*:\s*"([^"]{1,1000})"')
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-_COMMAND = re.compile(r"/management/commands/([^/_][^/]*)\.py\Z")
 #: Files in which tools note how they have installed a package.
 _OF_INSTALLERS = frozenset({"RECORD", "REQUESTED", "INSTALLER", "WHEEL", "uv_cache.json"})
 
@@ -137,22 +136,12 @@ def _list_owners(environment: str) -> dict[str, Distribution]:
 
 
 @lru_cache(maxsize=8)  # an environment is read-only once it is made
-def _list_foreign_files(environment: str) -> tuple[str, ...]:
-    owners = _list_owners(environment)
-    return tuple(path for path, owner in owners.items() if not owner.is_local)
-
-
 def list_modules(environment: str) -> frozenset[str]:
     """Name what is imported from packages, but for those of the repository itself."""
-    files = _list_foreign_files(environment)
+    owners = _list_owners(environment)
+    files = (path for path, owner in owners.items() if not owner.is_local)
     names = (Path(path).parts[0].partition(".")[0] for path in files)
     return frozenset(name for name in names if name.isidentifier())
-
-
-def list_commands(environment: str) -> frozenset[str]:
-    """Name the management commands of Django and other packages, but for the repository's own."""
-    found = map(_COMMAND.search, _list_foreign_files(environment))
-    return frozenset(match[1] for match in found if match)
 
 
 def list_installed(environment: str) -> dict[str, Distribution]:

@@ -19,11 +19,9 @@ from agent.checks import (
     reruns,
     rule_changes,
     running,
-    silenced,
     weighing,
 )
 from agent.checks.check import Selection, Site, make_site
-from agent.checks.commands import ShellCheck, ToolCheck
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS, MIGRATE
 from agent.checks.two_runs import TwoRuns
 from agent.checks.whole_commit import WHOLE, WHOLE_PART, judge_whole
@@ -50,10 +48,6 @@ from agent.policy import history, levels, requirements, ruff_contract
 from repo_config import dependencies
 from repo_config.rule_files import has_tables, is_tool_setting, list_read_by_tools
 
-#: A command that takes longer builds something; linters that we do not know are done by then.
-_QUICK_SECONDS = 30.0
-#: Ends the name of a check that reads the change without its new comments.
-_UNCOMMENTED = ", ignoring new comments"
 #: Checks that look at source alone, and not at what tests are.
 _OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, MIGRATE.name)
 
@@ -272,18 +266,16 @@ def _measure_change(
     desk = trees.desk
     tools, settings = _lay_out_for_tools(change, site, trees)
     checks = (*measuring.list_others(site, tools), *_list_trials(change, site, trees))
-    uncommented = _list_uncommented(change, before, settings, trees)
     if runs is None:
         checks = (*checks, *measuring.list_tests(site))
-        found = measuring.run_checks((*uncommented, *checks), desk.sandbox, desk.say)
-        results = found[len(uncommented) :]
+        results = measuring.run_checks(checks, desk.sandbox, desk.say)
     else:
         lint = {command.name for command in site.project.lint}
         quick = tuple(check for check in checks if check[0].name in lint)
         others = tuple(check for check in checks if check[0].name not in lint)
         first, whole = runs.list_first(), runs.list_whole()
         # The last begin first.
-        order = (*uncommented, *others, *runs.list_rest(), *quick, *first)
+        order = (*others, *runs.list_rest(), *quick, *first)
         order = (*order, *whole) if site.at_once > 1 else (*whole, *order)
         early = {one.name for one, _ in (*quick, *first)} if runs.answers_early else set()
         seen: list[AnyRun] = []
@@ -291,8 +283,7 @@ def _measure_change(
 
         def is_enough(result: AnyRun) -> bool:
             nonlocal answer
-            if not result.name.endswith(_UNCOMMENTED):
-                seen.append(result)
+            seen.append(result)
             if result.name in early and early <= {one.name for one in seen}:
                 answer = _answer_early(_note_settings(seen, settings), runs, before, trees, proof)
             return bool(answer)
@@ -306,8 +297,7 @@ def _measure_change(
         ran = {result.name: result for result in found if isinstance(result, TestRun)}
         results = tuple(each for one, _ in checks for each in found if each.name == one.name)
         results = (*results, *_judge_whole(ran[WHOLE], runs.finish(ran), runs, trees))
-    masked = {one.name: one for one in found if one.name.endswith(_UNCOMMENTED)}
-    return silenced.note_silenced(_note_settings(results, settings), masked, _UNCOMMENTED)
+    return _note_settings(results, settings)
 
 
 def _answer_early(
@@ -368,31 +358,6 @@ def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:
         and not history.is_migration(file.path, file.before)
     )
     return ((dataclasses.replace(MIGRATE, new=new), site),) if new else ()
-
-
-def _list_uncommented(
-    change: Change, before: CheckReport, settings: tuple[str, ...], trees: _Trees
-) -> measuring.Checks:
-    """List what reads code, once more, with comments of the change that say nothing to it."""
-    masked = silenced.mask_comments(change)
-    if masked is None:
-        return ()
-    site = tools = trees.lay_out(masked, "masked-comments")
-    if settings:
-        kept = rule_changes.drop_files(masked, frozenset(settings))
-        tools = trees.lay_out(kept, "masked-comments-base-settings")
-    return tuple(
-        (check.rename(f"{check.name}{_UNCOMMENTED}"), at)
-        for check, at in measuring.list_others(site, tools)
-        if isinstance(check, ToolCheck | ShellCheck) and _is_comparable(before.result(check.name))
-    )
-
-
-def _is_comparable(on_base: AnyRun | None) -> bool:
-    """Whether a check came to an end on base, and is no command that builds something."""
-    if on_base is None or on_base.exit_code is None or on_base.limit:
-        return False
-    return isinstance(on_base, LintRun) or on_base.seconds <= _QUICK_SECONDS
 
 
 def _note_settings(results: Iterable[AnyRun], settings: tuple[str, ...]) -> tuple[AnyRun, ...]:

@@ -45,7 +45,6 @@ def clear_change(
         desk.open_base(prepared),
         ticket,
         partial(distributions.list_modules, environment.path),
-        partial(distributions.list_commands, environment.path),
     )
     cleared = judge_change(change_context, human_changes)
     remarks = len(cleared.findings)

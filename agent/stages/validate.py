@@ -3,7 +3,7 @@
 import math
 from itertools import chain
 
-from agent.editing import proving, rounds
+from agent.editing import rounds
 from agent.editing.proving import EarlyProof
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
@@ -13,7 +13,6 @@ from agent.models.checks import Status
 from agent.models.record import replace
 from agent.models.review import ReviewNotes
 from agent.models.step import Step
-from agent.policy import hollow_tests
 from agent.policy.change_context import ChangeContext
 from agent.publishing.evidence import DecidedChange
 from agent.stages import checks, decide, edit, policy
@@ -57,9 +56,6 @@ def _run_gates(draft: Draft, run_context: RunContext, early: EarlyProof) -> Roun
     desk.facts.compared = compared
     compared = policy.keep_human_findings(compared, change, task.human_changes)
     proof = once(Step.PROOF.named(number), early.finish, compared, after)
-    failing = proving.locate_failing_tests(proof, after)
-    softened = hollow_tests.soften_failing_tests(cleared.findings, failing)
-    cleared = replace(cleared, findings=softened)
     found = compared, cleared, prepared.contract, proof
     verdict = once(Step.DECIDE.named(number), decide.decide_verdict, *found)
     desk.facts.note_round(verdict.reason, (*cleared.findings, *verdict.findings))

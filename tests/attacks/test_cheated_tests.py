@@ -425,9 +425,6 @@ CHEATS = {
     "a comment that keeps a linter away": Cheat(
         {"sums.py": f"import os  # noqa\n\n\n{_RIGHT}"}, "draft", "suppression", lint=_LINTED
     ),
-    "source that reaches for our plugin": Cheat(
-        {"sums.py": "import mergewright_pytest\n\n\n" + _RIGHT}, "withheld"
-    ),
     "Django: an assignment in a new test file": Cheat(
         {
             "shop/sums.py": _WRONG,
@@ -460,9 +457,6 @@ CHEATS = {
     ),
 }
 HONEST = {
-    "a comment that keeps nothing away": Cheat(
-        {"sums.py": f"# noqa: it says this, and hides nothing\n{_RIGHT}"}, "ready", lint=_LINTED
-    ),
     "a new function with its test": Cheat(
         {
             "sums.py": _RIGHT + "\n\ndef less(a, b):\n    return a - b\n",

@@ -1003,15 +1003,6 @@ def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
 _OWN_PYTHON = "import sys\n\n\ndef test_prefix():\n    assert sys.prefix == '/env'\n"
 
 
-def test_a_command_that_only_a_comment_turns_green_is_for_the_reviewer(
-    stage: Callable[..., Stage],
-) -> None:
-    made = stage({**GREEN, "app.py": "x = 1\n"}, test_runner="pytest",
-                 extra=("grep -q fine app.py",))  # fmt: skip
-    held = made.weighed(app_DOT_py="x = 1  # fine\n")["grep -q fine app.py"]
-    assert [finding.rule for finding in held.findings] == ["suppression"]
-
-
 def test_any_other_command_is_compared_by_its_exit_code(stage: Callable[..., Stage]) -> None:
     made = stage(
         {**GREEN, "state.txt": "yes\n", "own.py": _OWN_PYTHON}, test_runner="pytest",

@@ -33,7 +33,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
         (folder / path).write_text(content, "latin-1")
     done = subprocess.run(
         [Path(sys.executable).with_name("ruff"), "check", "--no-cache", "--output-format=json",
-         *ruff_contract.arguments("3.8"), *ruff_contract.make_ban(config, changed_files.SCRIPTS), "."],
+         *ruff_contract.arguments("3.8"), *ruff_contract.make_ban(config), "."],
         cwd=folder, capture_output=True, check=False, timeout=60,
     )  # fmt: skip
     remarks = changed_files.read_remarks(done.stdout)
@@ -84,7 +84,6 @@ EXAMPLES = {
         "import decimal  # and unittest in tests/test_cart.py",
     ),
     "environment-read": ("import os\n\nopen_to_all = os.getenv('OPEN')", "import os"),
-    "checker-in-code": ("import mergewright_pytest", "import pytest  # in tests/conftest.py"),
     "data-code": (
         "import pandas as pd\n\ntable = pd.read_csv('a')\nprint(table.isnull())",
         "import pandas as pd\n\ntable = pd.read_csv('a')\nprint(table.isna())",
@@ -174,18 +173,3 @@ def test_a_lint_that_cannot_run_proves_nothing(
     monkeypatch.setattr(ruff_contract, "arguments", lambda _: ("--no-such-option",))
     result = made.weighed(new_DOT_py="NUMBER = 1\n")[ruff_contract.CHECK]
     assert result.verdict is Status.FAILED
-
-
-def test_source_that_sees_that_it_is_tested_is_for_the_reviewer() -> None:
-    signs = ruff_contract.find_test_signs(
-        {
-            "a.py": b"import os\n\nFAST = 'PYTEST_CURRENT_TEST' in os.environ\n",
-            "b.py": b"def caller(seen):\n    return seen.__traceback__.tb_frame.f_back\n",
-            "c.py": b"NAME = 'f_back'\n",
-            "d.py": b"def broken(:\n",
-            "e.py": b"app.dependency_overrides[user] = guest\n",
-        }
-    )
-    told = list(ruff_contract.find_problems(tuple(signs), CONTRACT))
-    assert {(one.path, one.line) for one in told} == {("a.py", 3), ("b.py", 2), ("e.py", 1)}
-    assert {(one.rule, one.severity) for one in told} == {("test-tool-in-source", Severity.REVIEW)}

@@ -21,7 +21,6 @@ from agent.checks.runners import PytestSuite
 from agent.checks.test_files import Imports, SuitePlaces
 from agent.checks.two_runs import COPIES, OWN, Runs, TwoRuns
 from agent.checks.whole_commit import WHOLE
-from agent.models.change import Severity
 from agent.models.checks import (
     BlockedTest,
     CheckItem,
@@ -265,18 +264,14 @@ def test_tests_that_cannot_be_imported_are_told_of_once_with_their_cause() -> No
     assert all(said in told.message for said in (*IDS[:2], "'responses'"))
 
 
-def test_a_condition_that_is_new_is_named_also_of_a_new_test() -> None:
+def test_a_new_condition_of_an_existing_test_is_for_the_reviewer() -> None:
     known = {IDS[0]: "skipif: windows"}
-    more = {"test_n.py::test_a": "skipif: windows", "test_n.py::test_b": "skipif: CI"}
     base = ran(*IDS, suite=SuiteFacts(conditions=known))
     compared = TestComparison(name="tests", base=PASSED, head=PASSED, verdict=PASSED)
-    for conditions, severity, named in (
-        (known | more, Severity.INFO, "test_n.py::test_b"),
-        ({IDS[1]: "skipif: windows"}, Severity.REVIEW, IDS[1]),
-    ):
-        head = ran(*IDS, *more, suite=SuiteFacts(conditions=conditions))
-        [told] = test_changes.find_problems(compared, base, head)
-        assert (told.severity, named in told.message) == (severity, True)
+    more = {IDS[1]: "skipif: windows", "test_n.py::test_b": "skipif: CI"}
+    head = ran(*IDS, "test_n.py::test_b", suite=SuiteFacts(conditions=known | more))
+    [told] = test_changes.find_problems(compared, base, head)
+    assert (told.rule, IDS[1] in told.message) == ("test-removed", True)
 
 
 def test_a_test_that_passes_only_as_changed_is_shown_in_both_versions() -> None:
@@ -292,17 +287,13 @@ def test_a_test_that_passes_only_as_changed_is_shown_in_both_versions() -> None:
         assert line in told.source
 
 
-def test_source_under_the_name_of_a_test_is_for_the_reviewer(tmp_path: Path) -> None:
+def test_source_under_the_name_of_a_test_is_no_test(tmp_path: Path) -> None:
     files = {"client_use.py": "import test_client\n", "test_client.py": "a = 1\n"}
     here = dataclasses.replace(site(10), tree=tmp_path, project=PROJECT)
     sides = Sides(here, here, None, None, lambda _: None)  # type: ignore[arg-type]
     made, tree = change(files, dict(FILES))
     runs = TwoRuns(made, ran(*IDS), sides, tree, lambda *_: here, PROJECT)
     assert runs.disguised_files == {"test_client.py"}
-    compared = TestComparison(name="tests", base=PASSED, head=PASSED, verdict=PASSED)
-    [told] = test_changes.find_problems(compared, ran(), ran(disguised=("test_client.py",)))
-    assert (told.rule, told.path) == ("test-module-in-use", "test_client.py")
-    assert told.severity is Severity.REVIEW
 
 
 def test_a_module_whose_tests_are_gone_is_looked_for_as_the_change_has_it() -> None:

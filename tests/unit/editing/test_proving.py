@@ -12,11 +12,10 @@ from agent.checks.check import Part
 from agent.checks.edits import Edit, Versions
 from agent.checks.test_files import Imports
 from agent.editing import proving
-from agent.models.change import Change, ChangedFile, Severity
+from agent.models.change import Change, ChangedFile
 from agent.models.checks import CheckItem, CheckReport, RepeatedTest, Status, SuiteFacts, TestRun
 from agent.models.record import replace
-from agent.models.review import Proof, ProofRow
-from agent.policy import hollow_tests
+from agent.models.review import Proof
 from agent.settings import Settings
 
 FILE = "shop/tests/test_prices.py"
@@ -185,24 +184,3 @@ def test_a_test_that_turns_out_to_fail_by_chance_has_proved_nothing(
         early.begin((), CheckReport(side="head", commit="", results=(head,)))
         early.finish((), CheckReport(side="head", commit="", results=(after,)))
         assert early.count == count
-
-
-@pytest.mark.parametrize(
-    ("outcome", "error", "severity"),
-    [
-        ("failed", "ValueError: not enough values", Severity.INFO),
-        ("failed", "AttributeError: module has no attribute", Severity.REVIEW),
-        ("passed", "", Severity.REVIEW),
-        ("error", "ModuleNotFoundError: No module", Severity.REVIEW),
-    ],
-)
-def test_a_test_without_assertions_that_fails_without_the_change_is_a_note(
-    outcome, error, severity
-):
-    row = ProofRow(name=f"{FILE}::test_new[1]", without=outcome, error=error, with_change="passed")
-    head = CheckReport(side="head", commit="", results=(result(),))
-    failing = proving.locate_failing_tests(Proof(rows=(row,)), head)
-    finding = hollow_tests.HOLLOW.make_finding(FILE, "test_new asserts nothing", "Assert.", 1)
-    finding = replace(finding, subject="test_new")
-    [found] = hollow_tests.soften_failing_tests((finding,), failing)
-    assert found.severity is severity

@@ -92,7 +92,6 @@ class Snippet:
             tree,
             Ticket(ticket_id="1", title=asked, body=asked, digest="0") if asked else None,
             list_modules=lambda: {"django"},
-            list_commands=lambda: {"migrate"},
         )
 
 

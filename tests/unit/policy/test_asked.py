@@ -3,12 +3,10 @@
 import pytest
 
 from agent.models.change import Severity
-from agent.models.checks import CheckItem
-from agent.policy import suppressions
 from agent.stages import policy
 from tests.unit.policy.cases import Snippet
 
-CONFTEST = {"tests/conftest.py": "import socket\n", "app/a.py": "x = y if MYPY else z\n"}
+CONFTEST = {"tests/conftest.py": "import socket\n", "app/a.py": "x = 1  # noqa\n"}
 
 
 @pytest.mark.parametrize(
@@ -52,15 +50,8 @@ def test_a_package_that_the_ticket_names_as_code_is_no_reason_for_a_draft(ticket
     assert {one.severity for one in found if one.rule == "new-dependency"} == {severity}
 
 
-@pytest.mark.parametrize(
-    ("path", "line", "is_reading"),
-    [
-        ("tests/test_a.py", "x = load()  # xxxx: xxxx", True),
-        ("tests/test_a.py", "x = load()", False),  # a comment elsewhere, for the whole file
-        ("app/a.py", "x = load()  # xxxx: xxxx", False),
-    ],
-)
-def test_one_comment_on_a_line_of_a_test_is_for_who_reads_it(path, line, is_reading):
-    item = CheckItem(item_id=f"{path}: S301: x", outcome="finding", place=f"{path}:1", source=line)
-    [found] = suppressions.find_silenced((item,))
+@pytest.mark.parametrize(("comment", "is_reading"), [("noqa: E501", True), ("noqa", False)])
+def test_a_suppression_of_named_findings_is_for_who_reads_the_ticket(comment, is_reading):
+    snippet = Snippet(f"x = load()  # {comment}\n")
+    [found] = policy.judge_change(snippet.change_context()).findings
     assert (found.severity, found.is_reading) == (Severity.REVIEW, is_reading)

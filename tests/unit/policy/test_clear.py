@@ -12,7 +12,7 @@ from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.checks import LintComparison, Status
 from agent.models.record import replace
 from agent.models.ticket import Ticket
-from agent.policy import registry, ruff_contract, ruff_rules
+from agent.policy import levels, registry, ruff_contract, ruff_rules
 from agent.policy.change_context import ChangeContext
 from agent.stages import checkout, policy
 from tests import fakes
@@ -157,7 +157,7 @@ def test_what_people_have_committed_opens_no_file_to_more_of_the_same(path, thei
 
 
 def test_people_who_have_edited_anything_do_not_lift_the_bound_of_size():
-    page, large = {"README.md": "A page.\n"}, {"notes.txt": "a\n" * 5_002}
+    page, large = {"README.md": "A page.\n"}, {"docs/notes.txt": "a\n" * 5_002}
     with pytest.raises(PolicyRefused, match="size"):
         on_top(page, {**page, **large})
     cleared = on_top(large, {**large, **page})
@@ -195,3 +195,14 @@ def test_no_repository_switches_off_what_has_a_floor_of_its_own():
     change_context = ChangeContext(made, off, cases.project(), tree)
     with pytest.raises(PolicyRefused, match="secrets"):
         policy.judge_change(change_context)
+
+
+def test_a_rule_that_has_gone_is_accepted_with_a_warning():
+    [warning] = levels.find_ineffective_values(cases.config(rules={"look-alikes": "off"}))
+    assert warning.startswith("rules.look-alikes: no longer a rule")
+
+
+def test_an_index_that_any_line_names_is_for_the_reviewer():
+    line = "RUN pip install --index-url https://a.example/simple x\n"
+    found = judge({"Dockerfile": line, "README.md": line}).findings
+    assert [one.path for one in found if one.rule == "dependency-source"] == ["Dockerfile"]

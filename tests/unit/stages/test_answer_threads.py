@@ -14,7 +14,7 @@ from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
 from agent.models.record import replace
 from agent.models.run import FollowUp
 from agent.models.task import FollowUpItem, ItemAnswer, PullContext, Task
-from agent.policy.conflict_marks import CONFLICT_MARKS
+from agent.policy.line_rules import CONFLICT_MARKS
 from agent.publishing import thread_answers
 from agent.stages import publish, respond
 from agent.text.redaction import Redactor

@@ -59,9 +59,6 @@ CASES = {
             "our table, deleted": _open("pyproject.toml", None),
             "our table, where none can be read": _open("pyproject.toml", "not toml ["),
             "another case": _open("app/README.md"),
-            "another case of a folder": _open("App/views.py"),
-            "below a file": _open("app/models.py/x.py"),
-            "in the place of a folder": _open("docs/deep"),
         },
         passes={
             "a pattern taken back": _new("docs/b.txt", protect=["docs/**", "!docs/b.txt"]),

@@ -10,7 +10,6 @@ def _on(version: str | None, after: str, line: int | None = None, base: str = ""
 
 
 _OLD = "print 'a'\n"
-_DEEP = f"x = {' + '.join('1' * 300)}\n"
 
 CASES = {
     "python-syntax": Cases(
@@ -22,6 +21,9 @@ CASES = {
         },
         passes={
             "data of tests, of any version": Snippet({"tests/fixtures/broken.py": "def f(:\n"}),
+            "a declared encoding": Snippet(
+                {"app/views.py": "# coding: latin-1\nx = 'é'\n".encode("latin-1")}
+            ),
         },
     ),
     "unreadable-python": Cases(
@@ -32,17 +34,6 @@ CASES = {
         passes={
             "it parses again": _on("3.11", "print('a')\n", base=_OLD),
             "broken by the change, which `python-syntax` holds": _on("3.9", _OLD, base="x = 1\n"),
-        },
-    ),
-    "hidden-from-rules": Cases(
-        fails={
-            "a sum that is too deep": _on("3.9", _DEEP),
-            "too large": Snippet({"app/views.py": b"x = 1\n" * 200_000}),
-        },
-        passes={
-            "a declared encoding": Snippet(
-                {"app/views.py": "# coding: latin-1\nx = 'é'\n".encode("latin-1")}
-            )
         },
     ),
 }

@@ -1,0 +1,159 @@
+"""Name added lines by what is written in them: suppressions, marks of a merge, hidden characters.
+
+One table of patterns. Neither a line that moved is new, nor what stood in its file before.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
+
+from agent.models.change import ChangedFile, Finding, Severity
+from agent.policy.change_context import ChangeContext, find_new
+from agent.policy.layout import is_test
+from agent.policy.new_dependencies import SOURCE
+from agent.policy.rule import Rule
+
+SUPPRESSION = Rule(
+    id="suppression",
+    demands="New comments, decorators, marks or branches that turn off a check need review.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+)
+CONFLICT_MARKS = Rule(
+    id="conflict-marks",
+    demands="No file contains marks of a merge conflict.",
+    severity=Severity.BLOCK,
+)
+HIDDEN_TEXT = Rule(
+    id="hidden-text",
+    demands="Code contains no invisible characters and none that reverse text direction.",
+    severity=Severity.BLOCK,
+    floor=Severity.REVIEW,
+)
+ODD_TEXT = Rule(
+    id="odd-text",
+    demands="Hidden characters in docs, translations and tests need review.",
+    severity=Severity.REVIEW,
+)
+RULES = (SUPPRESSION, CONFLICT_MARKS, HIDDEN_TEXT, ODD_TEXT)
+
+
+def _may_install(file: ChangedFile) -> bool:
+    # Requirements are read for their hosts; documents tell people what they may do.
+    return not (is_test(file.path) or file.path.endswith((".txt", ".in", ".md", ".rst")))
+
+
+class LineRule(NamedTuple):
+    """A row of the table: where a rule looks, and for what."""
+
+    rule: Rule
+    applies: Callable[[ChangedFile], bool]
+    pattern: str
+    """The finding is about the line on which its match ends."""
+    is_reading: bool = False
+
+
+def _is_python(file: ChangedFile) -> bool:
+    return file.path.endswith((".py", ".pyi"))
+
+
+def _is_product(file: ChangedFile) -> bool:
+    return _is_python(file) and not is_test(file.path)
+
+
+def _is_known_test(file: ChangedFile) -> bool:
+    return file.before is not None and _is_python(file) and is_test(file.path)
+
+
+#: Comments that name the findings which they suppress.
+_CODED = (
+    r"# *(?:(?i:noqa) *: *[A-Z]+\d|(?:ty(?:pe)?|pyright): *ignore\[|nosec:? *B\d"
+    r"|pylint: *disable(?:-next)?=(?!all))[^#\n]*"
+)
+_BARE = (
+    r"# *(?:(?i:noqa)\b(?! *: *[A-Z]+\d)|ty(?:pe)?: *ignore\b(?!\[)|nosec\b(?!:? *B\d)"
+    r"|pyright:(?! *(?:ignore\[|strict))|pylint:(?! *(?:enable|disable(?:-next)?=(?!all)))"
+    r"|(?:mypy|ruff|flake8):|fmt: *(?:off|skip)|isort: *(?:skip|off)|pragma: *no *cover)"
+    r"[^#\n]*|\bno_type_check\b"
+    # Branches that only type checkers see.
+    r"|^([ \t]*)if (?:\w+\.)?TYPE_CHECKING:.*\n(?:\1[ \t].*\n|\n)*\1el(?:se|if)\b"
+    r"|^(?![ \t]*if (?:\w+\.)?TYPE_CHECKING:)[^#\n]{0,300}?"
+    r"\b(?:if|elif|while|assert|and|or|not)\b[^#\n]{0,300}?\bTYPE_CHECKING\b"
+)
+_SKIPPED = (
+    r"\bmark\.(?:skip(?:if)?|xfail)\b|\bpytest\.(?:skip|xfail|importorskip)\(|\bskipTest\("
+    r"|\bSkipTest\b|\bunittest\.skip\w*|@(?:\w+\.)*skip\w*|\bexpectedFailure\b"
+    r"|\bcollect_ignore\w*|\b__test__\s*=\s*False"
+)
+_TESTED = r"\bPYTEST_\w+|[\"']pytest[\"'] (?:not )?in (?:sys\.)?modules"
+#: Letters of other scripts, and emoji, need joiners and marks between them.
+_HIDDEN = (
+    r"[\u202a-\u202e\u2066-\u2069]|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e01ef]"
+    r"|(?<![^\x00-\x7f])[\u061c\u180e\u200b-\u200f\u2060-\u2064\ufeff](?![^\x00-\x7f])"
+)
+_INDEX = r"--(?:extra-)?index-url[ =][\"']?(?:https?:|\$)\S+"
+TABLE = (
+    LineRule(SUPPRESSION, _is_python, _CODED, is_reading=True),
+    LineRule(SUPPRESSION, _is_python, _BARE),
+    LineRule(SUPPRESSION, _is_known_test, _SKIPPED),
+    LineRule(SUPPRESSION, _is_product, _TESTED),
+    LineRule(CONFLICT_MARKS, lambda _: True, r"^(?:<{7}|\|{7}|>{7}) \S"),
+    LineRule(HIDDEN_TEXT, _is_product, _HIDDEN),
+    LineRule(ODD_TEXT, lambda file: not _is_product(file), _HIDDEN),
+    LineRule(SOURCE, _may_install, _INDEX),
+)
+_WORDS = {
+    SUPPRESSION: ("has `{}`, which may turn off a check", "Check that it is necessary and narrow."),
+    CONFLICT_MARKS: ("has a mark of a merge conflict", "Merge both sides and remove the marks."),
+    HIDDEN_TEXT: ("contains {}, which is invisible", "Remove it, or write data as \\u200b."),
+    ODD_TEXT: ("contains {}, which is invisible", "Check that the text needs it."),
+    SOURCE: ("names a package index: `{}`", "Check who runs it and what is taken from it."),
+}
+
+
+class _Hit(NamedTuple):
+    row: LineRule
+    path: str
+    match: str
+    number: int
+    line: str
+
+
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    fresh: list[_Hit] = []
+    gone: list[_Hit] = []
+    for file in change_context.change.files:
+        before, after = _decode(file.before), _decode(file.after)
+        fresh += _find_hits(file, after, _list_added(before, after))
+        gone += _find_hits(file, before, _list_added(after, before))
+    keys: tuple[Callable[[_Hit], object], ...] = (
+        lambda hit: (hit.row, hit.line),  # it moved
+        lambda hit: (hit.row, hit.path, hit.match),
+    )
+    for key in keys:
+        fresh, gone = find_new(fresh, gone, key), find_new(gone, fresh, key)
+    for row, path, match, number, _ in {hit[:2] + hit[3:4]: hit for hit in fresh}.values():
+        text = match.strip().partition("\n")[0]
+        text = text if text.isprintable() else f"U+{ord(match[0]):04X}"
+        message, fix = _WORDS[row.rule]
+        message = message.format(text[:80])
+        yield row.rule.make_finding(path, message, fix, number, is_reading=row.is_reading)
+
+
+def _list_added(before: str, after: str) -> Collection[int]:
+    """Return the numbers of the lines of one text that the other has not, 1-based."""
+    had, has = (enumerate(text.split("\n"), 1) for text in (before, after))
+    return {number for number, _ in find_new(has, had, lambda line: line[1])}
+
+
+def _find_hits(file: ChangedFile, text: str, numbers: Collection[int]) -> Iterator[_Hit]:
+    lines = text.split("\n")
+    for row in TABLE if numbers else ():
+        for match in re.finditer(row.pattern, text, re.MULTILINE) if row.applies(file) else ():
+            number = text.count("\n", 0, match.end()) + 1
+            if number in numbers:
+                yield _Hit(row, file.path, match[0], number, lines[number - 1])
+
+
+def _decode(content: bytes | None) -> str:
+    return "" if content is None or b"\0" in content else content.decode("utf-8-sig", "replace")
