@@ -24,8 +24,7 @@ _PYTESTS = frozenset({"pytest", "py.test"})
 _LONGEST_NAME = 60
 #: Names of checks that are no command lines.
 TAKEN = frozenset({
-    "tests", "django check", "makemigrations", "migrate", "application", "packages",
-    "contract lint",
+    "tests", "django check", "makemigrations", "migrations", "packages", "contract lint",
 })  # fmt: skip
 
 

@@ -97,11 +97,6 @@ class Project(BaseModel):
     """Those of linters and formatters."""
     extra: tuple[CheckCommand, ...] = ()
     """Further ones."""
-    fastapi_app: str | None = None
-    """Module and name of the FastAPI application, as in app.main:app; None where there is not
-    exactly one."""
-    app_modules: tuple[str, ...] = ()
-    """Modules that make an application of FastAPI, Starlette or Flask."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
     plugins: tuple[str, ...] = ()
@@ -236,10 +231,6 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
             for start in starts
         )
         django = replace(django, tests_know_settings=knows)
-    app = config.fastapi.app
-    if framework == "fastapi" and app is None:
-        app = frameworks.find_only_fastapi_app(files)
-    app = app if framework == "fastapi" else None
     first = starts[0] if starts else SuiteCommand("")
     return Project(
         framework=framework,
@@ -249,8 +240,6 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
         test_script=first.script,
         test_args=first.args,
         more_tests=starts[1:],
-        fastapi_app=app,
-        app_modules=frameworks.list_app_modules(files) if framework in ("fastapi", "flask") else (),
         **checking_tools.find_commands(files, config)._asdict(),
         plugins=_find_plugins(files, [arg for start in starts for arg in start.args]),
     )

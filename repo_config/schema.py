@@ -90,14 +90,15 @@ class FastapiAuth(Section):
 
 
 class FastapiSection(Section):
-    """Where the application is, and who may call its endpoints."""
+    """Who may call the endpoints of FastAPI."""
 
     app: ApplicationName | None = None
-    """The application whose endpoints `auth` checks, as in app.main:app. Default: the project's
-    only application."""
+    """No longer read: endpoints are found in the source. Remove it."""
     auth: tuple[FastapiAuth, ...] = ()
     """Entries of `paths` (patterns of URL paths: `*` is one part, `**` any number) and
-    `dependency` (dotted name of the dependency that these endpoints need). First match wins."""
+    `dependency` (dotted name of the dependency that these endpoints need). First match wins. What
+    is read in the source: decorators, prefixes of `APIRouter` and `include_router`, and `Depends`
+    in signatures, `Annotated`, decorators, routers and applications."""
 
 
 class ImportsSection(Section):
@@ -329,7 +330,7 @@ class RepoConfig(Section):
     django: DjangoSection = DjangoSection()
     """How Django is started and used."""
     fastapi: FastapiSection = FastapiSection()
-    """Where the application is, and who may call its endpoints."""
+    """Who may call the endpoints of FastAPI."""
     checks: ChecksSection = ChecksSection()
     """Which checks run, before and after the change."""
     gate: GateSection = GateSection()

@@ -1,8 +1,8 @@
 """Django's own questions about a project: missing migrations, conflicts, system check.
 
-New migrations are tried on rows as well, for the reviewer. Any other answer counts only if Django,
-in the same process, also named a planted mistake: an error of the system check, and a field without
-a migration in a model of each app.
+New migrations are read by django-migration-linter as well, for the reviewer. Any other answer
+counts only if Django, in the same process, also named a planted mistake: an error of the system
+check, and a field without a migration in a model of each app.
 """
 
 import posixpath
@@ -14,7 +14,7 @@ from agent.checks.check import Site
 from agent.checks.sealed import Id, ReportEvent, Secret, Text
 from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.record import replace
-from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
+from agent.models.sandbox import SANDBOX_GATE, SANDBOX_TREE, SandboxRequest, SandboxResult
 
 
 class Item(ReportEvent):
@@ -113,6 +113,8 @@ def request_django(site: Site, secret: Secret, job: str, **options: object) -> S
             "manage": posixpath.basename(django.manage) if django.manage else "",
             "settings": site.settings_module or "",
             "python_path": paths,
+            "extra_packages": ("django-migration-linter", "appdirs"),
+            "gate_packages": site.environment.get_packages(SANDBOX_GATE),
             **options,
         },
     )
@@ -121,5 +123,5 @@ def request_django(site: Site, secret: Secret, job: str, **options: object) -> S
 
 MAKEMIGRATIONS = DjangoState("makemigrations", ("makemigrations", "--check", "--dry-run"))
 DJANGO_CHECK = DjangoState("django check", ("check",))
-MIGRATE = DjangoState("migrate", ("migrate",))
+MIGRATIONS = DjangoState("migrations", ("lintmigrations",))
 """Made for a change, with the migrations that are new in it."""

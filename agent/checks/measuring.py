@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Event, Semaphore
 
 from agent.checks import running
-from agent.checks.application import Application
 from agent.checks.check import Check, Part, Site
 from agent.checks.commands import ShellCheck, ToolCheck, make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
@@ -24,7 +23,7 @@ from repo_config.command_lines import CheckCommand
 AnyCheck = Check[AnyRun]
 Checks = tuple[tuple[AnyCheck, Site], ...]
 """Checks with their places."""
-_OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS, Application())
+_OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS)
 
 
 def list_others(site: Site, tools: Site | None = None) -> Checks:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from agent.checks import check, measuring
-from agent.models.checks import ApplicationRun, CheckReport, Status, TestReach
+from agent.models.checks import CheckReport, Status, TestReach
 from agent.models.environment import Prepared
 from agent.settings import Settings
 from agent.telemetry.private_files import write_private_file
@@ -76,9 +76,7 @@ def _load(stored: Path, kind: type[T]) -> T | None:
 def store_baseline(stored: Path, report: CheckReport) -> None:
     """Store a measurement unless a result proves nothing, or was ended by a limit."""
     if all(
-        # An application that never starts decides nothing, and is not waited for in each run.
         result.status is Status.ABSENT
-        or isinstance(result, ApplicationRun)
         or (result.status is not Status.UNVERIFIED and result.exit_code is not None)
         for result in report.results
     ):

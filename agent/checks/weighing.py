@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 from agent.checks import readers
-from agent.checks.django_state import MIGRATE
+from agent.checks.django_state import MIGRATIONS
 from agent.models.change import Finding
 from agent.models.checks import (
     AnyComparison,
     AnyRun,
-    ApplicationRun,
     CheckReport,
     LintComparison,
     LintRun,
@@ -19,13 +18,10 @@ from agent.models.checks import (
 )
 from agent.models.record import replace
 from agent.policy import (
-    application,
-    fastapi_auth,
     gate_files,
-    handlers,
     levels,
+    migrations,
     new_dependencies,
-    operations,
     ruff_contract,
     test_changes,
 )
@@ -56,57 +52,22 @@ def weigh_comparisons(
         elif check.name == ruff_contract.CHECK:
             problems = ruff_contract.find_problems(found.new_failures, config)
             found = _replace_failures(found, levels.apply_levels(problems, config))
-        elif check.name == MIGRATE.name and isinstance(after, LintRun):
-            tried = levels.apply_levels(operations.find_trial_problems(after), config)
+        elif check.name == MIGRATIONS.name and isinstance(after, LintRun):
+            linted = levels.apply_levels(migrations.find_problems(after), config)
             # It only adds to what the other checks say.
-            notes = (item.text for item in after.items if item.outcome != "finding")
-            why = after.reason or next(notes, "")
-            verdict = Status.UNMEASURABLE if why else Status.PASSED
-            found = replace(found, findings=tried, new_failures=(), verdict=verdict, reason=why)
+            verdict = Status.UNMEASURABLE if after.reason else Status.PASSED
+            found = replace(found, findings=linted, new_failures=(), verdict=verdict)
         elif found.new_failures and isinstance(after, LintRun) and after.settings_of_base:
             problems = gate_files.find_by_base_settings(found.new_failures)
             found = _replace_failures(found, levels.apply_levels(problems, config))
         more: list[Finding] = []
         if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(check):
             more += test_changes.find_problems(check, before, after)
-        if isinstance(before, ApplicationRun) and isinstance(after, ApplicationRun):
-            is_needed = handlers.is_asked(config) or head.result(MIGRATE.name) is not None
-            found, differing = _weigh_application(found, before, after, config, is_needed=is_needed)
-            more += differing
         if isinstance(after, PackageRun):
             more += new_dependencies.find_package_problems(after.added_packages)
         findings = (*found.findings, *levels.apply_levels(more, config))
         weighed.append(replace(found, findings=findings))
     return tuple(weighed)
-
-
-def _weigh_application(
-    found: AnyComparison,
-    before: ApplicationRun,
-    after: ApplicationRun,
-    config: RepoConfig,
-    *,
-    is_needed: bool,
-) -> tuple[AnyComparison, list[Finding]]:
-    """Compare what both sides have once they have started; where one does not, it is no failure.
-
-    Args:
-        is_needed: Whether rules have to know: of new migrations, or by the configuration.
-    """
-    if before.facts is None or after.facts is None:
-        reason = before.reason or after.reason
-        parts = "its routes, settings, receivers and migrations were not compared"
-        said = f"{reason.rstrip('.')}; {parts}"
-        is_new = before.facts is not None
-        problems = [application.explain_unknown(said)] if is_new or is_needed else []
-        return replace(found, verdict=Status.UNMEASURABLE, reason=said), problems
-    sides = before.facts, after.facts
-    return found, [
-        *handlers.find_problems(config, *sides),
-        *fastapi_auth.find_problems(config.fastapi, *sides),
-        *operations.find_problems(*sides),
-        *application.find_problems(*sides),
-    ]
 
 
 def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintComparison:

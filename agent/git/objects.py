@@ -1,6 +1,8 @@
 """Write a Change as git objects, on top of its base commit. No work tree takes part."""
 
+import ast
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -11,7 +13,7 @@ from agent.errors import EditFailed
 from agent.git import process
 from agent.git.mirror import LockedMirror
 from agent.git.process import GitFailed, GitPlace
-from agent.models.change import Change
+from agent.models.change import Change, Hunk
 
 REGULAR = frozenset({"100644", "100755"})
 """Modes of the files that are worked on; links and submodules stay as they are."""
@@ -20,6 +22,10 @@ _DIFF_TREE = (
     "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color",
     "--no-ext-diff", "--no-textconv",
 )  # fmt: skip
+
+#: Paths with control characters, quotes or other letters than ASCII are quoted as in C.
+_FILE = re.compile(rb'diff --git ("?)a/(.*)\1 \1b/\2\1')
+_HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 _MERGE = (
     # Pairs that are compared grow with the square of this.
@@ -101,6 +107,28 @@ def make_patch(place: GitPlace, before: str, after: str, paths: Sequence[str]) -
         os.fchmod(attributes.fileno(), 0o644)  # git may run as another user
         configured = ("-c", f"core.attributesFile={attributes.name}")
         return process.run_git(place, *configured, *args).decode()
+
+
+def list_hunks(place: GitPlace, before: str, after: str) -> Iterator[Hunk]:
+    """Yield where two trees differ, in the order of the files; binary files are lines as well."""
+    shown = process.run_git(place, *_DIFF_TREE, "--text", "-U0", before, after)
+    path = ""
+    # Without context, each line of a file begins with another sign than these two.
+    for line in shown.split(b"\n"):
+        if named := _FILE.fullmatch(line):
+            name = named[2]
+            if named[1]:
+                name = ast.literal_eval(f'b"{name.decode()}"')
+            path = os.fsdecode(name)
+        elif ranges := _HUNK.match(line):
+            old, new = (
+                (int(start), int(b"1" if count is None else count))
+                for start, count in (ranges.group(1, 2), ranges.group(3, 4))
+            )
+            # Of no lines, git names the one before them.
+            starts = (start + (not count) for start, count in (old, new))
+            sides = zip(starts, (old[1], new[1]), strict=True)
+            yield Hunk(path, *(range(start, start + count) for start, count in sides))
 
 
 def find_fork(place: GitPlace, one: str, other: str) -> str | None:

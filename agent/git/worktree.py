@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 from agent.errors import RepositoryUnfit
@@ -30,7 +31,7 @@ from agent.git import (
 from agent.git.base import PinnedCommit
 from agent.git.process import GitFailed, GitPlace
 from agent.git.tree import WorkTree
-from agent.models.change import Change
+from agent.models.change import Change, Hunk
 from agent.models.environment import Checkout
 from agent.models.sandbox import Flag
 
@@ -204,6 +205,17 @@ def make_diff(checkout: Checkout, change: Change) -> str:
         place = objects.use_index(locked, keep=False)
         tree = objects.write_tree(place, locked.scratch, checkout.commit, change)
         return objects.make_patch(place, checkout.commit, tree, change.paths)
+
+
+def list_hunks(checkout: Checkout, change: Change) -> dict[str, tuple[Hunk, ...]]:
+    """Return the hunks of each file of a Change, as git finds them."""
+    with mirror.lock_mirror_of(checkout) as locked:
+        place = objects.use_index(locked, keep=False)
+        tree = objects.write_tree(place, locked.scratch, checkout.commit, change)
+        hunks = groupby(
+            objects.list_hunks(place, checkout.commit, tree), key=lambda hunk: hunk.path
+        )
+        return {path: tuple(group) for path, group in hunks}
 
 
 def make_commit(

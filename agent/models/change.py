@@ -2,7 +2,7 @@
 
 import hashlib
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from agent.models.record import Record
 from agent.models.ticket import Category
@@ -18,6 +18,15 @@ class ChangedFile(Record):
     executable: bool = False
     was_executable: bool | None = None
     """Before the change; None: not known, or a new file."""
+
+
+class Hunk(NamedTuple):
+    """Lines of a file that a change replaces; numbers are 1-based and count lines of bytes."""
+
+    path: str
+    before: range
+    """Empty, from the line after it, where lines are only added."""
+    after: range
 
 
 class Severity(StrEnum):

@@ -81,38 +81,6 @@ def split_place(place: str) -> tuple[str, int | None]:
     return (path, int(line)) if line.isdecimal() else (place, None)
 
 
-class ApplicationFact(Record):
-    """A thing that a started application has: a route, a setting, a signal."""
-
-    kind: str
-    name: str
-    """Unique among its kind, unless something is there twice."""
-    value: str = ""
-    parts: tuple[str, ...] = ()
-    """In order: what guards a route, listens to a signal, is in a list."""
-    place: str = ""
-    """`path:line`, where it is in the repository."""
-    owner: str = ""
-    """Of code: what uses it."""
-    asks: tuple[str, ...] = ()
-    """Of a route: the dependencies in `fastapi.auth` that it has, also by way of other ones."""
-    status: int = 0
-    """HTTP status of such a route without credentials; 0: it was not asked, or gave no answer."""
-
-    @property
-    def path(self) -> str:
-        return split_place(self.place)[0]
-
-    @property
-    def line(self) -> int | None:
-        return split_place(self.place)[1]
-
-    @property
-    def url(self) -> str:
-        """Whole path of a route, with its parameters, as in `/orders/{order_id}`."""
-        return self.name.rpartition(" ")[2]
-
-
 #: Outcome of a test of base that no runner gives: it did not come up.
 GONE = "gone"
 
@@ -275,13 +243,6 @@ class CommandRun(CheckRun):
     kind: Literal["command"] = "command"
 
 
-class ApplicationRun(CheckRun):
-    """What an application has once it has started; None: not known."""
-
-    kind: Literal["application"] = "application"
-    facts: tuple[ApplicationFact, ...] | None = None
-
-
 class PackageRun(CheckRun):
     kind: Literal["packages"] = "packages"
     counts: str
@@ -289,9 +250,7 @@ class PackageRun(CheckRun):
     added_packages: AddedPackages
 
 
-AnyRun = Annotated[
-    TestRun | LintRun | CommandRun | ApplicationRun | PackageRun, Field(discriminator="kind")
-]
+AnyRun = Annotated[TestRun | LintRun | CommandRun | PackageRun, Field(discriminator="kind")]
 
 
 class CheckReport(Record):

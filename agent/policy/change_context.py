@@ -1,16 +1,16 @@
 """A change with all that rules may ask about it, each thing read once for all of them."""
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from agent.models.change import Change, ChangedFile
+from agent.models.change import Change, ChangedFile, Hunk
 from agent.models.ticket import Ticket
 from agent.policy import source
-from agent.policy.modules import Modules
-from agent.policy.view import View
+from agent.policy.source import PythonSource
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 from repo_config.tree import ChangedTree
@@ -28,51 +28,31 @@ class Hit:
     """1-based."""
 
 
-Find = Callable[[View], Iterable[Hit]]
+Find = Callable[[PythonSource], Iterable[Hit]]
 
 
 class PythonFile:
     """A Python file that the change adds, edits or deletes."""
 
-    def __init__(self, file: ChangedFile, change: Change, places: Modules) -> None:
+    def __init__(self, file: ChangedFile, change_context: "ChangeContext") -> None:
         self.file = file
         self.path = file.path
-        self._change = change
-        self._places = places
+        self._context = change_context
 
     @cached_property
-    def after(self) -> View | None:
+    def after(self) -> PythonSource | None:
         """The new side; None where it is deleted or cannot be read (see `python_version`)."""
-        return self._view(self.file.after)
+        return self._context.read_source(self.path, self.file.after)
 
     @cached_property
-    def before(self) -> View | None:
-        """The old side, of a moved file that at its old place; None as with `after`."""
-        return self._view(source.get_earlier_content(self._change, self.file))
-
-    def _view(self, content: bytes | None) -> View | None:
-        try:
-            return None if content is None else View(self.path, content, self._places)
-        except source.UnreadableError:
-            return None
-
-    @cached_property
-    def _old_lines(self) -> frozenset[str]:
-        old = source.get_earlier_content(self._change, self.file) or b""
-        return frozenset(line.strip() for line in source.decode_text(old).splitlines())
-
-    def is_new(self, line: int) -> bool:
-        """Whether the text of a line of the new side was nowhere in the file before."""
-        return self.after is not None and self.after.get_line(line) not in self._old_lines
-
-    @property
-    def new_lines(self) -> frozenset[int]:
-        count = len(self.after.lines) if self.after else 0
-        return frozenset(number for number in range(1, count + 1) if self.is_new(number))
+    def before(self) -> PythonSource | None:
+        """The old side; None as with `after`, and for a new file."""
+        return self._context.read_source(self.path, self.file.before)
 
 
-_PlacedHit = tuple[PythonFile, Hit, str]
-"""A hit in its file, with the text of its line."""
+_PlacedHit = tuple[PythonFile, Hit]
+LineSets = Mapping[str, frozenset[int]]
+"""Numbers of lines by path."""
 
 
 @dataclass(eq=False)
@@ -89,14 +69,55 @@ class ChangeContext:
     list_modules: Callable[[], Collection[str]] = tuple
     """Names by which installed packages are imported."""
 
+    list_hunks: Callable[[Change], Mapping[str, Sequence[Hunk]]] = lambda _: {}
+    """Hunks of each file of a change, as git finds them; by default for where no rule is asked."""
+
+    @cached_property
+    def _sources(self) -> dict[tuple[str, bytes | None], PythonSource | None]:
+        return {}
+
+    @cached_property
+    def hunks(self) -> Mapping[str, Sequence[Hunk]]:
+        return self.list_hunks(self.change)
+
+    @cached_property
+    def added_lines(self) -> LineSets:
+        """The lines that the change adds; not those that it moves, byte for byte."""
+        files = {file.path: file for file in self.change.files}
+        before, after = (
+            [
+                (hunk.path, number, lines[number - 1])
+                for path, hunks in self.hunks.items()
+                for lines in [(getattr(files[path], side) or b"").split(b"\n")]
+                for hunk in hunks
+                for number in getattr(hunk, side)
+            ]
+            for side in ("before", "after")
+        )
+        added = defaultdict[str, set[int]](set)
+        for path, number, _ in find_new(after, before, lambda placed: placed[2]):
+            added[path].add(number)
+        return {path: frozenset(numbers) for path, numbers in added.items()}
+
     @cached_property
     def after(self) -> Tree:
         return ChangedTree(self.tree, {file.path: file.after for file in self.change.files})
 
-    @cached_property
-    def places(self) -> Modules:
-        """Where names lead in the repository with the change applied."""
-        return Modules(self.after, self.import_roots)
+    def read_source(self, path: str, content: bytes | None) -> PythonSource | None:
+        """Parse a side of a file; None: it is not there, or cannot be read."""
+        key = path, content
+        if content and key not in self._sources:
+            self._sources[key] = None
+            with suppress(source.UnreadableError):
+                self._sources[key] = PythonSource(path, content, self.name_module(path))
+        return self._sources.get(key)
+
+    def name_module(self, path: str) -> str:
+        """Return the dotted name by which a file is imported, from the innermost root."""
+        roots = sorted(self.import_roots - {""}, key=len, reverse=True)
+        root = next((f"{root}/" for root in roots if path.startswith(f"{root}/")), "")
+        name = path.removeprefix(root).removesuffix(".py")
+        return f"/{name}".removesuffix("/__init__").strip("/").replace("/", ".")
 
     @cached_property
     def import_roots(self) -> frozenset[str]:
@@ -109,7 +130,7 @@ class ChangeContext:
     @cached_property
     def python(self) -> tuple[PythonFile, ...]:
         return tuple(
-            PythonFile(file, self.change, self.places)
+            PythonFile(file, self)
             for file in self.change.files
             if source.is_python(file.path, file.after if file.after is not None else file.before)
         )
@@ -126,27 +147,30 @@ class ChangeContext:
         """
         files = [file for file in self.python if among(file.path)]
 
-        def list_hits(views: Iterable[View | None]) -> list[_PlacedHit]:
-            pairs = ((file, view) for file, view in zip(files, views, strict=True) if view)
+        def list_hits(sides: Iterable[PythonSource | None], lines: LineSets) -> list[_PlacedHit]:
+            pairs = ((file, side) for file, side in zip(files, sides, strict=True) if side)
             return [
-                (file, hit, view.get_line(hit.line))
-                for file, view in pairs
-                for hit in sorted(find(view), key=lambda hit: hit.line)
+                (file, hit)
+                for file, side in pairs
+                for hit in sorted(find(side), key=lambda hit: hit.line)
+                if hit.line in lines.get(file.path, ())
             ]
 
         # Most changes have none, so that their old sides are never read.
-        if not (after := list_hits(file.after for file in files)):
+        if not (fresh := list_hits((file.after for file in files), self.added_lines)):
             return
-        fresh, gone = after, list_hits(file.before for file in files)
+        removed = {
+            path: frozenset(number for hunk in hunks for number in hunk.before)
+            for path, hunks in self.hunks.items()
+        }
+        gone = list_hits((file.before for file in files), removed)
         keys: tuple[Callable[[_PlacedHit], object], ...] = (
-            lambda placed: (placed[0].path, placed[1].what, placed[2]),
-            lambda placed: (placed[1].what, placed[2]),  # it moved
             lambda placed: (placed[0].path, placed[1].what),
+            lambda placed: placed[1].what,  # it moved
         )
         for key in keys:
             fresh, gone = find_new(fresh, gone, key), find_new(gone, fresh, key)
-        for file, hit, _ in fresh:
-            yield file, hit
+        yield from fresh
 
 
 def find_new(items: Iterable[T], known: Iterable[T], key: Callable[[T], object]) -> list[T]:

@@ -1,16 +1,22 @@
-"""Check what the configuration says of views and signals, in the started application. Pure.
+"""Check what the configuration says of request handlers, views and signals, as they are written.
 
 Functions that answer requests are sync or async, as their path demands; views are of one style.
+Classes are views by the bases that their own module names.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+import ast
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import ApplicationFact
-from agent.policy import layout
+from agent.policy import endpoints, layout
+from agent.policy.change_context import ChangeContext, Find, Hit
 from agent.policy.patterns import Patterns
 from agent.policy.rule import Rule
+from agent.policy.source import PythonSource
+from repo_config.foreign_python import FunctionNode, list_functions
 from repo_config.schema import ConcurrencySection, Mode, RepoConfig
 
 CONCURRENCY = Rule(
@@ -33,65 +39,140 @@ VIEWS = Rule(
     demands="New views are classes or functions, as `django.views` says.",
     severity=Severity.REVIEW,
 )
-OF_HANDLERS = (CONCURRENCY, SYNC_HANDLER, SIGNALS, VIEWS)
+RULES = (CONCURRENCY, SYNC_HANDLER, SIGNALS, VIEWS)
 _SYNC_FIX = "Use `def` instead of `async def`, or change `concurrency` in the configuration first."
 _ASYNC_FIX = "Use `async def`, or check that it may block a server thread."
-_SIGNALS_FIX = "Call the function directly, or change django.signals first."
-_OTHER_STYLE = {"class": "function; views are classes", "function": "class; views are functions"}
+_VIEW = re.compile(r"(?:View|ViewSet|HTTPEndpoint)$")
+_OF_VIEWS = endpoints.VERBS | {"dispatch"}
+_OF_SETS = frozenset({"list", "create", "retrieve", "update", "partial_update", "destroy"})
+_OF_CONSUMERS = frozenset({"connect", "disconnect", "receive", "receive_json"})
+#: Decorators of what answers a URL, and what this returns.
+_ABOVE_VIEWS = ("rest_framework.decorators.", "django.views.decorators.", "django.contrib.")
+_RESPONSES = ("django.http.", "django.shortcuts.", "django.template.", "rest_framework.response.")
+_SIGNAL = re.compile(r"django\.dispatch\.(?:dispatcher\.)?Signal|django(?:\.\w+)*\.ModelSignal")
+_CONNECTS = re.compile(
+    r"django\.dispatch\.(?:dispatcher\.)?(?:receiver|Signal\.connect)"
+    r"|django\.(?:\w+\.)*signals\.\w+\.connect"
+)
 
 
-def is_asked(config: RepoConfig) -> bool:
-    """Whether a configuration says something that only a started application shows."""
-    is_django = (config.django.views, config.django.signals) != ("any", "any")
-    return is_django or bool(config.fastapi.auth) or config.concurrency != ConcurrencySection()
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    for rule, find, fix in _list_asked(change_context.config):
+        for file, hit in change_context.find_new_hits(find, layout.is_application):
+            yield rule.make_finding(file.path, hit.what, fix, hit.line)
 
 
-def find_problems(
-    config: RepoConfig, before: Iterable[ApplicationFact], after: Iterable[ApplicationFact]
-) -> Iterator[Finding]:
-    """Yield what the configuration does not want of what is new in the application."""
-    style = config.django.views
-    for fact in _list_new(before, after):
-        kind, mode = fact.value.rpartition(" ")[2], _get_mode(fact.path, config.concurrency)
-        is_async, is_socket = fact.value.startswith("async "), kind == "websocket"
-        # Django REST framework cannot await, and a socket has to.
-        is_fixed = is_socket or (not is_async and "rest_framework" in fact.parts)
-        if fact.kind == "handler" and mode == ("sync" if is_async else "async") and not is_fixed:
-            rule, fix = (CONCURRENCY, _SYNC_FIX) if is_async else (SYNC_HANDLER, _ASYNC_FIX)
-            says = f"handles requests in the {fact.value} {fact.name}; code is {mode} here"
-            yield rule.make_finding(fact.path, says, fix, fact.line)
-        if not layout.is_application(fact.path):
-            continue
-        is_function = fact.kind == "handler" and "function" in fact.parts
-        written = "function" if is_function else "class" if fact.kind == "view class" else style
-        if kind == "view" and style not in ("any", written):
-            says = f"defines the view {fact.name} as a {_OTHER_STYLE[style]} here"
-            fix = f"Write it as a {style}, or change django.views first."
-            yield VIEWS.make_finding(fact.path, says, fix, fact.line)
-        if fact.kind in ("signal", "receiver") and config.django.signals == "forbid":
-            done = "defines the signal" if fact.kind == "signal" else "connects a handler,"
-            says = f"{done} {fact.name}; this project does not use signals"
-            yield SIGNALS.make_finding(fact.path, says, _SIGNALS_FIX, fact.line)
+def _list_asked(config: RepoConfig) -> Iterator[tuple[Rule, Find, str]]:
+    """Yield the rules that a configuration asks for, with what they look for."""
+    section, views = config.concurrency, config.django.views
+    if section != ConcurrencySection():
+        yield CONCURRENCY, partial(_find_others, mode="sync", section=section), _SYNC_FIX
+        yield SYNC_HANDLER, partial(_find_others, mode="async", section=section), _ASYNC_FIX
+    if views != "any":
+        fix = f"Write it as a {views}, or change django.views first."
+        yield VIEWS, _find_functions if views == "class" else _find_classes, fix
+    if config.django.signals == "forbid":
+        yield SIGNALS, _find_signals, "Call the function directly, or change django.signals first."
 
 
-def _list_new(
-    before: Iterable[ApplicationFact], after: Iterable[ApplicationFact]
-) -> Iterator[ApplicationFact]:
-    """Yield what is new in files of the product; not what only comes from another module."""
-    old, new = (
-        {(fact.kind, fact.owner, fact.name, fact.value): fact for fact in side if fact.path}
-        for side in (before, after)
-    )
-    moved = Counter((kind, *rest) for kind, _, *rest in old.keys() - new.keys())
-    for key in [key for key in new if key not in old]:
-        moved[key[0], *key[2:]] -= 1
-        if moved[key[0], *key[2:]] < 0 and not layout.is_test(new[key].path):
-            yield new[key]
-
-
-def _get_mode(path: str, section: ConcurrencySection) -> Mode:
-    mode: Mode = section.mode
+def _find_others(source: PythonSource, *, mode: Mode, section: ConcurrencySection) -> Iterator[Hit]:
+    """Yield the handlers of the other mode, where this one is demanded."""
+    applies = section.mode
     for override in section.overrides:
-        if Patterns(override.paths).first(path) is not None:
-            mode = override.mode
-    return mode
+        if Patterns(override.paths).first(source.path) is not None:
+            applies = override.mode
+    for handler in _list_handlers(source) if applies == mode else ():
+        if handler.is_async is (mode == "sync") and not handler.is_fixed:
+            written = "async" if handler.is_async else "sync"
+            says = f"handles requests in the {written} {handler.name}; code is {mode} here"
+            yield Hit(says, handler.line)
+
+
+def _find_functions(source: PythonSource) -> Iterator[Hit]:
+    for handler in _list_handlers(source):
+        if handler.is_view and "." not in handler.name:
+            says = f"defines the view {handler.name} as a function; views are classes here"
+            yield Hit(says, handler.line)
+
+
+def _find_classes(source: PythonSource) -> Iterator[Hit]:
+    for node in source.module.body:
+        if isinstance(node, ast.ClassDef) and any(map(_VIEW.search, _list_bases(node, source))):
+            says = f"defines the view {node.name} as a class; views are functions here"
+            yield Hit(says, node.lineno)
+
+
+def _find_signals(source: PythonSource) -> Iterator[Hit]:
+    for node in source.nodes:
+        name = source.names.find(node) if isinstance(node, ast.Call) else ""
+        bases = node.bases if isinstance(node, ast.ClassDef) else []
+        does = "connects a signal handler" if _CONNECTS.fullmatch(name) else ""
+        if any(map(_SIGNAL.fullmatch, (name, *map(source.names.find, bases)))):
+            does = "defines a signal"
+        if does and isinstance(node, ast.Call | ast.ClassDef):
+            yield Hit(f"{does}; this project does not use signals", node.lineno)
+
+
+class _Handler(NamedTuple):
+    """A function that answers requests."""
+
+    name: str
+    """As in `Orders.get`."""
+    line: int
+    is_async: bool
+    is_view: bool
+    """Whether it is a view of Django."""
+    is_fixed: bool
+    """Whether it can be no other: Django REST framework cannot await, and a socket has to."""
+
+
+def _list_handlers(source: PythonSource) -> Iterator[_Handler]:
+    # A decorator without a written path may be of anything else.
+    for route in (route for route in endpoints.list_endpoints(source) if route.is_whole):
+        name, is_socket = route.name.rpartition(".")[2], "WEBSOCKET" in route.methods
+        yield _Handler(name, route.line, route.is_async, is_view=False, is_fixed=is_socket)
+    classes = {node.name: node for node in source.module.body if isinstance(node, ast.ClassDef)}
+    for name, node in list_functions(source.module):
+        owner, is_async = (
+            classes.get(name.partition(".")[0]),
+            isinstance(node, ast.AsyncFunctionDef),
+        )
+        bases = _list_bases(owner, source) if owner else frozenset()
+        is_drf = any(base.startswith("rest_framework.") for base in bases) and not is_async
+        if owner is None:
+            is_handler = _is_view(node, source)
+        elif any(base.endswith("Consumer") for base in bases):
+            is_handler = node.name in _OF_CONSUMERS
+        else:
+            is_handler = any(map(_VIEW.search, bases)) and node.name in _OF_VIEWS | _OF_SETS
+        if is_handler:
+            yield _Handler(name, node.lineno, is_async, owner is None, is_drf)
+
+
+def _list_bases(node: ast.ClassDef, source: PythonSource) -> frozenset[str]:
+    """Return what a class inherits from, through the classes of its module."""
+    classes = {part.name: part for part in source.module.body if isinstance(part, ast.ClassDef)}
+    bases, waiting = set[str](), [node]
+    while waiting:
+        for base in map(source.names.find, waiting.pop().bases):
+            own = classes.get(base.removeprefix(f"{source.dotted}."))
+            waiting += [own] if own and base not in bases else []
+            bases.add(base)
+    return frozenset(bases)
+
+
+def _is_view(node: FunctionNode, source: PythonSource) -> bool:
+    """Whether a function takes a request, and is decorated as a view or returns a response."""
+    arguments = [*node.args.posonlyargs, *node.args.args]
+    first, find = arguments[:1], source.names.find
+    takes = any(
+        argument.arg in ("request", "req") or find(argument.annotation).startswith("django.http.")
+        for argument in first
+    )
+    returned = (part.value for part in ast.walk(node) if isinstance(part, ast.Return))
+    is_decorated = any(find(part).startswith(_ABOVE_VIEWS) for part in node.decorator_list)
+    answers = not node.name.startswith("_") and any(
+        find(value).startswith(_RESPONSES) for value in returned
+    )
+    is_error = any(argument.arg == "exception" for argument in arguments)
+    return takes and not is_error and (is_decorated or answers)

@@ -4,13 +4,13 @@ Another manager may bring back rows that the project hides: deleted ones, other 
 """
 
 import ast
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.rule import Rule
-from agent.policy.view import View
+from agent.policy.source import PythonSource
 
 MANAGER = Rule(
     id="django-manager",
@@ -27,10 +27,10 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     if not managers:
         return
 
-    def find(view: View) -> Iterator[Hit]:
-        for node in view.list_nodes(ast.Attribute):
-            if node.attr in _USUAL:
-                key = _find_model(view.find_names(node.value), managers)
+    def find(source: PythonSource) -> Iterator[Hit]:
+        for node in source.nodes:
+            if isinstance(node, ast.Attribute) and node.attr in _USUAL:
+                key = _find_model(source.names.find(node.value), managers)
                 if key and node.attr != managers[key]:
                     model = key.rpartition(".")[2]
                     says = f"queries {model} through {node.attr}; the configured manager is"
@@ -41,9 +41,6 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         yield MANAGER.make_finding(file.path, hit.what, fix, hit.line)
 
 
-def _find_model(names: Collection[str], managers: Iterable[str]) -> str | None:
+def _find_model(name: str, managers: Iterable[str]) -> str | None:
     """Return the key of the model that is asked for; one with dots is its whole name."""
-    for key in managers:
-        if key in names or ("." not in key and any(name.endswith(f".{key}") for name in names)):
-            return key
-    return None
+    return next((key for key in managers if f".{name}".endswith(f".{key}")), None)

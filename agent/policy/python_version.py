@@ -40,7 +40,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             posixpath.basename(file.path)
         )
         try:
-            change_context.places.parse(file.file.after or b"")
+            source.parse_module(file.file.after or b"")
         except source.UnreadableError as problem:
             before = source.get_earlier_content(change_context.change, file.file)
             says = f"does not parse with Python {_HOST[0]}.{_HOST[1]} ({problem.message})"

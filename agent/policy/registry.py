@@ -1,15 +1,13 @@
 """All rules, in the order in which their findings are listed."""
 
 from agent.policy import (
-    application,
     fastapi_auth,
     gate_files,
     handlers,
-    history,
     line_rules,
     managers,
+    migrations,
     new_dependencies,
-    operations,
     paths,
     python_version,
     ruff_rules,
@@ -22,19 +20,16 @@ from agent.policy.rule import Rule, RuleModule
 
 MODULES: tuple[RuleModule, ...] = (
     *(paths, size, secrets, line_rules, gate_files, test_changes, shadowing),
-    *(python_version, new_dependencies, managers, history),
+    *(python_version, new_dependencies, managers, migrations, handlers, fastapi_auth),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Rules that read the change alone, before anything runs."""
 OF_RUNS: tuple[Rule, ...] = (
     *ruff_rules.RULES,
     gate_files.OTHER_SETTINGS,
-    *handlers.OF_HANDLERS,
-    *fastapi_auth.OF_ENDPOINTS,
-    *application.OF_APPLICATIONS,
     *test_changes.OF_TESTS,
     *(new_dependencies.ALTERED, new_dependencies.UNASKED),
-    *(operations.ON_ROWS, operations.DESTRUCTIVE),
+    migrations.DOWNTIME,
 )
 """Rules of what is found in sandboxes, with the change and not on base."""
 RULES: tuple[Rule, ...] = (*OF_CHANGES, *OF_RUNS)

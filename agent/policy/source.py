@@ -7,12 +7,11 @@ comment that switches a tool off, an odd encoding, or a nesting meant to exhaust
 from __future__ import annotations
 
 import ast
-import io
 import posixpath
 import re
-import tokenize
 
 from agent.models.change import Change, ChangedFile
+from agent.policy.names import Names
 from repo_config import foreign_python
 
 #: Larger files are not parsed: the rule `size` blocks them anyway.
@@ -85,20 +84,18 @@ def is_parsable(content: bytes) -> bool:
     return True
 
 
-def decode_text(content: bytes) -> str:
-    """Decode a file that parses, by its own encoding line."""
-    try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        return content.decode(encoding, "replace")
-    except (SyntaxError, LookupError):
-        return content.decode("utf-8", "replace")
+class PythonSource:
+    """A Python file that parses, with what its names stand for."""
 
+    def __init__(self, path: str, content: bytes, dotted: str) -> None:
+        """Parse it; UnreadableError: it cannot be.
 
-def get_last_name(node: ast.expr) -> str:
-    """Return the last part of a dotted name; "" of anything else."""
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
-def is_type_checking(test: ast.expr) -> bool:
-    """Whether a condition is `TYPE_CHECKING`, which no running code ever finds true."""
-    return get_last_name(test) == "TYPE_CHECKING"
+        Args:
+            dotted: By which the module is imported.
+        """
+        self.path = path
+        self.content = content
+        self.dotted = dotted
+        self.module = parse_module(content)
+        self.nodes = [*ast.walk(self.module)]
+        self.names = Names(self.nodes, dotted, is_package=path.endswith("__init__.py"))

@@ -24,7 +24,6 @@ DETECTED = {
     "framework": "framework",
     "django.manage": "django.manage",
     "django.settings": "django.settings_module",
-    "fastapi.app": "fastapi_app",
     "checks.tests": "tests",
     "checks.types": "types",
     "checks.lint": "lint",

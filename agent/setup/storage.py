@@ -113,11 +113,12 @@ def provide_scripts(settings: Settings) -> Path:
 @cache
 def _read_scripts() -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for package in ("checks", "setup"):
+    # A recipe's script is imported by one of the checks.
+    for package, goal in (("checks", "checks"), ("recipes", "checks"), ("setup", "setup")):
         inside = resources.files("agent") / package / "sandbox_scripts"
         for entry in inside.iterdir():
             if entry.is_file() and entry.name != "__init__.py":
-                path, source = f"{package}/{entry.name}", entry.read_bytes()
+                path, source = f"{goal}/{entry.name}", entry.read_bytes()
                 compiled, code = compile_module(path, source)
                 found |= {path: source, compiled: code}
     return found

@@ -22,7 +22,7 @@ from agent.checks import (
     weighing,
 )
 from agent.checks.check import Selection, Site, make_site
-from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS, MIGRATE
+from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS, MIGRATIONS
 from agent.checks.two_runs import TwoRuns
 from agent.checks.whole_commit import WHOLE, WHOLE_PART, judge_whole
 from agent.desk import Desk
@@ -44,12 +44,12 @@ from agent.models.checks import (
 )
 from agent.models.environment import Environment, Prepared
 from agent.models.record import replace
-from agent.policy import history, levels, requirements, ruff_contract
+from agent.policy import levels, migrations, requirements, ruff_contract
 from repo_config import dependencies
 from repo_config.rule_files import has_tables, is_tool_setting, list_read_by_tools
 
 #: Checks that look at source alone, and not at what tests are.
-_OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, MIGRATE.name)
+_OF_SOURCE = (DJANGO_CHECK.name, MAKEMIGRATIONS.name, MIGRATIONS.name)
 
 
 def run_checks(
@@ -265,7 +265,7 @@ def _measure_change(
     """
     desk = trees.desk
     tools, settings = _lay_out_for_tools(change, site, trees)
-    checks = (*measuring.list_others(site, tools), *_list_trials(change, site, trees))
+    checks = (*measuring.list_others(site, tools), *_list_linted(change, site, trees))
     if runs is None:
         checks = (*checks, *measuring.list_tests(site))
         results = measuring.run_checks(checks, desk.sandbox, desk.say)
@@ -349,15 +349,15 @@ def _judge_whole(
     return (*((judged,) if judged else ()), runs.note_unseen(tests, of_commit))
 
 
-def _list_trials(change: Change, site: Site, trees: _Trees) -> measuring.Checks:
-    """List what tries the new migrations, where there are such; those of tests contain no data."""
+def _list_linted(change: Change, site: Site, trees: _Trees) -> measuring.Checks:
+    """List what reads the new migrations, where there are such; those of tests contain no data."""
     new = tuple(
         file.path
         for file in change.files
-        if history.is_migration(file.path, file.after)
-        and not history.is_migration(file.path, file.before)
+        if migrations.is_migration(file.path, file.after)
+        and not migrations.is_migration(file.path, file.before)
     )
-    return ((dataclasses.replace(MIGRATE, new=new), site),) if new else ()
+    return ((dataclasses.replace(MIGRATIONS, new=new), site),) if new else ()
 
 
 def _note_settings(results: Iterable[AnyRun], settings: tuple[str, ...]) -> tuple[AnyRun, ...]:

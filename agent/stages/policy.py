@@ -10,6 +10,7 @@ from functools import partial
 
 from agent.desk import Desk
 from agent.errors import PolicyRefused
+from agent.git import worktree
 from agent.models.change import Change, ClearedChange, Finding, Severity
 from agent.models.checks import AnyComparison
 from agent.models.environment import Prepared
@@ -45,6 +46,7 @@ def clear_change(
         desk.open_base(prepared),
         ticket,
         partial(distributions.list_modules, environment.path),
+        partial(worktree.list_hunks, prepared.checkout),
     )
     cleared = judge_change(change_context, human_changes)
     remarks = len(cleared.findings)

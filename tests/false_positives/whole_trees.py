@@ -18,6 +18,7 @@ from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.false_positives import judged
 from tests.false_positives.projects import Project
+from tests.unit.policy.cases import make_context
 from tests.unit.trees import DictTree
 
 #: Of one change; what a run may touch by default.
@@ -56,7 +57,7 @@ def look(project: Project, tree: Path, rules: Collection[str]) -> Looked:
     detected = detect.detect_project(DictTree(files), config)
     findings: list[Finding] = []
     for change, base in _changes(files):
-        change_context = ChangeContext(change, config, detected, DictTree(base))
+        change_context = make_context(change, config, detected, DictTree(base))
         findings.extend(_findings(change_context, rules))
     findings.extend(_linted(tree, config, rules))
     python = sum(source.is_python(path, content) for path, content in files.items())
@@ -118,5 +119,5 @@ def _changes(files: Mapping[str, bytes]) -> Iterator[tuple[Change, dict[str, byt
 def _text(content: bytes | None, line: int | None) -> str:
     if content is None or line is None:
         return ""
-    lines = source.decode_text(content).splitlines()
+    lines = content.decode("utf-8", "replace").splitlines()
     return lines[line - 1].strip() if 0 < line <= len(lines) else ""

@@ -26,7 +26,7 @@ def test_a_base_is_measured_once_and_its_repository_stays_as_it_is(sample, store
     base = told["base"]
     assert (told["reason"], base["commit"]) == ("checked", sample.git("rev-parse", "HEAD").strip())
     checks = {check["name"]: check for check in base["checks"]}
-    names = {"application", "ruff check", "django check", "makemigrations", "mypy", "tests"}
+    names = {"ruff check", "django check", "makemigrations", "mypy", "tests"}
     assert checks.keys() == names
     assert checks["tests"]["failing"] == ["shop/tests/test_red.py::test_always_red"]
     assert checks["mypy"]["result"] == "passed"

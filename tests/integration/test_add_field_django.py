@@ -25,7 +25,7 @@ from tests.unit.trees import make_project
 #: Starts the script where the order is, as a sandbox does.
 START = """
 import sys
-sys.path[:1] = [sys.argv[1]]
+sys.path[:1] = sys.argv[1].split(":")
 import mergewright_report
 mergewright_report.ORDER_PATH = sys.argv[2]
 del sys.argv[1:3]
@@ -33,7 +33,10 @@ import mergewright_migrations
 mergewright_migrations.main()
 """
 ENVIRON = {"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
-SCRIPTS = str(resources.files("agent.checks") / "sandbox_scripts")
+SCRIPTS = ":".join(
+    str(resources.files(package) / "sandbox_scripts")
+    for package in ("agent.checks", "agent.recipes")
+)
 
 SETTINGS = """
 SECRET_KEY = "x"

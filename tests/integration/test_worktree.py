@@ -3,6 +3,7 @@
 import json
 import os
 from concurrent import futures
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -183,7 +184,16 @@ def test_a_diff_applies_whatever_the_files_are(repository, mirrors, tmp_path):
     change = samples.change(checkout, *tree.changes())
     objects = sorted(Path(checkout.mirror, "objects").rglob("*"))
     text = worktree.make_diff(checkout, change)
+    hunks = worktree.list_hunks(checkout, change)
     assert sorted(Path(checkout.mirror, "objects").rglob("*")) == objects, "only looked at"
+    for file in change.files:
+        old, new = (BytesIO(side or b"").readlines() for side in (file.before, file.after))
+        for hunk in hunks.get(file.path, ())[::-1]:
+            start, end = (at - 1 for at in (hunk.before.start, hunk.before.stop))
+            old[start:end] = new[hunk.after.start - 1 : hunk.after.stop - 1]
+        assert old == new
+    assert hunks["windows.py"] == (("windows.py", range(3, 4), range(3, 4)),)
+    assert hunks["far"] == (("far", range(10, 11), range(10, 10)),)
     assert "+é = 1" in text
     assert "+b = 3\r\n" in text
     git(repository, "apply", "--index", "-", stdin=text.encode())

@@ -2,11 +2,11 @@
 
 The project's own manage.py runs first, if there is one, for its effects on `sys.path` and the
 environment. Then Django's own autodetector is asked, no command of the project. Each question has a
-deliberate mistake in it, which the answer has to name. New migrations are tried on rows, too; that
-proves nothing, and serves the reviewer.
+deliberate mistake in it, which the answer has to name. django-migration-linter reads new
+migrations; that proves nothing, and serves the reviewer.
 
-Arguments: `makemigrations`, `check`, `migrate`; `application`, which lists what the project has; or
-`field`, which makes the migration for one.
+Arguments: `makemigrations`, `check`, `lintmigrations`; or `field`, which makes the migration for
+one.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import re
 import runpy
 import sys
 
-import mergewright_application
 import mergewright_entry
 import mergewright_field
-import mergewright_operations
 import mergewright_report
-import mergewright_rows
 
+#: Operations that rules read in the source.
+_NAMED = {"RemoveField", "DeleteModel", "RenameField", "RenameModel", "AlterModelTable"}
+_UNIQUE = {"AlterUniqueTogether", "AddConstraint", "AlterField", "RunSQL"}
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -42,12 +42,10 @@ def main():
         # Python puts the script's folder first; the others come after it.
         folder = os.path.dirname(os.path.abspath(order["manage"]))
         sys.path[:] = [folder, *whole_path, *python_path]
-    if job == "application":
-        mergewright_application.repeat_chance()
     jobs = {
         "makemigrations": find_missing_migrations,
         "check": run_system_check,
-        "migrate": try_new_migrations,
+        "lintmigrations": lint_new_migrations,
     }
     answers = []
 
@@ -67,12 +65,6 @@ def main():
             )
             return
         django.setup()
-        if job == "application":
-            answers[0] = {"items": ()}
-            facts = mergewright_operations.list_migrations(order["tree"], lambda: switch_on(order))
-            facts = [*facts, *mergewright_application.list_django()]
-            mergewright_application.send(report, order, facts)
-            return
         answers[0] = jobs[job](order)
         report.add("django", **answers[0])
 
@@ -223,22 +215,41 @@ def _describe_operation(operation):
 # --- new migrations --------------------------------------------------------------------------
 
 
-def try_new_migrations(order):
-    """Apply the new migrations to a database with rows; report what each does to them."""
+def lint_new_migrations(order):
+    """Have django-migration-linter read the new migrations, each with the SQL that it runs."""
+    from django.db import connection
+    from django_migration_linter import MigrationLinter
+
     switch_on(order)
-    items = []
-    try:
-        for path, said in mergewright_rows.try_migrations(order["new"], order["tree"]):
-            items.append(_make_item("%s: %s" % (path, said), said, place=path))
-    except Exception as problem:
-        said = mergewright_report.describe_exception(type(problem), problem)
-        text = "could not be tried on a database with rows: " + said
-        items += [
-            _make_item("%s: untried" % path, text, fails=False, place=path) for path in order["new"]
-        ]
-    for item in items:
-        print("%s %s" % (item["place"], item["text"]))
-    return {"items": items, "seen": True, "absence": ""}
+    items, issues = {}, []
+
+    class Linter(MigrationLinter):
+        def print_errors(self, errors):
+            issues.extend(errors)
+
+        print_warnings = print_errors
+
+    linter = Linter(no_cache=True, no_output=True)
+    for migration in linter.migration_loader.disk_migrations.values():
+        file = sys.modules[type(migration).__module__].__file__
+        path = mergewright_report.relative_path(file, order["tree"])
+        if path in order["new"]:
+            del issues[:]
+            linter.lint_migration(migration)
+            kinds = {type(operation).__name__ for operation in migration.operations}
+            for issue in issues:
+                code, text = issue.code, "%s: %s" % (issue.code, issue.message)
+                # For nearly everything SQLite makes a table anew, with what is unique in it.
+                is_remade = code == "NOT_NULL" or (code == "ADD_UNIQUE" and not kinds & _UNIQUE)
+                is_known = code.startswith(("DROP_", "RENAME_")) and kinds & _NAMED
+                if not ((is_remade and connection.vendor == "sqlite") or is_known):
+                    items["%s: %s" % (path, text)] = text, path
+    print("\n".join(sorted(items)))
+    made = [
+        _make_item(key, text, fails=False, place=path)
+        for key, (text, path) in sorted(items.items())
+    ]
+    return {"items": made, "seen": True, "absence": ""}
 
 
 # --- system check ----------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The Django models of a tree, found in its code without running it.
 
-A class is a model if its bases lead to one, as rules follow names (`agent.policy.modules`).
+A class is a model if its bases lead to one, by the names that lead to them (`modules`).
 What is only clear when Django runs is left to the sandbox.
 """
 
@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from agent.policy.modules import Modules
-from agent.policy.names import NameScope
+from agent.recipes.add_field.modules import Modules
+from agent.recipes.add_field.scopes import NameScope
 from repo_config.detect import Tree
 
 #: Django's own, or of an installed package: `mptt.models.MPTTModel`.
@@ -82,7 +82,6 @@ class ModelsIndex:
         packages = {posixpath.dirname(path) for path in self.paths if path.endswith("__init__.py")}
         around = {posixpath.dirname(folder) for folder in packages} - packages
         self.modules = Modules(tree, {*(root.strip("/") for root in python_path), *around})
-        self.modules.most_modules, self.modules.most_bytes = 20_000, 200_000_000
         self._path_set = frozenset(self.paths)
         self.unreadable: list[str] = []
         self._made: dict[tuple[str, int], Model | None] = {}

@@ -13,7 +13,7 @@ from agent.checks.commands import make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.runners import PytestSuite
 from agent.checks.sealed import Secret
-from agent.models.checks import ApplicationRun, CheckReport, Status, TestRun
+from agent.models.checks import CheckReport, Status, TestRun
 from agent.models.environment import Checkout
 from agent.models.record import replace
 from agent.models.run import Run
@@ -92,17 +92,14 @@ def test_every_check_finds_the_same_variables() -> None:
         assert json.loads(told.content)["environ"].items() >= wanted.items(), question.name
 
 
-@pytest.mark.parametrize(("kind", "is_stored"), [(ApplicationRun, True), (TestRun, False)])
-def test_a_base_is_measured_again_where_a_limit_ended_what_decides(
-    tmp_path: Path, kind: type[ApplicationRun | TestRun], is_stored: bool
+@pytest.mark.parametrize("exit_code", [0, None])
+def test_a_base_is_measured_again_where_a_limit_ended_it(
+    tmp_path: Path, exit_code: int | None
 ) -> None:
-    results = (
-        TestRun(name="tests", status=Status.PASSED, exit_code=0),
-        kind(name="ended", status=Status.FAILED, exit_code=None, reason="the time was up"),
-    )
-    report = CheckReport(side="base", commit="0" * 40, results=results)
+    run = TestRun(name="tests", status=Status.FAILED, exit_code=exit_code, reason="as it is")
+    report = CheckReport(side="base", commit="0" * 40, results=(run,))
     reports.store_baseline(tmp_path / "base.json", report)
-    assert (reports.load_baseline(tmp_path / "base.json") == report) is is_stored
+    assert (reports.load_baseline(tmp_path / "base.json") == report) is (exit_code is not None)
 
 
 def test_what_is_measured_of_a_base_serves_its_repository_alone(tmp_path: Path) -> None:

@@ -3,8 +3,7 @@
 import pytest
 
 from agent.checks import comparison, weighing
-from agent.models.checks import ApplicationRun, CheckItem, CheckReport, LintRun, Status
-from agent.models.record import replace
+from agent.models.checks import CheckItem, CheckReport, LintRun, Status
 from repo_config.schema import RepoConfig
 
 
@@ -40,28 +39,24 @@ def test_a_formatter_is_heeded_in_files_that_base_passes(
     assert found.verdict is (Status.FAILED if failing else Status.PASSED)
 
 
-@pytest.mark.parametrize(
-    ("told", "new_migration", "starts_on_base", "said"),
-    [
-        ({}, False, False, 0),
-        ({}, True, False, 1),
-        ({}, False, True, 1),
-        ({"concurrency": {"mode": "sync"}}, False, False, 1),
-    ],
-)
-def test_an_application_that_does_not_start_withholds_nothing_and_is_said(
-    told: dict[str, object], new_migration: bool, starts_on_base: bool, said: int
-) -> None:
-    broken = ApplicationRun(name="application", status=Status.FAILED, reason="it could not start")
-    started = replace(broken, status=Status.PASSED, reason="", facts=())
-    trial = (LintRun(name="migrate", status=Status.PASSED),) if new_migration else ()
-    first = started if starts_on_base else broken
-    before, after = (
-        CheckReport(side=side, commit="0" * 40, results=results)
-        for side, results in (("base", (first,)), ("head", (broken, *trial)))
+def test_what_a_linter_says_of_new_migrations_withholds_nothing() -> None:
+    texts = ["DROP_COLUMN: DROPPING columns", "ALTER_COLUMN: ALTERING columns", "OTHER: naming"]
+    path = "shop/migrations/0002_a.py"
+    items = tuple(
+        CheckItem(item_id=text, outcome="warning", text=text, place=path) for text in texts
     )
-    compared = comparison.compare_reports(before, after)
-    config = RepoConfig.model_validate(told, strict=False)
-    found = weighing.weigh_comparisons(compared, before, after, config, {})[0]
-    assert (found.verdict, len(found.findings)) == (Status.UNMEASURABLE, said)
-    assert found.reason.endswith("receivers and migrations were not compared")
+    linted = LintRun(name="migrations", status=Status.PASSED, items=items)
+    failed = LintRun(name="migrations", status=Status.FAILED, reason="no server")
+
+    def weigh(run: LintRun) -> tuple[Status, list[tuple[str, str]]]:
+        sides = [
+            CheckReport(side=side, commit="0" * 40, results=results)
+            for side, results in (("base", ()), ("head", (run,)))
+        ]
+        compared = comparison.compare_reports(*sides)
+        [found] = weighing.weigh_comparisons(compared, *sides, RepoConfig(), {})
+        return found.verdict, [(one.rule, one.severity.value) for one in found.findings]
+
+    listed = [("migration-destructive", "review"), ("migration-downtime", "info")]
+    assert weigh(linted) == (Status.PASSED, listed)
+    assert weigh(failed) == (Status.UNMEASURABLE, listed[:1])

@@ -1,8 +1,11 @@
 """Small changes and trees for the tests of the rules."""
 
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from functools import partial
+from io import BytesIO
 
-from agent.models.change import Change, ChangedFile, Finding, Severity
+from agent.models.change import Change, ChangedFile, Finding, Hunk, Severity
 from agent.models.record import replace
 from agent.models.ticket import Ticket
 from agent.policy.change_context import ChangeContext
@@ -36,6 +39,22 @@ def change(
         for path, content in sorted(after.items())
     )
     return Change(base_commit="0" * 40, files=files), DictTree(before)
+
+
+def list_hunks(made: Change) -> dict[str, list[Hunk]]:
+    """Find hunks without git; other ones where lines repeat."""
+    found = {}
+    for file in made.files:
+        old, new = (BytesIO(side or b"").readlines() for side in (file.before, file.after))
+        found[file.path] = [
+            Hunk(file.path, range(start + 1, end + 1), range(at + 1, to + 1))
+            for tag, start, end, at, to in SequenceMatcher(None, old, new, False).get_opcodes()
+            if tag != "equal"
+        ]
+    return found
+
+
+make_context = partial(ChangeContext, list_hunks=list_hunks)
 
 
 def project(version: str | None = None, settings: str | None = None) -> Project:
@@ -85,7 +104,7 @@ class Snippet:
             base = {"app/views.py": base} if base else {}
         made, tree = change(dict(after), dict(base), self.executable, self.was_executable)
         asked = self.ticket
-        return ChangeContext(
+        return make_context(
             made,
             config(**self.config),
             replace(project("3.11"), **self.project),

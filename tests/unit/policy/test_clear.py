@@ -13,7 +13,6 @@ from agent.models.checks import LintComparison, Status
 from agent.models.record import replace
 from agent.models.ticket import Ticket
 from agent.policy import levels, registry, ruff_contract, ruff_rules
-from agent.policy.change_context import ChangeContext
 from agent.stages import checkout, policy
 from tests import fakes
 from tests.unit.policy import cases
@@ -25,7 +24,7 @@ MODELS = "import datetime\n\n\nclass Order:\n    pass\n"
 
 def judge(after, base=None, **keys):
     made, tree = cases.change(after, base or {"app/models.py": MODELS})
-    change_context = ChangeContext(made, cases.config(**keys), cases.project("3.9"), tree)
+    change_context = cases.make_context(made, cases.config(**keys), cases.project("3.9"), tree)
     return policy.judge_change(change_context)
 
 
@@ -110,7 +109,7 @@ def test_a_repository_says_what_a_rule_weighs():
     def judged(weight: str) -> tuple[Finding, ...]:
         managers = {"managers": {"Order": "active"}}
         config = cases.config(django=managers, rules={"django-manager": weight})
-        return policy.judge_change(ChangeContext(made, config, cases.project(), tree)).findings
+        return policy.judge_change(cases.make_context(made, config, cases.project(), tree)).findings
 
     assert [finding.severity for finding in judged("review")] == [Severity.REVIEW]
     assert [finding.severity for finding in judged("info")] == [Severity.INFO]
@@ -130,7 +129,7 @@ def on_top(human_changes, after):
     # As git tells it, with the modes of before; the work tree does not.
     before, tree = cases.change(human_changes, _BRANCH_BASE, was_executable=())
     made, _ = cases.change(after, _BRANCH_BASE)
-    change_context = ChangeContext(made, cases.config(), cases.project("3.9"), tree)
+    change_context = cases.make_context(made, cases.config(), cases.project("3.9"), tree)
     return policy.judge_change(change_context, before)
 
 
@@ -192,7 +191,7 @@ def test_what_tools_find_in_lines_of_people_only_remarks():
 def test_no_repository_switches_off_what_has_a_floor_of_its_own():
     made, tree = cases.change({"a.py": f"TOKEN = 'ghp_{'q7Zk2Lw9Xc4Vb6Nm8Pt1Rs3Yd5Fg0HjKaQeW'}'\n"})
     off = cases.config(rules={"secrets": "off"})
-    change_context = ChangeContext(made, off, cases.project(), tree)
+    change_context = cases.make_context(made, off, cases.project(), tree)
     with pytest.raises(PolicyRefused, match="secrets"):
         policy.judge_change(change_context)
 

@@ -1,99 +1,175 @@
-"""Which endpoints a change leaves open, as the application lists them."""
+"""Which endpoints a change leaves open, as its source says."""
 
 import pytest
 
-from agent.models.checks import ApplicationFact
 from agent.policy import fastapi_auth
-from repo_config.schema import FastapiSection
+from tests.unit.policy import cases
 
-SECTION = FastapiSection.model_validate(
-    {
-        "auth": [
-            {"paths": ["/admin/**"], "dependency": "app.auth.admin"},
-            {"paths": ["/orders/**", "/old", "/new"], "dependency": "app.auth.user"},
-        ]
-    },
-    strict=False,
-)
+AUTH = {
+    "auth": [
+        {"paths": ["/admin/**"], "dependency": "app.deps.admin"},
+        {"paths": ["/orders/**", "/old"], "dependency": "app.deps.user"},
+    ]
+}
+MAIN = """
+from fastapi import APIRouter, Depends, FastAPI
+from app import deps
+from app.api import orders_router
+from app.config import settings
+
+app = FastAPI()
+area = APIRouter(prefix="/admin", dependencies=[Depends(deps.admin)])
+app.include_router(orders_router, prefix=settings.ORDERS)
+app.include_router(area)
+
+@app.get("/old")
+def old(): ...
+
+@area.get("/all")
+def every(): ...
+"""
+ORDERS = """
+from typing import Annotated
+from fastapi import APIRouter, Depends
+from app.deps import CurrentUser, Named, user
+
+router = APIRouter()
+
+@router.get("/mine")
+def mine(who: CurrentUser): ...
+
+@router.get("/named")
+async def named(who=Depends(Named("a"))): ...
+
+@router.post("", dependencies=[Depends(user)])
+def add(): ...
+"""
+DEPS = """
+from typing import Annotated
+from fastapi import Depends
+from app.tokens import read
+
+def user():
+    return read()
+
+def admin(who=Depends(user)):
+    'Let no others in.'
+    return who
+
+CurrentUser = Annotated[dict, Depends(user)]
+
+class Named:
+    def __call__(self, who: CurrentUser): ...
+
+def other():
+    return 1
+"""
+FILES: dict[str, str | bytes] = {
+    "app/__init__.py": "",
+    "app/main.py": MAIN,
+    "app/api/__init__.py": "from .orders import router as orders_router\n",
+    "app/api/orders.py": ORDERS,
+    "app/config.py": (
+        "from pydantic_settings import BaseSettings\n\nclass Settings(BaseSettings):\n"
+        "    ORDERS: str = '/orders'\n\nsettings = Settings()\n"
+    ),
+    "app/deps.py": DEPS,
+    "app/tokens.py": "KEYS = {1: 2}\n\n\ndef read():\n    return KEYS.get(1)\n\n\nN = 1\n",
+}
 
 
-def endpoint(
-    path: str, *asks: str, function: str = "", methods: str = "GET", status: int = 0
-) -> ApplicationFact:
-    function = function or f"app.views.f{path.replace('/', '_')}"
-    return ApplicationFact(
-        kind="route",
-        name=f"{methods} {path}",
-        value=function,
-        place="app/views.py:7",
-        asks=asks,
-        status=status,
-    )
-
-
-def found(
-    before: list[ApplicationFact], after: list[ApplicationFact], rule: str = "fastapi-auth"
-) -> list[str]:
-    several = fastapi_auth.find_problems(SECTION, tuple(before), tuple(after))
+def found(after: dict[str, str | bytes | None], rule: str = "fastapi-auth") -> list[str]:
+    made, tree = cases.change(after, FILES)
+    context = cases.make_context(made, cases.config(fastapi=AUTH), cases.project("3.11"), tree)
+    several = fastapi_auth.check_change(context)
     return [f"{one.path}:{one.line} {one.message}" for one in several if one.rule == rule]
 
 
-def test_a_new_endpoint_on_no_path_is_named():
-    health, total = endpoint("/health"), endpoint("/orders/total", "app.auth.user")
-    (message,) = found([], [health, total], "fastapi-auth-uncovered")
-    assert message == "app/views.py:7 answers GET /health, which fastapi.auth does not cover."
-    assert found([health], [health], "fastapi-auth-uncovered") == []
+def edit(name: str, old: str, new: str, rule: str = "fastapi-auth") -> list[str]:
+    path = f"app/{name}.py"
+    assert old in str(FILES[path])
+    return found({path: str(FILES[path]).replace(old, new)}, rule)
 
 
 @pytest.mark.parametrize(
-    ("after", "demanded"),
+    ("name", "old", "new", "says"),
     [
-        (endpoint("/orders"), "app.auth.user"),
-        (endpoint("/admin/users", "app.auth.user"), "app.auth.admin"),
-        (endpoint("/{area}/total"), "app.auth.admin"),
-        (endpoint("/{rest:path}", "app.auth.user"), "app.auth.admin"),
-        (endpoint("/o{rest}"), "app.auth.user"),
+        ("api/orders", "who: CurrentUser", "who: dict", "answers GET /orders/mine without"),
+        ("api/orders", 'who=Depends(Named("a"))', "", "answers GET /orders/named without"),
+        ("api/orders", ", dependencies=[Depends(user)]", "", "answers POST /orders without"),
+        # Of a router, of what one includes it by, and of what a dependency asks for itself.
+        ("main", ", dependencies=[Depends(deps.admin)]", "", "answers GET /admin/all without"),
+        ("config", "'/orders'", "'/admin'", "answers GET /admin/mine without"),
+        ("deps", "who: CurrentUser", "who: dict", "answers GET /orders/named without"),
+        ("main", 'prefix="/admin"', "prefix=make()", ""),
     ],
 )
-def test_a_new_endpoint_without_what_its_path_demands_is_found(after, demanded):
-    (message,) = found([], [after])
-    assert message.startswith("app/views.py:7 answers GET ")
-    assert after.url in message
-    assert f"{demanded}, which" in message
+def test_an_endpoint_that_loses_what_its_path_demands_is_found(name, old, new, says):
+    messages = edit(name, old, new)
+    assert any(f"{says} depending on app.deps." in message for message in messages) is bool(says)
+
+
+def test_an_endpoint_whose_whole_path_is_not_known_goes_on_to_ask_for_what_it_did():
+    hidden = {
+        "app/main.py": MAIN.replace("app.include_router(orders_router", "mount(orders_router")
+    }
+    assert found(hidden) == []
+    open_too = {**hidden, "app/api/orders.py": ORDERS.replace("who: CurrentUser", "who: dict")}
+    [message] = found(open_too)
+    assert "answers GET /{}/mine without depending on app.deps.user" in message
+
+
+def test_what_was_open_before_is_left_alone():
+    assert edit("main", '@app.get("/old")', '@app.post("/old")') == []
+    assert edit("main", '"/old")\ndef old', '"/old")\ndef other') == []
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("path", "asks", "demanded"),
     [
-        ([], [endpoint("/orders", "app.auth.user"), endpoint("/health")]),
-        ([], [endpoint("/shops/{name}/admin"), endpoint("/old/{name}"), endpoint("/x{a}{b}")]),
+        ("/orders/x", "", "app.deps.user"),
+        ("/admin/users", "=Depends(deps.user)", "app.deps.admin"),
+        ("/{area}/total", "", "app.deps.admin"),
+        ("/{rest:path}", "=Depends(deps.user)", "app.deps.admin"),
+        ("/o{rest}", "", "app.deps.user"),
+        ("/admin/users", "=Depends(deps.admin)", ""),
         # What a path is written for comes first.
-        ([], [endpoint("/orders/{number}", "app.auth.user")]),
-        # It was open before, also where its function or its URL is another now.
-        ([endpoint("/orders")], [endpoint("/orders", function="app.new.orders")]),
-        ([endpoint("/old", function="app.f")], [endpoint("/new", function="app.f")]),
+        ("/orders/{number}", "=Depends(deps.user)", ""),
+        ("/orders/{number}", "=Depends(deps.admin)", ""),
+        ("/health", "", ""),
+        ("/shops/{name}/admin", "", ""),
     ],
 )
-def test_what_asks_is_on_no_path_or_was_open_is_left_alone(before, after):
-    assert found(before, after) == []
+def test_a_new_endpoint_has_what_its_path_demands(path, asks, demanded):
+    route = f"\n\n@app.get({path!r})\ndef new(who{asks}): ...\n"
+    messages = found({"app/main.py": MAIN + route})
+    assert len(messages) == bool(demanded)
+    assert all(f"GET {path} without depending on {demanded}" in message for message in messages)
+
+
+def test_a_new_endpoint_on_no_path_and_a_path_without_an_endpoint_are_listed():
+    new = '@app.get("/health")\ndef health(): ...\n\n@app.get("/old")'
+    [message] = edit("main", '@app.get("/old")', new, "fastapi-auth-uncovered")
+    assert message == "app/main.py:13 answers GET /health, which fastapi.auth does not cover."
+    [*_, message] = edit("main", "/admin", "/boss", "fastapi-auth-uncovered")
+    assert message == ":None no endpoint was found for /admin/** of fastapi.auth."
 
 
 @pytest.mark.parametrize(
-    "before",
+    ("name", "old", "new", "line"),
     [
-        [endpoint("/admin/users", "app.auth.admin")],
-        [endpoint("/users", function="app.views.f_admin_users")],
-        [endpoint("/admin/users", methods="POST", function="app.views.add")],
+        ("deps", "return read()", "return 1", 6),
+        ("deps", "    return who", "    pass", 9),
+        ("deps", "import read", "import N as read", 4),
+        ("tokens", "KEYS.get(1)", "1", 4),
+        ("tokens", "N = 1", "N = 2", 0),
+        ("deps", "return 1", "return 2", 0),
+        ("deps", "Let no others in.", "Let them in.", 0),
+        ("deps", "def other", "# Another one.\ndef other", 0),
     ],
 )
-def test_what_was_guarded_or_answered_elsewhere_is_held_against_the_change(before):
-    assert len(found(before, [endpoint("/admin/users")])) == 1
-
-
-def test_what_answers_without_credentials_is_open_whatever_it_depends_on():
-    guarded = endpoint("/orders", "app.auth.user", status=401)
-    (message,) = found([guarded], [endpoint("/orders", "app.auth.user", status=200)])
-    assert "answers GET /orders with 200 to requests without credentials" in message
-    assert found([], [guarded]) == []
-    open_all_the_same = endpoint("/orders", "app.auth.user", status=200)
-    assert len(found([open_all_the_same], [endpoint("/orders")])) == 1
+def test_an_edit_of_what_a_dependency_decides_by_is_found(name, old, new, line):
+    messages = [message for message in edit(name, old, new) if " edits " in message]
+    assert [message.partition(" ")[0] for message in messages] == [f"app/{name}.py:{line}"] * bool(
+        line
+    )

@@ -1,6 +1,6 @@
 """Which tools check a project, and in which versions."""
 
-from agent.checks import application, django_state, packages
+from agent.checks import django_state, packages
 from agent.models.checks import TESTS
 from agent.policy import ruff_contract
 from repo_config import command_lines, detect
@@ -123,10 +123,9 @@ def test_no_further_check_is_called_like_one_of_ours():
     own = {
         TESTS,
         packages.NAME,
-        application.NAME,
         ruff_contract.CHECK,
         django_state.DJANGO_CHECK.name,
         django_state.MAKEMIGRATIONS.name,
-        django_state.MIGRATE.name,
+        django_state.MIGRATIONS.name,
     }
     assert own == command_lines.TAKEN

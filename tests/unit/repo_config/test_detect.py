@@ -235,25 +235,6 @@ def test_plugins_are_found_wherever_they_are_named(tree, files, line, plugins):
     assert all("plugin" in str(rule_files.explain_file(path, project)) for path in plugins)
 
 
-# --- FastAPI ------------------------------------------------------------------------------------
-
-NEEDS = {"requirements.txt": "fastapi\n"}
-MAIN = "from fastapi import FastAPI\n\napp = FastAPI(title='Shop')\n"
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({"src/shop/__init__.py": MAIN}, "shop:app"),
-        ({"app/main.py": "import fastapi\napi: object = fastapi.FastAPI()\n"}, "app.main:api"),
-        ({"app/main.py": MAIN, "tests/test_api.py": MAIN, "docs/a.py": MAIN}, "app.main:app"),
-        ({"app/main.py": MAIN, "app/admin.py": MAIN}, None),
-    ],
-)
-def test_the_only_application_that_a_module_makes(tree, files, expected):
-    assert detect.detect_project(tree({**NEEDS, **files}), RepoConfig()).fastapi_app == expected
-
-
 def test_the_order_of_settings_is_config_env_pytest_manage(tree):
     files = {
         "manage.py": MANAGE.format("by.manage"),

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agent.policy import source
-from agent.policy.names import DefinitionNode, NameScope, bind_target, find_meaning
+from agent.recipes.add_field.scopes import DefinitionNode, NameScope, bind_target
 from repo_config.detect import Tree
 
 #: For one name; what is longer than this leads in a circle.
 _MOST_STEPS = 200
 _MOST_DOTS = 24
+_MOST_MODULES, _MOST_BYTES = 20_000, 200_000_000
 _SCOPES = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.ListComp, ast.SetComp,
     ast.DictComp, ast.GeneratorExp,
@@ -32,8 +33,7 @@ class Definition:
 
 
 class Modules:
-    most_modules, most_bytes = 300, 8_000_000
-    """How much is parsed in following names, over a whole change: about a second."""
+    """The modules of a tree, of which no more than 20,000 or 200 MB are read."""
 
     def __init__(self, tree: Tree, roots: Iterable[str] = ()) -> None:
         """Index the paths; nothing is read yet.
@@ -41,7 +41,6 @@ class Modules:
         Args:
             roots: Folders that modules are imported from, besides the tree's own.
         """
-        self._parsed: dict[bytes, ast.Module] = {}
         self._tree = tree
         self._roots = sorted({*roots} - {""}, key=len, reverse=True)
         paths = (path for path in tree.paths() if path.endswith(".py"))
@@ -50,20 +49,10 @@ class Modules:
         self._read_bytes = 0
         self._names: dict[str, frozenset[str]] = {}
 
-    def parse(self, content: bytes) -> ast.Module:
-        """Parse a file, once for all who only read the tree; UnreadableError: it does not parse."""
-        if content not in self._parsed:
-            self._parsed[content] = source.parse_module(content)
-        return self._parsed[content]
-
     def name_module(self, path: str) -> str:
         """Return the dotted name by which a file is imported, from the innermost root."""
         start = next((f"{root}/" for root in self._roots if path.startswith(f"{root}/")), "")
-        return make_dotted(path.removeprefix(start))
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        return tuple(sorted(self._paths.values()))
+        return _make_dotted(path.removeprefix(start))
 
     def find_path(self, dotted: str) -> str:
         """Return the path of the module that a dotted name begins with; "" outside of the tree."""
@@ -77,10 +66,7 @@ class Modules:
         return next((name for name in names if name in self._paths), "")
 
     def list_names(self, dotted: str) -> frozenset[str]:
-        """Return a name with all others by which the same could be imported.
-
-        After 300 modules or 8 MB nothing more is read.
-        """
+        """Return a name with all others by which the same could be imported."""
         if dotted not in self._names:
             seen: set[str] = set()
             waiting = [dotted]
@@ -122,11 +108,11 @@ class Modules:
         if path not in self._scopes:
             text = self.read_text(path)
             self._read_bytes += len(text)
-            if len(self._scopes) >= self.most_modules or self._read_bytes > self.most_bytes:
+            if len(self._scopes) >= _MOST_MODULES or self._read_bytes > _MOST_BYTES:
                 return None
             scope = NameScope()
             try:
-                self.bind_block(self.parse(text).body, scope, path)
+                self.bind_block(source.parse_module(text).body, scope, path)
             except (source.UnreadableError, RecursionError):
                 self._scopes[path] = None
             else:
@@ -138,7 +124,7 @@ class Modules:
     def bind_block(self, body: list[ast.stmt], scope: NameScope, path: str) -> None:
         """Collect what a block of a module binds in its own scope, without those nested in it."""
         for statement in body:
-            for node, _ in walk_runtime(statement, enters=False):
+            for node in _walk_scope(statement):
                 self.bind(node, scope, path)
 
     def bind(self, node: ast.AST, scope: NameScope, path: str) -> None:
@@ -165,9 +151,6 @@ class Modules:
                 # It can be imported from the module itself by this name, and looked for elsewhere.
                 own = f"{self.name_module(path)}.{node.name}"
                 scope.bind(node.name, [] if scope.parent else [own])
-            case ast.arg(arg=name, annotation=annotation):
-                # An argument that names its class is an instance of it.
-                scope.bind(name, [f"{meant}.()" for meant in find_meaning(annotation, scope)])
 
     def name_origin(self, node: ast.ImportFrom, path: str) -> str:
         """Return the dotted name of the module that a `from` import takes from."""
@@ -178,30 +161,22 @@ class Modules:
         return ".".join(filter(None, (above, node.module)))
 
 
-def make_dotted(path: str) -> str:
+def _make_dotted(path: str) -> str:
     """Return the name of a module by its path; "" for the package of the root."""
     return f"/{path.removesuffix('.py')}".removesuffix("/__init__").strip("/").replace("/", ".")
 
 
-def walk_runtime(node: ast.AST, *, enters: bool = True) -> Iterator[tuple[ast.AST, int]]:
-    """Walk a node without what only type checkers read; give each with how many are around it.
-
-    Args:
-        enters: Whether other scopes within it are entered.
-    """
-    waiting = [(node, 0)]
+def _walk_scope(node: ast.AST) -> Iterator[ast.AST]:
+    """Walk what a scope binds: not what only type checkers read, and no other scope within."""
+    waiting = [node]
     while waiting:
-        at, depth = waiting.pop()
-        yield at, depth
+        at = waiting.pop()
+        yield at
         inner: Iterable[ast.AST | None] = ast.iter_child_nodes(at)
         match at:
-            case ast.If() if source.is_type_checking(at.test):
+            case ast.If(test=ast.Name("TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
                 inner = at.orelse
             case ast.AnnAssign():
                 inner = at.target, at.value
-            case ast.arg():
-                inner = ()
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                inner = *at.decorator_list, at.args, *at.body
-        if enters or not isinstance(at, _SCOPES):
-            waiting += [(child, depth + 1) for child in [*inner][::-1] if child is not None]
+        if not isinstance(at, _SCOPES):
+            waiting += [child for child in [*inner][::-1] if child is not None]
