@@ -10,7 +10,7 @@ PYTEST  = $(BIN)/python -m pytest -n $(TESTERS)
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test test-deep check lint bench bench-ack bench-model live false-positives chaos reference picture lock format clean
+.PHONY: install demo test test-deep check lint bench bench-ack bench-model live false-positives oracle chaos reference picture lock format clean
 
 install: $(READY) sandbox
 
@@ -54,6 +54,11 @@ live: $(READY) sandbox services
 # Every rule over whole released projects, judged in tests/false_positives; needs a package index.
 false-positives: $(READY)
 	$(BIN)/python -m tests.false_positives $(ARGS)
+
+# How whole runs end, against the ends in tests/oracle/kept.jsonl; needs a package index.
+# ARGS="record -k NAME" keeps new ends; --cases FOLDER and --mirrors FOLDER add cases.
+oracle: $(READY) sandbox services
+	nice -n 10 $(BIN)/python -m tests.oracle $(or $(ARGS),compare)
 
 # Workers are killed KILLS times while they carry TICKETS tickets; SEED decides when.
 # ARGS=--new-disks: each worker starts with an empty data folder, as in a new pod.

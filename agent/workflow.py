@@ -25,7 +25,6 @@ from agent.models.ticket import Ticket
 from agent.publishing.evidence import DecidedChange
 from agent.recipes.add_field import recipe
 from agent.stages import (
-    baseline,
     checkout,
     decide,
     edit,
@@ -110,7 +109,7 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
         partial(environment.prepare_environment, opened, search if "editor" in roles else None)
         for search in (scout, ahead.need_model)
     )
-    given = once, desk, baseline.study_tests, measure, measure_ahead
+    given = once, desk, measure, measure_ahead
     run_context = RunContext(task, opened, once, desk, Preparation(*given), roles)
     return run_context
 

@@ -16,7 +16,7 @@ from agent.models.ticket import Ticket
 from repo_config.schema import RepoConfig
 from tests.unit.trees import make_project
 
-MISSING: Any = (None, None, None)
+MISSING: Any = (None, None)
 """In place of what prepares the base."""
 
 

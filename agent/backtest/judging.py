@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent.backtest.tasks import PastChange
-from agent.checks import check, measuring, running
-from agent.checks.check import Part, Selection
+from agent.checks import check, measuring, runners, running
+from agent.checks.check import Selection, TestRequest
 from agent.desk import Desk
 from agent.editing import rebuilding
 from agent.errors import AgentError
@@ -100,7 +100,7 @@ class Judge:
         names = {file.path for file in tests.files if file.after is not None}
         files = tuple(sorted(name for name in names if name.endswith(".py")))
         found = running.run_check(
-            suite.select(Part(Selection(files=files))), site, desk.sandbox, desk.say
+            runners.select(suite, TestRequest(Selection(files=files))), site, desk.sandbox, desk.say
         )
         # If exit code, report and sentinels disagree, code under test has faked a result.
         is_proved = found.status is not Status.UNVERIFIED

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from agent.checks import readers, running
 from agent.checks.check import Site
 from agent.checks.commands import ToolCheck
-from agent.checks.comparison import BY_ID
+from agent.checks.compare import BY_ID
 from agent.checks.readers import READERS, ToolRemark
 from agent.checks.running import Say
 from agent.models.change import Change

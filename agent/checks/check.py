@@ -1,6 +1,7 @@
 """What a check is: one command for a sandbox, and the reading of what the sandbox gives back."""
 
 import dataclasses
+import json
 import math
 import os
 import posixpath
@@ -13,7 +14,7 @@ from typing import Protocol, Self, TypeVar
 
 from packaging.utils import canonicalize_name
 
-from agent.checks.sealed import Secret
+from agent.checks import report
 from agent.models.checks import (
     CheckRun,
     Status,
@@ -26,6 +27,7 @@ from agent.models.sandbox import (
     SANDBOX_OURS,
     SANDBOX_TOOLS,
     SANDBOX_TREE,
+    SandboxFile,
     SandboxLimits,
     SandboxRequest,
     SandboxResult,
@@ -49,14 +51,6 @@ _RESERVE, _MOST_RESERVE = 0.15, 60.0
 _OUTPUT_LIMIT = 60_000
 #: A file of settings that is larger is none.
 _MOST_BYTES = 256 * 1024
-#: Variables that an interpreter reads only when it starts, and that name no code.
-_START_VARIABLES = frozenset({
-    "PYTHONCOERCECLOCALE", "PYTHONDEVMODE", "PYTHONFAULTHANDLER", "PYTHONHASHSEED",
-    "PYTHONINTMAXSTRDIGITS", "PYTHONIOENCODING", "PYTHONMALLOC", "PYTHONNODEBUGRANGES",
-    "PYTHONOPTIMIZE", "PYTHONTRACEMALLOC", "PYTHONUNBUFFERED", "PYTHONUTF8", "PYTHONVERBOSE",
-    "PYTHONWARNDEFAULTENCODING", "PYTHON_GIL", "LANG", "LC_ALL", "LC_CTYPE", "TZ",
-})  # fmt: skip
-
 #: Of the container that we may be in.
 _CGROUP = Path("/sys/fs/cgroup")
 RunT = TypeVar("RunT", bound=CheckRun)
@@ -74,12 +68,8 @@ class Site:
     """The operator's limits."""
     at_once: int = 1
     """Checks that may be under way at a time."""
-    may_fail: frozenset[str] | None = None
-    """The first test that fails ends its run, but for these; None: none does."""
     looks_early: bool = False
     """Whether the tests end where half of the first ones fail."""
-    from_models: bool = False
-    """Whether tests find tables as the models have them, and no migration runs."""
     until: float = math.inf
     """When the run's minutes end, by the monotonic clock."""
 
@@ -153,20 +143,17 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Part:
+class TestRequest:
     """Which tests of a suite run, and how; all of them by default."""
 
+    __test__ = False
+
     only: Selection | None = None
-    watched: tuple[str, ...] = ()
-    """Files that belong to the tests of base, and that nothing is to write to."""
-    counts_own: bool = True
-    """Whether our own tests count for the exit code; else it is what the project's CI will see."""
-    own_files: tuple[str, ...] = ()
-    """Files of tests that the change adds or edits."""
-    records: bool = False
-    """Whether it is recorded what each test starts; then they run in one process."""
-    processes: int = 1
-    """Processes that share the tests; 1: as the project's own command says."""
+    """In this order, as far as files are named."""
+    known_red: frozenset[str] | None = None
+    """The first test that fails ends the run, but for these; None: none does."""
+    covers: tuple[str, ...] = ()
+    """Files of which is noted which lines run; where there are some, in one process."""
 
     def describe(self, site: Site) -> dict[str, object]:
         """Compose the request of a script in the sandbox, with whole paths."""
@@ -177,22 +164,12 @@ class Part:
             "only": only,
             "last_start": None if self.only else seconds - reserve,
             "longest": max(_LONGEST_TEST, seconds * _PART_OF_TEST),
-            "may_fail": None if site.may_fail is None else sorted(site.may_fail),
+            "known_red": None if self.known_red is None else sorted(self.known_red),
             "looks_early": site.looks_early,
-            "from_models": site.from_models,
-            "counts_own": self.counts_own,
-            "own_files": self.own_files,
-            "records": self.records,
+            "covers": _whole_paths(self.covers),
+            "linked": ["coverage"] if self.covers and not site.has_package("coverage") else [],
+            "gate_packages": site.environment.get_packages(SANDBOX_GATE),
         }
-
-    @property
-    def lists_new(self) -> bool:
-        """Whether files that are new in the tree are listed."""
-        return self == Part(processes=self.processes)
-
-    @property
-    def whole_watched(self) -> tuple[str, ...]:
-        return tuple(_whole_paths(self.watched))
 
 
 def _whole_paths(paths: tuple[str, ...]) -> list[str]:
@@ -221,21 +198,14 @@ class Check(Protocol[Run_co]):
         """Return what a person runs to see the same."""
         ...
 
-    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
-        """Compose the sandbox's order."""
-        ...
+    def make_request(self, site: Site) -> SandboxRequest: ...
 
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> Run_co:
+    def judge(self, site: Site, result: SandboxResult) -> Run_co:
         """Read what came back; nothing in it is trusted to have the right form."""
         ...
 
 
 # --- requests -------------------------------------------------------------------------------------
-
-
-def get_start_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that no code can come in by."""
-    return {name: value for name, value in environ.items() if name in _START_VARIABLES}
 
 
 def get_variables(site: Site) -> dict[str, str]:
@@ -244,42 +214,28 @@ def get_variables(site: Site) -> dict[str, str]:
 
 
 def request_script(
-    site: Site,
-    secret: Secret,
-    script: tuple[str, ...],
-    *,
-    limits: SandboxLimits,
-    options: Mapping[str, object],
+    site: Site, script: tuple[str, ...], limits: SandboxLimits, options: Mapping[str, object]
 ) -> SandboxRequest:
-    """Compose the order for one of our scripts in the repository's environment.
-
-    Nothing of the repository or its packages runs before the script has read and deleted its
-    request (`sandbox_scripts/mergewright_report.py`). The repository's variables reach its code as
-    they are, but most of them only after that: PYTHONPATH, LD_PRELOAD and kin bring code into a
-    starting interpreter.
+    """Compose the request for one of our scripts in the repository's environment.
 
     Args:
-        options: What the script needs besides the names and the key.
+        options: What the script needs besides the places of tree and report.
     """
-    environ = get_variables(site)
-    first = get_start_variables(environ)
-    late = {name: value for name, value in environ.items() if name not in first}
+    told = {"report": report.PATH, "tree": SANDBOX_TREE, **options}
     name, *arguments = script
-    # -S: nothing from .pth files and no sitecustomize yet; the script makes up for it.
     # Compiled code in the tree may say that it need not be compared with its source.
-    flags = ("-S", "--check-hash-based-pycs", "always")
+    flags = ("--check-hash-based-pycs", "always")
     order = sandbox_requests.make_request(
         site.environment,
         site.tree,
         (sandbox_requests.PYTHON, *flags, f"{SANDBOX_OURS}/checks/{name}", *arguments),
-        environ=first,
+        environ=get_variables(site),
         limits=limits,
-        files=(secret.order_file(environ=late, **options),),
-        collect=(secret.report,),
+        files=(SandboxFile(path=report.REQUEST_PATH, content=json.dumps(told).encode()),),
+        collect=(report.PATH,),
         folder=site.project.root,
     )
-    # The repository's code starts once the script has read and deleted its order.
-    return sandbox_services.add_services(order, site.environment.services, own_late=True)
+    return sandbox_services.add_services(order, site.environment.services)
 
 
 def count_sandboxes(settings: Settings) -> int:

@@ -11,11 +11,11 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
-from agent.checks import check
+from agent.checks import check, report
 from agent.checks.check import Site
 from agent.checks.readers import READERS, Reader, ToolRemark, list_items, render_remarks
-from agent.checks.sealed import Secret
 from agent.models.checks import CommandRun, LintRun, Status
 from agent.models.record import replace
 from agent.models.sandbox import (
@@ -55,6 +55,10 @@ class _Command:
     def name(self) -> str:
         return self.command_line.name
 
+    def rename(self, name: str) -> Self:
+        """Run it under another name."""
+        return dataclasses.replace(self, command_line=replace(self.command_line, name=name))
+
     def explain_absence(self, site: Site) -> str:
         return ""
 
@@ -74,7 +78,7 @@ class ToolCheck(_Command):
             return ()
         return (*site.command_prefix, *line.tool.split(), *line.words)
 
-    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: Site) -> SandboxRequest:
         line, reader = self.command_line, self.reader
         given = line.words
         end = given.index("--") if "--" in given else len(given)
@@ -84,17 +88,17 @@ class ToolCheck(_Command):
             # It would start a Python that it finds.
             environ["PATH"] = "/nonexistent"
             if not {"-p", "--project"}.intersection(given):
-                files = _write_pyright_settings(site, secret, line.tool)
+                files = _write_pyright_settings(site, line.tool)
                 words = ("--project", files[0].path, *words)
         script = _ALL_INTO_FILE if reader.is_text else _INTO_FILE
         return sandbox_requests.make_request(
             site.environment,
             site.tree,
-            ("/bin/sh", "-c", script, secret.report, *self._start(site), *words),
+            ("/bin/sh", "-c", script, report.PATH, *self._start(site), *words),
             environ={**environ, **reader.environ},
             limits=site.tool_limits(),
             files=files,
-            collect=(secret.report,),
+            collect=(report.PATH,),
             folder=site.project.root,
         )
 
@@ -108,8 +112,8 @@ class ToolCheck(_Command):
             return _start_pyright(site, program)
         return site.program(program), *subcommand
 
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> LintRun:
-        content, reader = result.files.get(secret.report), self.reader
+    def judge(self, site: Site, result: SandboxResult) -> LintRun:
+        content, reader = result.files.get(report.PATH), self.reader
         text = sanitise.strip_terminal_codes((content or b"").decode("utf-8", "replace"))
         remarks = None if content is None else reader.read(text)
         if remarks is not None:
@@ -159,7 +163,7 @@ class ShellCheck(_Command):
     def command(self, site: Site) -> tuple[str, ...]:
         return (*site.command_prefix, "bash", "-c", self.command_line.line)
 
-    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: Site) -> SandboxRequest:
         order = sandbox_requests.make_request(
             site.environment,
             site.tree,
@@ -172,7 +176,7 @@ class ShellCheck(_Command):
         order = sandbox_requests.share_tools(order, site.environment, site.config.env)
         return sandbox_services.add_services(order, site.environment.services)
 
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CommandRun:
+    def judge(self, site: Site, result: SandboxResult) -> CommandRun:
         code = result.exit_code
         reason = f"exit code {code}: {check.get_last_lines(result)}" if code else ""
         status = Status.FAILED if reason else Status.PASSED
@@ -185,12 +189,8 @@ def make_check(command: CheckCommand) -> ToolCheck | ShellCheck:
 
 def _get_harmless(environ: Mapping[str, str]) -> dict[str, str]:
     """Leave out the variables by which a change could put itself in a tool's place."""
-    start = check.get_start_variables(environ)
-    return {
-        name: value
-        for name, value in environ.items()
-        if name in start or not name.startswith(("PYTHON", "LD_", "NODE_", "PATH"))
-    }
+    harmful = "PYTHON", "LD_", "NODE_", "PATH"
+    return {name: value for name, value in environ.items() if not name.startswith(harmful)}
 
 
 def _start_mypy(site: Site) -> tuple[str, ...]:
@@ -212,7 +212,7 @@ def _start_pyright(site: Site, program: str) -> tuple[str, ...]:
     return node, heap, script
 
 
-def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[SandboxFile, ...]:
+def _write_pyright_settings(site: Site, program: str) -> tuple[SandboxFile, ...]:
     """Lay the Python below the repository's settings, and the environment above them.
 
     Settings of a tree may name any folder with packages. Of a key that is twice in an object
@@ -231,12 +231,12 @@ def _write_pyright_settings(site: Site, secret: Secret, program: str) -> tuple[S
         below["typeCheckingMode"] = "standard"  # the other one's is stricter
     own = _JSON_START.sub(lambda start: f"{start[0]}{json.dumps(below)[1:-1]},", own)
     above = {
-        "extends": f"{secret.module}-own.json",
+        "extends": "mergewright-pyright-own.json",
         "venvPath": posixpath.dirname(SANDBOX_ENVIRONMENT),
         "venv": posixpath.basename(SANDBOX_ENVIRONMENT),
         "baselineFile": f"{SANDBOX_OUT}/no-baseline",
     }
-    texts = {f"{secret.module}.json": json.dumps(above), above["extends"]: own}
+    texts = {"mergewright-pyright.json": json.dumps(above), above["extends"]: own}
     return tuple(
         SandboxFile(path=site.in_sandbox(name), content=text.encode())
         for name, text in texts.items()

@@ -1,17 +1,15 @@
 """Django's own questions about a project: missing migrations, conflicts, system check.
 
-New migrations are read by django-migration-linter as well, for the reviewer. Any other answer
-counts only if Django, in the same process, also named a planted mistake: an error of the system
-check, and a field without a migration in a model of each app.
+New migrations are also read by a linter, for the reviewer.
 """
 
 import posixpath
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.checks import check, sealed
+from agent.checks import check, report
 from agent.checks.check import Site
-from agent.checks.sealed import Id, ReportEvent, Secret, Text
+from agent.checks.report import BrokenEvent, Id, ReportEvent, Text
 from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.record import replace
 from agent.models.sandbox import SANDBOX_GATE, SANDBOX_TREE, SandboxRequest, SandboxResult
@@ -29,10 +27,6 @@ class DjangoAnswer(ReportEvent):
 
     event: Literal["django"]
     items: list[Item]
-    seen: bool
-    """Whether it names the mistake that was planted."""
-    absence: Text
-    """Why there is nothing to ask; "" where there is."""
 
 
 @dataclass(frozen=True)
@@ -61,29 +55,27 @@ class DjangoState:
         more = (f"--settings={settings}",) if settings else ()
         return ("python", "-m", "django", *self.arguments, *more)
 
-    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
-        return request_django(site, secret, self.arguments[0], new=self.new)
+    def make_request(self, site: Site) -> SandboxRequest:
+        return request_django(site, self.arguments[0], new=self.new)
 
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> LintRun:
-        report = sealed.read_report(result, secret, (DjangoAnswer,))
-        answer = report.first(DjangoAnswer)
+    def judge(self, site: Site, result: SandboxResult) -> LintRun:
+        read = report.read_report(result, (DjangoAnswer,))
+        answer = read.first(DjangoAnswer)
         if answer is None:
             # A project that cannot be loaded is another case than one that hides the answer.
-            broken = report.first(sealed.BrokenEvent)
-            if broken is not None and not report.problem and result.exit_code != 0:
+            broken = read.first(BrokenEvent)
+            if broken is not None and not read.problem and result.exit_code != 0:
                 words = f"Django could not answer: {broken.words}"
                 return check.make_result(self, site, result, Status.FAILED, words)
-            words = report.problem or "there was no output"
+            words = read.problem or "there was no output"
             return check.make_result(self, site, result, Status.UNVERIFIED, words)
         fails = any(item.fails for item in answer.items)
-        problem = report.problem
-        if not problem and not answer.seen:
-            problem = f"a deliberate error was not reported by {self.name}"
+        problem = read.problem
         if not problem and result.exit_code != int(fails):
             problem = f"the report contradicts exit code {result.exit_code}"
         status = Status.FAILED if fails else Status.PASSED
-        if problem or answer.absence:
-            status = Status.UNVERIFIED if problem else Status.ABSENT
+        if problem:
+            status = Status.UNVERIFIED
         items = tuple(
             CheckItem(
                 item_id=one.id,
@@ -93,11 +85,10 @@ class DjangoState:
             )
             for one in answer.items
         )
-        reason = problem or answer.absence
-        return replace(check.make_result(self, site, result, status, reason), items=items)
+        return replace(check.make_result(self, site, result, status, problem), items=items)
 
 
-def request_django(site: Site, secret: Secret, job: str, **options: object) -> SandboxRequest:
+def request_django(site: Site, job: str, **options: object) -> SandboxRequest:
     """Compose the order for a job of our script, in the process that the project is entered by."""
     django = site.project.django
     if django is None:
@@ -106,14 +97,13 @@ def request_django(site: Site, secret: Secret, job: str, **options: object) -> S
     paths = [posixpath.join(SANDBOX_TREE, path).rstrip("/") for path in django.python_path]
     order = check.request_script(
         site,
-        secret,
         ("mergewright_migrations.py", job),
-        limits=site.tool_limits(),
-        options={
+        site.tool_limits(),
+        {
             "manage": posixpath.basename(django.manage) if django.manage else "",
             "settings": site.settings_module or "",
             "python_path": paths,
-            "extra_packages": ("django-migration-linter", "appdirs"),
+            "linked": ("django-migration-linter", "appdirs"),
             "gate_packages": site.environment.get_packages(SANDBOX_GATE),
             **options,
         },

@@ -18,14 +18,14 @@ def join_runs(runs: Sequence[TestRun], *, is_part: bool) -> TestRun:
         is_part: Only some tests were asked for; a command that has none of them says nothing.
     """
     if is_part:
-        runs = [run for run in map(suite.pardon_nothing, runs) if run.items or run.reason] or runs
+        runs = [run for run in map(suite.accept_empty, runs) if run.items or run.reason] or runs
     items, twice = _join_items(runs)
     named = [f"`{shlex.join(run.command)}`: {run.reason}" for run in runs if run.reason]
     status = next(one for one in _ORDER if any(run.status is one for run in runs))
     if twice:
         status = Status.UNVERIFIED
         named.insert(0, f"{twice} is run by several commands of checks.tests: leave it out of one")
-    left = dict.fromkeys(path for run in runs if run.suite for path in run.suite.left_behind)
+    files = dict.fromkeys(path for run in runs for path in run.files or ())
     output = "\n".join(f"$ {shlex.join(run.command)}\n{run.output}" for run in runs)
     return replace(
         runs[0],
@@ -37,17 +37,20 @@ def join_runs(runs: Sequence[TestRun], *, is_part: bool) -> TestRun:
         reason="; ".join(named),
         output=check.shorten_output(output),
         items=items,
-        suite=suite.join_facts([run.suite for run in runs if run.suite], left),
+        files=tuple(files) if any(run.files is not None for run in runs) else None,
+        left_behind=tuple(dict.fromkeys(path for run in runs for path in run.left_behind)),
+        unexecuted=_join_unexecuted(runs),
         unrun=tuple(dict.fromkeys(test_id for run in runs for test_id in run.unrun)),
-        doubts=tuple(dict.fromkeys(doubt for run in runs for doubt in run.doubts)),
-        touched=tuple(dict.fromkeys(path for run in runs for path in run.touched)),
     )
 
 
-def join_parts(runs: Sequence[TestRun]) -> TestRun:
-    """Join runs of one command for tests of different files, the last of which is of the rest."""
-    joined, last = join_runs(runs, is_part=False), runs[-1]
-    return replace(joined, name=last.name, command=last.command)
+def _join_unexecuted(runs: Sequence[TestRun]) -> dict[str, tuple[int, ...]]:
+    """A line has run where one of the commands has run it."""
+    traced = [run.unexecuted for run in runs if run.unexecuted]
+    return {
+        path: tuple(line for line in lines if all(line in each.get(path, ()) for each in traced))
+        for path, lines in (traced[0].items() if traced else ())
+    }
 
 
 def _join_items(runs: Sequence[TestRun]) -> tuple[tuple[CheckItem, ...], str]:

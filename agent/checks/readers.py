@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agent.checks import sealed
+from agent.checks import report
 from agent.models.checks import CheckItem
 
 # Figures that move with the code around a finding, or only say by how much a bound is passed.
@@ -38,12 +38,12 @@ class Reader:
 def list_items(remarks: Iterable[ToolRemark]) -> tuple[CheckItem, ...]:
     return tuple(
         CheckItem(
-            item_id=sealed.clean_id(
+            item_id=report.clean_id(
                 f"{remark.path}: {remark.code or 'error'}: {_FIGURES.sub('N', remark.message)}"
             ),
             outcome="finding",
-            text=sealed.clean_text(remark.message),
-            place=sealed.clean_text(remark.path + (f":{remark.line}" if remark.line else "")),
+            text=report.clean_text(remark.message),
+            place=report.clean_text(remark.path + (f":{remark.line}" if remark.line else "")),
         )
         for remark in remarks
     )

@@ -1,45 +1,26 @@
-"""Store the results of checks: in a run's folder, and those of base commits for later runs."""
+"""Store the results of base commits' checks for later runs."""
 
 import hashlib
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from agent.checks import check, measuring
-from agent.models.checks import CheckReport, Status, TestReach
+from agent.models.checks import TESTS, CheckReport, Status
 from agent.models.environment import Prepared
+from agent.models.record import replace
 from agent.settings import Settings
 from agent.telemetry.private_files import write_private_file
 
-T = TypeVar("T")
 #: Not covered by an environment's key: services, and tools of our own.
 _TOOLS = {"services", "gate_path", "tools"}
 
 
-# --- base commits ---------------------------------------------------------------------------------
-
-
 def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
-    """Name the file for the measurement of a base commit."""
-    return _locate(prepared.checkout.commit, prepared, settings)
-
-
-def locate_processes(prepared: Prepared, settings: Settings) -> Path:
-    """Name the file for how many processes share the tests in the same environment."""
-    return _locate("processes", prepared, settings)
-
-
-def locate_reach(prepared: Prepared, settings: Settings) -> Path:
-    """Name the file for what each test of a base commit reaches."""
-    return locate_baseline(prepared, settings).with_suffix(".reach")
-
-
-def _locate(subject: str, prepared: Prepared, settings: Settings) -> Path:
-    """Name a file by its subject, and by all else that decides about results."""
+    """Name the file for the measurement of a base commit, by all that decides about results."""
     parts = (
-        subject,
+        prepared.checkout.commit,
         prepared.checkout.repository,
         prepared.environment.key,
         prepared.environment.model_dump_json(include=_TOOLS),
@@ -52,25 +33,26 @@ def _locate(subject: str, prepared: Prepared, settings: Settings) -> Path:
     return settings.home / "baselines" / f"{key}.json"
 
 
-def load_processes(prepared: Prepared, settings: Settings) -> int:
-    """Read how many processes share the tests; 1: that was not tried, or did not do."""
-    return _load(locate_processes(prepared, settings), int) or 1
-
-
-def load_reach(prepared: Prepared, settings: Settings) -> TestReach | None:
-    """Read what each test of the base commit reaches; None: that is not recorded."""
-    return _load(locate_reach(prepared, settings), TestReach)
-
-
 def load_baseline(stored: Path) -> CheckReport | None:
     """Read a measurement; a damaged one is measured again."""
-    return _load(stored, CheckReport)
-
-
-def _load(stored: Path, kind: type[T]) -> T | None:
     with suppress(OSError, ValidationError):
-        return TypeAdapter(kind).validate_json(stored.read_bytes())
+        return CheckReport.model_validate_json(stored.read_bytes())
     return None
+
+
+def refresh_tests(before: CheckReport, prepared: Prepared, settings: Settings) -> CheckReport:
+    """Give base's report with the tests as they are stored."""
+    stored = load_baseline(locate_baseline(prepared, settings))
+    tests = stored.result(TESTS) if stored else None
+    results = (tests if tests and one.name == TESTS else one for one in before.results)
+    return replace(before, results=tuple(results))
+
+
+def is_older(prepared: Prepared, settings: Settings) -> bool:
+    """Whether an earlier run has measured the base commit."""
+    with suppress(OSError):
+        return locate_baseline(prepared, settings).stat().st_mtime < prepared.run.started
+    return False
 
 
 def store_baseline(stored: Path, report: CheckReport) -> None:

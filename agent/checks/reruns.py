@@ -1,24 +1,17 @@
-"""Tell a test that fails at times from one that the change breaks, by its runs on both sides.
+"""Tell a test that fails at times from one that the change breaks, by one more run on both sides.
 
-What excuses a failure is seen on base code, which a change cannot touch, and in sandboxes that are
-alike: the test passed there, and failed as it does with the change. Where it never passes with the
-change, a person has to look. Anything less excuses nothing.
+What excuses a failure is seen on base, which a change cannot touch.
 """
 
-import re
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from agent.checks import running
-from agent.checks.check import Part, Selection, Site
-from agent.checks.runners import Suite
-from agent.checks.running import Say
+from agent.checks.check import Selection, Site
+from agent.checks.running import Bench
+from agent.checks.suite import FAILING, PASSING
+from agent.checks.test_pairs import PairedTest
 from agent.models.change import Finding, Severity
 from agent.models.checks import (
-    TESTS,
     UNPROVED,
-    CheckItem,
     CheckRun,
     RepeatedTest,
     Rerun,
@@ -27,35 +20,124 @@ from agent.models.checks import (
     split_place,
 )
 from agent.models.record import replace
-from agent.models.sandbox import Sandbox
 
 RULE = "flaky-tests"
-PASSING = ("passed", "xpassed")
-FAILING = ("failed", "error")
-_KIND = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")
-#: If more fail, the change is the cause.
+#: Of more failures the change is the cause: so many of them are run again.
 MOST_TESTS = 10
-_MOST_ROUNDS = 5
-#: After so many rounds a test that has not surprised anybody is not run again.
-_ENOUGH = 3
-#: A sandbox with less time than this before it is not opened any more.
-_LEAST_SECONDS = 5.0
 _TEXT = 200
+_SUSPECT = ("failed", "error", "skipped")
 
 
-def is_flaky(failure: CheckItem, repeated: RepeatedTest | None) -> bool:
-    """Whether a test that failed with the change alone was seen to fail so on base as well."""
-    if repeated is None:
-        return False
-    is_alike = {_kind(failure.text)} | _kinds(repeated.head) <= _kinds(repeated.base)
-    # One that never passes alone needs other tests before it: that is no matter of chance.
-    flipped = _has_both_outcomes((*repeated.base, *repeated.head))
-    return is_alike and flipped and _has_outcome(repeated.head, (*PASSING, *FAILING))
+def is_conclusive(run: CheckRun) -> bool:
+    """Whether a check came to its end and names its findings by test or place."""
+    return run.status in (Status.PASSED, Status.FAILED) and not run.reason
+
+
+def list_red(run: TestRun) -> frozenset[str]:
+    """List the ids of the tests that fail."""
+    return frozenset(item.item_id for item in run.items if item.outcome in FAILING)
+
+
+def repeat_failures(
+    pairs: Iterable[PairedTest], site: Site, bench: Bench
+) -> dict[str, RepeatedTest]:
+    """Run tests once more on both sides, base first; return what each did, by its current id.
+
+    Args:
+        site: Where they run with the change; those that are rewritten as base has them.
+    """
+    suspects = [pair for pair in pairs if pair.head and pair.head.outcome in _SUSPECT]
+    suspects += [pair for pair in pairs if pair.state == "rewritten" and pair.version]
+    chosen = _choose(suspects)
+    if not chosen:
+        return {}
+    verb = "fails" if len(chosen) == 1 else "fail"
+    bench.say(f"tests: {len(suspects)} {verb} only with the change; running again")
+    base = run_again([pair.item_id for pair in chosen if pair.is_of_base], bench.base, bench)
+    head = run_again([_name_on_head(pair) for pair in chosen], site, bench)
+    repeated = {}
+    for pair in chosen:
+        test = RepeatedTest(
+            item_id=pair.current_id,
+            place=pair.head.place if pair.head else "",
+            base=tuple(base[each] for each in [pair.item_id] if each in base),
+            head=(head[_name_on_head(pair)],),
+        )
+        bench.say(f"tests: {test.item_id} {test.summary}")
+        repeated[test.item_id] = test
+    return repeated
+
+
+def _choose(pairs: Sequence[PairedTest]) -> list[PairedTest]:
+    """Choose a few, of as many files as there are."""
+    numbers: dict[str, int] = {}
+    ranks = []
+    for pair in pairs:
+        file = pair.head.file if pair.head else ""
+        numbers[file] = numbers.get(file, 0) + 1
+        ranks.append(numbers[file])
+    ordered = sorted(range(len(pairs)), key=lambda index: ranks[index])
+    return [pairs[index] for index in sorted(ordered[:MOST_TESTS])]
+
+
+def _name_on_head(pair: PairedTest) -> str:
+    """Name a test where it runs again with the change: a rewritten one as base has it."""
+    is_as_base = pair.state == "rewritten" and pair.version
+    return pair.version.item_id if is_as_base and pair.version else pair.current_id
+
+
+def run_again(ids: Sequence[str], site: Site, bench: Bench) -> dict[str, Rerun]:
+    """Say what each test did; unproved where its sandbox proves nothing."""
+    if not ids:
+        return {}
+    run = bench.run_tests(site, Selection(ids=tuple(ids)))
+    items = {item.item_id: item for item in run.items} if is_conclusive(run) else {}
+    return {
+        item_id: Rerun(outcome=items[item_id].outcome, text=items[item_id].text[:_TEXT])
+        if item_id in items
+        else Rerun(outcome=UNPROVED)
+        for item_id in ids
+    }
+
+
+def weigh_repeated(
+    pairs: Iterable[PairedTest],
+    repeated: Mapping[str, RepeatedTest],
+    as_base: Mapping[str, RepeatedTest],
+) -> Iterator[PairedTest]:
+    """Yield the tests as one more run shows them.
+
+    Args:
+        as_base: What rewritten tests did once more as base has them.
+    """
+    for pair in pairs:
+        is_rewritten = pair.state == "rewritten"
+        test = (as_base if is_rewritten else repeated).get(pair.current_id)
+        is_late = pair.is_of_base and pair.base is None
+        if pair.state not in ("broken", "rewritten") or pair.head is None:
+            yield pair
+            continue
+        on_base = {run.outcome for run in test.base} if test else set()
+        passes_now = test is not None and any(run.outcome in PASSING for run in test.head)
+        if is_rewritten:
+            yield pair._replace(state="same") if passes_now else pair
+        elif is_late and on_base.isdisjoint((*PASSING, *FAILING)):
+            yield pair._replace(state="unrun")
+        elif on_base - {*PASSING, UNPROVED}:
+            # Base had no time for it: nobody knows how often it fails.
+            yield pair._replace(state="flaky" if pair.base else "known")
+        elif test is None:
+            yield pair
+        else:
+            said = "It fails intermittently." if passes_now else ""
+            words = (pair.head.text, said, f"(run again: it {test.summary})")
+            head = replace(pair.head, text="\n".join(filter(None, words)))
+            yield pair._replace(head=head)
 
 
 def make_finding(repeated: RepeatedTest) -> Finding:
-    """Name a test that fails at times; one that never passed with the change is for review."""
-    is_known = _has_outcome(repeated.head, PASSING)
+    """Name a test that fails at times; for review where base says nothing, or it never passed."""
+    is_known = bool(repeated.base) and any(run.outcome in PASSING for run in repeated.head)
     path, line = split_place(repeated.place)
     return Finding(
         rule=RULE,
@@ -66,122 +148,3 @@ def make_finding(repeated: RepeatedTest) -> Finding:
         fix="Find out what it depends on: time, order, randomness, the network.",
         asks_author=False,
     )
-
-
-def is_proved(result: CheckRun) -> bool:
-    """Whether a check came to its end and names its findings by test or place."""
-    return result.status in (Status.PASSED, Status.FAILED) and not result.reason
-
-
-def list_failing(items: Iterable[CheckItem]) -> tuple[CheckItem, ...]:
-    return tuple(item for item in items if item.outcome in FAILING)
-
-
-def list_red(result: TestRun) -> frozenset[str]:
-    """List the ids of the tests that fail."""
-    return frozenset(item.item_id for item in list_failing(result.items))
-
-
-def _has_outcome(runs: Iterable[Rerun], outcomes: tuple[str, ...]) -> bool:
-    return any(run.outcome in outcomes for run in runs)
-
-
-def _has_both_outcomes(runs: tuple[Rerun, ...]) -> bool:
-    return _has_outcome(runs, PASSING) and _has_outcome(runs, FAILING)
-
-
-def _kinds(runs: Iterable[Rerun]) -> set[str]:
-    return {_kind(run.text) for run in runs if run.outcome in FAILING}
-
-
-def _kind(text: str) -> str:
-    """Name the kind of error; pytest leaves out that of a plain assertion."""
-    found = _KIND.match(text.strip())
-    return found[0].rpartition(".")[2] if found else "AssertionError"
-
-
-@dataclass
-class SuiteRerunner:
-    """Both sides of a run, ready to run tests of it again."""
-
-    base: Site
-    head: Site
-    suite: Suite
-    sandbox: Sandbox
-    say: Say
-
-    def run_part(self, site: Site, part: Part, shown_as: str = TESTS) -> TestRun:
-        """Run a part of the tests of one side in a sandbox of its own.
-
-        Args:
-            shown_as: Is put before the lines that it prints.
-        """
-        name = f"{shown_as} on the base branch" if site.tree == self.base.tree else shown_as
-        return running.run_check(self.suite.select(part, name), site, self.sandbox, self.say)
-
-    def run_some(self, site: Site, only: Selection, shown_as: str = TESTS) -> TestRun:
-        return self.run_part(site, Part(only), shown_as)
-
-    def repeat(self, failures: tuple[CheckItem, ...]) -> tuple[RepeatedTest, ...]:
-        """Run failed tests again until their runs say enough, for as long as the suite may take.
-
-        With the change once; more often only where base has failed it, or it has passed.
-        """
-        verb = "fails" if len(failures) == 1 else "fail"
-        self.say(f"tests: {len(failures)} {verb} only with the change; running again")
-        found = {
-            failure.item_id: RepeatedTest(item_id=failure.item_id, place=failure.place)
-            for failure in failures
-        }
-        end = time.monotonic() + self.head.test_limits().seconds
-        for number in range(_MOST_ROUNDS):
-            left = [
-                failure.item_id
-                for failure in failures
-                if _is_open(failure, found[failure.item_id], number)
-            ]
-            if not left or end - time.monotonic() < _LEAST_SECONDS:
-                break
-            # One side after the other: code of the change must not slow down what base does.
-            for side, site in (("base", self.base), ("head", self.head)):
-                ids = [item_id for item_id in left if _tells_more(found[item_id], side)]
-                for item_id, run in self._run_again(site, ids, end):
-                    test = found[item_id]
-                    found[item_id] = (
-                        replace(test, base=(*test.base, run))
-                        if side == "base"
-                        else replace(test, head=(*test.head, run))
-                    )
-        for one in found.values():
-            self.say(f"tests: {one.item_id} {one.summary}")
-        return tuple(found.values())
-
-    def _run_again(self, site: Site, ids: list[str], end: float) -> Iterable[tuple[str, Rerun]]:
-        """Say what each test did; nothing, where its sandbox proves nothing."""
-        if not ids:
-            return
-        site = site.limit_seconds(max(end - time.monotonic(), _LEAST_SECONDS))
-        result = self.run_some(site, Selection(ids=tuple(ids)))
-        items = {item.item_id: item for item in result.items} if is_proved(result) else {}
-        for item_id in ids:
-            item = items.get(item_id) or CheckItem(item_id=item_id, outcome=UNPROVED)
-            yield item_id, Rerun(outcome=item.outcome, text=item.text[:_TEXT])
-
-
-def _is_open(failure: CheckItem, one: RepeatedTest, rounds: int) -> bool:
-    """Whether another run could still change what is known of a test."""
-    if is_flaky(failure, one):
-        return False
-    return rounds < _ENOUGH or _is_surprising(one)
-
-
-def _tells_more(one: RepeatedTest, side: str) -> bool:
-    """Whether another run on a side could change what is known of a test that is open."""
-    if side == "base":
-        return not _has_both_outcomes(one.base)
-    return not one.head or _is_surprising(one)
-
-
-def _is_surprising(one: RepeatedTest) -> bool:
-    """Whether a test did what nobody expects of one that the change breaks."""
-    return _has_outcome(one.base, FAILING) or _has_outcome(one.head, PASSING)

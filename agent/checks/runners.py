@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from os.path import exists
-from typing import ClassVar, Self
 
 from agent.checks import check, suite
-from agent.checks.check import Part, Site
-from agent.checks.sealed import Secret
+from agent.checks.check import Site, TestRequest
 from agent.models.checks import TESTS, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import (
-    SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
     SANDBOX_TREE,
     SandboxFile,
@@ -23,12 +21,6 @@ from agent.models.sandbox import (
     SandboxResult,
 )
 
-#: pytest's word for "some tests failed".
-_PYTEST_CODES = range(1, 2)
-#: Scripts end with 1, or with the number of failures.
-_SCRIPT_CODES = range(1, 256)
-#: If our own tests do not count, it is the project's own exit code.
-_ANY_CODE = range(256)
 _PAST_FAILURES: tuple[str, ...] = ("--maxfail=0", "--continue-on-collection-errors")
 #: Takes the place of a script where the repository has none.
 _ENTRY = "/tmp/mergewright-django.py"  # noqa: S108 - in the sandbox, whose /tmp is its own
@@ -46,17 +38,18 @@ if __name__ == "__main__":
 
 
 @dataclass(frozen=True)
-class AnySuite:
+class AnySuite(abc.ABC):
     """What both runners have in common."""
 
-    part: Part = field(default_factory=Part)
+    request: TestRequest = field(default_factory=TestRequest)
     name: str = TESTS
     kind = TestRun
-    #: Packages of ours for tests that several processes share, where the repository has them not.
-    extra_packages: ClassVar[tuple[str, ...]]
 
-    def select(self, part: Part, name: str = TESTS) -> Self:
-        return dataclasses.replace(self, part=part, name=name)
+    @abc.abstractmethod
+    def command(self, site: Site) -> tuple[str, ...]: ...
+
+    @abc.abstractmethod
+    def make_request(self, site: Site) -> SandboxRequest: ...
 
     def explain_absence(self, site: Site) -> str:
         return ""
@@ -64,64 +57,52 @@ class AnySuite:
     def split(self, site: Site) -> Iterator[tuple[Suite, Site]]:
         """Yield what runs each command of the tests, and where."""
         for command in site.project.suites:
-            suite = SUITES[command.runner](self.part, self.name)
+            suite = SUITES[command.runner](self.request, self.name)
             yield suite, dataclasses.replace(site, project=site.project.with_suite(command))
 
-    def request(
-        self, site: Site, secret: Secret, script: tuple[str, ...], **more: object
-    ) -> SandboxRequest:
-        """Compose the order for a script that runs the tests."""
-        is_shared = self.part.processes > 1 and not site.has_package(self.extra_packages[0])
-        options = {
-            **self.part.describe(site),
-            "extra_packages": self.extra_packages if is_shared else (),
-            "gate_packages": site.environment.get_packages(SANDBOX_GATE),
-            **more,
-        }
-        order = check.request_script(
-            site, secret, script, limits=site.test_limits(), options=options
-        )
-        return replace(order, watched=self.part.whole_watched, lists_new=self.part.lists_new)
+    def judge(self, site: Site, result: SandboxResult) -> TestRun:
+        return suite.read_run(self, self.request, site, result)
+
+    def compose(self, site: Site, script: tuple[str, ...], **more: object) -> SandboxRequest:
+        """Compose the request for a script that runs the tests."""
+        options = {**self.request.describe(site), **more}
+        order = check.request_script(site, script, site.test_limits(), options)
+        return replace(order, lists_new=self.request == TestRequest())
+
+
+def select(suite: Suite, request: TestRequest, name: str = TESTS) -> Suite:
+    """Have a suite run some of its tests."""
+    return dataclasses.replace(suite, request=request, name=name)
 
 
 class PytestSuite(AnySuite):
     """pytest with a plugin of ours: the repository's own where it has one, else the gate's."""
-
-    extra_packages = ("pytest-xdist", "execnet")
 
     def command(self, site: Site) -> tuple[str, ...]:
         root = site.project.root
         named = tuple(f"{name}={value}" for name, value in _list_variables(site, "").items())
         folder = ("-C", root) if root else ()
         start = ("env", *folder, *named) if folder or named else ()
-        # Where pytest-xdist is ours, people and models cannot use its option.
-        shared = self._share(site) if site.has_package(self.extra_packages[0]) else ()
-        return (*start, "python", "-m", "pytest", *site.project.test_args, *shared)
+        return (*start, "python", "-m", "pytest", *site.project.test_args)
 
-    def _share(self, site: Site) -> tuple[str, ...]:
-        if self.part.processes > 1:
-            return (f"-n{self.part.processes}",)
-        # What each test reaches is recorded in one process.
-        return ("-n0",) if self.part.records and site.has_package("pytest-xdist") else ()
-
-    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: Site) -> SandboxRequest:
         # The configuration wins.
         env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
-        return self.request(
+        return self.compose(
             dataclasses.replace(site, config=replace(site.config, env=env)),
-            secret,
             ("run_pytest.py", *site.project.test_args),
-            options=(*_PAST_FAILURES, *self._share(site)),
+            options=(*_PAST_FAILURES, *self._list_options(site)),
             gate="" if site.has_package("pytest") else site.environment.get_packages(SANDBOX_GATE),
-            tools=[f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
         )
 
-    def can_share(self, site: Site) -> bool:
-        return True
-
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
-        codes = _PYTEST_CODES if self.part.counts_own else _ANY_CODE
-        return suite.judge_suite(self, site, secret, result, codes)
+    def _list_options(self, site: Site) -> Iterator[str]:
+        """List what shuffles alike on both sides; traced, one process and no other tracer."""
+        if site.has_package("pytest-randomly"):
+            yield "--randomly-seed=1"
+        if self.request.covers and site.has_package("pytest-xdist"):
+            yield "-n0"
+        if self.request.covers and site.has_package("pytest-cov"):
+            yield "--no-cov"
 
 
 def _list_variables(site: Site, tree: str) -> dict[str, str]:
@@ -150,8 +131,6 @@ class DjangoSuite(AnySuite):
     Without a script, and with known settings, `python -m django test`.
     """
 
-    extra_packages = ("tblib",)
-
     def explain_absence(self, site: Site) -> str:
         if site.project.test_script is None and site.settings_module is None:
             return (
@@ -165,7 +144,7 @@ class DjangoSuite(AnySuite):
         if site.project.test_script is not None:
             folder, arguments = _split_call(site)
             start = ("env", "-C", folder) if folder else ()
-            return (*start, "python", *arguments, *self._share())
+            return (*start, "python", *arguments)
         root = site.project.root
         folders = ":".join(
             posixpath.relpath(one or ".", root or ".") for one in _get_python_path(site)
@@ -173,13 +152,9 @@ class DjangoSuite(AnySuite):
         path = (f"PYTHONPATH={folders}",) if folders not in {"", "."} else ()
         place = ("-C", root) if root else ()
         start = ("env", *place, *path) if place or path else ()
-        words = "python", "-m", "django", *_list_django_arguments(site)
-        return (*start, *words, *self._share())
+        return (*start, "python", "-m", "django", *_list_django_arguments(site))
 
-    def _share(self) -> tuple[str, ...]:
-        return (f"--parallel={self.part.processes}",) if self.part.processes > 1 else ()
-
-    def make_request(self, site: Site, secret: Secret) -> SandboxRequest:
+    def make_request(self, site: Site) -> SandboxRequest:
         entry: tuple[SandboxFile, ...] = ()
         if site.project.test_script is None:
             folder, arguments = site.project.root, (_ENTRY, *_list_django_arguments(site))
@@ -189,17 +164,12 @@ class DjangoSuite(AnySuite):
             entry = (SandboxFile(path=_ENTRY, content=_ENTER.format(paths).encode()),)
         else:
             folder, arguments = _split_call(site)
-        order = self.request(site, secret, ("mergewright_django.py", *arguments, *self._share()))
+        is_django = posixpath.basename(site.project.test_script or "manage.py") == "manage.py"
+        alone = ("--parallel=1",) if self.request.covers and is_django else ()
+        order = self.compose(site, ("mergewright_django.py", *arguments, *alone))
         return replace(
             order, directory=posixpath.join(SANDBOX_TREE, folder), files=(*order.files, *entry)
         )
-
-    def can_share(self, site: Site) -> bool:
-        return posixpath.basename(site.project.test_script or "manage.py") == "manage.py"
-
-    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> TestRun:
-        codes = _SCRIPT_CODES if self.part.counts_own else _ANY_CODE
-        return suite.judge_suite(self, site, secret, result, codes)
 
 
 Suite = PytestSuite | DjangoSuite

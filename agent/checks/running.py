@@ -1,27 +1,48 @@
 """Run a check in a fresh sandbox, show lines of it meanwhile, and judge the result."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
 from functools import cache
-from typing import cast
+from threading import Event
+from typing import NamedTuple, cast
 
-from agent.checks import joining
+from agent.checks import joining, runners
 from agent.checks.check import (
     LEAST_SECONDS,
     MINUTES_LIMIT,
     Check,
     RunT,
+    Selection,
     Site,
+    TestRequest,
     explain_limit,
     make_result,
 )
-from agent.checks.runners import AnySuite
-from agent.checks.sealed import Secret
-from agent.models.checks import CheckItem, LintRun, Status, TestRun, split_place
+from agent.checks.runners import AnySuite, Suite
+from agent.checks.suite import SENTINEL
+from agent.models.change import Change, Hunk, Plan
+from agent.models.checks import (
+    TESTS,
+    AnyComparison,
+    AnyRun,
+    CheckItem,
+    CheckReport,
+    CommandRun,
+    LintRun,
+    RepeatedTest,
+    Status,
+    TestRun,
+    split_place,
+)
 from agent.models.record import replace
 from agent.models.sandbox import Flag, Sandbox
 from agent.setup import sandbox_services
+from agent.telemetry import run_log
 from agent.text import sanitise
+from repo_config.tree import Tree
 
 #: Shows one line to people who watch the run; called from several threads.
 Say = Callable[[str], None]
@@ -31,6 +52,123 @@ QUIET_SECONDS = 5.0
 EVERY_SECONDS = 1.0
 LONGEST = 300
 _TAIL_BYTES = 8 * 1024
+
+
+AnyCheck = Check[AnyRun]
+
+
+class Job(NamedTuple):
+    """A check, with the place for it, which is laid out when it begins."""
+
+    check: AnyCheck
+    lay_out: Callable[[], Site]
+    until: Callable[[], float] = lambda: math.inf
+    """After that it does not begin, by the monotonic clock."""
+
+    @classmethod
+    def at(cls, check: AnyCheck, site: Site) -> "Job":
+        """Have a check run where all is laid out."""
+        return cls(check, lambda: site)
+
+
+@dataclass
+class Bench:
+    """What stands around the judging of a change."""
+
+    base: Site
+    """Base in its own environment."""
+    head: Site
+    """The change, in the environment that it declares."""
+    tree: Tree
+    """Files of base."""
+    hunks: Mapping[str, tuple[Hunk, ...]]
+    """Of each file of the change."""
+    suite: Suite | None
+    """What runs the tests; None: there are none, or their runner is not known."""
+    lay_out: Callable[[Change, str], Site]
+    """Lays a change out, in the environment that it declares, under the name of a folder; the
+    same folder for all that one thread lays out without a name."""
+    weigh: Callable[
+        [tuple[AnyComparison, ...], CheckReport, CheckReport], tuple[AnyComparison, ...]
+    ]
+    """Has rules weigh what the checks of both sides say."""
+    plan: Plan
+    human_changes: Change | None
+    """The branch's earlier change; what rules find in lines of people only remarks."""
+    sandbox: Sandbox
+    say: Say
+    until: float = math.inf
+    """When the run's minutes end, by the monotonic clock."""
+    measure_anew: Callable[[], TestRun] | None = None
+    """Runs base's tests once more; None: its results are of this run."""
+    repeated: dict[str, RepeatedTest] = field(default_factory=dict)
+    """What ran once more, on both sides."""
+
+    def run_tests(self, site: Site, only: Selection) -> TestRun:
+        """Run some tests in a sandbox of its own."""
+        if self.suite is None:
+            raise ValueError("there are no tests")
+        shown = f"{TESTS} on the base branch" if site.tree == self.base.tree else TESTS
+        check = runners.select(self.suite, TestRequest(only), shown)
+        return run_check(check, site, self.sandbox, self.say)
+
+    def run_all(self, jobs: Sequence[Job]) -> dict[str, AnyRun]:
+        return run_all(jobs, self.sandbox, self.say, self.base.at_once, until=self.until)
+
+
+def run_all(
+    jobs: Sequence[Job],
+    sandbox: Sandbox,
+    say: Say,
+    at_once: int,
+    *,
+    until: float = math.inf,
+    is_enough: Callable[[AnyRun], bool] = lambda _: False,
+) -> dict[str, AnyRun]:
+    """Run checks side by side, the first first; return their results, by name.
+
+    Args:
+        until: After that none begins.
+        is_enough: After the first result for which it is true, what has not ended is ended, and
+            left out.
+    """
+    cancelled = Event()
+
+    def run(job: Job) -> AnyRun:
+        if time.monotonic() >= min(until, job.until()):
+            reason = "there was no time left for it"
+            facts = {"name": job.check.name, "status": Status.UNVERIFIED, "reason": reason}
+            return job.check.kind.model_validate(facts | {"limit": MINUTES_LIMIT})
+        site = job.lay_out()
+        if reason := job.check.explain_absence(site):
+            return CommandRun(name=job.check.name, status=Status.ABSENT, reason=reason)
+        return run_check(job.check, site, sandbox, say, cancelled)
+
+    ran: dict[str, AnyRun] = {}
+    with ThreadPoolExecutor(max(1, at_once), "gate") as pool:
+        futures = [pool.submit(run_log.keep_log_context(run), job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                result = future.result()
+                _say_result(result, say)
+                ran[result.name] = result
+                if is_enough(result):
+                    break
+        finally:
+            # After an interruption, or where no sandbox is to be had, nobody waits for the others.
+            cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+    return ran
+
+
+def _say_result(result: AnyRun, say: Say) -> None:
+    if result.status is Status.ABSENT:
+        return
+    counts = result.cut if isinstance(result, TestRun) else ""
+    if isinstance(result, TestRun | LintRun) and result.items and not counts:
+        counts = f"{len(result.items)} items"
+    said = f"{result.status.value}{f', {counts}' * bool(counts)}"
+    say(f"{result.name}: {said} in {result.seconds:.1f} s")
 
 
 def run_check(
@@ -44,11 +182,10 @@ def run_check(
     """
     if isinstance(check, AnySuite) and site.project.more_tests:
         runs = _run_each(check, site, sandbox, say, cancelled)
-        return cast(RunT, joining.join_runs(runs, is_part=bool(check.part.only)))
+        return cast(RunT, joining.join_runs(runs, is_part=bool(check.request.only)))
     for is_last in (False, True):
-        secret = Secret()
-        order = check.make_request(site, secret)
-        live = LiveOutput(check.name, say, ours=secret.names)
+        order = check.make_request(site)
+        live = LiveOutput(check.name, say)
         result = sandbox.run(order, cancelled, live)
         if is_last or result.limit in (None, "time"):
             break
@@ -67,7 +204,7 @@ def run_check(
         problem = "; ".join(filter(None, (ended, stopped)))
         found = make_result(check, site, result, Status.UNVERIFIED, problem)
     else:
-        found = check.judge(site, secret, result)
+        found = check.judge(site, result)
         if ended:
             found = replace(found, status=Status.FAILED, reason=ended)
     if limit == "time" and time.monotonic() >= site.until:
@@ -81,7 +218,8 @@ def _run_each(
     """Run the tests command by command, until what was asked for is known."""
     runs: list[TestRun] = []
     until = time.monotonic() + site.test_limits().seconds
-    wanted = {*suite.part.only.ids} if suite.part.only and not suite.part.only.files else None
+    only, known = suite.request.only, suite.request.known_red
+    wanted = {*only.ids} if only and not only.files else None
     for part, place in suite.split(site):
         left = max(until - time.monotonic(), LEAST_SECONDS)
         run = run_check(part, place.limit_seconds(left), sandbox, say, cancelled)
@@ -91,7 +229,7 @@ def _run_each(
             done = (item.item_id for item in run.items if item.outcome != "skipped")
             wanted.difference_update(done)
         red = {item.item_id for item in run.items if item.outcome in ("failed", "error")}
-        if wanted == set() or (site.may_fail is not None and red - site.may_fail):
+        if wanted == set() or (known is not None and red - known):
             break
     return runs
 
@@ -124,15 +262,8 @@ class LiveOutput:
         name: str,
         say: Say,
         now: Callable[[], float] = time.monotonic,
-        *,
-        ours: tuple[str, ...] = (),
     ) -> None:
-        """Begin to listen.
-
-        Args:
-            ours: Names of sentinels; lines with one of them are not the project's.
-        """
-        self._name, self._say, self._now, self._ours = name, say, now, ours
+        self._name, self._say, self._now = name, say, now
         self._next = now() + QUIET_SECONDS
         self._tail, self._last, self._has_key = b"", "", False
 
@@ -146,7 +277,7 @@ class LiveOutput:
         for raw in self._tail.split(b"\n")[-2:0:-1]:
             line = sanitise.strip_terminal_codes(raw[: 4 * LONGEST].decode("utf-8", "replace"))
             line = line.strip()
-            if line and not any(name in line for name in self._ours):
+            if line and SENTINEL not in line:
                 if line != self._last:
                     cut = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
                     self._say(f"{self._name} | {cut}")

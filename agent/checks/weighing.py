@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from agent.checks import readers
 from agent.checks.django_state import MIGRATIONS
-from agent.models.change import Finding
+from agent.models.change import Change, Finding
 from agent.models.checks import (
     AnyComparison,
     AnyRun,
@@ -35,11 +35,14 @@ def weigh_comparisons(
     head: CheckReport,
     config: RepoConfig,
     tools: Mapping[str, str],
+    change: Change | None = None,
+    human_changes: Change | None = None,
 ) -> tuple[AnyComparison, ...]:
     """Replace findings of some tools by those of rules, and add them to what others measure.
 
     Args:
         tools: The known tools that checks are, by the names of the checks.
+        human_changes: The branch's earlier change; what stands in lines of people only remarks.
     """
     weighed = []
     for check in compared:
@@ -66,6 +69,8 @@ def weigh_comparisons(
         if isinstance(after, PackageRun):
             more += new_dependencies.find_package_problems(after.added_packages)
         findings = (*found.findings, *levels.apply_levels(more, config))
+        if change is not None:
+            findings = levels.soften_human_findings(findings, change, human_changes)
         weighed.append(replace(found, findings=findings))
     return tuple(weighed)
 

@@ -113,8 +113,6 @@ _WORDS = {
     Step.OTHER_CHECKS: "other checks on the base branch",
     Step.SCOUT: "search for a set-up",
     Step.CHECKS: "checks with the change",
-    Step.COMPARE: "comparison with the base branch",
-    Step.PROOF: "proof by tests",
     Step.POLICY: "rules",
 }
 #: Words for the parts of a conversation.

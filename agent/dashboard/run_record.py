@@ -17,10 +17,9 @@ from typing import Any, BinaryIO, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from agent.models.change import Finding, Plan
-from agent.models.checks import AnyComparison
 from agent.models.environment import Contract, Environment
 from agent.models.outcome import Outcome, Verdict
-from agent.models.review import Proof, ReviewNotes
+from agent.models.review import Judgement, ReviewNotes
 from agent.models.run import RunState
 from agent.models.step import Stage, Step, read_step_name
 from agent.text import sanitise
@@ -34,8 +33,7 @@ _SHOWN: dict[Step, tuple[str, TypeAdapter[Any]]] = {
     Step.PLAN: ("plan", TypeAdapter(Plan)),
     Step.ENVIRONMENT: ("environment", TypeAdapter(Environment)),
     Step.POLICY: ("policy_findings", TypeAdapter(tuple[Finding, ...])),
-    Step.COMPARE: ("comparisons", TypeAdapter(tuple[AnyComparison, ...])),
-    Step.PROOF: ("proof", TypeAdapter(Proof)),
+    Step.CHECKS: ("judged", TypeAdapter(Judgement)),
     Step.REVIEW: ("review", TypeAdapter(ReviewNotes)),
     Step.DECIDE: ("verdict", TypeAdapter(Verdict)),
 }
@@ -91,9 +89,8 @@ class RunRecord:
     steps: dict[str, ShownStep] = field(default_factory=dict)
     plan: Plan | None = None
     diff: str = ""
-    comparisons: tuple[AnyComparison, ...] = ()
+    judged: Judgement | None = None
     verdict: Verdict | None = None
-    proof: Proof | None = None
     review: ReviewNotes | None = None
     contract: Contract | None = None
     environment: Environment | None = None

@@ -131,7 +131,9 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     outcome = stored.outcome
-    checks = (outcome.judged.checks if outcome else ()) or record.comparisons
+    checks = (outcome.judged.checks if outcome else ()) or (
+        record.judged.compared if record.judged else ()
+    )
     text = run_record.read_tail(folder, "pull_request.md")
     is_done = outcome is not None and outcome.is_done
     stages = record.list_stages(is_active=stored.active, outcome=outcome)

@@ -8,8 +8,8 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from agent.checks import check, django_state, sealed
-from agent.checks.sealed import Id, ReportEvent, Secret, Text
+from agent.checks import check, django_state, report
+from agent.checks.report import BrokenEvent, Id, ReportEvent, Text
 from agent.desk import Desk
 from agent.errors import EditFailed, RepositoryUnfit, UnaskedOperations
 from agent.git.tree import WorkTree
@@ -53,10 +53,9 @@ def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk
     for path, content in made.files.items():
         tree.write(path, content)
         desk.say(f"edited {path}")
-    secret = Secret()
-    result = _run_django(stated, secret, tree, prepared, desk)
+    result = _run_django(stated, tree, prepared, desk)
     try:
-        migration = read_migration(stated, result, secret)
+        migration = read_migration(stated, result)
     except RepositoryUnfit as problem:
         way = obstacles.name_way(prepared.environment.sources)
         raise RepositoryUnfit(f"{problem.message}\n\n{way}") from problem
@@ -77,12 +76,12 @@ def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk
 
 
 def _run_django(
-    stated: Parameters, secret: Secret, tree: WorkTree, prepared: Prepared, desk: Desk
+    stated: Parameters, tree: WorkTree, prepared: Prepared, desk: Desk
 ) -> SandboxResult:
     environment, contract = desk.environment(prepared), prepared.contract
     site = check.make_site(tree.folder, environment, contract, desk.settings)
     field = describe_field(stated, contract.project)
-    order = django_state.request_django(site, secret, JOB, field=field)
+    order = django_state.request_django(site, JOB, field=field)
     collect = (*order.collect, f"{SANDBOX_TREE}/{stated.migrations}/*")
     return desk.sandbox.run(replace(order, collect=collect))
 
@@ -106,7 +105,7 @@ def describe_field(stated: Parameters, project: Project) -> dict[str, object]:
     }
 
 
-def read_migration(stated: Parameters, result: SandboxResult, secret: Secret) -> MadeMigration:
+def read_migration(stated: Parameters, result: SandboxResult) -> MadeMigration:
     """Read what the script has done; foreign code may have had a hand in it.
 
     Raises:
@@ -114,10 +113,10 @@ def read_migration(stated: Parameters, result: SandboxResult, secret: Secret) ->
         TicketUnclear: Django does not take the field, or rows would be without a value.
         EditFailed: Django failed, did too little, or did what nobody asked for.
     """
-    report = sealed.read_report(result, secret, (MadeMigration,))
-    made, broken = report.first(MadeMigration), report.first(sealed.BrokenEvent)
-    if report.problem or not (made or broken):
-        why = f"the {result.limit} limit" if result.limit else report.problem
+    read = report.read_report(result, (MadeMigration,))
+    made, broken = read.first(MadeMigration), read.first(BrokenEvent)
+    if read.problem or not (made or broken):
+        why = f"the {result.limit} limit" if result.limit else read.problem
         printed = sanitise.strip_terminal_codes(result.output).strip()[-4000:]
         raise EditFailed(f"Making the migration ended with {why}; it printed:\n{printed}")
     if made is None:

@@ -1,9 +1,7 @@
 """The base made ready for a change: its environment built, and the checks run on it, once."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from threading import Lock
 
 from agent.desk import Desk
 from agent.editing.ahead import BackgroundSteps
@@ -15,13 +13,8 @@ from agent.models.step import Once, StepRunner
 #: What judging a change takes in addition to its checks.
 LEAST_GATE_SECONDS = 30.0
 
-#: Part of the tests' seconds that a gate waits for the record of what they reach.
-_WAIT_FOR_RECORD = 0.25
-
 Measure = Callable[[Once, Desk], tuple[Prepared, CheckReport]]
 """Builds the environment and measures the base, by steps."""
-Record = Callable[[Prepared, CheckReport, Desk], None]
-"""Records what each test of the base reaches."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +29,6 @@ class MeasuredBase:
 class Preparation:
     once: StepRunner
     desk: Desk
-    record: Record
     measure: Measure
     measure_ahead: Measure
     """Does the same up to where a model would be asked."""
@@ -45,9 +37,6 @@ class Preparation:
     built: set[str] = field(default_factory=set, init=False)
     """Marks of the environments that this process has built for what changes declare."""
     _ahead: BackgroundSteps | None = field(default=None, init=False)
-    _recording: BackgroundSteps | None = field(default=None, init=False)
-    _record_begun: float = field(default=0.0, init=False)
-    _lock: Lock = field(default_factory=Lock, init=False)
 
     @property
     def is_waiting(self) -> bool:
@@ -61,7 +50,7 @@ class Preparation:
 
         def prepare(step: Once, stopped: Flag) -> None:
             sandbox = Stoppable(self.desk.sandbox, stopped)
-            self._begin_record(*self.measure_ahead(step, replace(self.desk, sandbox=sandbox)))
+            self.measure_ahead(step, replace(self.desk, sandbox=sandbox))
 
         self._ahead = BackgroundSteps(prepare, self.desk.say)
 
@@ -71,40 +60,14 @@ class Preparation:
             step = self._ahead.attach(self.once) if self._ahead else self.once
             with self.once.count_apart():
                 prepared, baseline = self.measure(step, self.desk)
-            if self._ahead is not None:
-                self._begin_record(prepared, baseline)
             left = self.once.run_seconds_left
             self.ready = MeasuredBase(prepared, baseline, plan_gate_seconds(baseline, left))
         return self.ready
-
-    def _begin_record(self, prepared: Prepared, baseline: CheckReport) -> None:
-        """Record while the model works; only then is there time for it."""
-
-        def record(_: Once, stopped: Flag) -> None:
-            sandbox = Stoppable(self.desk.sandbox, stopped)
-            self.record(prepared, baseline, replace(self.desk, sandbox=sandbox))
-
-        with self._lock:
-            if self._recording is None:
-                self._record_begun = time.monotonic()
-                self._recording = BackgroundSteps(record, self.desk.say)
-
-    def end_record(self) -> None:
-        """End what is recorded for the checks of changes, as these begin."""
-        if self._recording is None or self.ready is None:
-            return
-        took = self.ready.baseline.tests.seconds
-        wait = _WAIT_FOR_RECORD * took
-        # The record is one run of the tests more: what cannot end in time is not waited for.
-        is_near = time.monotonic() - self._record_begun > took - wait
-        self._recording.close(wait if is_near else 0.0)
 
     def close(self) -> None:
         """End what is under way, and wait for that."""
         if self._ahead is not None:
             self._ahead.close()
-        if self._recording is not None:
-            self._recording.close()
 
 
 def plan_gate_seconds(baseline: CheckReport, left: float) -> float:

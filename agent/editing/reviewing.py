@@ -214,6 +214,6 @@ def summarize_checks(best: Round) -> str:
     )
     shown = ", ".join(row.name for row in best.proof.rows if row.is_proof)
     words = f"Tests that fail without the change: {shown}." if shown else best.proof.missing
-    unmissed = ", ".join(part.name for part in best.proof.hunks.unmissed)
-    more = f" No test near the change notices these edits: {unmissed}." if unmissed else ""
+    idle = ", ".join(best.proof.unexecuted)
+    more = f" Tests near the change do not run these lines: {idle}." if idle else ""
     return f"Checks of the change: {checks}. {words or best.proof.unneeded}{more}"

@@ -6,7 +6,7 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Protocol
@@ -32,7 +32,7 @@ from agent.models.checks import (
 )
 from agent.models.model_use import AuthorWords
 from agent.models.outcome import Verdict
-from agent.models.review import Proof, Remark
+from agent.models.review import Judgement, Proof, Remark
 from agent.text.check_summary import format_count, is_of_tests, list_new
 
 #: Characters of an answer to a submit; of what a check has printed, where it names no items.
@@ -79,9 +79,7 @@ class Round:
     refused: tuple[Finding, ...] = ()
     """Why policy did not let it through; then there is nothing else."""
     cleared: ClearedChange | None = None
-    after: CheckReport | None = None
-    compared: tuple[AnyComparison, ...] = ()
-    proof: Proof = field(default_factory=Proof)
+    judged: Judgement | None = None
     verdict: Verdict | None = None
     unfinished: bool = False
     """Whether the run's minutes ended before all that was known."""
@@ -90,14 +88,22 @@ class Round:
     def is_passed(self) -> bool:
         return self.verdict is not None and self.verdict.publish
 
+    @property
+    def compared(self) -> tuple[AnyComparison, ...]:
+        return self.judged.compared if self.judged else ()
+
+    @property
+    def proof(self) -> Proof:
+        return self.judged.proof if self.judged else Proof()
+
     @cached_property
     def failures(self) -> tuple[str, ...]:
         """All that withholds it, in foreign words for the model."""
         if self.is_passed:
             return ()
-        if self.verdict is None or self.after is None:
+        if self.verdict is None or self.judged is None:
             return tuple(self._format_findings(Severity.BLOCK))
-        red = (self._list_failures(check, self.after) for check in self.compared)
+        red = (self._list_failures(check, self.judged.ran) for check in self.compared)
         return tuple(dict.fromkeys(chain(*red, self._format_findings(Severity.BLOCK))))
 
     @property
@@ -129,16 +135,12 @@ class Round:
             if finding.severity is severity and finding.asks_author:
                 yield format_finding(finding, self.draft.change)
 
-    def _list_failures(self, check: AnyComparison, after: CheckReport) -> Iterator[str]:
-        new, gone = list_new(check), check.gone if is_of_tests(check) else ()
-        result = after.result(check.name)
-        command = _shorten_command(result) if result and (new or gone) else ()
+    def _list_failures(self, check: AnyComparison, ran: CheckReport) -> Iterator[str]:
+        new, result = list_new(check), ran.result(check.name)
+        command = _shorten_command(result) if result and new else ()
         for item in new:
             yield _format_failure(check, item, command)
-        for name in gone:
-            said = f"[{_FAILED}] {name} ran on the base commit but no longer runs."
-            yield said + _describe_command(command, name)
-        if check.is_in_the_way and not (new or gone):
+        if check.is_in_the_way and not new:
             why = check.reason or f"{check.name} ended {check.head.value}"
             printed = result.output.strip()[-_MOST_PRINTED:] if result else ""
             said = "\n".join(filter(None, (f"[{_FAILED}] {check.name}: {why}", printed)))

@@ -349,8 +349,7 @@ class ToolExecutor:
     def _leave_out(self, change: Change, include: tuple[str, ...]) -> Change:
         """Leave out new files that base's tests leave behind as well."""
         ready = self._bench.preparation.ready
-        suite = ready.baseline.tests.suite if ready else None
-        left = set(suite.left_behind if suite else ()).difference(include)
+        left = {*(ready.baseline.tests.left_behind if ready else ())}.difference(include)
         files = (file for file in change.files if file.before is not None or file.path not in left)
         return replace(change, files=tuple(files))
 

@@ -40,6 +40,10 @@ class CheckItem(Record):
     """The line at the place of a finding."""
     details: str = ""
     """Traceback and captured output of the first tests that fail with a text, cut."""
+    file: str = ""
+    """Of a test: its file, as far as that is known."""
+    digest: str = ""
+    """Of a doctest in a module: of its text."""
 
 
 UNPROVED = "unproved"
@@ -85,7 +89,7 @@ def split_place(place: str) -> tuple[str, int | None]:
 GONE = "gone"
 
 
-class BlockedTest(Record):
+class RewrittenTest(Record):
     """A test of base that does not pass with the change as base has it."""
 
     item_id: str
@@ -100,46 +104,6 @@ class BlockedTest(Record):
     def cause(self) -> str:
         """Why it did not come up; it shares that with others."""
         return self.text if self.outcome == GONE else ""
-
-
-class SuiteFacts(Record):
-    """Files and names that belong to the tests, as their run reports it."""
-
-    files: tuple[str, ...] = ()
-    """Test modules, also uncollectable ones, conftest.py files and plugins of the
-    tree."""
-    product: tuple[str, ...] = ()
-    """Files of the tree with doctests that are nothing of the above."""
-    left_behind: tuple[str, ...] = ()
-    """Files of the tree that were not there before the tests ran."""
-    conditions: dict[str, str] = {}
-    """Under which conditions a test is skipped or may fail, by its id; they need not be met."""
-    doctests: dict[str, str] = {}
-    """Digest of the text of each doctest in a module, by id."""
-    plugins: dict[str, str] = {}
-    """Plugins of installed packages: package and version by name."""
-    settings: dict[str, str] = {}
-    """Those of Django's that decide how tests run."""
-
-
-Bits = Annotated[str, Field(pattern=r"^[0-9a-f]+$")]
-"""A number of any length, as a hexadecimal."""
-
-
-class TestReach(Record):
-    """What each test of base has started there, as a run of its own has recorded."""
-
-    __test__: ClassVar[bool] = False
-
-    names: tuple[str, ...]
-    """`path:line` of functions, with their decorators; paths that were read; `folder/` that was
-    listed; `*` for what is not recorded, as another process."""
-    shared: Bits
-    """What started once for all tests: a bit for each name, the first the lowest."""
-    tests: dict[str, Bits]
-    """The same for each test, by its id."""
-    by_name: tuple[str, ...] = ()
-    """Modules that something outside the repository has imported."""
 
 
 class Package(Record):
@@ -191,28 +155,22 @@ class TestRun(CheckRun):
     kind: Literal["tests"] = "tests"
     items: tuple[CheckItem, ...] = ()
     """All tests by id."""
-    suite: SuiteFacts | None = None
-    """None where the run ended before it was known."""
-    reach: TestReach | None = None
-    """On base, of the run that records it."""
+    files: tuple[str, ...] | None = None
+    """Test modules and plugins of the tree; None: the run ended before they were known."""
+    left_behind: tuple[str, ...] = ()
+    """Files of the tree that were not there before the tests ran."""
     unrun: tuple[str, ...] = ()
     """Tests for which there was no time."""
+    unexecuted: dict[str, tuple[int, ...]] = {}
+    """1-based executable lines of traced files that did not run, by path."""
     is_partial: bool = False
-    """On head: whether only the tests that the change reaches ran, since a check has failed."""
-    unseen: tuple[str, ...] = ()
-    """On head: tests of base without an outcome on the exact commit, whatever other runs say."""
-    touched: tuple[str, ...] = ()
-    """Files of the tests that something wrote to, or hid, while they ran."""
+    """On head: whether only the tests near the change ran, since a check has failed."""
     knock: ServerKnock | None = None
     """On base: what they connected to, at which the run was ended."""
     repeated: tuple[RepeatedTest, ...] = ()
     """On head, as all that follows: tests that were run again, on both sides."""
-    blocked_tests: tuple[BlockedTest, ...] = ()
-    """Tests that passed on base and do not pass with the change as base has them."""
     uncollected: tuple[str, ...] = ()
     """New tests that no runner has collected, in sentences."""
-    disguised: tuple[str, ...] = ()
-    """Files of the change that are called as those of tests are, and are source."""
     doubts: tuple[str, ...] = ()
     """What the runs of the tests could not show, in sentences for the reviewer."""
 
@@ -330,11 +288,10 @@ class TestComparison(ItemComparison):
     """Tests that failed with the change, and on base in the same way at times: no new failures."""
     gone: tuple[str, ...] = ()
     """Tests of base that the change removes, or keeps from running."""
-    rewritten: tuple[BlockedTest, ...] = ()
+    rewritten: tuple[RewrittenTest, ...] = ()
     """Tests that pass as the change has them, and not as base has them."""
     unrun: tuple[str, ...] = ()
-    unseen: tuple[str, ...] = ()
-    """Tests with an outcome on base and none on the exact commit, for any reason."""
+    """Tests that may have an outcome in a whole run."""
     is_partial: bool = False
     """Whether the tests were ended early: the result answers a model, and decides nothing."""
     added: tuple[str, ...] = ()

@@ -1,6 +1,9 @@
 """What shows that a change is right: tests that notice it, and a second model's view."""
 
+from typing import Literal
+
 from agent.models.change import Finding
+from agent.models.checks import AnyComparison, CheckReport
 from agent.models.record import Record
 
 
@@ -64,50 +67,23 @@ class ProofRow(Record):
 
 
 class SourcePart(Record):
-    """A part of the source that a test should notice: an edit of the change, or a mistake."""
+    """A part of the source that a test should notice: a part of the change, or a mistake."""
 
     path: str
     line: int
-    before: str = ""
-    after: str = ""
-    """Its text on both sides, cut; equal where it has moved; a function that has parts is
-    its name."""
-    mistake: str = ""
-    """In words; empty: it was taken back."""
-    breaks: bool = False
-    """Whether the function was emptied, not taken back."""
-
-    @property
-    def removed(self) -> str:
-        """What the change only removes."""
-        return "" if self.after else self.before
+    """1-based, in the new file."""
+    text: str = ""
+    """Its first line, cut; the name of a function; a mistake in words."""
+    kind: Literal["revert", "empty", "mistake"] = "revert"
+    is_near_only: bool = False
+    """Whether only tests near the change have been asked: there was no time for all."""
+    is_removal: bool = False
+    """Whether the change only removes."""
 
     @property
     def name(self) -> str:
         place = f"{self.path}:{self.line}"
-        about = self.mistake or (f"{self.removed} was removed" if self.removed else self.after)
-        if self.before and self.after:
-            is_moved = self.before == self.after
-            about = f"{self.after} was moved" if is_moved else f"{self.before} → {self.after}"
-        return f"{place} ({about})" if about else place
-
-
-class RevertTrials(Record):
-    noticed: tuple[SourcePart, ...] = ()
-    unnoticed: tuple[SourcePart, ...] = ()
-    untried: tuple[SourcePart, ...] = ()
-    """There was no time left, or its run proved nothing."""
-    typed: tuple[SourcePart, ...] = ()
-    """Annotations alone."""
-    unmissed: tuple[SourcePart, ...] = ()
-    """Parts that no test near them notices, although it notices what they are parts of."""
-    readers: tuple[str, ...] = ()
-    """Tests that fail where the change runs, but its text is not in the files: they notice
-    nothing."""
-
-    @property
-    def tried(self) -> tuple[SourcePart, ...]:
-        return (*self.noticed, *self.unnoticed)
+        return f"{place} ({self.text})" if self.text else place
 
 
 class Proof(Record):
@@ -116,6 +92,31 @@ class Proof(Record):
     missing: str = ""
     """Why the change is not proved, in words; empty: it is, or need not be."""
     unneeded: str = ""
+    """Why no proof is asked for, in words."""
+    needed: tuple[SourcePart, ...] = ()
+    """Parts without which a test fails."""
+    unneeded_parts: tuple[SourcePart, ...] = ()
+    """Parts that no test needs."""
+    untried: tuple[SourcePart, ...] = ()
+    """Parts without a result: there was no time, or the run proved nothing."""
+    notes: tuple[SourcePart, ...] = ()
+    """Parts for which no test is asked: comments, types, imports, functions that go."""
     is_refactoring: bool = False
-    """By its plan, and no test tells it from base: its functions were broken."""
-    hunks: RevertTrials = RevertTrials()
+    """By its plan: what no test needs, a reader may settle."""
+    unexecuted: tuple[str, ...] = ()
+    """`path:first-last` of added lines that the tests near the change have not run."""
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether anything shows that the change does something."""
+        return bool(self.needed) or any(row.is_proof for row in self.rows)
+
+
+class Judgement(Record):
+    """What the checks of a change have shown."""
+
+    ran: CheckReport
+    compared: tuple[AnyComparison, ...]
+    proof: Proof = Proof()
+    is_partial: bool = False
+    """Whether it was ended early, since a check had failed; it is never published."""

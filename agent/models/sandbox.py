@@ -108,8 +108,6 @@ class SandboxRequest(Record):
     tree that was given."""
     lists_new: bool = False
     """Whether the result names the files that the command leaves in the tree."""
-    watched: tuple[str, ...] = ()
-    """Files that the command is to read and not to touch, nor what Python reads in their place."""
     containers: tuple[SandboxService, ...] = ()
     """Those with images: started before the command, with the sandbox's network and no other."""
     company: dict[str, str] = {}
@@ -130,8 +128,6 @@ class SandboxResult(Record):
     """Returned files by absolute path in the sandbox."""
     refused: tuple[str, ...] = ()
     """Files that were not returned, with the reason: links, devices, too large, too many."""
-    touched: tuple[str, ...] = ()
-    """The first of the watched files that were touched, whatever is in them now."""
     new: tuple[str, ...] = ()
     """Files that the command left in the tree, from its root; the first of them."""
     last_words: dict[str, str] = {}

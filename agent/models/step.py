@@ -66,8 +66,6 @@ class Step(StrEnum):
     DRAFT = "draft", Stage.CHANGE
     POLICY = "policy", Stage.CHANGE, RunState.EDITING
     CHECKS = "checks", Stage.CHECKS, RunState.CHECKING
-    COMPARE = "compare", Stage.CHECKS, RunState.REVIEWING
-    PROOF = "proof", Stage.CHECKS
     DECIDE = "decide", Stage.CHECKS, RunState.REVIEWING
     REVIEW = "review", Stage.CHECKS, RunState.REVIEWING
     PUBLISH = "publish", Stage.PUBLISH, RunState.PUBLISHING, True

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import BlockedTest, SuiteFacts, TestComparison, TestRun
+from agent.models.checks import RewrittenTest, TestComparison, TestRun
 from agent.policy import source
 from agent.policy.change_context import ChangeContext
 from agent.policy.layout import is_test
@@ -85,7 +85,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterator[Finding]:
     """Yield a finding for each test that behaves differently from base."""
-    alike: dict[tuple[str, str], list[BlockedTest]] = {}
+    alike: dict[tuple[str, str], list[RewrittenTest]] = {}
     for blocked_test in found.rewritten:
         said = blocked_test.text.strip().partition("\n")[0] or blocked_test.outcome
         test = "" if blocked_test.cause else blocked_test.item_id.partition("[")[0]
@@ -115,29 +115,9 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
         yield NOT_COLLECTED.make_finding(said.partition(" ")[0], said, _COLLECTED)
     for doubt in head.doubts:
         yield SURROUNDINGS.make_finding("", doubt, _OTHER)
-    if base.suite and head.suite:
-        yield from _compare_facts(base.suite, head.suite, {item.item_id for item in base.items})
 
 
-def _compare_facts(base: SuiteFacts, head: SuiteFacts, tests: set[str]) -> Iterator[Finding]:
-    new: dict[str, list[str]] = {}
-    for test, said in head.conditions.items():
-        if test in tests and said != base.conditions.get(test):
-            new.setdefault(said, []).append(test)
-    for said, ids in new.items():
-        message = f"existing tests have a new condition to be skipped or to fail: {said}"
-        yield REMOVED.make_finding("", f"{message} ({list_some(ids)})", _MISSED)
-    before, after = {**base.settings, **base.plugins}, {**head.settings, **head.plugins}
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            sides = (side.get(name, "not there") for side in (before, after))
-            was, now = (said.removeprefix(f"{name}==") for said in sides)
-            yield SURROUNDINGS.make_finding(
-                "", f"{name} is {now} but was {was} on the base branch", _OTHER
-            )
-
-
-def _show_versions(test: BlockedTest) -> str:
+def _show_versions(test: RewrittenTest) -> str:
     """Give the lines of a test that differ, old next to new."""
     sides = test.before.splitlines(), test.after.splitlines()
     return "\n".join(islice(difflib.unified_diff(*sides, n=2, lineterm=""), 2, None))

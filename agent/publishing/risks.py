@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from agent.checks.edits import PROSE
+from agent.checks.proof import PROSE
 from agent.models.review import Remark
 from agent.policy.layout import is_test
 from agent.publishing.evidence import Evidence
@@ -41,7 +41,7 @@ def list_untried_files(evidence: Evidence) -> list[str]:
 def list_unnoticed(evidence: Evidence) -> list[str]:
     """List the parts that no test misses, and no finding names."""
     named = {(finding.path, finding.line) for finding in evidence.findings}
-    parts = evidence.proof.hunks.unnoticed
+    parts = evidence.proof.unneeded_parts
     return [part.name for part in parts if (part.path, part.line) not in named]
 
 

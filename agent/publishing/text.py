@@ -16,7 +16,7 @@ from typing import NamedTuple
 import jinja2
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import AnyComparison, BlockedTest
+from agent.models.checks import AnyComparison, RewrittenTest
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import Outcome, Verdict
 from agent.models.record import replace
@@ -179,9 +179,9 @@ def _describe_output(evidence: Evidence) -> str:
     return run_log.describe_result(replace(evidence.after, results=printed))
 
 
-def _list_rewritten(comparisons: tuple[AnyComparison, ...]) -> list[BlockedTest]:
+def _list_rewritten(comparisons: tuple[AnyComparison, ...]) -> list[RewrittenTest]:
     """List tests that pass only as changed; of several parameters, which share code, the first."""
-    found: dict[str, BlockedTest] = {}
+    found: dict[str, RewrittenTest] = {}
     tests = (test for check in comparisons if is_of_tests(check) for test in check.rewritten)
     for test in (blocked_test for blocked_test in tests if not blocked_test.cause):
         found.setdefault(test.item_id.partition("[")[0], test)

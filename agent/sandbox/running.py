@@ -38,7 +38,6 @@ OPEN: set[object] = set()
 class _EndReport(BaseModel):
     exit_code: int | None
     limit: str | None
-    touched: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     files: tuple[str, ...]
     refused: tuple[str, ...]
@@ -184,7 +183,6 @@ class RunningSandbox:
             once=True,
             arguments=(),
             seconds=limits.seconds,
-            watched=order.watched,
             company=order.company,
             collect=order.collect,
             lists_new=order.lists_new,

@@ -36,7 +36,7 @@ class Obstacle(Record):
 
 def is_measured(tests: TestRun) -> bool:
     """Whether a test came to an end of its own, or the runner found that there is none."""
-    finds_none = tests.suite is not None and not tests.items
+    finds_none = tests.files is not None and not tests.items
     return tests.status is Status.ABSENT or finds_none or has_ended(tests)
 
 
@@ -180,10 +180,10 @@ def find_missing_modules(tests: TestRun, tree: Tree) -> tuple[list[str], str]:
     Returns:
         Them, and a sentence where they are most of all; "" where they are not.
     """
-    if (suite := tests.suite) is None:
+    if tests.files is None:
         return [], ""
     named = (path for path in tree.paths() if has_test_name(path))
     modules = [path for path in named if b"def test" in tree.read(path)]
-    missing = [path for path in modules if path not in suite.files]
+    missing = [path for path in modules if path not in tests.files]
     ran = len(modules) - len(missing)
     return missing, f"Only {ran} of {len(modules)} test modules ran." if ran < len(missing) else ""

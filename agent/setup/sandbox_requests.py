@@ -69,7 +69,6 @@ def make_request(
             "VIRTUAL_ENV": SANDBOX_ENVIRONMENT,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONNOUSERSITE": "1",
-            "PYTHONHASHSEED": "0",
             **environ,
         },
         tree=str(tree),

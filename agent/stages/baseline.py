@@ -6,19 +6,14 @@ Kept by `agent.checks.reports`, so that a second run on the same base does not m
 import dataclasses
 from collections.abc import Iterable
 
-from agent.checks import check, measuring, reports, reruns, running
-from agent.checks.check import Part, Selection, Site
+from agent.checks import check, measuring, reports, reruns, runners, running
+from agent.checks.check import Selection, Site, TestRequest
 from agent.checks.runners import Suite
 from agent.desk import Desk
 from agent.models.checks import COLLECTION, TESTS, AnyRun, CheckReport, Status, TestRun
 from agent.models.environment import Prepared
 from agent.models.record import replace
 from agent.setup import obstacles, sandbox_services
-from agent.telemetry.private_files import write_private_file
-from agent.text.sanitise import list_some
-
-#: A shorter suite is not tried in several processes, nor one kept that gains less.
-_LEAST_SHARED, _LEAST_GAIN = 60.0, 0.8
 
 
 def measure_base(prepared: Prepared, desk: Desk, *, looks_early: bool = False) -> CheckReport:
@@ -69,53 +64,14 @@ def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckR
     return report
 
 
-def study_tests(prepared: Prepared, report: CheckReport, desk: Desk) -> None:
-    """Find out more of the tests of the base commit, for the checks of changes."""
-    site = _make_site(prepared, desk)
-    suite = measuring.suite_of(site)
-    if suite is None or not reruns.is_proved(report.tests) or site.project.more_tests:
-        return
-    # First what is soon over, and makes each later run of a long suite shorter.
-    _try_processes(suite, site, prepared, report.tests, desk)
-    _record_reach(suite, site, prepared, report.tests, desk)
-
-
-def _record_reach(suite: Suite, site: Site, prepared: Prepared, tests: TestRun, desk: Desk) -> None:
-    """Record what each test starts, in one run more; where tests tell that."""
-    stored = reports.locate_reach(prepared, desk.settings)
-    if stored.exists():
-        return
-    recording = suite.select(Part(records=True), "tests, to record what each reaches")
-    found = running.run_check(recording, site, desk.sandbox, desk.say)
-    if found.reach is None or not reruns.is_proved(found) or found.limit:
-        return
-    # A test that ends otherwise while it is recorded has no record.
-    ends = {(item.item_id, item.outcome) for item in tests.items}
-    alike = {item.item_id for item in found.items if (item.item_id, item.outcome) in ends}
-    known = {name: starts for name, starts in found.reach.tests.items() if name in alike}
-    reach = replace(found.reach, tests=known)
-    write_private_file(stored, reach.model_dump_json())
-    desk.say(f"recorded what each test reaches, in {found.seconds:.0f} s")
-
-
-def _try_processes(
-    suite: Suite, site: Site, prepared: Prepared, tests: TestRun, desk: Desk
-) -> None:
-    """Try once whether tests that several processes share end the same, and sooner."""
-    stored = reports.locate_processes(prepared, desk.settings)
-    count = check.count_processors()
-    if stored.exists() or tests.seconds < _LEAST_SHARED or count < 2 or not suite.can_share(site):
-        return
-    sharing = suite.select(Part(processes=count), f"tests, shared by {count} processes")
-    found = running.run_check(sharing, site, desk.sandbox, desk.say)
-    ends = ({(item.item_id, item.outcome) for item in run.items} for run in (tests, found))
-    others = sorted({name for name, _ in set.symmetric_difference(*ends)})
-    is_same = reruns.is_proved(found) and found.exit_code == tests.exit_code and not others
-    is_better = is_same and found.seconds < _LEAST_GAIN * tests.seconds
-    write_private_file(stored, str(count if is_better else 1))
-    took = f"{found.seconds:.0f} s in place of {tests.seconds:.0f} s"
-    why = f"{list_some(others)} end otherwise" if others else found.reason or took
-    desk.say(f"{sharing.name}: {'kept' if is_better else 'not kept'}: {why}")
+def measure_anew(before: CheckReport, prepared: Prepared, desk: Desk) -> TestRun:
+    """Measure the tests of the base commit once more, for this run and later ones."""
+    tests = _run_checks(prepared, desk, only_tests=True)
+    results = tuple(tests.result(one.name) or one for one in before.results)
+    report = replace(before, results=results)
+    reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
+    desk.store_report(prepared.run, report)
+    return report.tests
 
 
 def _make_site(prepared: Prepared, desk: Desk) -> Site:
@@ -136,10 +92,8 @@ def _listen(site: Site) -> Site:
     return dataclasses.replace(site, environment=replace(site.environment, services=services))
 
 
-def _is_hindered(
-    result: AnyRun, suite: Suite, site: Site, listening: Site | None, desk: Desk
-) -> bool:
-    """Whether a test that failed passes in one process, where nothing listens for servers.
+def _is_hindered(run: AnyRun, suite: Suite, site: Site, listening: Site, desk: Desk) -> bool:
+    """Whether a test that failed passes where nothing listens for servers.
 
     Args:
         listening: Where something does: what passes there too has failed for another reason, such
@@ -147,18 +101,15 @@ def _is_hindered(
     """
 
     def find_green(ids: Iterable[str], at: Site) -> tuple[str, ...]:
-        again = suite.select(Part(only=Selection(ids=tuple(ids))))
-        found = running.run_check(again, at, desk.sandbox, desk.say)
-        return tuple(item.item_id for item in found.items if item.outcome == "passed")
+        again = runners.select(suite, TestRequest(only=Selection(ids=tuple(ids))))
+        items = running.run_check(again, at, desk.sandbox, desk.say).items
+        return tuple(item.item_id for item in items if item.outcome == "passed")
 
-    if not isinstance(result, TestRun) or result.knock or result.limit:
+    if not isinstance(run, TestRun) or run.knock or run.limit:
         return False
-    red = (item.item_id for item in result.items if item.outcome in ("failed", "error"))
-    ids = tuple(name for name in red if not name.endswith(COLLECTION))
-    green = find_green(ids, site) if ids else ()
-    if not green or listening is None:
-        return bool(green)
-    return len(find_green(green, listening)) < len(green)
+    ids = tuple(name for name in reruns.list_red(run) if not name.endswith(COLLECTION))
+    green = find_green(sorted(ids), site) if ids else ()
+    return bool(green) and len(find_green(green, listening)) < len(green)
 
 
 def _run_checks(
@@ -174,22 +125,14 @@ def _run_checks(
     def is_enough(result: AnyRun) -> bool:
         return isinstance(result, TestRun) and obstacles.may_improve(result)
 
-    processes = reports.load_processes(prepared, desk.settings)
-    suite = measuring.suite_of(site) if listens or processes > 1 else None
-    listening = _listen(site) if listens and suite else site
+    suite = measuring.suite_of(site) if listens else None
+    listening = _listen(site) if suite else site
     others = () if only_tests else measuring.list_others(site)
-    checks = (*others, *measuring.list_tests(listening, processes))
+    checks = (*others, *measuring.list_tests(listening))
     results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
-    alike = listening if processes == 1 else None
-    if suite and any(_is_hindered(one, suite, site, alike, desk) for one in results):
-        why = "where processes share them" if processes > 1 else "without a usual server's port"
-        desk.say(f"tests fail {why}, and pass otherwise: running all again")
-        if processes > 1:
-            write_private_file(reports.locate_processes(prepared, desk.settings), "1")
-        listens = listens and processes > 1
-        again = _run_checks(
-            prepared, desk, only_tests=True, looks_early=looks_early, listens=listens
-        )
+    if suite and any(_is_hindered(one, suite, site, listening, desk) for one in results):
+        desk.say("tests fail without a usual server's port, and pass otherwise: running all again")
+        again = _run_checks(prepared, desk, only_tests=True, looks_early=looks_early)
         results = (*(one for one in results if one.name != TESTS), *again.results)
     return CheckReport(
         side="base",

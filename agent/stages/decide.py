@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from agent.checks import comparison, reruns
+from agent.checks import reruns
 from agent.editing import reviewing
 from agent.editing.rounds import Round
 from agent.models.change import ClearedChange, Finding, Severity
@@ -19,9 +19,8 @@ from agent.models.checks import TESTS, AnyComparison, CheckItem, Status, TestCom
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
 from agent.models.record import replace
-from agent.models.review import Proof, ReviewNotes, SourcePart
+from agent.models.review import Judgement, ReviewNotes, SourcePart
 from agent.models.run import Reason
-from agent.policy import test_changes
 from agent.policy.layout import is_migration
 from agent.text.check_summary import (
     format_count,
@@ -93,19 +92,17 @@ TABLE: tuple[VerdictRule, ...] = (
 
 
 def decide_verdict(
-    compared: tuple[AnyComparison, ...],
+    judged: Judgement,
     cleared: ClearedChange,
     contract: Contract,
-    proof: Proof | None = None,
     review: ReviewNotes | None = None,
 ) -> Verdict:
     """Publish only what is proved to break nothing; otherwise name what is in the way.
 
     Args:
-        proof: That the tests of a model's change fail without it; None: a recipe made the change.
         review: A second model's; whatever it says, it withholds nothing.
     """
-    facts = VerdictFacts(compared, cleared, contract, proof or Proof(), review)
+    facts = VerdictFacts(judged, cleared, contract, review)
     row, sentence = next((row, said) for row in TABLE if (said := row.tell(facts)))
     return Verdict(
         publish=row.publish,
@@ -118,7 +115,8 @@ def decide_verdict(
 
 def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
     """Weigh a change that passed once more, where its review leaves something for a person."""
-    if chosen.cleared is None or not chosen.is_passed or not (notes.open or notes.settled):
+    is_settled = notes.open or notes.settled
+    if not (chosen.cleared and chosen.judged and chosen.is_passed and is_settled):
         return chosen
     found = reviewing.apply_reviewer_answers(chosen.cleared.findings, notes)
     cleared = replace(chosen.cleared, findings=found)
@@ -126,8 +124,9 @@ def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
         replace(one, findings=reviewing.apply_reviewer_answers(one.findings, notes))
         for one in chosen.compared
     )
-    verdict = decide_verdict(compared, cleared, contract, chosen.proof, notes)
-    return dataclasses.replace(chosen, cleared=cleared, compared=compared, verdict=verdict)
+    judged = replace(chosen.judged, compared=compared)
+    verdict = decide_verdict(judged, cleared, contract, notes)
+    return dataclasses.replace(chosen, cleared=cleared, judged=judged, verdict=verdict)
 
 
 # --- facts ------------------------------------------------------------------------------------
@@ -137,13 +136,15 @@ def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
 class VerdictFacts:
     """The facts that a decision rests on, and what each row of the table makes of them."""
 
-    compared: tuple[AnyComparison, ...]
+    judged: Judgement
     cleared: ClearedChange
     contract: Contract
-    proof: Proof = field(default_factory=Proof)
-    """Proof of a model's change."""
     review: ReviewNotes | None = None
     """The review of a second model, if any."""
+
+    @property
+    def compared(self) -> tuple[AnyComparison, ...]:
+        return self.judged.compared
 
     @property
     def remarks(self) -> tuple[Finding, ...]:
@@ -155,9 +156,9 @@ class VerdictFacts:
     def own_findings(self) -> tuple[Finding, ...]:
         """Findings that are not from rules."""
         found = (
-            *self._flaky_tests, *self._unfinished, *self._unseen, *self._unmeasured_files,
+            *self._flaky_tests, *self._unfinished, *self._unmeasured_files,
             *self._mostly_red,
-            *self._unproved_hunks, *self._kept_behaviour, *self.contract.scouted,
+            *self._unproved_parts, *self.contract.scouted,
             *self._left_open, *self._not_done,
         )  # fmt: skip
         return reviewing.apply_reviewer_answers(found, self.review)
@@ -196,23 +197,6 @@ class VerdictFacts:
         )
 
     @property
-    def _unseen(self) -> tuple[Finding, ...]:
-        """Tests of base without an outcome on the exact commit, if no rule or limit names them."""
-        findings = []
-        for check in self._tests:
-            rules = {finding.rule for finding in check.findings}
-            unseen = {*check.unseen}
-            unseen -= {*check.gone} if test_changes.REMOVED.id in rules else set()
-            unseen -= {*check.unrun} if test_changes.NOT_RUN.id in rules else set()
-            if unseen and not check.unfinished:
-                message = (
-                    f"{len(unseen):,} of {check.base_count:,} tests of the base branch have no"
-                    f" result with the change: {list_some(sorted(unseen))}."
-                )
-                findings.append(_make_remark("unfinished", message, "Run them before merging."))
-        return tuple(findings)
-
-    @property
     def _unmeasured_files(self) -> tuple[Finding, ...]:
         """Touched files of which nothing could tell what the contract asks."""
         unmeasured = (
@@ -220,7 +204,7 @@ class VerdictFacts:
             for one in self.compared
             if one.verdict is Status.UNMEASURABLE and not one.unfinished
         )
-        names = {one.name.removesuffix(comparison.BASE_RULES) for one in unmeasured}
+        names = {one.name for one in unmeasured}
         paths, found = self.cleared.change.paths, []
         for path in paths if "makemigrations" in names else ():
             if is_migration(path) or "models" in path.removesuffix(".py").split("/"):
@@ -247,28 +231,29 @@ class VerdictFacts:
         )
 
     @property
-    def _unproved_hunks(self) -> tuple[Finding, ...]:
-        """Hunks of source that no test notices; the whole change where no test shows anything.
+    def _unproved_parts(self) -> tuple[Finding, ...]:
+        """Parts of source that no test needs; the whole change where no test shows anything.
 
-        Hunks that there was no time for are a note in the proof, once anything is shown; so are
+        Parts that there was no time for are a note in the proof, once anything is shown; so are
         mistakes in code that is not changed: tests of one matter need not notice all of them.
         """
-        hunks = self.proof.hunks
-        is_shown = bool(hunks.noticed) or any(row.is_proof for row in self.proof.rows)
+        proof = self.judged.proof
         more = self._describe_uncounted()
         found = [
-            _make_unnoticed(part, more)
-            for part in hunks.unnoticed
-            if not (part.mistake and is_shown)
+            _make_unneeded(part, more, is_reading=part.is_removal or proof.is_refactoring)
+            for part in proof.unneeded_parts
+            if not (part.kind == "mistake" and proof.is_shown)
         ]
-        if self.proof.missing and not (hunks.noticed or found):
-            message = f"No test proves the change: {self.proof.missing}.{more}"
-            found.append(_make_remark(PROOF, message, _ADD_TEST, asks_author=True))
-        if (untried := hunks.untried) and not is_shown:
+        if proof.missing and not (proof.needed or found):
+            message = f"No test proves the change: {proof.missing}.{more}"
+            is_reading = proof.is_refactoring
+            more_facts = {"asks_author": True, "is_reading": is_reading}
+            found.append(_make_remark(PROOF, message, _ADD_TEST, "", None, **more_facts))
+        if (untried := proof.untried) and not proof.is_shown:
             parts = format_count(len(untried), "part")
             message = (
                 f"{parts} of the code, starting here, could not be tested by reverting: "
-                "the time was up."
+                "no test is near, or the time was up."
             )
             fix = "Review it closely, or raise `limits.minutes`: a tenth is for this."
             found.append(_make_remark(PROOF, message, fix, untried[0].path, untried[0].line))
@@ -276,24 +261,9 @@ class VerdictFacts:
         return tuple(dict.fromkeys(found))
 
     def _describe_uncounted(self) -> str:
-        """Name the tests that count as noticing nothing, with the reason."""
-        doubts = [f"{name} reads the source's text" for name in self.proof.hunks.readers]
-        doubts += [f"{test.item_id} is flaky" for each in self._tests for test in each.flaky]
-        return f" Not counted: {list_some(doubts)}." if doubts else ""
-
-    @property
-    def _kept_behaviour(self) -> tuple[Finding, ...]:
-        """What a refactoring has edited: a reader has to judge that it behaves the same."""
-        parts = [part for part in self.proof.hunks.noticed if part.breaks]
-        if not (parts and self.proof.is_refactoring):
-            return ()
-        message = (
-            "A refactoring, by its plan: no test tells the new code from the old at"
-            f" {list_some([part.name for part in parts])}."
-        )
-        fix = "Check that the ticket asks for no other behaviour, and that there is none."
-        place = parts[0].path, parts[0].line
-        return (_make_remark(PROOF, message, fix, *place, is_reading=True, asks_author=True),)
+        """Name the tests that count as noticing nothing."""
+        flaky = [f"{test.item_id} is flaky" for each in self._tests for test in each.flaky]
+        return f" Not counted: {list_some(flaky)}." if flaky else ""
 
     @property
     def _left_open(self) -> tuple[Finding, ...]:
@@ -332,12 +302,8 @@ class VerdictFacts:
             if check.verdict is Status.FAILED:
                 why = check.reason or "it passed before the change and fails now"
                 return f"{name_check(check)}: {why.rstrip('.')}."
-        for check in self._tests:
-            if check.is_partial:
-                return (
-                    f"{name_check(check)}: only those near the change ran, and"
-                    f" {check.head_unrun:,} have no result."
-                )
+        if self.judged.is_partial and not self.describe_unverified():
+            return "Not all checks have run: one of the first had failed."
         return ""
 
     def describe_unverified(self) -> str:
@@ -385,22 +351,19 @@ class VerdictFacts:
         said = [f"{summarize_all(self.compared)}."]
         if self._are_tests_off:
             said.append("Tests are turned off in the configuration.")
-        summaries = [summarize_check(check).sentence for check in self.compared]
-        # What a check reports under both sides' rules is listed once.
-        rules = comparison.BASE_RULES
-        said += [
-            one
-            for one in summaries
-            if rules not in one or one.replace(rules, "", 1) not in summaries
-        ]
+        said += [summarize_check(check).sentence for check in self.compared]
         return " ".join(filter(None, said))
 
 
-def _make_unnoticed(part: SourcePart, more: str) -> Finding:
-    message = f"{'Emptying this function' if part.breaks else 'Reverting this'} breaks no test."
-    if part.mistake:
-        message = f"No test catches {part.mistake}."
-    return _make_remark(PROOF, message + more, _ADD_TEST, part.path, part.line, asks_author=True)
+def _make_unneeded(part: SourcePart, more: str, *, is_reading: bool) -> Finding:
+    verb = "Emptying this function" if part.kind == "empty" else "Reverting this"
+    message = f"{verb} breaks no test."
+    if part.is_near_only:
+        message = f"{verb} breaks no test near it, and there was no time for all tests."
+    if part.kind == "mistake":
+        message = f"No test catches {part.text}."
+    place: dict[str, Any] = {"path": part.path, "line": part.line, "asks_author": True}
+    return _make_remark(PROOF, message + more, _ADD_TEST, is_reading=is_reading, **place)
 
 
 def _make_remark(
@@ -418,7 +381,7 @@ def _name_places(findings: Iterable[Finding]) -> tuple[str, ...]:
 
 def _format_item(item: CheckItem) -> str:
     """Name a test by its id, a finding by what it says and where."""
-    if item.outcome in {"failed", "error"}:
+    if item.outcome != "finding":
         return item.item_id
     said = item.text.strip().partition("\n")[0].rstrip(".") or item.item_id
     return f"{said} at {item.place}" if item.place else said

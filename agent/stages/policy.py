@@ -12,7 +12,6 @@ from agent.desk import Desk
 from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.change import Change, ClearedChange, Finding, Severity
-from agent.models.checks import AnyComparison
 from agent.models.environment import Prepared
 from agent.models.record import replace
 from agent.models.ticket import Ticket
@@ -114,13 +113,3 @@ def _find_taken_back(
         is_edited = finding.path in was and now.get(finding.path) != was[finding.path]
         if finding.rule == paths.PATHS.id and is_edited and finding.path not in named:
             yield finding
-
-
-def keep_human_findings(
-    compared: tuple[AnyComparison, ...], change: Change, human_changes: Change | None
-) -> tuple[AnyComparison, ...]:
-    """Let what rules find in lines that people have committed remark, no more."""
-    return tuple(
-        replace(check, findings=levels.soften_human_findings(check.findings, change, human_changes))
-        for check in compared
-    )

@@ -1,10 +1,10 @@
-"""Validate: rules, checks, proof and decision on a change, in this order."""
+"""Validate: rules, checks and decision on a change, in this order."""
 
 import math
+from functools import partial
 from itertools import chain
 
 from agent.editing import rounds
-from agent.editing.proving import EarlyProof
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
 from agent.errors import EditFailed, EnvironmentFailed, PolicyRefused
@@ -15,35 +15,30 @@ from agent.models.review import ReviewNotes
 from agent.models.step import Step
 from agent.policy.change_context import ChangeContext
 from agent.publishing.evidence import DecidedChange
-from agent.stages import checks, decide, edit, policy
+from agent.stages import baseline, checks, decide, edit, policy
 from agent.text.check_summary import format_count
 
 
 def judge_change(draft: Draft, run_context: RunContext) -> Round:
     """Judge a change; if judging stops early, keep the earlier change that passed."""
-    number = run_context.history.round_number
-    judged = Round(number, draft, unfinished=True)
-    given = draft.plan, draft.change, run_context.prepared, run_context.desk
-    with (
-        EarlyProof(*given, run_context.gate_seconds) as proof,
-        run_context.history.keep_passed_change("the checks of another change finished"),
-    ):
-        judged = _run_gates(draft, run_context, proof)
+    judged = Round(run_context.history.round_number, draft, unfinished=True)
+    with run_context.history.keep_passed_change("the checks of another change finished"):
+        judged = _run_gate(draft, run_context)
     return run_context.history.record_round(judged)
 
 
-def _run_gates(draft: Draft, run_context: RunContext, early: EarlyProof) -> Round:
-    """Check a change against the rules, then run the project's checks."""
+def _run_gate(draft: Draft, run_context: RunContext) -> Round:
+    """Check a change against the rules, then by the project's checks, and decide."""
     once, desk, prepared = run_context.once, run_context.desk, run_context.prepared
     task, before, number = run_context.task, run_context.baseline, run_context.history.round_number
+    change, human = draft.change, task.human_changes
     try:
-        run_context.preparation.end_record()
-        change = draft.change
         once(Step.DRAFT.named(number), edit.record_draft, change, number, prepared, desk)
-        inputs = change, task.ticket, prepared, desk, task.human_changes
+        inputs = change, task.ticket, prepared, desk, human
         cleared = once(Step.POLICY.named(number), policy.clear_change, *inputs)
-        sides = cleared, before, prepared, desk, task.human_changes, run_context.gate_seconds
-        after = once(Step.CHECKS.named(number), checks.run_checks, *sides, early)
+        anew = partial(baseline.measure_anew, before, prepared, desk)
+        given = cleared, draft.plan, before, prepared, desk, human, run_context.gate_seconds, anew
+        judged = once(Step.CHECKS.named(number), checks.judge_cleared, *given)
     except PolicyRefused as problem:
         desk.facts.note_round(problem.reason)
         return Round(number, draft, refused=problem.findings)
@@ -51,15 +46,11 @@ def _run_gates(draft: Draft, run_context: RunContext, early: EarlyProof) -> Roun
         if draft.plan.recipe:  # nobody would mend it
             raise
         return Round(number, draft, refused=(rounds.find_obstacle(problem),))
-    reports = before, after, prepared, desk
-    compared = once(Step.COMPARE.named(number), checks.compare_sides, *reports)
-    desk.facts.compared = compared
-    compared = policy.keep_human_findings(compared, change, task.human_changes)
-    proof = once(Step.PROOF.named(number), early.finish, compared, after)
-    found = compared, cleared, prepared.contract, proof
-    verdict = once(Step.DECIDE.named(number), decide.decide_verdict, *found)
+    desk.facts.compared = judged.compared
+    facts = judged, cleared, prepared.contract
+    verdict = once(Step.DECIDE.named(number), decide.decide_verdict, *facts)
     desk.facts.note_round(verdict.reason, (*cleared.findings, *verdict.findings))
-    return Round(number, draft, (), cleared, after, compared, proof, verdict)
+    return Round(number, draft, (), cleared, judged, verdict)
 
 
 def describe_gate(run_context: RunContext) -> str:
@@ -77,11 +68,11 @@ def describe_gate(run_context: RunContext) -> str:
         f"`submit` runs the rules, {names}, the new and changed tests without the change, and tests"
         f" without parts of it. Expect {format_count(seconds, 'second')} or more."
     )
-    compared = checks.compare_sides(baseline, baseline, prepared, desk)
+    judged = checks.judge_base(baseline, prepared)
     given = contract.config, contract.project, desk.open_base(prepared)
     nothing = policy.judge_change(ChangeContext(run_context.unchanged, *given))
-    verdict = decide.decide_verdict(compared, nothing, contract)
-    found = chain(verdict.findings, *(check.findings for check in compared))
+    verdict = decide.decide_verdict(judged, nothing, contract)
+    found = chain(verdict.findings, *(check.findings for check in judged.compared))
     causes = [finding.message for finding in found if finding.severity is Severity.REVIEW]
     if contract.config.pull_request.draft:
         causes.append("The configuration asks for it (pull_request.draft).")
@@ -101,7 +92,7 @@ def gather_results(
     Raises:
         PolicyRefused: The rules did not let it pass, and there is no pull request to say it in.
     """
-    if chosen.cleared is None or chosen.after is None or chosen.verdict is None:
+    if chosen.cleared is None or chosen.judged is None or chosen.verdict is None:
         if run_context.task.pull is None:
             raise PolicyRefused(chosen.refused)
         return None
@@ -113,7 +104,7 @@ def gather_results(
         ticket=run_context.task.ticket,
         plan=chosen.draft.plan,
         cleared=chosen.cleared,
-        after=chosen.after,
+        after=chosen.judged.ran,
         compared=chosen.compared,
         notes=notes,
         verdict=verdict,

@@ -11,17 +11,16 @@ from textwrap import indent
 import pytest
 
 from agent.errors import PolicyRefused
-from agent.git import worktree
 from agent.models.outcome import Verdict
 from agent.models.record import replace
-from agent.policy.change_context import ChangeContext
+from agent.models.ticket import Ticket
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from agent.stages import baseline, checks, decide, policy
 from repo_config.detect import DjangoProject
 from tests.deep import deep
 from tests.folders import data_folder
-from tests.integration.check_samples import Stage, Workshop, make_stage
+from tests.integration.check_samples import PLAN, Stage, Workshop, make_stage
 
 Files = Mapping[str, str | None]
 _RIGHT = "def add(a, b):\n    return a + b\n"
@@ -237,8 +236,8 @@ CHEATS = {
             "tests/test_a.py": "import sums\n\nsums.slow = True\n\n\ndef test_less():\n"
             "    assert sums.less(2, 1) == 1\n",
         },
-        "draft",
-        "test-removed",
+        "withheld",
+        "test_add",
         {
             **_BASE,
             "tests/test_sums.py": _TEST.replace(
@@ -269,16 +268,6 @@ CHEATS = {
     "source that a test finds by a made-up name": Cheat(
         {"sums.py": _WRONG}, "withheld", "test_other", _HIDDEN
     ),
-    "source that breaks what no test of it reaches, and a new test that hides that": Cheat(
-        {
-            "sums.py": f"import more\n\n\n{_RIGHT}\n\nmore.mul = add\n",
-            "tests/test_a.py": "import more\nimport sums\n\n\ndef mul(a, b):\n    return a * b\n"
-            "\n\nmore.mul = mul\n\n\ndef test_sum():\n    assert sums.add(1, 2) == 3\n",
-        },
-        "draft",
-        "test-surroundings",
-        _APART,
-    ),
     "a new test that passes and leaves a later one broken": Cheat(
         {
             "sums.py": f"{_RIGHT}# Adds.\n",
@@ -289,13 +278,10 @@ CHEATS = {
         _APART,
     ),
     "an assignment in a new test file": Cheat(
-        {"sums.py": _WRONG, "tests/test_more.py": _PUT_RIGHT}, "withheld", "test_add"
+        {"sums.py": _WRONG, "tests/test_more.py": _PUT_RIGHT}, "draft", "proof"
     ),
     "an assignment in a conftest": Cheat(
         {"sums.py": _WRONG, "conftest.py": _PUT_RIGHT}, "draft", "test-rewritten"
-    ),
-    "source that swallows what tests raise": Cheat(
-        {"sums.py": _WRONG + _SWALLOWS}, "withheld", "deliberately broken tests"
     ),
     "a plugin in the place of an installed one": Cheat(
         {
@@ -304,19 +290,11 @@ CHEATS = {
             "pytest_xdist.egg-info/PKG-INFO": "Metadata-Version: 2.1\nName: pytest-xdist\n",
             "pytest_xdist.egg-info/entry_points.txt": "[pytest11]\nxdist = fast\n",
         },
-        "withheld",
+        "draft",
+        "other-files",
     ),
     "the test is deleted": Cheat(
         {"sums.py": _WRONG, "tests/test_sums.py": None}, "draft", "test-removed"
-    ),
-    "a new test that passes after another one alone": Cheat(
-        {
-            "sums.py": f"{_RIGHT}# Adds.\n",
-            "tests/test_a.py": f"import sums\n\nsums.more = True\n\n\n{_MORE}",
-            "tests/test_b.py": "import sums\n\n\ndef test_b():\n    assert sums.more\n",
-        },
-        "withheld",
-        "test_b",
     ),
     "the test is skipped elsewhere": Cheat(
         {
@@ -325,7 +303,7 @@ CHEATS = {
             f"'SHOP_CI' in os.environ, reason='slow')\n{_TEST}",
         },
         "draft",
-        "test-removed",
+        "suppression",
     ),
     "Django: the test is skipped elsewhere": Cheat(
         {
@@ -335,7 +313,7 @@ CHEATS = {
             ),
         },
         "draft",
-        "test-removed",
+        "suppression",
         _SITE,
         django=True,
     ),
@@ -365,19 +343,16 @@ CHEATS = {
     "a helper that only tests import": Cheat(
         {"sums.py": _WRONG, "money.py": "def same(a, b):\n    return True\n"},
         "draft",
-        "test-rewritten",
+        "proof",
         base=_HELPED,
-    ),
-    "source that takes an assertion away": Cheat(
-        {"sums.py": _WRONG + _LOOKS_AWAY}, "withheld", "deliberately broken tests", base=_CASES
     ),
     "a module that Python runs first": Cheat(
         {"sums.py": _WRONG, "sitecustomize.py": _PUT_RIGHT}, "withheld", "test_add"
     ),
     "source that skips its tests": Cheat(
         {"sums.py": "import unittest\n\n\ndef add(a, b):\n    raise unittest.SkipTest('later')\n"},
-        "draft",
-        "test-tool-in-source",
+        "withheld",
+        "test_add",
     ),
     "source that looks who calls": Cheat(
         {"sums.py": _SEES_TESTS},
@@ -398,23 +373,14 @@ CHEATS = {
         "draft",
         "test-tool-in-source",
     ),
-    "source that writes over a test before it is read": Cheat(
-        {"sums.py": _WRONG + _WRITES_OVER}, "withheld", "test_sums.py", _TWICE
-    ),
-    "source that writes over data that tests compare with": Cheat(
-        {"sums.py": _WRONG + _WRITES_OVER_DATA}, "withheld", "sum.txt", base=_READING
-    ),
     "a second module in the place of the first": Cheat(
-        {"src/sums.py": _WRONG, "sums.py": _RIGHT}, "draft", "test-surroundings", _INSTALLED
+        {"src/sums.py": _WRONG, "sums.py": _RIGHT}, "draft", "proof", _INSTALLED
     ),
     "a module among the tests that the product finds by a name that it makes up": Cheat(
         {"sums.py": _RIGHT + _TAKES_ANOTHER, "tests/fast.py": _WRONG}, "withheld", "test_add"
     ),
-    "source that writes our report by a name that it makes up": Cheat(
-        {"sums.py": _WRONG + _FORGES}, "withheld", "deliberately broken tests"
-    ),
     "a base whose tests cannot fail": Cheat(
-        {"sums.py": _WRONG}, "draft", "test-surroundings", {**_BASE, "conftest.py": _NEVER_FAILS}
+        {"sums.py": _WRONG}, "draft", "proof", {**_BASE, "conftest.py": _NEVER_FAILS}
     ),
     "data that tests compare with": Cheat(
         {"sums.py": _WRONG, "tests/data/sum.txt": "0"}, "draft", "test-rewritten", base=_READING
@@ -430,16 +396,9 @@ CHEATS = {
             "shop/sums.py": _WRONG,
             "shop/test_more.py": "from shop import sums\n\nsums.add = lambda a, b: a + b\n",
         },
-        "withheld",
-        "test_add",
+        "draft",
+        "proof",
         base=_SITE,
-        django=True,
-    ),
-    "Django: source that takes an assertion away": Cheat(
-        {"shop/sums.py": _WRONG + _LOOKS_AWAY},
-        "withheld",
-        "deliberately broken tests",
-        _SITE,
         django=True,
     ),
     "Django: another runner": Cheat(
@@ -451,7 +410,7 @@ CHEATS = {
             ),
         },
         "draft",
-        "test-surroundings",
+        "gate-files",
         _SITE,
         django=True,
     ),
@@ -520,26 +479,15 @@ for _name, (_files, _env) in _ODD.items():
         f"{_name}: the code is broken": Cheat(
             {"sums.py": _WRONG}, "withheld", "test_add", _files, env=_env
         ),
-        f"{_name}: source that hides failures": Cheat(
-            {
-                "sums.py": _WRONG
-                + (_LOOKS_AWAY if "unittest" in _files["tests/test_sums.py"] else _SWALLOWS)
-            },
-            "withheld",
-            "deliberately broken tests",
-            _files,
-            env=_env,
-        ),
     }
     HONEST[f"{_name}: another way to the same"] = Cheat(
         {"sums.py": "def add(a, b):\n    return sum((a, b))\n"}, "ready", "", _files, env=_env
     )
 _USUAL = {
-    "PYTHONOPTIMIZE and --assert=plain: source that hides failures",
-    "a plugin in the place of an installed one",
-    "source that writes over a test before it is read",
+    "PYTHONOPTIMIZE and --assert=plain: the code is broken",
+    "source that skips its tests",
     "an assignment in a new test file",
-    "Django: source that takes an assertion away",
+    "Django: the test is skipped elsewhere",
 }
 
 
@@ -568,15 +516,15 @@ def _weighed(stage: Stage, after: Files) -> Verdict:
     keys = {path.replace("/", "__").replace(".", "_DOT_"): text for path, text in after.items()}
     change = stage.cleared(**keys).change
     prepared, services = stage.prepared, stage.services
-    tree = worktree.open_tree(prepared.checkout, services.base_folder(prepared.run))
-    contract = prepared.contract
-    cleared = policy.judge_change(ChangeContext(change, contract.config, contract.project, tree))
+    ticket = Ticket(ticket_id="1", title="t", body="", digest="")
+    cleared = policy.clear_change(change, ticket, prepared, services)
     before = baseline.measure_base(prepared, services)
-    baseline.study_tests(prepared, before, services)
-    head = checks.run_checks(cleared, before, prepared, services)
-    compared = checks.compare_sides(before, head, prepared, services)
-    verdict = decide.decide_verdict(compared, cleared, contract)
-    told = (*cleared.findings, *(finding for check in compared for finding in check.findings))
+    judged = checks.judge_cleared(cleared, PLAN, before, prepared, services)
+    verdict = decide.decide_verdict(judged, cleared, prepared.contract)
+    told = (
+        *cleared.findings,
+        *(finding for check in judged.compared for finding in check.findings),
+    )
     return replace(verdict, findings=(*verdict.findings, *told))
 
 
@@ -598,6 +546,9 @@ def test_RX5_MO6_tests_that_are_cheated_are_never_ready(weigh: Weigh, name: str)
 
 
 @pytest.mark.parametrize("name", [deep(name) for name in HONEST])
-def test_an_honest_change_is_ready(weigh: Weigh, name: str) -> None:
+def test_of_an_honest_change_nothing_is_said_but_that_no_test_needs_it(
+    weigh: Weigh, name: str
+) -> None:
     verdict = weigh(HONEST[name])
-    assert _end(verdict) == "ready", (verdict.sentence, verdict.findings)
+    assert verdict.publish, verdict.sentence
+    assert {finding.rule for finding in verdict.findings} <= {"proof"}

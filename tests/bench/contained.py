@@ -1,7 +1,7 @@
 """2,000 tests in sandboxes of every kind against the same command bare.
 
-Ours is everything from the order to the judged result: the sandbox, the copy of the tree, the
-sentinels, the sealed report and its reading. Bare is the command alone, in a copy that is there.
+Ours is everything from the request to the judged result: the sandbox, the copy of the tree, the
+sentinel, the report and its reading. Bare is the command alone, in a copy that is there.
 """
 
 import os
@@ -12,7 +12,6 @@ from pathlib import Path
 from agent.checks import check
 from agent.checks.check import Site
 from agent.checks.runners import PytestSuite
-from agent.checks.sealed import Secret
 from agent.errors import SandboxLost, SandboxMissing
 from agent.git.tree import WorkTree
 from agent.models.checks import Status, TestRun
@@ -67,8 +66,7 @@ def _run_in_sandbox(site: Site, sandbox: Sandbox) -> float:
     suite = PytestSuite()
 
     def work() -> TestRun:
-        secret = Secret()
-        return suite.judge(site, secret, sandbox.run(suite.make_request(site, secret)))
+        return suite.judge(site, sandbox.run(suite.make_request(site)))
 
     seconds, judged = measure_time(work)
     if judged.status is not Status.PASSED or len(judged.items) != TESTS:

@@ -1,7 +1,7 @@
 """What the gate costs a model's change of three hunks, against one bare run of the suite.
 
 Ours is policy, checks, comparison, proof and decision, from a change to its verdict, on a base that
-is measured, where it is recorded what its tests reach. Bare is pytest alone, with the same packages,
+is measured. Bare is pytest alone, with the same packages,
 on the tree with the change. The second submit of a change differs from the first in a test alone;
 another one breaks tests that cover it.
 """
@@ -16,11 +16,11 @@ from typing import Any
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
 from agent.models.change import Change, Plan
-from agent.models.review import RevertTrials
 from agent.models.ticket import Ticket
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.settings import Settings
 from agent.stages import baseline, validate
+from agent.text.check_summary import list_new
 from tests import folders
 from tests.bench import sample_suites
 from tests.bench.timing import BareFailed, Row, Say, Section, measure_time
@@ -49,7 +49,6 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
         files = sample_suites.make_computing(count, amount)
         stage = make_stage(workshop, scratch / f"suite-{count}", files, **_PROJECT)
         base = baseline.measure_base(stage.prepared, stage.services)
-        baseline.study_tests(stage.prepared, base, stage.services)
         first, second = (
             _make_change(stage, sample_suites.edit_computing(files, wording))
             for wording in ("holds", "still holds")
@@ -70,7 +69,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
                 _require_proof(judged)
                 row.ours.append(seconds)
             seconds, judged = measure_time(lambda: _judge(broken, context))  # noqa: B023
-            if judged.is_passed or not judged.compared[-1].new_failures:  # type: ignore[union-attr]
+            if judged.is_passed or not any(map(list_new, judged.compared)):
                 raise BareFailed(f"no test has failed: {judged.compared}")
             early.ours.append(seconds)
         rows += (whole, again, early)
@@ -95,9 +94,9 @@ def _judge(change: Change, context: RunContext) -> Round:
 
 
 def _require_proof(judged: Round) -> None:
-    hunks: RevertTrials = judged.proof.hunks
-    if not judged.is_passed or len(hunks.noticed) < 3 or hunks.unnoticed or hunks.untried:
-        raise BareFailed(f"{judged.objection or judged.feedback}; noticed: {hunks}")
+    proof = judged.proof
+    if not judged.is_passed or len(proof.needed) < 3 or proof.unneeded_parts or proof.untried:
+        raise BareFailed(f"{judged.objection or judged.feedback}; {proof}")
 
 
 def _prepare_bare(

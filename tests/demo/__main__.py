@@ -177,8 +177,8 @@ def follow(
 
 def _show_step(step: ShownStep, record: RunRecord, out: Console) -> None:
     name = read_step_name(step.name)
-    if name is not None and name.step is Step.COMPARE:
-        for comparison in record.comparisons:
+    if name is not None and name.step is Step.CHECKS:
+        for comparison in record.judged.compared if record.judged else ():
             if comparison.is_in_the_way:
                 out.print(
                     f"[red]FAIL[/] {comparison.name}: sent back to the model, whose next try follows",

@@ -14,15 +14,16 @@ from typing import Any
 
 import uv
 
-from agent.checks import check, comparison, measuring
-from agent.checks.check import Site
+from agent.checks import change_parts, check, compare, measuring, runners, running, test_pairs
+from agent.checks.check import Site, TestRequest
 from agent.desk import Desk
 from agent.git import worktree
 from agent.git.tree import WorkTree
-from agent.models.change import Change, ChangedFile, ClearedChange
+from agent.models.change import Change, ChangedFile, ClearedChange, Plan
 from agent.models.checks import TESTS, CheckReport
 from agent.models.environment import Environment, Prepared
 from agent.models.record import replace
+from agent.models.review import Judgement
 from agent.models.run import Run
 from agent.models.sandbox import Flag, Hear, Sandbox, SandboxRequest, SandboxResult
 from agent.models.ticket import Ticket
@@ -42,6 +43,7 @@ from tests.run_contexts import make_prepared
 from tests.unit.trees import make_environment, make_project
 
 Files = Mapping[str, str]
+PLAN = Plan(recipe="", title="t", parameters="", steps=())
 
 
 def make_flat(files: Files) -> dict[str, str]:
@@ -149,10 +151,12 @@ class Workshop:
         )
         return CheckReport(side="base", commit="0" * 40, results=results)
 
-    def run_tests(self, site: Site) -> Any:
-        """The tests of a site alone."""
-        [result] = measuring.run_checks(measuring.list_tests(site), self.sandbox, self.said.append)
-        return result
+    def run_tests(self, site: Site, request: TestRequest | None = None) -> Any:
+        """The tests of a site alone, or some of them."""
+        ((suite, _),) = measuring.list_tests(site)
+        if request is not None:
+            suite = runners.select(suite, request)
+        return running.run_check(suite, site, self.sandbox, self.said.append)
 
     def one(self, name: str, files: Files, **more: Any) -> Any:
         """One check of these files."""
@@ -168,7 +172,15 @@ class Workshop:
     def compared(self, name: str, before: Files, after: Files, **more: Any) -> Any:
         """One check, base against head."""
         sides = [self.measure(self.site(files, **more)) for files in (before, after)]
-        return next(found for found in comparison.compare_reports(*sides) if found.name == name)
+        return next(found for found in compare_untouched(*sides) if found.name == name)
+
+
+def compare_untouched(base: CheckReport, head: CheckReport) -> tuple[Any, ...]:
+    """Compare two sides as if the change touched no test."""
+    nothing = Change(base_commit="0" * 40, files=())
+    parts = change_parts.split_change(nothing, base.tests, WorkTree(Path("/"), {}), make_project())
+    pairs = test_pairs.classify_tests(base.tests, head.tests, None, parts)
+    return compare.compare_reports(base, head, tuple(pairs.values()))
 
 
 def _venv(*packages: str) -> Path:
@@ -278,21 +290,24 @@ class Stage:
         change = Change(base_commit=self.prepared.checkout.commit, files=tuple(changed))
         return ClearedChange(change=change, findings=())
 
-    def compared(self, **edits: str | None) -> dict[str, Any]:
-        base = baseline.measure_base(self.prepared, self.services)
-        head = checks_stage.run_checks(self.cleared(**edits), base, self.prepared, self.services)
-        return {found.name: found for found in comparison.compare_reports(base, head)}
-
-    def weighed(self, config: RepoConfig | None = None, **edits: str | None) -> dict[str, Any]:
-        """The same, as the rules of a configuration weigh it."""
-        base = baseline.measure_base(self.prepared, self.services)
-        head = checks_stage.run_checks(self.cleared(**edits), base, self.prepared, self.services)
-        contract = self.prepared.contract
+    def judge(
+        self,
+        config: RepoConfig | None = None,
+        plan: Plan = PLAN,
+        human_changes: Change | None = None,
+        **edits: str | None,
+    ) -> Judgement:
+        """Judge a change against base, by the rules of a configuration."""
+        prepared = self.prepared
         if config is not None:
-            contract = replace(contract, config=config)
-        prepared = replace(self.prepared, contract=contract)
-        found = checks_stage.compare_sides(base, head, prepared, self.services)
-        return {one.name: one for one in found}
+            prepared = replace(prepared, contract=replace(prepared.contract, config=config))
+        base = baseline.measure_base(self.prepared, self.services)
+        cleared, desk = self.cleared(**edits), self.services
+        return checks_stage.judge_cleared(cleared, plan, base, prepared, desk, human_changes)
+
+    def compared(self, **more: Any) -> dict[str, Any]:
+        """The checks of a change compared with base's, by name."""
+        return {one.name: one for one in self.judge(**more).compared}
 
 
 def make_stage(

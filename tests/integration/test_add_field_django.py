@@ -1,5 +1,6 @@
 """The recipe with a real Django: edit, let Django make the migration, accept it, migrate rows."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks.sealed import Secret
+from agent.checks import report
 from agent.editing import by_recipe
 from agent.errors import EditFailed, RepositoryUnfit, TicketUnclear, UnaskedOperations
 from agent.models.sandbox import SandboxResult
@@ -22,12 +23,12 @@ from tests.deep import deep
 from tests.folders import lay_files
 from tests.unit.trees import make_project
 
-#: Starts the script where the order is, as a sandbox does.
+#: Starts the script where the request is, as a sandbox does.
 START = """
 import sys
 sys.path[:1] = sys.argv[1].split(":")
 import mergewright_report
-mergewright_report.ORDER_PATH = sys.argv[2]
+mergewright_report.REQUEST_PATH = sys.argv[2]
 del sys.argv[1:3]
 import mergewright_migrations
 mergewright_migrations.main()
@@ -103,31 +104,30 @@ class Repository:
         for path, content in edits.make_edits(self, parameters).files.items():
             (self.root / path).write_bytes(content)
         before = {path: self.read(path) for path in self.paths()}
-        result, secret = self.make_migration(parameters, settings)
+        result = self.make_migration(parameters, settings)
         new = {path: self.read(path) for path in self.paths()}
         new = {path: content for path, content in new.items() if before.get(path) != content}
-        made = by_recipe.read_migration(parameters, result, secret)
+        made = by_recipe.read_migration(parameters, result)
         return tuple(by_recipe.describe_migration(parameters, made, new))
 
-    def make_migration(self, parameters: Parameters, settings: str) -> tuple[SandboxResult, Secret]:
+    def make_migration(self, parameters: Parameters, settings: str) -> SandboxResult:
         place = self.root.with_name(f"report-{uuid.uuid4()}")
-        secret, order = Secret(report=str(place)), place.with_suffix(".order")
-        field = by_recipe.describe_field(parameters, self.project())
-        file = secret.order_file(
-            environ={}, tree=str(self.root), manage="manage.py", settings=settings,
-            python_path=[str(self.root)], field=field,
-        )  # fmt: skip
-        order.write_bytes(file.content)
-        command = [sys.executable, "-S", "-c", START, SCRIPTS, str(order), by_recipe.JOB]
+        told = {
+            "report": str(place), "tree": str(self.root), "manage": "manage.py",
+            "settings": settings, "python_path": [str(self.root)],
+            "field": by_recipe.describe_field(parameters, self.project()),
+        }  # fmt: skip
+        request = place.with_suffix(".request")
+        request.write_text(json.dumps(told))
+        command = [sys.executable, "-c", START, SCRIPTS, str(request), by_recipe.JOB]
         ended = subprocess.run(
             command, cwd=self.root, timeout=120, env=ENVIRON, capture_output=True, check=False,
             text=True,
         )  # fmt: skip
-        result = SandboxResult(
+        return SandboxResult(
             exit_code=ended.returncode, limit=None, output=ended.stdout + ended.stderr, seconds=0.0,
-            output_bytes=0, files={str(place): place.read_bytes()}, refused=(),
+            output_bytes=0, files={report.PATH: place.read_bytes()}, refused=(),
         )  # fmt: skip
-        return result, secret
 
     def ask(self, statement: str) -> list[tuple[object, ...]]:
         with sqlite3.connect(self.root / "db.sqlite3") as database:

@@ -9,6 +9,7 @@ from agent.models.change import Change, ChangedFile, ClearedChange
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.stages import baseline, checks
+from tests.integration.check_samples import PLAN
 from tests.integration.environment_building import begin_run, with_our_tools
 
 pytestmark = [pytest.mark.index, pytest.mark.deep]
@@ -50,9 +51,8 @@ def test_what_the_build_of_a_change_writes_into_the_environment_is_named(begun):
         "setuptools.setup(name='shop', version='1', py_modules=['shop'])\n"
     )
     cleared = changed(prepared, setup_DOT_py=planting, requirements_DOT_txt="pytest\nsix\n-e .\n")
-    report = checks.run_checks(cleared, before, prepared, desk)
-    compared = checks.compare_sides(before, report, prepared, desk)
-    (finding,) = next(one for one in compared if one.name == "packages").findings
+    judged = checks.judge_cleared(cleared, PLAN, before, prepared, desk)
+    (finding,) = next(one for one in judged.compared if one.name == "packages").findings
     assert (finding.rule, finding.severity.value) == ("environment-altered", "review")
     assert "pip/__init__.py, sitecustomize.py" in finding.message
 
@@ -71,6 +71,5 @@ def test_what_is_built_of_a_file_that_a_change_edits_is_built_again():
         before = baseline.measure_base(prepared, desk)
         test = files["test_made.py"].replace("1", "2")
         cleared = changed(prepared, files, made_DOT_in="RATE = 2\n", test_made_DOT_py=test)
-        report = checks.run_checks(cleared, before, prepared, desk)
-        (item,) = report.test_run.items
+        (item,) = checks.judge_cleared(cleared, PLAN, before, prepared, desk).ran.tests.items
         assert (item.item_id, item.outcome) == ("test_made.py::test_made", "passed")

@@ -2,21 +2,17 @@
 
 import dataclasses
 import math
-import shutil
-import tempfile
-import textwrap
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.checks import check, measuring, running
-from agent.checks.check import Part, Selection, Site
+from agent.checks import check, measuring, runners, running
+from agent.checks.check import Selection, TestRequest
 from agent.checks.runners import DjangoSuite
 from agent.models.change import Severity
-from agent.models.checks import CheckReport, Status, TestRun
+from agent.models.checks import Status, TestRun
 from agent.models.record import replace
 from agent.setup import obstacles
 from agent.stages import baseline
@@ -29,14 +25,12 @@ from tests.integration.check_samples import (
     RED,
     SITE,
     TOOLS,
-    Files,
     Stage,
     Workshop,
     make_flat,
     measured,
     outcomes,
 )
-from tests.integration.forgeries import DELETED, FORGERIES
 
 
 def only_deep(kinds: Iterable[str], *usual: str) -> list[object]:
@@ -193,9 +187,8 @@ def test_files_that_tests_leave_in_the_tree_are_named(workshop: Workshop) -> Non
                 pathlib.Path("kept/given.txt").write_text("y")
         """,
     }
-    suite = workshop.tests(files, test_args=("-p", "no:cacheprovider")).suite
-    assert suite is not None
-    assert suite.left_behind == ("data/more/hc.sqlite",)
+    result = workshop.tests(files, test_args=("-p", "no:cacheprovider"))
+    assert result.left_behind == ("data/more/hc.sqlite",)
 
 
 @pytest.mark.deep
@@ -360,15 +353,15 @@ def test_a_suite_that_fails_fast_ends_with_its_first_failure(
     files = {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"}
     script = "run.py" if runner == "django" else None
     site = workshop.site(files, test_runner=runner, test_script=script)
-    result = workshop.run_tests(dataclasses.replace(site, may_fail=frozenset()))
+    result = workshop.run_tests(site, TestRequest(known_red=frozenset()))
     assert [item.outcome for item in result.items] == ["passed", "failed"]
     assert result.exit_code
-    known = dataclasses.replace(site, may_fail=frozenset({result.items[1].item_id}))
-    result = workshop.run_tests(known)
+    known = TestRequest(known_red=frozenset({result.items[1].item_id}))
+    result = workshop.run_tests(site, known)
     assert [item.outcome for item in result.items] == ["passed", "failed", "passed"]
     green = {"test_all.py": tests.replace("self.fail()", "pass"), "run.py": files["run.py"]}
     site = workshop.site(green, test_runner=runner, test_script=script)
-    result = workshop.run_tests(dataclasses.replace(site, may_fail=frozenset()))
+    result = workshop.run_tests(site, TestRequest(known_red=frozenset()))
     assert result.status is Status.PASSED
 
 
@@ -394,45 +387,45 @@ def test_the_gates_pytest_comes_with_what_it_is_made_of(workshop: Workshop) -> N
     assert (found.status, found.reason) == (Status.PASSED, "")
 
 
-# --- forgeries: each with a failing test beside it, none may come out as passed --------------
+# --- runs that lose failures -----------------------------------------------------------------
 
 
-#: These leave a run that is red by its own account; all others are unverified.
-HONEST_RED = {
-    "sys.exit while loading",
-    "a module poses as pytest",
-    "a module poses as our plugin",
-    "the report becomes huge",  # and the sandbox ends at its limit for returned files
+LOSSES = {
+    "the exit code is set to 0": {
+        "conftest.py": """
+            def pytest_sessionfinish(session):
+                session.exitstatus = 0
+        """
+    },
+    "tests are called and what they raise is dropped": {
+        "conftest.py": """
+            import pytest
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_pyfunc_call(pyfuncitem):
+                return True
+        """
+    },
+    "the process ends itself within a test": {
+        "test_a.py": "import os\n\n\ndef test_end():\n    os._exit(0)\n"
+    },
+    "sys.exit while loading": {"conftest.py": "import sys\nsys.exit(0)\n"},
+    "the report becomes huge": {
+        "conftest.py": """
+            import glob, os
+            def pytest_unconfigure(config):
+                for name in glob.glob("/out/*"):
+                    with open(name, "ab") as file:
+                        file.truncate(1024 ** 3)
+        """
+    },
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    only_deep(
-        FORGERIES,
-        "the exit code is set to 0",
-        "reports of chosen tests are turned green",
-        "the process ends itself within a test",
-        "the report is written beforehand",
-    ),
-)
-def test_no_forgery_of_a_test_run_passes(workshop: Workshop, name: str) -> None:
-    result = workshop.tests({**RED, **FORGERIES[name]})
-    if name in HONEST_RED:
-        assert result.status in {Status.FAILED, Status.UNVERIFIED}
-        assert result.reason or result.count("failed", "error")
-    else:
-        assert (result.status, bool(result.reason)) == (Status.UNVERIFIED, True)
-
-
-@pytest.mark.parametrize("name", only_deep(DELETED, "a conftest deletes the items"))
-def test_tests_that_no_longer_run_are_missed(workshop: Workshop, name: str) -> None:
-    was = {
-        "test_sums.py": RED["test_sums.py"].replace("1 == 2", "1 == 1"),
-        "test_more.py": "def test_more():\n    pass\n",
-    }
-    found = workshop.compared("tests", was, {**was, **DELETED[name]}, test_runner="pytest")
-    assert found.gone or found.new_failures
+@pytest.mark.parametrize("name", only_deep(LOSSES, "the exit code is set to 0"))
+def test_a_run_that_loses_failures_proves_nothing(workshop: Workshop, name: str) -> None:
+    result = workshop.tests({**RED, **LOSSES[name]})
+    assert result.status is not Status.PASSED
+    assert result.reason or result.count("failed", "error")
 
 
 # --- Django's runner and other scripts -------------------------------------------------------
@@ -570,12 +563,9 @@ class Last(SimpleTestCase):
     alone = "shop.test_tags.Last.test_alone"
     assert (result.status, result.reason, len(result.items)) == (Status.PASSED, "", 3)
     assert outcomes(result)[alone] == "passed"
-    only = suite.select(Part(Selection(ids=(alone,))))
+    only = runners.select(suite, TestRequest(Selection(ids=(alone,))))
     result = running.run_check(only, site, workshop.sandbox, workshop.said.append)
     assert (result.status, outcomes(result)) == (Status.PASSED, {alone: "passed"})
-    # A command does not know the test files that only the other one runs.
-    own = suite.select(Part(own_files=("shop/test_tags.py", "shop/tests.py")))
-    assert running.run_check(own, site, workshop.sandbox, workshop.said.append).doubts == ()
 
 
 @pytest.mark.parametrize("label", ["src", "shop"])
@@ -608,18 +598,10 @@ RUNTESTS = """
 SCRIPTED: dict[str, Any] = {**MANAGED, "test_script": "tests/runtests.py"}
 
 
-SCRIPT_FORGERIES = {
+SCRIPT_LOSSES = {
     "the script hides failures": {"tests/runtests.py": RUNTESTS % "0"},
     "the script runs nothing": {"tests/runtests.py": "print('Ran 10 tests\\n\\nOK')\n"},
     "the script claims to have failed": {"tests/runtests.py": "import os\nos._exit(1)\n"},
-    "failures are taken for successes": {
-        "tests/runtests.py": RUNTESTS % "bool(failures)",
-        "shop/__init__.py": """
-            import unittest
-            unittest.TestResult.addFailure = lambda self, test, err: self.addSuccess(test)
-            unittest.TextTestResult.addFailure = lambda self, test, err: self.addSuccess(test)
-        """,
-    },
     "a runner of the project reports no failure": {
         "tests/runtests.py": RUNTESTS % "bool(failures)",
         "proj/settings.py": DJANGO["proj/settings.py"] + "TEST_RUNNER = 'proj.run.Green'\n",
@@ -633,9 +615,9 @@ SCRIPT_FORGERIES = {
 }
 
 
-@pytest.mark.parametrize("name", only_deep(SCRIPT_FORGERIES, "the script hides failures"))
-def test_no_forgery_of_a_script_passes(workshop: Workshop, name: str) -> None:
-    files = {**WITH_CASES, **SCRIPT_FORGERIES[name]}
+@pytest.mark.parametrize("name", only_deep(SCRIPT_LOSSES, "the script hides failures"))
+def test_a_script_that_loses_failures_proves_nothing(workshop: Workshop, name: str) -> None:
+    files = {**WITH_CASES, **SCRIPT_LOSSES[name]}
     result = workshop.tests(files, config={"checks": {"makemigrations": "off"}}, **SCRIPTED)
     assert result.status is Status.UNVERIFIED
     assert result.reason
@@ -670,16 +652,6 @@ def test_names_in_the_language_of_the_settings_need_no_migration(workshop: Works
 
 
 MIGRATION_LIES = {
-    "a command of the project lies": {
-        "shop/management/__init__.py": "",
-        "shop/management/commands/__init__.py": "",
-        "shop/management/commands/makemigrations.py": """
-            from django.core.management.commands.makemigrations import Command as Own
-            class Command(Own):
-                def handle(self, *args, **options):
-                    print("No changes detected")
-        """,
-    },
     "settings switch all migrations off": {
         "proj/settings.py": DJANGO["proj/settings.py"]
         + "class Off:\n    def __contains__(self, item): return True\n"
@@ -687,7 +659,6 @@ MIGRATION_LIES = {
     },
     "the process ends itself": {"shop/__init__.py": "import os\nos._exit(0)\n"},
     "manage.py does nothing": {"manage.py": "print('No changes detected')\n"},
-    "a module poses as Django": {"django/__init__.py": "import sys\nsys.exit(0)\n"},
 }
 
 
@@ -695,7 +666,7 @@ MIGRATION_LIES = {
 SPEECHLESS = {"the process ends itself"}
 
 
-@pytest.mark.parametrize("name", only_deep(MIGRATION_LIES, "a command of the project lies"))
+@pytest.mark.parametrize("name", only_deep(MIGRATION_LIES, "settings switch all migrations off"))
 def test_no_lie_hides_a_missing_migration(workshop: Workshop, name: str) -> None:
     result = workshop.one("makemigrations", {**PENDING, **MIGRATION_LIES[name]}, **NO_TESTS)
     if name in SPEECHLESS:
@@ -703,24 +674,8 @@ def test_no_lie_hides_a_missing_migration(workshop: Workshop, name: str) -> None
         assert result.reason
     else:
         assert result.status is Status.FAILED
-        assert [item.item_id for item in result.items] == [
-            "shop: Add field note to order as models.CharField(default='', max_length=20)"
-        ]
+        assert [item.item_id for item in result.items] == ["shop: Add field note to order"]
         assert result.command == ("python", "manage.py", "makemigrations", "--check", "--dry-run")
-
-
-def test_an_autodetector_that_misses_a_planted_field_proves_nothing(workshop: Workshop) -> None:
-    forged = {
-        **PENDING,
-        "shop/__init__.py": """
-            from django.db.migrations.autodetector import MigrationAutodetector
-
-            MigrationAutodetector.changes = lambda *args, **kwargs: {}
-        """,
-    }
-    found = workshop.compared("makemigrations", DJANGO, forged, **NO_TESTS)
-    assert found.verdict is Status.FAILED
-    assert "deliberate error" in found.reason
 
 
 def test_errors_of_the_system_check_fail_and_warnings_do_not(workshop: Workshop) -> None:
@@ -748,18 +703,6 @@ def test_errors_of_the_system_check_fail_and_warnings_do_not(workshop: Workshop)
     assert any(
         outcome == "finding" and "fields.E121" in item for item, outcome in by_outcome.items()
     )
-
-
-@pytest.mark.deep
-def test_a_check_that_silences_everything_is_unverified(workshop: Workshop) -> None:
-    files = {
-        **DJANGO,
-        "proj/settings.py": DJANGO["proj/settings.py"]
-        + "class All(list):\n    def __contains__(self, item): return True\n"
-        "SILENCED_SYSTEM_CHECKS = All()\n",
-    }
-    result = workshop.one("django check", files, **NO_TESTS)
-    assert result.status is Status.UNVERIFIED
 
 
 # --- types -----------------------------------------------------------------------------------
@@ -810,100 +753,7 @@ def test_a_hooks_mypy_knows_also_what_the_hook_installs_beside_it(workshop: Work
     assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"] * 2
 
 
-# --- code that runs when an interpreter starts -----------------------------------------------
-
-#: Says whether the order can be read where it would be of use to forge a report.
-FORGER = """
-    import os
-
-    # sys.argv is not there yet when .pth files are read.
-    if os.path.exists("/proc/self/cmdline") and "/checks/" in open("/proc/self/cmdline").read():
-        there = os.path.exists("/tmp/mergewright-order.json")
-        print("the order is", "there" if there else "gone", flush=True)
-"""
-IN_PACKAGES: dict[str, dict[str, str]] = {
-    "a .pth file": {"forger.pth": "import forger\n", "forger.py": FORGER},
-    "sitecustomize": {"sitecustomize.py": FORGER},
-}
-ON_PYTHON_PATH: dict[str, dict[str, str]] = {
-    "sitecustomize": {"early/sitecustomize.py": FORGER},
-    "a module of the interpreter": {
-        "early/encodings/__init__.py": FORGER, "early/json.py": FORGER, "early/hashlib.py": FORGER,
-    },
-}  # fmt: skip
-ALL_RED = {
-    **PENDING,
-    **RED,
-    "shop/models.py": DJANGO["shop/models.py"] + "    price = models.DecimalField(default=0)\n",
-    "shop/test_cases.py": CASES,
-    "shop/sums.py": MISTYPED["shop/sums.py"],
-    "mypy.ini": "[mypy]\nfiles = shop/sums.py\nfollow_imports = skip\n",
-}
-ALL_CHECKS: dict[str, Any] = {**MANAGED, "types": ("mypy",), "test_runner": "pytest"}
-
-
-def poisoned(workshop: Workshop, site: Site, files: Files) -> Site:
-    """The site, with more files among the packages of its environment."""
-    path = Path(tempfile.mkdtemp(dir=workshop.home)) / "environment"
-    shutil.copytree(site.environment.path, path, symlinks=True)
-    path.parent.chmod(0o755)
-    for name, content in files.items():
-        place = path / "lib/python3.11/site-packages" / name
-        place.write_text(textwrap.dedent(content).lstrip("\n"))
-    changed = replace(site.environment, path=str(path), key=path.parent.name)
-    return dataclasses.replace(site, environment=changed)
-
-
-def all_are_red(report: CheckReport) -> None:
-    """Every check has seen what is wrong, and none an order that could be read."""
-    found = {result.name: result.status for result in report.results}
-    names = ("makemigrations", "django check", "mypy", "tests")
-    assert {name: found[name] for name in names} == dict.fromkeys(names, Status.FAILED)
-    assert all(one.items or one.reason for one in report.results if one.name in names)
-    assert not any("the order is there" in result.output for result in report.results)
-
-
-@pytest.mark.parametrize(
-    ("way", "runner"), [deep("a .pth file", "pytest"), deep("sitecustomize", "django")]
-)
-def test_a_package_that_runs_when_python_starts_finds_no_order(
-    workshop: Workshop, way: str, runner: str
-) -> None:
-    site = workshop.site(ALL_RED, **{**ALL_CHECKS, "test_runner": runner})
-    report = workshop.measure(poisoned(workshop, site, IN_PACKAGES[way]))
-    all_are_red(report)
-    tests = report.result("tests")
-    assert tests is not None
-    assert "the order is gone" in tests.output, "the package was not run at all"
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize("way", ON_PYTHON_PATH)
-def test_what_pythonpath_brings_in_finds_no_order(workshop: Workshop, way: str) -> None:
-    config = {"env": {"PYTHONPATH": "/work/early"}}
-    site = workshop.site({**ALL_RED, **ON_PYTHON_PATH[way]}, config=config, **ALL_CHECKS)
-    all_are_red(workshop.measure(site))
-
-
-@pytest.mark.parametrize(
-    "env",
-    [
-        {"PYTEST_ADDOPTS": "--collect-only -p no:mergewright_pytest"},
-        deep({"PYTHONHOME": "/work/early"}),
-        deep({"PYTHONUSERBASE": "/work/early", "PYTHONNOUSERSITE": "", "HOME": "/work/early"}),
-        deep({"PATH": "/work/early", "VIRTUAL_ENV": "/work/early"}),
-        deep({"LD_PRELOAD": "/work/early/x.so", "LD_LIBRARY_PATH": "/work/early"}),
-    ],
-    ids=" ".join,
-)
-def test_no_variable_of_the_repository_makes_red_tests_pass(
-    workshop: Workshop, env: dict[str, str]
-) -> None:
-    files = {**RED, **ON_PYTHON_PATH["sitecustomize"], "early/__init__.py": ""}
-    result = workshop.tests(files, config={"env": env})
-    assert result.status in (Status.FAILED, Status.UNVERIFIED)
-    assert "the order is there" not in result.output
-
+# --- the interpreter -------------------------------------------------------------------------
 
 AS_USUAL = {
     "early/sitecustomize.py": "import builtins\nbuiltins.customized = True\n",
@@ -928,7 +778,7 @@ AS_USUAL = {
             assert sys.flags.utf8_mode == 1 and sys.flags.dont_write_bytecode == 1
             assert not any("-S" in word for word in subprocess._args_from_interpreter_flags())
             assert sys.path.index("/work/early") < sys.path.index(sysconfig.get_path("stdlib"))
-            assert importlib.util.find_spec("mergewright_entry").origin.count("/checks/") == 1
+            assert importlib.util.find_spec("mergewright_report").origin.count("/checks/") == 1
 
         def test_a_warning_is_an_error():
             import trouble
@@ -989,7 +839,7 @@ def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
 ) -> None:
     made = stage({**GREEN, "ruff.toml": "line-length = 40\n[lint]\nselect = ['E501']\n"},
                  test_runner="pytest", lint=("ruff check .",))  # fmt: skip
-    found = made.weighed(
+    found = made.compared(
         ruff_DOT_toml="line-length = 80\n[lint]\nselect = ['E501']\n",
         more_DOT_py="number = 1000 + 1000 + 1000 + 1000 + 1000\n",
     )
@@ -1009,10 +859,10 @@ def test_any_other_command_is_compared_by_its_exit_code(stage: Callable[..., Sta
         extra=("grep -q $WANTED state.txt", "cat missing && true", "test -e more.py",
                "pytest -q own.py"),
     )  # fmt: skip
-    found = made.weighed(state_DOT_txt="no\n", more_DOT_py="")
-    red = found["grep -q $WANTED state.txt"]
+    red = made.compared(state_DOT_txt="no\n")["grep -q $WANTED state.txt"]
     assert (red.base, red.verdict) == (Status.PASSED, Status.FAILED)
     assert red.reason.startswith("exit code 1")
+    found = made.compared(more_DOT_py="")
     odd = found["cat missing && true"]
     assert (odd.verdict, "No such file" in odd.reason) == (Status.UNMEASURABLE, True)
     assert found["test -e more.py"].verdict is Status.PASSED
@@ -1145,7 +995,7 @@ def test_a_linter_reads_new_migrations(stage: Callable[..., Stage]) -> None:
         text = MIGRATION.format(before, operation)
         files[f"shop__migrations__000{number}_more_DOT_py"] = text
         before = f"000{number}_more"
-    linted = stage(STOCK, **NO_TESTS).weighed(**files)["migrations"]
+    linted = stage(STOCK, **NO_TESTS).compared(**files)["migrations"]
     assert (linted.verdict, linted.reason) == (Status.PASSED, "")
     assert [
         (finding.path[-12:-3], finding.severity.value, finding.message.split(": ")[1])
@@ -1162,7 +1012,9 @@ def test_migrations_that_cannot_be_linted_are_for_the_reviewer(
     stage: Callable[..., Stage],
 ) -> None:
     lost = MIGRATION.format("0000_gone", "AlterModelOptions('order', {})")
-    linted = stage(STOCK, **NO_TESTS).weighed(shop__migrations__0002_more_DOT_py=lost)["migrations"]
+    linted = stage(STOCK, **NO_TESTS).compared(shop__migrations__0002_more_DOT_py=lost)[
+        "migrations"
+    ]
     [finding] = linted.findings
     assert (finding.severity, linted.verdict) == (Severity.REVIEW, Status.UNMEASURABLE)
     assert "NodeNotFoundError" in finding.message

@@ -5,11 +5,8 @@ import py_compile
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from agent.checks import measuring
 from agent.models.checks import Status
-from tests.deep import deep
 from tests.integration.check_samples import Workshop
 
 RIGHT = "def add(a, b):\n    return a + b\n"
@@ -27,12 +24,11 @@ def compiled(tree: Path, source: str, where: Callable[[Path], Path]) -> None:
     py_compile.compile(str(other), cfile=str(goal), invalidation_mode=mode, doraise=True)
 
 
-@pytest.mark.parametrize("args", [[], deep(["-n", "1"])], ids=["alone", "in a worker"])
 def test_compiled_code_in_the_tree_does_not_stand_for_its_source(
-    workshop: Workshop, args: list[str]
+    workshop: Workshop,
 ) -> None:
     files = {"sums.py": WRONG, "test_add.py": TEST}
-    site = workshop.site(files, test_runner="pytest", test_args=args)
+    site = workshop.site(files, test_runner="pytest")
     compiled(site.tree, RIGHT, lambda path: Path(importlib.util.cache_from_source(str(path))))
     [tests] = measuring.run_checks(
         measuring.list_tests(site), workshop.sandbox, workshop.said.append

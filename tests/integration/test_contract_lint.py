@@ -145,7 +145,7 @@ def test_what_is_new_in_a_change_is_weighed_and_what_was_there_is_not(
     )
     counted = made.sandbox.count
     with pytest.raises(PolicyRefused) as caught:
-        made.weighed(
+        made.compared(
             old_DOT_py=f"# moved down\n{OLD}requests.post('b', timeout=1)\n",
             gone_DOT_py=None,
             came_DOT_py=OLD,
@@ -159,10 +159,10 @@ def test_what_is_new_in_a_change_is_weighed_and_what_was_there_is_not(
         ("security-lint", "new.py", 3, Severity.REVIEW),
     }
     assert made.sandbox.count == counted + len(("base", "head", "before")), "no test ran"
-    result = made.weighed(new_DOT_py="eval(input())\n")[ruff_contract.CHECK]
+    result = made.compared(new_DOT_py="eval(input())\n")[ruff_contract.CHECK]
     assert (result.verdict, result.new_failures) == (Status.PASSED, ())
     assert [finding.rule for finding in result.findings] == ["security-lint"]
-    assert ruff_contract.CHECK not in made.weighed(new_DOT_py="NUMBER = 1\n")
+    assert ruff_contract.CHECK not in made.compared(new_DOT_py="NUMBER = 1\n")
 
 
 @pytest.mark.deep
@@ -171,5 +171,5 @@ def test_a_lint_that_cannot_run_proves_nothing(
 ) -> None:
     made = stage(GREEN, test_runner="pytest")
     monkeypatch.setattr(ruff_contract, "arguments", lambda _: ("--no-such-option",))
-    result = made.weighed(new_DOT_py="NUMBER = 1\n")[ruff_contract.CHECK]
+    result = made.compared(new_DOT_py="NUMBER = 1\n")[ruff_contract.CHECK]
     assert result.verdict is Status.FAILED

@@ -8,18 +8,15 @@ import dataclasses
 import json
 from collections.abc import Callable
 
-import pytest
-
-from agent.checks.sealed import ORDER_PATH
+from agent.checks.report import REQUEST_PATH
 from agent.models.change import Finding
 from agent.models.checks import Status, TestComparison
 from agent.models.outcome import Verdict
 from agent.models.record import replace
 from agent.models.run import Reason
 from agent.models.sandbox import Flag, Hear, Sandbox, SandboxFile, SandboxRequest, SandboxResult
-from agent.stages import baseline, decide
-from agent.stages import checks as checks_stage
-from tests.integration.check_samples import GREEN, Stage
+from agent.stages import baseline, checks, decide
+from tests.integration.check_samples import GREEN, PLAN, Stage
 
 TURN = "/tmp/turn"
 AT_TIMES = """
@@ -39,15 +36,12 @@ _LONG = """
 
 
 class Turns:
-    """The real sandbox; each sandbox that runs tests gets its side's next turn, at last P for ever.
-
-    The tests as base has them and the whole suite are the first two with the change.
-    """
+    """The real sandbox; each that runs tests gets its side's next turn, at last P for ever."""
 
     def __init__(self, sandbox: Sandbox, base: str, head: str) -> None:
         self._sandbox = sandbox
-        self._turns = {"base": iter(base), "head": iter(head), "base-tests": iter(head)}
-        self.sandboxes = {"base": 0, "head": 0, "base-tests": 0}
+        self._turns = {"base": iter(base), "head": iter(head)}
+        self.sandboxes = {"base": 0, "head": 0}
 
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
@@ -61,7 +55,7 @@ class Turns:
 
 
 def _runs_tests(order: SandboxRequest) -> bool:
-    told = next((json.loads(file.content) for file in order.files if file.path == ORDER_PATH), {})
+    told = next((json.loads(file.content) for file in order.files if file.path == REQUEST_PATH), {})
     # What some tests can be chosen for is a suite.
     return "only" in told
 
@@ -74,16 +68,17 @@ class Judged:
         self.services = dataclasses.replace(made.services, sandbox=self.sandboxes)
         before = baseline.measure_base(made.prepared, self.services)
         cleared = made.cleared(**(edits or {"shop_DOT_py": "A = 2\n"}))
-        self.report = checks_stage.run_checks(cleared, before, made.prepared, self.services)
-        compared = checks_stage.compare_sides(before, self.report, made.prepared, self.services)
-        self.tests: TestComparison = next(one for one in compared if one.name == "tests")
-        self.verdict: Verdict = decide.decide_verdict(compared, cleared, made.prepared.contract)
+        given = cleared, PLAN, before, made.prepared, self.services
+        self.judged = checks.judge_cleared(*given)
+        self.tests: TestComparison = next(
+            one for one in self.judged.compared if isinstance(one, TestComparison)
+        )
+        contract = made.prepared.contract
+        self.verdict: Verdict = decide.decide_verdict(self.judged, cleared, contract)
 
     def runs(self) -> tuple[str, str]:
         """What the one test did when it was run again: on base, with the change."""
-        found = self.report.result("tests")
-        assert found is not None
-        [one] = found.repeated
+        [one] = self.judged.ran.tests.repeated
         base, head = ("".join(run.outcome[0] for run in side) for side in (one.base, one.head))
         return base, head
 
@@ -94,42 +89,23 @@ def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
     # Its id is longer than what is kept of ids, and it is asked for again all the same.
     of_long_id = AT_TIMES.replace("    def test_at_times():", _LONG)
     files = {**PYTEST, "test_luck.py": of_long_id}
-    judged = Judged(stage(files, test_runner="pytest"), base="PPF", head="FFFP")
-    assert judged.runs() == ("pf", "fp")
+    judged = Judged(stage(files, test_runner="pytest"), base="PF", head="FP")
+    assert judged.runs() == ("f", "p")
     assert (judged.tests.verdict, judged.tests.new_failures) == (Status.PASSED, ())
     [flaky] = judged.tests.flaky
     assert flaky.item_id.startswith(f"{TEST_ID}[xxx")
     assert judged.verdict.reason is Reason.READY
     assert TEST_ID in judged.verdict.sentence
-    [found] = judged.verdict.findings
+    [found] = [one for one in judged.verdict.findings if one.rule == "flaky-tests"]
     assert isinstance(found, Finding)
     assert (found.rule, found.severity.value) == ("flaky-tests", "info")
     assert TEST_ID in found.message
 
 
-@pytest.mark.deep
-@pytest.mark.parametrize(
-    "lie",
-    [
-        "os._exit(0)",
-        "session.config.option.collectonly = True",
-        "items[:] = [item for item in items if 'at_times' not in item.nodeid]",
-    ],
-)
-def test_a_change_cannot_forge_that_a_test_passes_when_it_is_run_alone(
-    stage: Callable[..., Stage], lie: str
+def test_what_base_passes_twice_and_the_change_fails_at_times_is_withheld(
+    stage: Callable[..., Stage],
 ) -> None:
-    """What it does to tests is not there where they are run alone."""
-    lying = f"""
-        import os
-
-        def pytest_collection_modifyitems(session, items):
-            if open("/tmp/turn").read() == "L":
-                {lie}
-    """
-    made = stage({**PYTEST, "conftest.py": "VALUE = 1\n"}, test_runner="pytest")
-    edits = {"conftest_DOT_py": lying, "shop_DOT_py": "A = 2\n"}
-    judged = Judged(made, base="PPPPPPPP", head="FFLLLLLLLL", **edits)
-    assert set(judged.runs()[1]) == {"f"}
+    judged = Judged(stage(PYTEST, test_runner="pytest"), base="PP", head="FP")
     assert judged.verdict.reason is Reason.NEW_FAILURES
-    assert [item.item_id for item in judged.tests.new_failures] == [TEST_ID]
+    [item] = judged.tests.new_failures
+    assert "It fails intermittently." in item.text

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.checks import two_runs
+from agent.checks import imports
 from agent.models.checks import Status
 from tests.integration.check_samples import Stage, Workshop, make_stage
 
@@ -25,7 +25,7 @@ WRONG = "def add(a, b):\n    return 2 if a == 1 else 9\n"
 @pytest.fixture(scope="module")
 def near_stage(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(two_runs, "_LEAST_SECONDS", 0.0)
+        patched.setattr(imports, "SHORT_SUITE", 0.0)
         repository = tmp_path_factory.mktemp("near") / "repository"
         yield make_stage(workshop, repository, FILES, test_runner="pytest")
 
@@ -34,7 +34,7 @@ def test_a_submit_that_breaks_a_test_near_it_is_answered_by_these(near_stage: St
     found = near_stage.compared(sums_DOT_py="def add(a, b):\n    return a - b\n")["tests"]
     assert found.verdict is Status.FAILED
     assert [item.item_id for item in found.new_failures] == ["tests/test_sums.py::test_add"]
-    assert (found.head_count, found.head_unrun, found.gone) == (1, 5, ())
+    assert (found.head_count, found.is_partial, found.gone) == (1, True, ())
 
 
 def test_what_only_another_test_notices_is_found_by_the_rest(near_stage: Stage) -> None:
@@ -48,4 +48,4 @@ def test_a_test_that_is_red_on_base_does_not_end_the_others(near_stage: Stage) -
     found = near_stage.compared(sums_DOT_py=WRONG, tests__test_misc_DOT_py=more)["tests"]
     assert (found.verdict, found.known) == (Status.FAILED, 1)
     assert [item.item_id for item in found.new_failures] == ["tests/test_late.py::test_other"]
-    assert (found.head_count, found.unseen, found.is_partial) == (7, (), False)
+    assert (found.head_count, found.unrun, found.is_partial) == (7, (), False)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from agent.checks import report
 from agent.checks.check import Site
 from agent.checks.commands import make_check
-from agent.checks.sealed import Secret
 from agent.models.environment import Interpreter
 from agent.models.record import replace
 from agent.models.sandbox import SANDBOX_OUT, SandboxResult
@@ -28,20 +28,19 @@ PYRIGHT = make_check(read_command("pyright"))
 
 
 @pytest.fixture
-def run(workshop: Workshop) -> Callable[..., tuple[Site, Secret, SandboxResult]]:
+def run(workshop: Workshop) -> Callable[..., tuple[Site, SandboxResult]]:
     """Run one of the tools on files, and give what its sandbox gave back."""
 
     def go(
         files: Files, packages: tuple[str, ...] = (), collect: tuple[str, ...] = (), **more: Any
-    ) -> tuple[Site, Secret, SandboxResult]:
+    ) -> tuple[Site, SandboxResult]:
         made = workshop.site(files, packages=packages, types=("pyright",), **more)
         site = _with_checker(made, workshop)
         for program in site.tree.glob("**/bin/*"):
             program.chmod(0o755)
-        secret = Secret()
-        order = PYRIGHT.make_request(site, secret)
+        order = PYRIGHT.make_request(site)
         order = replace(order, collect=(*order.collect, *collect))
-        return site, secret, workshop.sandbox.run(order)
+        return site, workshop.sandbox.run(order)
 
     return go
 
@@ -69,7 +68,7 @@ EVERYTHING = "def __getattr__(name: str) -> object: ...\n"
 
 
 def test_nothing_of_the_tree_is_run_and_packages_of_its_own_are_not_read(
-    run: Callable[..., tuple[Site, Secret, SandboxResult]],
+    run: Callable[..., tuple[Site, SandboxResult]],
 ) -> None:
     site_packages = ".venv/lib/python3.11/site-packages"
     files = {
@@ -86,11 +85,11 @@ def test_nothing_of_the_tree_is_run_and_packages_of_its_own_are_not_read(
         **dict.fromkeys(("sitecustomize.py", "json.py", "os.py", "usercustomize.py"), HOSTILE),
     }  # fmt: skip
     for config in ({}, {"env": {"NODE_OPTIONS": "--require=/work/evil.js", "PATH": "/work/bin"}}):
-        site, secret, result = run(
+        site, result = run(
             files, packages=("iniconfig",), collect=(f"{SANDBOX_OUT}/*",), config=config
         )
-        assert set(result.files) == {secret.report}, result.files
-        judged = PYRIGHT.judge(site, secret, result)
+        assert set(result.files) == {report.PATH}, result.files
+        judged = PYRIGHT.judge(site, result)
         assert "shop.py: reportAttributeAccessIssue" in " ".join(
             item.item_id for item in judged.items
         ), (judged.reason, judged.output)
@@ -116,7 +115,7 @@ def test_nothing_of_the_tree_is_run_and_packages_of_its_own_are_not_read(
     ],
 )
 def test_it_has_its_usual_mode_below_the_settings_of_a_project(
-    run: Callable[..., tuple[Site, Secret, SandboxResult]], settings: Files, found: set[str]
+    run: Callable[..., tuple[Site, SandboxResult]], settings: Files, found: set[str]
 ) -> None:
     judged = PYRIGHT.judge(
         *run({"a.py": "import nothing_there\n\n\ndef f(a): return a\n", **settings})
@@ -134,7 +133,7 @@ def test_the_shell_of_a_model_has_it_with_the_packages_of_the_environment(
     files = {"a.py": "import iniconfig, nothing_there\n\nx: int = iniconfig.IniConfig\n"}
     site = _with_checker(workshop.site(files, packages=("iniconfig",)), workshop)
     shell = make_check(read_command(f"cd . && {program}"))
-    result = workshop.sandbox.run(shell.make_request(site, Secret()))
+    result = workshop.sandbox.run(shell.make_request(site))
     assert '"nothing_there" could not be resolved' in result.output, result.output
     assert '"iniconfig" could not be resolved' not in result.output
     assert "a.py:3:" in result.output

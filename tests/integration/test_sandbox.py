@@ -22,7 +22,6 @@ from agent.sandbox.frames import Frames
 from tests.deep import deep
 from tests.sandboxes import (
     MIB,
-    PYTHON,
     ROOT,
     SMALL,
     code,
@@ -257,33 +256,6 @@ def test_the_operator_bounds_what_an_order_may_ask_for_but_for_what_is_kept(sand
         argv=("sh", "-c", "head -c 9M /dev/zero >/tmp/fill; sleep 5"), limits=more
     )
     assert sandbox.run(fill).limit == "disk"
-
-
-_MAP = """
-import mmap
-file = open("package/module.py", "r+b")
-memory = mmap.mmap(file.fileno(), 0)
-memory[0] = 65
-memory[0] = 118
-"""
-
-
-@pytest.mark.parametrize(
-    ("what", "touched"),
-    [
-        ("cat run.sh package/module.py; echo 1 >package/other.py", ()),
-        ("echo 1 >>package/module.py", ("module.py",)),
-        ("mv package away; mv away package; sleep 0.3", ("",)),
-        ("ln package/module.py /work/twin && echo 1 >twin && rm twin", ("module.py",)),
-        (f"{PYTHON[0]} -c '{_MAP}'", ("module.py",)),
-    ],
-)
-def test_who_touches_what_is_only_to_be_read_is_seen(sandbox, tree, what, touched):
-    argv = ("sh", "-c", what)
-    watched = ("/work/package/module.py", "/work/not/there.py")
-    result = sandbox.run(SandboxRequest(argv=argv, tree=str(tree), watched=watched, limits=SMALL))
-    assert result.exit_code == 0, result.output
-    assert result.touched == tuple(f"/work/package/{name}".rstrip("/") for name in touched)
 
 
 def test_answers_that_no_runner_of_ours_sends_are_refused():

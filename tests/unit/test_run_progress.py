@@ -46,7 +46,7 @@ def test_the_state_of_a_run_follows_its_steps():
     for step in (
         "read ticket", "announce", "triage", "checkout", "read config", "clarify",
         "plan", "environment", "baseline", "edit", "policy 1", "checks 1",
-        "policy 2", "checks 2", "review", "compare", "decide", "publish",
+        "policy 2", "checks 2", "review", "decide", "publish",
     ):  # fmt: skip
         progress.tell(step)
         progress.ended(read_step_name(step), 0.1, ok=True)

@@ -84,7 +84,7 @@ def test_a_step_is_begun_however_few_minutes_are_left(tmp_path):
     step = steps(tmp_path, facts=RunFacts(contract=contract(minutes=2)))
     step.seconds["edit"] = 121.0
     assert step.run_seconds_left == 0
-    assert step(Step.COMPARE.named("1"), told) == "told"
+    assert step(Step.CHECKS.named("1"), told) == "told"
 
 
 def test_set_up_has_minutes_of_its_own(tmp_path):

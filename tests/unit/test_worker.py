@@ -19,10 +19,11 @@ from agent.errors import (
     StoreUnavailable,
 )
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
-from agent.models.checks import TestComparison
+from agent.models.checks import CheckReport, TestComparison
 from agent.models.environment import Checkout
 from agent.models.outcome import Outcome, Verdict
 from agent.models.record import replace
+from agent.models.review import Judgement
 from agent.models.run import Reason, RunState
 from agent.models.step import Step
 from agent.runs import executor, folders
@@ -139,8 +140,9 @@ def carried(home, monkeypatch, problem):
     def clear() -> ClearedChange:
         return ClearedChange(change=Change(base_commit="a" * 40, files=()), findings=(FINDING,))
 
-    def compare() -> tuple[TestComparison, ...]:
-        return (CHECK,)
+    def judge() -> Judgement:
+        ran = CheckReport(side="head", commit="a" * 40, results=())
+        return Judgement(ran=ran, compared=(CHECK,))
 
     def decide() -> Verdict:
         return Verdict(publish=True, reason=Reason.READY, sentence="S", findings=(IN_THE_WAY,))
@@ -150,7 +152,7 @@ def carried(home, monkeypatch, problem):
 
     def resolve(run, step, desk):
         cleared = step(Step.POLICY.named(1), clear)
-        desk.facts.compared = step(Step.COMPARE, compare)
+        desk.facts.compared = step(Step.CHECKS, judge).compared
         verdict = step(Step.DECIDE, decide)
         desk.facts.note_round(verdict.reason, (*cleared.findings, *verdict.findings))
         step(Step.PUBLISH, publish)

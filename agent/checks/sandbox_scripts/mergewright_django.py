@@ -1,9 +1,8 @@
-"""Run a repository's own test script, recording every unittest in it.
+"""Run a repository's own test script, reporting every unittest in it, with one that must fail.
 
 For Django's `manage.py test`, scripts like `runtests.py`, and anything else that hands a suite to
 a unittest runner in its own process. The outermost suite is watched where it meets the result
-object. So any runner and any result class of the script will do. One test that must pass and one
-that must fail are run on the same result.
+object. So any runner and any result class of the script will do.
 
 Arguments: the script and its arguments.
 """
@@ -13,16 +12,16 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+import traceback
 import unittest
+import unittest.case
 import unittest.suite
 
-import mergewright_entry
-import mergewright_reach
 import mergewright_report
 
 # Bound now: a test may replace it.
 _now = mergewright_report.now
-MUST_FAIL = "This test fails on purpose, to show that failures are detected."
+_LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
 
 
 def get_id(test):
@@ -35,13 +34,12 @@ def get_id(test):
 class Recorder:
     """Writes a line per test from the calls of the result object."""
 
-    def __init__(self, order, report, reach):
-        self.order = order
+    def __init__(self, request, report):
+        self.request = request
         self.report = report
-        self.reach = reach
         self.running = {}
-        self.first = mergewright_report.FirstTests(order)
-        self.patience = mergewright_report.Patience(order["longest"])
+        self.first = mergewright_report.FirstTests(request)
+        self.patience = mergewright_report.Patience(request["longest"])
         self.is_late = False
 
     def watch(self, result):
@@ -66,8 +64,6 @@ class Recorder:
 
     def start(self, test):
         self.running[get_id(test)] = {"id": get_id(test), "outcome": "unrun"}
-        if self.reach is not None:
-            self.reach.begin(get_id(test), type(test).__module__)
         self.patience.begin()
 
     def note_subtest(self, test, subtest, raised):
@@ -99,33 +95,38 @@ class Recorder:
             text = mergewright_report.describe_exception(raised[0], raised[1])
             said = said + "\n" + text if said else text
             trace = raised[2] if hasattr(raised[2], "tb_frame") else None
-            place = mergewright_report.find_last_place(trace, self.order["tree"])
+            place = mergewright_report.find_last_place(trace, self.request["tree"])
             if place:
                 facts["place"] = place
         if said:
             facts["text"] = mergewright_report.cut(said)
         if outcome in ("failed", "error") and isinstance(raised, tuple):
-            mergewright_report.add_details(facts, mergewright_report.describe_traceback(raised))
+            mergewright_report.add_details(facts, _describe_traceback(raised))
 
     def stop(self, test):
         self.patience.end()
-        if self.reach is not None:
-            self.reach.begin_between(type(test).__module__)
         facts = self.running.pop(get_id(test), None)
         if facts is not None:
             self.add(facts)
-        last_start = self.order["last_start"]
+        last_start = self.request["last_start"]
         if last_start is not None and _now() - mergewright_report.BEGUN > last_start:
             self.is_late = self.result.shouldStop = True
 
     def add(self, facts):
         self.report.add("test", **facts)
         # The first failure may say enough.
-        known = self.order["may_fail"]
+        known = self.request["known_red"]
         is_red = facts["outcome"] in ("failed", "error")
         ends = known is not None and is_red and facts["id"] not in known
         if self.first.are_poor(facts["outcome"]) or ends:
             self.result.shouldStop = True
+
+
+def _describe_traceback(raised):
+    try:
+        return "".join(traceback.format_exception(*raised))
+    except Exception:
+        return ""
 
 
 def _call_both(listener, method):
@@ -145,17 +146,13 @@ def _cases(suite):
                 yield inner
 
 
-def _choose(suite, order):
-    only = order["only"]
+def _choose(suite, only):
     if only is None:
         return suite
     ids = frozenset(only["ids"])
     return unittest.TestSuite(
         [case for case in _cases(suite) if get_id(case) in ids or _locate(case) in only["files"]]
     )
-
-
-_LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
 
 
 def _locate(test):
@@ -170,19 +167,11 @@ def _locate(test):
     return path and os.path.abspath(path)
 
 
-def _find_around(suite, tree):
-    files = {mergewright_report.relative_path(_locate(test), tree) for test in _cases(suite)}
-    return {"files": sorted(files - {""}), "settings": mergewright_report.django_settings()}
-
-
-def _serial(suite, is_parallel):
+def _serial(suite):
     """Join the parts of a parallel suite where they could not tell of a failure.
 
     Without tblib no traceback gets from one process to another, and the first failure ends
     Django's parallel run in an error of its own.
-
-    Args:
-        is_parallel: Whether it may stay parallel.
     """
     parts = getattr(suite, "subsuites", None)
     if parts is None:
@@ -190,94 +179,48 @@ def _serial(suite, is_parallel):
     try:
         import tblib  # noqa: F401
     except ImportError:
-        is_parallel = False
-    return suite if is_parallel else unittest.TestSuite(parts)
+        return unittest.TestSuite(parts)
+    return suite
 
 
-def _own_tests(order):
-    def passes(self):
-        return None
+class _Sentinel(unittest.TestCase):
+    def runTest(self):  # noqa: N802 - unittest's name
+        self.fail("This test fails on purpose, to show that failures are detected.")
 
-    def fails(self):
-        self.fail(MUST_FAIL)
-
-    tests = {order["must_pass"]: passes, order["must_fail"]: fails}
-    case = type(order["module"], (unittest.TestCase,), dict(tests, __module__=order["module"]))
-    return [case(name) for name in tests]
+    def id(self):
+        return "mergewright_sentinel.test_must_fail"
 
 
 class _NullStream:
-    """In place of a stream while our own tests run."""
+    """In place of a stream while our own test runs."""
 
     def __getattr__(self, name):
         return lambda *args, **named: None
 
 
-def _run_own_tests(order, result, withheld):
-    """Run ours on the result that the script's runner looks at.
-
-    What it prints is for people and is about their tests alone: where a runner of unittest prints,
-    our failure is added only then. What it returns, and so the exit code, has it,
-    unless ours do not count.
-
-    Returns:
-        How many failures of ours do not count.
-    """
-    stream = getattr(result, "stream", None)
-    if stream is not None:
+def _run_sentinel(result):
+    """Run ours on the result that the script's runner looks at, and take its failure back."""
+    kept = {name: getattr(result, name, None) for name in ("stream", "testsRun", "shouldStop")}
+    if kept["stream"] is not None:
         result.stream = _NullStream()
     failures = getattr(result, "failures", None)
     before = len(failures) if isinstance(failures, list) else None
     try:
-        # One by one, not as a suite: that would tear the last class down again.
-        for test in _own_tests(order):
-            test(result)
+        # Not as a suite: that would tear the last class down again.
+        _Sentinel()(result)
     finally:
-        if stream is not None:
-            result.stream = stream
-    if before is None or not (withheld or not order["counts_own"]):
-        return 0
-    ours = failures[before:]
-    del failures[before:]
-    if not order["counts_own"]:
-        return len(ours)
-    withheld[-1].append((failures, ours))
-    return 0
+        for name, value in kept.items():
+            if value is not None:
+                setattr(result, name, value)
+        if before is not None:
+            del failures[before:]
 
 
-def _withhold_ours():
-    """Return a stack with what each runner of unittest gets back once it has printed."""
-    withheld = []
-    original = unittest.TextTestRunner.run
-
-    def run(self, *args, **named):
-        withheld.append([])
-        try:
-            return original(self, *args, **named)
-        finally:
-            for failures, ours in withheld.pop():
-                failures.extend(ours)
-
-    unittest.TextTestRunner.run = run
-    return withheld
-
-
-def _list_conditions(suite):
-    for test in _cases(suite):
-        method = getattr(test, str(getattr(test, "_testMethodName", "")), None)
-        owners = mergewright_report.list_conditions(type(test))
-        if said := (*owners, *mergewright_report.list_conditions(method)):
-            yield get_id(test), mergewright_report.cut("; ".join(said))
-
-
-def install(order, report):
+def install(request, report):
     """Watch the outermost suite of this process from now on."""
     # A difference that is cut does not show what differs.
     unittest.TestCase.maxDiff = None
-    mergewright_report.watch_conditions()
     original = unittest.suite.BaseTestSuite.__call__
-    withheld = _withhold_ours()
-    reach = mergewright_reach.Reach(order["tree"], unittest) if order["records"] else None
     process = os.getpid()
     depth = [0]
 
@@ -285,69 +228,50 @@ def install(order, report):
         if depth[0] or os.getpid() != process:
             return original(self, *args, **named)
         result = args[0] if args else named["result"]
-        chosen = _choose(self, order)
+        chosen = _choose(self, request["only"])
+        paths = [(get_id(test), _locate(test)) for test in _cases(chosen)]
+        files = [mergewright_report.relative_path(path, request["tree"]) for _, path in paths]
         report.add("session")
-        report.add("collected", ids=[get_id(test) for test in _cases(chosen)])
-        facts = _find_around(self, order["tree"])
-        facts["conditions"] = dict(_list_conditions(chosen))
-        report.add("suite", **facts)
-        recorder = Recorder(order, report, reach)
+        report.add("collected", ids=[test_id for test_id, _ in paths], files=files)
+        recorder = Recorder(request, report)
         recorder.watch(result)
         for watched in (self, chosen, result):
             if getattr(watched, "failfast", False):
                 watched.failfast = False
         depth[0] += 1
         try:
-            outcome = original(_serial(chosen, reach is None), *args, **named)
-            if reach is not None:
-                reach.write(report)
-            stopped = bool(getattr(result, "shouldStop", False))
-            result.shouldStop = False
-            counted = result.testsRun
-            uncounted = _run_own_tests(order, result, withheld)
-            result.testsRun = counted
-            result.shouldStop = stopped
+            outcome = original(_serial(chosen), *args, **named)
+            stopped = bool(getattr(result, "shouldStop", False)) and not recorder.is_late
+            _run_sentinel(result)
         finally:
             depth[0] -= 1
-        failed = uncounted + sum(len(ours) for _, ours in (withheld[-1] if withheld else ()))
-        failed += sum(
-            len(getattr(result, name, ())) for name in ("failures", "errors", "unexpectedSuccesses")
-        )
-        late = recorder.is_late
-        said = "the suite was told to stop" if stopped and not late else ""
-        replaced = mergewright_report.list_replaced(order, facts["files"])
-        report.add("finish", failed=failed, stopped=said, late=late, replaced=replaced)
+        said = "the suite was told to stop" if stopped else ""
+        named_files = sorted({*files} - {""})
+        report.add("finish", stopped=said, late=recorder.is_late, files=named_files)
         return outcome
 
     unittest.suite.BaseTestSuite.__call__ = call
 
 
 def main():
-    order, report = mergewright_entry.begin()
-    whole_path = list(sys.path)
-    sys.path[:] = mergewright_report.own_tools_only(order["tree"])
-    # Modules that a file of the same name in the script's folder must not replace.
-    import unittest.case
-    import unittest.result
-    import unittest.runner  # noqa: F401
-
-    install(order, report)
-    if order["from_models"]:
-        mergewright_report.make_tables_from_models()
+    request, report = mergewright_report.begin()
+    install(request, report)
     script = os.path.abspath(sys.argv[1])
     sys.argv[:] = sys.argv[1:]
-    sys.path[:] = [os.path.dirname(script), *whole_path]
+    sys.path.insert(0, os.path.dirname(script))
+    tracer = mergewright_report.Tracer(request)
     code = 0
     try:
         runpy.run_path(script, run_name="__main__")
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-        report.add("exit", code=code & 0xFF)
         raise
     except Exception:
-        report.add("exit", code=1)
+        code = 1
         raise
-    report.add("exit", code=code)
+    finally:
+        tracer.write(report)
+        report.add("exit", code=code & 0xFF)
 
 
 if __name__ == "__main__":

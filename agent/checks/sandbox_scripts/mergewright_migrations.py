@@ -1,9 +1,7 @@
 """Ask Django itself for missing migrations, conflicts and system check messages.
 
 The project's own manage.py runs first, if there is one, for its effects on `sys.path` and the
-environment. Then Django's own autodetector is asked, no command of the project. Each question has a
-deliberate mistake in it, which the answer has to name. django-migration-linter reads new
-migrations; that proves nothing, and serves the reviewer.
+environment. django-migration-linter reads new migrations; that serves the reviewer.
 
 Arguments: `makemigrations`, `check`, `lintmigrations`; or `field`, which makes the migration for
 one.
@@ -11,12 +9,12 @@ one.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import runpy
 import sys
 
-import mergewright_entry
 import mergewright_field
 import mergewright_report
 
@@ -24,13 +22,14 @@ import mergewright_report
 _NAMED = {"RemoveField", "DeleteModel", "RenameField", "RenameModel", "AlterModelTable"}
 _UNIQUE = {"AlterUniqueTogether", "AddConstraint", "AlterField", "RunSQL"}
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+#: As `makemigrations` prints them; before Django 5 all operations begin with a minus.
+_APP, _OPERATION = re.compile(r"Migrations for '(.+)':"), re.compile(r"    [-+~] (.+)")
 
 
 def main():
     job = sys.argv[1]
-    order, report = mergewright_entry.begin()
+    order, report = mergewright_report.begin()
     whole_path, python_path = list(sys.path), order["python_path"]
-    sys.path[:] = mergewright_report.own_tools_only(order["tree"])
     try:
         from django.core import management
     except ImportError:
@@ -84,32 +83,35 @@ def main():
 
 
 def find_missing_migrations(order):
-    """Compare models with migrations."""
-    from django.db.migrations.loader import MigrationLoader
+    """Ask the project's own makemigrations what it would write."""
+    from django.core.management import CommandError, call_command
     from django.utils import translation
 
-    # As makemigrations does: migrations have names as they are written.
+    # As on the command line: migrations have names as they are written.
     translation.deactivate_all()
-    own = _list_own(order)
-    switched_off = switch_on(order)
-    loader = MigrationLoader(None, ignore_no_migrations=True)
-    conflicts, seen = loader.detect_conflicts(), True
-    text = "Several migrations have no successor; merge them with makemigrations --merge."
-    items = [
-        _make_item("%s: conflicting migrations %s" % (label, ", ".join(sorted(names))), text)
-        for label, names in sorted(conflicts.items())
-    ]
-    # Django's own command goes no further than conflicts either.
-    if not conflicts:
-        items, seen = _detect_changes(loader, own, order["module"])
-    for item in items:
-        print(item["id"])
-    for label in switched_off:
+    for label in switch_on(order):
         print("%s: its migrations are disabled in the settings; they were checked anyway" % label)
-    if not items:
-        print("No changes detected")
-    absence = "" if loader.migrated_apps else "no installed app has migrations"
-    return {"items": items, "seen": seen, "absence": absence}
+    printed, code, options = io.StringIO(), 0, {"check_changes": True, "dry_run": True}
+    try:
+        call_command("makemigrations", interactive=False, stdout=printed, stderr=printed, **options)
+    except CommandError as problem:
+        code = 1
+        printed.write("%s\n" % problem)
+    except SystemExit as end:
+        code = end.code or 0
+    lines = printed.getvalue().splitlines()
+    print("\n".join(lines))
+    text = "The models have this change, but no migration does."
+    items, label = [], ""
+    for line in lines:
+        if found := _APP.match(line):
+            label = found[1]
+        elif found := _OPERATION.match(line):
+            items.append(_make_item("%s: %s" % (label, _ADDRESS.sub("", found[1])[:400]), text))
+    if code and not items:
+        said = lines[-1] if lines else "exit code %s" % code
+        items.append(_make_item("makemigrations: %s" % said[:400], "It cannot be answered."))
+    return {"items": items}
 
 
 def _make_item(name, text, *, fails=True, place=""):
@@ -158,60 +160,6 @@ def _has_migrations(path):
     )
 
 
-def _detect_changes(loader, own, planted):
-    """List the changes that no migration has, and say whether those planted were found as well.
-
-    Args:
-        planted: Name for a field that one model of each app gets.
-    """
-    from django.apps import apps
-    from django.db import models
-    from django.db.migrations.autodetector import MigrationAutodetector
-    from django.db.migrations.operations import AddField
-    from django.db.migrations.questioner import MigrationQuestioner
-    from django.db.migrations.state import ProjectState
-
-    before, after = loader.project_state(), ProjectState.from_apps(apps)
-    chosen = {
-        label: name
-        for label, name in sorted(before.models.keys() & after.models.keys())
-        if label in own and _has_table(before, label, name) and _has_table(after, label, name)
-    }
-    for label, name in chosen.items():
-        AddField(name, planted, models.BooleanField(default=False)).state_forwards(label, after)
-    # The plain questioner answers what a dry run would have to ask, and never ends the process.
-    asked = MigrationQuestioner(dry_run=True)
-    changes = MigrationAutodetector(before, after, asked).changes(graph=loader.graph)
-    text = "The models have this change, but no migration does."
-    items, found = [], set()
-    for label, migrations in sorted(changes.items()):
-        for operation in (each for migration in migrations for each in migration.operations):
-            if getattr(operation, "name", "") == planted:
-                found.add(label)
-            else:
-                items.append(_make_item("%s: %s" % (label, _describe_operation(operation)), text))
-    return items, found == set(chosen)
-
-
-def _has_table(state, label, name):
-    options = state.models[label, name].options
-    return options.get("managed", True) and not options.get("proxy")
-
-
-def _describe_operation(operation):
-    """Say what an operation does, with its field, alike on every run."""
-    text = operation.describe()
-    field = getattr(operation, "field", None)
-    if field is not None:
-        try:
-            from django.db.migrations.writer import MigrationWriter
-
-            text += " as " + " ".join(MigrationWriter.serialize(field)[0].split())
-        except Exception:
-            text += " as " + type(field).__name__
-    return _ADDRESS.sub("", text)[:400]
-
-
 # --- new migrations --------------------------------------------------------------------------
 
 
@@ -249,33 +197,22 @@ def lint_new_migrations(order):
         _make_item(key, text, fails=False, place=path)
         for key, (text, path) in sorted(items.items())
     ]
-    return {"items": made, "seen": True, "absence": ""}
+    return {"items": made}
 
 
 # --- system check ----------------------------------------------------------------------------
 
 
 def run_system_check(order):
-    """Run Django's system checks, with one of ours that reports an error."""
+    """Run Django's system checks."""
     from django.core import checks
 
-    message_id = order["module"] + "." + order["must_fail"]
-
-    def fails(app_configs=None, **kwargs):
-        return [checks.Error("must be seen", id=message_id)]
-
-    checks.register(fails)
-    items, seen = [], False
-    for message in checks.run_checks():
-        is_silenced = message.is_silenced()
-        if message.id == message_id:
-            seen = not is_silenced and message.level >= checks.ERROR
-        elif not is_silenced:
-            items.append(_describe_message(message, checks.ERROR))
+    messages = [message for message in checks.run_checks() if not message.is_silenced()]
+    items = [_describe_message(message, checks.ERROR) for message in messages]
     for item in items:
         print(item["id"])
     print("System check identified %d issue(s)" % len(items))
-    return {"items": items, "seen": seen, "absence": ""}
+    return {"items": items}
 
 
 def _describe_message(message, error):

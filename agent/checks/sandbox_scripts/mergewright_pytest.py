@@ -1,78 +1,56 @@
-"""Record every test of a pytest run, with one that must pass and one that must fail.
+"""Report every test of a pytest run, with one of ours that must fail.
 
-A plugin for pytest 6 and later, also in the workers of pytest-xdist. What a test did is read
-from the exception its call left, before reports are made of it; what pytest counted is read from
-its final reports. Where the two disagree, somebody changed a verdict, and the line says so.
+A plugin for pytest 6 and later, also in the workers of pytest-xdist, whose controller reports. Our
+test shows that failures are seen; it is not printed, and counts for nothing.
 
 PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
 
-import _imp
 import contextlib
 import functools
 import hashlib
 import os
-import sys
 import textwrap
 import types
 import unittest
 
-import _pytest
-import mergewright_reach
 import mergewright_report
 import pytest
 
-# A worker of pytest-xdist is started without the flag by which compiled code is compared with its
-# source; see `agent/checks/check.py`.
-_imp.check_hash_based_pycs = "always"
-
 # A difference that is cut does not show what differs.
 unittest.TestCase.maxDiff = None
-mergewright_report.watch_conditions()
 
 # Bound now: a test may replace it.
 _now = mergewright_report.now
-_order = None
-_report = None
-_first = None
-_facts = None
-_session = None
-_patience = None
-_reach = None
-_uncounted = 0
-_attempts = {}
-#: What workers of pytest-xdist have left: what is replaced in them, and exit codes of their own.
-_replaced, _codes = set(), set()
+_IS_OLD = int(pytest.__version__.split(".")[0]) < 7
+_SENTINEL = "mergewright_sentinel"
 _SUBTESTS = ("SubTestReport", "SubtestReport")
-MUST_FAIL = "This test fails on purpose, to show that failures are detected."
+_request = _report = _first = _session = _patience = None
+_attempts = {}
+#: Test modules and plugins of the tree, and digests of doctests in other modules.
+_files, _doctests = set(), {}
 
 
-def begin(order, report):
-    """Take the order; called before pytest starts, in the process that reports."""
-    global _order, _report, _first, _reach  # noqa: PLW0603 - a plugin is a module
-    _order, _report, _first = order, report, mergewright_report.FirstTests(order)
-    _reach = mergewright_reach.Reach(order["tree"], _pytest) if order["records"] else None
-    if _order["last_start"] is not None:
+def begin(request, report):
+    """Take the request; called before pytest starts, in the process that reports."""
+    global _request, _report, _first
+    _request, _report, _first = request, report, mergewright_report.FirstTests(request)
+    if _request["last_start"] is not None:
         # The workers of pytest-xdist have the same clock.
-        _order["last_start"] += mergewright_report.BEGUN
+        _request["last_start"] += mergewright_report.BEGUN
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
-    """Say that a run begins; in a worker, take the order from its controller."""
-    global _order  # noqa: PLW0603 - a plugin is a module
+    """Say that a run begins; in a worker, take the request from its controller."""
+    global _request  # noqa: PLW0603 - a plugin is a module
     workerinput = getattr(config, "workerinput", None)
     if workerinput is not None:
-        _order = workerinput["mergewright"]
-        config.pluginmanager.register(_XdistNotes(), "mergewright_notes")
+        _request = workerinput["mergewright"]
     else:
         _report.add("session")
-    if _reach is not None:
-        config.pluginmanager.register(_SharedFixtures(), "mergewright_fixtures")
-    if _order["from_models"]:
-        mergewright_report.make_tables_from_models()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -83,24 +61,15 @@ def pytest_sessionstart(session):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node):
-    """Hand the names of the two tests to a worker; it gets no key and writes no report."""
     _be_quiet(node.config)
-    node.workerinput["mergewright"] = {
-        name: _order.get(name)
-        for name in (
-            "module",
-            "must_pass",
-            "must_fail",
-            "tree",
-            "only",
-            "last_start",
-            "longest",
-            "from_models",
-            "extra_packages",
-            "own_files",
-            "counts_own",
-        )
-    }
+    node.workerinput["mergewright"] = _request
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    files, doctests = getattr(node, "workeroutput", {}).get("mergewright", ((), {}))
+    _files.update(files)
+    _doctests.update(doctests)
 
 
 # --- collection ------------------------------------------------------------------------------
@@ -121,187 +90,86 @@ def _root(config):
 
 @functools.lru_cache
 def _wanted_files(root):
-    only = _order.get("only")
+    only = _request.get("only")
     if only is None:
         return None
     files = {os.path.join(root, test_id.partition("::")[0]) for test_id in only["ids"]}
     return frozenset(files.union(only["files"]))
 
 
-if int(pytest.__version__.split(".")[0]) >= 7:
+if _IS_OLD:
+
+    def pytest_ignore_collect(path, config):
+        return _is_passed_over(str(path), config)
+
+else:
 
     def pytest_ignore_collect(collection_path, config):
         return _is_passed_over(str(collection_path), config)
 
-else:
 
-    def pytest_ignore_collect(path, config):
-        return _is_passed_over(str(path), config)
+def _fail():
+    raise AssertionError("This test fails on purpose, to show that failures are detected.")
 
 
 class _OwnModule(pytest.Module):
     """A test module that is not in a file."""
 
     def _getobj(self):
-        def passes():
-            """Pass."""
-
-        def fails():
-            raise AssertionError(MUST_FAIL)
-
-        module = types.ModuleType(_order["module"])
-        setattr(module, _order["must_pass"], passes)
-        setattr(module, _order["must_fail"], fails)
+        module = types.ModuleType(_SENTINEL)
+        module.test_must_fail = _fail
         return module
 
 
-def _own_items(session, items):
-    """Make the two tests; the failing one once for each conftest.py that has a say.
+def _make_sentinel(session, items):
+    """Make our test, in a folder that is there; it uses no fixtures, which could be broken."""
+    from _pytest.fixtures import FuncFixtureInfo
 
-    They use no fixtures, so that a broken one does not hide the proof. They belong to files that
-    exist, since pytest asks the conftest.py files around a test's file.
-    """
-    places = {}
-    for item in items:
-        place = _place(item)
-        places.setdefault(_ruler(os.path.dirname(str(place))), place)
-    if not places:
-        places[""] = getattr(session, "path", None) or session.fspath
-    yield _own_item(session, next(iter(places.values())), _order["must_pass"], "")
-    for number, place in enumerate(places.values()):
-        yield _own_item(session, place, _order["must_fail"], "[%d]" % number)
+    place = _place(items[0]) if items else getattr(session, "path", None) or session.fspath
+    where = {"path" if hasattr(session, "path") else "fspath": place}
+    module = _OwnModule.from_parent(session, nodeid=_SENTINEL + ".py", **where)
+    info = FuncFixtureInfo((), (), [], {})
+    return pytest.Function.from_parent(
+        module, name="test_must_fail", callobj=_fail, fixtureinfo=info
+    )
 
 
 def _place(node):
     return getattr(node, "path", None) or node.fspath
 
 
-_rulers = {}
-
-
-def _ruler(folder):
-    """Return the nearest folder upwards with a conftest.py."""
-    if folder not in _rulers:
-        above = os.path.dirname(folder)
-        if above == folder or os.path.exists(os.path.join(folder, "conftest.py")):
-            _rulers[folder] = folder
-        else:
-            _rulers[folder] = _ruler(above)
-    return _rulers[folder]
-
-
-def _own_item(session, place, name, suffix):
-    from _pytest.fixtures import FuncFixtureInfo
-
-    where = {"path" if hasattr(session, "path") else "fspath": place}
-    module = _OwnModule.from_parent(session, nodeid=_order["module"] + ".py", **where)
-    info = FuncFixtureInfo((), (), [], {})
-    return pytest.Function.from_parent(
-        module, name=name + suffix, callobj=getattr(module.obj, name), fixtureinfo=info
-    )
-
-
 def _is_own(nodeid):
-    return nodeid.startswith(_order["module"] + ".py::")
+    return nodeid.startswith(_SENTINEL + ".py::")
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(session, items):
-    """Add the two tests once everybody else has chosen and sorted theirs."""
-    _find_around(session.config, items)
+    """Add our test once everybody else has chosen and sorted theirs; the change's come first."""
+    _note_files(session.config, items)
     yield
-    if _order.get("only") is not None:
+    if _request.get("only") is not None:
         wanted = [item for item in items if _is_wanted(item)]
         left_out = [item for item in items if not _is_wanted(item)]
         if left_out:
             session.config.hook.pytest_deselected(items=left_out)
-        items[:] = wanted
-    items.extend(list(_own_items(session, items)))
+        order = {path: number for number, path in enumerate(_request["only"]["files"])}
+        items[:] = sorted(wanted, key=lambda item: order.get(str(_place(item)), -1))
+    items.append(_make_sentinel(session, items))
 
 
-def _find_around(config, items):
-    """Note what belongs to the tests; a worker of pytest-xdist tells its controller."""
-    facts = _facts_so_far()
-    manager, tree = config.pluginmanager, _order["tree"]
+def _note_files(config, items):
     for item in items:
         path, examples = str(_place(item)), getattr(getattr(item, "dtest", None), "examples", None)
-        place = mergewright_report.relative_path(path, tree)
-        conditions = _list_conditions(item)
-        if conditions:
-            facts["conditions"][_get_id(item)] = mergewright_report.cut("; ".join(conditions))
         # The text of a module is no test module.
-        is_product = examples is not None and path.endswith(".py")
-        facts["product" if is_product else "files"].add(place)
-        if is_product:
+        if examples is not None and path.endswith(".py"):
             text = repr([(example.source, example.want) for example in examples])
-            facts["doctests"][_get_id(item)] = hashlib.sha256(text.encode()).hexdigest()
-    for plugin in manager.get_plugins():
-        facts["files"].add(
-            mergewright_report.relative_path(getattr(plugin, "__file__", None), tree)
-        )
-    for plugin, package in manager.list_plugin_distinfo():
-        if package.project_name in _order["extra_packages"]:
-            continue
-        facts["plugins"][manager.get_name(plugin)] = "%s==%s" % (
-            package.project_name, package.version,
-        )  # fmt: skip
-    facts["settings"].update(mergewright_report.django_settings(), pytest=pytest.__version__)
-
-
-def _list_conditions(item):
-    """List under which conditions a test is skipped or may fail, met here or not."""
-    found = [
-        "%s: %s" % (mark.name, mark.kwargs.get("reason") or "no reason")
-        for mark in item.iter_markers()
-        if mark.name in ("skip", "skipif", "xfail")
-    ]
-    for owner in (getattr(item, "cls", None), getattr(item, "obj", None)):
-        found.extend(mergewright_report.list_conditions(owner))
-    return found
-
-
-def _facts_so_far():
-    global _facts  # noqa: PLW0603 - a plugin is a module
-    if _facts is None:
-        _facts = {
-            "files": set(), "product": set(), "conditions": {}, "doctests": {}, "plugins": {},
-            "settings": {},
-        }  # fmt: skip
-    return _facts
-
-
-def _join_facts(facts):
-    own = _facts_so_far()
-    for name, found in facts.items():
-        own[name].update(found)
-
-
-def _list_facts():
-    facts = _facts_so_far()
-    files = facts["files"] - {""}
-    product = facts["product"] - files - {""}
-    return dict(facts, files=sorted(files), product=sorted(product))
-
-
-def _list_replaced():
-    """Say what files of the change's tests have put into the product, or into pytest itself."""
-    manager, hooking = _session.config.pluginmanager, set()
-    for plugin in manager.get_plugins():
-        module = sys.modules.get(getattr(plugin, "__module__", ""), plugin)
-        path = mergewright_report.relative_path(getattr(module, "__file__", None), _order["tree"])
-        # Every change of a conftest.py is named.
-        if path in _order["own_files"] and os.path.basename(path) != "conftest.py":
-            if manager.get_hookcallers(plugin):
-                hooking.add("%s has hooks of pytest" % path)
-    return [*mergewright_report.list_replaced(_order, _facts_so_far()["files"]), *sorted(hooking)]
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node, error):
-    facts, replaced, code = getattr(node, "workeroutput", {}).get("mergewright", ({}, (), 0))
-    _join_facts(facts)
-    _replaced.update(replaced)
-    _codes.add(code)
+            _doctests[_get_id(item)] = hashlib.sha256(text.encode()).hexdigest()
+        else:
+            _files.add(mergewright_report.relative_path(path, _request["tree"]))
+    for plugin in config.pluginmanager.get_plugins():
+        path = getattr(plugin, "__file__", None)
+        _files.add(mergewright_report.relative_path(path, _request["tree"]))
+    _files.discard("")
 
 
 def _get_id(node):
@@ -310,52 +178,59 @@ def _get_id(node):
 
 
 def _is_wanted(item):
-    return _get_id(item) in _wanted_ids() or str(_place(item)) in _order["only"]["files"]
+    return _get_id(item) in _wanted_ids() or str(_place(item)) in _request["only"]["files"]
 
 
 @functools.lru_cache
 def _wanted_ids():
-    return frozenset(_order["only"]["ids"])
+    return frozenset(_request["only"]["ids"])
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session):
-    """Say which tests are going to run, and what belongs to them, unless workers do."""
+    """Say which tests are going to run, unless workers do."""
     if _report is not None:
-        _report.add("collected", ids=[_get_id(item) for item in session.items])
-        if _facts is not None:
-            _report.add("suite", **_list_facts())
+        _add_collected([item.nodeid for item in session.items])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node, ids):
-    _report.add("collected", ids=[mergewright_report.shorten_id(one) for one in ids])
+    _add_collected(ids)
+
+
+def _add_collected(ids):
+    _report.add(
+        "collected",
+        ids=[mergewright_report.shorten_id(nodeid) for nodeid in ids],
+        files=[_find_file(nodeid) for nodeid in ids],
+    )
+
+
+def _find_file(nodeid):
+    path = os.path.normpath(os.path.join(_root(_session.config), nodeid.partition("::")[0]))
+    return mergewright_report.relative_path(path, _request["tree"])
 
 
 def pytest_collectreport(report):
-    """Record what could not be collected, and so hides its tests."""
-    if not report.failed:
-        return
-    if _session is not None:
-        path = os.path.join(_root(_session.config), report.nodeid.partition("::")[0])
-        _facts_so_far()["files"].add(mergewright_report.relative_path(path, _order["tree"]))
-    if _report is None:
+    """Report what could not be collected, and so hides its tests."""
+    if not report.failed or _report is None:
         return
     text = getattr(report.longrepr, "longrepr", None) or str(report.longrepr)
     lines = text.splitlines()
     said = [line[1:] for line in lines if line.startswith("E ")] or lines[-15:]
     facts = {"text": mergewright_report.cut(textwrap.dedent("\n".join(said)))}
     mergewright_report.add_details(facts, text)
-    _report.add("test", kind="module", id=_get_id(report), outcome="error", **facts)
+    file = _find_file(report.nodeid)
+    _report.add("test", kind="module", id=_get_id(report), outcome="error", file=file, **facts)
     _stop_at_failure(_get_id(report) + " (collection)")
 
 
 def _stop_at_failure(item_id):
-    """End the run after a failure that says enough, where one does; ours are not asked then.
+    """End the run after a failure that says enough, where one does.
 
-    Not by pytest's own option: it would end the run at the first of our tests that must fail.
+    Not by pytest's own option: it would end the run at our test, too.
     """
-    if _order["may_fail"] is not None and item_id not in _order["may_fail"]:
+    if _request["known_red"] is not None and item_id not in _request["known_red"]:
         _stop("a test failed")
 
 
@@ -369,37 +244,33 @@ def _stop(why):
 
 
 class _QuietReporter:
-    """Keeps our tests out of what is printed; they still count for the exit code."""
+    """Keeps our test out of what is printed."""
 
     @staticmethod
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(report):
-        """Give our tests neither letter nor category."""
+        """Give our test neither letter nor category."""
         return ("", "", "") if _is_own(report.nodeid) else None
 
 
 def _be_quiet(config):
-    """Only from when our tests are near: the hook would be called three times for each test."""
+    """Only from when our test is near: the hook would be called three times for each test."""
     if not config.pluginmanager.hasplugin("mergewright_quiet"):
         config.pluginmanager.register(_QuietReporter(), "mergewright_quiet")
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtestloop(session):
-    """Keep our tests out of the percentages as well."""
+    """Keep our test out of the percentages as well."""
     ours = sum(_is_own(item.nodeid) for item in getattr(session, "items", ()))
     session.testscollected -= ours
     yield
-    # That there are no others is judged by us.
-    session.testscollected += ours
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
-    """Run our own tests once, also where a plugin repeats failed ones, without a line."""
+    """Run our own test once, also where a plugin repeats failed ones, without a line."""
     if not _is_own(item.nodeid):
-        if _reach is not None:
-            _reach.begin(_get_id(item), str(_place(item)))
         return _pass_over(item, nextitem) if _is_late() else None
     from _pytest.runner import runtestprotocol
 
@@ -426,167 +297,111 @@ def pytest_runtest_teardown():
 
 def _be_patient():
     global _patience  # noqa: PLW0603 - a plugin is a module
-    _patience = _patience or mergewright_report.Patience(_order["longest"])
+    _patience = _patience or mergewright_report.Patience(_request["longest"])
     _patience.begin()
     yield
     _patience.end()
 
 
-class _SharedFixtures:
-    """Has what sets up several tests noted for all of them."""
-
-    @staticmethod
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_fixture_setup(fixturedef):
-        before = _reach.share(fixturedef.scope)
-        yield
-        _reach.switch(before)
-
-
 def _is_late():
-    return _order["last_start"] is not None and _now() > _order["last_start"]
+    return _request["last_start"] is not None and _now() > _request["last_start"]
 
 
 def _pass_over(item, nextitem):
     """Leave out a test for which there is no time; what is set up for those before it ends."""
-    given = (nextitem,) if int(pytest.__version__.split(".")[0]) >= 7 else (item, nextitem)
+    arguments = (item, nextitem) if _IS_OLD else (nextitem,)
     # Failures here belong to tests that have their outcome already.
     with contextlib.suppress(Exception, pytest.fail.Exception, pytest.skip.Exception):
-        item.session._setupstate.teardown_exact(*given)
+        item.session._setupstate.teardown_exact(*arguments)
     return True
-
-
-def pytest_runtest_makereport(item, call):
-    """Note what a phase really did, before a report is made of it."""
-    _notes[item.nodeid, call.when] = _describe_call(call) if call.excinfo else _ENDED
-
-
-class _XdistNotes:
-    """Sends the notes along with the reports, in a worker of pytest-xdist."""
-
-    @staticmethod
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_makereport(item, call):
-        """Hang the note on the report."""
-        outcome = yield
-        outcome.get_result().mergewright = _notes.pop((item.nodeid, call.when), None)
-
-    @staticmethod
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(session, exitstatus):
-        """Say what is left in this process; others may have given it another exit code by now."""
-        code = 0 if session.exitstatus == exitstatus else int(session.exitstatus)
-        left = _list_facts(), _list_replaced(), code
-        session.config.workeroutput["mergewright"] = left
-
-
-_notes = {}
-_ENDED = {"did": "end"}
-
-
-def _describe_call(call):
-    raised = call.excinfo
-    if isinstance(raised.value, (pytest.skip.Exception, unittest.SkipTest)):
-        return {"did": "skip"}
-    return {
-        "did": "raise",
-        "text": mergewright_report.cut(raised.exconly(tryshort=True)),
-        "place": mergewright_report.find_last_place(raised.tb, _order["tree"]),
-    }
 
 
 class _Attempt:
     """What is known of one test until its last phase is over."""
 
     def __init__(self):
-        self.outcome = "unrun"
-        self.text = ""
-        self.place = ""
+        self.facts = {"outcome": "unrun"}
         self.details = ""
-        self.hidden = False
 
-    def take(self, report, noted):
+    def take(self, report):
         marked = hasattr(report, "wasxfail")
-        subtest = type(report).__name__ in _SUBTESTS
         if report.failed:
-            self._fail(report, noted)
-        elif not subtest:
-            if noted.get("did") == "raise" and not marked:
-                self.hidden = True
-                self._fail(report, noted)
-            elif report.when == "call" and report.passed and not noted:
-                self.hidden = True
-            elif report.skipped:
-                self.outcome = "xfailed" if marked else "skipped"
-                said = report.longrepr
-                reason = said[2] if isinstance(said, tuple) and len(said) == 3 else ""
-                self.text = mergewright_report.cut(str(report.wasxfail if marked else reason))
-            elif report.when == "call" and self.outcome == "unrun":
-                self.outcome = "xpassed" if marked else "passed"
+            self._fail(report)
+        elif type(report).__name__ in _SUBTESTS:
+            return
+        elif report.skipped:
+            self.facts["outcome"] = "xfailed" if marked else "skipped"
+            said = report.longrepr
+            reason = said[2] if isinstance(said, tuple) and len(said) == 3 else ""
+            self.facts["text"] = mergewright_report.cut(str(report.wasxfail if marked else reason))
+        elif report.when == "call" and self.facts["outcome"] == "unrun":
+            self.facts["outcome"] = "xpassed" if marked else "passed"
 
-    def _fail(self, report, noted):
-        if self.outcome != "failed":
-            self.outcome = "failed" if report.when == "call" else "error"
+    def _fail(self, report):
+        if self.facts["outcome"] != "failed":
+            self.facts["outcome"] = "failed" if report.when == "call" else "error"
         trace = str(getattr(report, "longreprtext", "") or report.longrepr)
-        last = mergewright_report.cut("\n".join(trace.splitlines()[-15:]))
         captured = ("----- %s -----\n%s" % section for section in report.sections)
         self.details = self.details or "\n".join((trace, *captured))
-        self.text = self.text or noted.get("text") or last
-        self.place = self.place or noted.get("place", "")
+        crash = getattr(report.longrepr, "reprcrash", None)
+        text = getattr(crash, "message", "") or "\n".join(trace.splitlines()[-15:])
+        self.facts.setdefault("text", mergewright_report.cut(text))
+        self.facts.setdefault("place", _find_place(report.longrepr, crash))
+
+
+def _find_place(longrepr, crash):
+    """Name `path:line` of the last entry of a traceback that is in the tree."""
+    entries = getattr(getattr(longrepr, "reprtraceback", None), "reprentries", ())
+    files = [getattr(entry, "reprfileloc", None) for entry in entries]
+    start = str(getattr(_session.config, "invocation_dir", "") or os.getcwd())
+    for each in (crash, *reversed(files)):
+        path = os.path.normpath(os.path.join(start, str(getattr(each, "path", ""))))
+        name = mergewright_report.relative_path(path, _request["tree"])
+        if name and "site-packages/" not in name:
+            return "%s:%d" % (name, each.lineno)
+    return ""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
     """Join the phases of a test; write its line when the last one is over."""
-    global _uncounted  # noqa: PLW0603 - a plugin is a module
-    if _is_own(report.nodeid) and report.failed and not _order["counts_own"]:
+    if _is_own(report.nodeid) and report.failed:
         _session.testsfailed -= 1
-        _uncounted += 1
     if _report is None:
         return
-    noted = _notes.pop((report.nodeid, report.when), None) or vars(report).get("mergewright") or {}
     if report.outcome == "rerun":
         _attempts.pop(report.nodeid, None)  # no further phase of this attempt is reported
         return
     attempt = _attempts.get(report.nodeid)
     if attempt is None:
-        if report.when == "setup" and report.outcome == "passed" and noted is _ENDED:
+        if report.when == "setup" and report.outcome == "passed":
             return  # a call follows, or its absence shows in the teardown's line
         attempt = _attempts[report.nodeid] = _Attempt()
-    attempt.take(report, noted)
+    attempt.take(report)
     # "???" is the phase of a report in place of a worker that crashed.
     if report.when not in ("teardown", "???"):
         return
     del _attempts[report.nodeid]
-    known = (("text", attempt.text), ("place", attempt.place), ("hidden", attempt.hidden))
-    more = {name: value for name, value in known if value}
+    facts = {name: value for name, value in attempt.facts.items() if value}
     if attempt.details and not _is_own(report.nodeid):
-        mergewright_report.add_details(more, attempt.details)
-    _report.add("test", id=_get_id(report), outcome=attempt.outcome, **more)
+        mergewright_report.add_details(facts, attempt.details)
+    _report.add("test", id=_get_id(report), **facts)
     if _is_own(report.nodeid):
         return
-    if attempt.outcome in ("failed", "error"):
+    if facts["outcome"] in ("failed", "error"):
         _stop_at_failure(_get_id(report))
-    if _first.are_poor(attempt.outcome):
+    if _first.are_poor(facts["outcome"]):
         _stop("at least half of the first tests fail")
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-def pytest_sessionfinish(session, exitstatus):
-    """Say that the session came to its end, and what pytest itself counted."""
+def pytest_sessionfinish(session):
+    """Say that the session came to its end, and what belongs to its tests."""
     yield
-    if _report is not None:
-        if not _order["counts_own"]:
-            # In one process it would be that of the whole run.
-            session.exitstatus = session.exitstatus or max(_codes, default=0)
-        if not getattr(session, "items", None):
-            _report.add("suite", **_list_facts())  # as workers have reported
-        if _reach is not None:
-            _reach.write(_report)
-        _report.add(
-            "finish",
-            failed=session.testsfailed + _uncounted,
-            stopped=str(session.shouldstop or session.shouldfail or ""),
-            late=_is_late(),
-            replaced=sorted(_replaced.union(_list_replaced())),
-        )
+    if _report is None:
+        session.config.workeroutput["mergewright"] = sorted(_files), _doctests
+        return
+    stopped = str(session.shouldstop or session.shouldfail or "")
+    _report.add(
+        "finish", stopped=stopped, late=_is_late(), files=sorted(_files), doctests=_doctests
+    )

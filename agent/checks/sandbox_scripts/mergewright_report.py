@@ -1,120 +1,85 @@
-"""Shared by every script here: the order that it reads, and the sealed report that it writes.
+"""Shared by every script here: the request that it reads, and the report that it writes.
 
-Runs inside a sandbox, on any Python from 3.9, with the standard library alone. The order is in a
-file that is read and deleted before any code of the repository is imported. Each line of the
-report carries a keyed digest over itself and all lines before it. So a line that other code wrote,
-changed or removed breaks the report. The host accepts a report only as a whole.
+Runs inside a sandbox, on any Python from 3.9, with the standard library alone. The report is a
+file of JSON lines, the last of which says with which code the script ends.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import glob
 import hashlib
+import importlib.metadata
 import json
 import os
 import signal
-import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
-import types
 
-ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
-#: Written by `agent/setup/sandbox_services.py`.
-SERVER_PATHS = "/tmp/mergewright-services-*.sh"  # noqa: S108
+REQUEST_PATH = "/tmp/mergewright-request.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
+OURS = os.path.dirname(os.path.abspath(__file__))
 LONGEST_TEXT = 4000
 LONGEST_ID = 900
 MOST_DETAILS = 20
-WRITE_SECONDS = 0.1
 
 # Bound now: a test may replace these in their modules while one of its lines is written.
-_open, _write, _close, _getpid = os.open, os.write, os.close, os.getpid
+_open, _write, _close, _getpid, _dumps = os.open, os.write, os.close, os.getpid, json.dumps
 _signal, _getsignal, _setitimer = signal.signal, signal.getsignal, signal.setitimer
-_dumps, _blake2b, _fstat = json.dumps, hashlib.blake2b, os.fstat
 #: The clock that nothing moves: time-machine replaces `monotonic`, and in C.
 now = time.perf_counter
 #: When the script began: importing pytest counts for its time.
 BEGUN = now()
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
-def accept_order():
-    """Read the order and delete it; nothing that runs later finds it."""
-    with open(ORDER_PATH, encoding="utf-8") as file:
-        order = json.load(file)
-    os.unlink(ORDER_PATH)
-    start_servers(order.get("environ", {}))
-    return order
+def begin():
+    """Read the request; return it and the report. Our own folder is no longer on the path."""
+    with open(REQUEST_PATH, encoding="utf-8") as file:
+        request = json.load(file)
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != OURS]
+    if request.get("linked"):
+        sys.path.append(_link_packages(request["linked"], request["gate_packages"]))
+    return request, Report(request["report"])
 
 
-def start_servers(environ):
-    """Start the repository's own servers, which run its code."""
-    for path in sorted(glob.glob(SERVER_PATHS)):
-        code = subprocess.call(["/bin/sh", path], env=dict(os.environ, **environ))
-        os.unlink(path)
-        if code:
-            sys.exit(code)
+def _link_packages(packages, place):
+    """Return a folder with some of our own packages, and no others of ours."""
+    folder = tempfile.mkdtemp()
+    for distribution in importlib.metadata.distributions(path=[place]):
+        if distribution.metadata["Name"] in packages:
+            for name in {file.parts[0] for file in distribution.files or ()} - {".."}:
+                os.symlink(os.path.join(place, name), os.path.join(folder, name))
+    return folder
 
 
-class SealedWriter:
-    """A file of sealed lines, written by the process that opened it and by no other."""
+class Report:
+    """A file of JSON lines, written by the process that began it and by no other."""
 
-    def __init__(self, order):
-        self._path = order["report"]
-        # Out of the order, which the scripts hand around.
-        self._key = bytes.fromhex(order.pop("key"))
-        self._last = b""
-        self._pid = _getpid()
-        # O_EXCL: whatever has this name already is not ours.
-        descriptor = _open(self._path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
-        state = os.fstat(descriptor)
-        self._identity = (state.st_dev, state.st_ino)
-        self._descriptor = _out_of_the_way(descriptor)
-        self._waiting = []
-        self._written = now()
+    def __init__(self, path):
+        self._path, self._pid = path, _getpid()
 
     def add(self, event, **facts):
-        """Append one event; those about single tests reach the file within a moment."""
+        """Append one event."""
         if _getpid() != self._pid:
             return
         # Half a character, as file names that are not UTF-8 give, is not JSON for everybody.
         line = _dumps(dict(facts, event=event), ensure_ascii=False).encode("utf-8", "replace")
-        digest = _blake2b(self._last + line, key=self._key, digest_size=16).hexdigest()
-        self._last = digest.encode("ascii")
-        self._waiting.append(self._last + b" " + line + b"\n")
-        if event != "test" or now() - self._written > WRITE_SECONDS:
-            self._write()
-
-    def _write(self):
-        content = b"".join(self._waiting)
-        self._waiting.clear()
-        self._written = now()
-        while content:
-            try:
-                content = content[_write(self._descriptor, content) :]
-            except OSError as problem:
-                # A test closed what it did not open.
-                if problem.errno != errno.EBADF:
-                    raise
-                self._reopen()
-
-    def _reopen(self):
-        descriptor = _open(self._path, _FLAGS)
-        state = _fstat(descriptor)
-        if (state.st_dev, state.st_ino) != self._identity:
-            raise OSError(errno.ESTALE, "the report was replaced", self._path)
-        self._descriptor = _out_of_the_way(descriptor)
+        # Opened each time: a test may close what it did not open.
+        descriptor, left = _open(self._path, _FLAGS, 0o600), line + b"\n"
+        try:
+            while left:
+                left = left[_write(descriptor, left) :]
+        finally:
+            _close(descriptor)
 
 
 class FirstTests:
     """The outcomes of the first 50 tests, or of as many as ended within a minute."""
 
-    def __init__(self, order):
+    def __init__(self, request):
         self._counts = {"passed": 0, "failed": 0, "error": 0}
-        self._is_over = not order["looks_early"]
+        self._is_over = not request["looks_early"]
 
     def are_poor(self, outcome):
         """Count a test; say, once, whether so many fail that the others need not run."""
@@ -163,94 +128,35 @@ class OverdueError(BaseException):
     """No code that catches what fails means this."""
 
 
-def _out_of_the_way(descriptor):
-    """Give a descriptor a number that no test gets by opening a file after closing many."""
-    try:
-        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 800)
-    except OSError:
-        return descriptor
-    _close(descriptor)
-    return moved
+class Tracer:
+    """Notes which lines of some files run, where there is a coverage for this Python."""
 
+    def __init__(self, request):
+        self._files, self._tree, self._coverage = request["covers"], request["tree"], None
+        if self._files:
+            try:
+                import coverage
+            except ImportError:
+                return
+            self._coverage = coverage.Coverage(None, include=self._files, config_file=False)
+            self._coverage.start()
 
-def own_tools_only(tree):
-    inside = tree.rstrip("/") + "/"
-    kept = []
-    for entry in sys.path:
-        full = os.path.realpath(entry or os.getcwd())
-        if not (full + "/").startswith(inside):
-            kept.append(entry)
-    return kept
+    def write(self, report):
+        if self._coverage is None:
+            return
+        self._coverage.stop()
+        for path in self._files:
+            try:
+                missing = self._coverage.analysis2(path)[3]
+            except Exception:  # noqa: S112 - no Python for it, or gone meanwhile
+                continue
+            report.add("coverage", file=relative_path(path, self._tree), missing=missing)
 
 
 def relative_path(path, tree):
     """Return a path relative to the tree; "" where it is elsewhere."""
     start = tree.rstrip("/") + "/"
     return path[len(start) :] if path and path.startswith(start) else ""
-
-
-def list_replaced(order, test_files):
-    """Say which functions and classes of the change's tests are left in modules of the tree."""
-    tree, found = order["tree"], []
-
-    def locate(module):
-        return relative_path(getattr(module, "__file__", None), tree)
-
-    for module in list(sys.modules.values()):
-        path = locate(module)
-        if not path or path in test_files or path in order["own_files"]:
-            continue
-        owners = [module, *(each for each in vars(module).values() if type(each) is type)]
-        for owner in owners:
-            for name, value in list(vars(owner).items()):
-                # A proxy of a library may do something when it is asked for an attribute.
-                if type(value) in (type, types.FunctionType):
-                    origin = locate(sys.modules.get(value.__module__))
-                    if origin in order["own_files"]:
-                        found.append("%s puts its own `%s` into %s" % (origin, name, path))
-    return sorted(set(found))[:MOST_DETAILS]
-
-
-def django_settings():
-    """Return those of Django's settings that decide how tests run, as text."""
-    settings = getattr(sys.modules.get("django.conf"), "settings", None)
-    if settings is None or not settings.configured:
-        return {}
-    kept = settings.MIGRATION_MODULES
-    found = {
-        "TEST_RUNNER": str(settings.TEST_RUNNER),
-        "MIGRATION_MODULES": repr(kept) if isinstance(kept, dict) else type(kept).__name__,
-    }
-    for alias, database in settings.DATABASES.items():
-        own = {name: value for name, value in database.get("TEST", {}).items() if name != "NAME"}
-        found["DATABASES[%r]" % alias] = "%s %r" % (database.get("ENGINE"), own)
-    return found
-
-
-def watch_conditions():
-    """Keep what unittest's decorators say, also where their conditions are not met here."""
-    import unittest
-
-    for name in ("skipIf", "skipUnless"):
-        setattr(unittest, name, _keep_condition(name, getattr(unittest, name)))
-        setattr(unittest.case, name, getattr(unittest, name))
-
-
-def _keep_condition(name, original):
-    def decorate(condition, reason):
-        def mark(item):
-            made = original(condition, reason)(item)
-            made._mergewright_conditions = (*list_conditions(item), "%s: %s" % (name, reason))
-            return made
-
-        return mark
-
-    return decorate
-
-
-def list_conditions(item):
-    """List under which conditions a function or class is skipped, as far as unittest is asked."""
-    return getattr(item, "_mergewright_conditions", ())
 
 
 def cut(text):
@@ -282,11 +188,10 @@ def shorten_id(text):
 def find_last_place(trace, tree):
     """Name `path:line` of the innermost frame that belongs to the tree."""
     place = ""
-    inside = tree.rstrip("/") + "/"
     while trace is not None:
-        name = trace.tb_frame.f_code.co_filename
-        if name.startswith(inside) and "/site-packages/" not in name:
-            place = "%s:%d" % (name[len(inside) :], trace.tb_lineno)
+        path = relative_path(trace.tb_frame.f_code.co_filename, tree)
+        if path and "site-packages/" not in path:
+            place = "%s:%d" % (path, trace.tb_lineno)
         trace = trace.tb_next
     return place
 
@@ -298,13 +203,6 @@ def describe_exception(kind, value):
     except Exception:
         lines = [getattr(kind, "__name__", "exception") + " (no text available)"]
     return cut("".join(lines).strip())
-
-
-def describe_traceback(raised):
-    try:
-        return "".join(traceback.format_exception(*raised))
-    except Exception:
-        return ""
 
 
 def leave(report, tree, work, ended):
@@ -325,16 +223,3 @@ def leave(report, tree, work, ended):
     report.add("exit", code=code)
     sys.stdout.flush()
     sys.exit(code)
-
-
-def make_tables_from_models():
-    """Let Django make test databases without migrations."""
-    from django.db.backends.base.creation import BaseDatabaseCreation as Creation
-
-    original = Creation.create_test_db
-
-    def create(self, *args, **named):
-        self.connection.settings_dict["TEST"]["MIGRATE"] = False
-        return original(self, *args, **named)
-
-    Creation.create_test_db = create

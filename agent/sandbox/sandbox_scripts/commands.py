@@ -1,7 +1,6 @@
 """Start a command under process 1, bound it, attend to it, and end all that it has started.
 
-Part of `runner.py`. Nothing is believed that foreign code reports: limits are read from the
-kernel, and touched files are reported by it, under whatever name they are opened.
+Part of `runner.py`. Nothing is believed that foreign code reports: the kernel tells of limits.
 """
 
 from __future__ import annotations
@@ -13,13 +12,12 @@ import os
 import resource
 import select
 import signal
-import struct
 import time
 from contextlib import suppress
 
 TYPE_CHECKING = False  # to load typing would take a tenth of the time in which a sandbox opens
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
     Order = dict[str, Any]
@@ -30,13 +28,6 @@ PIECE_BYTES = 1 << 18
 PR_SET_DUMPABLE = 4
 F_SETPIPE_SZ = 1031
 IPC_RMID = 0
-MODIFY, ATTRIB, CLOSE_WRITE, MOVED_TO, CREATE = 0x2, 0x4, 0x8, 0x80, 0x100
-DELETE_SELF, MOVE_SELF, OVERFLOW = 0x400, 0x800, 0x4000
-OF_FILES = MODIFY | ATTRIB | CLOSE_WRITE | DELETE_SELF | MOVE_SELF
-OF_FOLDERS = MOVED_TO | CREATE | DELETE_SELF | MOVE_SELF
-#: What Python and pytest read next to a file, in its place or before it.
-NEARBY = (b"__pycache__", b"conftest.py")
-EVENT = struct.Struct("iIII")
 
 
 class SetupError(Exception):
@@ -143,7 +134,6 @@ class RunningCommand:
         self.until = time.monotonic() + request["seconds"]
         self.print_piece = print_piece
         self.names = count_names(order)
-        self.watch = Watch(request.get("watched", ()), order["tree"])
 
     def attend(self, pid: int, reading: int, requests: int) -> tuple[int | None, str | None]:
         """Wait for the command, the first limit or the host's end; return exit code and limit."""
@@ -155,7 +145,6 @@ class RunningCommand:
         look = 0.0
         try:
             while True:
-                self.watch.look()
                 code = reap(pid)
                 if code is not None:
                     full = find_full_disk(self.order) if self.once else None
@@ -273,52 +262,6 @@ def find_sampled_limit(order: Order) -> str | None:
     if tasks >= order["sampled_tasks"]:
         return "processes"
     return None
-
-
-class Watch:
-    """Which of the watched files were touched, by the word of the kernel."""
-
-    def __init__(self, paths: Sequence[str], tree: str) -> None:
-        self.touched: dict[str, None] = {}
-        self.paths: dict[int, str] = {}
-        self.descriptor = -1
-        if not paths:
-            return
-        library = ctypes.CDLL(None, use_errno=True)
-        self.descriptor = library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        masks = {path: OF_FILES for path in paths if os.path.isfile(path)}
-        for path in list(masks):
-            folder = os.path.dirname(path)
-            while folder not in masks and (folder + "/").startswith(tree + "/"):
-                masks[folder] = OF_FOLDERS
-                folder = os.path.dirname(folder)
-        for path, mask in masks.items():
-            number = library.inotify_add_watch(self.descriptor, os.fsencode(path), mask)
-            if number < 0:
-                raise OSError(ctypes.get_errno(), "%s cannot be watched" % path)
-            self.paths[number] = path
-
-    def look(self) -> None:
-        if self.descriptor < 0:
-            return
-        with suppress(BlockingIOError):
-            while content := os.read(self.descriptor, PIECE_BYTES):
-                self.take(content)
-
-    def take(self, content: bytes) -> None:
-        """Read events; more of them than the kernel keeps hide what they were about."""
-        at = 0
-        while at < len(content):
-            number, mask, _, length = EVENT.unpack_from(content, at)
-            at += EVENT.size + length
-            name = content[at - length : at].rstrip(b"\0")
-            path = self.paths.get(number, "")
-            if mask & OVERFLOW:
-                self.touched["too many files"] = None
-            elif name in NEARBY:
-                self.touched[os.path.join(path, os.fsdecode(name))] = None
-            elif mask & (OF_FILES if not name else 0):
-                self.touched[path] = None
 
 
 # --- ending ----------------------------------------------------------------------------------

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 STARTED, ENDED, CONTENT, FAILED, OUTPUT = 1, 2, 3, 4, 5
 FRAME = struct.Struct("!16sBQ")
 OPERATIONS = ("run", "look", "read", "write", "delete", "pack", "unpack")
-MOST_TOUCHED = 10
 MOST_TRANSCRIPT = 16 << 20
 PIECE_BYTES = 1 << 20
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER, FILTER_STEP_BYTES = 22, 2, 8
@@ -278,7 +277,6 @@ class Server:
         commands.end_everything()
         limit = limit or commands.find_counted_limit(order)
         commands.remove_shared()
-        attendance.watch.look()
         while attendance.pass_on(reading):
             pass
         os.close(reading)
@@ -287,7 +285,6 @@ class Server:
             "exit_code": code,
             "limit": limit or ("returned" if found.over else None),
             "gone": gone,
-            "touched": list(attendance.watch.touched)[:MOST_TOUCHED],
             "transcript": transcript.close(),
             "files": list(found.files),
             "refused": found.refused,

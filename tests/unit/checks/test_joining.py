@@ -4,11 +4,10 @@ import dataclasses
 
 import pytest
 
-from agent.checks import running
-from agent.checks.check import Part, Selection
+from agent.checks import joining, running
+from agent.checks.check import Selection, TestRequest
 from agent.checks.runners import PytestSuite
-from agent.models.checks import CheckItem, Status, SuiteFacts, TestRun
-from agent.models.record import replace
+from agent.models.checks import CheckItem, Status, TestRun
 from agent.models.sandbox import SandboxResult
 from repo_config.command_lines import read_suites
 from tests.fakes import FakeSandbox
@@ -19,7 +18,7 @@ BOTH = ("pytest tests/api", "pytest tests/unit")
 
 
 def run(
-    monkeypatch: pytest.MonkeyPatch, *outcomes: str, part: Part | None = None
+    monkeypatch: pytest.MonkeyPatch, *outcomes: str, request: TestRequest | None = None
 ) -> tuple[TestRun, list[str]]:
     """Run two commands that end so, each as `id=outcome, …`."""
     ran: list[str] = []
@@ -33,13 +32,13 @@ def run(
         return TestRun(
             name="tests", status=Status.FAILED if red or not items else Status.PASSED,
             exit_code=len(red), command=command, items=items, seconds=1.0,
-            reason="" if items else "no tests were collected", suite=SuiteFacts(files=(command[-1],)),
+            reason="" if items else "no tests were collected", files=(command[-1],),
         )  # fmt: skip
 
     monkeypatch.setattr(PytestSuite, "judge", judge)
     first, more = read_suites(BOTH)
     project = make_project(test_runner="pytest", test_args=first.args, more_tests=(more,))
-    suite = PytestSuite(part or Part())
+    suite = PytestSuite(request or TestRequest())
     nothing = SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0.1)
     here = dataclasses.replace(site(10), project=project)
     return running.run_check(suite, here, FakeSandbox(lambda _: nothing), lambda _: None), ran
@@ -49,7 +48,7 @@ def test_each_command_runs_its_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = run(monkeypatch, "a, b=failed", "c, d=skipped")
     assert [item.item_id for item in found.items] == ["a", "b", "c", "d"]
     assert (found.status, found.exit_code, found.reason) == (Status.FAILED, 1, "")
-    assert found.suite and found.suite.files == ("tests/api", "tests/unit")
+    assert found.files == ("tests/api", "tests/unit")
     assert found.command[-1] == "python -m pytest tests/api; python -m pytest tests/unit"
 
 
@@ -70,7 +69,7 @@ def test_one_test_is_run_by_the_command_that_it_belongs_to(
     monkeypatch: pytest.MonkeyPatch, wanted: str, ran: int
 ) -> None:
     ends = [wanted] if ran == 1 else ["", wanted]
-    found, places = run(monkeypatch, *ends, part=Part(Selection(ids=(wanted,))))
+    found, places = run(monkeypatch, *ends, request=TestRequest(Selection(ids=(wanted,))))
     assert (found.status, found.reason, len(places)) == (Status.PASSED, "", ran)
 
 
@@ -80,14 +79,9 @@ def test_a_command_that_collects_nothing_is_no_success(monkeypatch: pytest.Monke
     assert found.reason == "`python -m pytest tests/unit`: no tests were collected"
 
 
-@pytest.mark.parametrize(("packages", "last"), [((), "tests"), (("pytest-xdist==3.8.0",), "-n4")])
-def test_a_command_is_shown_as_the_repository_s_own_packages_can_run_it(
-    packages: tuple[str, ...], last: str
-) -> None:
-    at = site(10)
-    environment = replace(at.environment, packages=packages)
-    project = make_project(test_runner="pytest", test_args=("tests",))
-    suite = PytestSuite(Part(processes=4))
-    assert (
-        suite.command(dataclasses.replace(at, environment=environment, project=project))[-1] == last
-    )
+def test_a_line_is_executed_where_one_of_the_commands_runs_it() -> None:
+    runs = [
+        TestRun(name="tests", status=Status.PASSED, unexecuted={"a.py": lines})
+        for lines in ((3, 4), (4, 5))
+    ]
+    assert joining.join_runs(runs, is_part=False).unexecuted == {"a.py": (4,)}

@@ -8,7 +8,7 @@ import pytest
 
 from agent.checks.check import Site
 from agent.checks.commands import ShellCheck, ToolCheck, make_check
-from agent.checks.sealed import Secret
+from agent.checks.report import PATH as REPORT
 from agent.models.checks import LintRun, Status
 from agent.models.environment import Interpreter
 from agent.models.record import replace
@@ -44,14 +44,14 @@ def site(tmp_path: Path) -> Site:
 
 
 def judged(
-    tool: ToolCheck, site: Site, secret: Secret, report: str | None, exit_code: int = 1,
+    tool: ToolCheck, site: Site, report: str | None, exit_code: int = 1,
     output: str = "",
 ) -> LintRun:  # fmt: skip
-    files = {} if report is None else {secret.report: report.encode()}
+    files = {} if report is None else {REPORT: report.encode()}
     result = SandboxResult(
         exit_code=exit_code, output=output, output_bytes=0, seconds=0.1, files=files
     )
-    return tool.judge(site, secret, result)
+    return tool.judge(site, result)
 
 
 FINDING = {
@@ -61,7 +61,7 @@ FINDING = {
 
 
 def test_a_finding_is_named_without_the_lines_it_moves_with(site: Site) -> None:
-    result = judged(RUFF_CHECK, site, Secret(), json.dumps([FINDING]))
+    result = judged(RUFF_CHECK, site, json.dumps([FINDING]))
     [item] = result.items
     assert item.item_id == "a/b.py: F811: Redefinition of unused `x` from line N"
     assert (item.place, result.status) == ("a/b.py:7", Status.FAILED)
@@ -93,7 +93,7 @@ def test_a_finding_is_named_without_the_lines_it_moves_with(site: Site) -> None:
 def test_findings_are_read_from_what_tools_print(
     site: Site, tool: ToolCheck, printed: str, exit_code: int, found: list[str]
 ) -> None:
-    result = judged(tool, site, Secret(), printed, exit_code)
+    result = judged(tool, site, printed, exit_code)
     assert [item.item_id for item in result.items] == found
     assert (result.status, result.reason) == (Status.FAILED if found else Status.PASSED, "")
 
@@ -118,7 +118,7 @@ def diagnose(*severities: str, files: int = 1) -> str:
 def test_warnings_count_where_pyright_fails_by_them_alone(
     site: Site, severities: tuple[str, ...], exit_code: int, found: list[str]
 ) -> None:
-    result = judged(PYRIGHT, site, Secret(), diagnose(*severities), exit_code)
+    result = judged(PYRIGHT, site, diagnose(*severities), exit_code)
     assert [item.item_id for item in result.items] == found
     assert result.reason == ""
 
@@ -127,7 +127,7 @@ def test_pyright_has_its_settings_and_the_packages_of_the_environment_alone(site
     settings = '{"reportX": "error", "venv": ".venv"} // x'
     (site.tree / "pyrightconfig.json").write_text(settings)
     tools = replace(site.environment, tools=(("pyright", "/no/npm"),))
-    order = PYRIGHT.make_request(dataclasses.replace(site, environment=tools), Secret())
+    order = PYRIGHT.make_request(dataclasses.replace(site, environment=tools))
     above, own = order.files
     assert ("--project", above.path) == order.argv[-3:-1]
     told = json.loads(above.content)
@@ -141,17 +141,17 @@ def test_any_other_command_says_by_its_exit_code_how_it_went(site: Site) -> None
     docs = make_check(read_command("cd docs && make html", "docs"))
     assert isinstance(docs, ShellCheck)
     env = {"PYTHONPATH": "/work/early", "A": "b"}
-    order = docs.make_request(dataclasses.replace(site, config=RepoConfig(env=env)), Secret())
+    order = docs.make_request(dataclasses.replace(site, config=RepoConfig(env=env)))
     assert order.argv == ("/bin/bash", "-c", "cd docs && make html")
     # Behind what lends the tools.
     assert order.environ["PYTHONPATH"].split(":")[-1] == "/work/early"
     assert order.environ["A"] == "b"
     result = SandboxResult(exit_code=2, output="a\n====\nb: gone\n", output_bytes=0, seconds=0.1)
-    red = docs.judge(site, Secret(), result)
+    red = docs.judge(site, result)
     assert (red.name, red.status, red.reason) == (
         "docs", Status.FAILED, "exit code 2: a / b: gone",
     )  # fmt: skip
-    green = docs.judge(site, Secret(), replace(result, exit_code=0))
+    green = docs.judge(site, replace(result, exit_code=0))
     assert (green.status, green.reason) == (Status.PASSED, "")
 
 
@@ -177,7 +177,7 @@ def test_any_other_command_says_by_its_exit_code_how_it_went(site: Site) -> None
 def test_silence_is_no_success(
     site: Site, tool: ToolCheck, report: str | None, exit_code: int, status: Status, word: str
 ) -> None:
-    result = judged(tool, site, Secret(), report, exit_code, "bad option")
+    result = judged(tool, site, report, exit_code, "bad option")
     assert result.status is status
     assert word in result.reason
 
@@ -191,14 +191,14 @@ For more information, try '--help'.
 
 
 def test_what_cannot_run_is_one_line_without_its_usage(site: Site) -> None:
-    result = judged(RUFF_CHECK, site, Secret(), None, 2, USAGE)
+    result = judged(RUFF_CHECK, site, None, 2, USAGE)
     assert result.reason.endswith("(exit code 2): error: unexpected argument '--output-file' found")
 
 
 def test_no_code_comes_in_by_the_variables_of_the_repository(site: Site) -> None:
-    env = {"PYTHONPATH": "/work/early", "LD_PRELOAD": "/work/x.so", "PYTHONUTF8": "1", "A": "b"}
+    env = {"PYTHONPATH": "/work/early", "LD_PRELOAD": "/work/x.so", "A": "b"}
     site = dataclasses.replace(site, config=RepoConfig(env=env))
     for tool in (RUFF_CHECK, FLAKE8, BLACK, MYPY):
-        environ = tool.make_request(site, Secret()).environ
+        environ = tool.make_request(site).environ
         assert not {"PYTHONPATH", "LD_PRELOAD"} & environ.keys()
-        assert (environ["PYTHONUTF8"], environ["A"]) == ("1", "b")
+        assert environ["A"] == "b"

@@ -9,13 +9,14 @@ from agent.models.backtest import BacktestResult, End
 from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import (
     CheckItem,
+    CheckReport,
     LintComparison,
     Status,
     TestComparison,
 )
 from agent.models.model_use import ModelUse
 from agent.models.outcome import Outcome, PullEnd, PullRequest
-from agent.models.review import Proof, ProofRow, RevertTrials, SourcePart
+from agent.models.review import Judgement, Proof, ProofRow, SourcePart
 from agent.models.run import Reason, Run, RunState
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import RunRow
@@ -185,10 +186,11 @@ def write_folder(home: Path, run: Run, outcome: Outcome | None, begun: float) ->
     proof = Proof(
         rows=(ProofRow(name="test_customer_has_a_nickname", without="failed",
                        error="FieldDoesNotExist: no field 'nickname'", with_change="passed"),),
-        hunks=RevertTrials(noticed=(SourcePart(path="shop/models.py", line=10),),
-                        unnoticed=(SourcePart(path="shop/models.py", line=9),)),
+        needed=(SourcePart(path="shop/models.py", line=10),),
+        unneeded_parts=(SourcePart(path="shop/models.py", line=9),),
     )  # fmt: skip
-    checks = [check.model_dump(mode="json") for check in make_checks()]
+    ran = CheckReport(side="head", commit="a" * 40, results=())
+    judged = Judgement(ran=ran, compared=make_checks(), proof=proof)
     steps: tuple[tuple[str, float, object], ...] = (
         ("read ticket", 0.2, None), ("triage", 0.4, None), ("checkout", 2.1, None),
         ("plan opening", 0.1, None), ("plan 1 reply", 7.5, None), ("plan 1 calls", 0.1, None),
@@ -196,8 +198,7 @@ def write_folder(home: Path, run: Run, outcome: Outcome | None, begun: float) ->
         ("environment", 21.0, ENVIRONMENT), ("baseline", 33.2, None),
         ("edit 1 1 reply", 9.0, None), ("edit 1 1 calls", 2.0, None), ("edit 1 2 reply", 8.0, None),
         ("policy 1", 0.3, {"findings": [finding.model_dump(mode="json") for finding in FINDINGS]}),
-        ("checks 1", 35.0, None), ("compare 1", 0.1, checks),
-        ("proof 1", 12.0, proof.model_dump(mode="json")),
+        ("checks 1", 47.0, judged.model_dump(mode="json")),
     )  # fmt: skip
     for name, seconds, result in steps if outcome else steps[:11]:
         ledger.started(name, at, wait=False)

@@ -1,17 +1,12 @@
 """What is done ahead is taken by the run's own steps, or done by them."""
 
-import contextlib
 import threading
 
 import pytest
 
-from agent.desk import Desk
 from agent.editing.ahead import BackgroundSteps, need_model
-from agent.editing.preparation import Preparation
 from agent.errors import EnvironmentFailed
-from agent.models.checks import CheckReport, Status, TestRun
 from agent.models.step import Step
-from tests.fakes import FakeSandbox
 
 
 class OwnSteps:
@@ -72,29 +67,3 @@ def test_what_is_ended_begins_nothing_more():
     may_end.set()
     ahead.close()
     assert done == []
-
-
-@pytest.mark.parametrize("ago", [0.0, 35.0], ids=["it has just begun", "it is nearly done"])
-def test_what_tests_reach_is_recorded_beside_the_model_and_ends_as_checks_begin(ago):
-    tests = TestRun(name="tests", status=Status.PASSED, seconds=40.0)
-    report = CheckReport(side="base", commit="", results=(tests,))
-    begun, done = threading.Event(), []
-
-    def record(prepared, baseline, desk):
-        begun.set()
-        while not desk.sandbox._stopped.wait(0.01) and len(done) < 20:
-            done.append(baseline)
-
-    class Steps(OwnSteps):
-        count_apart = contextlib.nullcontext
-
-    desk = Desk(None, None, FakeSandbox(str), None, print)
-    measure = lambda step, desk: step(Step.BASELINE, lambda: ("prepared", report))  # noqa: E731
-    preparation = Preparation(Steps(), desk, record, measure, measure)
-    preparation.begin()
-    assert begun.wait(10)
-    preparation.finish()
-    preparation._record_begun -= ago
-    preparation.end_record()
-    assert (len(done) == 20) is (ago > 0)
-    preparation.close()

@@ -56,7 +56,7 @@ def begin(prepared, home, replies, records=None, ahead=None):
             time.sleep(0.01)
 
     once, desk = run_context.once, run_context.desk
-    preparation = Preparation(once, desk, lambda *_: None, measure, ahead or wait)
+    preparation = Preparation(once, desk, measure, ahead or wait)
     begun = [dataclasses.replace(run_context, preparation=preparation)]
     return begun[0], told, measured
 

@@ -18,7 +18,7 @@ from agent.models.checks import (
 )
 from agent.models.outcome import Verdict
 from agent.models.record import replace
-from agent.models.review import Proof
+from agent.models.review import Judgement
 from agent.models.run import Reason
 
 OUTPUT = """\
@@ -81,12 +81,13 @@ def judged(number, *ids, refused=(), findings=0):
     check, after = failed(*ids)
     remarks = tuple(finding(severity=Severity.REVIEW) for _ in range(findings))
     cleared = ClearedChange(change=change, findings=remarks)
-    return Round(number, draft, (), cleared, after, (check,), Proof(), RED if ids else READY)
+    made = Judgement(ran=after, compared=(check,))
+    return Round(number, draft, (), cleared, made, RED if ids else READY)
 
 
 def met(check, after):
     draft = Draft(plan=PLAN, change=Change(base_commit="c" * 40, files=()))
-    return Round(1, draft, after=after, compared=(check,), verdict=RED)
+    return Round(1, draft, judged=Judgement(ran=after, compared=(check,)), verdict=RED)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ FILES = {"package.json": "{}", ".npmrc": "", "app/tests/test_a.py": "", "app/tes
 SET_UP = "setup: [mkdir -p data]"
 
 
-def report(suite=None, **outcomes: int) -> CheckReport:
+def report(files=None, **outcomes: int) -> CheckReport:
     items = tuple(
         CheckItem(
             item_id=f"app/tests/test_a.py::{one}{n}", outcome=one, text="E   OSError: no data"
@@ -26,7 +26,7 @@ def report(suite=None, **outcomes: int) -> CheckReport:
         for one, count in outcomes.items()
         for n in range(count)
     )
-    tests = TestRun(name="tests", status=Status.FAILED, items=items, suite=suite)
+    tests = TestRun(name="tests", status=Status.FAILED, items=items, files=files)
     return CheckReport(side="base", commit="c", results=(tests,))
 
 

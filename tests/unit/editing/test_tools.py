@@ -11,7 +11,7 @@ from agent.editing.turns import Turn
 from agent.errors import EnvironmentFailed
 from agent.models.change import Change
 from agent.models.chat import Reply
-from agent.models.checks import Status, SuiteFacts, TestRun
+from agent.models.checks import Status, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import CommandResult
 from tests.fakes import FakeModel, FakeSession, make_reply
@@ -204,8 +204,8 @@ def test_what_programs_leave_behind_is_not_offered(opened):
 
 
 def test_what_the_tests_of_base_leave_behind_is_no_part_of_the_change(opened):
-    suite = SuiteFacts(left_behind=("hc.sqlite", "new/data.json"))
-    tests = TestRun(name="tests", status=Status.PASSED, suite=suite)
+    made = ("hc.sqlite", "new/data.json")
+    tests = TestRun(name="tests", status=Status.PASSED, left_behind=made)
     report = replace(desks.BEFORE, results=(tests,))
     desks.set_baseline(opened.run_context, report)
     made = bash("touch hc.sqlite; mkdir new; echo 1 > new/data.json; echo 1 > new/own.json")

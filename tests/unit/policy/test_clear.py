@@ -9,10 +9,9 @@ import agent
 import repo_config
 from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Finding, Severity
-from agent.models.checks import LintComparison, Status
 from agent.models.record import replace
 from agent.models.ticket import Ticket
-from agent.policy import levels, registry, ruff_contract, ruff_rules
+from agent.policy import levels, registry, ruff_rules
 from agent.stages import checkout, policy
 from tests import fakes
 from tests.unit.policy import cases
@@ -171,17 +170,11 @@ def test_what_tools_find_in_lines_of_people_only_remarks():
     after = "import aiohttp\nimport requests\nimport requests\n"
     made, _ = cases.change({"app/a.py": after}, _BRANCH_BASE)
     rule = ruff_rules.RULES[0]
-    found = LintComparison(
-        name=ruff_contract.CHECK,
-        base=Status.ABSENT,
-        head=Status.FAILED,
-        verdict=Status.PASSED,
-        findings=tuple(
-            rule.make_finding("app/a.py", "brings it in", "Do not.", line) for line in (1, 2, 3)
-        ),
+    found = tuple(
+        rule.make_finding("app/a.py", "brings it in", "Do not.", line) for line in (1, 2, 3)
     )
-    [held] = policy.keep_human_findings((found,), made, human_changes)
-    assert [finding.severity for finding in held.findings] == [
+    held = levels.soften_human_findings(found, made, human_changes)
+    assert [finding.severity for finding in held] == [
         Severity.BLOCK,
         Severity.REVIEW,
         Severity.BLOCK,  # a second copy is ours

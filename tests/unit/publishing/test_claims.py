@@ -6,7 +6,7 @@ from agent.models.change import Severity
 from agent.models.checks import Status
 from agent.models.model_use import AuthorWords, ModelWork
 from agent.models.record import replace
-from agent.models.review import Proof, ProofRow, RevertTrials, ReviewNotes, SourcePart
+from agent.models.review import Proof, ProofRow, ReviewNotes, SourcePart
 from agent.publishing import text
 from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
 from tests.unit.publishing.test_golden import CLEAN, MADE_BY_MODEL, PROOF, READY, TESTS, finding
@@ -21,8 +21,8 @@ RECIPE = {
 UNPROVED = Proof(missing="the change adds no test")
 
 
-def prove(**hunks: object) -> dict[str, object]:
-    return {"proof": replace(PROOF, hunks=RevertTrials(**hunks))}
+def prove(**parts: object) -> dict[str, object]:
+    return {"proof": replace(PROOF, **{"needed": (), **parts})}
 
 
 #: A sentence, facts that bear it, and facts that do not.
@@ -33,25 +33,22 @@ CLAIMS = {
     "that pass without the change too: `tests/test_total.py::test_no_price`": (
         {}, {"proof": Proof(rows=(PROOF.rows[0], replace(PROOF.rows[1], without="failed")))},
     ),
-    "A test failed for 1 of 1": ({}, prove(noticed=(PART,), unnoticed=(OTHER,))),
-    "A test failed for 1 of 2": (prove(noticed=(PART,), unnoticed=(OTHER,)), {}),
-    "of their parts, 1 broke none": (prove(noticed=(PART,), unmissed=(OTHER,)), {}),
+    "A test failed for 1 of 1": ({}, prove(needed=(PART,), unneeded_parts=(OTHER,))),
+    "A test failed for 1 of 2": (prove(needed=(PART,), unneeded_parts=(OTHER,)), {}),
     "and each new function emptied": (
-        prove(noticed=(replace(PART, breaks=True),)), {},
-    ),
-    "each edited function was emptied": (
-        {"proof": replace(PROOF, is_refactoring=True)}, {},
+        prove(needed=(replace(PART, kind="empty"),)), {},
     ),
     "Small bugs were added": (
-        prove(noticed=(replace(PART, mistake="`<` in place of `>=`"),)), {},
+        prove(needed=(replace(PART, kind="mistake", text="`<` in place of `>=`"),)), {},
     ),
-    "1 edit changes annotations only": (prove(noticed=(PART,), typed=(OTHER,)), {}),
-    "Reverting these breaks no test:** `shop/prices.py:9`": (prove(unnoticed=(OTHER,)), {}),
-    "Not tested by reverting, time was up:** `shop/prices.py:9`": (prove(untried=(OTHER,)), {}),
-    "No test near the change notices these parts:** `shop/prices.py:9`": (prove(unmissed=(OTHER,)), {}),
-    "prove nothing of what it does": (prove(readers=("tests/test_a.py::test_text",)), {}),
+    "No test is asked for `shop/prices.py:9`": (prove(notes=(OTHER,)), {}),
+    "Reverting these breaks no test:** `shop/prices.py:9`": (prove(unneeded_parts=(OTHER,)), {}),
+    "Not tested by reverting:** `shop/prices.py:9`": (prove(untried=(OTHER,)), {}),
+    "Lines that tests near the change do not run:** `shop/prices.py:9-11`": (
+        prove(unexecuted=("shop/prices.py:9-11",)), {},
+    ),
     "Not proved by a test: the change adds no test": (
-        {"proof": UNPROVED}, {"proof": replace(UNPROVED, hunks=RevertTrials(noticed=(PART,)))},
+        {"proof": UNPROVED}, {"proof": replace(UNPROVED, needed=(PART,))},
     ),
     "No proof needed: only tests were changed": ({"proof": Proof(unneeded="only tests were changed")}, {}),
     "made the edits, without a model": (RECIPE, {}),

@@ -11,7 +11,6 @@ from agent.github import status_text
 from agent.models.base_report import BaseCheck, BaseReport
 from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import (
-    BlockedTest,
     CheckItem,
     CheckReport,
     CommandComparison,
@@ -19,6 +18,7 @@ from agent.models.checks import (
     LintRun,
     PackageComparison,
     RepeatedTest,
+    RewrittenTest,
     Status,
     TestComparison,
     TestRun,
@@ -27,7 +27,7 @@ from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import AuthorWords, ChangedBehaviour, ModelUse, ModelWork
 from agent.models.outcome import Outcome, PullRequest, RunFigures, ThreadOutcome, Verdict
 from agent.models.record import replace
-from agent.models.review import Proof, ProofRow, Remark, RevertTrials, ReviewNotes, SourcePart
+from agent.models.review import Proof, ProofRow, Remark, ReviewNotes, SourcePart
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
 from agent.publishing import base_report, pull_request_content, text, threads
@@ -101,7 +101,7 @@ PROOF = Proof(
         ),
         ProofRow(name=ADDED[1], without="passed", with_change="passed"),
     ),
-    hunks=RevertTrials(noticed=(SourcePart(path="shop/prices.py", line=3),)),
+    needed=(SourcePart(path="shop/prices.py", line=3),),
 )  # fmt: skip
 REVIEW = ReviewNotes(
     ran=True, approves=True, model="openai:two",
@@ -204,10 +204,8 @@ def draft_with_findings() -> str:
                 "verdict": replace(READY, review=("shop/prices.py:9",)),
                 "proof": replace(
                     PROOF,
-                    hunks=RevertTrials(
-                        noticed=(SourcePart(path="shop/prices.py", line=3),),
-                        unnoticed=(SourcePart(path="shop/prices.py", line=21),),
-                    ),
+                    needed=(SourcePart(path="shop/prices.py", line=3),),
+                    unneeded_parts=(SourcePart(path="shop/prices.py", line=21),),
                 ),
             }
         )
@@ -251,7 +249,7 @@ def draft_not_measurable() -> str:
 
 
 def draft_with_a_changed_test() -> str:
-    old = BlockedTest(
+    old = RewrittenTest(
         item_id="tests/test_total.py::test_rounds", outcome="failed", text="assert 5 == 4",
         before="def test_rounds():\n    assert total([2.4, 2.2]) == 4\n",
         after="def test_rounds():\n    assert total([2.4, 2.2]) == 5\n",

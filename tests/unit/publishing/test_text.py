@@ -4,7 +4,7 @@ import pytest
 
 from agent.errors import AccessLost
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
-from agent.models.checks import BlockedTest, CheckReport, Status, TestRun
+from agent.models.checks import CheckReport, RewrittenTest, Status, TestRun
 from agent.models.model_use import AuthorWords, ChangedBehaviour, ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.record import replace
@@ -38,7 +38,7 @@ def test_foreign_words_are_inert(render, of_issue):
     finding = Finding(
         rule="size", severity=Severity.REVIEW, path=EVIL, line=1, message=EVIL, fix=EVIL
     )
-    held = BlockedTest(item_id=EVIL, outcome="failed", text=EVIL, before=EVIL, after=f"x{EVIL}")
+    held = RewrittenTest(item_id=EVIL, outcome="failed", text=EVIL, before=EVIL, after=f"x{EVIL}")
     ticket = {"removed": (EVIL,), "comments": (EVIL,)}
     evil = {
         "ticket": Ticket(ticket_id="42", title=EVIL, body="", digest="d", **ticket),

@@ -4,8 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.checks import sealed
-from agent.checks.sealed import Secret
+from agent.checks import report
 from agent.editing import by_recipe
 from agent.editing.by_recipe import MadeMigration
 from agent.errors import EditFailed, RepositoryUnfit, UnaskedOperations
@@ -16,11 +15,11 @@ FILE = "shop/migrations/0002_customer_nickname.py"
 MADE = MadeMigration(event="field", problem="", kind="", switched_off=[], histories=[])
 
 
-def read(monkeypatch: pytest.MonkeyPatch, *events: sealed.ReportEvent, problem: str = "") -> object:
-    report = sealed.SealedReport(events, problem)
-    monkeypatch.setattr(sealed, "read_report", lambda *_: report)
+def read(monkeypatch: pytest.MonkeyPatch, *events: report.ReportEvent, problem: str = "") -> object:
+    made = report.Report(events, problem)
+    monkeypatch.setattr(report, "read_report", lambda *_: made)
     result = SimpleNamespace(limit=None, output="It said so.")
-    return by_recipe.read_migration(resolve_parameters(form()), result, Secret())
+    return by_recipe.read_migration(resolve_parameters(form()), result)
 
 
 def test_what_was_made_is_named() -> None:
@@ -47,12 +46,12 @@ def test_what_the_report_says_reaches_the_reader(
 
 
 def test_no_report_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = sealed.BrokenEvent(event="broken", text="KeyError: 'KEY'", place="settings.py:1")
+    broken = report.BrokenEvent(event="broken", text="KeyError: 'KEY'", place="settings.py:1")
     with pytest.raises(RepositoryUnfit, match=r"KeyError: 'KEY' \(settings.py:1\)"):
         read(monkeypatch, broken)
     for events in ((), (MADE,), (broken,)):
-        with pytest.raises(EditFailed, match="line 1 is forged; it printed:\nIt said so"):
-            read(monkeypatch, *events, problem="line 1 is forged")
+        with pytest.raises(EditFailed, match="line 1 cannot be read; it printed:\nIt said so"):
+            read(monkeypatch, *events, problem="line 1 cannot be read")
     with pytest.raises(EditFailed):
         read(monkeypatch)
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from agent.checks import rule_changes
 from agent.models.change import Change, ChangedFile
 from agent.policy import gate_files
 from agent.policy.change_context import ChangeContext
@@ -44,7 +43,6 @@ def change(path: str, before: bytes = b"a = 1\n", after: bytes = b"a = 2\n") -> 
 def test_a_file_that_decides_is_held_back_by_the_checks_and_told_to_the_reviewer(path):
     why = rule_files.explain_file(path, PROJECT)
     assert why
-    assert rule_changes.rule_files(change(path), PROJECT) == {path}
     [told] = gate_files.check_change(
         ChangeContext(change(path), RepoConfig(), PROJECT, DictTree({}))
     )
@@ -54,7 +52,6 @@ def test_a_file_that_decides_is_held_back_by_the_checks_and_told_to_the_reviewer
 @pytest.mark.parametrize("path", DO_NOT)
 def test_any_other_file_is_neither(path):
     assert rule_files.explain_file(path, PROJECT) is None
-    assert rule_changes.rule_files(change(path), PROJECT) == frozenset()
     assert (
         list(
             gate_files.check_change(
@@ -75,8 +72,7 @@ def test_any_other_file_is_neither(path):
     ],
 )
 def test_pyproject_decides_by_its_tool_tables(before: bytes, after: bytes, rules: bool) -> None:
-    found = rule_changes.rule_files(change("pyproject.toml", before, after), PROJECT)
-    assert bool(found) is rules
+    assert (rule_files.list_read_by_tools("pyproject.toml", before, after) != ()) is rules
 
 
 @pytest.mark.parametrize(

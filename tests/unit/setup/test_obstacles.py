@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agent.models.checks import CheckItem, Status, SuiteFacts, TestRun
+from agent.models.checks import CheckItem, Status, TestRun
 from agent.models.sandbox import SANDBOX_TREE
 from agent.setup import obstacles
 
@@ -93,7 +93,7 @@ def test_tests_that_only_end_in_errors_are_not_measured():
     assert not obstacles.is_measured(result("", error))
     assert not obstacles.is_measured(result("no test was run"))
     assert obstacles.is_measured(result("", error, passed))
-    assert obstacles.is_measured(result("", suite=SuiteFacts())), "there are none"
+    assert obstacles.is_measured(result("", files=())), "there are none"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_it_is_said_when_most_test_modules_take_no_part(tree, files, words):
         ("example/test_a.py", "tests/test_b.py", "tests/test_c.py"), b"def test"
     )
     holding |= {"tests/conftest.py": b"", "tests/test_data.py": b"", "app/models.py": b"def test"}
-    ran = TestRun(name="tests", status=Status.PASSED, suite=SuiteFacts(files=files))
+    ran = TestRun(name="tests", status=Status.PASSED, files=files)
     missing, said = obstacles.find_missing_modules(ran, tree(holding))
     assert said == words
     assert {*files, *missing} == {path for path in holding if "/test_" in path} - {

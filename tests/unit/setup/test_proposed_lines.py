@@ -3,7 +3,7 @@
 import pytest
 
 from agent.errors import RequestRefused
-from agent.models.checks import CheckItem, Status, SuiteFacts, TestRun
+from agent.models.checks import CheckItem, Status, TestRun
 from agent.models.environment import Layer
 from agent.models.record import replace
 from agent.setup import proposed_lines
@@ -31,11 +31,11 @@ def read(text, prepared, home):
     return proposed_lines.read_lines(text, prepared, home / "trees" / "base")
 
 
-def make_tests(suite=None, *, passed: int) -> TestRun:
+def make_tests(files=None, *, passed: int) -> TestRun:
     items = tuple(
         CheckItem(item_id=f"app/tests/test_a.py::test_{n}", outcome="passed") for n in range(passed)
     )
-    return TestRun(name="tests", status=Status.PASSED, items=items, suite=suite)
+    return TestRun(name="tests", status=Status.PASSED, items=items, files=files)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_variable_that_steers_programs_is_left_out_with_a_note(prepared, home)
 def test_what_decides_about_tests_is_refused(prepared, home, tmp_path):
     folder_of_base = home / "trees" / "base"
     contract = read(SET_UP, prepared, home)
-    facts = SuiteFacts(files=("app/tests/test_a.py",))
+    files = ("app/tests/test_a.py",)
     for number, (name, refused) in enumerate(
         (
             ("tree/app/conftest.py", True),
@@ -116,7 +116,7 @@ def test_what_decides_about_tests_is_refused(prepared, home, tmp_path):
         layers = (Layer(folder=str(folder), bulk=("modules",)),)
         environment = replace(prepared.environment, layers=layers)
         made = replace(prepared, contract=contract, environment=environment)
-        given = made, make_tests(facts, passed=3), folder_of_base
+        given = made, make_tests(files, passed=3), folder_of_base
         if refused:
             with pytest.raises(RequestRefused, match=place.name):
                 proposed_lines.name_left_out(prepared, *given)

@@ -4,18 +4,18 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import product
 from random import Random
-from types import SimpleNamespace
 
 import pytest
 
-from agent.checks import comparison, weighing
+from agent.checks import weighing
 from agent.checks.check import MINUTES_LIMIT
-from agent.editing import proving
-from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
+from agent.checks.compare import compare_reports
+from agent.checks.suite import PASSING
+from agent.checks.test_pairs import classify_tests, name_family
+from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
 from agent.models.checks import (
     COLLECTION,
     AnyComparison,
-    BlockedTest,
     CheckItem,
     CheckReport,
     LintComparison,
@@ -28,11 +28,11 @@ from agent.models.checks import (
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
 from agent.models.record import replace
-from agent.models.review import Proof, RevertTrials, ReviewNotes, SettledFinding, SourcePart
+from agent.models.review import Judgement, Proof, ReviewNotes, SettledFinding, SourcePart
 from agent.models.run import Reason
 from agent.stages import decide
 from repo_config.schema import RepoConfig
-from tests.unit.policy.cases import change
+from tests.unit.checks.samples import make_parts
 from tests.unit.trees import make_project
 
 PASSED, FAILED, UNVERIFIED = Status.PASSED, Status.FAILED, Status.UNVERIFIED
@@ -63,12 +63,17 @@ def weigh(
     proof: Proof | None = None,
     not_done: tuple[str, ...] = (),
     review: ReviewNotes | None = None,
+    is_partial: bool = False,
 ) -> Verdict:
     change = Change(base_commit="0" * 40, files=files, not_done=not_done)
     cleared = ClearedChange(change=change, findings=findings)
     config = RepoConfig.model_validate({"checks": {"tests": runner}})
     contract = Contract(config=config, project=make_project(), source=None)
-    return decide.decide_verdict(compared, cleared, contract, proof or Proof(), review)
+    nothing = CheckReport(side="head", commit="0" * 40, results=())
+    judged = Judgement(
+        ran=nothing, compared=compared, proof=proof or Proof(), is_partial=is_partial
+    )
+    return decide.decide_verdict(judged, cleared, contract, review)
 
 
 def finding(severity: Severity, **more: object) -> Finding:
@@ -83,25 +88,12 @@ UNMEASURED = tool(
 )
 MODELS = ChangedFile(path="shop/models.py", before=b"a = 1\n", after=b"a = 2\n")
 A, B = SourcePart(path="a.py", line=3), SourcePart(path="b.py", line=9)
-WRONG = replace(A, mistake="`<` in place of `>=`")
-BROKEN = replace(A, breaks=True)
-KEPT = Proof(is_refactoring=True, hunks=RevertTrials(noticed=(BROKEN,)))
-UNNOTICED = Proof(hunks=RevertTrials(unnoticed=(A,), untried=(B,)))
+WRONG = replace(A, kind="mistake", text="`<` in place of `>=`")
+REMOVAL = replace(A, is_removal=True)
+KEPT = Proof(is_refactoring=True, unneeded_parts=(A,))
+UNNOTICED = Proof(unneeded_parts=(A,), untried=(B,))
 GREEN, RED = Rerun(outcome="passed"), Rerun(outcome="failed")
 FLAKY = (RepeatedTest(item_id="t::a", base=(GREEN, RED), head=(GREEN,), place="tests/test_a.py:3"),)
-
-
-def test_of_a_change_of_types_alone_the_counts_of_the_checker_are_the_proof() -> None:
-    made, _ = change({"a.py": "def f(a: int): ...\n"}, {"a.py": "def f(a): ...\n"})
-    contract = Contract(config=RepoConfig(), project=make_project(types=("mypy",)), source=None)
-    prepared = SimpleNamespace(contract=contract, run=SimpleNamespace(follow_up=None))
-    mypy = tool("mypy", base=FAILED, base_count=5)
-    plan = Plan(recipe="", title="t", parameters="", steps=())
-    after = CheckReport(side="head", commit="", results=())
-    desk = SimpleNamespace(environment=lambda _: SimpleNamespace(versions={}))
-    proof = proving.prove_change(plan, made, (mypy, suite()), after, prepared, desk)  # type: ignore[arg-type]
-    counts = "mypy: 5 findings on the base branch, clean with the change"
-    assert proof.unneeded == f"no Python code was changed; {counts}"
 
 
 #: By what is measured: what is decided, why, and what the sentence names.
@@ -149,9 +141,8 @@ DECISIONS = {
         [suite(base_count=4, head_count=4, base_skipped=4, head_skipped=4, added=())],
         {}, "withhold", "NO_TESTS", "",
     ),
-    "nothing under the rules of base": (
-        [suite(name="tests, base rules", head_count=0), suite()],
-        {}, "withhold", "NO_TESTS", "",
+    "one of the first checks had failed": (
+        [suite()], {"is_partial": True}, "withhold", "NEW_FAILURES", "Not all checks have run",
     ),
     "tests are switched off": ([tool("mypy")], {"runner": "off"}, "open", "READY", "turned off"),
     "tests are off, another check is red": (
@@ -171,18 +162,18 @@ DECISIONS = {
         [suite()], {"proof": UNNOTICED}, "open as draft", "READY", "a.py:3, b.py:9",
     ),
     "there was no time for a part, another is noticed": (
-        [suite()], {"proof": Proof(hunks=RevertTrials(noticed=(A,), untried=(B,)))},
+        [suite()], {"proof": Proof(needed=(A,), untried=(B,))},
         "open", "READY", "",
     ),
     "tests notice one mistake in code that is not changed, and another not": (
-        [suite()], {"proof": Proof(hunks=RevertTrials(noticed=(A,), unnoticed=(WRONG,)))},
+        [suite()], {"proof": Proof(needed=(A,), unneeded_parts=(WRONG,))},
         "open", "READY", "",
     ),
     "tests notice no mistake": (
-        [suite()], {"proof": Proof(hunks=RevertTrials(unnoticed=(WRONG,)))},
+        [suite()], {"proof": Proof(unneeded_parts=(WRONG,))},
         "open as draft", "READY", "a.py:3",
     ),
-    "tests run through what a refactoring has edited": (
+    "no test needs what a refactoring has edited": (
         [suite()], {"proof": KEPT},
         "open as draft", "READY", "a.py:3",
     ),
@@ -219,14 +210,13 @@ def test_a_reviewer_may_say_that_a_refactoring_does_the_same():
     assert "another name" in verdict.findings[0].message
 
 
-def test_what_no_test_notices_is_the_author_s_and_what_was_not_tried_is_not() -> None:
-    readers = ("t.py::test_text",)
-    proof = Proof(missing="m", hunks=RevertTrials(unnoticed=(B,), untried=(A,), readers=readers))
-    open_one, untried = weigh(suite(flaky=FLAKY), proof=proof).findings[1:]
+def test_what_no_test_needs_is_the_author_s_and_what_was_not_tried_is_not() -> None:
+    proof = Proof(missing="m", unneeded_parts=(B, REMOVAL), untried=(A,))
+    open_one, removal, untried = weigh(suite(flaky=FLAKY), proof=proof).findings[1:]
     assert (open_one.is_reading, open_one.asks_author) == (False, True)
-    assert (
-        "Not counted: t.py::test_text reads the source's text, t::a is flaky." in open_one.message
-    )
+    assert open_one.message.endswith("Not counted: t::a is flaky.")
+    # Whether the ticket asks for what goes is a matter of reading.
+    assert removal.is_reading
     assert not untried.asks_author
     assert "limits.minutes" in untried.fix
 
@@ -245,16 +235,6 @@ def test_what_the_ticket_says_besides_opens_a_draft():
     assert name_decision(weigh(suite(verdict=UNVERIFIED), not_done=asked)) == "withhold"
 
 
-def test_what_a_check_says_by_the_rules_of_either_side_is_said_once():
-    mine = tool("mypy", base=FAILED, base_count=5, head=FAILED, head_count=5, known=5)
-    theirs = replace(mine, name="mypy, base rules")
-    assert weigh(suite(), theirs, mine).sentence.count("5 findings already on the base branch") == 1
-    other = replace(theirs, known=4)
-    sentence = weigh(suite(), other, mine).sentence
-    assert "4 findings already on the base branch" in sentence
-    assert "5 findings already on the base branch" in sentence
-
-
 # --- never ready without an outcome of each test ------------------------------------------------
 
 UNREAD = f"v.py{COLLECTION}"
@@ -268,26 +248,27 @@ def make_up(random: Random, side: str) -> TestRun:
     def draw(ids: Sequence[str]) -> tuple[str, ...]:
         return tuple(random.sample(ids, random.randint(0, len(ids))))
 
+    # Many are alike on both sides, or no change would ever be ready.
+    ids = IDS if random.random() < 0.4 else draw(IDS)
+    outcomes = OUTCOMES if random.random() < 0.5 else ("passed",)
     more = draw(IDS) if random.random() < 0.3 else ()
     facts: dict[str, object] = {
         "name": "tests",
         "items": tuple(
-            CheckItem(item_id=item_id, outcome=random.choice(OUTCOMES)) for item_id in draw(IDS)
+            CheckItem(
+                item_id=item_id,
+                outcome=random.choice(outcomes),
+                file=item_id.partition("::")[0].removesuffix(COLLECTION),
+            )
+            for item_id in ids
         ),
         "status": random.choice((PASSED, PASSED, PASSED, FAILED, *Status)),
         "unrun": more,
         "limit": random.choice(("", "", "", "time", MINUTES_LIMIT)),
         "reason": random.choice(("", "", "it ended")),
         "exit_code": random.choice((0, 1, None)),
+        "is_partial": side == "head" and random.random() < 0.3,
     }
-    if side == "head":
-        facts |= {
-            "is_partial": random.random() < 0.3,
-            "unseen": draw(IDS) if random.random() < 0.3 else (),
-            "blocked_tests": tuple(
-                BlockedTest(item_id=item_id, outcome="gone") for item_id in draw(IDS)
-            ),
-        }
     return TestRun.model_validate(facts)
 
 
@@ -296,22 +277,31 @@ def test_a_change_is_ready_only_if_each_test_of_base_has_an_outcome_on_it() -> N
     for seed in range(4_000):
         random = Random(seed)
         base, head = make_up(random, "base"), make_up(random, "head")
+        versions = random.choice((None, make_up(random, "versions")))
+        touched = random.choice(((), ("t.py",), ("t.py", "v.py")))
+        again = {"as_base": None} if random.random() < 0.1 else {}
+        pairs = classify_tests(base, head, versions, make_parts(*touched, **again))
         before, after = (
-            CheckReport(side=side, commit="0" * 40, results=(run,))
+            CheckReport(side=side, commit="0" * 40, results=(run,), is_partial=run.is_partial)
             for side, run in (("base", base), ("head", head))
         )
-        compared = comparison.compare_reports(before, after)
-        if seed % 2:
-            compared = weighing.weigh_comparisons(compared, before, after, RepoConfig(), {})
-        verdict = weigh(*compared)
+        compared = compare_reports(before, after, pairs.values())
+        compared = weighing.weigh_comparisons(compared, before, after, RepoConfig(), {})
+        verdict = weigh(*compared, is_partial=head.is_partial)
         if not verdict.publish or verdict.review:
             continue
         ready += 1
-        tests = {item.item_id for item in base.items} - {UNREAD}
-        outcomes = {item.item_id for item in head.items}
-        assert tests.isdisjoint(head.unseen), seed
         assert not head.is_partial, seed
+        tests = {item.item_id: item.outcome for item in base.items if item.item_id != UNREAD}
+        outcomes = {item.item_id: item.outcome for item in head.items}
+        assert not any(
+            outcomes[item_id] not in PASSING
+            for item_id in tests.keys() & outcomes
+            if tests[item_id] == "passed"
+        ), seed
         # Sets of parameters may have other names, one for one.
-        missing = Counter(comparison.name_family(name) for name in tests - outcomes)
-        assert missing <= Counter(comparison.name_family(name) for name in outcomes - tests), seed
-    assert ready > 50
+        missing = Counter(
+            map(name_family, [*tests.keys() - outcomes, *{*base.unrun} - {*outcomes}])
+        )
+        assert missing <= Counter(map(name_family, outcomes.keys() - tests)), seed
+    assert ready > 50, ready

@@ -6,7 +6,7 @@ import pytest
 
 from agent.editing.scouting import Search
 from agent.errors import CheckUnfinished, EnvironmentFailed, IndexUnavailable, RepositoryUnfit
-from agent.models.checks import CheckItem, CheckReport, ServerKnock, Status, SuiteFacts, TestRun
+from agent.models.checks import CheckItem, CheckReport, ServerKnock, Status, TestRun
 from agent.models.environment import Checkout, Contract, OpenedRepository
 from agent.models.run import Run
 from agent.models.run_facts import RunFacts
@@ -29,9 +29,9 @@ def report(
     outcomes = ["passed"] * passed + [kind] * red
     ids = [f"test_0.py::{n}" for n in range(passed + red - len(names))] + [*names]
     items = tuple(CheckItem(item_id=n, outcome=one) for n, one in zip(ids, outcomes, strict=True))
-    suite = None if outcomes else SuiteFacts()
+    files = None if outcomes else ()
     tests = TestRun(
-        name="tests", status=status, items=items, suite=suite, seconds=seconds,
+        name="tests", status=status, items=items, files=files, seconds=seconds,
         limit=limit, unrun=unrun,
     )  # fmt: skip
     return CheckReport(side="base", commit="c", results=(tests,), is_partial=True)

@@ -12,7 +12,7 @@ from agent.models.checks import CheckItem, CheckReport, Status, TestComparison
 from agent.models.model_use import AuthorWords
 from agent.models.outcome import Verdict
 from agent.models.record import replace
-from agent.models.review import Proof, Remark, ReviewNotes
+from agent.models.review import Judgement, Proof, Remark, ReviewNotes
 from agent.models.run import Reason
 from agent.stages import checks, repair, validate
 from tests.fakes import FakeModel, make_reply
@@ -61,7 +61,8 @@ def judged(number, one, *ids, reason=Reason.NEW_FAILURES, missing=""):
         findings=(lacking,) if missing else (),
     )  # fmt: skip
     cleared = ClearedChange(change=one.change, findings=())
-    return Round(number, one, (), cleared, after, (check,), Proof(missing=missing), verdict)
+    made = Judgement(ran=after, compared=(check,), proof=Proof(missing=missing))
+    return Round(number, one, (), cleared, made, verdict)
 
 
 def script(*replies, roles=("editor",)):
@@ -203,10 +204,10 @@ def test_no_error_of_a_later_round_gives_up_what_passed(prepared, home, problem)
 def test_what_keeps_a_change_from_being_checked_is_a_finding_for_the_model(
     prepared, home, monkeypatch, problem
 ):
-    def fail(*_: object) -> CheckReport:
+    def fail(*_: object) -> Judgement:
         raise problem
 
-    monkeypatch.setattr(checks, "run_checks", fail)
+    monkeypatch.setattr(checks, "judge_cleared", fail)
     run_context = desks.run_context(prepared, home, script())
     tried = validate.judge_change(draft(prepared), run_context)
     assert not tried.is_passed

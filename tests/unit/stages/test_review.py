@@ -8,7 +8,7 @@ from agent.editing import reviewing
 from agent.editing.rounds import Round
 from agent.models.change import Finding, Severity
 from agent.models.record import replace
-from agent.models.review import Proof, Remark, RevertTrials, ReviewNotes
+from agent.models.review import Proof, Remark, ReviewNotes
 from agent.stages import decide
 from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
@@ -41,7 +41,7 @@ def passing(prepared):
     """Give a round that passed, with tests that ran."""
     found = judged(1, draft(prepared))
     ran = [replace(one, base_count=3, head_count=3) for one in found.compared]
-    return dataclasses.replace(found, compared=tuple(ran))
+    return dataclasses.replace(found, judged=replace(found.judged, compared=tuple(ran)))
 
 
 def test_a_review_is_asked_for_with_ticket_plan_and_diff(prepared, home):
@@ -123,11 +123,9 @@ def with_open_findings(prepared, *parts):
     guard = _open("conftest.py", "gate-files", is_reading=False)
     cleared = replace(best.cleared, findings=(guard,))
     compared = (replace(best.compared[0], findings=(rewritten,)), *best.compared[1:])
-    proof = Proof(hunks=RevertTrials(unnoticed=parts))
-    verdict = decide.decide_verdict(compared, cleared, prepared.contract, proof)
-    return dataclasses.replace(
-        best, cleared=cleared, compared=compared, proof=proof, verdict=verdict
-    )
+    judged = replace(best.judged, compared=compared, proof=Proof(unneeded_parts=parts))
+    verdict = decide.decide_verdict(judged, cleared, prepared.contract)
+    return dataclasses.replace(best, cleared=cleared, judged=judged, verdict=verdict)
 
 
 def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_the_gate(

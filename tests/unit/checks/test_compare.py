@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from agent.checks import comparison
 from agent.checks.check import MINUTES_LIMIT
+from agent.checks.compare import compare_reports
+from agent.checks.test_pairs import PairedTest, classify_tests
 from agent.models.checks import (
     AnyRun,
-    BlockedTest,
     CheckItem,
     CheckReport,
     CommandRun,
@@ -17,18 +17,7 @@ from agent.models.checks import (
     TestRun,
 )
 from agent.models.record import replace
-
-
-def suite_of(*ids: str, **more: object) -> TestRun:
-    """A test run from words like `a=failed`; a bare id passed."""
-    items = []
-    for text in ids:
-        name, _, outcome = text.partition("=")
-        items.append(CheckItem(item_id=name, outcome=outcome or "passed"))
-    failed = any(item.outcome in {"failed", "error"} for item in items)
-    status = Status.FAILED if failed else Status.PASSED
-    facts = {"name": "tests", "status": status, "items": tuple(items)}
-    return TestRun.model_validate(facts | more)
+from tests.unit.checks.samples import make_parts, report, suite_of
 
 
 def lint(*ids: str, outcome: str = "finding", **more: object) -> LintRun:
@@ -37,12 +26,11 @@ def lint(*ids: str, outcome: str = "finding", **more: object) -> LintRun:
     return LintRun.model_validate({"name": "mypy", "status": status, "items": items} | more)
 
 
-def report(side: str, *results: AnyRun) -> CheckReport:
-    return CheckReport(side=side, commit="0" * 40, results=results)
-
-
 def compare(before: AnyRun, after: AnyRun) -> Any:
-    [found] = comparison.compare_reports(report("base", before), report("head", after))
+    pairs: list[PairedTest] = []
+    if isinstance(before, TestRun) and isinstance(after, TestRun):
+        pairs = [*classify_tests(before, after, None, make_parts()).values()]
+    [found] = compare_reports(report("base", before), report("head", after), pairs)
     return found
 
 
@@ -50,36 +38,10 @@ def new(found: Any) -> list[str]:
     return [item.item_id for item in found.new_failures]
 
 
-def test_what_base_fails_as_well_is_not_new() -> None:
-    found = compare(suite_of("a=failed", "b=error"), suite_of("a=error", "b=failed"))
-    assert (found.verdict, found.base_failures, found.head_failures) == (Status.PASSED, 2, 2)
-
-
-def test_a_test_that_is_gone_or_no_longer_runs_is_named() -> None:
+def test_a_test_that_is_gone_or_no_longer_runs_fails_where_it_passed() -> None:
     before = suite_of("a", "b=failed", "c=skipped", "d", "e")
     found = compare(before, suite_of("a=skipped", "b=xfailed", "c=skipped", "e"))
-    assert (found.verdict, found.gone) == (Status.PASSED, ("d", "a", "b"))
-
-
-def test_tests_hidden_by_an_import_error_are_red_by_it() -> None:
-    found = compare(suite_of("t.py::a", "u.py::b"), suite_of("u.py::b", "t.py (collection)=error"))
-    assert (found.verdict, new(found)) == (Status.FAILED, ["t.py (collection)"])
-    assert found.head_count == 1
-
-
-def test_what_passes_only_as_the_change_has_it_is_named() -> None:
-    held = tuple(BlockedTest(item_id=name, outcome="failed") for name in "abc")
-    found = compare(
-        suite_of("a", "b", "c", "d"), suite_of("a", "b=failed", "d", blocked_tests=held)
-    )
-    assert [one.item_id for one in found.rewritten] == ["a"]
-    assert (found.verdict, new(found), found.gone) == (Status.FAILED, ["b"], ("c",))
-
-
-def test_a_module_that_cannot_be_imported_on_base_has_failed_there() -> None:
-    before = suite_of("t.py (collection)=error", "a.tests (collection)=error")
-    found = compare(before, suite_of("t.py::a=failed", "a.tests.Case.b=error", "u.py::c=failed"))
-    assert new(found) == ["u.py::c"]
+    assert (found.verdict, new(found), found.gone) == (Status.FAILED, ["a", "d"], ("b",))
 
 
 def test_findings_are_counted_not_only_named() -> None:
@@ -112,36 +74,6 @@ def test_a_check_that_fails_as_a_whole_says_why() -> None:
     assert found.reason == "on the base branch: no tests were collected"
 
 
-def test_what_base_had_no_time_for_is_unrun_where_it_fails() -> None:
-    found = compare(suite_of("a", unrun=("b", "c")), suite_of("a", "b=failed", "c"))
-    assert (new(found), found.added, found.unrun) == ([], (), ("b",))
-    assert (found.base_unrun, found.head_unrun) == (2, 0)
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "gone", "added"),
-    [
-        (("x[a]",), ("x",), 0, 0),
-        (("x[a]",), ("x[a-1]", "x[a-2]"), 0, 1),
-        (("x",), ("x[a]", "x[b]"), 0, 1),
-        (("x[a]", "x[b]"), ("x[c]",), 1, 0),
-        (("x[a]", "x[b]"), ("y",), 2, 1),
-    ],
-)
-def test_a_test_that_gains_or_loses_parameters_is_the_same(
-    before: tuple[str, ...], after: tuple[str, ...], gone: int, added: int
-) -> None:
-    found = compare(*(suite_of(*(f"a.py::test_{run}" for run in side)) for side in (before, after)))
-    assert (len(found.gone), len(found.added)) == (gone, added)
-
-
-def test_what_passes_in_another_run_alone_has_no_outcome_on_the_commit() -> None:
-    found = compare(suite_of("a", "b", "p[1]"), suite_of("a", "b", "p[2]", unseen=("b", "p[1]")))
-    assert (found.unseen, found.gone) == (("b", "p[1]"), ("b", "p[1]"))
-    assert (found.head_count, found.head_unrun) == (2, 2)
-    assert new(compare(suite_of("a"), suite_of("a=failed", unseen=("a",), unrun=("a",)))) == ["a"]
-
-
 def test_a_finding_at_the_same_line_is_the_same_in_other_words() -> None:
     def found(words: str, line: str) -> LintRun:
         item = CheckItem(item_id=f"a.py: misc: {words}", outcome="finding", source=line)
@@ -164,10 +96,10 @@ def test_failures_cannot_be_called_new_where_base_could_not_run() -> None:
 
 def test_a_check_that_neither_side_has_is_left_out_and_one_that_vanishes_fails() -> None:
     absent = suite_of(status=Status.ABSENT, reason="none")
-    assert comparison.compare_reports(report("base", absent), report("head", absent)) == ()
-    assert comparison.compare_reports(report("base"), report("head", absent)) == ()
+    assert compare_reports(report("base", absent), report("head", absent), ()) == ()
+    assert compare_reports(report("base"), report("head", absent), ()) == ()
     assert compare(suite_of("a"), absent).verdict is Status.FAILED
-    [found] = comparison.compare_reports(report("base", lint()), report("head"))
+    [found] = compare_reports(report("base", lint()), report("head"), ())
     assert (found.verdict, found.head) == (Status.FAILED, Status.ABSENT)
 
 
@@ -193,16 +125,6 @@ def test_of_a_command_the_exit_codes_are_held_against_each_other(
     assert not hasattr(found, "new_failures")
     stored = report("head", *sides).model_dump_json()
     assert CheckReport.model_validate_json(stored).results == (*sides,)
-
-
-def test_a_run_under_the_rules_of_base_is_held_against_the_same_base() -> None:
-    under_base = lint("a", "b", name="mypy" + comparison.BASE_RULES)
-    head = report("head", under_base, lint("b"))
-    found = comparison.compare_reports(report("base", lint("b")), head)
-    assert [(item.name, item.verdict, new(item)) for item in found] == [
-        ("mypy, base rules", Status.FAILED, ["a"]),
-        ("mypy", Status.PASSED, []),
-    ]
 
 
 def test_a_check_that_the_runs_minutes_ended_is_unfinished_unless_it_takes_longer_than_on_base() -> (

@@ -1,0 +1,269 @@
+"""Say whose each file of a change is, and which of base's tests have to run as base has them. Pure.
+
+A file belongs to the tests if base collected tests from it, or if its name or folder says so and no
+file of the product imports it. All else is product.
+"""
+
+import ast
+import posixpath
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from agent.checks.check import Selection
+from agent.checks.imports import (
+    Imports,
+    list_folders,
+    name_module,
+    read_imports,
+    read_python_sources,
+)
+from agent.models.change import Change, ChangedFile
+from agent.models.checks import COLLECTION, CheckItem, TestRun
+from agent.models.record import replace
+from agent.policy.meaning import UNREADABLE
+from agent.text.sanitise import list_some
+from repo_config import foreign_python, rule_files
+from repo_config.detect import Project
+from repo_config.known_tools import OWN_FILES, PROGRAMS
+from repo_config.test_files import has_test_name, is_test
+from repo_config.tree import Tree
+
+_CONFTEST = "conftest.py"
+_MOST_SOURCE = 2_000
+
+
+@dataclass(frozen=True)
+class ChangeParts:
+    change: Change
+    product: tuple[str, ...]
+    own_tests: tuple[str, ...]
+    """Python files of tests that are new or edited, and still there."""
+    touched: frozenset[str]
+    """Test files, helpers and data of base that are edited or deleted."""
+    moved: Mapping[str, str]
+    """Test files under another path, by the old one."""
+    configuration: frozenset[str]
+    """What tests are configured by, or started with."""
+    as_base: Selection | None
+    """Tests of base that run as base has them, too; None: all."""
+    imports: Imports
+    """Of the tree with the change."""
+
+    def is_touched(self, item: CheckItem) -> bool:
+        """Whether the change touches a test, or what belongs to it."""
+        if self.as_base is None or item.file in self.touched or item.file in self.as_base.files:
+            return True
+        return bool(item.digest) and item.file in self.product
+
+    def rename(self, item: CheckItem) -> str:
+        """Give the id that a test of base has where its file has moved."""
+        path, mark, name = item.item_id.partition("::")
+        new = self.moved.get(item.file)
+        if new is None:
+            return item.item_id
+        if mark:
+            return f"{new.removeprefix(item.file.removesuffix(path))}::{name}"
+        return item.item_id.replace(f"{name_module(item.file)}.", f"{name_module(new)}.", 1)
+
+
+def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -> ChangeParts:
+    """Split a change, by the tests of base and the imports with the change."""
+    files = {file.path: file for file in change.files}
+    sources = read_python_sources(tree) | {
+        path: file.after or b"" for path, file in files.items() if path.endswith(".py")
+    }
+    imports = Imports(read_imports(sources))
+    # A module of the product may be collected for its doctests, and fail to be.
+    collected = {
+        item.file
+        for item in tests.items
+        if not item.digest and (not item.item_id.endswith(COLLECTION) or is_test(item.file))
+    } - {""}
+    of_tests = {
+        path for path in files if path in collected or _belongs_to_tests(path, collected, imports)
+    }
+    configuration = frozenset(
+        path for path in files.keys() - of_tests if _configures_tests(files[path], project)
+    )
+    touched = frozenset(path for path in of_tests if files[path].before is not None)
+    own = (path for path in sorted(of_tests) if path.endswith(".py") and files[path].after)
+    conftests = {path for path in of_tests if posixpath.basename(path) == _CONFTEST}
+    as_base = frozenset(
+        module for path in touched | conftests for module in _list_users(path, collected, imports)
+    )
+    return ChangeParts(
+        change=change,
+        product=tuple(path for path in files if path not in of_tests | configuration),
+        own_tests=tuple(own),
+        touched=touched,
+        moved=_find_moved([files[path] for path in sorted(of_tests)]),
+        configuration=configuration,
+        as_base=None if configuration else Selection(files=tuple(sorted(as_base))),
+        imports=imports,
+    )
+
+
+def revert_tests(parts: ChangeParts) -> Change:
+    """Give the change with base's versions of touched test files, and base's configuration."""
+    kept = tuple(
+        file
+        for file in parts.change.files
+        if file.path not in parts.touched | parts.configuration
+        and posixpath.basename(file.path) != _CONFTEST
+    )
+    return replace(parts.change, files=kept)
+
+
+def keep_tests(parts: ChangeParts) -> Change:
+    """Give what the change does to tests alone."""
+    kept = (file for file in parts.change.files if file.path not in parts.product)
+    return replace(parts.change, files=tuple(kept), notes=())
+
+
+def list_tool_settings(change: Change, project: Project) -> frozenset[str]:
+    """List what a change edits of the settings of linters and type checkers."""
+    return frozenset(
+        file.path
+        for file in change.files
+        if rule_files.is_tool_setting(file.path, project)
+        and (
+            not rule_files.has_tables(file.path)
+            or rule_files.list_read_by_tools(file.path, file.before, file.after) != ()
+        )
+    )
+
+
+def list_uncollected(parts: ChangeParts, run: TestRun) -> tuple[str, ...]:
+    """Say which new tests no runner has collected: they look as if they proved something."""
+    # Not by their files: tests of a class that others inherit from run elsewhere.
+    ids = (test.partition("[")[0] for test in (*(item.item_id for item in run.items), *run.unrun))
+    names = {item_id.replace("::", ".").rpartition(".")[2] for item_id in ids}
+    said: list[str] = []
+    if run.is_partial or run.limit or run.reason:
+        return ()
+    for file in parts.change.files:
+        if file.path not in parts.own_tests or not has_test_name(file.path):
+            continue
+        new = _list_plain_tests(file.after) - _list_plain_tests(file.before)
+        # Libraries add to the name of a test, as for each set of parameters.
+        missing = [test for test in sorted(new) if not any(name.startswith(test) for name in names)]
+        if missing:
+            said.append(f"{file.path} has tests that were not run: {list_some(missing)}")
+    return tuple(said)
+
+
+def find_versions(parts: ChangeParts, item: CheckItem) -> tuple[str, str]:
+    """Return a test as base and as the change has it, cut; else what else of tests is edited."""
+    files = {file.path: file for file in parts.change.files}
+    later = parts.moved.get(item.file, item.file)
+    sides = [files[path] for path in (item.file, later) if path in files]
+    if sides:
+        before, after = _find_test(sides[0].before, item), _find_test(sides[-1].after, item)
+        if before != after:
+            return before, after
+    file = next((files[path] for path in sorted(parts.touched) if path != item.file), None)
+    if file is None:
+        return "", ""
+    texts = [(side or b"").decode("utf-8", "replace") for side in (file.before, file.after)]
+    return texts[0][:_MOST_SOURCE], texts[1][:_MOST_SOURCE]
+
+
+def _find_test(content: bytes | None, item: CheckItem) -> str:
+    """Return a test as it is written, cut; "" where it is not found."""
+    try:
+        functions = [*foreign_python.list_functions(foreign_python.parse_module(content or b""))]
+    except UNREADABLE:
+        return ""
+    wanted = item.item_id.partition("[")[0].replace("::", ".")
+    node = next((node for name, node in functions if wanted.endswith(f".{name}")), None)
+    if node is None:
+        return ""
+    first = min(part.lineno for part in (node, *node.decorator_list))
+    lines = (content or b"").decode("utf-8", "replace").splitlines()[first - 1 : node.end_lineno]
+    return textwrap.dedent("\n".join(lines))[:_MOST_SOURCE]
+
+
+def _belongs_to_tests(path: str, collected: set[str], imports: Imports) -> bool:
+    """Whether a file is called as those of tests are, and the product does not import it."""
+    if not is_test(path):
+        return False
+    importers = () if posixpath.basename(path) == _CONFTEST else imports.importers_of(path)
+    return all(is_test(one) or one in collected for one in importers)
+
+
+def _configures_tests(file: ChangedFile, project: Project) -> bool:
+    path = file.path
+    if rule_files.has_tables(path):
+        tables = rule_files.list_read_by_tools(path, file.before, file.after)
+        names = [name.removeprefix("tool.").partition(".")[0] for name in tables or ("",)]
+        return tables != () and any(name not in PROGRAMS for name in names)
+    is_of_linters = posixpath.basename(path).lower() in OWN_FILES
+    is_rule = rule_files.explain_file(path, project) is not None and not is_of_linters
+    return is_rule and not rule_files.is_setting(path, project)
+
+
+def _list_users(path: str, collected: set[str], imports: Imports) -> Iterator[str]:
+    """Yield the test modules of base that a file of tests has a say in."""
+    folder = posixpath.dirname(path)
+    if path in collected:
+        yield path
+    if posixpath.basename(path) == _CONFTEST:
+        yield from (one for one in collected if folder in list_folders(one))
+    elif path.endswith(".py"):
+        users = imports.list_reached_files([path]) & collected
+        yield from users or (one for one in collected if posixpath.dirname(one) == folder)
+    elif path not in collected:
+        # Data: of the nearest folder upwards that has tests.
+        for above in list_folders(path):
+            if below := [one for one in collected if above in list_folders(one)]:
+                yield from below
+                return
+
+
+def _find_moved(files: list[ChangedFile]) -> dict[str, str]:
+    """Pair test files that go with new ones of the same name and with the same tests."""
+    new = [file for file in files if file.before is None]
+    moved: dict[str, str] = {}
+    for old in (file for file in files if file.after is None):
+        tests, name = _list_tests(old.before), posixpath.basename(old.path)
+        for file in new:
+            is_alike = posixpath.basename(file.path) == name and _list_tests(file.after) == tests
+            if tests and is_alike and file.path not in moved.values():
+                moved.setdefault(old.path, file.path)
+    return moved
+
+
+def _list_tests(content: bytes | None) -> list[str]:
+    """List the tests of a file by name: functions, and methods of classes."""
+    try:
+        module = foreign_python.parse_module(content or b"")
+    except UNREADABLE:
+        return []
+    names = (name for name, _ in foreign_python.list_functions(module))
+    return [name for name in names if name.rpartition(".")[2].startswith("test")]
+
+
+def _list_plain_tests(content: bytes | None) -> set[str]:
+    """List the tests of a file by name, without fixtures and methods of helpers."""
+    try:
+        module = foreign_python.parse_module(content or b"")
+    except UNREADABLE:
+        return set()
+    # A class that the file uses is no case, but something that stands in for another.
+    used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
+    owners: list[ast.Module | ast.ClassDef] = [module]
+    owners += [
+        node for node in module.body if isinstance(node, ast.ClassDef) and node.name not in used
+    ]
+    functions = (
+        node
+        for owner in owners
+        for node in owner.body
+        if isinstance(node, foreign_python.FunctionNode) and node.name.startswith("test")
+    )
+    return {
+        node.name
+        for node in functions
+        if not any("fixture" in ast.unparse(each) for each in node.decorator_list)
+    }

@@ -1,0 +1,187 @@
+"""Compare the checks of two sides. Pure.
+
+A failure counts against the change only when base does not have it; tests that are gone, no longer
+run or pass only as the change has them are named; what is not proved on either side is never
+passed.
+"""
+
+from collections.abc import Collection
+from operator import attrgetter
+
+from agent.checks import test_pairs
+from agent.checks.check import MINUTES_LIMIT
+from agent.checks.test_pairs import PairedTest
+from agent.models.checks import (
+    AnyComparison,
+    AnyRun,
+    CheckItem,
+    CheckReport,
+    CommandComparison,
+    CommandRun,
+    ItemComparison,
+    LintComparison,
+    LintRun,
+    PackageComparison,
+    PackageRun,
+    Status,
+    TestComparison,
+    TestRun,
+)
+from agent.models.record import replace
+from agent.policy.change_context import find_new
+
+BY_ID = attrgetter("item_id")
+_COUNTED = "finding"
+#: A check may take so much longer at one time than at another.
+_SLACK_SECONDS = 60.0
+
+
+def compare_reports(
+    base: CheckReport, head: CheckReport, pairs: Collection[PairedTest]
+) -> tuple[AnyComparison, ...]:
+    """Compare check by check; a check that neither side has is left out.
+
+    Args:
+        pairs: What became of the tests.
+    """
+    compared = []
+    # Checks that were not run because a test has failed already are not missing.
+    expected = () if head.is_partial else base.results
+    for name in dict.fromkeys(result.name for result in (*head.results, *expected)):
+        before, after = base.result(name), head.result(name)
+        before, after = before or _make_absent(name, after), after or _make_absent(name, before)
+        if {before.status, after.status} != {Status.ABSENT}:
+            compared.append(_compare_check(name, before, after, pairs))
+    return tuple(compared)
+
+
+def _make_absent(name: str, other: AnyRun | None) -> AnyRun:
+    """Stand for the side that does not have a check."""
+    if isinstance(other, TestRun | LintRun):
+        return type(other)(name=name, status=Status.ABSENT)
+    return CommandRun(name=name, status=Status.ABSENT)
+
+
+def _compare_check(
+    name: str, before: AnyRun, after: AnyRun, pairs: Collection[PairedTest]
+) -> AnyComparison:
+    compared = _begin_comparison(name, before, after, pairs)
+    if before.status is Status.UNMEASURABLE:
+        if after.status is Status.PASSED:
+            return replace(compared, verdict=Status.PASSED)
+        why = f"it fails on the base branch: {before.reason}"
+        return _not_told_apart(compared, Status.UNMEASURABLE, why)
+    if _hit_time_limit(before, after):
+        compared = replace(compared, unfinished=True)
+        if not (isinstance(compared, TestComparison) and compared.new_failures):
+            why = f"the run's time limit (limits.minutes) was reached after {after.seconds:.0f} s"
+            return _not_told_apart(compared, Status.UNMEASURABLE, f"{why} of it")
+    if unproved := _explain_unproved(before, after):
+        return _not_told_apart(compared, Status.UNVERIFIED, unproved)
+    if after.status is Status.UNVERIFIED and not compared.unfinished:
+        why = f"not verified with the change: {after.reason}"
+        return _not_told_apart(compared, Status.FAILED, why)
+    if isinstance(compared, TestComparison) and _as_a_whole(after):
+        # Tests that were not reached are not gone.
+        compared = replace(compared, gone=())
+    verdict, reason = _verdict(compared, before, after)
+    return replace(compared, verdict=verdict, reason=reason)
+
+
+def _begin_comparison(
+    name: str, before: AnyRun, after: AnyRun, pairs: Collection[PairedTest]
+) -> AnyComparison:
+    """Compare item by item, where a check speaks of such; the verdict is open."""
+    if isinstance(before, TestRun) and isinstance(after, TestRun):
+        return test_pairs.count_tests(name, before, after, pairs)
+    if isinstance(before, LintRun) and isinstance(after, LintRun):
+        return _compare_findings(name, before, after)
+    kind = PackageComparison if isinstance(after, PackageRun) else CommandComparison
+    compared = kind(
+        name=name,
+        base=before.status,
+        head=after.status,
+        verdict=Status.UNVERIFIED,
+        seconds=after.seconds,
+    )
+    if isinstance(compared, PackageComparison) and isinstance(after, PackageRun):
+        return replace(compared, counts=after.counts)
+    return compared
+
+
+def _hit_time_limit(before: AnyRun, after: AnyRun) -> bool:
+    """Whether the run's minutes ended a check that is not known to take longer with the change."""
+    is_longer = after.seconds > 2 * before.seconds + _SLACK_SECONDS
+    return after.limit == MINUTES_LIMIT and not is_longer
+
+
+def _not_told_apart(found: AnyComparison, verdict: Status, reason: str) -> AnyComparison:
+    """Take out what is new and what is gone, which a side that says nothing cannot tell."""
+    found = replace(found, verdict=verdict, reason=reason)
+    if isinstance(found, ItemComparison):
+        found = replace(found, known=0, new_failures=())
+    if isinstance(found, TestComparison):
+        found = replace(found, flaky=(), gone=(), added=())
+    return found
+
+
+def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
+    """Say which side proves nothing, and why."""
+    if before.status is Status.UNVERIFIED:
+        return f"on the base branch: {before.reason}"
+    is_measured = before.status in (Status.PASSED, Status.FAILED) and not _as_a_whole(before)
+    if after.status is Status.UNVERIFIED and not is_measured:
+        return f"with the change: {after.reason}"
+    if _as_a_whole(before) and _as_a_whole(after):
+        return f"on the base branch and with the change: {after.reason}"
+    if _as_a_whole(before) and after.status is Status.FAILED:
+        return (
+            "it fails with the change, and there is no result on the base branch to compare"
+            f" with: {before.reason}"
+        )
+    return ""
+
+
+def _verdict(found: AnyComparison, before: AnyRun, after: AnyRun) -> tuple[Status, str]:
+    if after.status is Status.ABSENT:
+        why = f": {after.reason}" if after.reason else ""
+        return Status.FAILED, f"the check exists on the base branch but not with the change{why}"
+    if _as_a_whole(after):
+        return Status.FAILED, after.reason
+    if isinstance(found, ItemComparison) and found.new_failures:
+        return Status.FAILED, ""
+    return Status.PASSED, f"on the base branch: {before.reason}" if _as_a_whole(before) else ""
+
+
+def _as_a_whole(result: AnyRun) -> bool:
+    """Whether a check failed before it could say anything item by item."""
+    return result.status is Status.FAILED and bool(result.reason)
+
+
+# --- findings --------------------------------------------------------------------------------
+
+
+def _name_place(item: CheckItem) -> str:
+    """Name a finding by its path, its code and the line; by its words where there is no line."""
+    start = ": ".join(item.item_id.split(": ", 2)[:2])
+    return f"{start}: {item.source}" if item.source else item.item_id
+
+
+def _compare_findings(name: str, before: LintRun, after: LintRun) -> LintComparison:
+    known, items = (
+        [item for item in side.items if item.outcome == _COUNTED] for side in (before, after)
+    )
+    # A tool may say the same of a line in other words, as where it lists the fields of a class.
+    fresh, gone = find_new(items, known, BY_ID), find_new(known, items, BY_ID)
+    new = find_new(fresh, gone, _name_place)
+    return LintComparison(
+        name=name,
+        base=before.status,
+        head=after.status,
+        verdict=Status.UNVERIFIED,
+        base_count=len(known),
+        head_count=len(items),
+        known=len(items) - len(new),
+        new_failures=tuple(new),
+        seconds=after.seconds,
+    )

@@ -1,0 +1,304 @@
+"""Prove a change: its tests fail without it, and a test notices when a part is taken back.
+
+Of a ticket that asks for tests, small mistakes in the functions that the new tests call take the
+place of parts.
+"""
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from agent.checks import change_parts, hunk_reverts, mistakes, reruns, runners
+from agent.checks.change_parts import ChangeParts
+from agent.checks.check import Selection, Site, TestRequest
+from agent.checks.hunk_reverts import Unit
+from agent.checks.imports import read_python_sources
+from agent.checks.running import Bench, Job
+from agent.checks.suite import FAILING, accept_empty
+from agent.checks.test_pairs import PairedTest
+from agent.models.checks import COLLECTION, AnyRun, CheckItem, Status, TestRun
+from agent.models.record import replace
+from agent.models.review import Proof, ProofRow, SourcePart
+from agent.policy.layout import is_migration, is_test
+
+PROSE = (".md", ".rst", ".txt")
+"""Ends of names of files that no test is asked for."""
+OWN_ON_BASE = "changed tests without the change"
+_MOST_ROWS = 30
+_LONGEST_ERROR = 200
+#: FastAPI, Django Ninja, Litestar and Typer stand on these.
+_READERS = frozenset({"pydantic", "msgspec", "typer"})
+#: For all near runs together: of the minutes of the run, and at least.
+_PART, _LEAST_SECONDS = 0.1, 60.0
+#: A run without a part that takes so much longer than the near run will not end.
+_MOST_SLOWER, _MOST_SLOWER_SECONDS = 5, 10
+_MOST_MISTAKES = 10
+
+
+@dataclass
+class ProofTrials:
+    """What is tried to prove a change, beside its checks and after them."""
+
+    parts: ChangeParts
+    bench: Bench
+    near: Selection
+    """Files with tests near the change; empty: there are none."""
+    _end: float = 0.0
+
+    @cached_property
+    def asks_for_tests(self) -> bool:
+        """Whether nothing but tests was to be changed, and that is all that is changed."""
+        is_asked = self.bench.plan.category == "tests"
+        return is_asked and all(path.endswith(PROSE) for path in self.parts.product)
+
+    @cached_property
+    def units(self) -> tuple[Unit, ...]:
+        """What is taken back, in the order of the files; of a recipe's change nothing."""
+        bench, parts = self.bench, self.parts
+        if bench.plan.recipe or bench.suite is None:
+            return ()
+        if self.asks_for_tests:
+            return tuple(itertools.islice(self._list_mistakes(), _MOST_MISTAKES))
+        is_read = not _READERS.isdisjoint(bench.base.environment.versions)
+        human = {one.path: one for one in bench.human_changes.files} if bench.human_changes else {}
+        units: list[Unit] = []
+        for file in parts.change.files:
+            if not file.path.endswith(".py") or is_migration(file.path):
+                continue
+            if file.path not in parts.product or human.get(file.path) == file:
+                continue
+            hunks = bench.hunks.get(file.path, ())
+            units += hunk_reverts.list_units(file, hunks, "all" if is_read else "read")
+        return tuple(units)
+
+    def _list_mistakes(self) -> Iterator[Unit]:
+        sources = read_python_sources(self.bench.tree)
+        tests = {file.path: file.after or b"" for file in self.parts.change.files}
+        own = [path for path in self.parts.own_tests if path in tests]
+        for path, source in sources.items():
+            users = self.parts.imports.importers_of(path).intersection(own)
+            if not users or is_test(path):
+                continue
+            names = frozenset[str]().union(
+                *(mistakes.list_called_names(tests[user]) for user in users)
+            )
+            yield from mistakes.make_mistakes(path, source, names)
+
+    @cached_property
+    def _tried(self) -> dict[str, Unit]:
+        """The units to be tried, by the names of their runs."""
+        asked = [unit for unit in self.units if not unit.is_note]
+        names = (f"tests without part {number} of {len(asked)}" for number in itertools.count(1))
+        return dict(zip(names, asked, strict=False))
+
+    def list_jobs(self, near: TestRun | None, pairs: Collection[PairedTest]) -> list[Job]:
+        """List what runs beside the other checks.
+
+        Args:
+            near: How the tests near the whole change ended.
+            pairs: What became of them.
+        """
+        jobs = []
+        if (suite := self.bench.suite) is None:
+            return []
+        if self.parts.own_tests and self.parts.product:
+            request = TestRequest(Selection(files=self.parts.own_tests))
+            jobs.append(Job(runners.select(suite, request, OWN_ON_BASE), self._lay_out_tests))
+        only = self.near
+        if self.asks_for_tests:
+            new = (pair.current_id for pair in pairs if pair.head and not pair.is_of_base)
+            ids = tuple(new)
+            only = Selection(ids=ids, files=() if ids else self.parts.own_tests)
+        if near is None or not reruns.is_conclusive(accept_empty(near)) or only == Selection():
+            return jobs
+        red = reruns.list_red(near) | {*self.bench.repeated}
+        request = TestRequest(only, known_red=red)
+        seconds = _MOST_SLOWER * near.seconds + _MOST_SLOWER_SECONDS
+        for name, unit in self._tried.items():
+            check = runners.select(suite, request, name)
+            jobs.append(Job(check, _Trial(self, unit, seconds=seconds), until=self._find_end))
+        return jobs
+
+    def _find_end(self) -> float:
+        """Say until when near runs may begin, from the first of them on."""
+        if not self._end:
+            now = time.monotonic()
+            self._end = now + max(_LEAST_SECONDS, _PART * (self.bench.until - now))
+        return self._end
+
+    def _lay_out_tests(self) -> Site:
+        """Lay out base with what the change does to tests."""
+        site = self.bench.lay_out(change_parts.keep_tests(self.parts), "")
+        return dataclasses.replace(site, environment=self.bench.base.environment)
+
+    def finish(
+        self,
+        ran: Mapping[str, AnyRun],
+        tests: TestRun,
+        near: TestRun | None,
+        pairs: Collection[PairedTest],
+    ) -> Proof:
+        """Say what is proved; what nothing near needs is taken back for the whole suite."""
+        if self.bench.plan.recipe and not self.parts.own_tests:
+            return Proof()  # its edits are known beforehand
+        missing, unneeded, rows = self._prove_tests(ran.get(OWN_ON_BASE), tests, pairs)
+        needed: list[Unit] = []
+        silent: list[Unit] = []
+        untried: list[Unit] = []
+        noticed_by_all: dict[SourcePart, bool | None] = {}
+        red = reruns.list_red(tests) | {*self.bench.repeated}
+        for name, unit in self._tried.items():
+            run = ran.get(name)
+            noticed = _is_noticed(run, red) if isinstance(run, TestRun) else False
+            (needed if noticed else untried if noticed is None else silent).append(unit)
+        if silent and not self.asks_for_tests:
+            is_asked = all(name in ran for name in self._tried)
+            noticed_by_all = self._ask_all(silent, tests, red, is_asked=is_asked)
+            needed += [unit for unit in silent if noticed_by_all.get(unit.part) is True]
+            # For all tests there is no time: else no part in a slow suite would be asked for.
+            silent = [unit for unit in silent if noticed_by_all.get(unit.part) is not True]
+        proof = Proof(
+            rows=rows,
+            unneeded=unneeded,
+            needed=tuple(unit.part for unit in needed),
+            unneeded_parts=tuple(
+                replace(unit.part, is_near_only=noticed_by_all.get(unit.part, False) is None)
+                for unit in silent
+            ),
+            untried=tuple(unit.part for unit in untried),
+            notes=tuple(unit.part for unit in self.units if unit.is_note),
+            is_refactoring=self.bench.plan.category == "refactor",
+            unexecuted=tuple(self._list_unexecuted(near)) if near else (),
+        )
+        if self.asks_for_tests and not needed:
+            why = "no test notices a mistake" if self._tried else "no mistake could be made"
+            return replace(proof, missing=f"{why} in what the new tests call", unneeded="")
+        asks = bool(self._tried) or any(map(is_migration, self.parts.product))
+        return replace(proof, missing=missing if asks else "")
+
+    # --- the change's own tests ---------------------------------------------------------------
+
+    def _prove_tests(
+        self, run: AnyRun | None, tests: TestRun, pairs: Collection[PairedTest]
+    ) -> tuple[str, str, tuple[ProofRow, ...]]:
+        """Return why nothing is proved, why nothing need be, and what each test did."""
+        if all(path.endswith(PROSE) for path in self.parts.product):
+            unneeded = "only tests were changed" if self.parts.own_tests else "no code was changed"
+            return "", unneeded, ()
+        if not isinstance(run, TestRun):
+            return "the change adds no test", "", ()
+        if run.status is Status.UNVERIFIED or (run.reason and run.files is None):
+            return f"its tests cannot run without the change: {run.reason}", "", ()
+        new = {pair.current_id for pair in pairs if not pair.is_of_base}
+        rows = sorted(
+            self._make_rows(run, tests, new),
+            key=lambda row: (not row.is_proof, row.name not in new),
+        )
+        if any(row.is_proof for row in rows):
+            return "", "", tuple(rows[:_MOST_ROWS])
+        missing = "none of its tests fails without it and passes with it"
+        return missing if rows else "the change adds no test", "", tuple(rows[:_MOST_ROWS])
+
+    def _make_rows(self, run: TestRun, tests: TestRun, new: Collection[str]) -> Iterator[ProofRow]:
+        """Give what each test of these files did without the change, and with it.
+
+        Where a file cannot be imported without the change, that says nothing of its old tests.
+        """
+        without = {item.item_id: item for item in run.items}
+        lost = {item.file: item for item in run.items if item.item_id.endswith(COLLECTION)}
+        for item in tests.items:
+            if item.file not in self.parts.own_tests or item.item_id.endswith(COLLECTION):
+                continue
+            before = without.get(item.item_id)
+            if before is None and item.item_id in new:
+                before = lost.get(item.file)
+            if before is not None:
+                yield ProofRow(
+                    name=item.item_id,
+                    without=before.outcome,
+                    error=_quote_error(before),
+                    with_change=item.outcome,
+                )
+
+    # --- parts ------------------------------------------------------------------------------------
+
+    def _ask_all(
+        self, units: list[Unit], tests: TestRun, red: Collection[str], *, is_asked: bool
+    ) -> dict[SourcePart, bool | None]:
+        """Ask the whole suite what tests near the change do not notice, all parts at once.
+
+        Args:
+            is_asked: Whether the tests near the change have been asked.
+        """
+        bench = self.bench
+        untold: dict[SourcePart, bool | None] = dict.fromkeys(unit.part for unit in units)
+        if is_asked and {item.file for item in tests.items} <= {*self.near.files}:
+            return dict.fromkeys(untold, False)  # there are no others
+        if tests.seconds > bench.until - time.monotonic():
+            return untold
+        whole = self._try(units, "tests without what no test near the change needs", None, tests)
+        noticed = _is_noticed(whole, red)
+        if not noticed:
+            return dict.fromkeys(untold, noticed)
+        failing = [
+            item for item in whole.items if item.outcome in FAILING and item.item_id not in red
+        ]
+        if len(units) == 1 or not failing:
+            return dict.fromkeys(untold, True if len(units) == 1 else None)
+        only = Selection(
+            ids=tuple(item.item_id for item in failing if not item.item_id.endswith(COLLECTION)),
+            files=tuple({item.file for item in failing if item.item_id.endswith(COLLECTION)}),
+        )
+        for unit in units:
+            run = self._try([unit], f"tests without {unit.part.name}", only, tests)
+            untold[unit.part] = _is_noticed(run, red)
+        return untold
+
+    def _try(self, units: list[Unit], name: str, only: Selection | None, tests: TestRun) -> TestRun:
+        seconds = _MOST_SLOWER * tests.seconds + _MOST_SLOWER_SECONDS
+        suite = self.bench.suite
+        if suite is None:
+            raise ValueError("there are no tests")
+        check = runners.select(suite, TestRequest(only), name)
+        run = self.bench.run_all([Job(check, _Trial(self, *units, seconds=seconds))])[name]
+        return run if isinstance(run, TestRun) else TestRun(name=name, status=Status.UNVERIFIED)
+
+    def _list_unexecuted(self, near: TestRun) -> Iterator[str]:
+        """List added lines that the tests near the change have not run, in ranges."""
+        for path, lines in near.unexecuted.items():
+            hunks = self.bench.hunks.get(path, ())
+            added = [line for line in lines if any(line in hunk.after for hunk in hunks)]
+            for _, group in itertools.groupby(enumerate(added), key=lambda pair: pair[1] - pair[0]):
+                numbers = [line for _, line in group]
+                end = f"-{numbers[-1]}" if len(numbers) > 1 else ""
+                yield f"{path}:{numbers[0]}{end}"
+
+
+class _Trial:
+    """Lays out the change without some parts, with a limit."""
+
+    def __init__(self, trials: ProofTrials, *units: Unit, seconds: float) -> None:
+        self._trials, self._units, self._seconds = trials, units, seconds
+
+    def __call__(self) -> Site:
+        change = hunk_reverts.take_back(self._trials.parts.change, self._units)
+        return self._trials.bench.lay_out(change, "").limit_seconds(self._seconds)
+
+
+def _is_noticed(run: TestRun, red: Collection[str]) -> bool | None:
+    """Whether a test fails, or the suite cannot run; None: the run says nothing."""
+    run = accept_empty(run)
+    if run.limit == "time":
+        return True  # as where a loop does not end
+    if run.limit or run.status is Status.UNVERIFIED:
+        return None
+    return bool((run.reason and run.exit_code) or reruns.list_red(run).difference(red))
+
+
+def _quote_error(item: CheckItem) -> str:
+    """Quote a failure's first line; a module that cannot be imported says why in its last."""
+    lines = item.text.strip().splitlines() or [""]
+    return lines[-1 if item.item_id.endswith(COLLECTION) else 0][:_LONGEST_ERROR]

@@ -1,0 +1,114 @@
+"""Read the report that a script of ours leaves in a sandbox: JSON lines, within limits.
+
+The other half is `sandbox_scripts/mergewright_report.py`; what the events mean is left to each
+check.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, Union
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+
+from agent.models.sandbox import SANDBOX_OUT, SandboxResult
+from agent.text import sanitise
+
+PATH = f"{SANDBOX_OUT}/report.jsonl"
+REQUEST_PATH = "/tmp/mergewright-request.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
+_MOST_LINES = 500_000
+_LONGEST_ID = 1000
+_LONGEST_TEXT = 4100
+
+_E = TypeVar("_E", bound="ReportEvent")
+
+
+def clean_id(text: str) -> str:
+    """Make an id printable, on one line and bounded, without two long ones becoming equal."""
+    if len(text) <= _LONGEST_ID and text.isascii() and text.isprintable():
+        return text  # as nearly all are, and large suites have many
+    shown = sanitise.strip_terminal_codes(" ".join(text.split("\n")))
+    if len(shown) <= _LONGEST_ID:
+        return shown
+    digest = hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{shown[:_LONGEST_ID]}…{digest}"
+
+
+def clean_text(text: str) -> str:
+    return sanitise.strip_terminal_codes(text)[:_LONGEST_TEXT]
+
+
+# After the check of the type, which is strict.
+Id = Annotated[str, AfterValidator(clean_id)]
+Text = Annotated[str, AfterValidator(clean_text)]
+
+
+class ReportEvent(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ExitEvent(ReportEvent):
+    """The script is about to end with this code."""
+
+    event: Literal["exit"]
+    code: int
+
+
+class BrokenEvent(ReportEvent):
+    """The project could not even be entered."""
+
+    event: Literal["broken"]
+    text: Text
+    place: Text = ""
+
+    @property
+    def words(self) -> str:
+        return f"{self.text} ({self.place})" if self.place else self.text
+
+
+@dataclass(frozen=True)
+class Report:
+    """The events of a sandbox, in order."""
+
+    events: tuple[ReportEvent, ...]
+    problem: str
+    """Why this is not a whole report; empty when it is."""
+
+    def iterate_events(self, kind: type[_E]) -> Iterator[_E]:
+        return (event for event in self.events if isinstance(event, kind))
+
+    def first(self, kind: type[_E]) -> _E | None:
+        return next(self.iterate_events(kind), None)
+
+
+def read_report(result: SandboxResult, kinds: tuple[type[ReportEvent], ...]) -> Report:
+    """Read a report as far as its lines have the right form; the last is the exit code."""
+    content = result.files.get(PATH)
+    if content is None:
+        rejected = next((refusal for refusal in result.refused if PATH in refusal), "")
+        ended = "" if result.exit_code is None else f" and ended with exit code {result.exit_code}"
+        words = f"the report was rejected: {rejected}" if rejected else f"there is no report{ended}"
+        return Report((), words)
+    reader = _make_reader((*kinds, ExitEvent, BrokenEvent))
+    events: list[ReportEvent] = []
+    *lines, torn = content.split(b"\n")
+    if len(lines) > _MOST_LINES:
+        return Report((), f"the report has more than {_MOST_LINES} lines")
+    for number, line in enumerate(lines, 1):
+        try:
+            events.append(reader.validate_json(line))
+        except (ValueError, RecursionError):
+            return Report(tuple(events), f"line {number} of the report cannot be read")
+    if torn:
+        return Report(tuple(events), "the last line of the report is incomplete")
+    is_whole = bool(events) and isinstance(events[-1], ExitEvent)
+    code = result.exit_code
+    stopped = f"the test runner stopped before it finished its report (exit code {code})"
+    return Report(tuple(events), "" if is_whole else stopped)
+
+
+@cache
+def _make_reader(kinds: tuple[type[ReportEvent], ...]) -> TypeAdapter[ReportEvent]:
+    every: Any = Union[kinds]  # noqa: UP007 - made at run time
+    return TypeAdapter(Annotated[every, Field(discriminator="event")])

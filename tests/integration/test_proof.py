@@ -1,0 +1,82 @@
+"""Changes are proved in real sandboxes: parts of them are taken back."""
+
+from collections.abc import Callable
+
+import pytest
+
+from agent.models.record import replace
+from agent.models.review import Proof
+from tests.integration.check_samples import PLAN, Stage, Workshop, make_stage
+
+SUMS = "def add(a, b):\n    return a\n\n\ndef less(a, b):\n    return a\n"
+ADDED = SUMS.replace("return a\n", "return a + b\n", 1)
+TEST = "import sums\n\n\ndef test_add():\n    assert sums.add(1, 0) == 1\n"
+FEE = "def fee(p):\n    if p == 13:\n        return -1\n    while p > 2:\n        p -= 1\n    return p * 2\n"
+FEE_TEST = "import fee\n\n\ndef test_fee():\n    assert fee.fee(3) == 4\n"
+WRITE_TESTS = replace(PLAN, category="tests")
+
+
+def prove(made: Stage, **more: object) -> Proof:
+    judged = made.judge(**more)  # type: ignore[arg-type]
+    assert not judged.is_partial, judged.compared
+    return judged.proof
+
+
+@pytest.fixture(scope="module")
+def shop(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    files = {
+        "sums.py": SUMS,
+        "test_sums.py": TEST,
+        "far.py": "RATE = 1\n",
+        "tests/test_far.py": "import importlib\n\n\ndef test_far():\n"
+        "    assert importlib.import_module('far').RATE == 1\n",
+    }
+    repository = tmp_path_factory.mktemp("shop") / "repository"
+    return make_stage(workshop, repository, files, test_runner="pytest")
+
+
+def test_parts_that_no_test_needs_and_lines_that_none_runs_are_named(shop: Stage) -> None:
+    proof = prove(
+        shop,
+        sums_DOT_py=ADDED[: ADDED.rindex("a")] + "a - b\n",
+        test_sums_DOT_py=TEST.replace("1, 0) == 1", "1, 2) == 3"),
+        fee_DOT_py=FEE,
+        test_fee_DOT_py=FEE_TEST,
+    )
+    assert [part.name for part in proof.needed] == ["fee.py:1 (fee)", "sums.py:2 (return a + b)"]
+    assert [part.name for part in proof.unneeded_parts] == ["sums.py:6 (return a - b)"]
+    assert proof.unexecuted == ("fee.py:3", "sums.py:6")
+    rows = {row.name: (row.without, row.with_change) for row in proof.rows}
+    assert rows == {
+        "test_fee.py::test_fee": ("error", "passed"), "test_sums.py::test_add": ("failed", "passed"),
+    }  # fmt: skip
+
+
+def test_what_only_a_test_far_away_needs_is_asked_of_the_whole_suite(shop: Stage) -> None:
+    far = "import importlib\n\n\ndef test_far():\n    assert importlib.import_module('far').RATE == 2\n"
+    proof = prove(shop, far_DOT_py="RATE = 2\n", tests__test_far_DOT_py=far)
+    assert [part.name for part in proof.needed] == ["far.py:1 (RATE = 2)"]
+
+
+def test_comments_and_types_are_notes(shop: Stage) -> None:
+    proof = prove(shop, sums_DOT_py=SUMS.replace("(a, b)", "(a: int, b: int)", 1) + "# more\n")
+    assert [part.line for part in proof.notes] == [1, 7]
+    assert (proof.missing, proof.needed, proof.unneeded_parts) == ("", (), ())
+
+
+@pytest.mark.deep
+def test_tests_alone_have_to_notice_mistakes(stage: Callable[..., Stage]) -> None:
+    made = stage({"sums.py": ADDED, "test_sums.py": "def test_a(): ...\n"}, test_runner="pytest")
+    assert prove(made, test_sums_DOT_py=TEST).unneeded == "only tests were changed"
+    proof = prove(made, plan=WRITE_TESTS, test_sums_DOT_py=TEST)
+    assert [part.text for part in proof.needed] == ["None in place of a + b"]
+    blind = TEST.replace("assert sums.add(1, 0) == 1", "sums.add(1, 0)")
+    proof = prove(made, plan=WRITE_TESTS, test_sums_DOT_py=blind)
+    assert proof.missing == "no test notices a mistake in what the new tests call"
+
+
+def test_old_tests_notice_nothing_for_new_ones(stage: Callable[..., Stage]) -> None:
+    made = stage({"sums.py": ADDED, "test_sums.py": TEST}, test_runner="pytest")
+    hollow = f"{TEST}\n\ndef test_new():\n    sums.add(1, 2)\n"
+    proof = prove(made, plan=WRITE_TESTS, test_sums_DOT_py=hollow)
+    assert (proof.needed, bool(proof.missing)) == ((), True)

@@ -1,0 +1,36 @@
+"""Runs of tests and parts of changes, as few words make them."""
+
+from typing import Any
+
+from agent.checks.change_parts import ChangeParts
+from agent.checks.check import Selection
+from agent.checks.imports import Imports
+from agent.models.change import Change
+from agent.models.checks import AnyRun, CheckItem, CheckReport, Status, TestRun
+
+
+def suite_of(*ids: str, **more: object) -> TestRun:
+    """Make a test run from words like `t.py::a=failed`; a bare id passed."""
+    items = []
+    for text in ids:
+        name, _, outcome = text.partition("=")
+        file = name.partition("::")[0].removesuffix(" (collection)")
+        items.append(CheckItem(item_id=name, outcome=outcome or "passed", file=file))
+    failed = any(item.outcome in {"failed", "error"} for item in items)
+    status = Status.FAILED if failed else Status.PASSED
+    facts = {"name": "tests", "status": status, "items": tuple(items), "exit_code": int(failed)}
+    return TestRun.model_validate(facts | more)
+
+
+def report(side: str, *results: AnyRun, is_partial: bool = False) -> CheckReport:
+    return CheckReport(side=side, commit="0" * 40, results=results, is_partial=is_partial)
+
+
+def make_parts(*touched: str, **more: Any) -> ChangeParts:
+    """Make a change of which only these test files are known."""
+    nothing = {
+        "change": Change(base_commit="0" * 40, files=()), "product": (), "own_tests": (),
+        "touched": frozenset(touched), "moved": {}, "configuration": frozenset(),
+        "as_base": Selection(files=touched), "imports": Imports({}),
+    }  # fmt: skip
+    return ChangeParts(**nothing | more)

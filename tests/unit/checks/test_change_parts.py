@@ -1,0 +1,166 @@
+"""Whose each file is, and which of base's tests run as base has them."""
+
+import pytest
+
+from agent.checks.change_parts import (
+    ChangeParts,
+    find_versions,
+    keep_tests,
+    list_tool_settings,
+    list_uncollected,
+    revert_tests,
+    split_change,
+)
+from agent.models.checks import CheckItem
+from tests.unit.checks.samples import make_parts, suite_of
+from tests.unit.policy.cases import change
+from tests.unit.trees import make_project
+
+TREE: dict[str, str | bytes] = {
+    "pyproject.toml": "[tool.pytest.ini_options]\naddopts = '-q'\n[tool.mypy]\nstrict = true\n",
+    "shop/__init__.py": "",
+    "shop/models.py": "def f():\n    '''>>> f()'''\n",
+    "shop/test_client.py": "",
+    "shop/views.py": "from shop import test_client",
+    "checks/of_shop.py": "from shop import models",
+    "tests/conftest.py": "",
+    "tests/helpers.py": "from tests import more",
+    "tests/more.py": "",
+    "tests/lonely.py": "",
+    "tests/test_a.py": "from tests import helpers\n\n\ndef test_a():\n    assert f() == 1\n",
+    "tests/test_b.py": "def test_b(): ...\n",
+    "tests/data/deep/a.json": "1",
+    "tests/api/test_c.py": "def test_c(): ...\n",
+    "tests/api/data/b.json": "1",
+}
+BASE = suite_of("tests/test_a.py::test_a", "tests/test_b.py::test_b", "tests/api/test_c.py::test_c",
+                "checks/of_shop.py::odd")  # fmt: skip
+A, B, C = "tests/test_a.py", "tests/test_b.py", "tests/api/test_c.py"
+
+
+def split(after: dict[str, str | bytes | None]) -> ChangeParts:
+    made, tree = change(after, TREE)
+    return split_change(made, BASE, tree, make_project(test_runner="pytest"))
+
+
+@pytest.mark.parametrize(
+    ("path", "side"),
+    [
+        ("checks/of_shop.py", "tests"),  # base collected a test from it
+        ("tests/helpers.py", "tests"),
+        ("tests/new_helper.py", "tests"),
+        ("tests/data/deep/a.json", "tests"),
+        ("test_new.py", "tests"),
+        ("shop/test_client.py", "product"),  # the product imports it
+        ("shop/helpers.py", "product"),
+        ("shop/models.py", "product"),
+        ("tox.ini", "configuration"),
+        ("README.md", "product"),
+    ],
+)
+def test_a_file_is_of_tests_by_what_runs_or_by_its_name(path: str, side: str) -> None:
+    parts = split({path: "[pytest]\naddopts = '-x'\n" if path == "tox.ini" else "a = 1\n"})
+    of_tests = {*parts.change.paths} - {*parts.product} - parts.configuration
+    sides = {"tests": of_tests, "product": parts.product, "configuration": parts.configuration}
+    assert [name for name, paths in sides.items() if path in paths] == [side]
+
+
+@pytest.mark.parametrize(
+    ("path", "again"),
+    [
+        (A, {A}),
+        ("tests/helpers.py", {A}),
+        ("tests/more.py", {A}),
+        ("tests/lonely.py", {A, B}),  # nobody imports it: those of its folder
+        ("tests/data/deep/a.json", {A, B, C}),
+        ("tests/api/data/b.json", {C}),
+        ("tests/conftest.py", {A, B, C}),
+        ("tests/api/conftest.py", {C}),  # a new one
+        ("tests/test_new.py", set()),
+        ("shop/models.py", set()),
+    ],
+)
+def test_what_a_file_of_tests_has_a_say_in_runs_as_base_has_it(path: str, again: set[str]) -> None:
+    parts = split({path: "a = 1\n"})
+    assert parts.as_base
+    assert {*parts.as_base.files} == again
+    touched = {item.file for item in BASE.items if parts.is_touched(item)}
+    assert touched == again
+
+
+@pytest.mark.parametrize(
+    ("edit", "is_of_tests", "is_of_tools"),
+    [("'-q'", True, True), ("true", False, True), ("[tool.mypy]", False, False)],
+)
+def test_of_settings_the_edited_tables_tell_whose_they_are(
+    edit: str, is_of_tests: bool, is_of_tools: bool
+) -> None:
+    text = str(TREE["pyproject.toml"])
+    other = {"'-q'": "'-x'", "true": "false", "[tool.mypy]": "[tool.mypy]  # types"}[edit]
+    parts = split({"pyproject.toml": text.replace(edit, other)})
+    assert (parts.as_base is None, bool(parts.configuration)) == (is_of_tests, is_of_tests)
+    tools = list_tool_settings(parts.change, make_project(test_runner="pytest"))
+    assert bool(tools) is is_of_tools
+
+
+def test_base_s_versions_stand_beside_the_product_of_the_change() -> None:
+    edited = ("shop/models.py", A, "tests/helpers.py", "tests/new.py", "tests/api/conftest.py")
+    parts = split({**dict.fromkeys(edited, "a = 1\n"), B: None})
+    assert set(revert_tests(parts).paths) == {"shop/models.py", "tests/new.py"}
+    assert set(keep_tests(parts).paths) == {*edited, B} - {"shop/models.py"}
+    assert parts.own_tests == ("tests/api/conftest.py", "tests/helpers.py", "tests/new.py", A)
+
+
+def test_a_test_file_of_the_same_name_and_tests_has_moved() -> None:
+    text = TREE[B]
+    parts = split({B: None, "tests/api/test_b.py": text, "tests/test_other.py": text})
+    assert parts.moved == {B: "tests/api/test_b.py"}
+    for item_id, file, now in (
+        (f"{B}::test_b[1]", B, "tests/api/test_b.py::test_b[1]"),
+        ("test_b.py::test_b", B, "api/test_b.py::test_b"),  # as in a project below the root
+        ("test_b.py::test_b", "test_b.py", "test_b.py::test_b"),
+        ("tests.test_b.Case.test_b", B, "tests.api.test_b.Case.test_b"),
+    ):
+        assert parts.rename(CheckItem(item_id=item_id, outcome="passed", file=file)) == now
+    assert split({B: None, "tests/api/test_b.py": "def test_c(): ...\n"}).moved == {}
+    both = {"x/test_t.py": text, "y/test_t.py": text}
+    made, tree = change({**dict.fromkeys(both), "z/test_t.py": text}, both)
+    parts = split_change(
+        made, suite_of("x/test_t.py::test_b", "y/test_t.py::test_b"), tree, make_project()
+    )
+    assert len(parts.moved) == 1, "one file takes the place of one"
+
+
+def test_what_is_collected_for_its_doctests_stays_product() -> None:
+    made, tree = change({"shop/views.py": "a = 1\n"}, dict(TREE))
+    tests = suite_of("shop/views.py (collection)=error")
+    assert split_change(made, tests, tree, make_project()).product == ("shop/views.py",)
+
+
+def test_a_doctest_is_touched_with_the_file_of_the_product() -> None:
+    item = CheckItem(item_id="d", outcome="passed", file="shop/models.py", digest="x")
+    assert split({"shop/models.py": "a = 1\n"}).is_touched(item)
+    assert not split({"shop/views.py": "a = 1\n"}).is_touched(item)
+
+
+def test_new_tests_that_were_not_run_are_named() -> None:
+    text = "def test_a(): ...\n\n\ndef test_b(): ...\n\n\nclass Odd:\n    def test_c(self): ...\n"
+    made, _ = change({"test_n.py": text}, {"test_n.py": "def test_b(): ..."})
+    parts = make_parts(change=made, own_tests=("test_n.py",))
+    [said] = list_uncollected(parts, suite_of("test_n.py::test_a[1]"))
+    assert said == "test_n.py has tests that were not run: test_c"
+    [said] = list_uncollected(parts, suite_of("other.py::It::test_c_0"))
+    assert said.endswith(" test_a")
+    assert list_uncollected(parts, suite_of("test_n.test_a_0", "other.It.test_c")) == ()
+    assert list_uncollected(parts, suite_of(is_partial=True)) == ()
+
+
+def test_both_versions_of_a_test_are_shown_or_what_else_is_edited() -> None:
+    item = BASE.items[0]
+    after = str(TREE[A]).replace("== 1", "== 2")
+    assert find_versions(split({A: after}), item) == (
+        "def test_a():\n    assert f() == 1", "def test_a():\n    assert f() == 2",
+    )  # fmt: skip
+    assert find_versions(split({"tests/helpers.py": "a = 1\n"}), item) == (
+        "from tests import more", "a = 1\n",
+    )  # fmt: skip
