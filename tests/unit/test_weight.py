@@ -36,7 +36,7 @@ CEILINGS = {
     "lines of agent/telemetry": 1_237,
     "lines of agent/text": 991,
     "lines of repo_config": 3_317,
-    "lines of tests": 50_283,
+    "lines of tests": 50_284,
     "lines of webhooks": 687,
     "uses of model_copy": 2,
     "lines that bind a pronoun": 792,
