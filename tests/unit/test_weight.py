@@ -15,7 +15,7 @@ PRONOUNS = {"each", "found", "given", "known", "one", "other", "own", "said", "s
 CEILINGS = {
     "lines of agent": 2_121,
     "lines of agent/backtest": 755,
-    "lines of agent/checks": 5_460,
+    "lines of agent/checks": 5_479,
     "lines of agent/cli": 2_735,
     "lines of agent/conversation": 608,
     "lines of agent/dashboard": 2_713,
@@ -39,7 +39,7 @@ CEILINGS = {
     "lines of tests": 50_284,
     "lines of webhooks": 687,
     "uses of model_copy": 2,
-    "lines that bind a pronoun": 792,
+    "lines that bind a pronoun": 793,
     "calls that splat a local tuple": 65,
 }
 

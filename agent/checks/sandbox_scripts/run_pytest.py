@@ -4,6 +4,7 @@ A pytest of the gate comes in only at the end of the path, after everything that
 own environment has. Arguments: those of pytest.
 """
 
+import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -13,6 +14,24 @@ import mergewright_report
 
 #: So long threads that tests left may go on.
 _LEFT_SECONDS = 5
+
+
+def _list_shadowed(gate):
+    """Yield options that keep out plugins which only the gate's version of a package has.
+
+    Its modules are those of the installed one, which comes first.
+    """
+    installed = [
+        (distribution.metadata["Name"], {point.name for point in distribution.entry_points})
+        for distribution in importlib.metadata.distributions(
+            path=[p for p in sys.path if p != gate]
+        )
+    ]
+    for distribution in importlib.metadata.distributions(path=[gate]):
+        known = [names for name, names in installed if name == distribution.metadata["Name"]]
+        for point in distribution.entry_points if known else ():
+            if point.group == "pytest11" and point.name not in set().union(*known):
+                yield from ("-p", "no:" + point.name)
 
 
 def main():
@@ -34,7 +53,7 @@ def main():
     sys.path.insert(0, os.getcwd())
     mergewright_pytest.begin(request, report)
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
-    options = [*request["options"]]
+    options = [*request["options"], *(_list_shadowed(gate) if gate else ())]
     if importlib.util.find_spec("_pytest.faulthandler") and "no:faulthandler" not in sys.argv:
         # A test that hangs is named with its line, before time ends the run.
         options += ("-o", "faulthandler_timeout=60")
