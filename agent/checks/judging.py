@@ -153,16 +153,20 @@ class _Judging:
         linted = ((dataclasses.replace(MIGRATIONS, new=new), self.bench.head),) if new else ()
         return (*measuring.list_others(self.bench.head), *linted)
 
+    @cached_property
+    def _settings(self) -> frozenset[str]:
+        """Files with settings of linters and type checkers that the change edits."""
+        return change_parts.list_tool_settings(self.parts.change, self.bench.head.project)
+
     # --- what runs --------------------------------------------------------------------------------
 
     def _list_others(self) -> Iterator[tuple[str, Job]]:
         """Yield all checks but the tests; tools also with base's settings, where these differ."""
-        tools = change_parts.list_tool_settings(self.parts.change, self.bench.head.project)
-        kept = tuple(file for file in self.parts.change.files if file.path not in tools)
-        before = replace(self.parts.change, files=kept)
+        kept = (file for file in self.parts.change.files if file.path not in self._settings)
+        before = replace(self.parts.change, files=tuple(kept))
         for check, site in self._others:
             yield check.name, Job.at(check, site)
-            if tools and isinstance(check, ToolCheck):
+            if self._settings and isinstance(check, ToolCheck):
                 renamed = check.rename(check.name + BASE_SETTINGS)
                 yield check.name, Job(renamed, lambda: self.bench.lay_out(before, ""))
 
@@ -270,12 +274,11 @@ class _Judging:
                         CheckItem(item_id=f"{before.name}: {before.reason}", outcome="finding"),
                     )
                 status = Status.FAILED if more and not result.reason else result.status
-                tools = change_parts.list_tool_settings(self.parts.change, self.bench.head.project)
                 result = replace(
                     result,
                     items=(*result.items, *more),
                     status=status,
-                    settings_of_base=tuple(sorted(tools)),
+                    settings_of_base=tuple(sorted(self._settings)),
                 )
             if result is not None:
                 yield result

@@ -11,6 +11,7 @@ from agent.checks.suite import FAILING, PASSING
 from agent.checks.test_pairs import PairedTest
 from agent.models.change import Finding, Severity
 from agent.models.checks import (
+    COLLECTION,
     UNPROVED,
     CheckRun,
     RepeatedTest,
@@ -46,12 +47,18 @@ def repeat_failures(
     Args:
         site: Where they run with the change; those that are rewritten as base has them.
     """
-    suspects = [pair for pair in pairs if pair.head and pair.head.outcome in _SUSPECT]
-    suspects += [pair for pair in pairs if pair.state == "rewritten" and pair.version]
-    chosen = _choose(suspects)
+    suspects = [
+        pair
+        for pair in pairs
+        if (pair.head and pair.head.outcome in _SUSPECT)
+        or (pair.state == "rewritten" and pair.version)
+    ]
+    # A module that cannot be imported has no test that could be asked for.
+    tests = [pair for pair in suspects if not _name_on_head(pair).endswith(COLLECTION)]
+    chosen = _choose(tests)
     if not chosen:
         return {}
-    verb = "fails" if len(chosen) == 1 else "fail"
+    verb = "fails" if len(suspects) == 1 else "fail"
     bench.say(f"tests: {len(suspects)} {verb} only with the change; running again")
     base = run_again([pair.item_id for pair in chosen if pair.is_of_base], bench.base, bench)
     head = run_again([_name_on_head(pair) for pair in chosen], site, bench)

@@ -125,7 +125,7 @@ class AddedPackages(Record):
 
 
 class CheckRun(Record):
-    """The results of all checks of one side."""
+    """The result of one check of one side."""
 
     name: str
     status: Status
@@ -164,7 +164,7 @@ class TestRun(CheckRun):
     unexecuted: dict[str, tuple[int, ...]] = {}
     """1-based executable lines of traced files that did not run, by path."""
     is_partial: bool = False
-    """On head: whether only the tests near the change ran, since a check has failed."""
+    """On head: whether only the tests near the change ran."""
     knock: ServerKnock | None = None
     """On base: what they connected to, at which the run was ended."""
     repeated: tuple[RepeatedTest, ...] = ()
@@ -218,7 +218,7 @@ class CheckReport(Record):
     commit: str
     results: tuple[AnyRun, ...]
     is_partial: bool = False
-    """Whether checks may be missing: the tests were known before them."""
+    """Whether checks may be missing, since others are asked first."""
 
     def result(self, name: str) -> AnyRun | None:
         return next((result for result in self.results if result.name == name), None)

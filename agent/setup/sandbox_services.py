@@ -46,8 +46,7 @@ MOST_START_SECONDS = 60
 _HOST = "127.0.0.1"
 _TEMPLATES = "/services"
 _FOLDER = "/tmp/mergewright-services"  # noqa: S108 - in the sandbox, whose /tmp is its own
-#: By these, `checks/sandbox_scripts/mergewright_report.py` and `sandbox_scripts/set_up.py` start
-#: the servers of the repository.
+#: By these, `sandbox_scripts/set_up.py` starts the servers of the repository.
 _LATE = f"{_FOLDER}-{{name}}.sh"
 _KNOCK = f"{SANDBOX_OUT}/knock.json"
 _FAILURE = f"{SANDBOX_OUT}/services-"
