@@ -10,7 +10,7 @@ import pytest
 
 from agent.checks import check, measuring, runners, running
 from agent.checks.check import Selection, TestRequest
-from agent.checks.runners import DjangoSuite
+from agent.checks.runners import Suite
 from agent.models.change import Severity
 from agent.models.checks import Status, TestRun
 from agent.models.record import replace
@@ -558,7 +558,7 @@ class Last(SimpleTestCase):
     args = ("--parallel", "2", "--exclude-tag", "alone")
     site = workshop.site(files, config=config, test_args=args, more_tests=more, **MANAGED)
     ((suite, _),) = measuring.list_tests(site)
-    assert isinstance(suite, DjangoSuite)
+    assert isinstance(suite, Suite)
     result = running.run_check(suite, site, workshop.sandbox, workshop.said.append)
     alone = "shop.test_tags.Last.test_alone"
     assert (result.status, result.reason, len(result.items)) == (Status.PASSED, "", 3)
