@@ -30,6 +30,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 SCRIPTS = Path(str(resources.files("agent.checks") / "sandbox_scripts"))
 PACKAGES = ("pytest==9", "pytest-xdist==3")
+TWO_WORKERS = ("-p", "xdist", "-n", "2")
 
 
 @dataclasses.dataclass
@@ -71,7 +72,8 @@ class Runner:
             [sys.executable, "-c", START, str(SCRIPTS), str(self.folder / "request.json"),
              str(SCRIPTS / Path(name).name), *words],
             cwd=here.tree / (order.directory or SANDBOX_TREE).removeprefix(SANDBOX_TREE).strip("/"),
-            env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
+            # Each plugin that is installed here would be imported.
+            env={"PATH": "/usr/bin:/bin", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=100, check=False,
         )  # fmt: skip
         content = {report.PATH: written.read_bytes()} if written.exists() else {}
@@ -195,7 +197,7 @@ OUTCOMES = {
 }
 
 
-@pytest.mark.parametrize("args", [(), ("-n", "2"), ("sub",)], ids=str)
+@pytest.mark.parametrize("args", [(), TWO_WORKERS, ("sub",)], ids=str)
 def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(
     run: Runner, args: tuple[str, ...]
 ) -> None:
@@ -251,7 +253,7 @@ def test_some_tests_run_and_other_files_are_not_imported(run: Runner) -> None:
 
 def test_workers_that_collect_differently_prove_nothing(run: Runner) -> None:
     test = "import os\nimport pytest\n\n\n@pytest.mark.parametrize('pid', [os.getpid()])\n"
-    result = run({"test_pid.py": f"{test}def test_pid(pid): pass\n"}, args=("-n", "2"))
+    result = run({"test_pid.py": f"{test}def test_pid(pid): pass\n"}, args=TWO_WORKERS)
     assert result.status is Status.UNVERIFIED
     assert "has no outcome" in result.reason
 
