@@ -88,9 +88,11 @@ class Project(BaseModel):
     test_script: str | None
     """For Django's runner: the script that starts it. None where none was found."""
     test_args: tuple[str, ...] = ()
-    """For the runner, relative to the root."""
+    """For the runner, relative to where it starts."""
+    test_folder: str = ""
+    """Where it starts, below the root."""
     more_tests: tuple[SuiteCommand, ...] = ()
-    """The commands of the tests beyond the first, which the three above are of."""
+    """The commands of the tests beyond the first, which the four above are of."""
     types: tuple[CheckCommand, ...] = ()
     """The commands of type checkers."""
     lint: tuple[CheckCommand, ...] = ()
@@ -124,10 +126,14 @@ class Project(BaseModel):
     @property
     def named_files(self) -> frozenset[str]:
         """Files that an option of a check's command line names, but for Python code."""
-        lines = (*self.tests, *(command.line for command in self.commands))
+        lines = [(self.root, command.line) for command in self.commands]
+        lines += [
+            (posixpath.join(self.root, suite.folder), self._write_tests(suite))
+            for suite in self.suites
+        ]
         return frozenset(
-            posixpath.normpath(posixpath.join(self.root, value))
-            for line in lines
+            posixpath.normpath(posixpath.join(folder, value))
+            for folder, line in lines
             for value in _OPTION.findall(line)
             if not value.endswith(".py")
         )
@@ -142,27 +148,31 @@ class Project(BaseModel):
         """The commands of the tests; paths are those of the repository."""
         if self.test_runner is None:
             return ()
-        first = SuiteCommand(self.test_runner, self.test_script, self.test_args)
-        return (first, *self.more_tests)
+        own = self.test_runner, self.test_script, self.test_args, self.test_folder
+        return (SuiteCommand(*own), *self.more_tests)
 
     def with_suite(self, suite: SuiteCommand) -> Self:
+        """Return what one command of the tests sees, from where it starts."""
         return replace(
             self,
             test_runner=suite.runner,
             test_script=suite.script,
             test_args=suite.args,
+            test_folder="",
             more_tests=(),
+            root=posixpath.join(self.root, suite.folder).rstrip("/"),
         )
 
     def _write_tests(self, suite: SuiteCommand) -> str:
-        if suite.runner == "pytest":
-            return shlex.join(("pytest", *suite.args))
-        if suite.runner != "django":
+        words, folder = ["pytest"], posixpath.join(self.root, suite.folder)
+        if suite.runner == "django":
+            script = posixpath.relpath(suite.script, folder or ".") if suite.script else ""
+            words = ["python", *([script] if script else ["-m", "django"])]
+            words += ["test"] if posixpath.basename(script or "manage.py") == "manage.py" else []
+        elif suite.runner != "pytest":
             return ""
-        script = posixpath.relpath(suite.script, self.root or ".") if suite.script else ""
-        start = ("python", script) if script else ("python", "-m", "django")
-        is_script = script and posixpath.basename(script) != "manage.py"
-        return shlex.join((*start, *(() if is_script else ("test",)), *suite.args))
+        start = f"cd {shlex.quote(suite.folder)} && " if suite.folder else ""
+        return start + shlex.join((*words, *suite.args))
 
 
 def detect_project(tree: Tree, config: RepoConfig) -> Project:
@@ -239,6 +249,7 @@ def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
         test_runner=first.runner or None,
         test_script=first.script,
         test_args=first.args,
+        test_folder=first.folder,
         more_tests=starts[1:],
         **checking_tools.find_commands(files, config)._asdict(),
         plugins=_find_plugins(files, [arg for start in starts for arg in start.args]),

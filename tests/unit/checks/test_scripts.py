@@ -45,10 +45,13 @@ class Runner:
         request: TestRequest | None = None,
         args: tuple[str, ...] = (),
         script: str | None = None,
+        folder: str = "",
         **facts: Any,
     ) -> TestRun:
         kind = "django" if script else "pytest"
-        project = make_project(test_runner=kind, test_script=script, test_args=args)
+        project = make_project(
+            test_runner=kind, test_script=script, test_args=args, test_folder=folder
+        )
         here = dataclasses.replace(
             site(10),
             tree=self.folder / "tree",
@@ -249,6 +252,17 @@ def test_some_tests_run_and_other_files_are_not_imported(run: Runner) -> None:
         "sub/test_a.py::test_b": "passed",
         "sub/test_b.py::test_a": "passed",
     }
+
+
+def test_tests_of_two_packages_have_ids_and_files_of_their_own(run: Runner) -> None:
+    for folder in ("a", "b"):
+        result = run({f"{folder}/tests/test_models.py": "def test_it(): pass\n"}, folder=folder)
+        [item] = result.items
+        assert (item.item_id, item.file, result.command) == (
+            f"{folder}/tests/test_models.py::test_it",
+            f"{folder}/tests/test_models.py",
+            ("bash", "-c", f"env -C {folder} python -m pytest"),
+        )
 
 
 def test_workers_that_collect_differently_prove_nothing(run: Runner) -> None:
