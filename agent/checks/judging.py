@@ -68,18 +68,20 @@ def judge_change(
         already: What ran before, such as the look at packages that the change brings along.
     """
     work = _Judging(parts, base, bench, already)
-    first = [*work.list_quick(), *work.list_near()]
+    tests, first = work.list_tests(), [*work.list_quick(), *work.list_near()]
     rest = [*work.list_versions(), *work.list_slow()]
-    if work.base_seconds < imports.SHORT_SUITE:
-        first = [*work.list_tests(), *first]
-    else:
-        rest = [*work.list_tests(), *rest]
-    work.ran |= bench.run_all(first)
-    compared = work.compare(is_partial=True)
-    if any(check.is_in_the_way for check in compared):
-        bench.say("a check fails already: the others are not run")
-        return Judgement(ran=work.report, compared=compared, is_partial=True)
-    work.ran |= bench.run_all([*rest, *work.list_again(), *work.list_proof()])
+    is_short = work.base_seconds < imports.SHORT_SUITE
+    with bench.open_jobs() as jobs:
+        # All tests begin at once where others can run beside them, and are ended if those fail.
+        is_beside = is_short or bench.base.at_once > 1
+        jobs.start([*(tests if is_beside else ()), *first])
+        work.ran = jobs.wait([*first, *(tests if is_short else ())])
+        compared = work.compare(is_partial=True)
+        if any(check.is_in_the_way for check in compared):
+            bench.say("a check fails already: the others are not run")
+            return Judgement(ran=work.report, compared=compared, is_partial=True)
+        later = [*rest, *work.list_again(), *work.list_proof()]
+        work.ran = jobs.run([*later, *(() if is_beside else tests)])
     compared = work.compare(is_partial=False)
     is_wrong = any(check.is_in_the_way for check in compared)
     proof = Proof() if is_wrong else work.prove()
