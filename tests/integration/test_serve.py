@@ -98,7 +98,7 @@ def service(world, tmp_path_factory) -> Iterator[Service]:
     given["MERGEWRIGHT_WEBHOOK_SECRET"] = (folder / "webhook").read_text()
     del given["MERGEWRIGHT_WEBHOOK_SECRET_FILE"]
     given |= {"MERGEWRIGHT_PUBLIC_URL": "https://m.example.org", "GITHUB_TOKEN": "of-the-shell"}
-    given |= {"MERGEWRIGHT_DASHBOARD": "on", "MERGEWRIGHT_DASHBOARD_PORT": str(find_free_port())}
+    given |= {"MERGEWRIGHT_DASHBOARD_PORT": str(find_free_port())}
     given |= {"MERGEWRIGHT_GITHUB_CLIENT_SECRET": "of-the-client"}
     given |= {"MERGEWRIGHT_METRICS_PORT": str(find_free_port())}
     with running(given, folder / "log") as one:
@@ -122,7 +122,7 @@ def settings_for(world: FaultyWorld, home: Path, tmp_path: Path) -> dict[str, st
         "MERGEWRIGHT_GITHUB_APP_ID": str(app.id),
         "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": str(tmp_path / "app.pem"),
         "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(tmp_path / "webhook"),
-        "MERGEWRIGHT_DASHBOARD": "off",
+        "MERGEWRIGHT_DASHBOARD_PORT": str(find_free_port()),
     }
 
 
