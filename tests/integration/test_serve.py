@@ -289,12 +289,12 @@ def test_a_service_without_a_sandbox_or_a_key_does_not_start(environ, tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()
     environ["PATH"] = str(tools)
-    said = refused(environ, "serve")
+    said = refused(environ, "serve", "--role", "worker")
     assert "bubblewrap" in said
     assert "mergewright doctor" in said
     environ["PATH"] = os.environ["PATH"]
     assert "OPENAI_API_KEY is not set" in refused(
-        {**environ, "MERGEWRIGHT_MODEL": "openai-chat:gpt-4o"}, "serve"
+        {**environ, "MERGEWRIGHT_MODEL": "openai-chat:gpt-4o"}, "serve", "--role", "worker"
     )
 
 
