@@ -144,7 +144,8 @@ def _explain_errors(
 
 def _explain_value(path: Path, details: list[Any], model: type[BaseModel]) -> tuple[str, str]:
     """Say why a value is wrong, and which way to write it would be right."""
-    first, name = details[0], dotted(path) or "the file"
+    first = min(details, key=lambda detail: detail["type"] != "missing")
+    name = dotted(path) or "the file"
     kind, given = first["type"], first["input"]
     shown = format_excerpt(path[-1] if first["loc"][-1:] == (_KEY,) else given)
     if kind == "extra_forbidden":
