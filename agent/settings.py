@@ -124,10 +124,6 @@ class Settings(Record):
     """auto: without docker, `uv python install` fetches a Python that a repository asks for and
     this machine does not have, into the data folder; uv's variables name mirrors, such as
     UV_PYTHON_INSTALL_MIRROR. never: the run ends, and says what to install."""
-    service_images: tuple[str, ...] = ("*",)
-    """Images that a repository may name in `services` where docker is the sandbox (patterns such as
-    docker.elastic.co/*); empty: none. The engine fetches them; their containers run as the image's
-    user, with the network of the sandbox alone."""
     max_minutes: int = Field(default=60, ge=1)
     """Maximum for a repository's `limits.minutes` and `checks.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)

@@ -122,9 +122,14 @@ def name_apart(commands: list[CheckCommand]) -> tuple[CheckCommand, ...]:
     return tuple(found.values())
 
 
+def list_lines(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """List the lines of a key that takes one or several."""
+    return (value,) if isinstance(value, str) else value
+
+
 def read_suites(tests: str | tuple[str, ...]) -> tuple[SuiteCommand, ...]:
     """Read `checks.tests`."""
-    return tuple(map(read_test_command, (tests,) if isinstance(tests, str) else tests))
+    return tuple(map(read_test_command, list_lines(tests)))
 
 
 def read_test_command(line: str) -> SuiteCommand:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from repo_config import documents
 from repo_config.detect import Project
-from repo_config.known_tools import OWN_FILES, PROGRAMS
+from repo_config.known_tools import OWN_FILES
 
 _CONFIGURES = "it configures the checks"
 _RUNS_FIRST = "Python runs it before anything else"
@@ -30,12 +30,6 @@ _BY_NAME = {
     ),
     _CONFIGURES,
 )  # fmt: skip
-#: A module of one of these names at the root could be taken for the tool.
-_TOOLS = PROGRAMS | {"pytest", "_pytest", "unittest", "django"}
-#: Where basedpyright keeps the errors that it knows of, unless its settings say otherwise.
-_OVERLOOKED = ".basedpyright/baseline.json"
-#: By these pyright knows environments.
-_MARKERS = frozenset({"pyvenv.cfg", "activate", "conda-meta"})
 #: By these some tools know what to pass over.
 _LEAVE_OUT = frozenset({".gitignore", ".ignore"})
 _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
@@ -55,41 +49,25 @@ _READ_BY_TOOLS: Mapping[str, tuple[str, ...]] = {
 
 def explain_file(path: str, project: Project) -> str | None:
     """Say why a file decides about the checks; None where it does not."""
-    # Files at the root of the project are found first by whatever runs there.
-    inner = path.removeprefix(f"{project.root}/") if project.root else path
-    *folders, name = inner.lower().split("/")
-    top = (folders[0] if folders else name).removesuffix(".py")
-    manage = project.django.manage if project.django else None
-    cases = (
-        (top in _TOOLS, "a module of this name can be imported instead of the checking tool"),
-        (path in {suite.script for suite in project.suites}, "it starts the tests"),
-        (path == manage, "it starts the checks"),
-        (path in _settings_files(project), "it is a settings module that the checks use"),
-        (name.endswith(".pth"), _RUNS_FIRST),
-        (path in project.named_files, "the command of a check names it"),
-        (path in project.plugins, "a checking tool loads it as a plugin"),
-        (path.endswith(_OVERLOOKED), "it lists errors that basedpyright ignores"),
-        (
-            project.uses_pyright and bool(_MARKERS & {name, *folders}),
-            "pyright treats its folder as an environment and skips it",
-        ),
-        (
-            project.uses_pyright and inner.startswith("typings/"),
-            "the type checker uses it as a library's types",
-        ),
-        (is_setting(path, project), "it looks like a settings module"),
-    )
-    return _BY_NAME.get(name) or next((why for applies, why in cases if applies), None)
+    name = posixpath.basename(path).lower()
+    if why := _BY_NAME.get(name) or (name.endswith(".pth") and _RUNS_FIRST):
+        return why
+    if path in {suite.script for suite in project.suites}:
+        return "it starts the tests"
+    if project.django and path == project.django.manage:
+        return "it starts the checks"
+    if path in _settings_files(project):
+        return "it is a settings module that the checks use"
+    return "it looks like a settings module" if is_setting(path, project) else None
 
 
-def is_tool_setting(path: str, project: Project) -> bool:
+def is_tool_setting(path: str) -> bool:
     """Whether linters and type checkers are configured by a file, or told to skip something.
 
     They run on the change with such files as base has them.
     """
     name = posixpath.basename(path).lower()
-    configures = _BY_NAME.get(name) == _CONFIGURES or name in _LEAVE_OUT or has_tables(path)
-    return configures or path in project.named_files or path.endswith(_OVERLOOKED)
+    return _BY_NAME.get(name) == _CONFIGURES or name in _LEAVE_OUT or has_tables(path)
 
 
 def is_setting(path: str, project: Project) -> bool:

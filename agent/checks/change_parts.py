@@ -121,12 +121,12 @@ def keep_tests(parts: ChangeParts) -> Change:
     return replace(parts.change, files=tuple(kept), notes=())
 
 
-def list_tool_settings(change: Change, project: Project) -> frozenset[str]:
+def list_tool_settings(change: Change) -> frozenset[str]:
     """List what a change edits of the settings of linters and type checkers."""
     return frozenset(
         file.path
         for file in change.files
-        if rule_files.is_tool_setting(file.path, project)
+        if rule_files.is_tool_setting(file.path)
         and (
             not rule_files.has_tables(file.path)
             or rule_files.list_read_by_tools(file.path, file.before, file.after) != ()

@@ -138,7 +138,7 @@ class _Judging:
     @cached_property
     def _settings(self) -> frozenset[str]:
         """Files with settings of linters and type checkers that the change edits."""
-        return change_parts.list_tool_settings(self.parts.change, self.bench.head.project)
+        return change_parts.list_tool_settings(self.parts.change)
 
     # --- what runs --------------------------------------------------------------------------------
 

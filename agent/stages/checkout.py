@@ -99,7 +99,7 @@ def read_contract(run: Run, base: Checkout, desk: Desk) -> Contract:
     """Read the configuration at the base commit and detect what it leaves open.
 
     Raises:
-        ConfigInvalid: With file, line, column and the fix of every problem.
+        ConfigInvalid: With file, line and the fix of every problem.
     """
     tree = worktree.lay_out(base, desk.base_folder(run), desk.stopped)
     try:

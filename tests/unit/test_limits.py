@@ -27,7 +27,7 @@ repositories:
         load(tmp_path, text)
     first, *others = refused.value.message.split("\n")
     place = f"{tmp_path}/limits.yml"
-    assert first.startswith(f"MERGEWRIGHT_LIMITS: {place}:2:7: unknown key")
+    assert first.startswith(f"MERGEWRIGHT_LIMITS: {place}:2: unknown key")
     assert first.endswith('"usd_per_dya" in all. Did you mean usd_per_day?')
     named = f"MERGEWRIGHT_LIMITS: {place}:"
     assert [line.removeprefix(named).partition(":")[0] for line in others] == [
@@ -40,7 +40,7 @@ repositories:
 
 @pytest.mark.parametrize(
     ("name", "text", "words"),
-    [("limits.toml", "[all]\nusd_per_day = 5\n", "ends in .yml"), ("limits.yml", "a: [", ":1:5: ")],
+    [("limits.toml", "[all]\nusd_per_day = 5\n", "ends in .yml"), ("limits.yml", "a: [", ":1: ")],
 )
 def test_a_file_of_another_form_is_refused_and_never_taken_for_no_limits(
     tmp_path, name, text, words
