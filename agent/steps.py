@@ -15,7 +15,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, ParamSpec, Protocol, TypeVar, get_type_hints
 
@@ -41,7 +42,7 @@ from agent.models.outcome import Outcome
 from agent.models.record import Record, replace
 from agent.models.run import Reason, Remember
 from agent.models.run_facts import RunFacts
-from agent.models.step import AnyStep, Step
+from agent.models.step import AnyStep, Step, StepRunner
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
@@ -262,6 +263,26 @@ class Steps:
             yield
         finally:
             self._is_apart = False
+
+
+@dataclass(frozen=True)
+class RenamedSteps:
+    """Does steps once more, under names with a further detail."""
+
+    once: StepRunner
+    detail: str
+
+    def __call__(
+        self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return self.once(name.named(self.detail), work, *args, **kwargs)
+
+    @property
+    def run_seconds_left(self) -> float:
+        return self.once.run_seconds_left
+
+    def count_apart(self) -> AbstractContextManager[None]:
+        return self.once.count_apart()
 
 
 def make_agent_error(problem: Exception) -> AgentError:

@@ -39,6 +39,7 @@ from agent.stages import (
     triage,
     validate,
 )
+from agent.steps import RenamedSteps
 
 
 def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
@@ -75,9 +76,34 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
         tried, answers = _make_change(run_context)
         decided = _review_change(tried, run_context) if tried else None
     refused = tried.refused if tried and not decided else ()
+    if decided and not pull:
+        decided, run_context = _bring_up(decided, run_context)
     base = run_context.prepared if decided else base
     made = task, decided, refused, answers, base
     return once(Step.PUBLISH, publish.publish_result, *made, desk)
+
+
+def _bring_up(decided: DecidedChange, run_context: RunContext) -> tuple[DecidedChange, RunContext]:
+    """Check a finished change once more where its base branch has moved before a retry."""
+    run, once, desk = run_context.base.run, run_context.once, run_context.desk
+    start = once(Step.BRING_UP, checkout.bring_up, decided, run_context.prepared, desk)
+    if start is None:
+        return decided, run_context
+    desk.facts.checkout = commit = start.checkout
+    checkout.restore_checkout(run, start, desk)
+    again = RenamedSteps(once, commit.commit[:12])
+    desk.facts.contract = contract = again(
+        Step.READ_CONFIG, checkout.read_contract, run, commit, desk
+    )
+    base = OpenedRepository(run=run, checkout=commit, contract=contract)
+    moved = _begin_work(replace(run_context.task, start=start), base, again, desk)
+    with moved.close_at_end():
+        _prepare_base(moved)
+        tried = validate.judge_change(Draft(plan=decided.plan, change=start.change), moved)
+        tried = decide.with_review(tried, decided.notes, contract)
+        checked = validate.gather_results(tried, decided.notes, moved)
+    assert checked is not None  # noqa: S101  without a pull request, refused ones are raised
+    return replace(checked, work=decided.work), moved
 
 
 def _check_base(run: Run, once: StepRunner, desk: Desk) -> Outcome:

@@ -44,10 +44,12 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
     max_mb: int = remote.MAX_MB,
     stopped: Flag | None = None,
     keeps_conflicts: bool = False,
+    commit: str | None = None,
 ) -> BranchState:
     """Fetch the branch of a pull request and its base, and compare them. May run twice.
 
     Args:
+        commit: Of ours, in the mirror, that is to end the branch; None: the code host has it.
         keeps_conflicts: Whether the two are merged in spite of conflicts, which stay between marks.
         author: Under which name our commits are made; with `email`, what tells them from others.
 
@@ -58,19 +60,23 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
         branches.require_name(name)
     with remote.open_mirror(url, token, mirrors, stopped) as repository:
         start, locked = repository.fetch_base(base_branch, max_mb), repository.locked
-        try:
-            wanted = f"+refs/heads/{branch}:{_LOOKED_AT}"
-            repository.fetch_more(wanted, branch=branch, max_mb=max_mb)
-        except remote.BranchMissing as problem:
-            raise RepositoryUnfit(
-                f"The pull request's branch {branch} no longer exists. To continue, restore it on"
-                " the pull request's page"
-            ) from problem
-        head = objects.require_object(locked.place, _LOOKED_AT)
-        for commit in (start, head):
-            mirror.pin_commit(locked, commit)
+        head = commit or _fetch_branch(repository, branch, max_mb)
+        for pinned_commit in (start, head):
+            mirror.pin_commit(locked, pinned_commit)
         pinned, ours = PinnedCommit(start, base_branch), (author, email)
         return _read_state(locked, url, pinned, head, ours, keeps_conflicts)
+
+
+def _fetch_branch(repository: remote.RemoteRepository, branch: str, max_mb: int) -> str:
+    try:
+        wanted = f"+refs/heads/{branch}:{_LOOKED_AT}"
+        repository.fetch_more(wanted, branch=branch, max_mb=max_mb)
+    except remote.BranchMissing as problem:
+        raise RepositoryUnfit(
+            f"The pull request's branch {branch} no longer exists. To continue, restore it on"
+            " the pull request's page"
+        ) from problem
+    return objects.require_object(repository.locked.place, _LOOKED_AT)
 
 
 def _read_state(

@@ -68,6 +68,7 @@ class Step(StrEnum):
     CHECKS = "checks", Stage.CHECKS, RunState.CHECKING
     DECIDE = "decide", Stage.CHECKS, RunState.REVIEWING
     REVIEW = "review", Stage.CHECKS, RunState.REVIEWING
+    BRING_UP = "bring up"
     PUBLISH = "publish", Stage.PUBLISH, RunState.PUBLISHING, True
     DELIVER = "deliver", None, None, True
     NOTIFY = "notify", None, None, True

@@ -5,14 +5,17 @@ from agent.errors import (
     ConfigInvalid,
     MergeConflict,
     StoreUnavailable,
+    Superseded,
     TransientError,
 )
-from agent.git import pull_branch, worktree
-from agent.models.environment import Checkout, Contract
+from agent.git import branches, pull_branch, worktree
+from agent.models.environment import Checkout, Contract, Prepared
 from agent.models.pulls import BranchState
 from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.task import PullContext
+from agent.publishing import pull_request_content
+from agent.publishing.evidence import DecidedChange
 from agent.setup import proposal
 from agent.text import sanitise
 from agent.text.sanitise import list_some
@@ -74,6 +77,52 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
         raise MergeConflict(f"{base_branch} cannot be merged into {branch}: both changed {shown}.")
     desk.say(f"branch {branch} at {found.head[:12]}, base {found.checkout.commit[:12]}")
     return found
+
+
+def bring_up(decided: DecidedChange, base: Prepared, desk: Desk) -> BranchState | None:
+    """Lay a finished change over the end of its base branch, if that moved before a retry.
+
+    None: it is published as it was checked. May run twice.
+
+    Raises:
+        MergeConflict: The two do not go together.
+        Superseded: The base branch has the change already.
+    """
+    run, code_host = base.run, desk.code_host
+    is_retry = any(said.words == "retry" for said in desk.memory.list_guidance(run.run_id))
+    remote = code_host.find_remote(run) if is_retry and decided.verdict.publish else None
+    if remote is None or run.dry_run:
+        return None
+    made, base_branch = decided.cleared.change, base.checkout.base_branch or remote.default_branch
+    draft = pull_request_content.draft_branch(base, decided, remote, desk.redactor)
+    by = {"author": draft.author, "email": draft.email}
+    commit = worktree.make_commit(base.checkout, made, draft.message, date=run.started, **by)
+    at = remote.url, desk.create_token(run, write=True)
+    found = pull_branch.read_branch_state(
+        *at,
+        draft.name,
+        base_branch,
+        desk.mirrors,
+        max_mb=desk.settings.max_repository_mb,
+        stopped=desk.stopped,
+        commit=commit,
+    )
+    if not found.base_has_moved or code_host.has_pull_request(run, draft.name):
+        return None
+    if not found.change.files:
+        raise Superseded(f"{base_branch} has the change already.")
+    is_pushed = branches.find_head(*at, desk.mirrors, draft.name) == commit
+    if found.conflicts:
+        shown = list_some(map(sanitise.format_code, found.conflicts), 8)
+        problem = MergeConflict(f"{base_branch} has moved; both it and the change edit {shown}.")
+        if is_pushed:
+            problem.name_branch(draft.name, commit, "no pull request was opened")
+        raise problem
+    if is_pushed:
+        # The change begins where the base branch is now; nobody has built on this commit.
+        branches.remove_branch(*at, desk.mirrors, draft.name, commit)
+    change = replace(found.change, notes=made.notes, not_done=made.not_done)
+    return replace(BranchState.at_base(found.checkout), change=change)
 
 
 def restore_checkout(run: Run, start: BranchState, desk: Desk) -> None:
