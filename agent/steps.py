@@ -15,8 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from typing import Any, ParamSpec, Protocol, TypeVar, get_type_hints
 
@@ -42,7 +41,7 @@ from agent.models.outcome import Outcome
 from agent.models.record import Record, replace
 from agent.models.run import Reason, Remember
 from agent.models.run_facts import RunFacts
-from agent.models.step import AnyStep, Step, StepRunner
+from agent.models.step import AnyStep, Step
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
@@ -129,6 +128,8 @@ class Steps:
         self._set_up: set[str] = set()
         """Names of the steps that are counted to the minutes of set-up."""
         self._is_apart = False
+        self._detail = ""
+        """What is added to the names of steps."""
         self.at: AnyStep | None = None
         """The step that was asked for last."""
 
@@ -142,6 +143,7 @@ class Steps:
             Cancelled: Somebody stopped the run.
             VersionUnknown: The record was made by code that this code cannot follow.
         """
+        name = name.named(self._detail) if self._detail else name
         if name in self.seconds:
             raise AssertionError(f"step name used twice: {name}")
         self.at = name
@@ -264,25 +266,13 @@ class Steps:
         finally:
             self._is_apart = False
 
-
-@dataclass(frozen=True)
-class RenamedSteps:
-    """Does steps once more, under names with a further detail."""
-
-    once: StepRunner
-    detail: str
-
-    def __call__(
-        self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        return self.once(name.named(self.detail), work, *args, **kwargs)
-
-    @property
-    def run_seconds_left(self) -> float:
-        return self.once.run_seconds_left
-
-    def count_apart(self) -> AbstractContextManager[None]:
-        return self.once.count_apart()
+    @contextmanager
+    def rename(self, detail: str) -> Iterator[None]:
+        self._detail = detail
+        try:
+            yield
+        finally:
+            self._detail = ""
 
 
 def make_agent_error(problem: Exception) -> AgentError:

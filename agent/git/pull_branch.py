@@ -60,23 +60,20 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
         branches.require_name(name)
     with remote.open_mirror(url, token, mirrors, stopped) as repository:
         start, locked = repository.fetch_base(base_branch, max_mb), repository.locked
-        head = commit or _fetch_branch(repository, branch, max_mb)
-        for pinned_commit in (start, head):
-            mirror.pin_commit(locked, pinned_commit)
+        try:
+            wanted = f"+refs/heads/{branch}:{_LOOKED_AT}"
+            if commit is None:
+                repository.fetch_more(wanted, branch=branch, max_mb=max_mb)
+        except remote.BranchMissing as problem:
+            raise RepositoryUnfit(
+                f"The pull request's branch {branch} no longer exists. To continue, restore it on"
+                " the pull request's page"
+            ) from problem
+        head = commit or objects.require_object(locked.place, _LOOKED_AT)
+        for end in (start, head):
+            mirror.pin_commit(locked, end)
         pinned, ours = PinnedCommit(start, base_branch), (author, email)
         return _read_state(locked, url, pinned, head, ours, keeps_conflicts)
-
-
-def _fetch_branch(repository: remote.RemoteRepository, branch: str, max_mb: int) -> str:
-    try:
-        wanted = f"+refs/heads/{branch}:{_LOOKED_AT}"
-        repository.fetch_more(wanted, branch=branch, max_mb=max_mb)
-    except remote.BranchMissing as problem:
-        raise RepositoryUnfit(
-            f"The pull request's branch {branch} no longer exists. To continue, restore it on"
-            " the pull request's page"
-        ) from problem
-    return objects.require_object(repository.locked.place, _LOOKED_AT)
 
 
 def _read_state(
@@ -201,8 +198,7 @@ def make_follow_up_commit(
 
     Where the base was brought in, that is a merge: nobody's commit is rewritten. On top comes what
     the Change, all of it against the checkout, has beyond that; or, where both conflict, the merge
-    is what the Change makes of it. Returns the branch's head where
-    nothing is to be done, or nothing of the branch is left.
+    is what the Change makes of it. Returns the branch's head where nothing is to be done or left.
     """
     against, made = branch_state.checkout.commit, branch_state.head
     by = objects.Identity(author, email, date)

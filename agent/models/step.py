@@ -136,6 +136,10 @@ class StepRunner(Once, Protocol):
         """Count the steps within to the minutes of set-up: as many again as the run has."""
         ...
 
+    def rename(self, detail: str) -> AbstractContextManager[None]:
+        """Add a detail to the names of the steps within, which are done once more."""
+        ...
+
 
 #: A name may begin with another one.
 _BY_LENGTH = sorted(Step, key=len, reverse=True)

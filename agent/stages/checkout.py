@@ -1,5 +1,7 @@
 """Checkout: fix the base commit, lay out its files, read what the repository demands there."""
 
+from typing import Any
+
 from agent.desk import Desk
 from agent.errors import (
     ConfigInvalid,
@@ -9,6 +11,7 @@ from agent.errors import (
     TransientError,
 )
 from agent.git import branches, pull_branch, worktree
+from agent.models.code_host import Remote
 from agent.models.environment import Checkout, Contract, Prepared
 from agent.models.pulls import BranchState
 from agent.models.record import replace
@@ -58,7 +61,21 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
     if pull is None:
         return BranchState.at_base(prepare_checkout(run, desk))
     remote, branch, base_branch = pull.remote, pull.pull.branch, pull.pull.base_branch
-    found = pull_branch.read_branch_state(
+    is_update = pull.about.kind == "update"
+    found = _read_branch(run, remote, branch, base_branch, desk, keeps_conflicts=is_update)
+    if is_update and (
+        len(found.conflicts) > _MOST_CONFLICTS or (found.conflicts and not desk.has_editor)
+    ):
+        shown = list_some(map(sanitise.format_code, found.conflicts), 8)
+        raise MergeConflict(f"{base_branch} cannot be merged into {branch}: both changed {shown}.")
+    desk.say(f"branch {branch} at {found.head[:12]}, base {found.checkout.commit[:12]}")
+    return found
+
+
+def _read_branch(
+    run: Run, remote: Remote, branch: str, base_branch: str, desk: Desk, **more: Any
+) -> BranchState:
+    return pull_branch.read_branch_state(
         remote.url,
         desk.create_token(run, write=False),
         branch,
@@ -68,15 +85,8 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
         email=remote.email,
         max_mb=desk.settings.max_repository_mb,
         stopped=desk.stopped,
-        keeps_conflicts=pull.about.kind == "update",
+        **more,
     )
-    if pull.about.kind == "update" and (
-        len(found.conflicts) > _MOST_CONFLICTS or (found.conflicts and not desk.has_editor)
-    ):
-        shown = list_some(map(sanitise.format_code, found.conflicts), 8)
-        raise MergeConflict(f"{base_branch} cannot be merged into {branch}: both changed {shown}.")
-    desk.say(f"branch {branch} at {found.head[:12]}, base {found.checkout.commit[:12]}")
-    return found
 
 
 def bring_up(decided: DecidedChange, base: Prepared, desk: Desk) -> BranchState | None:
@@ -88,41 +98,33 @@ def bring_up(decided: DecidedChange, base: Prepared, desk: Desk) -> BranchState 
         MergeConflict: The two do not go together.
         Superseded: The base branch has the change already.
     """
-    run, code_host = base.run, desk.code_host
-    is_retry = any(said.words == "retry" for said in desk.memory.list_guidance(run.run_id))
+    run, made, code_host = base.run, decided.cleared.change, desk.code_host
+    is_retry = any(word.words == "retry" for word in desk.memory.list_guidance(run.run_id))
     remote = code_host.find_remote(run) if is_retry and decided.verdict.publish else None
     if remote is None or run.dry_run:
         return None
-    made, base_branch = decided.cleared.change, base.checkout.base_branch or remote.default_branch
+    base_branch = base.checkout.base_branch or remote.default_branch
     draft = pull_request_content.draft_branch(base, decided, remote, desk.redactor)
-    by = {"author": draft.author, "email": draft.email}
+    branch, by = draft.name, {"author": draft.author, "email": draft.email}
     commit = worktree.make_commit(base.checkout, made, draft.message, date=run.started, **by)
-    at = remote.url, desk.create_token(run, write=True)
-    found = pull_branch.read_branch_state(
-        *at,
-        draft.name,
-        base_branch,
-        desk.mirrors,
-        max_mb=desk.settings.max_repository_mb,
-        stopped=desk.stopped,
-        commit=commit,
-    )
-    if not found.base_has_moved or code_host.has_pull_request(run, draft.name):
+    state = _read_branch(run, remote, branch, base_branch, desk, commit=commit)
+    if not state.base_has_moved or code_host.has_pull_request(run, branch):
         return None
-    if not found.change.files:
+    if not state.change.files:
         raise Superseded(f"{base_branch} has the change already.")
-    is_pushed = branches.find_head(*at, desk.mirrors, draft.name) == commit
-    if found.conflicts:
-        shown = list_some(map(sanitise.format_code, found.conflicts), 8)
+    token = desk.create_token(run, write=True)
+    is_pushed = branches.find_head(remote.url, token, desk.mirrors, branch) == commit
+    if state.conflicts:
+        shown = list_some(map(sanitise.format_code, state.conflicts), 8)
         problem = MergeConflict(f"{base_branch} has moved; both it and the change edit {shown}.")
         if is_pushed:
-            problem.name_branch(draft.name, commit, "no pull request was opened")
+            problem.name_branch(branch, commit, "no pull request was opened")
         raise problem
     if is_pushed:
         # The change begins where the base branch is now; nobody has built on this commit.
-        branches.remove_branch(*at, desk.mirrors, draft.name, commit)
-    change = replace(found.change, notes=made.notes, not_done=made.not_done)
-    return replace(BranchState.at_base(found.checkout), change=change)
+        branches.remove_branch(remote.url, token, desk.mirrors, branch, commit)
+    change = replace(state.change, notes=made.notes, not_done=made.not_done)
+    return replace(BranchState.at_base(state.checkout), change=change)
 
 
 def restore_checkout(run: Run, start: BranchState, desk: Desk) -> None:

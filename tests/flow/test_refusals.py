@@ -150,3 +150,33 @@ def test_a_refused_call_loses_nothing_and_does_nothing_twice(story, stage, statu
         lines = list(pool.map(carry_out, calls))
     wrong = [line for line in lines if line.startswith("WRONG")]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 422, 502])
+def test_a_refused_query_of_graphql_loses_no_command(story, status):
+    told, ways = story(), []
+    text = told.fault("answer", "POST", "/api/graphql", status=status, sent="*query Text*")
+    told.comment("/mergewright retry")
+    try:
+        await_(lambda: told.runs() or None, "a run", 20)
+    except AssertionError:
+        ways.append("the command again")
+        told.comment("/mergewright retry")
+    await_(lambda: is_settled(told), "the end", 300)
+    seen = describe(told, text)
+    (pull,) = told.pulls()
+
+    threads = told.fault("answer", "POST", "/api/graphql", status=status, sent="*query Threads*")
+    told.push("NOTES.md", "Coins.\n", "Note it", branch="main")
+    told.say("/mergewright rebase")
+    await_(lambda: len(told.runs()) > 1 and is_settled(told), "the follow-up", 300)
+    assert threads.hits
+    followed = describe(told, threads)
+    if not told.runs()[-1].outcome.is_done:
+        ways.append("retry")
+        told.say("/mergewright retry")
+        await_(lambda: len(told.runs()) > 2 and is_settled(told), "the next follow-up", 300)
+    print(f"{status} | Text | {seen}\n{status} | Threads | {followed} | {ways}")
+    branch = pull.pull.head_ref
+    assert told.branches() == [branch]
+    assert told.git("rev-list", "--count", "--merges", f"main..{branch}").strip() == "1"
