@@ -6,6 +6,7 @@ Whatever only a shell could read, and any other program, is compared by its exit
 import posixpath
 import re
 import shlex
+from collections.abc import Iterable, Iterator
 from itertools import dropwhile
 from typing import NamedTuple
 
@@ -110,16 +111,18 @@ def read_command(line: str, name: str = "") -> CheckCommand:
     )
 
 
-def name_apart(commands: list[CheckCommand]) -> tuple[CheckCommand, ...]:
-    """Call each check by a name of its own: the second of a tool is called as it is typed."""
-    found: dict[str, CheckCommand] = {}
+def name_apart(commands: Iterable[CheckCommand], taken: set[str]) -> Iterator[CheckCommand]:
+    """Give each check a name of its own: the second of a tool is called as it is typed.
+
+    Args:
+        taken: The names before; those of these are added.
+    """
     for command in commands:
-        name, count = command.name, 1
-        while name in found or name in TAKEN:
-            name = " ".join(command.line.split()) if count == 1 else f"{command.name} ({count})"
-            count += 1
-        found[name] = replace(command, name=name)
-    return tuple(found.values())
+        name = " ".join(command.line.split()) if command.name in taken else command.name
+        # What is typed twice runs once.
+        if name not in taken:
+            taken.add(name)
+            yield replace(command, name=name)
 
 
 def list_lines(value: str | tuple[str, ...]) -> tuple[str, ...]:
