@@ -48,8 +48,7 @@ def _has_settings(files: ProjectFiles, path: str) -> bool:
 
 
 def _find_conftests(files: ProjectFiles) -> list[str]:
-    paths = files.find_named("conftest.py")[:_MOST_GUESSES]
-    return [path for path in paths if not is_aside(path)]
+    return [path for path in files.conftests[:_MOST_GUESSES] if not is_aside(path)]
 
 
 # --- the settings module ------------------------------------------------------------------------
