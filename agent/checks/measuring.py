@@ -46,11 +46,17 @@ def run_checks(
     *,
     is_enough: Callable[[AnyRun], bool] = lambda _: False,
 ) -> tuple[AnyRun, ...]:
-    """Run those checks that the repository has, the last first; the others are named as absent."""
-    jobs = [Job.at(check, site) for check, site in checks[::-1]]
+    """Run those checks that the repository has, the last first; the others are named as absent.
+
+    Args:
+        is_enough: After the first result for which it is true, what has not ended is ended, and
+            left out.
+    """
     at_once = max((site.at_once for _, site in checks), default=1)
-    ran = running.run_all(jobs, sandbox, say, at_once, is_enough=is_enough)
-    return tuple(ran[check.name] for check, _ in checks if check.name in ran)
+    with running.Jobs(sandbox, say, at_once) as jobs:
+        jobs.start(Job.at(check, site) for check, site in checks[::-1])
+        any(map(is_enough, jobs.iterate_results(check.name for check, _ in checks)))
+    return tuple(jobs.ran[check.name] for check, _ in checks if check.name in jobs.ran)
 
 
 def set_unmeasurable(result: AnyRun) -> AnyRun:

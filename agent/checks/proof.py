@@ -115,9 +115,12 @@ class ProofTrials:
         if near is None or not reruns.is_conclusive(accept_empty(near)) or only == Selection():
             return jobs
         red = reruns.list_red(near) | {*self.bench.repeated}
-        request = TestRequest(only, known_red=red)
         seconds = _MOST_SLOWER * near.seconds + _MOST_SLOWER_SECONDS
         for name, unit in self._tried.items():
+            # The first failure ends it: those that most likely notice this part come first.
+            users = self.parts.imports.importers_of(unit.part.path)
+            files = tuple(sorted(only.files, key=lambda path: path not in users))
+            request = TestRequest(Selection(only.ids, files), known_red=red)
             check = runners.select(suite, request, name)
             jobs.append(Job(check, _Trial(self, unit, seconds=seconds), until=self._find_end))
         return jobs

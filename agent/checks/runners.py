@@ -143,7 +143,9 @@ def split_suites(site: Site) -> Iterator[Site]:
 
 
 def _enter_folder(site: Site) -> Site:
-    return next(split_suites(site)) if site.project.test_folder else site
+    """Return a site whose project is in the folder that its command of the tests starts in."""
+    root = posixpath.join(site.project.root, site.project.test_folder).rstrip("/")
+    return dataclasses.replace(site, project=replace(site.project, root=root, test_folder=""))
 
 
 def _explain_no_tests(site: Site) -> str:

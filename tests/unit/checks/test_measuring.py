@@ -52,8 +52,6 @@ class Counting:
 @pytest.mark.parametrize(
     ("given", "processors", "limits", "at_once"),
     [
-        ({"checks_at_once": 3}, 8, {}, 3),
-        ({"checks_at_once": 8}, 3, {}, 3),
         ({}, 2, {}, 2),
         ({"max_runs": 2, "sandbox_memory_mb": 1}, 8, {"cpu.max": "max 100000"}, 4),
         ({"max_runs": 1, "sandbox_memory_mb": 2**40}, 8, {}, 2),
