@@ -97,7 +97,8 @@ def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     committed = [*unrun_checks.list_suites(ProjectFiles(tree))]
     for suite in command_lines.read_suites(tests) if tests != "auto" else ():
         own = {word for each in committed if each.runner == suite.runner for word in each.args}
-        words = _find_unusual_words(suite, values.get("root", "."), tree)
+        folder = posixpath.join(values.get("root", "."), suite.folder)
+        words = _find_unusual_words(suite, folder, tree)
         if suite.runner == "command":
             yield "checks.tests: must call pytest, manage.py test or a script"
         elif unknown := ", ".join(word for word in words if word not in own):
