@@ -146,6 +146,11 @@ RepositoryName = Annotated[
     _match(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100}", "use a name, as in owner/name"),
     AfterValidator(str.lower),
 ]
+Login = Annotated[
+    str,
+    _match(r"@?[A-Za-z0-9][A-Za-z0-9_-]{0,99}", "use a login; teams cannot be named"),
+    AfterValidator(lambda text: text.removeprefix("@")),
+]
 Reviewer = Annotated[
     str,
     _match(_REVIEWER, "use a login or a team, such as octocat or my-org/my-team"),

@@ -55,11 +55,11 @@ def test_the_nearest_list_says_who_may_start_runs(tmp_path):
         tmp_path,
         """
 all: {start: [Root]}
-organizations: {Acme: {start: [acme/backend, ann]}}
+organizations: {Acme: {start: [bea, ann]}}
 repositories: {Acme/Shop: {start: []}}
 """,
     )
     assert found.find_starters("acme/shop") == ()
-    assert found.find_starters("ACME/other") == ("acme/backend", "ann")
+    assert found.find_starters("ACME/other") == ("bea", "ann")
     assert found.find_starters("o/n") == ("Root",)
     assert load(tmp_path, "").find_starters("o/n") is None
