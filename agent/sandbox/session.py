@@ -15,14 +15,12 @@ from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.environment import Checkout
 from agent.models.sandbox import CollectedChange, CommandResult, Flag
-from agent.sandbox import change_collection, layout
+from agent.sandbox import change_collection
 from agent.sandbox.running import Answer, RunningSandbox
 
 _GRACE_SECONDS = 10.0
 """The runner ends a command in time; this much later the host ends the sandbox."""
 _FILE_SECONDS = 120.0
-_MOST_TEMPORARY = 32 * 1024**2
-"""Bytes of /tmp that another session gets."""
 _PLAIN: dict[str, Any] = {"once": False, "collect": (), "returned_bytes": 0, "returned_files": 0}
 """A command of a session hands nothing back but what it prints."""
 
@@ -62,19 +60,11 @@ class Session:
         """How often it was lost and opened again, with the change as it was last taken."""
         self._start()
 
-    def run(
-        self, command: str, *, seconds: float, transcript: str = "", above: int = 0
-    ) -> CommandResult:
-        """Run `bash -c`.
-
-        Args:
-            transcript: Path in the sandbox of a file for all that it prints; empty: none.
-            above: Bytes; the file stays only if more was printed.
-        """
+    def run(self, command: str, *, seconds: float) -> CommandResult:
+        """Run `bash -c`."""
         began, kills = time.monotonic(), self._sandbox.count_memory_kills()
         late = seconds + _GRACE_SECONDS
         asked = {"arguments": (command,), "seconds": seconds, **_PLAIN}
-        asked |= {"transcript": transcript, "above": above}
         try:
             answer = self._ask("run", patience=late, **asked)
         except SandboxLost as problem:
@@ -90,7 +80,6 @@ class Session:
                 output=output,
                 exit_code=code,
                 timed_out=limit == "time",
-                transcript=transcript if answer.facts["transcript"] else "",
                 omitted_bytes=answer.omitted_bytes,
             )
         self._restart()
@@ -139,19 +128,6 @@ class Session:
             taken = self._take(include)
         self._last = taken.change
         return taken
-
-    def pack_temporary(self) -> bytes:
-        """Return what is in /tmp, for `unpack_temporary` of another session; empty: it is lost."""
-        try:
-            folder = layout.TEMPORARY
-            return self._ask("pack", folder=folder, most_bytes=_MOST_TEMPORARY).contents[0]
-        except SandboxLost:
-            self._restart()
-            return b""
-
-    def unpack_temporary(self, packed: bytes) -> None:
-        with self._refuse_if_lost():
-            self._ask("unpack", packed, folder=layout.TEMPORARY)
 
     def close(self) -> None:
         self._stack.close()

@@ -130,7 +130,7 @@ def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):
 
 
 def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monkeypatch):
-    def lose(session, command, *, seconds, **more):
+    def lose(session, command, *, seconds):
         session.losses += 1
         return CommandResult(output="lost", exit_code=None, restarted=True)
 
@@ -177,7 +177,7 @@ def test_a_plan_that_is_sent_again_holds_up_no_call_behind_it(opened):
 def test_a_command_has_by_default_half_as_long_again_as_the_tests(opened, monkeypatch):
     given = []
     monkeypatch.setattr(
-        FakeSession, "run", lambda session, command, *, seconds, **more: given.append(seconds) or
+        FakeSession, "run", lambda session, command, *, seconds: given.append(seconds) or
         CommandResult(output="", exit_code=0),
     )  # fmt: skip
     opened.call(bash("true"))
