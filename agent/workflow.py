@@ -18,6 +18,7 @@ from agent.editing.run_context import RunContext, list_roles
 from agent.errors import ASKING_ENDS, EditFailed, EnvironmentFailed, RepositoryUnfit
 from agent.models.environment import OpenedRepository
 from agent.models.outcome import Outcome
+from agent.models.pulls import BranchState
 from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.step import Step, StepRunner
@@ -61,11 +62,8 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     if not chosen:
         facts.ticket = ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, desk)
     start = once(Step.CHECKOUT, checkout.prepare_start, pull, run, desk)
-    facts.checkout = commit = start.checkout
-    checkout.restore_checkout(run, start, desk)
+    base = _open_base(start, run, once, desk)
     items = once(Step.READ_THREADS, follow_up.list_items, pull, start, run, desk) if pull else ()
-    facts.contract = contract = once(Step.READ_CONFIG, checkout.read_contract, run, commit, desk)
-    base = OpenedRepository(run=run, checkout=commit, contract=contract)
     task = Task(ticket=ticket, recipe=chosen, start=start, pull=pull, items=items)
     if not pull:
         parameters = once(Step.CLARIFY, plan.resolve_parameters, task, base, desk)
@@ -83,23 +81,49 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
             tried, attempt = _by_model(run_context)
         decided = _review_change(tried, attempt, run_context) if tried else None
     refused = tried.refused if tried and not decided else ()
+    if decided and not pull:
+        decided, run_context = _bring_up(decided, run_context)
     base = run_context.prepared if decided else base
     made = task, decided, refused, answers, base
     return once(Step.PUBLISH, publish.publish_result, *made, desk)
 
 
+def _bring_up(decided: DecidedChange, run_context: RunContext) -> tuple[DecidedChange, RunContext]:
+    """Check a finished change once more where its base branch has moved before a retry."""
+    run, once, desk = run_context.base.run, run_context.once, run_context.desk
+    start = once(Step.BRING_UP, checkout.bring_up, decided, run_context.prepared, desk)
+    if start is None:
+        return decided, run_context
+    with once.rename(start.tip[:12]):
+        base = _open_base(start, run, once, desk)
+        moved = _begin_work(replace(run_context.task, start=start), base, once, desk)
+        with moved.close_at_end():
+            _prepare_base(moved)
+            tried = validate.judge_change(Draft(plan=decided.plan, change=start.change), moved)
+            tried = decide.with_review(tried, decided.notes, base.contract)
+            checked = validate.gather_results(tried, decided.notes, moved)
+    assert checked is not None  # noqa: S101  without a pull request, what rules refuse is raised
+    return replace(checked, work=decided.work), moved
+
+
 def _check_base(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     """Set the base up and run its checks, without a ticket."""
     start = once(Step.CHECKOUT, checkout.prepare_start, None, run, desk)
-    desk.facts.checkout = commit = start.checkout
-    contract = once(Step.READ_CONFIG, checkout.read_contract, run, commit, desk)
-    desk.facts.contract = contract
-    base = OpenedRepository(run=run, checkout=commit, contract=contract)
+    base = _open_base(start, run, once, desk)
     ticket = Ticket(ticket_id="check", title="", body="", digest="")
     run_context = _begin_work(Task(ticket=ticket, recipe="", start=start), base, once, desk)
     with run_context.close_at_end():
         measured = run_context.preparation.finish()
         return once(Step.REPORT, report.report_base, base, measured, desk)
+
+
+def _open_base(start: BranchState, run: Run, once: StepRunner, desk: Desk) -> OpenedRepository:
+    """Have the base commit here, and read what the repository demands there."""
+    desk.facts.checkout = commit = start.checkout
+    checkout.restore_checkout(run, start, desk)
+    contract = once(Step.READ_CONFIG, checkout.read_contract, run, commit, desk)
+    desk.facts.contract = contract
+    return OpenedRepository(run=run, checkout=commit, contract=contract)
 
 
 def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: Desk) -> RunContext:

@@ -18,8 +18,9 @@ from agent.models.change import Finding, Severity
 from agent.policy import layout, meaning
 from agent.policy.change_context import ChangeContext
 from agent.policy.endpoints import Endpoint, Routes
+from agent.policy.names import Names
 from agent.policy.rule import Rule
-from repo_config.detect import Tree
+from agent.policy.source import PythonSource
 from repo_config.schema import FastapiAuth
 
 FASTAPI_AUTH = Rule(
@@ -35,7 +36,10 @@ UNCOVERED = Rule(
     severity=Severity.INFO,
 )
 RULES = (FASTAPI_AUTH, UNCOVERED)
-_READ = re.compile(rb"\bfastapi\b|Depends\(|\wRouter\(|include_router|BaseSettings")
+#: Modules that may have routes, dependencies or settings; others need not be parsed.
+_READ = re.compile(
+    rb"\wRouter\(|FastAPI\b|include_router|BaseSettings|Depends\(|Security\(|\n@\w+\.\w+\([\"']/"
+)
 #: A parameter that no slash can be in, as Starlette has them.
 _ONE_PART = re.compile(r"{\w+(?::(?:str|int|float|uuid))?}")
 _MOST_FINDINGS = 20
@@ -50,10 +54,33 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     files = change_context.change.files
     if not any(_is_read(file.path, side) for file in files for side in (file.before, file.after)):
         return  # routes are what they were
-    sides = change_context.tree, change_context.after
-    before, after = ([*_list_routes(side, change_context)] for side in sides)
+    modules: dict[str, Routes] = {}
+    for path in change_context.tree.paths():
+        if path.endswith(".py"):
+            with suppress(EditFailed):  # a link
+                content = change_context.tree.read(path)
+                modules[path] = _read_routes(path, content, change_context)
+    edited = {file.path: _read_routes(file.path, file.after, change_context) for file in files}
+    before, after = (
+        [*Routes(side[path] for path in sorted(side)).list_whole()]
+        for side in (modules, modules | edited)
+    )
     yield from _list_uncovered(auth, before, after, {*change_context.change.paths})
     yield from islice(_find_open(auth, before, after), _MOST_FINDINGS)
+
+
+def _read_routes(path: str, content: bytes | None, change_context: ChangeContext) -> Routes:
+    routes = Routes()
+    if content and _is_read(path, content):
+        with suppress(*meaning.UNREADABLE):
+            routes.read(PythonSource(path, content, change_context.name_module(path)))
+    return routes
+
+
+def _is_read(path: str, content: bytes | None) -> bool:
+    """Whether a module may have routes, what these ask for, or what leads to them."""
+    is_ours = path.endswith(".py") and content is not None and not layout.is_test(path)
+    return is_ours and (path.endswith("__init__.py") or bool(_READ.search(content or b"")))
 
 
 def _list_uncovered(
@@ -65,8 +92,8 @@ def _list_uncovered(
         if not _find_required(auth, route) and route.address not in known:
             says = f"answers {route.address}, which fastapi.auth does not cover"
             fix = "Check that anybody may call it."
-            yield UNCOVERED.make_finding(route.source.path, says, fix, route.line)
-    for entry in auth if changed & {route.source.path for route in (*before, *after)} else ():
+            yield UNCOVERED.make_finding(route.file, says, fix, route.line)
+    for entry in auth if changed & {route.file for route in (*before, *after)} else ():
         if not any(_find_entry((entry,), route.path) for route in after):
             says = f"no endpoint was found for {', '.join(entry.paths)} of fastapi.auth"
             yield UNCOVERED.make_finding("", says, "Check who may call what is there.")
@@ -88,25 +115,7 @@ def _find_open(auth: _Auth, before: list[Endpoint], after: list[Endpoint]) -> It
                 says = f"answers {route.address} without depending on {name}"
                 says += ", which fastapi.auth requires"
                 fix = f"Add {name} to its signature, decorator or router, or exclude the path."
-                yield FASTAPI_AUTH.make_finding(route.source.path, says, fix, route.line)
-
-
-def _list_routes(tree: Tree, change_context: ChangeContext) -> Iterator[Endpoint]:
-    sources = []
-    for path in tree.paths():
-        if path.endswith(".py"):
-            with suppress(EditFailed):  # a link
-                content = tree.read(path)
-                is_read = _is_read(path, content)
-                source = change_context.read_source(path, content) if is_read else None
-                sources += [source] if source else []
-    return Routes(sources).list_whole()
-
-
-def _is_read(path: str, content: bytes | None) -> bool:
-    """Whether a module may have routes, what these ask for, or what leads to them."""
-    is_ours = path.endswith(".py") and content is not None and not layout.is_test(path)
-    return is_ours and (path.endswith("__init__.py") or bool(_READ.search(content or b"")))
+                yield FASTAPI_AUTH.make_finding(route.file, says, fix, route.line)
 
 
 def _find_required(auth: _Auth, route: Endpoint) -> set[str]:
@@ -153,68 +162,75 @@ def _split_path(path: str) -> list[str]:
     return [part for part in path.split("/") if part]
 
 
-# --- edits of what a dependency decides by --------------------------------------------------------
+class _Definition:
+    """What the statements of a module that bind or alter a name do."""
+
+    def __init__(self) -> None:
+        self.line: int | None = None
+        self.does: list[str] = []
+        self.names: set[str] = set()
 
 
 def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]:
+    """Yield edits of what a dependency names in its module, or takes from another."""
     used: dict[str, str] = {}
     for dependency in (entry.dependency for entry in auth):
         used |= dict.fromkeys(_list_used(dependency, change_context), dependency)
     for file in change_context.python:
-        dotted = change_context.name_module(file.path)
-        try:
-            before, after = (
-                {code: (line, names) for code, line, names in _list_statements(side, dotted)}
-                for side in (file.file.before, file.file.after)
-            )
-        except meaning.UNREADABLE:
-            continue  # `python-syntax` says so
-        edited = [after[code] for code in after if code not in before]
-        edited += [(None, before[code][1]) for code in before if code not in after]
-        for line, names in edited:
-            for name in sorted(names & used.keys()):
-                says = f"edits {name}, by which {used.pop(name)} of fastapi.auth decides"
+        before, after = (
+            _list_definitions(file.path, side, change_context) for side in (file.before, file.after)
+        )
+        for name in sorted(used.keys() & {*before, *after}):
+            if before[name].does != after[name].does:
+                says = f"edits {name}, by which {used[name]} of fastapi.auth decides"
                 fix = "Check that it still rejects all whom it should reject."
-                yield FASTAPI_AUTH.make_finding(file.path, says, fix, line)
+                yield FASTAPI_AUTH.make_finding(file.path, says, fix, after[name].line)
 
 
 def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
     """Return what a dependency names in its own module, over and over, and of others once."""
-    paths = (path for path in change_context.after.paths() if path.endswith(".py"))
-    module = dependency.rpartition(".")[0]
+    tree, module = change_context.after, dependency.rpartition(".")[0]
+    paths = [path for path in tree.paths() if path.endswith(".py")]
     path = next((path for path in paths if change_context.name_module(path) == module), None)
-    source = change_context.read_source(path, change_context.after.read(path)) if path else None
-    used, waiting = set[str](), [dependency]
-    while source and waiting:
-        name = waiting.pop()
-        if name not in used:
+    content = tree.read(path) if path else None
+    definitions = _list_definitions(path or "", content, change_context)
+    used, waiting = set[str](), [dependency] * bool(content)
+    while waiting:
+        if (name := waiting.pop()) not in used:
             used.add(name)
-            own = (part for part in source.module.body if name in _list_bound(part, module))
-            waiting += source.names.list_mentioned(own)
-    imported = source.names.imported.items() if source else ()
-    return used | {f"{module}.{name}" for name, meant in imported if meant in used}
+            waiting += definitions[name].names
+    return used
 
 
-def _list_statements(
-    content: bytes | None, dotted: str
-) -> Iterator[tuple[str, int | None, frozenset[str]]]:
-    """Yield what the statements of a module do, their lines, and the names they bind or alter."""
-    for statement in meaning.strip(content or b"").body:
-        parts: list[ast.stmt] = [statement]
-        if isinstance(statement, ast.ImportFrom):
-            origin = statement.module, statement.level
-            parts = [ast.ImportFrom(origin[0], [alias], origin[1]) for alias in statement.names]
-        for part in parts:
-            yield ast.dump(part), statement.lineno, _list_bound(part, dotted)
-
-
-def _list_bound(statement: ast.stmt, dotted: str) -> frozenset[str]:
-    """Return the names that a statement binds, alters or, outside of definitions, uses."""
-    match statement:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            names = {name}
-        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-            names = {alias.asname or alias.name for alias in aliases}
-        case _:
-            names = {part.id for part in ast.walk(statement) if isinstance(part, ast.Name)}
-    return frozenset(f"{dotted}.{name}" for name in names)
+def _list_definitions(
+    path: str, content: bytes | None, change_context: ChangeContext
+) -> defaultdict[str, _Definition]:
+    """Return what the dotted names of a module stand for."""
+    definitions = defaultdict[str, _Definition](_Definition)
+    try:
+        module = meaning.strip(content or b"")
+    except meaning.UNREADABLE:
+        return definitions  # `python-syntax` says so
+    dotted = change_context.name_module(path)
+    names = Names(ast.walk(module), dotted, is_package=path.endswith("__init__.py"))
+    for statement in module.body:
+        own = {part.id for part in ast.walk(statement) if isinstance(part, ast.Name)}
+        mentioned = names.list_mentioned([statement]) | {f"{dotted}.{name}" for name in own}
+        match statement:
+            case ast.ImportFrom(names=aliases) | ast.Import(names=aliases):
+                origin = ast.unparse(statement).partition("import")[0]
+                bound = {alias.asname or alias.name: origin + ast.dump(alias) for alias in aliases}
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
+                bound = {name: ast.dump(statement)}
+            case _:
+                bound = dict.fromkeys(own, ast.dump(statement))
+        for name, does in bound.items():
+            definition = definitions[f"{dotted}.{name}"]
+            definition.line = definition.line or statement.lineno
+            definition.does.append(does)
+            definition.names |= mentioned
+    return definitions

@@ -6,13 +6,13 @@ Classes are views by the bases that their own module names.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
 from agent.models.change import Finding, Severity
-from agent.policy import endpoints, layout
-from agent.policy.change_context import ChangeContext, Find, Hit
+from agent.policy import endpoints
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.patterns import Patterns
 from agent.policy.rule import Rule
 from agent.policy.source import PythonSource
@@ -56,13 +56,16 @@ _CONNECTS = re.compile(
 )
 
 
+_Find = Callable[[PythonSource], Iterator[Hit[str]]]
+
+
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for rule, find, fix in _list_asked(change_context.config):
-        for file, hit in change_context.find_new_hits(find, layout.is_application):
-            yield rule.make_finding(file.path, hit.what, fix, hit.line)
+        for path, hit in change_context.find_new_in_application(find):
+            yield rule.make_finding(path, hit.what, fix, hit.line)
 
 
-def _list_asked(config: RepoConfig) -> Iterator[tuple[Rule, Find, str]]:
+def _list_asked(config: RepoConfig) -> Iterator[tuple[Rule, _Find, str]]:
     """Yield the rules that a configuration asks for, with what they look for."""
     section, views = config.concurrency, config.django.views
     if section != ConcurrencySection():
@@ -75,7 +78,9 @@ def _list_asked(config: RepoConfig) -> Iterator[tuple[Rule, Find, str]]:
         yield SIGNALS, _find_signals, "Call the function directly, or change django.signals first."
 
 
-def _find_others(source: PythonSource, *, mode: Mode, section: ConcurrencySection) -> Iterator[Hit]:
+def _find_others(
+    source: PythonSource, *, mode: Mode, section: ConcurrencySection
+) -> Iterator[Hit[str]]:
     """Yield the handlers of the other mode, where this one is demanded."""
     applies = section.mode
     for override in section.overrides:
@@ -88,21 +93,21 @@ def _find_others(source: PythonSource, *, mode: Mode, section: ConcurrencySectio
             yield Hit(says, handler.line)
 
 
-def _find_functions(source: PythonSource) -> Iterator[Hit]:
+def _find_functions(source: PythonSource) -> Iterator[Hit[str]]:
     for handler in _list_handlers(source):
         if handler.is_view and "." not in handler.name:
             says = f"defines the view {handler.name} as a function; views are classes here"
             yield Hit(says, handler.line)
 
 
-def _find_classes(source: PythonSource) -> Iterator[Hit]:
+def _find_classes(source: PythonSource) -> Iterator[Hit[str]]:
     for node in source.module.body:
         if isinstance(node, ast.ClassDef) and any(map(_VIEW.search, _list_bases(node, source))):
             says = f"defines the view {node.name} as a class; views are functions here"
             yield Hit(says, node.lineno)
 
 
-def _find_signals(source: PythonSource) -> Iterator[Hit]:
+def _find_signals(source: PythonSource) -> Iterator[Hit[str]]:
     for node in source.nodes:
         name = source.names.find(node) if isinstance(node, ast.Call) else ""
         bases = node.bases if isinstance(node, ast.ClassDef) else []

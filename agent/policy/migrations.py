@@ -66,11 +66,13 @@ def is_migration(path: str, content: bytes | None) -> bool:
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    _, new_lines = change_context.changed_lines
     for file in change_context.python:
-        before, after = file.file.before, file.file.after
+        before, after = file.before, file.after
         if not is_migration(file.path, before):
-            if is_migration(file.path, after) and file.after:
-                yield from _check_new(file.after)
+            source = change_context.read_source(file.path, after)
+            if source and is_migration(file.path, after):
+                yield from _check_new(source)
         elif _dump(before) != _dump(after):
             done = "is edited, but databases that applied it will not change"
             if after is None:
@@ -79,7 +81,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                 file.path,
                 f"is already on the base branch, and {done}",
                 "Leave it unchanged and add a new migration.",
-                min(change_context.added_lines.get(file.path, ()), default=None),
+                min((line for path, line in new_lines if path == file.path), default=None),
             )
 
 

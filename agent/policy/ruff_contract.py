@@ -113,7 +113,7 @@ def select_items(
 
     def is_counted(item: CheckItem) -> bool:
         path, _, code, said = _split_item(item)
-        if code == _SYNTAX and not source.is_parsable(after.get(path, b"")):
+        if code == _SYNTAX and source.find_problem(after.get(path, b"")):
             return False  # no Python reads it, which `python-syntax` says once
         row = _find_row(code, said, config)
         if row is None or (row.of_packages and row.of_packages.isdisjoint(packages)):

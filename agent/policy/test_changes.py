@@ -11,10 +11,10 @@ from itertools import islice
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import RewrittenTest, TestComparison, TestRun
-from agent.policy import source
 from agent.policy.change_context import ChangeContext
 from agent.policy.layout import is_test
 from agent.policy.rule import Rule
+from agent.policy.source import is_python
 from agent.text.sanitise import list_some
 from repo_config.foreign_python import list_functions
 
@@ -70,17 +70,22 @@ _OTHER = "Check that the tests still prove the same."
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     fix = "Check that each still tests what it did."
     for file in change_context.change.files:
-        if is_test(file.path) and file.before and not source.is_python(file.path, file.after):
+        if not is_test(file.path) or file.before is None:
+            continue
+        if not is_python(file.path, file.after):
             does = "deletes" if file.after is None else "edits"
             yield EDITED.make_finding(file.path, f"{does} data of tests", fix)
-    for python in change_context.python:
-        if is_test(python.path) and python.before and python.after:
-            before, after = (
-                {name: ast.dump(node) for name, node in list_functions(side.module)}
-                for side in (python.before, python.after)
+            continue
+        before, after = (
+            dict(list_functions(source.module)) if source else {}
+            for source in (
+                change_context.read_source(file.path, side) for side in (file.before, file.after)
             )
-            if edited := [name for name in before if after.get(name, before[name]) != before[name]]:
-                yield EDITED.make_finding(python.path, f"edits {list_some(edited)}", fix)
+        )
+        both = [name for name in before if name in after]
+        edited = [name for name in both if ast.dump(before[name]) != ast.dump(after[name])]
+        if edited:
+            yield EDITED.make_finding(file.path, f"edits {list_some(edited)}", fix)
 
 
 def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterator[Finding]:

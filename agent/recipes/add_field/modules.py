@@ -8,8 +8,9 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from agent.policy import source
+from agent.policy.meaning import UNREADABLE
 from agent.recipes.add_field.scopes import DefinitionNode, NameScope, bind_target
+from repo_config import foreign_python
 from repo_config.detect import Tree
 
 #: For one name; what is longer than this leads in a circle.
@@ -112,8 +113,8 @@ class Modules:
                 return None
             scope = NameScope()
             try:
-                self.bind_block(source.parse_module(text).body, scope, path)
-            except (source.UnreadableError, RecursionError):
+                self.bind_block(foreign_python.parse_module(text).body, scope, path)
+            except UNREADABLE:
                 self._scopes[path] = None
             else:
                 self._scopes[path] = scope
