@@ -231,7 +231,6 @@ class FakeSession:
         # A test may forget it open.
         self._remove = weakref.finalize(self, shutil.rmtree, self._tree, ignore_errors=True)
         self.commands: list[str] = []
-        self.losses = 0
         wanted = {**base, **{file.path: file.after for file in change.files}}
         for path, content in wanted.items():
             if content is not None:
