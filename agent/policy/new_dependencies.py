@@ -17,31 +17,24 @@ from repo_config.dependencies import Dependency
 from repo_config.index_hosts import list_index_hosts
 
 NEW_DEPENDENCY = Rule(
-    id="new-dependency",
-    demands="New dependencies need review.",
-    severity=Severity.REVIEW,
-    may_be_asked=True,
+    "new-dependency", "New dependencies need review.", Severity.REVIEW, may_be_asked=True
 )
 FORBIDDEN_DEPENDENCY = Rule(
-    id="forbidden-dependency",
-    demands="No new dependencies where `scope.new_dependencies` is forbid.",
-    severity=Severity.BLOCK,
+    "forbidden-dependency",
+    "No new dependencies where `scope.new_dependencies` is forbid.",
+    Severity.BLOCK,
 )
 SOURCE = Rule(
-    id="dependency-source",
-    demands="Declared dependencies come from the package index.",
-    severity=Severity.REVIEW,
+    "dependency-source", "Declared dependencies come from the package index.", Severity.REVIEW
 )
 RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, SOURCE)
 ALTERED = Rule(
-    id="environment-altered",
-    demands="Installed files match the packages they come from.",
-    severity=Severity.REVIEW,
+    "environment-altered", "Installed files match the packages they come from.", Severity.REVIEW
 )
 UNASKED = Rule(
-    id="package-unasked",
-    demands="Every installed package is declared, or required by a declared one.",
-    severity=Severity.REVIEW,
+    "package-unasked",
+    "Every installed package is declared, or required by a declared one.",
+    Severity.REVIEW,
 )
 _MOST_LISTED = 5
 
