@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
+from typing import NamedTuple
 
 from agent.errors import EditFailed
 from agent.models.change import Finding, Severity
@@ -151,15 +152,6 @@ def _may_meet(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
     return is_same and _may_meet(left[1:], right[1:])
 
 
-class _Definition:
-    """What the statements of a module that bind or alter a name do."""
-
-    def __init__(self) -> None:
-        self.line: int | None = None
-        self.does: list[str] = []
-        self.names: set[str] = set()
-
-
 def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]:
     """Yield edits of what a dependency names in its module, or takes from another."""
     used: dict[str, str] = {}
@@ -169,11 +161,13 @@ def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]
         before, after = (
             _list_definitions(file.path, side, change_context) for side in (file.before, file.after)
         )
-        for name in sorted(used.keys() & {*before, *after}):
-            if before[name].does != after[name].does:
+        for name in sorted(used.keys() & (before.keys() | after.keys())):
+            was, now = before.get(name, []), after.get(name, [])
+            if [part.does for part in was] != [part.does for part in now]:
                 says = f"edits {name}, by which {used[name]} of fastapi.auth decides"
                 fix = "Check that it still rejects all whom it should reject."
-                yield FASTAPI_AUTH.make_finding(file.path, says, fix, after[name].line)
+                line = now[0].line if now else None
+                yield FASTAPI_AUTH.make_finding(file.path, says, fix, line)
 
 
 def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
@@ -181,25 +175,35 @@ def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
     tree, module = change_context.after, dependency.rpartition(".")[0]
     paths = [path for path in tree.paths() if path.endswith(".py")]
     path = next((path for path in paths if change_context.name_module(path) == module), None)
-    content = tree.read(path) if path else None
-    definitions = _list_definitions(path or "", content, change_context)
-    used, waiting = set[str](), [dependency] * bool(content)
+    if path is None:
+        return set()
+    definitions = _list_definitions(path, tree.read(path), change_context)
+    used, waiting = set[str](), [dependency]
     while waiting:
         if (name := waiting.pop()) not in used:
             used.add(name)
-            waiting += definitions[name].names
+            waiting += chain(*(part.names for part in definitions.get(name, ())))
     return used
+
+
+class _Statement(NamedTuple):
+    """What binds or alters a name."""
+
+    line: int
+    does: str
+    names: frozenset[str]
+    """Dotted names in it, as they are meant, and as names of this module."""
 
 
 def _list_definitions(
     path: str, content: bytes | None, change_context: ChangeContext
-) -> defaultdict[str, _Definition]:
-    """Return what the dotted names of a module stand for."""
-    definitions = defaultdict[str, _Definition](_Definition)
+) -> dict[str, list[_Statement]]:
+    """Return the statements of a module by the dotted names that they bind or alter."""
+    definitions: dict[str, list[_Statement]] = {}
     try:
         module = meaning.strip(content or b"")
     except meaning.UNREADABLE:
-        return definitions  # `python-syntax` says so
+        return {}  # `python-syntax` says so
     dotted = change_context.name_module(path)
     names = Names(ast.walk(module), dotted, is_package=path.endswith("__init__.py"))
     for statement in module.body:
@@ -218,8 +222,6 @@ def _list_definitions(
             case _:
                 bound = dict.fromkeys(own, ast.dump(statement))
         for name, does in bound.items():
-            definition = definitions[f"{dotted}.{name}"]
-            definition.line = definition.line or statement.lineno
-            definition.does.append(does)
-            definition.names |= mentioned
+            part = _Statement(statement.lineno, does, mentioned)
+            definitions.setdefault(f"{dotted}.{name}", []).append(part)
     return definitions
