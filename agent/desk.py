@@ -40,7 +40,7 @@ Record = Callable[[str, Mapping[str, object]], None]
 """Takes kind and facts of something that happened; redacted by the caller."""
 
 
-_REDACTED = (*("github_token", "github_private_key", "webhook_secret", "signing_key", "audit_url"),)
+_REDACTED = (*("github_token", "github_private_key", "webhook_secret", "signing_key"),)
 
 
 class Sessions(Protocol):

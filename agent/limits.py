@@ -14,7 +14,7 @@ from agent.models.ticket import IssueRef
 from agent.settings import Settings, variable
 from repo_config import load
 from repo_config.schema import Section
-from repo_config.values import Owner, RepositoryName, Reviewer
+from repo_config.values import Login, Owner, RepositoryName
 
 _DAYS = {"usd_per_day": 1, "usd_per_month": 30}
 Dollars = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -27,8 +27,8 @@ class LimitRow(Section):
     """Maximum dollars for models in 24 hours."""
     usd_per_month: Dollars | None = None
     """Maximum dollars for models in 30 days."""
-    start: tuple[Reviewer, ...] | None = None
-    """Who may start runs, of those with write permission: logins, and teams as my-org/my-team."""
+    start: tuple[Login, ...] | None = None
+    """Who may start runs, of those with write permission: logins."""
 
 
 class Limits(Section):

@@ -106,10 +106,8 @@ class Settings(Record):
     docker_base: str | None = None
     """Base image for `mergewright images build`; None: python:VERSION-slim."""
     sandbox_memory_mb: int = Field(default=4096, ge=1)
-    """Memory limit of one sandbox. Up to `checks_at_once` sandboxes are open at a time."""
-    checks_at_once: int | None = Field(default=None, ge=1, le=16)
-    """Maximum number of parallel checks per run, each in its own sandbox, and no more than there
-    are processors. None: this run's share of the processors and the memory, at least 2."""
+    """Memory limit of one sandbox. A run has one open on each processor at most, and
+    two where its share of processors and memory has space for no more."""
     sandbox_processes: int = Field(default=1024, ge=1)
     """Maximum number of processes and threads in one sandbox."""
     sandbox_disk_mb: int = Field(default=2048, ge=1)
@@ -126,15 +124,11 @@ class Settings(Record):
     """auto: without docker, `uv python install` fetches a Python that a repository asks for and
     this machine does not have, into the data folder; uv's variables name mirrors, such as
     UV_PYTHON_INSTALL_MIRROR. never: the run ends, and says what to install."""
-    service_images: tuple[str, ...] = ("*",)
-    """Images that a repository may name in `services` where docker is the sandbox (patterns such as
-    docker.elastic.co/*); empty: none. The engine fetches them; their containers run as the image's
-    user, with the network of the sandbox alone."""
     max_minutes: int = Field(default=60, ge=1)
     """Maximum for a repository's `limits.minutes` and `checks.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
     """Maximum number of parallel runs per worker. Each needs the memory and disk of
-    `checks_at_once` sandboxes."""
+    two sandboxes and more."""
     runs_per_repository: int = Field(default=2, ge=1, le=64)
     """Maximum number of parallel runs per repository, on all workers together. Each issue has its
     own branch; an issue has one run at a time."""
@@ -170,8 +164,6 @@ class Settings(Record):
     """Public URL of the listener, for GitHub."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Port of a worker's `/livez`, `/readyz` and `/metrics`, on all addresses; None: no port."""
-    dashboard: Literal["on", "off"] = "on"
-    """Whether `mergewright serve` starts the dashboard."""
     dashboard_host: str = Field(default="127.0.0.1", min_length=1)
     """Address that the dashboard binds to. Change it only behind a TLS proxy."""
     dashboard_port: int = Field(default=8081, ge=0, le=65535)
@@ -223,11 +215,6 @@ class Settings(Record):
     notify: _Secret | None = None
     """Where to send notifications when runs end: comma-separated apprise URLs, as
     `slack://TOKENS, mailto://USER:PASSWORD@HOST`. They contain secrets, so a file may hold them."""
-    audit_url: _Secret | None = None
-    """URL to which the audit log is posted as JSON lines. It may contain a secret, so a file may
-    hold it."""
-    audit_days: int = Field(default=365, ge=1)
-    """Days to keep entries of the audit log."""
     keep_days: int = Field(default=90, ge=1)
     """Days to keep names and texts of a run after it ends: ticket, comments, deliveries, log,
     records. Times, outcome, cost and the signatures of its log stay. A run whose pull request is
@@ -256,6 +243,13 @@ class Settings(Record):
         return value.rstrip("/")
 
 
+#: Settings of earlier versions that are not read any more, and what replaces each.
+_GONE = {
+    "audit_days": "Entries of the audit log are kept for 365 days.",
+    "audit_url": "Send what `mergewright data audit --after NUMBER` prints, by a timer.",
+    "checks_at_once": "It follows from processors, memory and MERGEWRIGHT_MAX_RUNS.",
+    "dashboard": "Start `mergewright serve --role listener` and `--role worker`.",
+}
 SECRETS = tuple(
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
 )
@@ -281,7 +275,6 @@ _OF_DASHBOARD = (
     *(
         "home",
         "limits",
-        "dashboard",
         "dashboard_host",
         "dashboard_port",
         "dashboard_url",
@@ -364,6 +357,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         for name, value in environ.items()
         if name.startswith(_PREFIX)
     }
+    for name in (*_GONE, *(f"{name}_file" for name in _GONE)):
+        given.pop(name, None)
     if "home" not in given:
         given["home"] = _default_home(environ)
     for name, field in Settings.model_fields.items():
@@ -384,6 +379,16 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if problems:
         raise _join_problems(problems)
     return loaded
+
+
+def list_gone(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Name the variables that are set and not read any more, with what replaces each."""
+    return [
+        f"{name} is not read any more. {words}"
+        for field, words in _GONE.items()
+        for name in (variable(field), f"{variable(field)}_FILE")
+        if name in environ
+    ]
 
 
 def _explain_errors(problem: ValidationError) -> Iterator[str]:

@@ -4,9 +4,8 @@ Owns the order of precedence and the record of the result.
 """
 
 import posixpath
-import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from repo_config import (
     absent_files,
     checking_tools,
+    command_lines,
     dependencies,
     django_projects,
     frameworks,
@@ -29,18 +29,6 @@ from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
 __all__ = ["DjangoProject", "Project", "Tree", "detect_project"]
-
-_NAMING_PLUGINS = (
-    "pyproject.toml", "mypy.ini", ".mypy.ini", "setup.cfg", "tox.ini",
-    "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml",
-)  # fmt: skip
-#: A list in brackets, or a line with the ones that are further in; or an option.
-_PLUGINS = re.compile(
-    r"plugins[\"']?\s*\+?[=:]\s*(?:[\[(][^\])]*|.*(?:\n[ \t]+.*)*)"
-    r"|(?<![\w-])-p[\s=\"',]*[\w.]+"
-)
-#: The value of an option in a command line.
-_OPTION = re.compile(r"(?<!\S)-[\w-]+[=\s]\s*['\"]?([^\s'\";|&<>]+)")
 
 
 class DjangoProject(BaseModel):
@@ -99,8 +87,6 @@ class Project(BaseModel):
     """Further ones."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
-    plugins: tuple[str, ...] = ()
-    """Files of the repository that mypy or pytest load as plugins."""
     unrun: dict[str, tuple[str, ...]] = {}
     """Checks that the repository has and none of its commands here runs, by what they are."""
     index_hosts: dict[str, str] = {}
@@ -122,17 +108,6 @@ class Project(BaseModel):
         return (*self.lint, *self.types, *self.extra)
 
     @property
-    def named_files(self) -> frozenset[str]:
-        """Files that an option of a check's command line names, but for Python code."""
-        lines = (*self.tests, *(command.line for command in self.commands))
-        return frozenset(
-            posixpath.normpath(posixpath.join(self.root, value))
-            for line in lines
-            for value in _OPTION.findall(line)
-            if not value.endswith(".py")
-        )
-
-    @property
     def tests(self) -> tuple[str, ...]:
         """The command lines of known tests, in the words of the configuration."""
         return tuple(filter(None, map(self._write_tests, self.suites)))
@@ -146,13 +121,8 @@ class Project(BaseModel):
         return (first, *self.more_tests)
 
     def with_suite(self, suite: SuiteCommand) -> Self:
-        return replace(
-            self,
-            test_runner=suite.runner,
-            test_script=suite.script,
-            test_args=suite.args,
-            more_tests=(),
-        )
+        first = {f"test_{name}": value for name, value in suite._asdict().items()}
+        return replace(self, more_tests=(), **first)
 
     def _write_tests(self, suite: SuiteCommand) -> str:
         if suite.runner == "pytest":
@@ -168,93 +138,78 @@ class Project(BaseModel):
 def detect_project(tree: Tree, config: RepoConfig) -> Project:
     """Detect what the checks need to know; paths are those of the repository."""
     files = ProjectFiles(tree, config.folder)
-    found = _detect(files, config)
-    given = config.checks.tests
-    manage = found.django.manage if found.django else None
-    others = [f"python {manage} makemigrations --check{more}" for more in ("", " --dry-run")]
-    own = unrun_checks.OwnChecks(
-        found.commands,
-        found.tests or ((given,) if isinstance(given, str) else given),
-        unrun_checks.find_selecting_options(files),
-        (*config.setup, *(others if manage and config.checks.makemigrations == "auto" else ())),
-    )
     whole = ProjectFiles(tree) if config.folder else files
-    found = replace(
-        found,
-        unrun=unrun_checks.list_unrun(own, files, whole),
-        index_hosts=index_hosts.list_index_hosts(tree, config.folder),
-        absent=absent_files.list_absent(whole, tree),
-    )
-    return _move_up(found, config.folder) if config.folder else found
-
-
-def _move_up(found: Project, folder: str) -> Project:
-    """Give paths of the repository in place of those relative to its folder."""
-
-    def find_parent(path: str) -> str:
-        return f"{folder}/{path}" if path else folder
-
-    django = found.django
-    if django is not None:
-        django = replace(
-            django,
-            manage=find_parent(django.manage) if django.manage else None,
-            python_path=tuple(map(find_parent, django.python_path)),
-        )
-    return replace(
-        found,
-        root=folder,
-        django=django,
-        test_script=find_parent(found.test_script) if found.test_script else None,
-        more_tests=tuple(
-            suite._replace(script=find_parent(suite.script)) if suite.script else suite
-            for suite in found.more_tests
-        ),
-        plugins=tuple(map(find_parent, found.plugins)),
-    )
-
-
-def _detect(files: ProjectFiles, config: RepoConfig) -> Project:
     declared = dependencies.list_declared(files)
     framework: str = config.framework
     if framework == "auto":
         framework = frameworks.detect_framework(files, declared)
     django = _detect_django(files, config) if framework == "django" else None
-    manage = django.manage if django else None
-    # A package may be for projects of Django, and be none.
-    script = manage or suites.find_test_script(files)
-    is_django = django is not None and bool(script or not django.missing)
-    starts = suites.choose_suite_start(files, config, declared, manage, is_django=is_django)
-    if django and starts and not config.variables.get(django_projects.VARIABLE):
-        knows = all(
-            django_projects.is_known_to_runner(files, start.runner, start.script)
-            for start in starts
-        )
+    starts = suites.choose_suites(files, config, declared, _choose_runner(files, django))
+    if django and not config.variables.get(django_projects.VARIABLE):
+        knows = all(django_projects.is_known_to_runner(files, *start[:2]) for start in starts)
         django = replace(django, tests_know_settings=knows)
-    first = starts[0] if starts else SuiteCommand("")
-    return Project(
+    project = Project(
         framework=framework,
         python_version=config.python.version or versions.find_lowest_python(files),
         django=django,
-        test_runner=first.runner or None,
-        test_script=first.script,
-        test_args=first.args,
-        more_tests=starts[1:],
+        test_runner=None,
+        test_script=None,
         **checking_tools.find_commands(files, config)._asdict(),
-        plugins=_find_plugins(files, [arg for start in starts for arg in start.args]),
+        index_hosts=index_hosts.list_index_hosts(tree, config.folder),
+        absent=absent_files.list_absent(whole, tree),
+    )
+    if starts:
+        project = replace(project.with_suite(starts[0]), more_tests=starts[1:])
+    own = unrun_checks.OwnChecks(
+        project.commands,
+        project.tests or command_lines.list_lines(config.checks.tests),
+        unrun_checks.find_selecting_options(files),
+        (*config.setup, *_list_migration_checks(django, config)),
+    )
+    project = replace(project, unrun=unrun_checks.list_unrun(own, files, whole))
+    return _move_up(project, config.folder)
+
+
+def _choose_runner(files: ProjectFiles, django: DjangoProject | None) -> SuiteCommand | None:
+    """Return how Django's runner is started, if this is a project that it can be started in."""
+    if django is None:
+        return None
+    script = suites.find_test_script(files) or django.manage
+    # A package may be for projects of Django, and be none.
+    return SuiteCommand("django", script) if script or not django.missing else None
+
+
+def _list_migration_checks(django: DjangoProject | None, config: RepoConfig) -> Iterator[str]:
+    if django and django.manage and config.checks.makemigrations == "auto":
+        check = f"python {django.manage} makemigrations --check"
+        yield from (check, f"{check} --dry-run")
+
+
+def _move_up(project: Project, folder: str) -> Project:
+    """Give paths of the repository in place of those relative to a folder of it."""
+
+    def move(path: str) -> str:
+        return f"{folder}/{path}".strip("/")
+
+    django, script = project.django, project.test_script
+    if django is not None:
+        path = tuple(map(move, django.python_path))
+        django = replace(django, manage=django.manage and move(django.manage), python_path=path)
+    return replace(
+        project,
+        root=folder,
+        django=django,
+        test_script=script and move(script),
+        more_tests=tuple(
+            suite._replace(script=suite.script and move(suite.script))
+            for suite in project.more_tests
+        ),
     )
 
 
 def _detect_django(files: ProjectFiles, config: RepoConfig) -> DjangoProject:
     given = config.variables.get(django_projects.VARIABLE)
-    manage = config.django.manage
-    if manage is None:
-        manage = next(iter(django_projects.find_manage_scripts(files)), None)
-        # An example's manage.py says nothing about a project that is started otherwise.
-        other = given or django_projects.find_settings(files, None)
-        is_below = "/" in (manage or "") and django_projects.find_settings_beside_tests(files)
-        if manage and (is_below or (other and django_projects.is_aside(manage))):
-            manage = None
+    manage = config.django.manage or django_projects.find_manage(files, given)
     module = given or django_projects.find_settings(files, manage)
     return DjangoProject(
         settings_module=module,
@@ -262,35 +217,3 @@ def _detect_django(files: ProjectFiles, config: RepoConfig) -> DjangoProject:
         python_path=django_projects.find_python_path(files, manage),
         is_configured_by_manage=module is None and django_projects.is_configuring(files, manage),
     )
-
-
-# --- plugins ------------------------------------------------------------------------------------
-
-
-def _find_plugins(files: ProjectFiles, arguments: Iterable[str]) -> tuple[str, ...]:
-    """Return the files of the tree that mypy and pytest load as plugins, sorted.
-
-    They run in the tool's own process and can change what it says, as a configuration can. Whatever
-    is where one may be named counts as its name.
-    """
-    texts = [shlex.join(arguments), *map(files.text, _NAMING_PLUGINS)]
-    texts += map(files.text, files.conftests)
-    named = {
-        name
-        for text in texts
-        for match in _PLUGINS.finditer(text)
-        for name in re.findall(r"[\w./]+", match[0].removeprefix("-p"))
-    }
-    return tuple(sorted({path for name in named for path in _locate_plugin(files, name)}))
-
-
-def _locate_plugin(files: ProjectFiles, name: str) -> Iterator[str]:
-    """Yield the files that a plugin's name may stand for, from the root or from a source folder."""
-    inner = name.replace(".", "/")
-    stems = [f"{inner}.py", f"{inner}/__init__.py"]
-    if name.endswith(".py"):
-        stems = [posixpath.normpath(name)]
-    if name and not name.startswith("no:"):
-        for path in files.find_named(*{posixpath.basename(stem) for stem in stems}):
-            if any(f"/{path}".endswith(f"/{stem}") for stem in stems):
-                yield path

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from repo_config import suites
 from repo_config.project_files import ProjectFiles, PytestSettings
-from repo_config.suites import ASIDE
+from repo_config.suites import is_aside
 
 VARIABLE = "DJANGO_SETTINGS_MODULE"
 
@@ -16,11 +16,6 @@ _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 _TESTISH = re.compile(r"(?:^|[_./])tests?(?:ing|project|app|s)?(?:[_./]|$)|testproject")
 _BESIDE_TESTS = re.compile(r"tests?/\w*settings\.py")
 _MOST_GUESSES = 20
-
-
-def is_aside(path: str) -> bool:
-    """Whether a path belongs to an example, the documentation or a template."""
-    return bool(ASIDE & set(path.lower().split("/")[:-1]))
 
 
 def find_manage_scripts(files: ProjectFiles) -> list[str]:
@@ -34,6 +29,17 @@ def find_manage_scripts(files: ProjectFiles) -> list[str]:
     return sorted(starting, key=is_aside)
 
 
+def find_manage(files: ProjectFiles, settings: str | None) -> str | None:
+    """Find the script that starts the project; None where it is started otherwise."""
+    manage = next(iter(find_manage_scripts(files)), None)
+    if manage is None:
+        return None
+    # An example's manage.py says nothing about a project that is started otherwise.
+    is_other = is_aside(manage) and (settings or find_settings(files, None))
+    is_below = "/" in manage and _find_settings_beside_tests(files)
+    return None if is_other or is_below else manage
+
+
 def _has_settings(files: ProjectFiles, path: str) -> bool:
     """Whether a module of settings that a script names is there; not in a template or remains."""
     named = [module.replace(".", "/") for _, module in _find_assigned(files.module(path))]
@@ -42,8 +48,7 @@ def _has_settings(files: ProjectFiles, path: str) -> bool:
 
 
 def _find_conftests(files: ProjectFiles) -> list[str]:
-    paths = files.find_named("conftest.py")[:_MOST_GUESSES]
-    return [path for path in paths if not is_aside(path)]
+    return [path for path in files.conftests[:_MOST_GUESSES] if not is_aside(path)]
 
 
 # --- the settings module ------------------------------------------------------------------------
@@ -52,12 +57,17 @@ def _find_conftests(files: ProjectFiles) -> list[str]:
 def find_settings(files: ProjectFiles, manage: str | None) -> str | None:
     """Find the settings module that the project's own checks run with, where it can be known."""
     scripts = (manage, suites.find_test_script(files), *_find_conftests(files))
+    return find_named_settings(files, *scripts)
+
+
+def find_named_settings(files: ProjectFiles, *scripts: str | None) -> str | None:
+    """Find the module that pytest's settings name, or one of these scripts, or the only one."""
     named = (_find_in_script(files, path) for path in scripts)
     found = _find_in_pytest(files.pytest) or next(filter(None, named), None)
-    return found or find_settings_beside_tests(files)
+    return found or _find_settings_beside_tests(files)
 
 
-def find_settings_beside_tests(files: ProjectFiles) -> str | None:
+def _find_settings_beside_tests(files: ProjectFiles) -> str | None:
     """Find the only settings of Django among the tests, where a package for Django has them."""
     found = [
         path
@@ -65,13 +75,6 @@ def find_settings_beside_tests(files: ProjectFiles) -> str | None:
         if "INSTALLED_APPS" in files.text(path)
     ]
     return found[0].removesuffix(".py").replace("/", ".") if len(found) == 1 else None
-
-
-def find_test_settings(files: ProjectFiles) -> str | None:
-    """Find the settings module in the places that are there for the tests alone."""
-    script = suites.find_test_script(files)
-    found = _find_in_pytest(files.pytest) or _find_in_script(files, script)
-    return found or find_settings_beside_tests(files)
 
 
 def is_configuring(files: ProjectFiles, path: str | None) -> bool:

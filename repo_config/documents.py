@@ -1,16 +1,18 @@
 """Read TOML, YAML and INI that strangers wrote, within bounds. Nothing is constructed or run.
 
-Our own configuration is read by `located`, which takes less of YAML and knows the places.
+Our own configuration is read by `located`, which takes less of YAML and knows the lines.
 """
 
 import configparser
 import re
 import tomllib
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import Node
 
 #: Larger files are not read: no project needs them.
 MOST_CHARACTERS = 256 * 1024
@@ -19,15 +21,15 @@ _MOST_DOTS = 250
 #: Without one of these, and without quotes before it, keys stand before the first `=` of a line.
 _MORE_KEYS = re.compile(r"[{}]|\"\"\"|'''|\A[^=]*[\"']")
 
+Parsed = TypeVar("Parsed")
+
 
 class DocumentError(ValueError):
     """A text is not of its format, or more than will be read."""
 
-    def __init__(
-        self, message: str, line: int = 1, column: int = 1, fix: str = "Fix this place"
-    ) -> None:
-        super().__init__(message, line, column, fix)
-        self.message, self.line, self.column, self.fix = message, line, column, fix
+    def __init__(self, message: str, line: int = 1, fix: str = "Fix this place") -> None:
+        super().__init__(message, line, fix)
+        self.message, self.line, self.fix = message, line, fix
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.message}"
@@ -40,10 +42,16 @@ class WrittenFloat(float):
         self.written = written
 
 
+def require_size(size: int) -> None:
+    """Refuse, with DocumentError, more than will be read."""
+    if size > MOST_CHARACTERS:
+        message = f"the file is larger than {MOST_CHARACTERS // 1024} KiB"
+        raise DocumentError(message, fix="Shorten it")
+
+
 def parse_toml(text: str) -> dict[str, Any]:
-    """Parse TOML; DocumentError has the place where the parser knows it."""
-    if len(text) > MOST_CHARACTERS:
-        raise DocumentError(f"larger than {MOST_CHARACTERS // 1024} KiB")
+    """Parse TOML; DocumentError has the line where the parser knows it."""
+    require_size(len(text))
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
         if line.count(".") > _MOST_DOTS:
@@ -53,11 +61,9 @@ def parse_toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text.removeprefix("\ufeff"), parse_float=WrittenFloat)
     except tomllib.TOMLDecodeError as error:
-        words = str(error)
-        if place := re.search(r" \(at line (\d+), column (\d+)\)$", words):
-            raise DocumentError(words[: place.start()], int(place[1]), int(place[2])) from error
-        words = words.removesuffix(" (at end of document)")
-        raise DocumentError(words, len(lines), len(lines[-1]) + 1) from error
+        words, _, place = str(error).removesuffix(")").rpartition(" (at ")
+        at = re.match(r"line (\d+)", place)
+        raise DocumentError(words, int(at[1]) if at else len(lines)) from error
     except (RecursionError, ValueError) as error:
         raise DocumentError("nested too deep, or a number too long") from error
 
@@ -79,15 +85,30 @@ def parse_ini(text: str) -> dict[str, dict[str, str]]:
 def parse_yaml(text: str) -> Any:
     """Parse YAML to mappings, lists and texts; numbers and truth values stay as written.
 
-    Nobody may change what is returned.
-
-    Raises:
-        DocumentError: It is not YAML, or nested far too deep.
+    Nobody may change what is returned. DocumentError: it is not YAML, or nested far too deep.
     """
+    return _read_yaml(YAML(typ="base", pure=True).load, text)
+
+
+def compose_yaml(text: str) -> Node | None:
+    """Parse YAML to its nodes; None: it is empty. DocumentError as for `parse_yaml`."""
+    root: Node | None = _read_yaml(YAML(typ="safe", pure=True).compose, text)
+    return root
+
+
+def _read_yaml(read: Callable[[str], Parsed], text: str) -> Parsed:
+    require_size(len(text))
     try:
-        return YAML(typ="base", pure=True).load(text)
-    except (YAMLError, ValueError, TypeError, RecursionError) as problem:
-        raise DocumentError(str(problem).partition("\n")[0]) from problem
+        return read(text)
+    except (YAMLError, ValueError, TypeError, RecursionError) as error:
+        facts = vars(error)
+        mark = facts.get("problem_mark") or facts.get("context_mark")
+        at = mark.index if mark else facts.get("position", 0)
+        words = (facts.get(name) for name in ("problem", "context", "reason"))
+        what = " ".join(filter(None, words)) or "nested too deep"
+        fix = "Write it as an escape in quotes" if "position" in facts else "Fix this place"
+        line = text.count("\n", 0, at) + 1
+        raise DocumentError(f"not valid YAML: {what}", line, fix) from error
 
 
 def as_map(value: Any) -> dict[str, Any]:
@@ -103,12 +124,11 @@ def as_list(value: Any) -> list[Any]:
 def table(data: object, *keys: str) -> dict[str, Any]:
     """Return the table under these keys; an empty one where something else is."""
     for key in keys:
-        data = data.get(key) if isinstance(data, dict) else None
+        data = as_map(data).get(key)
     return as_map(data)
 
 
 def texts(value: object) -> list[str]:
     """List the texts of a value that should be a text or a list of them."""
-    if isinstance(value, str):
-        return [value]
-    return [item for item in as_list(value) if isinstance(item, str)]
+    values = [value] if isinstance(value, str) else as_list(value)
+    return [text for text in values if isinstance(text, str)]

@@ -1,6 +1,6 @@
 """Which framework a project is built on."""
 
-from repo_config import django_projects
+from repo_config import django_projects, suites
 from repo_config.dependencies import Dependency
 from repo_config.project_files import ProjectFiles
 
@@ -18,12 +18,12 @@ def detect_framework(files: ProjectFiles, declared: tuple[Dependency, ...]) -> s
     runtime = [dependency for dependency in declared if dependency.runtime]
     # A reusable app may leave the choice of Django to its users and only test with it.
     apps = files.find_named("apps.py", "0001_initial.py")
-    is_app = any(not django_projects.is_aside(path) for path in apps)
+    is_app = any(not suites.is_aside(path) for path in apps)
     names = {dependency.name for dependency in runtime}
     if (
-        any(not django_projects.is_aside(path) for path in scripts)
+        any(not suites.is_aside(path) for path in scripts)
         or any(map(_is_on_django, runtime))
-        or django_projects.find_test_settings(files)
+        or django_projects.find_named_settings(files, suites.find_test_script(files))
     ):
         return "django"
     if found := next((name for name in ("fastapi", "flask") if name in names), None):

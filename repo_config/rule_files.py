@@ -1,6 +1,6 @@
 """Which files, and which tables of pyproject.toml and setup.cfg, decide about the checks.
 
-Files that checks are configured by, started with, or could be replaced by: checks are first run
+Files that checks are configured by or started with: checks are first run
 without changes to them, and the reviewer sees them. Of the two files with tables of several readers
 the tables decide.
 """
@@ -8,11 +8,11 @@ the tables decide.
 import configparser
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from repo_config import documents
 from repo_config.detect import Project
-from repo_config.known_tools import OWN_FILES, PROGRAMS
+from repo_config.known_tools import OWN_FILES
 
 _CONFIGURES = "it configures the checks"
 _RUNS_FIRST = "Python runs it before anything else"
@@ -30,12 +30,6 @@ _BY_NAME = {
     ),
     _CONFIGURES,
 )  # fmt: skip
-#: A module of one of these names at the root could be taken for the tool.
-_TOOLS = PROGRAMS | {"pytest", "_pytest", "unittest", "django"}
-#: Where basedpyright keeps the errors that it knows of, unless its settings say otherwise.
-_OVERLOOKED = ".basedpyright/baseline.json"
-#: By these pyright knows environments.
-_MARKERS = frozenset({"pyvenv.cfg", "activate", "conda-meta"})
 #: By these some tools know what to pass over.
 _LEAVE_OUT = frozenset({".gitignore", ".ignore"})
 _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
@@ -55,58 +49,43 @@ _READ_BY_TOOLS: Mapping[str, tuple[str, ...]] = {
 
 def explain_file(path: str, project: Project) -> str | None:
     """Say why a file decides about the checks; None where it does not."""
-    # Files at the root of the project are found first by whatever runs there.
-    inner = path.removeprefix(f"{project.root}/") if project.root else path
-    *folders, name = inner.lower().split("/")
-    top = (folders[0] if folders else name).removesuffix(".py")
-    manage = project.django.manage if project.django else None
-    cases = (
-        (top in _TOOLS, "a module of this name can be imported instead of the checking tool"),
-        (path in {suite.script for suite in project.suites}, "it starts the tests"),
-        (path == manage, "it starts the checks"),
-        (path in _settings_files(project), "it is a settings module that the checks use"),
-        (name.endswith(".pth"), _RUNS_FIRST),
-        (path in project.named_files, "the command of a check names it"),
-        (path in project.plugins, "a checking tool loads it as a plugin"),
-        (path.endswith(_OVERLOOKED), "it lists errors that basedpyright ignores"),
-        (
-            project.uses_pyright and bool(_MARKERS & {name, *folders}),
-            "pyright treats its folder as an environment and skips it",
-        ),
-        (
-            project.uses_pyright and inner.startswith("typings/"),
-            "the type checker uses it as a library's types",
-        ),
-        (is_setting(path, project), "it looks like a settings module"),
-    )
-    return _BY_NAME.get(name) or next((why for applies, why in cases if applies), None)
+    name = posixpath.basename(path).lower()
+    if why := _BY_NAME.get(name) or (name.endswith(".pth") and _RUNS_FIRST):
+        return why
+    if path in {suite.script for suite in project.suites}:
+        return "it starts the tests"
+    if project.django and path == project.django.manage:
+        return "it starts the checks"
+    if _is_in_use(path, project):
+        return "it is a settings module that the checks use"
+    return "it looks like a settings module" if is_setting(path, project) else None
 
 
-def is_tool_setting(path: str, project: Project) -> bool:
+def is_tool_setting(path: str) -> bool:
     """Whether linters and type checkers are configured by a file, or told to skip something.
 
     They run on the change with such files as base has them.
     """
     name = posixpath.basename(path).lower()
-    configures = _BY_NAME.get(name) == _CONFIGURES or name in _LEAVE_OUT or has_tables(path)
-    return configures or path in project.named_files or path.endswith(_OVERLOOKED)
+    return _BY_NAME.get(name) == _CONFIGURES or name in _LEAVE_OUT or has_tables(path)
 
 
 def is_setting(path: str, project: Project) -> bool:
     """Whether a file is a module of Django's settings, by where it lies or how it is called."""
     *folders, name = path.lower().split("/")
     by_name = name.endswith(".py") and (_SETTINGS.fullmatch(name) or "settings" in folders)
-    return project.django is not None and bool(path in _settings_files(project) or by_name)
+    return project.django is not None and bool(by_name or _is_in_use(path, project))
 
 
-def _settings_files(project: Project) -> frozenset[str]:
-    """Where the settings module may be, and whether it is a package."""
-    if project.django is None or project.django.settings_module is None:
-        return frozenset()
-    inner = project.django.settings_module.replace(".", "/")
-    roots = {"", "src", project.root, posixpath.join(project.root, "src")}
-    stems = {posixpath.join(folder, inner) for folder in roots | {*project.django.python_path}}
-    return frozenset(f"{stem}{end}" for stem in stems for end in (".py", "/__init__.py"))
+def _is_in_use(path: str, project: Project) -> bool:
+    """Whether a file is the settings module that the checks use, by the places it may be in."""
+    django = project.django
+    if django is None or django.settings_module is None or not path.endswith(".py"):
+        return False
+    stem = path.removesuffix(".py").removesuffix("/__init__")
+    inner = django.settings_module.replace(".", "/")
+    roots = ("", "src", project.root, posixpath.join(project.root, "src"), *django.python_path)
+    return stem in {posixpath.join(folder, inner) for folder in roots}
 
 
 # --- tables -------------------------------------------------------------------------------------
@@ -120,7 +99,7 @@ def has_tables(path: str) -> bool:
 def list_read_by_tools(
     path: str, before: bytes | None, after: bytes | None
 ) -> tuple[str, ...] | None:
-    """Name the tables that differ in what tools or the build read; None: one is unreadable."""
+    """Name the tables that differ in what tools or the build read; None: one does not parse."""
     old, new = _read_tables(path, before), _read_tables(path, after)
     if old is None or new is None:
         return None
@@ -129,30 +108,20 @@ def list_read_by_tools(
 
 def _read_tables(path: str, content: bytes | None) -> Tables | None:
     """Return what tools read, by table, those of `tool` one by one; None: it does not parse."""
-    reader: Callable[[str], Tables] = _read_toml if path.lower().endswith(".toml") else _read_ini
     try:
-        return reader((content or b"").decode())
+        text = (content or b"").decode()
+        if path.lower().endswith(".toml"):
+            return _choose_tables(documents.parse_toml(text))
+        sections = documents.parse_ini(text)
     except (UnicodeDecodeError, documents.DocumentError, configparser.Error):
         return None
+    return {name: sections[name] for name in sections if not _PACKAGING_SECTION.fullmatch(name)}
 
 
-def _read_toml(text: str) -> Tables:
-    tables: Tables = documents.parse_toml(text)
-    tools = tables.pop("tool", {})
-    if not isinstance(tools, dict):
-        raise documents.DocumentError("tool is not a table")
-    tables |= {f"tool.{name}": table for name, table in tools.items()}
+def _choose_tables(tables: Tables) -> Tables:
+    tools = documents.as_map(tables.pop("tool", {}))
+    tables |= {f"tool.{name}": value for name, value in tools.items()}
     for name in _READ_BY_TOOLS.keys() & tables.keys():
         table = documents.as_map(tables[name])
         tables[name] = {key: table[key] for key in _READ_BY_TOOLS[name] if key in table} or None
     return tables
-
-
-def _read_ini(text: str) -> Tables:
-    parser = configparser.RawConfigParser()
-    parser.read_string(text)
-    return {
-        name: dict(section)
-        for name, section in parser.items()
-        if section and not _PACKAGING_SECTION.fullmatch(name)
-    }

@@ -6,40 +6,10 @@ is left to `values`, reading the file to `load`.
 
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from repo_config import values
 from repo_config.servers import read_rows
-from repo_config.values import (
-    ApplicationName,
-    AttributeName,
-    BranchPrefix,
-    CheckName,
-    Command,
-    Glob,
-    ImageName,
-    Label,
-    ModelKey,
-    ModuleName,
-    PythonMinor,
-    RelativePath,
-    Reviewer,
-    RuleId,
-    ServerName,
-    ServiceName,
-    SuiteLine,
-    SystemPackage,
-    UrlPattern,
-    VariableName,
-    VariableValue,
-    check_ports,
-)
 
 Minutes = Literal["auto"] | Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -56,26 +26,26 @@ class Section(BaseModel):
 class PythonSection(Section):
     """Which Python, and which Debian packages."""
 
-    version: PythonMinor | None = None
+    version: values.PythonMinor | None = None
     """Minor version, as in "3.11". Default: .python-version, otherwise the newest installed version
     that requires-python allows and came before the year of the commit."""
-    system_packages: tuple[SystemPackage, ...] = ()
+    system_packages: tuple[values.SystemPackage, ...] = ()
     """Debian packages that `setup` and checks need, such as libpq-dev."""
 
 
 class DjangoSection(Section):
     """How Django is started and used."""
 
-    manage: RelativePath | None = None
+    manage: values.RelativePath | None = None
     """Path of manage.py. Default: the one nearest to the root."""
-    settings: ModuleName | None = None
+    settings: values.ModuleName | None = None
     """Settings module for checks. Default: DJANGO_SETTINGS_MODULE from `env`, the pytest
     configuration or manage.py, in this order."""
     views: Literal["class", "function", "any"] = "any"
     """Style of new views. Existing views are not checked."""
     signals: Literal["forbid", "any"] = "any"
     """forbid: no new signals or signal handlers, except in tests."""
-    managers: dict[ModelKey, AttributeName] = {}
+    managers: dict[values.ModelKey, values.AttributeName] = {}
     """Manager for querying a model, as in `Order: active`; if several models have the name,
     `shop.models.Order: active`."""
 
@@ -83,16 +53,16 @@ class DjangoSection(Section):
 class FastapiAuth(Section):
     """Which dependency the endpoints of some URL paths must have."""
 
-    paths: Annotated[tuple[UrlPattern, ...], Field(min_length=1)]
+    paths: Annotated[tuple[values.UrlPattern, ...], Field(min_length=1)]
     """Patterns of full URL paths: `*` is one part of a path, `**` any number."""
-    dependency: ModuleName
+    dependency: values.ModuleName
     """Full dotted name of the dependency, as in app.auth.admin."""
 
 
 class FastapiSection(Section):
     """Who may call the endpoints of FastAPI."""
 
-    app: ApplicationName | None = None
+    app: str | None = None
     """No longer read: endpoints are found in the source. Remove it."""
     auth: tuple[FastapiAuth, ...] = ()
     """Entries of `paths` (patterns of URL paths: `*` is one part, `**` any number) and
@@ -104,7 +74,7 @@ class FastapiSection(Section):
 class ImportsSection(Section):
     """What changed code may import."""
 
-    forbid: tuple[ModuleName, ...] = ()
+    forbid: tuple[values.ModuleName, ...] = ()
     """Modules or names that changed code may not import, including everything below them."""
 
 
@@ -114,7 +84,7 @@ Mode = Literal["sync", "async", "any"]
 class ConcurrencyOverride(Section):
     """A mode for some paths."""
 
-    paths: tuple[Glob, ...]
+    paths: tuple[values.Glob, ...]
     """Patterns, as in .gitignore."""
     mode: Mode
     """How code is written there."""
@@ -132,16 +102,16 @@ class ConcurrencySection(Section):
 class ExtraCheck(Section):
     """An additional check."""
 
-    name: CheckName
+    name: values.CheckName
     """Name shown to people."""
-    run: Command
+    run: values.Command
     """Command line, as in `make docs`."""
 
 
 class ChecksSection(Section):
     """Which checks run, before and after the change, as command lines."""
 
-    tests: Command | Annotated[tuple[SuiteLine, ...], Field(min_length=1)] = "auto"
+    tests: values.Command | Annotated[tuple[values.SuiteLine, ...], Field(min_length=1)] = "auto"
     """A command such as `pytest -q`, `python manage.py test` or `python tests/runtests.py`, or off.
     Or a list of such commands, as CI may have several: each test belongs to one of them.
     auto: pytest if it is configured or declared, otherwise Django's runner."""
@@ -149,10 +119,10 @@ class ChecksSection(Section):
     """Time limit of the tests. Shortly before it, no further test starts, and those left out are
     listed; a suite that still runs at the limit fails. A single test that takes a sixth of it, and
     at least a minute, is interrupted and fails. auto: half of the operator's maximum for a run."""
-    types: Command | tuple[Command, ...] = "auto"
+    types: values.Command | tuple[values.Command, ...] = "auto"
     """One or several commands, as in `mypy --strict src`, or off. auto: the plain command of each
     type checker with settings or a pre-commit hook."""
-    lint: Command | tuple[Command, ...] = "auto"
+    lint: values.Command | tuple[values.Command, ...] = "auto"
     """Like `types`, for ruff, flake8, black and isort. Linters and type checkers use the base
     commit's settings."""
     makemigrations: Literal["auto", "off"] = "auto"
@@ -163,71 +133,33 @@ class ChecksSection(Section):
     named here, its findings are compared one by one; otherwise its exit code is compared."""
 
 
-class GateSection(Section):
-    """Accepted until the next release, without effect."""
-
-    whole_commit: bool = True
-    """No longer read: all tests always run on the exact commit. Remove it."""
-
-
 class OwnServer(Section):
     """A server of the repository's own."""
 
-    name: ServerName
+    name: values.ServerName
     """Name shown to people, and of its host."""
-    run: Command
+    run: values.Command
     """Command line that runs in the project's folder, as in `npx azurite --silent`."""
     ready: Port
     """Port on which it is awaited."""
 
 
-class ImageServer(Section):
-    """A server in a container, where docker is the sandbox."""
-
-    image: ImageName
-    """Image, as in `mongo:7`. It has no network but that of the sandbox, and starts empty."""
-    env: dict[VariableName, VariableValue] = {}
-    """Its environment variables. No secrets."""
-    ports: Annotated[tuple[Port, ...], Field(min_length=1)]
-    """Ports on which it is awaited, on localhost and on the host of the image's name."""
-
-
-def _list_ports(entry: str | OwnServer | ImageServer) -> tuple[int, ...]:
-    if isinstance(entry, str):
-        return (read_rows()[entry.partition(":")[0]].port,)
-    return entry.ports if isinstance(entry, ImageServer) else (entry.ready,)
-
-
-def _check_services(
-    entries: tuple[str | OwnServer | ImageServer, ...],
-) -> tuple[str | OwnServer | ImageServer, ...]:
-    check_ports([port for entry in entries for port in _list_ports(entry)])
+def _check_ports(entries: tuple[str | OwnServer, ...]) -> tuple[str | OwnServer, ...]:
+    rows = read_rows()
+    ports = {rows[e.partition(":")[0]].port if isinstance(e, str) else e.ready for e in entries}
+    if len(ports) < len(entries):
+        raise values.make_error("two services have the same port", "keep one of them")
     return entries
-
-
-def _find_kind(entry: object) -> str:
-    if isinstance(entry, ImageServer) or (isinstance(entry, dict) and "image" in entry):
-        return "image"
-    return "own" if isinstance(entry, dict | OwnServer) else "row"
-
-
-Service = Annotated[
-    Annotated[ServiceName, Tag("row")]
-    | Annotated[OwnServer, Tag("own")]
-    | Annotated[ImageServer, Tag("image")],
-    Discriminator(_find_kind),
-]
-Services = Annotated[tuple[Service, ...], AfterValidator(_check_services)]
 
 
 class ScopeSection(Section):
     """What a change may touch."""
 
-    allow: tuple[Glob, ...] = ("**",)
+    allow: tuple[values.Glob, ...] = ("**",)
     """Patterns, as in .gitignore, of paths that may be touched."""
-    protect: tuple[Glob, ...] = (".github/**",)
+    protect: tuple[values.Glob, ...] = (".github/**",)
     """Patterns of paths that may not be touched."""
-    human_only: tuple[Glob, ...] = ()
+    human_only: tuple[values.Glob, ...] = ()
     """Patterns of paths that only people may change. A ticket that needs them is declined."""
     max_files: int = Field(default=20, ge=1)
     """Maximum number of files in a change."""
@@ -267,13 +199,13 @@ class LimitsSection(Section):
 class PullRequestSection(Section):
     """How the result is published."""
 
-    branch_prefix: BranchPrefix = "mergewright/"
+    branch_prefix: values.BranchPrefix = "mergewright/"
     """Prefix of branch names."""
     draft: bool = False
     """On GitHub: open pull requests as drafts, if the repository supports them."""
-    reviewers: tuple[Reviewer, ...] = ()
+    reviewers: tuple[values.Reviewer, ...] = ()
     """On GitHub: requested reviewers, as logins or org/team; none: the person who set the label."""
-    labels: tuple[Label, ...] = ()
+    labels: tuple[values.Label, ...] = ()
     """On GitHub: labels of the pull request."""
     changelog: Literal["auto", "off"] = "auto"
     """auto: a model adds a news fragment or a changelog line if the project has these."""
@@ -286,9 +218,9 @@ class RepoConfig(Section):
 
     version: int = Field(default=1, ge=1, le=1)
     """Version of this format."""
-    label: Label = "mergewright"
+    label: values.Label = "mergewright"
     """On GitHub: label that starts a run."""
-    root: RelativePath = "."
+    root: values.RelativePath = "."
     """Folder of the project, in a repository with several. Paths in `python`, `django` and `checks`
     are relative to it; paths in `scope` are relative to the repository."""
     contributions: Literal["auto", "allow", "refuse"] = "auto"
@@ -296,15 +228,17 @@ class RepoConfig(Section):
     allow: it does not; refuse: no run of an issue starts."""
     python: PythonSection = PythonSection()
     """Which Python, and which Debian packages."""
-    env: dict[VariableName, VariableValue] = {}
+    env: dict[values.VariableName, values.VariableValue] = {}
     """Environment variables for set-up and all checks. No secrets: the log shows them."""
-    setup: tuple[Command, ...] = ()
+    setup: tuple[values.Command, ...] = ()
     """Commands that build the environment, as in `uv sync --frozen --all-groups`. bash runs them
     once, in an empty virtual environment. Default: a template for the lock file or the declared
     dependencies, or commands that a model found. Every check starts with the files and database
     content that they leave. They can reach package indexes (PyPI, npm, Debian) and no other host.
     Changes to committed files are dropped."""
-    services: Services = Field(
+    services: Annotated[
+        tuple[values.ServiceName | OwnServer, ...], AfterValidator(_check_ports)
+    ] = Field(
         default=(),
         description=f"""Servers that the project needs: {", ".join(read_rows())}, or with a version,
     as postgres:15. Every sandbox starts them on their usual ports of 127.0.0.1, empty or with the
@@ -313,8 +247,7 @@ class RepoConfig(Section):
     DATABASE_URL, REDIS_URL) are set unless `env` sets them; addresses only if it sets none of that
     server's. Users and databases named in these variables are created. A missing program is taken
     from Debian packages. A server of the project's own is a command line and the port on which it
-    is awaited: `{{name: azurite, run: npx azurite --silent, ready: 10000}}`. Where docker is the
-    sandbox, it may be a container: `{{image: "mongo:7", env: {{}}, ports: [27017]}}`.""",
+    is awaited: `{{name: azurite, run: npx azurite --silent, ready: 10000}}`.""",
     )
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"
     """Framework of the project; auto: detected from dependencies and manage.py."""
@@ -333,10 +266,11 @@ class RepoConfig(Section):
     """Who may call the endpoints of FastAPI."""
     checks: ChecksSection = ChecksSection()
     """Which checks run, before and after the change."""
-    gate: GateSection = GateSection()
+    gate: dict[str, bool] = {}
+    """No longer read: all tests always run on the exact commit. Remove it."""
     scope: ScopeSection = ScopeSection()
     """What a change may touch."""
-    rules: dict[RuleId, Weight] = {}
+    rules: dict[values.RuleId, Weight] = {}
     """Severities of rules, by id: block (no pull request), review (a draft that lists the place),
     info or off. Default: the rule's own."""
     plan: PlanSection = PlanSection()

@@ -19,13 +19,11 @@ SCRIPTS = tuple(
 )
 
 
-def choose_suite_start(
+def choose_suites(
     files: ProjectFiles,
     config: RepoConfig,
     declared: tuple[Dependency, ...],
-    manage: str | None,
-    *,
-    is_django: bool,
+    of_django: SuiteCommand | None,
 ) -> tuple[SuiteCommand, ...]:
     """Say how the tests are started: as configured, or as is usual; nothing without tests."""
     line = config.checks.tests
@@ -33,8 +31,8 @@ def choose_suite_start(
         return () if line == "off" else command_lines.read_suites(line)
     if files.pytest.values is None and not any(map(_is_test_module, files.paths)):
         return ()
-    if is_django and not _is_for_pytest(files, declared):
-        return (SuiteCommand("django", find_test_script(files) or manage),)
+    if of_django and not _is_for_pytest(files, declared):
+        return (of_django,)
     # It also runs the tests of unittest.
     return (SuiteCommand("pytest"),)
 
@@ -46,15 +44,18 @@ def _is_for_pytest(files: ProjectFiles, declared: tuple[Dependency, ...]) -> boo
     conftest.py.
     """
     has_plugin = any(dependency.name == "pytest-django" for dependency in declared)
-    conftests = files.find_named("conftest.py")
-    is_prepared = any(not ASIDE & set(path.split("/")[:-1]) for path in conftests)
+    is_prepared = not all(map(is_aside, files.find_named("conftest.py")))
     return files.pytest.values is not None or has_plugin or is_prepared
 
 
 def _is_test_module(path: str) -> bool:
-    *folders, name = path.split("/")
-    is_test = name != "conftest.py" and test_files.has_test_name(path)
-    return is_test and not ASIDE & set(folders)
+    is_test = test_files.has_test_name(path) and not path.endswith("conftest.py")
+    return is_test and not is_aside(path)
+
+
+def is_aside(path: str) -> bool:
+    """Whether a path belongs to an example, the documentation or a template."""
+    return bool(ASIDE & set(path.lower().split("/")[:-1]))
 
 
 def find_test_script(files: ProjectFiles) -> str | None:

@@ -5,7 +5,6 @@
 
 import difflib
 import re
-from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -32,7 +31,7 @@ DEBIAN_NAME = r"[a-z0-9][a-z0-9+.-]{1,99}"
 _SERVICE = rf"({'|'.join(read_rows())})(:[0-9]{{1,3}}(\.[0-9]{{1,3}}){{0,2}})?"
 
 
-def _make_error(message: str, fix: str) -> PydanticCustomError:
+def make_error(message: str, fix: str) -> PydanticCustomError:
     return PydanticCustomError(WRONG_FORM, "{message}", {"message": message, "fix": fix})
 
 
@@ -42,7 +41,7 @@ def _match(pattern: str, fix: str, *, is_shown: bool = True) -> AfterValidator:
     def check(text: str) -> str:
         if re.fullmatch(pattern, text) and (text.isprintable() or not is_shown):
             return text
-        raise _make_error("not in the required form", fix)
+        raise make_error("not in the required form", fix)
 
     return AfterValidator(check)
 
@@ -51,18 +50,18 @@ def _check_rule_id(text: str) -> str:
     if text not in (*RULE_IDS, *RETIRED):
         near = " or ".join(difflib.get_close_matches(text, RULE_IDS, 2, 0.6))
         every = "`mergewright config explain rules` lists them"
-        raise _make_error("unknown rule", f"Did you mean {near}?" if near else every)
+        raise make_error("unknown rule", f"Did you mean {near}?" if near else every)
     return text
 
 
 def _check_path(text: str) -> str:
     """Refuse what leads out of the repository or means different things to different tools."""
     if not text.strip() or not text.isprintable() or re.match(r"[-/~]|[A-Za-z]:|.*\\", text):
-        raise _make_error(
+        raise make_error(
             "not a path in the repository", "write it like src/app, without special characters"
         )
     if ".." in PurePosixPath(text).parts:
-        raise _make_error("a path with ..", "use a path inside the repository")
+        raise make_error("a path with ..", "use a path inside the repository")
     return str(PurePosixPath(text))
 
 
@@ -71,19 +70,14 @@ def _check_glob(text: str) -> str:
     mark = "!" if text.startswith("!") else ""
     pattern = _check_path(text.removeprefix(mark))
     if pattern == "." or text.startswith("#"):
-        raise _make_error("a pattern that matches nothing", 'write "**" for everything')
+        raise make_error("a pattern that matches nothing", 'write "**" for everything')
     return mark + pattern + "/" * text.endswith("/")
-
-
-def check_ports(ports: Sequence[int]) -> None:
-    if len({*ports}) < len(ports):
-        raise _make_error("two services have the same port", "keep one of them")
 
 
 def _check_suite(line: str) -> str:
     if command_lines.read_test_command(line).runner != "command":
         return line
-    raise _make_error(
+    raise make_error(
         "not a call of pytest, manage.py test or a script",
         "start one of these directly; what only has an exit code belongs in checks.extra",
     )
@@ -95,9 +89,6 @@ Glob = Annotated[str, AfterValidator(_check_glob)]
 ModuleName = Annotated[str, _match(_DOTTED, "use a dotted name, as in config.settings.test")]
 VariableName = Annotated[
     str, _match(_VARIABLE_OF_RUNS, "use another name of letters, digits and underscores")
-]
-ApplicationName = Annotated[
-    str, _match(f"{_DOTTED}:{_DOTTED}", 'use a module and a name in it, as in "app.main:app"')
 ]
 ModelKey = Annotated[
     str,
@@ -139,10 +130,6 @@ ServiceName = Annotated[
         " and ready",
     ),
 ]
-ImageName = Annotated[
-    str,
-    _match(r"[a-z0-9][\w./:@-]{0,254}", "use the name of an image, as in mongo:7"),
-]
 ServerName = Annotated[
     str, _match(r"[a-z][a-z0-9-]{0,39}", "use lower-case letters, as in azurite")
 ]
@@ -158,6 +145,11 @@ RepositoryName = Annotated[
     str,
     _match(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100}", "use a name, as in owner/name"),
     AfterValidator(str.lower),
+]
+Login = Annotated[
+    str,
+    _match(r"@?[A-Za-z0-9][A-Za-z0-9_-]{0,99}", "use a login; teams cannot be named"),
+    AfterValidator(lambda text: text.removeprefix("@")),
 ]
 Reviewer = Annotated[
     str,

@@ -8,7 +8,7 @@ import ast
 import posixpath
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.checks.check import Selection
 from agent.checks.imports import (
@@ -19,7 +19,7 @@ from agent.checks.imports import (
     read_python_sources,
 )
 from agent.models.change import Change, ChangedFile
-from agent.models.checks import COLLECTION, CheckItem, TestRun
+from agent.models.checks import CheckItem, TestRun
 from agent.models.record import replace
 from agent.policy.meaning import UNREADABLE
 from agent.text.sanitise import list_some
@@ -36,18 +36,18 @@ _MOST_SOURCE = 2_000
 @dataclass(frozen=True)
 class ChangeParts:
     change: Change
-    product: tuple[str, ...]
-    own_tests: tuple[str, ...]
+    product: tuple[str, ...] = ()
+    own_tests: tuple[str, ...] = ()
     """Python files of tests that are new or edited, and still there."""
-    touched: frozenset[str]
+    touched: frozenset[str] = frozenset()
     """Test files, helpers and data of base that are edited or deleted."""
-    moved: Mapping[str, str]
+    moved: Mapping[str, str] = field(default_factory=dict)
     """Test files under another path, by the old one."""
-    configuration: frozenset[str]
+    configuration: frozenset[str] = frozenset()
     """What tests are configured by, or started with."""
-    as_base: Selection | None
+    as_base: Selection | None = field(default_factory=Selection)
     """Tests of base that run as base has them, too; None: all."""
-    imports: Imports
+    imports: Imports = field(default_factory=lambda: Imports({}))
     """Of the tree with the change."""
 
     def is_touched(self, item: CheckItem) -> bool:
@@ -78,7 +78,7 @@ def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -
     collected = {
         item.file
         for item in tests.items
-        if not item.digest and (not item.item_id.endswith(COLLECTION) or is_test(item.file))
+        if not item.digest and (not item.is_collection or is_test(item.file))
     } - {""}
     of_tests = {
         path for path in files if path in collected or _belongs_to_tests(path, collected, imports)
@@ -121,12 +121,12 @@ def keep_tests(parts: ChangeParts) -> Change:
     return replace(parts.change, files=tuple(kept), notes=())
 
 
-def list_tool_settings(change: Change, project: Project) -> frozenset[str]:
+def list_tool_settings(change: Change) -> frozenset[str]:
     """List what a change edits of the settings of linters and type checkers."""
     return frozenset(
         file.path
         for file in change.files
-        if rule_files.is_tool_setting(file.path, project)
+        if rule_files.is_tool_setting(file.path)
         and (
             not rule_files.has_tables(file.path)
             or rule_files.list_read_by_tools(file.path, file.before, file.after) != ()

@@ -247,7 +247,7 @@ def count_sandboxes(settings: Settings) -> int:
         memory = min(memory, int((_CGROUP / "memory.max").read_text()))
     fitting = memory // (settings.sandbox_memory_mb * 1024**2)
     share = min(processors, fitting) // settings.max_runs
-    return min(settings.checks_at_once or max(2, share), processors)
+    return min(max(2, share), processors)
 
 
 def count_processors() -> int:

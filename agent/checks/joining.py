@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from agent.checks import check, suite
-from agent.models.checks import COLLECTION, CheckItem, Status, TestRun
+from agent.models.checks import CheckItem, Status, TestRun
 from agent.models.record import replace
 
 #: The first that is true of one run is that of the joined run.
@@ -64,7 +64,7 @@ def _join_items(runs: Sequence[TestRun]) -> tuple[tuple[CheckItem, ...], str]:
         for item in run.items:
             present = found.get(item.item_id)
             if present and "skipped" not in (present.outcome, item.outcome):
-                twice = twice or item.item_id * (not item.item_id.endswith(COLLECTION))
+                twice = twice or item.item_id * (not item.is_collection)
             if present is None or present.outcome == "skipped":
                 found[item.item_id] = item
     return tuple(found.values()), twice

@@ -16,45 +16,33 @@ from agent.checks import (
     measuring,
     reruns,
     runners,
-    running,
-    suite,
     test_pairs,
 )
 from agent.checks.change_parts import ChangeParts
-from agent.checks.check import Selection, Site, TestRequest, get_last_lines
+from agent.checks.check import Selection, Site, TestRequest
 from agent.checks.commands import ToolCheck
 from agent.checks.django_state import MIGRATIONS
-from agent.checks.imports import Imports
 from agent.checks.proof import ProofTrials
 from agent.checks.running import Bench, Job
-from agent.checks.suite import FAILING, PASSING
-from agent.checks.test_pairs import PairedTest
+from agent.checks.test_verdicts import AGAIN, NEAR, VERSIONS, TestVerdicts, find_tests
 from agent.models.change import Change
 from agent.models.checks import (
     TESTS,
-    UNPROVED,
     AnyComparison,
     AnyRun,
     CheckItem,
     CheckReport,
     LintRun,
-    RepeatedTest,
-    Rerun,
-    RewrittenTest,
     Status,
-    TestComparison,
     TestRun,
 )
 from agent.models.record import replace
 from agent.models.review import Judgement, Proof
 from agent.policy.migrations import is_migration
 
-NEAR, AGAIN = "tests near the change", "changed tests, once more"
-VERSIONS = "tests as the base branch has them"
 BASE_SETTINGS = ", base settings"
 #: Part of the seconds of base's tests; what took less there runs first.
 _QUICK = 0.1
-_MOST_VERSIONS = 20
 
 
 def judge_change(
@@ -68,36 +56,29 @@ def judge_change(
         already: What ran before, such as the look at packages that the change brings along.
     """
     work = _Judging(parts, base, bench, already)
-    first = [*work.list_quick(), *work.list_near()]
+    tests, first = work.list_tests(), [*work.list_quick(), *work.list_near()]
     rest = [*work.list_versions(), *work.list_slow()]
-    if work.base_seconds < imports.SHORT_SUITE:
-        first = [*work.list_tests(), *first]
-    else:
-        rest = [*work.list_tests(), *rest]
-    work.ran |= bench.run_all(first)
-    compared = work.compare(is_partial=True)
-    if any(check.is_in_the_way for check in compared):
-        bench.say("a check fails already: the others are not run")
-        return Judgement(ran=work.report, compared=compared, is_partial=True)
-    work.ran |= bench.run_all([*rest, *work.list_again(), *work.list_proof()])
+    is_short = work.base_seconds < imports.SHORT_SUITE
+    with bench.open_jobs() as jobs:
+        # All tests begin at once where others can run beside them, and are ended if those fail.
+        is_beside = is_short or bench.base.at_once > 1
+        jobs.start([*(tests if is_beside else ()), *first])
+        work.ran = jobs.wait([*first, *(tests if is_short else ())])
+        compared = work.compare(is_partial=True)
+        if any(check.is_in_the_way for check in compared):
+            bench.say("a check fails already: the others are not run")
+            return Judgement(ran=work.report, compared=compared, is_partial=True)
+        later = [*rest, *work.list_again(), *work.list_proof()]
+        work.ran = jobs.run([*later, *(() if is_beside else tests)])
     compared = work.compare(is_partial=False)
     is_wrong = any(check.is_in_the_way for check in compared)
     proof = Proof() if is_wrong else work.prove()
     return Judgement(ran=work.report, compared=compared, proof=proof)
 
 
-def compare_with_itself(base: CheckReport, nothing: Change) -> tuple[AnyComparison, ...]:
+def compare_with_itself(base: CheckReport) -> tuple[AnyComparison, ...]:
     """Compare base with itself: no edit has caused what that says."""
-    parts = ChangeParts(
-        change=nothing,
-        product=(),
-        own_tests=(),
-        touched=frozenset(),
-        moved={},
-        configuration=frozenset(),
-        as_base=Selection(),
-        imports=Imports({}),
-    )
+    parts = ChangeParts(Change(base_commit=base.commit, files=()))
     pairs = test_pairs.classify_tests(base.tests, base.tests, None, parts)
     return compare.compare_reports(base, base, [*pairs.values()])
 
@@ -112,9 +93,10 @@ class _Judging:
     already: Sequence[AnyRun]
     ran: dict[str, AnyRun] = field(default_factory=dict)
     report: CheckReport = field(init=False)
-    pairs: tuple[PairedTest, ...] = ()
-    as_base: dict[str, RepeatedTest] = field(default_factory=dict)
-    """What rewritten tests did once more as base has them."""
+
+    @cached_property
+    def verdicts(self) -> TestVerdicts:
+        return TestVerdicts(self.parts, self.base, self.bench, lambda: self._versions_site)
 
     @property
     def base_seconds(self) -> float:
@@ -156,7 +138,7 @@ class _Judging:
     @cached_property
     def _settings(self) -> frozenset[str]:
         """Files with settings of linters and type checkers that the change edits."""
-        return change_parts.list_tool_settings(self.parts.change, self.bench.head.project)
+        return change_parts.list_tool_settings(self.parts.change)
 
     # --- what runs --------------------------------------------------------------------------------
 
@@ -218,61 +200,41 @@ class _Judging:
         return self._list_some(AGAIN, TestRequest(Selection(files=own)))
 
     def list_proof(self) -> list[Job]:
-        return self.proof.list_jobs(self.near_run, self.pairs)
+        return self.proof.list_jobs(self.near_run, self.verdicts.pairs)
 
     # --- what it says -----------------------------------------------------------------------------
 
-    def _find(self, name: str) -> TestRun | None:
-        run = self.ran.get(name)
-        return run if isinstance(run, TestRun) else None
-
     @property
     def near_run(self) -> TestRun | None:
-        return self._find(NEAR)
+        return find_tests(self.ran, NEAR)
 
     def compare(self, *, is_partial: bool) -> tuple[AnyComparison, ...]:
         """Compare what has run with all of base; what fails newly runs once more."""
-        tests = self._find(TESTS)
-        if tests is None and (near := self.near_run) and reruns.is_conclusive(near):
+        tests, near = find_tests(self.ran, TESTS), self.near_run
+        if tests is None and near and reruns.is_conclusive(near):
             tests = replace(near, name=TESTS, is_partial=True)
-        if tests is not None:
-            tests = self._weigh_tests(tests)
-        others = {name: run for name, run in self.ran.items() if name != TESTS}
-        results = (*self.already, *self._list_results(others), *((tests,) if tests else ()))
-        if tests is None and TESTS in self.ran:
-            results = (*results, self.ran[TESTS])
+        ended = self.verdicts.weigh(tests, self.ran) if tests else self.ran.get(TESTS)
+        results = (*self.already, *self._list_results(), *((ended,) if ended else ()))
         self.report = CheckReport(
             side="head", commit=self.base.commit, results=results, is_partial=is_partial
         )
-        compared = compare.compare_reports(self.base, self.report, self.pairs)
-        compared = tuple(
-            replace(one, rewritten=tuple(self._add_versions(one.rewritten)))
-            if isinstance(one, TestComparison)
-            else one
-            for one in compared
-        )
-        return self.bench.weigh(compared, self.base, self.report)
+        base = self.verdicts.base
+        compared = compare.compare_reports(base, self.report, self.verdicts.pairs)
+        compared = tuple(map(self.verdicts.add_versions, compared))
+        return self.bench.weigh(compared, base, self.report)
 
-    def _add_versions(self, tests: Sequence[RewrittenTest]) -> Iterator[RewrittenTest]:
-        """Yield tests with both versions, of which the first are shown."""
-        items = {pair.current_id: pair.base for pair in self.pairs if pair.state == "rewritten"}
-        for number, test in enumerate(tests):
-            item = items.get(test.item_id) if number < _MOST_VERSIONS else None
-            before, after = change_parts.find_versions(self.parts, item) if item else ("", "")
-            yield replace(test, before=before, after=after)
-
-    def _list_results(self, ran: dict[str, AnyRun]) -> Iterator[AnyRun]:
+    def _list_results(self) -> Iterator[AnyRun]:
         """Yield the results of checks, those with base's settings joined to the others."""
         for check, _ in self._others:
-            result, before = ran.get(check.name), ran.get(check.name + BASE_SETTINGS)
+            result = self.ran.get(check.name)
+            before = self.ran.get(check.name + BASE_SETTINGS)
             if isinstance(result, LintRun) and isinstance(before, LintRun):
                 seen = {item.item_id for item in result.items}
-                more = tuple(item for item in before.items if item.item_id not in seen)
+                more = [item for item in before.items if item.item_id not in seen]
                 if before.reason and not result.reason:
                     # What the base branch's settings find is not known.
-                    more = (
-                        CheckItem(item_id=f"{before.name}: {before.reason}", outcome="finding"),
-                    )
+                    text = f"{before.name}: {before.reason}"
+                    more = [CheckItem(item_id=text, outcome="finding")]
                 status = Status.FAILED if more and not result.reason else result.status
                 result = replace(
                     result,
@@ -283,138 +245,13 @@ class _Judging:
             if result is not None:
                 yield result
 
-    def _weigh_tests(self, tests: TestRun) -> TestRun:
-        """Pair the tests with base's; what fails with the change alone runs once more."""
-        bench, versions = self.bench, self._find(VERSIONS)
-        doubts = []
-        if versions is not None and not reruns.is_conclusive(suite.accept_empty(versions)):
-            doubts = [f"{VERSIONS} did not run to their end: {versions.reason or versions.limit}"]
-            versions = None
-        classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.parts)
-        pairs = [pair for pair in classified.values() if pair.head or not tests.is_partial]
-        if bench.suite is not None and reruns.is_conclusive(self.base.tests):
-            self._repeat(pairs)
-            if bench.measure_anew and self._is_base_out_of_date(pairs):
-                bench.say("base fails tests that it passed before: measuring it anew")
-                self._replace_base(bench.measure_anew())
-                bench.measure_anew = None
-                return self._weigh_tests(tests)
-        pairs = list(reruns.weigh_repeated(pairs, bench.repeated, self.as_base))
-        if tests.is_partial:
-            pairs = [pair for pair in pairs if not self._is_by_chance(pair)]
-        else:
-            pairs = self._weigh_other_runs(pairs)
-            tests = self._explain_code(tests)
-        self.pairs = tuple(pairs)
-        return replace(
-            tests,
-            repeated=tuple(bench.repeated.values()),
-            uncollected=change_parts.list_uncollected(self.parts, tests),
-            doubts=tuple(doubts),
-        )
-
-    def _repeat(self, pairs: list[PairedTest]) -> None:
-        repeated = self.bench.repeated
-        broken = [
-            pair for pair in pairs if pair.state == "broken" and pair.current_id not in repeated
-        ]
-        rewritten = [
-            pair
-            for pair in pairs
-            if pair.state == "rewritten" and pair.version and pair.current_id not in self.as_base
-        ]
-        if broken:
-            repeated |= reruns.repeat_failures(broken, self.bench.head, self.bench)
-        if rewritten:
-            self.as_base |= reruns.repeat_failures(rewritten, self._versions_site, self.bench)
-
-    def _is_base_out_of_date(self, pairs: list[PairedTest]) -> bool:
-        """Whether base fails a test today that its stored results have as passed."""
-        ran = (self.bench.repeated.get(pair.current_id) for pair in pairs if pair.base)
-        ended = (run.outcome for test in ran if test for run in test.base)
-        return any(outcome not in (*PASSING, UNPROVED) for outcome in ended)
-
-    def _replace_base(self, tests: TestRun) -> None:
-        results = tuple(tests if one.name == TESTS else one for one in self.base.results)
-        self.base = replace(self.base, results=results)
-
-    def _is_by_chance(self, pair: PairedTest) -> bool:
-        """Whether a test near the change failed once, and passed without a tracer."""
-        test = self.bench.repeated.get(pair.current_id)
-        passes = test is not None and any(run.outcome in PASSING for run in test.head)
-        return pair.state == "broken" and passes
-
-    def _weigh_other_runs(self, pairs: list[PairedTest]) -> list[PairedTest]:
-        """Let a test of the change's own pass only if it passed in each run."""
-        again, near = self._list_failures(AGAIN), self._list_failures(NEAR)
-        own = [
-            pair
-            for pair in pairs
-            if pair.head and pair.head.outcome in PASSING and pair.state != "fixed"
-            if pair.current_id in again or pair.current_id in near
-        ]
-        # Some tests of base need others before them: alone they fail there as well.
-        old = [pair.item_id for pair in own if pair.is_of_base]
-        on_base = reruns.run_again(old, self.bench.base, self.bench)
-        weighed = {}
-        for pair in own:
-            run = on_base.get(pair.item_id)
-            if pair.is_of_base and (run is None or run.outcome not in PASSING):
-                continue
-            item = again.get(pair.current_id)
-            if item is not None:
-                words = f"It fails intermittently.\n{item.text}"
-                failed = replace(item, text=words)
-                weighed[pair.current_id] = pair._replace(head=failed, state="broken")
-                continue
-            # Under the tracer alone; the run of all tests is counted as well.
-            passed = (Rerun(outcome="passed"),)
-            place = near[pair.current_id].place
-            self.bench.repeated[pair.current_id] = RepeatedTest(
-                item_id=pair.current_id, head=passed, place=place
-            )
-            weighed[pair.current_id] = pair._replace(state="flaky")
-        return [weighed.get(pair.current_id, pair) for pair in pairs]
-
-    def _list_failures(self, name: str) -> dict[str, CheckItem]:
-        """List what failed in another run of the change's own tests, by id."""
-        run = self._find(name)
-        items = run.items if run and reruns.is_conclusive(run) else ()
-        own = {*self.parts.own_tests}
-        return {
-            item.item_id: item for item in items if item.outcome in FAILING and item.file in own
-        }
-
-    def _explain_code(self, tests: TestRun) -> TestRun:
-        """Fail tests whose exit code no test explains, and that base does not have, seen twice."""
-        base = self.base.tests
-        known = {0, None} | ({base.exit_code} if not reruns.list_red(base) else set())
-        is_red = bool(reruns.list_red(tests))
-        if tests.reason or tests.limit or is_red or tests.exit_code in known:
-            return tests
-        self.bench.say("tests: the exit code is red where no test is; running all again")
-        again = self._suite_again
-        if again is None or again.exit_code in known or reruns.list_red(again):
-            return tests
-        reason = (
-            f"the tests end with exit code {again.exit_code}, and with {base.exit_code} on the base"
-            f" branch, though none fails: {get_last_lines(again)}"
-        )
-        return replace(tests, status=Status.FAILED, reason=reason)
-
-    @cached_property
-    def _suite_again(self) -> TestRun | None:
-        (check, site), *_ = measuring.list_tests(self.bench.head)
-        run = running.run_check(check, site, self.bench.sandbox, self.bench.say)
-        return run if isinstance(run, TestRun) else None
-
     def prove(self) -> Proof:
         """Prove the change, where all else has passed."""
-        tests = self._find(TESTS)
+        tests = find_tests(self.ran, TESTS)
         if self.bench.head.config.checks.tests == "off":
             return Proof(unneeded="tests are turned off in the configuration")
         if tests is None or self.bench.suite is None:
             is_code = any(path.endswith(".py") for path in self.parts.product)
             why = "no runner of its tests is known"
             return Proof(missing=why) if is_code else Proof(unneeded="no code was changed")
-        return self.proof.finish(self.ran, tests, self.near_run, self.pairs)
+        return self.proof.finish(self.ran, tests, self.near_run, self.verdicts.pairs)

@@ -2,12 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cache
 from threading import Event
-from typing import NamedTuple, cast
+from typing import NamedTuple, Self, cast
 
 from agent.checks import joining, runners
 from agent.checks.check import (
@@ -21,7 +22,7 @@ from agent.checks.check import (
     explain_limit,
     make_result,
 )
-from agent.checks.runners import AnySuite, Suite
+from agent.checks.runners import Suite
 from agent.checks.suite import SENTINEL
 from agent.models.change import Change, Hunk, Plan
 from agent.models.checks import (
@@ -112,53 +113,67 @@ class Bench:
         check = runners.select(self.suite, TestRequest(only), shown)
         return run_check(check, site, self.sandbox, self.say)
 
+    def open_jobs(self) -> "Jobs":
+        return Jobs(self.sandbox, self.say, self.base.at_once, self.until)
+
     def run_all(self, jobs: Sequence[Job]) -> dict[str, AnyRun]:
-        return run_all(jobs, self.sandbox, self.say, self.base.at_once, until=self.until)
+        with self.open_jobs() as opened:
+            return opened.run(jobs)
 
 
-def run_all(
-    jobs: Sequence[Job],
-    sandbox: Sandbox,
-    say: Say,
-    at_once: int,
-    *,
-    until: float = math.inf,
-    is_enough: Callable[[AnyRun], bool] = lambda _: False,
-) -> dict[str, AnyRun]:
-    """Run checks side by side, the first first; return their results, by name.
+class Jobs:
+    """Checks that run side by side, the first first; at the end of the block none is left."""
 
-    Args:
-        until: After that none begins.
-        is_enough: After the first result for which it is true, what has not ended is ended, and
-            left out.
-    """
-    cancelled = Event()
+    def __init__(self, sandbox: Sandbox, say: Say, at_once: int, until: float = math.inf) -> None:
+        self.ran: dict[str, AnyRun] = {}
+        """Results that were waited for, by the names of the checks."""
+        self._sandbox, self._say, self._until = sandbox, say, until
+        self._pool = ThreadPoolExecutor(max(1, at_once), "gate")
+        self._futures: dict[str, Future[AnyRun]] = {}
+        self._cancelled = Event()
 
-    def run(job: Job) -> AnyRun:
-        if time.monotonic() >= min(until, job.until()):
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._cancelled.set()
+        # After an interruption, or where no sandbox is to be had, nobody waits for the others.
+        self._pool.shutdown(wait=kind is None, cancel_futures=True)
+
+    def start(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            run = run_log.keep_log_context(self._run)
+            self._futures[job.check.name] = self._pool.submit(run, job)
+
+    def iterate_results(self, names: Iterable[str]) -> Iterator[AnyRun]:
+        """Yield the results of checks that were started as they come."""
+        waited = [self._futures[name] for name in names if name not in self.ran]
+        for future in as_completed(waited):
+            result = future.result()
+            _say_result(result, self._say)
+            self.ran[result.name] = result
+            yield result
+
+    def wait(self, jobs: Iterable[Job]) -> dict[str, AnyRun]:
+        """Wait for checks that were started; return all results so far, by name."""
+        deque(self.iterate_results([job.check.name for job in jobs]), maxlen=0)
+        return self.ran
+
+    def run(self, jobs: Sequence[Job]) -> dict[str, AnyRun]:
+        """Run checks, and wait for all that was started; return all results, by name."""
+        self.start(jobs)
+        deque(self.iterate_results([*self._futures]), maxlen=0)
+        return self.ran
+
+    def _run(self, job: Job) -> AnyRun:
+        if time.monotonic() >= min(self._until, job.until()):
             reason = "there was no time left for it"
             facts = {"name": job.check.name, "status": Status.UNVERIFIED, "reason": reason}
             return job.check.kind.model_validate(facts | {"limit": MINUTES_LIMIT})
         site = job.lay_out()
         if reason := job.check.explain_absence(site):
             return CommandRun(name=job.check.name, status=Status.ABSENT, reason=reason)
-        return run_check(job.check, site, sandbox, say, cancelled)
-
-    ran: dict[str, AnyRun] = {}
-    with ThreadPoolExecutor(max(1, at_once), "gate") as pool:
-        futures = [pool.submit(run_log.keep_log_context(run), job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                result = future.result()
-                _say_result(result, say)
-                ran[result.name] = result
-                if is_enough(result):
-                    break
-        finally:
-            # After an interruption, or where no sandbox is to be had, nobody waits for the others.
-            cancelled.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-    return ran
+        return run_check(job.check, site, self._sandbox, self._say, self._cancelled)
 
 
 def _say_result(result: AnyRun, say: Say) -> None:
@@ -180,7 +195,7 @@ def run_check(
     Without its services it proves nothing, whatever its tests say. The commands of the tests run
     one after another, each in a sandbox of its own.
     """
-    if isinstance(check, AnySuite) and site.project.more_tests:
+    if isinstance(check, Suite) and site.project.more_tests:
         runs = _run_each(check, site, sandbox, say, cancelled)
         return cast(RunT, joining.join_runs(runs, is_part=bool(check.request.only)))
     for is_last in (False, True):
@@ -213,16 +228,16 @@ def run_check(
 
 
 def _run_each(
-    suite: AnySuite, site: Site, sandbox: Sandbox, say: Say, cancelled: Flag | None
+    suite: Suite, site: Site, sandbox: Sandbox, say: Say, cancelled: Flag | None
 ) -> list[TestRun]:
     """Run the tests command by command, until what was asked for is known."""
     runs: list[TestRun] = []
     until = time.monotonic() + site.test_limits().seconds
     only, known = suite.request.only, suite.request.known_red
     wanted = {*only.ids} if only and not only.files else None
-    for part, place in suite.split(site):
+    for place in runners.split_suites(site):
         left = max(until - time.monotonic(), LEAST_SECONDS)
-        run = run_check(part, place.limit_seconds(left), sandbox, say, cancelled)
+        run = run_check(suite, place.limit_seconds(left), sandbox, say, cancelled)
         runs.append(run)
         if wanted is not None:
             # A test that one command skips may run in another.

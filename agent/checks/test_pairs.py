@@ -7,8 +7,6 @@ one it is broken, gone or not run, and each of these is named.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, NamedTuple
 
 from agent.checks.change_parts import ChangeParts
@@ -62,7 +60,7 @@ def classify_tests(
     late = {item_id: CheckItem(item_id=item_id, outcome="unrun") for item_id in base.unrun}
     old_ids, new = late | old, {item.item_id: item for item in head.items}
     as_base = {item.item_id: item for item in versions.items} if versions else {}
-    lost = {item.file: item for id_, item in as_base.items() if id_.endswith(COLLECTION)}
+    lost = {item.file: item for item in as_base.values() if item.is_collection}
     again = {item_id: item_id for item_id in old_ids} | pair_families(old_ids, as_base)
     renamed = {parts.rename(item): item_id for item_id, item in old_ids.items()}
     before_now = {now: old_ids[then] for now, then in renamed.items()}
@@ -79,50 +77,33 @@ def classify_tests(
             if key not in before_now and parts.is_touched(each) is touched
         }
         later |= pair_families(mine, theirs, name)
-    ended = _Ending(new, frozenset(head.unrun), is_cut=bool(head.limit or head.reason))
+    unrun, is_cut = frozenset(head.unrun), bool(head.limit or head.reason)
+    families = frozenset(map(name_family, new))
+    read = frozenset(item.file for item in new.values() if _is_test(item.item_id))
     pairs = {}
     for now, then in renamed.items():
         before, after = old.get(then), new.get(later.get(now, now))
         item = old_ids[then]
         version = as_base.get(again[then]) or lost.get(item.file)
-        if not after and (now in ended.unrun or ended.is_cut):
+        if not after and (now in unrun or is_cut):
             state: State = "unrun"
-        elif not after and item.item_id.endswith(COLLECTION):
-            state = "fixed" if item.file in ended.files else "gone"
+        elif not after and item.is_collection:
+            state = "fixed" if item.file in read else "gone"
         elif parts.is_touched(item):
             state = _find_touched_state(before, after, version, has_versions=versions is not None)
         else:
-            state = _find_state(before, after, has_family=name_family(now) in ended.families)
+            state = _find_state(before, after, has_family=name_family(now) in families)
         pairs[after.item_id if after else now] = PairedTest(then, before, after, version, state)
-    unread = {item.file for item in base.items if item.item_id.endswith(COLLECTION)} - {""}
+    unread = {item.file for item in base.items if item.is_collection} - {""}
     for item_id, item in new.items():
         if item_id not in pairs:
             was_red = item.file in unread and _is_test(item_id)
             red: State = "known" if was_red else "broken"
             state = red if item.outcome in FAILING else "new"
             pairs[item_id] = PairedTest(item_id, None, item, None, state, is_of_base=False)
-    for item_id in ended.unrun - pairs.keys():
+    for item_id in unrun - pairs.keys():
         pairs[item_id] = PairedTest(item_id, None, None, None, "unrun", is_of_base=False)
     return pairs
-
-
-@dataclass(frozen=True)
-class _Ending:
-    """How a run of the commit ended."""
-
-    new: Mapping[str, CheckItem]
-    unrun: frozenset[str]
-    is_cut: bool
-    """Whether a test without an outcome may have one in a whole run."""
-
-    @cached_property
-    def families(self) -> frozenset[str]:
-        return frozenset(map(name_family, self.new))
-
-    @cached_property
-    def files(self) -> frozenset[str]:
-        """Files with a test that has an outcome."""
-        return frozenset(item.file for item in self.new.values() if _is_test(item.item_id))
 
 
 def _find_state(before: CheckItem | None, after: CheckItem | None, *, has_family: bool) -> State:
@@ -209,10 +190,6 @@ def _is_test(item_id: str) -> bool:
     return not item_id.endswith(COLLECTION)
 
 
-def _count_tests(result: TestRun) -> int:
-    return sum(_is_test(item.item_id) for item in result.items)
-
-
 def count_tests(
     name: str, before: TestRun, after: TestRun, pairs: Collection[PairedTest]
 ) -> TestComparison:
@@ -229,37 +206,44 @@ def count_tests(
         for pair in (*states["broken"], *states["gone"])
         if pair.head or files.get(pair.item_id, "") not in lost - {""}
     ]
-    return TestComparison(
-        name=name,
-        base=before.status,
-        head=after.status,
-        verdict=Status.UNVERIFIED,
-        base_count=_count_tests(before),
-        head_count=_count_tests(after),
-        base_failures=before.count(*FAILING),
-        head_failures=after.count(*FAILING),
-        base_skipped=before.count("skipped"),
-        head_skipped=after.count("skipped"),
-        base_xfailed=before.count("xfailed"),
-        head_xfailed=after.count("xfailed"),
-        base_uncollected=len(before.items) - _count_tests(before),
-        head_uncollected=len(after.items) - _count_tests(after),
-        base_unrun=len(before.unrun),
-        head_unrun=len(states["unrun"]),
-        known=len(states["known"]),
-        new_failures=tuple(_explain_broken(pair) for pair in named if pair.state == "broken"),
-        flaky=tuple(repeated[pair.current_id] for pair in states["flaky"]),
-        gone=tuple(pair.item_id for pair in named if pair.state == "gone"),
-        rewritten=tuple(map(_describe_rewritten, states["rewritten"])),
-        unrun=tuple(sorted(pair.item_id for pair in states["unrun"])),
-        is_partial=after.is_partial,
-        added=tuple(
-            pair.current_id
-            for pair in pairs
-            if pair.head and not pair.is_of_base and _is_test(pair.item_id)
-        ),
-        seconds=after.seconds,
+    counts = _count_side("base", before, len(before.unrun))
+    counts |= _count_side("head", after, len(states["unrun"]))
+    return TestComparison.model_validate(
+        counts
+        | {
+            "name": name,
+            "base": before.status,
+            "head": after.status,
+            "verdict": Status.UNVERIFIED,
+            "known": len(states["known"]),
+            "new_failures": tuple(
+                _explain_broken(pair) for pair in named if pair.state == "broken"
+            ),
+            "flaky": tuple(repeated[pair.current_id] for pair in states["flaky"]),
+            "gone": tuple(pair.item_id for pair in named if pair.state == "gone"),
+            "rewritten": tuple(map(_describe_rewritten, states["rewritten"])),
+            "unrun": tuple(sorted(pair.item_id for pair in states["unrun"])),
+            "is_partial": after.is_partial,
+            "added": tuple(
+                pair.current_id
+                for pair in pairs
+                if pair.head and not pair.is_of_base and _is_test(pair.item_id)
+            ),
+            "seconds": after.seconds,
+        }
     )
+
+
+def _count_side(side: str, run: TestRun, unrun: int) -> dict[str, object]:
+    tests = sum(_is_test(item.item_id) for item in run.items)
+    return {
+        f"{side}_count": tests,
+        f"{side}_failures": run.count(*FAILING),
+        f"{side}_skipped": run.count("skipped"),
+        f"{side}_xfailed": run.count("xfailed"),
+        f"{side}_uncollected": len(run.items) - tests,
+        f"{side}_unrun": unrun,
+    }
 
 
 def _explain_broken(pair: PairedTest) -> CheckItem:
@@ -274,7 +258,7 @@ def _explain_broken(pair: PairedTest) -> CheckItem:
 
 
 def _describe_rewritten(pair: PairedTest) -> RewrittenTest:
-    is_there = pair.version and not pair.version.item_id.endswith(COLLECTION)
+    is_there = pair.version and not pair.version.is_collection
     outcome = pair.version.outcome if pair.version and is_there else GONE
     text = pair.version.text if pair.version else ""
     text = text if is_there else text.strip().rpartition("\n")[2]

@@ -12,10 +12,8 @@ import typer
 from rich.console import Console
 
 from agent.cli import interrupts, repository, result, run, terminal
-from agent.errors import AgentError, RequestRefused
+from agent.errors import RequestRefused
 from agent.models.base_report import BaseReport
-from agent.models.checks import Status
-from agent.models.pulls import ProjectCheck
 from agent.settings import Settings
 from agent.text import sanitise
 from agent.text.redaction import REMOVED
@@ -73,9 +71,7 @@ def check(
         )
         report, base = result.make_report(outcome, seconds, folder, again), outcome.base
         code = result.choose_exit_code(outcome)
-        ci = _list_ci_checks(folder, base, loaded) if base else ()
-        facts = dict(_list_more(base, ci, loaded)) if base else {}
-        report["ci"] = [each.model_dump(mode="json") for each in ci]
+        facts = dict(_list_more(base, loaded)) if base else {}
     if as_json:
         terminal.print_json(report)
     elif no_run and base:
@@ -106,29 +102,7 @@ def _read_files(folder: Path, loaded: Settings, *, as_json: bool) -> BaseReport:
     )
 
 
-# --- what this machine does not know ----------------------------------------------------------
-
-
-def _list_ci_checks(folder: Path, base: BaseReport, loaded: Settings) -> tuple[ProjectCheck, ...]:
-    """List CI's own results for the commit, where GitHub can be asked; empty: none are known."""
-    if loaded.github_token is None and loaded.github_app_id is None:
-        return ()
-    from agent import wiring
-    from agent.git import source
-    from agent.github import project_checks
-
-    try:
-        name = run.read_repository_name(source.read_origin(str(folder)), loaded.github_url)
-        session = wiring.way_to_github(loaded).open_named_session(name, "check")
-        return project_checks.list_checks(session, base.commit)
-    except (AgentError, typer.BadParameter) as problem:
-        terminal.print_aside(f"CI's results are not known: {problem}")
-        return ()
-
-
-def _list_more(
-    base: BaseReport, ci: tuple[ProjectCheck, ...], loaded: Settings
-) -> Iterator[tuple[str, str]]:
+def _list_more(base: BaseReport, loaded: Settings) -> Iterator[tuple[str, str]]:
     if loaded.model or loaded.model_editor:
         yield "", f"Models of a ticket cost at most ${base.usd:.2f} (`limits.usd`)."
     else:
@@ -136,17 +110,6 @@ def _list_more(
     if base.unrun:
         example = "checks: {extra: [{name: docs, run: make docs}]}"
         yield "to run more", f"Add commands to .github/mergewright.yml, as in `{example}`."
-    if not ci:
-        return
-    red = [each.name for each in ci if each.state == "failed"]
-    passed = sum(each.state == "passed" for each in ci)
-    words = f"{passed} of {len(ci)} passed for this commit"
-    yield "CI", f"{words}; failed: {sanitise.list_some(red)}" if red else words
-    ours = [check.name for check in base.checks if check.result is Status.FAILED]
-    if ours and not red and passed == len(ci):
-        yield "", f"Here it differs: {sanitise.list_some(ours)} failed. See the log for why."
-    elif red and not ours:
-        yield "", "Here it differs: no check failed."
 
 
 # --- the configuration ------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from agent import settings
 from agent.cli import repository, terminal
 from agent.setup import effective, proposal
 from repo_config import detect, schema
-from repo_config.located import escape_text, format_excerpt
+from repo_config.located import escape_text
 
 app = typer.Typer(
     help="Check or explain the repository's configuration.",
@@ -87,7 +87,7 @@ def explain(
             fix = "`config explain --all` lists them"
             if near:
                 fix = f"Did you mean {' or '.join(near)}?"
-            words = f"there is no key {format_excerpt(key, quoted=False)}. {fix}"
+            words = f"there is no key {escape_text(key)}. {fix}"
             raise typer.BadParameter(words, param_hint="KEY")
     if as_json:
         terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])

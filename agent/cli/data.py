@@ -1,6 +1,8 @@
 """`mergewright data`: prepare the database; delete stored texts and names; print the audit log."""
 
+import json
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -110,8 +112,8 @@ def audit(
     Signing in, starting, stopping, retrying, approving and changing runs, pausing, and deleting
     data.
     """
-    from agent.service import audit_export
-
     with runs.open_store(settings.load_settings()) as store:
         for entry in store.audit.list_after(after) if store else ():
-            print(audit_export.write_entry(entry))
+            at = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds")
+            facts = entry.model_dump() | {"at": at}
+            print(json.dumps({name: value for name, value in facts.items() if value != ""}))

@@ -86,6 +86,7 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
         ("GitHub", github, us),
     )
     return {
+        "gone": settings.list_gone(),
         "sound": not any(problem for _, problem, _ in needed),
         "used": given.sandbox,
         **measured,
@@ -189,6 +190,8 @@ def _show(report: dict[str, Any]) -> None:
     for line in report["needed"]:
         there = "yes" if line["there"] else "NO"
         terminal.print_wrapped(f"  {line['what']}: {there}; {line['detail']}", "    ")
+    for sentence in report["gone"]:
+        terminal.print_wrapped(sentence)
     missing = ", ".join(line["what"] for line in report["needed"] if not line["there"])
     sound = "Ready: this machine can run tickets."
     terminal.print_wrapped(

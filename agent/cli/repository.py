@@ -12,7 +12,7 @@ from agent.cli import terminal
 from agent.git.tree import open_folder
 from agent.setup.effective import LoadedConfig
 from repo_config import load
-from repo_config.located import START, make_problem
+from repo_config.located import Problem
 from repo_config.tree import Tree
 
 Folder = Annotated[
@@ -106,4 +106,4 @@ def _refuse_links(folder: Path) -> None:
     why, fix = "the file is a link; links are not followed", "Replace it with the file itself"
     links = [name for name in load.OWN_FILES if (folder / name).is_symlink()]
     if links:
-        raise load.ConfigProblem(tuple(make_problem(name, START, (), why, fix) for name in links))
+        raise load.ConfigProblem(*(Problem(file=name, message=why, fix=fix) for name in links))

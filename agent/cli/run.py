@@ -225,35 +225,17 @@ def run_ticket(
         models=model,
         started=started,
     )
-    _print_hints(repo, loaded, console)
+    _print_uncommitted(repo, console)
     begun = commands.begin_run(request, loaded)
     return _execute(begun, "run", compose, loaded, console)
 
 
-def _print_hints(repo: Path, loaded: settings.Settings, console: Console) -> None:
-    """Say what is ignored, and which option uses a model whose key is there."""
+def _print_uncommitted(repo: Path, console: Console) -> None:
     from agent.git import source
 
     if count := source.count_uncommitted(str(repo)):
         files = "1 file" if count == 1 else f"{count:,} files"
         console.print(f"Uncommitted changes in {files} are ignored.", highlight=False)
-    found = [] if loaded.model or loaded.model_editor else map(find_provider, settings.model_keys())
-    if names := sorted(filter(None, found)):
-        options = " or ".join(f"`--model {name}:NAME`" for name in names)
-        words = f"No model is used. To use one: {options} (the key is set)."
-        console.print(words, highlight=False, markup=False)
-
-
-def find_provider(variable: str) -> str | None:
-    """Name the provider of models that a variable has the key of; None: none with known prices."""
-    from genai_prices.data_snapshot import get_snapshot
-
-    prefix, _, ending = variable.rpartition("_API")
-    try:
-        found = get_snapshot().find_provider(None, prefix.lower(), None)
-    except LookupError:
-        return None
-    return str(found.id) if ending == "_KEY" else None
 
 
 def resume_run(

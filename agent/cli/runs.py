@@ -232,6 +232,6 @@ def _list_facts(one: StoredRun) -> dict[str, object]:
 
 def _show_pause(loaded: Settings) -> None:
     with open_store(loaded) as store:
-        for pause in store.pauses.list() if store else ():
+        if store and (pause := store.pauses.find()):
             shown = f"{terminal.make_line(pause.sentence)}, since {format_time(pause.since)}."
             terminal.print_aside(f"{shown} The dashboard resumes its runs.", style="yellow")

@@ -80,6 +80,8 @@ def serve(
 
     run_log.configure_service_logging()
     loaded = settings.load_settings()
+    for sentence in settings.list_gone():
+        _log.warning(sentence)
     checks: dict[Role, tuple[Callable[[], object], ...]] = {
         Role.WORKER: (
             lambda: _require_access(loaded),
@@ -110,8 +112,6 @@ def serve(
     }
     if role is not Role.ALL:
         children = {role: children[role]}
-    elif loaded.dashboard == "off":
-        del children[Role.DASHBOARD]
     raise typer.Exit(_supervise(tuple(children.values())))
 
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -62,7 +61,6 @@ class Visitor:
     """By number, whether they may write there; nothing for the operator, who may everywhere."""
     find_starters: Callable[[str], tuple[str, ...] | None] = lambda repository: None
     """Names who may start runs in a repository; None: all who may write."""
-    is_member: Callable[[str], bool] = lambda team: False
 
     def may_read(self, repository_id: int) -> bool:
         return self.is_operator or repository_id in self.repositories
@@ -71,11 +69,9 @@ class Visitor:
         return self.is_operator or self.repositories.get(repository_id, False)
 
     def may_start(self, repository: str) -> bool:
-        """Whether the operator lets them start runs there, by name or as member of a team."""
+        """Whether the operator lets them start runs there, by name."""
         listed = None if self.is_operator else self.find_starters(repository)
-        if listed is None or self.login.lower() in {name.lower() for name in listed}:
-            return True
-        return any(self.is_member(name) for name in listed if "/" in name)
+        return listed is None or self.login.lower() in {name.lower() for name in listed}
 
 
 @dataclass
@@ -148,7 +144,6 @@ class SignIns:
             is_operator=False,
             repositories=session.person.repositories,
             find_starters=self._find_starters,
-            is_member=partial(self._require_github().is_member, session.person),
         )
 
     def _ask_again(self, session_id: str, session: _Session, *, is_action: bool) -> None:

@@ -69,15 +69,13 @@ def list_backtests(here: Here, who: Who) -> Response:
 
 
 @router.get("/backtests/{name}")
-def show_backtest(here: Here, who: Who, name: str, against: str = "", task: str = "") -> Response:
+def show_backtest(here: Here, who: Who, name: str, task: str = "") -> Response:
     kept = {backtest.name: backtest for backtest in _list_kept(here, who)}
-    if name not in kept or (against and against not in kept):
+    if name not in kept:
         raise PageMissing
     backtest = kept.pop(name)
     wrong = [row.instance_id for row in backtest.rows if row.is_wrongly_ready]
     values = _make_values(backtest, {task} if task else set(wrong[:_MOST_SHOWN]))
-    other = _compare(backtest, kept[against]) if against and against != name else None
-    values |= {"others": sorted(kept, reverse=True), "other": other}
     return here.render("backtest.html.j2", who, **values)
 
 
@@ -106,34 +104,4 @@ def _make_values(backtest: StoredBacktest, shown: set[str]) -> dict[str, Any]:
             for number, row in enumerate(rows, 1)
         ],
         "chart": plots.count_ends(ends, _LEGEND),
-        "others": (),
-        "other": None,
     }
-
-
-def _compare(mine: StoredBacktest, theirs: StoredBacktest) -> dict[str, Any]:
-    """Put two backtests side by side, with the past changes that did not end the same."""
-    columns = []
-    for backtest in (mine, theirs):
-        figures = compute_figures(backtest.rows)
-        columns.append({
-            "Models": ", ".join(backtest.models) or "none",
-            "Version": backtest.version or "not recorded",
-            "Ready but wrong": f"{figures.wrongly_ready:,} of {figures.judged:,}",
-            "Resolved": f"{figures.resolved:,} of {figures.judged:,}",
-            "Cost": "unknown" if figures.usd is None else pages.write_money(figures.usd),
-            "Time": pages.write_span(figures.seconds),
-            "Requests": f"{figures.requests:,}",
-        })  # fmt: skip
-    tasks: list[dict[str, _ShownTask]] = [
-        {row.instance_id: _ShownTask(row, "", is_shown=False) for row in backtest.rows}
-        for backtest in (mine, theirs)
-    ]
-    pairs = [tuple(each.get(name) for each in tasks) for name in tasks[0] | tasks[1]]
-    changed = [
-        ((one or other).row.title, one, other)  # type: ignore[union-attr]
-        for one, other in pairs
-        if (one and one.words) != (other and other.words)
-    ]
-    rows = [(words, columns[0][words], columns[1][words]) for words in columns[0]]
-    return {"backtest": theirs, "rows": rows, "changed": changed}

@@ -8,11 +8,10 @@ import base64
 import hashlib
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 from pydantic import SecretStr, TypeAdapter, ValidationError
@@ -33,8 +32,6 @@ class Person:
     token: SecretStr
     repositories: Mapping[int, bool]
     """By number, whether they may write there."""
-    teams: dict[str, bool] = field(default_factory=dict)
-    """By name, as far as asked, whether they are members."""
 
 
 def find_website(api_url: str) -> str:
@@ -97,17 +94,6 @@ class GithubPeople:
         """Find out anew what somebody may do; AccessLost: the token counts no more."""
         with _client() as client:
             return replace(self._describe(client, person.token), login=person.login)
-
-    def is_member(self, person: Person, team: str) -> bool:
-        """Find out whether somebody is in a team; where GitHub does not tell, they are not."""
-        if team not in person.teams:
-            organization, _, slug = team.partition("/")
-            path = f"/orgs/{organization}/teams/{slug}/memberships/{quote(person.login, safe='')}"
-            with _client() as client, suppress(AccessLost, CodeHostUnavailable):
-                client.headers["Authorization"] = _authorize(person.token)
-                found = _ask(client, "GET", f"{self._api_url}{path}")
-                person.teams[team] = found.get("state") == "active"
-        return person.teams.setdefault(team, False)
 
     def _describe(self, client: httpx.Client, token: SecretStr) -> Person:
         client.headers["Authorization"] = _authorize(token)

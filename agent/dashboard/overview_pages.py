@@ -1,8 +1,7 @@
-"""The pages about all runs: repositories, the queue with its worker, and statistics."""
+"""The pages about all runs: the queue with its worker, and statistics."""
 
-from collections import defaultdict
 from datetime import UTC, datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Query
@@ -12,17 +11,13 @@ from agent.dashboard import plots, statistics
 from agent.dashboard.access import (
     ActionRefused,
     Actor,
-    Dashboard,
     Form,
     Here,
-    PageMissing,
-    Visitor,
     Who,
 )
 from agent.dashboard.index import RunEntry, summarize_runs
-from agent.dashboard.statistics import Statistics as Numbers
 from agent.models.clock import read_clock
-from agent.store.sql_tables import OPERATOR, PauseRow
+from agent.store.sql_tables import PauseRow
 
 router = APIRouter()
 _log = structlog.get_logger()
@@ -36,79 +31,8 @@ _MANY_WAITS, _MOST_SHOWN = 3, 100
 TimeRange = Annotated[str, Query(alias="range")]
 
 
-class RepositoryRow(NamedTuple):
-    name: str
-    latest: RunEntry
-    numbers: Numbers
-
-
-@router.get("/repositories")
-def list_repositories(here: Here, who: Who) -> Response:
-    runs: dict[str, list[RunEntry]] = defaultdict(list)
-    for entry in here.list_runs(who):
-        if entry.repository:  # its name was not deleted
-            runs[entry.repository].append(entry)
-    rows = [
-        RepositoryRow(name, found[0], statistics.compute_statistics(name, summarize_runs(found)))
-        for name, found in runs.items()
-    ]
-    return here.render("repositories.html.j2", who, rows=sorted(rows))
-
-
-@router.get("/repositories/{owner}/{name}")
-def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
-    """Show what the runs of a repository came to; a run's page has its configuration and set-up."""
-    repository = f"{owner}/{name}"
-    runs = _find_runs(here, who, repository)
-    return here.render(
-        "repository.html.j2",
-        who,
-        repository=repository,
-        numbers=statistics.compute_statistics(repository, summarize_runs(runs)),
-        runs=runs[:15],
-        pause=here.store.pauses.find(runs[0].repository_id),
-        may_write=who.may_write(runs[0].repository_id),
-    )
-
-
-def _find_runs(here: Dashboard, who: Visitor, repository: str) -> list[RunEntry]:
-    runs = [run for run in here.list_runs(who) if run.repository == repository]
-    if not runs:
-        raise PageMissing
-    return runs
-
-
-@router.post("/repositories/{owner}/{name}/{action}")
-def act_on_repository(
-    here: Here, who: Actor, form: Form, owner: str, name: str, action: str
-) -> Response:
-    """Pause a repository, or let its runs go on: whoever may write there, and only their own."""
-    repository = f"{owner}/{name}"
-    repository_id = _find_runs(here, who, repository)[0].repository_id
-    pauses, found = here.store.pauses, here.store.pauses.find(repository_id)
-    if action not in ("pause", "resume") or not who.may_write(repository_id):
-        raise ActionRefused("Only people with write permission can do this.")
-    if action == "pause":
-        words = _read_reason(form)
-        pauses.put(
-            PauseRow(
-                repository_id=repository_id, repository=repository, since=read_clock(),
-                by=who.login, words=words,
-            )
-        )  # fmt: skip
-    elif found and found.by == OPERATOR and not who.is_operator:
-        raise ActionRefused("The operator paused this repository. Only the operator can resume it.")
-    else:
-        pauses.remove(repository_id, by=who.login)
-    _log.info(f"repository {action}d", repository=repository, by=who.login)
-    return RedirectResponse(f"/repositories/{repository}", 303)
-
-
 def _read_reason(form: dict[str, str]) -> str:
     return " ".join(form.get("reason", "").split())[:500]
-
-
-# --- queue ---------------------------------------------------------------------------------------
 
 
 @router.get("/queue")
@@ -133,7 +57,6 @@ def show_queue(here: Here, who: Who) -> Response:
         who,
         groups=groups,
         stored=stored,
-        paused_repositories={pause.repository: pause for pause in here.store.pauses.list()},
         workers=workers,
         active=active,
         advice=advice,

@@ -39,7 +39,7 @@ class GithubIntakeApi:
         starters = limits.load_limits(self._settings).find_starters(issue.repository)
         if starters is None or not found.may_write:
             return found
-        is_listed = repositories.is_listed(session, login, starters)
+        is_listed = login.lower() in {name.lower() for name in starters}
         return replace(found, is_listed=is_listed)
 
     def read_start_label(self, issue: IssueRef) -> str:

@@ -5,12 +5,10 @@ from typing import get_args
 from urllib.parse import quote, urlsplit
 
 from github.ContentFile import ContentFile
-from github.Repository import Repository
 
 from agent.errors import AccessLost
 from agent.github.access import Raw, RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
-from agent.github.tokens import TokenScope
 from agent.models.code_host import Remote
 from agent.models.intake import Permission
 from repo_config import load
@@ -105,29 +103,6 @@ def read_permission(session: RepositorySession, login: str) -> Permission:
             doing=f"look up what {login} may do",
         )
     return Permission(level="none")
-
-
-def is_listed(session: RepositorySession, login: str, starters: tuple[str, ...]) -> bool:
-    """Whether an account is among logins and members of teams; asks only about teams.
-
-    AccessLost: our App may not read the members of teams.
-    """
-    if login.lower() in {name.lower() for name in starters}:
-        return True
-    return any(_is_member(session, team, login) for team in starters if "/" in team)
-
-
-def _is_member(session: RepositorySession, team: str, login: str) -> bool:
-    organization, _, slug = team.partition("/")
-    path = f"/orgs/{organization}/teams/{slug}/memberships/{quote(login, safe='')}"
-
-    def read(repository: Repository) -> bool:
-        return bool(repository.requester.requestJsonAndCheck("GET", path)[1]["state"] == "active")
-
-    # A team of another organization is none that this installation sees.
-    with ignore_statuses(403, 404):
-        return session.ask(read, doing=f"look up the team {team}", scope=TokenScope.TEAMS)
-    return False
 
 
 def read_config(session: RepositorySession) -> RepoConfig | None:

@@ -42,8 +42,6 @@ class TokenScope(Enum):
     """Read everything that a run reads, and write all but contents."""
     PUSH = "push"
     """Write contents."""
-    TEAMS = "teams"
-    """Read who is in a team of the organisation; only where the operator's limits name teams."""
 
 
 #: The link in `deploy/README.md` by which our App is registered asks for these.
@@ -59,13 +57,11 @@ PERMISSIONS = {
     },
     # To resolve a review thread takes both.
     TokenScope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
-    TokenScope.TEAMS: {"metadata": "read", "members": "read"},
 }
 #: Without it a token is of no use; without the others a run says what could not be had.
 _REQUIRED = {
     TokenScope.TALK: ("issues",),
     TokenScope.PUSH: ("contents", "pull_requests"),
-    TokenScope.TEAMS: ("members",),
 }
 
 

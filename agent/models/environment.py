@@ -73,10 +73,6 @@ class SandboxService(Record):
     """Further names of its host."""
     variables: dict[str, str] = {}
     """Variables that tell projects where it is."""
-    image: str = ""
-    """Where it runs in a container: the image, with the digest of its content."""
-    environ: dict[str, str] = {}
-    """The variables of its container."""
 
 
 class Layer(Record):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from agent.models.change import Change, Finding
-from agent.models.environment import Layer, SandboxService
+from agent.models.environment import Layer
 from agent.models.record import Record
 
 # Where things are inside every sandbox. Virtual environments contain absolute paths, so these are
@@ -108,8 +108,6 @@ class SandboxRequest(Record):
     tree that was given."""
     lists_new: bool = False
     """Whether the result names the files that the command leaves in the tree."""
-    containers: tuple[SandboxService, ...] = ()
-    """Those with images: started before the command, with the sandbox's network and no other."""
     company: dict[str, str] = {}
     """Processes that the command relies on: by name, the file in the sandbox with the number."""
     limits: SandboxLimits = SandboxLimits()
@@ -130,8 +128,6 @@ class SandboxResult(Record):
     """Files that were not returned, with the reason: links, devices, too large, too many."""
     new: tuple[str, ...] = ()
     """Files that the command left in the tree, from its root; the first of them."""
-    last_words: dict[str, str] = {}
-    """What each of the containers has printed last, by its title, where the command has failed."""
     gone: tuple[str, ...] = ()
     """Servers that had ended before the command. Code in the sandbox can bring that about,
     and hide it: a reason to doubt, never one to believe."""
@@ -170,17 +166,6 @@ class Sandbox(Protocol):
 
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that sandboxes can have, the usual one first."""
-        ...
-
-    def provide_image(self, image: str) -> str:
-        """Have an image for `SandboxRequest.containers`, fetched if it is not here.
-
-        Returns:
-            Its name with the digest of its content.
-
-        Raises:
-            SandboxMissing: It cannot be had; the message says why.
-        """
         ...
 
 
@@ -229,6 +214,3 @@ class Stoppable:
     ) -> SandboxResult:
         either = _EitherFlag(self._stopped, cancelled) if cancelled else self._stopped
         return self._sandbox.run(order, either, hear)
-
-    def provide_image(self, image: str) -> str:
-        return self._sandbox.provide_image(image)

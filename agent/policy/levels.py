@@ -24,8 +24,8 @@ _WORD = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?")
 
 def find_ineffective_values(config: RepoConfig) -> Iterator[str]:
     """Name values without effect: weights below the floor of their rule, keys that have gone."""
-    if not config.gate.whole_commit:
-        yield "gate.whole_commit: no longer read: all tests always run on the exact commit."
+    if config.gate:
+        yield "gate: no longer read: all tests always run on the exact commit."
     if config.fastapi.app:
         yield "fastapi.app: no longer read: endpoints are found in the source. Remove it."
     for name in RETIRED:

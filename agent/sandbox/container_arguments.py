@@ -5,7 +5,7 @@ in files. These are the same for all sandboxes, contain no secret, and are made 
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from agent.sandbox.docker_engine import Image
 
 #: By these labels a container is known as a sandbox of a data folder.
 HOME_LABEL, SLOT_LABEL = "mergewright.home", "mergewright.slot"
-_OF_ENTRY_POINTS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID", "NET_BIND_SERVICE"]
 
 
 def build_host_config(order: SandboxRequest, uid: int, shown: Mapping[str, str]) -> dict[str, Any]:
@@ -51,31 +50,6 @@ def build_host_config(order: SandboxRequest, uid: int, shown: Mapping[str, str])
     }
 
 
-def build_server(order: SandboxRequest, volumes: Iterable[str], sandbox: str) -> dict[str, Any]:
-    """Build the host configuration of a server's container, which joins the network of another.
-
-    Args:
-        volumes: Folders that its image declares for data; they are in memory.
-    """
-    limits = order.limits
-    return {
-        "network_mode": f"container:{sandbox}",
-        "cap_drop": ["ALL"],
-        # Entry points begin as root, give folders to the server's user and become that.
-        "cap_add": _OF_ENTRY_POINTS,
-        "security_opt": ["no-new-privileges:true"],
-        "init": True,
-        "tmpfs": dict.fromkeys(volumes, f"rw,nosuid,nodev,size={limits.disk_bytes}"),
-        "pids_limit": limits.processes,
-        "mem_limit": limits.memory_bytes,
-        "memswap_limit": limits.memory_bytes,
-        "log_config": LogConfig(
-            type="local", config={"max-size": "1m", "compress": "false", "max-file": "1"}
-        ),
-        "userns_mode": "host",
-    }
-
-
 def build_container(slot: slots.Slot, image: Image, home: Path) -> dict[str, Any]:
     """Say what runs first in the sandbox, and as whom."""
     return {
@@ -91,12 +65,8 @@ def build_container(slot: slots.Slot, image: Image, home: Path) -> dict[str, Any
         "stdin_open": True,
         "network_disabled": True,
         "healthcheck": {"test": ["NONE"]},
-        "labels": label(slot, home),
+        "labels": {HOME_LABEL: slots.make_prefix(home), SLOT_LABEL: str(slot.number)},
     }
-
-
-def label(slot: slots.Slot, home: Path) -> dict[str, str]:
-    return {HOME_LABEL: slots.make_prefix(home), SLOT_LABEL: str(slot.number)}
 
 
 def _group(uid: int) -> int:

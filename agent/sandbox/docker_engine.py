@@ -9,7 +9,6 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import docker
 import requests
@@ -146,33 +145,6 @@ def choose_image(client: docker.APIClient, version: str = "") -> Image:
             f" it: mergewright images build {wanted}"
         )
     return found[max(found, key=lambda tag: int(tag.rpartition(".")[2]))]
-
-
-def provide_image(client: docker.APIClient, name: str) -> tuple[str, list[str]]:
-    """Fetch an image if it is not here.
-
-    Returns:
-        Its name with the digest of its content, and the folders that it declares for data.
-
-    Raises:
-        SandboxMissing: The engine cannot fetch it; the message says why.
-    """
-    try:
-        found = _inspect_image(client, name)
-    except errors.ImageNotFound:
-        try:
-            client.pull(name)
-        except errors.APIError as problem:
-            said = problem.explanation or problem
-            raise SandboxMissing(f"The engine cannot fetch the image {name}: {said}") from problem
-        found = _inspect_image(client, name)
-    # An image that was built here has no digest of a registry.
-    pinned = next(iter(found["RepoDigests"] or ()), found["Id"])
-    return str(pinned), [*(found["Config"].get("Volumes") or ())]
-
-
-def _inspect_image(client: docker.APIClient, name: str) -> dict[str, Any]:
-    return dict(client.inspect_image(name))  # type: ignore[no-untyped-call]
 
 
 def build_image(version: str, packages: list[str], settings: Settings) -> Image:

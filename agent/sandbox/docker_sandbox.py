@@ -22,22 +22,18 @@ import requests
 import structlog
 from docker import errors
 
-from agent.errors import EnvironmentFailed, SandboxLost, SandboxMissing
-from agent.models.environment import Checkout, SandboxService
-from agent.models.record import replace
+from agent.errors import SandboxLost, SandboxMissing
+from agent.models.environment import Checkout
 from agent.models.sandbox import (
-    Flag,
     Hear,
     Root,
     SandboxRequest,
-    SandboxResult,
 )
 from agent.sandbox import container_arguments, docker_engine, preparing, slots
 from agent.sandbox.running import RunningSandbox, SandboxMaker
 from agent.settings import Settings
 
 _PIECE_BYTES = 1024**2
-_LAST_LINES = 20
 _CONFLICT = 409
 #: The engine puts this before every piece: which stream it is of, and how long it is.
 _HEAD = struct.Struct("!B3xI")
@@ -62,10 +58,6 @@ class DockerSandbox(SandboxMaker):
             for image in (usual, *others.values())
         )
 
-    def provide_image(self, image: str) -> str:
-        with self._open_client() as client:
-            return docker_engine.provide_image(client, image)[0]
-
     def start(
         self,
         order: SandboxRequest,
@@ -82,7 +74,6 @@ class DockerSandbox(SandboxMaker):
         sandbox.start(
             container_arguments.build_container(slot, image, home),
             container_arguments.build_host_config(order, slot.uid, shown),
-            container_arguments.label(slot, home),
         )
         return sandbox
 
@@ -119,13 +110,9 @@ class Container(RunningSandbox):
         self._client = client
         self._pieces = bytearray()
         self._container = ""
-        self._servers: dict[str, str] = {}
-        """Containers of servers, by title."""
         self._line: socket.socket | None = None
 
-    def start(
-        self, container: dict[str, Any], host_config: dict[str, Any], labels: dict[str, str]
-    ) -> None:
+    def start(self, container: dict[str, Any], host_config: dict[str, Any]) -> None:
         self._container = self._make(container, host_config)
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         attached = self._client.attach_socket(self._container, params=streams)
@@ -144,35 +131,9 @@ class Container(RunningSandbox):
                     " Build another one: mergewright images build 3.11"
                 ) from problem
             raise SandboxLost(f"The sandbox did not start: {words}") from problem
-        for number, server in enumerate(self._order.containers):
-            self._start_server(server, f"{container['name']}-{number}", labels)
         self.send_order(
             bounded=True, **container_arguments.build_runner_exec(lasting=self._lasting)
         )
-
-    def _start_server(self, server: SandboxService, name: str, labels: dict[str, str]) -> None:
-        # Another worker may have chosen the image.
-        image, volumes = docker_engine.provide_image(self._client, server.image)
-        container = {"image": image, "name": name, "environment": server.environ, "labels": labels}
-        host = container_arguments.build_server(self._order, volumes, self._container)
-        try:
-            made = self._make(container, host)
-            self._client.start(made)
-        except errors.APIError as problem:
-            said = problem.explanation or problem
-            message = f"services: {server.title} cannot be started: {said}"
-            raise EnvironmentFailed(message) from problem
-        self._servers[server.title] = made
-
-    def run(self, cancelled: Flag | None = None) -> SandboxResult:
-        result = super().run(cancelled)
-        if not self._servers or result.exit_code == 0:
-            return result
-        words = {
-            title: self._client.logs(made, tail=_LAST_LINES).decode("utf-8", "replace")
-            for title, made in self._servers.items()
-        }
-        return replace(result, last_words=words)
 
     def transfer(self, seconds: float) -> bool:
         line = self._line

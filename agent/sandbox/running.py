@@ -315,12 +315,6 @@ class SandboxMaker(ABC):
             checkout: For a session, the commit that its tree is laid over.
         """
 
-    def provide_image(self, image: str) -> str:
-        raise SandboxMissing(
-            f"{image} needs docker sandboxes, and here is bubblewrap. The operator chooses with"
-            " MERGEWRIGHT_SANDBOX."
-        )
-
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:

@@ -26,6 +26,8 @@ from agent.telemetry.ledger import FILE_NAME as LEDGER
 _log = structlog.get_logger()
 
 _HOUR, _DAY = 3600.0, 86_400.0
+#: Entries of the audit log are kept for so long.
+_AUDIT_DAYS = 365
 EVERY_SECONDS = _HOUR
 #: Such a file is in use for less than an hour.
 _TEMPORARY = (
@@ -62,9 +64,7 @@ class Cleaner:
             "records": lambda: self._engine.forget_before(before, self._store.list_active_ids()),
             "deliveries": lambda: self._inbox.prune(now, before),
             "texts of runs": lambda: purge.purge_old_runs(self._settings, self._store, before),
-            "audit entries": lambda: self._store.audit.forget_before(
-                now - self._settings.audit_days * _DAY
-            ),
+            "audit entries": lambda: self._store.audit.forget_before(now - _AUDIT_DAYS * _DAY),
             "folders": lambda: self._remove_folders(before),
         }
         done: dict[str, int] = {}

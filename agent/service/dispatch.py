@@ -91,7 +91,7 @@ class SegmentRunner:
             def begin_step(name: str, attempt: Callable[[], str]) -> str:
                 # A stopped run only has to post that; it waits for nothing.
                 if not cancellation.is_set():
-                    self._require_unpaused(stored.run)
+                    self._require_unpaused()
                 return remember(name, attempt)
 
             outcome = self._execute(stored, begin_step, cancellation)
@@ -122,9 +122,9 @@ class SegmentRunner:
         if isinstance(cause, StorageFull):
             self.disk_wait = wait
 
-    def _require_unpaused(self, run: Run) -> None:
-        if found := self._store.pauses.find_holding(run):
-            raise RunsPaused(found.sentence)
+    def _require_unpaused(self) -> None:
+        if pause := self._store.pauses.find():
+            raise RunsPaused(pause.sentence)
 
     def cancellation(self, run_id: str) -> Cancellation:
         with self._lock:

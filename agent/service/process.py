@@ -33,7 +33,7 @@ from agent.models.run import Remember, Run
 from agent.models.ticket import IssueRef
 from agent.runs import executor
 from agent.sandbox import running
-from agent.service import audit_export, clean_up, loops, reconcile
+from agent.service import clean_up, loops, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
 from agent.service.health import STILL_SECONDS, WorkerHealth
@@ -229,10 +229,6 @@ class Worker:
             metrics.note_budgets(list_budget_uses(settings, store.spendings, read_clock()))
             return _BUDGET_SECONDS
 
-        def send_audit() -> float:
-            leads = self._lease.leads()
-            return audit_export.send_entries(settings, store.audit) if leads else _FOLLOW_SECONDS
-
         def clean() -> float:
             cleaner.run_once()
             return clean_up.EVERY_SECONDS
@@ -241,7 +237,6 @@ class Worker:
             self._repeat("queue", note_queue, _QUEUE_SECONDS),
             self._repeat("budgets", note_budgets),
             self._repeat("clean-up", clean),
-            self._repeat("audit", send_audit, _FOLLOW_SECONDS),
         ]
         if not self._inbox.is_shared:
             # The waits of a fleet are no matter of one machine's clock.

@@ -47,12 +47,16 @@ class LoadedConfig:
 
     @cached_property
     def document(self) -> Document:
-        return read_document(self.source.text, self.source.name) if self.source else Document("")
+        return (
+            read_document(self.source.text, self.source.name)
+            if self.source
+            else Document("", None, {})
+        )
 
     def locate(self, *path: str) -> str | None:
         """Return `file:line` of a key; None where the file does not have it."""
-        place = self.document.locate(path)
-        return f"{self.document.file}:{place.key_at.line}" if place.path == path else None
+        line = self.document.lines.get(path)
+        return f"{self.document.file}:{line}" if line else None
 
 
 class EffectiveValue(Record):

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from agent.models.checks import COLLECTION, Status, TestRun
+from agent.models.checks import Status, TestRun
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
@@ -70,7 +70,7 @@ def find_obstacle(
     error = quote_as_code(found or tests.reason or "nothing was printed")
     error += f" ({quote_as_code(place)})" if place else ""
     cause = f"Tests cannot start on the base commit: {error}."
-    if ran := [item for item in tests.items if not item.item_id.endswith(COLLECTION)]:
+    if ran := [item for item in tests.items if not item.is_collection]:
         red = sum(item.outcome in ("failed", "error") for item in ran)
         said = f"{red:,} of {len(ran):,} tests fail on the base commit"
         left = f"; {len(tests.unrun):,} were not run" if tests.unrun else ""
@@ -144,7 +144,7 @@ def rate_tests(tests: TestRun) -> tuple[int, int]:
 
 def count_tests(tests: TestRun) -> int:
     """Count collected tests; a module that failed to collect does not count."""
-    return sum(not item.item_id.endswith(COLLECTION) for item in tests.items) + len(tests.unrun)
+    return sum(not item.is_collection for item in tests.items) + len(tests.unrun)
 
 
 def is_poor(tests: TestRun) -> bool:
@@ -171,7 +171,7 @@ def share_passed(tests: TestRun) -> float | None:
 
 def may_improve(tests: TestRun) -> bool:
     """Whether there is something to try: also where a single module cannot be imported."""
-    return is_poor(tests) or any(item.item_id.endswith(COLLECTION) for item in tests.items)
+    return is_poor(tests) or any(item.is_collection for item in tests.items)
 
 
 def find_missing_modules(tests: TestRun, tree: Tree) -> tuple[list[str], str]:

@@ -6,10 +6,8 @@ it, as its own user, on its own loopback. They end with it. The table of servers
 """
 
 import dataclasses
-import fnmatch
 import hashlib
 import json
-import posixpath
 import re
 import secrets
 import shlex
@@ -21,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import ValidationError
 
-from agent.errors import EnvironmentFailed, SandboxMissing
+from agent.errors import EnvironmentFailed
 from agent.models.checks import ServerKnock
 from agent.models.environment import Environment, SandboxService
 from agent.models.record import replace
@@ -35,11 +33,10 @@ from agent.models.sandbox import (
     SandboxRequest,
     SandboxResult,
 )
-from agent.settings import variable
 from agent.setup import storage, system_packages
 from agent.setup.build_context import BuildContext, describe_failure
 from agent.text import sanitise
-from repo_config.schema import ImageServer, OwnServer, RepoConfig
+from repo_config.schema import OwnServer, RepoConfig
 from repo_config.servers import ServerRow, read_rows
 
 MOST_START_SECONDS = 60
@@ -145,8 +142,6 @@ def provide_services(
     for entry in config.services:
         if isinstance(entry, OwnServer):
             given.append(_make_own(entry))
-        elif isinstance(entry, ImageServer):
-            given.append(_make_container(entry, build_context))
         elif program := choose_program(entry, there):
             given.append(_make_service(entry, program, config.variables, context))
         else:
@@ -234,27 +229,6 @@ def _make_own(server: OwnServer) -> SandboxService:
         is_own=True,
         ports=(server.ready,),
         hosts=(server.name,),
-    )
-
-
-def _make_container(server: ImageServer, build_context: BuildContext) -> SandboxService:
-    patterns = build_context.settings.service_images
-    if not any(fnmatch.fnmatchcase(server.image, pattern) for pattern in patterns):
-        setting = variable("service_images")
-        raise EnvironmentFailed(f"services: {setting} does not allow {server.image}.")
-    try:
-        image = build_context.sandbox.provide_image(server.image)
-    except SandboxMissing as problem:
-        raise EnvironmentFailed(f"services: {problem.message}") from problem
-    name = re.split("[:@]", posixpath.basename(server.image))[0]
-    return SandboxService(
-        name=name,
-        title=server.image,
-        image=image,
-        argv=(),
-        environ=server.env,
-        ports=server.ports,
-        hosts=(name,),
     )
 
 
@@ -388,9 +362,8 @@ def add_services(
         company={
             service.title: f"{_FOLDER}/{service.name}/number"
             for service in services
-            if service.ports and not service.image
+            if service.ports
         },
-        containers=tuple(each for each in services if each.image),
         hosts=(*order.hosts, *_list_hosts(services)),
     )
 
@@ -446,10 +419,7 @@ def _write_start(services: Sequence[SandboxService], order: SandboxRequest, fail
     for service in services:
         folder, data = f"{_FOLDER}/{service.name}", service.filled or service.template
         template = f"{_TEMPLATES}/{service.name}/{Path(data).name}" if data else ""
-        if service.image:
-            folder = ""
-        else:
-            starts.append(shlex.join(("start", service.title, folder, template, *service.argv)))
+        starts.append(shlex.join(("start", service.title, folder, template, *service.argv)))
         # As the kernel lists a port that accepts connections.
         signs = [service.ready] if service.ready else [_OPEN.format(port) for port in service.ports]
         files = (f"{folder}/log",) if service.ready else ("/proc/net/tcp", "/proc/net/tcp6")
@@ -521,6 +491,5 @@ def not_started(order: SandboxRequest, result: SandboxResult) -> str:
     for path, content in result.files.items():
         if path.startswith(_FAILURE) and path in order.collect:
             words = sanitise.strip_terminal_codes(content.decode("utf-8", "replace")).strip()
-            last = (said for title, said in result.last_words.items() if words.startswith(title))
-            return " ".join(" ".join((words, *last)).split())[-1500:]
+            return " ".join(words.split())[-1500:]
     return ""

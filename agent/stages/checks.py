@@ -101,10 +101,9 @@ def judge_cleared(
 
 def judge_base(before: CheckReport, prepared: Prepared) -> Judgement:
     """Compare base with itself, for what is said of every change."""
-    nothing = Change(base_commit=before.commit, files=())
     contract = prepared.contract
     tools = {each.name: each.tool for each in contract.project.commands}
-    compared = judging.compare_with_itself(before, nothing)
+    compared = judging.compare_with_itself(before)
     weighed = weighing.weigh_comparisons(compared, before, before, contract.config, tools)
     return Judgement(ran=before, compared=weighed)
 

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from agent.models.clock import read_clock
 from agent.models.ticket import Guidance
 from agent.store.database import Database
-from agent.store.sql_tables import AuditRow, AuditSentRow, RunRow
+from agent.store.sql_tables import AuditRow, RunRow
 
 Via = Literal["github", "dashboard", "command line"]
 _DASHBOARD = "dashboard:"
@@ -39,18 +39,6 @@ class SqlAudit:
         wanted = select(AuditRow).where(col(AuditRow.number) > number)
         with self._database.read() as session:
             return session.exec(wanted.order_by(col(AuditRow.number)).limit(_AT_ONCE)).all()
-
-    def list_unsent(self) -> Sequence[AuditRow]:
-        """List the next entries that were not sent to the operator's address."""
-        with self._database.read() as session:
-            sent = session.get(AuditSentRow, 1)
-            number = sent.number if sent else 0
-        return self._read_some(number)
-
-    def mark_sent(self, number: int) -> None:
-        """Note that all entries up to a number were sent."""
-        with self._database.write() as session:
-            session.merge(AuditSentRow(key=1, number=number))
 
     def forget_before(self, moment: float) -> int:
         """Delete the entries from before a moment; return how many."""

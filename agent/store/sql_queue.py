@@ -17,7 +17,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
-from agent.models.run import Run, RunState
+from agent.models.run import RunState
 from agent.store import sql_audit, sql_requests
 from agent.store.database import Database
 from agent.store.sql_tables import (
@@ -138,9 +138,8 @@ class RunQueue:
             row = session.get(RunRow, run_id)
             if row is None or not row.active or row.worker is not None:
                 return None
-            for paused in (EVERYTHING, row.repository_id):
-                if pause := session.get(PauseRow, paused):
-                    return f"{pause.sentence}."
+            if pause := session.get(PauseRow, EVERYTHING):
+                return f"{pause.sentence}."
             if per_day and row.repository_id in _find_spent_quotas(session, now, per_day):
                 return "This repository has reached its limit of runs in 24 hours."
             waits = and_(
@@ -222,8 +221,7 @@ def _select_waiting(
     # Runs that have begun before go on.
     begun_before = or_(col(RunRow.started_at).is_not(None), col(RunRow.round) > 0)
     today = begun_before | col(RunRow.repository_id).not_in(spent)
-    paused = col(PauseRow.repository_id).in_((EVERYTHING, col(RunRow.repository_id)))
-    unpaused = ~select(PauseRow).where(paused).correlate(RunRow).exists()
+    unpaused = ~select(PauseRow).where(col(PauseRow.repository_id) == EVERYTHING).exists()
     may = col(RunRow.stop_request).is_not(None) | and_(room, today, unpaused)
     turn = col(RunRow.queued_at) + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
     return (
@@ -242,35 +240,23 @@ class SqlPauses:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, repository_id: int = EVERYTHING) -> PauseRow | None:
+    def find(self) -> PauseRow | None:
         with self._database.read() as session:
-            return session.get(PauseRow, repository_id)
-
-    def find_holding(self, run: Run) -> PauseRow | None:
-        """Find what delays a run."""
-        own = run.snapshot.issue.repository_id if run.snapshot else EVERYTHING
-        return self.find() or self.find(own)
-
-    def list(self) -> Sequence[PauseRow]:
-        """List all, by the names of repositories."""
-        with self._database.read() as session:
-            return session.exec(select(PauseRow).order_by(col(PauseRow.repository))).all()
+            return session.get(PauseRow, EVERYTHING)
 
     def put(self, pause: PauseRow) -> bool:
         """Pause it; return False if it was paused before, which stays as it is."""
         with self._database.write() as session:
-            if session.get(PauseRow, pause.repository_id) is not None:
+            if session.get(PauseRow, EVERYTHING) is not None:
                 return False
             session.add(pause)
-            sql_audit.add_entry(
-                session, "pause", pause.by, "dashboard", repository=pause.repository
-            )
+            sql_audit.add_entry(session, "pause", pause.by, "dashboard")
             return True
 
-    def remove(self, repository_id: int = EVERYTHING, *, by: str = OPERATOR) -> bool:
+    def remove(self, by: str = OPERATOR) -> bool:
         """Let runs go on; return False if it was not paused."""
         with self._database.write() as session:
-            if (row := session.get(PauseRow, repository_id)) is not None:
+            if (row := session.get(PauseRow, EVERYTHING)) is not None:
                 session.delete(row)
-                sql_audit.add_entry(session, "unpause", by, "dashboard", repository=row.repository)
+                sql_audit.add_entry(session, "unpause", by, "dashboard")
             return row is not None

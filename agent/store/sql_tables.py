@@ -114,13 +114,13 @@ OPERATOR = "the operator"
 
 
 class PauseRow(SQLModel, table=True):
-    """A repository whose runs do not go on, or all of them."""
+    """That no run goes on."""
 
     __tablename__ = "pauses"
 
     repository_id: int = Field(default=EVERYTHING, primary_key=True)
     repository: str = ""
-    """Empty: everything."""
+    """Empty; rows of one repository, of earlier versions, count no more."""
     since: float
     """Seconds since the epoch."""
     by: str = OPERATOR
@@ -131,7 +131,7 @@ class PauseRow(SQLModel, table=True):
     @property
     def sentence(self) -> str:
         why = f" ({self.words})" if self.words else ""
-        return f"{self.repository or 'Everything'} is paused by {self.by}{why}"
+        return f"Everything is paused by {self.by}{why}"
 
 
 class AuditRow(SQLModel, table=True):
@@ -154,7 +154,7 @@ class AuditRow(SQLModel, table=True):
 
 
 class AuditSentRow(SQLModel, table=True):
-    """The last entry of the audit log that the operator's address has taken."""
+    """Not used any more; the next version that changes tables drops it."""
 
     __tablename__ = "audit_sent"
 

@@ -5,7 +5,6 @@ OPERATIONS = (
     "GET /app/hook/deliveries",
     "GET /app/hook/deliveries/{delivery_id}",
     "POST /app/installations/{installation_id}/access_tokens",
-    "GET /orgs/{org}/teams/{team_slug}/memberships/{username}",
     "GET /repos/{owner}/{repo}",
     "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs",
     "GET /repos/{owner}/{repo}/actions/runs",

@@ -17,7 +17,6 @@ from agent.dashboard.github_people import GithubPeople
 from agent.errors import AccessLost
 from agent.github import merged_pulls
 from agent.github.app_deliveries import AppDeliveries
-from agent.github.intake_api import GithubIntakeApi
 from agent.github.tokens import TokenScope
 from agent.models.change import Finding, Severity
 from agent.models.code_host import NewPullRequest, Progress, StageMark
@@ -55,7 +54,6 @@ def intake(scene: Scene) -> None:
     scene.intake_api.own_logins()
     scene.intake_api.read_start_label(issue)
     scene.intake_api.read_permission(issue, "ann")
-    look_a_team_up(scene)
     scene.intake_api.read_issue(issue)
     scene.intake_api.show_queued(scene.run, "")
     with scene.world.lock:
@@ -145,21 +143,6 @@ def ask_for_less_than_wanted(scene: Scene) -> None:
     assert session.token(TokenScope.TALK)
 
 
-def look_a_team_up(scene: Scene) -> None:
-    issue, listed = scene.run.snapshot.issue, scene.settings.home / "limits.yml"
-    listed.parent.mkdir(exist_ok=True)
-    listed.write_text(f"all: {{start: [{scene.owner}/makers]}}\n")
-    if scene.app is None:
-        return
-    settings = replace(scene.settings, limits=listed)
-    scene.installation.permissions = scene.installation.permissions | {"members": "read"}
-    intake_api = GithubIntakeApi(scene.access, settings)
-    scene.world.teams[scene.owner, "makers"] = {"ann"}
-    assert intake_api.read_permission(issue, "ann").is_listed
-    scene.world.teams.clear()
-    assert not intake_api.read_permission(issue, "ann").is_listed
-
-
 def look_an_issue_up(scene: Scene) -> None:
     assert scene.intake_api.find_issue(scene.name, 1) is not None
 
@@ -177,10 +160,6 @@ def sign_in(scene: Scene) -> None:
         assert person.login == "ann"
         assert people.ask_again(person).repositories == person.repositories
         assert scene.run.snapshot.issue.repository_id in person.repositories
-        scene.world.teams[scene.owner, "makers"] = {"ann"}
-        teams = (f"{scene.owner}/makers", f"{scene.owner}/others")
-        assert [people.is_member(person, team) for team in teams] == [True, False]
-        scene.world.teams.clear()
         with pytest.raises(AccessLost):
             people.exchange(code, "secret")
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.conversation.events import Comment
-from agent.errors import AccessLost
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.record import replace
@@ -151,11 +150,9 @@ def test_TC3_our_own_words_and_those_of_an_account_that_has_the_name_now_are_not
 
 @pytest.fixture
 def listed(talk, tmp_path) -> Talk:
-    """Only the team may start runs; max may write, and is not in it."""
+    """Only wanda and ann may start runs; max may write, and is not among them."""
     file, scene = tmp_path / "limits.yml", talk.scene
-    file.write_text(f"organizations: {{{scene.owner}: {{start: [{scene.owner}/makers, ann]}}}}\n")
-    scene.world.teams[scene.owner, "makers"] = {"wanda"}
-    scene.installation.permissions = scene.installation.permissions | {"members": "read"}
+    file.write_text(f"organizations: {{{scene.owner}: {{start: [wanda, ann]}}}}\n")
     settings = replace(scene.settings, limits=file)
     talk.comment_handler = CommentHandler(GithubIntakeApi(scene.access, settings), talk.store)
     return talk
@@ -173,17 +170,6 @@ def test_who_is_not_on_the_list_starts_nothing_is_told_once_and_can_stop(listed)
     assert [said.by for said in listed.store.list_guidance(run.run_id)] == ["wanda"]
     listed.say("/mergewright stop", "max")
     assert "max" in listed.store.get_run(run.run_id).stop_request
-
-
-def test_without_the_right_to_read_teams_nobody_counts_as_a_member_and_the_reason_names_it(listed):
-    run, scene = listed.planned(), listed.scene
-    scene.installation.permissions = {
-        name: level for name, level in scene.installation.permissions.items() if name != "members"
-    }
-    with pytest.raises(AccessLost, match="needs the permission members: read"):
-        listed.say(f"/mergewright approve {PLAN}", "wanda")
-    listed.say(f"/mergewright approve {PLAN}", "ann")
-    assert [said.by for said in listed.store.list_guidance(run.run_id)] == ["ann"]
 
 
 def test_what_people_ask_is_in_the_audit_log_once(talk):

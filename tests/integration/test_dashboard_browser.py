@@ -132,11 +132,9 @@ def test_every_page_fits_and_can_be_used_by_everybody(there, browser, axe, schem
     pages = {
         "runs": "/", "run": f"/runs/{done.run_id}", "under-way": f"/runs/{under_way.run_id}",
         "changes": f"/runs/{done.run_id}/changes", "log": f"/runs/{under_way.run_id}/log",
-        "conversation": f"/runs/{done.run_id}/conversation", "repositories": "/repositories",
-        "repository": "/repositories/corner-shop/shop", "queue": "/queue",
+        "conversation": f"/runs/{done.run_id}/conversation", "queue": "/queue",
         "statistics": "/statistics?range=1y", "sign-in": "/sign-in", "nothing": "/nothing",
         "backtests": "/backtests", "backtest": "/backtests/20261127-101500-1",
-        "compared": "/backtests/20261127-101500-1?against=20261128-101500-1",
     }  # fmt: skip
     made_runs.write_backtest(there.home, f"Mend it {EVIL}")
     made_runs.write_backtest(there.home, f"Mend it {EVIL}", "20261128-101500-1", resolved=True)

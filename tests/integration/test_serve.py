@@ -98,7 +98,7 @@ def service(world, tmp_path_factory) -> Iterator[Service]:
     given["MERGEWRIGHT_WEBHOOK_SECRET"] = (folder / "webhook").read_text()
     del given["MERGEWRIGHT_WEBHOOK_SECRET_FILE"]
     given |= {"MERGEWRIGHT_PUBLIC_URL": "https://m.example.org", "GITHUB_TOKEN": "of-the-shell"}
-    given |= {"MERGEWRIGHT_DASHBOARD": "on", "MERGEWRIGHT_DASHBOARD_PORT": str(find_free_port())}
+    given |= {"MERGEWRIGHT_DASHBOARD_PORT": str(find_free_port())}
     given |= {"MERGEWRIGHT_GITHUB_CLIENT_SECRET": "of-the-client"}
     given |= {"MERGEWRIGHT_METRICS_PORT": str(find_free_port())}
     with running(given, folder / "log") as one:
@@ -122,7 +122,7 @@ def settings_for(world: FaultyWorld, home: Path, tmp_path: Path) -> dict[str, st
         "MERGEWRIGHT_GITHUB_APP_ID": str(app.id),
         "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": str(tmp_path / "app.pem"),
         "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(tmp_path / "webhook"),
-        "MERGEWRIGHT_DASHBOARD": "off",
+        "MERGEWRIGHT_DASHBOARD_PORT": str(find_free_port()),
     }
 
 
@@ -289,12 +289,12 @@ def test_a_service_without_a_sandbox_or_a_key_does_not_start(environ, tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()
     environ["PATH"] = str(tools)
-    said = refused(environ, "serve")
+    said = refused(environ, "serve", "--role", "worker")
     assert "bubblewrap" in said
     assert "mergewright doctor" in said
     environ["PATH"] = os.environ["PATH"]
     assert "OPENAI_API_KEY is not set" in refused(
-        {**environ, "MERGEWRIGHT_MODEL": "openai-chat:gpt-4o"}, "serve"
+        {**environ, "MERGEWRIGHT_MODEL": "openai-chat:gpt-4o"}, "serve", "--role", "worker"
     )
 
 

@@ -1,12 +1,9 @@
 """Servers in the sandbox: real PostgreSQL and Redis, whole checks, and what happens without them."""
 
 import dataclasses
-import io
-import json
 import re
-import secrets
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +19,6 @@ from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.sandbox import SandboxLimits, SandboxRequest
 from agent.models.ticket import Ticket
-from agent.sandbox import docker_engine
 from agent.setup import sandbox_requests, sandbox_services
 from agent.setup.build_context import BuildContext
 from agent.setup.package_index import PackageIndex
@@ -338,84 +334,6 @@ def test_a_command_that_does_not_serve_is_named_with_its_last_words(ground):
         ground.site(
             OWN, {"env": {"UNLIKE": "others"}, "services": [{**RUN, "run": "echo no luck; exit 3"}]}
         )
-
-
-@pytest.fixture
-def make_image(ground: Ground) -> Iterator[Callable[..., str]]:
-    """Make images of what a shell command does as their server."""
-    made = []
-    with docker_engine.open_client(ground.settings) as client:
-        base = docker_engine.choose_image(client).reference
-
-        def make(command: str, user: str = "0") -> str:
-            name = f"mergewright-test-{secrets.token_hex(4)}:1"
-            start = json.dumps(["sh", "-c", command])
-            recipe = f"FROM {base}\nUSER {user}\nVOLUME /data\nCMD {start}\n"
-            for _ in client.build(fileobj=io.BytesIO(recipe.encode()), tag=name, rm=True):
-                pass
-            made.append(name)
-            return name
-
-        yield make
-        for name in made:
-            client.remove_image(name, force=True)
-
-
-IN_IMAGE = pytest.mark.parametrize(
-    "ground", [pytest.param("docker", marks=pytest.mark.engine)], indirect=True
-)
-
-
-@IN_IMAGE
-def test_a_container_serves_set_up_and_checks_and_reaches_nothing_else(ground, make_image):
-    serve = (
-        "cd /data && env >hello.txt && ls /sys/class/net >>hello.txt && exec python3 -m http.server"
-    )
-    image = make_image(f"chown 65534 /data && {serve} 8123")
-    files = {**OWN, "test_it.py": """
-        from urllib.request import urlopen
-
-        def test_it_answers():
-            said = urlopen("http://localhost:8123/hello.txt").read().decode().splitlines()
-            assert "GREETING=hello" in said
-            assert said[-1] == "lo"
-    """}  # fmt: skip
-    host = image.partition(":")[0]
-    told = {
-        "services": [{"image": image, "env": {"GREETING": "hello"}, "ports": [8123]}],
-        "setup": [
-            "uv pip install -r requirements.txt",
-            f"python -c 'from urllib.request import urlopen as u; u(\"http://{host}:8123\")'",
-        ],
-    }
-    found = ground.measured(ground.site(files, told))["tests"]
-    assert found.count("passed") == 1, found.output
-    with docker_engine.open_client(ground.settings) as client:
-        assert client.containers(all=True, filters={"ancestor": image}) == []
-
-
-@IN_IMAGE
-def test_a_container_that_does_not_serve_is_named_with_its_last_words(
-    ground, make_image, monkeypatch
-):
-    monkeypatch.setattr(sandbox_services, "MOST_START_SECONDS", 2)
-    image = make_image("echo no luck; exit 3")
-    services = [{"image": image, "ports": [8123]}]
-    with pytest.raises(EnvironmentFailed, match=f"{image} does not answer: no luck"):
-        ground.site(OWN, {"services": services, "setup": [f"echo {image}"]})
-    lacking = {"image": make_image("true", user="ghost"), "ports": [8123]}
-    with pytest.raises(EnvironmentFailed, match=r"cannot be started: .*ghost"):
-        ground.site(OWN, {"services": [lacking], "setup": ["echo ghost"]})
-    with pytest.raises(EnvironmentFailed, match="cannot fetch the image nobody/has-this"):
-        ground.site(OWN, {"services": [{"image": "nobody/has-this", "ports": [1]}]})
-    with pytest.raises(EnvironmentFailed, match="SERVICE_IMAGES does not allow"):
-        ground.site(OWN, {"services": services}, service_images=("docker.io/*",))
-
-
-@LAID
-def test_without_docker_a_container_is_refused(ground):
-    with pytest.raises(EnvironmentFailed, match="mongo:7 needs docker sandboxes"):
-        ground.site(OWN, {"services": [{"image": "mongo:7", "ports": [27017]}]})
 
 
 @pytest.mark.deep

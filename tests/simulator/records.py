@@ -300,8 +300,6 @@ class State:
         self.lock = threading.RLock()
         self.users: dict[str, User] = {}
         """By login in lower case."""
-        self.teams: dict[tuple[str, str], set[str]] = {}
-        """Logins of the members, by organisation and slug."""
         self.repositories: dict[int, Repository] = {}
         self.apps: dict[int, App] = {}
         self.sign_ins: dict[str, tuple[App, User, str]] = {}

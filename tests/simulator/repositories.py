@@ -26,28 +26,6 @@ def _get_permission(call: Call) -> object:
     return {"permission": four, "role_name": role, "user": shapes.shape_user(found)}
 
 
-@operation("GET", "/orgs/{org}/teams/{team_slug}/memberships/{username}")
-def _get_membership(call: Call) -> object:
-    """Answer with whether an account is in a team.
-
-    An installation sees its own account's, a person's token theirs.
-    """
-    organization, slug = call.params["org"], call.params["team_slug"]
-    token = call.caller.token
-    installation = token.installation if token else None
-    if token and installation and not token.permissions.get("members"):
-        raise Refusal(403, "Resource not accessible by integration")
-    login = call.params["username"]
-    if installation is None:
-        is_seen = call.caller.user.login == login
-    else:
-        is_seen = installation.account.login == organization
-    if not is_seen or login not in call.world.teams.get((organization, slug), ()):
-        raise NotFound
-    url = f"{call.world.base_url}/organizations/1/team/1/memberships/{login}"
-    return {"url": url, "role": "member", "state": "active"}
-
-
 @operation("GET", f"{_REPOSITORY}/contents/{{path}}")
 def _get_contents(call: Call) -> object:
     repository = call.require_reading("contents")

@@ -13,7 +13,6 @@ from agent.git import source
 from agent.models.base_report import BaseCheck, BaseReport
 from agent.models.checks import Status
 from agent.models.outcome import Outcome
-from agent.models.pulls import ProjectCheck
 from agent.models.record import replace
 from agent.models.run import Reason
 from agent.models.step import Step
@@ -96,7 +95,7 @@ def test_json_is_one_object_without_what_only_the_service_needs(repository, meas
     measured(BASE, Reason.NO_TESTS)
     ended = check(repository, "--json")
     told = json.loads(ended.stdout)
-    assert (ended.exit_code, told["schema_version"], told["ci"]) == (1, 1, [])
+    assert (ended.exit_code, told["schema_version"]) == (1, 1)
     assert told["base"]["checks"][0]["failing"] == ["a", "b"]
     assert "review_state" not in told
     assert not {"told_at", "first_round"} & told["figures"].keys()
@@ -119,24 +118,9 @@ def test_the_next_step_is_one_for_a_check(repository, measured, monkeypatch, rea
     assert bool(words) == ("next " in shown)
 
 
-@pytest.mark.parametrize(
-    ("states", "base", "words"),
-    [
-        (("passed",), BASE, "Here it differs: tests failed."),
-        (("failed",), BASE, "failed: unit 0"),
-        (("failed",), replace(BASE, checks=()), "Here it differs: no check failed."),
-    ],
-)
-def test_a_difference_to_ci_is_said(states, base, words, tmp_path):
-    ci = tuple(ProjectCheck(name=f"unit {n}", state=state) for n, state in enumerate(states))
-    told = [line for _, line in command._list_more(base, ci, Settings(home=tmp_path))]
-    assert words in " ".join(told)
-    assert (len(told) == 3) is words.startswith("Here")
-
-
 def test_steps_that_did_not_run_can_be_configured(tmp_path):
     base = replace(BASE, unrun={"steps of CI": ("make docs",)})
-    titles = [title for title, _ in command._list_more(base, (), Settings(home=tmp_path))]
+    titles = [title for title, _ in command._list_more(base, Settings(home=tmp_path))]
     assert titles == ["", "to run more"]
 
 
@@ -159,19 +143,10 @@ def test_uncommitted_files_are_counted_and_nothing_of_the_repository_runs(reposi
     assert source.read_origin(str(bare)) == str(repository.path)
 
 
-@pytest.mark.parametrize(
-    ("variable", "provider"),
-    [("OPENAI_API_KEY", "openai"), ("GEMINI_API_KEY", "google"), ("SHOP_API_KEY", None)],
-)
-def test_a_key_names_its_provider(variable, provider):
-    assert run.find_provider(variable) == provider
-
-
 def test_steps_are_named_in_words():
     named = {
         Step.BASELINE.named("try 2"): "checks on the base branch try 2",
         Step.PLAN.named("2 reply"): "plan: waiting for the model",
-        Step.PLAN.named(1).named("rest"): "plan: accepted, editing",
         Step.REVIEW.named(1).named("opening"): "review: reading the repository",
         Step.CHECKS.named(2): "checks with the change 2",
     }

@@ -57,9 +57,7 @@ def of_profile(fleet: str) -> list[dict[str, Any]]:
 
 def test_the_app_asks_for_what_tokens_are_made_with():
     minted: dict[str, str] = {}
-    # Reading teams is granted only where the operator's limits name some.
-    usual = (tokens.TokenScope.TALK, tokens.TokenScope.PUSH)
-    for permissions in map(tokens.PERMISSIONS.get, usual):
+    for permissions in tokens.PERMISSIONS.values():
         for name, level in permissions.items():
             minted[name] = max(minted.get(name, "read"), level, key=LEVELS.index)
     asked = read_registration()

@@ -158,3 +158,12 @@ def test_UI6_no_secret_is_shown(tmp_path):
         with pytest.raises(SettingsInvalid) as problem:
             load(**mistyped)
         assert "s3cret" not in "".join(traceback.format_exception(problem.value))
+
+
+def test_a_setting_of_an_earlier_version_ends_nothing_and_is_named_with_what_replaces_it():
+    given = HOME | {"MERGEWRIGHT_CHECKS_AT_ONCE": "3", "MERGEWRIGHT_AUDIT_URL_FILE": "/x"}
+    assert settings.load_settings(given) == settings.load_settings(HOME)
+    said = settings.list_gone(given)
+    assert [sentence.partition(" is not read any more. ")[0] for sentence in said] == [
+        *("MERGEWRIGHT_AUDIT_URL_FILE", "MERGEWRIGHT_CHECKS_AT_ONCE")
+    ]

@@ -4,7 +4,6 @@ from typing import Any
 
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection
-from agent.checks.imports import Imports
 from agent.models.change import Change
 from agent.models.checks import AnyRun, CheckItem, CheckReport, Status, TestRun
 
@@ -28,9 +27,6 @@ def report(side: str, *results: AnyRun, is_partial: bool = False) -> CheckReport
 
 def make_parts(*touched: str, **more: Any) -> ChangeParts:
     """Make a change of which only these test files are known."""
-    nothing = {
-        "change": Change(base_commit="0" * 40, files=()), "product": (), "own_tests": (),
-        "touched": frozenset(touched), "moved": {}, "configuration": frozenset(),
-        "as_base": Selection(files=touched), "imports": Imports({}),
-    }  # fmt: skip
-    return ChangeParts(**nothing | more)
+    nothing = {"change": Change(base_commit="0" * 40, files=())}
+    touching = {"touched": frozenset(touched), "as_base": Selection(files=touched)}
+    return ChangeParts(**nothing | touching | more)

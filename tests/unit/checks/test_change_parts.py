@@ -99,7 +99,7 @@ def test_of_settings_the_edited_tables_tell_whose_they_are(
     other = {"'-q'": "'-x'", "true": "false", "[tool.mypy]": "[tool.mypy]  # types"}[edit]
     parts = split({"pyproject.toml": text.replace(edit, other)})
     assert (parts.as_base is None, bool(parts.configuration)) == (is_of_tests, is_of_tests)
-    tools = list_tool_settings(parts.change, make_project(test_runner="pytest"))
+    tools = list_tool_settings(parts.change)
     assert bool(tools) is is_of_tools
 
 

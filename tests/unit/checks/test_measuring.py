@@ -11,7 +11,7 @@ import pytest
 from agent.checks import check, measuring, running
 from agent.checks.check import Site
 from agent.checks.commands import make_check
-from agent.checks.runners import PytestSuite
+from agent.checks.runners import Suite
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import Flag, SandboxRequest, SandboxResult
@@ -52,8 +52,6 @@ class Counting:
 @pytest.mark.parametrize(
     ("given", "processors", "limits", "at_once"),
     [
-        ({"checks_at_once": 3}, 8, {}, 3),
-        ({"checks_at_once": 8}, 3, {}, 3),
         ({}, 2, {}, 2),
         ({"max_runs": 2, "sandbox_memory_mb": 1}, 8, {"cpu.max": "max 100000"}, 4),
         ({"max_runs": 1, "sandbox_memory_mb": 2**40}, 8, {}, 2),
@@ -106,10 +104,8 @@ def test_a_test_that_fails_has_the_line_in_which_it_does(
     (linted.tree / "test_a.py").write_text("def test_a():\n    assert total() == 3\n")
     item = CheckItem(item_id="t", outcome="failed", place="test_a.py:2")
     made = TestRun(name="tests", status=Status.FAILED, items=(item,))
-    monkeypatch.setattr(PytestSuite, "judge", lambda *_: made)
-    found = running.run_check(
-        PytestSuite(), linted, FakeSandbox(lambda _: ended(1)), lambda _: None
-    )
+    monkeypatch.setattr(Suite, "judge", lambda *_: made)
+    found = running.run_check(Suite(), linted, FakeSandbox(lambda _: ended(1)), lambda _: None)
     assert found.items[0].source == "assert total() == 3"
 
 

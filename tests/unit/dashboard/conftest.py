@@ -26,7 +26,6 @@ class KnownPeople:
 
     def __init__(self) -> None:
         self.repositories: dict[str, dict[int, bool]] = {}
-        self.teams: dict[str, set[str]] = {}
         self.problem: Exception | None = None
         self.asked = 0
         self.verifier = ""
@@ -39,9 +38,6 @@ class KnownPeople:
         if code not in self.repositories or verifier != self.verifier:
             raise AccessLost("unknown")
         return Person(code, SecretStr("token"), self.repositories[code])
-
-    def is_member(self, person: Person, team: str) -> bool:
-        return person.login in self.teams.get(team, ())
 
     def ask_again(self, person: Person) -> Person:
         self.asked += 1

@@ -14,7 +14,7 @@ from agent.store.sql_run_store import SqlRunStore
 from tests.unit.dashboard import made_runs
 from tests.unit.dashboard.conftest import ADDRESS
 
-PAGES = ("/", "/runs", "/repositories", "/queue", "/statistics")
+PAGES = ("/", "/runs", "/queue", "/statistics")
 
 
 def add_run(store: SqlRunStore, repository: str = made_runs.REPOSITORIES[0], number: int = 1):
@@ -58,10 +58,9 @@ def test_UI3_people_see_the_runs_of_repositories_that_they_can_read(store, stran
     seen, hidden = add_run(store), add_run(store, made_runs.REPOSITORIES[1], 2)
     stranger.sign_in("ann", {100: False})
     assert seen.run_id in stranger.get("/").text
-    for path in ("/", "/queue", "/repositories", "/statistics"):
+    for path in ("/", "/queue", "/statistics"):
         assert made_runs.REPOSITORIES[1] not in stranger.get(path).text, path
-    for path in (f"/runs/{hidden.run_id}", f"/runs/{hidden.run_id}/log",
-                 f"/repositories/{made_runs.REPOSITORIES[1]}"):  # fmt: skip
+    for path in (f"/runs/{hidden.run_id}", f"/runs/{hidden.run_id}/log"):
         assert stranger.get(path).status_code == 404, path
 
 
@@ -94,9 +93,9 @@ def test_a_person_stops_a_run_and_lets_it_go_on_by_name(store, stranger):
     ]  # fmt: skip
 
 
-def test_who_is_not_on_the_list_can_only_stop(store, stranger, people, tmp_path):
+def test_who_is_not_on_the_list_can_only_stop(store, stranger, tmp_path):
     run, file = add_run(store), tmp_path / "limits.yml"
-    file.write_text("all: {start: [max, makers/all]}\n")
+    file.write_text("all: {start: [max]}\n")
     loaded = settings.load_settings(
         {"MERGEWRIGHT_HOME": str(tmp_path), "MERGEWRIGHT_LIMITS": str(file)}
     )
@@ -104,9 +103,6 @@ def test_who_is_not_on_the_list_can_only_stop(store, stranger, people, tmp_path)
     assert stranger.post(f"/runs/{run.run_id}/stop").status_code == 303
     end_run(store, run.run_id, Reason.CANCELLED)
     assert stranger.post(f"/runs/{run.run_id}/retry").status_code == 409
-    people.teams["makers/all"] = {"ann"}
-    assert stranger.post(f"/runs/{run.run_id}/retry").status_code == 303
-    end_run(store, run.run_id, Reason.CANCELLED)
     file.write_text("all: {start: [ANN]}\n")
     assert stranger.post(f"/runs/{run.run_id}/retry").status_code == 303
 
@@ -115,14 +111,13 @@ def test_what_people_do_on_the_dashboard_is_in_the_audit_log(store, stranger, op
     run = add_run(store)
     stranger.sign_in("ann", {100: True})
     stranger.post(f"/runs/{run.run_id}/stop")
-    stranger.post(f"/repositories/{made_runs.REPOSITORIES[0]}/pause")
     operator.post("/queue/pause")
     operator.post("/queue/resume")
     stranger.post("/sign-out")
     seen = [(entry.action, entry.by) for entry in store.audit.list_after()]
     assert seen == [
         ("sign in", "the operator"), *(("start", made_runs.make_run(1, 0).snapshot.actor),),
-        ("sign in", "ann"), ("stop", "ann"), ("pause", "ann"), ("pause", "the operator"),
+        ("sign in", "ann"), ("stop", "ann"), ("pause", "the operator"),
         ("unpause", "the operator"), ("sign out", "ann"),
     ]  # fmt: skip
 
@@ -208,26 +203,6 @@ def test_the_operator_alone_pauses_and_resumes_everything(store, operator, stran
     assert stranger.post("/queue/resume").status_code == 409
     operator.post("/queue/resume")
     assert "paused" not in operator.get("/").text
-
-
-def test_whoever_may_write_in_a_repository_pauses_it_and_no_other(store, operator, stranger):
-    add_run(store), add_run(store, made_runs.REPOSITORIES[1], 2)
-    page, other = (f"/repositories/{name}" for name in made_runs.REPOSITORIES[:2])
-    stranger.sign_in("ann", {100: True, 101: False})
-    answer = stranger.post(f"{page}/pause", reason="<b>freeze</b>")
-    assert answer.status_code == 303
-    assert [(one.repository_id, one.by) for one in store.pauses.list()] == [(100, "ann")]
-    for path in (page, "/queue"):
-        assert "paused by ann" in stranger.get(path).text
-        assert "&lt;b&gt;freeze" in stranger.get(path).text
-    assert "/pause" not in stranger.get(other).text
-    assert stranger.post(f"{other}/pause").status_code == 409
-    stranger.post(f"{page}/resume")
-    assert store.pauses.list() == []
-    operator.post(f"{page}/pause")
-    assert stranger.post(f"{page}/resume").status_code == 409
-    assert operator.post(f"{page}/resume").status_code == 303
-    assert store.pauses.list() == []
 
 
 def test_a_sign_in_that_failed_cannot_be_gone_on_with(stranger, people):

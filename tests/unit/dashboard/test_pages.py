@@ -143,7 +143,7 @@ def test_UI1_foreign_words_do_nothing_on_any_page(store, operator, tmp_path, mon
         page = operator.get(f"/runs/{run.run_id}{path}")
         assert page.status_code == 200
         assert_inert(page.text)
-    for path in ("/", "/runs", "/repositories", "/queue", "/statistics"):
+    for path in ("/", "/runs", "/queue", "/statistics"):
         page = operator.get(path, params={"text": EVIL, "state": EVIL} if path == "/runs" else None)
         assert page.status_code == 200, path
         assert "alert(1)</script>" not in page.text, path
@@ -264,15 +264,14 @@ def test_a_purged_run_has_a_page_without_its_words_and_nothing_to_do(
         path.unlink()
     store.purges.blank_run(run.run_id, time.time(), has_repository=has_repository)
     operator.forget_index()
-    for path in ("/", "/repositories", "/statistics", "/queue", f"/runs/{run.run_id}"):
+    for path in ("/", "/statistics", "/queue", f"/runs/{run.run_id}"):
         answer = operator.get(path)
         assert answer.status_code == 200, path
         assert title not in answer.text, path
-        assert ('href="/repositories/"' in answer.text) is False, path
     page = operator.get(f"/runs/{run.run_id}").text
     assert "names and texts were deleted" in page
     assert ">Retry</button>" not in page
-    shown = run.snapshot.issue.repository in operator.get("/repositories").text
+    shown = run.snapshot.issue.repository in operator.get("/").text
     assert shown is has_repository
 
 
@@ -296,9 +295,6 @@ def test_backtests_are_listed_for_the_operator_alone(operator, stranger, tmp_pat
     table = page[page.index('id="tasks"') :]
     assert table.index("ready but wrong") < table.index("Solved")
     assert_inert(page)
-    both = operator.get("/backtests/20261127-101500-1?against=20261128-1").text
-    assert "other:model" in both
-    assert "ready, resolved" in both
     stranger.sign_in("ann", {100: True})
     assert [stranger.get(f"/backtests{name}").status_code for name in ("", "/20261127-101500-1")] == [
         404, 404,

@@ -56,4 +56,4 @@ def test_a_configuration_that_is_a_link_is_refused_not_passed_over(repo):
     (repo / ".github" / "mergewright.yml").symlink_to(outside)
     result = run("check", "--repo", repo)
     assert result.exit_code == 2
-    assert result.output.startswith(".github/mergewright.yml:1:1: the file is a link")
+    assert result.output.startswith(".github/mergewright.yml:1: the file is a link")

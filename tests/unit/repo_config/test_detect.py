@@ -2,7 +2,7 @@
 
 import pytest
 
-from repo_config import detect, load, rule_files
+from repo_config import detect, load
 from repo_config.command_lines import CheckCommand
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
@@ -199,40 +199,6 @@ def test_files_that_cannot_be_read_count_as_absent(tree):
         )
     )
     assert project.framework == "django"
-
-
-# --- plugins ------------------------------------------------------------------------------------
-
-SHOP, TOOLS = "src/shop/plug/__init__.py", "tools/plug.py"
-
-
-@pytest.mark.parametrize(
-    ("files", "line", "plugins"),
-    [
-        ({".mypy.ini": "[mypy]\nplugins = tools.plug:make\n"}, "auto", (TOOLS,)),
-        (
-            {"pyproject.toml": '[tool.mypy]\nplugins = ["shop.plug", "other.mypy"]\n'},
-            "auto",
-            (SHOP,),
-        ),
-        ({"pytest.ini": "[pytest]\naddopts = -q -p tools.plug\n"}, "auto", (TOOLS,)),
-        ({"pytest.toml": '[pytest]\naddopts = ["-p", "tools.plug"]\n'}, "auto", (TOOLS,)),
-        (
-            {"tests/conftest.py": "pytest_plugins: list[str] = [\n    'shop.plug',\n]\n"},
-            "auto",
-            (SHOP,),
-        ),
-        ({"conftest.py": 'pytest_plugins = ["shop.plug", "xdist"]\n'}, "auto", (SHOP,)),
-        ({}, "python -m pytest -p tools.plug", (TOOLS,)),
-    ],
-)
-def test_plugins_are_found_wherever_they_are_named(tree, files, line, plugins):
-    config = RepoConfig.model_validate({"checks": {"tests": line}})
-    project = detect.detect_project(
-        tree({TOOLS: "", SHOP: "", "tests/test_a.py": "", **files}), config
-    )
-    assert project.plugins == plugins
-    assert all("plugin" in str(rule_files.explain_file(path, project)) for path in plugins)
 
 
 def test_the_order_of_settings_is_config_env_pytest_manage(tree):

@@ -48,9 +48,7 @@ def test_a_folder_that_is_not_there_or_outside_is_refused(written):
         detected(f"root: {written}")
 
 
-def test_a_module_at_the_root_of_the_project_could_be_taken_for_a_tool():
+def test_files_that_decide_are_known_by_the_paths_of_the_repository():
     project = detected("root: api")
-    assert "instead of the checking tool" in str(rule_files.explain_file("api/pytest.py", project))
     assert rule_files.explain_file("api/src/config/settings.py", project)
-    assert rule_files.explain_file("other/pytest.py", project) is None
-    assert rule_files.explain_file("api/runtests.py", project)
+    assert rule_files.explain_file("api/src/manage.py", project)

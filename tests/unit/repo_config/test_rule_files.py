@@ -8,7 +8,7 @@ from agent.policy.change_context import ChangeContext
 from repo_config import command_lines, rule_files
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
-from tests.unit.trees import DictTree, make_project
+from tests.unit.trees import DictTree
 
 PROJECT = Project(
     framework="django",
@@ -19,14 +19,10 @@ PROJECT = Project(
     test_runner="django",
     test_script="tests/run.py",
     more_tests=(command_lines.SuiteCommand("django", "more/run.py"),),
-    types=(command_lines.read_command("pyright"),),
 )
 DECIDE = [
-    "shop/tests/conftest.py", "tox.ini", "Manage.py", "a/usercustomize.py", "pytest.py",
-    "tests/run.py", "more/run.py", "backend/site/conf.py", "src/site/conf/__init__.py", "pyrightconfig.json",
-    ".basedpyright/baseline.json",
-    "shop/pyvenv.cfg",
-    "shop/bin/activate",
+    "shop/tests/conftest.py", "tox.ini", "Manage.py", "a/usercustomize.py", "x.pth", "tests/run.py",
+    "more/run.py", "backend/site/conf.py", "src/site/conf/__init__.py", "pyrightconfig.json",
 ]  # fmt: skip
 DO_NOT = [
     "shop/tests/test_a.py", "shop/pytest/x.py", "shop/conf.py", "shop/typings/x.py",
@@ -78,14 +74,9 @@ def test_pyproject_decides_by_its_tool_tables(before: bytes, after: bytes, rules
 @pytest.mark.parametrize(
     ("path", "is_held"),
     [
-        ("api/ruff.toml", True), ("setup.cfg", True), (".gitignore", True),
-        ("a/.basedpyright/baseline.json", True), ("conftest.py", False), ("site/conf.py", False),
-        ("backend/lint.txt", True), ("backend/quiet", True), ("a.py", False), ("b.txt", False),
+        ("api/ruff.toml", True), ("setup.cfg", True), (".gitignore", True), ("conftest.py", False),
+        ("site/conf.py", False), ("a.py", False),
     ],
 )  # fmt: skip
-def test_settings_of_tools_are_held_as_base_has_them_and_no_code_is(
-    path: str, is_held: bool
-) -> None:
-    lines = ("flake8 --config=lint.txt b.txt", "mypy -v a.py --config-file 'quiet'")
-    project = make_project(lint=lines, root="backend")
-    assert rule_files.is_tool_setting(path, project) is is_held
+def test_settings_of_tools_are_held_as_base_has_them_and_no_code_is(path, is_held):
+    assert rule_files.is_tool_setting(path) is is_held
