@@ -167,7 +167,9 @@ def test_a_refused_query_of_graphql_loses_no_command(story, status):
     (pull,) = told.pulls()
 
     threads = told.fault("answer", "POST", "/api/graphql", status=status, sent="*query Threads*")
-    told.review((MODELS, 1, "Why?"))
+    lines = told.git("show", f"{pull.pull.head_ref}:{MODELS}").splitlines()
+    at = next(at for at, line in enumerate(lines, 1) if " note = " in line)
+    told.review((MODELS, at, "Why?"))
     await_(lambda: (len(told.runs()) > 1 and is_settled(told)) or None, "the follow-up", 300)
     assert threads.hits
     followed = describe(told, threads)
