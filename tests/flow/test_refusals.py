@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.faulty_github import Asked, Fault
-from tests.flow.github_stories import Story, await_
+from tests.flow.github_stories import MODELS, Story, await_
 
 pytestmark = pytest.mark.deep
 _VARIABLE = re.compile(r"/(?:[0-9a-f]{40}|[0-9]+|mergewright[^/]*)(?=/|$)")
@@ -167,16 +167,17 @@ def test_a_refused_query_of_graphql_loses_no_command(story, status):
     (pull,) = told.pulls()
 
     threads = told.fault("answer", "POST", "/api/graphql", status=status, sent="*query Threads*")
-    told.push("NOTES.md", "Coins.\n", "Note it", branch="main")
-    told.say("/mergewright rebase")
-    await_(lambda: len(told.runs()) > 1 and is_settled(told), "the follow-up", 300)
+    lines = told.git("show", f"{pull.pull.head_ref}:{MODELS}").splitlines()
+    at = next(at for at, line in enumerate(lines, 1) if " note = " in line)
+    told.review((MODELS, at, "Why?"))
+    await_(lambda: (len(told.runs()) > 1 and is_settled(told)) or None, "the follow-up", 300)
     assert threads.hits
     followed = describe(told, threads)
     if not told.runs()[-1].outcome.is_done:
         ways.append("retry")
         told.say("/mergewright retry")
-        await_(lambda: len(told.runs()) > 2 and is_settled(told), "the next follow-up", 300)
+        await_(lambda: (len(told.runs()) > 2 and is_settled(told)) or None, "the next one", 300)
     print(f"{status} | Text | {seen}\n{status} | Threads | {followed} | {ways}")
-    branch = pull.pull.head_ref
-    assert told.branches() == [branch]
-    assert told.git("rev-list", "--count", "--merges", f"main..{branch}").strip() == "1"
+    (thread,) = pull.pull.threads
+    assert [comment.author is told.us for comment in thread.comments] == [False, True]
+    assert told.branches() == [pull.pull.head_ref]
