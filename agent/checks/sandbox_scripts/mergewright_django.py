@@ -144,15 +144,6 @@ def _cases(suite):
             yield from _cases(test)
 
 
-def _choose(suite, only):
-    if only is None:
-        return suite
-    ids = frozenset(only["ids"])
-    return unittest.TestSuite(
-        [case for case in _cases(suite) if get_id(case) in ids or _locate(case) in only["files"]]
-    )
-
-
 def _locate(test):
     """Return the file of a test, or of the module in whose place it is."""
     test_id = get_id(test)
@@ -220,14 +211,17 @@ def install(request, report):
         if depth[0] or os.getpid() != process:
             return original(self, *args, **named)
         result = args[0] if args else named["result"]
-        chosen = _choose(self, request["only"])
-        ids = [get_id(test) for test in _cases(chosen)]
-        paths = [
-            mergewright_report.relative_path(_locate(test), request["tree"])
-            for test in _cases(chosen)
-        ]
+        tests = [(test, get_id(test), _locate(test)) for test in _cases(self)]
+        chosen, only = self, request["only"]
+        if only:
+            ids, files = frozenset(only["ids"]), only["files"]
+            tests = [test for test in tests if test[1] in ids or test[2] in files]
+            chosen = unittest.TestSuite([test for test, _, _ in tests])
+        ids = [test_id for _, test_id, _ in tests]
+        files = [mergewright_report.relative_path(path, request["tree"]) for _, _, path in tests]
+        del tests  # a suite forgets each test that is over
         report.add("session")
-        report.add("collected", ids=ids, files=paths)
+        report.add("collected", ids=ids, files=files)
         recorder = Recorder(request, log, result, ids)
         for watched in (self, chosen, result):
             if getattr(watched, "failfast", False):
