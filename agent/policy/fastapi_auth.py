@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from functools import cache
-from itertools import islice
+from functools import lru_cache
+from itertools import chain, islice
+from typing import NamedTuple
 
 from agent.errors import EditFailed
 from agent.models.change import Finding, Severity
@@ -24,16 +25,16 @@ from agent.policy.source import PythonSource
 from repo_config.schema import FastapiAuth
 
 FASTAPI_AUTH = Rule(
-    id="fastapi-auth",
-    demands="Every endpoint has the dependency that `fastapi.auth` requires for its URL path;"
+    "fastapi-auth",
+    "Every endpoint has the dependency that `fastapi.auth` requires for its URL path;"
     " changes to such a dependency need review.",
-    severity=Severity.REVIEW,
+    Severity.REVIEW,
 )
 UNCOVERED = Rule(
-    id="fastapi-auth-uncovered",
-    demands="New endpoints whose URL path no entry of `fastapi.auth` covers, and entries for which"
+    "fastapi-auth-uncovered",
+    "New endpoints whose URL path no entry of `fastapi.auth` covers, and entries for which"
     " no endpoint is found, are listed.",
-    severity=Severity.INFO,
+    Severity.INFO,
 )
 RULES = (FASTAPI_AUTH, UNCOVERED)
 #: Modules that may have routes, dependencies or settings; others need not be parsed.
@@ -94,7 +95,7 @@ def _list_uncovered(
             fix = "Check that anybody may call it."
             yield UNCOVERED.make_finding(route.file, says, fix, route.line)
     for entry in auth if changed & {route.file for route in (*before, *after)} else ():
-        if not any(_find_entry((entry,), route.path) for route in after):
+        if not any(_meets(entry, route.path) for route in after):
             says = f"no endpoint was found for {', '.join(entry.paths)} of fastapi.auth"
             yield UNCOVERED.make_finding("", says, "Check who may call what is there.")
 
@@ -104,8 +105,8 @@ def _find_open(auth: _Auth, before: list[Endpoint], after: list[Endpoint]) -> It
     had, open_before = defaultdict[str, set[str]](set), set[tuple[str, str]]()
     for route in before:
         had[route.name] |= route.asks
-        missing = _find_required(auth, route) - route.asks
-        open_before |= {(name, mark) for name in missing for mark in (route.name, route.address)}
+        for name in _find_required(auth, route) - route.asks:
+            open_before |= {(name, route.name), (name, route.address)}
     for route in after:
         required = _find_required(auth, route)
         if not route.is_whole:  # what it asked for, it goes on to ask for
@@ -113,62 +114,42 @@ def _find_open(auth: _Auth, before: list[Endpoint], after: list[Endpoint]) -> It
         for name in sorted(required - route.asks):
             if not {(name, route.name), (name, route.address)} & open_before:
                 says = f"answers {route.address} without depending on {name}"
-                says += ", which fastapi.auth requires"
                 fix = f"Add {name} to its signature, decorator or router, or exclude the path."
+                says = f"{says}, which fastapi.auth requires"
                 yield FASTAPI_AUTH.make_finding(route.file, says, fix, route.line)
 
 
 def _find_required(auth: _Auth, route: Endpoint) -> set[str]:
-    entry = _find_entry(auth, route.path) if route.is_whole else None
-    return {entry.dependency} if entry else set()
-
-
-def _find_entry(auth: _Auth, path: str) -> FastapiAuth | None:
-    """Return the first entry with a pattern for a path as it is written, else for one it answers.
+    """Return what the first entry for a path as it is written demands, else for one it answers.
 
     `/{area}/total` answers `/api/total`.
     """
-    written = _split_path(path)
-    answered = [_ONE_PART.sub("*", part) for part in written]
-    answered = ["**" if "{" in part else part for part in answered]
-    return next(
-        (
-            entry
-            for parts in (written, answered)
-            for entry in auth
-            if any(_may_meet(_split_path(pattern), parts) for pattern in entry.paths)
-        ),
-        None,
-    )
+    written = [entry.dependency for entry in auth if _meets(entry, route.path, answered=False)]
+    answered = [entry.dependency for entry in auth if _meets(entry, route.path)]
+    return {*(written or answered)[:1]} if route.is_whole else set()
 
 
-def _may_meet(pattern: list[str], parts: list[str]) -> bool:
+def _meets(entry: FastapiAuth, path: str, *, answered: bool = True) -> bool:
+    """Whether an entry has a pattern for a path, or for one that it answers."""
+    parts = tuple(filter(None, path.split("/")))
+    if answered:
+        several = (_ONE_PART.sub("*", part) for part in parts)
+        parts = tuple("**" if "{" in part else part for part in several)
+    patterns = (tuple(filter(None, pattern.split("/"))) for pattern in entry.paths)
+    return any(_may_meet(pattern, parts) for pattern in patterns)
+
+
+@lru_cache(10_000)
+def _may_meet(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
     """Whether two patterns have a path in common."""
-
-    @cache
-    def meets(at: int, to: int) -> bool:
-        left, right = pattern[at : at + 1], parts[to : to + 1]
-        if ["**"] in (left, right):
-            return (bool(left) and meets(at + 1, to)) or (bool(right) and meets(at, to + 1))
-        if not left or not right:
-            return left == right
-        pairs = (left[0], right[0]), (right[0], left[0])
-        return any(fnmatchcase(*pair) for pair in pairs) and meets(at + 1, to + 1)
-
-    return meets(0, 0)
-
-
-def _split_path(path: str) -> list[str]:
-    return [part for part in path.split("/") if part]
-
-
-class _Definition:
-    """What the statements of a module that bind or alter a name do."""
-
-    def __init__(self) -> None:
-        self.line: int | None = None
-        self.does: list[str] = []
-        self.names: set[str] = set()
+    if ("**",) in (left[:1], right[:1]):
+        return (bool(left) and _may_meet(left[1:], right)) or (
+            bool(right) and _may_meet(left, right[1:])
+        )
+    if not left or not right:
+        return left == right
+    is_same = fnmatchcase(left[0], right[0]) or fnmatchcase(right[0], left[0])
+    return is_same and _may_meet(left[1:], right[1:])
 
 
 def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]:
@@ -180,11 +161,13 @@ def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]
         before, after = (
             _list_definitions(file.path, side, change_context) for side in (file.before, file.after)
         )
-        for name in sorted(used.keys() & {*before, *after}):
-            if before[name].does != after[name].does:
+        for name in sorted(used.keys() & (before.keys() | after.keys())):
+            was, now = before.get(name, []), after.get(name, [])
+            if [part.does for part in was] != [part.does for part in now]:
                 says = f"edits {name}, by which {used[name]} of fastapi.auth decides"
                 fix = "Check that it still rejects all whom it should reject."
-                yield FASTAPI_AUTH.make_finding(file.path, says, fix, after[name].line)
+                line = now[0].line if now else None
+                yield FASTAPI_AUTH.make_finding(file.path, says, fix, line)
 
 
 def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
@@ -192,25 +175,35 @@ def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
     tree, module = change_context.after, dependency.rpartition(".")[0]
     paths = [path for path in tree.paths() if path.endswith(".py")]
     path = next((path for path in paths if change_context.name_module(path) == module), None)
-    content = tree.read(path) if path else None
-    definitions = _list_definitions(path or "", content, change_context)
-    used, waiting = set[str](), [dependency] * bool(content)
+    if path is None:
+        return set()
+    definitions = _list_definitions(path, tree.read(path), change_context)
+    used, waiting = set[str](), [dependency]
     while waiting:
         if (name := waiting.pop()) not in used:
             used.add(name)
-            waiting += definitions[name].names
+            waiting += chain(*(part.names for part in definitions.get(name, ())))
     return used
+
+
+class _Statement(NamedTuple):
+    """What binds or alters a name."""
+
+    line: int
+    does: str
+    names: frozenset[str]
+    """Dotted names in it, as they are meant, and as names of this module."""
 
 
 def _list_definitions(
     path: str, content: bytes | None, change_context: ChangeContext
-) -> defaultdict[str, _Definition]:
-    """Return what the dotted names of a module stand for."""
-    definitions = defaultdict[str, _Definition](_Definition)
+) -> dict[str, list[_Statement]]:
+    """Return the statements of a module by the dotted names that they bind or alter."""
+    definitions: dict[str, list[_Statement]] = {}
     try:
         module = meaning.strip(content or b"")
     except meaning.UNREADABLE:
-        return definitions  # `python-syntax` says so
+        return {}  # `python-syntax` says so
     dotted = change_context.name_module(path)
     names = Names(ast.walk(module), dotted, is_package=path.endswith("__init__.py"))
     for statement in module.body:
@@ -229,8 +222,6 @@ def _list_definitions(
             case _:
                 bound = dict.fromkeys(own, ast.dump(statement))
         for name, does in bound.items():
-            definition = definitions[f"{dotted}.{name}"]
-            definition.line = definition.line or statement.lineno
-            definition.does.append(does)
-            definition.names |= mentioned
+            part = _Statement(statement.lineno, does, mentioned)
+            definitions.setdefault(f"{dotted}.{name}", []).append(part)
     return definitions

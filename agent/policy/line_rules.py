@@ -14,26 +14,22 @@ from agent.policy.new_dependencies import SOURCE
 from agent.policy.rule import Rule
 
 SUPPRESSION = Rule(
-    id="suppression",
-    demands="New comments, decorators, marks or branches that turn off a check need review.",
-    severity=Severity.REVIEW,
+    "suppression",
+    "New comments, decorators, marks or branches that turn off a check need review.",
+    Severity.REVIEW,
     floor=Severity.REVIEW,
 )
 CONFLICT_MARKS = Rule(
-    id="conflict-marks",
-    demands="No file contains marks of a merge conflict.",
-    severity=Severity.BLOCK,
+    "conflict-marks", "No file contains marks of a merge conflict.", Severity.BLOCK
 )
 HIDDEN_TEXT = Rule(
-    id="hidden-text",
-    demands="Code contains no invisible characters and none that reverse text direction.",
-    severity=Severity.BLOCK,
+    "hidden-text",
+    "Code contains no invisible characters and none that reverse text direction.",
+    Severity.BLOCK,
     floor=Severity.REVIEW,
 )
 ODD_TEXT = Rule(
-    id="odd-text",
-    demands="Hidden characters in docs, translations and tests need review.",
-    severity=Severity.REVIEW,
+    "odd-text", "Hidden characters in docs, translations and tests need review.", Severity.REVIEW
 )
 RULES = (SUPPRESSION, CONFLICT_MARKS, HIDDEN_TEXT, ODD_TEXT)
 

@@ -12,9 +12,9 @@ from agent.policy.rule import Rule
 from agent.policy.source import PythonSource
 
 MANAGER = Rule(
-    id="django-manager",
-    demands="Models in `django.managers` are queried through the configured manager.",
-    severity=Severity.BLOCK,
+    "django-manager",
+    "Models in `django.managers` are queried through the configured manager.",
+    Severity.BLOCK,
 )
 RULES = (MANAGER,)
 

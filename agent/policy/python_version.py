@@ -14,15 +14,12 @@ from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 
 PYTHON_SYNTAX = Rule(
-    id="python-syntax",
-    demands="Changed code can be parsed.",
-    severity=Severity.BLOCK,
-    floor=Severity.REVIEW,
+    "python-syntax", "Changed code can be parsed.", Severity.BLOCK, floor=Severity.REVIEW
 )
 UNREADABLE_PYTHON = Rule(
-    id="unreadable-python",
-    demands="Every changed Python file can be parsed.",
-    severity=Severity.REVIEW,
+    "unreadable-python",
+    "Every changed Python file can be parsed.",
+    Severity.REVIEW,
     floor=Severity.REVIEW,
 )
 RULES = (PYTHON_SYNTAX, UNREADABLE_PYTHON)
