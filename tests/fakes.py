@@ -214,7 +214,6 @@ class FakeSessions:
         prepared: Prepared,
         outlet: object,
         environ: object,
-        services: object = (),
         stopped: Flag | None = None,
     ) -> FakeSession:
         return self.open(prepared, Change(base_commit="c", files=()), stopped)

@@ -29,9 +29,7 @@ from agent.setup import (
     interpreters,
     obstacles,
     sandbox_requests,
-    sandbox_services,
 )
-from agent.setup.build_context import BuildContext
 from agent.setup.obstacles import Obstacle
 from agent.text import failures, sanitise
 from agent.text.check_summary import describe_outcomes
@@ -95,14 +93,7 @@ class SetUpTools(ToolExecutor):
             )
         )
         environ = sandbox_requests.name_indexes(desk.index)
-        environment, clients = opened.environment, (desk.sandbox, desk.index, desk.settings)
-        build_context = BuildContext(
-            *clients, environment.interpreter, desk.say, environment.system
-        )
-        services = sandbox_services.list_startable(
-            opened.contract.config, environment.services, build_context
-        )
-        return desk.sessions.open_set_up(opened, way.outlet, environ, services, desk.stopped)
+        return desk.sessions.open_set_up(opened, way.outlet, environ, desk.stopped)
 
 
 Scouted = tuple[Prepared, CheckReport] | str
