@@ -99,7 +99,7 @@ def _bring_up(decided: DecidedChange, run_context: RunContext) -> tuple[DecidedC
         moved = _begin_work(replace(run_context.task, start=start), base, once, desk)
         with moved.close_at_end():
             _prepare_base(moved)
-            tried = validate.judge_change(Draft(plan=decided.plan, change=start.change), moved)
+            tried = moved.judge(Draft(plan=decided.plan, change=start.change))
             tried = decide.with_review(tried, decided.notes, base.contract)
             checked = validate.gather_results(tried, decided.notes, moved)
     assert checked is not None  # noqa: S101  without a pull request, what rules refuse is raised
@@ -142,7 +142,11 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
         for search in (scout, preparation.need_model)
     )
     prepared = Preparation(once, desk, measure, measure_ahead)
-    run_context = RunContext(task, opened, once, desk, prepared, roles)
+
+    def judge(draft: Draft) -> Round:
+        return validate.judge_change(draft, run_context)
+
+    run_context = RunContext(task, opened, once, desk, prepared, judge, roles)
     return run_context
 
 
@@ -170,7 +174,7 @@ def _by_recipe(run_context: RunContext) -> Round:
     once(Step.APPROVAL, plan.require_plan_approval, agreed, run_context.base, desk)
     _prepare_base(run_context)
     change = once(Step.EDIT, edit.apply_plan, agreed, run_context.prepared, desk)
-    return validate.judge_change(Draft(plan=agreed, change=change), run_context)
+    return run_context.judge(Draft(plan=agreed, change=change))
 
 
 def _by_model(run_context: RunContext) -> tuple[Round, Attempt]:
@@ -179,16 +183,16 @@ def _by_model(run_context: RunContext) -> tuple[Round, Attempt]:
     Raises:
         EditFailed: Nothing was changed by either.
     """
-    history, judge = run_context.history, partial(validate.judge_change, run_context=run_context)
+    history = run_context.history
     attempt = _plan_by_model(run_context)
-    attempts.run_attempt(attempt, judge, run_context)
+    attempts.run_attempt(attempt, run_context)
     if not history.has_passed:
         tried = history.rounds
         why = choose_best(tried).objection if tried else f"It changed nothing: {attempt.why}."
         attempt.close()
         try:
             attempt = attempts.begin_anew(attempt.plan, why, run_context)
-            attempts.run_attempt(attempt, judge, run_context)
+            attempts.run_attempt(attempt, run_context)
         except ASKING_ENDS as problem:
             if not tried:
                 raise
@@ -206,7 +210,6 @@ def _plan_by_model(run_context: RunContext) -> Attempt:
     except UNPREPARED:
         # What was prepared meanwhile has failed: the run's own steps meet that again.
         _prepare_base(run_context)
-        run_context.require_proofs()
         raise
     _prepare_base(run_context)
     run_context.require_proofs()
@@ -221,14 +224,13 @@ def _by_answers(
 ) -> tuple[Round | None, Attempt | None, tuple[ItemAnswer, ...]]:
     """Have what is asked answered by rules, then by one conversation that begins at the branch."""
     task, history = run_context.task, run_context.history
-    judge = partial(validate.judge_change, run_context=run_context)
     answered = run_context.once(Step.SETTLE, respond.answer_by_rules, pull, task.items)
     draft, answers, attempt = respond.answer_by_model(answered, pull.plan, run_context)
     # The branch stays as it is where nothing was edited or merged in.
     if not task.brings_news(draft.change, answers):
         return None, None, answers
     _prepare_base(run_context)
-    attempt = attempts.run_attempt(attempt, judge, run_context, judge(draft))
+    attempt = attempts.run_attempt(attempt, run_context, run_context.judge(draft))
     return choose_best(history.rounds), attempt, answers
 
 
@@ -236,10 +238,9 @@ def _review_change(
     chosen: Round, attempt: Attempt | None, run_context: RunContext
 ) -> DecidedChange | None:
     """Have a second model look at what a model has edited; what it demands is seen to once."""
-    judge = partial(validate.judge_change, run_context=run_context)
     notes = reviewing.review_change(chosen, run_context)
     if attempt and notes.remarks and chosen.is_passed:
-        made = attempts.answer_review(attempt, chosen, notes, judge, run_context)
+        made = attempts.answer_review(attempt, chosen, notes, run_context)
         if made:
             chosen, notes = reviewing.complete_review(chosen, choose_best(made), notes, run_context)
     return validate.gather_results(

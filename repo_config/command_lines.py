@@ -21,6 +21,8 @@ _QUOTED = re.compile(r"'[^'\n]*'")
 _PYTHON = re.compile(r"python[0-9.]*|\$PY")
 #: A name before it is a variable of this one command.
 _ASSIGNMENT = re.compile(r"\w+=")
+#: A command of tests that starts in a folder below that of the project.
+_IN_FOLDER = re.compile(r"\s*cd\s+(?!/|\S*\.\.)([\w./-]+)\s*&&(.+)")
 _PYTESTS = frozenset({"pytest", "py.test"})
 _DJANGOS = frozenset({"django", "django-admin", "manage.py"})
 _LONGEST_NAME = 60
@@ -57,6 +59,8 @@ class SuiteCommand(NamedTuple):
     script: str | None = None
     """For Django's runner: what starts it, if it is a file."""
     args: tuple[str, ...] = ()
+    folder: str = ""
+    """Where it starts, below the folder of the project."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -138,6 +142,13 @@ def read_suites(tests: str | tuple[str, ...]) -> tuple[SuiteCommand, ...]:
 
 def read_test_command(line: str) -> SuiteCommand:
     """Read the command line that starts the tests."""
+    if match := _IN_FOLDER.fullmatch(line):
+        suite, folder = read_test_command(match[2]), posixpath.normpath(match[1])
+        if suite.runner == "command" or folder == ".":
+            return suite
+        script = posixpath.join(folder, suite.script) if suite.script else None
+        below = posixpath.normpath(posixpath.join(folder, suite.folder))
+        return suite._replace(script=script, folder=below)
     words = split_call(line)
     if words and _PYTHON.fullmatch(words[0]):
         words = words[2:] if words[1:2] == ("-m",) else words[1:]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import posixpath
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from os.path import exists
@@ -60,6 +61,7 @@ class Suite:
         )
 
     def command(self, site: Site) -> tuple[str, ...]:
+        site = _enter_folder(site)
         folder, variables, words = site.project.root, {}, ("-m", "pytest", *site.project.test_args)
         if site.project.test_runner == "pytest":
             variables = _list_variables(site, "")
@@ -71,9 +73,13 @@ class Suite:
             words = ("-m", "django", *_list_django_arguments(site))
         named = tuple(f"{name}={value}" for name, value in variables.items())
         start = ("env", *(("-C", folder) if folder else ()), *named) if folder or named else ()
-        return (*start, "python", *words)
+        line = (*start, "python", *words)
+        # Ids of tests begin with the folder, so that none can be added to this line.
+        is_below = site.project.root != site.config.folder
+        return ("bash", "-c", shlex.join(line)) if is_below else line
 
     def make_request(self, site: Site) -> SandboxRequest:
+        site = _enter_folder(site)
         if site.project.test_runner == "pytest":
             order = self._make_pytest_request(site)
         else:
@@ -120,7 +126,8 @@ class Suite:
         return replace(order, directory=directory, files=(*order.files, *entry))
 
     def _compose(self, site: Site, script: tuple[str, ...], **more: object) -> SandboxRequest:
-        options = {**self.request.describe(site), "folder": site.in_sandbox(""), **more}
+        folder = posixpath.join(SANDBOX_TREE, site.config.folder)
+        options = {**self.request.describe(site), "folder": folder, **more}
         return check.request_script(site, script, site.test_limits(), options)
 
 
@@ -133,6 +140,12 @@ def split_suites(site: Site) -> Iterator[Site]:
     """Yield a site for each command of the tests."""
     for command in site.project.suites:
         yield dataclasses.replace(site, project=site.project.with_suite(command))
+
+
+def _enter_folder(site: Site) -> Site:
+    """Return a site whose project is in the folder that its command of the tests starts in."""
+    root = posixpath.join(site.project.root, site.project.test_folder).rstrip("/")
+    return dataclasses.replace(site, project=replace(site.project, root=root, test_folder=""))
 
 
 def _explain_no_tests(site: Site) -> str:

@@ -1,7 +1,5 @@
 """An attempt: one conversation in which a model plans, edits, and answers what judges find."""
 
-from collections.abc import Callable
-
 from agent.editing import opening, prompting, rounds, submissions
 from agent.editing.loop import Conversation, ConversationOver
 from agent.editing.rounds import Draft, Round, explain_stop
@@ -24,8 +22,6 @@ _UNCHANGED = (
     "Nothing has changed since the last submit. Edit first, or submit again to keep it as it is."
 )
 _RUNS_AGAIN = "`submit` runs all of it again, from the rules on."
-
-Judge = Callable[[Draft], Round]
 
 
 class Attempt:
@@ -149,7 +145,6 @@ def _make_unfinished(problem: BudgetSpent | TimeSpent | ConversationOver) -> Fin
 
 def run_attempt(
     attempt: Attempt | None,
-    judge: Judge,
     run_context: RunContext,
     judged: Round | None = None,
     before: str = "another change was made",
@@ -179,7 +174,7 @@ def run_attempt(
                     else:
                         attempt.answer(words, judged.draft, passed=judged.is_passed)
                 assert attempt is not None  # noqa: S101
-                judged = judge(attempt.next_draft())
+                judged = run_context.judge(attempt.next_draft())
         except ConversationOver as over:
             assert attempt is not None  # noqa: S101
             attempt.why = over.message
@@ -204,7 +199,7 @@ def find_objection(judged: Round, run_context: RunContext) -> str:
 
 
 def answer_review(
-    attempt: Attempt, best: Round, notes: ReviewNotes, judge: Judge, run_context: RunContext
+    attempt: Attempt, best: Round, notes: ReviewNotes, run_context: RunContext
 ) -> list[Round]:
     """Pass the remarks of a review to the author, once; return the rounds that come of it.
 
@@ -215,7 +210,7 @@ def answer_review(
     words = rounds.format_remarks(notes.remarks, best.draft.change)
     with history.keep_passed_change(before):
         attempt.answer(words, best.draft, passed=True)
-        run_attempt(attempt, judge, run_context, before=before)
+        run_attempt(attempt, run_context, before=before)
     made = history.rounds[count:]
     if not made and not notes.approves and len(history.losses) == losses:
         history.record_loss("An edit to address the reviewer's remarks changed nothing.")

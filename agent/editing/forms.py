@@ -13,10 +13,6 @@ R = TypeVar("R", bound="Form")
 _MOST_PROBLEMS = 5
 _MOST_NAME = 64
 _MOST_TEXT = 300
-#: A model has no use for these.
-_LEFT_OUT = frozenset({
-    "title", "additionalProperties", "$defs", "minLength", "minItems", "pattern",
-})  # fmt: skip
 
 
 class Form(Record):
@@ -33,8 +29,7 @@ def show_limits(default: Any = ..., /, **facts: Any) -> Any:
 def make_tool_spec(name: str, kind: type[Form], more: str = "") -> ToolSpec:
     schema = kind.model_json_schema()
     words = " ".join(f"{schema.pop('description')} {more}".split())
-    parameters = _trim_schema(schema, schema.get("$defs", {}))
-    return ToolSpec(name=name, description=words, parameters=parameters)
+    return ToolSpec(name=name, description=words, parameters=schema)
 
 
 def read_arguments(call: ToolCall, kind: type[R]) -> R:
@@ -55,22 +50,3 @@ def flatten_text(text: str, most: int = _MOST_NAME) -> str:
     text = " ".join(text.split())
     shown = text if text.isprintable() else text.encode("unicode_escape", "replace").decode()
     return f"{shown[:most]}…" if len(shown) > most else shown
-
-
-def _trim_schema(schema: Any, definitions: dict[str, Any]) -> Any:
-    """Keep what a model needs of a schema, with definitions in their places."""
-    if isinstance(schema, list):
-        return [_trim_schema(one, definitions) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if reference := schema.get("$ref"):
-        return _trim_schema(definitions[reference.rpartition("/")[2]], definitions)
-    properties = {
-        name: _trim_schema(one, definitions) for name, one in schema.get("properties", {}).items()
-    }
-    trimmed = {
-        key: _trim_schema(one, definitions)
-        for key, one in schema.items()
-        if key not in _LEFT_OUT and (key != "default" or one)
-    }
-    return {**trimmed, "properties": properties} if properties else trimmed

@@ -1,6 +1,6 @@
 """What is worked on in one run, what it may spend on models, and what became of its changes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import get_args
@@ -8,7 +8,7 @@ from typing import get_args
 from agent.desk import Desk
 from agent.editing import preparation
 from agent.editing.preparation import LEAST_GATE_SECONDS, MeasuredBase, Preparation
-from agent.editing.rounds import RoundHistory
+from agent.editing.rounds import Draft, Round, RoundHistory
 from agent.editing.tools import Workbench
 from agent.editing.turns import ModelTurns
 from agent.errors import AgentError
@@ -29,6 +29,8 @@ class RunContext:
     once: StepRunner
     desk: Desk
     preparation: Preparation
+    judge: Callable[[Draft], Round]
+    """Has rules, checks and the decision say what they find of a change; it is in the history."""
     roles: tuple[Role, ...] = ()
     """Roles that a model is set for: read once, since steps keep their order."""
     budget_share: float = 1.0

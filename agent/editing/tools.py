@@ -21,7 +21,7 @@ from agent.editing import forms, rebuilding
 from agent.editing.memory import PLAN
 from agent.editing.preparation import Preparation
 from agent.editing.turns import Turn
-from agent.errors import EditFailed, SandboxMissing
+from agent.errors import EditFailed, SandboxLost, SandboxMissing
 from agent.models.change import Change, Severity
 from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
 from agent.models.checks import CheckReport
@@ -212,14 +212,16 @@ class ToolExecutor:
         if self._digest != before.digest:
             self.close()
         batch = _Batch(before, reply.calls, is_late=turn.number > self._first_turn)
-        for call in reply.calls:
-            try:
-                answer, failed = self._answer(call, batch), False
-            except EditFailed as problem:
-                answer, failed = f"not run: {problem}", True
-            self._left -= len(answer)
-            batch.add_result(call, answer, failed=failed)
-        change = self._collect(batch)
+        try:
+            for call in reply.calls:
+                self._carry_out_call(call, batch)
+            change = self._collect(batch)
+        except SandboxLost:
+            if self._session is None:
+                raise
+            self.close()
+            batch.lose_work()
+            change = before
         called = CallResults(
             results=tuple(batch.results),
             change=change if change != before else None,
@@ -231,6 +233,14 @@ class ToolExecutor:
         results = [result.model_dump(mode="json") for result in called.results]
         self._bench.desk.record_words("model.called", facts, results=results)
         return called
+
+    def _carry_out_call(self, call: ToolCall, batch: _Batch) -> None:
+        try:
+            answer, failed = self._answer(call, batch), False
+        except EditFailed as problem:
+            answer, failed = f"not run: {problem}", True
+        self._left -= len(answer)
+        batch.add_result(call, answer, failed=failed)
 
     def _answer(self, call: ToolCall, batch: _Batch) -> str:
         """Carry a call out and return its answer; EditFailed: it is not carried out."""
@@ -271,8 +281,7 @@ class ToolExecutor:
                 self._reported.update(f"{path}: {_IGNORED}" for path in left)
         # The digest is known again once all calls are carried out.
         self._digest = ""
-        if batch.session is None:
-            batch.session, batch.losses = self._session, self._session.losses
+        batch.is_open = True
         return self._session
 
     def _open_session(self, opened: OpenedRepository, change: Change) -> Session:
@@ -285,8 +294,8 @@ class ToolExecutor:
         """Take the change from the tree; say which files are no part of it."""
         change = before = batch.before
         include = batch.form.include if isinstance(batch.form, Submit) else ()
-        if self._edits and self._is_planned and (batch.session or include):
-            session = self._open(batch)
+        if self._edits and self._is_planned and (batch.is_open or include):
+            self._open(batch)
             change, taken = self._take(before, include)
             left = [
                 (finding.path, finding.message)
@@ -300,9 +309,6 @@ class ToolExecutor:
             listed = [line for line in messages if line not in self._reported][:_MOST_LISTED]
             batch.notes += listed
             self._reported.update(listed)
-            if session.losses != batch.losses:
-                batch.notes.append(_CALLS_LOST)
-                batch.reject_submit()
         self._digest = change.digest
         return change
 
@@ -343,8 +349,6 @@ class ToolExecutor:
         said = [sanitise.shorten_middle(output, most, where=_REDIRECT, omitted=omitted)]
         if ran.timed_out:
             said.append(f"[stopped after {seconds} s]")
-        if ran.restarted:
-            said.append(f"[the sandbox was lost. {LOST}]")
         elif ran.exit_code:
             said.append(f"[exit code {ran.exit_code}]")
         return "\n".join(filter(None, said)) or "(no output)"
@@ -387,7 +391,6 @@ class ToolExecutor:
         opened, words = rebuilding.find_environment(change, self._prepared, desk)
         self.close()
         self._session = self._open_session(opened, change)
-        batch.session, batch.losses = self._session, 0
         return f"{words or _AS_BASE} {LOST}"
 
     @property
@@ -410,9 +413,8 @@ class _Batch:
     results: list[ToolResult] = field(default_factory=list)
     form_name: str = ""
     form: forms.Form | None = None
-    session: Session | None = None
-    losses: int = 0
-    """Losses of the session before the first call."""
+    is_open: bool = False
+    """Whether a call works in the sandbox."""
     notes: list[str] = field(default_factory=list)
 
     def is_named(self, path: str) -> bool:
@@ -425,15 +427,13 @@ class _Batch:
         result = ToolResult(call_id=call.call_id, name=name, content=content, failed=failed)
         self.results.append(result)
 
-    def reject_submit(self) -> None:
-        """Accept no submit of a tree in which the work of some calls is lost."""
-        if isinstance(self.form, Submit):
-            why = "not accepted: the sandbox was lost"
-            self.results = [
-                result if result.content else replace(result, content=why, failed=True)
-                for result in self.results
-            ]
-            self.form_name, self.form = "", None
+    def lose_work(self) -> None:
+        """Answer what is left to do once the sandbox is lost, and accept no form."""
+        self.form_name, self.form = "", None
+        self.results = [result for result in self.results if result.content]
+        for call in self.calls[len(self.results) :]:
+            self.add_result(call, "not finished: the sandbox was lost", failed=True)
+        self.notes.append(_CALLS_LOST)
 
 
 _Tool = tuple[type[forms.Form], Callable[[ToolExecutor, _Batch, Any], str]]

@@ -30,6 +30,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 SCRIPTS = Path(str(resources.files("agent.checks") / "sandbox_scripts"))
 PACKAGES = ("pytest==9", "pytest-xdist==3")
+TWO_WORKERS = ("-p", "xdist", "-n", "2")
 
 
 @dataclasses.dataclass
@@ -44,10 +45,13 @@ class Runner:
         request: TestRequest | None = None,
         args: tuple[str, ...] = (),
         script: str | None = None,
+        folder: str = "",
         **facts: Any,
     ) -> TestRun:
         kind = "django" if script else "pytest"
-        project = make_project(test_runner=kind, test_script=script, test_args=args)
+        project = make_project(
+            test_runner=kind, test_script=script, test_args=args, test_folder=folder
+        )
         here = dataclasses.replace(
             site(10),
             tree=self.folder / "tree",
@@ -71,7 +75,8 @@ class Runner:
             [sys.executable, "-c", START, str(SCRIPTS), str(self.folder / "request.json"),
              str(SCRIPTS / Path(name).name), *words],
             cwd=here.tree / (order.directory or SANDBOX_TREE).removeprefix(SANDBOX_TREE).strip("/"),
-            env={"PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
+            # Each plugin that is installed here would be imported.
+            env={"PATH": "/usr/bin:/bin", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=100, check=False,
         )  # fmt: skip
         content = {report.PATH: written.read_bytes()} if written.exists() else {}
@@ -195,7 +200,7 @@ OUTCOMES = {
 }
 
 
-@pytest.mark.parametrize("args", [(), ("-n", "2"), ("sub",)], ids=str)
+@pytest.mark.parametrize("args", [(), TWO_WORKERS, ("sub",)], ids=str)
 def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(
     run: Runner, args: tuple[str, ...]
 ) -> None:
@@ -249,9 +254,20 @@ def test_some_tests_run_and_other_files_are_not_imported(run: Runner) -> None:
     }
 
 
+def test_tests_of_two_packages_have_ids_and_files_of_their_own(run: Runner) -> None:
+    for folder in ("a", "b"):
+        result = run({f"{folder}/tests/test_models.py": "def test_it(): pass\n"}, folder=folder)
+        [item] = result.items
+        assert (item.item_id, item.file, result.command) == (
+            f"{folder}/tests/test_models.py::test_it",
+            f"{folder}/tests/test_models.py",
+            ("bash", "-c", f"env -C {folder} python -m pytest"),
+        )
+
+
 def test_workers_that_collect_differently_prove_nothing(run: Runner) -> None:
     test = "import os\nimport pytest\n\n\n@pytest.mark.parametrize('pid', [os.getpid()])\n"
-    result = run({"test_pid.py": f"{test}def test_pid(pid): pass\n"}, args=("-n", "2"))
+    result = run({"test_pid.py": f"{test}def test_pid(pid): pass\n"}, args=TWO_WORKERS)
     assert result.status is Status.UNVERIFIED
     assert "has no outcome" in result.reason
 

@@ -69,9 +69,10 @@ def submitted(prepared, home, *replies, verdicts, roles=("editor",)):
     model = script(*first, *replies, roles=roles)
     run_context = desks.run_context(prepared, home, model)
     judge = Judge(run_context, *verdicts)
+    run_context = dataclasses.replace(run_context, judge=judge)
     begin = Draft(plan=PLAN, change=Change(base_commit=prepared.checkout.commit, files=()))
     attempt = attempts.continue_draft(begin, (), "", run_context)
-    attempts.run_attempt(attempt, judge, run_context)
+    attempts.run_attempt(attempt, run_context)
     return attempt, judge, run_context, model
 
 
@@ -84,7 +85,7 @@ def test_what_passes_and_what_no_edit_could_fix_is_left_alone(prepared, home):
     run_context = desks.run_context(prepared, home, script())
     withheld = judged(1, draft(prepared), reason=Reason.NO_TESTS)
     for tried in (judged(1, draft(prepared)), withheld):
-        assert attempts.run_attempt(None, pytest.fail, run_context, tried) is None
+        assert attempts.run_attempt(None, run_context, tried) is None
 
 
 def test_what_is_red_comes_back_as_the_answer_of_submit(prepared, home):
@@ -151,11 +152,11 @@ def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, h
     idle = make_reply(submit()), make_reply(submit())
     fixed = make_reply(write("shop/more.py"), submit("Closed."))
     verdicts = [untested, red, passed]
-    attempt, judge, run_context, model = submitted(
+    attempt, _, run_context, model = submitted(
         prepared, home, worse, *idle, fixed, verdicts=verdicts
     )
     first = run_context.history.rounds[0]
-    (made,) = attempts.answer_review(attempt, first, BLOCKING, judge, run_context)
+    (made,) = attempts.answer_review(attempt, first, BLOCKING, run_context)
     assert {file.path: file.after for file in made.draft.change.files} == {
         "shop/more.py": b"x = 1\n", "shop/new.py": b"x = 1\n",
     }  # fmt: skip
@@ -168,10 +169,10 @@ def test_all_remarks_of_a_review_are_for_the_author_who_may_leave_the_change_as_
     prepared, home, approves
 ):
     reply = make_reply(submit("It is right."))
-    attempt, judge, run_context, model = submitted(prepared, home, reply, verdicts=[passed])
+    attempt, _, run_context, model = submitted(prepared, home, reply, verdicts=[passed])
     best, remarks = run_context.history.rounds[0], (Remark(text="Too long."),)
     notes = ReviewNotes(ran=True, sentence="x", remarks=remarks, approves=approves)
-    assert attempts.answer_review(attempt, best, notes, judge, run_context) == []
+    assert attempts.answer_review(attempt, best, notes, run_context) == []
     assert "- Too long." in told(model)
     undone = run_context.summarize_model_work(best.draft.change).undone
     assert bool(undone) is not approves, "a remark of a review that approves is no loss"
@@ -186,9 +187,10 @@ def test_what_is_edited_when_the_money_ends_counts_as_submitted(prepared, home):
     model = FakeModel(answer)
     run_context = desks.run_context(prepared, home, model)
     judge = Judge(run_context, passed)
+    run_context = dataclasses.replace(run_context, judge=judge)
     begin = Draft(plan=PLAN, change=Change(base_commit=prepared.checkout.commit, files=()))
     attempt = attempts.continue_draft(begin, (), "", run_context)
-    attempts.run_attempt(attempt, judge, run_context)
+    attempts.run_attempt(attempt, run_context)
     (made,) = judge.drafts
     assert made.change.paths == ("shop/new.py",)
     assert [finding.rule for finding in made.change.left_out] == ["unfinished"]
@@ -206,9 +208,9 @@ def test_no_error_of_a_later_round_gives_up_what_passed(prepared, home, problem)
     history = run_context.history
     tried = history.record_round(judged(1, draft(prepared, "x = 2\n"), RED))
     with pytest.raises(type(problem)):
-        attempts.run_attempt(None, pytest.fail, run_context, tried)
+        attempts.run_attempt(None, run_context, tried)
     best = history.record_round(judged(2, draft(prepared)))
-    attempt = attempts.run_attempt(None, pytest.fail, run_context, tried)
+    attempt = attempts.run_attempt(None, run_context, tried)
     assert attempt is not None
     run_context.account.count_reply("editor", make_reply())
     assert reviewing.review_change(best, run_context).unfinished

@@ -8,7 +8,7 @@ from agent.desk import Desk
 from agent.editing import attempts, tools
 from agent.editing.tools import Submit, ToolExecutor
 from agent.editing.turns import Turn
-from agent.errors import EnvironmentFailed
+from agent.errors import EnvironmentFailed, SandboxLost
 from agent.models.change import Change
 from agent.models.chat import Reply
 from agent.models.checks import Status, TestRun
@@ -130,12 +130,14 @@ def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):
 
 
 def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monkeypatch):
-    def lose(session, command, *, seconds, **more):
-        session.losses += 1
-        return CommandResult(output="lost", exit_code=None, restarted=True)
+    def lose(session, command, *, seconds):
+        raise SandboxLost("Its first process exited.")
 
     monkeypatch.setattr(FakeSession, "run", lose)
-    done = opened.call(write(), bash("true"), submit())
+    done = opened.call(write(), bash("true"), edit(), submit())
+    assert [result.failed for result in done.results] == [False, True, True, True]
+    assert "earlier changes are kept" in done.text
+    assert not opened.files
     assert (done.form_name, done.form, done.results[-1].failed) == ("", "", True)
     assert opened.call(submit()).form_name == "submit"
 
@@ -177,7 +179,7 @@ def test_a_plan_that_is_sent_again_holds_up_no_call_behind_it(opened):
 def test_a_command_has_by_default_half_as_long_again_as_the_tests(opened, monkeypatch):
     given = []
     monkeypatch.setattr(
-        FakeSession, "run", lambda session, command, *, seconds, **more: given.append(seconds) or
+        FakeSession, "run", lambda session, command, *, seconds: given.append(seconds) or
         CommandResult(output="", exit_code=0),
     )  # fmt: skip
     opened.call(bash("true"))

@@ -156,14 +156,18 @@ checks: {tests: python go.py -v 2, types: off, lint: [black src, make lint, blac
 
 def test_tests_may_be_run_by_several_commands(tree):
     given = ["python manage.py test --exclude-tag isolate", "pytest api", "python run.py -v 2"]
+    given += ["cd more && pytest -q", "cd more && python run.py"]
     files = {"app/manage.py": "", "app/run.py": "", "app/tests.py": ""}
     project = detected(tree(files), f"root: app\nchecks: {{tests: {given}}}")
     assert project.tests == tuple(given)
     assert [(suite.runner, suite.script) for suite in project.suites] == [
-        ("django", "app/manage.py"), ("pytest", None), ("django", "app/run.py"),
+        ("django", "app/manage.py"), ("pytest", None), ("django", "app/run.py"), ("pytest", None),
+        ("django", "app/more/run.py"),
     ]  # fmt: skip
     only = project.with_suite(project.suites[1])
     assert (only.test_runner, only.test_args, only.tests) == ("pytest", ("api",), ("pytest api",))
+    below = project.with_suite(project.suites[3])
+    assert (below.root, below.test_folder, below.tests) == ("app", "more", (given[3],))
 
 
 # --- hostile and broken files ------------------------------------------------------------------
