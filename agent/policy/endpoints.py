@@ -181,10 +181,11 @@ class Routes:
         def fill_in(setting: re.Match[str]) -> str:
             return self._settings.get(setting[1], setting[0])
 
+        close = cache(self._close)
         for endpoint in chain(*self._endpoints.values()):
             for prefix, asks in list_places(endpoint.router, _MOST_STEPS):
                 path = re.sub(r"/{(\w*):setting}", fill_in, prefix + endpoint.path)
-                yield endpoint._replace(path=path, asks=self._close(asks | endpoint.asks))
+                yield endpoint._replace(path=path, asks=close(asks | endpoint.asks))
 
     def _resolve(self, name: str) -> str:
         for _ in range(_MOST_STEPS):

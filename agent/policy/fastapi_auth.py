@@ -37,10 +37,9 @@ UNCOVERED = Rule(
     Severity.INFO,
 )
 RULES = (FASTAPI_AUTH, UNCOVERED)
-#: Modules that may have routes, dependencies or settings; others need not be parsed.
-_READ = re.compile(
-    rb"\wRouter\(|FastAPI\b|include_router|BaseSettings|Depends\(|Security\(|\n@\w+\.\w+\([\"']/"
-)
+#: Modules that may have routes, dependencies or settings name one of these; others are not parsed.
+_WORDS = b"Router(", b"FastAPI", b"include_router", b"BaseSettings", b"Depends(", b"Security("
+_ROUTE = re.compile(rb"\n@\w+\.\w+\([\"']/")
 #: A parameter that no slash can be in, as Starlette has them.
 _ONE_PART = re.compile(r"{\w+(?::(?:str|int|float|uuid))?}")
 _MOST_FINDINGS = 20
@@ -80,8 +79,10 @@ def _read_routes(path: str, content: bytes | None, change_context: ChangeContext
 
 def _is_read(path: str, content: bytes | None) -> bool:
     """Whether a module may have routes, what these ask for, or what leads to them."""
-    is_ours = path.endswith(".py") and content is not None and not layout.is_test(path)
-    return is_ours and (path.endswith("__init__.py") or bool(_READ.search(content or b"")))
+    if content is None or not path.endswith(".py") or layout.is_test(path):
+        return False
+    is_named = any(word in content for word in _WORDS) or _ROUTE.search(content)
+    return bool(is_named) or path.endswith("__init__.py")
 
 
 def _list_uncovered(
