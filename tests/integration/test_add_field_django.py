@@ -280,11 +280,40 @@ def test_what_django_does_not_take_comes_back_with_the_form(
     assert f"  ### Field\n  added = models.{field}\n" in raised.value.answer
 
 
-def test_tables_are_found_by_django(repository: Repository) -> None:
-    gold = "\n\nclass Gold(Customer):\n    pass\n"
-    repository.write({"shop/models.py": f"{SHOP_MODELS}{gold}"})
+BASE = "    code = models.TextField()\n\n    def full(self):\n        pass\n"
+OTHERS = (
+    f"{SHOP_MODELS}\n\nclass Gold(Customer):\n    rank = models.TextField()\n\n\n"
+    "class Seller(Customer):\n    class Meta:\n        proxy = True\n\n\n"
+    "class View(models.Model):\n    class Meta:\n        managed = False\n\n\n"
+    f"class Base(models.Model):\n{BASE}\n    class Meta:\n        abstract = True\n\n\n"
+    "class Heir(Base):\n    pass\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "about"),
+    [
+        ("Base", "a", "shop.Base is abstract: it has no table of its own. Ask for the field on shop.Heir."),
+        deep("Seller", "a", "is a proxy model: it has no table of its own. Ask for the field on shop.Customer."),
+        deep("View", "a", "shop.View is unmanaged"),
+        deep("Customer", "rank", "'rank' in class 'Gold' clashes"),
+        ("Heir", "code", "`code` is taken by Base."),
+        deep("Heir", "full", "`full` is taken by Base."),
+    ],
+)  # fmt: skip
+def test_models_without_a_table_and_taken_names_come_back_with_the_form(
+    repository: Repository, model: str, name: str, about: str
+) -> None:
+    repository.write({"shop/models.py": OTHERS})
+    with pytest.raises(TicketUnclear) as raised:
+        repository.add(form(f"shop.{model}", f"{name} = models.CharField(max_length=5, null=True)"))
+    assert about in raised.value.questions[0]
+
+
+def test_a_table_that_no_migration_creates_is_named(repository: Repository) -> None:
+    repository.write({"shop/models.py": OTHERS})
     with pytest.raises(EditFailed, match="`python manage.py makemigrations shop`"):
-        repository.add(NICKNAME.replace("Customer", "Gold").replace("nickname", "rank"))
+        repository.add(NICKNAME.replace("Customer", "Gold").replace("nickname", "level"))
 
 
 def test_a_project_that_cannot_be_started_is_unfit_and_not_a_failed_edit(

@@ -1,4 +1,4 @@
-"""The Python that a ticket states, kept as it is, after a walk that says what it may contain.
+"""The Python that a ticket states, which may only contain literals, names and calls of names.
 
 Whether options are there and fit together is for Django to say, when it makes the migration.
 """
@@ -6,14 +6,13 @@ Whether options are there and fit together is for Django to say, when it makes t
 import ast
 import builtins
 import copy
-from collections.abc import Iterator
 
-from agent.recipes.add_field.models_index import Model, ModelsIndex, read_dotted_name
+from agent.recipes.add_field.find_models import Model, ModelFinder
 from agent.recipes.add_field.parameters import Expression
 from agent.text import sanitise
 from repo_config import foreign_python
 
-#: Imports that are added where the file lacks them.
+#: Imports that are added if the file lacks them.
 _IMPORTS = {
     "models": "from django.db import models",
     "timezone": "from django.utils import timezone",
@@ -22,8 +21,11 @@ _IMPORTS = {
     "datetime": "import datetime",
     "uuid": "import uuid",
 }
-_CALLABLES = frozenset({"dict", "list"})
-#: Options by which rows may get a value; whether they do is for Django to say.
+_PLAIN = (
+    *(ast.Constant, ast.Name, ast.Attribute, ast.Call, ast.keyword, ast.List, ast.Tuple, ast.Set),
+    *(ast.Dict, ast.UnaryOp, ast.USub, ast.expr_context),
+)
+#: Options by which existing rows may get a value; whether they do is for Django to say.
 _GIVING = frozenset({"default", "db_default", "auto_now", "null", "blank"})
 
 
@@ -32,65 +34,54 @@ class UnfitError(ValueError):
 
 
 def read_value(source: str) -> ast.expr:
-    """Read a value written as Python; UnfitError: it is none."""
+    """Read a value written as Python; raises UnfitError."""
     try:
-        body = foreign_python.parse_module(f"({source.strip()}\n)").body
+        return foreign_python.parse_expression(f"({source.strip()}\n)")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        body = []
-    if len(body) != 1 or not isinstance(body[0], ast.Expr):
-        raise UnfitError(
-            f"`{sanitise.shorten(source, 80)}` is not a Python value; text needs quotes"
-        )
-    return body[0].value
+        shown = sanitise.shorten(source, 80)
+        raise UnfitError(f"`{shown}` is not a Python value; text needs quotes") from None
 
 
 def write_value(node: ast.expr, model: Model) -> Expression:
     """Write a value for the file of a model.
 
     Raises:
-        UnfitError: It contains more than literals, names and calls, or a name that nobody knows.
+        UnfitError: It contains more than literals, names and calls, or an unknown name.
     """
-    node = copy.deepcopy(node)
-    imports: list[str] = []
-    for name in _walk_names(node):
-        if name.id in model.names or name.id in model.scope.names:
+    node, names, imports = copy.deepcopy(node), model.names, list[str]()
+    for part in ast.walk(node):
+        _require_plain(part)
+        if not isinstance(part, ast.Name) or part.id in names:
             continue
-        if line := _IMPORTS.get(name.id):
-            origin = line.removeprefix("from ").replace(" import ", ".").removeprefix("import ")
-            known = [bound for bound, meant in model.scope.names.items() if origin in meant]
-            name.id = known[0] if known else name.id
-            imports += [] if known else [line]
-        elif name.id not in _CALLABLES and (hasattr(builtins, name.id) or not model.scope.stars):
-            raise UnfitError(f"`{name.id}` is not known in {model.path}; text needs quotes")
+        if line := _IMPORTS.get(part.id):
+            origin = ".".join(line.split()[1::2])
+            aliases = [name for name, imported in names.items() if imported == origin]
+            imports += [] if aliases else [line]
+            part.id = next(iter(aliases), part.id)
+        elif part.id not in ("dict", "list") and (hasattr(builtins, part.id) or "*" not in names):
+            raise UnfitError(f"`{part.id}` is not known in {model.path}; text needs quotes")
     return Expression(code=ast.unparse(node), imports=tuple(dict.fromkeys(imports)))
 
 
-def write_definition(call: ast.Call, model: Model, index: ModelsIndex) -> Expression:
-    """Write the definition of a field for the file of its model; UnfitError as `write_value`."""
-    call = copy.deepcopy(call)
-    if isinstance(call.func, ast.Name) and not _is_bound_above(call.func.id, model):
+def write_definition(call: ast.Call, model: Model, finder: ModelFinder) -> Expression:
+    """Write the definition of a field for the file of its model; raises UnfitError."""
+    call, names = copy.deepcopy(call), model.names
+    if isinstance(call.func, ast.Name) and call.func.id not in names:
         call.func = ast.Attribute(ast.Name("models"), call.func.id)
-    stated = [word.value for word in call.keywords if word.arg == "to"]
-    for target in (*stated, *call.args[:1]):
-        if isinstance(target, ast.Name) and not _is_bound_above(target.id, model):
+    for target in (*(word.value for word in call.keywords if word.arg == "to"), *call.args[:1]):
+        if isinstance(target, ast.Name) and target.id not in names:
             # A text is looked up when all models are there.
-            labels = {other.label for other in index.models if other.name == target.id}
-            known = "self" if target.id == model.name else labels.pop() if len(labels) == 1 else ""
-            target.id = repr(known) if known else target.id
+            labels = {other.label for other in finder.find(target.id)}
+            label = "self" if target.id == model.node.name else "".join(labels)
+            target.id = repr(label) if label and len(labels) == 1 else target.id
     return write_value(foreign_python.parse_expression(ast.unparse(call)), model)
 
 
-def _is_bound_above(name: str, model: Model) -> bool:
-    node = model.scope.defined.get(name)
-    return name in model.scope.names and (node is None or node.lineno < model.line)
-
-
 def asks_existing(call: ast.Call, model: Model) -> bool:
-    """Whether Django will ask what rows get that are there already, as far as options show."""
-    first, _, _ = (read_dotted_name(call.func) or "").partition(".")
-    origins = model.scope.find_name(first) or ["django."]
+    """Whether Django will ask for a value of existing rows, as far as options show."""
+    first = ast.unparse(call.func).partition(".")[0]
     return (
-        any(origin.startswith("django.") for origin in origins)
+        model.names.get(first, "django.").startswith("django.")
         and "ManyToMany" not in ast.dump(call.func)
         and not any(
             word.arg in _GIVING and getattr(word.value, "value", True) is not False
@@ -99,32 +90,27 @@ def asks_existing(call: ast.Call, model: Model) -> bool:
     )
 
 
-def _walk_names(node: ast.expr) -> Iterator[ast.Name]:
-    """Yield the names that an expression of literals, names and calls hangs on; else UnfitError."""
-    inner: list[ast.expr] = []
-    match node:
-        case ast.Constant() | ast.UnaryOp(ast.USub(), ast.Constant(value=int() | float())):
-            pass
-        case ast.Name():
-            yield node
-        case ast.Attribute() if read_dotted_name(node):
-            yield from (part for part in ast.walk(node) if isinstance(part, ast.Name))
-        case ast.Call(func=func, args=args, keywords=words) if read_dotted_name(func):
-            names = [word.arg for word in words]
-            if len({*names} - {None}) < len(names):
-                raise UnfitError("an option is given twice, or through `**`")
-            inner = [func, *args, *(word.value for word in words)]
-        case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
-            inner = elements
-        case ast.Dict(keys=keys, values=values) if None not in keys:
-            inner = [*filter(None, keys), *values]
-        case _:
-            raise UnfitError(f"`{format_code(node, 80)}` is not a literal, a name or a call")
-    for part in inner:
-        yield from _walk_names(part)
+def _require_plain(node: ast.AST) -> None:
+    named = node.func if isinstance(node, ast.Call) else node
+    is_dotted = not isinstance(named, ast.expr) or read_dotted_name(named) is not None
+    if isinstance(node, ast.Call):
+        words = [word.arg for word in node.keywords]
+        if len({*words} - {None}) < len(words):
+            raise UnfitError("an option is given twice, or through `**`")
+    is_plain = isinstance(node, _PLAIN) and not (isinstance(node, ast.Dict) and None in node.keys)
+    if not is_plain or (isinstance(node, ast.Call | ast.Attribute) and not is_dotted):
+        raise UnfitError(f"`{format_code(node, 80)}` is not a literal, a name or a call")
 
 
-def format_code(node: ast.expr, most: int = 2_000) -> str:
+def read_dotted_name(node: ast.expr) -> str | None:
+    """Read `models.CharField`; None if there is anything but names."""
+    inner = node
+    while isinstance(inner, ast.Attribute):
+        inner = inner.value
+    return ast.unparse(node) if isinstance(inner, ast.Name) else None
+
+
+def format_code(node: ast.AST, most: int = 2_000) -> str:
     try:
         return sanitise.shorten(ast.unparse(node), most)
     except (ValueError, RecursionError, MemoryError):

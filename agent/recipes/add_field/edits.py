@@ -1,87 +1,140 @@
-"""Make the edits that the recipe's parameters ask for, each file once; pure.
+"""Make the edits that the recipe's parameters ask for; everything else stays, to the byte. Pure.
 
-Positions come from the syntax tree; the text around them is never written anew.
+LibCST's parser ends the process if code is nested too deeply. It gets the class alone, after `ast`
+has read the file and found the class within bounds.
 """
 
 import ast
+import codecs
 import re
+from typing import TYPE_CHECKING, Any
 
 from agent.errors import EditFailed, RequestRefused
-from agent.recipes.add_field import new_test, writing
-from agent.recipes.add_field.models_index import read_dotted_name
+from agent.recipes.add_field import layout, new_test
 from agent.recipes.add_field.parameters import Edits, Parameters
-from agent.recipes.source import SourceFile
 from repo_config import foreign_python
 from repo_config.detect import Tree
 
-_FIELD_CALL = re.compile(
-    r"(?!forms\.|serializers\.).*(?:\wField|ForeignKey|ParentalKey|ForeignObject|GenericRelation)"
+if TYPE_CHECKING:
+    import libcst
+
+_FIELD = re.compile(
+    r"\s*\w+\s*(?::[^=]+)?=\s*(?!forms\.|serializers\.)[\w.]*"
+    r"(?:\wField|ForeignKey|ParentalKey|ForeignObject|GenericRelation)\("
 )
+_DEEPEST, _MOST_PARTS = 60, 1_000
 
 
 def make_edits(tree: Tree, parameters: Parameters) -> Edits:
     """Add the field, and its test if one was asked for.
 
     Raises:
-        EditFailed: A file would be no Python any more.
-        RequestRefused: A file is not UTF-8, or no Python.
+        EditFailed: A file would no longer be Python.
+        RequestRefused: The model's file cannot be read or edited; the message says why.
     """
-    path = parameters.path
-    model = SourceFile(path, tree.read(path))
-    _add_field(model, parameters)
+    path, content = parameters.path, tree.read(parameters.path)
+    mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
+    content = content.removeprefix(mark)
+    module = _read_module(path, content)
+    style = layout.find_style(module, content)
+    content = _edit_class(module, content, parameters, style)
+    own = path.removeprefix("src/").partition("/")[0]
+    for statement in parameters.definition.imports:
+        content = layout.add_import(content, statement, own, style)
+    made = {path: mark + content}
     notes = [f"Added `{parameters.assignment}` to `{parameters.label}` in `{path}`."]
-    made = {path: model.result()}
     if test := parameters.test:
-        made[test.path] = new_test.render_test(parameters, test, model)
+        made[test.path] = style.write(new_test.list_lines(parameters, test)).encode()
         notes.append(f"Added a test in `{test.path}`.")
-    for path, content in made.items():
+    for name, new in made.items():
         try:
-            _ = SourceFile(path, content).tree
+            _read_module(name, new)
         except RequestRefused as problem:
-            raise EditFailed(f"{path} would no longer be valid Python: {problem}") from problem
+            raise EditFailed(f"{name} would no longer be valid Python: {problem}") from problem
     return Edits(files=made, notes=tuple(notes), not_done=parameters.not_done)
 
 
-def _add_field(source: SourceFile, parameters: Parameters) -> None:
-    """Put the field after the last one of its class; without one, first in its body."""
-    classes = (node for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef))
+def _read_module(path: str, content: bytes) -> ast.Module:
+    try:
+        content.decode()
+        return foreign_python.parse_module(content)
+    except UnicodeDecodeError as problem:
+        why = f"is not UTF-8 ({problem}). Convert it"
+    except SyntaxError as problem:
+        why = f"cannot be read as Python: {problem.msg} (line {problem.lineno or 1}). Fix it"
+    except (ValueError, RecursionError, MemoryError) as problem:
+        why = f"cannot be read as Python: {problem or 'it is nested too deeply'}. Fix it"
+    raise RequestRefused(f"{path} {why}, then try again.")
+
+
+def _edit_class(
+    module: ast.Module, content: bytes, parameters: Parameters, style: layout.Style
+) -> bytes:
+    """Add the field to its class, whose lines alone are parsed by LibCST."""
+    import libcst  # slow, and only here
+
+    classes = (node for node in ast.walk(module) if isinstance(node, ast.ClassDef))
     node = next(node for node in classes if node.lineno == parameters.line)
-    if node.body[0].lineno == node.lineno:
+    lines = content.splitlines(keepends=True)
+    start = min([node.lineno, *(line.lineno for line in node.decorator_list)]) - 1
+    block = b"".join(lines[start : node.end_lineno]).decode()
+    call = foreign_python.parse_expression(parameters.definition.code)
+    try:
+        _require_bounded(node)
+        # An indented class is none without what it is in.
+        wrapper = f"if 1:{style.newline}" if block[0] in " \t" else ""
+        wrapped = libcst.parse_module(wrapper + block)
+        width = layout.WIDTH - node.body[0].col_offset
+        rows = layout.lay_out(call, width, wrapped.default_indent, f"{parameters.name} = ")
+        field = libcst.parse_statement(style.write(rows), config=wrapped.config_for_parsing)
+        edited = _add_field(wrapped, field).code.removeprefix(wrapper)
+    except (libcst.ParserSyntaxError, RecursionError):
         raise RequestRefused(
-            f"{source.path}: the body of class {node.name} is on the same line as its name."
+            f"{parameters.path} cannot be edited: class {node.name} is nested too deeply or has an"
+            f" expression of more than {_MOST_PARTS:,} parts. Add the field by hand."
+        ) from None
+    return b"".join((*lines[:start], edited.encode(), *lines[node.end_lineno :]))
+
+
+def _require_bounded(node: ast.AST) -> None:
+    """Raise RecursionError if LibCST could end the process on this code."""
+    level = [node]
+    for _ in range(_DEEPEST):
+        families = [(parent, [*ast.iter_child_nodes(parent)]) for parent in level]
+        if any(
+            isinstance(parent, ast.expr) and len(parts) > _MOST_PARTS for parent, parts in families
+        ):
+            raise RecursionError
+        level = [part for _, parts in families for part in parts]
+    if level:
+        raise RecursionError
+
+
+def _add_field(module: "libcst.Module", field: Any) -> "libcst.Module":
+    """Put the field after the last one of the class; without one, first in its body."""
+    import libcst
+
+    node: Any = module.body[0]
+    node = node.body.body[0] if isinstance(node, libcst.If) else node
+    if not isinstance(node.body, libcst.IndentedBlock):
+        raise RequestRefused(
+            f"The body of class {node.name.value} is on the same line as its name."
             " Move it to separate lines, then try again."
         )
-    for statement in parameters.definition.imports:
-        writing.add_import(source, statement)
-    call = foreign_python.parse_expression(parameters.definition.code)
-    indent = source.get_indent(node.body[0].lineno - 1)
-    laid_out = writing.lay_out(call, indent, f"{parameters.name} = ")
-    lines = writing.adopt_quotes("\n".join(laid_out), source).split("\n")
-    fields = [line for line in node.body if _is_field(line)]
-    if not fields:
-        _put_first(source, node.body, lines)
-        return
-    ends = [line.end_lineno or line.lineno for line in fields]
-    gaps = [not source.lines[end].strip() for end in ends[:-1]]
-    is_spaced = sum(gaps) * 2 > len(gaps)
-    source.insert(ends[-1], ["", *lines] if is_spaced else lines)
-
-
-def _is_field(node: ast.stmt) -> bool:
-    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-    called = read_dotted_name(value.func) if isinstance(value, ast.Call) else None
-    return called is not None and _FIELD_CALL.fullmatch(called) is not None
-
-
-def _put_first(source: SourceFile, body: list[ast.stmt], lines: list[str]) -> None:
-    rest = body[writing.is_docstring(body[0]) :]
-    if len(rest) == 1 and ast.unparse(rest[0]) in ("pass", "..."):
-        source.replace(rest[0].lineno - 1, lines)
-        return
-    after = body[0].end_lineno or body[0].lineno
-    if rest:
-        first = (getattr(rest[0], "decorator_list", None) or rest)[0]
-        after = source.start_above(first.lineno - 1)
-        lines = [*lines, ""]
-    follows = len(rest) < len(body) and source.lines[after - 1].strip()
-    source.insert(after, ["", *lines] if follows else lines)
+    body: list[Any] = [*node.body.body]
+    codes = [module.code_for_node(line.with_changes(leading_lines=())) for line in body]
+    fields = [number for number, code in enumerate(codes) if _FIELD.match(code)]
+    first, empty = int(node.get_docstring(clean=False) is not None), libcst.EmptyLine(indent=False)
+    if fields:
+        gaps = [any(not row.comment for row in body[number].leading_lines) for number in fields[1:]]
+        above = [empty] * (sum(gaps) * 2 > len(gaps))
+        body.insert(fields[-1] + 1, field.with_changes(leading_lines=above))
+    elif len(body) == first + 1 and codes[first].split()[0] in ("pass", "..."):
+        body[first] = field.with_changes(leading_lines=body[first].leading_lines)
+    else:
+        for line in body[first : first + 1]:
+            rows = line.leading_lines
+            is_apart = rows and not rows[0].comment
+            body[first] = line.with_changes(leading_lines=rows if is_apart else (empty, *rows))
+        body.insert(first, field.with_changes(leading_lines=[empty] * first))
+    return module.deep_replace(node, node.with_changes(body=node.body.with_changes(body=body)))

@@ -7,11 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from agent.recipes.add_field import writing
+from agent.recipes.add_field import layout
 from agent.recipes.add_field.definition import UnfitError
-from agent.recipes.add_field.models_index import Model, ModelsIndex
+from agent.recipes.add_field.find_models import Model, ModelFinder
 from agent.recipes.add_field.parameters import NewTestSpec, Parameters
-from agent.recipes.source import SourceFile
 from repo_config import foreign_python
 from repo_config.detect import Project
 
@@ -23,9 +22,9 @@ _ATTRIBUTES = (
 )
 
 
-def plan_test(model: Model, field: str, index: ModelsIndex, project: Project) -> NewTestSpec:
+def plan_test(model: Model, field: str, finder: ModelFinder, project: Project) -> NewTestSpec:
     """Choose where the test goes; UnfitError: the repository has no tests."""
-    files = [path for path in index.paths if _TEST_FILE.search(path)]
+    files = [path for path in finder.classes if _TEST_FILE.search(path)]
     own = [path for path in files if path.startswith(f"{model.app_folder}/")]
     mirrored = [path for path in files if re.search(rf"(?:^|/)tests?/{model.app_label}/", path)]
     nearby = own or mirrored or files
@@ -33,12 +32,12 @@ def plan_test(model: Model, field: str, index: ModelsIndex, project: Project) ->
         raise UnfitError("the repository has no suitable test to place a new one next to")
     folders = Counter(map(os.path.dirname, nearby))
     folder = min(folders, key=lambda path: (-folders[path], len(path), path))
-    # Test files of one name get in each other's way where their folders are no packages.
-    taken = {os.path.basename(path).lower() for path in index.paths}
-    stem = f"test_{_to_snake_case(model.name)}_{field}"
+    # Test files of one name get in each other's way if their folders are no packages.
+    taken = {os.path.basename(path).lower() for path in finder.classes}
+    stem = f"test_{_to_snake_case(model.node.name)}_{field}"
     numbered = (f"{stem}{number or ''}.py" for number in itertools.count())
     file = next(name for name in numbered if name.lower() not in taken)
-    annotated = sum(b") -> None:" in index.modules.read_text(path) for path in nearby)
+    annotated = sum(b") -> None:" in finder.tree.read(path) for path in nearby)
     return NewTestSpec(
         path=f"{folder}/{file}".lstrip("/"),
         is_method=project.test_runner == "django",
@@ -51,37 +50,35 @@ def _to_snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
-def render_test(parameters: Parameters, test: NewTestSpec, like: SourceFile) -> bytes:
-    """Write the file of the test; quotes and line ends are those of another file."""
-    model, name, code = parameters.model, parameters.name, parameters.definition.code
-    arrow = " -> None" if test.annotated else ""
-    function = f"test_{_to_snake_case(model)}_has_{name}"
-    lines = [f"from {test.module} import {model}", "", ""]
+def list_lines(parameters: Parameters, test: NewTestSpec) -> Iterator[str]:
+    """Yield the lines of the test's file."""
+    model, name = parameters.model, parameters.name
+    indent = ""
+    if test.is_method:
+        yield from ("from django.test import SimpleTestCase", "")
+    yield from (f"from {test.module} import {model}", "", "")
     if test.is_method:
         # It asks the model alone, so it needs none of the databases.
-        title = "".join(part.capitalize() for part in name.split("_"))
-        lines = ["from django.test import SimpleTestCase", "", *lines]
-        lines.append(f"class {model}{title}Tests(SimpleTestCase):")
-    indent = "    " * test.is_method
-    lines.append(f"{indent}def {function}({'self' * test.is_method}){arrow}:")
-    checks = [f"field = {model}._meta.get_field({name!r})", "", *_list_checks(code, test)]
-    shown = [writing.adopt_quotes(f"{indent}    {check}".rstrip(), like) for check in checks]
-    lines += [line for line in shown if len(line) <= writing.WIDTH]
-    return "".join(f"{line}{like.newline}" for line in lines).encode()
-
-
-def _list_checks(definition: str, test: NewTestSpec) -> Iterator[str]:
-    call = foreign_python.parse_expression(definition)
-    kind = definition.partition("(")[0].rpartition(".")[2]
-    wanted: dict[str, object] = {"type(field).__name__": kind}
-    for word in call.keywords if isinstance(call, ast.Call) else []:
-        if word.arg in _ATTRIBUTES and isinstance(word.value, ast.Constant):
-            wanted[f"field.{word.arg}"] = word.value.value
-    for what, value in wanted.items():
+        title, indent = "".join(map(str.capitalize, name.split("_"))), "    "
+        yield f"class {model}{title}Tests(SimpleTestCase):"
+    arrow, argument = " -> None" if test.annotated else "", "self" if test.is_method else ""
+    yield f"{indent}def test_{_to_snake_case(model)}_has_{name}({argument}){arrow}:"
+    yield f"{indent}    field = {model}._meta.get_field({name!r})"
+    yield ""
+    for what, value in _list_attributes(parameters.definition.code):
         is_single = isinstance(value, bool | None)
-        if test.is_method and is_single:
-            yield f"self.assert{'IsNone' if value is None else value}({what})"
-        elif test.is_method:
-            yield f"self.assertEqual({what}, {value!r})"
-        else:
-            yield f"assert {what} {'is' if is_single else '=='} {value!r}"
+        check = f"assert {what} {'is' if is_single else '=='} {value!r}"
+        if test.is_method:
+            check = f"self.assertEqual({what}, {value!r})"
+            check = f"self.assert{value}({what})" if isinstance(value, bool) else check
+            check = f"self.assertIsNone({what})" if value is None else check
+        if len(line := f"{indent}    {check}") <= layout.WIDTH:
+            yield line
+
+
+def _list_attributes(definition: str) -> Iterator[tuple[str, object]]:
+    call = foreign_python.parse_expression(definition)
+    yield "type(field).__name__", definition.partition("(")[0].rpartition(".")[2]
+    for word in call.keywords if isinstance(call, ast.Call) else ():
+        if word.arg in _ATTRIBUTES and isinstance(word.value, ast.Constant):
+            yield f"field.{word.arg}", word.value.value

@@ -12,11 +12,9 @@ class Edits(Record):
 
 
 class Expression(Record):
-    """Python source of literals, names and calls of names alone, written for the model's file."""
-
     code: str
     imports: tuple[str, ...] = ()
-    """Statements that the file lacks for it."""
+    """Statements that the model's file lacks for it."""
 
 
 class NewTestSpec(Record):
@@ -24,7 +22,7 @@ class NewTestSpec(Record):
     is_method: bool
     """Whether it is a method of a TestCase, for Django's own runner; else a function."""
     module: str
-    """The module that the model is imported from."""
+    """Module that the model is imported from."""
     annotated: bool
     """Whether tests here say `-> None`."""
 
@@ -38,16 +36,14 @@ class Parameters(Record):
     """1-based line of the word `class`."""
     name: str
     definition: Expression
-    """The field, as in `models.CharField(max_length=50)`."""
     existing: Expression | None
-    """Value for rows that are already there, used once and not kept as the field's default."""
+    """Value for existing rows, used once and not kept as the field's default."""
     migrations: str
-    """Folder in which the migration is made."""
+    """Folder of the new migration."""
     test: NewTestSpec | None
     form: str
     """The form, filled in: for what Django finds wrong."""
     not_done: tuple[str, ...] = ()
-    """Sentences of the ticket that this change does not carry out."""
 
     @property
     def label(self) -> str:

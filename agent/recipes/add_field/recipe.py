@@ -1,14 +1,17 @@
 """The recipe: add a field to a Django model, with its migration and a test.
 
-Ticket -> `request` -> `resolving` (against `models_index`) -> `edits` -> Django's own migration in
+Ticket -> `request` -> `resolving` (with `find_models`) -> `edits` -> Django's own migration in
 the sandbox (`agent.editing.by_recipe`). Parameters travel as JSON.
 """
+
+import ast
+import re
 
 from agent.models.change import Plan
 from agent.models.ticket import Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field import edits, request, resolving
-from agent.recipes.add_field.models_index import ModelsIndex
+from agent.recipes.add_field.find_models import ModelFinder
 from agent.recipes.add_field.parameters import Parameters
 from agent.text import sanitise
 from repo_config.detect import Project, Tree
@@ -21,8 +24,11 @@ FORM = tickets.write_form({"model": "", "field": "", "default for existing rows"
 def make_example(tree: Tree, project: Project) -> str:
     """Write a sentence that it carries out in this repository; empty: there is none."""
     definition = "nickname = models.CharField(max_length=50, blank=True)"
-    for model in ModelsIndex(tree, project.django.python_path).models if project.django else ():
-        if not (model.test_only or model.meta.get("abstract") or model.meta.get("proxy")):
+    for model in (
+        ModelFinder(tree, project.django.python_path).list_likely() if project.django else ()
+    ):
+        code = ast.unparse(model.node)
+        if "Model)" in code and not re.search(r"(?:abstract|proxy) = True", code):
             return f"Add `{definition}` to `{model.label}`."
     return ""
 

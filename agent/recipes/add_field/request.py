@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from agent.models.ticket import Ticket
 from agent.recipes import tickets
-from agent.recipes.add_field.definition import format_code
-from agent.recipes.add_field.models_index import read_dotted_name
+from agent.recipes.add_field.definition import format_code, read_dotted_name
 from agent.text import sanitise
 from repo_config import foreign_python
 

@@ -132,3 +132,16 @@ def test_long_lines_are_broken_so_that_formatters_leave_them() -> None:
         "        ],\n"
         "    )\n"
     ) in model(SHOP, options=options)
+
+
+def test_a_class_in_a_block_and_with_tabs_and_spaced_fields() -> None:
+    before = (
+        "if True:\n\n\t@final\n\tclass Customer(models.Model):\n\t\ta = models.TextField()\n\n"
+        "\t\t#: why\n\n\t\tb = models.TextField()  # c\n\t\t# d\n"
+    )
+    text = model(models_file(before), options=f"max_length=50, blank=True, help_text='{'h' * 40}'")
+    added = text.removeprefix(models_file(before)["shop/models.py"].removesuffix("\t\t# d\n"))
+    assert added == (
+        "\n\t\tnickname = models.CharField(\n\t\t\tmax_length=50,\n\t\t\tblank=True,\n"
+        f'\t\t\thelp_text="{"h" * 40}",\n\t\t)\n\t\t# d\n'
+    )

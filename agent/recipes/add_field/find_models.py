@@ -1,0 +1,159 @@
+"""Find the classes that a ticket may mean by a model's name; no code runs.
+
+Whether a class is a model with a table of its own is for Django to say, in the sandbox.
+"""
+
+import ast
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from repo_config import foreign_python
+from repo_config.tree import Tree
+
+_CLASS = re.compile(rb"^[ \t]*class[ \t]+(\w+)", re.MULTILINE)
+_MODEL_FILE = re.compile(r"(?:^|/)(?:\w*models\.py$|models/)")
+_TEST_PATH = re.compile(r"(?:^|/)(?:tests?|testing|test_\w+|\w+_tests?)(?:/|\.py$)|(?:^|/)conftest")
+_APP_MARKS = ("migrations/__init__.py", "models/__init__.py", "models.py", "apps.py")
+
+
+class Model(NamedTuple):
+    path: str
+    module: str
+    """Dotted name of its file."""
+    node: ast.ClassDef
+    body: list[ast.stmt]
+    """Statements of its file."""
+    app_label: str
+    app_folder: str
+    """Relative to the root; "" for the root itself."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.app_label}.{self.node.name}"
+
+    @property
+    def description(self) -> str:
+        return f"{self.label} ({self.path}:{self.node.lineno})"
+
+    @property
+    def own_names(self) -> dict[str, str]:
+        return dict(_list_names(self.node.body))
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Origin of each name that the field can use; "" if it is not imported."""
+        above = [line for line in self.body if line.lineno < self.node.lineno]
+        return dict(_list_names(above, self.node.lineno)) | self.own_names
+
+
+class ModelFinder:
+    def __init__(self, tree: Tree, python_path: tuple[str, ...]) -> None:
+        self.tree = tree
+        self.classes = {
+            path: {*map(bytes.decode, _CLASS.findall(tree.read(path)))}
+            for path in tree.paths()
+            if path.endswith(".py") and "/migrations/" not in f"/{path}"
+        }
+        """Names of the classes in each file, without reading it as Python."""
+        likely = filter(_MODEL_FILE.search, self.classes)
+        self._likely = [path for path in likely if not _TEST_PATH.search(path)]
+        self.unreadable: list[str] = []
+        self._paths = {path for path in tree.paths() if path.endswith(".py")}
+        packages = {posixpath.dirname(path) for path in self._paths if path.endswith("__init__.py")}
+        self._roots = {*python_path, *({*map(posixpath.dirname, packages)} - packages)}
+
+    def list_likely(self) -> Iterator[Model]:
+        """Yield the classes with bases in files of models, tests apart."""
+        for path in self._likely:
+            yield from self._read_classes(path)
+
+    def list_names(self) -> set[str]:
+        return {name for path in self._likely for name in self.classes[path]}
+
+    def find(self, stated: str) -> list[Model]:
+        """Find the classes that `Customer`, `shop.Customer` or `shop.models.Customer` may mean."""
+        prefix, _, name = stated.rpartition(".")
+        paths = [path for path, names in self.classes.items() if name in names]
+        models = [
+            model
+            for path in paths
+            for model in self._read_classes(path)
+            if model.node.name == name
+            and prefix in ("", model.app_label, f"{model.app_label}.models", model.module)
+        ]
+        models = [model for model in models if not _TEST_PATH.search(model.path)] or models
+        return [model for model in models if _MODEL_FILE.search(model.path)] or models
+
+    def _read_classes(self, path: str) -> Iterator[Model]:
+        body = self._parse(path)
+        nodes = ast.walk(ast.Module(body, []))
+        classes = [node for node in nodes if isinstance(node, ast.ClassDef) and node.bases]
+        # Of several of one name the last one counts, and no inner one.
+        classes.sort(key=lambda node: (-node.col_offset, node.lineno))
+        label, folder = self._find_app(posixpath.dirname(path))
+        root = max(
+            (root for root in self._roots if path.startswith(f"{root}/")), key=len, default=""
+        )
+        inner = path.removeprefix(f"{root}/").removesuffix(".py").removesuffix("/__init__")
+        for node in {node.name: node for node in classes}.values():
+            own_label = _read_text(node, "app_label") or label
+            yield Model(path, inner.replace("/", "."), node, body, own_label, folder)
+
+    def _find_app(self, folder: str) -> tuple[str, str]:
+        """Find the label and the folder of the app to which a folder belongs."""
+        at = folder
+        while at and not any(f"{at}/{mark}" in self._paths for mark in _APP_MARKS):
+            at = posixpath.dirname(at)
+        at = at or folder.removesuffix("/models")
+        for node in self._parse(f"{at}/apps.py") if f"{at}/apps.py" in self._paths else ():
+            name = _read_text(node, "name")
+            if name and f"/{at}".endswith(f"/{name.replace('.', '/')}"):
+                return _read_text(node, "label") or name.rpartition(".")[2], at
+        return posixpath.basename(at), at
+
+    def _parse(self, path: str) -> list[ast.stmt]:
+        try:
+            return foreign_python.parse_module(self.tree.read(path)).body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            self.unreadable.append(path)
+            return []
+
+
+def _read_text(node: ast.AST, name: str) -> str:
+    """Read the text that is assigned to a name within a class; "" if there is none."""
+    lines = (line for line in ast.walk(node) if isinstance(line, ast.Assign))
+    values = [line.value for line in lines if ast.unparse(line.targets[0]) == name]
+    return "".join(str(value.value) for value in values[-1:] if isinstance(value, ast.Constant))
+
+
+def _list_names(body: list[ast.stmt], line: float = float("inf")) -> Iterator[tuple[str, str]]:
+    """Yield the names that statements bind above a line, with the origin of imported ones."""
+    waiting = [*body]
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.stmt(lineno=start) if start >= line:
+                pass
+            case ast.Import(names=aliases):
+                for alias in aliases:
+                    name = alias.name if alias.asname else alias.name.partition(".")[0]
+                    yield alias.asname or name, name
+            case ast.ImportFrom(module=module, names=aliases, level=level):
+                origin = "." * level + (f"{module}." if module else "")
+                yield from ((alias.asname or alias.name, origin + alias.name) for alias in aliases)
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
+                yield name, ""
+            case ast.If(test=test, orelse=orelse) if ast.unparse(test).endswith("TYPE_CHECKING"):
+                waiting += orelse
+            case ast.If() | ast.Try() | ast.With():
+                children = ast.iter_child_nodes(node)
+                waiting += [child for child in children if isinstance(child, ast.stmt)]
+            case _:
+                stored = (part for part in ast.walk(node) if isinstance(part, ast.Name))
+                yield from ((part.id, "") for part in stored if isinstance(part.ctx, ast.Store))

@@ -1,0 +1,88 @@
+"""Write Python as the file around it: calls in short lines, its quotes, line ends and imports."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from repo_config import foreign_python
+
+#: The narrowest that linters and formatters ask for by themselves.
+WIDTH = 79
+_LINE_ENDS = (b"\n", b"\r\n", b"\r")
+_TEXT = re.compile(r"('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
+
+
+class Style(NamedTuple):
+    quote: str
+    newline: str
+
+    def write(self, lines: Iterable[str]) -> str:
+        """Join lines of code; texts get the file's quotes, if that needs no escape."""
+        pieces = _TEXT.split("".join(f"{line}\n" for line in lines))
+        for number, piece in enumerate(pieces):
+            if number % 2 and self.quote not in piece[1:-1] and f"\\{piece[0]}" not in piece:
+                pieces[number] = self.quote + piece[1:-1] + self.quote
+        return "".join(pieces).replace("\n", self.newline)
+
+
+def find_style(module: ast.Module, content: bytes) -> Style:
+    """Find what most lines end with, and most texts begin with."""
+    lines = content.splitlines(keepends=True)
+    ends = [line[len(line.rstrip(b"\r\n")) :] for line in lines]
+    texts = [node for node in ast.walk(module) if isinstance(node, ast.Constant)]
+    quotes = [lines[node.lineno - 1][node.col_offset :][:1] for node in texts]
+    quote = "'" if quotes.count(b"'") > quotes.count(b'"') else '"'
+    return Style(quote, max(_LINE_ENDS, key=ends.count).decode())
+
+
+def lay_out(node: ast.expr, width: int, step: str, head: str = "", tail: str = "") -> list[str]:
+    """Write an expression in one line, or broken at its brackets if that is too long.
+
+    A broken bracket ends with a comma, so that formatters of any width leave it as it is.
+    """
+    line, parts, opening = f"{head}{ast.unparse(node)}{tail}", list[tuple[str, ast.expr]](), ""
+    match node:
+        case ast.Call(func=func, args=args, keywords=words):
+            named = [(f"{word.arg}=", word.value) for word in words]
+            opening, parts = f"{ast.unparse(func)}(", [*(("", value) for value in args), *named]
+        case ast.List(elts=values) | ast.Tuple(elts=[_, _, *_] as values):
+            opening, parts = line[len(head)], [("", value) for value in values]
+    if len(line) <= width or not parts:
+        return [line]
+    inner = width - len(step.expandtabs(4))
+    rows = [row for before, part in parts for row in lay_out(part, inner, step, before, ",")]
+    closing = "]" if opening == "[" else ")"
+    return [f"{head}{opening}", *(f"{step}{row}" for row in rows), f"{closing}{tail}"]
+
+
+def add_import(content: bytes, statement: str, own: str, style: Style) -> bytes:
+    """Add an import where isort would put it.
+
+    Args:
+        own: Top-level package of the file.
+    """
+    lines, body = content.splitlines(keepends=True), foreign_python.parse_module(content).body
+    body = [node for node in body if getattr(node, "module", "") != "__future__"]
+    body = body[isinstance(getattr(body[0], "value", None), ast.Constant) :]
+    imports = (node for node in body if isinstance(node, ast.Import | ast.ImportFrom))
+    keys = {node: _make_key(node, own) for node in imports}
+    (key,) = (_make_key(node, own) for node in foreign_python.parse_module(statement).body)
+    same = [node for node in keys if keys[node][0] == key[0]]
+    lower = [node for node in same or keys if keys[node] < key]
+    gap = [] if same else [style.newline]
+    new = [*gap, statement + style.newline] if lower else [statement + style.newline, *gap]
+    at = (lower[-1].end_lineno or 0) if lower else [*same, *keys, *body][0].lineno - 1
+    while not lower and at and lines[at - 1].startswith(b"#"):
+        at -= 1
+    return b"".join((*lines[:at], "".join(new).encode(), *lines[at:]))
+
+
+def _make_key(node: ast.AST, own: str) -> tuple[int, bool, str]:
+    """Make what isort orders by: section, kind of statement, name."""
+    is_from = isinstance(node, ast.ImportFrom)
+    name = (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name  # type: ignore[attr-defined]
+    top = name.partition(".")[0]
+    section = 0 if top in sys.stdlib_module_names else 2 if top == own else 1
+    return 9 if getattr(node, "level", 0) else section, is_from, name.lower()
