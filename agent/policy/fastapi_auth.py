@@ -162,12 +162,15 @@ def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]
         before, after = (
             _list_definitions(file.path, side, change_context) for side in (file.before, file.after)
         )
+        if before is None or after is None:
+            continue  # `python-syntax` says so
         for name in sorted(used.keys() & (before.keys() | after.keys())):
             was, now = before.get(name, []), after.get(name, [])
-            if [part.does for part in was] != [part.does for part in now]:
+            had, has = [part.does for part in was], [part.does for part in now]
+            if had != has:
                 says = f"edits {name}, by which {used[name]} of fastapi.auth decides"
                 fix = "Check that it still rejects all whom it should reject."
-                line = now[0].line if now else None
+                line = next((part.line for part in now if part.does not in had), None)
                 yield FASTAPI_AUTH.make_finding(file.path, says, fix, line)
 
 
@@ -178,7 +181,7 @@ def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
     path = next((path for path in paths if change_context.name_module(path) == module), None)
     if path is None:
         return set()
-    definitions = _list_definitions(path, tree.read(path), change_context)
+    definitions = _list_definitions(path, tree.read(path), change_context) or {}
     used, waiting = set[str](), [dependency]
     while waiting:
         if (name := waiting.pop()) not in used:
@@ -198,18 +201,22 @@ class _Statement(NamedTuple):
 
 def _list_definitions(
     path: str, content: bytes | None, change_context: ChangeContext
-) -> dict[str, list[_Statement]]:
-    """Return the statements of a module by the dotted names that they bind or alter."""
+) -> dict[str, list[_Statement]] | None:
+    """Return the statements of a module by the dotted names that they bind or alter.
+
+    None: it cannot be read.
+    """
     definitions: dict[str, list[_Statement]] = {}
     try:
-        module = meaning.strip(content or b"")
+        module, whole = meaning.strip(content or b""), meaning.strip(content or b"", "all")
     except meaning.UNREADABLE:
-        return {}  # `python-syntax` says so
+        return None
     dotted = change_context.name_module(path)
-    names = Names(ast.walk(module), dotted, is_package=path.endswith("__init__.py"))
-    for statement in module.body:
-        own = {part.id for part in ast.walk(statement) if isinstance(part, ast.Name)}
-        mentioned = names.list_mentioned([statement]) | {f"{dotted}.{name}" for name in own}
+    names = Names(ast.walk(whole), dotted, is_package=path.endswith("__init__.py"))
+    # Annotations name dependencies, too.
+    for statement, annotated in zip(module.body, whole.body, strict=True):
+        own = {part.id for part in ast.walk(annotated) if isinstance(part, ast.Name)}
+        mentioned = names.list_mentioned([annotated]) | {f"{dotted}.{name}" for name in own}
         match statement:
             case ast.ImportFrom(names=aliases) | ast.Import(names=aliases):
                 origin = ast.unparse(statement).partition("import")[0]
