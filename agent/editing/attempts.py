@@ -1,11 +1,12 @@
 """An attempt: one conversation in which a model plans, edits, and answers what judges find."""
 
 from agent.editing import opening, prompting, rounds, submissions
+from agent.editing.forms import Forms, Submit
 from agent.editing.loop import Conversation, ConversationOver
 from agent.editing.rounds import Draft, Round, explain_stop
 from agent.editing.run_context import RunContext
 from agent.editing.submissions import FollowUpSubmission
-from agent.editing.tools import Forms, Submit, ToolExecutor, limit_batch
+from agent.editing.tools import ToolExecutor, limit_batch
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
 from agent.models.chat import UserTurn

@@ -75,10 +75,15 @@ class Conversation:
                 return self.tools.read_form(done)
 
     def answer(self, words: str) -> None:
-        """Answer the form that was submitted last; a step, since words tell minutes and money."""
+        """Answer the form that was submitted last, if it is open.
+
+        The answer is a step, since words tell minutes and money left.
+        """
+        last = self.messages[-1]
+        if not isinstance(last, ToolTurn) or all(result.content for result in last.results):
+            return
         name = Turn(self.name, self.next_turn - 1).named("answer")
-        answer, last = self.turns.once(name, _return_words, words), self.messages[-1]
-        assert isinstance(last, ToolTurn), "no form was submitted"  # noqa: S101
+        answer = self.turns.once(name, _return_words, words)
         results = tuple(
             result if result.content else replace(result, content=answer) for result in last.results
         )

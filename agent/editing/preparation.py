@@ -71,9 +71,11 @@ class Preparation:
         Raises:
             RunStopped: It has ended so that nothing is gained by asking a model.
         """
+        if self.ready is not None:
+            return
         if self._problem is not None:
             raise self._problem
-        if self.ready is None and self._thread is None:
+        if self._thread is None:
             work = keep_log_context(self._work_ahead)
             self._thread = Thread(target=work, name="ahead", daemon=True)
             self._thread.start()

@@ -3,10 +3,11 @@
 from pydantic import Field
 
 from agent.editing import forms, opening, prompting, rounds
+from agent.editing.forms import Forms
 from agent.editing.loop import Conversation
 from agent.editing.rounds import Round, explain_stop
 from agent.editing.run_context import RunContext
-from agent.editing.tools import Forms, ToolExecutor, limit_batch
+from agent.editing.tools import ToolExecutor, limit_batch
 from agent.errors import ROUND_ENDS
 from agent.models.change import Change, Finding, Severity
 from agent.models.chat import UserTurn

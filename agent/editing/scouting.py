@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from agent.desk import Desk
 from agent.editing import forms, prompting
+from agent.editing.forms import Forms
 from agent.editing.loop import Conversation, ConversationOver
 from agent.editing.preparation import MeasuredBase
 from agent.editing.rounds import explain_stop
 from agent.editing.run_context import RunContext
-from agent.editing.tools import Forms, ToolExecutor, limit_batch
+from agent.editing.tools import ToolExecutor, limit_batch
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change
 from agent.models.chat import UserTurn

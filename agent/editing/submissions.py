@@ -10,14 +10,14 @@ from typing import Literal
 from pydantic import Field
 
 from agent.editing import forms
-from agent.editing.run_context import RunContext
-from agent.editing.tools import (
+from agent.editing.forms import (
     LONGEST_BEHAVIOUR,
     MOST_BEHAVIOUR,
     MOST_SUMMARY,
     Forms,
     Submit,
 )
+from agent.editing.run_context import RunContext
 from agent.errors import ForPeople, TicketUnclear, TooLarge
 from agent.models.change import ChangedFile, Finding, Plan, Severity
 from agent.models.model_use import AuthorWords, ChangedBehaviour

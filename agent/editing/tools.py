@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import math
 import posixpath
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from agent.desk import Desk
-from agent.editing import forms, rebuilding
+from agent.editing import forms, rebuilding, text_edits
 from agent.editing.memory import PLAN
 from agent.editing.preparation import Preparation
 from agent.editing.turns import Turn
@@ -32,8 +31,6 @@ from agent.sandbox.session import Session
 from agent.text import sanitise
 
 MOST_CALLS = 40
-MOST_SUMMARY = 1_500
-MOST_BEHAVIOUR, LONGEST_BEHAVIOUR = 6, 200
 #: Characters of a result; of a longer one the middle is left out. Of one line of it.
 MOST_RESULT, _LONGEST_OUTPUT_LINE = 30_000, 2_000
 #: Characters that the results of one reply may have: of a context window, in tokens, and at most.
@@ -41,12 +38,9 @@ _BATCH_SHARE, _MOST_OF_A_BATCH = 0.75, 400_000
 _LEAST_RESULT = 400
 #: With less left of the run's minutes, no command is begun.
 LEAST_SECONDS = 5.0
-#: Seconds of a command: maximum, default, and the default as a multiple of the tests' time.
-_MOST_SECONDS, _SECONDS, _TIMES_TESTS = 1_800, 120, 1.5
+#: Default seconds of a command, as a multiple of the tests' time.
+_TIMES_TESTS = 1.5
 _MOST_LISTED = 20
-_LONGEST_LINE = 400
-#: Lines that an edit shows before and after the new ones, and how many new ones.
-_LINES_AROUND, _MOST_NEW_LINES = 3, 60
 #: Environments built in one run; each may take minutes, and stays in the store.
 _MOST_REBUILDS = 5
 LOST = "This is a new sandbox. Only your change was kept from the previous one."
@@ -60,59 +54,6 @@ _CALLS_LOST = (
 )
 _AS_BASE = "The environment is the base branch's."
 _PLAN_COMES_FIRST = "`{name}` needs a plan first: call `plan`. To read on, call `bash`."
-
-
-class Bash(forms.Form):
-    """Run a shell command in the root of the repository."""
-
-    command: str
-    seconds: int = forms.show_limits(0, default=_SECONDS, maximum=_MOST_SECONDS)
-    """After which it is ended. Without it: 120, or 1.5 times what the tests take."""
-
-
-class Edit(forms.Form):
-    """Replace text in a file. The result shows the lines as they are then."""
-
-    path: str
-    old: str
-    """Has to occur exactly once in the file."""
-    new: str
-
-
-class Write(forms.Form):
-    """Create a file, or replace all of it. The result shows its lines."""
-
-    path: str
-    text: str
-
-
-class Rebuild(forms.Form):
-    """Update the lock file and build the environment that your change declares; takes minutes."""
-
-
-class SubmittedBehaviour(forms.Form):
-    before: str = forms.show_limits(maxLength=LONGEST_BEHAVIOUR)
-    """What a user or caller saw, on one line."""
-    after: str = forms.show_limits(maxLength=LONGEST_BEHAVIOUR)
-    """What they see now."""
-
-
-class Submit(forms.Form):
-    """Run all checks on your change."""
-
-    summary: str = forms.show_limits(maxLength=MOST_SUMMARY)
-    """For the reviewer: why so, and what to look at; paragraphs and lists stay."""
-    behaviour: tuple[SubmittedBehaviour, ...] = ()
-    """What behaves differently with the change, the most important first; nothing if all behaves as
-    before."""
-    left_out: str = forms.show_limits("", maxLength=MOST_SUMMARY)
-    """What the ticket asks for and the change does not do, and why."""
-    include: tuple[str, ...] = ()
-    """Files that git ignores and that belong to the change all the same."""
-
-
-Forms = Mapping[str, type[forms.Form]]
-"""What can be submitted, by the name of its tool."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +81,7 @@ class ToolExecutor:
     def __init__(
         self,
         bench: Workbench,
-        given: Forms,
+        given: forms.Forms,
         *,
         most_of_a_batch: int = _MOST_OF_A_BATCH,
         edits: bool = True,
@@ -180,7 +121,7 @@ class ToolExecutor:
             f" results of one reply {self._most_of_a_batch:,}: send longer output to a file."
         )
         tools = (
-            forms.make_tool_spec(name, kind, limits * (kind is Bash))
+            forms.make_tool_spec(name, kind, limits * (kind is forms.Bash))
             for name, (kind, _) in self._tools.items()
         )
         given = (forms.make_tool_spec(name, form) for name, form in self._forms.items())
@@ -293,7 +234,7 @@ class ToolExecutor:
     def _collect(self, batch: _Batch) -> Change:
         """Take the change from the tree; say which files are no part of it."""
         change = before = batch.before
-        include = batch.form.include if isinstance(batch.form, Submit) else ()
+        include = batch.form.include if isinstance(batch.form, forms.Submit) else ()
         if self._edits and self._is_planned and (batch.is_open or include):
             self._open(batch)
             change, taken = self._take(before, include)
@@ -330,12 +271,12 @@ class ToolExecutor:
         change = replace(taken.change, files=files, notes=before.notes, left_out=taken.findings)
         return change, taken
 
-    def run_bash(self, batch: _Batch, asked: Bash) -> str:
+    def run_bash(self, batch: _Batch, asked: forms.Bash) -> str:
         """Run a command; its output, exit code and limits are the answer."""
         ready, session = self._bench.preparation.ready, self._open(batch)
         wanted = asked.seconds or choose_seconds(ready.baseline if ready else None)
         seconds = limit_seconds(
-            min(max(wanted, LEAST_SECONDS), _MOST_SECONDS), self._seconds_left()
+            min(max(wanted, LEAST_SECONDS), forms.MOST_SECONDS), self._seconds_left()
         )
         ran = session.run(asked.command, seconds=seconds)
         output = sanitise.strip_terminal_codes(ran.output).rstrip()
@@ -344,8 +285,7 @@ class ToolExecutor:
             sanitise.shorten_middle(line, _LONGEST_OUTPUT_LINE, where=_REDIRECT)
             for line in output.split("\n")
         )
-        most = min(MOST_RESULT, max(self._left, _LEAST_RESULT))
-        omitted = ran.omitted_bytes
+        most, omitted = min(MOST_RESULT, max(self._left, _LEAST_RESULT)), ran.omitted_bytes
         said = [sanitise.shorten_middle(output, most, where=_REDIRECT, omitted=omitted)]
         if ran.timed_out:
             said.append(f"[stopped after {seconds} s]")
@@ -353,7 +293,7 @@ class ToolExecutor:
             said.append(f"[exit code {ran.exit_code}]")
         return "\n".join(filter(None, said)) or "(no output)"
 
-    def edit_file(self, batch: _Batch, asked: Edit) -> str:
+    def edit_file(self, batch: _Batch, asked: forms.Edit) -> str:
         """Replace a piece that occurs exactly once; line ends stay as they are."""
         session = self._open(batch)
         content = session.read(asked.path)
@@ -365,18 +305,18 @@ class ToolExecutor:
             raise EditFailed("the file is not UTF-8") from problem
         crlf = "\r\n" in words and words.count("\r\n") == words.count("\n")
         plain = words.replace("\r\n", "\n") if crlf else words
-        edited, first, last = replace_once(plain, asked.old, asked.new)
+        edited, first, last = text_edits.replace_once(plain, asked.old, asked.new)
         session.write(asked.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
-        return _show_lines(edited, first, last)
+        return text_edits.show_lines(edited, first, last)
 
-    def write_file(self, batch: _Batch, asked: Write) -> str:
+    def write_file(self, batch: _Batch, asked: forms.Write) -> str:
         if asked.path.startswith("~"):
             raise EditFailed("`~` is not expanded: paths start at the root of the tree")
         self._open(batch).write(asked.path, asked.text.encode())
         shown = asked.text.removesuffix("\n")
-        return _show_lines(asked.text, 1, shown.count("\n") + 1 if shown else 0)
+        return text_edits.show_lines(asked.text, 1, shown.count("\n") + 1 if shown else 0)
 
-    def rebuild(self, batch: _Batch, asked: Rebuild) -> str:
+    def rebuild(self, batch: _Batch, asked: forms.Rebuild) -> str:
         """Bring the lock up to date and go on in a sandbox with the environment of the change."""
         limit_seconds(LEAST_SECONDS, self._seconds_left())
         if self._rebuilds == _MOST_REBUILDS:
@@ -384,8 +324,7 @@ class ToolExecutor:
         self._rebuilds += 1
         session, desk = self._open(batch), self._bench.desk
         change, _ = self._take(batch.before)
-        locked = rebuilding.update_lock(change, self._prepared, desk)
-        for path, content in locked.items():
+        for path, content in rebuilding.update_lock(change, self._prepared, desk).items():
             session.write(path, content)
         change, _ = self._take(batch.before)
         opened, words = rebuilding.find_environment(change, self._prepared, desk)
@@ -423,9 +362,8 @@ class _Batch:
         return any(name in call.arguments for call in self.calls)
 
     def add_result(self, call: ToolCall, content: str, *, failed: bool) -> None:
-        name = forms.flatten_text(call.name)
-        result = ToolResult(call_id=call.call_id, name=name, content=content, failed=failed)
-        self.results.append(result)
+        about = {"call_id": call.call_id, "name": forms.flatten_text(call.name)}
+        self.results.append(ToolResult(**about, content=content, failed=failed))
 
     def lose_work(self) -> None:
         """Answer what is left to do once the sandbox is lost, and accept no form."""
@@ -438,10 +376,10 @@ class _Batch:
 
 _Tool = tuple[type[forms.Form], Callable[[ToolExecutor, _Batch, Any], str]]
 _TOOLS: dict[str, _Tool] = {
-    "bash": (Bash, ToolExecutor.run_bash),
-    "edit": (Edit, ToolExecutor.edit_file),
-    "write": (Write, ToolExecutor.write_file),
-    "rebuild": (Rebuild, ToolExecutor.rebuild),
+    "bash": (forms.Bash, ToolExecutor.run_bash),
+    "edit": (forms.Edit, ToolExecutor.edit_file),
+    "write": (forms.Write, ToolExecutor.write_file),
+    "rebuild": (forms.Rebuild, ToolExecutor.rebuild),
 }
 
 
@@ -459,47 +397,4 @@ def limit_seconds(most: float, left: float) -> int:
 def choose_seconds(baseline: CheckReport | None) -> int:
     """Return the seconds of a command where the model does not say how many."""
     tests = baseline.tests.seconds if baseline else 0.0
-    return max(_SECONDS, math.ceil(_TIMES_TESTS * tests))
-
-
-def replace_once(words: str, old: str, new: str) -> tuple[str, int, int]:
-    """Put `new` in the place of `old`, which may occur only once.
-
-    Returns:
-        The text, and the first and last line of `new` in it; the last is before the first where
-        nothing is left there.
-
-    Raises:
-        EditFailed: There is no such place, or more than one, or nothing would change.
-    """
-    if not old:
-        raise EditFailed("old is empty; give the lines next to which the new ones go")
-    if old == new:
-        raise EditFailed("old and new are the same, so nothing was changed")
-    # A place may begin within another one.
-    starts = [found.start() for found in re.finditer(f"(?={re.escape(old)})", words)]
-    if not starts:
-        start = forms.flatten_text(old)
-        raise EditFailed(f"old is not in the file; read it again: {start}")
-    lines = [words.count("\n", 0, start) + 1 for start in starts[:10]]
-    if len(starts) > 1:
-        places = ", ".join(map(str, lines)) + ", …" * (len(starts) > len(lines))
-        raise EditFailed(
-            f"old occurs {len(starts):,} times (lines {places}); include more of the lines around"
-            " it"
-        )
-    shown = new.removesuffix("\n")
-    last = lines[0] + shown.count("\n") if shown else lines[0] - 1
-    return words[: starts[0]] + new + words[starts[0] + len(old) :], lines[0], last
-
-
-def _show_lines(text: str, first: int, last: int) -> str:
-    """Show the lines that a call has made, with a few around them and their numbers."""
-    lines = text.split("\n")
-    start, end = max(0, first - 1 - _LINES_AROUND), min(len(lines), last + _LINES_AROUND)
-    shown = [f"{at + 1:>6}\t{lines[at][:_LONGEST_LINE]}" for at in range(start, end)]
-    half = _MOST_NEW_LINES // 2 + _LINES_AROUND
-    if len(shown) > 2 * half:
-        shown[half:-half] = [f"[{len(shown) - 2 * half:,} lines]"]
-    head = f"lines {first} to {last}" if last >= first else f"removed before line {first}"
-    return "\n".join((f"{head}; the file now has:", *shown))
+    return max(forms.SECONDS, math.ceil(_TIMES_TESTS * tests))

@@ -14,10 +14,9 @@ import pytest
 
 from agent import settings as given
 from agent import wiring
-from agent.editing.forms import Form
+from agent.editing.forms import Form, Submit
 from agent.editing.loop import ConversationOver
 from agent.editing.run_context import RunContext
-from agent.editing.tools import Submit
 from agent.errors import AgentError, BudgetSpent
 from agent.llm import provided
 from agent.telemetry.ledger import END_MISSING, verify_ledger

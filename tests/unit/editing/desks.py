@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.editing import prompting
+from agent.editing.forms import Submit
 from agent.editing.loop import Conversation
 from agent.editing.run_context import RunContext
-from agent.editing.tools import Submit, ToolExecutor
+from agent.editing.tools import ToolExecutor
 from agent.models.change import Change
 from agent.models.chat import ChatModel, UserTurn
 from agent.models.checks import CheckReport

@@ -178,6 +178,15 @@ def test_all_remarks_of_a_review_are_for_the_author_who_may_leave_the_change_as_
     assert bool(undone) is not approves, "a remark of a review that approves is no loss"
 
 
+def test_a_review_of_a_conversation_that_is_over_changes_nothing(prepared, home):
+    silent = [make_reply(text="Hm.")] * 3
+    attempt, _, run_context, model = submitted(prepared, home, *silent, verdicts=[untested])
+    assert "without calling a tool" in attempt.why
+    best = run_context.history.rounds[0]
+    assert attempts.answer_review(attempt, best, BLOCKING, run_context) == []
+    assert len(model.requests) == 5
+
+
 def test_what_is_edited_when_the_money_ends_counts_as_submitted(prepared, home):
     def answer(request):
         if len(model.requests) > 1:

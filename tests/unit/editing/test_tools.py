@@ -6,7 +6,8 @@ import pytest
 
 from agent.desk import Desk
 from agent.editing import attempts, tools
-from agent.editing.tools import Submit, ToolExecutor
+from agent.editing.forms import Submit
+from agent.editing.tools import ToolExecutor
 from agent.editing.turns import Turn
 from agent.errors import EnvironmentFailed, SandboxLost
 from agent.models.change import Change
