@@ -240,8 +240,7 @@ def _review_change(
     """Have a second model look at what a model has edited; what it demands is seen to once."""
     notes = reviewing.review_change(chosen, run_context)
     if attempt and notes.remarks and chosen.is_passed:
-        made = attempts.answer_review(attempt, chosen, notes, run_context)
-        if made:
+        if made := attempts.answer_review(attempt, chosen, notes, run_context):
             chosen, notes = reviewing.complete_review(chosen, choose_best(made), notes, run_context)
     return validate.gather_results(
         decide.with_review(chosen, notes, run_context.prepared.contract), notes, run_context
