@@ -47,7 +47,7 @@ def clear_change(
         partial(distributions.list_modules, environment.path),
         partial(worktree.list_hunks, prepared.checkout),
     )
-    cleared = judge_change(change_context, human_changes)
+    cleared = apply_rules(change_context, human_changes)
     remarks = len(cleared.findings)
     desk.say(
         f"{len(registry.OF_CHANGES)} rules passed"
@@ -56,7 +56,7 @@ def clear_change(
     return cleared
 
 
-def judge_change(
+def apply_rules(
     change_context: ChangeContext, human_changes: Change | None = None
 ) -> ClearedChange:
     """Check a change by every rule; pure.

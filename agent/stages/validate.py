@@ -19,7 +19,7 @@ from agent.stages import baseline, checks, decide, edit, policy
 from agent.text.check_summary import format_count
 
 
-def judge_change(draft: Draft, run_context: RunContext) -> Round:
+def judge_draft(draft: Draft, run_context: RunContext) -> Round:
     """Judge a change; if judging stops early, keep the earlier change that passed."""
     judged = Round(run_context.history.round_number, draft, unfinished=True)
     with run_context.history.keep_passed_change("the checks of another change finished"):
@@ -70,7 +70,7 @@ def describe_gate(run_context: RunContext) -> str:
     )
     judged = checks.judge_base(baseline, prepared)
     given = contract.config, contract.project, desk.open_base(prepared)
-    nothing = policy.judge_change(ChangeContext(run_context.unchanged, *given))
+    nothing = policy.apply_rules(ChangeContext(run_context.unchanged, *given))
     verdict = decide.decide_verdict(judged, nothing, contract)
     found = chain(verdict.findings, *(check.findings for check in judged.compared))
     causes = [finding.message for finding in found if finding.severity is Severity.REVIEW]

@@ -235,6 +235,6 @@ def test_what_keeps_a_change_from_being_checked_is_a_finding_for_the_model(
 
     monkeypatch.setattr(checks, "judge_cleared", fail)
     run_context = desks.run_context(prepared, home, script())
-    tried = validate.judge_change(draft(prepared), run_context)
+    tried = validate.judge_draft(draft(prepared), run_context)
     assert not tried.is_passed
     assert problem.message in tried.objection

@@ -20,7 +20,7 @@ from tests.unit.policy.cases import Snippet
 def test_a_file_that_the_ticket_names_is_no_reason_for_a_draft(ticket, path, severity):
     files = {path: "import socket\n", "app/a.py": "x = 1  # noqa\n"}
     snippet = Snippet(files, ticket=f"{ticket} And see app/a.py.")
-    findings = policy.judge_change(snippet.change_context()).findings
+    findings = policy.apply_rules(snippet.change_context()).findings
     assert {finding.severity for finding in findings if finding.path == path} == {severity}
     assert Severity.REVIEW in {finding.severity for finding in findings if finding.path != path}
 
@@ -32,7 +32,7 @@ def test_a_file_that_the_ticket_names_is_no_reason_for_a_draft(ticket, path, sev
 def test_a_package_that_the_ticket_names_as_code_is_no_reason_for_a_draft(ticket, severity):
     files = {"requirements.txt": "httpx\ntab-lib\n"}
     snippet = Snippet(files, base={"requirements.txt": "httpx\n"}, ticket=ticket)
-    findings = policy.judge_change(snippet.change_context()).findings
+    findings = policy.apply_rules(snippet.change_context()).findings
     weights = {finding.rule: finding.severity for finding in findings}
     assert weights["new-dependency"] is severity
 
@@ -48,5 +48,5 @@ def test_a_package_that_the_ticket_names_as_code_is_no_reason_for_a_draft(ticket
 )
 def test_what_the_reviewer_may_accept_from_ticket_and_diff(path, before, after, is_reading):
     snippet = Snippet({path: after}, base={path: before}, ticket="Go.")
-    [finding] = policy.judge_change(snippet.change_context()).findings
+    [finding] = policy.apply_rules(snippet.change_context()).findings
     assert (finding.severity, finding.is_reading) == (Severity.REVIEW, is_reading)

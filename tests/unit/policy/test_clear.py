@@ -23,7 +23,7 @@ MODELS = "import datetime\n\n\nclass Order:\n    pass\n"
 def judge(after, base=None, **keys):
     made, tree = cases.change(after, base or {"app/models.py": MODELS})
     change_context = cases.make_context(made, cases.config(**keys), cases.project("3.9"), tree)
-    return policy.judge_change(change_context)
+    return policy.apply_rules(change_context)
 
 
 def test_a_refusal_names_every_finding_of_every_rule_with_its_place_and_the_way_out():
@@ -101,7 +101,7 @@ def on_top(human_changes, after):
     before, tree = cases.change(human_changes, _BRANCH_BASE, was_executable=())
     made, _ = cases.change(after, _BRANCH_BASE)
     change_context = cases.make_context(made, cases.config(), cases.project("3.9"), tree)
-    return policy.judge_change(change_context, before)
+    return policy.apply_rules(change_context, before)
 
 
 def test_what_people_have_committed_only_remarks_as_long_as_it_stays_as_it_is():
