@@ -74,21 +74,14 @@ def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk
 
 def describe_field(stated: Parameters, project: Project) -> dict[str, object]:
     """Describe the field for the script."""
-    return {
-        "name": stated.name,
-        "path": stated.path,
-        "model": stated.model,
-        "label": stated.label,
-        "folder": stated.migrations,
-        "existing": stated.existing.model_dump() if stated.existing else None,
-        # The tools that check the shape of new files, with the options of their hooks.
-        "formatters": [
-            (tool, command.options)
-            for tool in ("ruff check", "ruff format", "isort", "black")
-            for command in project.lint
-            if command.tool == tool
-        ],
-    }
+    # The tools that check the shape of new files, with the options of their hooks.
+    formatters = [
+        (tool, command.options)
+        for tool in ("ruff check", "ruff format", "isort", "black")
+        for command in project.lint
+        if command.tool == tool
+    ]
+    return {**stated.model_dump(mode="json"), "label": stated.label, "formatters": formatters}
 
 
 def read_migration(stated: Parameters, result: SandboxResult) -> MadeMigration:

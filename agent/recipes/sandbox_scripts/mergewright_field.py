@@ -80,11 +80,11 @@ def make_files(request, report, tree, switch_on):
     made = [migration for several in changes.values() for migration in several]
     paths = [os.path.relpath(os.path.realpath(MigrationWriter(each).path), tree) for each in made]
     for path in paths:
-        if os.path.dirname(path) != request["folder"]:
+        if os.path.dirname(path) != request["migrations"]:
             raise MigrationProblem(
                 "with %s the migration would be %s, not in %s. Set other settings, without"
                 " MIGRATION_MODULES, in .github/mergewright.yml: `django: {settings: ...}`"
-                % (settings, path, request["folder"]),
+                % (settings, path, request["migrations"]),
                 "failed",
             )
     MigrationAutodetector.changes = lambda *_, **__: changes
@@ -227,9 +227,7 @@ def find_changes(model, request, report):
 
 
 def format_files(formatters, paths, root):
-    """Give new files the shape that the repository's own checks will ask for.
-
-    The tools are called so that the repository's exclusions apply, as they do in those checks.
+    """Give new files the shape that the repository's own checks, with its exclusions, ask for.
 
     Args:
         formatters: Each tool with the options that the checks run it with, in their order.
@@ -237,16 +235,16 @@ def format_files(formatters, paths, root):
     # black applies exclusions only to what it finds by itself.
     only = "|".join("/%s$" % re.escape(path) for path in paths)
     commands = {
-        "ruff check": (["ruff", "check", "-q", "--no-cache", "--force-exclude", "--fix"], paths),
-        "ruff format": (["ruff", "format", "-q", "--no-cache", "--force-exclude"], paths),
-        "isort": (["isort", "-q", "--filter-files"], paths),
-        "black": (["black", "-q"], ["--include", only, "."]),
+        "ruff check": ["ruff", "check", "-q", "--no-cache", "--force-exclude", "--fix", *paths],
+        "ruff format": ["ruff", "format", "-q", "--no-cache", "--force-exclude", *paths],
+        "isort": ["isort", "-q", "--filter-files", *paths],
+        "black": ["black", "-q", "--include", only, "."],
     }
     for formatter, options in formatters:
-        start, targets = commands[formatter]
+        name, *words = commands[formatter]
         # The version that the repository pins comes before any other.
-        program = shutil.which("/tools/{0}/bin/{0}".format(start[0])) or shutil.which(start[0])
+        program = shutil.which("/tools/{0}/bin/{0}".format(name)) or shutil.which(name)
         if program:
-            command = [program, *start[1:], *options, *targets]
             # The check sees what goes wrong here, and then withholds the change.
+            command = [program, *words, *options]
             subprocess.run(command, cwd=root, capture_output=True, check=False)
