@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from agent.models.change import Change
 from agent.models.chat import ChatModel
 from agent.models.checks import CheckReport
 from agent.models.code_host import CodeHost
-from agent.models.environment import Environment, OpenedRepository, Prepared, SandboxService
+from agent.models.environment import Environment, OpenedRepository, Prepared
 from agent.models.outcome import EarlierPull, StoredRun
 from agent.models.record import replace
 from agent.models.run import Run
@@ -55,7 +55,6 @@ class Sessions(Protocol):
         prepared: Prepared,
         outlet: Outlet,
         environ: dict[str, str],
-        services: Sequence[SandboxService] = (),
         stopped: Flag | None = None,
     ) -> Session: ...
 

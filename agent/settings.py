@@ -249,6 +249,7 @@ _GONE = {
     "audit_url": "Send what `mergewright data audit --after NUMBER` prints, by a timer.",
     "checks_at_once": "It follows from processors, memory and MERGEWRIGHT_MAX_RUNS.",
     "dashboard": "Start `mergewright serve --role listener` and `--role worker`.",
+    "service_images": "Servers come from Debian packages or as a command line with its port.",
 }
 SECRETS = tuple(
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)

@@ -128,6 +128,8 @@ class Steps:
         self._set_up: set[str] = set()
         """Names of the steps that are counted to the minutes of set-up."""
         self._is_apart = False
+        self._detail = ""
+        """What is added to the names of steps."""
         self.at: AnyStep | None = None
         """The step that was asked for last."""
 
@@ -141,6 +143,7 @@ class Steps:
             Cancelled: Somebody stopped the run.
             VersionUnknown: The record was made by code that this code cannot follow.
         """
+        name = name.named(self._detail) if self._detail else name
         if name in self.seconds:
             raise AssertionError(f"step name used twice: {name}")
         self.at = name
@@ -262,6 +265,14 @@ class Steps:
             yield
         finally:
             self._is_apart = False
+
+    @contextmanager
+    def rename(self, detail: str) -> Iterator[None]:
+        self._detail = detail
+        try:
+            yield
+        finally:
+            self._detail = ""
 
 
 def make_agent_error(problem: Exception) -> AgentError:

@@ -10,13 +10,15 @@ from functools import partial
 from typing import Any
 
 from agent.desk import Desk
-from agent.editing import ahead, attempts, reviewing, scouting
-from agent.editing.preparation import Preparation
-from agent.editing.rounds import Draft, Round, choose_best
+from agent.editing import attempts, preparation, reviewing, scouting
+from agent.editing.attempts import Attempt
+from agent.editing.preparation import UNPREPARED, Preparation
+from agent.editing.rounds import Draft, Round, choose_best, explain_stop
 from agent.editing.run_context import RunContext, list_roles
-from agent.errors import EnvironmentFailed, RepositoryUnfit
+from agent.errors import ASKING_ENDS, EditFailed, EnvironmentFailed, RepositoryUnfit
 from agent.models.environment import OpenedRepository
 from agent.models.outcome import Outcome
+from agent.models.pulls import BranchState
 from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.step import Step, StepRunner
@@ -33,7 +35,6 @@ from agent.stages import (
     onboard,
     plan,
     publish,
-    repair,
     report,
     respond,
     triage,
@@ -61,37 +62,68 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     if not chosen:
         facts.ticket = ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, desk)
     start = once(Step.CHECKOUT, checkout.prepare_start, pull, run, desk)
-    facts.checkout = commit = start.checkout
-    checkout.restore_checkout(run, start, desk)
+    base = _open_base(start, run, once, desk)
     items = once(Step.READ_THREADS, follow_up.list_items, pull, start, run, desk) if pull else ()
-    facts.contract = contract = once(Step.READ_CONFIG, checkout.read_contract, run, commit, desk)
-    base = OpenedRepository(run=run, checkout=commit, contract=contract)
     task = Task(ticket=ticket, recipe=chosen, start=start, pull=pull, items=items)
     if not pull:
         parameters = once(Step.CLARIFY, plan.resolve_parameters, task, base, desk)
         task = replace(task, parameters=parameters)
     run_context = _begin_work(task, base, once, desk)
+    tried: Round | None
+    attempt: Attempt | None = None
+    answers: tuple[ItemAnswer, ...] = ()
     with run_context.close_at_end():
-        tried, answers = _make_change(run_context)
-        decided = _review_change(tried, run_context) if tried else None
+        if pull:
+            tried, attempt, answers = _by_answers(pull, run_context)
+        elif task.parameters:
+            tried = _by_recipe(run_context)
+        else:
+            tried, attempt = _by_model(run_context)
+        decided = _review_change(tried, attempt, run_context) if tried else None
     refused = tried.refused if tried and not decided else ()
+    if decided and not pull:
+        decided, run_context = _bring_up(decided, run_context)
     base = run_context.prepared if decided else base
     made = task, decided, refused, answers, base
     return once(Step.PUBLISH, publish.publish_result, *made, desk)
 
 
+def _bring_up(decided: DecidedChange, run_context: RunContext) -> tuple[DecidedChange, RunContext]:
+    """Check a finished change once more where its base branch has moved before a retry."""
+    run, once, desk = run_context.base.run, run_context.once, run_context.desk
+    start = once(Step.BRING_UP, checkout.bring_up, decided, run_context.prepared, desk)
+    if start is None:
+        return decided, run_context
+    with once.rename(start.tip[:12]):
+        base = _open_base(start, run, once, desk)
+        moved = _begin_work(replace(run_context.task, start=start), base, once, desk)
+        with moved.close_at_end():
+            _prepare_base(moved)
+            tried = moved.judge(Draft(plan=decided.plan, change=start.change))
+            tried = decide.with_review(tried, decided.notes, base.contract)
+            checked = validate.gather_results(tried, decided.notes, moved)
+    assert checked is not None  # noqa: S101  without a pull request, what rules refuse is raised
+    return replace(checked, work=decided.work), moved
+
+
 def _check_base(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     """Set the base up and run its checks, without a ticket."""
     start = once(Step.CHECKOUT, checkout.prepare_start, None, run, desk)
-    desk.facts.checkout = commit = start.checkout
-    contract = once(Step.READ_CONFIG, checkout.read_contract, run, commit, desk)
-    desk.facts.contract = contract
-    base = OpenedRepository(run=run, checkout=commit, contract=contract)
+    base = _open_base(start, run, once, desk)
     ticket = Ticket(ticket_id="check", title="", body="", digest="")
     run_context = _begin_work(Task(ticket=ticket, recipe="", start=start), base, once, desk)
     with run_context.close_at_end():
         measured = run_context.preparation.finish()
         return once(Step.REPORT, report.report_base, base, measured, desk)
+
+
+def _open_base(start: BranchState, run: Run, once: StepRunner, desk: Desk) -> OpenedRepository:
+    """Have the base commit here, and read what the repository demands there."""
+    desk.facts.checkout = commit = start.checkout
+    checkout.restore_checkout(run, start, desk)
+    contract = once(Step.READ_CONFIG, checkout.read_contract, run, commit, desk)
+    desk.facts.contract = contract
+    return OpenedRepository(run=run, checkout=commit, contract=contract)
 
 
 def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: Desk) -> RunContext:
@@ -107,10 +139,14 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
     # Steps alone decide what follows, so that a run that goes on meets the same ones.
     measure, measure_ahead = (
         partial(environment.prepare_environment, opened, search if "editor" in roles else None)
-        for search in (scout, ahead.need_model)
+        for search in (scout, preparation.need_model)
     )
-    given = once, desk, measure, measure_ahead
-    run_context = RunContext(task, opened, once, desk, Preparation(*given), roles)
+    prepared = Preparation(once, desk, measure, measure_ahead)
+
+    def judge(draft: Draft) -> Round:
+        return validate.judge_change(draft, run_context)
+
+    run_context = RunContext(task, opened, once, desk, prepared, judge, roles)
     return run_context
 
 
@@ -127,14 +163,6 @@ def _prepare_base(run_context: RunContext) -> None:
     once(Step.PROPOSE, onboard.propose_configuration, base, measured, desk)
 
 
-def _make_change(run_context: RunContext) -> tuple[Round | None, tuple[ItemAnswer, ...]]:
-    """Have a change made and judged, and what is asked answered; None: nothing was to be edited."""
-    if run_context.task.pull:
-        return _by_answers(run_context.task.pull, run_context)
-    make = _by_recipe if run_context.task.parameters else _by_model
-    return make(run_context), ()
-
-
 def _by_recipe(run_context: RunContext) -> Round:
     """Plan, edit, judge: a recipe makes the same change each time, so it has one try.
 
@@ -146,56 +174,75 @@ def _by_recipe(run_context: RunContext) -> Round:
     once(Step.APPROVAL, plan.require_plan_approval, agreed, run_context.base, desk)
     _prepare_base(run_context)
     change = once(Step.EDIT, edit.apply_plan, agreed, run_context.prepared, desk)
-    return validate.judge_change(Draft(plan=agreed, change=change), run_context)
+    return run_context.judge(Draft(plan=agreed, change=change))
 
 
-def _by_model(run_context: RunContext) -> Round:
-    """One conversation from the plan to a change that passes; another attempt where none does."""
+def _by_model(run_context: RunContext) -> tuple[Round, Attempt]:
+    """One conversation from the plan to a change that passes; a second where none does.
 
-    def prepare_base() -> str:
-        _prepare_base(run_context)
-        return validate.describe_gate(run_context)
+    Raises:
+        EditFailed: Nothing was changed by either.
+    """
+    history = run_context.history
+    attempt = _plan_by_model(run_context)
+    attempts.run_attempt(attempt, run_context)
+    if not history.has_passed:
+        tried = history.rounds
+        why = choose_best(tried).objection if tried else f"It changed nothing: {attempt.why}."
+        attempt.close()
+        try:
+            attempt = attempts.begin_anew(attempt.plan, why, run_context)
+            attempts.run_attempt(attempt, run_context)
+        except ASKING_ENDS as problem:
+            if not tried:
+                raise
+            history.record_loss(f"{explain_stop(problem)} before another attempt was finished.")
+    if not history.rounds:
+        raise EditFailed(f"The model changed nothing: {attempt.why}.")
+    return choose_best(history.rounds), attempt
 
-    attempt = attempts.begin_attempt(run_context, prepare_base)
+
+def _plan_by_model(run_context: RunContext) -> Attempt:
+    """Have a plan made while the base is prepared, and approved."""
     once, desk = run_context.once, run_context.desk
+    try:
+        attempt = attempts.begin_attempt(run_context)
+    except UNPREPARED:
+        # What was prepared meanwhile has failed: the run's own steps meet that again.
+        _prepare_base(run_context)
+        raise
+    _prepare_base(run_context)
+    run_context.require_proofs()
     desk.facts.plan = attempt.plan
     once(Step.APPROVAL, plan.require_plan_approval, attempt.plan, run_context.base, desk)
-    attempt.begin_edits()
-    candidates: list[Round] = []
-    for draft in edit.make_candidates(attempt, candidates, run_context):
-        candidates.append(_until_green(draft, run_context))
-    return choose_best(candidates)
+    attempt.begin_edits(validate.describe_gate(run_context))
+    return attempt
 
 
 def _by_answers(
     pull: PullContext, run_context: RunContext
-) -> tuple[Round | None, tuple[ItemAnswer, ...]]:
+) -> tuple[Round | None, Attempt | None, tuple[ItemAnswer, ...]]:
     """Have what is asked answered by rules, then by one conversation that begins at the branch."""
-    task = run_context.task
+    task, history = run_context.task, run_context.history
     answered = run_context.once(Step.SETTLE, respond.answer_by_rules, pull, task.items)
-    draft, answers = respond.answer_by_model(answered, pull.plan, run_context)
+    draft, answers, attempt = respond.answer_by_model(answered, pull.plan, run_context)
     # The branch stays as it is where nothing was edited or merged in.
     if not task.brings_news(draft.change, answers):
-        return None, answers
+        return None, None, answers
     _prepare_base(run_context)
-    return _until_green(draft, run_context), answers
+    attempt = attempts.run_attempt(attempt, run_context, run_context.judge(draft))
+    return choose_best(history.rounds), attempt, answers
 
 
-def _until_green(draft: Draft, run_context: RunContext) -> Round:
-    """Rules, checks, repair; and again while repair has something new to try."""
-    tried = [validate.judge_change(draft, run_context)]
-    while (following := repair.next_draft(tried, run_context)) is not None:
-        tried.append(validate.judge_change(following, run_context))
-    return choose_best(tried)
-
-
-def _review_change(chosen: Round, run_context: RunContext) -> DecidedChange | None:
+def _review_change(
+    chosen: Round, attempt: Attempt | None, run_context: RunContext
+) -> DecidedChange | None:
     """Have a second model look at what a model has edited; what it demands is seen to once."""
     notes = reviewing.review_change(chosen, run_context)
-    if (draft := repair.answer_submission(chosen, notes, run_context)) is not None:
-        chosen, notes = reviewing.complete_review(
-            chosen, _until_green(draft, run_context), notes, run_context
-        )
+    if attempt and notes.remarks and chosen.is_passed:
+        made = attempts.answer_review(attempt, chosen, notes, run_context)
+        if made:
+            chosen, notes = reviewing.complete_review(chosen, choose_best(made), notes, run_context)
     return validate.gather_results(
         decide.with_review(chosen, notes, run_context.prepared.contract), notes, run_context
     )

@@ -52,28 +52,22 @@ class _Hook(NamedTuple):
 
 def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
     """Find the commands, and in which versions hooks run their tools."""
-    hooks = list(_read_hooks(files))
-    usual, checks, kinds = list(_find_usual(files, hooks)), config.checks, {}
-    for kind, of_types in (("types", True), ("lint", False)):
-        given: str | tuple[str, ...] = getattr(checks, kind)
-        lines = () if given == "off" else given if isinstance(given, tuple) else (given,)
-        kinds[kind] = [command_lines.read_command(line) for line in lines]
-        if given == "auto":
-            kinds[kind] = [command for command in usual if command.checks_types == of_types]
-    extra = [command_lines.read_command(check.run, check.name) for check in checks.extra]
-    named = command_lines.name_apart([*kinds["types"], *kinds["lint"], *extra])
-    ends = len(kinds["types"]), len(named) - len(extra)
-    programs = {TOOLS[command.tool].program for command in named if command.tool}
-    return Commands(
-        types=named[: ends[0]],
-        lint=named[ends[0] : ends[1]],
-        extra=named[ends[1] :],
-        tool_pins={
-            hook.tool.program: hook.pins
-            for hook in hooks
-            if hook.pins and hook.tool.program in programs
-        },
-    )
+    hooks, taken = list(_read_hooks(files)), {*command_lines.TAKEN}
+    usual = list(_find_usual(files, hooks))
+
+    def choose(lines: str | tuple[str, ...], *, of_types: bool) -> tuple[CheckCommand, ...]:
+        commands = [command for command in usual if command.checks_types == of_types]
+        if lines != "auto":
+            commands = [*map(command_lines.read_command, command_lines.list_lines(lines))]
+        return tuple(command_lines.name_apart(commands, taken)) if lines != "off" else ()
+
+    types = choose(config.checks.types, of_types=True)
+    lint = choose(config.checks.lint, of_types=False)
+    further = (command_lines.read_command(check.run, check.name) for check in config.checks.extra)
+    extra = tuple(command_lines.name_apart(further, taken))
+    run = {TOOLS[command.tool].program for command in (*types, *lint, *extra) if command.tool}
+    pins = {hook.tool.program: hook.pins for hook in hooks if hook.pins}
+    return Commands(types, lint, extra, {name: pins[name] for name in pins if name in run})
 
 
 def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
@@ -120,26 +114,21 @@ def _find_usual(files: ProjectFiles, hooks: list[_Hook]) -> Iterator[CheckComman
     found: set[str] = set()
     for check, tool in TOOLS.items():
         used = [hook for hook in hooks if hook.tool is tool]
-        if not used and _is_configured(files, tool):
+        if not used and any(_has_settings(files, place) for place in tool.settings):
             used = [_Hook(tool)]
         if used and not (check == "pyright" and "basedpyright" in found):
             found.add(check)
             yield from (_make_command(files, hook) for hook in used)
 
 
-def _is_configured(files: ProjectFiles, tool: KnownTool) -> bool:
-    for place in tool.settings:
-        path, _, section = place.partition(": ")
-        *outer, name = section.split(".")
-        if not section:
-            is_there = files.has_file(path)
-        elif path.endswith(".toml"):
-            is_there = name in table(files.toml(path), *outer)
-        else:
-            is_there = section in files.ini(path)
-        if is_there:
-            return True
-    return False
+def _has_settings(files: ProjectFiles, place: str) -> bool:
+    path, _, section = place.partition(": ")
+    if not section:
+        return files.has_file(path)
+    *outer, name = section.split(".")
+    if path.endswith(".toml"):
+        return name in table(files.toml(path), *outer)
+    return section in files.ini(path)
 
 
 def _make_command(files: ProjectFiles, hook: _Hook) -> CheckCommand:
@@ -169,4 +158,5 @@ def _choose_targets(files: ProjectFiles, tool: KnownTool) -> Iterable[str]:
     packages = {posixpath.dirname(path) for path in files.find_named("__init__.py")}
     excluded = {name.strip("^/$") for part in sections for name in texts(part.get("exclude"))}
     tops = sorted(path for path in packages - _NO_TARGETS - excluded if path and "/" not in path)
-    return ("src",) if "src" in files.folders else tops or (".",)
+    has_src = any(path.startswith("src/") for path in files.paths)
+    return ("src",) if has_src else tops or (".",)

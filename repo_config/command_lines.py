@@ -6,6 +6,7 @@ Whatever only a shell could read, and any other program, is compared by its exit
 import posixpath
 import re
 import shlex
+from collections.abc import Iterable, Iterator
 from itertools import dropwhile
 from typing import NamedTuple
 
@@ -20,7 +21,10 @@ _QUOTED = re.compile(r"'[^'\n]*'")
 _PYTHON = re.compile(r"python[0-9.]*|\$PY")
 #: A name before it is a variable of this one command.
 _ASSIGNMENT = re.compile(r"\w+=")
+#: A command of tests that starts in a folder below that of the project.
+_IN_FOLDER = re.compile(r"\s*cd\s+(?!/|\S*\.\.)([\w./-]+)\s*&&(.+)")
 _PYTESTS = frozenset({"pytest", "py.test"})
+_DJANGOS = frozenset({"django", "django-admin", "manage.py"})
 _LONGEST_NAME = 60
 #: Names of checks that are no command lines.
 TAKEN = frozenset({
@@ -55,6 +59,8 @@ class SuiteCommand(NamedTuple):
     script: str | None = None
     """For Django's runner: what starts it, if it is a file."""
     args: tuple[str, ...] = ()
+    folder: str = ""
+    """Where it starts, below the folder of the project."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -110,16 +116,18 @@ def read_command(line: str, name: str = "") -> CheckCommand:
     )
 
 
-def name_apart(commands: list[CheckCommand]) -> tuple[CheckCommand, ...]:
-    """Call each check by a name of its own: the second of a tool is called as it is typed."""
-    found: dict[str, CheckCommand] = {}
+def name_apart(commands: Iterable[CheckCommand], taken: set[str]) -> Iterator[CheckCommand]:
+    """Give each check a name of its own: the second of a tool is called as it is typed.
+
+    Args:
+        taken: The names before; those of these are added.
+    """
     for command in commands:
-        name, count = command.name, 1
-        while name in found or name in TAKEN:
-            name = " ".join(command.line.split()) if count == 1 else f"{command.name} ({count})"
-            count += 1
-        found[name] = replace(command, name=name)
-    return tuple(found.values())
+        name = " ".join(command.line.split()) if command.name in taken else command.name
+        # What is typed twice runs once.
+        if name not in taken:
+            taken.add(name)
+            yield replace(command, name=name)
 
 
 def list_lines(value: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -134,23 +142,21 @@ def read_suites(tests: str | tuple[str, ...]) -> tuple[SuiteCommand, ...]:
 
 def read_test_command(line: str) -> SuiteCommand:
     """Read the command line that starts the tests."""
+    if match := _IN_FOLDER.fullmatch(line):
+        suite, folder = read_test_command(match[2]), posixpath.normpath(match[1])
+        if suite.runner == "command" or folder == ".":
+            return suite
+        script = posixpath.join(folder, suite.script) if suite.script else None
+        below = posixpath.normpath(posixpath.join(folder, suite.folder))
+        return suite._replace(script=script, folder=below)
     words = split_call(line)
     if words and _PYTHON.fullmatch(words[0]):
-        words = words[1:]
-        if words[:1] == ("-m",):
-            words = words[1:]
-            if words[:2] == ("django", "test"):
-                return SuiteCommand("django", args=words[2:])
-    if not words:
-        return SuiteCommand("command")
-    program = posixpath.basename(words[0])
+        words = words[2:] if words[1:2] == ("-m",) else words[1:]
+    path, args = posixpath.normpath(words[0]) if words else "", words[1:]
+    program = posixpath.basename(path)
     if program in _PYTESTS:
-        return SuiteCommand("pytest", args=words[1:])
-    if program == "django-admin" and words[1:2] == ("test",):
-        return SuiteCommand("django", args=words[2:])
-    path = posixpath.normpath(words[0])
-    if program == "manage.py":
-        is_suite, args = words[1:2] == ("test",), words[2:]
-    else:
-        is_suite, args = path.endswith(".py"), words[1:]
-    return SuiteCommand("django", path, args) if is_suite else SuiteCommand("command")
+        return SuiteCommand("pytest", None, args)
+    if program in _DJANGOS and args[:1] == ("test",):
+        return SuiteCommand("django", path if program == "manage.py" else None, args[1:])
+    is_script = program.endswith(".py") and program != "manage.py"
+    return SuiteCommand("django", path, args) if is_script else SuiteCommand("command")

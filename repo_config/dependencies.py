@@ -7,6 +7,7 @@ decided elsewhere.
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -53,62 +54,50 @@ class Dependency(NamedTuple):
 def list_declared(files: ProjectFiles) -> tuple[Dependency, ...]:
     """All declared packages, in the order in which they were found."""
     return tuple(
-        found
-        for path, lists in _list_requirements(files)
-        for lines, runtime in lists
+        dependency
+        for path, runtime, lines in _list_requirements(files)
         for line in lines
-        if (found := parse_line(line, path, runtime=runtime))
+        if (dependency := parse_line(line, path, runtime=runtime))
     )
 
 
-_Lists = Iterator[tuple[Iterable[str], bool]]
-"""Lists of requirements, each with whether the project itself needs them."""
-
-
-def _list_requirements(files: ProjectFiles) -> Iterator[tuple[str, _Lists]]:
-    """Yield the lists of requirements of each file, as they are written.
+def _list_requirements(files: ProjectFiles) -> Iterator[tuple[str, bool, Iterable[str]]]:
+    """Yield lists as they are written, each with its file and whether the project itself needs it.
 
     Tables, as Poetry and Pipenv have them, are written as lists; without bounds that cannot be.
     """
-    yield "pyproject.toml", _list_pyproject(files)
+    for runtime, lines in _list_pyproject(files):
+        yield "pyproject.toml", runtime, lines
     pipfile = files.toml("Pipfile")
-    groups = sorted(pipfile.keys() - _PIPFILE_TABLES)
-    yield (
-        "Pipfile",
-        ((_write_all(table(pipfile, name)), name == "packages") for name in ("packages", *groups)),
-    )
+    for name in ("packages", *sorted(pipfile.keys() - _PIPFILE_TABLES)):
+        yield "Pipfile", name == "packages", _write_all(table(pipfile, name))
     setup, call = files.ini("setup.cfg"), files.setup_call
-    options = setup.get("options", {})
-    extras = setup.get("options.extras_require", {}).values()
-    more = (options.get("tests_require", ""), *extras)
-    yield (
-        "setup.cfg",
-        (
-            (text.splitlines(), number == 0)
-            for number, text in enumerate((options.get("install_requires", ""), *more))
-        ),
-    )
-    keys = ("install_requires", "tests_require", "extras_require")
-    yield "setup.py", ((call.get(key, []), key == keys[0]) for key in keys)
+    options, extras = setup.get("options", {}), setup.get("options.extras_require", {})
+    yield "setup.cfg", True, options.get("install_requires", "").splitlines()
+    for text in (options.get("tests_require", ""), *extras.values()):
+        yield "setup.cfg", False, text.splitlines()
+    for key in ("install_requires", "tests_require", "extras_require"):
+        yield "setup.py", key == "install_requires", call.get(key, [])
     for path in _list_requirement_files(files):
         runtime = not _ASIDE & set(re.split(r"[^a-z]+", path.lower()))
-        yield path, iter([(files.text(path).splitlines(), runtime)])
+        yield path, runtime, files.text(path).splitlines()
 
 
-def _list_pyproject(files: ProjectFiles) -> _Lists:
+def _list_pyproject(files: ProjectFiles) -> Iterator[tuple[bool, Iterable[str]]]:
     project, tool = table(files.pyproject, "project"), table(files.pyproject, "tool")
-    yield texts(project.get("dependencies")), True
-    yield _write_all(table(tool, "poetry", "dependencies")), True
-    yield _write_all(table(tool, "poetry", "dev-dependencies")), False
-    for group in table(tool, "poetry", "group").values():
-        yield _write_all(table(group, "dependencies")), False
+    poetry = table(tool, "poetry")
+    yield True, texts(project.get("dependencies"))
+    yield True, _write_all(table(poetry, "dependencies"))
+    yield False, _write_all(table(poetry, "dev-dependencies"))
+    for group in table(poetry, "group").values():
+        yield False, _write_all(table(group, "dependencies"))
     for groups in (
         table(project, "optional-dependencies"),
         table(files.pyproject, "dependency-groups"),
         table(tool, "pdm", "dev-dependencies"),
         {"dev": table(tool, "uv").get("dev-dependencies")},
     ):
-        yield from ((texts(lines), False) for lines in groups.values())
+        yield from ((False, texts(lines)) for lines in groups.values())
 
 
 def list_own_names(files: ProjectFiles) -> tuple[str, ...]:
@@ -145,18 +134,16 @@ def _write_all(entries: dict[str, Any]) -> Iterator[str]:
 
 
 def _write_requirement(name: str, asked: Any) -> str:
-    if isinstance(asked, dict) and {"path", "file"} & asked.keys():
+    if isinstance(asked, dict) and (place := asked.get("path", asked.get("file"))):
         # Poetry would look for it on this machine.
-        return f"{name} @ file:{asked.get('path', asked.get('file'))}"
-    if len(str(asked)) > _LONGEST:
-        return name
+        return f"{name} @ file:{place}"
     # It brings much; most repositories have no such table.
     from poetry.core.factory import Factory
 
-    try:
-        return Factory.create_dependency(name, asked).to_pep_508()
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return name
+    with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        if len(str(asked)) <= _LONGEST:
+            return Factory.create_dependency(name, asked).to_pep_508()
+    return name
 
 
 def parse_line(line: str, path: str, *, runtime: bool) -> Dependency | None:

@@ -76,9 +76,11 @@ class Project(BaseModel):
     test_script: str | None
     """For Django's runner: the script that starts it. None where none was found."""
     test_args: tuple[str, ...] = ()
-    """For the runner, relative to the root."""
+    """For the runner, relative to where it starts."""
+    test_folder: str = ""
+    """Where it starts, below the root."""
     more_tests: tuple[SuiteCommand, ...] = ()
-    """The commands of the tests beyond the first, which the three above are of."""
+    """The commands of the tests beyond the first, which the four above are of."""
     types: tuple[CheckCommand, ...] = ()
     """The commands of type checkers."""
     lint: tuple[CheckCommand, ...] = ()
@@ -117,22 +119,23 @@ class Project(BaseModel):
         """The commands of the tests; paths are those of the repository."""
         if self.test_runner is None:
             return ()
-        first = SuiteCommand(self.test_runner, self.test_script, self.test_args)
-        return (first, *self.more_tests)
+        own = self.test_runner, self.test_script, self.test_args, self.test_folder
+        return (SuiteCommand(*own), *self.more_tests)
 
     def with_suite(self, suite: SuiteCommand) -> Self:
         first = {f"test_{name}": value for name, value in suite._asdict().items()}
         return replace(self, more_tests=(), **first)
 
     def _write_tests(self, suite: SuiteCommand) -> str:
-        if suite.runner == "pytest":
-            return shlex.join(("pytest", *suite.args))
-        if suite.runner != "django":
+        words, folder = ["pytest"], posixpath.join(self.root, suite.folder)
+        if suite.runner == "django":
+            script = posixpath.relpath(suite.script, folder or ".") if suite.script else ""
+            words = ["python", *([script] if script else ["-m", "django"])]
+            words += ["test"] if posixpath.basename(script or "manage.py") == "manage.py" else []
+        elif suite.runner != "pytest":
             return ""
-        script = posixpath.relpath(suite.script, self.root or ".") if suite.script else ""
-        start = ("python", script) if script else ("python", "-m", "django")
-        is_script = script and posixpath.basename(script) != "manage.py"
-        return shlex.join((*start, *(() if is_script else ("test",)), *suite.args))
+        start = f"cd {shlex.quote(suite.folder)} && " if suite.folder else ""
+        return start + shlex.join((*words, *suite.args))
 
 
 def detect_project(tree: Tree, config: RepoConfig) -> Project:

@@ -1,10 +1,9 @@
 """How Django is started in a project: settings module, manage.py, folders on sys.path."""
 
 import ast
+import posixpath
 import re
 from collections.abc import Iterator
-from itertools import pairwise
-from pathlib import PurePosixPath
 
 from repo_config import suites
 from repo_config.project_files import ProjectFiles, PytestSettings
@@ -21,12 +20,8 @@ _MOST_GUESSES = 20
 def find_manage_scripts(files: ProjectFiles) -> list[str]:
     """List Django's manage.py files, nearest to the root first, those of examples last."""
     paths = files.find_named("manage.py")[:_MOST_GUESSES]
-    starting = [
-        path
-        for path in paths
-        if "django" in files.text(path).lower() and _has_settings(files, path)
-    ]
-    return sorted(starting, key=is_aside)
+    starting = (path for path in paths if "django" in files.text(path).lower())
+    return sorted((path for path in starting if _has_settings(files, path)), key=is_aside)
 
 
 def find_manage(files: ProjectFiles, settings: str | None) -> str | None:
@@ -48,8 +43,7 @@ def _has_settings(files: ProjectFiles, path: str) -> bool:
 
 
 def _find_conftests(files: ProjectFiles) -> list[str]:
-    paths = files.find_named("conftest.py")[:_MOST_GUESSES]
-    return [path for path in paths if not is_aside(path)]
+    return [path for path in files.conftests[:_MOST_GUESSES] if not is_aside(path)]
 
 
 # --- the settings module ------------------------------------------------------------------------
@@ -96,9 +90,7 @@ def _knows(files: ProjectFiles, path: str) -> bool:
 
 
 def _find_in_pytest(pytest: PytestSettings) -> str | None:
-    options = pytest.words("addopts")
-    given = [after for option, after in pairwise(options) if option == "--ds"]
-    given += [option[5:] for option in options if option.startswith("--ds=")]
+    given = re.findall(r"--ds[= ](\S+)", " ".join(pytest.words("addopts")))
     return next(filter(_MODULE.match, (*given, *pytest.words(VARIABLE))), None)
 
 
@@ -131,8 +123,6 @@ def _find_assigned(module: ast.Module) -> Iterator[tuple[int, str]]:
 def find_python_path(files: ProjectFiles, manage: str | None) -> tuple[str, ...]:
     """Return folders for sys.path in order, the root always among them."""
     known = [] if manage is None else [manage.rpartition("/")[0]]
-    for entry in files.pytest.words("pythonpath"):
-        folder = str(PurePosixPath(entry))
-        if not folder.startswith(("/", "..")):
-            known.append("" if folder == "." else folder)
-    return tuple(dict.fromkeys((*known, "")))
+    known += map(posixpath.normpath, files.pytest.words("pythonpath"))
+    inside = (folder for folder in known if not folder.startswith(("/", "..")))
+    return tuple(dict.fromkeys("" if folder == "." else folder for folder in (*inside, "")))

@@ -5,7 +5,6 @@ Tools read these files themselves; here it is only known where they may read fro
 
 import re
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
 from repo_config import documents
@@ -18,19 +17,17 @@ _OPTION = re.compile(
     rf"^\s*(?:-i|-f|--(?:extra-)?index-url|--find-links|[@:\w/.-]*registry)[\s=]+[\"']?{_ADDRESS}",
     re.MULTILINE,
 )
-#: In locks. Poetry writes `type` before the address of a repository of git.
-_LOCKS = {
-    name: re.compile(rf"(?<!\"git\"\n)\b(?:{keys})\"?\s*[=:]?\s*\"{_ADDRESS}\"")
-    for keys, names in (
-        ("registry|index|url", ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml")),
-        ("url", ("Pipfile.lock",)),
-        ("resolved", ("package-lock.json", "npm-shrinkwrap.json", "yarn.lock")),
-    )
-    for name in names
-}
 _REQUIREMENTS = re.compile(
     r"(?:[^/]*requirements[^/]*|(?:requirements|reqs)/[^/]+)\.(?:txt|in)|\.npmrc"
 )
+#: Keys of addresses in locks. Poetry writes `type` before that of a repository of git.
+_LOCKS = {
+    **dict.fromkeys(("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml"), "registry|index|url"),
+    **dict.fromkeys(("package-lock.json", "npm-shrinkwrap.json", "yarn.lock"), "resolved"),
+    "Pipfile.lock": "url",
+}
+#: Tables in which uv, pip, Poetry, PDM and Pipenv have these keys.
+_SECTIONS = ("", "pip", "tool uv", "tool uv pip", "tool poetry", "tool pdm")
 _KEYS = ("index", "index-url", "extra-index-url", "find-links", "source")
 #: The public indexes, which need no leave or are the operator's to name.
 _PUBLIC = frozenset({"pypi.org", "files.pythonhosted.org", "registry.npmjs.org"})
@@ -50,7 +47,7 @@ def list_index_hosts(tree: Tree, folder: str = "") -> dict[str, str]:
             for address in _read_addresses(part, path):
                 host = address.removeprefix("https://").partition("/")[0].rpartition("@")[2].lower()
                 if host not in _PUBLIC and _is_host(host):
-                    found.setdefault(host, f"{start}/{path}" if start else path)
+                    found.setdefault(host, f"{start}/{path}".strip("/"))
     return found
 
 
@@ -62,37 +59,24 @@ def _is_host(text: str) -> bool:
 
 
 def _read_addresses(tree: Tree, path: str) -> Iterator[str]:
-    lock = _LOCKS.get(path)
-    is_table = path in ("pyproject.toml", "uv.toml", "Pipfile")
-    if not (lock or is_table or _REQUIREMENTS.fullmatch(path)):
-        return
-    text = tree.read(path)[:_MOST_BYTES].decode("utf-8", "replace")
-    if is_table:
-        yield from _read_tables(path, text)
-    else:
-        yield from (lock or _OPTION).findall(text)
+    if path in ("pyproject.toml", "uv.toml", "Pipfile"):
+        yield from _read_tables(_read(tree, path))
+    elif keys := _LOCKS.get(path):
+        pattern = rf"(?<!\"git\"\n)\b(?:{keys})\"?\s*[=:]?\s*\"{_ADDRESS}\""
+        yield from re.findall(pattern, _read(tree, path))
+    elif _REQUIREMENTS.fullmatch(path):
+        yield from _OPTION.findall(_read(tree, path))
 
 
-def _read_tables(path: str, text: str) -> Iterator[str]:
+def _read(tree: Tree, path: str) -> str:
+    return tree.read(path)[:_MOST_BYTES].decode("utf-8", "replace")
+
+
+def _read_tables(text: str) -> Iterator[str]:
     try:
         whole = documents.parse_toml(text)
-    except (documents.DocumentError, ValueError, RecursionError):
+    except documents.DocumentError:
         return
-    tool = table(whole, "tool")
-    own = [whole, table(whole, "pip")]
-    if path == "pyproject.toml":
-        own = [table(tool, *names) for names in (("uv",), ("uv", "pip"), ("poetry",), ("pdm",))]
-    for section in own:
-        for key in _KEYS:
-            yield from _list_addresses(section.get(key))
-
-
-def _list_addresses(value: Any) -> Iterator[str]:
-    """Yield the addresses in a text, or in lists and tables of them."""
-    if isinstance(value, str):
-        yield from re.findall(_ADDRESS, value)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _list_addresses(part)
-    elif isinstance(value, dict):
-        yield from _list_addresses(value.get("url"))
+    for place in _SECTIONS:
+        section = table(whole, *place.split())
+        yield from re.findall(_ADDRESS, str([section.get(key) for key in _KEYS]))

@@ -54,14 +54,14 @@ class ProjectFiles:
         self.paths = tuple(path for path in tree.paths() if path.isprintable())
         self._known = frozenset(self.paths)
         self._texts: dict[str, str] = {}
-        self._parsed: dict[tuple[str, str], Any] = {}
+        self._parsed: dict[str, Any] = {}
 
     def has_file(self, path: str) -> bool:
         return path in self._known
 
     def find_named(self, *names: str) -> list[str]:
         """All files of these names, those nearest to the root first."""
-        found = [path for name in names for path in self._by_name.get(name, ())]
+        found = (path for path in self.paths if path.rpartition("/")[2] in names)
         return sorted(found, key=lambda path: (path.count("/"), path))
 
     def text(self, path: str) -> str:
@@ -74,32 +74,28 @@ class ProjectFiles:
             self._texts[path] = content.decode("utf-8-sig", "replace") if is_read else ""
         return self._texts[path]
 
-    def _parse(self, path: str, form: str, parse: Callable[[str], Parsed], empty: Parsed) -> Parsed:
+    def _parse(self, path: str, parse: Callable[[str], Parsed], empty: Parsed) -> Parsed:
         """Parse a file once; empty where there is none, or where it cannot be read."""
-        if (path, form) not in self._parsed:
-            self._parsed[path, form] = empty
+        if path not in self._parsed:
+            self._parsed[path] = empty
             with suppress(*_UNREADABLE):
-                self._parsed[path, form] = parse(self.text(path))
-        return cast(Parsed, self._parsed[path, form])
+                self._parsed[path] = parse(self.text(path))
+        return cast(Parsed, self._parsed[path])
 
     def toml(self, path: str) -> dict[str, Any]:
-        return self._parse(path, "TOML", documents.parse_toml, {})
+        return self._parse(path, documents.parse_toml, {})
 
     def ini(self, path: str) -> dict[str, dict[str, str]]:
         """Return an INI file by section; keys keep their case."""
-        return self._parse(path, "INI", documents.parse_ini, {})
+        return self._parse(path, documents.parse_ini, {})
 
     def module(self, path: str) -> ast.Module:
         """Return the syntax tree of a Python file."""
-        empty = ast.Module([], [])
-        return self._parse(path, "Python", foreign_python.parse_module, empty)
+        return self._parse(path, foreign_python.parse_module, ast.Module([], []))
 
     def yaml(self, path: str) -> dict[str, Any]:
         """Return a YAML file that is a mapping; empty where there is none that can be read."""
-        try:
-            return documents.as_map(documents.parse_yaml(self.text(path)))
-        except documents.DocumentError:
-            return {}
+        return documents.as_map(self._parse(path, documents.parse_yaml, {}))
 
     @cached_property
     def hooks_place(self) -> "ProjectFiles":
@@ -126,20 +122,16 @@ class ProjectFiles:
     @cached_property
     def pytest(self) -> PytestSettings:
         """The settings of pytest, found in the order in which pytest itself looks for them."""
-        for path in ("pytest.toml", ".pytest.toml"):
-            if self.has_file(path):
-                return PytestSettings(documents.table(self.toml(path), "pytest"))
-        for path in ("pytest.ini", ".pytest.ini"):
-            if self.has_file(path):
-                return PytestSettings(self.ini(path).get("pytest", {}))
+        for path in filter(self.has_file, ("pytest.toml", ".pytest.toml")):
+            return PytestSettings(documents.table(self.toml(path), "pytest"))
+        for path in filter(self.has_file, ("pytest.ini", ".pytest.ini")):
+            return PytestSettings(self.ini(path).get("pytest", {}))
         tool = documents.table(self.pyproject, "tool")
         if "pytest" in tool:
             own = documents.table(tool, "pytest")
             return PytestSettings(documents.as_map(own.get("ini_options", own)))
-        for path, section in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
-            if section in self.ini(path):
-                return PytestSettings(self.ini(path)[section])
-        return PytestSettings()
+        settings = self.ini("tox.ini").get("pytest", self.ini("setup.cfg").get("tool:pytest"))
+        return PytestSettings(settings)
 
     @cached_property
     def setup_call(self) -> dict[str, list[str]]:
@@ -164,19 +156,6 @@ class ProjectFiles:
     def conftests(self) -> list[str]:
         """Paths of the first conftest.py files, those nearest to the root."""
         return self.find_named("conftest.py")[:_MOST_CONFTESTS]
-
-    @cached_property
-    def folders(self) -> frozenset[str]:
-        """The folders with files, at any depth."""
-        slashes = ((path, at) for path in self.paths for at, one in enumerate(path) if one == "/")
-        return frozenset(path[:at] for path, at in slashes)
-
-    @cached_property
-    def _by_name(self) -> dict[str, list[str]]:
-        by_name: dict[str, list[str]] = {}
-        for path in self.paths:
-            by_name.setdefault(path.rsplit("/", 1)[-1], []).append(path)
-        return by_name
 
 
 def _list_texts(node: ast.expr, constants: dict[str, ast.expr]) -> list[str]:

@@ -1,6 +1,6 @@
 """Which files, and which tables of pyproject.toml and setup.cfg, decide about the checks.
 
-Files that checks are configured by, started with, or could be replaced by: checks are first run
+Files that checks are configured by or started with: checks are first run
 without changes to them, and the reviewer sees them. Of the two files with tables of several readers
 the tables decide.
 """
@@ -8,7 +8,7 @@ the tables decide.
 import configparser
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from repo_config import documents
 from repo_config.detect import Project
@@ -56,7 +56,7 @@ def explain_file(path: str, project: Project) -> str | None:
         return "it starts the tests"
     if project.django and path == project.django.manage:
         return "it starts the checks"
-    if path in _settings_files(project):
+    if _is_in_use(path, project):
         return "it is a settings module that the checks use"
     return "it looks like a settings module" if is_setting(path, project) else None
 
@@ -74,17 +74,18 @@ def is_setting(path: str, project: Project) -> bool:
     """Whether a file is a module of Django's settings, by where it lies or how it is called."""
     *folders, name = path.lower().split("/")
     by_name = name.endswith(".py") and (_SETTINGS.fullmatch(name) or "settings" in folders)
-    return project.django is not None and bool(path in _settings_files(project) or by_name)
+    return project.django is not None and bool(by_name or _is_in_use(path, project))
 
 
-def _settings_files(project: Project) -> frozenset[str]:
-    """Where the settings module may be, and whether it is a package."""
-    if project.django is None or project.django.settings_module is None:
-        return frozenset()
-    inner = project.django.settings_module.replace(".", "/")
-    roots = {"", "src", project.root, posixpath.join(project.root, "src")}
-    stems = {posixpath.join(folder, inner) for folder in roots | {*project.django.python_path}}
-    return frozenset(f"{stem}{end}" for stem in stems for end in (".py", "/__init__.py"))
+def _is_in_use(path: str, project: Project) -> bool:
+    """Whether a file is the settings module that the checks use, by the places it may be in."""
+    django = project.django
+    if django is None or django.settings_module is None or not path.endswith(".py"):
+        return False
+    stem = path.removesuffix(".py").removesuffix("/__init__")
+    inner = django.settings_module.replace(".", "/")
+    roots = ("", "src", project.root, posixpath.join(project.root, "src"), *django.python_path)
+    return stem in {posixpath.join(folder, inner) for folder in roots}
 
 
 # --- tables -------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ def has_tables(path: str) -> bool:
 def list_read_by_tools(
     path: str, before: bytes | None, after: bytes | None
 ) -> tuple[str, ...] | None:
-    """Name the tables that differ in what tools or the build read; None: one is unreadable."""
+    """Name the tables that differ in what tools or the build read; None: one does not parse."""
     old, new = _read_tables(path, before), _read_tables(path, after)
     if old is None or new is None:
         return None
@@ -107,30 +108,20 @@ def list_read_by_tools(
 
 def _read_tables(path: str, content: bytes | None) -> Tables | None:
     """Return what tools read, by table, those of `tool` one by one; None: it does not parse."""
-    reader: Callable[[str], Tables] = _read_toml if path.lower().endswith(".toml") else _read_ini
     try:
-        return reader((content or b"").decode())
+        text = (content or b"").decode()
+        if path.lower().endswith(".toml"):
+            return _choose_tables(documents.parse_toml(text))
+        sections = documents.parse_ini(text)
     except (UnicodeDecodeError, documents.DocumentError, configparser.Error):
         return None
+    return {name: sections[name] for name in sections if not _PACKAGING_SECTION.fullmatch(name)}
 
 
-def _read_toml(text: str) -> Tables:
-    tables: Tables = documents.parse_toml(text)
-    tools = tables.pop("tool", {})
-    if not isinstance(tools, dict):
-        raise documents.DocumentError("tool is not a table")
-    tables |= {f"tool.{name}": table for name, table in tools.items()}
+def _choose_tables(tables: Tables) -> Tables:
+    tools = documents.as_map(tables.pop("tool", {}))
+    tables |= {f"tool.{name}": value for name, value in tools.items()}
     for name in _READ_BY_TOOLS.keys() & tables.keys():
         table = documents.as_map(tables[name])
         tables[name] = {key: table[key] for key in _READ_BY_TOOLS[name] if key in table} or None
     return tables
-
-
-def _read_ini(text: str) -> Tables:
-    parser = configparser.RawConfigParser()
-    parser.read_string(text)
-    return {
-        name: dict(section)
-        for name, section in parser.items()
-        if section and not _PACKAGING_SECTION.fullmatch(name)
-    }

@@ -112,8 +112,8 @@ class ChecksSection(Section):
     """Which checks run, before and after the change, as command lines."""
 
     tests: values.Command | Annotated[tuple[values.SuiteLine, ...], Field(min_length=1)] = "auto"
-    """A command such as `pytest -q`, `python manage.py test` or `python tests/runtests.py`, or off.
-    Or a list of such commands, as CI may have several: each test belongs to one of them.
+    """A command such as `pytest -q`, `python manage.py test`, `python tests/runtests.py` or
+    `cd api && pytest`, or off. Or a list of such commands: each test belongs to one of them.
     auto: pytest if it is configured or declared, otherwise Django's runner."""
     minutes: Minutes = "auto"
     """Time limit of the tests. Shortly before it, no further test starts, and those left out are

@@ -94,12 +94,6 @@ def find_selecting_options(files: ProjectFiles) -> frozenset[str]:
     return frozenset((own - settings) | ({"-m"} & settings))
 
 
-def list_suites(repository: ProjectFiles) -> Iterator[SuiteCommand]:
-    """Yield how steps of CI start tests, and what else single lines of theirs call."""
-    for job in workflows.list_jobs(repository):
-        yield from _list_suites(job)
-
-
 def find_variables(repository: ProjectFiles) -> dict[str, str]:
     """Find the variables that jobs of CI set to plain values: those that start tests, if it shows.
 

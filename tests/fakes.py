@@ -214,7 +214,6 @@ class FakeSessions:
         prepared: Prepared,
         outlet: object,
         environ: object,
-        services: object = (),
         stopped: Flag | None = None,
     ) -> FakeSession:
         return self.open(prepared, Change(base_commit="c", files=()), stopped)
@@ -231,16 +230,12 @@ class FakeSession:
         # A test may forget it open.
         self._remove = weakref.finalize(self, shutil.rmtree, self._tree, ignore_errors=True)
         self.commands: list[str] = []
-        self.losses = 0
-        self.unpacked = b""
         wanted = {**base, **{file.path: file.after for file in change.files}}
         for path, content in wanted.items():
             if content is not None:
                 self.write(path, content)
 
-    def run(
-        self, command: str, *, seconds: float, transcript: str = "", above: int = 0
-    ) -> CommandResult:
+    def run(self, command: str, *, seconds: float) -> CommandResult:
         self.commands.append(command)
         process = subprocess.Popen(
             ["bash", "-c", command],
@@ -261,14 +256,7 @@ class FakeSession:
             output=output.decode("utf-8", "replace"),
             exit_code=None if timed_out else process.returncode,
             timed_out=timed_out,
-            transcript=transcript if len(output) > above else "",
         )
-
-    def pack_temporary(self) -> bytes:
-        return b"what was in /tmp"
-
-    def unpack_temporary(self, packed: bytes) -> None:
-        self.unpacked = packed
 
     def read(self, path: str) -> bytes | None:
         if names.name_problem(path):

@@ -42,6 +42,8 @@ class Fault:
     method: str = "*"
     path: str = "*"
     """Shell pattern over the whole path, such as `/api/v3/repos/*/pulls`."""
+    sent: str = "*"
+    """The same over path, query and body."""
     count: int | None = 1
     """None: until all are removed."""
     status: int | None = None
@@ -88,11 +90,14 @@ class Faults:
         with self._lock:
             self._faults = []
 
-    def strike(self, method: str, path: str) -> Fault | None:
+    def strike(self, request: Request) -> Fault | None:
         """Give the fault that hits a request, and count it."""
+        sent = f"{request.path}?{request.query}\n{request.body.decode(errors='replace')}"
         with self._lock:
             for fault in self._faults:
-                if fault.method not in ("*", method) or not fnmatchcase(path, fault.path):
+                if fault.method not in ("*", request.method):
+                    continue
+                if not (fnmatchcase(request.path, fault.path) and fnmatchcase(sent, fault.sent)):
                     continue
                 if fault.count is not None and fault.hits >= fault.count:
                     continue
@@ -190,7 +195,7 @@ class FaultyWorld(World):
 
     def carry_out(self, request: Request, answer: Callable[[], Answer]) -> Answer | None:
         number = self.requests.next_number()
-        fault = self.faults.strike(request.method, request.path)
+        fault = self.faults.strike(request)
         answered: Answer | None = None
         if fault and fault.kind == "slow":
             time.sleep(fault.seconds)

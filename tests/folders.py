@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ _ROOT = Path(__file__).parents[1]
 _BUILDERS = ("agent/setup", "agent/sandbox/sandbox_scripts", "agent/sandbox")
 #: So many versions of the builders keep theirs, which are about a gigabyte each.
 _KEPT = 4
+_IN_USE_SECONDS = 3 * 3600.0
 
 
 def kept_environments() -> Path:
@@ -33,7 +35,9 @@ def kept_environments() -> Path:
     os.utime(folder)
     used = sorted(folder.parent.iterdir(), key=lambda other: other.stat().st_mtime)
     for other in used[:-_KEPT]:
-        shutil.rmtree(other, ignore_errors=True)
+        # Other test runs may be at work in it.
+        if time.time() - other.stat().st_mtime > _IN_USE_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)
     return folder
 
 

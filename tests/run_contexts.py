@@ -46,5 +46,6 @@ def make_run_context(
         once,
         desk,
         preparation=Preparation(once, desk, *MISSING, ready=MeasuredBase(prepared, baseline)),
+        judge=MISSING,
         roles=list_roles(desk.models),
     )

@@ -19,7 +19,7 @@ from agent.checks.imports import (
     read_python_sources,
 )
 from agent.models.change import Change, ChangedFile
-from agent.models.checks import COLLECTION, CheckItem, TestRun
+from agent.models.checks import CheckItem, TestRun
 from agent.models.record import replace
 from agent.policy.meaning import UNREADABLE
 from agent.text.sanitise import list_some
@@ -78,7 +78,7 @@ def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -
     collected = {
         item.file
         for item in tests.items
-        if not item.digest and (not item.item_id.endswith(COLLECTION) or is_test(item.file))
+        if not item.digest and (not item.is_collection or is_test(item.file))
     } - {""}
     of_tests = {
         path for path in files if path in collected or _belongs_to_tests(path, collected, imports)

@@ -59,33 +59,27 @@ class DjangoState:
         return request_django(site, self.arguments[0], new=self.new)
 
     def judge(self, site: Site, result: SandboxResult) -> LintRun:
-        read = report.read_report(result, (DjangoAnswer,))
-        answer = read.first(DjangoAnswer)
-        if answer is None:
-            # A project that cannot be loaded is another case than one that hides the answer.
-            broken = read.first(BrokenEvent)
-            if broken is not None and not read.problem and result.exit_code != 0:
-                words = f"Django could not answer: {broken.words}"
-                return check.make_result(self, site, result, Status.FAILED, words)
-            words = read.problem or "there was no output"
-            return check.make_result(self, site, result, Status.UNVERIFIED, words)
-        fails = any(item.fails for item in answer.items)
-        problem = read.problem
-        if not problem and result.exit_code != int(fails):
-            problem = f"the report contradicts exit code {result.exit_code}"
-        status = Status.FAILED if fails else Status.PASSED
-        if problem:
-            status = Status.UNVERIFIED
+        events = report.read_report(result, (DjangoAnswer,))
+        answer, broken = events.first(DjangoAnswer), events.first(BrokenEvent)
         items = tuple(
             CheckItem(
-                item_id=one.id,
-                outcome="finding" if one.fails else "warning",
-                text=one.text,
-                place=one.place,
+                item_id=item.id,
+                outcome="finding" if item.fails else "warning",
+                text=item.text,
+                place=item.place,
             )
-            for one in answer.items
+            for item in (answer.items if answer else ())
         )
-        return replace(check.make_result(self, site, result, status, problem), items=items)
+        is_red = any(item.outcome == "finding" for item in items)
+        status, reason = Status.FAILED if is_red else Status.PASSED, events.problem
+        if broken and not reason and result.exit_code:
+            status, reason = Status.FAILED, f"Django could not answer: {broken.words}"
+        elif answer is None or reason:
+            status, reason = Status.UNVERIFIED, reason or "there was no output"
+        elif result.exit_code != int(is_red):
+            status = Status.UNVERIFIED
+            reason = f"the report contradicts exit code {result.exit_code}"
+        return replace(check.make_result(self, site, result, status, reason), items=items)
 
 
 def request_django(site: Site, job: str, **options: object) -> SandboxRequest:

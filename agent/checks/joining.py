@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from agent.checks import check, suite
-from agent.models.checks import COLLECTION, CheckItem, Status, TestRun
+from agent.models.checks import CheckItem, Status, TestRun
 from agent.models.record import replace
 
 #: The first that is true of one run is that of the joined run.
@@ -45,11 +45,11 @@ def join_runs(runs: Sequence[TestRun], *, is_part: bool) -> TestRun:
 
 
 def _join_unexecuted(runs: Sequence[TestRun]) -> dict[str, tuple[int, ...]]:
-    """A line has run where one of the commands has run it."""
-    traced = [run.unexecuted for run in runs if run.unexecuted]
+    """List the lines that none of the commands has run."""
+    first, *others = [run.unexecuted for run in runs if run.unexecuted] or [{}]
     return {
-        path: tuple(line for line in lines if all(line in each.get(path, ()) for each in traced))
-        for path, lines in (traced[0].items() if traced else ())
+        path: tuple(sorted({*lines}.intersection(*(other.get(path, ()) for other in others))))
+        for path, lines in first.items()
     }
 
 
@@ -58,13 +58,12 @@ def _join_items(runs: Sequence[TestRun]) -> tuple[tuple[CheckItem, ...], str]:
 
     A module that cannot be imported is met by each; a test may be skipped by all but one.
     """
-    found: dict[str, CheckItem] = {}
+    items: dict[str, CheckItem] = {}
     twice = ""
-    for run in runs:
-        for item in run.items:
-            present = found.get(item.item_id)
-            if present and "skipped" not in (present.outcome, item.outcome):
-                twice = twice or item.item_id * (not item.item_id.endswith(COLLECTION))
-            if present is None or present.outcome == "skipped":
-                found[item.item_id] = item
-    return tuple(found.values()), twice
+    for item in (item for run in runs for item in run.items):
+        before = items.setdefault(item.item_id, item)
+        if before.outcome == "skipped":
+            items[item.item_id] = item
+        elif before is not item and item.outcome != "skipped" and not item.is_collection:
+            twice = twice or item.item_id
+    return tuple(items.values()), twice

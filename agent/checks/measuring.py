@@ -9,7 +9,7 @@ from agent.checks import running
 from agent.checks.check import Site
 from agent.checks.commands import ShellCheck, make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
-from agent.checks.runners import SUITES, PytestSuite, Suite
+from agent.checks.runners import Suite
 from agent.checks.running import AnyCheck, Job, Say
 from agent.models.checks import TESTS, AnyRun, Status
 from agent.models.record import replace
@@ -36,7 +36,7 @@ def list_tests(site: Site) -> Checks:
     if site.project.test_runner == "command":
         line = CheckCommand(name=TESTS, line=str(site.config.checks.tests))
         return ((ShellCheck(line), site),)
-    return ((suite_of(site) or _NoSuite(), site),)
+    return ((Suite(), site),)
 
 
 def run_checks(
@@ -73,8 +73,7 @@ def set_unmeasurable(result: AnyRun) -> AnyRun:
 
 def suite_of(site: Site) -> Suite | None:
     """Return what runs the tests, if the repository has any."""
-    kind = SUITES.get(site.project.test_runner or "")
-    return kind() if kind else None
+    return Suite() if site.project.test_runner in ("pytest", "django") else None
 
 
 def compute_digest() -> str:
@@ -84,14 +83,3 @@ def compute_digest() -> str:
         content = path.read_bytes()
         total.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode() + content)
     return total.hexdigest()
-
-
-class _NoSuite(PytestSuite):
-    """In place of the tests where there are none."""
-
-    def explain_absence(self, site: Site) -> str:
-        if site.config.checks.tests == "off":
-            return "checks.tests is off"
-        if not any(site.tree.rglob("*.py")):
-            return "the repository has no Python file, and other languages are not supported"
-        return "no tests for pytest or Django's runner were found"

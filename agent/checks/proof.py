@@ -19,7 +19,7 @@ from agent.checks.imports import read_python_sources
 from agent.checks.running import Bench, Job
 from agent.checks.suite import FAILING, accept_empty
 from agent.checks.test_pairs import PairedTest
-from agent.models.checks import COLLECTION, AnyRun, CheckItem, Status, TestRun
+from agent.models.checks import AnyRun, CheckItem, Status, TestRun
 from agent.models.record import replace
 from agent.models.review import Proof, ProofRow, SourcePart
 from agent.policy.layout import is_migration, is_test
@@ -211,9 +211,9 @@ class ProofTrials:
         Where a file cannot be imported without the change, that says nothing of its old tests.
         """
         without = {item.item_id: item for item in run.items}
-        lost = {item.file: item for item in run.items if item.item_id.endswith(COLLECTION)}
+        lost = {item.file: item for item in run.items if item.is_collection}
         for item in tests.items:
-            if item.file not in self.parts.own_tests or item.item_id.endswith(COLLECTION):
+            if item.file not in self.parts.own_tests or item.is_collection:
                 continue
             before = without.get(item.item_id)
             if before is None and item.item_id in new:
@@ -252,8 +252,8 @@ class ProofTrials:
         if len(units) == 1 or not failing:
             return dict.fromkeys(untold, True if len(units) == 1 else None)
         only = Selection(
-            ids=tuple(item.item_id for item in failing if not item.item_id.endswith(COLLECTION)),
-            files=tuple({item.file for item in failing if item.item_id.endswith(COLLECTION)}),
+            ids=tuple(item.item_id for item in failing if not item.is_collection),
+            files=tuple({item.file for item in failing if item.is_collection}),
         )
         for unit in units:
             run = self._try([unit], f"tests without {unit.part.name}", only, tests)
@@ -304,4 +304,4 @@ def _is_noticed(run: TestRun, red: Collection[str]) -> bool | None:
 def _quote_error(item: CheckItem) -> str:
     """Quote a failure's first line; a module that cannot be imported says why in its last."""
     lines = item.text.strip().splitlines() or [""]
-    return lines[-1 if item.item_id.endswith(COLLECTION) else 0][:_LONGEST_ERROR]
+    return lines[-1 if item.is_collection else 0][:_LONGEST_ERROR]

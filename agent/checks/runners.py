@@ -1,11 +1,9 @@
 """Run the tests: by pytest, or by the repository's own script or Django's runner."""
 
-from __future__ import annotations
-
-import abc
 import dataclasses
 import posixpath
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from os.path import exists
 
@@ -38,61 +36,68 @@ if __name__ == "__main__":
 
 
 @dataclass(frozen=True)
-class AnySuite(abc.ABC):
-    """What both runners have in common."""
+class Suite:
+    """The tests of a repository, or some of them, by the runner of its site.
+
+    pytest is the repository's own where it has one, else the gate's, with a plugin of ours. Any
+    other runner is a script that starts unittest in its own process, watched by a wrapper of ours;
+    without a script, and with known settings, `python -m django test`.
+    """
 
     request: TestRequest = field(default_factory=TestRequest)
     name: str = TESTS
     kind = TestRun
 
-    @abc.abstractmethod
-    def command(self, site: Site) -> tuple[str, ...]: ...
-
-    @abc.abstractmethod
-    def make_request(self, site: Site) -> SandboxRequest: ...
-
     def explain_absence(self, site: Site) -> str:
-        return ""
+        project = site.project
+        if project.test_runner is None:
+            return _explain_no_tests(site)
+        if project.test_runner == "pytest" or project.test_script or site.settings_module:
+            return ""
+        return (
+            "found neither a script that runs the tests nor a settings module; set one in"
+            " .github/mergewright.yml, as in `django: {settings: tests.settings}` or "
+            "`checks: {tests: python runtests.py}`"
+        )
 
-    def split(self, site: Site) -> Iterator[tuple[Suite, Site]]:
-        """Yield what runs each command of the tests, and where."""
-        for command in site.project.suites:
-            suite = SUITES[command.runner](self.request, self.name)
-            yield suite, dataclasses.replace(site, project=site.project.with_suite(command))
+    def command(self, site: Site) -> tuple[str, ...]:
+        site = _enter_folder(site)
+        folder, variables, words = site.project.root, {}, ("-m", "pytest", *site.project.test_args)
+        if site.project.test_runner == "pytest":
+            variables = _list_variables(site, "")
+        elif site.project.test_script:
+            folder, words = _split_call(site)
+        else:
+            paths = [posixpath.relpath(path or ".", folder or ".") for path in _list_path(site)]
+            variables = {"PYTHONPATH": ":".join(paths)} if paths not in ([], ["."]) else {}
+            words = ("-m", "django", *_list_django_arguments(site))
+        named = tuple(f"{name}={value}" for name, value in variables.items())
+        start = ("env", *(("-C", folder) if folder else ()), *named) if folder or named else ()
+        line = (*start, "python", *words)
+        # Ids of tests begin with the folder, so that none can be added to this line.
+        is_below = site.project.root != site.config.folder
+        return ("bash", "-c", shlex.join(line)) if is_below else line
+
+    def make_request(self, site: Site) -> SandboxRequest:
+        site = _enter_folder(site)
+        if site.project.test_runner == "pytest":
+            order = self._make_pytest_request(site)
+        else:
+            order = self._make_script_request(site)
+        return replace(order, lists_new=self.request == TestRequest())
 
     def judge(self, site: Site, result: SandboxResult) -> TestRun:
         return suite.read_run(self, self.request, site, result)
 
-    def compose(self, site: Site, script: tuple[str, ...], **more: object) -> SandboxRequest:
-        """Compose the request for a script that runs the tests."""
-        options = {**self.request.describe(site), **more}
-        order = check.request_script(site, script, site.test_limits(), options)
-        return replace(order, lists_new=self.request == TestRequest())
-
-
-def select(suite: Suite, request: TestRequest, name: str = TESTS) -> Suite:
-    """Have a suite run some of its tests."""
-    return dataclasses.replace(suite, request=request, name=name)
-
-
-class PytestSuite(AnySuite):
-    """pytest with a plugin of ours: the repository's own where it has one, else the gate's."""
-
-    def command(self, site: Site) -> tuple[str, ...]:
-        root = site.project.root
-        named = tuple(f"{name}={value}" for name, value in _list_variables(site, "").items())
-        folder = ("-C", root) if root else ()
-        start = ("env", *folder, *named) if folder or named else ()
-        return (*start, "python", "-m", "pytest", *site.project.test_args)
-
-    def make_request(self, site: Site) -> SandboxRequest:
+    def _make_pytest_request(self, site: Site) -> SandboxRequest:
         # The configuration wins.
         env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
-        return self.compose(
+        gate = "" if site.has_package("pytest") else site.environment.get_packages(SANDBOX_GATE)
+        return self._compose(
             dataclasses.replace(site, config=replace(site.config, env=env)),
             ("run_pytest.py", *site.project.test_args),
             options=(*_PAST_FAILURES, *self._list_options(site)),
-            gate="" if site.has_package("pytest") else site.environment.get_packages(SANDBOX_GATE),
+            gate=gate,
         )
 
     def _list_options(self, site: Site) -> Iterator[str]:
@@ -103,6 +108,55 @@ class PytestSuite(AnySuite):
             yield "-n0"
         if self.request.covers and site.has_package("pytest-cov"):
             yield "--no-cov"
+
+    def _make_script_request(self, site: Site) -> SandboxRequest:
+        script, entry = site.project.test_script, tuple[SandboxFile, ...]()
+        if script:
+            folder, words = _split_call(site)
+        else:
+            folder, words = site.project.root, (_ENTRY, *_list_django_arguments(site))
+            # It does what `python -m django` does in the root of the repository.
+            folders = [posixpath.join(SANDBOX_TREE, path) for path in _list_path(site)]
+            paths = [path.rstrip("/") for path in folders or [site.in_sandbox("")]]
+            entry = (SandboxFile(path=_ENTRY, content=_ENTER.format(paths).encode()),)
+        is_django = posixpath.basename(script or "manage.py") == "manage.py"
+        alone = ("--parallel=1",) if self.request.covers and is_django else ()
+        order = self._compose(site, ("mergewright_django.py", *_fix_seed(words), *alone))
+        directory = posixpath.join(SANDBOX_TREE, folder)
+        return replace(order, directory=directory, files=(*order.files, *entry))
+
+    def _compose(self, site: Site, script: tuple[str, ...], **more: object) -> SandboxRequest:
+        folder = posixpath.join(SANDBOX_TREE, site.config.folder)
+        options = {**self.request.describe(site), "folder": folder, **more}
+        return check.request_script(site, script, site.test_limits(), options)
+
+
+def select(suite: Suite, request: TestRequest, name: str = TESTS) -> Suite:
+    """Have a suite run some of its tests."""
+    return dataclasses.replace(suite, request=request, name=name)
+
+
+def split_suites(site: Site) -> Iterator[Site]:
+    """Yield a site for each command of the tests."""
+    for command in site.project.suites:
+        yield dataclasses.replace(site, project=site.project.with_suite(command))
+
+
+def _enter_folder(site: Site) -> Site:
+    """Return a site whose project is in the folder that its command of the tests starts in."""
+    root = posixpath.join(site.project.root, site.project.test_folder).rstrip("/")
+    return dataclasses.replace(site, project=replace(site.project, root=root, test_folder=""))
+
+
+def _explain_no_tests(site: Site) -> str:
+    if site.config.checks.tests == "off":
+        return "checks.tests is off"
+    if not any(site.tree.rglob("*.py")):
+        return "the repository has no Python file, and other languages are not supported"
+    return "no tests for pytest or Django's runner were found"
+
+
+# --- pytest --------------------------------------------------------------------------------------
 
 
 def _list_variables(site: Site, tree: str) -> dict[str, str]:
@@ -117,63 +171,14 @@ def _list_variables(site: Site, tree: str) -> dict[str, str]:
     root = site.project.root
     if below := [folder for folder in django.python_path if folder != root]:
         # A person starts it in the root, the sandbox has whole paths.
-        folders = [
-            posixpath.join(tree, one) if tree else posixpath.relpath(one, root or ".")
-            for one in below
-        ]
-        environ["PYTHONPATH"] = ":".join(folders)
+        environ["PYTHONPATH"] = ":".join(
+            posixpath.join(tree, path) if tree else posixpath.relpath(path, root or ".")
+            for path in below
+        )
     return environ
 
 
-class DjangoSuite(AnySuite):
-    """A script that starts unittest in its own process, watched by a wrapper of ours.
-
-    Without a script, and with known settings, `python -m django test`.
-    """
-
-    def explain_absence(self, site: Site) -> str:
-        if site.project.test_script is None and site.settings_module is None:
-            return (
-                "found neither a script that runs the tests nor a settings module; set one in"
-                " .github/mergewright.yml, as in `django: {settings: tests.settings}` or "
-                "`checks: {tests: python runtests.py}`"
-            )
-        return ""
-
-    def command(self, site: Site) -> tuple[str, ...]:
-        if site.project.test_script is not None:
-            folder, arguments = _split_call(site)
-            start = ("env", "-C", folder) if folder else ()
-            return (*start, "python", *arguments)
-        root = site.project.root
-        folders = ":".join(
-            posixpath.relpath(one or ".", root or ".") for one in _get_python_path(site)
-        )
-        path = (f"PYTHONPATH={folders}",) if folders not in {"", "."} else ()
-        place = ("-C", root) if root else ()
-        start = ("env", *place, *path) if place or path else ()
-        return (*start, "python", "-m", "django", *_list_django_arguments(site))
-
-    def make_request(self, site: Site) -> SandboxRequest:
-        entry: tuple[SandboxFile, ...] = ()
-        if site.project.test_script is None:
-            folder, arguments = site.project.root, (_ENTRY, *_list_django_arguments(site))
-            # It does what `python -m django` does in the root of the repository.
-            folders = [posixpath.join(SANDBOX_TREE, one) for one in _get_python_path(site)]
-            paths = [one.rstrip("/") for one in folders or [site.in_sandbox("")]]
-            entry = (SandboxFile(path=_ENTRY, content=_ENTER.format(paths).encode()),)
-        else:
-            folder, arguments = _split_call(site)
-        is_django = posixpath.basename(site.project.test_script or "manage.py") == "manage.py"
-        alone = ("--parallel=1",) if self.request.covers and is_django else ()
-        order = self.compose(site, ("mergewright_django.py", *arguments, *alone))
-        return replace(
-            order, directory=posixpath.join(SANDBOX_TREE, folder), files=(*order.files, *entry)
-        )
-
-
-Suite = PytestSuite | DjangoSuite
-SUITES: Mapping[str, type[Suite]] = {"pytest": PytestSuite, "django": DjangoSuite}
+# --- scripts -------------------------------------------------------------------------------------
 
 
 def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
@@ -184,25 +189,36 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     """
     path, root = site.project.test_script or "", site.project.root
     folder, name = posixpath.split(path)
-    django, given = site.project.django, site.project.test_args
+    django, words = site.project.django, site.project.test_args
     if django and django.settings_module and not django.tests_know_settings:
-        given = (f"--settings={site.settings_module}", *given)
+        words = (f"--settings={site.settings_module}", *words)
     from_root = posixpath.relpath(path, root or ".")
     if name != "manage.py":
-        return root, (from_root, *given)
-    own, top = site.tree / folder, site.tree / root
-    named = [arg for arg in site.project.test_args if arg[:1] not in ("-", "/", ".")]
+        return root, (from_root, *words)
+    script_folder, top = site.tree / folder, site.tree / root
+    named = [word for word in site.project.test_args if word[:1] not in ("-", "/", ".")]
     # For a name that is too long this returns False, where a Path raises.
-    is_from_root = any(exists(top / one) and not exists(own / one) for one in named)  # noqa: PTH110
+    is_from_root = any(
+        exists(top / word) and not exists(script_folder / word)  # noqa: PTH110
+        for word in named
+    )
     # The pattern of Django's runner; a project around a package has its tests at the root.
-    if not is_from_root and any(own.rglob("test*.py")):
-        return folder, (name, "test", *given)
-    return root, (from_root, "test", *given)
+    if not is_from_root and any(script_folder.rglob("test*.py")):
+        return folder, (name, "test", *words)
+    return root, (from_root, "test", *words)
 
 
-def _get_python_path(site: Site) -> tuple[str, ...]:
+def _list_path(site: Site) -> tuple[str, ...]:
     return site.project.django.python_path if site.project.django else ()
 
 
 def _list_django_arguments(site: Site) -> tuple[str, ...]:
     return "test", f"--settings={site.settings_module}", *site.project.test_args
+
+
+def _fix_seed(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Name a seed for Django's `--shuffle` where none is named, so that both sides sort alike."""
+    return tuple(
+        "--shuffle=1" if word == "--shuffle" and not after.isdecimal() else word
+        for word, after in zip(words, (*words[1:], ""), strict=True)
+    )

@@ -22,7 +22,7 @@ from agent.checks.check import (
     explain_limit,
     make_result,
 )
-from agent.checks.runners import AnySuite, Suite
+from agent.checks.runners import Suite
 from agent.checks.suite import SENTINEL
 from agent.models.change import Change, Hunk, Plan
 from agent.models.checks import (
@@ -195,7 +195,7 @@ def run_check(
     Without its services it proves nothing, whatever its tests say. The commands of the tests run
     one after another, each in a sandbox of its own.
     """
-    if isinstance(check, AnySuite) and site.project.more_tests:
+    if isinstance(check, Suite) and site.project.more_tests:
         runs = _run_each(check, site, sandbox, say, cancelled)
         return cast(RunT, joining.join_runs(runs, is_part=bool(check.request.only)))
     for is_last in (False, True):
@@ -228,16 +228,16 @@ def run_check(
 
 
 def _run_each(
-    suite: AnySuite, site: Site, sandbox: Sandbox, say: Say, cancelled: Flag | None
+    suite: Suite, site: Site, sandbox: Sandbox, say: Say, cancelled: Flag | None
 ) -> list[TestRun]:
     """Run the tests command by command, until what was asked for is known."""
     runs: list[TestRun] = []
     until = time.monotonic() + site.test_limits().seconds
     only, known = suite.request.only, suite.request.known_red
     wanted = {*only.ids} if only and not only.files else None
-    for part, place in suite.split(site):
+    for place in runners.split_suites(site):
         left = max(until - time.monotonic(), LEAST_SECONDS)
-        run = run_check(part, place.limit_seconds(left), sandbox, say, cancelled)
+        run = run_check(suite, place.limit_seconds(left), sandbox, say, cancelled)
         runs.append(run)
         if wanted is not None:
             # A test that one command skips may run in another.

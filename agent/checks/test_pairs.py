@@ -60,7 +60,7 @@ def classify_tests(
     late = {item_id: CheckItem(item_id=item_id, outcome="unrun") for item_id in base.unrun}
     old_ids, new = late | old, {item.item_id: item for item in head.items}
     as_base = {item.item_id: item for item in versions.items} if versions else {}
-    lost = {item.file: item for id_, item in as_base.items() if id_.endswith(COLLECTION)}
+    lost = {item.file: item for item in as_base.values() if item.is_collection}
     again = {item_id: item_id for item_id in old_ids} | pair_families(old_ids, as_base)
     renamed = {parts.rename(item): item_id for item_id, item in old_ids.items()}
     before_now = {now: old_ids[then] for now, then in renamed.items()}
@@ -87,14 +87,14 @@ def classify_tests(
         version = as_base.get(again[then]) or lost.get(item.file)
         if not after and (now in unrun or is_cut):
             state: State = "unrun"
-        elif not after and item.item_id.endswith(COLLECTION):
+        elif not after and item.is_collection:
             state = "fixed" if item.file in read else "gone"
         elif parts.is_touched(item):
             state = _find_touched_state(before, after, version, has_versions=versions is not None)
         else:
             state = _find_state(before, after, has_family=name_family(now) in families)
         pairs[after.item_id if after else now] = PairedTest(then, before, after, version, state)
-    unread = {item.file for item in base.items if item.item_id.endswith(COLLECTION)} - {""}
+    unread = {item.file for item in base.items if item.is_collection} - {""}
     for item_id, item in new.items():
         if item_id not in pairs:
             was_red = item.file in unread and _is_test(item_id)
@@ -258,7 +258,7 @@ def _explain_broken(pair: PairedTest) -> CheckItem:
 
 
 def _describe_rewritten(pair: PairedTest) -> RewrittenTest:
-    is_there = pair.version and not pair.version.item_id.endswith(COLLECTION)
+    is_there = pair.version and not pair.version.is_collection
     outcome = pair.version.outcome if pair.version and is_there else GONE
     text = pair.version.text if pair.version else ""
     text = text if is_there else text.strip().rpartition("\n")[2]

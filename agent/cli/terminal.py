@@ -121,7 +121,6 @@ _PARTS = {
     "reply": "waiting for the model",
     "calls": "running its commands",
     "answer": "answering the model",
-    "rest": "accepted, editing",
 }
 
 

@@ -1,67 +1,104 @@
 """An attempt: one conversation in which a model plans, edits, and answers what judges find."""
 
-from collections.abc import Callable
-
-from agent.editing import opening, prompting, submissions
-from agent.editing.loop import Conversation, SubmittedForm
-from agent.editing.memory import PLAN
-from agent.editing.rounds import Draft, explain_stop
+from agent.editing import opening, prompting, rounds, submissions
+from agent.editing.forms import Forms, Submit
+from agent.editing.loop import Conversation, ConversationOver
+from agent.editing.rounds import Draft, Round, explain_stop
 from agent.editing.run_context import RunContext
 from agent.editing.submissions import FollowUpSubmission
-from agent.editing.tools import MOST_SUMMARY, Forms, Submit, ToolExecutor, limit_batch
+from agent.editing.tools import ToolExecutor, limit_batch
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
-from agent.models.model_use import AuthorWords
+from agent.models.chat import UserTurn
 from agent.models.record import replace
+from agent.models.review import ReviewNotes
 from agent.models.step import Step, StepName
 from agent.models.task import FollowUpItem, ItemAnswer
-from agent.text.cutting import cut_sentences
 
 _GIVEN_UP = (
     "An earlier attempt was abandoned and discarded; take another approach. Its best result:"
 )
-_KNOWN = "Meanwhile the base commit was set up and checked; there is an environment after the plan."
 _EDITING: Forms = {"submit": Submit, **submissions.FORMS}
 _UNCHANGED = (
     "Nothing has changed since the last submit. Edit first, or submit again to keep it as it is."
 )
+_RUNS_AGAIN = "`submit` runs all of it again, from the rules on."
 
 
 class Attempt:
+    """A conversation whose plan is accepted, and what it has submitted last."""
+
     def __init__(
         self,
         talk: Conversation,
-        tools: ToolExecutor,
         plan: Plan,
         run_context: RunContext,
         items: tuple[FollowUpItem, ...] = (),
-        base: str = "",
     ) -> None:
-        """Take a conversation whose plan is accepted.
+        """Take the conversation.
 
         Args:
             items: What a review asks; each needs an answer with the first submit.
-            base: The base commit and its checks, as the answer to the plan describes them.
         """
         self.plan = plan
         self.answers: tuple[ItemAnswer, ...] = ()
         self.why = ""
         """Why no further draft comes."""
-        self.words: dict[str, AuthorWords] = {}
-        """The author's last words about each tree, by its digest."""
-        self._talk, self._tools, self._run_context, self._items = talk, tools, run_context, items
-        self._base = base
+        self._talk, self._run_context, self._items = talk, run_context, items
         self._begun = self._last = talk.change.digest
         self._may_stay = False
-        self._unfinished: Finding | None = None
+        self._cut = ""
 
-    def begin_edits(self) -> None:
-        """Accept the plan, and go on with an environment."""
-        self._tools.begin_edits()
-        self._talk.answer(f"accepted\n{self._base}", accepted=True)
-        self._talk.rename(Step.EDIT.named(self._run_context.history.round_number))
+    def begin_edits(self, gate: str) -> None:
+        """Accept the plan, and go on with an environment.
 
-    def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None:
+        Args:
+            gate: What judges a change, in words.
+        """
+        run_context, talk = self._run_context, self._talk
+        base = run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
+        talk.answer(f"accepted\n{base}\n{gate}")
+        talk.name = Step.EDIT.named(run_context.history.begin_conversation())
+        talk.tools.begin_edits(talk.next_turn)
+
+    def close(self) -> None:
+        self._talk.tools.close()
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether something is edited that was not submitted."""
+        return self._talk.change.digest != self._last
+
+    def next_draft(self) -> Draft:
+        """Have a change submitted; what is edited when turns, money or minutes end counts as such.
+
+        Raises:
+            ConversationOver: None comes that is new.
+            RunStopped: The model refuses, see `submissions.read_refusal`.
+        """
+        talk, history = self._talk, self._run_context.history
+        while True:
+            try:
+                form = talk.ask()
+            except (BudgetSpent, TimeSpent, ConversationOver) as problem:
+                if not self.is_changed or history.has_passed:
+                    raise
+                if self._items and not self.answers:
+                    raise ConversationOver(problem.message) from problem
+                return self._make_draft(_make_unfinished(problem))
+            finally:
+                history.latest = talk.change
+            if isinstance(form, Submit):
+                words = self._find_problem(form)
+                if not words:
+                    return self._make_draft()
+            elif history.has_passed:
+                words = "The change has passed. Call `submit`."
+            else:
+                raise submissions.read_refusal(form, self._run_context)
+            talk.answer(words)
+
+    def answer(self, words: str, draft: Draft, *, passed: bool) -> None:
         """Answer the last submit.
 
         Args:
@@ -69,130 +106,155 @@ class Attempt:
             passed: Whether it may stay as it is.
         """
         self._may_stay = passed
-        if draft.submitted and draft.submitted.digest != self._talk.change.digest:
-            self._talk.change, self._last = draft.submitted, draft.submitted.digest
+        if draft.change.digest != self._talk.change.digest:
+            self._talk.change, self._last = draft.change, draft.change.digest
             words = f"The tree was reset to an earlier submit, which is better.\n\n{words}"
-        self._talk.answer(f"{words}\n\n{opening.describe_limits(self._run_context)}")
+        limits = opening.describe_limits(self._run_context)
+        self._talk.answer("\n\n".join(filter(None, (words, self._cut, _RUNS_AGAIN, limits))))
 
-    def next_draft(self) -> Draft | None:
-        """Have a change submitted; None: none comes that is new."""
-        talk, run_context = self._talk, self._run_context
-        while (submitted := self._await_form()).name:
-            if submitted.name == "submit":
-                draft, words = self._read_submission(submitted.form)
-                if not words:
-                    return draft
-            elif run_context.history.has_passed:
-                words = "The change has passed. Call `submit`."
-            else:
-                raise submissions.read_refusal(submitted.name, submitted.form, run_context)
-            talk.answer(words)
-        self.why = submitted.why
-        is_whole = bool(self.answers) or not self._items
-        return self._make_draft() if self.is_changed and is_whole else None
-
-    def close(self) -> None:
-        self._tools.close()
-
-    def _await_form(self) -> SubmittedForm:
-        """Have the next form; what is edited when money or minutes end counts as submitted."""
-        run_context = self._run_context
-        try:
-            return self._talk.next_form()
-        except (BudgetSpent, TimeSpent) as problem:
-            if not self.is_changed or run_context.history.has_passed:
-                raise
-            self._unfinished = Finding(
-                rule="unfinished",
-                severity=Severity.REVIEW,
-                message=f"{explain_stop(problem)} before the model submitted this change.",
-                fix="Check whether any part of the ticket is missing.",
-            )
-            return SubmittedForm(why=problem.message)
-        finally:
-            run_context.history.latest = self._talk.change
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether something is edited that was not submitted."""
-        return self._talk.change.digest != self._last
-
-    def _read_submission(self, form: str) -> tuple[Draft | None, str]:
-        talk, items = self._talk, self._items
-        found = (FollowUpSubmission if items else Submit).model_validate_json(form)
-        talk.include += found.include
-        words = self.words[talk.change.digest] = submissions.read_words(found)
-        if isinstance(found, FollowUpSubmission) and not self.answers:
-            edited = talk.change.digest != self._begun
-            if problems := submissions.find_answer_problems(found, items, is_edited=edited):
-                return None, "\n".join(f"- {problem}" for problem in problems)
-            self.answers = submissions.read_answers(found)
-            done = (answer.words.strip() for answer in found.answers if answer.became == "done")
-            said = found.summary.strip() or "\n".join(done)
-            summary = cut_sentences(said, MOST_SUMMARY)
-            words = replace(words, summary=summary)
-            self.words[talk.change.digest] = words
-            return self._make_draft(), ""
+    def _find_problem(self, form: Submit) -> str:
+        """Read the words of a submit; say why it is not judged, empty: it is."""
+        words, self._cut = submissions.read_words(form)
+        digest = self._talk.change.digest
+        self._run_context.history.words[digest] = words
+        if isinstance(form, FollowUpSubmission) and not self.answers:
+            edited = digest != self._begun
+            problems = submissions.find_answer_problems(form, self._items, is_edited=edited)
+            self.answers = () if problems else submissions.read_answers(form)
+            return "\n".join(f"- {problem}" for problem in problems)
         if self.is_changed:
-            return self._make_draft(), ""
+            return ""
         if self._may_stay:
-            self.why = "it submitted nothing new"
-            return None, ""
+            raise ConversationOver("it submitted nothing new")
         self._may_stay = True
-        return None, _UNCHANGED
+        return _UNCHANGED
 
-    def _make_draft(self) -> Draft:
+    def _make_draft(self, *unfinished: Finding) -> Draft:
         change = self._talk.change
         self._last = change.digest
-        if self._unfinished:
-            left_out = (*change.left_out, self._unfinished)
-            change = replace(change, left_out=left_out)
-        return Draft(plan=self.plan, change=change, by=self, submitted=change)
+        return Draft(self.plan, replace(change, left_out=(*change.left_out, *unfinished)))
 
 
-def begin_attempt(run_context: RunContext, prepare_base: Callable[[], str]) -> Attempt:
-    """Have the ticket planned.
+def _make_unfinished(problem: BudgetSpent | TimeSpent | ConversationOver) -> Finding:
+    return Finding(
+        rule="unfinished",
+        severity=Severity.REVIEW,
+        message=f"{explain_stop(problem)} before the model submitted this change.",
+        fix="Check whether any part of the ticket is missing.",
+    )
+
+
+def run_attempt(
+    attempt: Attempt | None,
+    run_context: RunContext,
+    judged: Round | None = None,
+    before: str = "another change was made",
+) -> Attempt | None:
+    """Have a change submitted, judged and fixed, until it passes or nothing new comes.
+
+    Its rounds are in the history. Nothing is paid for where no edit could have it pass.
 
     Args:
-        prepare_base: Finishes the preparation of the base, and says what judges a change on it.
+        attempt: None: one begins at what was judged, if that does not pass.
+        judged: A change of the attempt that is judged already.
+        before: What an error prevents, in words.
 
     Raises:
-        RunStopped: The model refuses, see `submissions.read_refusal`; or the base cannot be
-            measured.
+        AgentError: The model cannot be asked or will not go on, and nothing has passed.
+    """
+    count = run_context.base.contract.config.limits.repair_rounds + (judged is None)
+    with run_context.history.keep_passed_change(before):
+        try:
+            for _ in range(count):
+                if judged is not None:
+                    words = find_objection(judged, run_context)
+                    if not words or (attempt is None and judged.is_passed):
+                        break
+                    if attempt is None:
+                        attempt = continue_draft(judged.draft, (), words, run_context)
+                    else:
+                        attempt.answer(words, judged.draft, passed=judged.is_passed)
+                assert attempt is not None  # noqa: S101
+                judged = run_context.judge(attempt.next_draft())
+        except ConversationOver as over:
+            assert attempt is not None  # noqa: S101
+            attempt.why = over.message
+    return attempt
+
+
+def find_objection(judged: Round, run_context: RunContext) -> str:
+    """Say what a model is to fix of a change; empty: nothing that an edit could.
+
+    Of a change that passes each rule's remarks are reported once, and none that the reviewer can
+    accept.
+    """
+    if run_context.desk.models is None or not (judged.is_passed or judged.failure_count):
+        return ""
+    earlier = [one for one in run_context.history.rounds if one.number < judged.number]
+    reported = {finding.rule for one in earlier if one.is_passed for finding in one.remarks}
+    remarks = [finding for finding in judged.remarks if finding.asks_author]
+    for_reader = "reviewer" in run_context.roles and all(one.is_reading for one in remarks)
+    if judged.is_passed and (for_reader or reported.issuperset(one.rule for one in remarks)):
+        return ""
+    return judged.objection
+
+
+def answer_review(
+    attempt: Attempt, best: Round, notes: ReviewNotes, run_context: RunContext
+) -> list[Round]:
+    """Pass the remarks of a review to the author, once; return the rounds that come of it.
+
+    Where the model cannot be asked or will not go on, the change stays as it passed.
+    """
+    history, before = run_context.history, "the reviewer's remarks were addressed"
+    count, losses = len(history.rounds), len(history.losses)
+    words = rounds.format_remarks(notes.remarks, best.draft.change)
+    with history.keep_passed_change(before):
+        attempt.answer(words, best.draft, passed=True)
+        run_attempt(attempt, run_context, before=before)
+    made = history.rounds[count:]
+    if not made and not notes.approves and len(history.losses) == losses:
+        history.record_loss("An edit to address the reviewer's remarks changed nothing.")
+    return made
+
+
+# --- conversations ----------------------------------------------------------------------------
+
+
+def begin_attempt(run_context: RunContext) -> Attempt:
+    """Have the ticket planned.
+
+    Raises:
+        RunStopped: The model refuses, see `submissions.read_refusal`; or the base, which is
+            prepared meanwhile, cannot be.
         EditFailed: No plan came that the rules allow.
     """
     first = run_context.once(Step.PLAN.named("opening"), opening.open_ticket, run_context)
     tools = _make_tools(_EDITING, run_context, is_planned=False)
-    name = StepName(Step.PLAN)
-    talk = _start_conversation(name, "agent", first, run_context.unchanged, tools, run_context)
-    base, problems = "", ""
-    while not (submitted := talk.next_form()).why:
-        plan = submissions.read_plan(submitted.form) if submitted.name == PLAN else None
-        words = submissions.find_plan_problems(plan, run_context) if plan else ""
-        if plan and not words:
-            accepted = run_context.once(Step.PLAN, submissions.read_plan, submitted.form)
-            base = base or _describe_base(prepare_base, run_context)
-            return Attempt(talk, tools, accepted, run_context, base=base)
-        if plan:
-            problems = words
-        elif not submitted.name:
-            words = f"{_KNOWN}\n{_describe_base(prepare_base, run_context)}"
-            base = opening.describe_limits(run_context)
-        elif submitted.name == "submit":
+    change = run_context.unchanged
+    talk = _start_conversation(StepName(Step.PLAN), "agent", first, change, tools, run_context)
+    return Attempt(talk, _agree_on_plan(talk, run_context), run_context)
+
+
+def _agree_on_plan(talk: Conversation, run_context: RunContext) -> Plan:
+    problems = ""
+    while True:
+        try:
+            form = talk.ask()
+        except ConversationOver as over:
+            against = f" Problems of its last plan:\n{problems}" if problems else ""
+            why = f"The model made no valid plan: {over.message}.{against}"
+            raise EditFailed(why) from over
+        if isinstance(form, submissions.SubmittedPlan):
+            plan = submissions.read_plan(form)
+            words = problems = submissions.find_plan_problems(plan, run_context)
+            if not problems:
+                return run_context.once(Step.PLAN, submissions.read_plan, form)
+        elif isinstance(form, Submit):
             words = "Call `plan` first."
         else:
-            raise submissions.read_refusal(submitted.name, submitted.form, run_context)
+            raise submissions.read_refusal(form, run_context)
         talk.answer(words)
-    against = f" Problems of its last plan:\n{problems}" if problems else ""
-    raise EditFailed(f"The model made no valid plan: {submitted.why}.{against}")
-
-
-def _describe_base(prepare_base: Callable[[], str], run_context: RunContext) -> str:
-    """Have the base ready, which may take another set-up, and describe it for the model."""
-    gate = prepare_base()
-    run_context.require_proofs()
-    base = run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
-    return f"{base}\n{gate}"
 
 
 def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:
@@ -213,15 +275,17 @@ def continue_draft(
         failed: What blocks it, in words for the model; empty: nothing.
     """
     run_context.require_proofs()
-    name = (Step.ANSWER if items else Step.EDIT).named(run_context.history.round_number)
-    given = draft.plan, draft.change, items, failed, run_context
-    first = run_context.once(name.named("opening"), opening.open_change, *given)
+    number = run_context.history.begin_conversation()
+    name = (Step.ANSWER if items else Step.EDIT).named(number)
+    first = run_context.once(
+        name.named("opening"), opening.open_change, draft, items, failed, run_context
+    )
     submit: Forms = {"submit": FollowUpSubmission if items else Submit}
     is_begun = bool(items or draft.change.files)
-    prompt, forms = "answer" if items else "agent", submit if is_begun else _EDITING
-    tools = _make_tools(forms, run_context)
+    tools = _make_tools(submit if is_begun else _EDITING, run_context)
+    prompt = "answer" if items else "agent"
     talk = _start_conversation(name, prompt, first, draft.change, tools, run_context)
-    return Attempt(talk, tools, draft.plan, run_context, items)
+    return Attempt(talk, draft.plan, run_context, items)
 
 
 def _make_tools(forms: Forms, run_context: RunContext, *, is_planned: bool = True) -> ToolExecutor:
@@ -243,6 +307,6 @@ def _start_conversation(
         prompt=prompting.make_prompt(prompt, run_context.base.contract),
         turns=run_context.turns,
         tools=tools,
-        opening=first,
         change=change,
+        messages=(UserTurn(text=first),),
     )

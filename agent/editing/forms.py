@@ -1,5 +1,6 @@
 """Forms that a model fills in: a tool whose arguments are a record of ours."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationError
@@ -10,13 +11,13 @@ from agent.models.record import Record
 
 R = TypeVar("R", bound="Form")
 
+MOST_SUMMARY = 1_500
+MOST_BEHAVIOUR, LONGEST_BEHAVIOUR = 6, 200
+#: Seconds of a command: maximum, and the default.
+MOST_SECONDS, SECONDS = 1_800, 120
 _MOST_PROBLEMS = 5
 _MOST_NAME = 64
 _MOST_TEXT = 300
-#: A model has no use for these.
-_LEFT_OUT = frozenset({
-    "title", "additionalProperties", "$defs", "minLength", "minItems", "pattern",
-})  # fmt: skip
 
 
 class Form(Record):
@@ -33,8 +34,7 @@ def show_limits(default: Any = ..., /, **facts: Any) -> Any:
 def make_tool_spec(name: str, kind: type[Form], more: str = "") -> ToolSpec:
     schema = kind.model_json_schema()
     words = " ".join(f"{schema.pop('description')} {more}".split())
-    parameters = _trim_schema(schema, schema.get("$defs", {}))
-    return ToolSpec(name=name, description=words, parameters=parameters)
+    return ToolSpec(name=name, description=words, parameters=schema)
 
 
 def read_arguments(call: ToolCall, kind: type[R]) -> R:
@@ -57,20 +57,57 @@ def flatten_text(text: str, most: int = _MOST_NAME) -> str:
     return f"{shown[:most]}…" if len(shown) > most else shown
 
 
-def _trim_schema(schema: Any, definitions: dict[str, Any]) -> Any:
-    """Keep what a model needs of a schema, with definitions in their places."""
-    if isinstance(schema, list):
-        return [_trim_schema(one, definitions) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if reference := schema.get("$ref"):
-        return _trim_schema(definitions[reference.rpartition("/")[2]], definitions)
-    properties = {
-        name: _trim_schema(one, definitions) for name, one in schema.get("properties", {}).items()
-    }
-    trimmed = {
-        key: _trim_schema(one, definitions)
-        for key, one in schema.items()
-        if key not in _LEFT_OUT and (key != "default" or one)
-    }
-    return {**trimmed, "properties": properties} if properties else trimmed
+# --- of the tools -----------------------------------------------------------------------------
+
+
+class Bash(Form):
+    """Run a shell command in the root of the repository."""
+
+    command: str
+    seconds: int = show_limits(0, default=SECONDS, maximum=MOST_SECONDS)
+    """After which it is ended. Without it: 120, or 1.5 times what the tests take."""
+
+
+class Edit(Form):
+    """Replace text in a file. The result shows the lines as they are then."""
+
+    path: str
+    old: str
+    """Has to occur exactly once in the file."""
+    new: str
+
+
+class Write(Form):
+    """Create a file, or replace all of it. The result shows its lines."""
+
+    path: str
+    text: str
+
+
+class Rebuild(Form):
+    """Update the lock file and build the environment that your change declares; takes minutes."""
+
+
+class SubmittedBehaviour(Form):
+    before: str = show_limits(maxLength=LONGEST_BEHAVIOUR)
+    """What a user or caller saw, on one line."""
+    after: str = show_limits(maxLength=LONGEST_BEHAVIOUR)
+    """What they see now."""
+
+
+class Submit(Form):
+    """Run all checks on your change."""
+
+    summary: str = show_limits(maxLength=MOST_SUMMARY)
+    """For the reviewer: why so, and what to look at; paragraphs and lists stay."""
+    behaviour: tuple[SubmittedBehaviour, ...] = ()
+    """What behaves differently with the change, the most important first; nothing if all behaves as
+    before."""
+    left_out: str = show_limits("", maxLength=MOST_SUMMARY)
+    """What the ticket asks for and the change does not do, and why."""
+    include: tuple[str, ...] = ()
+    """Files that git ignores and that belong to the change all the same."""
+
+
+Forms = Mapping[str, type[Form]]
+"""What can be submitted, by the name of its tool."""

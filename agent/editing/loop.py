@@ -1,16 +1,16 @@
 """The loop: ask, carry out what is called, ask again, until a form is submitted.
 
-Each reply is a durable step, each batch of calls another. All messages are made of their results.
-So a run that resumes after a kill sends the same messages and repeats no request.
+Each reply is a durable step, each batch of calls another, and all messages are made of their
+results. So a run that resumes after a kill sends the same messages and repeats no request.
 """
 
 import dataclasses
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
-from agent.editing import memory
-from agent.editing.turns import ModelTurns, StallWatch, Turn
-from agent.errors import ContextFull
+from agent.editing import forms, memory, turns
+from agent.editing.tools import ToolExecutor
+from agent.editing.turns import ModelTurns, Turn
+from agent.errors import ContextFull, EditFailed
 from agent.models.change import Change
 from agent.models.chat import (
     CallResults,
@@ -19,44 +19,18 @@ from agent.models.chat import (
     ModelTurn,
     Reply,
     Role,
-    ToolSpec,
     ToolTurn,
     UserTurn,
 )
 from agent.models.record import replace
 from agent.models.step import StepName
 
-MOST_TURNS = 100
 _CUT = "Your reply was cut off: it reached the maximum of tokens. Write less at a time."
+_IDLE = "This turn brought nothing new. After another one you are stopped: try something else."
 
 
-@dataclass(frozen=True)
-class SubmittedForm:
-    """A form that a model submits; without a name the conversation ends or pauses."""
-
-    name: str = ""
-    form: str = ""
-    """As JSON."""
-    why: str = ""
-    """Why the conversation is over; empty without a name: it pauses, see `CallResults`."""
-
-
-class Tools(Protocol):
-    """What a model can call in a conversation: `agent.editing.tools`."""
-
-    @property
-    def specs(self) -> tuple[ToolSpec, ...]: ...
-
-    def execute_calls(
-        self,
-        reply: Reply,
-        before: Change,
-        include: tuple[str, ...],
-        turn: Turn,
-        planned: CallResults | None = None,
-    ) -> CallResults: ...
-
-    def close(self) -> None: ...
+class ConversationOver(EditFailed):
+    """No turns are left, or nothing new comes; the message is part of a sentence."""
 
 
 @dataclass
@@ -66,123 +40,69 @@ class Conversation:
     role: Role
     prompt: str
     turns: ModelTurns
-    tools: Tools
-    opening: str
-    """Our first message."""
+    tools: ToolExecutor
     change: Change
     """As the last calls have left it."""
-    most_turns: int = MOST_TURNS
-    include: tuple[str, ...] = ()
-    """Ignored files that belong to the change."""
-    _number: int = 0
-    """Number of the last turn under this name."""
-    _count: int = 0
-    _calls: int = 0
-    _messages: tuple[Message, ...] = ()
-    _sent: int = 0
-    _cut_off: int = 0
-    _watch: StallWatch = field(default_factory=StallWatch)
-    _open: tuple[Reply, CallResults] | None = None
-    """The reply whose form is not answered yet, and the results of its calls."""
-    _following: SubmittedForm | None = None
-    """The form that was submitted behind a plan, in the same reply."""
-    _why: str = ""
-    """Why it is over; empty: it goes on."""
+    messages: tuple[Message, ...]
+    """Ours and the model's in turn; the first is ours."""
+    most_turns: int = 100
 
-    def next_form(self) -> SubmittedForm:
-        """Ask until a form is submitted, or the conversation is over or pauses.
+    @property
+    def next_turn(self) -> int:
+        """Number of the next turn, from 1."""
+        return len(self.messages) // 2 + 1
+
+    def ask(self) -> forms.Form:
+        """Ask until a form is submitted.
 
         Raises:
+            ConversationOver: No turns are left, or nothing new comes.
             BudgetSpent: The next request could cost more than is left.
             ModelRefused: The model will not go on.
             ModelUnavailable: No model answered.
         """
-        if self._following is not None:
-            form, self._following = self._following, None
-            return form
-        self._messages = self._messages or (UserTurn(text=self.opening),)
-        while not self._why:
-            reply, done = self._run_turn()
-            if done.handed:
-                self._open = reply, done
-                return SubmittedForm(done.handed, done.form)
-            if done.pauses:
-                self._open = reply, done
-                return SubmittedForm()
+        while True:
+            if why := turns.find_end(self.messages, self.most_turns):
+                raise ConversationOver(why)
+            turn = Turn(self.name, self.next_turn)
+            reply = self._request_reply(turn)
+            done = self.turns.once(
+                turn.named("calls"), self.tools.carry_out, reply, self.change, turn
+            )
+            self.change = done.change or self.change
             self._add_messages(reply, done)
-        return SubmittedForm(why=self._why)
+            if done.form_name:
+                return self.tools.read_form(done)
 
-    def answer(self, words: str, *, accepted: bool = False) -> None:
-        """Answer the form that was submitted last, or say why it paused.
+    def answer(self, words: str) -> None:
+        """Answer the form that was submitted last, if it is open.
 
-        The answer is a step, for replays. Calls behind a plan that is accepted are carried out
-        then.
+        The answer is a step, since words tell minutes and money left.
         """
-        if self._open is None:
+        last = self.messages[-1]
+        if not isinstance(last, ToolTurn) or all(result.content for result in last.results):
             return
-        (reply, done), self._open = self._open, None
-        name = self.name.named(self._number)
-        said = self.turns.once(name.named("answer"), _return_words, words)
-        if not done.handed:
-            text = "\n".join(filter(None, (done.text, said)))
-            self._add_messages(reply, replace(done, text=text))
-            return
-        results = list(done.results)
-        results[done.at] = replace(results[done.at], content=said, failed=not accepted)
-        done = replace(done, results=tuple(results))
-        if accepted and results[done.at + 1 :]:
-            turn = dataclasses.replace(self._make_turn(), calls=self._calls - len(reply.calls))
-            given = reply, self.change, self.include, turn, done
-            done = self.turns.once(name.named("rest"), self.tools.execute_calls, *given)
-            self._add_results(reply, done)
-            if done.handed:
-                self._open = reply, done
-                self._following = SubmittedForm(done.handed, done.form)
-                return
-        self._add_messages(reply, done)
-
-    def rename(self, name: StepName) -> None:
-        """Give the turns that follow another name; the messages stay."""
-        self.name, self._number = name, 0
-
-    def _run_turn(self) -> tuple[Reply, CallResults]:
-        self._number, self._count = self._number + 1, self._count + 1
-        reply = self._request_reply()
-        turn = self._make_turn()
-        given = reply, self.change, self.include, turn
-        name = self.name.named(f"{self._number} calls")
-        done = self.turns.once(name, self.tools.execute_calls, *given)
-        self._calls += len(reply.calls)
-        self._cut_off += reply.finish == "length"
-        self._add_results(reply, done)
-        ended = f"it used all its {self.most_turns} turns" if self._count >= self.most_turns else ""
-        if why := self._watch.stall or ended:
-            cut = f"; {self._cut_off} of its replies were cut off at the maximum of tokens"
-            self._why = why + cut * bool(self._cut_off)
-        return reply, done
-
-    def _request_reply(self) -> Reply:
-        """Ask for the next reply; once more with a shorter conversation if this one is too long."""
-        turn = self._shorten_messages(self._make_turn())
-        try:
-            reply = self.turns.request_reply(turn, self._make_request())
-        except ContextFull:
-            turn = self._shorten_messages(dataclasses.replace(turn, is_repeated=True))
-            if not turn.removed:
-                raise
-            reply = self.turns.request_reply(turn, self._make_request())
-        self._sent = len(self._messages) + 1
-        return reply
-
-    def _shorten_messages(self, turn: Turn) -> Turn:
-        shorter = memory.shorten_messages(
-            self._messages,
-            self.turns.find_window(self.role),
-            self.change.paths,
-            is_rejected=turn.is_repeated,
+        name = Turn(self.name, self.next_turn - 1).named("answer")
+        answer = self.turns.once(name, _return_words, words)
+        results = tuple(
+            result if result.content else replace(result, content=answer) for result in last.results
         )
-        removed = memory.count_characters(self._messages) - memory.count_characters(shorter)
-        self._messages = shorter
+        self.messages = (*self.messages[:-1], replace(last, results=results))
+
+    def _request_reply(self, turn: Turn) -> Reply:
+        """Ask for the next reply; once more with a shorter conversation if this one is too long."""
+        try:
+            return self.turns.request_reply(self._shorten(turn), self._make_request())
+        except ContextFull:
+            again = self._shorten(dataclasses.replace(turn, is_repeated=True))
+            if not again.removed:
+                raise
+            return self.turns.request_reply(again, self._make_request())
+
+    def _shorten(self, turn: Turn) -> Turn:
+        window, before = self.turns.find_window(self.role), memory.count_characters(self.messages)
+        self.messages = memory.shorten_messages(self.messages, window, is_rejected=turn.is_repeated)
+        removed = before - memory.count_characters(self.messages)
         return dataclasses.replace(turn, removed=removed)
 
     def _make_request(self) -> ChatRequest:
@@ -191,23 +111,19 @@ class Conversation:
             model=self.turns.choose_model(self.role),
             system=self.prompt,
             tools=self.tools.specs,
-            messages=self._messages,
+            messages=self.messages,
             must_call=True,
         )
 
-    def _make_turn(self) -> Turn:
-        return Turn(self.name, self._number, self._sent, self._calls)
-
-    def _add_results(self, reply: Reply, done: CallResults) -> None:
-        self.change = done.change or self.change
-        self._watch.add_turn(reply.calls, done.results, self.change.digest)
-
     def _add_messages(self, reply: Reply, done: CallResults) -> None:
         names = ", ".join(f"`{spec.name}`" for spec in self.tools.specs)
-        more = self._watch.warning if reply.calls else f"Call a tool: {names}."
-        text = "\n".join(filter(None, (_CUT * (reply.finish == "length"), done.text, more)))
-        answer = ToolTurn(results=done.results, text=text) if reply.calls else UserTurn(text=text)
-        self._messages = (*self._messages, ModelTurn(reply=reply), answer)
+        notes = [_CUT * (reply.finish == "length"), done.text]
+        notes.append("" if reply.calls else f"Call a tool: {names}.")
+        answer = ToolTurn(results=done.results) if reply.calls else UserTurn(text="")
+        messages = (*self.messages, ModelTurn(reply=reply), answer)
+        notes.append(_IDLE * bool(turns.count_idle(messages)))
+        text = "\n".join(filter(None, notes))
+        self.messages = (*messages[:-1], replace(answer, text=text))
 
 
 def _return_words(words: str) -> str:

@@ -4,10 +4,6 @@ Providers cache the prefix of a conversation, so all of it is sent until most of
 Then many old results are removed at once: one new prefix, not one every few turns.
 """
 
-import posixpath
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
-
 from agent.models.chat import Message, ModelTurn, ToolResult, ToolTurn
 from agent.models.record import replace
 from agent.text import sanitise
@@ -20,25 +16,16 @@ _USUAL_TOKENS, _MOST_TOKENS = 0.3, 1.0
 _SHORT_RESULT = 400
 PLAN = "plan"
 """The tool that submits a plan; its answer has the commands of the checks."""
-_REPEATABLE = "bash"
-
-
-class _Place(NamedTuple):
-    message: int
-    result: int
+_TOOLS = ("bash", "edit", "write")
 
 
 def shorten_messages(
-    messages: tuple[Message, ...],
-    window: int,
-    edited: Iterable[str] = (),
-    *,
-    is_rejected: bool = False,
+    messages: tuple[Message, ...], window: int, *, is_rejected: bool = False
 ) -> tuple[Message, ...]:
     """Remove the oldest tool results, if the conversation fills most of the window.
 
-    The answer to the plan, the last submit and the results that the model has not seen yet stay.
-    What it saw of the files that it edits goes last, and only if nothing else is left.
+    Old answers to forms go last. That to the plan, the last of each form, and results that the
+    model has not seen yet stay.
 
     Args:
         is_rejected: The provider says that the request is too long, whatever was estimated.
@@ -47,18 +34,21 @@ def shorten_messages(
     left = min(_LEFT_SHARE * window, tokens / 2 if is_rejected else tokens)
     if not is_rejected and tokens <= _FULL_SHARE * window:
         return messages
-    removed: dict[_Place, ToolResult] = {}
-    names = {posixpath.basename(path) for path in edited}
-    groups = _list_removable(messages, names)
-    for group, most in zip(groups, (left, _FULL_SHARE * window), strict=True):
-        if tokens <= most:
+    removable = [
+        result
+        for message in messages[:-1]
+        for result in (message.results if isinstance(message, ToolTurn) else ())
+        if len(result.content) > _SHORT_RESULT and result.name != PLAN
+    ]
+    last = {result.name: result for result in removable if result.name not in _TOOLS}
+    removed: dict[int, ToolResult] = {}
+    for result in sorted(removable, key=lambda result: result.name not in _TOOLS):
+        if tokens <= left:
             break
-        for place, result in group:
-            if tokens <= left:
-                break
-            removed[place] = _remove_content(result)
-            tokens -= int((len(result.content) - len(removed[place].content)) * rate)
-    return tuple(_replace_results(message, at, removed) for at, message in enumerate(messages))
+        if last.get(result.name) is not result:
+            removed[id(result)] = _remove_content(result)
+            tokens -= int((len(result.content) - len(removed[id(result)].content)) * rate)
+    return tuple(_replace_results(message, removed) for message in messages)
 
 
 def _measure(messages: tuple[Message, ...]) -> tuple[int, float]:
@@ -71,60 +61,26 @@ def _measure(messages: tuple[Message, ...]) -> tuple[int, float]:
             if reply.sent_bytes:
                 rate = min(_MOST_TOKENS, reply.usage.input_tokens / reply.sent_bytes)
         else:
-            fresh += _count_in_message(message)
+            fresh += count_characters((message,))
     return known + int(fresh * rate), rate
 
 
 def count_characters(messages: tuple[Message, ...]) -> int:
-    return sum(map(_count_in_message, messages))
-
-
-def _count_in_message(message: Message) -> int:
     """Count the characters of what we send: no reply is ever shortened."""
-    if isinstance(message, ModelTurn):
-        return 0
-    results = message.results if isinstance(message, ToolTurn) else ()
-    return len(message.text) + sum(len(result.content) for result in results)
-
-
-def _list_removable(
-    messages: tuple[Message, ...], names: set[str]
-) -> tuple[list[tuple[_Place, ToolResult]], list[tuple[_Place, ToolResult]]]:
-    """List the results that may go, oldest first: others, and results that show edited files."""
-    found = list(_list_results(messages))
-    last = {result.name: place for place, result, _ in found}
-    others: list[tuple[_Place, ToolResult]] = []
-    shown: list[tuple[_Place, ToolResult]] = []
-    for place, result, arguments in found:
-        is_last = result.name != _REPEATABLE and last[result.name] == place
-        is_new = place.message == len(messages) - 1
-        if is_last or is_new or result.name == PLAN or len(result.content) <= _SHORT_RESULT:
-            continue
-        (shown if any(name in arguments for name in names) else others).append((place, result))
-    return others, shown
-
-
-def _list_results(messages: tuple[Message, ...]) -> Iterator[tuple[_Place, ToolResult, str]]:
-    """Yield each result with the arguments of its call."""
-    arguments: dict[str, str] = {}
-    for number, message in enumerate(messages):
-        if isinstance(message, ModelTurn):
-            arguments |= {call.call_id: call.arguments for call in message.reply.calls}
-        elif isinstance(message, ToolTurn):
-            for at, result in enumerate(message.results):
-                yield _Place(number, at), result, arguments.get(result.call_id, "")
+    ours = [message for message in messages if not isinstance(message, ModelTurn)]
+    results = (message.results for message in ours if isinstance(message, ToolTurn))
+    return sum(len(message.text) for message in ours) + sum(
+        len(result.content) for several in results for result in several
+    )
 
 
 def _remove_content(result: ToolResult) -> ToolResult:
-    where = "call again" if result.name == _REPEATABLE else "it was about an earlier change"
-    notice = sanitise.format_omission(len(result.content), where)
-    return replace(result, content=notice)
+    where = "call again" if result.name in _TOOLS else "it was about an earlier change"
+    return replace(result, content=sanitise.format_omission(len(result.content), where))
 
 
-def _replace_results(message: Message, at: int, removed: dict[_Place, ToolResult]) -> Message:
+def _replace_results(message: Message, removed: dict[int, ToolResult]) -> Message:
     if not isinstance(message, ToolTurn):
         return message
-    results = tuple(
-        removed.get(_Place(at, number), result) for number, result in enumerate(message.results)
-    )
+    results = tuple(removed.get(id(result), result) for result in message.results)
     return replace(message, results=results)

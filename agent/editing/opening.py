@@ -4,16 +4,13 @@ All foreign words in it stand between marks, as data.
 """
 
 import math
-import re
 import shlex
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
 from agent.editing.tools import choose_seconds
-from agent.errors import EditFailed
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
@@ -28,7 +25,7 @@ from agent.models.checks import (
 from agent.models.task import FollowUpItem
 from agent.policy.layout import is_note
 from agent.text import sanitise
-from agent.text.check_summary import describe_outcomes, format_count
+from agent.text.check_summary import describe_outcomes
 from agent.text.failures import find_error_line
 from agent.text.sanitise import list_some
 from repo_config import dependencies
@@ -37,16 +34,13 @@ from repo_config.tree import FolderTree
 
 #: Characters of each part.
 _MOST_TICKET, _MOST_DIFF, _MOST_ITEMS = 50_000, 120_000, 60_000
-_MOST_FAILED, _MOST_OUTLINE, _MOST_NOTES = 30_000, 6_000, 20_000
+_MOST_FAILED, _MOST_NOTES = 30_000, 20_000
 _MOST_NOTE_FILES, _MOST_FAILING, _MOST_VERSIONS = 4, 30, 40
 _MOST_REASON, _MOST_WHY, _MOST_ALIKE = 600, 300, 20
-_HEADING = re.compile(r"#{1,6} .+")
-
 
 _MEANWHILE = (
-    "While you read, the environment is set up and the checks run on the base commit. The results"
-    " of a later call, or the answer to `plan`, say what came of it. If the tests do not run as"
-    " they should, another set-up is looked for before you go on."
+    "While you read, the environment is set up and the checks run on the base commit: the answer to"
+    " `plan` describes both."
 )
 _COMPARED = (
     "These are failures of the base commit: they may go on failing, and are not your task unless"
@@ -55,8 +49,8 @@ _COMPARED = (
 
 
 def open_ticket(run_context: RunContext) -> str:
-    """Begin with a ticket; the state of the base comes as soon as it is known."""
-    *notes, folders = _describe_repository(run_context)
+    """Begin with a ticket; the answer to the plan describes the base."""
+    notes = [*_list_notes(run_context)]
     if notes and run_context.base.contract.config.contributions == "auto":
         what_to_do = (
             "call `decline` with the file as `refused_by`"
@@ -66,36 +60,28 @@ def open_ticket(run_context: RunContext) -> str:
         )
         notes.append(f"If these notes refuse machine-made changes, {what_to_do}.")
     return _join_parts(
-        *notes,
-        folders,
-        _describe_ticket(run_context),
-        _MEANWHILE,
-        describe_limits(run_context),
+        *notes, _describe_ticket(run_context), _MEANWHILE, describe_limits(run_context)
     )
 
 
 def open_change(
-    plan: Plan,
-    change: Change,
-    items: tuple[FollowUpItem, ...],
-    failed: str,
-    run_context: RunContext,
+    draft: Draft, items: tuple[FollowUpItem, ...], failed: str, run_context: RunContext
 ) -> str:
     """Begin with a plan that is agreed.
 
     Args:
-        change: So far; empty: it is begun anew.
+        draft: Its change may be empty: then it is begun anew.
         items: What people ask of it.
         failed: What blocks it, or blocked an earlier attempt.
     """
     most = _MOST_ITEMS // max(1, len(items))
     base = describe_base(run_context)
-    diff = _make_diff(change, run_context) if change.files else ""
+    diff = _make_diff(draft.change, run_context) if draft.change.files else ""
     return _join_parts(
-        *_describe_repository(run_context),
+        *_list_notes(run_context),
         _fence("The base commit and its checks", base, run_context),
         _describe_ticket(run_context),
-        _describe_plan(plan, run_context),
+        _describe_plan(draft.plan, run_context),
         _fence("The change so far", diff, run_context),
         *(
             _fence(f"Item {item.number}", item.text, run_context, most, "the pull request")
@@ -118,7 +104,7 @@ def open_review(draft: Draft, checks: str, findings: str, run_context: RunContex
         _describe_ticket(run_context),
         _describe_plan(draft.plan, run_context),
         _fence("The diff", _make_diff(draft.change, run_context), run_context),
-        _fence("Its author says", draft.words.text, run_context),
+        _fence("Its author says", run_context.find_words(draft.change).text, run_context),
         _fence("Checks and proof", checks, run_context),
         _fence("Open findings", findings, run_context),
     )
@@ -169,75 +155,18 @@ def _describe_plan(plan: Plan, run_context: RunContext) -> str:
 # --- the repository ---------------------------------------------------------------------------
 
 
-def _describe_repository(run_context: RunContext) -> tuple[str, ...]:
-    """Say how people want code written, and give the folders of the base."""
+def _list_notes(run_context: RunContext) -> Iterator[str]:
+    """Yield how people want code written."""
     tree = _open_base(run_context)
-    outline = outline_folders(tree, run_context.base.contract.config.folder, _MOST_OUTLINE)
-    notes = [
-        (name, sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))[0])
-        for name in _find_notes(tree.paths())[:_MOST_NOTE_FILES]
-    ]
-    return (
-        *(_fence(f"From {name}", shorten_notes(text, name), run_context) for name, text in notes),
-        _fence("Folders of the repository", outline, run_context),
-    )
+    for name in _find_notes(tree.paths())[:_MOST_NOTE_FILES]:
+        text, _ = sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))
+        yield _fence(f"From {name}", text, run_context, _MOST_NOTES, f"`{name}`")
 
 
 def _find_notes(paths: Collection[str]) -> list[str]:
     """List the notes for contributors: those for agents and on policy first, then by folder."""
     found = (path for path in paths if is_note(path) and path.count("/") <= 1)
     return sorted(found, key=lambda path: ("contributing" in path.lower(), path.count("/"), path))
-
-
-def shorten_notes(text: str, name: str) -> str:
-    """Keep notes whole up to a limit; of longer ones keep whole sections, and name the others."""
-    if len(text) <= _MOST_NOTES:
-        return text
-    lines, size, shown = text.splitlines(), 0, 0
-    headings = [number for number, line in enumerate(lines) if _HEADING.match(line)]
-    for number, line in enumerate(lines):
-        size += len(line) + 1
-        if size > _MOST_NOTES:
-            break
-        if number in headings:
-            shown = number
-    shown = shown or number
-    left = [f"line {number + 1}: {lines[number]}" for number in headings if number >= shown]
-    rest = sum(len(line) + 1 for line in lines[shown:])
-    notice = sanitise.format_omission(rest, f"`{name}`")
-    return "\n".join((*lines[:shown], notice, *left))[: 2 * _MOST_NOTES]
-
-
-def outline_folders(tree: WorkTree, folder: str, limit: int) -> str:
-    """List the folders below a folder with their files and lines, as deep as there is space.
-
-    Args:
-        limit: Characters.
-    """
-    start = f"{folder}/" if folder else ""
-    sizes = {path: _count_lines(tree, path) for path in tree.paths() if path.startswith(start)}
-    deepest = max((path.count("/") for path in sizes), default=0)
-    for depth in range(deepest, -1, -1):
-        files: Counter[str] = Counter()
-        lines: Counter[str] = Counter()
-        for path, count in sizes.items():
-            place = "/".join(path.split("/")[:-1][:depth]) or "."
-            files[place] += 1
-            lines[place] += count
-        listed = "\n".join(
-            f"{place}: {format_count(files[place], 'file')}, {format_count(lines[place], 'line')}"
-            for place in sorted(files)
-        )
-        if len(listed) <= limit:
-            break
-    return listed[:limit]
-
-
-def _count_lines(tree: WorkTree, path: str) -> int:
-    try:
-        return tree.read(path).count(b"\n")
-    except EditFailed:  # no plain file
-        return 0
 
 
 # --- the base ---------------------------------------------------------------------------------

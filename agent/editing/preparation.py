@@ -1,20 +1,41 @@
-"""The base made ready for a change: its environment built, and the checks run on it, once."""
+"""The base made ready for a change: its environment built, and the checks run on it, once.
 
+A thread begins with that while a model reads and plans. It records nothing: the run's own step of
+the same name takes what the thread made, or does the work itself. So a run that goes on after a
+kill repeats the same steps in the same order.
+"""
+
+import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import wraps
+from threading import Event, Lock, Thread
+from typing import Any, Never, ParamSpec, TypeVar
 
 from agent.desk import Desk
-from agent.editing.ahead import BackgroundSteps
-from agent.models.checks import CheckReport
+from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit
+from agent.models.checks import CheckReport, Status
 from agent.models.environment import Prepared
-from agent.models.sandbox import Flag, Stoppable
-from agent.models.step import Once, StepRunner
+from agent.models.sandbox import Stoppable
+from agent.models.step import AnyStep, Once, StepRunner
+from agent.telemetry.run_log import keep_log_context
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 #: What judging a change takes in addition to its checks.
 LEAST_GATE_SECONDS = 30.0
+UNPREPARED = (EnvironmentFailed, RepositoryUnfit, CheckUnfinished)
+"""No change can be judged on a base that ends with one of these."""
 
 Measure = Callable[[Once, Desk], tuple[Prepared, CheckReport]]
 """Builds the environment and measures the base, by steps."""
+
+
+class ModelNeeded(Exception):
+    """The next step is the run's own."""
 
 
 @dataclass(frozen=True)
@@ -34,40 +55,101 @@ class Preparation:
     """Does the same up to where a model would be asked."""
     ready: MeasuredBase | None = None
     """None: it is not prepared."""
-    built: set[str] = field(default_factory=set, init=False)
-    """Marks of the environments that this process has built for what changes declare."""
-    _ahead: BackgroundSteps | None = field(default=None, init=False)
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether nothing more is done while the model reads, so that `finish` has no wait."""
-        return self.ready is None and self._ahead is not None and self._ahead.is_over
+    _thread: Thread | None = field(default=None, init=False)
+    _stopped: Event = field(default_factory=Event, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
+    """Held by the thread during a step, so that the run's own waits for it."""
+    _done: dict[str, Future[Any]] = field(default_factory=dict, init=False)
+    """What came of the thread's steps, by name."""
+    _begun: set[str] = field(default_factory=set, init=False)
+    """Steps that the run has come to."""
+    _problem: Exception | None = field(default=None, init=False)
 
     def begin(self) -> None:
-        """Continue in a thread while a model reads and plans, unless it is done."""
-        if self.ready is not None or self._ahead is not None:
+        """Begin in a thread, unless that is done.
+
+        Raises:
+            RunStopped: It has ended so that nothing is gained by asking a model.
+        """
+        if self.ready is not None:
             return
-
-        def prepare(step: Once, stopped: Flag) -> None:
-            sandbox = Stoppable(self.desk.sandbox, stopped)
-            self.measure_ahead(step, replace(self.desk, sandbox=sandbox))
-
-        self._ahead = BackgroundSteps(prepare, self.desk.say)
+        if self._problem is not None:
+            raise self._problem
+        if self._thread is None:
+            work = keep_log_context(self._work_ahead)
+            self._thread = Thread(target=work, name="ahead", daemon=True)
+            self._thread.start()
 
     def finish(self) -> MeasuredBase:
         """Have it done, once; it has minutes of its own."""
         if self.ready is None:
-            step = self._ahead.attach(self.once) if self._ahead else self.once
             with self.once.count_apart():
-                prepared, baseline = self.measure(step, self.desk)
+                prepared, baseline = self.measure(self._take, self.desk)
             left = self.once.run_seconds_left
             self.ready = MeasuredBase(prepared, baseline, plan_gate_seconds(baseline, left))
         return self.ready
 
     def close(self) -> None:
         """End what is under way, and wait for that."""
-        if self._ahead is not None:
-            self._ahead.close()
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work_ahead(self) -> None:
+        desk = replace(self.desk, sandbox=Stoppable(self.desk.sandbox, self._stopped))
+        # The run's own steps meet again what else goes wrong.
+        with suppress(Exception):
+            try:
+                _, baseline = self.measure_ahead(self._make, desk)
+                require_proofs(baseline)
+            except UNPREPARED as problem:
+                self._problem = problem
+
+    def _make(self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the work of a step in the thread."""
+        with self._lock:
+            if self._stopped.is_set() or name in self._begun:
+                raise ModelNeeded
+            begun, done = time.monotonic(), Future[T]()
+            try:
+                done.set_result(work(*args, **kwargs))
+            except Exception as problem:  # noqa: BLE001  the run's own step raises it
+                done.set_exception(problem)
+            self.desk.say(f"{name}: {time.monotonic() - begun:.1f} s, while the model reads")
+            self._done[name] = done
+        return done.result()
+
+    def _take(self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do a step of the run, with what the thread has made of it."""
+
+        @wraps(work)
+        def take(*args: P.args, **kwargs: P.kwargs) -> T:
+            with self._lock:
+                self._begun.add(name)
+                done: Future[T] | None = self._done.pop(name, None)
+            return work(*args, **kwargs) if done is None else done.result()
+
+        return self.once(name, take, *args, **kwargs)
+
+
+def need_model(*_: object) -> Never:
+    """Stand for what asks a model, in the thread."""
+    raise ModelNeeded
+
+
+def require_proofs(baseline: CheckReport) -> None:
+    """Refuse to pay for a change that no check could judge.
+
+    Raises:
+        RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.
+    """
+    for result in baseline.results:
+        if result.status is Status.UNVERIFIED:
+            raise RepositoryUnfit(
+                f"The check {result.name} cannot be measured on the base commit:"
+                f" {result.reason.rstrip('.')}. No change can be verified with it. Fix that"
+                " first, or turn the check off in .github/mergewright.yml."
+            )
 
 
 def plan_gate_seconds(baseline: CheckReport, left: float) -> float:

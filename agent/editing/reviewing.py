@@ -3,12 +3,14 @@
 from pydantic import Field
 
 from agent.editing import forms, opening, prompting, rounds
-from agent.editing.loop import Conversation, SubmittedForm
+from agent.editing.forms import Forms
+from agent.editing.loop import Conversation
 from agent.editing.rounds import Round, explain_stop
 from agent.editing.run_context import RunContext
-from agent.editing.tools import Forms, ToolExecutor, limit_batch
+from agent.editing.tools import ToolExecutor, limit_batch
 from agent.errors import ROUND_ENDS
 from agent.models.change import Change, Finding, Severity
+from agent.models.chat import UserTurn
 from agent.models.record import replace
 from agent.models.review import Remark, ReviewNotes, SettledFinding
 from agent.models.step import Step
@@ -17,6 +19,14 @@ from agent.text.check_summary import format_count, summarize_check
 _MOST_TURNS = 15
 _LONGEST_REMARK = 1_000
 _LONGEST_QUOTE = 300
+_NUMBERED = (
+    "Some open findings have a number. In `findings`, answer each of these in one sentence."
+    " `settled` is true where ticket and diff show that the change is right as it is: the ticket"
+    " asks for the changed test or contradicts its old assertion (both versions are shown below the"
+    " finding), nothing needs a removed file any more, a refactoring does in every case what the"
+    " base did and the ticket asks for no more. It is false where a person has to check. Skip"
+    " findings without a number."
+)
 SECOND_REVIEW = "second-review"
 """The rule in findings that a review leaves."""
 
@@ -48,16 +58,12 @@ def review_change(best: Round, run_context: RunContext) -> ReviewNotes:
     if "reviewer" not in run_context.roles:
         return ReviewNotes(ran=False, sentence="Not run: no model is configured for reviews.")
     try:
-        submitted = _request_review(best, run_context)
-        if submitted.name:
-            review = SubmittedReview.model_validate_json(submitted.form)
-            return _make_notes(review, best, run_context)
-        reason = submitted.why
+        return _make_notes(_request_review(best, run_context), best, run_context)
     except ROUND_ENDS as problem:
         if not run_context.history.keeps_passed_change(problem):
             raise
-        reason = explain_stop(problem)
-    return ReviewNotes(ran=False, sentence=f"Did not finish: {reason}.", unfinished=True)
+        sentence = f"Did not finish: {explain_stop(problem)}."
+        return ReviewNotes(ran=False, sentence=sentence, unfinished=True)
 
 
 def complete_review(
@@ -151,10 +157,12 @@ def _make_finding(message: str, path: str = "", line: int | None = None) -> Find
     )
 
 
-def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
+def _request_review(best: Round, run_context: RunContext) -> SubmittedReview:
     name = Step.REVIEW.named(best.number)
     given = best.draft, summarize_checks(best), _describe_findings(best), run_context
     message = run_context.once(name.named("opening"), opening.open_review, *given)
+    if _number_readings(best):
+        message += f"\n\n{_NUMBERED}"
     most = limit_batch(run_context.turns.find_window("reviewer"))
     talk = Conversation(
         name=name,
@@ -162,14 +170,16 @@ def _request_review(best: Round, run_context: RunContext) -> SubmittedForm:
         prompt=prompting.make_prompt("review", run_context.base.contract),
         turns=run_context.turns,
         tools=ToolExecutor(run_context.bench, FORMS, most_of_a_batch=most, edits=False),
-        opening=message,
         change=best.draft.change,
+        messages=(UserTurn(text=message),),
         most_turns=_MOST_TURNS,
     )
     try:
-        return talk.next_form()
+        form = talk.ask()
     finally:
         talk.tools.close()
+    assert isinstance(form, SubmittedReview)  # noqa: S101
+    return form
 
 
 def _make_notes(found: SubmittedReview, best: Round, run_context: RunContext) -> ReviewNotes:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
-from typing import Protocol
 
 from agent.errors import (
     ROUND_ENDS,
@@ -22,21 +21,19 @@ from agent.errors import (
     TimeSpent,
 )
 from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
-from agent.models.checks import (
-    COLLECTION,
-    AnyComparison,
-    AnyRun,
-    CheckItem,
-    CheckReport,
-    TestRun,
-)
+from agent.models.checks import AnyComparison, AnyRun, CheckItem
 from agent.models.model_use import AuthorWords
 from agent.models.outcome import Verdict
 from agent.models.review import Judgement, Proof, Remark
-from agent.text.check_summary import format_count, is_of_tests, list_new
+from agent.text.check_summary import format_count, list_new
+from agent.text.failures import find_error_line
+from agent.text.sanitise import list_some
 
 #: Characters of an answer to a submit; of what a check has printed, where it names no items.
 _MOST_WORDS, _MOST_PRINTED = 28_000, 4_000
+#: Names of like failures behind the first; in these, numbers make no difference.
+_MOST_ALIKE = 8
+_NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
 _FAILED = "withheld until it is fixed"
 _PASSES = (
     "The change passes, but a person will have to check this. Fix what you can, or submit it as it"
@@ -44,32 +41,10 @@ _PASSES = (
 )
 
 
-class Author(Protocol):
-    """The conversation that a change comes from: `agent.editing.attempts`."""
-
-    words: dict[str, AuthorWords]
-    """The last ones of each tree, by its digest."""
-
-    def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None: ...
-
-    def next_draft(self) -> Draft | None: ...
-
-
 @dataclass(frozen=True)
 class Draft:
     plan: Plan
     change: Change
-    by: Author | None = None
-    """The conversation that it comes from; None: no model has edited it."""
-    submitted: Change | None = None
-    """As it came from there, before anything of ours was added."""
-
-    @property
-    def words(self) -> AuthorWords:
-        """The model's last words about it."""
-        if self.by is None or self.submitted is None:
-            return AuthorWords()
-        return self.by.words.get(self.submitted.digest, AuthorWords())
 
 
 @dataclass(frozen=True)
@@ -96,27 +71,23 @@ class Round:
     def proof(self) -> Proof:
         return self.judged.proof if self.judged else Proof()
 
-    @cached_property
-    def failures(self) -> tuple[str, ...]:
-        """All that withholds it, in foreign words for the model."""
-        if self.is_passed:
-            return ()
-        if self.verdict is None or self.judged is None:
-            return tuple(self._format_findings(Severity.BLOCK))
-        red = (self._list_failures(check, self.judged.ran) for check in self.compared)
-        return tuple(dict.fromkeys(chain(*red, self._format_findings(Severity.BLOCK))))
+    @property
+    def failure_count(self) -> int:
+        """Number of failures and findings that withhold it."""
+        new = sum(max(len(list_new(check)), check.is_in_the_way) for check in self.compared)
+        blocking = (one for one in self.findings if one.severity is Severity.BLOCK)
+        return 0 if self.is_passed else new + sum(finding.asks_author for finding in blocking)
 
     @property
     def objection(self) -> str:
         """The findings that its author can fix, in the order of the decision; empty: none."""
-        said = self.verdict.sentence if self.verdict else ""
-        messages = [*self.failures, *self._format_findings(Severity.REVIEW)]
+        withheld = () if self.is_passed else self._list_withheld()
+        messages = [*withheld, *self._list_findings(Severity.REVIEW)]
         if self.is_passed and not messages:
             return ""
-        messages += self._format_findings(Severity.INFO)
-        return "\n\n".join(
-            filter(None, (_PASSES if self.is_passed else said, *_cut_list(messages)))
-        )
+        messages += self._list_findings(Severity.INFO)
+        head = _PASSES if self.is_passed else self.verdict.sentence if self.verdict else ""
+        return "\n\n".join(filter(None, (head, *_cut_list(messages))))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -129,36 +100,36 @@ class Round:
     def remarks(self) -> tuple[Finding, ...]:
         return tuple(one for one in self.findings if one.severity is Severity.REVIEW)
 
-    def _format_findings(self, severity: Severity) -> Iterator[str]:
-        """List those of a weight that an edit may resolve."""
+    def _list_withheld(self) -> Iterator[str]:
+        """Describe what fails with the change alone, then the findings that block it."""
+        for check in self.compared:
+            result = self.judged.ran.result(check.name) if self.judged else None
+            yield from _describe_failures(check, result)
+        yield from self._list_findings(Severity.BLOCK)
+
+    def _list_findings(self, severity: Severity) -> Iterator[str]:
+        """Describe those of a severity that an edit may resolve, like ones together."""
+        alike: dict[tuple[str, str, str], list[Finding]] = {}
         for finding in self.findings:
             if finding.severity is severity and finding.asks_author:
-                yield format_finding(finding, self.draft.change)
-
-    def _list_failures(self, check: AnyComparison, ran: CheckReport) -> Iterator[str]:
-        new, result = list_new(check), ran.result(check.name)
-        command = _shorten_command(result) if result and new else ()
-        for item in new:
-            yield _format_failure(check, item, command)
-        if check.is_in_the_way and not new:
-            why = check.reason or f"{check.name} ended {check.head.value}"
-            printed = result.output.strip()[-_MOST_PRINTED:] if result else ""
-            said = "\n".join(filter(None, (f"[{_FAILED}] {check.name}: {why}", printed)))
-            yield said + _describe_command(result.command if result else ())
+                kind = finding.rule, _NUMBER.sub("", finding.message), finding.fix
+                alike.setdefault(kind, []).append(finding)
+        for first, *others in alike.values():
+            places = list_some((one.place or one.message for one in others), _MOST_ALIKE)
+            also = f"\nAlso: {places}" * bool(others)
+            yield format_finding(first, self.draft.change) + also
 
     @property
     def rank(self) -> tuple[bool, bool, int, int]:
         """The greater, the better: what was checked, then what is wrong, then what is remarked."""
-        wrong, remarked = len(self.failures), len(self.remarks)
+        wrong, remarked = self.failure_count, len(self.remarks)
         return self.is_passed, self.cleared is not None, -wrong, -remarked
 
     @property
-    def feedback(self) -> str:
-        if self.unfinished:
-            return "not fully checked"
-        if self.is_passed:
-            return "passed"
-        count = len(self.failures)
+    def summary(self) -> str:
+        if self.unfinished or self.is_passed:
+            return "not fully checked" if self.unfinished else "passed"
+        count = self.failure_count
         if self.verdict is None:
             return f"blocked by rules before any check: {format_count(count, 'finding')}"
         return f"{format_count(count, 'problem')}. {self.verdict.sentence}"
@@ -173,11 +144,19 @@ class RoundHistory:
         """As the last calls of a model have left it."""
         self.losses: list[str] = []
         """What could not be done, in sentences for the pull request."""
-        self._given_up = 0
+        self.words: dict[str, AuthorWords] = {}
+        """The model's last words about each change, by its digest."""
+        self._conversations = 0
 
     @property
     def round_number(self) -> int:
-        return len(self.rounds) + self._given_up + 1
+        """Number of the round that is judged next."""
+        return len(self.rounds) + 1
+
+    def begin_conversation(self) -> int:
+        """Return the number of the next conversation about a change."""
+        self._conversations += 1
+        return self._conversations
 
     @property
     def has_passed(self) -> bool:
@@ -192,10 +171,6 @@ class RoundHistory:
     def record_round(self, judged: Round) -> Round:
         self.rounds.append(judged)
         return judged
-
-    def give_up(self) -> None:
-        """Count a round that came to nothing: the steps of the next have other names."""
-        self._given_up += 1
 
     def keeps_passed_change(self, problem: AgentError) -> bool:
         """Whether a change that has passed is published in spite of an error."""
@@ -280,39 +255,34 @@ def _name_effect(finding: Finding) -> str:
     return f"draft for a person{', unless ' * bool(ways)}{' or '.join(ways)}"
 
 
-def _format_failure(check: AnyComparison, item: CheckItem, command: tuple[str, ...]) -> str:
+def _describe_failures(check: AnyComparison, result: AnyRun | None) -> Iterator[str]:
+    """Describe what fails with the change alone, failures of one cause together."""
+    alike: dict[tuple[str, str], list[CheckItem]] = {}
+    for item in list_new(check):
+        cause = _NUMBER.sub("", find_error_line(item.text)) or item.item_id
+        alike.setdefault((cause, item.source), []).append(item)
+    for first, *others in alike.values():
+        names = list_some((item.item_id for item in others), _MOST_ALIKE)
+        also = f"\nAlso: {names}" * bool(others)
+        yield _format_failure(check, first) + also + _describe_command(result)
+    if check.is_in_the_way and not alike:
+        why = check.reason or f"{check.name} ended {check.head.value}"
+        printed = result.output.strip()[-_MOST_PRINTED:] if result else ""
+        words = "\n".join(filter(None, (f"[{_FAILED}] {check.name}: {why}", printed)))
+        yield words + _describe_command(result)
+
+
+def _format_failure(check: AnyComparison, item: CheckItem) -> str:
     place = f" at {item.place}" if item.place and item.place not in item.item_id else ""
     text = item.text.partition("\n(run again: ")[0].strip()
     head = f"[{_FAILED}] {check.name}: {item.item_id}{place}"
     source = f"    {item.source}" if item.source else ""
-    lines = "\n".join(filter(None, (head, source, "" if text in head else text)))
-    return lines + _describe_command(command, item.item_id if is_of_tests(check) else "")
+    return "\n".join(filter(None, (head, source, "" if text in head else text)))
 
 
-def _describe_command(command: tuple[str, ...], test_id: str = "") -> str:
-    """Name what shows it in the model's shell."""
-    # Behind several commands nothing says which of them a test belongs to.
-    is_alone = test_id and command[:1] != ("bash",)
-    words = (*command, test_id.removesuffix(COLLECTION)) if is_alone else command
-    return f"\nRun: {shlex.join(words)}" if command else ""
-
-
-def _shorten_command(result: AnyRun) -> tuple[str, ...]:
-    """Leave out of a command the folders, modules and classes of tests that it names."""
-    words = result.command
-    if not isinstance(result, TestRun):
-        return words
-    ids = [item.item_id for item in result.items]
-    starts = (words.index(word) for word in ("pytest", "test") if word in words)
-    start = next(starts, len(words) - 1) + 1
-
-    def names_tests(word: str) -> bool:
-        begins = tuple(f"{word.rstrip('/')}{mark}" for mark in ("/", "::", "."))
-        return any(item_id == word or item_id.startswith(begins) for item_id in ids)
-
-    pairs = zip(words[start - 1 :], words[start:], strict=False)
-    left = (word for last, word in pairs if last.startswith("--") or not names_tests(word))
-    return (*words[:start], *left)
+def _describe_command(result: AnyRun | None) -> str:
+    """Name the command of the check, for the model's shell."""
+    return f"\nRun: {shlex.join(result.command)}" if result and result.command else ""
 
 
 def _quote_line(change: Change, path: str, line: int | None) -> str:

@@ -1,19 +1,20 @@
 """What is worked on in one run, what it may spend on models, and what became of its changes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import get_args
 
 from agent.desk import Desk
+from agent.editing import preparation
 from agent.editing.preparation import LEAST_GATE_SECONDS, MeasuredBase, Preparation
-from agent.editing.rounds import RoundHistory
+from agent.editing.rounds import Draft, Round, RoundHistory
 from agent.editing.tools import Workbench
 from agent.editing.turns import ModelTurns
-from agent.errors import AgentError, RepositoryUnfit
+from agent.errors import AgentError
 from agent.models.change import Change
 from agent.models.chat import ChatModel, Role
-from agent.models.checks import CheckReport, Status
+from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.model_account import ModelAccount
 from agent.models.model_use import AuthorWords, ModelWork
@@ -28,6 +29,8 @@ class RunContext:
     once: StepRunner
     desk: Desk
     preparation: Preparation
+    judge: Callable[[Draft], Round]
+    """Has rules, checks and the decision say what they find of a change; it is in the history."""
     roles: tuple[Role, ...] = ()
     """Roles that a model is set for: read once, since steps keep their order."""
     budget_share: float = 1.0
@@ -94,18 +97,8 @@ class RunContext:
         return max(self.once.run_seconds_left, LEAST_GATE_SECONDS)
 
     def require_proofs(self) -> None:
-        """Refuse to pay for a change that no check could judge.
-
-        Raises:
-            RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.
-        """
-        for result in self.preparation.finish().baseline.results:
-            if result.status is Status.UNVERIFIED:
-                raise RepositoryUnfit(
-                    f"The check {result.name} cannot be measured on the base commit:"
-                    f" {result.reason.rstrip('.')}. No change can be verified with it. Fix that"
-                    " first, or turn the check off in .github/mergewright.yml."
-                )
+        """Refuse to pay for a change that no check could judge; see `preparation`."""
+        preparation.require_proofs(self.preparation.finish().baseline)
 
     @contextmanager
     def close_at_end(self) -> Iterator[None]:
@@ -119,11 +112,15 @@ class RunContext:
             with suppress(AgentError, OSError):
                 self.resources.close()
 
-    def summarize_model_work(self, claims: AuthorWords) -> ModelWork:
+    def find_words(self, change: Change) -> AuthorWords:
+        """Return the model's last words about a change; none where no model has edited it."""
+        return self.history.words.get(change.digest, AuthorWords())
+
+    def summarize_model_work(self, change: Change) -> ModelWork:
         return ModelWork(
             uses=self.account.uses,
-            claims=claims,
-            rounds=tuple(judged.feedback for judged in self.history.rounds),
+            claims=self.find_words(change),
+            rounds=tuple(judged.summary for judged in self.history.rounds),
             undone=tuple(dict.fromkeys(self.history.losses)),
         )
 

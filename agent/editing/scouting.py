@@ -12,13 +12,15 @@ from typing import NamedTuple
 
 from agent.desk import Desk
 from agent.editing import forms, prompting
-from agent.editing.loop import Conversation
+from agent.editing.forms import Forms
+from agent.editing.loop import Conversation, ConversationOver
 from agent.editing.preparation import MeasuredBase
 from agent.editing.rounds import explain_stop
 from agent.editing.run_context import RunContext
-from agent.editing.tools import Forms, ToolExecutor, limit_batch
+from agent.editing.tools import ToolExecutor, limit_batch
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change
+from agent.models.chat import UserTurn
 from agent.models.checks import CheckItem, CheckReport
 from agent.models.environment import LEFT_OUT, OpenedRepository, Prepared
 from agent.models.step import Step, StepName
@@ -28,9 +30,7 @@ from agent.setup import (
     interpreters,
     obstacles,
     sandbox_requests,
-    sandbox_services,
 )
-from agent.setup.build_context import BuildContext
 from agent.setup.obstacles import Obstacle
 from agent.text import failures, sanitise
 from agent.text.check_summary import describe_outcomes
@@ -94,14 +94,7 @@ class SetUpTools(ToolExecutor):
             )
         )
         environ = sandbox_requests.name_indexes(desk.index)
-        environment, clients = opened.environment, (desk.sandbox, desk.index, desk.settings)
-        build_context = BuildContext(
-            *clients, environment.interpreter, desk.say, environment.system
-        )
-        services = sandbox_services.list_startable(
-            opened.contract.config, environment.services, build_context
-        )
-        return desk.sessions.open_set_up(opened, way.outlet, environ, services, desk.stopped)
+        return desk.sessions.open_set_up(opened, way.outlet, environ, desk.stopped)
 
 
 Scouted = tuple[Prepared, CheckReport] | str
@@ -141,15 +134,16 @@ def scout_configuration(
         budget_share=_SHARE,
         preparation=replace(run_context.preparation, ready=ready),
     )
-    name = Step.SCOUT.named("opening")
+    name, desk = Step.SCOUT.named("opening"), run_context.desk
+    first = run_context.once(name, _make_opening, obstacle, prepared, desk)
     talk = Conversation(
         name=StepName(Step.SCOUT),
         role="editor",
         prompt=prompting.read_prompt("setup").replace("{servers}", ", ".join(read_rows())),
         turns=run_context.turns,
         tools=SetUpTools(run_context),
-        opening=run_context.once(name, _make_opening, obstacle, prepared, run_context.desk),
         change=run_context.unchanged,
+        messages=(UserTurn(text=first),),
         most_turns=_MOST_TURNS,
     )
     try:
@@ -183,22 +177,20 @@ def _search_configuration(
         if tries == _MOST_TRIES:
             break
         try:
-            submitted = talk.next_form()
+            form = talk.ask()
         except ASKING_ENDS as problem:
             spent, is_whole = isinstance(problem, BudgetSpent | TimeSpent), False
             end = f"{_WITHIN} {problem.message}" if spent else explain_stop(problem)
             break
-        if submitted.name != "try_setup":
-            said = (
-                GiveUp.model_validate_json(submitted.form).why if submitted.name else submitted.why
-            )
-            is_whole = bool(submitted.name or tries)
-            said_short = forms.flatten_text(said, _MOST_WORDS)
-            end = f"A model found no set-up that makes the tests run: {said_short.rstrip('.')}."
+        except ConversationOver as over:
+            end, is_whole = _explain_end(over.message), bool(tries)
             break
-        lines = TrySetup.model_validate_json(submitted.form).yaml
+        if isinstance(form, GiveUp):
+            end = _explain_end(form.why)
+            break
+        assert isinstance(form, TrySetup)  # noqa: S101
         try:
-            result = words = try_lines(lines, f"try {number}")
+            result = words = try_lines(form.yaml, f"try {number}")
         except RequestRefused as refusal:
             # Nothing was run, so it is no try.
             talk.answer(refusal.message)
@@ -219,6 +211,11 @@ def _search_configuration(
         end = f"{end}\n\nThe last try: {last}"
     best_try = max(best, key=lambda one: obstacles.rate_tests(one[1].tests), default=None)
     return Search(best_try, end, is_whole)
+
+
+def _explain_end(why: str) -> str:
+    short = forms.flatten_text(why, _MOST_WORDS).rstrip(".")
+    return f"A model found no set-up that makes the tests run: {short}."
 
 
 def describe_tests(prepared: Prepared, report: CheckReport) -> str:

@@ -4,21 +4,20 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Literal
 
 from pydantic import Field
 
 from agent.editing import forms
-from agent.editing.run_context import RunContext
-from agent.editing.tools import (
+from agent.editing.forms import (
     LONGEST_BEHAVIOUR,
     MOST_BEHAVIOUR,
     MOST_SUMMARY,
     Forms,
     Submit,
 )
+from agent.editing.run_context import RunContext
 from agent.errors import ForPeople, TicketUnclear, TooLarge
 from agent.models.change import ChangedFile, Finding, Plan, Severity
 from agent.models.model_use import AuthorWords, ChangedBehaviour
@@ -35,7 +34,9 @@ from repo_config.tree import Tree
 _MOST_QUESTIONS = 8
 _LONGEST_QUESTION = 500
 _LONGEST_TITLE, _LONGEST_STEP, _MOST_STEPS, _MOST_PLANNED = 72, 500, 20, 200
-_GLOB_SIGNS = re.compile(r"\[.[^]]*\]|[*?]+")
+_GLOB_SIGNS = re.compile(r"[*?\[]")
+_CUT = f"[cut at {MOST_SUMMARY:,} characters]"
+_TOO_LONG = f"Your summary was cut at {MOST_SUMMARY:,} characters: submit a shorter one."
 _ENDS: dict[str, ThreadResult] = {"done": "commit", "answered": "reply", "person": "human"}
 
 
@@ -92,36 +93,46 @@ class FollowUpSubmission(Submit):
 FORMS: Forms = {"plan": SubmittedPlan, "ask": Questions, "decline": Declined}
 
 
-def read_words(found: Submit) -> AuthorWords:
-    """Read a model's description of its change, as much as is shown."""
-    return AuthorWords(
-        summary=cut_sentences(found.summary, MOST_SUMMARY),
+def read_words(form: Submit) -> tuple[AuthorWords, str]:
+    """Read a model's description of its change; also say what of it is cut, if anything is."""
+    summary = form.summary
+    if isinstance(form, FollowUpSubmission) and not summary.strip():
+        done = (answer.words.strip() for answer in form.answers if answer.became == "done")
+        summary = "\n".join(done)
+    words = AuthorWords(
+        summary=_cut_words(summary),
         behaviour=tuple(
             ChangedBehaviour(
-                before=sanitise.shorten(one.before, LONGEST_BEHAVIOUR),
-                after=sanitise.shorten(one.after, LONGEST_BEHAVIOUR),
+                before=sanitise.shorten(line.before, LONGEST_BEHAVIOUR),
+                after=sanitise.shorten(line.after, LONGEST_BEHAVIOUR),
             )
-            for one in found.behaviour[:MOST_BEHAVIOUR]
+            for line in form.behaviour[:MOST_BEHAVIOUR]
         ),
-        left_out=cut_sentences(found.left_out, MOST_SUMMARY),
+        left_out=_cut_words(form.left_out),
     )
+    long = max(len(summary.strip()), len(form.left_out.strip())) > MOST_SUMMARY
+    return words, _TOO_LONG * long
 
 
-def read_plan(form: str) -> Plan:
+def _cut_words(words: str) -> str:
+    cut = cut_sentences(words, MOST_SUMMARY - len(_CUT))
+    return words.strip() if len(words.strip()) <= MOST_SUMMARY else f"{cut} {_CUT}"
+
+
+def read_plan(form: SubmittedPlan) -> Plan:
     """Read a plan; formalities in it are mended."""
-    found = SubmittedPlan.model_validate_json(form)
-    title = forms.flatten_text(found.title, len(found.title))
+    title = forms.flatten_text(form.title, len(form.title))
     named = (
         posixpath.normpath(file.strip().removeprefix(f"{SANDBOX_TREE}/"))
-        for file in found.files
+        for file in form.files
         if file.strip()
     )
     return Plan(
         recipe="",
         title=sanitise.shorten(title, _LONGEST_TITLE),
         parameters="",
-        steps=tuple(cut_sentences(step, _LONGEST_STEP) for step in found.steps[:_MOST_STEPS]),
-        category=found.category,
+        steps=tuple(cut_sentences(step, _LONGEST_STEP) for step in form.steps[:_MOST_STEPS]),
+        category=form.category,
         files=tuple(dict.fromkeys(named))[:_MOST_PLANNED],
     )
 
@@ -129,25 +140,13 @@ def read_plan(form: str) -> Plan:
 def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
     """Name the files of a plan that may not be touched; empty: none.
 
-    A folder or a pattern names some of the files that it covers, so it may be touched where
-    one of them may. A pattern that matches nothing yet is checked by a name that it would match.
+    A pattern is judged at the submit, by the files that were edited.
     """
     config, tree = run_context.base.contract.config, run_context.desk.open_base(run_context.base)
-    present = sorted(tree.paths())
-    covered = [
-        [file for file in present if _covers(path, file)] or [_GLOB_SIGNS.sub("x", path)]
-        for path in plan.files
-    ]
-    found = find_closed(chain(*covered), tree, config)
-    refused = {finding.path for finding in found}
-    wholly = {path for several in covered if refused.issuperset(several) for path in several[:1]}
-    closed = [finding for finding in found if finding.path in wholly or not finding.path]
-    said = dict.fromkeys(f"{finding.path} {finding.message} {finding.fix}" for finding in closed)
-    return "\n".join((*said, "Plan without these files, or decline.")) if said else ""
-
-
-def _covers(planned: str, path: str) -> bool:
-    return planned == "." or path.startswith(f"{planned}/") or fnmatchcase(path, planned)
+    paths = [path for path in plan.files if not _GLOB_SIGNS.search(path)]
+    found = find_closed(paths, tree, config)
+    messages = dict.fromkeys(f"{closed.path} {closed.message} {closed.fix}" for closed in found)
+    return "\n".join((*messages, "Plan without these files, or decline.")) if messages else ""
 
 
 def find_closed(touched: Iterable[str], tree: Tree, config: RepoConfig) -> tuple[Finding, ...]:
@@ -163,33 +162,28 @@ def find_closed(touched: Iterable[str], tree: Tree, config: RepoConfig) -> tuple
     return tuple(finding for finding in found if finding.severity is Severity.BLOCK)
 
 
-def read_refusal(
-    name: str, form: str, run_context: RunContext
-) -> TicketUnclear | TooLarge | ForPeople:
-    """Turn a model's questions, or its reasons to make no change, into an error in its words.
-
-    Args:
-        name: Of the form.
-        form: As JSON.
-    """
+def read_refusal(form: forms.Form, run_context: RunContext) -> TicketUnclear | TooLarge | ForPeople:
+    """Turn a model's questions, or its reasons to make no change, into an error in its words."""
     redact = run_context.desk.redactor.redact_record
-    if name == "ask":
-        asked = redact(Questions.model_validate_json(form)).questions
+    if isinstance(form, Questions):
         return TicketUnclear(
             tuple(
-                f"{_flatten(one.question)} Suggested: {_flatten(one.suggestion)}"
-                for one in asked[:_MOST_QUESTIONS]
+                f"{_flatten(asked.question)} Suggested: {_flatten(asked.suggestion)}"
+                for asked in redact(form).questions[:_MOST_QUESTIONS]
             )
         )
-    found = redact(Declined.model_validate_json(form))
+    assert isinstance(form, Declined), form  # noqa: S101
+    declined = redact(form)
     model = run_context.account.find_last_model("editor")
-    said = f"“{_flatten(found.why)}”. What would make it fit: “{_flatten(found.fits)}”."
-    if found.refused_by:
-        return ForPeople(explain_refused(f"`{_flatten(found.refused_by).replace('`', '')}`"))
-    if not found.tickets:
-        return ForPeople(f"{model} leaves this to a person: {said}")
-    listed = "\n".join(f"- {_flatten(ticket)}" for ticket in found.tickets[:_MOST_QUESTIONS])
-    return TooLarge(f"{model} says that this is several changes: {said}\n{listed}")
+    why, fits = _flatten(declined.why), _flatten(declined.fits)
+    reason = f"“{why}”. What would make it fit: “{fits}”."
+    if declined.refused_by:
+        path = _flatten(declined.refused_by).replace("`", "")
+        return ForPeople(explain_refused(f"`{path}`"))
+    if not declined.tickets:
+        return ForPeople(f"{model} leaves this to a person: {reason}")
+    listed = "\n".join(f"- {_flatten(ticket)}" for ticket in declined.tickets[:_MOST_QUESTIONS])
+    return TooLarge(f"{model} says that this is several changes: {reason}\n{listed}")
 
 
 def explain_refused(notes: str) -> str:

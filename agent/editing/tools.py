@@ -1,4 +1,4 @@
-"""The tools of a model: a shell and edits in its sandbox, and the forms that it hands in.
+"""The tools of a model: a shell and edits in its sandbox, and the forms that it submits.
 
 The sandbox is a cache: it is opened anew from the base commit and the last Change when the process
 has lost it. Whatever a model wrote, each of its calls gets an answer.
@@ -8,52 +8,43 @@ from __future__ import annotations
 
 import math
 import posixpath
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from agent.desk import Desk
-from agent.editing import forms, rebuilding
+from agent.editing import forms, rebuilding, text_edits
 from agent.editing.memory import PLAN
 from agent.editing.preparation import Preparation
 from agent.editing.turns import Turn
-from agent.errors import EditFailed, SandboxMissing
+from agent.errors import EditFailed, SandboxLost, SandboxMissing
 from agent.models.change import Change, Severity
 from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
 from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.record import replace
-from agent.sandbox.layout import TEMPORARY
+from agent.models.sandbox import CollectedChange
 from agent.sandbox.session import Session
 from agent.text import sanitise
 
 MOST_CALLS = 40
-MOST_SUMMARY = 1_500
-MOST_BEHAVIOUR, LONGEST_BEHAVIOUR = 6, 200
-#: Characters of a result that come whole; of a longer one the rest is in a file of the sandbox.
-MOST_RESULT = 30_000
+#: Characters of a result; of a longer one the middle is left out. Of one line of it.
+MOST_RESULT, _LONGEST_OUTPUT_LINE = 30_000, 2_000
 #: Characters that the results of one reply may have: of a context window, in tokens, and at most.
 _BATCH_SHARE, _MOST_OF_A_BATCH = 0.75, 400_000
 _LEAST_RESULT = 400
-#: Turns of reading after which a sentence reminds of the plan.
-_REMINDED = 12
 #: With less left of the run's minutes, no command is begun.
 LEAST_SECONDS = 5.0
-#: Seconds of a command: maximum, default, and the default as a multiple of the tests' time.
-_MOST_SECONDS, _SECONDS, _TIMES_TESTS = 1_800, 120, 1.5
+#: Default seconds of a command, as a multiple of the tests' time.
+_TIMES_TESTS = 1.5
 _MOST_LISTED = 20
-_LONGEST_LINE = 400
-_MOST_SHOWN_LINES = 12
-#: Lines that an edit shows before and after the new ones, and how many new ones.
-_LINES_AROUND, _MOST_NEW_LINES = 3, 60
 #: Environments built in one run; each may take minutes, and stays in the store.
 _MOST_REBUILDS = 5
 LOST = "This is a new sandbox. Only your change was kept from the previous one."
-_CARRIED = "This is a new sandbox, with your change and the files in /tmp."
+_REDIRECT = "cut; send it to a file in /tmp and read parts of that"
 _IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
 _LEFT_BEHIND = (
     "left behind by the base branch's tests; `include` of `submit` makes it part of the change"
@@ -61,62 +52,8 @@ _LEFT_BEHIND = (
 _CALLS_LOST = (
     "The sandbox was lost during these calls. Their changes are gone; earlier changes are kept."
 )
-_AS_BASE = "The environment is the base branch's again."
-_NO_MORE = "This run builds no more environments: you work in the base branch's."
-_PLAN_COMES_FIRST = (
-    "`{name}` needs a plan first. Call `plan`; calls after it in the same reply run once it is"
-    " accepted. To read on, call `bash`."
-)
-
-
-class Bash(forms.Form):
-    """Run a shell command in the root of the repository."""
-
-    command: str
-    seconds: int = forms.show_limits(0, default=_SECONDS, maximum=_MOST_SECONDS)
-    """After which it is ended. Without it: 120, or 1.5 times what the tests take."""
-
-
-class Edit(forms.Form):
-    """Replace text in a file. The result shows the lines as they are then."""
-
-    path: str
-    old: str
-    """Has to occur exactly once in the file."""
-    new: str
-
-
-class Write(forms.Form):
-    """Create a file, or replace all of it."""
-
-    path: str
-    text: str
-
-
-class SubmittedBehaviour(forms.Form):
-    before: str = forms.show_limits(maxLength=LONGEST_BEHAVIOUR)
-    """What a user or caller saw, on one line."""
-    after: str = forms.show_limits(maxLength=LONGEST_BEHAVIOUR)
-    """What they see now."""
-
-
-class Submit(forms.Form):
-    """Run all checks on your change."""
-
-    summary: str = forms.show_limits(maxLength=MOST_SUMMARY)
-    """For the reviewer: why so, and what to look at; paragraphs and lists stay."""
-    behaviour: tuple[SubmittedBehaviour, ...] = ()
-    """What behaves differently with the change, the most important first; nothing if all behaves as
-    before."""
-    left_out: str = forms.show_limits("", maxLength=MOST_SUMMARY)
-    """What the ticket asks for and the change does not do, and why."""
-    include: tuple[str, ...] = ()
-    """Files that git ignores and that belong to the change all the same."""
-
-
-Forms = Mapping[str, type[forms.Form]]
-"""What can be submitted, by the name of its tool."""
-_Tool = tuple[type[forms.Form], Callable[["ToolExecutor", Session, Any], str]]
+_AS_BASE = "The environment is the base branch's."
+_PLAN_COMES_FIRST = "`{name}` needs a plan first: call `plan`. To read on, call `bash`."
 
 
 @dataclass(frozen=True)
@@ -144,7 +81,7 @@ class ToolExecutor:
     def __init__(
         self,
         bench: Workbench,
-        given: Forms,
+        given: forms.Forms,
         *,
         most_of_a_batch: int = _MOST_OF_A_BATCH,
         edits: bool = True,
@@ -158,154 +95,134 @@ class ToolExecutor:
             is_planned: Whether a plan is accepted; before that the base is read, without an
                 environment.
         """
-        self._bench, self._given, self._edits = bench, given, edits
+        self._bench, self._forms, self._edits = bench, given, edits
         self._is_planned = is_planned
+        self._first_turn = 1
+        """The first turn that works in the sandbox as it is."""
         names = _TOOLS.keys() if edits else {"bash"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
         self._most_of_a_batch = most_of_a_batch
         self._session: Session | None = None
-        self._carried: bytes | None = None
-        """Files in /tmp of the sandbox that was closed last, for the next one."""
         self._digest = ""
         """Digest of the change in the sandbox; empty: not known."""
-        self._rebuilt: Prepared | None = None
-        self._declared = ""
-        """Mark of the dependencies that `_rebuilt` was built for."""
+        self._rebuilds = 0
         self._reported: set[str] = set()
         """Files outside the change that were reported to the model."""
         self._until = 0.0
         self._left = 0
-        """Characters that the result of the call at work may have."""
-        self._output_file = ""
-        """In the sandbox, for what the call at work prints."""
+        """Characters that results of the reply at work may still have."""
         bench.resources.callback(self.close)
 
     @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The tools as a model is shown them; the same throughout a conversation."""
         limits = (
-            f"A result of up to {min(MOST_RESULT, self._most_of_a_batch):,} characters comes"
-            f" whole, as long as those of one reply have {self._most_of_a_batch:,} together; the"
-            " rest of a longer output is in a file in /tmp that the result names."
+            f"Of a result the first and last {MOST_RESULT // 2:,} characters are returned, of all"
+            f" results of one reply {self._most_of_a_batch:,}: send longer output to a file."
         )
         tools = (
-            forms.make_tool_spec(name, kind, limits * (kind is Bash))
+            forms.make_tool_spec(name, kind, limits * (kind is forms.Bash))
             for name, (kind, _) in self._tools.items()
         )
-        given = (forms.make_tool_spec(name, form) for name, form in self._given.items())
+        given = (forms.make_tool_spec(name, form) for name, form in self._forms.items())
         return (*tools, *given)
 
-    def begin_edits(self) -> None:
-        """Go on in a sandbox with the environment, since the plan is accepted; /tmp is kept."""
-        self._is_planned = True
-        self._keep_temporary()
+    def begin_edits(self, turn_number: int) -> None:
+        """Go on in a sandbox with the environment from a turn on, since the plan is accepted."""
+        self._is_planned, self._first_turn = True, turn_number
+        self.close()
 
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
         self._session, self._digest = None, ""
 
-    def _keep_temporary(self) -> None:
-        """Close the sandbox; the next one gets the files in /tmp."""
-        self._carried = self._session.pack_temporary() if self._session else b""
-        self.close()
+    def read_form(self, done: CallResults) -> forms.Form:
+        """Read the form that was submitted."""
+        return self._forms[done.form_name].model_validate_json(done.form)
 
-    def execute_calls(
-        self,
-        reply: Reply,
-        before: Change,
-        include: tuple[str, ...],
-        turn: Turn,
-        planned: CallResults | None = None,
-    ) -> CallResults:
-        """Carry the calls of a reply out in order, and take the change from the tree.
-
-        Args:
-            include: Ignored files that belong to it.
-            planned: The results up to a plan, which is accepted now.
+    def carry_out(self, reply: Reply, before: Change, turn: Turn) -> CallResults:
+        """Carry out the calls of a reply up to a form, and take the change from the tree.
 
         Raises:
-            SandboxLost: The sandbox ended without a word, or the run was stopped.
+            SandboxLost: No sandbox could be opened, or the run was stopped.
             SandboxMissing: No sandbox is to be had.
         """
         self._until = time.monotonic() + self._bench.find_seconds_left()
-        batch = _Batch(before, reply.calls, turn.calls, self._most_of_a_batch)
-        begun = planned.at + 1 if planned else 0
-        batch.results += planned.results[:begun] if planned else ()
-        for number, call in enumerate(reply.calls[begun:], begun + 1):
-            try:
-                said, failed = self._answer(call, number, batch), False
-            except EditFailed as problem:
-                said, failed = f"not run: {problem}", True
-            batch.add_result(call, said, failed=failed)
-        if isinstance(batch.form, Submit) and batch.form.include:
-            include += batch.form.include
-            self._open(batch)
-        change = self._collect(batch, batch.session, include) if batch.session else before
-        if not self._is_planned and not batch.submitted and turn.number % _REMINDED == 0:
-            batch.notes.append("Call `plan` as soon as you know what to change.")
+        self._left = self._most_of_a_batch
+        if self._digest != before.digest:
+            self.close()
+        batch = _Batch(before, reply.calls, is_late=turn.number > self._first_turn)
+        try:
+            for call in reply.calls:
+                self._carry_out_call(call, batch)
+            change = self._collect(batch)
+        except SandboxLost:
+            if self._session is None:
+                raise
+            self.close()
+            batch.lose_work()
+            change = before
         called = CallResults(
             results=tuple(batch.results),
             change=change if change != before else None,
-            handed=batch.submitted,
-            at=batch.at,
+            form_name=batch.form_name,
             form=batch.form.model_dump_json() if batch.form else "",
             text="\n".join(filter(None, batch.notes)),
-            pauses=not (self._is_planned or batch.submitted) and self._bench.preparation.is_waiting,
         )
         facts = {**turn.facts, "change_digest": (called.change or before).digest}
         results = [result.model_dump(mode="json") for result in called.results]
         self._bench.desk.record_words("model.called", facts, results=results)
         return called
 
-    def _answer(self, call: ToolCall, number: int, batch: _Batch) -> str:
+    def _carry_out_call(self, call: ToolCall, batch: _Batch) -> None:
+        try:
+            answer, failed = self._answer(call, batch), False
+        except EditFailed as problem:
+            answer, failed = f"not run: {problem}", True
+        self._left -= len(answer)
+        batch.add_result(call, answer, failed=failed)
+
+    def _answer(self, call: ToolCall, batch: _Batch) -> str:
         """Carry a call out and return its answer; EditFailed: it is not carried out."""
-        if batch.submitted == PLAN:
-            raise EditFailed("the plan before it was not accepted")
-        if batch.submitted:
-            raise EditFailed(f"`{batch.submitted}` has to be the last call of a reply")
-        if number > MOST_CALLS:
+        if batch.form_name:
+            raise EditFailed(f"`{batch.form_name}` has to be the last call of a reply")
+        if len(batch.results) >= MOST_CALLS:
             raise EditFailed(f"a reply may have {MOST_CALLS} calls")
         if call.name == PLAN and self._is_planned:
             return "The plan is accepted. Carry it out; say in the summary what differs."
-        if call.name in self._given:
-            batch.form = forms.read_arguments(call, self._given[call.name])
-            batch.submitted, batch.at = call.name, number - 1
-            return "accepted"
+        if kind := self._forms.get(call.name):
+            batch.form, batch.form_name = forms.read_arguments(call, kind), call.name
+            return ""
         if call.name not in self._tools:
-            there = ", ".join((*self._tools, *self._given))
+            there = ", ".join((*self._tools, *self._forms))
             raise EditFailed(f"there is no such tool; available: {there}")
         if not self._is_planned and call.name != "bash":
             raise EditFailed(_PLAN_COMES_FIRST.format(name=call.name))
         kind, work = self._tools[call.name]
         arguments = forms.read_arguments(call, kind)
-        session, self._left = self._open(batch), batch.left
-        self._output_file = f"{TEMPORARY}/output-{batch.calls_before + number}.txt"
-        return work(self, session, arguments)
+        return work(self, batch, arguments)
 
     def _open(self, batch: _Batch) -> Session:
-        bench = self._bench
-        if batch.session is not None:
-            return batch.session
-        if self._session is None or self._digest != batch.before.digest:
-            self.close()
+        """Open the sandbox with the change before the calls, unless it is open."""
+        if self._session is None:
+            bench, change = self._bench, batch.before
             opened: OpenedRepository = bench.base
-            carried, self._carried = self._carried, None
-            if carried is None:
-                batch.notes.append(LOST if batch.calls_before else "")
             if self._is_planned:
-                batch.notes.append(self._rebuild_environment(batch.before))
-                opened = self._rebuilt or self._prepared
-            self._session = self._open_session(opened, batch.before)
-            if carried:
-                self._session.unpack_temporary(carried)
+                try:
+                    opened, words = rebuilding.find_environment(change, self._prepared, bench.desk)
+                except EditFailed as problem:
+                    opened, words = self._prepared, problem.message
+                batch.notes.append(words)
+            batch.notes.append(LOST * batch.is_late)
+            self._session = self._open_session(opened, change)
             if self._is_planned and self._edits:
                 # Files that set-up has left are not the model's.
                 left = self._session.take().ignored
                 self._reported.update(f"{path}: {_IGNORED}" for path in left)
         # The digest is known again once all calls are carried out.
-        self._digest, batch.session = "", self._session
-        batch.losses = self._session.losses
+        self._digest = ""
+        batch.is_open = True
         return self._session
 
     def _open_session(self, opened: OpenedRepository, change: Change) -> Session:
@@ -314,17 +231,13 @@ class ToolExecutor:
             raise SandboxMissing("No sandbox is configured for models.")
         return desk.sessions.open(desk.provide(opened), change, desk.stopped)
 
-    def _collect(self, batch: _Batch, session: Session, include: tuple[str, ...]) -> Change:
-        """Take the change from the tree, and rebuild the environment where it declares another."""
-        before = change = batch.before
-        if self._edits and self._is_planned:
-            taken = session.take(include)
-            if words := self._update_lock(session, taken.change):
-                batch.notes.append(words)
-                taken = session.take(include)
-            change = replace(
-                self._leave_out(taken.change, include), notes=before.notes, left_out=taken.findings
-            )
+    def _collect(self, batch: _Batch) -> Change:
+        """Take the change from the tree; say which files are no part of it."""
+        change = before = batch.before
+        include = batch.form.include if isinstance(batch.form, forms.Submit) else ()
+        if self._edits and self._is_planned and (batch.is_open or include):
+            self._open(batch)
+            change, taken = self._take(before, include)
             left = [
                 (finding.path, finding.message)
                 for finding in taken.findings
@@ -337,94 +250,87 @@ class ToolExecutor:
             listed = [line for line in messages if line not in self._reported][:_MOST_LISTED]
             batch.notes += listed
             self._reported.update(listed)
-            if session.losses != batch.losses:
-                batch.notes.append(_CALLS_LOST)
-                batch.reject_submit()
         self._digest = change.digest
-        if self._digest != before.digest and (words := self._rebuild_environment(change)):
-            self._keep_temporary()
-            batch.notes += [words, _CARRIED]
         return change
 
-    def _leave_out(self, change: Change, include: tuple[str, ...]) -> Change:
-        """Leave out new files that base's tests leave behind as well."""
-        ready = self._bench.preparation.ready
+    def _take(
+        self, before: Change, include: tuple[str, ...] = ()
+    ) -> tuple[Change, CollectedChange]:
+        """Take the change, without new files that base's tests leave behind as well.
+
+        Args:
+            include: Files that belong to it although they are ignored, besides those of before.
+        """
+        assert self._session is not None  # noqa: S101
+        include = (*before.paths, *include)
+        taken, ready = self._session.take(include), self._bench.preparation.ready
         left = {*(ready.baseline.tests.left_behind if ready else ())}.difference(include)
-        files = (file for file in change.files if file.before is not None or file.path not in left)
-        return replace(change, files=tuple(files))
+        files = tuple(
+            file for file in taken.change.files if file.before is not None or file.path not in left
+        )
+        change = replace(taken.change, files=files, notes=before.notes, left_out=taken.findings)
+        return change, taken
 
-    def _update_lock(self, session: Session, change: Change) -> str:
-        """Have the lock follow the declared dependencies; describe the result, if any."""
-        prepared, desk = self._prepared, self._bench.desk
-        declared = rebuilding.make_declaration_mark(change, prepared, desk)
-        if not self._may_build or declared == self._declared:
-            return ""
-        locked, words = rebuilding.update_lock(change, prepared, desk)
-        for path, content in locked.items():
-            session.write(path, content)
-        return words
-
-    def _rebuild_environment(self, change: Change) -> str:
-        """Have the environment that a change declares; describe it, where it is another."""
-        prepared, desk = self._prepared, self._bench.desk
-        built = self._bench.preparation.built
-        declared = rebuilding.make_declaration_mark(change, prepared, desk)
-        if declared == self._declared:
-            return ""
-        self._declared, self._rebuilt, words = declared, None, _AS_BASE
-        if declared not in {"", *built} and not self._may_build:
-            words = _NO_MORE
-        elif declared:
-            built.add(declared)
-            self._rebuilt, words = rebuilding.rebuild_environment(change, prepared, desk)
-        return words
-
-    def run_bash(self, session: Session, asked: Bash) -> str:
+    def run_bash(self, batch: _Batch, asked: forms.Bash) -> str:
         """Run a command; its output, exit code and limits are the answer."""
-        ready = self._bench.preparation.ready
+        ready, session = self._bench.preparation.ready, self._open(batch)
         wanted = asked.seconds or choose_seconds(ready.baseline if ready else None)
         seconds = limit_seconds(
-            min(max(wanted, LEAST_SECONDS), _MOST_SECONDS), self._seconds_left()
+            min(max(wanted, LEAST_SECONDS), forms.MOST_SECONDS), self._seconds_left()
         )
-        most = min(MOST_RESULT, max(self._left, _LEAST_RESULT))
-        file = self._output_file
-        ran = session.run(asked.command, seconds=seconds, transcript=file, above=most)
+        ran = session.run(asked.command, seconds=seconds)
         output = sanitise.strip_terminal_codes(ran.output).rstrip()
-        where, omitted = ran.transcript or "not kept", ran.omitted_bytes
-        said = [sanitise.shorten_middle(output, most, where=where, omitted=omitted)]
+        # A search that meets generated files would show little else.
+        output = "\n".join(
+            sanitise.shorten_middle(line, _LONGEST_OUTPUT_LINE, where=_REDIRECT)
+            for line in output.split("\n")
+        )
+        most, omitted = min(MOST_RESULT, max(self._left, _LEAST_RESULT)), ran.omitted_bytes
+        said = [sanitise.shorten_middle(output, most, where=_REDIRECT, omitted=omitted)]
         if ran.timed_out:
             said.append(f"[stopped after {seconds} s]")
-        if ran.restarted:
-            said.append(f"[the sandbox was lost. {LOST}]")
         elif ran.exit_code:
             said.append(f"[exit code {ran.exit_code}]")
         return "\n".join(filter(None, said)) or "(no output)"
 
-    def edit_file(self, session: Session, asked: Edit) -> str:
+    def edit_file(self, batch: _Batch, asked: forms.Edit) -> str:
         """Replace a piece that occurs exactly once; line ends stay as they are."""
+        session = self._open(batch)
         content = session.read(asked.path)
         if content is None:
-            raise EditFailed("there is no such file")
+            raise EditFailed(f"there is no such file: {forms.flatten_text(asked.path)}")
         try:
             words = content.decode()
         except UnicodeDecodeError as problem:
             raise EditFailed("the file is not UTF-8") from problem
         crlf = "\r\n" in words and words.count("\r\n") == words.count("\n")
         plain = words.replace("\r\n", "\n") if crlf else words
-        edited, first, last = replace_once(plain, asked.old, asked.new)
+        edited, first, last = text_edits.replace_once(plain, asked.old, asked.new)
         session.write(asked.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
-        return _show_lines(edited, first, last)
+        return text_edits.show_lines(edited, first, last)
 
-    def write_file(self, session: Session, asked: Write) -> str:
+    def write_file(self, batch: _Batch, asked: forms.Write) -> str:
         if asked.path.startswith("~"):
             raise EditFailed("`~` is not expanded: paths start at the root of the tree")
-        session.write(asked.path, asked.text.encode())
-        return f"{asked.text.count(chr(10)):,} lines"
+        self._open(batch).write(asked.path, asked.text.encode())
+        shown = asked.text.removesuffix("\n")
+        return text_edits.show_lines(asked.text, 1, shown.count("\n") + 1 if shown else 0)
 
-    @property
-    def _may_build(self) -> bool:
-        has_time = self._seconds_left() > LEAST_SECONDS
-        return has_time and len(self._bench.preparation.built) < _MOST_REBUILDS
+    def rebuild(self, batch: _Batch, asked: forms.Rebuild) -> str:
+        """Bring the lock up to date and go on in a sandbox with the environment of the change."""
+        limit_seconds(LEAST_SECONDS, self._seconds_left())
+        if self._rebuilds == _MOST_REBUILDS:
+            raise EditFailed(f"a conversation builds {_MOST_REBUILDS} environments at most")
+        self._rebuilds += 1
+        session, desk = self._open(batch), self._bench.desk
+        change, _ = self._take(batch.before)
+        for path, content in rebuilding.update_lock(change, self._prepared, desk).items():
+            session.write(path, content)
+        change, _ = self._take(batch.before)
+        opened, words = rebuilding.find_environment(change, self._prepared, desk)
+        self.close()
+        self._session = self._open_session(opened, change)
+        return f"{words or _AS_BASE} {LOST}"
 
     @property
     def _prepared(self) -> Prepared:
@@ -441,17 +347,13 @@ class _Batch:
 
     before: Change
     calls: tuple[ToolCall, ...]
-    calls_before: int
-    """Number of calls in earlier replies; above 0, a sandbox that has to be opened was lost."""
-    left: int
-    """Characters that results may still have."""
+    is_late: bool
+    """Whether a sandbox that has to be opened was lost."""
     results: list[ToolResult] = field(default_factory=list)
-    submitted: str = ""
-    at: int = 0
+    form_name: str = ""
     form: forms.Form | None = None
-    session: Session | None = None
-    losses: int = 0
-    """Losses of the session before the first call."""
+    is_open: bool = False
+    """Whether a call works in the sandbox."""
     notes: list[str] = field(default_factory=list)
 
     def is_named(self, path: str) -> bool:
@@ -459,18 +361,26 @@ class _Batch:
         name = posixpath.basename(path.rstrip("/"))
         return any(name in call.arguments for call in self.calls)
 
-    def add_result(self, call: ToolCall, said: str, *, failed: bool) -> None:
-        self.left -= len(said)
-        result = {"call_id": call.call_id, "name": forms.flatten_text(call.name), "content": said}
-        self.results.append(ToolResult(**result, failed=failed))
+    def add_result(self, call: ToolCall, content: str, *, failed: bool) -> None:
+        about = {"call_id": call.call_id, "name": forms.flatten_text(call.name)}
+        self.results.append(ToolResult(**about, content=content, failed=failed))
 
-    def reject_submit(self) -> None:
-        """Accept no submit of a tree in which the work of some calls is lost."""
-        if isinstance(self.form, Submit):
-            self.results[self.at] = replace(
-                self.results[self.at], content="not accepted: the sandbox was lost", failed=True
-            )
-            self.submitted, self.form = "", None
+    def lose_work(self) -> None:
+        """Answer what is left to do once the sandbox is lost, and accept no form."""
+        self.form_name, self.form = "", None
+        self.results = [result for result in self.results if result.content]
+        for call in self.calls[len(self.results) :]:
+            self.add_result(call, "not finished: the sandbox was lost", failed=True)
+        self.notes.append(_CALLS_LOST)
+
+
+_Tool = tuple[type[forms.Form], Callable[[ToolExecutor, _Batch, Any], str]]
+_TOOLS: dict[str, _Tool] = {
+    "bash": (forms.Bash, ToolExecutor.run_bash),
+    "edit": (forms.Edit, ToolExecutor.edit_file),
+    "write": (forms.Write, ToolExecutor.write_file),
+    "rebuild": (forms.Rebuild, ToolExecutor.rebuild),
+}
 
 
 def limit_seconds(most: float, left: float) -> int:
@@ -487,65 +397,4 @@ def limit_seconds(most: float, left: float) -> int:
 def choose_seconds(baseline: CheckReport | None) -> int:
     """Return the seconds of a command where the model does not say how many."""
     tests = baseline.tests.seconds if baseline else 0.0
-    return max(_SECONDS, math.ceil(_TIMES_TESTS * tests))
-
-
-_TOOLS: dict[str, _Tool] = {
-    "bash": (Bash, ToolExecutor.run_bash),
-    "edit": (Edit, ToolExecutor.edit_file),
-    "write": (Write, ToolExecutor.write_file),
-}
-
-
-def replace_once(words: str, old: str, new: str) -> tuple[str, int, int]:
-    """Put `new` in the place of `old`, which may occur only once.
-
-    Returns:
-        The text, and the first and last line of `new` in it; the last is before the first where
-        nothing is left there.
-
-    Raises:
-        EditFailed: There is no such place, or more than one, or nothing would change.
-    """
-    if not old:
-        raise EditFailed("old is empty; give the lines next to which the new ones go")
-    if old == new:
-        raise EditFailed("old and new are the same, so nothing was changed")
-    # A place may begin within another one.
-    starts = [found.start() for found in re.finditer(f"(?={re.escape(old)})", words)]
-    if not starts:
-        raise EditFailed(f"old is not in the file{_show_nearest_line(words, old)}")
-    lines = [words.count("\n", 0, start) + 1 for start in starts[:10]]
-    if len(starts) > 1:
-        places = ", ".join(map(str, lines)) + ", …" * (len(starts) > len(lines))
-        raise EditFailed(
-            f"old occurs {len(starts):,} times (lines {places}); include more of the lines around"
-            " it"
-        )
-    shown = new.removesuffix("\n")
-    last = lines[0] + shown.count("\n") if shown else lines[0] - 1
-    return words[: starts[0]] + new + words[starts[0] + len(old) :], lines[0], last
-
-
-def _show_lines(text: str, first: int, last: int) -> str:
-    """Show the lines that an edit has made, with a few around them and their numbers."""
-    lines = text.split("\n")
-    start, end = max(0, first - 1 - _LINES_AROUND), min(len(lines), last + _LINES_AROUND)
-    shown = [f"{at + 1:>6}\t{lines[at][:_LONGEST_LINE]}" for at in range(start, end)]
-    half = _MOST_NEW_LINES // 2 + _LINES_AROUND
-    if len(shown) > 2 * half:
-        shown[half:-half] = [f"[{len(shown) - 2 * half:,} lines]"]
-    head = f"lines {first} to {last}" if last >= first else f"removed before line {first}"
-    return "\n".join((f"{head}; the file now has:", *shown))
-
-
-def _show_nearest_line(words: str, old: str) -> str:
-    """Show the lines from where the first line of `old` is, if that is one place."""
-    wanted, lines = old.strip("\n").split("\n"), words.split("\n")
-    bare, first = [line.strip() for line in lines], wanted[0].strip()
-    if not first or bare.count(first) != 1:
-        return "; read it again"
-    start = bare.index(first)
-    there = lines[start : start + min(len(wanted), _MOST_SHOWN_LINES)]
-    shown = "\n".join(line[:_LONGEST_LINE] for line in there)
-    return f"; from line {start + 1} on it says:\n{shown}"
+    return max(forms.SECONDS, math.ceil(_TIMES_TESTS * tests))

@@ -5,7 +5,7 @@ what is sent is not, since edits have to match files to the letter.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from agent.desk import Desk
 from agent.errors import ModelRefused, ModelUnusable
@@ -13,10 +13,11 @@ from agent.llm.budget import SpendingCaps, fit_request, require_budget
 from agent.models.chat import (
     ChatModel,
     ChatRequest,
+    Message,
+    ModelTurn,
     Reply,
     Role,
-    ToolCall,
-    ToolResult,
+    ToolTurn,
     WorstCase,
 )
 from agent.models.model_use import format_usd
@@ -25,9 +26,8 @@ from agent.text import sanitise
 from agent.text.check_summary import format_count
 
 _MOST_REFUSAL = 300
-#: Turns in a row that may bring nothing new; a turn repeated word for word counts as several.
-_MOST_IDLE, _REPEATED = 8, 4
-_MOST_WITHOUT_CALL = 3
+#: So many turns alike, or without a call, end a conversation.
+_MOST_ALIKE = 3
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,15 @@ class Turn:
     conversation: StepName
     number: int
     """1-based."""
-    sent: int
-    """Messages that an earlier turn of the conversation has sent already."""
-    calls: int = 0
-    """Calls of the conversation before it."""
     removed: int = 0
     """Characters of old results that the request leaves out for the first time."""
     is_repeated: bool = False
     """Whether the same turn was asked for before, and the request was too long."""
 
-    @property
-    def name(self) -> StepName:
-        """Name of the step that requests the reply."""
-        again = " shorter" * self.is_repeated
-        return self.conversation.named(f"{self.number}{again} reply")
+    def named(self, part: str) -> StepName:
+        """Name the step of a part of it."""
+        again = " shorter" * (self.is_repeated and part == "reply")
+        return self.conversation.named(f"{self.number}{again} {part}")
 
     @property
     def facts(self) -> dict[str, object]:
@@ -100,7 +95,7 @@ class ModelTurns:
             AgentError: As `ChatModel.reply` does.
             BudgetSpent: The request could cost more than is left.
         """
-        reply = self.once(turn.name, self._request_reply, request, turn)
+        reply = self.once(turn.named("reply"), self._request_reply, request, turn)
         # A refusal has been paid for as well.
         self.desk.facts.account.count_reply(request.role, reply)
         if reply.finish == "refused":
@@ -119,7 +114,8 @@ class ModelTurns:
 
         request, worst = fit_request(request, require)
         facts = {**turn.facts, "digest": request.digest}
-        new = [message.model_dump(mode="json") for message in request.messages[turn.sent :]]
+        # The last one is ours; all before it were sent with the reply before, or are that reply.
+        new = [request.messages[-1].model_dump(mode="json")]
         desk.record_words(
             "model.asked",
             {
@@ -158,43 +154,33 @@ def _summarize_reply(turn: Turn, reply: Reply, worst: WorstCase) -> str:
     return "; ".join((line, *(f"no answer from {why}" for why in reply.passed_over)))
 
 
-@dataclass
-class StallWatch:
-    """Notices turns without effect, and turns without a call."""
+def find_end(messages: tuple[Message, ...], most_turns: int) -> str:
+    """Say why a conversation is over; empty: it goes on."""
+    replies = [message.reply for message in messages if isinstance(message, ModelTurn)]
+    if len(replies) >= _MOST_ALIKE and not any(reply.calls for reply in replies[-_MOST_ALIKE:]):
+        why = f"the model answered {_MOST_ALIKE} times without calling a tool; try another model"
+    elif count_idle(messages) >= _MOST_ALIKE - 1:
+        why = "the last turns brought nothing new"
+    elif len(replies) >= most_turns:
+        why = f"it used all its {most_turns} turns"
+    else:
+        return ""
+    cut = sum(reply.finish == "length" for reply in replies)
+    return why + f"; {cut} of its replies were cut off at the maximum of tokens" * bool(cut)
 
-    _known: set[object] = field(default_factory=set)
-    """Answers to calls, digests of the change, and whole turns."""
-    _idle: int = 0
-    _without_call: int = 0
 
-    def add_turn(
-        self, calls: tuple[ToolCall, ...], results: tuple[ToolResult, ...], digest: str
-    ) -> None:
-        """Add a turn; a new digest of the change, or a new answer to a call, is progress."""
-        self._without_call = 0 if calls else self._without_call + 1
-        pairs = zip(calls, results, strict=False)
-        whole = tuple((call.name, call.arguments, result.content) for call, result in pairs)
-        worked = {said for said, result in zip(whole, results, strict=False) if not result.failed}
-        more = _REPEATED if (whole, digest) in self._known else 1
-        self._idle = 0 if {digest, *worked} - self._known else self._idle + more
-        self._known |= {digest, (whole, digest), *worked}
+def count_idle(messages: tuple[Message, ...]) -> int:
+    """Count the last turns whose calls and results are those of an earlier turn.
 
-    @property
-    def stall(self) -> str:
-        """Why the conversation has to end; empty: it goes on."""
-        if self._without_call >= _MOST_WITHOUT_CALL:
-            return (
-                f"the model answered {self._without_call} times without calling a tool; try"
-                " another model"
+    Of a call that was not carried out only the answer counts, however it was worded.
+    """
+    earlier, count = set[object](), 0
+    for asked, answer in zip(messages[1::2], messages[2::2], strict=False):
+        if isinstance(asked, ModelTurn) and isinstance(answer, ToolTurn):
+            whole = tuple(
+                (call.name, "" if result.failed else call.arguments, result.content)
+                for call, result in zip(asked.reply.calls, answer.results, strict=False)
             )
-        return "the last turns brought nothing new" if self._idle >= _MOST_IDLE else ""
-
-    @property
-    def warning(self) -> str:
-        """Words for the model before it is stopped; empty: there is no need."""
-        if not _MOST_IDLE // 2 <= self._idle < _MOST_IDLE:
-            return ""
-        return (
-            "The last turns brought nothing new. Try something else, or finish with what you"
-            " have; otherwise you will be stopped."
-        )
+            count = count + 1 if whole in earlier else 0
+            earlier.add(whole)
+    return count

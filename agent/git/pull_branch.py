@@ -44,10 +44,12 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
     max_mb: int = remote.MAX_MB,
     stopped: Flag | None = None,
     keeps_conflicts: bool = False,
+    commit: str | None = None,
 ) -> BranchState:
     """Fetch the branch of a pull request and its base, and compare them. May run twice.
 
     Args:
+        commit: Of ours, in the mirror, that is to end the branch; None: the code host has it.
         keeps_conflicts: Whether the two are merged in spite of conflicts, which stay between marks.
         author: Under which name our commits are made; with `email`, what tells them from others.
 
@@ -60,15 +62,16 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
         start, locked = repository.fetch_base(base_branch, max_mb), repository.locked
         try:
             wanted = f"+refs/heads/{branch}:{_LOOKED_AT}"
-            repository.fetch_more(wanted, branch=branch, max_mb=max_mb)
+            if commit is None:
+                repository.fetch_more(wanted, branch=branch, max_mb=max_mb)
         except remote.BranchMissing as problem:
             raise RepositoryUnfit(
                 f"The pull request's branch {branch} no longer exists. To continue, restore it on"
                 " the pull request's page"
             ) from problem
-        head = objects.require_object(locked.place, _LOOKED_AT)
-        for commit in (start, head):
-            mirror.pin_commit(locked, commit)
+        head = commit or objects.require_object(locked.place, _LOOKED_AT)
+        for end in (start, head):
+            mirror.pin_commit(locked, end)
         pinned, ours = PinnedCommit(start, base_branch), (author, email)
         return _read_state(locked, url, pinned, head, ours, keeps_conflicts)
 
@@ -195,8 +198,7 @@ def make_follow_up_commit(
 
     Where the base was brought in, that is a merge: nobody's commit is rewritten. On top comes what
     the Change, all of it against the checkout, has beyond that; or, where both conflict, the merge
-    is what the Change makes of it. Returns the branch's head where
-    nothing is to be done, or nothing of the branch is left.
+    is what the Change makes of it. Returns the branch's head where nothing is to be done or left.
     """
     against, made = branch_state.checkout.commit, branch_state.head
     by = objects.Identity(author, email, date)

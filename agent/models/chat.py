@@ -179,16 +179,14 @@ class WorstCase(NamedTuple):
 
 class CallResults(Record):
     results: tuple[ToolResult, ...]
+    """That of a form that was submitted is empty until it is answered."""
     change: Change | None
     """Against the base commit, after the calls; None: as it was before them."""
-    handed: str = ""
-    """Name of the form that was submitted; empty: none was."""
-    at: int = 0
+    form_name: str = ""
+    """Tool of the form that was submitted; empty: none was."""
     form: str = ""
+    """As JSON."""
     text: str = ""
-    pauses: bool = False
-    """Whether the conversation pauses here, since the base commit is measured, or needs a set-up
-    that a model finds."""
 
 
 class ChatModel(Protocol):

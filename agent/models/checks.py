@@ -45,6 +45,11 @@ class CheckItem(Record):
     digest: str = ""
     """Of a doctest in a module: of its text."""
 
+    @property
+    def is_collection(self) -> bool:
+        """Whether it is a test module that could not be imported."""
+        return self.item_id.endswith(COLLECTION)
+
 
 UNPROVED = "unproved"
 
@@ -156,7 +161,7 @@ class TestRun(CheckRun):
     items: tuple[CheckItem, ...] = ()
     """All tests by id."""
     files: tuple[str, ...] | None = None
-    """Test modules and plugins of the tree; None: the run ended before they were known."""
+    """Files of the tree with tests, sorted; None: the run ended before they were known."""
     left_behind: tuple[str, ...] = ()
     """Files of the tree that were not there before the tests ran."""
     unrun: tuple[str, ...] = ()
@@ -180,7 +185,7 @@ class TestRun(CheckRun):
     @property
     def cut(self) -> str:
         """Say how far a run that a limit ended came; empty: to its end."""
-        ran = sum(not item.item_id.endswith(COLLECTION) for item in self.items)
+        ran = sum(not item.is_collection for item in self.items)
         every = ran + len(self.unrun)
         return f"{ran:,} of {every:,} tests ran" if self.unrun or self.limit else ""
 

@@ -175,10 +175,6 @@ class CommandResult(Record):
     exit_code: int | None
     """Negative for a signal; None where the command was ended, or its sandbox was."""
     timed_out: bool = False
-    restarted: bool = False
-    """Whether the sandbox had to be opened again, with the change as it was last taken."""
-    transcript: str = ""
-    """File in the sandbox with all of a long output; empty: there is none."""
     omitted_bytes: int = 0
     """Bytes that `output` leaves out."""
 

@@ -68,6 +68,7 @@ class Step(StrEnum):
     CHECKS = "checks", Stage.CHECKS, RunState.CHECKING
     DECIDE = "decide", Stage.CHECKS, RunState.REVIEWING
     REVIEW = "review", Stage.CHECKS, RunState.REVIEWING
+    BRING_UP = "bring up"
     PUBLISH = "publish", Stage.PUBLISH, RunState.PUBLISHING, True
     DELIVER = "deliver", None, None, True
     NOTIFY = "notify", None, None, True
@@ -133,6 +134,10 @@ class StepRunner(Once, Protocol):
 
     def count_apart(self) -> AbstractContextManager[None]:
         """Count the steps within to the minutes of set-up: as many again as the run has."""
+        ...
+
+    def rename(self, detail: str) -> AbstractContextManager[None]:
+        """Add a detail to the names of the steps within, which are done once more."""
         ...
 
 

@@ -16,25 +16,25 @@ from repo_config import lock_files, rule_files
 from repo_config.detect import Project
 
 GATE_FILES = Rule(
-    id="gate-files",
-    demands="Changes to files that configure the checks, or tell models how to work, need review.",
-    severity=Severity.REVIEW,
+    "gate-files",
+    "Changes to files that configure the checks, or tell models how to work, need review.",
+    Severity.REVIEW,
     floor=Severity.REVIEW,
     may_be_asked=True,
 )
 OTHER_FILES = Rule(
-    id="other-files",
-    demands="Changes to files of unusual types need review (anything but Python, templates,"
+    "other-files",
+    "Changes to files of unusual types need review (anything but Python, templates,"
     " static files, translations, docs and test data).",
-    severity=Severity.REVIEW,
+    Severity.REVIEW,
     floor=Severity.REVIEW,
     may_be_asked=True,
 )
 RULES = (GATE_FILES, OTHER_FILES)
 OTHER_SETTINGS = Rule(
-    id="other-settings",
-    demands="Findings that appear only with the base branch's settings need review.",
-    severity=Severity.REVIEW,
+    "other-settings",
+    "Findings that appear only with the base branch's settings need review.",
+    Severity.REVIEW,
     floor=Severity.REVIEW,
 )
 

@@ -52,24 +52,19 @@ def soften_asked_findings(
 ) -> tuple[Finding, ...]:
     """Let what rules find remark, where a ticket may ask for it, and names the file or subject."""
     text = f"{ticket.title}\n{ticket.body}" if ticket else ""
-    names = {word.rstrip(".").removeprefix("./") for word in _PATH.findall(text)}
+    paths = {f"/{word.rstrip('.').removeprefix('./')}" for word in _PATH.findall(text)}
     # A subject may be a common word, so it counts in code marks alone.
-    words = (word for marked in _CODE.findall(text) for word in _WORD.findall(marked))
-    code = {canonicalize_name(word) for word in words}
+    code = {canonicalize_name(word) for mark in _CODE.findall(text) for word in _WORD.findall(mark)}
     of_asked = {rule.id for rule in RULES if rule.may_be_asked}
 
-    def is_asked(finding: Finding) -> bool:
-        if finding.rule not in of_asked or finding.severity is not Severity.REVIEW:
-            return False
-        if finding.subject:
-            return finding.subject in code
-        path = finding.path
-        return any(name == path or path.endswith(f"/{name}") for name in names)
+    def soften(finding: Finding) -> Finding:
+        is_named = finding.subject in code or (
+            not finding.subject and f"/{finding.path}".endswith(tuple(paths))
+        )
+        may_be = finding.rule in of_asked and finding.severity is Severity.REVIEW
+        return replace(finding, severity=Severity.INFO) if is_named and may_be else finding
 
-    return tuple(
-        replace(finding, severity=Severity.INFO) if is_asked(finding) else finding
-        for finding in findings
-    )
+    return tuple(map(soften, findings))
 
 
 def soften_human_findings(
@@ -84,22 +79,17 @@ def soften_human_findings(
         return findings
     theirs, ours = ({file.path: file for file in made.files} for made in (human_changes, change))
 
-    def is_theirs(finding: Finding) -> bool:
+    def soften(finding: Finding) -> Finding:
         old, new = theirs.get(finding.path), ours.get(finding.path)
-        if old is None or new is None:
-            return False
-        if (old.after, old.executable) == (new.after, new.executable):
-            return True
+        if finding.severity is not Severity.BLOCK or old is None or new is None:
+            return finding
         lines, line = (new.after or b"").splitlines(), finding.line or 0
-        if not 0 < line <= len(lines):
-            return False
         # No more copies of a line than people wrote.
-        count = lines[:line].count(lines[line - 1])
-        return count <= (old.after or b"").splitlines().count(lines[line - 1])
+        is_theirs = (old.after, old.executable) == (new.after, new.executable) or (
+            0 < line <= len(lines)
+            and lines[:line].count(lines[line - 1])
+            <= (old.after or b"").splitlines().count(lines[line - 1])
+        )
+        return replace(finding, severity=Severity.REVIEW) if is_theirs else finding
 
-    return tuple(
-        replace(finding, severity=Severity.REVIEW)
-        if finding.severity is Severity.BLOCK and is_theirs(finding)
-        else finding
-        for finding in findings
-    )
+    return tuple(map(soften, findings))

@@ -4,36 +4,32 @@ One table of patterns. Neither a line that moved is new, nor what stood in its f
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from agent.models.change import ChangedFile, Finding, Severity
-from agent.policy.change_context import ChangeContext, find_new
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.layout import is_test
 from agent.policy.new_dependencies import SOURCE
 from agent.policy.rule import Rule
 
 SUPPRESSION = Rule(
-    id="suppression",
-    demands="New comments, decorators, marks or branches that turn off a check need review.",
-    severity=Severity.REVIEW,
+    "suppression",
+    "New comments, decorators, marks or branches that turn off a check need review.",
+    Severity.REVIEW,
     floor=Severity.REVIEW,
 )
 CONFLICT_MARKS = Rule(
-    id="conflict-marks",
-    demands="No file contains marks of a merge conflict.",
-    severity=Severity.BLOCK,
+    "conflict-marks", "No file contains marks of a merge conflict.", Severity.BLOCK
 )
 HIDDEN_TEXT = Rule(
-    id="hidden-text",
-    demands="Code contains no invisible characters and none that reverse text direction.",
-    severity=Severity.BLOCK,
+    "hidden-text",
+    "Code contains no invisible characters and none that reverse text direction.",
+    Severity.BLOCK,
     floor=Severity.REVIEW,
 )
 ODD_TEXT = Rule(
-    id="odd-text",
-    demands="Hidden characters in docs, translations and tests need review.",
-    severity=Severity.REVIEW,
+    "odd-text", "Hidden characters in docs, translations and tests need review.", Severity.REVIEW
 )
 RULES = (SUPPRESSION, CONFLICT_MARKS, HIDDEN_TEXT, ODD_TEXT)
 
@@ -111,49 +107,20 @@ _WORDS = {
 }
 
 
-class _Hit(NamedTuple):
-    row: LineRule
-    path: str
-    match: str
-    number: int
-    line: str
-
-
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    fresh: list[_Hit] = []
-    gone: list[_Hit] = []
-    for file in change_context.change.files:
-        before, after = _decode(file.before), _decode(file.after)
-        fresh += _find_hits(file, after, _list_added(before, after))
-        gone += _find_hits(file, before, _list_added(after, before))
-    keys: tuple[Callable[[_Hit], object], ...] = (
-        lambda hit: (hit.row, hit.line),  # it moved
-        lambda hit: (hit.row, hit.path, hit.match),
-    )
-    for key in keys:
-        fresh, gone = find_new(fresh, gone, key), find_new(gone, fresh, key)
-    for row, path, match, number, _ in {hit[:2] + hit[3:4]: hit for hit in fresh}.values():
+    new = change_context.find_new_hits(_find_hits)
+    once = {(path, hit.line, hit.what[0]): hit for path, hit in new}
+    for (path, line, row), hit in once.items():
+        _, _, match = hit.what
         text = match.strip().partition("\n")[0]
         text = text if text.isprintable() else f"U+{ord(match[0]):04X}"
         message, fix = _WORDS[row.rule]
         message = message.format(text[:80])
-        yield row.rule.make_finding(path, message, fix, number, is_reading=row.is_reading)
+        yield row.rule.make_finding(path, message, fix, line, is_reading=row.is_reading)
 
 
-def _list_added(before: str, after: str) -> Collection[int]:
-    """Return the numbers of the lines of one text that the other has not, 1-based."""
-    had, has = (enumerate(text.split("\n"), 1) for text in (before, after))
-    return {number for number, _ in find_new(has, had, lambda line: line[1])}
-
-
-def _find_hits(file: ChangedFile, text: str, numbers: Collection[int]) -> Iterator[_Hit]:
-    lines = text.split("\n")
-    for row in TABLE if numbers else ():
+def _find_hits(file: ChangedFile, content: bytes) -> Iterator[Hit[tuple[LineRule, str, str]]]:
+    text = "" if b"\0" in content else content.decode("utf-8-sig", "replace")
+    for row in TABLE:
         for match in re.finditer(row.pattern, text, re.MULTILINE) if row.applies(file) else ():
-            number = text.count("\n", 0, match.end()) + 1
-            if number in numbers:
-                yield _Hit(row, file.path, match[0], number, lines[number - 1])
-
-
-def _decode(content: bytes | None) -> str:
-    return "" if content is None or b"\0" in content else content.decode("utf-8-sig", "replace")
+            yield Hit((row, file.path, match[0]), text.count("\n", 0, match.end()) + 1)

@@ -7,15 +7,14 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from agent.models.change import Finding, Severity
-from agent.policy import layout
 from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.rule import Rule
 from agent.policy.source import PythonSource
 
 MANAGER = Rule(
-    id="django-manager",
-    demands="Models in `django.managers` are queried through the configured manager.",
-    severity=Severity.BLOCK,
+    "django-manager",
+    "Models in `django.managers` are queried through the configured manager.",
+    Severity.BLOCK,
 )
 RULES = (MANAGER,)
 
@@ -27,7 +26,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     if not managers:
         return
 
-    def find(source: PythonSource) -> Iterator[Hit]:
+    def find(source: PythonSource) -> Iterator[Hit[str]]:
         for node in source.nodes:
             if isinstance(node, ast.Attribute) and node.attr in _USUAL:
                 key = _find_model(source.names.find(node.value), managers)
@@ -37,8 +36,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                     yield Hit(f"{says} {managers[key]}", node.lineno)
 
     fix = "Use the configured manager, or change django.managers first."
-    for file, hit in change_context.find_new_hits(find, layout.is_application):
-        yield MANAGER.make_finding(file.path, hit.what, fix, hit.line)
+    for path, hit in change_context.find_new_in_application(find):
+        yield MANAGER.make_finding(path, hit.what, fix, hit.line)
 
 
 def _find_model(name: str, managers: Iterable[str]) -> str | None:

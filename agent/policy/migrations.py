@@ -15,25 +15,21 @@ from agent.policy.rule import Rule
 from agent.policy.source import PythonSource
 from agent.text.sanitise import list_some
 
-MERGED = Rule(
-    id="migration-merged",
-    demands="Merged migrations are not edited or deleted.",
-    severity=Severity.BLOCK,
-)
+MERGED = Rule("migration-merged", "Merged migrations are not edited or deleted.", Severity.BLOCK)
 BY_HAND = Rule(
-    id="migration-by-hand",
-    demands="Migrations with anything but Django's table operations need review.",
-    severity=Severity.REVIEW,
+    "migration-by-hand",
+    "Migrations with anything but Django's table operations need review.",
+    Severity.REVIEW,
 )
 DESTRUCTIVE = Rule(
-    id="migration-destructive",
-    demands="Destructive migrations need review: they lose data or break running code.",
-    severity=Severity.REVIEW,
+    "migration-destructive",
+    "Destructive migrations need review: they lose data or break running code.",
+    Severity.REVIEW,
 )
 DOWNTIME = Rule(
-    id="migration-downtime",
-    demands="Migrations that may lock tables, or fail for code that still runs, are listed.",
-    severity=Severity.INFO,
+    "migration-downtime",
+    "Migrations that may lock tables, or fail for code that still runs, are listed.",
+    Severity.INFO,
 )
 RULES = (MERGED, BY_HAND, DESTRUCTIVE)
 _CLASS = re.compile(rb"^\s*class Migration\b", re.MULTILINE)
@@ -42,7 +38,6 @@ _OPERATION = re.compile(
     r"|django\.contrib\.postgres\.operations\.\w+"
 )
 _ATTRIBUTES = {"dependencies", "initial", "run_before", "replaces", "atomic"}
-_IMPORTS = (ast.Import, ast.ImportFrom)
 _LOSES = {
     "RemoveField": "drops a column and its data",
     "DeleteModel": "drops a table and its data",
@@ -67,71 +62,64 @@ def is_migration(path: str, content: bytes | None) -> bool:
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.python:
-        before, after = file.file.before, file.file.after
-        if not is_migration(file.path, before):
-            if is_migration(file.path, after) and file.after:
-                yield from _check_new(file.after)
-        elif _dump(before) != _dump(after):
-            done = "is edited, but databases that applied it will not change"
-            if after is None:
-                done = "is deleted, but databases have recorded it as applied"
-            yield MERGED.make_finding(
-                file.path,
-                f"is already on the base branch, and {done}",
-                "Leave it unchanged and add a new migration.",
-                min(change_context.added_lines.get(file.path, ()), default=None),
-            )
+        source = change_context.read_source(file.path, file.after)
+        if is_migration(file.path, file.before):
+            if _list_statements(file.before) != _list_statements(file.after):
+                says = (
+                    "is already on the base branch, and databases that applied it will not change"
+                )
+                fix = "Leave it unchanged and add a new migration."
+                _, new_lines = change_context.changed_lines
+                lines = (line for path, line in new_lines if path == file.path)
+                yield MERGED.make_finding(file.path, says, fix, min(lines, default=None))
+        elif source and is_migration(file.path, file.after):
+            yield from _check_new(source)
 
 
-def _dump(content: bytes | None) -> list[str] | bytes | None:
+def _list_statements(content: bytes | None) -> list[str] | bytes:
     """Write all that a migration does, without annotations, docstrings and imports."""
     try:
-        module = meaning.strip(content or b"", "none")
+        body = meaning.strip(content or b"", "none").body
     except meaning.UNREADABLE:
-        return content
-    return [ast.dump(node) for node in module.body if not isinstance(node, _IMPORTS)]
+        return content or b""
+    return [ast.dump(node) for node in body if not isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def _check_new(source: PythonSource) -> Iterator[Finding]:
-    by_hand: list[tuple[ast.stmt | ast.expr, str]] = []
+    by_hand: dict[str, int] = {}
     for part in _list_parts(source):
         name = source.names.find(part)
         kind = name.rpartition(".")[2]
-        if isinstance(part, ast.Call) and _OPERATION.fullmatch(name):
-            if says := _LOSES.get(kind):
-                says = f"{says}: {ast.unparse(part)}"
-                yield DESTRUCTIVE.make_finding(source.path, says, _LOSES_FIX, part.lineno)
-        else:
-            by_hand.append((part, kind or ast.unparse(part).partition("\n")[0]))
+        if not (isinstance(part, ast.Call) and _OPERATION.fullmatch(name)):
+            by_hand.setdefault(kind or ast.unparse(part).partition("\n")[0], part.lineno)
+        elif loses := _LOSES.get(kind):
+            says = f"{loses}: {ast.unparse(part)}"
+            yield DESTRUCTIVE.make_finding(source.path, says, _LOSES_FIX, part.lineno)
     if by_hand:
-        named = list_some(dict.fromkeys(says for _, says in by_hand))
-        says = f"has more than Django's operations on tables: {named}"
-        yield BY_HAND.make_finding(source.path, says, _SEE_ROWS, by_hand[0][0].lineno)
+        says = f"has more than Django's operations on tables: {list_some(by_hand)}"
+        yield BY_HAND.make_finding(source.path, says, _SEE_ROWS, min(by_hand.values()))
 
 
 def _list_parts(source: PythonSource) -> Iterator[ast.stmt | ast.expr]:
     """Yield a migration's operations, and what it has beside these and its order."""
     for node in source.module.body:
         match node:
-            case ast.ClassDef(
-                name="Migration", bases=[base], keywords=[], decorator_list=[], body=body
-            ) if source.names.find(base) == "django.db.migrations.Migration":
-                for line in body:
-                    match line:
-                        case ast.Assign(
-                            targets=[ast.Name("operations")], value=ast.List(elts=operations)
-                        ):
-                            yield from operations
-                        case ast.Assign(targets=[ast.Name(id=name)]) if name in _ATTRIBUTES:
-                            pass
-                        case _ if not _is_docstring(line):
-                            yield line
-            case _ if not isinstance(node, _IMPORTS) and not _is_docstring(node):
-                yield node
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            case ast.ClassDef(name="Migration", bases=[base], keywords=[], decorator_list=[]) if (
+                source.names.find(base) == "django.db.migrations.Migration"
+            ):
+                statements = node.body
+            case _:
+                statements = [node]
+        for statement in statements:
+            match statement:
+                case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
+                    pass
+                case ast.Assign(targets=[ast.Name("operations")], value=ast.List(elts=operations)):
+                    yield from operations
+                case ast.Assign(targets=[ast.Name(id=name)]) if name in _ATTRIBUTES:
+                    pass
+                case _:
+                    yield statement
 
 
 def find_problems(linted: LintRun) -> Iterator[Finding]:

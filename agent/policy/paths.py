@@ -15,16 +15,12 @@ from repo_config import documents
 from repo_config.schema import RepoConfig
 
 PATHS = Rule(
-    id="paths",
-    demands="Changes stay within the paths that `scope` allows, and use plain file names.",
-    severity=Severity.BLOCK,
+    "paths",
+    "Changes stay within the paths that `scope` allows, and use plain file names.",
+    Severity.BLOCK,
     floor=Severity.BLOCK,
 )
-FILE_MODE = Rule(
-    id="file-mode",
-    demands="Changes to executable bits need review.",
-    severity=Severity.REVIEW,
-)
+FILE_MODE = Rule("file-mode", "Changes to executable bits need review.", Severity.REVIEW)
 RULES = (PATHS, FILE_MODE)
 
 _CONFIG_FILES = frozenset({".github/mergewright.yml", ".github/mergewright.yaml"})

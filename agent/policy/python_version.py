@@ -14,15 +14,12 @@ from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 
 PYTHON_SYNTAX = Rule(
-    id="python-syntax",
-    demands="Changed code can be parsed.",
-    severity=Severity.BLOCK,
-    floor=Severity.REVIEW,
+    "python-syntax", "Changed code can be parsed.", Severity.BLOCK, floor=Severity.REVIEW
 )
 UNREADABLE_PYTHON = Rule(
-    id="unreadable-python",
-    demands="Every changed Python file can be parsed.",
-    severity=Severity.REVIEW,
+    "unreadable-python",
+    "Every changed Python file can be parsed.",
+    Severity.REVIEW,
     floor=Severity.REVIEW,
 )
 RULES = (PYTHON_SYNTAX, UNREADABLE_PYTHON)
@@ -35,18 +32,16 @@ _HOST = sys.version_info[:2]
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     version = re.match(r"(\d+)\.(\d+)", change_context.project.python_version or "")
     is_newer = version is not None and (int(version[1]), int(version[2])) > _HOST
+    gone = {file.before for file in change_context.change.files if file.after is None}
     for file in change_context.python:
-        is_data = layout.is_test(file.path) and not _TEST_MODULE.fullmatch(
-            posixpath.basename(file.path)
-        )
-        try:
-            source.parse_module(file.file.after or b"")
-        except source.UnreadableError as problem:
-            before = source.get_earlier_content(change_context.change, file.file)
-            says = f"does not parse with Python {_HOST[0]}.{_HOST[1]} ({problem.message})"
-            if is_newer or not source.is_parsable(before or b""):
-                fix = "Check by hand that it is valid Python."
-                yield UNREADABLE_PYTHON.make_finding(file.path, says, fix, problem.line)
-            elif not is_data:
-                fix = "Use syntax of the oldest supported Python, or set python.version."
-                yield PYTHON_SYNTAX.make_finding(file.path, says, fix, problem.line)
+        if (problem := source.find_problem(file.after or b"")) is None:
+            continue
+        says = f"does not parse with Python {_HOST[0]}.{_HOST[1]} ({problem[0]})"
+        name = posixpath.basename(file.path)
+        was_unreadable = file.after in gone or source.find_problem(file.before or b"")
+        if is_newer or was_unreadable:
+            fix = "Check by hand that it is valid Python."
+            yield UNREADABLE_PYTHON.make_finding(file.path, says, fix, problem[1])
+        elif not layout.is_test(file.path) or _TEST_MODULE.fullmatch(name):
+            fix = "Use syntax of the oldest supported Python, or set python.version."
+            yield PYTHON_SYNTAX.make_finding(file.path, says, fix, problem[1])

@@ -112,47 +112,40 @@ def select_items(
     after = {file.path: file.after or b"" for file in change.files}
 
     def is_counted(item: CheckItem) -> bool:
-        path, _, code, said = _split_item(item)
-        if code == _SYNTAX and not source.is_parsable(after.get(path, b"")):
-            return False  # no Python reads it, which `python-syntax` says once
-        row = _find_row(code, said, config)
-        if row is None or (row.of_packages and row.of_packages.isdisjoint(packages)):
+        path, row, banned = split_place(item.place)[0], _find_row(item, config), _read_ban(item)
+        # What no Python reads, `python-syntax` says once.
+        is_syntax = item.text.startswith(_SYNTAX)
+        if row is None or (is_syntax and source.find_problem(after.get(path, b""))):
             return False
-        if row.exempt(path) and not (path in disguised and row.exempt is is_test):
-            return False
-        banned = _BANNED.match(said)
-        if banned is None or row.id != "forbidden-import":
-            return True
+        is_exempt = row.exempt(path) and not (path in disguised and row.exempt is is_test)
+        is_absent = bool(row.of_packages) and row.of_packages.isdisjoint(packages)
         # The modules of a package may have each other.
-        own = f"{banned['name'].replace('.', '/')}/"
-        return not path.startswith((own, f"src/{own}"))
+        folder = f"{banned['name'].replace('.', '/')}/" if banned else ""
+        is_own = row.id == "forbidden-import" and path.startswith((folder, f"src/{folder}"))
+        return not (is_exempt or is_absent or is_own)
 
-    return tuple(item for item in items if is_counted(item))
+    return tuple(filter(is_counted, items))
 
 
 def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[Finding]:
     """Make findings of what ruff found."""
     for item in items:
-        path, line, code, said = _split_item(item)
-        if (row := _find_row(code, said, config)) is None:
-            continue
-        banned = _BANNED.match(said)
-        text = f"brings in {banned['name']}" if banned else f"{code}: {said.rstrip('.')}"
-        yield row.make_finding(path, text, row.fix, line)
+        if row := _find_row(item, config):
+            banned, (path, line) = _read_ban(item), split_place(item.place)
+            text = f"brings in {banned['name']}" if banned else item.text.rstrip(".")
+            yield row.make_finding(path, text, row.fix, line)
 
 
-def _split_item(item: CheckItem) -> tuple[str, int | None, str, str]:
-    """Return path, line, code and message."""
-    code, _, said = item.text.partition(": ")
-    return *split_place(item.place), code, said
+def _read_ban(item: CheckItem) -> re.Match[str] | None:
+    return _BANNED.match(item.text.partition(": ")[2])
 
 
-def _find_row(code: str, said: str, config: RepoConfig) -> RuffRule | None:
+def _find_row(item: CheckItem, config: RepoConfig) -> RuffRule | None:
     """Return the rule that a finding of ruff breaks; what ruff cannot read is the last one's.
 
     None: the contract asks for nothing of the kind.
     """
-    if banned := _BANNED.match(said):
+    if banned := _read_ban(item):
         return next(row for row in TABLE if row.id == banned["rule"])
-    named = [row for row in TABLE if code.startswith(row.codes)]
+    named = [row for row in TABLE if item.text.startswith(row.codes)]
     return next((row for row in named if row.applies(config)), None if named else TABLE[-1])

@@ -18,7 +18,7 @@ BAN = "TID251"
 
 @dataclass(frozen=True, kw_only=True)
 class RuffRule(Rule):
-    codes: tuple[str, ...]
+    codes: tuple[str, ...] = (BAN,)
     """Ruff's code, or the beginning of several; a ban names its rule itself."""
     fix: str
     exempt: Callable[[str], bool] = is_test
@@ -28,88 +28,79 @@ class RuffRule(Rule):
     """It applies where one of these is installed; empty: everywhere."""
 
 
-def _applies_nowhere(_: str) -> bool:
-    return False
-
-
 TABLE: tuple[RuffRule, ...] = (
     RuffRule(
-        id="newer-syntax",
-        demands="Changed source, including annotations, works on the oldest supported Python.",
-        severity=Severity.BLOCK,
+        "newer-syntax",
+        "Changed source, including annotations, works on the oldest supported Python.",
+        Severity.BLOCK,
         floor=Severity.REVIEW,
         codes=("invalid-syntax", "FA102"),
         fix="Use syntax of that version, or raise the declared version first.",
     ),
     RuffRule(
-        id="http-client",
-        demands="No HTTP client is imported other than `http_client`.",
-        severity=Severity.BLOCK,
-        codes=(BAN,),
+        "http-client",
+        "No HTTP client is imported other than `http_client`.",
+        Severity.BLOCK,
         fix="Use the client named in http_client, or change http_client first.",
-        exempt=_applies_nowhere,
+        exempt=lambda _: False,
     ),
     RuffRule(
-        id="http-timeout",
-        demands="Every HTTP request has a timeout.",
-        severity=Severity.REVIEW,
+        "http-timeout",
+        "Every HTTP request has a timeout.",
+        Severity.REVIEW,
         codes=("S113",),
         fix="Pass a timeout in seconds.",
         exempt=is_apart,
     ),
     RuffRule(
-        id="background-tasks",
-        demands="No task queue is imported other than `background_tasks`.",
-        severity=Severity.BLOCK,
-        codes=(BAN,),
+        "background-tasks",
+        "No task queue is imported other than `background_tasks`.",
+        Severity.BLOCK,
         fix="Use the one named in background_tasks, or change background_tasks first.",
-        exempt=_applies_nowhere,
+        exempt=lambda _: False,
     ),
     RuffRule(
-        id="forbidden-import",
-        demands="Nothing in `imports.forbid` is imported.",
-        severity=Severity.BLOCK,
-        codes=(BAN,),
+        "forbidden-import",
+        "Nothing in `imports.forbid` is imported.",
+        Severity.BLOCK,
         fix="Do without it, or remove it from imports.forbid first.",
-        exempt=_applies_nowhere,
+        exempt=lambda _: False,
     ),
     RuffRule(
-        id="blocking-call",
-        demands="Where `concurrency` is set, async functions make no blocking calls (sleep,"
+        "blocking-call",
+        "Where `concurrency` is set, async functions make no blocking calls (sleep,"
         " input, network).",
-        severity=Severity.BLOCK,
+        Severity.BLOCK,
         codes=("ASYNC210", "ASYNC212", "ASYNC250", "ASYNC251"),
         fix="Await an async equivalent, or use asyncio.to_thread.",
         exempt=is_apart,
         applies=lambda config: config.concurrency != ConcurrencySection(),
     ),
     RuffRule(
-        id="test-tool-in-source",
-        demands="Source does not use test tools or interpreter internals.",
-        severity=Severity.REVIEW,
-        codes=(BAN,),
+        "test-tool-in-source",
+        "Source does not use test tools or interpreter internals.",
+        Severity.REVIEW,
         fix="Check that it does not influence test results.",
     ),
     RuffRule(
-        id="environment-read",
-        demands="Source that begins to read environment variables is listed.",
-        severity=Severity.INFO,
-        codes=(BAN,),
+        "environment-read",
+        "Source that begins to read environment variables is listed.",
+        Severity.INFO,
         fix="Check what the code does where they are set: the checks run without new ones.",
     ),
     RuffRule(
-        id="data-code",
-        demands="Data frame and array code follows pandas' and NumPy's advice.",
-        severity=Severity.INFO,
+        "data-code",
+        "Data frame and array code follows pandas' and NumPy's advice.",
+        Severity.INFO,
         codes=("PD", "NPY", "PERF"),
         fix="Follow the advice, or keep it if it reads better as it is.",
         exempt=is_apart,
         of_packages=frozenset({"pandas", "numpy"}),
     ),
     RuffRule(
-        id="security-lint",
-        demands="Changes add no violations of ruff's security rules (S).",
-        severity=Severity.REVIEW,
+        "security-lint",
+        "Changes add no violations of ruff's security rules (S).",
+        Severity.REVIEW,
         codes=("S", "E902"),  # the latter: what is not in UTF-8, which ruff does not read
         fix="Rewrite it, or tell the reviewer why it is safe here.",
     ),

@@ -7,7 +7,6 @@ gives out blocks, but for what tests and examples may make up; the rest is for t
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
@@ -17,15 +16,15 @@ from agent.text import secret_shapes
 from repo_config.tree import Tree
 
 SECRETS = Rule(
-    id="secrets",
-    demands="Changes add nothing that looks like a credential.",
-    severity=Severity.BLOCK,
+    "secrets",
+    "Changes add nothing that looks like a credential.",
+    Severity.BLOCK,
     floor=Severity.BLOCK,
 )
 SAMPLE_SECRETS = Rule(
-    id="sample-secrets",
-    demands="Possible credentials, such as made-up ones in tests, need review.",
-    severity=Severity.REVIEW,
+    "sample-secrets",
+    "Possible credentials, such as made-up ones in tests, need review.",
+    Severity.REVIEW,
     floor=Severity.REVIEW,
 )
 RULES = (SECRETS, SAMPLE_SECRETS)
@@ -44,43 +43,37 @@ _PROSE = (".md", ".rst", ".adoc")
 _PUBLIC = (b"Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
 
 
-class _Secret(NamedTuple):
-    line: int
-    value: bytes
-    is_sample: bool
-    """Whether it may be made up."""
-
-
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    new = {file.path: [*_find_new(file)] for file in change_context.change.files}
-    values = {secret.value for secrets in new.values() for secret in secrets}
-    missing = _find_missing(values, change_context.tree)
-    for file in change_context.change.files:
-        for secret in new[file.path]:
-            if secret.value in missing:
-                # The value itself stays unsaid: findings are shown to everyone.
-                says = "adds what looks like a credential"
-                rule, fix = (SAMPLE_SECRETS, _SAMPLE_FIX) if secret.is_sample else (SECRETS, _FIX)
-                yield rule.make_finding(file.path, says, fix, secret.line)
+    files = change_context.change.files
+    new = [(file, *secret) for file in files for secret in _find_new(file)]
+    missing = _find_missing({value for *_, value, _ in new}, change_context.tree)
+    for file, line, value, is_sample in new:
+        if value in missing:
+            # The value itself stays unsaid: findings are shown to everyone.
+            rule, fix = (SAMPLE_SECRETS, _SAMPLE_FIX) if is_sample else (SECRETS, _FIX)
+            yield rule.make_finding(file.path, "adds what looks like a credential", fix, line)
+    for file in files:
         if file.before is None and any(secret_shapes.find_given_out(file.path)):
             yield SECRETS.make_finding("", "A new path contains what looks like a credential", _FIX)
 
 
-def _find_new(file: ChangedFile) -> Iterator[_Secret]:
-    """Find what the new content has and the old has not, once for each line."""
+def _find_new(file: ChangedFile) -> Iterator[tuple[int, bytes, bool]]:
+    """Yield line, value and whether it may be made up, of what the old content has not.
+
+    Of each line, the first.
+    """
     text, lines = (file.after or b"").decode("utf-8", "replace"), set[int]()
     for (start, end), is_sample in _find_places(file.path, text):
         line, value = text.count("\n", 0, start) + 1, text[start:end].encode()
         is_old = value in (file.before or b"") or any(public in value for public in _PUBLIC)
         if not is_old and line not in lines:
             lines.add(line)
-            yield _Secret(line, value, is_sample)
+            yield line, value, is_sample
 
 
 def _find_places(path: str, text: str) -> Iterator[tuple[secret_shapes.Span, bool]]:
     """Yield where values are, and whether they may be made up."""
-    given_out = [*secret_shapes.find_given_out(text)]
-    is_sample = _is_sample(path)
+    given_out, is_sample = [*secret_shapes.find_given_out(text)], _is_sample(path)
     yield from ((span, is_sample and not by_vendor) for span, by_vendor in given_out)
     random = [*secret_shapes.find_random_words(text)]
     # Digests look the same; those of what is downloaded or compared are in tests and data.
@@ -88,8 +81,8 @@ def _find_places(path: str, text: str) -> Iterator[tuple[secret_shapes.Span, boo
         random += [match.span(1) for match in _HEX_KEY.finditer(text)]
     for start, end in random:
         is_given_out = any(first <= start < last for (first, last), _ in given_out)
-        first, last = text.rfind("\n", 0, start), text.find("\n", end)
-        if not is_given_out and (len(text) if last < 0 else last) - first <= _LONGEST_LINE:
+        line_end = text.find("\n", end) % (len(text) + 1)  # -1 is the end of the text
+        if not is_given_out and line_end - text.rfind("\n", 0, start) <= _LONGEST_LINE:
             yield (start, end), True
 
 

@@ -13,9 +13,9 @@ from agent.policy.rule import Rule
 from repo_config.test_files import has_test_name
 
 IN_PLACE = Rule(
-    id="module-in-place-of-another",
-    demands="No new module shadows the standard library or an installed package.",
-    severity=Severity.BLOCK,
+    "module-in-place-of-another",
+    "No new module shadows the standard library or an installed package.",
+    Severity.BLOCK,
     floor=Severity.REVIEW,
 )
 RULES = (IN_PLACE,)

@@ -78,7 +78,7 @@ _NEXT_ON_ISSUE = {
         " issue, {again}."
     ),
     Reason.UNANSWERED: "For a new plan, {go_on}.",
-    Reason.CONFLICT: ("Merge the base branch by hand and push. The next round starts from there."),
+    Reason.CONFLICT: "To have the change made anew, {go_on}.",
     Reason.NO_RECIPE: "Assign a person, or have the operator set a model, {again}.",
     Reason.ACCESS_LOST: "Fix what is named above, then {go_on}.",
     Reason.SUPERSEDED: ("To run it again, set the label again on the open issue."),
@@ -126,7 +126,7 @@ def _get_next_step_of_follow_up(reason: Reason) -> str:
     if reason in CAPS_REACHED:
         return "Comment `/mergewright retry` to grant the same amount again."
     if reason is Reason.CONFLICT:
-        return get_next_step(reason)
+        return "Merge the base branch by hand and push. The next round starts from there."
     return (
         "Comment `/mergewright retry`. Or push a fix to the branch; the next round starts from "
         "there."

@@ -171,8 +171,8 @@ def may_go_on(run: StoredRun | None) -> bool:
     outcome = run.outcome if run is not None and is_public(run.run) else None
     if outcome is None:
         return False
-    is_kept = outcome.state is RunState.FAILED and outcome.stopped_at == Step.PUBLISH
-    return is_kept or outcome.reason in CAPS_REACHED
+    is_made = outcome.stopped_at in (Step.BRING_UP, Step.PUBLISH)
+    return (is_made and outcome.state is RunState.FAILED) or outcome.reason in CAPS_REACHED
 
 
 def find_ended_kind(run: StoredRun | None) -> Kind | None:

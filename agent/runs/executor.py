@@ -259,7 +259,7 @@ def _end_with(
     sentence = waiting.write_sentence(problem, waited)
     if run.snapshot is None and problem.details:
         sentence = f"{sentence} {problem.details}"
-    anew = isinstance(problem, VersionUnknown)
+    at = Step.BRING_UP if step.at is Step.PUBLISH and Step.BRING_UP in step.seconds else step.at
     return Outcome(
         run_id=run.run_id,
         state=problem.reason.state,
@@ -267,7 +267,7 @@ def _end_with(
         sentence=sentence,
         branch=problem.branch,
         commit=problem.commit,
-        stopped_at=None if anew else step.at,
+        stopped_at=None if isinstance(problem, VersionUnknown) else at,
         files=RunFiles(patch_path=_store_patch(run, desk)),
         judged=JudgedChange(
             digest=desk.facts.change.digest if desk.facts.change else None,

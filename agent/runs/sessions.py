@@ -2,14 +2,13 @@
 
 import posixpath
 import shlex
-from collections.abc import Sequence
 from contextlib import ExitStack
 
 from agent.checks import check
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
-from agent.models.environment import Checkout, OpenedRepository, Prepared, SandboxService
+from agent.models.environment import Checkout, OpenedRepository, Prepared
 from agent.models.record import replace
 from agent.models.sandbox import (
     SANDBOX_HOME,
@@ -56,14 +55,9 @@ class SessionFactory:
         prepared: Prepared,
         outlet: Outlet,
         environ: dict[str, str],
-        services: Sequence[SandboxService] = (),
         stopped: Flag | None = None,
     ) -> Session:
-        """Lay out the base commit, with an empty environment and a way to package indexes.
-
-        Args:
-            services: Servers that the command `servers` starts.
-        """
+        """Lay out the base commit, with an empty environment and a way to package indexes."""
         folder = self._settings.home / "trees" / prepared.run.run_id
         base = worktree.open_tree(prepared.checkout, folder / "base")
         empty = Change(base_commit=prepared.checkout.commit, files=())
@@ -72,11 +66,9 @@ class SessionFactory:
         python = prepared.environment.interpreter.path
         given["PATH"] = (
             f"{_OWN}/bin:{uv_program.FOLDER}:{sandbox_requests.SYSTEM_PATH}:{posixpath.dirname(python)}"
-            f":{posixpath.dirname(sandbox_services.COMMAND_PATH)}"
         )
         given.pop("PYTHONPATH", None)
         order = replace(order, environ=given, outlet=outlet)
-        order = sandbox_services.add_command(order, services)
         session = self.start(order, prepared.checkout, base, empty, stopped)
         session.run(f"uv venv --quiet --seed --python {shlex.quote(python)} {_OWN}", seconds=120)
         return session

@@ -1,28 +1,25 @@
-"""A sandbox that stays open, as the service sees it: opened again when it is lost.
+"""A sandbox that stays open, as the service sees it.
 
 Whatever happens in it, the host has the change as it was last taken, and nothing else of it.
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
-from agent.errors import EditFailed, SandboxLost
+from agent.errors import EditFailed
 from agent.git import names
 from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.environment import Checkout
 from agent.models.sandbox import CollectedChange, CommandResult, Flag
-from agent.sandbox import change_collection, layout
+from agent.sandbox import change_collection
 from agent.sandbox.running import Answer, RunningSandbox
 
 _GRACE_SECONDS = 10.0
 """The runner ends a command in time; this much later the host ends the sandbox."""
 _FILE_SECONDS = 120.0
-_MOST_TEMPORARY = 32 * 1024**2
-"""Bytes of /tmp that another session gets."""
 _PLAIN: dict[str, Any] = {"once": False, "collect": (), "returned_bytes": 0, "returned_files": 0}
 """A command of a session hands nothing back but what it prints."""
 
@@ -53,60 +50,31 @@ class Session:
             laid: What else is put into the tree, by path; no part of a change as it is.
         """
         given = {file.path: file for file in change.files if file.after is not None}
-        self._open = opened
         self._ground = change_collection.TreeBase(checkout, base, given, laid)
-        self._last = change
         self._stopped = stopped
         self._stack = ExitStack()
-        self.losses = 0
-        """How often it was lost and opened again, with the change as it was last taken."""
-        self._start()
+        self._start(opened, change)
 
-    def run(
-        self, command: str, *, seconds: float, transcript: str = "", above: int = 0
-    ) -> CommandResult:
-        """Run `bash -c`.
-
-        Args:
-            transcript: Path in the sandbox of a file for all that it prints; empty: none.
-            above: Bytes; the file stays only if more was printed.
-        """
-        began, kills = time.monotonic(), self._sandbox.count_memory_kills()
-        late = seconds + _GRACE_SECONDS
-        asked = {"arguments": (command,), "seconds": seconds, **_PLAIN}
-        asked |= {"transcript": transcript, "above": above}
-        try:
-            answer = self._ask("run", patience=late, **asked)
-        except SandboxLost as problem:
-            lost = problem.message
-        else:
-            limit, output = answer.facts["limit"], answer.output
-            is_killed = limit is None and self._sandbox.count_memory_kills() > kills
-            hit = "memory" if is_killed else limit
-            if hit not in (None, "time"):
-                output = f"{output.rstrip()}\n[The {hit} limit was reached.]"
-            code = answer.facts["exit_code"]
-            return CommandResult(
-                output=output,
-                exit_code=code,
-                timed_out=limit == "time",
-                transcript=transcript if answer.facts["transcript"] else "",
-                omitted_bytes=answer.omitted_bytes,
-            )
-        self._restart()
+    def run(self, command: str, *, seconds: float) -> CommandResult:
+        """Run `bash -c`."""
+        kills, late = self._sandbox.count_memory_kills(), seconds + _GRACE_SECONDS
+        answer = self._ask("run", patience=late, arguments=(command,), seconds=seconds, **_PLAIN)
+        limit, output = answer.facts["limit"], answer.output
+        is_killed = limit is None and self._sandbox.count_memory_kills() > kills
+        hit = "memory" if is_killed else limit
+        if hit not in (None, "time"):
+            output = f"{output.rstrip()}\n[The {hit} limit was reached.]"
         return CommandResult(
-            output=f"[The sandbox was lost during this command: {lost}. A new one is open, with"
-            " the change as last saved.]",
-            exit_code=None,
-            timed_out=time.monotonic() - began >= seconds,
-            restarted=True,
+            output=output,
+            exit_code=answer.facts["exit_code"],
+            timed_out=limit == "time",
+            omitted_bytes=answer.omitted_bytes,
         )
 
     def read(self, path: str) -> bytes | None:
         if names.name_problem(path) is not None:
             return None
-        with self._refuse_if_lost():
-            problem, content = self._read(path)
+        problem, content = self._read(path)
         if problem:
             raise EditFailed(f"`{path}` cannot be read: {problem}")
         return content
@@ -115,14 +83,12 @@ class Session:
         """Create or replace a file, inside the sandbox; it keeps its mode, folders are made.
 
         Raises:
-            EditFailed: The name leads outside or through a link, there is no space, or the
-                sandbox was lost.
+            EditFailed: The name leads outside or through a link, or there is no space.
         """
         if problem := names.name_problem(path):
             shown = path.encode("unicode_escape").decode()[:200]
             raise EditFailed(f"`{shown}` cannot be written: {problem}")
-        with self._refuse_if_lost():
-            problem = self._edit("write", content, path=path, executable=None)
+        problem = self._edit("write", content, path=path, executable=None)
         if problem:
             raise EditFailed(f"`{path}` cannot be written: {problem}")
 
@@ -132,26 +98,20 @@ class Session:
         Args:
             include: Ignored files or folders that are part of the change all the same.
         """
-        try:
-            taken = self._take(include)
-        except SandboxLost:
-            self._restart()
-            taken = self._take(include)
-        self._last = taken.change
-        return taken
-
-    def pack_temporary(self) -> bytes:
-        """Return what is in /tmp, for `unpack_temporary` of another session; empty: it is lost."""
-        try:
-            folder = layout.TEMPORARY
-            return self._ask("pack", folder=folder, most_bytes=_MOST_TEMPORARY).contents[0]
-        except SandboxLost:
-            self._restart()
-            return b""
-
-    def unpack_temporary(self, packed: bytes) -> None:
-        with self._refuse_if_lost():
-            self._ask("unpack", packed, folder=layout.TEMPORARY)
+        answer = self._ask("look")
+        entries = [
+            change_collection.ChangedEntry(
+                path, change_collection.EntryKind(kind), size, is_executable
+            )
+            for path, kind, size, is_executable in json.loads(answer.contents[0])
+        ]
+        return change_collection.collect_change(
+            entries,
+            lambda path: self._read(path)[1],
+            self._ground,
+            include=include,
+            is_cut=answer.facts["is_cut"],
+        )
 
     def close(self) -> None:
         self._stack.close()
@@ -168,22 +128,6 @@ class Session:
     def _edit(self, operation: str, content: bytes = b"", **fields: Any) -> str:
         return str(self._ask(operation, content, **fields).facts["problem"])
 
-    def _take(self, include: tuple[str, ...]) -> CollectedChange:
-        answer = self._ask("look")
-        entries = [
-            change_collection.ChangedEntry(
-                path, change_collection.EntryKind(kind), size, is_executable
-            )
-            for path, kind, size, is_executable in json.loads(answer.contents[0])
-        ]
-        return change_collection.collect_change(
-            entries,
-            lambda path: self._read(path)[1],
-            self._ground,
-            include=include,
-            is_cut=answer.facts["is_cut"],
-        )
-
     def _ask(
         self,
         operation: str,
@@ -196,30 +140,11 @@ class Session:
             operation, content, patience=patience, stopped=self._stopped, **fields
         )
 
-    # --- the sandbox ---------------------------------------------------------------------------
-
-    @contextmanager
-    def _refuse_if_lost(self) -> Iterator[None]:
-        """Refuse what cannot be done because the sandbox is lost: earlier edits went with it."""
-        try:
-            yield
-        except SandboxLost as problem:
-            self._restart()
-            raise EditFailed(
-                f"the sandbox was lost: {problem.message}. A new one is open, with the change"
-                " as last saved"
-            ) from problem
-
-    def _restart(self) -> None:
-        self._stack.close()
-        self.losses += 1
-        self._start()
-
-    def _start(self) -> None:
+    def _start(self, opened: Open, change: Change) -> None:
         with ExitStack() as stack:
-            self._sandbox = self._open(stack)
+            self._sandbox = opened(stack)
             # Deletions first: a file may stand where a folder is.
-            for file in sorted(self._last.files, key=lambda file: file.after is not None):
+            for file in sorted(change.files, key=lambda file: file.after is not None):
                 if file.after is None:
                     problem = self._edit("delete", path=file.path)
                 else:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from agent.conversation.events import Request, Withdrawal
-from agent.errors import ActiveRun
+from agent.errors import AccessLost, ActiveRun
 from agent.models.intake import LiveIssue, explain_withdrawal
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason, Run, make_run_id, read_run_start
@@ -51,6 +51,9 @@ def accept_request(
     Args:
         store: None: none is kept, as in a job; what earlier runs have left is found on GitHub.
         delivery_id: Of the delivery that brought the request; it has at most one run.
+
+    Raises:
+        AccessLost: GitHub does not know the issue, or who labelled it.
     """
     asked = request.snapshot.issue
     last = store.find_newest_run(asked.repository_id, asked.number) if store else None
@@ -178,7 +181,10 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
     if request.label.lower() != wanted.lower():
         return f"the label {request.label} does not start a run here; {wanted} does"
     found = intake_api.read_permission(issue, actor)
-    if found.level != "none" and found.account_id != snapshot.actor_id:
+    if found.level == "none":
+        # To set a label takes more: it was taken away, or GitHub does not know it just now.
+        raise AccessLost(f"{actor}, who set the label, has no access to {issue.repository}.")
+    if found.account_id != snapshot.actor_id:
         return (
             f"labelled by account {snapshot.actor_id}, then named {actor}; account"
             f" {found.account_id} has that name now"
@@ -213,7 +219,7 @@ def refuse_unlisted(
 
 def _explain_unfit(live: LiveIssue | None, wanted: str) -> str | None:
     if live is None:
-        return "the issue no longer exists, or is in another repository"
+        raise AccessLost("The issue no longer exists, or is in another repository.")
     if live.is_pull_request:
         return "a pull request, not an issue"
     if live.state == "closed":

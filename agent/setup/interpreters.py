@@ -25,8 +25,8 @@ from repo_config.tree import Tree
 
 FOLDER = "pythons"
 """Folder in the data folder for interpreters that are fetched, or that the operator puts there."""
-#: Our own scripts and pinned tools run on nothing older.
-OLDEST = Version("3.9")
+#: Our own scripts and pinned tools run on nothing older; a newer one has to be named.
+OLDEST, NEWEST = Version("3.9"), 14
 #: Imports what checks and builds rely on, and a build may lack; prints the version and the path.
 _TRIAL = """
 import ssl, sqlite3, ctypes, lzma, bz2, zlib, hashlib, venv, unittest
@@ -50,19 +50,12 @@ class PythonHints(Record):
     """When, in seconds since the epoch; 0: not known."""
 
     @property
-    def newest(self) -> Version | None:
+    def newest(self) -> int:
         """The newest minor version of the year before: projects follow it after it has come.
 
         One comes each October (PEP 602).
         """
-        year = datetime.fromtimestamp(self.committed, UTC).year
-        return Version(f"3.{year - 2012}") if self.committed else None
-
-    def choose_minor(self) -> str:
-        """Choose the minor version that fits best, of all that there may be."""
-        newest = self.newest.minor if self.newest else 0
-        minors = self.minors or (max(newest, OLDEST.minor),)
-        return f"3.{max((one for one in minors if one <= newest), default=min(minors))}"
+        return datetime.fromtimestamp(self.committed, UTC).year - 2012 if self.committed else NEWEST
 
 
 def mount_python(python: Interpreter) -> tuple[Mount, ...]:
@@ -101,20 +94,18 @@ def choose_interpreter(
         EnvironmentFailed: None fits; the message says what was asked, what is there and what
             would provide it.
     """
-    roots = sandbox.roots()
-    found, unfetched = find_pythons(settings, roots), ""
+    roots, unfetched = sandbox.roots(), ""
+    found = find_pythons(settings, roots)
     candidates = rank_interpreters(asked, hints, found)
     if not candidates and may_fetch(settings, roots):
-        minor = asked or hints.version_file or hints.choose_minor()
-        unfetched = _fetch_python(minor, settings, say)
+        unfetched = _fetch_python(list_minors(asked, hints)[0], settings, say)
         found = find_pythons(settings, roots)
         candidates = rank_interpreters(asked, hints, found)
     broken: list[str] = []
     for candidate in candidates:
         # What is mounted goes with the usual root, which comes first.
-        usual = (place for place in roots if not candidate.root or place.name == candidate.root)
-        root = next(usual, Root())
-        mark = root.mark or storage.compute_root_fingerprint()
+        usual = (root for root in roots if candidate.root in ("", root.name))
+        mark = next(usual, Root()).mark or storage.compute_root_fingerprint()
         interpreter = replace(candidate, mounts=_list_mounts(candidate, settings), root_mark=mark)
         tried = _try_interpreter(interpreter, sandbox)
         if isinstance(tried, Interpreter):
@@ -139,43 +130,40 @@ def _fetch_python(minor: str, settings: Settings, say: Callable[[str], None]) ->
         return uv_program.install_python(settings, minor, folder)
 
 
+def list_minors(asked: str | None, hints: PythonHints) -> list[str]:
+    """List minor versions, best first.
+
+    What is asked for; or what the version file names, what CI tests, the commit's time backwards,
+    and then later ones: packages of its time have no wheels for a Python of several years later.
+    """
+    if asked:
+        return [asked]
+    allowed = hints.minors or range(OLDEST.minor, NEWEST + 1)
+    of_time = sorted((minor for minor in allowed if minor <= hints.newest), reverse=True)
+    later = sorted(minor for minor in allowed if minor > hints.newest)
+    fitting = [f"3.{minor}" for minor in (*of_time, *later)]
+    tested = [minor for minor in fitting if minor in hints.tested]
+    first = [hints.version_file] if hints.version_file else []
+    return [*dict.fromkeys((*first, *tested, *fitting))]
+
+
 def rank_interpreters(
     asked: str | None, hints: PythonHints, found: Sequence[Interpreter]
 ) -> list[Interpreter]:
-    """Order the interpreters that fit, best first: those of the commit's time before later ones.
+    """Order the interpreters that fit; of a minor version a released one, the system's, a newer."""
+    minors = list_minors(asked, hints)
 
-    Packages of the commit's time have no wheels for a Python of several years later.
-    """
-    newest = hints.newest or Version("4")
+    def rate(python: Interpreter) -> tuple[int, bool, bool, bool, Version]:
+        version = Version(python.version)
+        rank = minors.index(f"3.{version.minor}")
+        return -rank, not version.is_prerelease, python.is_system, not python.root, version
 
-    def fits(python: Interpreter) -> bool:
-        version, minor = Version(python.version), _minor(python.version)
-        if version < OLDEST:
-            return False
-        if asked is not None:
-            return minor == asked
-        return minor == hints.version_file or not hints.minors or version.minor in hints.minors
-
-    def rate(python: Interpreter) -> tuple[bool, bool, bool, bool, int, bool, bool, Version]:
-        version, minor = Version(python.version), _minor(python.version)
-        is_of_time = Version(minor) <= newest
-        return (
-            asked is None and minor == hints.version_file,
-            minor in hints.tested,
-            is_of_time,
-            not version.is_prerelease,
-            version.minor if is_of_time else -version.minor,
-            python.is_system,
-            not python.root,
-            version,
-        )
-
-    return sorted(filter(fits, found), key=rate, reverse=True)
-
-
-def _minor(text: str) -> str:
-    version = Version(text)
-    return f"{version.major}.{version.minor}"
+    fitting = (
+        python
+        for python in found
+        if (version := Version(python.version)) >= OLDEST and f"3.{version.minor}" in minors
+    )
+    return sorted(fitting, key=rate, reverse=True)
 
 
 def _explain_none(
@@ -192,7 +180,7 @@ def _explain_none(
     wanted = f"a Python {hints.requires or 'of any version'}"
     wanted = f"Python {asked} (python.version)" if asked else wanted
     whole = f" Incomplete in a sandbox: {'; '.join(broken)}." if broken else ""
-    minor = asked or hints.version_file or hints.choose_minor()
+    minor = list_minors(asked, hints)[0]
     fetched = f" and could not be fetched: {unfetched.rstrip('.')}" if unfetched else ""
     mirror = " Or set UV_PYTHON_INSTALL_MIRROR to a mirror of uv's Pythons." if unfetched else ""
     return (
@@ -211,15 +199,14 @@ def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[Interpreter
     shows_machine = any(root.folder == "/" for root in roots)
     here = _find_on_machine(settings)
     own = (python for python in here if shows_machine or not python.is_system)
-    found = (*_find_in_roots(roots), *own)
+    of_images = (
+        Interpreter(version=root.name, path="python3", root=root.name)
+        for root in roots
+        if root.folder is None
+    )
+    found = (*of_images, *own)
     unique = {(python.root, python.version, python.prefix): python for python in found}
     return tuple(unique.values())
-
-
-def _find_in_roots(roots: Sequence[Root]) -> Iterator[Interpreter]:
-    for root in roots:
-        if root.folder is None:
-            yield Interpreter(version=root.name, path="python3", root=root.name)
 
 
 def _find_on_machine(settings: Settings) -> Iterator[Interpreter]:

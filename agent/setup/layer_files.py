@@ -6,13 +6,11 @@ Nobody follows a link in them.
 import filecmp
 import os
 import posixpath
-import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent.git import folders
-from agent.models.environment import Layer
 
 ENVIRONMENT = "environment"
 #: Folders with more than these are mounted; smaller ones are copied into each sandbox.
@@ -110,36 +108,3 @@ def _is_same(place: Path, other: Path) -> bool:
         both = place.is_symlink() and other.is_symlink()
         return both and place.readlink() == other.readlink()
     return place.is_file() and other.is_file() and filecmp.cmp(place, other, shallow=False)
-
-
-def copy_from_base(
-    part: Path, bulk: Sequence[str], layers: Sequence[Layer], is_rule: Callable[[str], bool]
-) -> None:
-    """Have rules and $HOME as the set-up of base has made them."""
-    folders.delete_folder(part / "home")
-    (part / "home").mkdir()
-    tops = {"": part / "tree"}
-    tops |= {path: part / "bulk" / str(number) for number, path in enumerate(bulk)}
-    for folder, top in tops.items():
-        for path, place, state in _walk(top):
-            if not stat.S_ISDIR(state.st_mode) and is_rule(posixpath.join(folder, path)):
-                place.unlink()
-    for layer in reversed(layers):
-        _copy_missing(Path(layer.folder, "home"), part / "home", lambda path: True)
-        _copy_missing(Path(layer.folder, "tree"), part / "tree", is_rule)
-
-
-def _copy_missing(source: Path, target: Path, wants: Callable[[str], bool]) -> None:
-    """Copy files and links to where nothing is yet, and nothing but folders is on the way."""
-    for path, place, state in _walk(source):
-        above = [target / folder for folder in Path(path).parents]
-        is_free = all(
-            parent.is_dir() and not parent.is_symlink()
-            for parent in above
-            if os.path.lexists(parent)
-        )
-        goal = target / path
-        if stat.S_ISDIR(state.st_mode) or not wants(path) or not is_free or os.path.lexists(goal):
-            continue
-        goal.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(place, goal, follow_symlinks=False)

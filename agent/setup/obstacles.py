@@ -1,23 +1,19 @@
 """Say how well base's tests run, and where none does: the last error.
 
-Pure. The error is found by the form in which Python and pytest print one, not by its words.
+Pure.
 """
 
 import json
-import re
 from collections.abc import Sequence
 
-from agent.models.checks import COLLECTION, Status, TestRun
+from agent.models.checks import Status, TestRun
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
 from agent.text import sanitise
+from agent.text.failures import find_error_line
 from repo_config.test_files import has_test_name
 from repo_config.tree import Tree
 
-#: As Python prints one, and pytest behind an E.
-_ERROR = re.compile(r"(?:E\s+)?([A-Za-z_][\w.]*: \S.*)")
-#: The path and the line of a frame, as Python prints it, and pytest.
-_FRAME = re.compile(r"(?:E\s+)?\s*File \"([^\"]+)\", line (\d+)|([^\s:]+):(\d+): in ")
 #: Part of the tests on base that may be red.
 _MOST_RED = 0.1
 _MOST_STEPS = 6
@@ -66,11 +62,10 @@ def find_obstacle(
         way += f" CI's steps that did not run here: {listed}."
     if tests is None:
         return Obstacle(words=f"{problem}\n\n{way}")
-    found, place = _find_error(_join_texts(tests))
-    error = quote_as_code(found or tests.reason or "nothing was printed")
-    error += f" ({quote_as_code(place)})" if place else ""
+    errors = [*filter(None, map(find_error_line, _list_texts(tests)))]
+    error = quote_as_code([tests.reason or "nothing was printed", *errors][-1])
     cause = f"Tests cannot start on the base commit: {error}."
-    if ran := [item for item in tests.items if not item.item_id.endswith(COLLECTION)]:
+    if ran := [item for item in tests.items if not item.is_collection]:
         red = sum(item.outcome in ("failed", "error") for item in ran)
         said = f"{red:,} of {len(ran):,} tests fail on the base commit"
         left = f"; {len(tests.unrun):,} were not run" if tests.unrun else ""
@@ -105,33 +100,13 @@ def quote_as_code(text: str) -> str:
 
 def list_errors(tests: TestRun) -> str:
     """Return the last error lines of a run of the tests, cut."""
-    return _join_texts(tests)[-3_000:] or tests.reason
+    return "\n".join(_list_texts(tests)).strip()[-3_000:] or tests.reason
 
 
-def _join_texts(tests: TestRun) -> str:
-    """Join what was printed and what single tests say; the last lines matter most."""
+def _list_texts(tests: TestRun) -> list[str]:
+    """List what was printed and what single tests say; the last lines matter most."""
     red = (item.text for item in tests.items if item.outcome in ("failed", "error"))
-    texts = (tests.output, *[*dict.fromkeys(red)][:5])
-    return sanitise.strip_terminal_codes("\n".join(texts)).strip()
-
-
-def _find_error(text: str) -> tuple[str, str]:
-    """Find the last line that has the form of an error, else the last one; and its place.
-
-    Returns:
-        The line, and path and line number of the repository's last frame before it; "" for none.
-    """
-    error, place, last_frame, is_open = "", "", "", False
-    lines = text.splitlines()
-    for line in lines:
-        if frame := _FRAME.match(line):
-            path = (frame[1] or frame[3]).removeprefix(f"{SANDBOX_TREE}/")
-            # Other absolute paths and `<frozen …>` are not of the repository.
-            own = "" if path.startswith(("/", "<")) else f"{path}:{frame[2] or frame[4]}"
-            last_frame, is_open = own or (last_frame if is_open else ""), True
-        elif match := _ERROR.match(line):
-            error, place, is_open = match[1].strip(), last_frame, False
-    return error or next(filter(str.strip, reversed(lines)), "").strip(), place
+    return [*map(sanitise.strip_terminal_codes, (tests.output, *[*dict.fromkeys(red)][:5]))]
 
 
 # --- how well a repository is set up, by base's tests -----------------------------------------
@@ -144,7 +119,7 @@ def rate_tests(tests: TestRun) -> tuple[int, int]:
 
 def count_tests(tests: TestRun) -> int:
     """Count collected tests; a module that failed to collect does not count."""
-    return sum(not item.item_id.endswith(COLLECTION) for item in tests.items) + len(tests.unrun)
+    return sum(not item.is_collection for item in tests.items) + len(tests.unrun)
 
 
 def is_poor(tests: TestRun) -> bool:
@@ -171,7 +146,7 @@ def share_passed(tests: TestRun) -> float | None:
 
 def may_improve(tests: TestRun) -> bool:
     """Whether there is something to try: also where a single module cannot be imported."""
-    return is_poor(tests) or any(item.item_id.endswith(COLLECTION) for item in tests.items)
+    return is_poor(tests) or any(item.is_collection for item in tests.items)
 
 
 def find_missing_modules(tests: TestRun, tree: Tree) -> tuple[list[str], str]:

@@ -5,7 +5,6 @@ from typing import Self
 
 from agent.models.environment import Checkout, Contract, Environment
 from agent.models.record import Record
-from repo_config import rule_files
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 
@@ -20,7 +19,7 @@ class EnvironmentRequest(Record):
     config: RepoConfig = RepoConfig()
     """The repository's, or what a model proposes: Python, servers, variables, set-up lines."""
     project: Project | None = None
-    """Says which tools check it, and which files decide about checks."""
+    """Says which tools check it."""
     base: Environment | None = None
     """The environment of base with its layers, where the tree has a change."""
     newer: tuple[str, ...] = ()
@@ -47,10 +46,4 @@ class EnvironmentRequest(Record):
             project=contract.project,
             tag=checkout.nearest_tag,
             git_hosts=checkout.git_hosts,
-        )
-
-    def is_rule(self, path: str) -> bool:
-        """Whether a file decides about checks, so that no change's set-up makes it."""
-        return rule_files.has_tables(path) or (
-            self.project is not None and bool(rule_files.explain_file(path, self.project))
         )

@@ -24,7 +24,6 @@ from agent.models.checks import ServerKnock
 from agent.models.environment import Environment, SandboxService
 from agent.models.record import replace
 from agent.models.sandbox import (
-    SANDBOX_HOME,
     SANDBOX_OURS,
     SANDBOX_OUT,
     Mount,
@@ -72,10 +71,10 @@ start() {{
 await() {{
   title=$1 folder=$2 ready=$3; shift 3
   until grep -qi -e "$ready" "$@" 2>/dev/null; do
-    [ -z "$folder" ] || kill -0 "$(cat "$folder/number")" 2>/dev/null ||
+    kill -0 "$(cat "$folder/number")" 2>/dev/null ||
       fail "$title ended at once: $(tail -c 4000 "$folder/log")"
     [ "$(date +%s)" -le "$end" ] ||
-      fail "$title does not answer: $(tail -c 4000 "$folder/log" 2>/dev/null)"
+      fail "$title does not answer: $(tail -c 4000 "$folder/log")"
     sleep 0.01
   done
 }}
@@ -83,21 +82,6 @@ export MERGEWRIGHT_COMMAND=$$
 end=$(($(date +%s) + {seconds}))
 {commands}
 ) || exit 69
-"""
-COMMAND_PATH = f"{SANDBOX_HOME}/.local/bin/servers"
-_COMMAND = """#!/bin/sh
-# servers start NAME... -- COMMAND
-[ "$1" = start ] && shift
-while [ $# -gt 0 ] && [ "$1" != -- ]; do
-case $1 in
-{cases}
-*) echo "servers: $1 cannot be started in this shell. Available: {names}" >&2; exit 64;;
-esac
-shift
-done
-[ $# -gt 1 ] || {{ echo "usage: servers start NAME... -- COMMAND" >&2; exit 64; }}
-shift
-exec "$@"
 """
 _PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
 _CLEAN = (f"PATH={_PATH}", "LANG=C.UTF-8", "TZ=UTC")
@@ -365,39 +349,6 @@ def add_services(
             if service.ports
         },
         hosts=(*order.hosts, *_list_hosts(services)),
-    )
-
-
-def list_startable(
-    config: RepoConfig, taken: Sequence[SandboxService], build_context: BuildContext
-) -> list[SandboxService]:
-    """List the servers whose programs a sandbox has, but for ports that are taken."""
-    ports = {port for service in taken for port in service.ports}
-    names = [name for name, row in read_rows().items() if row.port not in ports]
-    there = _find_programs(names, build_context)
-    chosen = ((name, choose_program(name, there)) for name in names)
-    return [
-        _make_service(name, program, config.variables, build_context)
-        for name, program in chosen
-        if program
-    ]
-
-
-def add_command(order: SandboxRequest, services: Sequence[SandboxService]) -> SandboxRequest:
-    """Have a command that starts servers by name and runs another with their variables."""
-    cases = [
-        f"{service.name})\n{_write_start([service], order, '/dev/null')}"
-        + "".join(f"export {key}={shlex.quote(text)}\n" for key, text in service.variables.items())
-        + ";;\n"
-        for service in services
-    ]
-    names = " ".join(service.name for service in services)
-    content = _COMMAND.format(cases="".join(cases), names=names or "none").encode()
-    return replace(
-        order,
-        files=(*order.files, SandboxFile(path=COMMAND_PATH, content=content)),
-        mounts=(*order.mounts, *_mount_data(services)),
-        hosts=tuple(dict.fromkeys((*order.hosts, *_list_hosts(services)))),
     )
 
 

@@ -3,8 +3,8 @@
 They run in one sandbox, with the whole tree, whose only way out is a gateway to package indexes.
 What they write leaves it as files of strangers: only what the repository does not have itself is
 kept, and nobody follows a link in it. The same layer serves its repository for as long as all that
-the commands have read of the tree is the same. One that the code of a change has made says nothing
-of how that change is checked: rules, $HOME and packages are those of the base.
+the commands have read of the tree is the same. One that the code of a change has made serves that
+change alone.
 """
 
 import hashlib
@@ -125,8 +125,6 @@ def provide_layer(
             place = storage.locate_environment(settings, f"{stem}-{secrets.token_hex(4)}")
             with storage.reserve_build_folder(settings, place) as part:
                 layer = run.make(part)
-                if base is not None:
-                    layer_files.copy_from_base(part, layer.bulk, base.layers, asked.is_rule)
                 (part / _RECORD).write_text(layer.model_dump_json())
     storage.note_use(settings, place.name)
     layer = _StoredLayer.model_validate_json((place / _RECORD).read_bytes())

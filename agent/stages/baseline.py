@@ -6,11 +6,12 @@ Kept by `agent.checks.reports`, so that a second run on the same base does not m
 import dataclasses
 from collections.abc import Iterable
 
-from agent.checks import check, measuring, reports, reruns, runners, running
+from agent.checks import check, measuring, reports, runners, running
 from agent.checks.check import Selection, Site, TestRequest
 from agent.checks.runners import Suite
+from agent.checks.suite import FAILING
 from agent.desk import Desk
-from agent.models.checks import COLLECTION, TESTS, AnyRun, CheckReport, Status, TestRun
+from agent.models.checks import TESTS, AnyRun, CheckReport, Status, TestRun
 from agent.models.environment import Prepared
 from agent.models.record import replace
 from agent.setup import obstacles, sandbox_services
@@ -107,8 +108,9 @@ def _is_hindered(run: AnyRun, suite: Suite, site: Site, listening: Site, desk: D
 
     if not isinstance(run, TestRun) or run.knock or run.limit:
         return False
-    ids = tuple(name for name in reruns.list_red(run) if not name.endswith(COLLECTION))
-    green = find_green(sorted(ids), site) if ids else ()
+    red = (item for item in run.items if item.outcome in FAILING and not item.is_collection)
+    ids = sorted(item.item_id for item in red)
+    green = find_green(ids, site) if ids else ()
     return bool(green) and len(find_green(green, listening)) < len(green)
 
 

@@ -1,18 +1,24 @@
 """Checkout: fix the base commit, lay out its files, read what the repository demands there."""
 
+from typing import Any
+
 from agent.desk import Desk
 from agent.errors import (
     ConfigInvalid,
     MergeConflict,
     StoreUnavailable,
+    Superseded,
     TransientError,
 )
-from agent.git import pull_branch, worktree
-from agent.models.environment import Checkout, Contract
+from agent.git import branches, pull_branch, worktree
+from agent.models.code_host import Remote
+from agent.models.environment import Checkout, Contract, Prepared
 from agent.models.pulls import BranchState
 from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.task import PullContext
+from agent.publishing import pull_request_content
+from agent.publishing.evidence import DecidedChange
 from agent.setup import proposal
 from agent.text import sanitise
 from agent.text.sanitise import list_some
@@ -55,7 +61,21 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
     if pull is None:
         return BranchState.at_base(prepare_checkout(run, desk))
     remote, branch, base_branch = pull.remote, pull.pull.branch, pull.pull.base_branch
-    found = pull_branch.read_branch_state(
+    is_update = pull.about.kind == "update"
+    found = _read_branch(run, remote, branch, base_branch, desk, keeps_conflicts=is_update)
+    if is_update and (
+        len(found.conflicts) > _MOST_CONFLICTS or (found.conflicts and not desk.has_editor)
+    ):
+        shown = list_some(map(sanitise.format_code, found.conflicts), 8)
+        raise MergeConflict(f"{base_branch} cannot be merged into {branch}: both changed {shown}.")
+    desk.say(f"branch {branch} at {found.head[:12]}, base {found.checkout.commit[:12]}")
+    return found
+
+
+def _read_branch(
+    run: Run, remote: Remote, branch: str, base_branch: str, desk: Desk, **more: Any
+) -> BranchState:
+    return pull_branch.read_branch_state(
         remote.url,
         desk.create_token(run, write=False),
         branch,
@@ -65,15 +85,46 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
         email=remote.email,
         max_mb=desk.settings.max_repository_mb,
         stopped=desk.stopped,
-        keeps_conflicts=pull.about.kind == "update",
+        **more,
     )
-    if pull.about.kind == "update" and (
-        len(found.conflicts) > _MOST_CONFLICTS or (found.conflicts and not desk.has_editor)
-    ):
-        shown = list_some(map(sanitise.format_code, found.conflicts), 8)
-        raise MergeConflict(f"{base_branch} cannot be merged into {branch}: both changed {shown}.")
-    desk.say(f"branch {branch} at {found.head[:12]}, base {found.checkout.commit[:12]}")
-    return found
+
+
+def bring_up(decided: DecidedChange, base: Prepared, desk: Desk) -> BranchState | None:
+    """Lay a finished change over the end of its base branch, if that moved before a retry.
+
+    None: it is published as it was checked. May run twice.
+
+    Raises:
+        MergeConflict: The two do not go together.
+        Superseded: The base branch has the change already.
+    """
+    run, made, code_host = base.run, decided.cleared.change, desk.code_host
+    is_retry = any(word.words == "retry" for word in desk.memory.list_guidance(run.run_id))
+    remote = code_host.find_remote(run) if is_retry and decided.verdict.publish else None
+    if remote is None or run.dry_run:
+        return None
+    base_branch = base.checkout.base_branch or remote.default_branch
+    draft = pull_request_content.draft_branch(base, decided, remote, desk.redactor)
+    branch, by = draft.name, {"author": draft.author, "email": draft.email}
+    commit = worktree.make_commit(base.checkout, made, draft.message, date=run.started, **by)
+    state = _read_branch(run, remote, branch, base_branch, desk, commit=commit)
+    if not state.base_has_moved or code_host.has_pull_request(run, branch):
+        return None
+    if not state.change.files:
+        raise Superseded(f"{base_branch} has the change already.")
+    token = desk.create_token(run, write=True)
+    is_pushed = branches.find_head(remote.url, token, desk.mirrors, branch) == commit
+    if state.conflicts:
+        shown = list_some(map(sanitise.format_code, state.conflicts), 8)
+        problem = MergeConflict(f"{base_branch} has moved; both it and the change edit {shown}.")
+        if is_pushed:
+            problem.name_branch(branch, commit, "no pull request was opened")
+        raise problem
+    if is_pushed:
+        # The change begins where the base branch is now; nobody has built on this commit.
+        branches.remove_branch(remote.url, token, desk.mirrors, branch, commit)
+    change = replace(state.change, notes=made.notes, not_done=made.not_done)
+    return replace(BranchState.at_base(state.checkout), change=change)
 
 
 def restore_checkout(run: Run, start: BranchState, desk: Desk) -> None:

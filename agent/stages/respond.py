@@ -8,6 +8,8 @@ import dataclasses
 
 from agent.conversation.commands import ROUNDS_OVER
 from agent.editing import attempts
+from agent.editing.attempts import Attempt
+from agent.editing.loop import ConversationOver
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
 from agent.models.change import Plan
@@ -36,7 +38,7 @@ def answer_by_rules(pull: PullContext, items: tuple[FollowUpItem, ...]) -> tuple
 
 def answer_by_model(
     given: tuple[ItemAnswer, ...], plan: Plan, run_context: RunContext
-) -> tuple[Draft, tuple[ItemAnswer, ...]]:
+) -> tuple[Draft, tuple[ItemAnswer, ...], Attempt | None]:
     """Have a model answer what is left, on top of the branch; without one, people.
 
     Args:
@@ -44,28 +46,27 @@ def answer_by_model(
         plan: Of the change as it is.
 
     Returns:
-        The branch with what the model has edited, and all answers.
+        The branch with what the model has edited, all answers, and its conversation if it answered.
     """
     task = run_context.task
     draft = Draft(plan=plan, change=task.start.change)
     done = {answer.item for answer in given}
     left = tuple(item for item in task.items if item.number not in done)
     if not left:
-        return draft, given
+        return draft, given, None
     if not run_context.desk.has_editor:
-        return draft, given + tuple(_for_people(item, _NO_MODEL) for item in left)
+        return draft, given + tuple(_for_people(item, _NO_MODEL) for item in left), None
     run_context.preparation.finish()
     # A recipe makes its change anew from the base, and would lose what others have edited.
     by_model = dataclasses.replace(draft, plan=replace(plan, recipe="", parameters=""))
     attempt = attempts.continue_draft(by_model, left, "", run_context)
-    following = attempt.next_draft()
-    if following is None:
-        run_context.history.give_up()
-        words = f"The model did not answer: {attempt.why}."
+    try:
+        return attempt.next_draft(), given + attempt.answers, attempt
+    except ConversationOver as over:
+        words = f"The model did not answer: {over.message}."
         if attempt.is_changed:
-            words = f"The model edited files, but never submitted them: {attempt.why}."
-        return draft, given + tuple(_for_people(item, words) for item in left)
-    return following, given + attempt.answers
+            words = f"The model edited files, but never submitted them: {over.message}."
+        return draft, given + tuple(_for_people(item, words) for item in left), None
 
 
 def _for_people(item: FollowUpItem, words: str) -> ItemAnswer:

@@ -96,7 +96,7 @@ def gather_results(
         if run_context.task.pull is None:
             raise PolicyRefused(chosen.refused)
         return None
-    verdict, work = chosen.verdict, run_context.summarize_model_work(chosen.draft.words)
+    verdict, work = chosen.verdict, run_context.summarize_model_work(chosen.draft.change)
     if work.undone and (notes.open or not verdict.publish):
         sentence = " ".join((verdict.sentence, *work.undone))
         verdict = replace(verdict, sentence=sentence)

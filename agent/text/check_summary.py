@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple, TypeGuard
 
 from agent.models.checks import (
-    COLLECTION,
     AnyComparison,
     CheckItem,
     CommandComparison,
@@ -82,7 +81,7 @@ def describe_outcomes(result: TestRun) -> str:
     """Count tests by their outcome; empty where there are none."""
     if not any(item.outcome in ("passed", "failed", "error", "skipped") for item in result.items):
         return ""
-    ran = [item for item in result.items if not item.item_id.endswith(COLLECTION)]
+    ran = [item for item in result.items if not item.is_collection]
     counts = Counter(item.outcome for item in ran)
     parts = [f"{count:,} {outcome}" for outcome, count in counts.most_common()]
     if lost := len(result.items) - len(ran):

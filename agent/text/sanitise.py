@@ -31,7 +31,7 @@ _MENTION = "(?<![A-Za-z0-9])[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}
 #: Mentions, references and addresses, of which GitHub makes links by itself.
 _ACTING = re.compile(
     rf"{_MENTION}[\w-]+(?:/[\w-]+)?|#\d+|(?<![A-Za-z0-9])GH-\d+"
-    r"|\w{0,20}://[^\s`|<>]*|(?<![A-Za-z0-9])www\.\w[^\s`|<>]*",
+    r"|\w{0,20}://[^\s`|<>'\"]*|(?<![A-Za-z0-9])www\.\w[^\s`|<>]*",
     re.IGNORECASE,
 )
 #: The signs that make them act. In a commit message some keep GitHub from running workflows.

@@ -14,7 +14,8 @@ import pytest
 
 from agent import settings as given
 from agent import wiring
-from agent.editing.loop import SubmittedForm
+from agent.editing.forms import Form, Submit
+from agent.editing.loop import ConversationOver
 from agent.editing.run_context import RunContext
 from agent.errors import AgentError, BudgetSpent
 from agent.llm import provided
@@ -45,7 +46,7 @@ class Talk:
     job: RunContext
     server: Server
     folder: Path
-    ended: SubmittedForm | None
+    form: Form | None
     problem: AgentError | None
     secret: str
     beside: tuple[Path, ...]
@@ -58,7 +59,7 @@ class Talk:
     @property
     def why(self) -> str:
         """How it ended, in words."""
-        return self.ended.why if self.ended else str(self.problem)
+        return str(self.problem)
 
     @property
     def told(self) -> list[str]:
@@ -108,14 +109,14 @@ def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             before = planted.state(*beside)
             job = desks.run_context(prepared, home, models, settings=settings)
             about = desks.conversation(job)
-            problem, ended = None, None
+            problem, form = None, None
             try:
                 with job.close_at_end():
-                    ended = about.next_form()
+                    form = about.ask()
             except AgentError as error:
                 problem = error
             paths = about.change.paths
-            return Talk(job, server, tmp_path, ended, problem, secret, beside, before, paths)
+            return Talk(job, server, tmp_path, form, problem, secret, beside, before, paths)
 
         yield have
 
@@ -151,7 +152,7 @@ def test_MO1_so_it_does_on_every_wire(talk: Talker, wire: str) -> None:
     had = talk(lambda seen: kinds[min(seen.number - 1, len(kinds) - 1)], wire)
     assert_named(had, wire)
     had.assert_contained()
-    assert had.ended is not None
+    assert isinstance(had.problem, ConversationOver)
 
 
 def test_MO1_a_model_that_comes_to_its_senses_is_heard(talk: Talker) -> None:
@@ -163,8 +164,7 @@ def test_MO1_a_model_that_comes_to_its_senses_is_heard(talk: Talker) -> None:
         calls(write("shop/new.py", "x = 1\n"), submit()),
     ]
     had = talk(script)
-    assert had.ended is not None
-    assert had.ended.name == "submit"
+    assert isinstance(had.form, Submit)
     assert had.paths == ("shop/new.py",)
     had.assert_contained()
 
@@ -173,8 +173,7 @@ def test_MO2_no_edit_leads_out_of_the_tree(talk: Talker) -> None:
     wanted = hostile_models.everywhere(ELSEWHERE)
     replies = [calls(*wanted[at : at + 40]) for at in range(0, len(wanted), 40)]
     had = talk([*replies, calls(submit())])
-    assert had.ended is not None
-    assert had.ended.name == "submit"
+    assert isinstance(had.form, Submit)
     inside = {path for path in had.paths if not path.startswith(("C:", "file:", "git~1", "shop"))}
     assert inside == set()
     assert all(len(text) < 700 for text in had.told)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent.checks import check
 from agent.checks.check import Site
-from agent.checks.runners import PytestSuite
+from agent.checks.runners import Suite
 from agent.errors import SandboxLost, SandboxMissing
 from agent.git.tree import WorkTree
 from agent.models.checks import Status, TestRun
@@ -63,7 +63,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[Section]:
 
 
 def _run_in_sandbox(site: Site, sandbox: Sandbox) -> float:
-    suite = PytestSuite()
+    suite = Suite()
 
     def work() -> TestRun:
         return suite.judge(site, sandbox.run(suite.make_request(site)))

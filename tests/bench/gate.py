@@ -96,7 +96,7 @@ def _judge(change: Change, context: RunContext) -> Round:
 def _require_proof(judged: Round) -> None:
     proof = judged.proof
     if not judged.is_passed or len(proof.needed) < 3 or proof.unneeded_parts or proof.untried:
-        raise BareFailed(f"{judged.objection or judged.feedback}; {proof}")
+        raise BareFailed(f"{judged.objection or judged.summary}; {proof}")
 
 
 def _prepare_bare(

@@ -67,11 +67,11 @@ class _Side:
         baseline = CheckReport(side="base", commit=commit, results=())
         run_context = make_run_context(_TICKET, prepared, baseline, step, desk)
         with run_context.close_at_end():
-            attempt = attempts.begin_attempt(run_context, lambda: "")
-            attempt.begin_edits()
+            attempt = attempts.begin_attempt(run_context)
+            attempt.begin_edits("")
             draft = attempt.next_draft()
         ledger.close()
-        if draft is None or draft.change.paths != ("paginator.py",):
+        if draft.change.paths != ("paginator.py",):
             raise BareFailed(f"the change is not as it was asked for: {draft}")
         return ""
 

@@ -43,7 +43,7 @@ MAINTAINER = "maria"
 REPORTER = "carl"
 """May write issues and comments, and nothing else."""
 _RECENT = 100
-_READY_SECONDS = 60.0
+_READY_SECONDS = 180.0
 _STOP_SECONDS = 25.0
 #: An operator's access to the real GitHub and to models has no part in a play.
 _OUR_OWN = frozenset(

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from tests.deep import deep
 from tests.demo.play import MAINTAINER, REPORTER
@@ -256,23 +257,64 @@ def test_a_retry_replaces_an_open_pull_request_of_the_issue_and_else_leaves_it(s
     assert second.state == "open"
 
 
-def test_GH4_what_could_not_be_published_is_published_by_a_retry_and_not_made_again(story, stage):
-    told = story()
+def refuse_pull(told: Story) -> str:
+    """Let a run end with a finished change that it may not propose; return its branch."""
     refusal = {"message": "Resource not accessible by integration"}
-    fault = told.fault("answer", "POST", "pulls", status=403, body=refusal, count=None)
+    told.fault("answer", "POST", "pulls", status=403, body=refusal, count=None)
     told.label()
-    outcome = told.ended()
-    assert outcome.reason is Reason.ACCESS_LOST
+    assert told.ended().reason is Reason.ACCESS_LOST
+    told.stage.world.faults.remove()
     (branch,) = told.branches()
+    return branch
+
+
+def retry(told: Story) -> Outcome:
+    """Let the newest run go on; return its end."""
+    told.comment("/mergewright retry")
+    run_id = told.runs()[-1].run.run_id
+    await_(lambda: told.runs()[-1].retries or None, f"the retry of {run_id}")
+    return await_(lambda: told.runs()[-1].outcome, f"the end of {run_id}", 120)
+
+
+def test_GH4_what_could_not_be_published_is_published_by_a_retry_and_not_made_again(story):
+    told = story()
+    branch = refuse_pull(told)
     for words in ("/mergewright retry", branch):
         assert told.comments()[0].body.count(words) == 1
     assert "set it again" not in told.comments()[0].body
     checked = told.log().count("[checks")
-    stage.world.faults.remove()
-    assert fault.hits
-    told.comment("/mergewright retry")
-    await_(lambda: told.pulls() or None, "the pull request")
-    await_(lambda: told.runs()[0].outcome, "the end")
+    retry(told)
     told.assert_ready()
     assert told.branches() == [branch]
     assert told.log().count("[checks") == checked
+
+
+def test_GH4_a_kept_change_is_checked_again_on_a_base_that_has_moved(story):
+    told = story()
+    branch = refuse_pull(told)
+    test = "from django.test import SimpleTestCase\n\n\nclass ValueTest(SimpleTestCase):\n"
+    test += "    def test_value(self):\n        self.assertEqual(1, 1)\n"
+    tip = told.push("till/test_value.py", test, "Test the value", branch="main")
+    outcome = retry(told)
+    pull = told.assert_ready()
+    assert told.branches() == [branch]
+    assert told.git("rev-parse", f"{pull.pull.head_sha}^").strip() == tip
+    assert "Tests: 2 on the base branch" in outcome.sentence
+    assert "moved" not in pull.body
+    assert told.log().count("[edit]") == 1
+
+
+@pytest.mark.deep
+def test_GH4_a_kept_change_that_conflicts_with_its_base_is_made_anew_by_a_second_retry(story):
+    told = story()
+    branch = refuse_pull(told)
+    text = told.git("show", f"main:{MODELS}")
+    value = "    value = models.IntegerField(default=1)\n"
+    told.push(MODELS, text.replace(value, f"{value}    # In cents.\n"), "Say more", branch="main")
+    outcome = retry(told)
+    assert (outcome.reason, outcome.branch) == (Reason.CONFLICT, branch)
+    for words in (MODELS, branch, "made anew", "/mergewright retry"):
+        assert words in told.comments()[-1].body
+    told.comment("/mergewright retry")
+    assert told.ended(2).reason is Reason.READY
+    assert len(told.pulls()) == 1

@@ -14,13 +14,12 @@ from agent.desk import Desk
 from agent.errors import EnvironmentFailed
 from agent.git import worktree
 from agent.models.checks import Status
-from agent.models.environment import Contract, Interpreter, OpenedRepository
+from agent.models.environment import Contract, OpenedRepository
 from agent.models.record import replace
 from agent.models.run import Run
-from agent.models.sandbox import SandboxLimits, SandboxRequest
+from agent.models.sandbox import SandboxLimits
 from agent.models.ticket import Ticket
 from agent.setup import sandbox_requests, sandbox_services
-from agent.setup.build_context import BuildContext
 from agent.setup.package_index import PackageIndex
 from agent.stages import environment
 from repo_config import detect
@@ -351,34 +350,6 @@ def test_what_set_up_writes_to_mariadb_is_there_for_every_check(ground):
     }
     look = program.format("SELECT count(*) FROM kept") + "; print(c.fetchone())"
     assert ground.printed({}, told, look) == "(0,)"
-
-
-def test_a_shell_starts_servers_by_name(ground):
-    python = Interpreter(version="3.11.2", path="/usr/bin/python3")
-    context = BuildContext(
-        ground.sandbox, PackageIndex(), ground.settings, python, ground.said.append
-    )
-    config = RepoConfig(env={"PGDATABASE": "shop"})
-    services = sandbox_services.list_startable(config, (), context)
-    told = {service.name: service.variables for service in services}
-    assert told["postgres"]["POSTGRES_DB"] == "shop"
-    assert "DATABASE_URL" not in told["postgres"], "it would overrule what `env` leaves to defaults"
-    assert "REDIS_URL" in told["redis"]
-    script = """
-        servers start postgres redis -- sh -c 'psql -qtAc "SELECT current_database()"; redis-cli ping'
-        servers start oracle -- true
-        echo $?
-    """
-    order = SandboxRequest(
-        argv=("sh", "-c", script), limits=SandboxLimits(seconds=60),
-        environ={"PATH": f"{sandbox_requests.SYSTEM_PATH}:/home/sandbox/.local/bin"},
-    )  # fmt: skip
-    said = ground.sandbox.run(sandbox_services.add_command(order, services)).output.splitlines()
-    assert said[:2] == ["shop", "PONG"]
-    assert said[2].startswith(
-        "servers: oracle cannot be started in this shell. Available: postgres"
-    )
-    assert said[3] == "64"
 
 
 KNOCKS = {

@@ -19,7 +19,7 @@ from tests.sandboxes import settings_for
 def test_commands_run_one_after_the_other_in_the_tree(session):
     first = session.run("echo out; echo err >&2; pwd; exit 3", seconds=20)
     assert (first.output, first.exit_code) == ("out\nerr\n/work\n", 3)
-    assert not (first.timed_out or first.restarted)
+    assert not first.timed_out
     session.run("echo more >>app/models.py", seconds=20)
     assert session.run("./run.sh; tail -n1 app/models.py", seconds=20).output == "ran\nmore\n"
     assert session.run("kill -SEGV $$", seconds=20).exit_code == -11
@@ -47,30 +47,9 @@ def test_the_environment_is_first_on_the_path_and_cannot_be_written_to(session):
     assert session.run("touch ~/x $TMPDIR/y && echo written", seconds=20).output == "written\n"
 
 
-def test_a_long_output_is_whole_in_a_file_and_a_short_one_leaves_none(session):
-    long = session.run("seq 100000", seconds=20, transcript="/tmp/o-1.txt", above=9_000)
-    assert long.output.startswith("1\n2\n")
-    assert (long.transcript, long.omitted_bytes > 400_000) == ("/tmp/o-1.txt", True)
-    short = session.run("wc -l </tmp/o-1.txt", seconds=20, transcript="/tmp/o-2.txt", above=9_000)
-    assert (short.output, short.transcript) == ("100000\n", "")
-    # A link in its place is replaced, not followed.
-    link = "ln -s /work/app/models.py /tmp/o-3.txt"
-    session.run(link, seconds=20)
-    session.run("seq 9", seconds=20, transcript="/tmp/o-3.txt")
-    told = session.run("ls /tmp; head -n1 app/models.py", seconds=20).output
-    assert told == "o-1.txt\no-3.txt\nclass Model:\n"
-
-
-def test_the_temporary_files_of_one_session_can_be_had_in_another(place):
-    with closing(place.open()) as first, closing(place.open()) as second:
-        make = (
-            "mkdir /tmp/d; echo x >/tmp/d/x; chmod +x /tmp/d/x; ln -s /etc /tmp/link; mkfifo /tmp/f"
-        )
-        first.run(f"{make}; echo old >/tmp/both", seconds=20)
-        second.run("echo new >/tmp/both", seconds=20)
-        second.unpack_temporary(first.pack_temporary())
-        found = second.run("cd /tmp; find . -type f | sort; cat both; test -x d/x", seconds=20)
-        assert (found.output, found.exit_code) == ("./both\n./d/x\nnew\n", 0)
+def test_of_a_long_output_the_middle_is_left_out(session):
+    long = session.run("seq 100000", seconds=20)
+    assert (long.output.startswith("1\n2\n"), long.omitted_bytes > 400_000) == (True, True)
 
 
 def test_a_command_past_its_time_is_ended_with_what_it_printed(session):

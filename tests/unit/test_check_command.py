@@ -147,7 +147,6 @@ def test_steps_are_named_in_words():
     named = {
         Step.BASELINE.named("try 2"): "checks on the base branch try 2",
         Step.PLAN.named("2 reply"): "plan: waiting for the model",
-        Step.PLAN.named(1).named("rest"): "plan: accepted, editing",
         Step.REVIEW.named(1).named("opening"): "review: reading the repository",
         Step.CHECKS.named(2): "checks with the change 2",
     }

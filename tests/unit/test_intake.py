@@ -3,7 +3,7 @@
 import pytest
 
 from agent.conversation.events import Request, Withdrawal
-from agent.errors import ActiveRun
+from agent.errors import AccessLost, ActiveRun
 from agent.models.intake import LiveIssue, Permission
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import replace
@@ -151,7 +151,6 @@ def test_TC3_bots_start_nothing_and_nobody_is_asked():
 @pytest.mark.parametrize(
     ("live", "words"),
     [
-        ({"state": "gone"}, "no longer exists"),
         ({"state": "closed"}, "closed"),
         ({"locked": True}, "locked"),
         ({"labels": ("bug",)}, "label was removed"),
@@ -160,6 +159,12 @@ def test_TC3_bots_start_nothing_and_nobody_is_asked():
 )
 def test_WH6_an_issue_that_is_no_longer_as_labelled_starts_nothing(live, words):
     assert words in reason(Gate(**live))
+
+
+@pytest.mark.parametrize("gate", [Gate("none", account_id=0), Gate(state="gone")])
+def test_what_github_does_not_know_just_now_is_asked_again(gate):
+    with pytest.raises(AccessLost):
+        reason(gate)
 
 
 # --- a label set anew, and what is taken back ---------------------------------------------------

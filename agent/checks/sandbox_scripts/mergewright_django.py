@@ -19,41 +19,38 @@ import unittest.suite
 
 import mergewright_report
 
-# Bound now: a test may replace it.
-_now = mergewright_report.now
+#: How unittest names the failure of a module that cannot be imported.
 _LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
 
 
 def get_id(test):
     """Return the id of a test, which may have an attribute of that name."""
     named = type(test).id
-    own = named(test) if callable(named) else unittest.TestCase.id(test)
-    return mergewright_report.shorten_id(own)
+    test_id = named(test) if callable(named) else unittest.TestCase.id(test)
+    for prefix in _LOST:
+        if test_id.startswith(prefix):
+            test_id = test_id[len(prefix) :] + mergewright_report.COLLECTION
+    return mergewright_report.shorten_id(test_id)
 
 
 class Recorder:
     """Writes a line per test from the calls of the result object."""
 
-    def __init__(self, request, report):
-        self.request = request
-        self.report = report
-        self.running = {}
-        self.first = mergewright_report.FirstTests(request)
+    def __init__(self, request, log, result, ids):
+        self.request, self.log, self.result = request, log, result
+        self.running, self.pending = {}, dict.fromkeys(ids)
         self.patience = mergewright_report.Patience(request["longest"])
         self.is_late = False
-
-    def watch(self, result):
-        self.result = result
         listeners = {
             "startTest": self.start,
             "stopTest": self.stop,
             "addSuccess": lambda test: self.note(test, "passed"),
             "addFailure": lambda test, raised: self.note(test, "failed", raised),
             "addError": lambda test, raised: self.note(test, "failed", raised),
-            "addSkip": lambda test, reason: self.note(test, "skipped", said=str(reason)),
+            "addSkip": lambda test, reason: self.note(test, "skipped", text=str(reason)),
             "addExpectedFailure": lambda test, raised: self.note(test, "xfailed"),
             "addUnexpectedSuccess": lambda test: self.note(
-                test, "failed", said="unexpected success"
+                test, "failed", text="unexpected success"
             ),
             "addSubTest": self.note_subtest,
         }
@@ -71,54 +68,56 @@ class Recorder:
             if type(subtest._message) is object:
                 # From another process unittest's mark for "no message" comes as a copy.
                 subtest._message = unittest.case._subtest_msg_sentinel
-            self.note(test, "failed", raised, said=subtest._subDescription())
+            self.note(test, "failed", raised, text=subtest._subDescription())
 
-    def note(self, test, outcome, raised=None, said=""):
+    def note(self, test, outcome, raised=None, text=""):
         # A skip within a subtest names the subtest.
         if isinstance(test, unittest.case._SubTest):
             test = test.test_case
-        facts = self.running.get(get_id(test))
+        test_id = get_id(test)
+        facts = self.running.get(test_id, {"id": test_id, "outcome": "unrun"})
+        if facts["outcome"] != "failed":
+            self.join(facts, outcome, raised, text)
         # The set-up or tear-down of a class or a module has not begun as a test; nor has, with
         # Python 3.12.1 alone, a test that is skipped.
-        is_over, is_test = facts is None, isinstance(test, unittest.TestCase)
-        if is_over:
-            facts = {"id": get_id(test), "outcome": "unrun"}
-            outcome = "error" if outcome == "failed" and not is_test else outcome
-        if facts["outcome"] != "failed":
-            self.join(facts, outcome, raised, said)
-        if is_over:
-            self.add(facts if is_test else dict(facts, kind="fixture"))
+        if test_id not in self.running:
+            is_test = isinstance(test, unittest.TestCase)
+            for covered in [test_id] if is_test else self.list_covered(test_id) or [test_id]:
+                is_error = outcome == "failed" and not is_test
+                self.end(dict(facts, id=covered, outcome="error" if is_error else outcome))
 
-    def join(self, facts, outcome, raised, said):
+    def list_covered(self, fixture):
+        """List the tests that `setUpClass (package.module.Class)` is in place of."""
+        kind, _, place = fixture.partition(" (")
+        start = place.rstrip(")") + "."
+        is_set_up = kind in ("setUpClass", "setUpModule")
+        return [test_id for test_id in self.pending if is_set_up and test_id.startswith(start)]
+
+    def join(self, facts, outcome, raised, text):
         facts["outcome"] = outcome
         if isinstance(raised, tuple) and len(raised) == 3:
-            text = mergewright_report.describe_exception(raised[0], raised[1])
-            said = said + "\n" + text if said else text
+            words = mergewright_report.describe_exception(raised[0], raised[1])
+            text = text + "\n" + words if text else words
             trace = raised[2] if hasattr(raised[2], "tb_frame") else None
-            place = mergewright_report.find_last_place(trace, self.request["tree"])
-            if place:
-                facts["place"] = place
-        if said:
-            facts["text"] = mergewright_report.cut(said)
-        if outcome in ("failed", "error") and isinstance(raised, tuple):
-            mergewright_report.add_details(facts, _describe_traceback(raised))
+            facts["place"] = mergewright_report.find_last_place(trace, self.request["tree"])
+            facts["details"] = _describe_traceback(raised) if outcome == "failed" else ""
+        if facts["id"].endswith(mergewright_report.COLLECTION):
+            # unittest's words are a whole traceback; its last line says what is wrong.
+            facts["outcome"], text = "error", (text.strip().splitlines() or [""])[-1]
+        facts["text"] = mergewright_report.cut(text)
 
     def stop(self, test):
         self.patience.end()
         facts = self.running.pop(get_id(test), None)
         if facts is not None:
-            self.add(facts)
-        last_start = self.request["last_start"]
-        if last_start is not None and _now() - mergewright_report.BEGUN > last_start:
+            self.end(facts)
+        if mergewright_report.is_late(self.request):
             self.is_late = self.result.shouldStop = True
 
-    def add(self, facts):
-        self.report.add("test", **facts)
-        # The first failure may say enough.
-        known = self.request["known_red"]
-        is_red = facts["outcome"] in ("failed", "error")
-        ends = known is not None and is_red and facts["id"] not in known
-        if self.first.are_poor(facts["outcome"]) or ends:
+    def end(self, facts):
+        if facts["outcome"] != "unrun":
+            self.pending.pop(facts["id"], None)
+        if self.log.add(facts, facts.pop("details", "")):
             self.result.shouldStop = True
 
 
@@ -142,26 +141,16 @@ def _cases(suite):
         if hasattr(test, "id"):
             yield test
         else:
-            for inner in _cases(test):
-                yield inner
-
-
-def _choose(suite, only):
-    if only is None:
-        return suite
-    ids = frozenset(only["ids"])
-    return unittest.TestSuite(
-        [case for case in _cases(suite) if get_id(case) in ids or _locate(case) in only["files"]]
-    )
+            yield from _cases(test)
 
 
 def _locate(test):
     """Return the file of a test, or of the module in whose place it is."""
-    for prefix in _LOST:
-        if get_id(test).startswith(prefix):
-            end = get_id(test)[len(prefix) :].replace(".", os.sep) + ".py"
-            paths = [os.path.abspath(os.path.join(folder, end)) for folder in sys.path]
-            return next((path for path in paths if os.path.isfile(path)), None)
+    test_id = get_id(test)
+    if test_id.endswith(mergewright_report.COLLECTION):
+        name = test_id[: -len(mergewright_report.COLLECTION)].replace(".", os.sep) + ".py"
+        paths = [os.path.abspath(os.path.join(folder, name)) for folder in sys.path]
+        return next((path for path in paths if os.path.isfile(path)), None)
     path = getattr(sys.modules.get(type(test).__module__), "__file__", None)
     # A folder on the path may be named with dots, as that above an example's manage.py.
     return path and os.path.abspath(path)
@@ -188,7 +177,7 @@ class _Sentinel(unittest.TestCase):
         self.fail("This test fails on purpose, to show that failures are detected.")
 
     def id(self):
-        return "mergewright_sentinel.test_must_fail"
+        return mergewright_report.SENTINEL
 
 
 class _NullStream:
@@ -200,20 +189,15 @@ class _NullStream:
 
 def _run_sentinel(result):
     """Run ours on the result that the script's runner looks at, and take its failure back."""
-    kept = {name: getattr(result, name, None) for name in ("stream", "testsRun", "shouldStop")}
-    if kept["stream"] is not None:
-        result.stream = _NullStream()
-    failures = getattr(result, "failures", None)
-    before = len(failures) if isinstance(failures, list) else None
+    names = ("stream", "failures", "testsRun", "shouldStop")
+    kept = {name: getattr(result, name) for name in names if hasattr(result, name)}
+    result.stream, result.failures = _NullStream(), []
     try:
         # Not as a suite: that would tear the last class down again.
         _Sentinel()(result)
     finally:
         for name, value in kept.items():
-            if value is not None:
-                setattr(result, name, value)
-        if before is not None:
-            del failures[before:]
+            setattr(result, name, value)
 
 
 def install(request, report):
@@ -221,20 +205,24 @@ def install(request, report):
     # A difference that is cut does not show what differs.
     unittest.TestCase.maxDiff = None
     original = unittest.suite.BaseTestSuite.__call__
-    process = os.getpid()
-    depth = [0]
+    log, process, depth = mergewright_report.TestLog(request, report), os.getpid(), [0]
 
     def call(self, *args, **named):
         if depth[0] or os.getpid() != process:
             return original(self, *args, **named)
         result = args[0] if args else named["result"]
-        chosen = _choose(self, request["only"])
-        paths = [(get_id(test), _locate(test)) for test in _cases(chosen)]
-        files = [mergewright_report.relative_path(path, request["tree"]) for _, path in paths]
+        tests = [(test, get_id(test), _locate(test)) for test in _cases(self)]
+        chosen, only = self, request["only"]
+        if only:
+            ids, files = frozenset(only["ids"]), only["files"]
+            tests = [test for test in tests if test[1] in ids or test[2] in files]
+            chosen = unittest.TestSuite([test for test, _, _ in tests])
+        ids = [test_id for _, test_id, _ in tests]
+        files = [mergewright_report.relative_path(path, request["tree"]) for _, _, path in tests]
+        del tests  # a suite forgets each test that is over
         report.add("session")
-        report.add("collected", ids=[test_id for test_id, _ in paths], files=files)
-        recorder = Recorder(request, report)
-        recorder.watch(result)
+        report.add("collected", ids=ids, files=files)
+        recorder = Recorder(request, log, result, ids)
         for watched in (self, chosen, result):
             if getattr(watched, "failfast", False):
                 watched.failfast = False
@@ -245,9 +233,8 @@ def install(request, report):
             _run_sentinel(result)
         finally:
             depth[0] -= 1
-        said = "the suite was told to stop" if stopped else ""
-        named_files = sorted({*files} - {""})
-        report.add("finish", stopped=said, late=recorder.is_late, files=named_files)
+        why = "the suite was told to stop" if stopped else ""
+        report.add("finish", stopped=why, late=recorder.is_late)
         return outcome
 
     unittest.suite.BaseTestSuite.__call__ = call
@@ -259,15 +246,12 @@ def main():
     script = os.path.abspath(sys.argv[1])
     sys.argv[:] = sys.argv[1:]
     sys.path.insert(0, os.path.dirname(script))
-    tracer = mergewright_report.Tracer(request)
-    code = 0
+    tracer, code = mergewright_report.Tracer(request), 1
     try:
         runpy.run_path(script, run_name="__main__")
+        code = 0
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-        raise
-    except Exception:
-        code = 1
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
         raise
     finally:
         tracer.write(report)

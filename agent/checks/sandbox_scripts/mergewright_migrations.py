@@ -9,11 +9,14 @@ one.
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import io
 import os
 import re
 import runpy
 import sys
+import traceback
 
 import mergewright_report
 
@@ -26,58 +29,67 @@ _APP, _OPERATION = re.compile(r"Migrations for '(.+)':"), re.compile(r"    [-+~]
 
 
 def main():
-    job = sys.argv[1]
+    """Answer, and end the process with exit code 1 where the answer has something that fails."""
+    job, code = sys.argv[1], 1
     order, report = mergewright_report.begin()
-    whole_path, python_path = list(sys.path), order["python_path"]
     try:
-        from django.core import management
-    except ImportError:
-        # Django itself is in the tree.
-        sys.path[:] = [*python_path, *whole_path]
-        from django.core import management
-    sys.path[:] = [*python_path, *whole_path]
+        code = int(any(item["fails"] for item in _enter(job, order, report)))
+    except BaseException as problem:
+        traceback.print_exc()
+        place = mergewright_report.find_last_place(problem.__traceback__, order["tree"])
+        words = mergewright_report.describe_exception(type(problem), problem)
+        report.add("broken", text=words, place=place)
+    report.add("exit", code=code)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def _enter(job, order, report):
+    """Answer in the process that the project is entered by; return the items."""
     if order["manage"]:
         # Python puts the script's folder first; the others come after it.
         folder = os.path.dirname(os.path.abspath(order["manage"]))
-        sys.path[:] = [folder, *whole_path, *python_path]
-    jobs = {
-        "makemigrations": find_missing_migrations,
-        "check": run_system_check,
-        "lintmigrations": lint_new_migrations,
-    }
-    answers = []
+        sys.path[:] = [folder, *sys.path, *order["python_path"]]
+    else:
+        sys.path[:0] = order["python_path"]
+    from django.core import management
 
-    def work(argv=None):
-        if answers:
+    items = []
+
+    def answer(argv=None):
+        if items:
             return
-        answers.append(None)
         if order["settings"]:
             os.environ["DJANGO_SETTINGS_MODULE"] = order["settings"]
-        import django
+        items.append(_answer(job, order, report))
 
-        if job == "field":
-            import mergewright_field  # it imports more of Django than the others need
-
-            answers[0] = {"items": ()}
-            report.add(
-                job,
-                **mergewright_field.make_migration(order, django.setup, lambda: switch_on(order)),
-            )
-            return
-        django.setup()
-        answers[0] = jobs[job](order)
-        report.add("django", **answers[0])
-
-    def enter():
-        if order["manage"]:
-            management.execute_from_command_line = work
-            sys.argv[:] = [order["manage"], job]
+    if order["manage"]:
+        management.execute_from_command_line = answer
+        sys.argv[:] = [order["manage"], job]
+        with contextlib.suppress(SystemExit):
             runpy.run_path(order["manage"], run_name="__main__")
-        work()
-        return int(any(item["fails"] for item in answers[0]["items"]))
+    answer()
+    return items[0]
 
-    ended = "the project ended the process with exit code %s"
-    mergewright_report.leave(report, order["tree"], enter, ended)
+
+def _answer(job, order, report):
+    import django
+
+    if job == "field":
+        import mergewright_field  # it imports Django
+
+        made = mergewright_field.make_migration(order, django.setup, lambda: switch_on(order))
+        report.add(job, **made)
+        return []
+    django.setup()
+    items = JOBS[job](order)
+    print("\n".join(item["id"] for item in items) or "nothing was found")
+    report.add("django", items=items)
+    return items
+
+
+def _make_item(name, text, *, fails=True, place=""):
+    return {"id": name, "text": text, "fails": fails, "place": place}
 
 
 # --- migrations ------------------------------------------------------------------------------
@@ -100,35 +112,17 @@ def find_missing_migrations(order):
         printed.write("%s\n" % problem)
     except SystemExit as end:
         code = end.code or 0
+    text, items, label = "The models have this change, but no migration does.", [], ""
     lines = printed.getvalue().splitlines()
-    print("\n".join(lines))
-    text = "The models have this change, but no migration does."
-    items, label = [], ""
     for line in lines:
-        if found := _APP.match(line):
-            label = found[1]
-        elif found := _OPERATION.match(line):
-            items.append(_make_item("%s: %s" % (label, _ADDRESS.sub("", found[1])[:400]), text))
+        if match := _APP.match(line):
+            label = match[1]
+        elif match := _OPERATION.match(line):
+            items.append(_make_item("%s: %s" % (label, _ADDRESS.sub("", match[1])[:400]), text))
     if code and not items:
-        said = lines[-1] if lines else "exit code %s" % code
-        items.append(_make_item("makemigrations: %s" % said[:400], "It cannot be answered."))
-    return {"items": items}
-
-
-def _make_item(name, text, *, fails=True, place=""):
-    return {"id": name, "text": text, "fails": fails, "place": place}
-
-
-def _is_own(config, order):
-    path = os.path.realpath(config.path)
-    inside = order["tree"].rstrip("/") + "/"
-    return path.startswith(inside) and "/site-packages/" not in path
-
-
-def _list_own(order):
-    from django.apps import apps
-
-    return {config.label: config for config in apps.get_app_configs() if _is_own(config, order)}
+        words = lines[-1] if lines else "exit code %s" % code
+        items.append(_make_item("makemigrations: %s" % words[:400], "It cannot be answered."))
+    return items
 
 
 def switch_on(order):
@@ -140,25 +134,26 @@ def switch_on(order):
     from django.conf import settings
     from django.db.migrations.loader import MigrationLoader
 
-    given = settings.MIGRATION_MODULES
+    modules = settings.MIGRATION_MODULES
     loader = MigrationLoader(None, load=False, ignore_no_migrations=True)
     loader.load_disk()
-    found = {label for label, _ in loader.disk_migrations}
-    switched_off = [
+    loaded = {label for label, _ in loader.disk_migrations}
+    named = {
+        config.label: config.path for config in apps.get_app_configs() if config.label in modules
+    }
+    hidden = [
         label
-        for label, config in _list_own(order).items()
-        if label in given and label not in found and _has_migrations(config.path)
+        for label, path in named.items()
+        if label not in loaded and _has_migrations(path, order["tree"])
     ]
-    labels = {config.label for config in apps.get_app_configs()}.difference(switched_off)
-    settings.MIGRATION_MODULES = {label: given[label] for label in labels if label in given}
-    return switched_off
+    settings.MIGRATION_MODULES = {label: modules[label] for label in named if label not in hidden}
+    return hidden
 
 
-def _has_migrations(path):
-    folder = os.path.join(path, "migrations")
-    return os.path.isdir(folder) and any(
-        name.endswith(".py") and name != "__init__.py" for name in os.listdir(folder)
-    )
+def _has_migrations(path, tree):
+    """Whether an app is one of the tree, with migrations."""
+    files = glob.glob(os.path.join(glob.escape(os.path.realpath(path)), "migrations", "[!_]*.py"))
+    return any(mergewright_report.name_place(file, 1, tree) for file in files)
 
 
 # --- new migrations --------------------------------------------------------------------------
@@ -192,13 +187,9 @@ def lint_new_migrations(order):
                 is_remade = code == "NOT_NULL" or (code == "ADD_UNIQUE" and not kinds & _UNIQUE)
                 is_known = code.startswith(("DROP_", "RENAME_")) and kinds & _NAMED
                 if not ((is_remade and connection.vendor == "sqlite") or is_known):
-                    items["%s: %s" % (path, text)] = text, path
-    print("\n".join(sorted(items)))
-    made = [
-        _make_item(key, text, fails=False, place=path)
-        for key, (text, path) in sorted(items.items())
-    ]
-    return {"items": made}
+                    name = "%s: %s" % (path, text)
+                    items[name] = _make_item(name, text, fails=False, place=path)
+    return [items[name] for name in sorted(items)]
 
 
 # --- system check ----------------------------------------------------------------------------
@@ -208,15 +199,12 @@ def run_system_check(order):
     """Run Django's system checks."""
     from django.core import checks
 
-    messages = [message for message in checks.run_checks() if not message.is_silenced()]
-    items = [_describe_message(message, checks.ERROR) for message in messages]
-    for item in items:
-        print(item["id"])
-    print("System check identified %d issue(s)" % len(items))
-    return {"items": items}
+    messages = checks.run_checks()
+    return [_describe_message(message) for message in messages if not message.is_silenced()]
 
 
-def _describe_message(message, error):
+def _describe_message(message):
+    from django.core import checks
     from django.db import models
 
     levels = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
@@ -226,7 +214,14 @@ def _describe_message(message, error):
     level = levels.get(message.level, str(message.level))
     text = "%s %s: %s: %s" % (level, message.id or "(no id)", about, message.msg)
     hint = mergewright_report.cut(str(message.hint or ""))
-    return _make_item(_ADDRESS.sub("", text)[:600], hint, fails=message.level >= error)
+    return _make_item(_ADDRESS.sub("", text)[:600], hint, fails=message.level >= checks.ERROR)
+
+
+JOBS = {
+    "makemigrations": find_missing_migrations,
+    "check": run_system_check,
+    "lintmigrations": lint_new_migrations,
+}
 
 
 if __name__ == "__main__":

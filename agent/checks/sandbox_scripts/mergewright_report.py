@@ -19,24 +19,27 @@ import traceback
 
 REQUEST_PATH = "/tmp/mergewright-request.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
 OURS = os.path.dirname(os.path.abspath(__file__))
-LONGEST_TEXT = 4000
-LONGEST_ID = 900
-MOST_DETAILS = 20
+#: Name of the test that must fail, which shows that failures are detected.
+SENTINEL = "mergewright_sentinel"
+COLLECTION = " (collection)"
+LONGEST_TEXT, LONGEST_ID, MOST_DETAILS = 4000, 900, 20
 
 # Bound now: a test may replace these in their modules while one of its lines is written.
-_open, _write, _close, _getpid, _dumps = os.open, os.write, os.close, os.getpid, json.dumps
+_open, _getpid, _dumps = open, os.getpid, json.dumps
 _signal, _getsignal, _setitimer = signal.signal, signal.getsignal, signal.setitimer
 #: The clock that nothing moves: time-machine replaces `monotonic`, and in C.
 now = time.perf_counter
 #: When the script began: importing pytest counts for its time.
 BEGUN = now()
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 def begin():
     """Read the request; return it and the report. Our own folder is no longer on the path."""
     with open(REQUEST_PATH, encoding="utf-8") as file:
         request = json.load(file)
+    if request.get("last_start") is not None:
+        # All processes have the same clock.
+        request["last_start"] += BEGUN
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != OURS]
     if request.get("linked"):
         sys.path.append(_link_packages(request["linked"], request["gate_packages"]))
@@ -61,34 +64,48 @@ class Report:
 
     def add(self, event, **facts):
         """Append one event."""
-        if _getpid() != self._pid:
-            return
-        # Half a character, as file names that are not UTF-8 give, is not JSON for everybody.
-        line = _dumps(dict(facts, event=event), ensure_ascii=False).encode("utf-8", "replace")
-        # Opened each time: a test may close what it did not open.
-        descriptor, left = _open(self._path, _FLAGS, 0o600), line + b"\n"
-        try:
-            while left:
-                left = left[_write(descriptor, left) :]
-        finally:
-            _close(descriptor)
+        if _getpid() == self._pid:
+            # Half a character, as file names that are not UTF-8 give, is not JSON for everybody.
+            line = _dumps(dict(facts, event=event), ensure_ascii=False).encode("utf-8", "replace")
+            # Opened each time: a test may close what it did not open.
+            with _open(self._path, "ab") as file:
+                file.write(line + b"\n")
 
 
-class FirstTests:
-    """The outcomes of the first 50 tests, or of as many as ended within a minute."""
+class TestLog:
+    """Writes a line for each test, and says when no further one is to run."""
 
-    def __init__(self, request):
+    def __init__(self, request, report):
+        self._request, self._report, self._texts = request, report, set()
         self._counts = {"passed": 0, "failed": 0, "error": 0}
-        self._is_over = not request["looks_early"]
+        self._looks_early = request["looks_early"]
 
-    def are_poor(self, outcome):
-        """Count a test; say, once, whether so many fail that the others need not run."""
-        if self._is_over or outcome not in self._counts:
+    def add(self, facts, details=""):
+        """Write what is known of a test; return why the run is over with it, or "".
+
+        Args:
+            details: Of a failure; written of few, as most failures with the same text say the same.
+        """
+        outcome, text = facts["outcome"], facts.get("text")
+        if details and text not in self._texts and len(self._texts) < MOST_DETAILS:
+            self._texts.add(text)
+            facts = dict(facts, details=cut(details))
+        self._report.add("test", **facts)
+        if facts["id"] == SENTINEL:
+            return ""
+        known = self._request["known_red"]
+        if known is not None and outcome in ("failed", "error") and facts["id"] not in known:
+            return "a test failed"
+        return "at least half of the first tests fail" if self._are_first_poor(outcome) else ""
+
+    def _are_first_poor(self, outcome):
+        """Judge the first 50 tests, or as many as ended within a minute, once."""
+        if not self._looks_early or outcome not in self._counts:
             return False
         self._counts[outcome] += 1
         ended = sum(self._counts.values())
-        self._is_over = ended >= 50 or (ended >= 5 and now() - BEGUN > 60)
-        return self._is_over and 2 * self._counts["passed"] <= ended
+        self._looks_early = ended < 50 and (ended < 5 or now() - BEGUN <= 60)
+        return not self._looks_early and 2 * self._counts["passed"] <= ended
 
 
 class Patience:
@@ -101,23 +118,18 @@ class Patience:
 
     def __init__(self, seconds):
         self._seconds = seconds
-        self._is_waiting = False
 
     def begin(self):
         is_main = threading.current_thread() is threading.main_thread()
-        if not is_main or _getsignal(signal.SIGALRM) is not signal.SIG_DFL:
-            return
-        _signal(signal.SIGALRM, self._interrupt)
-        _setitimer(signal.ITIMER_REAL, self._seconds)
-        self._is_waiting = True
+        if is_main and _getsignal(signal.SIGALRM) is signal.SIG_DFL:
+            _signal(signal.SIGALRM, self._interrupt)
+            _setitimer(signal.ITIMER_REAL, self._seconds)
 
     def end(self):
-        if self._is_waiting:
-            self._is_waiting = False
-            # A test may have taken the alarm for itself.
-            if _getsignal(signal.SIGALRM) == self._interrupt:
-                _setitimer(signal.ITIMER_REAL, 0)
-                _signal(signal.SIGALRM, signal.SIG_DFL)
+        # A test may have taken the alarm for itself.
+        if _getsignal(signal.SIGALRM) == self._interrupt:
+            _setitimer(signal.ITIMER_REAL, 0)
+            _signal(signal.SIGALRM, signal.SIG_DFL)
 
     def _interrupt(self, *_):
         waited, self._seconds = self._seconds, max(self.least, self._seconds / 2)
@@ -153,28 +165,27 @@ class Tracer:
             report.add("coverage", file=relative_path(path, self._tree), missing=missing)
 
 
+def is_late(request):
+    """Whether no further test is to start."""
+    return request["last_start"] is not None and now() > request["last_start"]
+
+
 def relative_path(path, tree):
     """Return a path relative to the tree; "" where it is elsewhere."""
     start = tree.rstrip("/") + "/"
     return path[len(start) :] if path and path.startswith(start) else ""
 
 
+def name_place(path, line, tree):
+    """Name `path:line` in the tree; "" where it is elsewhere."""
+    name = relative_path(path, tree)
+    return "%s:%d" % (name, line) if name and "site-packages/" not in name else ""
+
+
 def cut(text):
     """Keep the first and the last part of a long text."""
-    if len(text) <= LONGEST_TEXT:
-        return text
     half = LONGEST_TEXT // 2
-    return text[:half] + "\n[...]\n" + text[-half:]
-
-
-_detailed = set()
-
-
-def add_details(facts, details):
-    """Add the details of a failure; of few, as most failures with the same text say the same."""
-    if facts.get("text") not in _detailed and len(_detailed) < MOST_DETAILS:
-        _detailed.add(facts.get("text"))
-        facts["details"] = cut(details)
+    return text if len(text) <= LONGEST_TEXT else text[:half] + "\n[...]\n" + text[-half:]
 
 
 def shorten_id(text):
@@ -187,13 +198,9 @@ def shorten_id(text):
 
 def find_last_place(trace, tree):
     """Name `path:line` of the innermost frame that belongs to the tree."""
-    place = ""
-    while trace is not None:
-        path = relative_path(trace.tb_frame.f_code.co_filename, tree)
-        if path and "site-packages/" not in path:
-            place = "%s:%d" % (path, trace.tb_lineno)
-        trace = trace.tb_next
-    return place
+    frames = list(traceback.walk_tb(trace))
+    places = (name_place(frame.f_code.co_filename, line, tree) for frame, line in frames[::-1])
+    return next(filter(None, places), "")
 
 
 def describe_exception(kind, value):
@@ -203,23 +210,3 @@ def describe_exception(kind, value):
     except Exception:
         lines = [getattr(kind, "__name__", "exception") + " (no text available)"]
     return cut("".join(lines).strip())
-
-
-def leave(report, tree, work, ended):
-    """Do the work, which returns an exit code, say what broke it, and end the process.
-
-    `ended` has a `%s` for the code with which the code of the tree ended the process itself.
-    """
-    try:
-        code = work()
-    except SystemExit as end:
-        code = 1
-        report.add("broken", text=ended % end.code)
-    except BaseException as problem:
-        code = 1
-        traceback.print_exc()
-        place = find_last_place(problem.__traceback__, tree)
-        report.add("broken", text=describe_exception(type(problem), problem), place=place)
-    report.add("exit", code=code)
-    sys.stdout.flush()
-    sys.exit(code)

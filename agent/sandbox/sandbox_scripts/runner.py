@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import io
 import json
 import os
 import signal
@@ -40,8 +39,7 @@ if TYPE_CHECKING:
 
 STARTED, ENDED, CONTENT, FAILED, OUTPUT = 1, 2, 3, 4, 5
 FRAME = struct.Struct("!16sBQ")
-OPERATIONS = ("run", "look", "read", "write", "delete", "pack", "unpack")
-MOST_TRANSCRIPT = 16 << 20
+OPERATIONS = ("run", "look", "read", "write", "delete")
 PIECE_BYTES = 1 << 20
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER, FILTER_STEP_BYTES = 22, 2, 8
 
@@ -210,43 +208,6 @@ def open_outlet(order: Order) -> dict[str, str]:
 # --- requests --------------------------------------------------------------------------------
 
 
-class Transcript:
-    """A file with all that a command has printed, where that is more than what is shown of it."""
-
-    def __init__(self, path: str, above: int) -> None:
-        """Begin the file; without a path, or where it cannot be written, nothing is kept."""
-        self.path, self.above, self.size = path, above, 0
-        self.descriptor = -1
-        if path:
-            with suppress(OSError):
-                with suppress(FileNotFoundError):
-                    os.unlink(path)
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-                self.descriptor = os.open(path, flags, 0o644)
-
-    def add(self, piece: bytes) -> None:
-        if self.descriptor >= 0 and self.size < MOST_TRANSCRIPT:
-            view = memoryview(piece)[: MOST_TRANSCRIPT - self.size]
-            try:
-                while view:
-                    count = os.write(self.descriptor, view)
-                    self.size += count
-                    view = view[count:]
-            except OSError:  # the disk is full: what is there is kept
-                self.size = MOST_TRANSCRIPT
-
-    def close(self) -> bool:
-        """Say whether there is a file; one that is not needed is removed."""
-        if self.descriptor < 0:
-            return False
-        os.close(self.descriptor)
-        is_needed = self.size > self.above
-        if not is_needed:
-            with suppress(OSError):
-                os.unlink(self.path)
-        return is_needed
-
-
 class Server:
     """Answers requests that concern one tree."""
 
@@ -262,10 +223,7 @@ class Server:
         if not request["once"]:
             self.lay_files_again()
 
-        transcript = Transcript(request.get("transcript", ""), request.get("above", 0))
-
         def print_piece(piece: bytes) -> None:
-            transcript.add(piece)
             channel.send_bytes(OUTPUT, piece)
 
         attendance = commands.RunningCommand(order, request, print_piece)
@@ -285,7 +243,6 @@ class Server:
             "exit_code": code,
             "limit": limit or ("returned" if found.over else None),
             "gone": gone,
-            "transcript": transcript.close(),
             "files": list(found.files),
             "refused": found.refused,
             "new": found.new,
@@ -300,35 +257,6 @@ class Server:
             if not file["path"].startswith(self.order["tree"] + "/"):
                 with suppress(OSError):  # an earlier command may have closed the folder
                     lay_file(file["path"], file["content"])
-
-    def pack(self, request: dict[str, Any], content: bytes) -> None:
-        """Return the plain files below a folder as a tar archive; what is too large is left out."""
-        import tarfile
-
-        folder, packed, left = request["folder"], io.BytesIO(), request["most_bytes"]
-        with tarfile.open(fileobj=packed, mode="w") as archive:
-            for place, _, names in os.walk(folder):
-                for path in (os.path.join(place, name) for name in names):
-                    with suppress(OSError, ValueError):
-                        state = os.lstat(path)
-                        if stat.S_ISREG(state.st_mode) and state.st_size <= left:
-                            archive.add(path, os.path.relpath(path, folder))
-                            left -= state.st_size
-        self.channel.answer({}, [packed.getvalue()])
-
-    def unpack(self, request: dict[str, Any], content: bytes) -> None:
-        """Write the files of an archive that `pack` has made; existing ones stay."""
-        import tarfile
-
-        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-            for member in archive:
-                path = os.path.join(request["folder"], member.name)
-                found = archive.extractfile(member)
-                if found is not None and not os.path.lexists(path):
-                    with suppress(OSError):
-                        lay_file(path, found.read())
-                        os.chmod(path, member.mode)
-        self.channel.answer({}, [])
 
     def look(self, request: dict[str, Any], content: bytes) -> None:
         found = differing.Difference(self.order["base"], self.order["tree"], self.order["guide"])

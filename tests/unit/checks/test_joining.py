@@ -6,7 +6,7 @@ import pytest
 
 from agent.checks import joining, running
 from agent.checks.check import Selection, TestRequest
-from agent.checks.runners import PytestSuite
+from agent.checks.runners import Suite
 from agent.models.checks import CheckItem, Status, TestRun
 from agent.models.sandbox import SandboxResult
 from repo_config.command_lines import read_suites
@@ -23,7 +23,7 @@ def run(
     """Run two commands that end so, each as `id=outcome, …`."""
     ran: list[str] = []
 
-    def judge(suite: PytestSuite, at: object, *_: object) -> TestRun:
+    def judge(suite: Suite, at: object, *_: object) -> TestRun:
         command = suite.command(at)  # type: ignore[arg-type]
         ids = [text.partition("=") for text in outcomes[len(ran)].split(", ") if text]
         ran.append(command[-1])
@@ -35,10 +35,10 @@ def run(
             reason="" if items else "no tests were collected", files=(command[-1],),
         )  # fmt: skip
 
-    monkeypatch.setattr(PytestSuite, "judge", judge)
+    monkeypatch.setattr(Suite, "judge", judge)
     first, more = read_suites(BOTH)
     project = make_project(test_runner="pytest", test_args=first.args, more_tests=(more,))
-    suite = PytestSuite(request or TestRequest())
+    suite = Suite(request or TestRequest())
     nothing = SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0.1)
     here = dataclasses.replace(site(10), project=project)
     return running.run_check(suite, here, FakeSandbox(lambda _: nothing), lambda _: None), ran

@@ -11,7 +11,7 @@ from agent.checks import check, reports
 from agent.checks.check import Site
 from agent.checks.commands import make_check
 from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
-from agent.checks.runners import PytestSuite
+from agent.checks.runners import Suite
 from agent.models.checks import CheckReport, Status, TestRun
 from agent.models.environment import Checkout
 from agent.models.record import replace
@@ -83,7 +83,7 @@ def test_every_check_finds_the_same_variables() -> None:
     project = make_project(test_runner="pytest", django=django)
     here = dataclasses.replace(site(10), config=config, project=project)
     tools = (make_check(read_command(line)) for line in ("mypy src", "make docs"))
-    for question in (*tools, MAKEMIGRATIONS, DJANGO_CHECK, PytestSuite()):
+    for question in (*tools, MAKEMIGRATIONS, DJANGO_CHECK, Suite()):
         environ = question.make_request(here).environ
         assert environ.items() >= wanted.items(), question.name
 

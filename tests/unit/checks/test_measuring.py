@@ -11,7 +11,7 @@ import pytest
 from agent.checks import check, measuring, running
 from agent.checks.check import Site
 from agent.checks.commands import make_check
-from agent.checks.runners import PytestSuite
+from agent.checks.runners import Suite
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import Flag, SandboxRequest, SandboxResult
@@ -104,10 +104,8 @@ def test_a_test_that_fails_has_the_line_in_which_it_does(
     (linted.tree / "test_a.py").write_text("def test_a():\n    assert total() == 3\n")
     item = CheckItem(item_id="t", outcome="failed", place="test_a.py:2")
     made = TestRun(name="tests", status=Status.FAILED, items=(item,))
-    monkeypatch.setattr(PytestSuite, "judge", lambda *_: made)
-    found = running.run_check(
-        PytestSuite(), linted, FakeSandbox(lambda _: ended(1)), lambda _: None
-    )
+    monkeypatch.setattr(Suite, "judge", lambda *_: made)
+    found = running.run_check(Suite(), linted, FakeSandbox(lambda _: ended(1)), lambda _: None)
     assert found.items[0].source == "assert total() == 3"
 
 

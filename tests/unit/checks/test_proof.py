@@ -10,7 +10,7 @@ import pytest
 from agent.checks import proof
 from agent.checks.check import Selection
 from agent.checks.proof import OWN_ON_BASE, ProofTrials
-from agent.checks.runners import PytestSuite
+from agent.checks.runners import Suite
 from agent.checks.running import Job
 from agent.checks.test_pairs import classify_tests
 from agent.models.change import Plan
@@ -33,7 +33,7 @@ HEAD = suite_of(OLD, NEW, "far.py::b", seconds=1.0)
 class Bench:
     """Runs nothing: for each set of lines that is taken back these tests fail."""
 
-    until, human_changes, suite = math.inf, None, PytestSuite()
+    until, human_changes, suite = math.inf, None, Suite()
 
     def __init__(self, made: Any, tree: Any, noticing: dict[tuple[int, ...], str], plan: Plan):
         self.hunks = {path: tuple(hunks) for path, hunks in list_hunks(made).items()}

@@ -10,7 +10,7 @@ import pytest
 
 from agent.checks import report, suite
 from agent.checks.check import Selection, TestRequest
-from agent.checks.runners import PytestSuite
+from agent.checks.runners import Suite
 from agent.models.checks import Status, TestRun
 from agent.models.sandbox import SandboxResult
 from tests.unit.checks.test_limits import site
@@ -84,7 +84,7 @@ def test_nothing_is_read_as_xml() -> None:
 
 BEGIN = {"event": "session"}
 RED = {"event": "test", "id": suite.SENTINEL, "outcome": "failed"}
-END = {"event": "finish", "stopped": "", "late": False, "files": ["a.py"]}
+END = {"event": "finish", "stopped": "", "late": False}
 
 
 def collect(*ids: str) -> dict[str, object]:
@@ -93,7 +93,7 @@ def collect(*ids: str) -> dict[str, object]:
 
 def judge(*events: object, code: int = 0, request: TestRequest | None = None) -> TestRun:
     result = came_back(written(*events, {"event": "exit", "code": code}), exit_code=code)
-    return PytestSuite(request or TestRequest()).judge(site(10), result)
+    return Suite(request or TestRequest()).judge(site(10), result)
 
 
 ONE = BEGIN, collect("a.py::b"), TEST
@@ -109,7 +109,8 @@ ONE = BEGIN, collect("a.py::b"), TEST
         ((*ONE, END), 0, "unverified", "must fail, ended as not run"),
         ((*ONE, {**RED, "outcome": "passed"}, END), 0, "unverified", "ended as passed"),
         ((BEGIN, collect("a.py::b", "a.py::c"), TEST, RED, END), 0, "unverified", "a.py::c has no outcome"),
-        ((BEGIN, collect("a.py::b"), collect("a.py::c"), TEST, RED, END), 0, "unverified", "did not collect the same"),
+        ((BEGIN, collect("a.py::b"), collect("a.py::c"), TEST, RED, END), 0, "unverified", "a.py::c has no outcome"),
+        ((*ONE, RED, END, *ONE, END), 0, "unverified", "must fail, ended as not run"),
         ((BEGIN, collect(), RED, END), 5, "failed", "no tests were collected"),
         ((), 2, "failed", "no test was run"),
         ((), 0, "unverified", "no test was run"),

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.editing import prompting
+from agent.editing.forms import Submit
 from agent.editing.loop import Conversation
 from agent.editing.run_context import RunContext
-from agent.editing.tools import Submit, ToolExecutor
+from agent.editing.tools import ToolExecutor
 from agent.models.change import Change
-from agent.models.chat import ChatModel
+from agent.models.chat import ChatModel, UserTurn
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.models.step import Step
@@ -115,8 +116,8 @@ def conversation(made: RunContext, **facts: object) -> Conversation:
         prompt=prompting.make_prompt("agent", made.base.contract),
         turns=made.turns,
         tools=ToolExecutor(made.bench, {"submit": Submit}),
-        opening="Mend it.",
         change=Change(base_commit=made.prepared.checkout.commit, files=()),
+        messages=(UserTurn(text="Mend it."),),
         **facts,
     )
 

@@ -49,7 +49,7 @@ def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
         make_reply(submit()),
     )
     run_context = desks.run_context(prepared, home, model)
-    assert conversation(run_context).next_form().name
+    assert conversation(run_context).ask()
     called, silent = (request.messages[-1] for request in model.requests[1:])
     assert "maximum of tokens" in called.text
     assert called.results[0].failed
@@ -63,7 +63,7 @@ def test_a_malformed_form_gets_a_precise_answer(prepared, home, arguments):
     call = replace(bad.calls[0], arguments=arguments)
     model = script(replace(bad, calls=(call,)), make_reply(submit()))
     run_context = desks.run_context(prepared, home, model)
-    assert conversation(run_context).next_form().name
+    assert conversation(run_context).ask()
     (result,) = model.requests[1].messages[-1].results
     assert result.failed
     assert len(result.content) > 10
@@ -78,7 +78,7 @@ def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypa
     run_context = desks.run_context(prepared, home, model)
     talk = conversation(run_context)
     with pytest.raises(BudgetSpent) as raised, run_context.close_at_end():
-        talk.next_form()
+        talk.ask()
     assert len(model.requests) == 2
     assert run_context.once.at == "edit 1 3 reply"
     assert "15 of 35 are left" in raised.value.message
@@ -92,7 +92,7 @@ def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, ho
         # The second one goes on where the first one was killed, and asks nobody.
         run_context = desks.run_context(prepared, home, script(*answers), records=records)
         with pytest.raises(ModelRefused):
-            conversation(run_context).next_form()
+            conversation(run_context).ask()
         assert (run_context.account.tokens, run_context.account.usd) == (10, 0.01)
         assert [(use.model, use.calls, use.usd) for use in run_context.account.uses] == [
             ("fake:one", 1, 0.01)
@@ -102,7 +102,7 @@ def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, ho
 def test_all_that_is_said_is_on_record_once(prepared, home):
     model = script(make_reply(bash()), make_reply(write()), make_reply(submit()))
     run_context = desks.run_context(prepared, home, model)
-    conversation(run_context).next_form()
+    conversation(run_context).ask()
     asked = events(home, prepared, "model.asked")
     assert [(comment["conversation"], comment["turn"], comment["role"]) for comment in asked] == [
         ("edit 1", number, "editor") for number in (1, 2, 3)
@@ -138,7 +138,7 @@ def test_secrets_are_in_no_event(prepared, home):
         make_reply(submit(secret)),
     )
     run_context = desks.run_context(prepared, home, model, redactor=Redactor([secret]))
-    conversation(run_context).next_form()
+    conversation(run_context).ask()
     written = (home / "runs" / prepared.run.run_id / "ledger.jsonl").read_text()
     assert secret not in written
     answered = events(home, prepared, "model.answered")

@@ -2,21 +2,18 @@
 
 import dataclasses
 import re
-from pathlib import Path
 
 import pytest
 
 from agent.editing import opening, prompting
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
-from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
 from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from agent.models.record import replace
 from agent.text import failures
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeModel, make_reply
-from tests.folders import lay_files
 from tests.unit.editing import desks
 from tests.unit.stages import code_host_runs
 
@@ -55,19 +52,17 @@ def test_notes_that_refuse_machines_are_held_to_unless_it_is_allowed(
     assert words in told
 
 
-def test_notes_for_agents_come_first_and_whole_and_of_long_ones_whole_sections(tmp_path, home):
+def test_notes_for_agents_come_first_and_of_long_ones_the_middle_is_left_out(tmp_path, home):
     rules = "# Rules\n" + "Say why.\n" * 2_000
-    sections = [f"# Part {n}\n" + "Work like this.\n" * 300 for n in range(9)]
-    notes = {"AGENTS.md": rules, "CONTRIBUTING.md": "".join(sections)}
+    notes = {"AGENTS.md": rules, "CONTRIBUTING.md": f"# First\n{rules * 2}# Last\n"}
     prepared = desks.repository(tmp_path, home, notes)
     run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply()))
     told = opening.open_ticket(run_context)
     assert told.startswith("From AGENTS.md (data)")
     assert rules in told
-    kept = sum(section in told for section in sections)
-    assert 0 < kept < 9
-    assert f"full text: `CONTRIBUTING.md` ...]\nline {kept * 301 + 1}: # Part {kept}\n" in told
-    assert "line 2409: # Part 8" in told
+    assert "characters omitted; full text: `CONTRIBUTING.md` ...]" in told
+    assert "# First\n" in told
+    assert "# Last\n" in told
 
 
 def test_a_title_that_begins_the_text_is_given_once(tmp_path, home):
@@ -84,22 +79,6 @@ def test_a_title_that_begins_the_text_is_given_once(tmp_path, home):
         opening.open_ticket(dataclasses.replace(run_context, task=task)).count("Count all prices")
         == 1
     )
-
-
-def lay(folder: Path, files: dict[str, str]) -> WorkTree:
-    return WorkTree(lay_files(folder, files), files)
-
-
-def test_the_outline_gives_folders_with_their_sizes(tmp_path: Path) -> None:
-    tree = lay(tmp_path, {
-        "shop/models.py": "class Order:\n    def total(self): ...\n",
-        "shop/api/views.py": "def view(): ...\n",
-        "README.md": "# Shop\n",
-    })  # fmt: skip
-    assert opening.outline_folders(tree, "", 3_000).splitlines() == [
-        ".: 1 file, 1 line", "shop: 1 file, 2 lines", "shop/api: 1 file, 1 line",
-    ]  # fmt: skip
-    assert opening.outline_folders(tree, "shop/api", 3_000) == "shop/api: 1 file, 1 line"
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import pytest
-
 from agent.editing import rounds
 from agent.editing.rounds import Draft, Round
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
@@ -90,30 +88,26 @@ def met(check, after):
     return Round(1, draft, judged=Judgement(ran=after, compared=(check,)), verdict=RED)
 
 
-@pytest.mark.parametrize(
-    ("item_id", "command", "run"),
-    [
-        (
-            "tests/test_a.py::TestA::test_first[a b]",
-            "env -C app python -m pytest -n 2 --cov tests tests tests/test_b.py",
-            "env -C app python -m pytest -n 2 --cov tests 'tests/test_a.py::TestA::test_first[a b]'",
-        ),
-        (
-            "shop.tests.A.test_b",
-            "python manage.py test shop --keepdb",
-            "python manage.py test --keepdb shop.tests.A.test_b",
-        ),
-        ("shop.tests (collection)", "python runtests.py", "python runtests.py shop.tests"),
-    ],
-)
-def test_a_test_that_fails_is_told_with_its_line_and_the_command_that_shows_it(
-    item_id, command, run
-):
-    found = met(*failed(item_id, command=tuple(command.split())))
+def test_tests_that_fail_of_one_cause_are_told_together_with_the_line_and_the_command():
+    command = ("python", "-m", "pytest", "-n", "2")
+    found = met(*failed("t.py::test_first[a b]", "t.py::test_b", "t.py::test_c", command=command))
     assert found.objection == (
-        f"Tests: 1 test fails.\n\n[withheld until it is fixed] tests: {item_id} at a:7\n"
-        f"    assert total(values) == 3\nAssertionError: assert 2 == 3\nRun: {run}"
+        "Tests: 1 test fails.\n\n[withheld until it is fixed] tests: t.py::test_first[a b] at a:7\n"
+        "    assert total(values) == 3\nAssertionError: assert 2 == 3\n"
+        "Also: t.py::test_b, t.py::test_c\nRun: python -m pytest -n 2"
     )
+    assert found.failure_count == 3
+
+
+def test_findings_of_one_cause_are_told_together():
+    several = tuple(
+        replace(finding("proof", Severity.REVIEW), line=n, message=f"Reverting {n} breaks no test.")
+        for n in range(1, 15)
+    )
+    passed = dataclasses.replace(judged(1), verdict=replace(READY, findings=several))
+    _, told = passed.objection.split("\n\n")
+    assert "a.py:1 Reverting 1 breaks no test. (proof)" in told
+    assert told.endswith("Also: " + ", ".join(f"a.py:{n}" for n in range(2, 10)) + " and 5 more")
 
 
 def test_what_withholds_comes_first_then_what_makes_a_draft_then_notes():
@@ -131,7 +125,8 @@ def test_what_withholds_comes_first_then_what_makes_a_draft_then_notes():
 
 
 def test_what_is_too_long_for_one_answer_is_counted():
-    found = met(*failed(*(f"t::{number:0>1000}" for number in range(40)))).objection
+    many = (finding(f"rule-{number:0>1000}") for number in range(40))
+    found = judged(1, refused=tuple(many)).objection
     assert len(found) < 30_000
     assert found.endswith(" more")
 

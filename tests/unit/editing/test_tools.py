@@ -6,9 +6,10 @@ import pytest
 
 from agent.desk import Desk
 from agent.editing import attempts, tools
-from agent.editing.tools import Submit, ToolExecutor
+from agent.editing.forms import Submit
+from agent.editing.tools import ToolExecutor
 from agent.editing.turns import Turn
-from agent.errors import EnvironmentFailed
+from agent.errors import EnvironmentFailed, SandboxLost
 from agent.models.change import Change
 from agent.models.chat import Reply
 from agent.models.checks import Status, TestRun
@@ -18,7 +19,7 @@ from tests.fakes import FakeModel, FakeSession, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, submit, write
 
-TURN = Turn(conversation="edit 1", number=1, sent=0)
+TURN = Turn(conversation="edit 1", number=1)
 
 
 class Opened:
@@ -33,7 +34,7 @@ class Opened:
 
     def call(self, *calls, turn=TURN):
         reply = calls[0] if isinstance(calls[0], Reply) else make_reply(*calls)
-        done = self.tools.execute_calls(reply, self.change, (), turn)
+        done = self.tools.carry_out(reply, self.change, turn)
         self.change = done.change or self.change
         return done
 
@@ -123,21 +124,23 @@ def test_a_link_is_told_not_taken_and_goes_with_the_change(opened):
 def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):
     opened.call(write(), bash("echo x > run.log"))
     opened.tools.close()
-    done = opened.call(bash("ls run.log shop"), turn=dataclasses.replace(TURN, calls=2))
+    done = opened.call(bash("ls run.log shop"), turn=dataclasses.replace(TURN, number=2))
     assert "new.py" in done.results[0].content
     assert "cannot access 'run.log'" in done.results[0].content
     assert tools.LOST in done.text
 
 
 def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monkeypatch):
-    def lose(session, command, *, seconds, **more):
-        session.losses += 1
-        return CommandResult(output="lost", exit_code=None, restarted=True)
+    def lose(session, command, *, seconds):
+        raise SandboxLost("Its first process exited.")
 
     monkeypatch.setattr(FakeSession, "run", lose)
-    done = opened.call(write(), bash("true"), submit())
-    assert (done.handed, done.form, done.results[-1].failed) == ("", "", True)
-    assert opened.call(submit()).handed == "submit"
+    done = opened.call(write(), bash("true"), edit(), submit())
+    assert [result.failed for result in done.results] == [False, True, True, True]
+    assert "earlier changes are kept" in done.text
+    assert not opened.files
+    assert (done.form_name, done.form, done.results[-1].failed) == ("", "", True)
+    assert opened.call(submit()).form_name == "submit"
 
 
 def read_first(opened):
@@ -152,42 +155,32 @@ def test_before_a_plan_the_base_is_read_as_long_as_the_model_likes(opened):
     assert (done.results[1].failed, opened.files) == (True, {})
     assert "`plan`" in done.results[1].content
     assert "`bash`" in done.results[1].content
-    late = opened.call(*[bash("ls")] * 9, turn=dataclasses.replace(TURN, number=12, calls=80))
-    assert not any(result.failed for result in late.results)
-    assert late.text == "Call `plan` as soon as you know what to change."
 
 
-def test_calls_behind_a_plan_wait_until_it_is_accepted_and_tmp_is_kept(opened):
+def test_what_is_behind_a_form_is_not_run(opened):
     read_first(opened)
-    opened.call(bash("ls"))
-    given = make_reply(desks.plan(), edit(), submit())
-    done = opened.call(given)
-    assert (done.handed, [result.failed for result in done.results]) == (
+    done = opened.call(desks.plan(), bash("ls"), submit())
+    assert (done.form_name, [result.failed for result in done.results]) == (
         "plan",
         [False, True, True],
     )
-    opened.tools.begin_edits()
-    done = opened.tools.execute_calls(
-        given, opened.change, (), dataclasses.replace(TURN, calls=1), done
-    )
-    assert (done.handed, done.at, done.text) == ("submit", 2, "")
-    assert [result.name for result in done.results] == ["plan", "edit", "submit"]
+    opened.tools.begin_edits(2)
+    done = opened.call(edit(), submit(), turn=dataclasses.replace(TURN, number=2))
+    assert (done.form_name, done.text) == ("submit", "")
     assert done.change.paths == ("shop/prices.py",)
-    first, second = opened.run_context.desk.sessions.opened
-    assert second.unpacked == first.pack_temporary()
 
 
 def test_a_plan_that_is_sent_again_holds_up_no_call_behind_it(opened):
     opened.tools = ToolExecutor(opened.run_context.bench, attempts._EDITING)
     done = opened.call(make_reply(desks.plan(), edit(), submit()))
-    assert (done.handed, [result.failed for result in done.results]) == ("submit", [False] * 3)
+    assert (done.form_name, [result.failed for result in done.results]) == ("submit", [False] * 3)
     assert done.results[0].content.startswith("The plan is accepted.")
 
 
 def test_a_command_has_by_default_half_as_long_again_as_the_tests(opened, monkeypatch):
     given = []
     monkeypatch.setattr(
-        FakeSession, "run", lambda session, command, *, seconds, **more: given.append(seconds) or
+        FakeSession, "run", lambda session, command, *, seconds: given.append(seconds) or
         CommandResult(output="", exit_code=0),
     )  # fmt: skip
     opened.call(bash("true"))
@@ -215,32 +208,33 @@ def test_what_the_tests_of_base_leave_behind_is_no_part_of_the_change(opened):
     assert [*opened.files] == ["hc.sqlite", "new/own.json"]
 
 
-def test_results_come_whole_up_to_a_limit_and_a_longer_one_names_the_file_with_the_rest(opened):
-    turn = dataclasses.replace(TURN, calls=41)
+def test_of_a_long_result_and_of_a_long_line_the_middle_is_left_out(opened):
     whole = "seq 5000 | sed 's/$/./'"
-    done = opened.call(bash(whole), bash("seq 20000"), bash(whole), turn=turn)
-    first, cut, last = (result.content for result in done.results)
-    assert first == last == "\n".join(f"{number}." for number in range(1, 5001))
+    done = opened.call(bash(whole), bash("seq 20000"), bash("yes | head -c 25000 | tr -d '\\n'"))
+    first, cut, line = (result.content for result in done.results)
+    assert first == "\n".join(f"{number}." for number in range(1, 5001))
     assert 29_000 < len(cut) <= 30_100
     assert (cut.startswith("1\n2\n"), cut.endswith("\n20000")) == (True, True)
-    assert "characters omitted; full text: /tmp/output-43.txt ...]" in cut
+    assert "send it to a file in /tmp" in cut
+    assert len(line) == 2_000
 
 
 def test_a_reply_gets_no_more_than_its_share_of_the_window(tmp_path, home):
     prepared = desks.repository(tmp_path, home)
     made = Opened(prepared, home, most_of_a_batch=tools.limit_batch(20_000))
     with made.run_context.close_at_end():
-        assert "15,000 together" in made.tools.specs[0].description
+        assert "one reply 15,000" in made.tools.specs[0].description
         done = made.call(*[bash("seq 3000")] * 4)
     sizes = [len(result.content) for result in done.results]
     assert sum(sizes) < 16_500
     assert sizes[0] == 13_892
-    assert "full text: /tmp/output-4.txt" in done.results[3].content
 
 
 def test_an_edit_shows_the_lines_as_they_are_now(opened):
     text = "".join(f"line {number}\n" for number in range(1, 201))
     opened.call(write("shop/long.py", text))
+    wrote = opened.content(write("shop/two.py", "a = 1\nb = 2\n"))
+    assert wrote == "lines 1 to 2; the file now has:\n     1\ta = 1\n     2\tb = 2\n     3\t"
     shown = opened.content(edit("shop/long.py", "line 50\n", "one\ntwo\n"))
     assert shown.splitlines() == [
         "lines 50 to 51; the file now has:",
@@ -262,7 +256,10 @@ def test_whoever_only_reads_changes_nothing(tmp_path, home):
     assert done.change is None
 
 
-def test_another_declaration_brings_another_environment_and_says_so(opened, monkeypatch):
+REBUILD = ("rebuild", {})
+
+
+def test_an_environment_is_built_as_declared_and_the_sandbox_has_it(opened, monkeypatch):
     def build(services, prepared, declared):
         tree = services.head_folder(prepared.run)
         if "nonsense" in (tree / "requirements.txt").read_text():
@@ -270,43 +267,41 @@ def test_another_declaration_brings_another_environment_and_says_so(opened, monk
         return replace(prepared.environment, packages=("httpx==0.28.1",))
 
     monkeypatch.setattr(Desk, "environment_of_change", build)
-    done = opened.call(write("requirements.txt", "httpx\n"))
-    assert "httpx==0.28.1" in done.text
-    assert opened.call(bash("true")).text == ""
-    assert len(opened.run_context.desk.sessions.opened) == 2, "the next command has the packages"
-    done = opened.call(write("requirements.txt", "nonsense\n"))
-    assert "There is no such package." in done.text
-    assert "base branch's again" in opened.call(bash("rm requirements.txt")).text
+    done = opened.call(write("requirements.txt", "httpx\n"), REBUILD, write())
+    assert "httpx==0.28.1" in done.results[1].content
+    assert [*opened.files] == ["requirements.txt", "shop/new.py"]
+    sessions = opened.run_context.desk.sessions.opened
+    assert len(sessions) == 2
+    opened.tools.close()
+    late = dataclasses.replace(TURN, number=2)
+    assert "httpx==0.28.1" in opened.call(bash("true"), turn=late).text, "also once it was lost"
+    done = opened.call(write("requirements.txt", "nonsense\n"), REBUILD)
+    assert done.results[1].failed
+    assert "There is no such package." in done.results[1].content
+    assert len(sessions) == 3
+    assert "base branch's" in opened.content(bash("rm requirements.txt"), REBUILD)
 
 
-def test_no_run_builds_environments_without_end(opened, monkeypatch):
+def test_no_conversation_builds_environments_without_end(opened, monkeypatch):
     built = []
     monkeypatch.setattr(Desk, "environment_of_change", lambda *given: built.append(given) or
         opened.run_context.prepared.environment)  # fmt: skip
-    told = [opened.call(write("requirements.txt", f"httpx=={n}\n")).text for n in range(9)]
+    told = [opened.call(write("requirements.txt", f"a=={n}\n"), REBUILD) for n in range(9)]
     assert len(built) == tools._MOST_REBUILDS
-    assert "no more environments" in told[-1]
+    assert told[-1].results[-1].failed
 
 
 def test_a_lock_follows_what_is_declared_and_is_part_of_the_change(opened, monkeypatch):
-    asked = []
-
-    def build(services, prepared, declared):
-        asked.append(prepared)
-        return replace(prepared.environment, packages=("tablib==3.8",))
-
-    monkeypatch.setattr(Desk, "environment_of_change", build)
+    same = opened.run_context.prepared.environment
+    monkeypatch.setattr(Desk, "environment_of_change", lambda *given: same)
     lock = b'name = "tablib"\nversion = "3.8"\n'
     monkeypatch.setattr(Desk, "updated_lock", lambda *given: {"uv.lock": lock})
     declared = '[project]\nname = "shop"\ndependencies = ["tablib>=3"]\n'
-    done = opened.call(write("uv.lock", "version = 1\n"), write("pyproject.toml", declared))
-    assert "uv.lock" in done.text
+    opened.call(write("uv.lock", "version = 1\n"), write("pyproject.toml", declared), REBUILD)
     assert opened.files["uv.lock"] == lock
-    assert len(asked) == 1
 
     def fail(services, prepared):
         raise EnvironmentFailed("No index.")
 
     monkeypatch.setattr(Desk, "updated_lock", fail)
-    done = opened.call(write("uv.lock", "version = 1\n"), write("pyproject.toml", declared + "\n"))
-    assert "No index." in done.text
+    assert "No index." in opened.content(REBUILD)

@@ -5,10 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from agent.editing.turns import StallWatch
+from agent.editing.turns import find_end
 from agent.errors import BudgetSpent, TimeSpent
 from agent.llm.budget import Budget, SpendingCaps, require_budget
-from agent.models.chat import ToolCall, ToolResult, Usage, WorstCase
+from agent.models.chat import (
+    ModelTurn,
+    ToolCall,
+    ToolResult,
+    ToolTurn,
+    Usage,
+    UserTurn,
+    WorstCase,
+)
 from agent.models.model_account import ModelAccount
 from agent.models.record import replace
 from agent.settings import Settings
@@ -59,33 +67,35 @@ def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wan
     assert Budget(settings, 2).find_limits(config) == doubled
 
 
-def add(watch, name, argument, answer="", digest="s", *, failed=False):
+def turn(name, argument, answer="", *, failed=False):
     call = ToolCall(call_id="c", name=name, arguments=json.dumps({"x": argument}))
-    result = ToolResult(call_id="c", name=name, content=answer or str(argument), failed=failed)
-    watch.add_turn((call,), (result,), digest)
+    content = answer or str(argument)
+    result = ToolResult(call_id="c", name=name, content=content, failed=failed)
+    return ModelTurn(reply=replace(make_reply(), calls=(call,))), ToolTurn(results=(result,))
+
+
+SILENT = ModelTurn(reply=make_reply(text="Hm.")), UserTurn(text="Call a tool.")
 
 
 @pytest.mark.parametrize(
-    ("each", "turns"),
+    ("make_turn", "most", "why"),
     [
-        (lambda watch, n: add(watch, "read", n), None),
-        (lambda watch, n: add(watch, "read", "a.py"), 3),
+        (lambda n: turn("bash", n), 30, "it used all its 30 turns"),
+        (lambda n: turn("bash", "cat a.py"), 3, "nothing new"),
         # One edit, and the edit that takes it back.
-        (lambda watch, n: add(watch, "edit", n % 2, "done", str(n % 2)), 4),
-        (lambda watch, n: add(watch, "read", n, "no such file", failed=True), 9),
-        (lambda watch, n: watch.add_turn((), (), "s"), 3),
+        (lambda n: turn("edit", n % 2, "done"), 4, "nothing new"),
+        (lambda n: turn("edit", n, "no such file", failed=True), 3, "nothing new"),
+        (lambda n: turn("bash", n if n % 3 else 0), 30, "it used all its 30 turns"),
+        (lambda n: SILENT, 3, "without calling a tool"),
     ],
-    ids=["one new thing after the other", "the same turn", "alternation", "failures", "no call"],
+    ids=["new things", "the same turn", "alternation", "failures", "some again", "no call"],
 )
-def test_a_model_that_gets_nowhere_is_stopped_and_warned_before(each, turns):
-    watch, warned = StallWatch(), False
-    for number in range(1, 101):
-        each(watch, number)
-        if watch.stall:
-            break
-        warned = warned or bool(watch.warning)
-    assert (number if watch.stall else None) == turns
-    assert warned == (turns is not None)
+def test_three_turns_alike_end_a_conversation(make_turn, most, why):
+    messages = (UserTurn(text="Go."),)
+    while not (end := find_end(messages, 30)):
+        messages = (*messages, *make_turn(len(messages) // 2))
+    assert len(messages) // 2 == most
+    assert why in end
 
 
 def test_with_too_little_time_left_nobody_is_asked():

@@ -5,11 +5,11 @@ from difflib import SequenceMatcher
 from functools import partial
 from io import BytesIO
 
-from agent.models.change import Change, ChangedFile, Finding, Hunk, Severity
+from agent.models.change import Change, ChangedFile, Hunk
 from agent.models.record import replace
 from agent.models.ticket import Ticket
 from agent.policy.change_context import ChangeContext
-from repo_config.detect import DjangoProject, Project
+from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree, make_project
 
@@ -57,24 +57,12 @@ def list_hunks(made: Change) -> dict[str, list[Hunk]]:
 make_context = partial(ChangeContext, list_hunks=list_hunks)
 
 
-def project(version: str | None = None, settings: str | None = None) -> Project:
-    found = make_project(python_version=version, test_runner="pytest")
-    if settings is None:
-        return found
-    django = DjangoProject(settings_module=settings, manage="manage.py", python_path=("",))
-    return replace(found, framework="django", django=django)
+def project(version: str | None = None) -> Project:
+    return make_project(python_version=version, test_runner="pytest")
 
 
 def config(**sections: object) -> RepoConfig:
     return RepoConfig.model_validate(sections, strict=False)
-
-
-def blocking(findings: list[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.severity is Severity.BLOCK]
-
-
-def review(findings: list[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.severity is Severity.REVIEW]
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ from app.tokens import read
 def user():
     return read()
 
-def admin(who=Depends(user)):
+def admin(who: CurrentUser):
     'Let no others in.'
     return who
 
@@ -173,3 +173,8 @@ def test_an_edit_of_what_a_dependency_decides_by_is_found(name, old, new, line):
     assert [message.partition(" ")[0] for message in messages] == [f"app/{name}.py:{line}"] * bool(
         line
     )
+
+
+def test_an_edit_of_what_an_annotation_stands_for_is_found():
+    messages = edit("deps", "Annotated[dict, Depends(user)]", "Annotated[dict, Depends(other)]")
+    assert any("app/deps.py:13 edits app.deps.CurrentUser" in message for message in messages)

@@ -2,10 +2,11 @@
 
 import pytest
 
-from agent.models.change import Change, ChangedFile, Finding
+from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.record import replace
 from agent.policy import gate_files, paths
 from agent.policy.change_context import ChangeContext
+from repo_config.schema import RepoConfig
 from tests.unit.policy import cases
 from tests.unit.trees import DictTree
 
@@ -15,15 +16,11 @@ BASE: dict[str, str | bytes] = {
 }
 
 
-def gate_findings(pyproject: str) -> list[Finding]:
-    snippet = cases.Snippet({"pyproject.toml": pyproject}, base=BASE)
-    return list(gate_files.check_change(snippet.change_context()))
-
-
-def _one(file: ChangedFile) -> list[Finding]:
-    tree = DictTree(BASE)
+def list_blocking(file: ChangedFile, config: RepoConfig) -> list[Finding]:
     made = Change(base_commit="0" * 40, files=(file,))
-    return list(paths.check_change(ChangeContext(made, cases.config(), cases.project(), tree)))
+    change_context = ChangeContext(made, config, cases.project(), DictTree(BASE))
+    findings = paths.check_change(change_context)
+    return [finding for finding in findings if finding.severity is Severity.BLOCK]
 
 
 @pytest.mark.parametrize(
@@ -36,17 +33,15 @@ def _one(file: ChangedFile) -> list[Finding]:
     ids=["no regular file of the base", "new, though the base has it", "on neither side"],
 )
 def test_a_change_that_lies_about_the_base_is_refused(file):
-    assert [one.path for one in cases.blocking(_one(file))] == [file.path]
+    assert [finding.path for finding in list_blocking(file, cases.config())] == [file.path]
 
 
 @pytest.mark.parametrize("key", ["allow", "protect", "human_only"])
 def test_a_pattern_that_cannot_be_read_blocks_and_names_its_key(key):
     config = cases.config()
-    scope = replace(config.scope, **{key: ("a/[z-a]",)})
-    made, tree = cases.change({"app/models.py": "y\n"}, BASE)
-    config = replace(config, scope=scope)
-    found = list(paths.check_change(ChangeContext(made, config, cases.project(), tree)))
-    assert f"scope.{key} of the configuration" in cases.blocking(found)[0].message
+    config = replace(config, scope=replace(config.scope, **{key: ("a/[z-a]",)}))
+    file = ChangedFile(path="app/models.py", before=b"x = 1\n", after=b"y\n")
+    assert f"scope.{key} of the configuration" in list_blocking(file, config)[0].message
 
 
 def test_changed_tables_of_pyproject_are_named_one_by_one():
@@ -54,9 +49,9 @@ def test_changed_tables_of_pyproject_are_named_one_by_one():
         '[project]\nname = "a"\ndependencies = ["x"]\n[tool.mergewright]\nversion = 1\n'
         "[tool.mypy]\nstrict = false\n[tool.pytest.ini_options]\naddopts = ''\n"
     )
-    said = [finding.message for finding in gate_findings(after)]
-    assert len(said) == 2
-    assert not any("[project]" in text for text in said)
-    assert any("[tool.mypy]" in text for text in said)
-    assert any("[tool.pytest]" in text for text in said)
-    assert len(gate_findings("[")) == 1
+    for pyproject, named in ((after, ["[tool.mypy]", "[tool.pytest]"]), ("[", ["does not parse"])):
+        context = cases.Snippet({"pyproject.toml": pyproject}, base=BASE).change_context()
+        messages = [finding.message for finding in gate_files.check_change(context)]
+        assert len(messages) == len(named)
+        for words, message in zip(named, messages, strict=True):
+            assert words in message

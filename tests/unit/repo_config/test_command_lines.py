@@ -40,7 +40,10 @@ def test_a_call_of_one_tool_is_read_and_all_else_is_left_to_a_shell(
         ("./manage.py migrate", SuiteCommand("command")),
         ("python -m django test -v 2", SuiteCommand("django", None, ("-v", "2"))),
         ("python tests/runtests.py", SuiteCommand("django", "tests/runtests.py")),
-        ("cd src && pytest", SuiteCommand("command")),
+        ("cd src && pytest -q", SuiteCommand("pytest", None, ("-q",), "src")),
+        ("cd a && python b/run.py", SuiteCommand("django", "a/b/run.py", (), "a")),
+        ("cd ../src && pytest", SuiteCommand("command")),
+        ("cd src && pytest && true", SuiteCommand("command")),
         ("tox -e py", SuiteCommand("command")),
     ],
 )

@@ -35,9 +35,6 @@ def detected(files, text: str = "") -> detect.Project:
     return detect.detect_project(files, load.from_text(text, ".github/mergewright.yml"))
 
 
-# --- whole projects ----------------------------------------------------------------------------
-
-
 def test_a_django_site_with_manage_py(tree):
     project = detected(
         tree(
@@ -71,18 +68,12 @@ def test_a_django_site_with_manage_py(tree):
     )
 
 
-# --- runner ------------------------------------------------------------------------------------
-
-
 def test_pytest_runs_the_tests_of_a_package_that_is_no_project_of_django(tree):
     pipfile = "[packages]\ndjango = '*'\n[dev-packages]\npytest = '*'\n"
     files = {"Pipfile": pipfile, "tests/test_x.py": TESTS, "x/wsgi.py": ""}
     assert detected(tree(files), "framework: django").test_runner == "pytest"
     script = "from django.conf import settings\nsettings.configure(INSTALLED_APPS=[])\n"
     assert detected(tree(files | {"runtests.py": script})).test_runner == "django"
-
-
-# --- Django ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -120,20 +111,11 @@ def test_the_manage_py_nearest_to_the_root_counts_and_templates_and_remains_do_n
     assert project.django.settings_module == "web.settings"
 
 
-# --- the configuration wins --------------------------------------------------------------------
-
-
 def test_what_the_configuration_says_wins_over_everything(tree):
     files = {
-        "manage.py": MANAGE.format("a.settings"),
-        "pytest.ini": "[pytest]\n",
-        "tests/test_x.py": TESTS,
-        "mypy.ini": "",
-        ".flake8": "",
-        ".python-version": "3.9",
-        "other/manage.py": "",
-        "go.py": "",
-    }
+        "manage.py": MANAGE.format("a.settings"), "pytest.ini": "[pytest]\n", "mypy.ini": "",
+        "tests/test_x.py": TESTS, ".flake8": "", ".python-version": "3.9", "other/manage.py": "",
+    }  # fmt: skip
     text = """
 framework: django
 python: {version: "3.13"}
@@ -156,49 +138,37 @@ checks: {tests: python go.py -v 2, types: off, lint: [black src, make lint, blac
 
 def test_tests_may_be_run_by_several_commands(tree):
     given = ["python manage.py test --exclude-tag isolate", "pytest api", "python run.py -v 2"]
+    given += ["cd more && pytest -q", "cd more && python run.py"]
     files = {"app/manage.py": "", "app/run.py": "", "app/tests.py": ""}
     project = detected(tree(files), f"root: app\nchecks: {{tests: {given}}}")
     assert project.tests == tuple(given)
     assert [(suite.runner, suite.script) for suite in project.suites] == [
-        ("django", "app/manage.py"), ("pytest", None), ("django", "app/run.py"),
+        ("django", "app/manage.py"), ("pytest", None), ("django", "app/run.py"), ("pytest", None),
+        ("django", "app/more/run.py"),
     ]  # fmt: skip
     only = project.with_suite(project.suites[1])
     assert (only.test_runner, only.test_args, only.tests) == ("pytest", ("api",), ("pytest api",))
-
-
-# --- hostile and broken files ------------------------------------------------------------------
+    below = project.with_suite(project.suites[3])
+    assert (below.root, below.test_folder, below.tests) == ("app", "more", (given[3],))
 
 
 def test_nothing_of_the_repository_is_run(tree, tmp_path):
     mark = tmp_path / "ran"
     code = f"import pathlib\npathlib.Path({str(mark)!r}).touch()\nimport django\n"
-    names = [
-        "manage.py",
-        "setup.py",
-        "conftest.py",
-        "runtests.py",
-        "tests/settings.py",
-        "noxfile.py",
-    ]
-    detected(tree(dict.fromkeys([*names, "tests/test_x.py"], code)))
+    names = (
+        "manage.py setup.py conftest.py runtests.py tests/settings.py noxfile.py tests/test_x.py"
+    )
+    detected(tree(dict.fromkeys(names.split(), code)))
     assert not mark.exists()
 
 
 def test_files_that_cannot_be_read_count_as_absent(tree):
-    project = detected(
-        tree(
-            {
-                "pyproject.toml": "[project\n",
-                "setup.cfg": "no section\n",
-                "tox.ini": "[a\nb",
-                "setup.py": "print 'python 2'\n",
-                "requirements.txt": b"\xff\xfe\x00flask\n",
-                "Pipfile": "x" * 300_000,
-                "manage.py": "django DJANGO_SETTINGS_MODULE (\n",
-            }
-        )
-    )
-    assert project.framework == "django"
+    files = {
+        "pyproject.toml": "[project\n", "setup.cfg": "no section\n", "tox.ini": "[a\nb",
+        "setup.py": "print 'python 2'\n", "requirements.txt": b"\xff\xfe\x00flask\n",
+        "Pipfile": "x" * 300_000, "manage.py": "django DJANGO_SETTINGS_MODULE (\n",
+    }  # fmt: skip
+    assert detected(tree(files)).framework == "django"
 
 
 def test_the_order_of_settings_is_config_env_pytest_manage(tree):

@@ -190,10 +190,11 @@ def test_a_python_that_cannot_be_fetched_is_named_with_the_cause_and_the_way_out
 
 @pytest.mark.parametrize(
     ("minors", "committed", "best"),
-    [((9, 10, 11, 12), SPRING_2022, "3.10"), ((14, 15, 16), AUTUMN_2023, "3.14"), ((), 0, "3.9")],
+    [((9, 10, 11, 12), SPRING_2022, "3.10"), ((14, 15, 16), AUTUMN_2023, "3.14"), ((), 0, "3.14")],
 )
 def test_the_version_to_fetch_is_of_the_commits_time(minors, committed, best):
-    assert PythonHints(minors=minors, committed=committed).choose_minor() == best
+    hints = PythonHints(minors=minors, committed=committed)
+    assert interpreters.list_minors(None, hints)[0] == best
 
 
 def test_what_lies_in_the_data_folder_is_found_by_uv(home):

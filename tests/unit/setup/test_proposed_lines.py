@@ -14,10 +14,6 @@ FILES = {
     ".npmrc": "",
     "app/tests/test_a.py": "",
     "app/tests/test_b.py": "def test_b(): ...",
-    ".github/workflows/ci.yml": """
-        on: push
-        jobs: {tests: {steps: [{run: "mkdir -p x\\nuv run pytest \\\\\\n  --benchmark-skip --timeout 60"}]}}
-    """,
 }
 SET_UP = "setup: [mkdir -p data]"
 
@@ -41,18 +37,13 @@ def make_tests(files=None, *, passed: int) -> TestRun:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("checks: {tests: pytest --deselect=app/tests/gone.py}", "existing paths"),
-        ("checks: {tests: pytest -papp.tests}", "existing paths"),
-        ("checks: {tests: pytest --benchmark-skip -p app.tests}", "-p: allowed"),
-        ("checks: {tests: python manage.py test --benchmark-skip}", "--benchmark-skip: allowed"),
         ("django: {manage: /etc/manage.py}", "not a path in the repository"),
         ("django: {manage: missing.py}", "not in the repository"),
         ("checks: {tests: echo 5 passed}", "must call pytest"),
         ("checks: {tests: off}", "must call pytest"),
         ("scope: {protect: []}", "scope"),
         ("env: {MERGEWRIGHT_MODEL: x}", "MERGEWRIGHT_MODEL"),
-        ("checks: {tests: pytest --parallel}", "--parallel: allowed are existing paths and -n"),
-        ("checks: {tests: [pytest, python manage.py test -n 2]}", "-n, 2: allowed"),
+        ("checks: {tests: [pytest, make test]}", "not a call of pytest"),
         (f"setup: [{'x' * 301}]", "300 characters"),
         ("!!python/object/apply:os.system ['true']", "proposed.yml:1"),
     ],
@@ -71,11 +62,7 @@ def test_what_goes_beyond_a_set_up_is_refused_before_anything_is_built(prepared,
         f"env: {{{', '.join(f'{letter}: {letter * 90}' for letter in 'abcd')}}}",
         "version: 1\nroot: app\nchecks: {tests: pytest -n auto tests.test_a ./tests/test_b.py}",
         "checks: {tests: pytest --timeout 60 --benchmark-skip app}",
-        "checks: {tests: python -m pytest -m 'not net' --deselect=app/tests/test_a.py::test_1}",
-        (
-            "checks: {tests: [python app/manage.py test app.tests --parallel 2 --exclude-tag slow,"
-            " python app/manage.py test --parallel --tag=slow, pytest -q --ignore app/tests]}"
-        ),
+        "checks: {tests: [python app/manage.py test --parallel 2, pytest -q --ignore app/tests]}",
     ],
 )
 def test_what_a_set_up_needs_is_taken(prepared, home, text):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from agent.editing import attempts
+from agent.editing.loop import ConversationOver
 from agent.errors import Cancelled
 from agent.models.change import Change, ChangedFile, Plan
 from agent.models.code_host import Remote
@@ -113,17 +114,19 @@ def test_a_conflict_that_a_model_left_unsolved_is_called_that():
 
 @pytest.mark.parametrize("is_changed", [False, True])
 def test_a_model_that_only_edits_is_not_said_to_have_done_nothing(monkeypatch, is_changed):
-    ended = SimpleNamespace(next_draft=lambda: None, why="time was up", is_changed=is_changed)
+    def end():
+        raise ConversationOver("time was up")
+
+    ended = SimpleNamespace(next_draft=end, is_changed=is_changed)
     monkeypatch.setattr(attempts, "continue_draft", lambda *_: ended)
     plan = Plan(recipe="", title="t", parameters="", steps=())
     item = FollowUpItem(number=1, about="Rename it.", text="")
     start = SimpleNamespace(change=Change(base_commit="a" * 40, files=()))
-    nothing = SimpleNamespace(finish=lambda: None, give_up=lambda: None)
     context = SimpleNamespace(
         task=SimpleNamespace(items=(item,), start=start), desk=SimpleNamespace(has_editor=True),
-        preparation=nothing, history=nothing,
+        preparation=SimpleNamespace(finish=lambda: None),
     )  # fmt: skip
-    _, (answer,) = respond.answer_by_model((), plan, context)
+    _, (answer,), _ = respond.answer_by_model((), plan, context)
     assert answer.text.startswith("The model edited files" if is_changed else "The model did not")
 
 

@@ -12,7 +12,7 @@ from agent.models.review import Proof, Remark, ReviewNotes
 from agent.stages import decide
 from tests.fakes import FakeModel, make_reply
 from tests.unit.editing import desks
-from tests.unit.stages.test_repair import draft, judged
+from tests.unit.editing.verdicts import draft, judged
 
 ROLES = ("editor", "reviewer")
 

@@ -1,39 +1,36 @@
-"""Breaks in the history of apps, and near misses."""
+"""Breaks in the history of an app, and near misses."""
 
 from tests.unit.policy.cases import Cases, Snippet
-from tests.unit.policy.migration_files import FIRST, HEAD, NOTE, SHOP, migration
 
+_HEAD = "from django.db import migrations, models\n\n\n"
+_CLASS = """class Migration(migrations.Migration):
+    dependencies = [("shop", "0001_initial")]
+    operations = {}
+"""
 _PAID = "migrations.AddField('order', 'paid', models.BooleanField(default=False))"
-_THIRD = migration(_PAID, after="0002_note")
+_NOTE = _HEAD + _CLASS.format(f"[{_PAID}]")
+_CODE = _HEAD + "def f(a):\n    a()\n\n" + _CLASS.format("[migrations.RunPython(f, f)]")
+_SHOP: dict[str, str | bytes] = {
+    "shop/migrations/0002_note.py": _NOTE,
+    "shop/migrations/0003_fill.py": _CODE,
+}
 
 
-def _new(
-    name: str, text: str | None, base: dict[str, str | bytes] = SHOP, line: int | None = None
-) -> Snippet:
-    return Snippet({f"shop/migrations/{name}.py": text}, base=dict(base), line=line)
+def _edited(text: str | None, line: int | None = None) -> Snippet:
+    return Snippet({"shop/migrations/0002_note.py": text}, base=_SHOP, line=line)
 
 
-def _edited(text: str | None, base: dict[str, str | bytes] = SHOP, **rest: int) -> Snippet:
-    return _new("0002_note", text, base, **rest)
-
-
-def _filled(code: str) -> str:
-    return migration("migrations.RunPython(f, f)", after="0002_note", before=code)
-
-
-def _does(operation: str, line: int | None = FIRST) -> Snippet:
-    return _new("0003_new", migration(operation, after="0002_note"), line=line)
+def _filled(text: str, line: int | None = None) -> Snippet:
+    return Snippet({"shop/migrations/0003_fill.py": text}, base=_SHOP, line=line)
 
 
 def _is(text: str, line: int | None = None) -> Snippet:
-    return _new("0003_new", HEAD + text, line=line)
+    return Snippet({"shop/migrations/0004_new.py": _HEAD + text}, base=_SHOP, line=line)
 
 
-_CLASS = """class Migration(migrations.Migration):
-    dependencies = [("shop", "0002_note")]
-    operations = {}
-"""
-_FILLED = {**SHOP, "shop/migrations/0003_fill.py": _filled("def f(a):\n    a()\n\n")}
+def _does(operation: str, line: int | None = 6) -> Snippet:
+    return _is(_CLASS.format(f"[{operation}]"), line)
+
 
 CASES = {
     "migration-destructive": Cases(
@@ -41,7 +38,7 @@ CASES = {
             "a dropped column": _does("migrations.RemoveField('order', 'note')"),
             "a renamed table": _does("migrations.RenameModel('Order', 'Purchase')"),
         },
-        passes={"a field": _does(_PAID, line=None)},
+        passes={"a field": _does(_PAID, None)},
     ),
     "migration-by-hand": Cases(
         fails={
@@ -73,47 +70,29 @@ CASES = {
             "in a condition": _is("if True:\n    class Migration(migrations.Migration): ...\n", 4),
         },
         passes={
-            "a field": _does(_PAID, line=None),
+            "a field": _does(_PAID, None),
             "an index that stands alone": _is(
                 "from django.contrib.postgres.operations import AddIndexConcurrently\n"
                 + _CLASS.format("[AddIndexConcurrently('order', INDEX)]")
                 + "    atomic = False\n"
             ),
             "it was there": _edited("x = 1\n"),
-            "an edit of what a merged one calls": Snippet(
-                {"shop/rows.py": "def fill(apps, editor):\n    return 2\n"},
-                base={
-                    **SHOP,
-                    "shop/rows.py": "def fill(apps, editor):\n    return 1\n",
-                    "shop/migrations/0003_fill.py": migration(
-                        "migrations.RunPython(rows.fill)", before="from shop import rows\n\n"
-                    ),
-                },
-            ),
         },
     ),
     "migration-merged": Cases(
         fails={
-            "no migration any more": _edited("x = 1\n", line=1),
+            "no migration any more": _edited("x = 1\n", 1),
             "it is deleted": _edited(None),
-            "a way to be applied": _edited(
-                migration(NOTE, after="0001_initial") + "    def apply(self, *given): ...\n", line=9
-            ),
-            "an attribute": _edited(
-                migration(NOTE, after="0001_initial") + "    atomic = False\n", line=9
-            ),
-            "what follows it": _edited(
-                migration(NOTE, after="0001_initial") + "Migration.operations.clear()\n", line=9
-            ),
-            "its code": _new("0003_fill", _filled("def f(a): ...\n\n"), _FILLED, line=4),
+            "a way to be applied": _edited(f"{_NOTE}\n    def apply(self, *given): ...\n", 7),
+            "an attribute": _edited(f"{_NOTE}    atomic = False\n", 7),
+            "what follows it": _edited(f"{_NOTE}Migration.operations.clear()\n", 7),
+            "its code": _filled(_CODE.replace("    a()", "    pass"), 5),
         },
         passes={
-            "a new one": _new("0003_paid", _THIRD),
-            "types": _edited(
-                migration(NOTE, after="0001_initial").replace("operations =", "operations: list =")
-            ),
-            "types and a docstring of its code": _new(
-                "0003_fill", _filled("def f(a: A) -> None:\n    'Fill.'\n    a()\n\n"), _FILLED
+            "a new one": _does(_PAID, None),
+            "types": _edited(_NOTE.replace("operations =", "operations: list =")),
+            "types and a docstring of its code": _filled(
+                _CODE.replace("(a):", "(a: A) -> None:\n    'Fill.'")
             ),
         },
     ),
