@@ -3,8 +3,7 @@
 The project's own manage.py runs first, if there is one, for its effects on `sys.path` and the
 environment. django-migration-linter reads new migrations; that serves the reviewer.
 
-Arguments: `makemigrations`, `check`, `lintmigrations`; or `field`, which makes the migration for
-one.
+Arguments: `makemigrations`, `check`, `lintmigrations`; `field` makes the migration for one.
 """
 
 from __future__ import annotations
