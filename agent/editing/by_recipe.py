@@ -47,62 +47,41 @@ def apply_recipe(parameters: str, tree: WorkTree, prepared: Prepared, desk: Desk
         RepositoryUnfit: The framework cannot be started; with the way out.
         SandboxLost: The sandbox ended without a word.
     """
-    contract = prepared.contract
-    stated = Parameters.model_validate_json(parameters)
+    contract, stated = prepared.contract, Parameters.model_validate_json(parameters)
     made = edits.make_edits(FolderFilter(tree, contract.config.folder), stated)
     for path, content in made.files.items():
         tree.write(path, content)
         desk.say(f"edited {path}")
-    result = _run_django(stated, tree, prepared, desk)
+    site = check.make_site(tree.folder, desk.environment(prepared), contract, desk.settings)
+    order = django_state.request_django(site, JOB, field=describe_field(stated, contract.project))
+    collect = (*order.collect, f"{SANDBOX_TREE}/{stated.migrations}/*")
+    result = desk.sandbox.run(replace(order, collect=collect))
     try:
         migration = read_migration(stated, result)
     except RepositoryUnfit as problem:
         way = obstacles.name_way(prepared.environment.sources)
         raise RepositoryUnfit(f"{problem.message}\n\n{way}") from problem
     start = f"{SANDBOX_TREE}/"
-    produced = {
-        path.removeprefix(start): content
-        for path, content in sorted(result.files.items())
-        if path.startswith(start)
-    }
-    for path, content in produced.items():
+    produced = sorted(path.removeprefix(start) for path in result.files if path.startswith(start))
+    for path in produced:
         is_kept = tree.has_path(path) and path.endswith(".py")
         if is_kept or posixpath.dirname(path) != stated.migrations:
             raise EditFailed(f"Making the migration changed {path}, which it may not touch.")
-        tree.write(path, content)
+        tree.write(path, result.files[f"{start}{path}"])
         desk.say(f"produced {path}")
-    notes = (*made.notes, *describe_migration(stated, migration, produced))
-    return replace(made, notes=notes)
-
-
-def _run_django(
-    stated: Parameters, tree: WorkTree, prepared: Prepared, desk: Desk
-) -> SandboxResult:
-    environment, contract = desk.environment(prepared), prepared.contract
-    site = check.make_site(tree.folder, environment, contract, desk.settings)
-    field = describe_field(stated, contract.project)
-    order = django_state.request_django(site, JOB, field=field)
-    collect = (*order.collect, f"{SANDBOX_TREE}/{stated.migrations}/*")
-    return desk.sandbox.run(replace(order, collect=collect))
+    return replace(made, notes=(*made.notes, *describe_migration(migration, produced)))
 
 
 def describe_field(stated: Parameters, project: Project) -> dict[str, object]:
-    """Describe the field for the script, which runs on the edited tree."""
-    return {
-        "name": stated.name,
-        "path": stated.path,
-        "model": stated.model,
-        "label": stated.label,
-        "folder": stated.migrations,
-        "existing": stated.existing.model_dump() if stated.existing else None,
-        # The tools that will look at the shape of new files, with the options of their hooks.
-        "formatters": [
-            (tool, command.options)
-            for tool in ("ruff check", "ruff format", "isort", "black")
-            for command in project.lint
-            if command.tool == tool
-        ],
-    }
+    """Describe the field for the script."""
+    # The tools that check the shape of new files, with the options of their hooks.
+    formatters = [
+        (tool, command.options)
+        for tool in ("ruff check", "ruff format", "isort", "black")
+        for command in project.lint
+        if command.tool == tool
+    ]
+    return {**stated.model_dump(mode="json"), "label": stated.label, "formatters": formatters}
 
 
 def read_migration(stated: Parameters, result: SandboxResult) -> MadeMigration:
@@ -120,8 +99,7 @@ def read_migration(stated: Parameters, result: SandboxResult) -> MadeMigration:
         printed = sanitise.strip_terminal_codes(result.output).strip()[-4000:]
         raise EditFailed(f"Making the migration ended with {why}; it printed:\n{printed}")
     if made is None:
-        words = broken.words if broken else ""
-        raise RepositoryUnfit(f"Django cannot be started: {words}.")
+        raise RepositoryUnfit(f"Django cannot be started: {broken.words if broken else ''}.")
     if made.kind == "unfit":
         raise explain_unclear([made.problem], stated.form)
     if made.kind == "unasked":
@@ -134,17 +112,12 @@ def read_migration(stated: Parameters, result: SandboxResult) -> MadeMigration:
     return made
 
 
-def describe_migration(
-    stated: Parameters, made: MadeMigration, paths: Iterable[str]
-) -> Iterator[str]:
+def describe_migration(made: MadeMigration, paths: Iterable[str]) -> Iterator[str]:
     """Say what was done, a sentence each."""
     for label in made.switched_off:
-        yield (
-            f"Migrations of {label} are disabled in the settings; they were enabled to create this"
-            " one."
-        )
+        yield f"Migrations of {label}, disabled in the settings, were enabled to create this one."
     for label in made.histories:
         yield f"The history table of {label} follows."
-    for path in sorted(paths):
+    for path in paths:
         who = "Django made" if path.endswith(".py") else "The project's `makemigrations` wrote"
         yield f"{who} `{path}`."

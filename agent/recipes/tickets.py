@@ -6,8 +6,8 @@ what else a ticket says. What the keys and the code mean is left to the recipe t
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
@@ -28,8 +28,7 @@ _MOST_READ, _MOST_SENTENCES, _LONGEST_SENTENCE = 1_000, 10, 200
 _DEEPEST = 20
 
 
-@dataclass(frozen=True)
-class TicketDocument:
+class TicketDocument(NamedTuple):
     answers: dict[str, str]
     """Of a form, by key in lower case; the first one counts."""
     marks: tuple[str, ...]
@@ -53,13 +52,11 @@ class TicketDocument:
             if not any(mark in text for mark in marked)
             or tuple(re.findall(r"\w+", _MARK.sub("", text))) != asks
         ]
-        seen = [_MARKUP.sub(r"\1", sentence[:_MOST_READ]) for sentence in rest]
-        seen = [sentence for sentence in seen if re.search(r"\w", sentence)]
-        seen += [f"`{block}`" for block in self.blocks if block not in used]
-        shown = [
-            sanitise.shorten(sentence, _LONGEST_SENTENCE) for sentence in seen[:_MOST_SENTENCES]
-        ]
-        more = len(seen) - len(shown)
+        words = [_MARKUP.sub(r"\1", sentence[:_MOST_READ]) for sentence in rest]
+        words = [sentence for sentence in words if re.search(r"\w", sentence)]
+        words += [f"`{block}`" for block in self.blocks if block not in used]
+        shown = [sanitise.shorten(text, _LONGEST_SENTENCE) for text in words[:_MOST_SENTENCES]]
+        more = len(words) - len(shown)
         return (*shown, *([f"{more} more sentences"] if more else []))
 
 
@@ -71,38 +68,25 @@ def read_document(ticket: Ticket, keys: Collection[str]) -> TicketDocument:
     parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).disable("inline")
     asked = previous = heading = ""
     for token in parser.parse(ticket.body):
+        is_answered = token.content.strip().lower() not in _UNANSWERED
         if token.type == "inline" and previous == "heading_open":
-            key = normalise_key(token.content)
+            # Without markup and punctuation at its end.
+            plain = re.sub(r"[*`#]", "", token.content).replace("_", " ").lower()
+            key = " ".join(plain.split()).rstrip("?:. ")
             asked, heading = (key, "") if key in keys else ("", token.content)
-        elif token.type in ("inline", "fence", "code_block"):
-            if asked and asked not in answers:
-                _note_answer(answers, asked, token.content)
-                asked = ""
-            elif token.type == "inline" and not _is_unanswered(token.content):
-                # An answer to another question says little without it.
-                text = f"{heading}: {token.content}" if heading else token.content
-                heading = ""
-                sentences += filter(None, map(str.strip, _SENTENCE_END.split(text)))
-            elif token.type != "inline":
-                blocks.append(token.content.strip("\n"))
+        elif token.type in ("inline", "fence", "code_block") and asked and asked not in answers:
+            answers |= {asked: token.content.strip()} if is_answered else {}
+            asked = ""
+        elif token.type == "inline" and is_answered:
+            # An answer to another question says little without it.
+            text = f"{heading}: {token.content}" if heading else token.content
+            heading = ""
+            sentences += filter(None, map(str.strip, _SENTENCE_END.split(text)))
+        elif token.type in ("fence", "code_block"):
+            blocks.append(token.content.strip("\n"))
         previous = token.type
     marks = [mark.strip() for text in (ticket.title, *sentences) for mark in _MARK.findall(text)]
     return TicketDocument(answers, tuple(marks), tuple(blocks), tuple(sentences))
-
-
-def _note_answer(answers: dict[str, str], key: str, value: str) -> None:
-    if not _is_unanswered(value):
-        answers.setdefault(key, value.strip())
-
-
-def _is_unanswered(text: str) -> bool:
-    return text.strip().lower() in _UNANSWERED
-
-
-def normalise_key(text: str) -> str:
-    """Return a key in lower case, without markup and punctuation at its end."""
-    plain = re.sub(r"[*`#]", "", text).replace("_", " ").strip().rstrip("?:.")
-    return " ".join(plain.split()).lower()
 
 
 def write_form(answers: dict[str, str]) -> str:

@@ -108,7 +108,7 @@ class Repository:
         new = {path: self.read(path) for path in self.paths()}
         new = {path: content for path, content in new.items() if before.get(path) != content}
         made = by_recipe.read_migration(parameters, result)
-        return tuple(by_recipe.describe_migration(parameters, made, new))
+        return tuple(by_recipe.describe_migration(made, new))
 
     def make_migration(self, parameters: Parameters, settings: str) -> SandboxResult:
         place = self.root.with_name(f"report-{uuid.uuid4()}")
@@ -333,7 +333,7 @@ def test_migrations_that_the_settings_switch_off_are_switched_on(repository: Rep
     )
     repository.write({"config/off.py": off})
     off, made = repository.add(NICKNAME, "config.off")
-    assert "Migrations of shop are disabled" in off
+    assert "Migrations of shop, disabled in the settings" in off
     assert MADE in made
 
 

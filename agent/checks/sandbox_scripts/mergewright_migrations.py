@@ -3,8 +3,7 @@
 The project's own manage.py runs first, if there is one, for its effects on `sys.path` and the
 environment. django-migration-linter reads new migrations; that serves the reviewer.
 
-Arguments: `makemigrations`, `check`, `lintmigrations`; or `field`, which makes the migration for
-one.
+Arguments: `makemigrations`, `check`, `lintmigrations`; `field` makes the migration for one.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ import runpy
 import sys
 import traceback
 
-import mergewright_field
 import mergewright_report
 
 #: Operations that rules read in the source.
@@ -77,6 +75,8 @@ def _answer(job, order, report):
     import django
 
     if job == "field":
+        import mergewright_field  # it imports Django
+
         made = mergewright_field.make_migration(order, django.setup, lambda: switch_on(order))
         report.add(job, **made)
         return []

@@ -22,8 +22,8 @@ _IMPORTS = {
     "uuid": "import uuid",
 }
 _PLAIN = (
-    *(ast.Constant, ast.Name, ast.Attribute, ast.Call, ast.keyword, ast.List, ast.Tuple, ast.Set),
-    *(ast.Dict, ast.UnaryOp, ast.USub, ast.expr_context),
+    *(ast.Constant, ast.Name, ast.List, ast.Tuple, ast.Set, ast.UnaryOp, ast.USub),
+    *(ast.keyword, ast.expr_context),
 )
 #: Options by which existing rows may get a value; whether they do is for Django to say.
 _GIVING = frozenset({"default", "db_default", "auto_now", "null", "blank"})
@@ -91,14 +91,16 @@ def asks_existing(call: ast.Call, model: Model) -> bool:
 
 
 def _require_plain(node: ast.AST) -> None:
-    named = node.func if isinstance(node, ast.Call) else node
-    is_dotted = not isinstance(named, ast.expr) or read_dotted_name(named) is not None
-    if isinstance(node, ast.Call):
-        words = [word.arg for word in node.keywords]
-        if len({*words} - {None}) < len(words):
+    match node:
+        case ast.Call(keywords=words) if len({word.arg for word in words} - {None}) < len(words):
             raise UnfitError("an option is given twice, or through `**`")
-    is_plain = isinstance(node, _PLAIN) and not (isinstance(node, ast.Dict) and None in node.keys)
-    if not is_plain or (isinstance(node, ast.Call | ast.Attribute) and not is_dotted):
+        case ast.Call(func=ast.expr() as named) | (ast.Attribute() as named):
+            is_plain = read_dotted_name(named) is not None
+        case ast.Dict(keys=keys):
+            is_plain = None not in keys
+        case _:
+            is_plain = isinstance(node, _PLAIN)
+    if not is_plain:
         raise UnfitError(f"`{format_code(node, 80)}` is not a literal, a name or a call")
 
 

@@ -4,6 +4,7 @@ Whether a class is a model with a table of its own is for Django to say, in the 
 """
 
 import ast
+import itertools
 import posixpath
 import re
 from collections.abc import Iterator
@@ -44,41 +45,38 @@ class Model(NamedTuple):
     @property
     def names(self) -> dict[str, str]:
         """Origin of each name that the field can use; "" if it is not imported."""
-        above = [line for line in self.body if line.lineno < self.node.lineno]
-        return dict(_list_names(above, self.node.lineno)) | self.own_names
+        return dict(_list_names(self.body, self.node.lineno)) | self.own_names
 
 
 class ModelFinder:
     def __init__(self, tree: Tree, python_path: tuple[str, ...]) -> None:
         self.tree = tree
-        self.classes = {
-            path: {*map(bytes.decode, _CLASS.findall(tree.read(path)))}
-            for path in tree.paths()
-            if path.endswith(".py") and "/migrations/" not in f"/{path}"
-        }
+        self.classes: dict[str, set[str]] = {}
         """Names of the classes in each file, without reading it as Python."""
-        likely = filter(_MODEL_FILE.search, self.classes)
-        self._likely = [path for path in likely if not _TEST_PATH.search(path)]
         self.unreadable: list[str] = []
         self._paths = {path for path in tree.paths() if path.endswith(".py")}
+        for path in sorted(self._paths):
+            if "/migrations/" not in f"/{path}":
+                self.classes[path] = {*map(bytes.decode, _CLASS.findall(tree.read(path)))}
+        likely = filter(_MODEL_FILE.search, self.classes)
+        self._likely = [path for path in likely if not _TEST_PATH.search(path)]
         packages = {posixpath.dirname(path) for path in self._paths if path.endswith("__init__.py")}
         self._roots = {*python_path, *({*map(posixpath.dirname, packages)} - packages)}
-
-    def list_likely(self) -> Iterator[Model]:
-        """Yield the classes with bases in files of models, tests apart."""
-        for path in self._likely:
-            yield from self._read_classes(path)
 
     def list_names(self) -> set[str]:
         return {name for path in self._likely for name in self.classes[path]}
 
+    def list_likely(self) -> Iterator[Model]:
+        """Yield the classes with bases in files of models, tests apart."""
+        return itertools.chain.from_iterable(map(self._read_classes, self._likely))
+
     def find(self, stated: str) -> list[Model]:
         """Find the classes that `Customer`, `shop.Customer` or `shop.models.Customer` may mean."""
         prefix, _, name = stated.rpartition(".")
-        paths = [path for path, names in self.classes.items() if name in names]
         models = [
             model
-            for path in paths
+            for path in self.classes
+            if name in self.classes[path]
             for model in self._read_classes(path)
             if model.node.name == name
             and prefix in ("", model.app_label, f"{model.app_label}.models", model.module)
@@ -104,7 +102,7 @@ class ModelFinder:
     def _find_app(self, folder: str) -> tuple[str, str]:
         """Find the label and the folder of the app to which a folder belongs."""
         at = folder
-        while at and not any(f"{at}/{mark}" in self._paths for mark in _APP_MARKS):
+        while at and self._paths.isdisjoint(f"{at}/{mark}" for mark in _APP_MARKS):
             at = posixpath.dirname(at)
         at = at or folder.removesuffix("/models")
         for node in self._parse(f"{at}/apps.py") if f"{at}/apps.py" in self._paths else ():
@@ -124,36 +122,32 @@ class ModelFinder:
 def _read_text(node: ast.AST, name: str) -> str:
     """Read the text that is assigned to a name within a class; "" if there is none."""
     lines = (line for line in ast.walk(node) if isinstance(line, ast.Assign))
-    values = [line.value for line in lines if ast.unparse(line.targets[0]) == name]
+    values = [line.value for line in lines if getattr(line.targets[0], "id", "") == name]
     return "".join(str(value.value) for value in values[-1:] if isinstance(value, ast.Constant))
 
 
 def _list_names(body: list[ast.stmt], line: float = float("inf")) -> Iterator[tuple[str, str]]:
     """Yield the names that statements bind above a line, with the origin of imported ones."""
-    waiting = [*body]
+    waiting = [node for node in body if node.lineno < line]
     while waiting:
         node = waiting.pop()
         match node:
-            case ast.stmt(lineno=start) if start >= line:
-                pass
             case ast.Import(names=aliases):
                 for alias in aliases:
                     name = alias.name if alias.asname else alias.name.partition(".")[0]
                     yield alias.asname or name, name
-            case ast.ImportFrom(module=module, names=aliases, level=level):
-                origin = "." * level + (f"{module}." if module else "")
+            case ast.ImportFrom(names=aliases):
+                origin = "." * node.level + (f"{node.module}." if node.module else "")
                 yield from ((alias.asname or alias.name, origin + alias.name) for alias in aliases)
-            case (
-                ast.FunctionDef(name=name)
-                | ast.AsyncFunctionDef(name=name)
-                | ast.ClassDef(name=name)
-            ):
-                yield name, ""
-            case ast.If(test=test, orelse=orelse) if ast.unparse(test).endswith("TYPE_CHECKING"):
-                waiting += orelse
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name, ""
+            case ast.If(test=test) if ast.unparse(test).endswith("TYPE_CHECKING"):
+                waiting += node.orelse
             case ast.If() | ast.Try() | ast.With():
-                children = ast.iter_child_nodes(node)
-                waiting += [child for child in children if isinstance(child, ast.stmt)]
+                children = (
+                    part for part in ast.iter_child_nodes(node) if isinstance(part, ast.stmt)
+                )
+                waiting += [part for part in children if part.lineno < line]
             case _:
                 stored = (part for part in ast.walk(node) if isinstance(part, ast.Name))
                 yield from ((part.id, "") for part in stored if isinstance(part.ctx, ast.Store))

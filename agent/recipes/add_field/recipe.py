@@ -4,7 +4,6 @@ Ticket -> `request` -> `resolving` (with `find_models`) -> `edits` -> Django's o
 the sandbox (`agent.editing.by_recipe`). Parameters travel as JSON.
 """
 
-import ast
 import re
 
 from agent.models.change import Plan
@@ -22,13 +21,13 @@ FORM = tickets.write_form({"model": "", "field": "", "default for existing rows"
 
 
 def make_example(tree: Tree, project: Project) -> str:
-    """Write a sentence that it carries out in this repository; empty: there is none."""
-    definition = "nickname = models.CharField(max_length=50, blank=True)"
-    for model in (
-        ModelFinder(tree, project.django.python_path).list_likely() if project.django else ()
-    ):
-        code = ast.unparse(model.node)
-        if "Model)" in code and not re.search(r"(?:abstract|proxy) = True", code):
+    """Write a sentence that it carries out in this repository; "" if there is none."""
+    if project.django is None:
+        return ""
+    for model in ModelFinder(tree, project.django.python_path).list_likely():
+        lines = tree.read(model.path).splitlines()[model.node.lineno - 1 : model.node.end_lineno]
+        if b"Model" in lines[0] and not re.search(rb"(abstract|proxy) = True", b"\n".join(lines)):
+            definition = "nickname = models.CharField(max_length=50, blank=True)"
             return f"Add `{definition}` to `{model.label}`."
     return ""
 

@@ -6,6 +6,7 @@ suffice and fit the code is left to `resolving`.
 
 import ast
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -19,14 +20,13 @@ from repo_config import foreign_python
 EXISTING, TEST = "default for existing rows", "add a test"
 _QUESTIONS = ("model", "field", EXISTING, TEST)
 _TYPE = re.compile(r"(?:\w+\.)*(?:[A-Z]\w*Field|ForeignKey|ParentalKey)")
-_MODEL = re.compile(r"(?:[a-z_]\w*\.)*[A-Z]\w*")
-_MODEL_AND_NAME = re.compile(r"(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)\.(?P<name>[a-z_]\w*)")
 _NAME = re.compile(r"[a-z_]\w*")
+#: `shop.Customer`, `shop.Customer.nickname` and `nickname`.
+_FACTS = re.compile(r"(?!\.)(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)?(?:(?:^|\.)(?P<name>[a-z_]\w*))?")
 #: Meant as a definition, whether it can be read or not.
 _MEANT = re.compile(rf"\s*(\w+)\s*=\s*{_TYPE.pattern}\b")
 #: Words around the code of a sentence that asks for a field and for nothing else.
 _ASKS = ("Add", "to")
-_YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
 
 
 @dataclass
@@ -58,14 +58,22 @@ class FieldRequest:
         return tickets.write_form({**answers, EXISTING: self.existing, **test})
 
 
+class _Definition(NamedTuple):
+    """A field's type with its options, and what else is known from the code."""
+
+    code: ast.expr
+    name: str
+    model: str
+
+
 def read_request(ticket: Ticket) -> FieldRequest:
     document, request = tickets.read_document(ticket, _QUESTIONS), FieldRequest()
     request.is_form = {"model", "field"} <= document.answers.keys()
     _read_answers(request, document.answers)
     request.not_done = document.list_rest(*_read_marks(request, document), asks=_ASKS)
-    codes = () if request.definition else (*document.marks, *document.blocks)
-    for code in codes:
-        if (meant := _MEANT.match(code)) and (why := _explain_unread(code)):
+    for code in () if request.definition else (*document.marks, *document.blocks):
+        _, why = _parse_statements(code)
+        if why and (meant := _MEANT.match(code)):
             request.unread = f"`{sanitise.shorten(code, 80)}` is not Python: {why}"
             request.name = request.name or meant[1]
     return request
@@ -74,102 +82,45 @@ def read_request(ticket: Ticket) -> FieldRequest:
 def _read_answers(request: FieldRequest, answers: dict[str, str]) -> None:
     bare = {question: value.strip("` \n") for question, value in answers.items()}
     request.model, request.existing = bare.get("model", ""), bare.get(EXISTING, "")
-    if text := bare.get("field"):
-        found = [*_find_definitions(_parse_statements(text))]
-        if len(found) == 1:
-            _apply_definition(request, found[0])
-        elif _NAME.fullmatch(text):
+    text, test = bare.get("field", ""), bare.get(TEST, "")
+    match _read_definitions(text):
+        case [definition]:
+            request.definition, request.name = definition.code, definition.name
+            request.model = request.model or definition.model
+        case _ if _NAME.fullmatch(text):
             request.name = text
-        else:
+        case _ if text:
             words = f"`{sanitise.shorten(text, 80)}` is not a Django field in Python syntax"
             request.problems.append(words)
-    said = bare.get(TEST, "")
-    request.wants_test = said.lower() in _YES
-    if said and said.lower() not in _YES | _NO:
-        request.problems.append(f"`{sanitise.shorten(said, 80)}` is neither yes nor no")
-
-
-# --- definitions ------------------------------------------------------------------------------
-
-
-class _Definition(NamedTuple):
-    """A field's type with its options, and what else is known from the code."""
-
-    code: ast.expr
-    name: str = ""
-    model: str = ""
-
-
-def _find_definitions(statements: list[ast.stmt]) -> Iterator[_Definition]:
-    """Find `name = models.CharField(…)` and `CharField(…)`, in a class or not."""
-    for model, line in _list_lines(statements):
-        match line:
-            case ast.Assign(
-                targets=[ast.Name(id=name)], value=ast.Call() | ast.Attribute() | ast.Name() as code
-            ):
-                pass
-            case ast.Expr(value=code):
-                name = ""
-            case _:
-                continue
-        dotted = read_dotted_name(code.func if isinstance(code, ast.Call) else code)
-        if dotted and _TYPE.fullmatch(dotted):
-            yield _Definition(code, name, model)
-
-
-def _list_lines(statements: list[ast.stmt]) -> Iterator[tuple[str, ast.stmt]]:
-    """Yield statements, those of classes with the name of the class."""
-    for statement in statements:
-        if isinstance(statement, ast.ClassDef):
-            yield from ((statement.name, line) for line in statement.body)
-        else:
-            yield "", statement
-
-
-def _apply_definition(request: FieldRequest, found: _Definition) -> None:
-    request.definition = found.code
-    request.name = request.name or found.name
-    request.model = request.model or found.model
-
-
-def _parse_statements(source: str) -> list[ast.stmt]:
-    """Parse Python that is set in or not; empty where it is none."""
-    lines = [line for line in source.splitlines() if line.strip()]
-    margin = min((len(line) - len(line.lstrip()) for line in lines), default=0)
-    try:
-        text = "\n".join(line[margin:] for line in lines)
-        return foreign_python.parse_module(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-
-
-# --- code marks -------------------------------------------------------------------------------
+    request.wants_test = test.lower() in ("yes", "true")
+    if test.lower() not in ("", "yes", "true", "no", "false"):
+        request.problems.append(f"`{sanitise.shorten(test, 80)}` is neither yes nor no")
 
 
 def _read_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iterator[str]:
     """Add what a ticket states by code alone; yield the code that was used."""
-    defining: dict[str, list[_Definition]] = {}
+    definitions: dict[str, list[_Definition]] = {}
     models: dict[str, str] = {}
     names: dict[str, str] = {}
     for code in (*document.marks, *document.blocks):
-        if found := _read_definitions(code):
-            defining[code] = found
-        elif both := _MODEL_AND_NAME.fullmatch(code):
-            models[code], names[code] = both["model"], both["name"]
-        elif _MODEL.fullmatch(code):
-            models[code] = code
-        elif _NAME.fullmatch(code):
-            names[code] = code
-    if not request.definition and defining:
-        every = [definition for found in defining.values() for definition in found]
+        if stated := _read_definitions(code):
+            definitions[code] = stated
+        elif facts := _FACTS.fullmatch(code):
+            models |= {code: facts["model"]} if facts["model"] else {}
+            names |= {code: facts["name"]} if facts["name"] else {}
+    if not request.definition and definitions:
+        every = [definition for stated in definitions.values() for definition in stated]
         # `CharField` in a title says less of the same than `CharField(max_length=50)`.
-        chosen = [found for found in every if isinstance(found.code, ast.Call)] or every
+        whole = [definition for definition in every if isinstance(definition.code, ast.Call)]
+        chosen = whole or every
         if len({(definition.name, ast.dump(definition.code)) for definition in chosen}) > 1:
             request.problems.append(
                 "the ticket defines several fields, but one ticket can add only one"
             )
-        _apply_definition(request, chosen[0])
-        yield from defining
+        request.definition = chosen[0].code
+        request.name = request.name or chosen[0].name
+        request.model = request.model or chosen[0].model
+        yield from definitions
     if not request.name and names:
         request.name = next(iter(names.values()))
         if len(set(names.values())) > 1:
@@ -182,24 +133,35 @@ def _read_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iter
         yield from models
 
 
-def _explain_unread(code: str) -> str:
+def _read_definitions(source: str) -> list[_Definition]:
+    """Read `name = models.CharField(…)`, `CharField(…)`, in a class or not, and nothing else."""
+    definitions = []
+    for statement in _parse_statements(source)[0]:
+        owner, lines = "", [statement]
+        if isinstance(statement, ast.ClassDef):
+            owner, lines = statement.name, statement.body
+        for line in lines:
+            match line:
+                case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(ast.Constant()):
+                    continue
+                case ast.Assign(targets=[ast.Name(id=name)], value=code):
+                    pass
+                case ast.Expr(value=code):
+                    name = ""
+                case _:
+                    return []
+            dotted = read_dotted_name(code.func if isinstance(code, ast.Call) else code)
+            if not (dotted and _TYPE.fullmatch(dotted)):
+                return []
+            definitions.append(_Definition(code, name, owner))
+    return definitions
+
+
+def _parse_statements(source: str) -> tuple[list[ast.stmt], str]:
+    """Parse Python that may be indented; with why it is none."""
     try:
-        foreign_python.parse_module(code.strip())
+        return foreign_python.parse_module(textwrap.dedent(source)).body, ""
     except SyntaxError as problem:
-        return problem.msg
+        return [], problem.msg
     except (ValueError, RecursionError, MemoryError) as problem:
-        return str(problem)
-    return ""
-
-
-def _read_definitions(code: str) -> list[_Definition]:
-    """Read definitions; none where the code contains anything else."""
-    statements = _parse_statements(code)
-    found = [*_find_definitions(statements)]
-    other = [line for _, line in _list_lines(statements) if not _is_aside(line)]
-    return found if len(found) == len(other) else []
-
-
-def _is_aside(line: ast.stmt) -> bool:
-    is_text = isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
-    return is_text or isinstance(line, ast.Import | ast.ImportFrom | ast.Pass)
+        return [], str(problem)

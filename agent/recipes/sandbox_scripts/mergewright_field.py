@@ -15,6 +15,14 @@ import sys
 import traceback
 
 import mergewright_report
+from django.apps import apps
+from django.core import checks, management
+from django.core.exceptions import FieldDoesNotExist, FieldError, ValidationError
+from django.db.migrations import AddField
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.questioner import MigrationQuestioner
+from django.db.migrations.writer import MigrationWriter
 
 
 class MigrationProblem(Exception):
@@ -32,29 +40,28 @@ def make_migration(order, set_up, switch_on):
         set_up: Sets Django up; what fails there is a fault of the project, but for the field.
         switch_on: Undoes settings by which migrations are disabled; returns the apps.
     """
-    from django.core.exceptions import FieldError
-
-    request, report = order["field"], {"switched_off": [], "histories": []}
+    request = order["field"]
     request["path"] = os.path.realpath(os.path.join(order["tree"], request["path"]))
+    report = {"switched_off": [], "histories": [], "problem": "", "kind": ""}
+    is_set_up = False
     try:
         set_up()
-    except Exception as problem:
-        codes = [frame.f_code for frame, _ in traceback.walk_tb(problem.__traceback__)]
-        # The body of the model's class, which is as it was but for the field.
-        is_inside = any(is_of_model(code.co_name, code.co_filename, request) for code in codes)
-        if not (is_inside or isinstance(problem, FieldError)):
-            raise
-        words = mergewright_report.describe_exception(type(problem), problem)
-        return dict(report, problem="Django rejects the field: %s" % words, kind="unfit")
-    try:
+        is_set_up = True
         make_files(request, report, order["tree"], switch_on)
     except MigrationProblem as problem:
-        return dict(report, problem=str(problem), kind=problem.kind)
+        report.update(problem=str(problem), kind=problem.kind)
     except Exception as problem:  # models are foreign code
-        traceback.print_exc()
         words = mergewright_report.describe_exception(type(problem), problem)
-        return dict(report, problem=words, kind="failed")
-    return dict(report, problem="", kind="")
+        report.update(problem=words, kind="failed")
+        if not is_set_up:
+            codes = [frame.f_code for frame, _ in traceback.walk_tb(problem.__traceback__)]
+            # The body of the model's class, which is as it was but for the field.
+            is_inside = any(is_of_model(code.co_name, code.co_filename, request) for code in codes)
+            if not (is_inside or isinstance(problem, FieldError)):
+                raise
+            report.update(problem="Django rejects the field: %s" % words, kind="unfit")
+        traceback.print_exc()
+    return report
 
 
 def is_of_model(name, file, request):
@@ -64,11 +71,6 @@ def is_of_model(name, file, request):
 
 def make_files(request, report, tree, switch_on):
     """Write what Django's detector makes of the field, by the project's own `makemigrations`."""
-    from django.core import management
-    from django.db.migrations.autodetector import MigrationAutodetector
-    from django.db.migrations.loader import MigrationLoader
-    from django.db.migrations.writer import MigrationWriter
-
     module = os.environ.get("DJANGO_SETTINGS_MODULE")
     settings = "the settings module %s" % module if module else "the settings of manage.py"
     model = find_model(request, settings)
@@ -78,11 +80,11 @@ def make_files(request, report, tree, switch_on):
     made = [migration for several in changes.values() for migration in several]
     paths = [os.path.relpath(os.path.realpath(MigrationWriter(each).path), tree) for each in made]
     for path in paths:
-        if os.path.dirname(path) != request["folder"]:
+        if os.path.dirname(path) != request["migrations"]:
             raise MigrationProblem(
                 "with %s the migration would be %s, not in %s. Set other settings, without"
                 " MIGRATION_MODULES, in .github/mergewright.yml: `django: {settings: ...}`"
-                % (settings, path, request["folder"]),
+                % (settings, path, request["migrations"]),
                 "failed",
             )
     MigrationAutodetector.changes = lambda *_, **__: changes
@@ -99,53 +101,45 @@ def make_files(request, report, tree, switch_on):
 
 def find_model(request, settings):
     """Find the model as Django sees it, with a table of its own that migrations change."""
-    from django.apps import apps
 
-    def is_asked(each):
-        file = getattr(sys.modules.get(each.__module__), "__file__", "")
-        return is_of_model(each.__name__, file, request)
+    def is_asked(model):
+        file = getattr(sys.modules.get(model.__module__), "__file__", "")
+        return is_of_model(model.__name__, file, request)
 
     heirs = [model for model in apps.get_models() if any(map(is_asked, model.__mro__))]
-    for model in filter(is_asked, heirs):
-        if model._meta.proxy:
-            concrete = model._meta.concrete_model._meta.label
-            words = "is a proxy model: it has no table of its own. Ask for the field on %s"
-            raise MigrationProblem("%s %s" % (request["label"], words % concrete))
-        if not model._meta.managed:
-            words = "is unmanaged (`managed = False`): no migration changes its table"
-            raise MigrationProblem("%s %s" % (request["label"], words))
-        return model
-    if heirs:
+    model, label = next(filter(is_asked, heirs), None), request["label"]
+    if not heirs:
         raise MigrationProblem(
-            "%s is abstract: it has no table of its own. Ask for the field on %s"
-            % (request["label"], " or ".join(model._meta.label for model in heirs))
+            "%s is not an installed model with its own table. Is its app in INSTALLED_APPS of %s?"
+            " Set other settings in .github/mergewright.yml: `django: {settings: ...}`"
+            % (label, settings),
+            "failed",
         )
-    raise MigrationProblem(
-        "%s is not an installed model with its own table. Is its app in INSTALLED_APPS of %s?"
-        " Set other settings in .github/mergewright.yml: `django: {settings: ...}`"
-        % (request["label"], settings),
-        "failed",
-    )
+    if model is None or model._meta.proxy:
+        owners = [model._meta.concrete_model] if model else heirs
+        kind, names = (
+            "a proxy model" if model else "abstract",
+            (each._meta.label for each in owners),
+        )
+        words = "%s is %s: it has no table of its own. Ask for the field on %s"
+        raise MigrationProblem(words % (label, kind, " or ".join(names)))
+    if not model._meta.managed:
+        words = "%s is unmanaged (`managed = False`): no migration changes its table"
+        raise MigrationProblem(words % label)
+    return model
 
 
 def check_field(model, request):
     """Django's own checks must allow the field, and the field its default and existing values."""
-    from django.core import checks, exceptions
-
     name, existing = request["name"], request["existing"]
     owners = [base for base in model.__mro__[1:] if vars(base).get(name) is not None]
     if owners:
         raise MigrationProblem("`%s` is taken by %s" % (name, owners[0].__name__))
     field = model._meta.get_field(name)
-    messages = [
-        message.msg
-        for message in model.check()
-        if (message.obj == field or "'%s'" % name in message.msg)
-        and message.level >= checks.WARNING
-        and not message.is_silenced()
-    ]
-    if messages:
-        raise MigrationProblem("Django does not allow %s: %s" % (name, " ".join(messages)))
+    about = [word for word in model.check() if word.obj == field or "'%s'" % name in word.msg]
+    about = [word.msg for word in about if word.level >= checks.WARNING and not word.is_silenced()]
+    if about:
+        raise MigrationProblem("Django does not allow %s: %s" % (name, " ".join(about)))
     if field.primary_key:
         raise MigrationProblem("%s has a primary key already" % request["label"])
     if field.unique and (existing or field.has_default() or not field.null):
@@ -156,7 +150,7 @@ def check_field(model, request):
         try:
             if not (value is None or callable(value)):
                 field.run_validators(field.to_python(value))
-        except exceptions.ValidationError as problem:
+        except ValidationError as problem:
             raise MigrationProblem(
                 "%r is not a valid value of %s: %s" % (value, name, " ".join(problem.messages))
             ) from problem
@@ -179,13 +173,6 @@ def find_changes(model, request, report):
 
     It has to be the column of the table, and of its history, and nothing else.
     """
-    from django.apps import apps
-    from django.core.exceptions import FieldDoesNotExist
-    from django.db.migrations import AddField
-    from django.db.migrations.autodetector import MigrationAutodetector
-    from django.db.migrations.loader import MigrationLoader
-    from django.db.migrations.questioner import MigrationQuestioner
-
     label, table, name = model._meta.app_label, model._meta.model_name, request["name"]
     loader = MigrationLoader(None, ignore_no_migrations=True)
     before = loader.project_state()
@@ -229,8 +216,8 @@ def find_changes(model, request, report):
     if unasked:
         raise MigrationProblem(", ".join(unasked), "unasked")
     if columns:
-        words = "no migration adds %s to %s. Is there one already?" % (name, model._meta.label)
-        raise MigrationProblem(words, "failed")
+        words = "no migration adds %s to %s. Is there one already?"
+        raise MigrationProblem(words % (name, model._meta.label), "failed")
     given = model._meta.get_field(name).get_default()
     if request["existing"] and not asked and stated_value(request, model) != given:
         raise MigrationProblem(
@@ -240,9 +227,7 @@ def find_changes(model, request, report):
 
 
 def format_files(formatters, paths, root):
-    """Give new files the shape that the repository's own checks will ask for.
-
-    The tools are called so that the repository's exclusions apply, as they do in those checks.
+    """Give new files the shape that the repository's own checks, with its exclusions, ask for.
 
     Args:
         formatters: Each tool with the options that the checks run it with, in their order.
@@ -250,16 +235,16 @@ def format_files(formatters, paths, root):
     # black applies exclusions only to what it finds by itself.
     only = "|".join("/%s$" % re.escape(path) for path in paths)
     commands = {
-        "ruff check": (["ruff", "check", "-q", "--no-cache", "--force-exclude", "--fix"], paths),
-        "ruff format": (["ruff", "format", "-q", "--no-cache", "--force-exclude"], paths),
-        "isort": (["isort", "-q", "--filter-files"], paths),
-        "black": (["black", "-q"], ["--include", only, "."]),
+        "ruff check": ["ruff", "check", "-q", "--no-cache", "--force-exclude", "--fix", *paths],
+        "ruff format": ["ruff", "format", "-q", "--no-cache", "--force-exclude", *paths],
+        "isort": ["isort", "-q", "--filter-files", *paths],
+        "black": ["black", "-q", "--include", only, "."],
     }
     for formatter, options in formatters:
-        start, targets = commands[formatter]
+        name, *words = commands[formatter]
         # The version that the repository pins comes before any other.
-        program = shutil.which("/tools/{0}/bin/{0}".format(start[0])) or shutil.which(start[0])
+        program = shutil.which("/tools/{0}/bin/{0}".format(name)) or shutil.which(name)
         if program:
-            command = [program, *start[1:], *options, *targets]
             # The check sees what goes wrong here, and then withholds the change.
+            command = [program, *words, *options]
             subprocess.run(command, cwd=root, capture_output=True, check=False)
