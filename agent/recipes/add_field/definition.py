@@ -71,7 +71,7 @@ def write_definition(call: ast.Call, model: Model, finder: ModelFinder) -> Expre
     for target in (*(word.value for word in call.keywords if word.arg == "to"), *call.args[:1]):
         if isinstance(target, ast.Name) and target.id not in names:
             # A text is looked up when all models are there.
-            labels = {other.label for other in finder.find(target.id)}
+            labels = {choice.label for choice in finder.find(target.id)}
             label = "self" if target.id == model.node.name else "".join(labels)
             target.id = repr(label) if label and len(labels) == 1 else target.id
     return write_value(foreign_python.parse_expression(ast.unparse(call)), model)

@@ -38,9 +38,9 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
     module = _read_module(path, content)
     style = layout.find_style(module, content)
     content = _edit_class(module, content, parameters, style)
-    own = path.removeprefix("src/").partition("/")[0]
+    package = path.removeprefix("src/").partition("/")[0]
     for statement in parameters.definition.imports:
-        content = layout.add_import(content, statement, own, style)
+        content = layout.add_import(content, statement, package, style)
     made = {path: mark + content}
     notes = [f"Added `{parameters.assignment}` to `{parameters.label}` in `{path}`."]
     if test := parameters.test:

@@ -57,18 +57,18 @@ def lay_out(node: ast.expr, width: int, step: str, head: str = "", tail: str = "
     return [f"{head}{opening}", *(f"{step}{row}" for row in rows), f"{closing}{tail}"]
 
 
-def add_import(content: bytes, statement: str, own: str, style: Style) -> bytes:
+def add_import(content: bytes, statement: str, package: str, style: Style) -> bytes:
     """Add an import where isort would put it.
 
     Args:
-        own: Top-level package of the file.
+        package: Top-level package of the file.
     """
     lines, body = content.splitlines(keepends=True), foreign_python.parse_module(content).body
     body = [node for node in body if getattr(node, "module", "") != "__future__"]
     body = body[isinstance(getattr(body[0], "value", None), ast.Constant) :]
     imports = (node for node in body if isinstance(node, ast.Import | ast.ImportFrom))
-    keys = {node: _make_key(node, own) for node in imports}
-    (key,) = (_make_key(node, own) for node in foreign_python.parse_module(statement).body)
+    keys = {node: _make_key(node, package) for node in imports}
+    (key,) = (_make_key(node, package) for node in foreign_python.parse_module(statement).body)
     same = [node for node in keys if keys[node][0] == key[0]]
     lower = [node for node in same or keys if keys[node] < key]
     gap = [] if same else [style.newline]
@@ -79,10 +79,10 @@ def add_import(content: bytes, statement: str, own: str, style: Style) -> bytes:
     return b"".join((*lines[:at], "".join(new).encode(), *lines[at:]))
 
 
-def _make_key(node: ast.AST, own: str) -> tuple[int, bool, str]:
+def _make_key(node: ast.AST, package: str) -> tuple[int, bool, str]:
     """Make what isort orders by: section, kind of statement, name."""
     is_from = isinstance(node, ast.ImportFrom)
     name = (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name  # type: ignore[attr-defined]
     top = name.partition(".")[0]
-    section = 0 if top in sys.stdlib_module_names else 2 if top == own else 1
+    section = 0 if top in sys.stdlib_module_names else 2 if top == package else 1
     return 9 if getattr(node, "level", 0) else section, is_from, name.lower()

@@ -25,9 +25,9 @@ _ATTRIBUTES = (
 def plan_test(model: Model, field: str, finder: ModelFinder, project: Project) -> NewTestSpec:
     """Choose where the test goes; UnfitError: the repository has no tests."""
     files = [path for path in finder.classes if _TEST_FILE.search(path)]
-    own = [path for path in files if path.startswith(f"{model.app_folder}/")]
+    in_app = [path for path in files if path.startswith(f"{model.app_folder}/")]
     mirrored = [path for path in files if re.search(rf"(?:^|/)tests?/{model.app_label}/", path)]
-    nearby = own or mirrored or files
+    nearby = in_app or mirrored or files
     if not nearby:
         raise UnfitError("the repository has no suitable test to place a new one next to")
     folders = Counter(map(os.path.dirname, nearby))

@@ -78,7 +78,10 @@ def make_files(request, report, tree, switch_on):
     report["switched_off"] = [label for label in switch_on() if label == model._meta.app_label]
     changes = find_changes(model, request, report)
     made = [migration for several in changes.values() for migration in several]
-    paths = [os.path.relpath(os.path.realpath(MigrationWriter(each).path), tree) for each in made]
+    paths = [
+        os.path.relpath(os.path.realpath(MigrationWriter(migration).path), tree)
+        for migration in made
+    ]
     for path in paths:
         if os.path.dirname(path) != request["migrations"]:
             raise MigrationProblem(
@@ -119,7 +122,7 @@ def find_model(request, settings):
         owners = [model._meta.concrete_model] if model else heirs
         kind, names = (
             "a proxy model" if model else "abstract",
-            (each._meta.label for each in owners),
+            (owner._meta.label for owner in owners),
         )
         words = "%s is %s: it has no table of its own. Ask for the field on %s"
         raise MigrationProblem(words % (label, kind, " or ".join(names)))
@@ -184,11 +187,11 @@ def find_changes(model, request, report):
         )
     after, columns, asked = before.clone(), set(), []
     # The table of its history has the same columns, but for the ones that it leaves out.
-    for each in (table, "historical" + table):
+    for owner in (table, "historical" + table):
         with contextlib.suppress(LookupError, FieldDoesNotExist):
-            field = apps.get_model(label, each)._meta.get_field(name)
-            AddField(each, name, field.clone()).state_forwards(label, after)
-            columns.add((label, each))
+            field = apps.get_model(label, owner)._meta.get_field(name)
+            AddField(owner, name, field.clone()).state_forwards(label, after)
+            columns.add((label, owner))
     report["histories"] = [model._meta.label] * (len(columns) - 1)
 
     class Questioner(MigrationQuestioner):
@@ -206,7 +209,7 @@ def find_changes(model, request, report):
     changes = MigrationAutodetector(before, after, Questioner()).changes(graph=loader.graph)
     unasked = []
     for app, migrations in changes.items():
-        for operation in (each for migration in migrations for each in migration.operations):
+        for operation in (item for migration in migrations for item in migration.operations):
             column = (app, getattr(operation, "model_name_lower", ""))
             is_column = isinstance(operation, AddField) and operation.name == name
             if is_column and column in columns:
@@ -218,10 +221,10 @@ def find_changes(model, request, report):
     if columns:
         words = "no migration adds %s to %s. Is there one already?"
         raise MigrationProblem(words % (name, model._meta.label), "failed")
-    given = model._meta.get_field(name).get_default()
-    if request["existing"] and not asked and stated_value(request, model) != given:
+    default = model._meta.get_field(name).get_default()
+    if request["existing"] and not asked and stated_value(request, model) != default:
         raise MigrationProblem(
-            "existing rows get %r anyway; remove the default for existing rows" % (given,)
+            "existing rows get %r anyway; remove the default for existing rows" % (default,)
         )
     return changes
 
