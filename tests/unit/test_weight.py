@@ -13,20 +13,20 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PRONOUNS = {"each", "found", "given", "known", "one", "other", "own", "said", "some", "told"}
 CEILINGS = {
-    "lines of agent": 2_184,
+    "lines of agent": 2_183,
     "lines of agent/backtest": 755,
     "lines of agent/checks": 5_329,
     "lines of agent/cli": 2_684,
     "lines of agent/conversation": 608,
     "lines of agent/dashboard": 2_585,
-    "lines of agent/editing": 3_152,
+    "lines of agent/editing": 3_125,
     "lines of agent/git": 2_513,
     "lines of agent/github": 3_346,
     "lines of agent/llm": 1_141,
     "lines of agent/models": 2_887,
     "lines of agent/policy": 2_588,
     "lines of agent/publishing": 1_503,
-    "lines of agent/recipes": 1_435,
+    "lines of agent/recipes": 1_364,
     "lines of agent/runs": 1_388,
     "lines of agent/sandbox": 3_995,
     "lines of agent/service": 2_108,
@@ -36,10 +36,10 @@ CEILINGS = {
     "lines of agent/telemetry": 1_237,
     "lines of agent/text": 990,
     "lines of repo_config": 2_945,
-    "lines of tests": 49_954,
+    "lines of tests": 49_935,
     "lines of webhooks": 687,
     "uses of model_copy": 2,
-    "lines that bind a pronoun": 662,
+    "lines that bind a pronoun": 644,
     "calls that splat a local tuple": 60,
 }
 
