@@ -280,7 +280,7 @@ class LiveOutput:
     ) -> None:
         self._name, self._say, self._now = name, say, now
         self._next = now() + QUIET_SECONDS
-        self._tail, self._last, self._has_key = b"", "", False
+        self._tail, self._last, self._has_key = b"\n", "", False
 
     def __call__(self, piece: bytes) -> None:
         text = self._tail + piece

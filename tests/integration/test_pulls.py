@@ -1,15 +1,12 @@
 """A pull request of ours after it was opened, over real HTTP: read, answered once, resolved."""
 
-import subprocess
 from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 import pytest
 
-from agent.cli import check
 from agent.github.code_host import GithubCodeHost
-from agent.models.base_report import BaseReport
 from agent.models.code_host import NewPullRequest
 from agent.models.outcome import EarlierPull, PullRequest
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
@@ -254,18 +251,3 @@ def test_what_runs_for_a_fork_on_our_commit_is_no_check_of_ours(talk):
     workflow(talk, title, fork=4711)
     workflow(talk, conclusion="action_required", fork=4711)
     assert states(talk) == {"CI / test": "passed"}
-
-
-def test_check_reads_what_ci_says_of_a_clone_by_its_origin(talk, tmp_path):
-    scene = talk.scene
-    git = ["git", "-C", str(tmp_path)]
-    subprocess.run([*git, "init", "-q"], check=True)
-    address = f"{scene.world.base_url}/{scene.name}.git"
-    subprocess.run([*git, "remote", "add", "origin", address], check=True)
-    workflow(talk, Job("unit", "failure"))
-    base = BaseReport(commit=head_of(talk))
-
-    (read,) = check._list_ci_checks(tmp_path, base, scene.settings)
-    assert (read.name, read.state) == ("CI / unit", "failed")
-    subprocess.run([*git, "remote", "set-url", "origin", "https://git.example/x/y"], check=True)
-    assert check._list_ci_checks(tmp_path, base, scene.settings) == ()

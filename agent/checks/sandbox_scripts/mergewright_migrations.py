@@ -75,6 +75,7 @@ def _answer(job, order, report):
     import django
 
     if job == "field":
+        sys.path.append(mergewright_report.OURS)
         import mergewright_field  # it imports Django
 
         made = mergewright_field.make_migration(order, django.setup, lambda: switch_on(order))
