@@ -5,7 +5,7 @@ files that it touches, and the commit without a part of what it does.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -64,15 +64,19 @@ def judge_change(
         is_beside = is_short or bench.base.at_once > 1
         jobs.start([*(tests if is_beside else ()), *first])
         work.ran = jobs.wait([*first, *(tests if is_short else ())])
+        is_failing = work.is_in_the_way(work.compare(is_partial=True, repeats=False))
+        if not is_failing:
+            jobs.start(() if is_beside else tests)
+            work.ran = jobs.run([*rest, *work.list_again(), *work.list_proof()])
+    if is_failing:
         compared = work.compare(is_partial=True)
-        if any(check.is_in_the_way for check in compared):
+        if work.is_in_the_way(compared):
             bench.say("a check fails already: the others are not run")
             return Judgement(ran=work.report, compared=compared, is_partial=True)
-        later = [*rest, *work.list_again(), *work.list_proof()]
-        work.ran = jobs.run([*later, *(() if is_beside else tests)])
+        rest = [*rest, *work.list_again(), *work.list_proof()]
+        work.ran |= bench.run_all([*(() if is_short else tests), *rest])
     compared = work.compare(is_partial=False)
-    is_wrong = any(check.is_in_the_way for check in compared)
-    proof = Proof() if is_wrong else work.prove()
+    proof = Proof() if work.is_in_the_way(compared) else work.prove()
     return Judgement(ran=work.report, compared=compared, proof=proof)
 
 
@@ -208,12 +212,22 @@ class _Judging:
     def near_run(self) -> TestRun | None:
         return find_tests(self.ran, NEAR)
 
-    def compare(self, *, is_partial: bool) -> tuple[AnyComparison, ...]:
-        """Compare what has run with all of base; what fails newly runs once more."""
+    @staticmethod
+    def is_in_the_way(compared: Iterable[AnyComparison]) -> bool:
+        return any(check.is_in_the_way for check in compared)
+
+    def compare(self, *, is_partial: bool, repeats: bool = True) -> tuple[AnyComparison, ...]:
+        """Compare what has run with all of base.
+
+        Args:
+            repeats: Whether what fails newly runs once more.
+        """
         tests, near = find_tests(self.ran, TESTS), self.near_run
         if tests is None and near and reruns.is_conclusive(near):
             tests = replace(near, name=TESTS, is_partial=True)
-        ended = self.verdicts.weigh(tests, self.ran) if tests else self.ran.get(TESTS)
+        ended = (
+            self.verdicts.weigh(tests, self.ran, repeats=repeats) if tests else self.ran.get(TESTS)
+        )
         results = (*self.already, *self._list_results(), *((ended,) if ended else ()))
         self.report = CheckReport(
             side="head", commit=self.base.commit, results=results, is_partial=is_partial

@@ -42,7 +42,7 @@ def list_red(run: TestRun) -> frozenset[str]:
 def repeat_failures(
     pairs: Iterable[PairedTest], site: Site, bench: Bench
 ) -> dict[str, RepeatedTest]:
-    """Run tests once more on both sides, base first; return what each did, by its current id.
+    """Run tests once more on both sides; return what each did, by its current id.
 
     Args:
         site: Where they run with the change; those that are rewritten as base has them.
@@ -60,8 +60,8 @@ def repeat_failures(
         return {}
     verb = "fails" if len(suspects) == 1 else "fail"
     bench.say(f"tests: {len(suspects)} {verb} only with the change; running again")
-    base = run_again([pair.item_id for pair in chosen if pair.is_of_base], bench.base, bench)
-    head = run_again([_name_on_head(pair) for pair in chosen], site, bench)
+    on_base = [pair.item_id for pair in chosen if pair.is_of_base]
+    base, head = run_again(bench, (on_base, bench.base), ([*map(_name_on_head, chosen)], site))
     repeated = {}
     for pair in chosen:
         test = RepeatedTest(
@@ -93,11 +93,16 @@ def _name_on_head(pair: PairedTest) -> str:
     return pair.version.item_id if is_as_base and pair.version else pair.current_id
 
 
-def run_again(ids: Sequence[str], site: Site, bench: Bench) -> dict[str, Rerun]:
-    """Say what each test did; unproved where its sandbox proves nothing."""
-    if not ids:
-        return {}
-    run = bench.run_tests(site, Selection(ids=tuple(ids)))
+def run_again(bench: Bench, *asked: tuple[Sequence[str], Site]) -> list[dict[str, Rerun]]:
+    """Run tests at several places, side by side; say of each place what each of its tests did.
+
+    Where a sandbox proves nothing, that is unproved.
+    """
+    ran = bench.run_tests([(site, Selection(ids=tuple(ids))) for ids, site in asked if ids])
+    return [_read_outcomes(ids, ran.pop(0)) if ids else {} for ids, _ in asked]
+
+
+def _read_outcomes(ids: Sequence[str], run: TestRun) -> dict[str, Rerun]:
     items = {item.item_id: item for item in run.items} if is_conclusive(run) else {}
     return {
         item_id: Rerun(outcome=items[item_id].outcome, text=items[item_id].text[:_TEXT])

@@ -105,13 +105,16 @@ class Bench:
     repeated: dict[str, RepeatedTest] = field(default_factory=dict)
     """What ran once more, on both sides."""
 
-    def run_tests(self, site: Site, only: Selection) -> TestRun:
-        """Run some tests in a sandbox of its own."""
+    def run_tests(self, asked: Sequence[tuple[Site, Selection]]) -> list[TestRun]:
+        """Run some tests at each place, side by side, each in a sandbox of its own."""
         if self.suite is None:
             raise ValueError("there are no tests")
-        shown = f"{TESTS} on the base branch" if site.tree == self.base.tree else TESTS
-        check = runners.select(self.suite, TestRequest(only), shown)
-        return run_check(check, site, self.sandbox, self.say)
+        jobs = []
+        for site, only in asked:
+            name = f"{TESTS} on the base branch" if site is self.base else f"{TESTS}, once more"
+            jobs.append(Job.at(runners.select(self.suite, TestRequest(only), name), site))
+        ran = self.run_all(jobs)
+        return [cast(TestRun, ran[job.check.name]) for job in jobs]
 
     def open_jobs(self) -> "Jobs":
         return Jobs(self.sandbox, self.say, self.base.at_once, self.until)

@@ -52,7 +52,7 @@ class TestVerdicts:
     as_base: dict[str, RepeatedTest] = field(default_factory=dict)
     """What rewritten tests did once more as base has them."""
 
-    def weigh(self, tests: TestRun, ran: Mapping[str, AnyRun]) -> TestRun:
+    def weigh(self, tests: TestRun, ran: Mapping[str, AnyRun], *, repeats: bool = True) -> TestRun:
         """Pair the tests with base's; what fails with the change alone runs once more."""
         bench, versions = self.bench, find_tests(ran, VERSIONS)
         doubts = []
@@ -61,7 +61,7 @@ class TestVerdicts:
             versions = None
         classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.parts)
         pairs = [pair for pair in classified.values() if pair.head or not tests.is_partial]
-        if bench.suite is not None and reruns.is_conclusive(self.base.tests):
+        if repeats and bench.suite is not None and reruns.is_conclusive(self.base.tests):
             self._repeat(pairs)
             if bench.measure_anew and self._is_base_out_of_date(pairs):
                 bench.say("base fails tests that it passed before: measuring it anew")
@@ -123,7 +123,7 @@ class TestVerdicts:
         ]
         # Some tests of base need others before them: alone they fail there as well.
         old = [pair.item_id for pair in own if pair.is_of_base]
-        on_base = reruns.run_again(old, self.bench.base, self.bench)
+        (on_base,) = reruns.run_again(self.bench, (old, self.bench.base))
         weighed = {}
         for pair in own:
             run = on_base.get(pair.item_id)

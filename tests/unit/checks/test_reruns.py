@@ -97,13 +97,16 @@ class Bench:
     def say(self, line: str) -> None:
         self.said.append(line)
 
-    def run_tests(self, site: object, only: Selection) -> TestRun:
-        self.asked.append((site, only.ids))
-        outcome = "passed" if site == self.base else self.outcome
-        return suite_of(*(f"{item_id}={outcome}" for item_id in only.ids))
+    def run_tests(self, asked: list[tuple[object, Selection]]) -> list[TestRun]:
+        self.asked += [(site, only.ids) for site, only in asked]
+        outcomes = ("passed" if site == self.base else self.outcome for site, _ in asked)
+        return [
+            suite_of(*(f"{item_id}={outcome}" for item_id in only.ids))
+            for (_, only), outcome in zip(asked, outcomes, strict=True)
+        ]
 
 
-def test_tests_run_once_more_base_first_and_only_those_that_it_has() -> None:
+def test_tests_run_once_more_on_both_sides_on_base_only_those_that_it_has() -> None:
     base, head = suite_of("t.py::a"), suite_of("t.py::a=failed", "t.py::new=failed", "t.py::b")
     pairs = [*classify_tests(base, head, None, make_parts()).values()]
     bench: Any = Bench("failed")
