@@ -12,7 +12,7 @@ def deliver(
 ) -> None:
     """Send an event to the Apps on a repository that have subscribed to it."""
     world = repository.world
-    for installation in world.installations.values():
+    for installation in [*world.installations.values()]:  # others are made meanwhile
         hook = installation.app.hook
         if not (installation.covers(repository) and event in hook.events and hook.url):
             continue
