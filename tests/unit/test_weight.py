@@ -15,7 +15,7 @@ PRONOUNS = {"each", "found", "given", "known", "one", "other", "own", "said", "s
 CEILINGS = {
     "lines of agent": 2_183,
     "lines of agent/backtest": 755,
-    "lines of agent/checks": 5_330,
+    "lines of agent/checks": 5_352,
     "lines of agent/cli": 2_684,
     "lines of agent/conversation": 608,
     "lines of agent/dashboard": 2_585,
@@ -36,7 +36,7 @@ CEILINGS = {
     "lines of agent/telemetry": 1_237,
     "lines of agent/text": 990,
     "lines of repo_config": 2_945,
-    "lines of tests": 49_917,
+    "lines of tests": 49_920,
     "lines of webhooks": 687,
     "uses of model_copy": 2,
     "lines that bind a pronoun": 644,
