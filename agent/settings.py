@@ -243,14 +243,6 @@ class Settings(Record):
         return value.rstrip("/")
 
 
-#: Settings of earlier versions that are not read any more, and what replaces each.
-_GONE = {
-    "audit_days": "Entries of the audit log are kept for 365 days.",
-    "audit_url": "Send what `mergewright data audit --after NUMBER` prints, by a timer.",
-    "checks_at_once": "It follows from processors, memory and MERGEWRIGHT_MAX_RUNS.",
-    "dashboard": "Start `mergewright serve --role listener` and `--role worker`.",
-    "service_images": "Servers come from Debian packages or as a command line with its port.",
-}
 SECRETS = tuple(
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
 )
@@ -268,6 +260,20 @@ def _list_variables(field: str) -> tuple[str, ...]:
     return (name, f"{name}_FILE") if field in SECRETS else (name,)
 
 
+#: Settings of earlier versions that are not read any more, and what replaces each.
+_GONE_FIELDS = {
+    "audit_days": "Entries of the audit log are kept for 365 days.",
+    "audit_url": "Send what `mergewright data audit --after NUMBER` prints, by a timer.",
+    "checks_at_once": "It follows from processors, memory and MERGEWRIGHT_MAX_RUNS.",
+    "dashboard": "Start `mergewright serve --role listener` and `--role worker`.",
+    "service_images": "Servers come from Debian packages or as a command line with its port.",
+}
+#: Their variables; of some the value is a secret, or names a file with it.
+_GONE = {
+    name: words
+    for field, words in _GONE_FIELDS.items()
+    for name in (variable(field), f"{variable(field)}_FILE")
+}
 #: All that the listener, which strangers talk to, has a use for.
 _OF_LISTENER = (
     *("home", "listen_host", "listen_port", "health_port", "webhook_secret", "database_url"),
@@ -304,7 +310,7 @@ def keep_for_dashboard(environ: Mapping[str, str]) -> dict[str, str]:
 def _keep_for(fields: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
     # A setting that we do not know stays as well: reading the settings refuses it by name.
     others = (field for field in Settings.model_fields if field not in fields)
-    withheld = {name for field in others for name in _list_variables(field)}
+    withheld = {*_GONE, *(name for field in others for name in _list_variables(field))}
     return {
         name: value
         for name, value in environ.items()
@@ -356,10 +362,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     given: dict[str, object] = {
         name.removeprefix(_PREFIX).lower(): value
         for name, value in environ.items()
-        if name.startswith(_PREFIX)
+        if name.startswith(_PREFIX) and name not in _GONE
     }
-    for name in (*_GONE, *(f"{name}_file" for name in _GONE)):
-        given.pop(name, None)
     if "home" not in given:
         given["home"] = _default_home(environ)
     for name, field in Settings.model_fields.items():
@@ -385,10 +389,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 def list_gone(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Name the variables that are set and not read any more, with what replaces each."""
     return [
-        f"{name} is not read any more. {words}"
-        for field, words in _GONE.items()
-        for name in (variable(field), f"{variable(field)}_FILE")
-        if name in environ
+        f"{name} is not read any more. {words}" for name, words in _GONE.items() if name in environ
     ]
 
 

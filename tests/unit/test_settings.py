@@ -167,3 +167,4 @@ def test_a_setting_of_an_earlier_version_ends_nothing_and_is_named_with_what_rep
     assert [sentence.partition(" is not read any more. ")[0] for sentence in said] == [
         *("MERGEWRIGHT_AUDIT_URL_FILE", "MERGEWRIGHT_CHECKS_AT_ONCE")
     ]
+    assert settings.keep_for_listener(given) == HOME, "it may be a secret"
