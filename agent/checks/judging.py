@@ -57,7 +57,6 @@ def judge_change(
     """
     work = _Judging(parts, base, bench, already)
     tests, first = work.list_tests(), [*work.list_quick(), *work.list_near()]
-    rest = [*work.list_versions(), *work.list_slow()]
     is_short = work.base_seconds < imports.SHORT_SUITE
     with bench.open_jobs() as jobs:
         # All tests begin at once where others can run beside them, and are ended if those fail.
@@ -67,14 +66,13 @@ def judge_change(
         is_failing = work.is_in_the_way(work.compare(is_partial=True, repeats=False))
         if not is_failing:
             jobs.start(() if is_beside else tests)
-            work.ran = jobs.run([*rest, *work.list_again(), *work.list_proof()])
+            work.ran = jobs.run(work.list_rest())
     if is_failing:
         compared = work.compare(is_partial=True)
         if work.is_in_the_way(compared):
             bench.say("a check fails already: the others are not run")
             return Judgement(ran=work.report, compared=compared, is_partial=True)
-        rest = [*rest, *work.list_again(), *work.list_proof()]
-        work.ran |= bench.run_all([*(() if is_short else tests), *rest])
+        work.ran |= bench.run_all([*(() if is_short else tests), *work.list_rest()])
     compared = work.compare(is_partial=False)
     proof = Proof() if work.is_in_the_way(compared) else work.prove()
     return Judgement(ran=work.report, compared=compared, proof=proof)
@@ -203,8 +201,10 @@ class _Judging:
         own = tuple(path for path in self.parts.own_tests if path in self.near.files)
         return self._list_some(AGAIN, TestRequest(Selection(files=own)))
 
-    def list_proof(self) -> list[Job]:
-        return self.proof.list_jobs(self.near_run, self.verdicts.pairs)
+    def list_rest(self) -> list[Job]:
+        """List what runs where none of the first fails."""
+        proof = self.proof.list_jobs(self.near_run, self.verdicts.pairs)
+        return [*self.list_versions(), *self.list_slow(), *self.list_again(), *proof]
 
     # --- what it says -----------------------------------------------------------------------------
 

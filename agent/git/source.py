@@ -102,13 +102,6 @@ def count_uncommitted(repository: str) -> int:
         return 0  # as above
 
 
-def read_origin(repository: str) -> str:
-    """Return the address that the repository was cloned from; empty: it is not known."""
-    args = ("config", "--get", "remote.origin.url")
-    found = process.run_git(find_source(repository).place, *args, ok=(0, 1))
-    return os.fsdecode(found).strip()
-
-
 @contextmanager
 def explain_git(source: UserRepository) -> Iterator[None]:
     """Take a failure of git for one of the user's repository, with git's own words."""

@@ -140,7 +140,6 @@ def test_uncommitted_files_are_counted_and_nothing_of_the_repository_runs(reposi
     bare = repository.path.parent / "bare.git"
     subprocess.run(["git", "clone", "-q", "--bare", repository.path, bare], check=True)
     assert source.count_uncommitted(str(bare)) == 0
-    assert source.read_origin(str(bare)) == str(repository.path)
 
 
 def test_steps_are_named_in_words():

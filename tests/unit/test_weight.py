@@ -13,14 +13,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PRONOUNS = {"each", "found", "given", "known", "one", "other", "own", "said", "some", "told"}
 CEILINGS = {
-    "lines of agent": 2_183,
+    "lines of agent": 2_184,
     "lines of agent/backtest": 755,
-    "lines of agent/checks": 5_352,
+    "lines of agent/checks": 5_354,
     "lines of agent/cli": 2_684,
     "lines of agent/conversation": 608,
     "lines of agent/dashboard": 2_585,
     "lines of agent/editing": 3_125,
-    "lines of agent/git": 2_513,
+    "lines of agent/git": 2_506,
     "lines of agent/github": 3_346,
     "lines of agent/llm": 1_141,
     "lines of agent/models": 2_887,
@@ -39,8 +39,8 @@ CEILINGS = {
     "lines of tests": 49_920,
     "lines of webhooks": 687,
     "uses of model_copy": 2,
-    "lines that bind a pronoun": 644,
-    "calls that splat a local tuple": 60,
+    "lines that bind a pronoun": 643,
+    "calls that splat a local tuple": 59,
 }
 
 
