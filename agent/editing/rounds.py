@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,14 +25,13 @@ from agent.models.model_use import AuthorWords
 from agent.models.outcome import Verdict
 from agent.models.review import Judgement, Proof, Remark
 from agent.text.check_summary import format_count, list_new
-from agent.text.failures import find_error_line
+from agent.text.failures import find_error_line, strip_numbers
 from agent.text.sanitise import list_some
 
 #: Characters of an answer to a submit; of what a check has printed, where it names no items.
 _MOST_WORDS, _MOST_PRINTED = 28_000, 4_000
-#: Names of like failures behind the first; in these, numbers make no difference.
+#: Names of like failures behind the first.
 _MOST_ALIKE = 8
-_NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
 _FAILED = "withheld until it is fixed"
 _PASSES = (
     "The change passes, but a person will have to check this. Fix what you can, or submit it as it"
@@ -112,7 +110,7 @@ class Round:
         alike: dict[tuple[str, str, str], list[Finding]] = {}
         for finding in self.findings:
             if finding.severity is severity and finding.asks_author:
-                kind = finding.rule, _NUMBER.sub("", finding.message), finding.fix
+                kind = finding.rule, strip_numbers(finding.message), finding.fix
                 alike.setdefault(kind, []).append(finding)
         for first, *others in alike.values():
             places = list_some((one.place or one.message for one in others), _MOST_ALIKE)
@@ -259,7 +257,7 @@ def _describe_failures(check: AnyComparison, result: AnyRun | None) -> Iterator[
     """Describe what fails with the change alone, failures of one cause together."""
     alike: dict[tuple[str, str], list[CheckItem]] = {}
     for item in list_new(check):
-        cause = _NUMBER.sub("", find_error_line(item.text)) or item.item_id
+        cause = strip_numbers(find_error_line(item.text)) or item.item_id
         alike.setdefault((cause, item.source), []).append(item)
     for first, *others in alike.values():
         names = list_some((item.item_id for item in others), _MOST_ALIKE)

@@ -15,9 +15,13 @@ def group_failures(tests: TestRun) -> list[list[CheckItem]]:
     kinds: dict[str, list[CheckItem]] = {}
     for item in tests.items:
         if item.outcome in ("failed", "error"):
-            # Addresses and counters make no other kind.
-            kinds.setdefault(_NUMBER.sub("", find_error_line(item.text)), []).append(item)
+            kinds.setdefault(strip_numbers(find_error_line(item.text)), []).append(item)
     return sorted(kinds.values(), key=lambda items: -len(items))
+
+
+def strip_numbers(words: str) -> str:
+    """Take out addresses and counters, which make no other kind of failure."""
+    return _NUMBER.sub("", words)
 
 
 def count_error(items: list[CheckItem]) -> str:
