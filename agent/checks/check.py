@@ -42,12 +42,8 @@ from repo_config.schema import RepoConfig
 SECONDS = 600.0
 #: Nothing is begun with less.
 LEAST_SECONDS = 5.0
-#: Part of the limit after which one test is interrupted; at least a minute.
-_PART_OF_TEST, _LONGEST_TEST = 1 / 6, 60.0
 #: Limit of a CheckRun that was ended by the run's minutes, not by its own.
 MINUTES_LIMIT = "minutes"
-#: Part of the tests' seconds that is left to running tests when no further one is begun.
-_RESERVE, _MOST_RESERVE = 0.15, 60.0
 _OUTPUT_LIMIT = 60_000
 #: A file of settings that is larger is none.
 _MOST_BYTES = 256 * 1024
@@ -72,6 +68,11 @@ class Site:
     """Whether the tests end where half of the first ones fail."""
     until: float = math.inf
     """When the run's minutes end, by the monotonic clock."""
+
+    @property
+    def names_tests(self) -> bool:
+        """Whether each test is known by its name, as where pytest or unittest runs them."""
+        return self.project.test_runner in ("pytest", "django")
 
     @property
     def command_prefix(self) -> tuple[str, ...]:
@@ -134,46 +135,12 @@ class Site:
 
 @dataclass(frozen=True)
 class Selection:
-    """Some of the tests of a suite: those of these ids, and in these files."""
+    """Some of the tests of a suite: those of these ids, and in these files, in this order."""
 
     ids: tuple[str, ...] = ()
     """As they are reported."""
     files: tuple[str, ...] = ()
     """Relative to the tree."""
-
-
-@dataclass(frozen=True)
-class TestRequest:
-    """Which tests of a suite run, and how; all of them by default."""
-
-    __test__ = False
-
-    only: Selection | None = None
-    """In this order, as far as files are named."""
-    known_red: frozenset[str] | None = None
-    """The first test that fails ends the run, but for these; None: none does."""
-    covers: tuple[str, ...] = ()
-    """Files of which is noted which lines run; where there are some, in one process."""
-
-    def describe(self, site: Site) -> dict[str, object]:
-        """Compose the request of a script in the sandbox, with whole paths."""
-        seconds = site.test_limits().seconds
-        reserve = min(_MOST_RESERVE, seconds * _RESERVE)
-        only = self.only and {"ids": self.only.ids, "files": _whole_paths(self.only.files)}
-        return {
-            "only": only,
-            "last_start": None if self.only else seconds - reserve,
-            "longest": max(_LONGEST_TEST, seconds * _PART_OF_TEST),
-            "known_red": None if self.known_red is None else sorted(self.known_red),
-            "looks_early": site.looks_early,
-            "covers": _whole_paths(self.covers),
-            "linked": ["coverage"] if self.covers and not site.has_package("coverage") else [],
-            "gate_packages": site.environment.get_packages(SANDBOX_GATE),
-        }
-
-
-def _whole_paths(paths: tuple[str, ...]) -> list[str]:
-    return [posixpath.join(SANDBOX_TREE, path) for path in paths]
 
 
 Run_co = TypeVar("Run_co", bound=CheckRun, covariant=True)

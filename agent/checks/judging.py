@@ -15,14 +15,14 @@ from agent.checks import (
     imports,
     measuring,
     reruns,
-    runners,
     test_pairs,
 )
 from agent.checks.change_parts import ChangeParts
-from agent.checks.check import Selection, Site, TestRequest
+from agent.checks.check import Selection, Site
 from agent.checks.commands import ToolCheck
 from agent.checks.django_state import MIGRATIONS
 from agent.checks.proof import ProofTrials
+from agent.checks.runners import Suite
 from agent.checks.running import Bench, Job
 from agent.checks.test_verdicts import AGAIN, NEAR, VERSIONS, TestVerdicts, find_tests
 from agent.models.change import Change
@@ -113,7 +113,7 @@ class _Judging:
     @cached_property
     def near(self) -> Selection:
         """Test files near the change; empty: there are none, or base does not tell."""
-        if self.bench.suite is None or not reruns.is_conclusive(self.base.tests):
+        if not self.bench.base.names_tests or not reruns.is_conclusive(self.base.tests):
             return Selection()
         parts = self.parts
         helpers = (path for path in parts.own_tests if path not in self._collected)
@@ -171,11 +171,10 @@ class _Judging:
         """List what runs all tests of the exact commit, as CI does."""
         return [Job.at(check, site) for check, site in measuring.list_tests(self.bench.head)]
 
-    def _list_some(self, name: str, request: TestRequest) -> list[Job]:
-        runner = self.bench.suite
-        if runner is None or request.only == Selection():
+    def _list_some(self, suite: Suite) -> list[Job]:
+        if not self.bench.base.names_tests or suite.only == Selection():
             return []
-        return [Job.at(runners.select(runner, request, name), self.bench.head)]
+        return [Job.at(suite, self.bench.head)]
 
     def list_near(self) -> list[Job]:
         covers = tuple(
@@ -183,14 +182,13 @@ class _Judging:
             for path in self.parts.product
             if path.endswith(".py") and (self.bench.head.tree / path).is_file()
         )
-        return self._list_some(NEAR, TestRequest(self.near, covers=covers))
+        return self._list_some(Suite(NEAR, self.near, covers=covers))
 
     def list_versions(self) -> list[Job]:
         """List what runs base's versions of tests that the change touches."""
-        if self.bench.suite is None or self.parts.as_base == Selection():
+        if not self.bench.base.names_tests or self.parts.as_base == Selection():
             return []
-        check = runners.select(self.bench.suite, TestRequest(self.parts.as_base), VERSIONS)
-        return [Job(check, lambda: self._versions_site)]
+        return [Job(Suite(VERSIONS, self.parts.as_base), lambda: self._versions_site)]
 
     @cached_property
     def _versions_site(self) -> Site:
@@ -199,7 +197,7 @@ class _Judging:
     def list_again(self) -> list[Job]:
         """List what runs the change's own tests once more: each run has another hash seed."""
         own = tuple(path for path in self.parts.own_tests if path in self.near.files)
-        return self._list_some(AGAIN, TestRequest(Selection(files=own)))
+        return self._list_some(Suite(AGAIN, Selection(files=own)))
 
     def list_rest(self) -> list[Job]:
         """List what runs where none of the first fails."""
@@ -264,7 +262,7 @@ class _Judging:
         tests = find_tests(self.ran, TESTS)
         if self.bench.head.config.checks.tests == "off":
             return Proof(unneeded="tests are turned off in the configuration")
-        if tests is None or self.bench.suite is None:
+        if tests is None or not self.bench.base.names_tests:
             is_code = any(path.endswith(".py") for path in self.parts.product)
             why = "no runner of its tests is known"
             return Proof(missing=why) if is_code else Proof(unneeded="no code was changed")

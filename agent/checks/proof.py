@@ -11,11 +11,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from agent.checks import change_parts, hunk_reverts, mistakes, reruns, runners
+from agent.checks import change_parts, hunk_reverts, mistakes, reruns
 from agent.checks.change_parts import ChangeParts
-from agent.checks.check import Selection, Site, TestRequest
+from agent.checks.check import Selection, Site
 from agent.checks.hunk_reverts import Unit
 from agent.checks.imports import read_python_sources
+from agent.checks.runners import Suite
 from agent.checks.running import Bench, Job
 from agent.checks.suite import FAILING, accept_empty
 from agent.checks.test_pairs import PairedTest
@@ -58,7 +59,7 @@ class ProofTrials:
     def units(self) -> tuple[Unit, ...]:
         """What is taken back, in the order of the files; of a recipe's change nothing."""
         bench, parts = self.bench, self.parts
-        if bench.plan.recipe or bench.suite is None:
+        if bench.plan.recipe or not bench.base.names_tests:
             return ()
         if self.asks_for_tests:
             return tuple(itertools.islice(self._list_mistakes(), _MOST_MISTAKES))
@@ -102,11 +103,11 @@ class ProofTrials:
             pairs: What became of them.
         """
         jobs = []
-        if (suite := self.bench.suite) is None:
+        if not self.bench.base.names_tests:
             return []
         if self.parts.own_tests and self.parts.product:
-            request = TestRequest(Selection(files=self.parts.own_tests))
-            jobs.append(Job(runners.select(suite, request, OWN_ON_BASE), self._lay_out_tests))
+            own = Suite(OWN_ON_BASE, Selection(files=self.parts.own_tests))
+            jobs.append(Job(own, self._lay_out_tests))
         only = self.near
         if self.asks_for_tests:
             new = (pair.current_id for pair in pairs if pair.head and not pair.is_of_base)
@@ -120,8 +121,7 @@ class ProofTrials:
             # The first failure ends it: those that most likely notice this part come first.
             users = self.parts.imports.importers_of(unit.part.path)
             files = tuple(sorted(only.files, key=lambda path: path not in users))
-            request = TestRequest(Selection(only.ids, files), known_red=red)
-            check = runners.select(suite, request, name)
+            check = Suite(name, Selection(only.ids, files), known_red=red)
             jobs.append(Job(check, _Trial(self, unit, seconds=seconds), until=self._find_end))
         return jobs
 
@@ -262,11 +262,9 @@ class ProofTrials:
 
     def _try(self, units: list[Unit], name: str, only: Selection | None, tests: TestRun) -> TestRun:
         seconds = _MOST_SLOWER * tests.seconds + _MOST_SLOWER_SECONDS
-        suite = self.bench.suite
-        if suite is None:
-            raise ValueError("there are no tests")
-        check = runners.select(suite, TestRequest(only), name)
-        run = self.bench.run_all([Job(check, _Trial(self, *units, seconds=seconds))])[name]
+        run = self.bench.run_all([Job(Suite(name, only), _Trial(self, *units, seconds=seconds))])[
+            name
+        ]
         return run if isinstance(run, TestRun) else TestRun(name=name, status=Status.UNVERIFIED)
 
     def _list_unexecuted(self, near: TestRun) -> Iterator[str]:

@@ -4,11 +4,11 @@ import dataclasses
 import posixpath
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os.path import exists
 
 from agent.checks import check, suite
-from agent.checks.check import Site, TestRequest
+from agent.checks.check import Selection, Site
 from agent.models.checks import TESTS, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import (
@@ -19,6 +19,10 @@ from agent.models.sandbox import (
     SandboxResult,
 )
 
+#: Part of the limit after which one test is interrupted; at least a minute.
+_PART_OF_TEST, _LONGEST_TEST = 1 / 6, 60.0
+#: Part of the tests' seconds that is left to running tests when no further one is begun.
+_RESERVE, _MOST_RESERVE = 0.15, 60.0
 _PAST_FAILURES: tuple[str, ...] = ("--maxfail=0", "--continue-on-collection-errors")
 #: Takes the place of a script where the repository has none.
 _ENTRY = "/tmp/mergewright-django.py"  # noqa: S108 - in the sandbox, whose /tmp is its own
@@ -44,8 +48,13 @@ class Suite:
     without a script, and with known settings, `python -m django test`.
     """
 
-    request: TestRequest = field(default_factory=TestRequest)
     name: str = TESTS
+    only: Selection | None = None
+    """None: all tests."""
+    known_red: frozenset[str] | None = None
+    """The first test that fails ends the run, but for these; None: none does."""
+    covers: tuple[str, ...] = ()
+    """Files of which is noted which lines run; where there are some, in one process."""
     kind = TestRun
 
     def explain_absence(self, site: Site) -> str:
@@ -84,10 +93,10 @@ class Suite:
             order = self._make_pytest_request(site)
         else:
             order = self._make_script_request(site)
-        return replace(order, lists_new=self.request == TestRequest())
+        return replace(order, lists_new=self == Suite())
 
     def judge(self, site: Site, result: SandboxResult) -> TestRun:
-        return suite.read_run(self, self.request, site, result)
+        return suite.read_run(self, site, result, is_part=bool(self.only))
 
     def _make_pytest_request(self, site: Site) -> SandboxRequest:
         # The configuration wins.
@@ -104,9 +113,9 @@ class Suite:
         """List what shuffles alike on both sides; traced, one process and no other tracer."""
         if site.has_package("pytest-randomly"):
             yield "--randomly-seed=1"
-        if self.request.covers and site.has_package("pytest-xdist"):
+        if self.covers and site.has_package("pytest-xdist"):
             yield "-n0"
-        if self.request.covers and site.has_package("pytest-cov"):
+        if self.covers and site.has_package("pytest-cov"):
             yield "--no-cov"
 
     def _make_script_request(self, site: Site) -> SandboxRequest:
@@ -120,20 +129,30 @@ class Suite:
             paths = [path.rstrip("/") for path in folders or [site.in_sandbox("")]]
             entry = (SandboxFile(path=_ENTRY, content=_ENTER.format(paths).encode()),)
         is_django = posixpath.basename(script or "manage.py") == "manage.py"
-        alone = ("--parallel=1",) if self.request.covers and is_django else ()
+        alone = ("--parallel=1",) if self.covers and is_django else ()
         order = self._compose(site, ("mergewright_django.py", *_fix_seed(words), *alone))
         directory = posixpath.join(SANDBOX_TREE, folder)
         return replace(order, directory=directory, files=(*order.files, *entry))
 
     def _compose(self, site: Site, script: tuple[str, ...], **more: object) -> SandboxRequest:
-        folder = posixpath.join(SANDBOX_TREE, site.config.folder)
-        options = {**self.request.describe(site), "folder": folder, **more}
-        return check.request_script(site, script, site.test_limits(), options)
+        limits, only = site.test_limits(), self.only
+        seconds = limits.seconds
+        options = {
+            "folder": posixpath.join(SANDBOX_TREE, site.config.folder),
+            "only": only and {"ids": only.ids, "files": _whole_paths(only.files)},
+            "last_start": seconds - (0 if only else min(_MOST_RESERVE, seconds * _RESERVE)),
+            "longest": max(_LONGEST_TEST, seconds * _PART_OF_TEST),
+            "known_red": None if self.known_red is None else sorted(self.known_red),
+            "looks_early": site.looks_early,
+            "covers": _whole_paths(self.covers),
+            "linked": ["coverage"] if self.covers and not site.has_package("coverage") else [],
+            "gate_packages": site.environment.get_packages(SANDBOX_GATE),
+        }
+        return check.request_script(site, script, limits, options | more)
 
 
-def select(suite: Suite, request: TestRequest, name: str = TESTS) -> Suite:
-    """Have a suite run some of its tests."""
-    return dataclasses.replace(suite, request=request, name=name)
+def _whole_paths(paths: tuple[str, ...]) -> list[str]:
+    return [posixpath.join(SANDBOX_TREE, path) for path in paths]
 
 
 def split_suites(site: Site) -> Iterator[Site]:

@@ -18,7 +18,6 @@ from agent.checks.check import (
     RunT,
     Selection,
     Site,
-    TestRequest,
     explain_limit,
     make_result,
 )
@@ -84,8 +83,6 @@ class Bench:
     """Files of base."""
     hunks: Mapping[str, tuple[Hunk, ...]]
     """Of each file of the change."""
-    suite: Suite | None
-    """What runs the tests; None: there are none, or their runner is not known."""
     lay_out: Callable[[Change, str], Site]
     """Lays a change out, in the environment that it declares, under the name of a folder; the
     same folder for all that one thread lays out without a name."""
@@ -107,12 +104,10 @@ class Bench:
 
     def run_tests(self, asked: Sequence[tuple[Site, Selection]]) -> list[TestRun]:
         """Run some tests at each place, side by side, each in a sandbox of its own."""
-        if self.suite is None:
-            raise ValueError("there are no tests")
         jobs = []
         for site, only in asked:
             name = f"{TESTS} on the base branch" if site is self.base else f"{TESTS}, once more"
-            jobs.append(Job.at(runners.select(self.suite, TestRequest(only), name), site))
+            jobs.append(Job.at(Suite(name, only), site))
         ran = self.run_all(jobs)
         return [cast(TestRun, ran[job.check.name]) for job in jobs]
 
@@ -200,7 +195,7 @@ def run_check(
     """
     if isinstance(check, Suite) and site.project.more_tests:
         runs = _run_each(check, site, sandbox, say, cancelled)
-        return cast(RunT, joining.join_runs(runs, is_part=bool(check.request.only)))
+        return cast(RunT, joining.join_runs(runs, is_part=bool(check.only)))
     for is_last in (False, True):
         order = check.make_request(site)
         live = LiveOutput(check.name, say)
@@ -236,7 +231,7 @@ def _run_each(
     """Run the tests command by command, until what was asked for is known."""
     runs: list[TestRun] = []
     until = time.monotonic() + site.test_limits().seconds
-    only, known = suite.request.only, suite.request.known_red
+    only, known = suite.only, suite.known_red
     wanted = {*only.ids} if only and not only.files else None
     for place in runners.split_suites(site):
         left = max(until - time.monotonic(), LEAST_SECONDS)

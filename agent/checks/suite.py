@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.checks import check, report
-from agent.checks.check import Site, TestRequest
+from agent.checks.check import Site
 from agent.checks.report import Id, ReportEvent, Text
 from agent.models.checks import CheckItem, Status, TestRun
 from agent.models.record import replace
@@ -17,6 +17,8 @@ from agent.models.sandbox import SandboxResult
 from agent.text import sanitise
 
 SENTINEL = "mergewright_sentinel"
+#: Why a run ended that was to end with its first failure.
+ENOUGH = "a test failed"
 PASSING = ("passed", "xpassed")
 FAILING = ("failed", "error")
 _RANK = ("passed", "xpassed", "xfailed", "skipped", "unrun", "error", "failed")
@@ -100,11 +102,11 @@ class _Suite:
         done = {test.id for test in self.tests}
         return tuple(test_id for test_id in self.files if test_id not in done)
 
-    def find_disagreements(self, request: TestRequest, words: str) -> Iterator[str]:
+    def find_disagreements(self, words: str) -> Iterator[str]:
         if len(self.ends) < self.begun:
             yield f"the test run ended early: {words}"
         stopped = next((end.stopped for end in self.ends if end.stopped), "")
-        if request.known_red is not None and stopped:
+        if stopped == ENOUGH:
             return
         is_late = any(end.late for end in self.ends)
         if not is_late and (pending := self.list_pending()):
@@ -130,13 +132,13 @@ def _read_suite(events: report.Report) -> _Suite:
 
 
 def read_run(
-    check_of_tests: check.Check[TestRun], request: TestRequest, site: Site, result: SandboxResult
+    check_of_tests: check.Check[TestRun], site: Site, result: SandboxResult, *, is_part: bool
 ) -> TestRun:
-    """Say how a run of the tests ended."""
+    """Say how a run of all tests ended, or of some."""
     events = report.read_report(result, KINDS)
     suite = _read_suite(events)
     items = suite.list_items()
-    status, reason = _judge(events.problem, suite, items, result, request)
+    status, reason = _judge(events.problem, suite, items, result, is_part=is_part)
     return replace(
         check.make_result(check_of_tests, site, result, status, reason),
         items=items,
@@ -159,18 +161,19 @@ def _judge(
     suite: _Suite,
     items: tuple[CheckItem, ...],
     result: SandboxResult,
-    request: TestRequest,
+    *,
+    is_part: bool,
 ) -> tuple[Status, str]:
     words = check.get_last_lines(result)
     if not suite.begun and not problem:
         # A red exit without a session claims nothing that would need a proof.
         status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED
         return status, f"no test was run: {words}"
-    disagreements = suite.find_disagreements(request, words) if suite.begun else iter(())
+    disagreements = suite.find_disagreements(words) if suite.begun else iter(())
     if problem := next(disagreements, problem):
         return Status.UNVERIFIED, problem
     is_red = any(item.outcome in FAILING for item in items)
-    if is_red and result.exit_code == 0 and not request.only:
+    if is_red and result.exit_code == 0 and not is_part:
         return Status.UNVERIFIED, "tests failed, but the exit code was 0"
     if not items:
         cause = "no test started in time" if suite.files else "no tests were collected"

@@ -61,7 +61,7 @@ class TestVerdicts:
             versions = None
         classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.parts)
         pairs = [pair for pair in classified.values() if pair.head or not tests.is_partial]
-        if repeats and bench.suite is not None and reruns.is_conclusive(self.base.tests):
+        if repeats and bench.base.names_tests and reruns.is_conclusive(self.base.tests):
             self._repeat(pairs)
             if bench.measure_anew and self._is_base_out_of_date(pairs):
                 bench.say("base fails tests that it passed before: measuring it anew")

@@ -6,8 +6,8 @@ Kept by `agent.checks.reports`, so that a second run on the same base does not m
 import dataclasses
 from collections.abc import Iterable
 
-from agent.checks import check, measuring, reports, runners, running
-from agent.checks.check import Selection, Site, TestRequest
+from agent.checks import check, measuring, reports, running
+from agent.checks.check import Selection, Site
 from agent.checks.runners import Suite
 from agent.checks.suite import FAILING
 from agent.desk import Desk
@@ -93,7 +93,7 @@ def _listen(site: Site) -> Site:
     return dataclasses.replace(site, environment=replace(site.environment, services=services))
 
 
-def _is_hindered(run: AnyRun, suite: Suite, site: Site, listening: Site, desk: Desk) -> bool:
+def _is_hindered(run: AnyRun, site: Site, listening: Site, desk: Desk) -> bool:
     """Whether a test that failed passes where nothing listens for servers.
 
     Args:
@@ -102,7 +102,7 @@ def _is_hindered(run: AnyRun, suite: Suite, site: Site, listening: Site, desk: D
     """
 
     def find_green(ids: Iterable[str], at: Site) -> tuple[str, ...]:
-        again = runners.select(suite, TestRequest(only=Selection(ids=tuple(ids))))
+        again = Suite(only=Selection(ids=tuple(ids)))
         items = running.run_check(again, at, desk.sandbox, desk.say).items
         return tuple(item.item_id for item in items if item.outcome == "passed")
 
@@ -127,12 +127,12 @@ def _run_checks(
     def is_enough(result: AnyRun) -> bool:
         return isinstance(result, TestRun) and obstacles.may_improve(result)
 
-    suite = measuring.suite_of(site) if listens else None
-    listening = _listen(site) if suite else site
+    listens = listens and site.names_tests
+    listening = _listen(site) if listens else site
     others = () if only_tests else measuring.list_others(site)
     checks = (*others, *measuring.list_tests(listening))
     results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
-    if suite and any(_is_hindered(one, suite, site, listening, desk) for one in results):
+    if listens and any(_is_hindered(one, site, listening, desk) for one in results):
         desk.say("tests fail without a usual server's port, and pass otherwise: running all again")
         again = _run_checks(prepared, desk, only_tests=True, looks_early=looks_early)
         results = (*(one for one in results if one.name != TESTS), *again.results)

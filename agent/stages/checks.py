@@ -17,7 +17,6 @@ from agent.checks import (
     change_parts,
     changed_files,
     judging,
-    measuring,
     packages,
     reports,
     weighing,
@@ -77,7 +76,6 @@ def judge_cleared(
         head=site,
         tree=tree,
         hunks=worktree.list_hunks(prepared.checkout, change),
-        suite=measuring.suite_of(base),
         lay_out=trees.lay_out,
         weigh=partial(
             weighing.weigh_comparisons,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from agent.checks import running
-from agent.checks.check import Selection, TestRequest
+from agent.checks.check import Selection
+from agent.checks.runners import Suite
 from agent.models.change import Severity
 from agent.models.checks import Status
 from agent.models.record import replace
@@ -229,7 +230,7 @@ class Last(SimpleTestCase):
     alone = "shop.test_tags.Last.test_alone"
     assert (result.status, result.reason, len(result.items)) == (Status.PASSED, "", 3)
     assert outcomes(result)[alone] == "passed"
-    result = workshop.run_tests(site, TestRequest(Selection(ids=(alone,))))
+    result = workshop.run_tests(site, Suite(only=Selection(ids=(alone,))))
     assert (result.status, outcomes(result)) == (Status.PASSED, {alone: "passed"})
 
 

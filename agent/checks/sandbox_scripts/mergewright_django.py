@@ -40,7 +40,7 @@ class Recorder:
         self.request, self.log, self.result = request, log, result
         self.running, self.pending = {}, dict.fromkeys(ids)
         self.patience = mergewright_report.Patience(request["longest"])
-        self.is_late = False
+        self.is_late, self.why_over = False, ""
         listeners = {
             "startTest": self.start,
             "stopTest": self.stop,
@@ -117,8 +117,8 @@ class Recorder:
     def end(self, facts):
         if facts["outcome"] != "unrun":
             self.pending.pop(facts["id"], None)
-        if self.log.add(facts, facts.pop("details", "")):
-            self.result.shouldStop = True
+        if why := self.log.add(facts, facts.pop("details", "")):
+            self.result.shouldStop, self.why_over = True, why
 
 
 def _describe_traceback(raised):
@@ -229,11 +229,11 @@ def install(request, report):
         depth[0] += 1
         try:
             outcome = original(_serial(chosen), *args, **named)
-            stopped = bool(getattr(result, "shouldStop", False)) and not recorder.is_late
+            stopped = getattr(result, "shouldStop", False) and not recorder.is_late
             _run_sentinel(result)
         finally:
             depth[0] -= 1
-        why = "the suite was told to stop" if stopped else ""
+        why = recorder.why_over or ("the suite was told to stop" if stopped else "")
         report.add("finish", stopped=why, late=recorder.is_late)
         return outcome
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from agent.checks import joining, running
-from agent.checks.check import Selection, TestRequest
+from agent.checks.check import Selection
 from agent.checks.runners import Suite
 from agent.models.checks import CheckItem, Status, TestRun
 from agent.models.sandbox import SandboxResult
@@ -18,7 +18,7 @@ BOTH = ("pytest tests/api", "pytest tests/unit")
 
 
 def run(
-    monkeypatch: pytest.MonkeyPatch, *outcomes: str, request: TestRequest | None = None
+    monkeypatch: pytest.MonkeyPatch, *outcomes: str, only: Selection | None = None
 ) -> tuple[TestRun, list[str]]:
     """Run two commands that end so, each as `id=outcome, …`."""
     ran: list[str] = []
@@ -38,10 +38,11 @@ def run(
     monkeypatch.setattr(Suite, "judge", judge)
     first, more = read_suites(BOTH)
     project = make_project(test_runner="pytest", test_args=first.args, more_tests=(more,))
-    suite = Suite(request or TestRequest())
     nothing = SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0.1)
     here = dataclasses.replace(site(10), project=project)
-    return running.run_check(suite, here, FakeSandbox(lambda _: nothing), lambda _: None), ran
+    return running.run_check(
+        Suite(only=only), here, FakeSandbox(lambda _: nothing), lambda _: None
+    ), ran
 
 
 def test_each_command_runs_its_tests(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +70,7 @@ def test_one_test_is_run_by_the_command_that_it_belongs_to(
     monkeypatch: pytest.MonkeyPatch, wanted: str, ran: int
 ) -> None:
     ends = [wanted] if ran == 1 else ["", wanted]
-    found, places = run(monkeypatch, *ends, request=TestRequest(Selection(ids=(wanted,))))
+    found, places = run(monkeypatch, *ends, only=Selection(ids=(wanted,)))
     assert (found.status, found.reason, len(places)) == (Status.PASSED, "", ran)
 
 
