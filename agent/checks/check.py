@@ -15,10 +15,7 @@ from typing import Protocol, Self, TypeVar
 from packaging.utils import canonicalize_name
 
 from agent.checks import report
-from agent.models.checks import (
-    CheckRun,
-    Status,
-)
+from agent.models.checks import CheckRun, Status
 from agent.models.environment import Contract, Environment
 from agent.models.record import replace
 from agent.models.sandbox import (
@@ -119,7 +116,8 @@ class Site:
 
     def test_limits(self) -> SandboxLimits:
         minutes = self.config.checks.minutes
-        seconds = self.limits.seconds if minutes == "auto" else minutes * 60.0
+        # Whatever the tests take, the run needs as long again.
+        seconds = self.limits.seconds / 2 if minutes == "auto" else minutes * 60.0
         return self.limit_seconds(seconds).limits
 
     def tool_limits(self) -> SandboxLimits:
@@ -234,16 +232,10 @@ def make_site(
     settings: Settings,
     until: float = math.inf,
 ) -> Site:
-    config = contract.config
-    if config.checks.minutes == "auto":
-        # Whatever the tests take, the run needs as long again.
-        config = replace(
-            config, checks=replace(config.checks, minutes=max(1, settings.max_minutes // 2))
-        )
     return Site(
         tree=tree,
         environment=environment,
-        config=config,
+        config=contract.config,
         project=contract.project,
         limits=get_granted_limits(settings),
         at_once=count_sandboxes(settings),
