@@ -184,9 +184,10 @@ def request_script(
     """Compose the request for one of our scripts in the repository's environment.
 
     Args:
-        options: What the script needs besides the places of tree and report.
+        options: What the script needs besides the places of tree, report and our packages.
     """
-    told = {"report": report.PATH, "tree": SANDBOX_TREE, **options}
+    gate = site.environment.get_packages(SANDBOX_GATE)
+    request = {"report": report.PATH, "tree": SANDBOX_TREE, "gate": gate, **options}
     name, *arguments = script
     # Compiled code in the tree may say that it need not be compared with its source.
     flags = ("--check-hash-based-pycs", "always")
@@ -196,7 +197,7 @@ def request_script(
         (sandbox_requests.PYTHON, *flags, f"{SANDBOX_OURS}/checks/{name}", *arguments),
         environ=get_variables(site),
         limits=limits,
-        files=(SandboxFile(path=report.REQUEST_PATH, content=json.dumps(told).encode()),),
+        files=(SandboxFile(path=report.REQUEST_PATH, content=json.dumps(request).encode()),),
         collect=(report.PATH,),
         folder=site.project.root,
     )

@@ -12,7 +12,7 @@ from agent.checks.check import Site
 from agent.checks.report import BrokenEvent, Id, ReportEvent, Text
 from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.record import replace
-from agent.models.sandbox import SANDBOX_GATE, SANDBOX_TREE, SandboxRequest, SandboxResult
+from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 
 class Item(ReportEvent):
@@ -98,7 +98,6 @@ def request_django(site: Site, job: str, **options: object) -> SandboxRequest:
             "settings": site.settings_module or "",
             "python_path": paths,
             "linked": ("django-migration-linter", "appdirs"),
-            "gate_packages": site.environment.get_packages(SANDBOX_GATE),
             **options,
         },
     )

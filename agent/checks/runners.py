@@ -12,7 +12,6 @@ from agent.checks.check import Selection, Site
 from agent.models.checks import TESTS, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import (
-    SANDBOX_GATE,
     SANDBOX_TREE,
     SandboxFile,
     SandboxRequest,
@@ -101,12 +100,10 @@ class Suite:
     def _make_pytest_request(self, site: Site) -> SandboxRequest:
         # The configuration wins.
         env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
-        gate = "" if site.has_package("pytest") else site.environment.get_packages(SANDBOX_GATE)
         return self._compose(
             dataclasses.replace(site, config=replace(site.config, env=env)),
             ("run_pytest.py", *site.project.test_args),
             options=(*_PAST_FAILURES, *self._list_options(site)),
-            gate=gate,
         )
 
     def _list_options(self, site: Site) -> Iterator[str]:
@@ -146,7 +143,6 @@ class Suite:
             "looks_early": site.looks_early,
             "covers": _whole_paths(self.covers),
             "linked": ["coverage"] if self.covers and not site.has_package("coverage") else [],
-            "gate_packages": site.environment.get_packages(SANDBOX_GATE),
         }
         return check.request_script(site, script, limits, options | more)
 

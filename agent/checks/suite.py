@@ -21,7 +21,7 @@ SENTINEL = "mergewright_sentinel"
 ENOUGH = "a test failed"
 PASSING = ("passed", "xpassed")
 FAILING = ("failed", "error")
-_RANK = ("passed", "xpassed", "xfailed", "skipped", "unrun", "error", "failed")
+_RANK = ("passed", "xpassed", "xfailed", "skipped", "error", "failed")
 
 Ending = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "unrun"]
 
@@ -83,24 +83,11 @@ class _Suite:
     ends: tuple[SuiteEnd, ...]
     files: dict[str, str]
     """The file of each collected test, by its id, in the order in which they were to run."""
-    tests: tuple[Test, ...]
+    items: tuple[CheckItem, ...]
+    pending: tuple[str, ...]
+    """Collected tests without an outcome."""
     sentinels: tuple[str, ...]
     """Outcomes of our own test."""
-
-    def list_items(self) -> tuple[CheckItem, ...]:
-        """List each test once, with its worst outcome."""
-        items: dict[str, CheckItem] = {}
-        for test in self.tests:
-            before = items.get(test.id)
-            if before is None or _RANK.index(test.outcome) > _RANK.index(before.outcome):
-                facts = test.model_dump(exclude={"event", "id"})
-                facts["file"] = test.file or self.files.get(test.id, "")
-                items[test.id] = CheckItem(item_id=test.id, **facts)
-        return tuple(items.values())
-
-    def list_pending(self) -> tuple[str, ...]:
-        done = {test.id for test in self.tests}
-        return tuple(test_id for test_id in self.files if test_id not in done)
 
     def find_disagreements(self, words: str) -> Iterator[str]:
         if len(self.ends) < self.begun:
@@ -108,10 +95,9 @@ class _Suite:
         stopped = next((end.stopped for end in self.ends if end.stopped), "")
         if stopped == ENOUGH:
             return
-        is_late = any(end.late for end in self.ends)
-        if not is_late and (pending := self.list_pending()):
+        if self.pending and not any(end.late for end in self.ends):
             why = f" ({stopped})" if stopped else ""
-            yield f"{sanitise.list_some(pending, 1)} has no outcome{why}"
+            yield f"{sanitise.list_some(self.pending, 1)} has no outcome{why}"
         if {*self.sentinels} != {"failed"} or len(self.sentinels) < self.begun:
             ends = " and ".join(sorted({*self.sentinels} - {"failed"})) or "not run"
             yield f"our own test, which must fail, ended as {ends}"
@@ -121,13 +107,27 @@ def _read_suite(events: report.Report) -> _Suite:
     files: dict[str, str] = {}
     for collected in events.iterate_events(Collected):
         files |= zip(collected.ids, collected.files, strict=False)
-    tests = tuple(test for test in events.iterate_events(Test) if test.outcome != "unrun")
+    items: dict[str, CheckItem] = {}
+    sentinels: list[str] = []
+    for test in events.iterate_events(Test):
+        if test.outcome == "unrun":
+            continue
+        if test.id == SENTINEL:
+            sentinels.append(test.outcome)
+            continue
+        before = items.get(test.id)
+        # Several suites may run it: the worst outcome counts.
+        if before is None or _RANK.index(test.outcome) > _RANK.index(before.outcome):
+            facts = test.model_dump(exclude={"event", "id"})
+            facts["file"] = test.file or files.get(test.id, "")
+            items[test.id] = CheckItem(item_id=test.id, **facts)
     return _Suite(
         begun=len(tuple(events.iterate_events(SuiteBegin))),
         ends=tuple(events.iterate_events(SuiteEnd)),
         files=files,
-        tests=tuple(test for test in tests if test.id != SENTINEL),
-        sentinels=tuple(test.outcome for test in tests if test.id == SENTINEL),
+        items=tuple(items.values()),
+        pending=tuple(test_id for test_id in files if test_id not in items),
+        sentinels=tuple(sentinels),
     )
 
 
@@ -137,15 +137,14 @@ def read_run(
     """Say how a run of all tests ended, or of some."""
     events = report.read_report(result, KINDS)
     suite = _read_suite(events)
-    items = suite.list_items()
-    status, reason = _judge(events.problem, suite, items, result, is_part=is_part)
+    status, reason = _judge(events.problem, suite, result, is_part=is_part)
     return replace(
         check.make_result(check_of_tests, site, result, status, reason),
-        items=items,
+        items=suite.items,
         files=tuple(sorted({*suite.files.values()} - {""})) if suite.ends else None,
         left_behind=result.new,
         unexecuted={file.file: tuple(file.missing) for file in events.iterate_events(Coverage)},
-        unrun=suite.list_pending() if suite.ends else (),
+        unrun=suite.pending if suite.ends else (),
     )
 
 
@@ -157,25 +156,21 @@ def accept_empty(run: TestRun) -> TestRun:
 
 
 def _judge(
-    problem: str,
-    suite: _Suite,
-    items: tuple[CheckItem, ...],
-    result: SandboxResult,
-    *,
-    is_part: bool,
+    problem: str, suite: _Suite, result: SandboxResult, *, is_part: bool
 ) -> tuple[Status, str]:
     words = check.get_last_lines(result)
-    if not suite.begun and not problem:
+    if suite.begun:
+        problem = next(suite.find_disagreements(words), problem)
+    elif not problem:
         # A red exit without a session claims nothing that would need a proof.
         status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED
         return status, f"no test was run: {words}"
-    disagreements = suite.find_disagreements(words) if suite.begun else iter(())
-    if problem := next(disagreements, problem):
-        return Status.UNVERIFIED, problem
-    is_red = any(item.outcome in FAILING for item in items)
+    is_red = any(item.outcome in FAILING for item in suite.items)
     if is_red and result.exit_code == 0 and not is_part:
-        return Status.UNVERIFIED, "tests failed, but the exit code was 0"
-    if not items:
+        problem = problem or "tests failed, but the exit code was 0"
+    if problem:
+        return Status.UNVERIFIED, problem
+    if not suite.items:
         cause = "no test started in time" if suite.files else "no tests were collected"
         return Status.FAILED, f"{cause}: {words}"
     return (Status.FAILED if is_red else Status.PASSED), ""

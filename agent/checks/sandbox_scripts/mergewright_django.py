@@ -100,7 +100,8 @@ class Recorder:
             text = text + "\n" + words if text else words
             trace = raised[2] if hasattr(raised[2], "tb_frame") else None
             facts["place"] = mergewright_report.find_last_place(trace, self.request["tree"])
-            facts["details"] = _describe_traceback(raised) if outcome == "failed" else ""
+            details = "".join(traceback.format_exception(*raised))
+            facts["details"] = details if outcome == "failed" else ""
         if facts["id"].endswith(mergewright_report.COLLECTION):
             # unittest's words are a whole traceback; its last line says what is wrong.
             facts["outcome"], text = "error", (text.strip().splitlines() or [""])[-1]
@@ -119,13 +120,6 @@ class Recorder:
             self.pending.pop(facts["id"], None)
         if why := self.log.add(facts, facts.pop("details", "")):
             self.result.shouldStop, self.why_over = True, why
-
-
-def _describe_traceback(raised):
-    try:
-        return "".join(traceback.format_exception(*raised))
-    except Exception:
-        return ""
 
 
 def _call_both(listener, method):
@@ -205,10 +199,10 @@ def install(request, report):
     # A difference that is cut does not show what differs.
     unittest.TestCase.maxDiff = None
     original = unittest.suite.BaseTestSuite.__call__
-    log, process, depth = mergewright_report.TestLog(request, report), os.getpid(), [0]
+    log, depth = mergewright_report.TestLog(request, report), [0]
 
     def call(self, *args, **named):
-        if depth[0] or os.getpid() != process:
+        if depth[0]:
             return original(self, *args, **named)
         result = args[0] if args else named["result"]
         tests = [(test, get_id(test), _locate(test)) for test in _cases(self)]

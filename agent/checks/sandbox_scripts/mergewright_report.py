@@ -38,8 +38,8 @@ def begin():
     with open(REQUEST_PATH, encoding="utf-8") as file:
         request = json.load(file)
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != OURS]
-    if request.get("linked"):
-        sys.path.append(_link_packages(request["linked"], request["gate_packages"]))
+    if request["linked"]:
+        sys.path.append(_link_packages(request["linked"], request["gate"]))
     return request, Report(request["report"])
 
 
@@ -202,8 +202,4 @@ def find_last_place(trace, tree):
 
 def describe_exception(kind, value):
     """Say what an exception says, without its traceback."""
-    try:
-        lines = traceback.format_exception_only(kind, value)
-    except Exception:
-        lines = [getattr(kind, "__name__", "exception") + " (no text available)"]
-    return cut("".join(lines).strip())
+    return cut("".join(traceback.format_exception_only(kind, value)).strip())

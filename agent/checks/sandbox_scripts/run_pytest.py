@@ -30,17 +30,15 @@ def _list_shadowed(gate):
 
 def main():
     request, report = mergewright_report.begin()
-    gate, shadowed = request["gate"], ()
-    if gate:
-        # What the gate's pytest is made of goes with it: an older pluggy of the project is not for
-        # it.
-        is_gates = importlib.util.find_spec("pytest") is None
-        sys.path.insert(0 if is_gates else len(sys.path), gate)
+    is_gates, gate, shadowed = importlib.util.find_spec("pytest") is None, request["gate"], ()
+    if is_gates:
+        # What it is made of goes with it: an older pluggy of the project is not for it.
+        sys.path.insert(0, gate)
     sys.path.append(mergewright_report.OURS)
     import mergewright_pytest
     import pytest
 
-    if gate:
+    if is_gates:
         sys.path.remove(gate)
         sys.path.append(gate)
         shadowed = _list_shadowed(gate)
@@ -49,7 +47,7 @@ def main():
     mergewright_pytest.begin(request, report)
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
     options = [*sys.argv[1:], "-p", "mergewright_pytest", *request["options"], *shadowed]
-    if importlib.util.find_spec("_pytest.faulthandler") and "no:faulthandler" not in sys.argv:
+    if "no:faulthandler" not in sys.argv:
         # A test that hangs is named with its line, before time ends the run.
         options += ("-o", "faulthandler_timeout=60")
     if int(pytest.__version__.partition(".")[0]) >= 8:
