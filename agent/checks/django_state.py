@@ -16,10 +16,10 @@ from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 
 class Item(ReportEvent):
-    id: Id
+    item_id: Id
+    outcome: Literal["finding", "warning"]
     text: Text
-    fails: bool
-    place: Text = ""
+    place: Text
 
 
 class DjangoAnswer(ReportEvent):
@@ -61,15 +61,7 @@ class DjangoState:
     def judge(self, site: Site, result: SandboxResult) -> LintRun:
         events = report.read_report(result, (DjangoAnswer,))
         answer, broken = events.first(DjangoAnswer), events.first(BrokenEvent)
-        items = tuple(
-            CheckItem(
-                item_id=item.id,
-                outcome="finding" if item.fails else "warning",
-                text=item.text,
-                place=item.place,
-            )
-            for item in (answer.items if answer else ())
-        )
+        items = tuple(CheckItem(**dict(item)) for item in (answer.items if answer else ()))
         is_red = any(item.outcome == "finding" for item in items)
         status, reason = Status.FAILED if is_red else Status.PASSED, events.problem
         if broken and not reason and result.exit_code:

@@ -324,7 +324,7 @@ def test_errors_of_the_system_check_fail_and_warnings_do_not(workshop: Workshop)
     result = workshop.one("django check", files, **NO_TESTS)
     assert result.status is Status.FAILED
     by_outcome = {item.item_id: item.outcome for item in result.items}
-    assert by_outcome["warning shop.W001: shop: is slow"] == "warning"
+    assert by_outcome["warning: shop: (shop.W001) is slow"] == "warning"
     assert any(
         outcome == "finding" and "fields.E121" in item for item, outcome in by_outcome.items()
     )

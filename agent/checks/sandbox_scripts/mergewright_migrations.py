@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import io
+import logging
 import os
 import re
 import runpy
@@ -32,7 +33,8 @@ def main():
     job, code = sys.argv[1], 1
     order, report = mergewright_report.begin()
     try:
-        code = int(any(item["fails"] for item in _enter(job, order, report)))
+        items = _enter(job, order, report)
+        code = int(any(item["outcome"] == "finding" for item in items))
     except BaseException as problem:
         traceback.print_exc()
         place = mergewright_report.find_last_place(problem.__traceback__, order["tree"])
@@ -83,13 +85,14 @@ def _answer(job, order, report):
         return []
     django.setup()
     items = JOBS[job](order)
-    print("\n".join(item["id"] for item in items) or "nothing was found")
+    print("\n".join(item["item_id"] for item in items) or "nothing was found")
     report.add("django", items=items)
     return items
 
 
 def _make_item(name, text, *, fails=True, place=""):
-    return {"id": name, "text": text, "fails": fails, "place": place}
+    outcome = "finding" if fails else "warning"
+    return {"item_id": name, "outcome": outcome, "text": text, "place": place}
 
 
 # --- migrations ------------------------------------------------------------------------------
@@ -196,25 +199,19 @@ def lint_new_migrations(order):
 
 
 def run_system_check(order):
-    """Run Django's system checks."""
+    """Run Django's system checks; its own words for each message, but for the hint."""
     from django.core import checks
 
-    messages = checks.run_checks()
-    return [_describe_message(message) for message in messages if not message.is_silenced()]
-
-
-def _describe_message(message):
-    from django.core import checks
-    from django.db import models
-
-    levels = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
-    about = "?" if message.obj is None else message.obj
-    if isinstance(about, type) and issubclass(about, models.Model):
-        about = about._meta.label
-    level = levels.get(message.level, str(message.level))
-    text = "%s %s: %s: %s" % (level, message.id or "(no id)", about, message.msg)
-    hint = mergewright_report.cut(str(message.hint or ""))
-    return _make_item(_ADDRESS.sub("", text)[:600], hint, fails=message.level >= checks.ERROR)
+    items = []
+    for message in checks.run_checks():
+        if not message.is_silenced():
+            hint, message.hint = message.hint, None
+            # Levels are those of the module logging.
+            text = "%s: %s" % (logging.getLevelName(message.level).lower(), message)
+            fails = message.level >= checks.ERROR
+            hint = mergewright_report.cut(str(hint or ""))
+            items.append(_make_item(_ADDRESS.sub("", text)[:600], hint, fails=fails))
+    return items
 
 
 JOBS = {
