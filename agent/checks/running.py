@@ -1,5 +1,6 @@
 """Run a check in a fresh sandbox, show lines of it meanwhile, and judge the result."""
 
+import dataclasses
 import math
 import time
 from collections import deque
@@ -10,7 +11,7 @@ from functools import cache
 from threading import Event
 from typing import NamedTuple, Self, cast
 
-from agent.checks import joining, runners
+from agent.checks import joining
 from agent.checks.check import (
     LEAST_SECONDS,
     MINUTES_LIMIT,
@@ -230,7 +231,8 @@ def _run_each(
     """Run the tests command by command; one that has none of those asked for says nothing."""
     runs: list[TestRun] = []
     until = time.monotonic() + site.test_limits().seconds
-    for place in runners.split_suites(site):
+    for command in site.project.suites:
+        place = dataclasses.replace(site, project=site.project.with_suite(command))
         left = max(until - time.monotonic(), LEAST_SECONDS)
         run = run_check(suite, place.limit_seconds(left), sandbox, say, cancelled)
         runs.append(accept_empty(run) if suite.only else run)

@@ -234,16 +234,18 @@ class Last(SimpleTestCase):
     assert (result.status, outcomes(result)) == (Status.PASSED, {alone: "passed"})
 
 
-@pytest.mark.parametrize("label", ["src", "shop"])
+@pytest.mark.parametrize(
+    ("script", "label"), [("src/manage.py", "src"), ("src/manage.py", "shop"), (None, "shop")]
+)
 def test_what_the_runner_is_given_is_named_from_the_root_or_from_its_script(
-    workshop: Workshop, label: str
+    workshop: Workshop, script: str | None, label: str
 ) -> None:
     files = {f"src/{path}": text for path, text in DJANGO.items()}
     django = DjangoProject(
         settings_module="proj.settings", manage="src/manage.py", python_path=("src",)
     )
     config = {"checks": {"makemigrations": "off"}}
-    more = {**MANAGED, "test_script": "src/manage.py", "django": django, "test_args": [label]}
+    more = {**MANAGED, "test_script": script, "django": django, "test_args": [label]}
     result = workshop.tests(files, config=config, **more)
     assert (result.status, len(result.items)) == (Status.PASSED, 1)
 

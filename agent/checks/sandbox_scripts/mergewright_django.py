@@ -4,7 +4,7 @@ For Django's `manage.py test`, scripts like `runtests.py`, and anything else tha
 a unittest runner in its own process. The outermost suite is watched where it meets the result
 object. So any runner and any result class of the script will do.
 
-Arguments: the script and its arguments.
+Arguments: the script, or `-m` and a module, and its arguments.
 """
 
 from __future__ import annotations
@@ -237,12 +237,17 @@ def install(request, report):
 def main():
     request, report = mergewright_report.begin()
     install(request, report)
-    script = os.path.abspath(sys.argv[1])
-    sys.argv[:] = sys.argv[1:]
-    sys.path.insert(0, os.path.dirname(script))
+    del sys.argv[0]
+    script = os.path.abspath(sys.argv[0])
+    is_module = sys.argv[0] == "-m"
+    sys.path.insert(0, os.getcwd() if is_module else os.path.dirname(script))
     tracer, code = mergewright_report.Tracer(request), 1
     try:
-        runpy.run_path(script, run_name="__main__")
+        if is_module:
+            del sys.argv[0]
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(script, run_name="__main__")
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -46,7 +46,7 @@ def main():
     sys.path.insert(0, os.getcwd())
     mergewright_pytest.begin(request, report)
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
-    options = [*sys.argv[1:], "-p", "mergewright_pytest", *request["options"], *shadowed]
+    options = [*sys.argv[1:], "-p", "mergewright_pytest", *shadowed]
     if "no:faulthandler" not in sys.argv:
         # A test that hangs is named with its line, before time ends the run.
         options += ("-o", "faulthandler_timeout=60")

@@ -48,9 +48,9 @@ class Runner:
         folder: str = "",
         **facts: Any,
     ) -> TestRun:
-        kind = "django" if script else "pytest"
+        kind = "pytest" if script is None else "django"
         project = make_project(
-            test_runner=kind, test_script=script, test_args=args, test_folder=folder
+            test_runner=kind, test_script=script or None, test_args=args, test_folder=folder
         )
         here = dataclasses.replace(
             site(10),
@@ -394,6 +394,14 @@ def test_a_script_is_recorded_test_by_test(run: Runner) -> None:
     result = run({}, Suite(known_red=known), script="run.py")
     assert outcomes(result)["test_cases.Broken.test_two"] == "error"
     assert result.unrun
+
+
+def test_djangos_own_command_starts_as_a_module(run: Runner) -> None:
+    django = {"django/__init__.py": "", "django/__main__.py": SCRIPT.replace("')", "', argv=[''])")}
+    result = run(lay_cases("pass") | django, script="")
+    assert (result.status, result.reason) == (Status.PASSED, "")
+    assert outcomes(result) == {"test_all.Tests.test_00": "passed"}
+    assert result.command[:4] == ("python", "-m", "django", "test")
 
 
 def lay_cases(*bodies: str, top: str = "") -> dict[str, str]:
