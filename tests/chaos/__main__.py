@@ -12,6 +12,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from tests.chaos import judge
@@ -80,17 +82,23 @@ def _lay_out(folder: Path, server: Server | None, asked: argparse.Namespace) -> 
 
 
 def _kill(campaign: Campaign, asked: argparse.Namespace) -> None:
-    """Go through all kills: those at points first, and all of them; then the rest at random."""
+    """Go through all kills: at points of steps, at writes, then at random.
+
+    At most half of them are at points, and a quarter at writes: where there are more of these,
+    chance decides which.
+    """
     undisturbed = len(campaign.tickets.all)
-    at_points = tuple(campaign.expected)
+    kinds = tuple(campaign.expected)
     if isinstance(campaign, FleetCampaign):
-        campaign.at_every_look(at_points[0], _LOOKS)
+        campaign.at_every_look(kinds[0], _LOOKS)
     # On a new disk a point costs the minute that an environment takes; a deep test has these.
     elif not asked.new_disks:
-        for kind in at_points:
-            campaign.at_every_step(kind)
-        for kind in at_points:
-            campaign.at_every_write(kind)
+        every = [(kind, point) for kind in kinds for point in campaign.list_points(kind)]
+        for kind, points in groupby(campaign.choose(every, asked.kills // 2), itemgetter(0)):
+            campaign.at_points(kind, [point for _, point in points])
+        writes = [(kind, name) for kind in kinds for name in campaign.writes[kind]]
+        for kind, names in groupby(campaign.choose(writes, asked.kills // 4), itemgetter(0)):
+            campaign.at_writes(kind, [name for _, name in names])
     opened = len(campaign.tickets.all) - undisturbed
     campaign.at_random(max(0, asked.kills - campaign.kills.total()), max(0, asked.tickets - opened))
 
