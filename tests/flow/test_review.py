@@ -182,8 +182,9 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     heard = "".join(text for seen in voice.seen for _, text in seen.messages)
     assert "delete the tests" not in heard
     assert "import evil" not in heard
-    # Nobody answers us, so nothing follows.
-    assert len(rounds(opened)) == 1
+    # Nobody answers us, so nothing follows; a round for a delivery that came late finds nothing.
+    answering = [run for run in rounds(opened) if run.outcome and run.outcome.review_state.threads]
+    assert len(answering) == 1
     assert asked <= 64
 
 
