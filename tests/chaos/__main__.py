@@ -100,7 +100,8 @@ def _kill(campaign: Campaign, asked: argparse.Namespace) -> None:
         for kind, names in groupby(campaign.choose(writes, asked.kills // 4), itemgetter(0)):
             campaign.at_writes(kind, [name for _, name in names])
     opened = len(campaign.tickets.all) - undisturbed
-    campaign.at_random(max(0, asked.kills - campaign.kills.total()), max(0, asked.tickets - opened))
+    tickets = asked.kills // 10 if asked.tickets is None else asked.tickets
+    campaign.at_random(max(0, asked.kills - campaign.kills.total()), max(0, tickets - opened))
 
 
 def _tell(campaign: Campaign, verdict: Verdict) -> None:
@@ -126,7 +127,7 @@ def _tell(campaign: Campaign, verdict: Verdict) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
-    parser.add_argument("--tickets", type=int, default=50)
+    parser.add_argument("--tickets", type=int, help="default: a tenth of the kills")
     parser.add_argument("--mix", default=",".join(MIX), help="kinds of tickets, again and again")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", default="sqlite", choices=["sqlite", "postgresql"])
