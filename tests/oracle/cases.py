@@ -105,10 +105,9 @@ def _submit(after: Mapping[str, bytes | None]) -> list[Any]:
             if content is not None:
                 archive.writestr(path, content)
     gone = shlex.join(path for path, content in after.items() if content is None)
-    # A model that takes no time would submit before what is studied beside it is known.
     command = (
         f"base64 -d >/tmp/change <<'END'\n{base64.encodebytes(packed.getvalue()).decode()}END\n"
-        f"python3 -m zipfile -e /tmp/change . && rm -f -- {gone} && sleep 10"
+        f"python3 -m zipfile -e /tmp/change . && rm -f -- {gone}"
     )
     plan = {"title": "Make it", "category": "bug", "steps": ["Make it"], "files": list(after)}
     turns = ("plan", plan), ("bash", {"command": command}), ("submit", {"summary": "It is made."})
