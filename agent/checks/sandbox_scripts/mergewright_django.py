@@ -9,12 +9,15 @@ Arguments: the script, or `-m` and a module, and its arguments.
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import os
 import runpy
 import sys
 import traceback
 import unittest
 import unittest.case
+import unittest.runner
 import unittest.suite
 
 import mergewright_report
@@ -95,11 +98,10 @@ class Recorder:
 
     def join(self, facts, outcome, raised, text):
         facts["outcome"] = outcome
-        if isinstance(raised, tuple) and len(raised) == 3:
+        if raised:
             words = mergewright_report.describe_exception(raised[0], raised[1])
             text = text + "\n" + words if text else words
-            trace = raised[2] if hasattr(raised[2], "tb_frame") else None
-            facts["place"] = mergewright_report.find_last_place(trace, self.request["tree"])
+            facts["place"] = mergewright_report.find_last_place(raised[2], self.request["tree"])
             details = "".join(traceback.format_exception(*raised))
             facts["details"] = details if outcome == "failed" else ""
         if facts["id"].endswith(mergewright_report.COLLECTION):
@@ -157,13 +159,9 @@ def _serial(suite):
     Django's parallel run in an error of its own.
     """
     parts = getattr(suite, "subsuites", None)
-    if parts is None:
+    if parts is None or importlib.util.find_spec("tblib"):
         return suite
-    try:
-        import tblib  # noqa: F401
-    except ImportError:
-        return unittest.TestSuite(parts)
-    return suite
+    return unittest.TestSuite(parts)
 
 
 class _Sentinel(unittest.TestCase):
@@ -174,18 +172,12 @@ class _Sentinel(unittest.TestCase):
         return mergewright_report.SENTINEL
 
 
-class _NullStream:
-    """In place of a stream while our own test runs."""
-
-    def __getattr__(self, name):
-        return lambda *args, **named: None
-
-
 def _run_sentinel(result):
     """Run ours on the result that the script's runner looks at, and take its failure back."""
     names = ("stream", "failures", "testsRun", "shouldStop")
     kept = {name: getattr(result, name) for name in names if hasattr(result, name)}
-    result.stream, result.failures = _NullStream(), []
+    result.stream = unittest.runner._WritelnDecorator(io.StringIO())  # not printed
+    result.failures = []
     try:
         # Not as a suite: that would tear the last class down again.
         _Sentinel()(result)

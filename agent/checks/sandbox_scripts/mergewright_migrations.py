@@ -141,15 +141,13 @@ def switch_on(order):
     loader = MigrationLoader(None, load=False, ignore_no_migrations=True)
     loader.load_disk()
     loaded = {label for label, _ in loader.disk_migrations}
-    named = {
-        config.label: config.path for config in apps.get_app_configs() if config.label in modules
-    }
-    hidden = [
-        label
-        for label, path in named.items()
-        if label not in loaded and _has_migrations(path, order["tree"])
-    ]
-    settings.MIGRATION_MODULES = {label: modules[label] for label in named if label not in hidden}
+    hidden, others = [], {}
+    for config in (config for config in apps.get_app_configs() if config.label in modules):
+        if config.label not in loaded and _has_migrations(config.path, order["tree"]):
+            hidden.append(config.label)
+        else:
+            others[config.label] = modules[config.label]
+    settings.MIGRATION_MODULES = others
     return hidden
 
 

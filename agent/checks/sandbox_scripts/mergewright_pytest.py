@@ -87,18 +87,17 @@ def _place(node):
 
 
 @functools.lru_cache
-def _list_wanted():
-    """Return the ids and files that were asked for, and all files with some of these."""
+def _list_wanted_files():
+    """Return all files with tests that were asked for."""
     root, start = _locate_root()
-    ids, files = _request["only"]["ids"], _request["only"]["files"]
-    top = _request["folder"] if start else root
-    more = (os.path.join(top, test_id.partition("::")[0]) for test_id in ids)
-    return frozenset(ids), frozenset(files), frozenset([*files, *more])
+    top, only = _request["folder"] if start else root, _request["only"]
+    more = (os.path.join(top, test_id.partition("::")[0]) for test_id in only["ids"])
+    return frozenset([*only["files"], *more])
 
 
 def _is_wanted(item):
-    ids, files, _ = _list_wanted()
-    return str(_place(item)) in files or _get_id(item) in ids
+    only = _request["only"]
+    return str(_place(item)) in only["files"] or _get_id(item) in only["ids"]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -106,7 +105,7 @@ def pytest_make_collect_report(collector):
     """Leave files closed that cannot contain what was asked for, where only some tests were."""
     # Older pytests take a package for a file.
     is_file = isinstance(collector, pytest.File) and not isinstance(collector, pytest.Package)
-    if _request["only"] and is_file and str(_place(collector)) not in _list_wanted()[2]:
+    if _request["only"] and is_file and str(_place(collector)) not in _list_wanted_files():
         from _pytest.reports import CollectReport
 
         return CollectReport(collector.nodeid, "passed", None, [])
