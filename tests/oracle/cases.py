@@ -72,7 +72,7 @@ def list_merged(mirrors: Path) -> Iterator[Case]:
             path: None if status == "D" else _git(mirror, "show", f"{commit}:{path}")
             for status, path in changed
         }
-        name, lay_out = f"merged/{repository}/{commit[:12]}", partial(_clone, mirror, commit)
+        name, lay_out = f"merged/{repository}/{commit[:12]}", partial(clone, mirror, commit)
         yield Case(name, lay_out, ticket, partial(_reply, _submit(after)))
 
 
@@ -92,7 +92,8 @@ def _lay_out(source: Path | None, files: Mapping[str, str], repository: Path) ->
     _git(repository, "commit", "-q", "-m", "Start")
 
 
-def _clone(mirror: Path, commit: str, repository: Path) -> None:
+def clone(mirror: Path, commit: str, repository: Path) -> None:
+    """Clone a repository as it was before a commit."""
     _git(mirror, "clone", "-q", "--no-checkout", str(mirror), str(repository))
     _git(repository, "checkout", "-q", "-B", "main", f"{commit}^")
 

@@ -1,13 +1,14 @@
 """`python -m tests.oracle.setups record|compare --mirrors FOLDER [-k NAME]`: how set-ups end.
 
-FOLDER holds clones, as OWNER__NAME. `mergewright check` sets each up at the first commit that
-`merged.txt` names of it. `record` keeps a row for each in `setups.jsonl`; `compare` prints rows
+FOLDER holds clones, as OWNER__NAME. `mergewright check` sets each up as it was before the first
+commit that `merged.txt` names of it. `record` keeps a row for each in `setups.jsonl`; `compare` prints rows
 that differ. Exit codes: 0 all are as they were; 1 not so.
 """
 
 import argparse
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,10 @@ def list_commits() -> dict[str, str]:
 
 
 def set_up(mirror: Path, commit: str, home: Path) -> Row:
-    words = ("check", "--repo", str(mirror), "--ref", commit, "--json")
+    repository = home / "clone"
+    shutil.rmtree(repository, ignore_errors=True)
+    cases.clone(mirror, commit, repository)
+    words = ("check", "--repo", str(repository), "--json")
     run = run_agent(*words, environ=of_home(home), timeout=3600)
     report = json.loads(run.stdout or "{}")
     if not report.get("base"):
