@@ -29,7 +29,7 @@ def list_commits() -> dict[str, str]:
 
 
 def set_up(mirror: Path, commit: str, home: Path) -> Row:
-    repository = home / "clone"
+    repository = home / "clones" / mirror.name
     shutil.rmtree(repository, ignore_errors=True)
     cases.clone(mirror, commit, repository)
     words = ("check", "--repo", str(repository), "--json")
