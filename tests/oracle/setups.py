@@ -21,13 +21,6 @@ KEPT = cases.FOLDER / "setups.jsonl"
 Row = dict[str, Any]
 
 
-def list_commits() -> dict[str, str]:
-    """Return a commit of each repository."""
-    lines = (cases.FOLDER / "merged.txt").read_text().splitlines()
-    pairs = [(name, commit) for name, commit in map(str.split, lines)]
-    return dict(reversed(pairs))
-
-
 def set_up(mirror: Path, commit: str, home: Path) -> Row:
     repository = home / "clones" / mirror.name
     shutil.rmtree(repository, ignore_errors=True)
@@ -60,10 +53,10 @@ def main() -> int:
     kept = {row["name"]: row for row in map(json.loads, KEPT.read_text().splitlines())}
     is_same = True
     with data_folder("set-ups") as home:
-        for name, commit in list_commits().items():
-            mirror = options.mirrors / name.replace("/", "__")
-            if options.k not in name or not mirror.is_dir():
-                continue
+        for mirror in sorted(options.mirrors.glob(f"*{options.k}*")):
+            name = mirror.name.replace("__", "/")
+            newest = cases.run_git(mirror, "rev-parse", "HEAD").decode().strip()
+            commit = kept.get(name, {}).get("commit", newest)
             row = {"name": name, "commit": commit, **set_up(mirror, commit, home)}
             print(f"{name}: {row.get('tests') or row.get('why')}", flush=True)
             if options.what == "record":
