@@ -1,13 +1,14 @@
 """`python -m tests.oracle.setups record|compare --mirrors FOLDER [-k NAME]`: how set-ups end.
 
-FOLDER holds clones, as OWNER__NAME. `mergewright check` sets each up at the first commit that
-`merged.txt` names of it. `record` keeps a row for each in `setups.jsonl`; `compare` prints rows
+FOLDER holds clones, as OWNER__NAME. `mergewright check` sets each up as it was before the first
+commit that `merged.txt` names of it. `record` keeps a row for each in `setups.jsonl`; `compare` prints rows
 that differ. Exit codes: 0 all are as they were; 1 not so.
 """
 
 import argparse
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,11 @@ KEPT = cases.FOLDER / "setups.jsonl"
 Row = dict[str, Any]
 
 
-def list_commits() -> dict[str, str]:
-    """Return a commit of each repository."""
-    lines = (cases.FOLDER / "merged.txt").read_text().splitlines()
-    pairs = [(name, commit) for name, commit in map(str.split, lines)]
-    return dict(reversed(pairs))
-
-
 def set_up(mirror: Path, commit: str, home: Path) -> Row:
-    words = ("check", "--repo", str(mirror), "--ref", commit, "--json")
+    repository = home / "clones" / mirror.name
+    shutil.rmtree(repository, ignore_errors=True)
+    cases.clone(mirror, commit, repository)
+    words = ("check", "--repo", str(repository), "--json")
     run = run_agent(*words, environ=of_home(home), timeout=3600)
     report = json.loads(run.stdout or "{}")
     if not report.get("base"):
@@ -56,10 +53,10 @@ def main() -> int:
     kept = {row["name"]: row for row in map(json.loads, KEPT.read_text().splitlines())}
     is_same = True
     with data_folder("set-ups") as home:
-        for name, commit in list_commits().items():
-            mirror = options.mirrors / name.replace("/", "__")
-            if options.k not in name or not mirror.is_dir():
-                continue
+        for mirror in sorted(options.mirrors.glob(f"*{options.k}*")):
+            name = mirror.name.replace("__", "/")
+            newest = cases.run_git(mirror, "rev-parse", "HEAD").decode().strip()
+            commit = kept.get(name, {}).get("commit", newest)
             row = {"name": name, "commit": commit, **set_up(mirror, commit, home)}
             print(f"{name}: {row.get('tests') or row.get('why')}", flush=True)
             if options.what == "record":
