@@ -106,9 +106,8 @@ class Site:
 
     @property
     def settings_module(self) -> str | None:
-        """Django's settings as the tests have them: a variable wins over what is detected."""
-        given = self.config.env.get("DJANGO_SETTINGS_MODULE")
-        return given or (self.project.django.settings_module if self.project.django else None)
+        """Django's settings, as every check has them."""
+        return self.project.django.settings_module if self.project.django else None
 
     def test_limits(self) -> SandboxLimits:
         minutes = self.config.checks.minutes

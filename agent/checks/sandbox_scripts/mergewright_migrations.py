@@ -9,6 +9,7 @@ Arguments: `makemigrations`, `check`, `lintmigrations`; `field` makes the migrat
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import io
 import logging
@@ -46,7 +47,7 @@ def main():
 
 
 def _enter(job, order, report):
-    """Answer in the process that the project is entered by; return the items."""
+    """Answer once, in the process that the project is entered by; return the items."""
     if order["manage"]:
         # Python puts the script's folder first; the others come after it.
         folder = os.path.dirname(os.path.abspath(order["manage"]))
@@ -55,22 +56,18 @@ def _enter(job, order, report):
         sys.path[:0] = order["python_path"]
     from django.core import management
 
-    items = []
-
-    def answer(argv=None):
-        if items:
-            return
+    @functools.lru_cache
+    def answer():
         if order["settings"]:
             os.environ["DJANGO_SETTINGS_MODULE"] = order["settings"]
-        items.append(_answer(job, order, report))
+        return _answer(job, order, report)
 
     if order["manage"]:
-        management.execute_from_command_line = answer
+        management.execute_from_command_line = lambda argv=None: answer()
         sys.argv[:] = [order["manage"], job]
         with contextlib.suppress(SystemExit):
             runpy.run_path(order["manage"], run_name="__main__")
-    answer()
-    return items[0]
+    return answer()
 
 
 def _answer(job, order, report):
