@@ -95,12 +95,10 @@ class Site:
         return posixpath.normpath(posixpath.join(self.project.root, reported))
 
     def text(self, path: str) -> str | None:
-        """Content of a file of the repository; None where there is none, or a link in its place."""
-        place = self.tree / path
-        if not place.is_file() or place.is_symlink():
-            return None
-        # A folder on the way could be a link as well, which could lead anywhere on this machine.
-        if not place.resolve().is_relative_to(self.tree.resolve()):
+        """Content of a file of the repository; None where the tree has none."""
+        place = (self.tree / path).resolve()
+        # A link could lead anywhere on this machine.
+        if not (place.is_file() and place.is_relative_to(self.tree.resolve())):
             return None
         return place.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace")
 

@@ -120,7 +120,7 @@ class Recorder:
     def end(self, facts):
         if facts["outcome"] != "unrun":
             self.pending.pop(facts["id"], None)
-        if why := self.log.add(facts, facts.pop("details", "")):
+        if why := self.log.add(facts):
             self.result.shouldStop, self.why_over = True, why
 
 

@@ -181,17 +181,17 @@ def pytest_collectreport(report):
         "outcome": "error",
         "file": _find_file(report.nodeid),
         "text": mergewright_report.cut(textwrap.dedent("\n".join(errors))),
+        "details": text,
     }
-    _end_test(facts, text)
+    _end_test(facts)
 
 
-def _end_test(facts, details):
+def _end_test(facts):
     """Write the line of a test; end the run where it says enough.
 
     Not by pytest's own options: these would end it at our test, too.
     """
-    why = _log.add(facts, details)
-    if why:
+    if why := _log.add(facts):
         _config.pluginmanager.getplugin("session").shouldfail = why
         if controller := _config.pluginmanager.getplugin("dsession"):
             controller.shouldstop = why
@@ -267,8 +267,7 @@ def pytest_runtest_logreport(report):
         del _unfinished[report.nodeid]
         facts["id"] = mergewright_report.SENTINEL if _is_own(report) else _get_id(report)
         facts["digest"] = getattr(report, "digest_of_doctest", "")
-        details = facts.pop("details", "")
-        _end_test(facts, "" if _is_own(report) else details)
+        _end_test(facts)
 
 
 def _join_phase(facts, report):
