@@ -42,16 +42,13 @@ class Suite:
     kind = TestRun
 
     def explain_absence(self, site: Site) -> str:
-        project = site.project
-        if project.test_runner is None:
-            return _explain_no_tests(site)
-        if project.test_runner == "pytest" or project.test_script or site.settings_module:
+        if site.project.test_runner:
             return ""
-        return (
-            "found neither a script that runs the tests nor a settings module; set one in"
-            " .github/mergewright.yml, as in `django: {settings: tests.settings}` or "
-            "`checks: {tests: python runtests.py}`"
-        )
+        if site.config.checks.tests == "off":
+            return "checks.tests is off"
+        if not any(site.tree.rglob("*.py")):
+            return "the repository has no Python file, and other languages are not supported"
+        return "no tests for pytest or Django's runner were found"
 
     def command(self, site: Site) -> tuple[str, ...]:
         site = _enter_folder(site)
@@ -119,14 +116,6 @@ def _enter_folder(site: Site) -> Site:
     return dataclasses.replace(site, project=replace(site.project, root=root, test_folder=""))
 
 
-def _explain_no_tests(site: Site) -> str:
-    if site.config.checks.tests == "off":
-        return "checks.tests is off"
-    if not any(site.tree.rglob("*.py")):
-        return "the repository has no Python file, and other languages are not supported"
-    return "no tests for pytest or Django's runner were found"
-
-
 def _list_variables(site: Site, start: str | None = None) -> dict[str, str]:
     """Name settings and path for Django where only other tools know them, such as tox.
 
@@ -161,13 +150,12 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     an argument names a place from the root.
     """
     path, root, words = site.project.test_script, site.project.root, site.project.test_args
-    settings = f"--settings={site.settings_module}"
     if site.project.test_runner == "pytest":
         return root, ("-m", "pytest", *words)
+    if site.settings_module and (_needs_settings(site) or not path):
+        words = (f"--settings={site.settings_module}", *words)
     if not path:
-        return root, ("-m", "django", "test", settings, *words)
-    if _needs_settings(site):
-        words = (settings, *words)
+        return root, ("-m", "django", "test", *words)
     folder, name = posixpath.split(path)
     from_root = posixpath.relpath(path, root or ".")
     if name != "manage.py":
