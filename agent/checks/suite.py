@@ -5,7 +5,6 @@ which must fail, was seen to fail.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from agent.checks import check, report
@@ -75,19 +74,33 @@ class Coverage(ReportEvent):
 KINDS: tuple[type[ReportEvent], ...] = (SuiteBegin, Collected, Test, SuiteEnd, Coverage)
 
 
-@dataclass(frozen=True)
 class _Suite:
-    """The events of all suites that one command has run."""
+    """What the events say of all suites that one command has run."""
 
-    begun: int
-    ends: tuple[SuiteEnd, ...]
-    files: dict[str, str]
-    """The file of each collected test, by its id, in the order in which they were to run."""
-    items: tuple[CheckItem, ...]
-    pending: tuple[str, ...]
-    """Collected tests without an outcome."""
-    sentinels: tuple[str, ...]
-    """Outcomes of our own test."""
+    def __init__(self, events: report.Report) -> None:
+        self.begun = len([*events.iterate_events(SuiteBegin)])
+        self.ends = [*events.iterate_events(SuiteEnd)]
+        self.files: dict[str, str] = {}
+        """The file of each collected test, by its id, in the order in which they were to run."""
+        for collected in events.iterate_events(Collected):
+            self.files |= zip(collected.ids, collected.files, strict=False)
+        self.items: dict[str, CheckItem] = {}
+        """Each test once: if several suites run it, with its worst outcome."""
+        self.sentinels: list[str] = []
+        """Outcomes of our own test."""
+        for test in events.iterate_events(Test):
+            if test.id == SENTINEL:
+                self.sentinels.append(test.outcome)
+            elif test.outcome != "unrun":
+                self._add(test)
+        self.pending = tuple(test_id for test_id in self.files if test_id not in self.items)
+
+    def _add(self, test: Test) -> None:
+        before = self.items.get(test.id)
+        if before is None or _RANK.index(test.outcome) > _RANK.index(before.outcome):
+            facts = test.model_dump(exclude={"event", "id"})
+            facts["file"] = test.file or self.files.get(test.id, "")
+            self.items[test.id] = CheckItem(item_id=test.id, **facts)
 
     def find_disagreements(self, words: str) -> Iterator[str]:
         if len(self.ends) < self.begun:
@@ -103,44 +116,16 @@ class _Suite:
             yield f"our own test, which must fail, ended as {ends}"
 
 
-def _read_suite(events: report.Report) -> _Suite:
-    files: dict[str, str] = {}
-    for collected in events.iterate_events(Collected):
-        files |= zip(collected.ids, collected.files, strict=False)
-    items: dict[str, CheckItem] = {}
-    sentinels: list[str] = []
-    for test in events.iterate_events(Test):
-        if test.outcome == "unrun":
-            continue
-        if test.id == SENTINEL:
-            sentinels.append(test.outcome)
-            continue
-        before = items.get(test.id)
-        # Several suites may run it: the worst outcome counts.
-        if before is None or _RANK.index(test.outcome) > _RANK.index(before.outcome):
-            facts = test.model_dump(exclude={"event", "id"})
-            facts["file"] = test.file or files.get(test.id, "")
-            items[test.id] = CheckItem(item_id=test.id, **facts)
-    return _Suite(
-        begun=len(tuple(events.iterate_events(SuiteBegin))),
-        ends=tuple(events.iterate_events(SuiteEnd)),
-        files=files,
-        items=tuple(items.values()),
-        pending=tuple(test_id for test_id in files if test_id not in items),
-        sentinels=tuple(sentinels),
-    )
-
-
 def read_run(
     check_of_tests: check.Check[TestRun], site: Site, result: SandboxResult, *, is_part: bool
 ) -> TestRun:
     """Say how a run of all tests ended, or of some."""
     events = report.read_report(result, KINDS)
-    suite = _read_suite(events)
+    suite = _Suite(events)
     status, reason = _judge(events.problem, suite, result, is_part=is_part)
     return replace(
         check.make_result(check_of_tests, site, result, status, reason),
-        items=suite.items,
+        items=tuple(suite.items.values()),
         files=tuple(sorted({*suite.files.values()} - {""})) if suite.ends else None,
         left_behind=result.new,
         unexecuted={file.file: tuple(file.missing) for file in events.iterate_events(Coverage)},
@@ -165,7 +150,7 @@ def _judge(
         # A red exit without a session claims nothing that would need a proof.
         status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED
         return status, f"no test was run: {words}"
-    is_red = any(item.outcome in FAILING for item in suite.items)
+    is_red = any(item.outcome in FAILING for item in suite.items.values())
     if is_red and result.exit_code == 0 and not is_part:
         problem = problem or "tests failed, but the exit code was 0"
     if problem:
