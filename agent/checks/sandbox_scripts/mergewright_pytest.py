@@ -1,7 +1,7 @@
 """Report every test of a pytest run, with one of ours that must fail.
 
-A plugin for pytest 6 and later, also in the workers of pytest-xdist, whose controller reports. Our
-test shows that failures are seen; it is not printed, and counts for nothing.
+A plugin for pytest 6.2 and later, also in the workers of pytest-xdist, whose controller reports.
+Our test shows that failures are seen; it is not printed, and counts for nothing.
 
 PYTEST_DONT_REWRITE
 """
@@ -58,13 +58,13 @@ def pytest_configure_node(node):
 @functools.lru_cache
 def _locate_root():
     """Return pytest's root, and what ids begin with where that is a folder of the project."""
-    root = str(getattr(_config, "rootpath", None) or _config.rootdir)
+    root = str(_config.rootpath)
     return root, mergewright_report.relative_path(root + "/", _request["folder"])
 
 
-def _get_id(node):
-    """Return the id of a test or of its report as both sides know it."""
-    path, mark, name = node.nodeid.partition("::")
+def _get_id(nodeid):
+    """Return the id of a test as both sides know it."""
+    path, mark, name = nodeid.partition("::")
     start = _locate_root()[1]
     path = os.path.normpath(start + path) if start else path
     return mergewright_report.shorten_id(path + mark + name)
@@ -75,8 +75,8 @@ def _find_file(nodeid):
     return mergewright_report.relative_path(os.path.normpath(path), _request["tree"])
 
 
-def _is_own(node):
-    return node.nodeid.startswith(_OWN_FILE + "::")
+def _is_own(nodeid):
+    return nodeid.startswith(_OWN_FILE + "::")
 
 
 def _place(node):
@@ -97,7 +97,7 @@ def _list_wanted_files():
 
 def _is_wanted(item):
     only = _request["only"]
-    return str(_place(item)) in only["files"] or _get_id(item) in only["ids"]
+    return str(_place(item)) in only["files"] or _get_id(item.nodeid) in only["ids"]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -120,9 +120,7 @@ class _OwnModule(pytest.Module):
     """A test module that is not in a file."""
 
     def _getobj(self):
-        module = types.ModuleType(mergewright_report.SENTINEL)
-        module.test_must_fail = _fail
-        return module
+        return types.ModuleType(mergewright_report.SENTINEL)
 
 
 def _make_sentinel(session, items):
@@ -155,29 +153,29 @@ def pytest_collection_modifyitems(session, items):
 def pytest_collection_finish(session):
     """Say which tests are going to run, unless workers do."""
     if _report is not None:
-        _add_collected(session.items)
+        _add_collected([item.nodeid for item in session.items])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node, ids):
-    _add_collected([types.SimpleNamespace(nodeid=nodeid) for nodeid in ids])
+    _add_collected(ids)
 
 
-def _add_collected(nodes):
-    nodes = [node for node in nodes if not _is_own(node)]
-    files = [_find_file(node.nodeid) for node in nodes]
-    _report.add("collected", ids=[_get_id(node) for node in nodes], files=files)
+def _add_collected(nodeids):
+    nodeids = [nodeid for nodeid in nodeids if not _is_own(nodeid)]
+    files = [_find_file(nodeid) for nodeid in nodeids]
+    _report.add("collected", ids=[_get_id(nodeid) for nodeid in nodeids], files=files)
 
 
 def pytest_collectreport(report):
     """Report what could not be collected, and so hides its tests."""
     if not report.failed or _report is None:
         return
-    text = getattr(report.longrepr, "longrepr", None) or str(report.longrepr)
+    text = report.longreprtext
     lines = text.splitlines()
     errors = [line[1:] for line in lines if line.startswith("E ")] or lines[-15:]
     facts = {
-        "id": _get_id(report) + mergewright_report.COLLECTION,
+        "id": _get_id(report.nodeid) + mergewright_report.COLLECTION,
         "outcome": "error",
         "file": _find_file(report.nodeid),
         "text": mergewright_report.cut(textwrap.dedent("\n".join(errors))),
@@ -203,20 +201,20 @@ def _end_test(facts):
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report):
     """Give our test neither letter nor category, so that it is not printed."""
-    return ("", "", "") if _is_own(report) else None
+    return ("", "", "") if _is_own(report.nodeid) else None
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtestloop(session):
     """Keep our test out of the percentages as well."""
-    session.testscollected -= sum(map(_is_own, getattr(session, "items", ())))
+    session.testscollected -= any(_is_own(item.nodeid) for item in getattr(session, "items", ()))
     yield
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
     """Run our own test once, also where a plugin repeats failed ones, without a line."""
-    if _is_own(item):
+    if _is_own(item.nodeid):
         from _pytest.runner import runtestprotocol
 
         runtestprotocol(item, nextitem=nextitem)
@@ -253,7 +251,8 @@ def pytest_runtest_makereport(item):
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
     """Join the phases of a test; write its line when the last one is over."""
-    if _is_own(report) and report.failed:
+    is_own = _is_own(report.nodeid)
+    if is_own and report.failed:
         _config.pluginmanager.getplugin("session").testsfailed -= 1
     if _report is None:
         return
@@ -265,7 +264,7 @@ def pytest_runtest_logreport(report):
     # "???" is the phase of a report in place of a worker that crashed.
     if report.when in ("teardown", "???"):
         del _unfinished[report.nodeid]
-        facts["id"] = mergewright_report.SENTINEL if _is_own(report) else _get_id(report)
+        facts["id"] = mergewright_report.SENTINEL if is_own else _get_id(report.nodeid)
         facts["digest"] = getattr(report, "digest_of_doctest", "")
         _end_test(facts)
 
@@ -288,7 +287,7 @@ def _join_phase(facts, report):
 def _join_failure(facts, report):
     if facts["outcome"] != "failed":
         facts["outcome"] = "failed" if report.when == "call" else "error"
-    trace = str(getattr(report, "longreprtext", "") or report.longrepr)
+    trace = report.longreprtext
     captured = ("----- %s -----\n%s" % section for section in report.sections)
     crash = getattr(report.longrepr, "reprcrash", None)
     text = getattr(crash, "message", "") or "\n".join(trace.splitlines()[-15:])
