@@ -53,7 +53,7 @@ def main() -> int:
     kept = {row["name"]: row for row in map(json.loads, KEPT.read_text().splitlines())}
     is_same = True
     with data_folder("set-ups") as home:
-        for mirror in sorted(options.mirrors.glob(f"*{options.k}*")):
+        for mirror in sorted(options.mirrors.glob(f"*{options.k or '__'}*")):
             name = mirror.name.replace("__", "/")
             newest = cases.run_git(mirror, "rev-parse", "HEAD").decode().strip()
             commit = kept.get(name, {}).get("commit", newest)
