@@ -80,13 +80,11 @@ class Site:
         """Whether the repository's own environment has a package."""
         return canonicalize_name(package) in self.environment.versions
 
-    def program(self, package: str) -> str:
-        """Path of a tool in the sandbox: the pinned one, else the environment's, else ours."""
+    def locate_tool(self, package: str) -> str:
+        """Folder of a tool in the sandbox: the pinned one's, else the environment, else ours."""
         if package in dict(self.environment.tools):
-            place = f"{SANDBOX_TOOLS}/{package}"
-        else:
-            place = SANDBOX_ENVIRONMENT if self.has_package(package) else SANDBOX_GATE
-        return f"{place}/bin/{package}"
+            return f"{SANDBOX_TOOLS}/{package}"
+        return SANDBOX_ENVIRONMENT if self.has_package(package) else SANDBOX_GATE
 
     def path_of(self, reported: str) -> str:
         """Path in the repository for one that a tool reports, whole or from where it ran."""

@@ -22,7 +22,6 @@ from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
     SANDBOX_OUT,
-    SANDBOX_TOOLS,
     SANDBOX_TREE,
     SandboxFile,
     SandboxRequest,
@@ -109,7 +108,7 @@ class ToolCheck(_Command):
             return _start_mypy(site)
         if program in sandbox_requests.PYRIGHTS:
             return _start_pyright(site, program)
-        return site.program(program), *subcommand
+        return f"{site.locate_tool(program)}/bin/{program}", *subcommand
 
     def judge(self, site: Site, result: SandboxResult) -> LintRun:
         content, reader = result.files.get(report.PATH), self.reader
@@ -189,13 +188,11 @@ def _get_harmless(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _start_mypy(site: Site) -> tuple[str, ...]:
-    folder, path = SANDBOX_GATE, ""
-    if "mypy" in dict(site.environment.tools):
-        # What its hook installs with it, stubs above all, counts as installed.
-        folder = f"{SANDBOX_TOOLS}/mypy"
-        path = site.environment.get_packages(folder)
-    elif site.has_package("mypy"):
+    folder = site.locate_tool("mypy")
+    if folder == SANDBOX_ENVIRONMENT:
         return sandbox_requests.PYTHON, "-I", "-m", "mypy"
+    # What its hook installs with it, stubs above all, counts as installed.
+    path = "" if folder == SANDBOX_GATE else site.environment.get_packages(folder)
     plugins = _WITH_PLUGINS.format(site.environment.get_packages(SANDBOX_ENVIRONMENT))
     start = ("/usr/bin/env", f"PYTHONPATH={path}", f"{folder}/bin/python", "-I", "-c", plugins)
     return *start, "--python-executable", sandbox_requests.PYTHON
