@@ -55,11 +55,6 @@ class TriedSetup:
         return bool(tests and not obstacles.is_poor(tests) and not tests.count("failed", "error"))
 
     @property
-    def is_port_taken(self) -> bool:
-        """Whether a test may have failed because we listen for the servers that are missing."""
-        return bool(self.tests and self.candidate.listens and obstacles.is_port_taken(self.tests))
-
-    @property
     def rank(self) -> tuple[bool, bool, tuple[int, int], int]:
         """The greater, the better: by the tests that pass; else by how far the runner got."""
         if (tests := self.tests) is None:

@@ -129,8 +129,8 @@ class _Trials:
         why = "as configured" if config.setup else "by a template"
         first = Candidate("", why, looks_early=looks_early, listens=not config.services)
         yield first
-        if tried[-1].is_port_taken or (tried[-1].servers and not self._is_good(tried[-1])):
-            # Some tests want no server, or start their own.
+        if tried[-1].servers and not self._is_good(tried[-1]):
+            # Some tests want no server.
             yield replace(first, name="no server", listens=False)
         best = choose_best(tried)
         ci = replace(first, name="CI", why="with what CI sets and installs", origin=_FROM_CI)
@@ -217,8 +217,10 @@ class _Trials:
             IndexUnavailable: An index did not answer for what is configured, or for a template.
         """
         servers: tuple[ServerKnock, ...] = ()
+        alone = ""
         while True:
-            name = " ".join(filter(None, (candidate.name, *(knock.name for knock in servers))))
+            names = (candidate.name, *(server.name for server in servers), alone)
+            name = " ".join(filter(None, names))
             if servers and not candidate.lines:
                 candidate = replace(candidate, why="with the servers that the tests connect to")
             try:
@@ -230,6 +232,10 @@ class _Trials:
                 # Else an index that answers nobody is the affair of the lines that ask it.
                 self.desk.say(problem.message)
                 return TriedSetup(candidate, servers, problem=problem)
+            if candidate.listens and obstacles.is_port_taken(report.tests):
+                # They start a server of their own where we listen for others.
+                candidate, alone = replace(candidate, listens=False), "alone"
+                continue
             knock = report.tests.knock
             if knock is None or knock.name in (server.name for server in servers):
                 return TriedSetup(candidate, servers, prepared, report)

@@ -310,7 +310,7 @@ def test_where_the_tests_start_a_server_whose_port_we_listen_on_nothing_listens(
     taken = replace(taken, results=(replace(taken.tests, items=items),))
     run_context = prepare(taken, (9, 0))
     assert run_context.baseline == report(9, 0)
-    assert "environment no server" in run_context.names
+    assert "environment alone" in run_context.names
 
 
 APT = """
