@@ -197,18 +197,24 @@ def request_script(
 
 def count_sandboxes(settings: Settings) -> int:
     """Return how many sandboxes of a run may be open at a time."""
-    processors = len(os.sched_getaffinity(0))
+    processors = count_processors()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with suppress(OSError, ValueError):
-        # As in "200000 100000": microseconds of work in each period; "max 100000": no limit.
-        quota, period = map(int, (_CGROUP / "cpu.max").read_text().split())
-        processors = min(processors, math.ceil(quota / period))
     with suppress(OSError, ValueError):
         # It has none where this says "max".
         memory = min(memory, int((_CGROUP / "memory.max").read_text()))
     fitting = memory // (settings.sandbox_memory_mb * 1024**2)
     share = min(processors, fitting) // settings.max_runs
     return min(max(2, share), processors)
+
+
+def count_processors() -> int:
+    """Return how many processors this process may use."""
+    count = len(os.sched_getaffinity(0))
+    with suppress(OSError, ValueError):
+        # As in "200000 100000": microseconds of work in each period; "max 100000": no limit.
+        quota, period = map(int, (_CGROUP / "cpu.max").read_text().split())
+        count = min(count, math.ceil(quota / period))
+    return count
 
 
 def make_site(

@@ -7,6 +7,7 @@ import math
 import shlex
 from collections.abc import Collection, Iterator
 
+from agent.checks import check
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
@@ -205,7 +206,8 @@ def describe_base(run_context: RunContext) -> str:
         for result in results
         if result.command and result.status is not Status.ABSENT
     ]
-    lines.append(f"Default seconds of bash: {choose_seconds(run_context.baseline)}.")
+    seconds, processors = choose_seconds(run_context.baseline), check.count_processors()
+    lines.append(f"Default seconds of bash: {seconds}. Processors: {processors}.")
     return "\n".join((*lines, describe_limits(run_context)))
 
 

@@ -52,7 +52,6 @@ class Step(StrEnum):
     KNOWN = "known set-up", Stage.ENVIRONMENT
     READ_LINES = "read lines", Stage.ENVIRONMENT
     ENVIRONMENT = "environment", Stage.ENVIRONMENT, RunState.PREPARING
-    OBSTACLE = "obstacle", Stage.ENVIRONMENT
     BASELINE = "baseline", Stage.BASE, RunState.PREPARING
     LEFT_OUT = "left out", Stage.BASE
     OTHER_CHECKS = "other checks", Stage.BASE
