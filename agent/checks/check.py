@@ -107,8 +107,7 @@ class Site:
 
     def test_limits(self) -> SandboxLimits:
         minutes = self.config.checks.minutes
-        # Whatever the tests take, the run needs as long again.
-        seconds = self.limits.seconds / 2 if minutes == "auto" else minutes * 60.0
+        seconds = self.limits.seconds if minutes == "auto" else minutes * 60.0
         return self.limit_seconds(seconds).limits
 
     def tool_limits(self) -> SandboxLimits:
@@ -224,10 +223,15 @@ def make_site(
     settings: Settings,
     until: float = math.inf,
 ) -> Site:
+    config = contract.config
+    if config.checks.minutes == "auto":
+        # Whatever the tests take, the run needs as long again.
+        checks = replace(config.checks, minutes=max(1, settings.max_minutes // 2))
+        config = replace(config, checks=checks)
     return Site(
         tree=tree,
         environment=environment,
-        config=contract.config,
+        config=config,
         project=contract.project,
         limits=get_granted_limits(settings),
         at_once=count_sandboxes(settings),

@@ -75,7 +75,7 @@ def test_a_suite_that_never_ends_is_ended_and_shown_meanwhile(
     site = workshop.site(
         {**GREEN, "conftest.py": conftest}, test_runner="pytest", test_args=("-s",)
     )
-    site = dataclasses.replace(site, limits=replace(site.limits, seconds=10.0))
+    site = dataclasses.replace(site, limits=replace(site.limits, seconds=5.0))
     result = workshop.run_tests(site)
     assert result.status is Status.FAILED
     assert "after 5 seconds" in result.reason

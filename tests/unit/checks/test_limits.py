@@ -65,6 +65,8 @@ def test_nothing_takes_longer_than_the_run_has_minutes_left() -> None:
     assert here.tool_limits().seconds <= 30
     over = dataclasses.replace(here, until=time.monotonic() - 1)
     assert over.test_limits().seconds == check.LEAST_SECONDS
+    trial = dataclasses.replace(here, config=RepoConfig()).limit_seconds(7)
+    assert trial.test_limits().seconds == 7, "all of it, without minutes of the repository"
 
 
 def test_every_check_finds_the_same_variables() -> None:
