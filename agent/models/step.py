@@ -131,6 +131,10 @@ class StepRunner(Once, Protocol):
         """
         ...
 
+    def sum_up_uses(self) -> dict[str, float]:
+        """Add up the seconds of the run's minutes by what has used them."""
+        ...
+
     def count_apart(self) -> AbstractContextManager[None]:
         """Count the steps within to the minutes of set-up: as many again as the run has."""
         ...
