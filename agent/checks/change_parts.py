@@ -162,9 +162,10 @@ def find_versions(parts: ChangeParts, item: CheckItem) -> tuple[str, str]:
         before, after = _find_test(sides[0].before, item), _find_test(sides[-1].after, item)
         if before != after:
             return before, after
-    file = next((files[path] for path in sorted(parts.touched) if path != item.file), None)
-    if file is None:
+    others = (path for path in files if path in parts.touched and path != item.file)
+    if (other := next(others, None)) is None:
         return "", ""
+    file = files[other]
     texts = [(side or b"").decode("utf-8", "replace") for side in (file.before, file.after)]
     return texts[0][:_MOST_SOURCE], texts[1][:_MOST_SOURCE]
 

@@ -5,13 +5,11 @@ run or pass only as the change has them are named; what is not proved on either 
 passed.
 """
 
-from collections.abc import Collection
 from operator import attrgetter
 
-from agent.checks import test_pairs
 from agent.checks.check import MINUTES_LIMIT
-from agent.checks.test_pairs import PairedTest
 from agent.models.checks import (
+    TESTS,
     AnyComparison,
     AnyRun,
     CheckItem,
@@ -37,12 +35,12 @@ _SLACK_SECONDS = 60.0
 
 
 def compare_reports(
-    base: CheckReport, head: CheckReport, pairs: Collection[PairedTest]
+    base: CheckReport, head: CheckReport, tests: TestComparison | None
 ) -> tuple[AnyComparison, ...]:
     """Compare check by check; a check that neither side has is left out.
 
     Args:
-        pairs: What became of the tests.
+        tests: What became of them; its verdict is open.
     """
     compared = []
     # Checks that were not run because a test has failed already are not missing.
@@ -51,7 +49,8 @@ def compare_reports(
         before, after = base.result(name), head.result(name)
         before, after = before or _make_absent(name, after), after or _make_absent(name, before)
         if {before.status, after.status} != {Status.ABSENT}:
-            compared.append(_compare_check(name, before, after, pairs))
+            check = tests if tests and name == TESTS else _begin_comparison(name, before, after)
+            compared.append(_judge_check(check, before, after))
     return tuple(compared)
 
 
@@ -62,10 +61,8 @@ def _make_absent(name: str, other: AnyRun | None) -> AnyRun:
     return CommandRun(name=name, status=Status.ABSENT)
 
 
-def _compare_check(
-    name: str, before: AnyRun, after: AnyRun, pairs: Collection[PairedTest]
-) -> AnyComparison:
-    compared = _begin_comparison(name, before, after, pairs)
+def _judge_check(compared: AnyComparison, before: AnyRun, after: AnyRun) -> AnyComparison:
+    """Give a comparison its verdict."""
     if before.status is Status.UNMEASURABLE:
         if after.status is Status.PASSED:
             return replace(compared, verdict=Status.PASSED)
@@ -88,25 +85,15 @@ def _compare_check(
     return replace(compared, verdict=verdict, reason=reason)
 
 
-def _begin_comparison(
-    name: str, before: AnyRun, after: AnyRun, pairs: Collection[PairedTest]
-) -> AnyComparison:
+def _begin_comparison(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
     """Compare item by item, where a check speaks of such; the verdict is open."""
-    if isinstance(before, TestRun) and isinstance(after, TestRun):
-        return test_pairs.count_tests(name, before, after, pairs)
     if isinstance(before, LintRun) and isinstance(after, LintRun):
         return _compare_findings(name, before, after)
-    kind = PackageComparison if isinstance(after, PackageRun) else CommandComparison
-    compared = kind(
-        name=name,
-        base=before.status,
-        head=after.status,
-        verdict=Status.UNVERIFIED,
-        seconds=after.seconds,
-    )
-    if isinstance(compared, PackageComparison) and isinstance(after, PackageRun):
-        return replace(compared, counts=after.counts)
-    return compared
+    facts = {"name": name, "base": before.status, "head": after.status, "seconds": after.seconds}
+    facts["verdict"] = Status.UNVERIFIED
+    if isinstance(after, PackageRun):
+        return PackageComparison.model_validate(facts | {"counts": after.counts})
+    return CommandComparison.model_validate(facts)
 
 
 def _hit_time_limit(before: AnyRun, after: AnyRun) -> bool:

@@ -81,8 +81,9 @@ def judge_change(
 def compare_with_itself(base: CheckReport) -> tuple[AnyComparison, ...]:
     """Compare base with itself: no edit has caused what that says."""
     parts = ChangeParts(Change(base_commit=base.commit, files=()))
-    pairs = test_pairs.classify_tests(base.tests, base.tests, None, parts)
-    return compare.compare_reports(base, base, [*pairs.values()])
+    pairs = test_pairs.classify_tests(base.tests, base.tests, None, parts).values()
+    tests = test_pairs.count_tests(base.tests, base.tests, pairs, parts) if base.test_run else None
+    return compare.compare_reports(base, base, tests)
 
 
 @dataclass
@@ -225,16 +226,15 @@ class _Judging:
         tests, near = find_tests(self.ran, TESTS), self.near_run
         if tests is None and near and reruns.is_conclusive(near):
             tests = replace(near, name=TESTS, is_partial=True)
-        ended = (
-            self.verdicts.weigh(tests, self.ran, repeats=repeats) if tests else self.ran.get(TESTS)
-        )
+        ended, counted = self.ran.get(TESTS), None
+        if tests:
+            ended, counted = self.verdicts.weigh(tests, self.ran, repeats=repeats)
         results = (*self.already, *self._list_results(), *((ended,) if ended else ()))
         self.report = CheckReport(
             side="head", commit=self.base.commit, results=results, is_partial=is_partial
         )
         base = self.verdicts.base
-        compared = compare.compare_reports(base, self.report, self.verdicts.pairs)
-        compared = tuple(map(self.verdicts.add_versions, compared))
+        compared = compare.compare_reports(base, self.report, counted)
         return self.bench.weigh(compared, base, self.report)
 
     def _list_results(self) -> Iterator[AnyRun]:

@@ -109,7 +109,7 @@ class ProofTrials:
             jobs.append(Job(runners.select(suite, request, OWN_ON_BASE), self._lay_out_tests))
         only = self.near
         if self.asks_for_tests:
-            new = (pair.current_id for pair in pairs if pair.head and not pair.is_of_base)
+            new = (pair.current_id for pair in pairs if pair.head and not pair.base)
             ids = tuple(new)
             only = Selection(ids=ids, files=() if ids else self.parts.own_tests)
         if near is None or not reruns.is_conclusive(accept_empty(near)) or only == Selection():
@@ -195,7 +195,7 @@ class ProofTrials:
             return "the change adds no test", "", ()
         if run.status is Status.UNVERIFIED or (run.reason and run.files is None):
             return f"its tests cannot run without the change: {run.reason}", "", ()
-        new = {pair.current_id for pair in pairs if not pair.is_of_base}
+        new = {pair.current_id for pair in pairs if not pair.base}
         rows = sorted(
             self._make_rows(run, tests, new),
             key=lambda row: (not row.is_proof, row.name not in new),

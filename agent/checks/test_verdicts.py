@@ -1,7 +1,7 @@
 """Say what became of each test: paired with base's, and run once more where it fails newly."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from agent.checks import change_parts, measuring, reruns, running, suite, test_pairs
@@ -13,12 +13,10 @@ from agent.checks.test_pairs import PairedTest
 from agent.models.checks import (
     TESTS,
     UNPROVED,
-    AnyComparison,
     AnyRun,
     CheckItem,
     CheckReport,
     RepeatedTest,
-    Rerun,
     Status,
     TestComparison,
     TestRun,
@@ -27,7 +25,6 @@ from agent.models.record import replace
 
 NEAR, AGAIN = "tests near the change", "changed tests, once more"
 VERSIONS = "tests as the base branch has them"
-_MOST_VERSIONS = 20
 
 
 def find_tests(ran: Mapping[str, AnyRun], name: str) -> TestRun | None:
@@ -49,66 +46,76 @@ class TestVerdicts:
     lay_out_versions: Callable[[], Site]
     """Lays the change out with base's versions of the tests that it touches."""
     pairs: tuple[PairedTest, ...] = ()
-    as_base: dict[str, RepeatedTest] = field(default_factory=dict)
-    """What rewritten tests did once more as base has them."""
 
-    def weigh(self, tests: TestRun, ran: Mapping[str, AnyRun], *, repeats: bool = True) -> TestRun:
-        """Pair the tests with base's; what fails with the change alone runs once more."""
-        bench, versions = self.bench, find_tests(ran, VERSIONS)
-        doubts = []
-        if versions is not None and not reruns.is_conclusive(suite.accept_empty(versions)):
-            doubts = [f"{VERSIONS} did not run to their end: {versions.reason or versions.limit}"]
-            versions = None
+    def weigh(
+        self, tests: TestRun, ran: Mapping[str, AnyRun], *, repeats: bool
+    ) -> tuple[TestRun, TestComparison]:
+        """Compare the tests with base's; what fails with the change alone runs once more."""
+        bench, repeated = self.bench, self.bench.repeated
+        versions, doubts = self._read_versions(find_tests(ran, VERSIONS))
         classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.parts)
         pairs = [pair for pair in classified.values() if pair.head or not tests.is_partial]
+        broken = [pair for pair in pairs if pair.state == "broken"]
         if repeats and bench.suite is not None and reruns.is_conclusive(self.base.tests):
-            self._repeat(pairs)
-            if bench.measure_anew and self._is_base_out_of_date(pairs):
+            fresh = [pair for pair in broken if pair.current_id not in repeated]
+            repeated |= reruns.repeat_failures(fresh, bench)
+            if bench.measure_anew and self._is_base_out_of_date(broken):
                 bench.say("base fails tests that it passed before: measuring it anew")
                 anew, bench.measure_anew = bench.measure_anew(), None
                 kept = (anew if run.name == TESTS else run for run in self.base.results)
                 self.base = replace(self.base, results=tuple(kept))
-                return self.weigh(tests, ran)
-        pairs = list(reruns.weigh_repeated(pairs, bench.repeated, self.as_base))
+                return self.weigh(tests, ran, repeats=True)
+        pairs = [reruns.weigh_again(pair, repeated.get(pair.current_id)) for pair in pairs]
         if tests.is_partial:
-            pairs = [pair for pair in pairs if not self._is_by_chance(pair)]
+            # What passes without a tracer is left to the run of all tests.
+            passing = {name for name, test in repeated.items() if test.head in PASSING}
+            pairs = [
+                pair for pair in pairs if pair.state != "broken" or pair.current_id not in passing
+            ]
         else:
             pairs = self._weigh_other_runs(pairs, ran)
             tests = self._explain_code(tests)
         self.pairs = tuple(pairs)
-        return replace(
+        tests = replace(
             tests,
-            repeated=tuple(bench.repeated.values()),
+            repeated=tuple(repeated.values()),
             uncollected=change_parts.list_uncollected(self.parts, tests),
-            doubts=tuple(doubts),
+            doubts=doubts,
         )
+        return tests, test_pairs.count_tests(self.base.tests, tests, pairs, self.parts)
 
-    def _repeat(self, pairs: list[PairedTest]) -> None:
-        repeated = self.bench.repeated
-        broken = [
-            pair for pair in pairs if pair.state == "broken" and pair.current_id not in repeated
-        ]
-        rewritten = [
-            pair
-            for pair in pairs
-            if pair.state == "rewritten" and pair.version and pair.current_id not in self.as_base
-        ]
-        if broken:
-            repeated |= reruns.repeat_failures(broken, self.bench.head, self.bench)
-        if rewritten:
-            self.as_base |= reruns.repeat_failures(rewritten, self.lay_out_versions(), self.bench)
+    def _read_versions(self, run: TestRun | None) -> tuple[TestRun | None, tuple[str, ...]]:
+        """Return what tests do as base has them, or why that is not known.
 
-    def _is_base_out_of_date(self, pairs: list[PairedTest]) -> bool:
+        What fails runs once more, and counts as it ends then.
+        """
+        if run is None:
+            return None, ()
+        if not reruns.is_conclusive(suite.accept_empty(run)):
+            return None, (f"{VERSIONS} did not run to their end: {run.reason or run.limit}",)
+        passed = {item.item_id for item in self.base.tests.items if item.outcome in PASSING}
+        red = (item.item_id for item in run.items if item.outcome not in PASSING)
+        ids = sorted(passed.intersection(red))[: reruns.MOST_TESTS]
+        if not ids:
+            return run, ()
+        [again] = reruns.run_again(self.bench, (self.lay_out_versions(), ids))
+        items = tuple(
+            replace(item, outcome=again[item.item_id])
+            if again.get(item.item_id) in PASSING
+            else item
+            for item in run.items
+        )
+        return replace(run, items=items), ()
+
+    def _is_base_out_of_date(self, broken: list[PairedTest]) -> bool:
         """Whether base fails a test today that its stored results have as passed."""
-        ran = (self.bench.repeated.get(pair.current_id) for pair in pairs if pair.base)
-        ended = (run.outcome for test in ran if test for run in test.base)
-        return any(outcome not in (*PASSING, UNPROVED) for outcome in ended)
-
-    def _is_by_chance(self, pair: PairedTest) -> bool:
-        """Whether a test near the change failed once, and passed without a tracer."""
-        test = self.bench.repeated.get(pair.current_id)
-        passes = test is not None and any(run.outcome in PASSING for run in test.head)
-        return pair.state == "broken" and passes
+        again = (
+            test.base
+            for pair in broken
+            if pair.base and pair.base.outcome in PASSING
+            if (test := self.bench.repeated.get(pair.current_id))
+        )
+        return any(outcome not in ("", UNPROVED, *PASSING) for outcome in again)
 
     def _weigh_other_runs(
         self, pairs: list[PairedTest], ran: Mapping[str, AnyRun]
@@ -118,29 +125,25 @@ class TestVerdicts:
         own = [
             pair
             for pair in pairs
-            if pair.head and pair.head.outcome in PASSING and pair.state != "fixed"
+            if pair.head and pair.head.outcome in PASSING
             if pair.current_id in again or pair.current_id in near
         ]
         if not own:
             return pairs
-        # Some tests of base need others before them: alone they fail there as well.
-        old = [pair.item_id for pair in own if pair.is_of_base]
-        (on_base,) = reruns.run_again(self.bench, (old, self.bench.base))
+        [on_base] = reruns.run_again(
+            self.bench, (self.bench.base, [pair.item_id for pair in own if pair.base])
+        )
         weighed = {}
         for pair in own:
-            run = on_base.get(pair.item_id)
-            if pair.is_of_base and (run is None or run.outcome not in PASSING):
+            if on_base.get(pair.item_id, "passed") not in PASSING:
                 continue
-            item = again.get(pair.current_id)
-            if item is not None:
+            if (item := again.get(pair.current_id)) is not None:
                 failed = replace(item, text=f"It fails intermittently.\n{item.text}")
                 weighed[pair.current_id] = pair._replace(head=failed, state="broken")
                 continue
             # Under the tracer alone; the run of all tests is counted as well.
-            passed = (Rerun(outcome="passed"),)
-            place = near[pair.current_id].place
             self.bench.repeated[pair.current_id] = RepeatedTest(
-                item_id=pair.current_id, head=passed, place=place
+                item_id=pair.current_id, head="passed", place=near[pair.current_id].place
             )
             weighed[pair.current_id] = pair._replace(state="flaky")
         return [weighed.get(pair.current_id, pair) for pair in pairs]
@@ -176,15 +179,3 @@ class TestVerdicts:
         (check, site), *_ = measuring.list_tests(self.bench.head)
         run = running.run_check(check, site, self.bench.sandbox, self.bench.say)
         return run if isinstance(run, TestRun) else None
-
-    def add_versions(self, check: AnyComparison) -> AnyComparison:
-        """Add to rewritten tests, of which the first are shown, both of their versions."""
-        if not isinstance(check, TestComparison):
-            return check
-        items = {pair.current_id: pair.base for pair in self.pairs if pair.state == "rewritten"}
-        shown = []
-        for test in check.rewritten[:_MOST_VERSIONS]:
-            item = items.get(test.item_id)
-            before, after = change_parts.find_versions(self.parts, item) if item else ("", "")
-            shown.append(replace(test, before=before, after=after))
-        return replace(check, rewritten=(*shown, *check.rewritten[_MOST_VERSIONS:]))

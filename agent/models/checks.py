@@ -1,9 +1,9 @@
 """Results of checks, and the comparison of base and head."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from agent.models.change import Finding
 from agent.models.record import Record
@@ -52,22 +52,26 @@ class CheckItem(Record):
 
 
 UNPROVED = "unproved"
-
-
-class Rerun(Record):
-    outcome: str
-    """As in a CheckItem; `unproved` where its sandbox proves nothing, or did not have the test."""
-    text: str = ""
+"""Outcome of a test whose sandbox proves nothing, or did not have it."""
 
 
 class RepeatedTest(Record):
-    """A test that failed with the change alone, and what it did when it was run again."""
+    """A test that failed with the change alone, and how it ended when it ran once more."""
 
     item_id: str
-    base: tuple[Rerun, ...] = ()
-    head: tuple[Rerun, ...] = ()
+    base: str = ""
+    """Outcome as in a CheckItem, or `unproved`; empty: it did not run once more there."""
+    head: str = ""
     place: str = ""
     """`path:line` where it failed with the change."""
+
+    @field_validator("base", "head", mode="before")
+    @classmethod
+    def _read_stored(cls, outcome: Any) -> Any:
+        """Read what an earlier version has stored: a list of runs."""
+        if isinstance(outcome, list):
+            return outcome[0]["outcome"] if outcome else ""
+        return outcome
 
     @property
     def summary(self) -> str:
@@ -78,10 +82,9 @@ class RepeatedTest(Record):
         )
 
 
-def _format_failures(runs: tuple[Rerun, ...], at_first: int) -> str:
-    proved = [run for run in runs if run.outcome != UNPROVED]
-    bad = sum(run.outcome in ("failed", "error") for run in proved) + at_first
-    return f"{bad} of {len(proved) + 1} run{'s' * bool(proved)}"
+def _format_failures(again: str, at_first: int) -> str:
+    failures = at_first + (again in ("failed", "error"))
+    return f"{failures} of {'1 run' if again in ('', UNPROVED) else '2 runs'}"
 
 
 def split_place(place: str) -> tuple[str, int | None]:

@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 
 from agent.checks.check import MINUTES_LIMIT
-from agent.checks.compare import compare_reports
-from agent.checks.test_pairs import PairedTest, classify_tests
 from agent.models.checks import (
     AnyRun,
     CheckItem,
@@ -14,10 +12,9 @@ from agent.models.checks import (
     CommandRun,
     LintRun,
     Status,
-    TestRun,
 )
 from agent.models.record import replace
-from tests.unit.checks.samples import make_parts, report, suite_of
+from tests.unit.checks.samples import compare_sides, report, suite_of
 
 
 def lint(*ids: str, outcome: str = "finding", **more: object) -> LintRun:
@@ -27,10 +24,7 @@ def lint(*ids: str, outcome: str = "finding", **more: object) -> LintRun:
 
 
 def compare(before: AnyRun, after: AnyRun) -> Any:
-    pairs: list[PairedTest] = []
-    if isinstance(before, TestRun) and isinstance(after, TestRun):
-        pairs = [*classify_tests(before, after, None, make_parts()).values()]
-    [found] = compare_reports(report("base", before), report("head", after), pairs)
+    [found] = compare_sides(report("base", before), report("head", after))
     return found
 
 
@@ -96,10 +90,10 @@ def test_failures_cannot_be_called_new_where_base_could_not_run() -> None:
 
 def test_a_check_that_neither_side_has_is_left_out_and_one_that_vanishes_fails() -> None:
     absent = suite_of(status=Status.ABSENT, reason="none")
-    assert compare_reports(report("base", absent), report("head", absent), ()) == ()
-    assert compare_reports(report("base"), report("head", absent), ()) == ()
+    assert compare_sides(report("base", absent), report("head", absent)) == ()
+    assert compare_sides(report("base"), report("head", absent)) == ()
     assert compare(suite_of("a"), absent).verdict is Status.FAILED
-    [found] = compare_reports(report("base", lint()), report("head"), ())
+    [found] = compare_sides(report("base", lint()), report("head"))
     assert (found.verdict, found.head) == (Status.FAILED, Status.ABSENT)
 
 

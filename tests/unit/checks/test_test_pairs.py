@@ -69,8 +69,9 @@ def test_of_a_doctest_the_text_is_compared(other: str, state: str) -> None:
 def compare(
     before: TestRun, after: TestRun, versions: TestRun | None = None, *touched: str, **parts: object
 ) -> TestComparison:
-    pairs = classify_tests(before, after, versions, make_parts(*touched, **parts))
-    return count_tests("tests", before, after, pairs.values())
+    made = make_parts(*touched, **parts)
+    pairs = classify_tests(before, after, versions, made)
+    return count_tests(before, after, pairs.values(), made)
 
 
 def new(found: TestComparison) -> list[str]:

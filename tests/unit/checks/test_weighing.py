@@ -3,9 +3,9 @@
 import pytest
 
 from agent.checks import weighing
-from agent.checks.compare import compare_reports
 from agent.models.checks import CheckItem, CheckReport, LintRun, Status
 from repo_config.schema import RepoConfig
+from tests.unit.checks.samples import compare_sides
 
 
 def report(side: str, *items: tuple[str, str]) -> CheckReport:
@@ -33,7 +33,7 @@ def test_a_formatter_is_heeded_in_files_that_base_passes(
     tool: str, with_change: tuple[tuple[str, str], ...], failing: list[str]
 ) -> None:
     base, head = report("base", OLD), report("head", *with_change)
-    compared = compare_reports(base, head, ())
+    compared = compare_sides(base, head)
     [found] = weighing.weigh_comparisons(compared, base, head, RepoConfig(), {"black": tool})
     assert found.kind == "findings"
     assert [item.place for item in found.new_failures] == failing
@@ -54,7 +54,7 @@ def test_what_a_linter_says_of_new_migrations_withholds_nothing() -> None:
             CheckReport(side=side, commit="0" * 40, results=results)
             for side, results in (("base", ()), ("head", (run,)))
         ]
-        compared = compare_reports(*sides, ())
+        compared = compare_sides(*sides)
         [found] = weighing.weigh_comparisons(compared, *sides, RepoConfig(), {})
         return found.verdict, [(one.rule, one.severity.value) for one in found.findings]
 
