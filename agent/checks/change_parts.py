@@ -9,6 +9,7 @@ import posixpath
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from agent.checks.check import Selection
 from agent.checks.imports import (
@@ -16,12 +17,12 @@ from agent.checks.imports import (
     list_folders,
     name_module,
     read_imports,
+    read_module,
     read_python_sources,
 )
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import CheckItem, TestRun
 from agent.models.record import replace
-from agent.policy.meaning import UNREADABLE
 from agent.text.sanitise import list_some
 from repo_config import foreign_python, rule_files
 from repo_config.detect import Project
@@ -172,17 +173,13 @@ def find_versions(parts: ChangeParts, item: CheckItem) -> tuple[str, str]:
 
 def _find_test(content: bytes | None, item: CheckItem) -> str:
     """Return a test as it is written, cut; "" where it is not found."""
-    try:
-        functions = [*foreign_python.list_functions(foreign_python.parse_module(content or b""))]
-    except UNREADABLE:
-        return ""
     wanted = item.item_id.partition("[")[0].replace("::", ".")
-    node = next((node for name, node in functions if wanted.endswith(f".{name}")), None)
-    if node is None:
-        return ""
-    first = min(part.lineno for part in (node, *node.decorator_list))
-    lines = (content or b"").decode("utf-8", "replace").splitlines()[first - 1 : node.end_lineno]
-    return textwrap.dedent("\n".join(lines))[:_MOST_SOURCE]
+    for name, node in foreign_python.list_functions(read_module(content)):
+        if wanted.endswith(f".{name}"):
+            first = min(part.lineno for part in (node, *node.decorator_list))
+            lines = (content or b"").decode("utf-8", "replace").splitlines()
+            return textwrap.dedent("\n".join(lines[first - 1 : node.end_lineno]))[:_MOST_SOURCE]
+    return ""
 
 
 def _belongs_to_tests(path: str, collected: set[str], imports: Imports) -> bool:
@@ -237,34 +234,20 @@ def _find_moved(files: list[ChangedFile]) -> dict[str, str]:
 
 def _list_tests(content: bytes | None) -> list[str]:
     """List the tests of a file by name: functions, and methods of classes."""
-    try:
-        module = foreign_python.parse_module(content or b"")
-    except UNREADABLE:
-        return []
-    names = (name for name, _ in foreign_python.list_functions(module))
+    names = (name for name, _ in foreign_python.list_functions(read_module(content)))
     return [name for name in names if name.rpartition(".")[2].startswith("test")]
 
 
 def _list_plain_tests(content: bytes | None) -> set[str]:
     """List the tests of a file by name, without fixtures and methods of helpers."""
-    try:
-        module = foreign_python.parse_module(content or b"")
-    except UNREADABLE:
-        return set()
+    module = read_module(content)
     # A class that the file uses is no case, but something that stands in for another.
     used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
-    owners: list[ast.Module | ast.ClassDef] = [module]
-    owners += [
-        node for node in module.body if isinstance(node, ast.ClassDef) and node.name not in used
-    ]
-    functions = (
-        node
-        for owner in owners
-        for node in owner.body
-        if isinstance(node, foreign_python.FunctionNode) and node.name.startswith("test")
-    )
+    classes = (node for node in module.body if isinstance(node, ast.ClassDef))
+    bodies = [module.body, *(node.body for node in classes if node.name not in used)]
     return {
         node.name
-        for node in functions
-        if not any("fixture" in ast.unparse(each) for each in node.decorator_list)
+        for node in chain.from_iterable(bodies)
+        if isinstance(node, foreign_python.FunctionNode) and node.name.startswith("test")
+        if not any("fixture" in ast.unparse(mark) for mark in node.decorator_list)
     }

@@ -86,6 +86,13 @@ def read_imports(sources: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def read_module(content: bytes | None) -> ast.Module:
+    """Parse a module; what is no Python, or beyond our bounds, has no statements."""
+    with suppress(*UNREADABLE):
+        return foreign_python.parse_module(content or b"")
+    return ast.Module([], [])
+
+
 def name_module(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
@@ -112,11 +119,7 @@ def _index_by_name(paths: Iterable[str]) -> dict[str, set[str]]:
 
 def _find_imported_names(path: str, content: bytes) -> Iterator[str]:
     """Yield the names that a file imports, and which may be modules."""
-    try:
-        tree = foreign_python.parse_module(content)
-    except UNREADABLE:
-        return
-    for node in _list_statements(tree):
+    for node in _list_statements(read_module(content)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -5,9 +5,9 @@ files that it touches, and the commit without a part of what it does.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from agent.checks import (
     change_parts,
@@ -19,7 +19,7 @@ from agent.checks import (
     test_pairs,
 )
 from agent.checks.change_parts import ChangeParts
-from agent.checks.check import Selection, Site, TestRequest
+from agent.checks.check import Selection, TestRequest
 from agent.checks.commands import ToolCheck
 from agent.checks.django_state import MIGRATIONS
 from agent.checks.proof import ProofTrials
@@ -27,20 +27,17 @@ from agent.checks.running import Bench, Job
 from agent.checks.test_verdicts import AGAIN, NEAR, VERSIONS, TestVerdicts, find_tests
 from agent.models.change import Change
 from agent.models.checks import (
+    BASE_SETTINGS,
     TESTS,
     AnyComparison,
     AnyRun,
-    CheckItem,
     CheckReport,
-    LintRun,
-    Status,
     TestRun,
 )
 from agent.models.record import replace
 from agent.models.review import Judgement, Proof
 from agent.policy.migrations import is_migration
 
-BASE_SETTINGS = ", base settings"
 #: Part of the seconds of base's tests; what took less there runs first.
 _QUICK = 0.1
 
@@ -63,19 +60,18 @@ def judge_change(
         is_beside = is_short or bench.base.at_once > 1
         jobs.start([*(tests if is_beside else ()), *first])
         work.ran = jobs.wait([*first, *(tests if is_short else ())])
-        is_failing = work.is_in_the_way(work.compare(is_partial=True, repeats=False))
-        if not is_failing:
+        early = work.compare(is_partial=True, repeats=False)
+        if not early.is_in_the_way:
             jobs.start(() if is_beside else tests)
             work.ran = jobs.run(work.list_rest())
-    if is_failing:
-        compared = work.compare(is_partial=True)
-        if work.is_in_the_way(compared):
+    if early.is_in_the_way:
+        early = work.compare(is_partial=True)
+        if early.is_in_the_way:
             bench.say("a check fails already: the others are not run")
-            return Judgement(ran=work.report, compared=compared, is_partial=True)
+            return early
         work.ran |= bench.run_all([*(() if is_short else tests), *work.list_rest()])
-    compared = work.compare(is_partial=False)
-    proof = Proof() if work.is_in_the_way(compared) else work.prove()
-    return Judgement(ran=work.report, compared=compared, proof=proof)
+    judged = work.compare()
+    return judged if judged.is_in_the_way else replace(judged, proof=work.prove())
 
 
 def compare_with_itself(base: CheckReport) -> tuple[AnyComparison, ...]:
@@ -95,11 +91,14 @@ class _Judging:
     bench: Bench
     already: Sequence[AnyRun]
     ran: dict[str, AnyRun] = field(default_factory=dict)
-    report: CheckReport = field(init=False)
 
     @cached_property
     def verdicts(self) -> TestVerdicts:
-        return TestVerdicts(self.parts, self.base, self.bench, lambda: self._versions_site)
+        return TestVerdicts(self.parts, self.base, self.bench)
+
+    @cached_property
+    def proof(self) -> ProofTrials:
+        return ProofTrials(self.parts, self.bench, self.near)
 
     @property
     def base_seconds(self) -> float:
@@ -108,24 +107,18 @@ class _Judging:
         return result.seconds if result else 0.0
 
     @cached_property
-    def proof(self) -> ProofTrials:
-        return ProofTrials(self.parts, self.bench, self.near)
-
-    @cached_property
     def near(self) -> Selection:
         """Test files near the change; empty: there are none, or base does not tell."""
-        if self.bench.suite is None or not reruns.is_conclusive(self.base.tests):
+        tests, parts = self.base.tests, self.parts
+        if self.bench.suite is None or not reruns.is_conclusive(tests):
             return Selection()
-        parts = self.parts
-        helpers = (path for path in parts.own_tests if path not in self._collected)
+        collected = {item.file for item in tests.items}
+        helpers = (path for path in parts.own_tests if path not in collected)
         edited = [*(path for path in parts.product if path.endswith(".py")), *helpers]
-        paths = frozenset(self.bench.tree.paths()) | {*self.parts.change.paths}
-        given = self.base.tests, parts.imports, paths
-        return Selection(files=imports.choose_near(edited, parts.own_tests, *given))
-
-    @cached_property
-    def _collected(self) -> frozenset[str]:
-        return frozenset(item.file for item in self.base.tests.items)
+        paths = {*self.bench.tree.paths(), *parts.change.paths}
+        return Selection(
+            files=imports.choose_near(edited, parts.own_tests, tests, parts.imports, paths)
+        )
 
     @cached_property
     def _others(self) -> measuring.Checks:
@@ -138,22 +131,18 @@ class _Judging:
         linted = ((dataclasses.replace(MIGRATIONS, new=new), self.bench.head),) if new else ()
         return (*measuring.list_others(self.bench.head), *linted)
 
-    @cached_property
-    def _settings(self) -> frozenset[str]:
-        """Files with settings of linters and type checkers that the change edits."""
-        return change_parts.list_tool_settings(self.parts.change)
-
     # --- what runs --------------------------------------------------------------------------------
 
     def _list_others(self) -> Iterator[tuple[str, Job]]:
         """Yield all checks but the tests; tools also with base's settings, where these differ."""
-        kept = (file for file in self.parts.change.files if file.path not in self._settings)
-        before = replace(self.parts.change, files=tuple(kept))
+        change = self.parts.change
+        settings = change_parts.list_tool_settings(change)
+        kept = tuple(file for file in change.files if file.path not in settings)
+        lay_out = partial(self.bench.lay_out, replace(change, files=kept), "")
         for check, site in self._others:
             yield check.name, Job.at(check, site)
-            if self._settings and isinstance(check, ToolCheck):
-                renamed = check.rename(check.name + BASE_SETTINGS)
-                yield check.name, Job(renamed, lambda: self.bench.lay_out(before, ""))
+            if settings and isinstance(check, ToolCheck):
+                yield check.name, Job(check.rename(check.name + BASE_SETTINGS), lay_out)
 
     def _is_quick(self, name: str) -> bool:
         result = self.base.result(name)
@@ -191,11 +180,7 @@ class _Judging:
         if self.bench.suite is None or self.parts.as_base == Selection():
             return []
         check = runners.select(self.bench.suite, TestRequest(self.parts.as_base), VERSIONS)
-        return [Job(check, lambda: self._versions_site)]
-
-    @cached_property
-    def _versions_site(self) -> Site:
-        return self.bench.lay_out(change_parts.revert_tests(self.parts), "versions")
+        return [Job(check, lambda: self.verdicts.versions_site)]
 
     def list_again(self) -> list[Job]:
         """List what runs the change's own tests once more: each run has another hash seed."""
@@ -213,11 +198,7 @@ class _Judging:
     def near_run(self) -> TestRun | None:
         return find_tests(self.ran, NEAR)
 
-    @staticmethod
-    def is_in_the_way(compared: Iterable[AnyComparison]) -> bool:
-        return any(check.is_in_the_way for check in compared)
-
-    def compare(self, *, is_partial: bool, repeats: bool = True) -> tuple[AnyComparison, ...]:
+    def compare(self, *, is_partial: bool = False, repeats: bool = True) -> Judgement:
         """Compare what has run with all of base.
 
         Args:
@@ -229,35 +210,21 @@ class _Judging:
         ended, counted = self.ran.get(TESTS), None
         if tests:
             ended, counted = self.verdicts.weigh(tests, self.ran, repeats=repeats)
-        results = (*self.already, *self._list_results(), *((ended,) if ended else ()))
-        self.report = CheckReport(
-            side="head", commit=self.base.commit, results=results, is_partial=is_partial
+        base, others = self.verdicts.base, [check.name for check, _ in self._others]
+        twice = [run for run in base.results if run.name + BASE_SETTINGS in self.ran]
+        known = (replace(run, name=run.name + BASE_SETTINGS) for run in twice)
+        base = replace(base, results=(*base.results, *known))
+        names = (*others, *(run.name + BASE_SETTINGS for run in twice))
+        results = (*self.already, *(self.ran[name] for name in names if name in self.ran))
+        report = CheckReport(
+            side="head",
+            commit=base.commit,
+            results=(*results, ended) if ended else results,
+            is_partial=is_partial,
         )
-        base = self.verdicts.base
-        compared = compare.compare_reports(base, self.report, counted)
-        return self.bench.weigh(compared, base, self.report)
-
-    def _list_results(self) -> Iterator[AnyRun]:
-        """Yield the results of checks, those with base's settings joined to the others."""
-        for check, _ in self._others:
-            result = self.ran.get(check.name)
-            before = self.ran.get(check.name + BASE_SETTINGS)
-            if isinstance(result, LintRun) and isinstance(before, LintRun):
-                seen = {item.item_id for item in result.items}
-                more = [item for item in before.items if item.item_id not in seen]
-                if before.reason and not result.reason:
-                    # What the base branch's settings find is not known.
-                    text = f"{before.name}: {before.reason}"
-                    more = [CheckItem(item_id=text, outcome="finding")]
-                status = Status.FAILED if more and not result.reason else result.status
-                result = replace(
-                    result,
-                    items=(*result.items, *more),
-                    status=status,
-                    settings_of_base=tuple(sorted(self._settings)),
-                )
-            if result is not None:
-                yield result
+        compared = compare.compare_reports(base, report, counted)
+        compared = self.bench.weigh(compared, base, report)
+        return Judgement(ran=report, compared=compared, is_partial=is_partial)
 
     def prove(self) -> Proof:
         """Prove the change, where all else has passed."""

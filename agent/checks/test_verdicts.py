@@ -1,6 +1,6 @@
 """Say what became of each test: paired with base's, and run once more where it fails newly."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,9 +43,12 @@ class TestVerdicts:
     base: CheckReport
     """Measured anew where its results turn out to be out of date."""
     bench: Bench
-    lay_out_versions: Callable[[], Site]
-    """Lays the change out with base's versions of the tests that it touches."""
     pairs: tuple[PairedTest, ...] = ()
+
+    @cached_property
+    def versions_site(self) -> Site:
+        """The change with base's versions of the tests that it touches."""
+        return self.bench.lay_out(change_parts.revert_tests(self.parts), "versions")
 
     def weigh(
         self, tests: TestRun, ran: Mapping[str, AnyRun], *, repeats: bool
@@ -98,7 +101,7 @@ class TestVerdicts:
         ids = sorted(passed.intersection(red))[: reruns.MOST_TESTS]
         if not ids:
             return run, ()
-        [again] = reruns.run_again(self.bench, (self.lay_out_versions(), ids))
+        [again] = reruns.run_again(self.bench, (self.versions_site, ids))
         items = tuple(
             replace(item, outcome=again[item.item_id])
             if again.get(item.item_id) in PASSING

@@ -3,13 +3,15 @@
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from agent.models.change import Finding
 from agent.models.record import Record
 
 TESTS = "tests"
 """Name of the check that runs the suite."""
+BASE_SETTINGS = ", base settings"
+"""Ends the name of a tool that runs with base's settings, since the change edits them."""
 COLLECTION = " (collection)"
 """Ends the id of a test module that could not be imported."""
 
@@ -199,8 +201,8 @@ class LintRun(CheckRun):
     kind: Literal["findings"] = "findings"
     items: tuple[CheckItem, ...] = ()
     """Equal ids may occur more than once."""
-    settings_of_base: tuple[str, ...] = ()
-    """On head: files whose settings are as on base, though the change touches them."""
+    # Fields that an earlier version has stored are passed over.
+    model_config = ConfigDict(extra="ignore")
 
 
 class CommandRun(CheckRun):

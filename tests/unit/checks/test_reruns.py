@@ -8,7 +8,7 @@ from agent.checks import reruns
 from agent.checks.check import Selection
 from agent.checks.test_pairs import PairedTest, classify_tests
 from agent.checks.test_verdicts import VERSIONS, TestVerdicts
-from agent.models.change import Severity
+from agent.models.change import Change, Severity
 from agent.models.checks import CheckItem, RepeatedTest, TestRun
 from agent.models.record import replace
 from tests.unit.checks.samples import make_parts, report, suite_of
@@ -82,6 +82,9 @@ class Bench:
         self.asked: list[tuple[object, tuple[str, ...]]] = []
         self.said: list[str] = []
 
+    def lay_out(self, change: Change, name: str) -> str:
+        return self.head
+
     def say(self, line: str) -> None:
         self.said.append(line)
 
@@ -117,7 +120,7 @@ def test_of_many_failures_ten_run_again_of_as_many_files_as_there_are() -> None:
 def test_a_failure_in_base_s_version_counts_where_it_comes_back(again: str, state: str) -> None:
     bench: Any = Bench(again)
     base, head = suite_of("t.py::a", "t.py::b=failed"), suite_of("t.py::a", "t.py::b")
-    verdicts = TestVerdicts(make_parts("t.py"), report("base", base), bench, lambda: bench.head)
+    verdicts = TestVerdicts(make_parts("t.py"), report("base", base), bench)
     ran = {VERSIONS: suite_of("t.py::a=failed", "t.py::b=failed", name=VERSIONS)}
     verdicts.weigh(head, ran, repeats=True)
     assert [pair.state for pair in verdicts.pairs] == [state, "fixed"]

@@ -4,8 +4,10 @@ import pytest
 
 from agent.checks import weighing
 from agent.models.checks import CheckItem, CheckReport, LintRun, Status
+from agent.models.record import replace
 from repo_config.schema import RepoConfig
 from tests.unit.checks.samples import compare_sides
+from tests.unit.checks.samples import report as make_report
 
 
 def report(side: str, *items: tuple[str, str]) -> CheckReport:
@@ -61,3 +63,28 @@ def test_what_a_linter_says_of_new_migrations_withholds_nothing() -> None:
     listed = [("migration-destructive", "review"), ("migration-downtime", "info")]
     assert weigh(linted) == (Status.PASSED, listed)
     assert weigh(failed) == (Status.UNMEASURABLE, listed[:1])
+
+
+@pytest.mark.parametrize("failing", ["", ", base settings"])
+def test_what_either_settings_object_to_is_for_the_reviewer(failing: str) -> None:
+    clean = LintRun(name="mypy", status=Status.PASSED)
+    twice = replace(clean, name="mypy, base settings")
+    broken = {"status": Status.FAILED, "reason": "no such plugin"}
+    red = {"status": Status.FAILED, "items": (CheckItem(item_id="a: b: c", outcome="finding"),)}
+
+    def weigh(**facts: object) -> list[tuple[Status, list[str]]]:
+        runs = (clean, twice)
+        later = tuple(
+            run.model_copy(update=facts) if run.name == f"mypy{failing}" else run for run in runs
+        )
+        sides = [make_report("base", *runs), make_report("head", *later)]
+        compared = compare_sides(*sides)
+        weighed = weighing.weigh_comparisons(compared, *sides, RepoConfig(), {})
+        return [(one.verdict, [finding.rule for finding in one.findings]) for one in weighed]
+
+    at = int(bool(failing))
+    assert weigh(**red)[at] == (Status.PASSED, ["other-settings"])
+    # Of base's settings it only adds to what the change's say.
+    wanted = (Status.UNMEASURABLE, ["other-settings"]) if failing else (Status.FAILED, [])
+    assert weigh(**broken)[at] == wanted
+    assert weigh()[at] == (Status.PASSED, [])
