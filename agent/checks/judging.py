@@ -5,7 +5,7 @@ files that it touches, and the commit without a part of what it does.
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -19,15 +19,14 @@ from agent.checks import (
     test_pairs,
 )
 from agent.checks.change_parts import ChangeParts
-from agent.checks.check import Selection, TestRequest
-from agent.checks.commands import ToolCheck
+from agent.checks.check import Selection, Site, TestRequest
+from agent.checks.commands import BASE_SETTINGS, ToolCheck
 from agent.checks.django_state import MIGRATIONS
 from agent.checks.proof import ProofTrials
 from agent.checks.running import Bench, Job
 from agent.checks.test_verdicts import AGAIN, NEAR, VERSIONS, TestVerdicts, find_tests
 from agent.models.change import Change
 from agent.models.checks import (
-    BASE_SETTINGS,
     TESTS,
     AnyComparison,
     AnyRun,
@@ -52,26 +51,27 @@ def judge_change(
     Args:
         already: What ran before, such as the look at packages that the change brings along.
     """
-    work = _Judging(parts, base, bench, already)
-    tests, first = work.list_tests(), [*work.list_quick(), *work.list_near()]
-    is_short = work.base_seconds < imports.SHORT_SUITE
+    work = _Judging(parts, bench, TestVerdicts(parts, base, bench), already)
+    # As CI does.
+    tests = [Job.at(check, site) for check, site in measuring.list_tests(bench.head)]
+    first, is_short = work.list_first(), work.base_seconds < imports.SHORT_SUITE
     with bench.open_jobs() as jobs:
         # All tests begin at once where others can run beside them, and are ended if those fail.
         is_beside = is_short or bench.base.at_once > 1
         jobs.start([*(tests if is_beside else ()), *first])
         work.ran = jobs.wait([*first, *(tests if is_short else ())])
         early = work.compare(is_partial=True, repeats=False)
-        if not early.is_in_the_way:
+        if not is_in_the_way(early):
             jobs.start(() if is_beside else tests)
             work.ran = jobs.run(work.list_rest())
-    if early.is_in_the_way:
+    if is_in_the_way(early):
         early = work.compare(is_partial=True)
-        if early.is_in_the_way:
+        if is_in_the_way(early):
             bench.say("a check fails already: the others are not run")
             return early
         work.ran |= bench.run_all([*(() if is_short else tests), *work.list_rest()])
     judged = work.compare()
-    return judged if judged.is_in_the_way else replace(judged, proof=work.prove())
+    return judged if is_in_the_way(judged) else replace(judged, proof=work.prove())
 
 
 def compare_with_itself(base: CheckReport) -> tuple[AnyComparison, ...]:
@@ -82,19 +82,20 @@ def compare_with_itself(base: CheckReport) -> tuple[AnyComparison, ...]:
     return compare.compare_reports(base, base, tests)
 
 
+def is_in_the_way(judged: Judgement) -> bool:
+    """Whether a check keeps a change from being published."""
+    return any(check.is_in_the_way for check in judged.compared)
+
+
 @dataclass
 class _Judging:
     """The runs of one change, and what they say."""
 
     parts: ChangeParts
-    base: CheckReport
     bench: Bench
+    verdicts: TestVerdicts
     already: Sequence[AnyRun]
     ran: dict[str, AnyRun] = field(default_factory=dict)
-
-    @cached_property
-    def verdicts(self) -> TestVerdicts:
-        return TestVerdicts(self.parts, self.base, self.bench)
 
     @cached_property
     def proof(self) -> ProofTrials:
@@ -103,13 +104,13 @@ class _Judging:
     @property
     def base_seconds(self) -> float:
         """Seconds that base's tests take."""
-        result = self.base.result(TESTS)
+        result = self.verdicts.base.result(TESTS)
         return result.seconds if result else 0.0
 
     @cached_property
     def near(self) -> Selection:
         """Test files near the change; empty: there are none, or base does not tell."""
-        tests, parts = self.base.tests, self.parts
+        tests, parts = self.verdicts.base.tests, self.parts
         if self.bench.suite is None or not reruns.is_conclusive(tests):
             return Selection()
         collected = {item.file for item in tests.items}
@@ -145,52 +146,37 @@ class _Judging:
                 yield check.name, Job(check.rename(check.name + BASE_SETTINGS), lay_out)
 
     def _is_quick(self, name: str) -> bool:
-        result = self.base.result(name)
+        result = self.verdicts.base.result(name)
         is_lint = name in {command.name for command in self.bench.head.project.lint}
         return is_lint or (result is not None and result.seconds < _QUICK * self.base_seconds)
 
-    def list_quick(self) -> list[Job]:
-        return [job for name, job in self._list_others() if self._is_quick(name)]
-
-    def list_slow(self) -> list[Job]:
-        """List the other checks, the longest first."""
-        jobs = [job for name, job in self._list_others() if not self._is_quick(name)]
-        return jobs[::-1]
-
-    def list_tests(self) -> list[Job]:
-        """List what runs all tests of the exact commit, as CI does."""
-        return [Job.at(check, site) for check, site in measuring.list_tests(self.bench.head)]
-
-    def _list_some(self, name: str, request: TestRequest) -> list[Job]:
-        runner = self.bench.suite
-        if runner is None or request.only == Selection():
+    def _list_some(
+        self, name: str, request: TestRequest, lay_out: Callable[[], Site] | None = None
+    ) -> list[Job]:
+        """List what runs some of the tests, by default of the change; nothing for none of them."""
+        if self.bench.suite is None or request.only == Selection():
             return []
-        return [Job.at(runners.select(runner, request, name), self.bench.head)]
+        check = runners.select(self.bench.suite, request, name)
+        return [Job(check, lay_out or (lambda: self.bench.head))]
 
-    def list_near(self) -> list[Job]:
-        covers = tuple(
-            path
-            for path in self.parts.product
-            if path.endswith(".py") and (self.bench.head.tree / path).is_file()
-        )
-        return self._list_some(NEAR, TestRequest(self.near, covers=covers))
-
-    def list_versions(self) -> list[Job]:
-        """List what runs base's versions of tests that the change touches."""
-        if self.bench.suite is None or self.parts.as_base == Selection():
-            return []
-        check = runners.select(self.bench.suite, TestRequest(self.parts.as_base), VERSIONS)
-        return [Job(check, lambda: self.verdicts.versions_site)]
-
-    def list_again(self) -> list[Job]:
-        """List what runs the change's own tests once more: each run has another hash seed."""
-        own = tuple(path for path in self.parts.own_tests if path in self.near.files)
-        return self._list_some(AGAIN, TestRequest(Selection(files=own)))
+    def list_first(self) -> list[Job]:
+        """List linters, what takes base a moment, and the tests near the change."""
+        quick = [job for name, job in self._list_others() if self._is_quick(name)]
+        source = (path for path in self.parts.product if path.endswith(".py"))
+        covers = tuple(path for path in source if (self.bench.head.tree / path).is_file())
+        return [*quick, *self._list_some(NEAR, TestRequest(self.near, covers=covers))]
 
     def list_rest(self) -> list[Job]:
-        """List what runs where none of the first fails."""
-        proof = self.proof.list_jobs(self.near_run, self.verdicts.pairs)
-        return [*self.list_versions(), *self.list_slow(), *self.list_again(), *proof]
+        """List what runs where none of the first fails, the longest first."""
+        as_base, own = TestRequest(self.parts.as_base), self.parts.own_tests
+        again = Selection(files=tuple(path for path in own if path in self.near.files))
+        slow = [job for name, job in self._list_others() if not self._is_quick(name)]
+        return [
+            *self._list_some(VERSIONS, as_base, lambda: self.verdicts.versions_site),
+            *slow[::-1],
+            *self._list_some(AGAIN, TestRequest(again)),  # each run has another hash seed
+            *self.proof.list_jobs(self.near_run, self.verdicts.pairs),
+        ]
 
     # --- what it says -----------------------------------------------------------------------------
 
@@ -210,16 +196,15 @@ class _Judging:
         ended, counted = self.ran.get(TESTS), None
         if tests:
             ended, counted = self.verdicts.weigh(tests, self.ran, repeats=repeats)
-        base, others = self.verdicts.base, [check.name for check, _ in self._others]
-        twice = [run for run in base.results if run.name + BASE_SETTINGS in self.ran]
-        known = (replace(run, name=run.name + BASE_SETTINGS) for run in twice)
+        base, names = self.verdicts.base, [check.name for check, _ in self._others]
+        twice = {f"{run.name}{BASE_SETTINGS}": run for run in base.results}
+        known = (replace(run, name=name) for name, run in twice.items() if name in self.ran)
         base = replace(base, results=(*base.results, *known))
-        names = (*others, *(run.name + BASE_SETTINGS for run in twice))
-        results = (*self.already, *(self.ran[name] for name in names if name in self.ran))
+        ran = (self.ran[name] for name in (*names, *twice) if name in self.ran)
         report = CheckReport(
             side="head",
             commit=base.commit,
-            results=(*results, ended) if ended else results,
+            results=(*self.already, *ran, *((ended,) if ended else ())),
             is_partial=is_partial,
         )
         compared = compare.compare_reports(base, report, counted)

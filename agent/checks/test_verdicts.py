@@ -99,16 +99,12 @@ class TestVerdicts:
         passed = {item.item_id for item in self.base.tests.items if item.outcome in PASSING}
         red = (item.item_id for item in run.items if item.outcome not in PASSING)
         ids = sorted(passed.intersection(red))[: reruns.MOST_TESTS]
-        if not ids:
-            return run, ()
         [again] = reruns.run_again(self.bench, (self.versions_site, ids))
-        items = tuple(
-            replace(item, outcome=again[item.item_id])
-            if again.get(item.item_id) in PASSING
-            else item
-            for item in run.items
+        green = {item_id for item_id, outcome in again.items() if outcome in PASSING}
+        items = (
+            replace(item, outcome="passed") if item.item_id in green else item for item in run.items
         )
-        return replace(run, items=items), ()
+        return replace(run, items=tuple(items)), ()
 
     def _is_base_out_of_date(self, broken: list[PairedTest]) -> bool:
         """Whether base fails a test today that its stored results have as passed."""
@@ -168,17 +164,13 @@ class TestVerdicts:
         if tests.reason or tests.limit or is_red or tests.exit_code in known:
             return tests
         self.bench.say("tests: the exit code is red where no test is; running all again")
-        again = self._suite_again
-        if again is None or again.exit_code in known or reruns.list_red(again):
+        [(check, site)] = measuring.list_tests(self.bench.head)
+        again = running.run_check(check, site, self.bench.sandbox, self.bench.say)
+        is_red = bool(isinstance(again, TestRun) and reruns.list_red(again))
+        if again.exit_code in known or is_red:
             return tests
         reason = (
             f"the tests end with exit code {again.exit_code}, and with {base.exit_code} on the base"
             f" branch, though none fails: {get_last_lines(again)}"
         )
         return replace(tests, status=Status.FAILED, reason=reason)
-
-    @cached_property
-    def _suite_again(self) -> TestRun | None:
-        (check, site), *_ = measuring.list_tests(self.bench.head)
-        run = running.run_check(check, site, self.bench.sandbox, self.bench.say)
-        return run if isinstance(run, TestRun) else None

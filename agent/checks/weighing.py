@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from agent.checks import readers
+from agent.checks.commands import BASE_SETTINGS
 from agent.checks.django_state import MIGRATIONS
 from agent.models.change import Change, Finding
 from agent.models.checks import (
-    BASE_SETTINGS,
     AnyComparison,
     AnyRun,
     CheckItem,

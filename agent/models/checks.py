@@ -3,15 +3,13 @@
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from agent.models.change import Finding
 from agent.models.record import Record
 
 TESTS = "tests"
 """Name of the check that runs the suite."""
-BASE_SETTINGS = ", base settings"
-"""Ends the name of a tool that runs with base's settings, since the change edits them."""
 COLLECTION = " (collection)"
 """Ends the id of a test module that could not be imported."""
 
@@ -57,23 +55,20 @@ UNPROVED = "unproved"
 """Outcome of a test whose sandbox proves nothing, or did not have it."""
 
 
+def _read_outcome(stored: Any) -> Any:
+    """Read how a test ended once more; an earlier version has stored a list of runs."""
+    return "".join(run["outcome"] for run in stored[:1]) if isinstance(stored, list) else stored
+
+
 class RepeatedTest(Record):
     """A test that failed with the change alone, and how it ended when it ran once more."""
 
     item_id: str
-    base: str = ""
+    base: Annotated[str, BeforeValidator(_read_outcome)] = ""
     """Outcome as in a CheckItem, or `unproved`; empty: it did not run once more there."""
-    head: str = ""
+    head: Annotated[str, BeforeValidator(_read_outcome)] = ""
     place: str = ""
     """`path:line` where it failed with the change."""
-
-    @field_validator("base", "head", mode="before")
-    @classmethod
-    def _read_stored(cls, outcome: Any) -> Any:
-        """Read what an earlier version has stored: a list of runs."""
-        if isinstance(outcome, list):
-            return outcome[0]["outcome"] if outcome else ""
-        return outcome
 
     @property
     def summary(self) -> str:

@@ -120,8 +120,3 @@ class Judgement(Record):
     proof: Proof = Proof()
     is_partial: bool = False
     """Whether it was ended early, since a check had failed; it is never published."""
-
-    @property
-    def is_in_the_way(self) -> bool:
-        """Whether a check keeps the change from being published."""
-        return any(check.is_in_the_way for check in self.compared)
