@@ -31,10 +31,9 @@ from agent.models.checks import (
     AnyComparison,
     AnyRun,
     CheckReport,
-    TestRun,
 )
 from agent.models.record import replace
-from agent.models.review import Judgement, Proof
+from agent.models.review import Judgement
 from agent.policy.migrations import is_migration
 
 #: Part of the seconds of base's tests; what took less there runs first.
@@ -71,7 +70,9 @@ def judge_change(
             return early
         work.ran |= bench.run_all([*(() if is_short else tests), *work.list_rest()])
     judged = work.compare()
-    return judged if is_in_the_way(judged) else replace(judged, proof=work.prove())
+    if is_in_the_way(judged):
+        return judged
+    return replace(judged, proof=work.proof.finish(work.ran, work.verdicts.pairs))
 
 
 def compare_with_itself(base: CheckReport) -> tuple[AnyComparison, ...]:
@@ -175,14 +176,10 @@ class _Judging:
             *self._list_some(VERSIONS, as_base, lambda: self.verdicts.versions_site),
             *slow[::-1],
             *self._list_some(AGAIN, TestRequest(again)),  # each run has another hash seed
-            *self.proof.list_jobs(self.near_run, self.verdicts.pairs),
+            *self.proof.list_jobs(self.ran, self.verdicts.pairs),
         ]
 
     # --- what it says -----------------------------------------------------------------------------
-
-    @property
-    def near_run(self) -> TestRun | None:
-        return find_tests(self.ran, NEAR)
 
     def compare(self, *, is_partial: bool = False, repeats: bool = True) -> Judgement:
         """Compare what has run with all of base.
@@ -190,7 +187,7 @@ class _Judging:
         Args:
             repeats: Whether what fails newly runs once more.
         """
-        tests, near = find_tests(self.ran, TESTS), self.near_run
+        tests, near = find_tests(self.ran, TESTS), find_tests(self.ran, NEAR)
         if tests is None and near and reruns.is_conclusive(near):
             tests = replace(near, name=TESTS, is_partial=True)
         ended, counted = self.ran.get(TESTS), None
@@ -210,14 +207,3 @@ class _Judging:
         compared = compare.compare_reports(base, report, counted)
         compared = self.bench.weigh(compared, base, report)
         return Judgement(ran=report, compared=compared, is_partial=is_partial)
-
-    def prove(self) -> Proof:
-        """Prove the change, where all else has passed."""
-        tests = find_tests(self.ran, TESTS)
-        if self.bench.head.config.checks.tests == "off":
-            return Proof(unneeded="tests are turned off in the configuration")
-        if tests is None or self.bench.suite is None:
-            is_code = any(path.endswith(".py") for path in self.parts.product)
-            why = "no runner of its tests is known"
-            return Proof(missing=why) if is_code else Proof(unneeded="no code was changed")
-        return self.proof.finish(self.ran, tests, self.near_run, self.verdicts.pairs)

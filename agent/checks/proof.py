@@ -20,7 +20,8 @@ from agent.checks.imports import read_python_sources
 from agent.checks.running import Bench, Job
 from agent.checks.suite import FAILING, accept_empty
 from agent.checks.test_pairs import PairedTest
-from agent.models.checks import AnyRun, CheckItem, Status, TestRun
+from agent.checks.test_verdicts import NEAR, find_tests
+from agent.models.checks import TESTS, AnyRun, CheckItem, Status, TestRun
 from agent.models.record import replace
 from agent.models.review import Proof, ProofRow
 from agent.policy.layout import is_migration, is_test
@@ -95,14 +96,14 @@ class ProofTrials:
         names = (f"tests without part {number} of {len(asked)}" for number in itertools.count(1))
         return dict(zip(names, asked, strict=False))
 
-    def list_jobs(self, near: TestRun | None, pairs: Collection[PairedTest]) -> list[Job]:
+    def list_jobs(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> list[Job]:
         """List what runs beside the other checks.
 
         Args:
-            near: How the tests near the whole change ended.
-            pairs: What became of them.
+            ran: The tests near the change, if there are some.
+            pairs: What became of these.
         """
-        suite, jobs = self.bench.suite, list[Job]()
+        near, suite, jobs = find_tests(ran, NEAR), self.bench.suite, list[Job]()
         if suite is None:
             return []
         if self.parts.own_tests and self.parts.product:
@@ -142,17 +143,17 @@ class ProofTrials:
         change = hunk_reverts.take_back(self.parts.change, units)
         return self.bench.lay_out(change, "").limit_seconds(seconds)
 
-    def finish(
-        self,
-        ran: Mapping[str, AnyRun],
-        tests: TestRun,
-        near: TestRun | None,
-        pairs: Collection[PairedTest],
-    ) -> Proof:
+    def finish(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> Proof:
         """Say what is proved; what nothing near needs is taken back for the whole suite."""
+        tests, near = find_tests(ran, TESTS), find_tests(ran, NEAR)
+        if tests is None or self.bench.suite is None:
+            if self.bench.head.config.checks.tests == "off":
+                return Proof(unneeded="tests are turned off in the configuration")
+            is_code = any(path.endswith(".py") for path in self.parts.product)
+            why = "no runner of its tests is known"
+            return Proof(missing=why) if is_code else Proof(unneeded="no code was changed")
         if self.bench.plan.recipe and not self.parts.own_tests:
             return Proof()  # its edits are known beforehand
-        missing, unneeded, rows = self._prove_tests(ran.get(OWN_ON_BASE), tests, pairs)
         red = reruns.list_red(tests) | {*self.bench.repeated}
         trials = [(unit, _is_noticed(ran.get(name), red)) for name, unit in self._tried.items()]
         needed = [unit.part for unit, noticed in trials if noticed]
@@ -167,9 +168,8 @@ class ProofTrials:
             silent_parts = [
                 replace(part, is_near_only=answer is None) for part, answer in asked if not answer
             ]
-        proof = Proof(
-            rows=rows,
-            unneeded=unneeded,
+        proof = replace(
+            self._prove_tests(ran.get(OWN_ON_BASE), tests, pairs),
             needed=tuple(needed),
             unneeded_parts=tuple(silent_parts),
             untried=tuple(unit.part for unit, noticed in trials if noticed is None),
@@ -181,30 +181,30 @@ class ProofTrials:
             why = "no test notices a mistake" if self._tried else "no mistake could be made"
             return replace(proof, missing=f"{why} in what the new tests call", unneeded="")
         asks = bool(self._tried) or any(map(is_migration, self.parts.product))
-        return replace(proof, missing=missing if asks else "")
+        return proof if asks else replace(proof, missing="")
 
     # --- the change's own tests ---------------------------------------------------------------
 
     def _prove_tests(
         self, run: AnyRun | None, tests: TestRun, pairs: Collection[PairedTest]
-    ) -> tuple[str, str, tuple[ProofRow, ...]]:
-        """Return why nothing is proved, why nothing need be, and what each test did."""
+    ) -> Proof:
+        """Say what each test did, and what is missing in that, or why no proof is asked for."""
         if all(path.endswith(PROSE) for path in self.parts.product):
-            unneeded = "only tests were changed" if self.parts.own_tests else "no code was changed"
-            return "", unneeded, ()
+            what = "only tests were changed" if self.parts.own_tests else "no code was changed"
+            return Proof(unneeded=what)
         if not isinstance(run, TestRun):
-            return "the change adds no test", "", ()
+            return Proof(missing="the change adds no test")
         if run.status is Status.UNVERIFIED or (run.reason and run.files is None):
-            return f"its tests cannot run without the change: {run.reason}", "", ()
+            return Proof(missing=f"its tests cannot run without the change: {run.reason}")
         new = {pair.current_id for pair in pairs if not pair.base}
         rows = sorted(
             self._make_rows(run, tests, new),
             key=lambda row: (not row.is_proof, row.name not in new),
         )
-        if any(row.is_proof for row in rows):
-            return "", "", tuple(rows[:_MOST_ROWS])
-        missing = "none of its tests fails without it and passes with it"
-        return missing if rows else "the change adds no test", "", tuple(rows[:_MOST_ROWS])
+        missing = "" if rows else "the change adds no test"
+        if rows and not rows[0].is_proof:
+            missing = "none of its tests fails without it and passes with it"
+        return Proof(rows=tuple(rows[:_MOST_ROWS]), missing=missing)
 
     def _make_rows(self, run: TestRun, tests: TestRun, new: Collection[str]) -> Iterator[ProofRow]:
         """Give what each test of these files did without the change, and with it.

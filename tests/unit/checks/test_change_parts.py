@@ -137,12 +137,6 @@ def test_what_is_collected_for_its_doctests_stays_product() -> None:
     assert split_change(made, tests, tree, make_project()).product == ("shop/views.py",)
 
 
-def test_a_doctest_is_touched_with_the_file_of_the_product() -> None:
-    item = CheckItem(item_id="d", outcome="passed", file="shop/models.py", digest="x")
-    assert split({"shop/models.py": "a = 1\n"}).is_touched(item)
-    assert not split({"shop/views.py": "a = 1\n"}).is_touched(item)
-
-
 def test_new_tests_that_were_not_run_are_named() -> None:
     text = "def test_a(): ...\n\n\ndef test_b(): ...\n\n\nclass Odd:\n    def test_c(self): ...\n"
     made, _ = change({"test_n.py": text}, {"test_n.py": "def test_b(): ..."})
