@@ -23,7 +23,6 @@ from agent.models.checks import (
     PackageRun,
     Status,
     TestComparison,
-    TestRun,
 )
 from agent.models.record import replace
 from agent.policy.change_context import find_new
@@ -46,19 +45,12 @@ def compare_reports(
     # Checks that were not run because a test has failed already are not missing.
     expected = () if head.is_partial else base.results
     for name in dict.fromkeys(result.name for result in (*head.results, *expected)):
-        before, after = base.result(name), head.result(name)
-        before, after = before or _make_absent(name, after), after or _make_absent(name, before)
+        absent = CommandRun(name=name, status=Status.ABSENT)
+        before, after = base.result(name) or absent, head.result(name) or absent
         if {before.status, after.status} != {Status.ABSENT}:
             check = tests if tests and name == TESTS else _begin_comparison(name, before, after)
             compared.append(_judge_check(check, before, after))
     return tuple(compared)
-
-
-def _make_absent(name: str, other: AnyRun | None) -> AnyRun:
-    """Stand for the side that does not have a check."""
-    if isinstance(other, TestRun | LintRun):
-        return type(other)(name=name, status=Status.ABSENT)
-    return CommandRun(name=name, status=Status.ABSENT)
 
 
 def _judge_check(compared: AnyComparison, before: AnyRun, after: AnyRun) -> AnyComparison:
@@ -87,7 +79,7 @@ def _judge_check(compared: AnyComparison, before: AnyRun, after: AnyRun) -> AnyC
 
 def _begin_comparison(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
     """Compare item by item, where a check speaks of such; the verdict is open."""
-    if isinstance(before, LintRun) and isinstance(after, LintRun):
+    if isinstance(after, LintRun):
         return _compare_findings(name, before, after)
     facts = {"name": name, "base": before.status, "head": after.status, "seconds": after.seconds}
     facts["verdict"] = Status.UNVERIFIED
@@ -119,8 +111,6 @@ def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
     is_measured = before.status in (Status.PASSED, Status.FAILED) and not _as_a_whole(before)
     if after.status is Status.UNVERIFIED and not is_measured:
         return f"with the change: {after.reason}"
-    if _as_a_whole(before) and _as_a_whole(after):
-        return f"on the base branch and with the change: {after.reason}"
     if _as_a_whole(before) and after.status is Status.FAILED:
         return (
             "it fails with the change, and there is no result on the base branch to compare"
@@ -154,10 +144,9 @@ def _name_place(item: CheckItem) -> str:
     return f"{start}: {item.source}" if item.source else item.item_id
 
 
-def _compare_findings(name: str, before: LintRun, after: LintRun) -> LintComparison:
-    known, items = (
-        [item for item in side.items if item.outcome == _COUNTED] for side in (before, after)
-    )
+def _compare_findings(name: str, before: AnyRun, after: LintRun) -> LintComparison:
+    sides = (before.items if isinstance(before, LintRun) else (), after.items)
+    known, items = ([item for item in side if item.outcome == _COUNTED] for side in sides)
     # A tool may say the same of a line in other words, as where it lists the fields of a class.
     fresh, gone = find_new(items, known, BY_ID), find_new(known, items, BY_ID)
     new = find_new(fresh, gone, _name_place)

@@ -58,7 +58,7 @@ WHOLE = suite_of(status=Status.FAILED, reason="no tests")
         (WHOLE, NOTHING, Status.UNVERIFIED, "with the change: no report"),
         (NOTHING, GREEN, Status.UNVERIFIED, "on the base branch: no report"),
         (GREEN, WHOLE, Status.FAILED, "no tests"),
-        (WHOLE, WHOLE, Status.UNVERIFIED, "on the base branch and with the change: no tests"),
+        (WHOLE, WHOLE, Status.UNVERIFIED, "no result on the base branch to compare with: no tests"),
         (WHOLE, RED, Status.UNVERIFIED, "no result on the base branch to compare with: no tests"),
         (WHOLE, GREEN, Status.PASSED, "on the base branch: no tests"),
         (GREEN, suite_of(status=Status.ABSENT), Status.FAILED, "but not with the change"),
