@@ -67,7 +67,8 @@ def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str
 
     Where a sandbox proves nothing, that is unproved.
     """
-    ran = bench.run_tests([(site, Selection(ids=tuple(ids))) for site, ids in asked if ids])
+    selections = [(site, Selection(ids=tuple(ids))) for site, ids in asked if ids]
+    ran = bench.run_tests(selections) if selections else []
     outcomes = []
     for _, ids in asked:
         run = ran.pop(0) if ids else None

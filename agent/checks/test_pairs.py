@@ -1,7 +1,7 @@
 """Pair the tests of two sides, and say what became of each. Pure.
 
-Only an outcome on the exact commit makes a test the same, fixed, known, rewritten or new; without
-one it is broken, gone or not run, and each of these is named.
+Only an outcome on the exact commit makes a test fine, known or rewritten; without one it is broken,
+gone or not run, and each of these is named.
 """
 
 import re
@@ -28,7 +28,7 @@ OTHER_TEXT, UNRUN = "other text", "unrun"
 _GENERATED = re.compile(r"_\d+(?:_\w*)?$")
 _MOST_VERSIONS = 20
 
-State = Literal["same", "fixed", "known", "broken", "gone", "rewritten", "new", "unrun", "flaky"]
+State = Literal["fine", "known", "broken", "gone", "rewritten", "unrun", "flaky"]
 
 
 class PairedTest(NamedTuple):
@@ -80,7 +80,7 @@ def classify_tests(
         if not after and (now in unrun or is_cut):
             state: State = "unrun"
         elif not after and before.is_collection:
-            state = "fixed" if before.file in read else "gone"
+            state = "fine" if before.file in read else "gone"
         elif parts.is_touched(before):
             state = _find_touched_state(before, after, version, has_versions=versions is not None)
         else:
@@ -91,7 +91,7 @@ def classify_tests(
         if item_id not in pairs:
             was_red = item.file in unread and not item.is_collection
             red: State = "known" if was_red else "broken"
-            state = red if item.outcome in FAILING else "new"
+            state = red if item.outcome in FAILING else "fine"
             pairs[item_id] = PairedTest(item_id, None, item, None, state)
     for item_id in unrun - pairs.keys():
         pairs[item_id] = PairedTest(item_id, None, None, None, "unrun")
@@ -107,13 +107,11 @@ def _find_state(before: CheckItem, after: CheckItem | None, *, has_family: bool)
     was, now = before.outcome, after.outcome if after else ""
     if now in FAILING:
         return "known" if was in FAILING else "broken"
-    if was == UNRUN:
-        return "new" if now else "gone"
     if was in FAILING:
-        return "fixed" if now in PASSING else "gone"
+        return "fine" if now in PASSING else "gone"
     if was == "passed" and now not in PASSING:
         return "gone" if not now and has_family else "broken"
-    return "same" if now else "gone"
+    return "fine" if now else "gone"
 
 
 def _find_touched_state(
@@ -127,12 +125,12 @@ def _find_touched_state(
     state = _find_state(before, after, has_family=True)
     if state == "broken" and after and after.outcome not in FAILING:
         return "gone"
-    if state != "same" or after is None or before.outcome != "passed":
+    if state != "fine" or after is None or before.outcome != "passed":
         return state
     is_same = version is not None and version.outcome in PASSING
     if before.digest or not has_versions:
         is_same = before.digest == after.digest
-    return "same" if is_same else "rewritten"
+    return "fine" if is_same else "rewritten"
 
 
 def name_test(item_id: str) -> str:

@@ -120,15 +120,12 @@ class TestVerdicts:
         self, pairs: list[PairedTest], ran: Mapping[str, AnyRun]
     ) -> list[PairedTest]:
         """Let a test of the change's own pass only if it passed in each run."""
-        again, near = self._list_failures(ran, AGAIN), self._list_failures(ran, NEAR)
+        again, near = (self._list_failures(ran, name) for name in (AGAIN, NEAR))
         own = [
             pair
             for pair in pairs
-            if pair.head and pair.head.outcome in PASSING
-            if pair.current_id in again or pair.current_id in near
+            if pair.head and pair.head.outcome in PASSING and pair.current_id in again | near
         ]
-        if not own:
-            return pairs
         [on_base] = reruns.run_again(
             self.bench, (self.bench.base, [pair.item_id for pair in own if pair.base])
         )

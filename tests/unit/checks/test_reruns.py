@@ -116,12 +116,12 @@ def test_of_many_failures_ten_run_again_of_as_many_files_as_there_are() -> None:
     assert {f"other_{number}.py::a" for number in range(4)} < {*found}
 
 
-@pytest.mark.parametrize(("again", "state"), [("passed", "same"), ("failed", "rewritten")])
+@pytest.mark.parametrize(("again", "state"), [("passed", "fine"), ("failed", "rewritten")])
 def test_a_failure_in_base_s_version_counts_where_it_comes_back(again: str, state: str) -> None:
     bench: Any = Bench(again)
     base, head = suite_of("t.py::a", "t.py::b=failed"), suite_of("t.py::a", "t.py::b")
     verdicts = TestVerdicts(make_parts("t.py"), report("base", base), bench)
     ran = {VERSIONS: suite_of("t.py::a=failed", "t.py::b=failed", name=VERSIONS)}
     verdicts.weigh(head, ran, repeats=True)
-    assert [pair.state for pair in verdicts.pairs] == [state, "fixed"]
+    assert [pair.state for pair in verdicts.pairs] == [state, "fine"]
     assert bench.asked == [("head", ("t.py::a",))]
