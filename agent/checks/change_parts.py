@@ -16,7 +16,6 @@ from agent.checks.imports import (
     Imports,
     list_folders,
     name_module,
-    read_imports,
     read_module,
     read_python_sources,
 )
@@ -74,7 +73,7 @@ def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -
     sources = read_python_sources(tree) | {
         path: file.after or b"" for path, file in files.items() if path.endswith(".py")
     }
-    imports = Imports(read_imports(sources))
+    imports = Imports(sources)
     # A module of the product may be collected for its doctests, and fail to be.
     collected = {
         item.file

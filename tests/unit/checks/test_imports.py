@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.checks.imports import Imports, choose_near, read_imports
+from agent.checks.imports import Imports, choose_near
 from tests.unit.checks.samples import suite_of
 
 TREE = {
@@ -28,7 +28,7 @@ TREE = {
 
 
 def reached(*changed: str, tree: dict[str, bytes] = TREE) -> set[str]:
-    found = Imports(read_imports(tree)).list_reached_files(changed)
+    found = Imports(tree).list_reached_files(changed)
     return {path.removeprefix("tests/") for path in found if "/test_" in path}
 
 
@@ -65,7 +65,7 @@ def near(
     ids = [f"{path}::{number}" for path in files for number in range(each)]
     more = {"seconds": 10.0, **more}
     tests = suite_of(*ids, *(f"far/test_far.py::{number}" for number in range(100)), **more)
-    return choose_near([edited], own, tests, Imports(read_imports(tree)), tree)
+    return choose_near([edited], own, tests, Imports(tree), tree)
 
 
 def test_own_tests_come_first_then_what_is_called_after_the_file_then_who_imports_it() -> None:
