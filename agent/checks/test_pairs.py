@@ -156,24 +156,19 @@ def pair_families(
     Args:
         name: Names the family of a test.
     """
-    fresh: dict[object, dict[str, list[str]]] = {}
-    for item_id in sorted(new.keys() - old.keys(), reverse=True):
-        ends = fresh.setdefault(name(item_id, new[item_id]), {})
-        ends.setdefault(_describe_end(new[item_id]), []).append(item_id)
-    families = {item_id: name(item_id, old[item_id]) for item_id in old.keys() - new.keys()}
-    lost = [item_id for item_id in old if families.get(item_id) in fresh]
+
+    def name_end(item_id: str, item: CheckItem) -> object:
+        return name(item_id, item), "failed" if item.outcome in FAILING else item.outcome
+
     paired: dict[str, str] = {}
-    for is_alike in (True, False):
-        for item_id in (test_id for test_id in lost if test_id not in paired):
-            ends, end = fresh[families[item_id]], _describe_end(old[item_id])
-            left = [ids for key, ids in ends.items() if ids and (key == end or not is_alike)]
-            if left:
-                paired[item_id] = left[0].pop()
+    for key in (name_end, name):
+        fresh: dict[object, list[str]] = defaultdict(list)
+        for item_id in sorted(new.keys() - old.keys() - {*paired.values()}, reverse=True):
+            fresh[key(item_id, new[item_id])].append(item_id)
+        for item_id in (test_id for test_id in old if test_id not in new and test_id not in paired):
+            if alike := fresh.get(key(item_id, old[item_id])):
+                paired[item_id] = alike.pop()
     return paired
-
-
-def _describe_end(item: CheckItem) -> str:
-    return "failed" if item.outcome in FAILING else item.outcome
 
 
 def count_tests(
