@@ -14,7 +14,6 @@ from agent.checks import (
     compare,
     imports,
     measuring,
-    reruns,
     runners,
     test_pairs,
 )
@@ -24,7 +23,14 @@ from agent.checks.commands import BASE_SETTINGS, ToolCheck
 from agent.checks.django_state import MIGRATIONS
 from agent.checks.proof import ProofTrials
 from agent.checks.running import Bench, Job
-from agent.checks.test_verdicts import AGAIN, NEAR, VERSIONS, TestVerdicts, find_tests
+from agent.checks.test_verdicts import (
+    AGAIN,
+    NEAR,
+    VERSIONS,
+    TestVerdicts,
+    find_tests,
+    is_conclusive,
+)
 from agent.models.change import Change
 from agent.models.checks import (
     TESTS,
@@ -112,7 +118,7 @@ class _Judging:
     def near(self) -> Selection:
         """Test files near the change; empty: there are none, or base does not tell."""
         tests, parts = self.verdicts.base.tests, self.parts
-        if self.bench.suite is None or not reruns.is_conclusive(tests):
+        if self.bench.suite is None or not is_conclusive(tests):
             return Selection()
         collected = {item.file for item in tests.items}
         helpers = (path for path in parts.own_tests if path not in collected)
@@ -188,7 +194,7 @@ class _Judging:
             repeats: Whether what fails newly runs once more.
         """
         tests, near = find_tests(self.ran, TESTS), find_tests(self.ran, NEAR)
-        if tests is None and near and reruns.is_conclusive(near):
+        if tests is None and near and is_conclusive(near):
             tests = replace(near, name=TESTS, is_partial=True)
         ended, counted = self.ran.get(TESTS), None
         if tests:

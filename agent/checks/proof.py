@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import cast
 
-from agent.checks import change_parts, hunk_reverts, mistakes, reruns, runners
+from agent.checks import change_parts, hunk_reverts, mistakes, runners
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site, TestRequest
 from agent.checks.hunk_reverts import Unit
@@ -20,7 +20,7 @@ from agent.checks.imports import read_python_sources
 from agent.checks.running import Bench, Job
 from agent.checks.suite import FAILING, accept_empty
 from agent.checks.test_pairs import PairedTest
-from agent.checks.test_verdicts import NEAR, find_tests
+from agent.checks.test_verdicts import NEAR, find_tests, is_conclusive, list_red
 from agent.models.checks import TESTS, AnyRun, CheckItem, Status, TestRun
 from agent.models.record import replace
 from agent.models.review import Proof, ProofRow
@@ -113,9 +113,9 @@ class ProofTrials:
         if self.asks_for_tests:
             ids = tuple(pair.current_id for pair in pairs if pair.head and not pair.base)
             only = Selection(ids=ids, files=() if ids else self.parts.own_tests)
-        if near is None or not reruns.is_conclusive(accept_empty(near)) or only == Selection():
+        if near is None or not is_conclusive(accept_empty(near)) or only == Selection():
             return jobs
-        red = reruns.list_red(near) | {*self.bench.repeated}
+        red = list_red(near) | {*self.bench.repeated}
         for name, unit in self._tried.items():
             # The first failure ends it: those that most likely notice this part come first.
             users = self.parts.imports.importers_of(unit.part.path)
@@ -154,7 +154,7 @@ class ProofTrials:
             return Proof(missing=why) if is_code else Proof(unneeded="no code was changed")
         if self.bench.plan.recipe and not self.parts.own_tests:
             return Proof()  # its edits are known beforehand
-        red = reruns.list_red(tests) | {*self.bench.repeated}
+        red = list_red(tests) | {*self.bench.repeated}
         trials = [(unit, _is_noticed(ran.get(name), red)) for name, unit in self._tried.items()]
         needed = [unit.part for unit, noticed in trials if noticed]
         silent = [unit for unit, noticed in trials if noticed is False]
@@ -283,7 +283,7 @@ def _is_noticed(run: AnyRun | None, red: Collection[str]) -> bool | None:
         return True  # as where a loop does not end
     if run.limit or run.status is Status.UNVERIFIED:
         return None
-    return bool((run.reason and run.exit_code) or reruns.list_red(run).difference(red))
+    return bool((run.reason and run.exit_code) or list_red(run).difference(red))
 
 
 def _quote_error(item: CheckItem) -> str:

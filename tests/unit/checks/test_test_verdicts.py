@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from agent.checks import reruns
+from agent.checks import test_verdicts
 from agent.checks.check import Selection
+from agent.checks.runners import Suite
 from agent.checks.test_pairs import PairedTest, classify_tests
 from agent.checks.test_verdicts import VERSIONS, TestVerdicts
 from agent.models.change import Change, Severity
@@ -47,7 +48,7 @@ def test_only_what_base_fails_as_well_is_excused(
     was: str, base: str, head: str, state: str, words: str
 ) -> None:
     pair = make_pair(was=was)
-    weighed = reruns.weigh_again(pair, RepeatedTest(item_id="t.py::a", base=base, head=head))
+    weighed = test_verdicts.weigh_again(pair, RepeatedTest(item_id="t.py::a", base=base, head=head))
     assert weighed.state == state
     assert weighed.head
     assert words in weighed.head.text
@@ -62,7 +63,7 @@ def test_what_never_passed_or_base_does_not_know_is_for_review(
     base: str, head: str, severity: Severity
 ) -> None:
     test = RepeatedTest(item_id="t.py::a", base=base, head=head)
-    assert reruns.make_finding(test).severity is severity
+    assert test_verdicts.make_finding(test).severity is severity
 
 
 def test_what_an_earlier_version_has_stored_of_it_is_read() -> None:
@@ -72,13 +73,14 @@ def test_what_an_earlier_version_has_stored_of_it_is_read() -> None:
 
 
 class Bench:
-    """Runs nothing: on base all tests pass, with the change they do what is told."""
+    """Runs nothing: all tests end in one way on base, and in one with the change."""
 
     base, head = "base", "head"
-    suite, repeated, measure_anew = None, dict[str, RepeatedTest](), None
+    measure_anew: Any = None
 
-    def __init__(self, outcome: str) -> None:
-        self.outcome = outcome
+    def __init__(self, outcome: str, on_base: str = "passed", suite: Suite | None = None) -> None:
+        self.outcome, self.on_base, self.suite = outcome, on_base, suite
+        self.repeated: dict[str, RepeatedTest] = {}
         self.asked: list[tuple[object, tuple[str, ...]]] = []
         self.said: list[str] = []
 
@@ -90,7 +92,7 @@ class Bench:
 
     def run_tests(self, asked: list[tuple[object, Selection]]) -> list[TestRun]:
         self.asked += [(site, only.ids) for site, only in asked]
-        outcomes = ("passed" if site == self.base else self.outcome for site, _ in asked)
+        outcomes = (self.on_base if site == self.base else self.outcome for site, _ in asked)
         return [
             suite_of(*(f"{item_id}={outcome}" for item_id in only.ids))
             for (_, only), outcome in zip(asked, outcomes, strict=True)
@@ -101,9 +103,9 @@ def test_tests_run_once_more_on_both_sides_on_base_only_those_that_it_has() -> N
     base, head = suite_of("t.py::a"), suite_of("t.py::a=failed", "t.py::new=failed", "t.py::b")
     pairs = classify_tests(base, head, None, make_parts()).values()
     bench: Any = Bench("failed")
-    found = reruns.repeat_failures(pairs, bench)
+    TestVerdicts(make_parts(), report("base"), bench)._repeat(pairs)
     assert bench.asked == [("base", ("t.py::a",)), ("head", ("t.py::a", "t.py::new"))]
-    assert (found["t.py::a"].base, found["t.py::new"].base) == ("passed", "")
+    assert [bench.repeated[name].base for name in ("t.py::a", "t.py::new")] == ["passed", ""]
     assert bench.said[0] == "tests: 2 fail only with the change; running again"
 
 
@@ -111,9 +113,9 @@ def test_of_many_failures_ten_run_again_of_as_many_files_as_there_are() -> None:
     pairs = [make_pair(f"many.py::{number}") for number in range(20)]
     pairs += [make_pair(f"other_{number}.py::a") for number in range(4)]
     bench: Any = Bench("failed")
-    found = reruns.repeat_failures(pairs, bench)
-    assert len(found) == reruns.MOST_TESTS
-    assert {f"other_{number}.py::a" for number in range(4)} < {*found}
+    TestVerdicts(make_parts(), report("base"), bench)._repeat(pairs)
+    assert len(bench.repeated) == test_verdicts.MOST_TESTS
+    assert {f"other_{number}.py::a" for number in range(4)} < {*bench.repeated}
 
 
 @pytest.mark.parametrize(("again", "state"), [("passed", "fine"), ("failed", "rewritten")])
@@ -125,3 +127,12 @@ def test_a_failure_in_base_s_version_counts_where_it_comes_back(again: str, stat
     verdicts.weigh(head, ran, repeats=True)
     assert [pair.state for pair in verdicts.pairs] == [state, "fine"]
     assert bench.asked == [("head", ("t.py::a",))]
+
+
+def test_base_that_fails_what_it_passed_before_is_measured_anew() -> None:
+    bench: Any = Bench("failed", "failed", Suite())
+    base, head = suite_of("t.py::a", "t.py::b"), suite_of("t.py::a=failed", "t.py::b=failed")
+    bench.measure_anew = lambda: head
+    verdicts = TestVerdicts(make_parts(), report("base", base), bench)
+    verdicts.weigh(head, {}, repeats=True)
+    assert ([pair.state for pair in verdicts.pairs], bench.measure_anew) == (["known"] * 2, None)
