@@ -33,12 +33,6 @@ def new(found: Any) -> list[str]:
     return [item.item_id for item in found.new_failures]
 
 
-def test_a_test_that_is_gone_or_no_longer_runs_fails_where_it_passed() -> None:
-    before = suite_of("a", "b=failed", "c=skipped", "d", "e")
-    found = compare(before, suite_of("a=skipped", "b=xfailed", "c=skipped", "e"))
-    assert (found.verdict, new(found), found.gone) == (Status.FAILED, ["a", "d"], ("b",))
-
-
 def test_findings_are_counted_not_only_named() -> None:
     found = compare(lint("x", "x", "y"), lint("x", "x", "x", "z"))
     assert (found.verdict, new(found)) == (Status.FAILED, ["x", "z"])

@@ -110,14 +110,6 @@ def test_hunks_that_need_each_other_go_together() -> None:
     assert left(made, *units) is None
 
 
-def test_several_parts_are_taken_back_at_once() -> None:
-    after = BASE.replace("return 2", "return 3").replace("return a", "return -a")
-    made, units = units_of(after.replace("import os", "import re"))
-    assert len(units) == 3
-    assert left(made, units[0], units[2]) == BASE.replace("return 2", "return 3")
-    assert left(made, *units) is None
-
-
 def test_lines_are_those_of_git_where_a_carriage_return_stands_alone() -> None:
     base = f"T = '''\r'''\n{BASE}"
     made, units = units_of(base.replace("return 2", "return 3"), base)
