@@ -84,9 +84,11 @@ def judge_change(
 def compare_with_itself(base: CheckReport) -> tuple[AnyComparison, ...]:
     """Compare base with itself: no edit has caused what that says."""
     parts = ChangeParts(Change(base_commit=base.commit, files=()))
-    pairs = test_pairs.classify_tests(base.tests, base.tests, None, parts).values()
-    tests = test_pairs.count_tests(base.tests, base.tests, pairs, parts) if base.test_run else None
-    return compare.compare_reports(base, base, tests)
+    if not isinstance(tests := base.result(TESTS), TestRun):
+        return compare.compare_reports(base, base, None)
+    pairs = test_pairs.classify_tests(tests, tests, None, parts).values()
+    counted = test_pairs.count_tests(tests, tests, pairs, parts)
+    return compare.compare_reports(base, base, counted)
 
 
 def is_in_the_way(judged: Judgement) -> bool:

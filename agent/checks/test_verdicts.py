@@ -201,8 +201,7 @@ class TestVerdicts:
         if tests.reason or tests.limit or is_red or tests.exit_code in known:
             return tests
         self.bench.say("tests: the exit code is red where no test is; running all again")
-        [(check, site)] = measuring.list_tests(self.bench.head)
-        again = running.run_check(check, site, self.bench.sandbox, self.bench.say)
+        again = self._suite_again
         is_red = bool(isinstance(again, TestRun) and list_red(again))
         if again.exit_code in known or is_red:
             return tests
@@ -211,6 +210,11 @@ class TestVerdicts:
             f" branch, though none fails: {get_last_lines(again)}"
         )
         return replace(tests, status=Status.FAILED, reason=reason)
+
+    @cached_property
+    def _suite_again(self) -> AnyRun:
+        [(check, site)] = measuring.list_tests(self.bench.head)
+        return running.run_check(check, site, self.bench.sandbox, self.bench.say)
 
 
 def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str, str]]:

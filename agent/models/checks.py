@@ -229,14 +229,10 @@ class CheckReport(Record):
         return next((result for result in self.results if result.name == name), None)
 
     @property
-    def test_run(self) -> TestRun | None:
-        """The run of the tests, where their runner is known."""
-        found = self.result(TESTS)
-        return found if isinstance(found, TestRun) else None
-
-    @property
     def tests(self) -> TestRun:
-        return self.test_run or TestRun(name=TESTS, status=Status.ABSENT)
+        """The run of the tests; absent where their runner is not known."""
+        run = self.result(TESTS)
+        return run if isinstance(run, TestRun) else TestRun(name=TESTS, status=Status.ABSENT)
 
 
 class Comparison(Record):

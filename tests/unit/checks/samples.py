@@ -43,7 +43,5 @@ def compare_sides(
 ) -> tuple[AnyComparison, ...]:
     """Compare all checks of two sides; by default, as if the change touched no test."""
     parts = make_parts(*touched, **more)
-    if base.test_run is None or head.test_run is None:
-        return compare_reports(base, head, None)
     pairs = classify_tests(base.tests, head.tests, versions, parts).values()
     return compare_reports(base, head, count_tests(base.tests, head.tests, pairs, parts))
