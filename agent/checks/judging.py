@@ -37,6 +37,7 @@ from agent.models.checks import (
     AnyComparison,
     AnyRun,
     CheckReport,
+    TestRun,
 )
 from agent.models.record import replace
 from agent.models.review import Judgement
