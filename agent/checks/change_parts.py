@@ -134,14 +134,13 @@ def list_tool_settings(change: Change) -> frozenset[str]:
     )
 
 
-def list_uncollected(parts: ChangeParts, run: TestRun) -> tuple[str, ...]:
+def list_uncollected(parts: ChangeParts, run: TestRun) -> Iterator[str]:
     """Say which new tests no runner has collected: they look as if they proved something."""
+    if run.is_partial or run.limit or run.reason:
+        return
     # Not by their files: tests of a class that others inherit from run elsewhere.
     ids = (test.partition("[")[0] for test in (*(item.item_id for item in run.items), *run.unrun))
     names = {item_id.replace("::", ".").rpartition(".")[2] for item_id in ids}
-    said: list[str] = []
-    if run.is_partial or run.limit or run.reason:
-        return ()
     for file in parts.change.files:
         if file.path not in parts.own_tests or not has_test_name(file.path):
             continue
@@ -149,8 +148,7 @@ def list_uncollected(parts: ChangeParts, run: TestRun) -> tuple[str, ...]:
         # Libraries add to the name of a test, as for each set of parameters.
         missing = [test for test in sorted(new) if not any(name.startswith(test) for name in names)]
         if missing:
-            said.append(f"{file.path} has tests that were not run: {list_some(missing)}")
-    return tuple(said)
+            yield f"{file.path} has tests that were not run: {list_some(missing)}"
 
 
 def find_versions(parts: ChangeParts, item: CheckItem) -> tuple[str, str]:

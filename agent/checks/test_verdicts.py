@@ -102,7 +102,7 @@ class TestVerdicts:
         tests = replace(
             tests,
             repeated=tuple(repeated.values()),
-            uncollected=change_parts.list_uncollected(self.parts, tests),
+            uncollected=tuple(change_parts.list_uncollected(self.parts, tests)),
             doubts=doubts,
         )
         return tests, test_pairs.count_tests(self.base.tests, tests, pairs, self.parts)
