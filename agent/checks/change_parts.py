@@ -7,7 +7,7 @@ file of the product imports it. All else is product.
 import ast
 import posixpath
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -198,22 +198,21 @@ def _configures_tests(file: ChangedFile, project: Project) -> bool:
     return is_rule and not rule_files.is_setting(path, project)
 
 
-def _list_users(path: str, collected: set[str], imports: Imports) -> Iterator[str]:
-    """Yield the test modules of base that a file of tests has a say in."""
+def _list_users(path: str, collected: set[str], imports: Imports) -> Collection[str]:
+    """List the test modules of base that a file of tests has a say in."""
     folder = posixpath.dirname(path)
-    if path in collected:
-        yield path
     if posixpath.basename(path) == _CONFTEST:
-        yield from (one for one in collected if folder in list_folders(one))
-    elif path.endswith(".py"):
+        return [test for test in collected if folder in list_folders(test)]
+    if path.endswith(".py"):
         users = imports.list_reached_files([path]) & collected
-        yield from users or (one for one in collected if posixpath.dirname(one) == folder)
-    elif path not in collected:
-        # Data: of the nearest folder upwards that has tests.
-        for above in list_folders(path):
-            if below := [one for one in collected if above in list_folders(one)]:
-                yield from below
-                return
+        return users or [test for test in collected if posixpath.dirname(test) == folder]
+    if path in collected:
+        return (path,)
+    # Data: of the nearest folder upwards that has tests.
+    for folder in list_folders(path):
+        if below := [test for test in collected if folder in list_folders(test)]:
+            return below
+    return ()
 
 
 def _find_moved(files: list[ChangedFile]) -> dict[str, str]:
