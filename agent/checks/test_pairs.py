@@ -73,7 +73,7 @@ def classify_tests(
     unrun, is_cut = frozenset(head.unrun), bool(head.limit or head.reason)
     families = frozenset(map(name_family, new))
     read = frozenset(item.file for item in new.values() if not item.is_collection)
-    pairs = {}
+    pairs: dict[str, PairedTest] = {}
     for now, then in renamed.items():
         before, after = old[then], new.get(later.get(now, now))
         version = as_base.get(again.get(then, then)) or lost.get(before.file)
@@ -86,16 +86,20 @@ def classify_tests(
         else:
             state = _find_state(before, after, has_family=name_family(now) in families)
         pairs[after.item_id if after else now] = PairedTest(then, before, after, version, state)
+    return pairs | {pair.current_id: pair for pair in _list_new(base, head, pairs)}
+
+
+def _list_new(base: TestRun, head: TestRun, pairs: Collection[str]) -> Iterator[PairedTest]:
+    """Yield the tests that base does not have, and no pair; all of an unread module are red."""
     unread = {item.file for item in base.items if item.is_collection} - {""}
-    for item_id, item in new.items():
-        if item_id not in pairs:
+    for item in head.items:
+        if item.item_id not in pairs:
             was_red = item.file in unread and not item.is_collection
             red: State = "known" if was_red else "broken"
             state = red if item.outcome in FAILING else "fine"
-            pairs[item_id] = PairedTest(item_id, None, item, None, state)
-    for item_id in unrun - pairs.keys():
-        pairs[item_id] = PairedTest(item_id, None, None, None, "unrun")
-    return pairs
+            yield PairedTest(item.item_id, None, item, None, state)
+    for item_id in {*head.unrun}.difference(pairs, (item.item_id for item in head.items)):
+        yield PairedTest(item_id, None, None, None, "unrun")
 
 
 def _find_state(before: CheckItem, after: CheckItem | None, *, has_family: bool) -> State:
