@@ -77,24 +77,21 @@ class ProofTrials:
         return tuple(units)
 
     def _list_mistakes(self) -> Iterator[Unit]:
-        sources = read_python_sources(self.bench.tree)
         tests = {file.path: file.after or b"" for file in self.parts.change.files}
-        own = [path for path in self.parts.own_tests if path in tests]
-        for path, source in sources.items():
-            users = self.parts.imports.importers_of(path).intersection(own)
-            if not users or is_test(path):
-                continue
-            names = frozenset[str]().union(
-                *(mistakes.list_called_names(tests[user]) for user in users)
-            )
-            yield from mistakes.make_mistakes(path, source, names)
+        for path, source in read_python_sources(self.bench.tree).items():
+            users = self.parts.imports.importers_of(path).intersection(self.parts.own_tests)
+            if users and not is_test(path):
+                names = (mistakes.list_called_names(tests[user]) for user in users)
+                yield from mistakes.make_mistakes(path, source, {*itertools.chain(*names)})
 
     @cached_property
     def _tried(self) -> dict[str, Unit]:
         """The units to be tried, by the names of their runs."""
         asked = [unit for unit in self.units if not unit.is_note]
-        names = (f"tests without part {number} of {len(asked)}" for number in itertools.count(1))
-        return dict(zip(names, asked, strict=False))
+        return {
+            f"tests without part {number} of {len(asked)}": unit
+            for number, unit in enumerate(asked, 1)
+        }
 
     def list_jobs(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> list[Job]:
         """List what runs beside the other checks.
