@@ -48,7 +48,7 @@ _QUICK = 0.1
 
 
 def judge_change(
-    parts: ChangeParts, base: CheckReport, bench: Bench, already: Sequence[AnyRun] = ()
+    parts: ChangeParts, base: CheckReport, bench: Bench, already: Sequence[AnyRun]
 ) -> Judgement:
     """Run all checks on a change and compare them with base's.
 
@@ -58,7 +58,7 @@ def judge_change(
         already: What ran before, such as the look at packages that the change brings along.
     """
     work = _Judging(parts, bench, TestVerdicts(parts, base, bench), already)
-    # As CI does.
+    # All of the exact commit's, as CI runs them.
     tests = [Job.at(check, site) for check, site in measuring.list_tests(bench.head)]
     first, is_short = work.list_first(), work.base_seconds < imports.SHORT_SUITE
     with bench.open_jobs() as jobs:
