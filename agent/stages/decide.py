@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from agent.checks import reruns
+from agent.checks import test_verdicts
 from agent.editing import reviewing
 from agent.editing.rounds import Round
 from agent.models.change import ClearedChange, Finding, Severity
@@ -181,7 +181,7 @@ class VerdictFacts:
     @property
     def _flaky_tests(self) -> tuple[Finding, ...]:
         seen = dict.fromkeys(test for each in self._tests for test in each.flaky)
-        return tuple(map(reruns.make_finding, seen))
+        return tuple(map(test_verdicts.make_finding, seen))
 
     @property
     def _unfinished(self) -> tuple[Finding, ...]:
