@@ -6,12 +6,12 @@ the service's own interpreter could import.
 """
 
 import ast
+import hashlib
 import itertools
 import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import lru_cache
 
 from agent.errors import EditFailed
 from agent.models.checks import TestRun
@@ -26,6 +26,11 @@ SHORT_SUITE = 5.0
 _SHARE, _LONG_SECONDS, _LONG_SHARE = 0.25, 60.0, 0.1
 #: What the app of a Django file has in its folder.
 _OF_APP = ("apps.py", "models.py", "models/__init__.py", "migrations/__init__.py")
+
+
+#: Names that files import: a run asks of nearly the same files many times.
+_KNOWN: dict[tuple[str, bytes], list[str]] = {}
+_MOST_KNOWN = 100_000
 
 
 class Imports:
@@ -100,10 +105,14 @@ def _index_by_name(paths: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
-@lru_cache(maxsize=20_000)  # a run asks of nearly the same files many times
-def _list_imported_names(path: str, content: bytes) -> tuple[str, ...]:
+def _list_imported_names(path: str, content: bytes) -> list[str]:
     """List the names that a file imports, and which may be modules."""
-    names: list[str] = []
+    key = path, hashlib.blake2b(content, digest_size=16).digest()
+    if (names := _KNOWN.get(key)) is not None:
+        return names
+    if len(_KNOWN) > _MOST_KNOWN:
+        _KNOWN.clear()
+    names = _KNOWN[key] = []
     for node in _list_statements(read_module(content)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
@@ -111,7 +120,7 @@ def _list_imported_names(path: str, content: bytes) -> tuple[str, ...]:
             folders = path.split("/")[: -node.level] if node.level else []
             base = [*folders, node.module] if node.module else folders
             names += [".".join([*base, alias.name]) for alias in node.names]
-    return tuple(names)
+    return names
 
 
 def _list_statements(node: ast.AST) -> Iterator[ast.AST]:
