@@ -87,11 +87,11 @@ class ChangeContext:
         return find_new(new, gone, lambda placed: placed[1].what)
 
     def find_new_in_application(
-        self, find: Callable[[PythonSource], Iterable[Hit[str]]]
-    ) -> list[tuple[str, Hit[str]]]:
+        self, find: Callable[[PythonSource], Iterable[Hit[T]]]
+    ) -> list[tuple[str, Hit[T]]]:
         """Return the new hits in Python code of the application itself."""
 
-        def find_in_code(file: ChangedFile, content: bytes) -> Iterable[Hit[str]]:
+        def find_in_code(file: ChangedFile, content: bytes) -> Iterable[Hit[T]]:
             source = self.read_source(file.path, content)
             return find(source) if source and layout.is_application(file.path) else ()
 

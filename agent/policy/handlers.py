@@ -6,7 +6,7 @@ Classes are views by the bases that their own module names.
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from agent.models.change import Finding, Severity
@@ -16,7 +16,7 @@ from agent.policy.patterns import Patterns
 from agent.policy.rule import Rule
 from agent.policy.source import PythonSource
 from repo_config.foreign_python import FunctionNode, list_functions
-from repo_config.schema import ConcurrencySection, Mode, RepoConfig
+from repo_config.schema import RepoConfig
 
 CONCURRENCY = Rule(
     "concurrency", "Request handlers under paths with mode `sync` are not async.", Severity.BLOCK
@@ -35,6 +35,8 @@ VIEWS = Rule(
 RULES = (CONCURRENCY, SYNC_HANDLER, SIGNALS, VIEWS)
 _SYNC_FIX = "Use `def` instead of `async def`, or change `concurrency` in the configuration first."
 _ASYNC_FIX = "Use `async def`, or check that it may block a server thread."
+_VIEW_FIX = "Write it as a {}, or change django.views first."
+_SIGNALS_FIX = "Call the function directly, or change django.signals first."
 _VIEW = re.compile(r"(?:View|ViewSet|HTTPEndpoint)$")
 _OF_VIEWS = endpoints.VERBS | {
     *("dispatch", "list", "create", "retrieve", "update", "partial_update", "destroy")
@@ -52,97 +54,86 @@ _SIGNALS = {
         r"|django\.(?:\w+\.)*signals\.\w+\.connect"
     ),
 }
-_Find = Callable[[PythonSource], Iterator[Hit[str]]]
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    for rule, find, fix in _list_asked(change_context.config):
-        for path, hit in change_context.find_new_in_application(find):
-            yield rule.make_finding(path, hit.what, fix, hit.line)
+    find = partial(_find_hits, config=change_context.config)
+    for path, hit in change_context.find_new_in_application(find):
+        rule, says, fix = hit.what
+        yield rule.make_finding(path, says, fix, hit.line)
 
 
-def _list_asked(config: RepoConfig) -> Iterator[tuple[Rule, _Find, str]]:
-    """Yield the rules that a configuration asks for, with what they look for."""
-    section, views = config.concurrency, config.django.views
-    if section != ConcurrencySection():
-        yield CONCURRENCY, partial(_find_others, mode="sync", section=section), _SYNC_FIX
-        yield SYNC_HANDLER, partial(_find_others, mode="async", section=section), _ASYNC_FIX
-    if views != "any":
-        fix = f"Write it as a {views}, or change django.views first."
-        yield VIEWS, _find_functions if views == "class" else _find_classes, fix
-    if config.django.signals == "forbid":
-        yield SIGNALS, _find_signals, "Call the function directly, or change django.signals first."
-
-
-def _find_others(
-    source: PythonSource, *, mode: Mode, section: ConcurrencySection
-) -> Iterator[Hit[str]]:
-    """Yield the handlers of the other mode, where this one is demanded."""
-    applies = section.mode
-    for override in section.overrides:
+def _find_hits(source: PythonSource, config: RepoConfig) -> Iterator[Hit[tuple[Rule, str, str]]]:
+    """Yield what the configuration does not want, with its rule and the way out."""
+    mode, views = config.concurrency.mode, config.django.views
+    for override in config.concurrency.overrides:
         if Patterns(override.paths).first(source.path) is not None:
-            applies = override.mode
-    for name, line, is_async in _list_handlers(source) if applies == mode else ():
-        if is_async is (mode == "sync"):
-            written = "async" if is_async else "sync"
-            yield Hit(f"handles requests in the {written} {name}; code is {mode} here", line)
-
-
-def _find_functions(source: PythonSource) -> Iterator[Hit[str]]:
-    for name, node in list_functions(source.module):
-        if "." not in name and _is_view(node, source):
+            mode = override.mode
+    handlers = _list_handlers(source) if mode != "any" or views == "class" else ()
+    for name, line, is_async, is_view in handlers:
+        written = "async" if is_async else "sync"
+        if mode not in (written, "any"):
+            rule, fix = (CONCURRENCY, _SYNC_FIX) if is_async else (SYNC_HANDLER, _ASYNC_FIX)
+            says = f"handles requests in the {written} {name}; code is {mode} here"
+            yield Hit((rule, says, fix), line)
+        if is_view and views == "class":
             says = f"defines the view {name} as a function; views are classes here"
-            yield Hit(says, node.lineno)
-
-
-def _find_classes(source: PythonSource) -> Iterator[Hit[str]]:
-    for node in source.module.body:
-        if isinstance(node, ast.ClassDef) and any(map(_VIEW.search, _list_bases(node, source))):
+            yield Hit((VIEWS, says, _VIEW_FIX.format(views)), line)
+    classes = [node for node in source.module.body if isinstance(node, ast.ClassDef)]
+    for node in classes if views == "function" else ():
+        if any(map(_VIEW.search, _list_bases(node.name, source))):
             says = f"defines the view {node.name} as a class; views are functions here"
-            yield Hit(says, node.lineno)
+            yield Hit((VIEWS, says, _VIEW_FIX.format(views)), node.lineno)
+    if config.django.signals == "forbid":
+        for says, line in _list_signals(source):
+            yield Hit((SIGNALS, f"{says}; this project does not use signals", _SIGNALS_FIX), line)
 
 
-def _find_signals(source: PythonSource) -> Iterator[Hit[str]]:
+def _list_signals(source: PythonSource) -> Iterator[tuple[str, int]]:
     for node in source.nodes:
         if isinstance(node, ast.Call | ast.ClassDef):
             made_of = node.bases if isinstance(node, ast.ClassDef) else [node]
             names = [*map(source.names.find, made_of)]
             for does, pattern in _SIGNALS.items():
                 if any(map(pattern.fullmatch, names)):
-                    yield Hit(f"{does}; this project does not use signals", node.lineno)
+                    yield does, node.lineno
 
 
-def _list_handlers(source: PythonSource) -> Iterator[tuple[str, int, bool]]:
-    """Yield name, line and mode of what answers requests, but for what can be of one mode alone."""
+def _list_handlers(source: PythonSource) -> Iterator[tuple[str, int, bool, bool]]:
+    """Yield what answers requests, but for what can be of one mode alone.
+
+    That is its name, its line, whether it is async, and whether it is a view of Django.
+    """
     for route in endpoints.list_endpoints(source):
         # A decorator without a written path may be of anything else.
         if route.is_whole and "WEBSOCKET" not in route.methods:
-            yield route.name.rpartition(".")[2], route.line, route.is_async
-    classes = {node.name: node for node in source.module.body if isinstance(node, ast.ClassDef)}
+            yield route.name.rpartition(".")[2], route.line, route.is_async, False
     for name, node in list_functions(source.module):
-        owner, is_async = (
-            classes.get(name.partition(".")[0]),
-            isinstance(node, ast.AsyncFunctionDef),
-        )
-        bases = _list_bases(owner, source) if owner else set()
-        is_drf = any(base.startswith("rest_framework.") for base in bases)
-        is_method = (any(map(_VIEW.search, bases)) and node.name in _OF_VIEWS) or (
-            any(base.endswith("Consumer") for base in bases) and node.name in _OF_CONSUMERS
-        )
+        bases = _list_bases(name.partition(".")[0], source)
+        is_async = isinstance(node, ast.AsyncFunctionDef)
         # Django REST framework cannot await.
-        if (is_method and (is_async or not is_drf)) or (owner is None and _is_view(node, source)):
-            yield name, node.lineno, is_async
+        is_drf = any(base.startswith("rest_framework.") for base in bases)
+        is_method = (node.name in _OF_VIEWS and any(map(_VIEW.search, bases))) or (
+            node.name in _OF_CONSUMERS and any(base.endswith("Consumer") for base in bases)
+        )
+        is_view = "." not in name and _is_view(node, source)
+        if is_view or (is_method and (is_async or not is_drf)):
+            yield name, node.lineno, is_async, is_view
 
 
-def _list_bases(node: ast.ClassDef, source: PythonSource) -> set[str]:
+def _list_bases(name: str, source: PythonSource) -> set[str]:
     """Return what a class inherits from, through the classes of its module."""
-    classes = {part.name: part for part in source.module.body if isinstance(part, ast.ClassDef)}
-    bases, waiting = set[str](), [node]
+    classes = {
+        f"{source.dotted}.{node.name}": node
+        for node in source.module.body
+        if isinstance(node, ast.ClassDef)
+    }
+    bases, waiting = set[str](), [f"{source.dotted}.{name}"]
     while waiting:
-        for base in {*map(source.names.find, waiting.pop().bases)} - bases:
-            bases.add(base)
-            own = classes.get(base.removeprefix(f"{source.dotted}."))
-            waiting += [own] if own else []
+        if node := classes.get(waiting.pop()):
+            new = {*map(source.names.find, node.bases)} - bases
+            bases |= new
+            waiting += new
     return bases
 
 
