@@ -36,7 +36,7 @@ def update_lock(change: Change, prepared: Prepared, desk: Desk) -> dict[str, byt
         EditFailed: It cannot be updated.
     """
     change_context = make_context(change, prepared, desk)
-    _, after = requirements.read_sides(change_context)
+    _, after = change_context.files
     has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
     if not has_lock or not requirements.has_changed(change_context):
         return {}

@@ -12,7 +12,9 @@ from agent.models.ticket import Ticket
 from agent.policy import layout
 from agent.policy.meaning import UNREADABLE
 from agent.policy.source import PythonSource, is_python
+from repo_config.dependencies import Dependency, list_declared
 from repo_config.detect import Project, Tree
+from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from repo_config.tree import ChangedTree
 
@@ -100,6 +102,18 @@ class ChangeContext:
     @cached_property
     def after(self) -> Tree:
         return ChangedTree(self.tree, {file.path: file.after for file in self.change.files})
+
+    @cached_property
+    def files(self) -> tuple[ProjectFiles, ProjectFiles]:
+        """Those of the project before the change, and after it."""
+        root = self.project.root
+        return ProjectFiles(self.tree, root), ProjectFiles(self.after, root)
+
+    @cached_property
+    def declared(self) -> tuple[Sequence[Dependency], Sequence[Dependency]]:
+        """The packages that the project declares before the change, and after it."""
+        before, after = map(list_declared, self.files)
+        return before, after
 
     @cached_property
     def python(self) -> tuple[ChangedFile, ...]:

@@ -12,8 +12,7 @@ from agent.policy import requirements
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 from agent.text.sanitise import list_some
-from repo_config import dependencies
-from repo_config.dependencies import Dependency
+from repo_config.dependencies import Dependency, list_own_names
 from repo_config.index_hosts import list_index_hosts
 
 NEW_DEPENDENCY = Rule(
@@ -40,13 +39,11 @@ UNASKED = Rule(
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     yield from _check_index_hosts(change_context)
-    if not requirements.may_declare(change_context):
-        return
-    before, after = requirements.read_sides(change_context)
-    had = dependencies.list_declared(before)
+    had, has = change_context.declared
+    _, after = change_context.files
     sources = {(need.name, need.source) for need in had}
     # Extras may name the project itself: `app[test]`.
-    known = {need.name for need in had}.union(dependencies.list_own_names(after)[:1])
+    known = {need.name for need in had}.union(list_own_names(after)[:1])
     demand, root = change_context.config.scope.new_dependencies, change_context.project.root
     found: dict[tuple[str, Rule], Finding] = {}
 
@@ -55,7 +52,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         finding = rule.make_finding(posixpath.join(root, need.path), says, fix, line, **more)
         found.setdefault((need.name, rule), finding)
 
-    for need in dependencies.list_declared(after):
+    for need in has:
         is_new = need.name not in known
         if is_new and demand == "forbid":
             says = f"declares {need.name}; scope.new_dependencies is forbid"

@@ -9,28 +9,13 @@ import re
 
 from agent.models.change import ChangedFile
 from agent.policy.change_context import ChangeContext
-from repo_config.dependencies import LOCAL, list_declared, list_own_names
+from repo_config.dependencies import LOCAL, list_own_names
 from repo_config.project_files import ProjectFiles
 
-_FILES = re.compile(
-    r"(?:^|/)(?:pyproject\.toml|setup\.(?:py|cfg)|Pipfile|tox\.ini|[^/]*requirements[^/]*\.(?:txt|in)"
-    r"|(?:requirements|reqs)/[^/]+\.(?:txt|in))$"
-)
 #: Files of versions, and settings of what resolves them: each edit may change what is installed.
 _VERSIONS = re.compile(
     r"(?:^|/)(?:[^/]+\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt|uv\.toml|pip\.(?:conf|ini))$"
 )
-
-
-def read_sides(change_context: ChangeContext) -> tuple[ProjectFiles, ProjectFiles]:
-    """Return the project's files before the change and after it."""
-    root = change_context.project.root
-    return ProjectFiles(change_context.tree, root), ProjectFiles(change_context.after, root)
-
-
-def may_declare(change_context: ChangeContext) -> bool:
-    """Whether the change touches a file that declares packages."""
-    return any(_FILES.search(file.path) for file in change_context.change.files)
 
 
 def list_changed_locks(change_context: ChangeContext) -> list[ChangedFile]:
@@ -47,19 +32,15 @@ def list_changed_locks(change_context: ChangeContext) -> list[ChangedFile]:
 
 def has_changed(change_context: ChangeContext) -> bool:
     """Whether the change declares other packages, or other versions of them, than the base."""
-    if list_changed_locks(change_context):
-        return True
-    if not may_declare(change_context):
-        return False
-    before, after = read_sides(change_context)
-    return set(list_declared(before)) != set(list_declared(after))
+    before, after = change_context.declared
+    return bool(list_changed_locks(change_context)) or {*before} != {*after}
 
 
 def list_new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
     """Return what the change declares anew or with other bounds, of packages of the index."""
-    before, after = read_sides(change_context)
-    had, own = {*list_declared(before)}, list_own_names(after)[:1]
-    new = (need for need in list_declared(after) if need not in had and need.name not in own)
+    had, has = change_context.declared
+    own = list_own_names(change_context.files[1])[:1]
+    new = (need for need in has if need not in had and need.name not in own)
     of_index = (need for need in new if not need.source and need.version != LOCAL)
     return tuple(
         sorted(

@@ -33,7 +33,6 @@ from agent.models.checks import CheckReport, LintRun, PackageRun, TestRun
 from agent.models.environment import Environment, Prepared
 from agent.models.review import Judgement
 from agent.policy import levels, requirements, ruff_contract
-from repo_config import dependencies
 from repo_config.test_files import is_test
 
 
@@ -164,7 +163,7 @@ def _prepare_environment(
         built = desk.environment_of_change(prepared, asked)
     except EnvironmentFailed as problem:
         raise EnvironmentFailed(f"{failed}\n{problem.message}") from problem
-    declared = dependencies.list_declared(requirements.read_sides(change_context)[1])
+    _, declared = change_context.declared
     found = packages.check_packages(desk.environment(prepared), built, declared)
     if not (declares_others or found.added_packages.altered or found.added_packages.unasked):
         return built, ()
