@@ -9,7 +9,6 @@ from typing import Generic, NamedTuple, TypeVar
 
 from agent.models.change import Change, ChangedFile, Hunk
 from agent.models.ticket import Ticket
-from agent.policy import layout
 from agent.policy.meaning import UNREADABLE
 from agent.policy.source import PythonSource, is_python
 from repo_config.dependencies import Dependency, list_declared
@@ -87,17 +86,6 @@ class ChangeContext:
             for side, lines in zip(("before", "after"), self.changed_lines, strict=True)
         )
         return find_new(new, gone, lambda placed: placed[1].what)
-
-    def find_new_in_application(
-        self, find: Callable[[PythonSource], Iterable[Hit[T]]]
-    ) -> list[tuple[str, Hit[T]]]:
-        """Return the new hits in Python code of the application itself."""
-
-        def find_in_code(file: ChangedFile, content: bytes) -> Iterable[Hit[T]]:
-            source = self.read_source(file.path, content)
-            return find(source) if source and layout.is_application(file.path) else ()
-
-        return self.find_new_hits(find_in_code)
 
     @cached_property
     def after(self) -> Tree:

@@ -1,16 +1,16 @@
-"""Check what the configuration says of request handlers, views and signals, as they are written.
+"""Check what the configuration says of request handlers, views, signals and queries, as written.
 
 Functions that answer requests are sync or async, as their path demands; views are of one style.
-Classes are views by the bases that their own module names.
+Classes are views by the bases that their own module names. Another manager than the configured
+one may bring back rows that the project hides: deleted ones, other tenants'.
 """
 
 import ast
 import re
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
 
-from agent.models.change import Finding, Severity
-from agent.policy import endpoints
+from agent.models.change import ChangedFile, Finding, Severity
+from agent.policy import endpoints, layout
 from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.patterns import Patterns
 from agent.policy.rule import Rule
@@ -32,10 +32,16 @@ SIGNALS = Rule(
 VIEWS = Rule(
     "django-views", "New views are classes or functions, as `django.views` says.", Severity.REVIEW
 )
-RULES = (CONCURRENCY, SYNC_HANDLER, SIGNALS, VIEWS)
+MANAGER = Rule(
+    "django-manager",
+    "Models in `django.managers` are queried through the configured manager.",
+    Severity.BLOCK,
+)
+RULES = (CONCURRENCY, SYNC_HANDLER, SIGNALS, VIEWS, MANAGER)
 _SYNC_FIX = "Use `def` instead of `async def`, or change `concurrency` in the configuration first."
 _ASYNC_FIX = "Use `async def`, or check that it may block a server thread."
 _VIEW_FIX = "Write it as a {}, or change django.views first."
+_MANAGER_FIX = "Use the configured manager, or change django.managers first."
 _SIGNALS_FIX = "Call the function directly, or change django.signals first."
 _VIEW = re.compile(r"(?:View|ViewSet|HTTPEndpoint)$")
 _OF_VIEWS = endpoints.VERBS | {
@@ -54,16 +60,23 @@ _SIGNALS = {
         r"|django\.(?:\w+\.)*signals\.\w+\.connect"
     ),
 }
+_MANAGERS = frozenset({"objects", "_default_manager", "_base_manager"})
+_Hit = Hit[tuple[Rule, str, str]]
+"""Rule, message and way out."""
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    find = partial(_find_hits, config=change_context.config)
-    for path, hit in change_context.find_new_in_application(find):
+    def find(file: ChangedFile, content: bytes) -> Iterator[_Hit]:
+        source = change_context.read_source(file.path, content)
+        if source and layout.is_application(file.path):
+            yield from _find_hits(source, change_context.config)
+
+    for path, hit in change_context.find_new_hits(find):
         rule, says, fix = hit.what
         yield rule.make_finding(path, says, fix, hit.line)
 
 
-def _find_hits(source: PythonSource, config: RepoConfig) -> Iterator[Hit[tuple[Rule, str, str]]]:
+def _find_hits(source: PythonSource, config: RepoConfig) -> Iterator[_Hit]:
     """Yield what the configuration does not want, with its rule and the way out."""
     mode, views = config.concurrency.mode, config.django.views
     for override in config.concurrency.overrides:
@@ -87,6 +100,9 @@ def _find_hits(source: PythonSource, config: RepoConfig) -> Iterator[Hit[tuple[R
     if config.django.signals == "forbid":
         for says, line in _list_signals(source):
             yield Hit((SIGNALS, f"{says}; this project does not use signals", _SIGNALS_FIX), line)
+    if managers := config.django.managers:
+        for says, line in _list_queries(source, managers):
+            yield Hit((MANAGER, says, _MANAGER_FIX), line)
 
 
 def _list_signals(source: PythonSource) -> Iterator[tuple[str, int]]:
@@ -97,6 +113,18 @@ def _list_signals(source: PythonSource) -> Iterator[tuple[str, int]]:
             for does, pattern in _SIGNALS.items():
                 if any(map(pattern.fullmatch, names)):
                     yield does, node.lineno
+
+
+def _list_queries(source: PythonSource, managers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    for node in source.nodes:
+        if isinstance(node, ast.Attribute) and node.attr in _MANAGERS:
+            name = source.names.find(node.value)
+            # A key with dots is the whole name of a model.
+            key = next((key for key in managers if f".{name}".endswith(f".{key}")), None)
+            if key and node.attr != managers[key]:
+                model = key.rpartition(".")[2]
+                says = f"queries {model} through {node.attr}; the configured manager is"
+                yield f"{says} {managers[key]}", node.lineno
 
 
 def _list_handlers(source: PythonSource) -> Iterator[tuple[str, int, bool, bool]]:
