@@ -68,7 +68,7 @@ _Hit = Hit[tuple[Rule, str, str]]
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     def find(file: ChangedFile, content: bytes) -> Iterator[_Hit]:
         source = change_context.read_source(file.path, content)
-        if source and layout.is_application(file.path):
+        if source and not layout.is_apart(file.path):
             yield from _find_hits(source, change_context.config)
 
     for path, hit in change_context.find_new_hits(find):
@@ -109,7 +109,7 @@ def _list_signals(source: PythonSource) -> Iterator[tuple[str, int]]:
     for node in source.nodes:
         if isinstance(node, ast.Call | ast.ClassDef):
             made_of = node.bases if isinstance(node, ast.ClassDef) else [node]
-            names = [*map(source.names.find, made_of)]
+            names = [*map(source.find_name, made_of)]
             for does, pattern in _SIGNALS.items():
                 if any(map(pattern.fullmatch, names)):
                     yield does, node.lineno
@@ -118,7 +118,7 @@ def _list_signals(source: PythonSource) -> Iterator[tuple[str, int]]:
 def _list_queries(source: PythonSource, managers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
     for node in source.nodes:
         if isinstance(node, ast.Attribute) and node.attr in _MANAGERS:
-            name = source.names.find(node.value)
+            name = source.find_name(node.value)
             # A key with dots is the whole name of a model.
             key = next((key for key in managers if f".{name}".endswith(f".{key}")), None)
             if key and node.attr != managers[key]:
@@ -159,7 +159,7 @@ def _list_bases(name: str, source: PythonSource) -> set[str]:
     bases, waiting = set[str](), [f"{source.dotted}.{name}"]
     while waiting:
         if node := classes.get(waiting.pop()):
-            new = {*map(source.names.find, node.bases)} - bases
+            new = {*map(source.find_name, node.bases)} - bases
             bases |= new
             waiting += new
     return bases
@@ -167,7 +167,7 @@ def _list_bases(name: str, source: PythonSource) -> set[str]:
 
 def _is_view(node: FunctionNode, source: PythonSource) -> bool:
     """Whether a function takes a request, and is decorated as a view or returns a response."""
-    find = source.names.find
+    find = source.find_name
     match [*node.args.posonlyargs, *node.args.args]:
         case [first, *rest] if all(argument.arg != "exception" for argument in rest):
             is_request = first.arg in ("request", "req")

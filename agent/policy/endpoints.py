@@ -76,9 +76,9 @@ def list_endpoints(source: PythonSource) -> Iterator[Endpoint]:
                     node.lineno,
                     ", ".join(named) or how.upper(),
                     path,
-                    source.names.find(router),
+                    source.find_name(router),
                     isinstance(node, ast.AsyncFunctionDef),
-                    source.names.list_mentioned((node.args, *call.keywords)),
+                    source.list_mentioned((node.args, *call.keywords)),
                 )
 
 
@@ -116,10 +116,10 @@ class Routes:
 
     def read(self, source: PythonSource) -> None:
         """Add those of a module."""
-        find, list_mentioned = source.names.find, source.names.list_mentioned
+        find, list_mentioned = source.find_name, source.list_mentioned
         self._endpoints[source.path] = [*list_endpoints(source)]
         included = self._included[source.path] = []
-        for name, meaning in source.names.imported.items():
+        for name, meaning in source.imported.items():
             self._meanings[f"{source.dotted}.{name}"] = meaning
             self._asks[f"{source.dotted}.{name}"] = frozenset([meaning])
         for node in source.nodes:
@@ -147,17 +147,15 @@ class Routes:
                     self._made[find(inner)] = _Router(prefix, "")
 
     def _read_value(self, name: str, value: ast.expr, source: PythonSource) -> None:
-        self._asks[name] = source.names.list_mentioned([value])
+        self._asks[name] = source.list_mentioned([value])
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
             self._settings[name.rpartition(".")[2]] = value.value
         elif isinstance(value, ast.Call):
-            kind = source.names.find(value.func)
+            kind = source.find_name(value.func)
             if kind.endswith(("FastAPI", "Router")):
                 start = UNKNOWN if kind.endswith("Router") else ""
                 prefix = _read_argument(value, "prefix") or ""
-                self._made[name] = _Router(
-                    start, prefix, source.names.list_mentioned(value.keywords)
-                )
+                self._made[name] = _Router(start, prefix, source.list_mentioned(value.keywords))
 
     def list_whole(self) -> Iterator[Endpoint]:
         """Yield each route by its whole path, with all that it asks for, over and over."""

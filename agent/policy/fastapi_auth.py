@@ -174,7 +174,7 @@ def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
         if (name := waiting.pop()) not in used:
             used.add(name)
             parts = [part for node in definitions[name] for part in ast.walk(node)]
-            waiting += filter(None, map(source.names.find, parts))
+            waiting += filter(None, map(source.find_name, parts))
             # Its import decides, too.
             waiting += (f"{module}.{part.id}" for part in parts if isinstance(part, ast.Name))
     return used
