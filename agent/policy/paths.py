@@ -45,8 +45,7 @@ class PathRules:
 
     def __init__(self, config: RepoConfig, present: Iterable[str]) -> None:
         """Take the configuration, and the paths of the base commit."""
-        self._present = frozenset(present)
-        self._spellings = {fold_case(path): path for path in self._present}
+        self._spellings = {fold_case(path): path for path in present}
         self._lists: dict[str, Patterns] = {}
         self.faults: list[Finding] = []
         """Patterns of the configuration that cannot be read."""
@@ -66,7 +65,7 @@ class PathRules:
             yield PATHS.make_finding(file.path, fault, fix)
             return
         yield from _check_own_configuration(file)
-        for says, fix in (*self._check_scope(file), *self._compare_with_base(file)):
+        for says, fix in self._check_scope(file):
             yield PATHS.make_finding(file.path, says, fix)
         was = file.was_executable if file.before is not None else False
         if file.after is not None and was is not None and was != file.executable:
@@ -81,15 +80,7 @@ class PathRules:
         if not self._lists["allow"].first(file.path):
             fix = "Stay within scope.allow, or extend it first."
             yield f"is {verb}, but is outside scope.allow", fix
-
-    def _compare_with_base(self, file: ChangedFile) -> Iterator[_Problem]:
-        is_present = file.path in self._present
-        if file.before is not None and not is_present:
-            says = "is not a regular file in the base commit (a link, a submodule or untracked)"
-            yield says, "Use the file itself: links are neither edited nor followed."
-        elif file.before is None and (is_present or file.after is None):
-            yield "is given as new, but it is not", "Make the change against the base commit."
-        elif file.before is None and (other := self._spellings.get(fold_case(file.path))):
+        if file.before is None and (other := self._spellings.get(fold_case(file.path))):
             says = f"differs from the existing {other} in case or look-alike letters only"
             yield says, f"Use the existing spelling, {other}."
 
