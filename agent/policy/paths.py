@@ -102,13 +102,10 @@ def _check_own_configuration(file: ChangedFile) -> Iterator[Finding]:
     if name in _CONFIG_FILES:
         says = "is Mergewright's configuration, which runs may not change"
         yield PATHS.make_finding(file.path, says, fix)
-    elif name == "pyproject.toml" and _read_own_table(file.after) is None:
-        says = "does not parse after the change, so its [tool.mergewright] is unknown"
-        yield PATHS.make_finding(file.path, says, "Write valid TOML.")
     elif name == "pyproject.toml" and _read_own_table(file.after) != _read_own_table(file.before):
         before, found, _ = (file.after or b"").partition(b"tool.mergewright")
         line = before.count(b"\n") + 1 if found else None
-        says = "changes [tool.mergewright], which runs may not change"
+        says = "does not parse, or changes [tool.mergewright], which runs may not change"
         yield PATHS.make_finding(file.path, says, fix, line)
 
 
