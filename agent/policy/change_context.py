@@ -137,12 +137,12 @@ class ChangeContext:
         return frozenset(("", "src", *inner, *python_path))
 
 
-def find_new(items: Iterable[T], known: Iterable[T], key: Callable[[T], object]) -> list[T]:
-    """List the items beyond the known ones; what is there twice counts twice."""
-    left = Counter(map(key, known))
-    found = []
+def find_new(items: Iterable[T], others: Iterable[T], key: Callable[[T], object]) -> list[T]:
+    """List the items beyond the others; what is there twice counts twice."""
+    left = Counter(map(key, others))
+    new = []
     for item in items:
         left[key(item)] -= 1
         if left[key(item)] < 0:
-            found.append(item)
-    return found
+            new.append(item)
+    return new

@@ -79,9 +79,9 @@ def _list_uncovered(
     auth: _Auth, before: list[Endpoint], after: list[Endpoint], changed: set[str]
 ) -> Iterator[Finding]:
     """Yield new endpoints on no path; and paths without one, where routes are edited."""
-    known = {route.address for route in before}
+    addresses = {route.address for route in before}
     for route in after:
-        if not _find_required(auth, route) and route.address not in known:
+        if not _find_required(auth, route) and route.address not in addresses:
             says = f"answers {route.address}, which fastapi.auth does not cover"
             fix = "Check that anybody may call it."
             yield UNCOVERED.make_finding(route.file, says, fix, route.line)

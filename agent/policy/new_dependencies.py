@@ -43,17 +43,17 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     _, after = change_context.files
     sources = {(need.name, need.source) for need in had}
     # Extras may name the project itself: `app[test]`.
-    known = {need.name for need in had}.union(list_own_names(after)[:1])
+    names = {need.name for need in had}.union(list_own_names(after)[:1])
     demand, root = change_context.config.scope.new_dependencies, change_context.project.root
-    found: dict[tuple[str, Rule], Finding] = {}
+    findings: dict[tuple[str, Rule], Finding] = {}
 
     def add(rule: Rule, need: Dependency, says: str, fix: str, **more: str) -> None:
         line = requirements.find_line(after, need.path, need.name)
         finding = rule.make_finding(posixpath.join(root, need.path), says, fix, line, **more)
-        found.setdefault((need.name, rule), finding)
+        findings.setdefault((need.name, rule), finding)
 
     for need in has:
-        is_new = need.name not in known
+        is_new = need.name not in names
         if is_new and demand == "forbid":
             says = f"declares {need.name}; scope.new_dependencies is forbid"
             add(
@@ -67,7 +67,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             says = f"installs {need.name} from {need.source[:200]}, not from the package index"
             fix = "Use a released version, or check what is there and who can change it."
             add(SOURCE, need, says, fix)
-    yield from found.values()
+    yield from findings.values()
 
 
 def _check_index_hosts(change_context: ChangeContext) -> Iterator[Finding]:

@@ -80,9 +80,9 @@ class PathRules:
         if not self._lists["allow"].first(file.path):
             fix = "Stay within scope.allow, or extend it first."
             yield f"is {verb}, but is outside scope.allow", fix
-        if file.before is None and (other := self._spellings.get(fold_case(file.path))):
-            says = f"differs from the existing {other} in case or look-alike letters only"
-            yield says, f"Use the existing spelling, {other}."
+        if file.before is None and (spelling := self._spellings.get(fold_case(file.path))):
+            says = f"differs from the existing {spelling} in case or look-alike letters only"
+            yield says, f"Use the existing spelling, {spelling}."
 
 
 def _find_name_fault(path: str) -> str:
@@ -103,8 +103,8 @@ def _check_own_configuration(file: ChangedFile) -> Iterator[Finding]:
         says = "is Mergewright's configuration, which runs may not change"
         yield PATHS.make_finding(file.path, says, fix)
     elif name == "pyproject.toml" and _read_own_table(file.after) != _read_own_table(file.before):
-        before, found, _ = (file.after or b"").partition(b"tool.mergewright")
-        line = before.count(b"\n") + 1 if found else None
+        before, table, _ = (file.after or b"").partition(b"tool.mergewright")
+        line = before.count(b"\n") + 1 if table else None
         says = "does not parse, or changes [tool.mergewright], which runs may not change"
         yield PATHS.make_finding(file.path, says, fix, line)
 

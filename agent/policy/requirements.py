@@ -20,13 +20,13 @@ _VERSIONS = re.compile(
 
 def list_changed_locks(change_context: ChangeContext) -> list[ChangedFile]:
     """Return the files that steer what is installed, and that nothing here reads."""
-    own = posixpath.join(change_context.project.root, "pyproject.toml")
+    main = posixpath.join(change_context.project.root, "pyproject.toml")
     return [
         file
         for file in change_context.change.files
         if _VERSIONS.search(file.path)
         # Of another part of the repository, which the first may bring in.
-        or (file.path != own and posixpath.basename(file.path) == "pyproject.toml")
+        or (file.path != main and posixpath.basename(file.path) == "pyproject.toml")
     ]
 
 
@@ -39,8 +39,8 @@ def has_changed(change_context: ChangeContext) -> bool:
 def list_new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
     """Return what the change declares anew or with other bounds, of packages of the index."""
     had, has = change_context.declared
-    own = list_own_names(change_context.files[1])[:1]
-    new = (need for need in has if need not in had and need.name not in own)
+    names = list_own_names(change_context.files[1])[:1]
+    new = (need for need in has if need not in had and need.name not in names)
     of_index = (need for need in new if not need.source and need.version != LOCAL)
     return tuple(
         sorted(

@@ -84,12 +84,12 @@ def make_ban(config: RepoConfig) -> tuple[str, str]:
     """Return what tells ruff the names that may not be brought in, each with the id of its rule."""
     bans = dict.fromkeys(_TEST_TOOLS, "test-tool-in-source")
     bans |= dict.fromkeys(_VARIABLES, "environment-read")
-    for allowed, known, rule in (
+    for allowed, kinds, rule in (
         (config.http_client, _CLIENTS, "http-client"),
         (config.background_tasks, _TASK_SYSTEMS, "background-tasks"),
     ):
         if allowed != "any":
-            others = (names for name, names in known.items() if name != allowed)
+            others = (names for name, names in kinds.items() if name != allowed)
             bans |= {name: rule for names in others for name in names}
     bans |= dict.fromkeys(config.imports.forbid, "forbidden-import")
     names = ", ".join(f'"{name}" = {{msg = "{rule}"}}' for name, rule in bans.items())

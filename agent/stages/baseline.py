@@ -50,14 +50,16 @@ def measure_tests(
 def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckReport:
     """Measure what is left once the tests are known; raises what `measure_base` raises."""
     # What was set aside may have been a mishap, and is not stored without another look.
-    results = (one for one in tests.results if one.status is not Status.UNMEASURABLE)
-    known = {result.name: result for result in results}
+    results = {
+        result.name: result for result in tests.results if result.status is not Status.UNMEASURABLE
+    }
     site = _make_site(prepared, desk)
     checks = measuring.list_others(site)
-    missing = tuple(check for check in checks if check[0].name not in known)
-    known |= {one.name: one for one in measuring.run_checks(missing, desk.sandbox, desk.say)}
+    missing = tuple(check for check in checks if check[0].name not in results)
+    measured = measuring.run_checks(missing, desk.sandbox, desk.say)
+    results |= {result.name: result for result in measured}
     # In the order in which they are shown.
-    ordered = (*(known.pop(check.name) for check, _ in checks), *known.values())
+    ordered = (*(results.pop(check.name) for check, _ in checks), *results.values())
     report = replace(tests, results=ordered, is_partial=False)
     reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
     report = _set_aside(report)
@@ -68,7 +70,7 @@ def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckR
 def measure_anew(before: CheckReport, prepared: Prepared, desk: Desk) -> TestRun:
     """Measure the tests of the base commit once more, for this run and later ones."""
     tests = _run_checks(prepared, desk, only_tests=True)
-    results = tuple(tests.result(one.name) or one for one in before.results)
+    results = tuple(tests.result(result.name) or result for result in before.results)
     report = replace(before, results=results)
     reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
     desk.store_report(prepared.run, report)
@@ -132,10 +134,10 @@ def _run_checks(
     others = () if only_tests else measuring.list_others(site)
     checks = (*others, *measuring.list_tests(listening))
     results = measuring.run_checks(checks, desk.sandbox, desk.say, is_enough=is_enough)
-    if suite and any(_is_hindered(one, suite, site, listening, desk) for one in results):
+    if suite and any(_is_hindered(result, suite, site, listening, desk) for result in results):
         desk.say("tests fail without a usual server's port, and pass otherwise: running all again")
         again = _run_checks(prepared, desk, only_tests=True, looks_early=looks_early)
-        results = (*(one for one in results if one.name != TESTS), *again.results)
+        results = (*(result for result in results if result.name != TESTS), *again.results)
     return CheckReport(
         side="base",
         commit=prepared.checkout.commit,

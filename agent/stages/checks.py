@@ -79,7 +79,7 @@ def judge_cleared(
         weigh=partial(
             weighing.weigh_comparisons,
             config=prepared.contract.config,
-            tools={each.name: each.tool for each in prepared.contract.project.commands},
+            tools={command.name: command.tool for command in prepared.contract.project.commands},
             change=change,
             human_changes=human_changes,
         ),
@@ -99,7 +99,7 @@ def judge_cleared(
 def judge_base(before: CheckReport, prepared: Prepared) -> Judgement:
     """Compare base with itself, for what is said of every change."""
     contract = prepared.contract
-    tools = {each.name: each.tool for each in contract.project.commands}
+    tools = {command.name: command.tool for command in contract.project.commands}
     compared = judging.compare_with_itself(before)
     weighed = weighing.weigh_comparisons(compared, before, before, contract.config, tools)
     return Judgement(ran=before, compared=weighed)
@@ -146,11 +146,12 @@ def _prepare_environment(
     except EnvironmentFailed as problem:
         raise EnvironmentFailed(f"{failed}\n{problem.message}") from problem
     _, declared = change_context.declared
-    found = packages.check_packages(desk.environment(prepared), built, declared)
-    if not (declares_others or found.added_packages.altered or found.added_packages.unasked):
+    checked = packages.check_packages(desk.environment(prepared), built, declared)
+    added = checked.added_packages
+    if not (declares_others or added.altered or added.unasked):
         return built, ()
-    desk.say(f"{found.name}: {found.counts}")
-    return built, (found,)
+    desk.say(f"{checked.name}: {checked.counts}")
+    return built, (checked,)
 
 
 # --- rules that ruff checks -----------------------------------------------------------------------
@@ -169,7 +170,7 @@ def _refuse_forbidden(
     config = prepared.contract.config
     problems = ruff_contract.find_problems(linted.items, config)
     weighed = levels.apply_levels(problems, config)
-    found = levels.soften_human_findings(weighed, change, human_changes)
-    if blocking := [finding for finding in found if finding.severity is Severity.BLOCK]:
+    findings = levels.soften_human_findings(weighed, change, human_changes)
+    if blocking := [finding for finding in findings if finding.severity is Severity.BLOCK]:
         desk.say(f"{linted.name}: {blocking[0].rule} blocks the change; no checks run")
-        raise PolicyRefused(found)
+        raise PolicyRefused(findings)

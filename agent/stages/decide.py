@@ -71,11 +71,11 @@ def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
     is_settled = notes.open or notes.settled
     if not (chosen.cleared and chosen.judged and chosen.is_passed and is_settled):
         return chosen
-    found = reviewing.apply_reviewer_answers(chosen.cleared.findings, notes)
-    cleared = replace(chosen.cleared, findings=found)
+    findings = reviewing.apply_reviewer_answers(chosen.cleared.findings, notes)
+    cleared = replace(chosen.cleared, findings=findings)
     compared = tuple(
-        replace(one, findings=reviewing.apply_reviewer_answers(one.findings, notes))
-        for one in chosen.compared
+        replace(check, findings=reviewing.apply_reviewer_answers(check.findings, notes))
+        for check in chosen.compared
     )
     judged = replace(chosen.judged, compared=compared)
     verdict = decide_verdict(judged, cleared, contract, notes)
@@ -112,7 +112,7 @@ class VerdictFacts:
     @cached_property
     def own_findings(self) -> tuple[Finding, ...]:
         """Findings that are not from rules."""
-        found = (
+        findings = (
             *map(reruns.make_finding, self._flaky_tests),
             *self._find_unmeasured(),
             *self._find_unproved_parts(),
@@ -121,7 +121,7 @@ class VerdictFacts:
             *self._find_undone(),
         )
         # What was removed at one place is listed once.
-        return reviewing.apply_reviewer_answers(tuple(dict.fromkeys(found)), self.review)
+        return reviewing.apply_reviewer_answers(tuple(dict.fromkeys(findings)), self.review)
 
     @property
     def _tests(self) -> tuple[TestComparison, ...]:
@@ -211,14 +211,14 @@ class VerdictFacts:
             return ""
         first = failing[0]
         count = len(list_new(first))
-        said = format_count(count, "new finding")
+        what = format_count(count, "new finding")
         if is_of_tests(first):
             verb = "fails" if count == 1 else "fail"
-            said = f"{format_count(count, 'test')} {verb} with the change but not without it"
+            what = f"{format_count(count, 'test')} {verb} with the change but not without it"
         shown = list_some([_format_item(item) for item in list_new(first)])
         others = ", ".join(check.name for check in failing[1:])
         also = f" Also failing: {others}." if others else ""
-        return f"{name_check(first)}: {said}: {shown}.{also}"
+        return f"{name_check(first)}: {what}: {shown}.{also}"
 
     def describe_failed(self) -> str:
         """A check did not complete, or no longer exists."""
@@ -243,12 +243,14 @@ class VerdictFacts:
 
     def describe_blocked(self) -> str:
         """A check reports a finding of a rule with severity `block`."""
-        found = [finding for finding in self._rule_findings if finding.severity is Severity.BLOCK]
+        blocking = [
+            finding for finding in self._rule_findings if finding.severity is Severity.BLOCK
+        ]
         shown = list_some(
             f"{finding.place} {finding.message.rstrip('.')} ({finding.rule})".strip()
-            for finding in found
+            for finding in blocking
         )
-        return f"A rule blocks the change: {shown}." if found else ""
+        return f"A rule blocks the change: {shown}." if blocking else ""
 
     def describe_no_tests(self) -> str:
         """No tests exist or ran, and tests are not turned off."""
@@ -271,18 +273,18 @@ class VerdictFacts:
         if not self.remarks:
             return ""
         places = list_some(_name_places(self.remarks))
-        said = f"{self.describe_ready()} Opened as a draft: please check {places}."
+        sentence = f"{self.describe_ready()} Opened as a draft: please check {places}."
         if self.review and self.review.open:
-            said += f" Second review: {self.review.sentence}"
-        return said
+            sentence += f" Second review: {self.review.sentence}"
+        return sentence
 
     def describe_ready(self) -> str:
         """None of these."""
-        said = [f"{summarize_all(self.compared)}."]
+        sentences = [f"{summarize_all(self.compared)}."]
         if self._are_tests_off:
-            said.append("Tests are turned off in the configuration.")
-        said += [summarize_check(check).sentence for check in self.compared]
-        return " ".join(filter(None, said))
+            sentences.append("Tests are turned off in the configuration.")
+        sentences += [summarize_check(check).sentence for check in self.compared]
+        return " ".join(filter(None, sentences))
 
 
 #: The decision table: the first row with a sentence decides.
@@ -322,5 +324,5 @@ def _format_item(item: CheckItem) -> str:
     """Name a test by its id, a finding by what it says and where."""
     if item.outcome != "finding":
         return item.item_id
-    said = item.text.strip().partition("\n")[0].rstrip(".") or item.item_id
-    return f"{said} at {item.place}" if item.place else said
+    text = item.text.strip().partition("\n")[0].rstrip(".") or item.item_id
+    return f"{text} at {item.place}" if item.place else text

@@ -69,10 +69,10 @@ def apply_rules(
         PolicyRefused: With all findings of all rules, not only the first.
     """
     change = change_context.change
-    found = (
+    problems = (
         finding for module in registry.MODULES for finding in module.check_change(change_context)
     )
-    weighed = levels.apply_levels(found, change_context.config)
+    weighed = levels.apply_levels(problems, change_context.config)
     asked = levels.soften_asked_findings(weighed, change_context.ticket)
     findings = levels.soften_human_findings(asked, change, human_changes)
     if human_changes is not None:
