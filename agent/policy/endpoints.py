@@ -109,7 +109,7 @@ class Routes:
         self._meanings: dict[str, str] = {}
         """What modules import, by the names that others may import it by."""
         self._asks: dict[str, _Names] = {}
-        """What signatures of a function, fields of a class, a value or an import name."""
+        """What signatures of a function, fields of a class or a value name."""
         for part in parts:
             for name, table in vars(part).items():
                 vars(self)[name] |= table
@@ -121,7 +121,6 @@ class Routes:
         included = self._included[source.path] = []
         for name, meaning in source.imported.items():
             self._meanings[f"{source.dotted}.{name}"] = meaning
-            self._asks[f"{source.dotted}.{name}"] = frozenset([meaning])
         for node in source.nodes:
             match node:
                 case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
@@ -196,5 +195,5 @@ class Routes:
         while waiting:
             if (name := waiting.pop()) not in closed:
                 closed.add(name)
-                waiting += self._asks.get(name, ())
+                waiting += (self._meanings.get(name, name), *self._asks.get(name, ()))
         return frozenset(closed)

@@ -7,33 +7,26 @@ Pure and from the files alone; nothing is resolved. What it means that a package
 import posixpath
 import re
 
-from agent.models.change import ChangedFile
 from agent.policy.change_context import ChangeContext
 from repo_config.dependencies import LOCAL, list_own_names
 from repo_config.project_files import ProjectFiles
 
-#: Files of versions, and settings of what resolves them: each edit may change what is installed.
+#: Files of versions, and settings of what resolves them, that nothing here reads.
 _VERSIONS = re.compile(
     r"(?:^|/)(?:[^/]+\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt|uv\.toml|pip\.(?:conf|ini))$"
 )
 
 
-def list_changed_locks(change_context: ChangeContext) -> list[ChangedFile]:
-    """Return the files that steer what is installed, and that nothing here reads."""
-    main = posixpath.join(change_context.project.root, "pyproject.toml")
-    return [
-        file
-        for file in change_context.change.files
-        if _VERSIONS.search(file.path)
-        # Of another part of the repository, which the first may bring in.
-        or (file.path != main and posixpath.basename(file.path) == "pyproject.toml")
-    ]
-
-
 def has_changed(change_context: ChangeContext) -> bool:
     """Whether the change declares other packages, or other versions of them, than the base."""
+    main = posixpath.join(change_context.project.root, "pyproject.toml")
     before, after = change_context.declared
-    return bool(list_changed_locks(change_context)) or {*before} != {*after}
+    return {*before} != {*after} or any(
+        _VERSIONS.search(path)
+        # Of another part of the repository, which the first may bring in.
+        or (path != main and posixpath.basename(path) == "pyproject.toml")
+        for path in change_context.change.paths
+    )
 
 
 def list_new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
