@@ -19,6 +19,7 @@ from agent.policy.change_context import ChangeContext
 from agent.policy.endpoints import Endpoint, Routes
 from agent.policy.rule import Rule
 from agent.policy.source import PythonSource
+from repo_config.foreign_python import FunctionNode
 from repo_config.schema import FastapiAuth
 
 FASTAPI_AUTH = Rule(
@@ -146,8 +147,8 @@ def _may_meet(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
 def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]:
     """Yield edits of what a dependency names in its module, or takes from another."""
     used: dict[str, str] = {}
-    for dependency in (entry.dependency for entry in auth):
-        used |= dict.fromkeys(_list_used(dependency, change_context), dependency)
+    for entry in auth:
+        used |= dict.fromkeys(_list_used(entry.dependency, change_context), entry.dependency)
     for file in change_context.python:
         module = change_context.name_module(file.path)
         before, after = (_list_definitions(module, side) for side in (file.before, file.after))
@@ -163,10 +164,10 @@ def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]
 def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
     """Return what a dependency names in its own module, over and over, and of others once."""
     tree, module = change_context.after, dependency.rpartition(".")[0]
-    paths = [path for path in tree.paths() if path.endswith(".py")]
-    path = next((path for path in paths if change_context.name_module(path) == module), None)
+    python = (path for path in tree.paths() if path.endswith(".py"))
+    path = next((path for path in python if change_context.name_module(path) == module), "")
     source = change_context.read_source(path, tree.read(path)) if path else None
-    if path is None or source is None:
+    if source is None:
         return set()
     definitions = _list_definitions(module, tree.read(path))
     used, waiting = set[str](), [dependency]
@@ -186,24 +187,14 @@ def _list_definitions(module: str, content: bytes | None) -> defaultdict[str, li
     with suppress(*meaning.UNREADABLE):  # `python-syntax` says so
         # Annotations name dependencies, too.
         for statement in meaning.strip(content or b"", "all").body:
-            bound: dict[str, ast.stmt]
-            match statement:
-                case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-                    bound = {
-                        alias.asname or alias.name: type(statement)(
-                            **{**vars(statement), "names": [alias]}
-                        )
-                        for alias in aliases
-                    }
-                case (
-                    ast.FunctionDef(name=name)
-                    | ast.AsyncFunctionDef(name=name)
-                    | ast.ClassDef(name=name)
-                ):
-                    bound = {name: statement}
-                case _:
-                    names = (part for part in ast.walk(statement) if isinstance(part, ast.Name))
-                    bound = {part.id: statement for part in names}
-            for name, part in bound.items():
-                definitions[f"{module}.{name}"].append(part)
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                for alias in statement.names:
+                    part = type(statement)(**{**vars(statement), "names": [alias]})
+                    definitions[f"{module}.{alias.asname or alias.name}"].append(part)
+            elif isinstance(statement, FunctionNode | ast.ClassDef):
+                definitions[f"{module}.{statement.name}"].append(statement)
+            else:
+                parts = (part for part in ast.walk(statement) if isinstance(part, ast.Name))
+                for name in dict.fromkeys(part.id for part in parts):
+                    definitions[f"{module}.{name}"].append(statement)
     return definitions
