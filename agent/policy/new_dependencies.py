@@ -1,19 +1,20 @@
-"""Allow a change only the packages that a project has chosen: a new one is a person's decision.
+"""Compare which packages a project declares before a change and after it: new ones need a person.
 
-That a package exists is proved by the environment, which is built from these files.
+From the files alone. That a package exists is proved by the environment, which is built from them.
 """
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import AddedPackages
-from agent.policy import requirements
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 from agent.text.sanitise import list_some
-from repo_config.dependencies import Dependency, list_own_names
+from repo_config.dependencies import LOCAL, Dependency, list_own_names
 from repo_config.index_hosts import list_index_hosts
+from repo_config.project_files import ProjectFiles
 
 NEW_DEPENDENCY = Rule(
     "new-dependency", "New dependencies need review.", Severity.REVIEW, may_be_asked=True
@@ -36,6 +37,11 @@ UNASKED = Rule(
     Severity.REVIEW,
 )
 
+#: Files of versions, and settings of what resolves them, that nothing here reads.
+_VERSIONS = re.compile(
+    r"(?:^|/)(?:[^/]+\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt|uv\.toml|pip\.(?:conf|ini))$"
+)
+
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     yield from _check_index_hosts(change_context)
@@ -48,7 +54,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     findings: dict[tuple[str, Rule], Finding] = {}
 
     def add(rule: Rule, need: Dependency, says: str, fix: str, **more: str) -> None:
-        line = requirements.find_line(after, need.path, need.name)
+        line = _find_line(after, need.path, need.name)
         finding = rule.make_finding(posixpath.join(root, need.path), says, fix, line, **more)
         findings.setdefault((need.name, rule), finding)
 
@@ -56,9 +62,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         is_new = need.name not in names
         if is_new and demand == "forbid":
             says = f"declares {need.name}; scope.new_dependencies is forbid"
-            add(
-                FORBIDDEN_DEPENDENCY, need, says, "Do without it, or have someone declare it first."
-            )
+            fix = "Do without it, or have someone declare it first."
+            add(FORBIDDEN_DEPENDENCY, need, says, fix)
         elif is_new and demand == "ask":
             fix = "Check its maintainer, its licence, and whether the project wants it."
             add(NEW_DEPENDENCY, need, f"adds the dependency {need.name}", fix, subject=need.name)
@@ -86,3 +91,36 @@ def find_package_problems(added: AddedPackages) -> Iterator[Finding]:
     if added.unasked:
         says = f"the change's set-up installs undeclared packages: {list_some(added.unasked, 5)}"
         yield UNASKED.make_finding("", says, "Find out what installs it. Declare it or remove it.")
+
+
+def has_changed(change_context: ChangeContext) -> bool:
+    """Whether the change declares other packages, or other versions of them, than the base."""
+    main = posixpath.join(change_context.project.root, "pyproject.toml")
+    before, after = change_context.declared
+    return {*before} != {*after} or any(
+        _VERSIONS.search(path)
+        # Of another part of the repository, which the first may bring in.
+        or (path != main and posixpath.basename(path) == "pyproject.toml")
+        for path in change_context.change.paths
+    )
+
+
+def list_new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
+    """Return what the change declares anew or with other bounds, of packages of the index."""
+    had, has = change_context.declared
+    names = list_own_names(change_context.files[1])[:1]
+    new = (need for need in has if need not in had and need.name not in names)
+    of_index = (need for need in new if not need.source and need.version != LOCAL)
+    return tuple(
+        sorted(
+            {f"{need.name}{need.version}{need.marker and f' ; {need.marker}'}" for need in of_index}
+        )
+    )
+
+
+def _find_line(files: ProjectFiles, path: str, name: str) -> int | None:
+    """Return the line of a file that names a package, however it is written, 1-based."""
+    written = "[-_.]+".join(re.escape(part) for part in name.split("-"))
+    word = re.compile(rf"(?<![\w.-]){written}(?![\w-])", re.IGNORECASE)
+    lines = enumerate(files.text(path).splitlines(), 1)
+    return next((number for number, line in lines if word.search(line)), None)

@@ -29,7 +29,7 @@ from agent.models.change import Change, ClearedChange, Plan, Severity
 from agent.models.checks import CheckReport, LintRun, PackageRun, TestRun
 from agent.models.environment import Environment, Prepared
 from agent.models.review import Judgement
-from agent.policy import levels, requirements, ruff_contract
+from agent.policy import levels, new_dependencies, ruff_contract
 from repo_config.test_files import is_test
 
 
@@ -127,7 +127,7 @@ def _prepare_environment(
 ) -> tuple[Environment, tuple[PackageRun, ...]]:
     """Build what the change declares or sets up, and look at it; that of base where it will do."""
     change_context = rebuilding.make_context(change, prepared, desk)
-    declares_others = requirements.has_changed(change_context)
+    declares_others = new_dependencies.has_changed(change_context)
     if declares_others:
         reason = "the change declares different packages; checking with those"
         failed = "The packages that the change declares cannot be installed."
@@ -141,7 +141,7 @@ def _prepare_environment(
     desk.say(reason)
     desk.lay_out_head(prepared, change)
     try:
-        asked = requirements.list_new_requirements(change_context)
+        asked = new_dependencies.list_new_requirements(change_context)
         built = desk.environment_of_change(prepared, asked)
     except EnvironmentFailed as problem:
         raise EnvironmentFailed(f"{failed}\n{problem.message}") from problem
