@@ -29,8 +29,6 @@ _FORBIDS = {
     "human_only": ("only people may change it", "Leave this part of the ticket to a person."),
     "protect": ("it is protected", "Leave it unchanged, or remove it from scope.protect first."),
 }
-_Problem = tuple[str, str]
-"""What is wrong, and the way out."""
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -65,24 +63,22 @@ class PathRules:
             yield PATHS.make_finding(file.path, fault, fix)
             return
         yield from _check_own_configuration(file)
-        for says, fix in self._check_scope(file):
+        verb = "deleted" if file.after is None else "added" if file.before is None else "changed"
+        for key, (why, fix) in _FORBIDS.items():
+            if pattern := self._lists[key].first(file.path):
+                says = f"is {verb}, but {why} (scope.{key}: {pattern!r})"
+                yield PATHS.make_finding(file.path, says, fix)
+        if not self._lists["allow"].first(file.path):
+            fix = "Stay within scope.allow, or extend it first."
+            yield PATHS.make_finding(file.path, f"is {verb}, but is outside scope.allow", fix)
+        if file.before is None and (spelling := self._spellings.get(fold_case(file.path))):
+            says = f"differs from the existing {spelling} in case or look-alike letters only"
+            fix = f"Use the existing spelling, {spelling}."
             yield PATHS.make_finding(file.path, says, fix)
         was = file.was_executable if file.before is not None else False
         if file.after is not None and was is not None and was != file.executable:
             says = f"is {'' if file.executable else 'no longer '}executable after the change"
             yield FILE_MODE.make_finding(file.path, says, "Check that this is intended.")
-
-    def _check_scope(self, file: ChangedFile) -> Iterator[_Problem]:
-        verb = "deleted" if file.after is None else "added" if file.before is None else "changed"
-        for key, (why, fix) in _FORBIDS.items():
-            if pattern := self._lists[key].first(file.path):
-                yield f"is {verb}, but {why} (scope.{key}: {pattern!r})", fix
-        if not self._lists["allow"].first(file.path):
-            fix = "Stay within scope.allow, or extend it first."
-            yield f"is {verb}, but is outside scope.allow", fix
-        if file.before is None and (spelling := self._spellings.get(fold_case(file.path))):
-            says = f"differs from the existing {spelling} in case or look-alike letters only"
-            yield says, f"Use the existing spelling, {spelling}."
 
 
 def _find_name_fault(path: str) -> str:
