@@ -173,12 +173,9 @@ class Desk:
         """Open the work tree of the base commit; a run that goes on may have to lay it out anew."""
         return worktree.open_tree(base.checkout, self.base_folder(base.run))
 
-    def lay_out_head(
-        self, base: OpenedRepository, change: Change | None = None, name: str = "head"
-    ) -> WorkTree:
-        """Lay out the base commit with a change, in place of what was laid out by that name."""
-        folder = self.head_folder(base.run).with_name(name)
-        tree = worktree.lay_out(base.checkout, folder, self.stopped)
+    def lay_out_head(self, base: OpenedRepository, change: Change | None = None) -> WorkTree:
+        """Lay out the base commit with a change, in place of what was laid out before."""
+        tree = worktree.lay_out(base.checkout, self.head_folder(base.run), self.stopped)
         if change is not None:
             tree.replay(change)
         return tree

@@ -115,7 +115,9 @@ def _lay_out(
     desk: Desk,
 ) -> Site:
     """Lay a part of the change out, in a folder of a name, or of this thread."""
-    tree = desk.lay_out_head(prepared, part, name or threading.current_thread().name)
+    folder = desk.head_folder(prepared.run).with_name(name or threading.current_thread().name)
+    tree = worktree.lay_out(prepared.checkout, folder, desk.stopped)
+    tree.replay(part)
     return make_site(tree.folder, environment, prepared.contract, desk.settings, until)
 
 
