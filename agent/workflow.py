@@ -134,7 +134,7 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
     desk.lower_limit(desk.budget.find_usd(config))
 
     def scout(*given: Any) -> scouting.Search:
-        return scouting.scout_configuration(run_context, *given)
+        return scouting.begin_search(run_context, *given)
 
     # Steps alone decide what follows, so that a run that goes on meets the same ones.
     measure, measure_ahead = (

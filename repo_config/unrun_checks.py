@@ -7,7 +7,6 @@ Nothing interprets a shell or what it starts (tox, make): each line is shown as 
 import ast
 import shlex
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,10 +17,11 @@ from repo_config.documents import as_map
 from repo_config.known_tools import HOOKS
 from repo_config.located import escape_text
 from repo_config.project_files import ProjectFiles
-from repo_config.values import VariableName
+from repo_config.values import SystemPackage, VariableName
 
 _MOST, _LONGEST = 100, 100
 _NAME: TypeAdapter[str] = TypeAdapter(VariableName)
+_PACKAGE: TypeAdapter[str] = TypeAdapter(SystemPackage)
 #: Its hooks are listed by name.
 _PRE_COMMIT = "pre-commit"
 
@@ -99,20 +99,52 @@ def find_variables(repository: ProjectFiles) -> dict[str, str]:
 
     Of several values the first one counts.
     """
-    jobs, found = [*workflows.list_jobs(repository)], dict[str, str]()
-    testing = [job for job in jobs if any(one.runner != "command" for one in _list_suites(job))]
-    for part in (part for job in testing or jobs for part in workflows.list_parts(job)):
+    found = dict[str, str]()
+    for part in _list_testing_parts(repository):
         for name, value in as_map(part.get("env")).items():
             # A configuration takes not every name.
-            with suppress(ValidationError):
-                if isinstance(value, str) and "${{" not in value:
-                    found.setdefault(_NAME.validate_python(name), value)
+            if isinstance(value, str) and "${{" not in value and _is_valid(_NAME, name):
+                found.setdefault(name, value)
     return found
+
+
+def find_system_packages(repository: ProjectFiles) -> tuple[str, ...]:
+    """Find the Debian packages that the jobs of CI install which start tests, if it shows."""
+    found: list[str] = []
+    for part in _list_testing_parts(repository):
+        for line in _list_lines(part):
+            # Often behind `apt-get update &&`; nothing else of a shell is read.
+            for call in map(command_lines.split_call, line.split("&&")):
+                words = tuple(word for word in call if not word.startswith("-"))
+                words = words[1:] if words[:1] == ("sudo",) else words
+                if words[:2] in (("apt-get", "install"), ("apt", "install")):
+                    found += words[2:]
+    return tuple(name for name in dict.fromkeys(found) if _is_valid(_PACKAGE, name))
+
+
+def _is_valid(kind: TypeAdapter[str], text: str) -> bool:
+    try:
+        kind.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def _list_testing_parts(repository: ProjectFiles) -> Iterator[dict[str, Any]]:
+    """Yield the jobs that start tests and their steps; those of all, if none shows it."""
+    jobs = [*workflows.list_jobs(repository)]
+    testing = [job for job in jobs if any(one.runner != "command" for one in _list_suites(job))]
+    for job in testing or jobs:
+        yield from workflows.list_parts(job)
+
+
+def _list_lines(part: dict[str, Any]) -> list[str]:
+    return str(part.get("run", "")).replace("\\\n", " ").splitlines()
 
 
 def _list_suites(job: dict[str, Any]) -> Iterator[SuiteCommand]:
     for step in workflows.list_parts(job):
-        for line in str(step.get("run", "")).replace("\\\n", " ").splitlines():
+        for line in _list_lines(step):
             yield _read_call(line)[1]
 
 

@@ -7,6 +7,7 @@ import math
 import shlex
 from collections.abc import Collection, Iterator
 
+from agent.checks import check
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
@@ -205,16 +206,20 @@ def describe_base(run_context: RunContext) -> str:
         for result in results
         if result.command and result.status is not Status.ABSENT
     ]
-    lines.append(f"Default seconds of bash: {choose_seconds(run_context.baseline)}.")
+    seconds, processors = choose_seconds(run_context.baseline), check.count_processors()
+    lines.append(f"Default seconds of bash: {seconds}. Processors: {processors}.")
     return "\n".join((*lines, describe_limits(run_context)))
 
 
 def describe_limits(run_context: RunContext) -> str:
-    """Say what is left of the run's minutes and money."""
+    """Say what is left of the run's minutes and money, and what took the minutes so far."""
     minutes = int(run_context.seconds_left // 60)
     left = run_context.turns.describe_money_left()
+    uses = run_context.once.sum_up_uses().items()
+    used = ", ".join(f"{seconds / 60:.0f} {use}" for use, seconds in uses if seconds >= 60)
     return (
         f"Left for your work, besides set-up and the checks of a submit: {minutes} minutes{left}."
+        f"{' Minutes used: ' * bool(used)}{used}"
     )
 
 

@@ -4,11 +4,10 @@ Nothing is kept of its sandbox. What it proposes is bounded by `setup.proposed_l
 measured as any other set-up.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from agent.desk import Desk
 from agent.editing import forms, prompting
@@ -22,7 +21,7 @@ from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissin
 from agent.models.change import Change
 from agent.models.chat import UserTurn
 from agent.models.checks import CheckItem, CheckReport
-from agent.models.environment import LEFT_OUT, OpenedRepository, Prepared
+from agent.models.environment import LEFT_OUT, Contract, OpenedRepository, Prepared
 from agent.models.step import Step, StepName
 from agent.sandbox.session import Session
 from agent.setup import (
@@ -31,6 +30,7 @@ from agent.setup import (
     obstacles,
     sandbox_requests,
 )
+from agent.setup.candidates import Candidate, TriedSetup
 from agent.setup.obstacles import Obstacle
 from agent.text import failures, sanitise
 from agent.text.check_summary import describe_outcomes
@@ -97,29 +97,9 @@ class SetUpTools(ToolExecutor):
         return desk.sessions.open_set_up(opened, way.outlet, environ, desk.stopped)
 
 
-Scouted = tuple[Prepared, CheckReport] | str
-"""With what tests run, or why nothing was found."""
-
-
-class Search(NamedTuple):
-    best: tuple[Prepared, CheckReport] | None
-    """With what most tests run; None: with nothing that was tried."""
-    end: str
-    """Why it ended."""
-    is_whole: bool
-    """Whether the model tried something or gave up, and no limit or refusal to answer ended it."""
-
-
-TryLines = Callable[[str, str], Scouted]
-"""Measures base with lines, by steps that have the second in their names (RequestRefused)."""
-
-
-def scout_configuration(
-    run_context: RunContext,
-    prepare: Callable[[], Prepared],
-    obstacle: Obstacle,
-    try_lines: TryLines,
-) -> Search:
+def begin_search(
+    run_context: RunContext, prepare: Callable[[], Prepared], obstacle: Obstacle
+) -> "Search":
     """Have a model look for lines with which base's tests run.
 
     Args:
@@ -146,10 +126,78 @@ def scout_configuration(
         messages=(UserTurn(text=first),),
         most_turns=_MOST_TURNS,
     )
-    try:
-        return _search_configuration(talk, try_lines, run_context)
-    finally:
-        talk.tools.close()
+    return Search(talk, run_context)
+
+
+@dataclass
+class Search:
+    """The tries that a model proposes, one after the other: it is told what came of the last."""
+
+    talk: Conversation
+    run_context: RunContext
+    end: str = "No attempt ran a test."
+    """Why it ended."""
+    is_whole: bool = True
+    """Whether the model tried something or gave up, and no limit or refusal to answer ended it."""
+
+    def propose(
+        self, tried: Sequence[TriedSetup], over: Contract | None = None
+    ) -> Iterator[Candidate]:
+        """Yield what to try next, until all of base's tests pass.
+
+        Args:
+            tried: What came of each, the last at the end.
+            over: What its lines go over; None: what is configured.
+        """
+        tries: list[TriedSetup] = []
+        with closing(self.talk.tools):
+            while len(tries) < _MOST_TRIES and (lines := self._ask(is_tried=bool(tries))):
+                name = f"try {self.talk.next_turn}"
+                yield Candidate(name, "found by a model", lines, over)
+                last = tried[-1]
+                if isinstance(last.problem, RequestRefused):
+                    # Nothing was run, so it is no try.
+                    self.talk.answer(last.problem.message)
+                    continue
+                tries.append(last)
+                if last.is_complete:
+                    return
+                self.talk.answer(self._describe(last, _MOST_TRIES - len(tries)))
+        if tries and not any(setup.has_result for setup in tries):
+            words = sanitise.shorten_middle(_describe_try(last), _MOST_OF_LAST, where="not kept")
+            self.end = f"{self.end}\n\nThe last try: {words}"
+
+    def _ask(self, *, is_tried: bool) -> str:
+        """Have the next lines; "": there are none, and the end is said."""
+        try:
+            form = self.talk.ask()
+        except ASKING_ENDS as problem:
+            spent, self.is_whole = isinstance(problem, BudgetSpent | TimeSpent), False
+            self.end = f"{_WITHIN} {problem.message}" if spent else explain_stop(problem)
+            return ""
+        except ConversationOver as over:
+            self.end, self.is_whole = _explain_end(over.message), is_tried
+            return ""
+        if isinstance(form, GiveUp):
+            self.end = _explain_end(form.why)
+            return ""
+        assert isinstance(form, TrySetup)  # noqa: S101
+        return form.yaml or "{}"
+
+    def _describe(self, last: TriedSetup, left: int) -> str:
+        """Say what came of a try, and how many more fit into the minutes that are left."""
+        words = sanitise.shorten_middle(_describe_try(last), _MOST_ANSWER, where="not kept")
+        seconds = self.run_context.seconds_left
+        if last.tests:
+            left = min(left, int(seconds / max(1.0, last.tests.seconds)))
+        return f"{words}\n\nLeft: {left} tries, {int(seconds / 60)} minutes."
+
+
+def _describe_try(tried: TriedSetup) -> str:
+    if tried.prepared is None or tried.report is None:
+        return tried.problem.message if tried.problem else ""
+    words = describe_tests(tried.prepared, tried.report)
+    return words if obstacles.is_poor(tried.report.tests) else f"{words}\n\n{_NOT_ALL}"
 
 
 def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
@@ -166,51 +214,6 @@ def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
     if base.environment.sources:
         facts += "\n\nSet up so far by:\n" + "\n".join(base.environment.sources)
     return facts
-
-
-def _search_configuration(
-    talk: Conversation, try_lines: TryLines, run_context: RunContext
-) -> Search:
-    best: list[tuple[Prepared, CheckReport]] = []
-    end, tries, is_whole = "No attempt ran a test.", 0, True
-    for number in range(1, _MOST_TURNS):
-        if tries == _MOST_TRIES:
-            break
-        try:
-            form = talk.ask()
-        except ASKING_ENDS as problem:
-            spent, is_whole = isinstance(problem, BudgetSpent | TimeSpent), False
-            end = f"{_WITHIN} {problem.message}" if spent else explain_stop(problem)
-            break
-        except ConversationOver as over:
-            end, is_whole = _explain_end(over.message), bool(tries)
-            break
-        if isinstance(form, GiveUp):
-            end = _explain_end(form.why)
-            break
-        assert isinstance(form, TrySetup)  # noqa: S101
-        try:
-            result = words = try_lines(form.yaml, f"try {number}")
-        except RequestRefused as refusal:
-            # Nothing was run, so it is no try.
-            talk.answer(refusal.message)
-            continue
-        tries += 1
-        if not isinstance(result, str):
-            best.append(result)
-            is_good = not obstacles.is_poor(result[1].tests)
-            if is_good and not result[1].tests.count("failed", "error"):
-                break
-            words = "\n\n".join((describe_tests(*result), *[_NOT_ALL] * is_good))
-        left = int(run_context.seconds_left / 60)
-        end_of_answer = f"\n\nLeft: {_MOST_TRIES - tries} tries, {left} minutes."
-        said = sanitise.shorten_middle(str(words), _MOST_ANSWER, where="not kept")
-        talk.answer(said + end_of_answer)
-    if tries and not best:
-        last = sanitise.shorten_middle(str(words), _MOST_OF_LAST, where="not kept")
-        end = f"{end}\n\nThe last try: {last}"
-    best_try = max(best, key=lambda one: obstacles.rate_tests(one[1].tests), default=None)
-    return Search(best_try, end, is_whole)
 
 
 def _explain_end(why: str) -> str:

@@ -29,6 +29,7 @@ from agent.models.record import replace
 from agent.models.sandbox import CollectedChange
 from agent.sandbox.session import Session
 from agent.text import sanitise
+from agent.text.sanitise import list_some
 
 MOST_CALLS = 40
 #: Characters of a result; of a longer one the middle is left out. Of one line of it.
@@ -238,6 +239,16 @@ class ToolExecutor:
         if self._edits and self._is_planned and (batch.is_open or include):
             self._open(batch)
             change, taken = self._take(before, include)
+            known = {file.path: file.after for file in before.files}
+            written = [
+                file.path
+                for file in change.files
+                if file.before is not None
+                and known.get(file.path, file.before) != file.after
+                and not batch.is_named(file.path)
+            ]
+            if written:
+                batch.notes.append(f"Also changed by a command: {list_some(written)}.")
             left = [
                 (finding.path, finding.message)
                 for finding in taken.findings

@@ -52,7 +52,6 @@ class Step(StrEnum):
     KNOWN = "known set-up", Stage.ENVIRONMENT
     READ_LINES = "read lines", Stage.ENVIRONMENT
     ENVIRONMENT = "environment", Stage.ENVIRONMENT, RunState.PREPARING
-    OBSTACLE = "obstacle", Stage.ENVIRONMENT
     BASELINE = "baseline", Stage.BASE, RunState.PREPARING
     LEFT_OUT = "left out", Stage.BASE
     OTHER_CHECKS = "other checks", Stage.BASE
@@ -130,6 +129,10 @@ class StepRunner(Once, Protocol):
 
         While steps are counted apart, what these have left of theirs.
         """
+        ...
+
+    def sum_up_uses(self) -> dict[str, float]:
+        """Add up the seconds of the run's minutes by what has used them."""
         ...
 
     def count_apart(self) -> AbstractContextManager[None]:

@@ -3,7 +3,6 @@
 Pure.
 """
 
-import json
 from collections.abc import Sequence
 
 from agent.models.checks import Status, TestRun
@@ -17,6 +16,8 @@ from repo_config.tree import Tree
 #: Part of the tests on base that may be red.
 _MOST_RED = 0.1
 _MOST_STEPS = 6
+#: The system's words.
+_PORT_TAKEN = "already in use"
 LONGEST = 300
 """Characters of foreign words that are quoted at once."""
 
@@ -77,14 +78,19 @@ def find_obstacle(
 
 
 def name_way(lines: Sequence[str]) -> str:
-    """Name the keys of the configuration, the lines so far among them: these would be replaced."""
-    setup = f"setup: [{', '.join(map(json.dumps, (*lines, 'COMMAND')))}]".replace("`", "\\u0060")
+    """Name the keys of the configuration that help, as a person would write them.
+
+    Args:
+        lines: Of the set-up so far.
+    """
     keys = (
-        setup, 'python: {version: "3.12", system_packages: [libpq-dev]}', "env: {NAME: VALUE}",
+        "setup: [uv pip install -e . --group test, COMMAND]",
+        'python: {version: "3.12", system_packages: [libpq-dev]}', "env: {NAME: VALUE}",
         "services: [postgres, redis]",
     )  # fmt: skip
     way = "If a command, a Debian package, a variable, a server or another Python is needed, add it"
     way += f" to `.github/mergewright.yml`: {', '.join(f'`{key}`' for key in keys)}."
+    way += " `setup` replaces the lines so far, which `mergewright check` shows."
     if not lines:
         way += (
             " The root declares no dependencies: if the project is in a folder, add `root: FOLDER`."
@@ -147,6 +153,11 @@ def share_passed(tests: TestRun) -> float | None:
 def may_improve(tests: TestRun) -> bool:
     """Whether there is something to try: also where a single module cannot be imported."""
     return is_poor(tests) or any(item.is_collection for item in tests.items)
+
+
+def is_port_taken(tests: TestRun) -> bool:
+    """Whether a test could not start a server of its own, since its port is in use."""
+    return any(item.outcome != "passed" and _PORT_TAKEN in item.text for item in tests.items)
 
 
 def find_missing_modules(tests: TestRun, tree: Tree) -> tuple[list[str], str]:

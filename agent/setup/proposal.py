@@ -182,15 +182,15 @@ class KnownSetup(Record):
     why: str = ""
     """Why nothing was found with which a test runs, in a model's words."""
 
-    def is_over(self, share: float | None) -> bool:
-        """Whether a model has searched, and base's tests end as well as they did then.
+    def is_as_good(self, share: float | None) -> bool:
+        """Whether base's tests end as well as they did then.
 
         Args:
             share: Part of the tests that passes now; None: none runs.
         """
         if self.share is None or share is None:
-            return self.is_searched and self.share is share
-        return self.is_searched and share >= self.share - _LESS
+            return self.share is share
+        return share >= self.share - _LESS
 
 
 def store_known(home: Path, repository: str, config: RepoConfig, setup: KnownSetup) -> None:

@@ -154,7 +154,6 @@ def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> Sandb
         "UV_LINK_MODE": "copy",
         "UV_NO_PROGRESS": "1",
         "UV_NO_SYNC": "1",
-        "NO_COLOR": "1",
     }
     environ, mounts = {**order.environ, **more}, (*order.mounts, uv_program.mount(settings))
     return replace(order, environ=environ, mounts=mounts)

@@ -24,6 +24,7 @@ from agent.models.checks import AnyComparison, AnyRun, CheckReport, Status, Test
 from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.record import Record
+from agent.models.review import Judgement
 from agent.text import check_summary, sanitise
 from agent.text.redaction import Redactor
 
@@ -175,6 +176,8 @@ def describe_result(result: object, *, with_colors: bool = False) -> str:
             notes = "\n".join(f"  {note}" for note in result.notes)
             paths = "\n".join(f"  {path}" for path in result.paths)
             return f"change {result.digest}\n{notes}\nfiles:\n{paths}"
+        case Judgement(ran=ran):
+            return describe_result(ran, with_colors=with_colors)
         case CheckReport(side=side, results=results):
             sections, absent = [], defaultdict[str, list[str]](list)
             for run in results:

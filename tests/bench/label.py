@@ -22,7 +22,7 @@ from tests.demo.scenarios import SCENARIOS
 from tests.simulator import actions, git_store
 from tests.simulator.records import Issue
 
-BAR = 1.10
+BAR = 1.5
 _SCRIPT = Path(__file__).with_name("label_by_hand.sh")
 _NOTE = """\
 Environment, mirror, clone and the measurement of the base commit are there, and the service waits.

@@ -12,6 +12,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from tests.chaos import judge
@@ -80,19 +82,26 @@ def _lay_out(folder: Path, server: Server | None, asked: argparse.Namespace) -> 
 
 
 def _kill(campaign: Campaign, asked: argparse.Namespace) -> None:
-    """Go through all kills: those at points first, and all of them; then the rest at random."""
+    """Go through all kills: at points of steps, at writes, then at random.
+
+    At most half of them are at points, and a quarter at writes: where there are more of these,
+    chance decides which.
+    """
     undisturbed = len(campaign.tickets.all)
-    at_points = tuple(campaign.expected)
+    kinds = tuple(campaign.expected)
     if isinstance(campaign, FleetCampaign):
-        campaign.at_every_look(at_points[0], _LOOKS)
+        campaign.at_every_look(kinds[0], _LOOKS)
     # On a new disk a point costs the minute that an environment takes; a deep test has these.
     elif not asked.new_disks:
-        for kind in at_points:
-            campaign.at_every_step(kind)
-        for kind in at_points:
-            campaign.at_every_write(kind)
+        every = [(kind, point) for kind in kinds for point in campaign.list_points(kind)]
+        for kind, points in groupby(campaign.choose(every, asked.kills // 2), itemgetter(0)):
+            campaign.at_points(kind, [point for _, point in points])
+        writes = [(kind, name) for kind in kinds for name in campaign.writes[kind]]
+        for kind, names in groupby(campaign.choose(writes, asked.kills // 4), itemgetter(0)):
+            campaign.at_writes(kind, [name for _, name in names])
     opened = len(campaign.tickets.all) - undisturbed
-    campaign.at_random(max(0, asked.kills - campaign.kills.total()), max(0, asked.tickets - opened))
+    tickets = asked.kills // 10 if asked.tickets is None else asked.tickets
+    campaign.at_random(max(0, asked.kills - campaign.kills.total()), max(0, tickets - opened))
 
 
 def _tell(campaign: Campaign, verdict: Verdict) -> None:
@@ -118,7 +127,7 @@ def _tell(campaign: Campaign, verdict: Verdict) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
-    parser.add_argument("--tickets", type=int, default=50)
+    parser.add_argument("--tickets", type=int, help="default: a tenth of the kills")
     parser.add_argument("--mix", default=",".join(MIX), help="kinds of tickets, again and again")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", default="sqlite", choices=["sqlite", "postgresql"])

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 from tests.chaos import effects, judge
 from tests.chaos.effects import Effects
@@ -34,6 +35,7 @@ _CREATES = re.compile(r"POST (issues/N/(comments|reactions)|pulls|check-runs|git
 _WORKING = b'"event": "working"'
 
 Say = Callable[[str], None]
+PlaceT = TypeVar("PlaceT")
 
 
 class Campaign:
@@ -91,27 +93,33 @@ class Campaign:
         self.finish(ticket)
         return ticket
 
-    def at_every_step(
-        self,
-        kind: str,
-        moments: Sequence[When] = AROUND,
-        after_kill: Callable[[], object] = lambda: None,
+    def list_points(self, kind: str, moments: Sequence[When] = AROUND) -> list[Point]:
+        """List the moments around every recorded step of a kind, in order."""
+        return [Point(*pair) for pair in itertools.product(self.steps[kind], moments)]
+
+    def choose(self, places: Sequence[PlaceT], number: int) -> list[PlaceT]:
+        """Choose so many of some places by chance, in their order; all, where there are fewer."""
+        chosen = self._chance.sample(range(len(places)), min(number, len(places)))
+        return [places[index] for index in sorted(chosen)]
+
+    def at_points(
+        self, kind: str, points: Sequence[Point], after_kill: Callable[[], object] = lambda: None
     ) -> None:
-        """Kill at every recorded step of one ticket; by default before, between and after."""
+        """Kill at some points of one ticket, in their order."""
         ticket = self.tickets.label(kind)
-        for step, when in itertools.product(self.steps[kind], moments):
-            self.ground.workers.start(Point(step, when))
-            self._met(ticket, str(when), f"{kind}: {step}, {when}")
+        for point in points:
+            self.ground.workers.start(point)
+            self._met(ticket, str(point.when), f"{kind}: {point.step}, {point.when}")
             after_kill()
         self.finish(ticket)
 
-    def at_every_write(self, kind: str) -> None:
+    def at_writes(self, kind: str, names: Sequence[str]) -> None:
         """Kill at the moment that GitHub has done what one ticket asks for, before it says so.
 
         Which other writes there are is a matter of time; what creates something is in every run.
         """
         ticket = self.tickets.label(kind)
-        left = set(self.writes[kind])
+        left = set(names)
         while left and not self._ended(ticket):
             with self._dies_at(ticket, left):
                 self.ground.workers.start()

@@ -15,7 +15,7 @@ from tests.chaos.broken import BREAKS
 from tests.chaos.campaign import Campaign
 from tests.chaos.fleet import LEASE_SECONDS, FleetCampaign
 from tests.chaos.ground import Ground, Workers, laid_out
-from tests.chaos.points import AROUND, Point, When
+from tests.chaos.points import Point, When
 from tests.chaos.tickets import Tickets
 from tests.folders import data_folder
 from tests.postgresql import serving
@@ -52,8 +52,9 @@ def test_PF1_kill_9_at_every_write_around_a_call_for_a_person_calls_once(ground,
     assert " call=" in comment
     before = campaign.kills.total()
     writes = {"POST issues/N/comments", "DELETE issues/comments/N"}
-    campaign.writes["unclear"] = [write for write in campaign.writes["unclear"] if write in writes]
-    campaign.at_every_write("unclear")
+    campaign.at_writes(
+        "unclear", [write for write in campaign.writes["unclear"] if write in writes]
+    )
     assert campaign.kills.total() - before == len(writes)
     assert_well(ground, campaign)
 
@@ -62,7 +63,7 @@ def test_PF1_kill_9_at_every_write_around_a_call_for_a_person_calls_once(ground,
 def test_PF1_kill_9_at_every_step_and_at_random_loses_nothing_and_doubles_nothing(ground, campaign):
     campaign.undisturbed(("add-field", "unclear"))
     before = campaign.kills.total()
-    campaign.at_every_step("add-field", AROUND)
+    campaign.at_points("add-field", campaign.list_points("add-field"))
     campaign.at_random(12, 6)
     assert campaign.kills.total() - before == 3 * len(campaign.steps["add-field"]) + 12
     assert_well(ground, campaign)
@@ -97,7 +98,7 @@ def test_PF1_a_backup_of_every_step_is_restored_on_an_empty_disk():
                 folders.delete_folder(left)
             run_command(f"tar -xzf {folder}/mergewright.tar.gz -C {ground.home}")
 
-        campaign.at_every_step("add-field", (When.RECORD,), restore)
+        campaign.at_points("add-field", campaign.list_points("add-field", (When.RECORD,)), restore)
         assert_well(ground, campaign)
 
 
@@ -125,7 +126,9 @@ def test_PF1_a_dump_of_every_step_is_restored_for_a_worker_with_an_empty_disk():
                 server.execute("DELETE FROM runs; DROP SCHEMA dbos CASCADE", name)
                 run_command(restore_dump)
 
-            campaign.at_every_step("add-field", (When.RECORD,), restore)
+            campaign.at_points(
+                "add-field", campaign.list_points("add-field", (When.RECORD,)), restore
+            )
             assert_well(ground, campaign)
 
 

@@ -164,7 +164,6 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     voice.script = lambda seen: approves(seen) or script(seen)
     before = len(opened.requests())
     outcome = follow_up(opened)
-    asked = len(opened.requests()) - before
     assert outcome.reason.value == "ready", outcome.sentence
     ends = [thread.kind for thread in outcome.review_state.threads]
     assert sorted(ends) == ["commit", "commit", "human", "reply", "reply"]
@@ -182,9 +181,11 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     heard = "".join(text for seen in voice.seen for _, text in seen.messages)
     assert "delete the tests" not in heard
     assert "import evil" not in heard
-    # Nobody answers us, so nothing follows.
-    assert len(rounds(opened)) == 1
-    assert asked <= 64
+    # Nobody answers us, so nothing follows; a round for a delivery that came late finds nothing.
+    answering = [run for run in rounds(opened) if run.outcome and run.outcome.review_state.threads]
+    assert len(answering) == 1
+    # Tries with a token that GitHub does not know yet are no matter of ours.
+    assert len([asked for asked in opened.requests()[before:] if asked.status != 401]) <= 64
 
 
 @pytest.mark.deep

@@ -65,18 +65,18 @@ def list_merged(mirrors: Path) -> Iterator[Case]:
     """List merged changes of public repositories, each submitted as if a model had made it."""
     for repository, commit in map(str.split, (FOLDER / "merged.txt").read_text().splitlines()):
         mirror = mirrors / repository.replace("/", "__")
-        ticket = _git(mirror, "log", "-1", "--format=# %B", commit).decode()
+        ticket = run_git(mirror, "log", "-1", "--format=# %B", commit).decode()
         words = ("diff", "--name-status", "--no-renames", f"{commit}^", commit)
-        changed = (line.split("\t") for line in _git(mirror, *words).decode().splitlines())
+        changed = (line.split("\t") for line in run_git(mirror, *words).decode().splitlines())
         after = {
-            path: None if status == "D" else _git(mirror, "show", f"{commit}:{path}")
+            path: None if status == "D" else run_git(mirror, "show", f"{commit}:{path}")
             for status, path in changed
         }
-        name, lay_out = f"merged/{repository}/{commit[:12]}", partial(_clone, mirror, commit)
+        name, lay_out = f"merged/{repository}/{commit[:12]}", partial(clone, mirror, f"{commit}^")
         yield Case(name, lay_out, ticket, partial(_reply, _submit(after)))
 
 
-def _git(folder: Path, *words: str) -> bytes:
+def run_git(folder: Path, *words: str) -> bytes:
     return subprocess.check_output(["git", *words], cwd=folder, env=_ENVIRON)
 
 
@@ -84,17 +84,18 @@ def _lay_out(source: Path | None, files: Mapping[str, str], repository: Path) ->
     if source:
         shutil.copytree(source, repository, ignore=shutil.ignore_patterns("__pycache__"))
     lay_files(repository, files)
-    _git(repository, "init", "-q", "-b", "main")
+    run_git(repository, "init", "-q", "-b", "main")
     if source and (prepare := source.parent / "prep.sh").exists():
         environ = {**_ENVIRON, "work": str(repository.parent)}
         subprocess.run(["bash", "-c", f". {prepare}"], cwd=repository, env=environ, check=True)
-    _git(repository, "add", "-A", "-f")
-    _git(repository, "commit", "-q", "-m", "Start")
+    run_git(repository, "add", "-A", "-f")
+    run_git(repository, "commit", "-q", "-m", "Start")
 
 
-def _clone(mirror: Path, commit: str, repository: Path) -> None:
-    _git(mirror, "clone", "-q", "--no-checkout", str(mirror), str(repository))
-    _git(repository, "checkout", "-q", "-B", "main", f"{commit}^")
+def clone(mirror: Path, commit: str, repository: Path) -> None:
+    """Clone a repository as it is at a commit."""
+    run_git(mirror, "clone", "-q", "--no-checkout", str(mirror), str(repository))
+    run_git(repository, "checkout", "-q", "-B", "main", commit)
 
 
 def _submit(after: Mapping[str, bytes | None]) -> list[Any]:
@@ -105,10 +106,9 @@ def _submit(after: Mapping[str, bytes | None]) -> list[Any]:
             if content is not None:
                 archive.writestr(path, content)
     gone = shlex.join(path for path, content in after.items() if content is None)
-    # A model that takes no time would submit before what is studied beside it is known.
     command = (
         f"base64 -d >/tmp/change <<'END'\n{base64.encodebytes(packed.getvalue()).decode()}END\n"
-        f"python3 -m zipfile -e /tmp/change . && rm -f -- {gone} && sleep 10"
+        f"python3 -m zipfile -e /tmp/change . && rm -f -- {gone}"
     )
     plan = {"title": "Make it", "category": "bug", "steps": ["Make it"], "files": list(after)}
     turns = ("plan", plan), ("bash", {"command": command}), ("submit", {"summary": "It is made."})

@@ -82,19 +82,22 @@ def test_a_step_that_fails_is_recorded_as_failed_and_told_in_our_words(step, tmp
 
 def test_a_step_is_begun_however_few_minutes_are_left(tmp_path):
     step = steps(tmp_path, facts=RunFacts(contract=contract(minutes=2)))
-    step.seconds["edit"] = 121.0
+    step.seconds[Step.EDIT] = 121.0
     assert step.run_seconds_left == 0
     assert step(Step.CHECKS.named("1"), told) == "told"
 
 
 def test_set_up_has_minutes_of_its_own(tmp_path):
     step = steps(tmp_path, facts=RunFacts(contract=contract(minutes=2)))
-    step.seconds["edit"] = 20.0
+    step.seconds[Step.EDIT] = 20.0
     with step.count_apart():
         step(Step.BASELINE, nothing)
-        step.seconds["baseline"] = 90.0
+        step.seconds[Step.BASELINE] = 90.0
         assert step.run_seconds_left == pytest.approx(30.0, abs=1)
     assert step.run_seconds_left == pytest.approx(100.0, abs=1)
+    step.seconds[Step.CHECKS.named("1")] = 30.0
+    step.seconds[Step.EDIT.named("1 2 calls")] = step.seconds[Step.EDIT.named("1 3 calls")] = 2.0
+    assert step.sum_up_uses() == {"checks": 30.0, "commands": 4.0, "models": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +108,7 @@ def test_set_up_has_minutes_of_its_own(tmp_path):
 def test_minutes_are_granted_again_and_bounded_by_the_operator(tmp_path, minutes, grants, left):
     facts = RunFacts(contract=contract(minutes=minutes), suite_seconds=110.0)
     step = steps(tmp_path, facts=facts, grants=grants)
-    step.seconds["edit"] = 121.0
+    step.seconds[Step.EDIT] = 121.0
     assert step.run_seconds_left == pytest.approx(left, abs=1)
 
 

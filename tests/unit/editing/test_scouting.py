@@ -3,12 +3,14 @@
 import pytest
 
 from agent.editing import scouting
+from agent.errors import EnvironmentFailed
 from agent.models.chat import WorstCase
 from agent.models.checks import CheckItem, CheckReport, Status, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import SandboxResult
 from agent.settings import Settings
 from agent.setup import uv_program
+from agent.setup.candidates import TriedSetup, choose_best
 from agent.setup.obstacles import Obstacle
 from agent.setup.package_index import PackageIndex
 from tests.fakes import FakeModel, FakeSandbox, make_reply
@@ -16,6 +18,7 @@ from tests.unit.editing import desks
 
 FILES = {"package.json": "{}", ".npmrc": "", "app/tests/test_a.py": "", "app/tests/test_b.py": ""}
 SET_UP = "setup: [mkdir -p data]"
+OBSTACLE = Obstacle(words="No data.")
 
 
 def report(files=None, **outcomes: int) -> CheckReport:
@@ -55,16 +58,12 @@ def scout(prepared, home):
     def search(turns, ends, **facts):
         model = FakeModel(lambda request: turns.pop(0), **facts)
         run_context = begin(prepared, home, model)
-        tried = []
-
-        def try_lines(text, name):
-            tried.append((text, name))
+        found, tried = scouting.begin_search(run_context, lambda: prepared, OBSTACLE), []
+        for candidate in found.propose(tried):
             end = ends.pop(0)
-            return end if isinstance(end, str) else (prepared, end)
-
-        found = scouting.scout_configuration(
-            run_context, lambda: prepared, Obstacle(words="No data."), try_lines
-        )
+            facts = {"problem": EnvironmentFailed(end)} if isinstance(end, str) else {}
+            facts = facts or {"prepared": prepared, "report": end}
+            tried.append(TriedSetup(candidate, **facts))
         sent = (result.content for request in model.requests[1:]
                 for result in request.messages[-1].results)  # fmt: skip
         return found, [*sent], tried, run_context
@@ -92,8 +91,8 @@ def test_it_ends_after_six_tries_with_what_ran_most_of_the_tests(scout):
     some, more = report(passed=1, error=2), report(passed=2, error=3)
     turns = [make_reply(try_(f"env: {{A: a{number}}}")) for number in range(7)]
     found, answers, tried, _ = scout(turns, ["no such package", some, more, some, some, some])
-    assert (found.best[1], found.is_whole) == (more, True)
-    assert [name for _, name in tried] == [f"try {number}" for number in range(1, 7)]
+    assert (choose_best(tried).report, found.is_whole) == (more, True)
+    assert len(tried) == 6
     assert answers[0].startswith("no such package\n\nLeft: 5 tries, ")
     assert "1 passed" in answers[1]
     assert "- 2 x OSError: no data: app/tests/test_a.py::error0, app/tests" in answers[1]
@@ -103,8 +102,8 @@ def test_where_many_tests_are_red_another_try_may_have_fewer_and_the_best_is_kep
     most, some = report(passed=30, error=5), report(passed=20, error=15)
     turns = [make_reply(try_("env: {A: a}")), make_reply(try_("env: {A: b}"))]
     turns.append(make_reply(("decline", {"why": "The others need a browser."})))
-    found, answers, tried, _ = scout(turns, [most, some])
-    assert (found.best[1], len(tried)) == (most, 2)
+    _, answers, tried, _ = scout(turns, [most, some])
+    assert (choose_best(tried).report, len(tried)) == (most, 2)
     assert "30 passed" in answers[0]
 
 
@@ -118,8 +117,8 @@ def test_a_try_in_which_few_tests_fail_is_answered_and_may_be_the_best(scout):
     )
     nearly = replace(report(), results=(replace(tests, items=(*tests.items, *red)),))
     turns = [make_reply(try_()), make_reply(("decline", {"why": "CI's do as well."}))]
-    found, answers, *_ = scout(turns, [nearly])
-    assert found.best[1] == nearly
+    _, answers, tried, _ = scout(turns, [nearly])
+    assert choose_best(tried).report == nearly
     head, *kinds = answers[0].partition("\n\n")[0].splitlines()
     assert "99 passed" in head
     assert kinds == [

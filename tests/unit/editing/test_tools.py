@@ -99,6 +99,13 @@ def test_MO3_what_cannot_be_done_is_the_answer_of_its_call(opened, call, words):
     assert not opened.files
 
 
+def test_files_that_a_command_changes_without_naming_them_are_named(opened):
+    assert opened.call(bash("sed -i s/total/sum_up/ shop/prices.py")).text == ""
+    done = opened.call(bash("for path in shop/*; do sed -i s/sum_up/total_of/ $path; done"))
+    assert done.text == "Also changed by a command: shop/prices.py."
+    assert opened.call(bash("cat shop/prices.py")).text == ""
+
+
 def test_ends_of_lines_stay_what_they_are(opened):
     opened.call(bash(r"printf 'a = 1\r\nb = 2\r\n' > w.py"), edit("w.py", "b = 2\n", "b = 3\n"))
     assert opened.files["w.py"] == b"a = 1\r\nb = 3\r\n"

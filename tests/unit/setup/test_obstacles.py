@@ -1,7 +1,5 @@
 """Why no test runs: the last error."""
 
-import json
-
 import pytest
 
 from agent.models.checks import CheckItem, Status, TestRun
@@ -66,13 +64,11 @@ def test_the_last_error_is_named(text, error):
         assert error in found.evidence
 
 
-def test_without_an_environment_its_words_are_the_cause_and_the_lines_go_on():
-    lines = ("uv pip install -e .", f"echo {'x' * 400}`hostname`")
-    found = obstacles.find_obstacle(None, "No wheel of pycurl.", lines, ["uv sync; mkdir data"])
+def test_without_an_environment_its_words_are_the_cause():
+    lines, steps = ("uv pip install -e .",), ["uv sync; mkdir data"]
+    found = obstacles.find_obstacle(None, "No wheel of pycurl.", lines, steps)
     assert found.words.startswith("No wheel of pycurl.")
     assert found.words.endswith("CI's steps that did not run here: `uv sync; mkdir data`.")
-    written = found.words.partition("`setup: ")[2].partition("`")[0]
-    assert json.loads(written) == [*lines, "COMMAND"]
     assert "root: FOLDER" not in found.words
     assert "`root: FOLDER`" in obstacles.find_obstacle(None, "No wheel of pycurl.").words
 

@@ -1,16 +1,18 @@
 """Which set-up a run takes, by how many of base's tests pass with it."""
 
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
 
-from agent.editing.scouting import Search
 from agent.errors import CheckUnfinished, EnvironmentFailed, IndexUnavailable, RepositoryUnfit
 from agent.models.checks import CheckItem, CheckReport, ServerKnock, Status, TestRun
 from agent.models.environment import Checkout, Contract, OpenedRepository
+from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.run_facts import RunFacts
 from agent.setup import proposal
+from agent.setup.candidates import Candidate
 from agent.stages import baseline, environment
 from repo_config import detect
 from repo_config.schema import RepoConfig
@@ -37,10 +39,26 @@ def report(
     return CheckReport(side="base", commit="c", results=(tests,), is_partial=True)
 
 
-def make_search(found):
-    """Say how a search ended: with a set-up, with what a model said, or without a word, cut off."""
-    is_said = isinstance(found, str)
-    return Search(None if is_said else found, found if is_said else "", is_whole=bool(found))
+@dataclass
+class Search:
+    """Proposes lines, one after the other; ends with what a model says, or without a word."""
+
+    lines: tuple[str, ...]
+    end: str = ""
+    answers: list = field(default_factory=list)
+
+    @property
+    def is_whole(self):
+        return bool(self.lines or self.end)
+
+    def propose(self, tried, over):
+        for number, lines in enumerate(self.lines, 1):
+            yield Candidate(f"try {number}", "found by a model", lines, over)
+            self.answers.append(tried[-1])
+
+
+def proposes(*lines, end=""):
+    return lambda have, obstacle: Search(lines, end)
 
 
 @pytest.fixture
@@ -58,8 +76,8 @@ def prepare(tmp_path, monkeypatch):
                 interpreter={"version": "3.12.1", "path": "/p"}, packages=("django==6.0",)
             )
 
-        def measure(prepared, desk, **options):
-            looks.append(options)
+        def measure(prepared, desk, *, looks_early=False, **options):
+            looks.append(looks_early)
             end = left.pop(0)
             return end if isinstance(end, CheckReport) else report(*end)
 
@@ -69,7 +87,6 @@ def prepare(tmp_path, monkeypatch):
 
         monkeypatch.setattr(environment, "build_environment", build)
         monkeypatch.setattr(baseline, "measure_base", measure)
-        monkeypatch.setattr(baseline, "measure_tests", measure)
         monkeypatch.setattr(baseline, "measure_others", lambda prepared, tests, desk: tests)
         tree = DictTree({"pyproject.toml": "", ".github/workflows/ci.yml": workflow})
         monkeypatch.setattr(environment.worktree, "open_tree", lambda base, folder: tree)
@@ -86,8 +103,7 @@ def prepare(tmp_path, monkeypatch):
             base_folder=lambda run: tmp_path, provide=lambda opened: opened, facts=RunFacts(), settings=SimpleNamespace(home=tmp_path),
             sandbox=FakeSandbox(str),
         )  # fmt: skip
-        search = scout and (lambda *asked: make_search(scout(*asked)))
-        prepared, before = environment.prepare_environment(opened, search, step, desk)
+        prepared, before = environment.prepare_environment(opened, scout, step, desk)
         values = dict(proposal.flatten_values(proposal.load_known(tmp_path, "x", config).values))
         return SimpleNamespace(
             kept=values, prepared=prepared, baseline=before, configs=configs, names=names,
@@ -118,21 +134,17 @@ def test_where_no_test_runs_the_cause_is_said_and_nothing_goes_on(prepare):
 
 
 def test_a_model_is_asked_after_a_limit_and_an_index_that_is_silent_ends_only_its_try(prepare):
-    def scout(prepared, obstacle, try_lines):
-        assert try_lines("env: {A: a}", "try 1") == "no 2"
-        return try_lines("env: {A: b}", "try 2")
-
     with pytest.raises(IndexUnavailable):
         prepare(IndexUnavailable, scout=lambda *_: pytest.fail("asked"))
     cut = report(60, 3, 600.0, limit="time")
+    scout = proposes("env: {A: a}", "env: {A: b}")
     assert prepare(cut, IndexUnavailable, (90, 0), scout=scout).baseline == report(90, 0)
 
 
 def test_what_a_model_finds_is_taken_and_tried_first_the_next_time(prepare):
-    def scout(prepared, obstacle, try_lines):
-        assert prepared().environment.packages
-        assert try_lines("env: {A: a}", "try 1")[1] == report(8, 0), "fewer tests are a try as well"
-        return try_lines("env: {A: b}", "try 2")
+    def scout(have, obstacle):
+        assert have().environment.packages
+        return Search(("env: {A: a}", "env: {A: b}"))
 
     run_context = prepare(RED, (8, 0), (9, 0), scout=scout)
     assert run_context.prepared.contract.config.env == {"A": "b"}
@@ -154,11 +166,10 @@ def test_a_model_is_asked_where_fewer_than_nearly_all_tests_pass(prepare):
     lost = [f"tests/test_{letter}.py (collection)" for letter in "abc"]
     few = (4, 3, 0.0, "error", *lost)
 
-    def scout(prepared, obstacle, try_lines):
-        return try_lines("env: {A: b}", "try 1")
+    scout = proposes("env: {A: b}")
 
     assert prepare(few, (90, 0), scout=scout).baseline == report(90, 0)
-    run_context = prepare(few, few, scout=lambda *_: "")
+    run_context = prepare(few, few, scout=proposes())
     assert run_context.baseline == report(*few), "few tests are better than none"
     assert prepare((89, 11), (100, 0), scout=scout).baseline == report(100, 0)
     cut, fresh = report(90, 0, unrun=("a",)), {"types": "off"}
@@ -169,11 +180,11 @@ def test_what_is_ended_early_is_measured_to_its_end_where_a_model_finds_nothing(
     early = report(2, 48, unrun=("a",), status=Status.UNVERIFIED)
     hopeless = report(0, 50, 0.0, "error", unrun=("a",), status=Status.UNVERIFIED)
     for first in (early, hopeless):
-        run_context = prepare(first, (40, 60), scout=lambda *_: "")
+        run_context = prepare(first, (40, 60), scout=proposes())
         assert run_context.baseline == report(40, 60)
-        assert run_context.looks == [{"looks_early": True}, {}]
-    assert prepare((40, 60)).looks == [{"looks_early": False}], "nobody would be asked"
-    found = prepare(early, (99, 1), scout=lambda *asked: asked[2]("env: {A: b}", "try 1"))
+        assert run_context.looks == [True, False]
+    assert prepare((40, 60)).looks == [False], "nobody would be asked"
+    found = prepare(early, (99, 1), scout=proposes("env: {A: b}"))
     assert found.baseline == report(99, 1)
 
 
@@ -186,11 +197,11 @@ def test_a_model_that_found_nothing_better_is_asked_again_once_fewer_tests_pass(
 
     def scout(*_):
         asked.append("once")
-        return "No browser can be had."
+        return Search((), "No browser can be had.")
 
     assert prepare((6, 3), scout=scout).baseline == report(6, 3)
     again = prepare((6, 4), scout=never)
-    assert (again.baseline, again.looks) == (report(6, 4), [{"looks_early": False}])
+    assert (again.baseline, again.looks) == (report(6, 4), [False])
     prepare((5, 4), scout=scout)
     prepare((5, 4), scout=scout, checks={"types": "off"})
     assert len(asked) == 3, "it became worse, and what is configured has changed"
@@ -198,8 +209,7 @@ def test_a_model_that_found_nothing_better_is_asked_again_once_fewer_tests_pass(
 
 
 def test_a_poor_set_up_that_a_model_found_is_used_until_it_gets_worse(prepare):
-    def scout(prepared, obstacle, try_lines):
-        return try_lines("env: {A: b}", "try 1")
+    scout = proposes("env: {A: b}")
 
     prepare((2, 8), (6, 4), scout=scout)
     assert prepare((6, 4), scout=never).prepared.contract.config.env == {"A": "b"}
@@ -207,17 +217,16 @@ def test_a_poor_set_up_that_a_model_found_is_used_until_it_gets_worse(prepare):
 
 
 def test_where_no_test_runs_a_search_is_remembered_with_its_words_if_nothing_cut_it_off(prepare):
-    for scout in (lambda *_: "", lambda *_: "LDAP is needed.", never):
+    for scout in (proposes(), proposes(end="LDAP is needed."), never):
         with pytest.raises(RepositoryUnfit) as caught:
             prepare(RED, scout=scout)
     assert "LDAP is needed." in caught.value.message
-    found = prepare((5, 4), (9, 0), scout=lambda *asked: asked[2]("env: {A: b}", "try 1"))
+    found = prepare((5, 4), (9, 0), scout=proposes("env: {A: b}"))
     assert found.baseline == report(9, 0), "that some tests run is news"
 
 
 def test_what_a_model_has_found_holds_beside_what_is_configured(prepare):
-    def scout(prepared, obstacle, try_lines):
-        return try_lines("checks: {tests: python -m django test}", "try 1")
+    scout = proposes("checks: {tests: python -m django test}")
 
     given = {"checks": {"types": "mypy --strict"}}
     run_context = prepare(RED, (9, 0), scout=scout, **given)
@@ -230,23 +239,16 @@ def test_what_a_model_has_found_holds_beside_what_is_configured(prepare):
 
 
 def test_of_what_a_model_tries_that_counts_with_which_most_tests_pass(prepare):
-    tries = []
-
-    def scout(prepared, obstacle, try_lines):
-        tries.extend(try_lines(f"env: {{A: a{n}}}", f"try {n}") for n in range(3))
-        return tries[1]
-
+    scout = proposes(*(f"env: {{A: a{number}}}" for number in range(3)))
     run_context = prepare((12, 8), (0, 0), (16, 0), (15, 5), scout=scout)
     assert run_context.baseline == report(16, 0)
-    assert isinstance(tries[0], str), "a suite of nothing is no success"
-    assert tries[2][1] == report(15, 5)
 
 
 def test_a_model_may_help_where_nothing_can_be_installed(prepare, monkeypatch):
     bare = []
     monkeypatch.setattr(environment, "build_bare", lambda base, desk: bare.append(base) or base)
     with pytest.raises(EnvironmentFailed, match="no 1(.|\n)*LDAP"):
-        prepare(EnvironmentFailed, scout=lambda bare, *_: bare() and "LDAP is missing.")
+        prepare(EnvironmentFailed, scout=lambda have, _: have() and Search((), "LDAP is missing."))
     assert bare
 
 
@@ -280,7 +282,7 @@ def test_variables_of_ci_are_tried_with_the_servers_that_tests_then_connect_to(p
     run_context = prepare(RED, knock("redis"), (9, 0), workflow=CI)
     config = run_context.prepared.contract.config
     assert (config.env, config.services) == ({"SETTINGS": "app.ci"}, ("redis",))
-    said = "With the variables of CI: 9 of 9 tests pass on the base branch (by a template: 0 of 9)."
+    said = "With what CI sets and installs: 9 of 9 tests pass on the base branch (by a template: 0 of 9)."
     assert run_context.prepared.environment.why.startswith(said)
     again = prepare((9, 0), workflow=CI)
     assert again.prepared.environment.why.startswith("Found in an earlier run: 9 of 9")
@@ -289,18 +291,50 @@ def test_variables_of_ci_are_tried_with_the_servers_that_tests_then_connect_to(p
 
 def test_a_try_with_variables_of_ci_that_helps_nobody_costs_nothing_else(prepare):
     early = report(25, 25, unrun=("a",), status=Status.UNVERIFIED)
-    run_context = prepare(early, early, (40, 60), workflow=CI, scout=lambda *_: "")
+    run_context = prepare(early, early, (40, 60), workflow=CI, scout=proposes())
     assert run_context.baseline == report(40, 60)
-    first, tried, whole = run_context.looks
-    assert first == {"looks_early": True}
-    assert tried["looks_early"] is True, "it is compared with its like"
-    assert whole == {}
+    assert run_context.looks == [True, True, False], "it is compared with its like"
     assert prepare((5, 4), IndexUnavailable, workflow=CI).baseline == report(5, 4)
     assert prepare((5, 4), workflow=CI.replace("SETTINGS", "LD_PRELOAD")).baseline == report(5, 4)
 
 
 def test_a_model_goes_on_from_the_best_that_there_is(prepare):
-    run_context = prepare(
-        (1, 8), (5, 4), (9, 0), workflow=CI, scout=lambda *asked: asked[2]("env: {A: b}", "try 1")
-    )
+    run_context = prepare((1, 8), (5, 4), (9, 0), workflow=CI, scout=proposes("env: {A: b}"))
     assert run_context.prepared.contract.config.env == {"SETTINGS": "app.ci", "A": "b"}
+
+
+def test_where_the_tests_start_a_server_whose_port_we_listen_on_nothing_listens(prepare):
+    taken = report(8, 1)
+    (item,) = (item for item in taken.tests.items if item.outcome == "failed")
+    items = (*taken.tests.items[:-1], replace(item, text="OSError: Address already in use"))
+    taken = replace(taken, results=(replace(taken.tests, items=items),))
+    run_context = prepare(taken, (9, 0))
+    assert run_context.baseline == report(9, 0)
+    assert "environment alone" in run_context.names
+
+
+APT = """
+on: push
+jobs:
+  test:
+    steps:
+      - {run: "sudo apt-get update && sudo apt-get install -y graphviz libpq-dev=15 $MORE"}
+      - run: |
+          apt install --yes \\
+            gettext
+      - {env: {SETTINGS: app.ci}, run: pytest}
+  docs: {steps: [{run: apt-get install texlive}]}
+"""
+
+
+@pytest.mark.parametrize("first", [(8, 1), EnvironmentFailed])
+def test_debian_packages_of_ci_are_tried_where_a_test_fails_or_nothing_can_be_built(prepare, first):
+    config = prepare(first, (9, 0), workflow=APT).prepared.contract.config
+    assert (config.python.system_packages, config.env) == (("gettext",), {"SETTINGS": "app.ci"})
+    assert prepare((9, 0), workflow=APT).names[1] == "read lines known"
+
+
+def test_variables_of_ci_are_tried_alone_where_debian_has_not_its_packages(prepare):
+    run_context = prepare(RED, EnvironmentFailed, (9, 0), workflow=APT)
+    config = run_context.prepared.contract.config
+    assert (config.python.system_packages, config.env) == ((), {"SETTINGS": "app.ci"})
