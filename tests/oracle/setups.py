@@ -32,7 +32,7 @@ def set_up(mirror: Path, commit: str, home: Path) -> Row:
         # What a failed one says differs in versions and durations.
         return {"why": re.sub(r"\d+", "0", report.get("sentence", run.stderr[-500:]))[:300]}
     base = report["base"]
-    tests = next((check for check in base["checks"] if check["name"] == "tests"), {})
+    tests: Row = next((check for check in base["checks"] if check["name"] == "tests"), {})
     return {
         "python": base["python"].rpartition(".")[0],
         "lines": base["setup"],
