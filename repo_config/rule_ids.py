@@ -8,9 +8,8 @@ paths file-mode size secrets sample-secrets suppression conflict-marks hidden-te
 gate-files other-files test-edited module-in-place-of-another
 python-syntax unreadable-python
 new-dependency forbidden-dependency dependency-source
-django-manager
 migration-merged migration-by-hand migration-destructive
-concurrency sync-handler django-signals django-views
+concurrency sync-handler django-signals django-views django-manager
 fastapi-auth fastapi-auth-uncovered
 newer-syntax http-client http-timeout background-tasks
 forbidden-import

@@ -23,7 +23,7 @@ from agent.models.base_report import BaseCheck, BaseReport
 from agent.models.outcome import JudgedChange, Outcome, RunFigures, RunFiles
 from agent.models.run import Reason
 from agent.settings import Settings
-from agent.stages.decide import TABLE
+from agent.stages.decide import TABLE, VerdictFacts
 from repo_config import reference
 
 _TEMPLATE = Path(__file__).with_name("reference.md.jinja")
@@ -129,11 +129,12 @@ def _list_ends() -> Iterator[str]:
 
 
 def _list_decisions() -> Iterator[str]:
-    for row in TABLE:
-        result = (
-            ("draft pull request" if row.draft else "pull request") if row.publish else "nothing"
-        )
-        yield f"| {row.fact} | {result} | `{row.reason.value}` |"
+    for reason, describe in TABLE:
+        result = "pull request" if reason is Reason.READY else "nothing"
+        if describe is VerdictFacts.describe_to_review:
+            result = f"draft {result}"
+        facts = " ".join(str(describe.__doc__).split())
+        yield f"| {facts.rstrip('.')} | {result} | `{reason.value}` |"
 
 
 def _list_outcome() -> Iterator[str]:

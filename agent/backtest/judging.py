@@ -20,7 +20,7 @@ from agent.git import history, worktree
 from agent.models.checks import Status
 from agent.models.environment import Prepared
 from agent.models.record import replace
-from agent.policy import requirements
+from agent.policy import new_dependencies
 
 
 class ExpectedTests(NamedTuple):
@@ -90,7 +90,7 @@ class Judge:
         worktree.lay_out(base, folder, desk.stopped).replay(made)
         environment = desk.environment(prepared)
         if not all(path.endswith(".py") for path in made.paths):
-            asked = requirements.list_new_requirements(
+            asked = new_dependencies.list_new_requirements(
                 rebuilding.make_context(made, prepared, desk)
             )
             environment = desk.environment_of_change(prepared, asked)

@@ -7,21 +7,21 @@ file of the product imports it. All else is product.
 import ast
 import posixpath
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from agent.checks.check import Selection
 from agent.checks.imports import (
     Imports,
     list_folders,
     name_module,
-    read_imports,
+    read_module,
     read_python_sources,
 )
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import CheckItem, TestRun
 from agent.models.record import replace
-from agent.policy.meaning import UNREADABLE
 from agent.text.sanitise import list_some
 from repo_config import foreign_python, rule_files
 from repo_config.detect import Project
@@ -73,7 +73,7 @@ def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -
     sources = read_python_sources(tree) | {
         path: file.after or b"" for path, file in files.items() if path.endswith(".py")
     }
-    imports = Imports(read_imports(sources))
+    imports = Imports(sources)
     # A module of the product may be collected for its doctests, and fail to be.
     collected = {
         item.file
@@ -134,14 +134,13 @@ def list_tool_settings(change: Change) -> frozenset[str]:
     )
 
 
-def list_uncollected(parts: ChangeParts, run: TestRun) -> tuple[str, ...]:
+def list_uncollected(parts: ChangeParts, run: TestRun) -> Iterator[str]:
     """Say which new tests no runner has collected: they look as if they proved something."""
+    if run.is_partial or run.limit or run.reason:
+        return
     # Not by their files: tests of a class that others inherit from run elsewhere.
     ids = (test.partition("[")[0] for test in (*(item.item_id for item in run.items), *run.unrun))
     names = {item_id.replace("::", ".").rpartition(".")[2] for item_id in ids}
-    said: list[str] = []
-    if run.is_partial or run.limit or run.reason:
-        return ()
     for file in parts.change.files:
         if file.path not in parts.own_tests or not has_test_name(file.path):
             continue
@@ -149,8 +148,7 @@ def list_uncollected(parts: ChangeParts, run: TestRun) -> tuple[str, ...]:
         # Libraries add to the name of a test, as for each set of parameters.
         missing = [test for test in sorted(new) if not any(name.startswith(test) for name in names)]
         if missing:
-            said.append(f"{file.path} has tests that were not run: {list_some(missing)}")
-    return tuple(said)
+            yield f"{file.path} has tests that were not run: {list_some(missing)}"
 
 
 def find_versions(parts: ChangeParts, item: CheckItem) -> tuple[str, str]:
@@ -162,26 +160,23 @@ def find_versions(parts: ChangeParts, item: CheckItem) -> tuple[str, str]:
         before, after = _find_test(sides[0].before, item), _find_test(sides[-1].after, item)
         if before != after:
             return before, after
-    file = next((files[path] for path in sorted(parts.touched) if path != item.file), None)
-    if file is None:
+    others = (path for path in files if path in parts.touched and path != item.file)
+    if (other := next(others, None)) is None:
         return "", ""
+    file = files[other]
     texts = [(side or b"").decode("utf-8", "replace") for side in (file.before, file.after)]
     return texts[0][:_MOST_SOURCE], texts[1][:_MOST_SOURCE]
 
 
 def _find_test(content: bytes | None, item: CheckItem) -> str:
     """Return a test as it is written, cut; "" where it is not found."""
-    try:
-        functions = [*foreign_python.list_functions(foreign_python.parse_module(content or b""))]
-    except UNREADABLE:
-        return ""
     wanted = item.item_id.partition("[")[0].replace("::", ".")
-    node = next((node for name, node in functions if wanted.endswith(f".{name}")), None)
-    if node is None:
-        return ""
-    first = min(part.lineno for part in (node, *node.decorator_list))
-    lines = (content or b"").decode("utf-8", "replace").splitlines()[first - 1 : node.end_lineno]
-    return textwrap.dedent("\n".join(lines))[:_MOST_SOURCE]
+    for name, node in foreign_python.list_functions(read_module(content)):
+        if wanted.endswith(f".{name}"):
+            first = min(part.lineno for part in (node, *node.decorator_list))
+            lines = (content or b"").decode("utf-8", "replace").splitlines()
+            return textwrap.dedent("\n".join(lines[first - 1 : node.end_lineno]))[:_MOST_SOURCE]
+    return ""
 
 
 def _belongs_to_tests(path: str, collected: set[str], imports: Imports) -> bool:
@@ -203,22 +198,21 @@ def _configures_tests(file: ChangedFile, project: Project) -> bool:
     return is_rule and not rule_files.is_setting(path, project)
 
 
-def _list_users(path: str, collected: set[str], imports: Imports) -> Iterator[str]:
-    """Yield the test modules of base that a file of tests has a say in."""
+def _list_users(path: str, collected: set[str], imports: Imports) -> Collection[str]:
+    """List the test modules of base that a file of tests has a say in."""
     folder = posixpath.dirname(path)
-    if path in collected:
-        yield path
     if posixpath.basename(path) == _CONFTEST:
-        yield from (one for one in collected if folder in list_folders(one))
-    elif path.endswith(".py"):
+        return [test for test in collected if folder in list_folders(test)]
+    if path.endswith(".py"):
         users = imports.list_reached_files([path]) & collected
-        yield from users or (one for one in collected if posixpath.dirname(one) == folder)
-    elif path not in collected:
-        # Data: of the nearest folder upwards that has tests.
-        for above in list_folders(path):
-            if below := [one for one in collected if above in list_folders(one)]:
-                yield from below
-                return
+        return users or [test for test in collected if posixpath.dirname(test) == folder]
+    if path in collected:
+        return (path,)
+    # Data: of the nearest folder upwards that has tests.
+    for folder in list_folders(path):
+        if below := [test for test in collected if folder in list_folders(test)]:
+            return below
+    return ()
 
 
 def _find_moved(files: list[ChangedFile]) -> dict[str, str]:
@@ -236,34 +230,20 @@ def _find_moved(files: list[ChangedFile]) -> dict[str, str]:
 
 def _list_tests(content: bytes | None) -> list[str]:
     """List the tests of a file by name: functions, and methods of classes."""
-    try:
-        module = foreign_python.parse_module(content or b"")
-    except UNREADABLE:
-        return []
-    names = (name for name, _ in foreign_python.list_functions(module))
+    names = (name for name, _ in foreign_python.list_functions(read_module(content)))
     return [name for name in names if name.rpartition(".")[2].startswith("test")]
 
 
 def _list_plain_tests(content: bytes | None) -> set[str]:
     """List the tests of a file by name, without fixtures and methods of helpers."""
-    try:
-        module = foreign_python.parse_module(content or b"")
-    except UNREADABLE:
-        return set()
+    module = read_module(content)
     # A class that the file uses is no case, but something that stands in for another.
     used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
-    owners: list[ast.Module | ast.ClassDef] = [module]
-    owners += [
-        node for node in module.body if isinstance(node, ast.ClassDef) and node.name not in used
-    ]
-    functions = (
-        node
-        for owner in owners
-        for node in owner.body
-        if isinstance(node, foreign_python.FunctionNode) and node.name.startswith("test")
-    )
+    classes = (node for node in module.body if isinstance(node, ast.ClassDef))
+    bodies = [module.body, *(node.body for node in classes if node.name not in used)]
     return {
         node.name
-        for node in functions
-        if not any("fixture" in ast.unparse(each) for each in node.decorator_list)
+        for node in chain.from_iterable(bodies)
+        if isinstance(node, foreign_python.FunctionNode) and node.name.startswith("test")
+        if not any("fixture" in ast.unparse(mark) for mark in node.decorator_list)
     }

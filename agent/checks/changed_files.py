@@ -6,7 +6,8 @@ from the contract. Which rule that breaks is left to `agent.policy`.
 
 import dataclasses
 import posixpath
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
+from typing import Literal
 
 from agent.checks import readers, running
 from agent.checks.check import Site
@@ -39,24 +40,23 @@ def lint_change(
     Args:
         disguised: Files that are called as those of tests are, and are none.
     """
-    config, python = head.config, head.project.python_version
-    options = *ruff_contract.arguments(python), *ruff_contract.make_ban(config)
+    config, version = head.config, head.project.python_version
+    options = *ruff_contract.arguments(version), *ruff_contract.make_ban(config)
     reader = dataclasses.replace(READERS[RUFF], read=read_remarks)
 
-    def run(files: Iterable[str], site: Site) -> LintRun | None:
-        root = site.project.root or "."
-        paths = [posixpath.relpath(path, root) for path in files]
+    def run(side: Literal["before", "after"], site: Site) -> LintRun | None:
+        contents = ((file.path, getattr(file, side)) for file in change.files)
+        python = (path for path, content in contents if _is_python(path, content))
+        paths = [posixpath.relpath(path, site.project.root or ".") for path in python]
         words = *options, "--no-fix", "--", *paths
         line = CheckCommand(name=ruff_contract.CHECK, line="", tool=RUFF, words=words)
         check = ToolCheck(line, reader, is_ours=True)
         return running.run_check(check, site, sandbox, say) if paths else None
 
-    after = _choose_python({file.path: file.after for file in change.files})
-    before = _choose_python({file.path: file.before for file in change.files})
-    found = run(after, head)
+    found = run("after", head)
     if found is None or found.reason:
         return found
-    known = run(before, base) if found.items else None
+    known = run("before", base) if found.items else None
     if known is not None and known.reason:
         return known
     own = count_once(known.items if known else ())
@@ -90,9 +90,5 @@ def read_remarks(text: str) -> list[ToolRemark] | None:
     ]
 
 
-def _choose_python(files: Mapping[str, bytes | None]) -> dict[str, bytes]:
-    return {
-        path: content
-        for path, content in sorted(files.items())
-        if content is not None and (source.is_python(path, content) or path.endswith(".pyi"))
-    }
+def _is_python(path: str, content: bytes | None) -> bool:
+    return content is not None and (source.is_python(path, content) or path.endswith(".pyi"))

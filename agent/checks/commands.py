@@ -43,6 +43,8 @@ _WITH_PLUGINS = (
 _JSON_START = re.compile(r"\A(?:\s|\ufeff|//[^\n]*|/\*.*?\*/)*+\{", re.DOTALL)
 #: Part of the sandbox's memory for Node.js's heap.
 _HEAP = 0.75
+#: Ends the name of a tool that runs with base's settings, since the change edits them.
+BASE_SETTINGS = ", base settings"
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,11 @@ run or pass only as the change has them are named; what is not proved on either 
 passed.
 """
 
-from collections.abc import Collection
 from operator import attrgetter
 
-from agent.checks import test_pairs
 from agent.checks.check import MINUTES_LIMIT
-from agent.checks.test_pairs import PairedTest
 from agent.models.checks import (
+    TESTS,
     AnyComparison,
     AnyRun,
     CheckItem,
@@ -25,7 +23,6 @@ from agent.models.checks import (
     PackageRun,
     Status,
     TestComparison,
-    TestRun,
 )
 from agent.models.record import replace
 from agent.policy.change_context import find_new
@@ -37,35 +34,27 @@ _SLACK_SECONDS = 60.0
 
 
 def compare_reports(
-    base: CheckReport, head: CheckReport, pairs: Collection[PairedTest]
+    base: CheckReport, head: CheckReport, tests: TestComparison | None
 ) -> tuple[AnyComparison, ...]:
     """Compare check by check; a check that neither side has is left out.
 
     Args:
-        pairs: What became of the tests.
+        tests: What became of them; its verdict is open.
     """
     compared = []
     # Checks that were not run because a test has failed already are not missing.
     expected = () if head.is_partial else base.results
     for name in dict.fromkeys(result.name for result in (*head.results, *expected)):
-        before, after = base.result(name), head.result(name)
-        before, after = before or _make_absent(name, after), after or _make_absent(name, before)
+        absent = CommandRun(name=name, status=Status.ABSENT)
+        before, after = base.result(name) or absent, head.result(name) or absent
         if {before.status, after.status} != {Status.ABSENT}:
-            compared.append(_compare_check(name, before, after, pairs))
+            check = tests if tests and name == TESTS else _begin_comparison(name, before, after)
+            compared.append(_judge_check(check, before, after))
     return tuple(compared)
 
 
-def _make_absent(name: str, other: AnyRun | None) -> AnyRun:
-    """Stand for the side that does not have a check."""
-    if isinstance(other, TestRun | LintRun):
-        return type(other)(name=name, status=Status.ABSENT)
-    return CommandRun(name=name, status=Status.ABSENT)
-
-
-def _compare_check(
-    name: str, before: AnyRun, after: AnyRun, pairs: Collection[PairedTest]
-) -> AnyComparison:
-    compared = _begin_comparison(name, before, after, pairs)
+def _judge_check(compared: AnyComparison, before: AnyRun, after: AnyRun) -> AnyComparison:
+    """Give a comparison its verdict."""
     if before.status is Status.UNMEASURABLE:
         if after.status is Status.PASSED:
             return replace(compared, verdict=Status.PASSED)
@@ -88,25 +77,15 @@ def _compare_check(
     return replace(compared, verdict=verdict, reason=reason)
 
 
-def _begin_comparison(
-    name: str, before: AnyRun, after: AnyRun, pairs: Collection[PairedTest]
-) -> AnyComparison:
+def _begin_comparison(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
     """Compare item by item, where a check speaks of such; the verdict is open."""
-    if isinstance(before, TestRun) and isinstance(after, TestRun):
-        return test_pairs.count_tests(name, before, after, pairs)
-    if isinstance(before, LintRun) and isinstance(after, LintRun):
+    if isinstance(after, LintRun):
         return _compare_findings(name, before, after)
-    kind = PackageComparison if isinstance(after, PackageRun) else CommandComparison
-    compared = kind(
-        name=name,
-        base=before.status,
-        head=after.status,
-        verdict=Status.UNVERIFIED,
-        seconds=after.seconds,
-    )
-    if isinstance(compared, PackageComparison) and isinstance(after, PackageRun):
-        return replace(compared, counts=after.counts)
-    return compared
+    facts = {"name": name, "base": before.status, "head": after.status, "seconds": after.seconds}
+    facts["verdict"] = Status.UNVERIFIED
+    if isinstance(after, PackageRun):
+        return PackageComparison.model_validate(facts | {"counts": after.counts})
+    return CommandComparison.model_validate(facts)
 
 
 def _hit_time_limit(before: AnyRun, after: AnyRun) -> bool:
@@ -132,8 +111,6 @@ def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
     is_measured = before.status in (Status.PASSED, Status.FAILED) and not _as_a_whole(before)
     if after.status is Status.UNVERIFIED and not is_measured:
         return f"with the change: {after.reason}"
-    if _as_a_whole(before) and _as_a_whole(after):
-        return f"on the base branch and with the change: {after.reason}"
     if _as_a_whole(before) and after.status is Status.FAILED:
         return (
             "it fails with the change, and there is no result on the base branch to compare"
@@ -167,10 +144,9 @@ def _name_place(item: CheckItem) -> str:
     return f"{start}: {item.source}" if item.source else item.item_id
 
 
-def _compare_findings(name: str, before: LintRun, after: LintRun) -> LintComparison:
-    known, items = (
-        [item for item in side.items if item.outcome == _COUNTED] for side in (before, after)
-    )
+def _compare_findings(name: str, before: AnyRun, after: LintRun) -> LintComparison:
+    sides = (before.items if isinstance(before, LintRun) else (), after.items)
+    known, items = ([item for item in side if item.outcome == _COUNTED] for side in sides)
     # A tool may say the same of a line in other words, as where it lists the fields of a class.
     fresh, gone = find_new(items, known, BY_ID), find_new(known, items, BY_ID)
     new = find_new(fresh, gone, _name_place)

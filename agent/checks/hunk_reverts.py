@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
+from agent.checks.imports import read_module
 from agent.models.change import Change, ChangedFile, Hunk
 from agent.models.record import replace
 from agent.models.review import SourcePart
@@ -13,6 +14,8 @@ from agent.policy.meaning import UNREADABLE, Annotations
 from repo_config import foreign_python
 
 _LONGEST = 120
+Edit = tuple[range, bytes]
+"""1-based lines of the newer version, and what takes their place."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,7 @@ class Unit:
 
     part: SourcePart
     file: ChangedFile
-    edits: tuple[tuple[range, bytes], ...] = field(repr=False)
-    """1-based lines of the newer version, and what takes their place."""
+    edits: tuple[Edit, ...] = field(repr=False)
     is_note: bool = False
     """Whether no test is asked for it."""
 
@@ -35,19 +37,15 @@ def list_units(
     Args:
         annotations: The ones that act.
     """
-    if file.after is None:
-        return ()
     units: list[Unit] = []
-    left = [*hunks]
-    while left:
-        joined = [left.pop(0)]
+    joined: list[Hunk] = []
+    for hunk in hunks if file.after is not None else ():
+        joined.append(hunk)
         # Where the file does not parse without it, neighbours go along.
-        while not _is_readable(_revert(file, joined)) and left:
-            joined.append(left.pop(0))
-        units += _list_of_hunks(file, joined, annotations)
-    if units and not _is_readable(_apply(file, units[-1].edits)):
-        units = [*_list_of_hunks(file, [*hunks], annotations)]
-    return tuple(units)
+        if _is_readable(_apply(file, _list_reverts(file, joined))):
+            units += _list_of_hunks(file, joined, annotations)
+            joined = []
+    return tuple(_list_of_hunks(file, hunks, annotations) if joined else units)
 
 
 def take_back(change: Change, units: Collection[Unit]) -> Change:
@@ -65,34 +63,27 @@ def take_back(change: Change, units: Collection[Unit]) -> Change:
 def _list_of_hunks(
     file: ChangedFile, hunks: Sequence[Hunk], annotations: Annotations
 ) -> Iterator[Unit]:
-    functions = [*_list_new_functions(file, hunks)]
-    left = {number for hunk in hunks for number in hunk.after}
-    for name, node, lines in functions:
+    lines = _split_lines(file.after)
+    left = {number for hunk in hunks for number in hunk.after if lines[number - 1].strip()}
+    for name, node in foreign_python.list_functions(read_module(file.after)):
+        place = _list_lines(node)
+        if not any(place[0] in hunk.after and place[-1] in hunk.after for hunk in hunks):
+            continue
+        emptied, is_idle = _empty(node, lines), all(map(_does_nothing, node.body))
+        if not (emptied or is_idle):
+            continue
+        left.difference_update(place)
         part = SourcePart(path=file.path, line=node.lineno, text=name, kind="empty")
-        if all(map(_does_nothing, node.body)):
-            left.difference_update(lines)
-            yield Unit(part, file, (), is_note=True)
-            continue
-        body = _find_body(node)
-        if body is None:
-            continue
-        left.difference_update(lines)
-        first = _split_lines(file.after)[body.start - 1]
-        indent = first[: len(first) - len(first.lstrip())]
-        yield Unit(part, file, ((body, indent + b"pass\n"),))
-    lines_after = _split_lines(file.after)
-    rest = sorted(number for number in left if lines_after[number - 1].strip())
-    if functions and not rest:
-        return
+        yield Unit(part, file, emptied, is_note=is_idle)
+        if not left:
+            return
+    added = _quote(file.after, sorted(left))
     removed = _quote(file.before, [number for hunk in hunks for number in hunk.before])
-    added = _quote(file.after, rest)
-    text = f"{added}" if added else f"{removed} was removed"
-    line = rest[0] if rest else min(hunk.after.start for hunk in hunks)
-    part = SourcePart(path=file.path, line=max(line, 1), text=text, kind="revert")
-    part = replace(part, is_removal=not added)
-    edits = tuple((hunk.after, _join_before(file, hunk)) for hunk in hunks)
-    without = _apply(file, edits)
-    is_note = meaning.is_same(without, file.after, annotations) or (
+    line = min(left, default=max(1, min(hunk.after.start for hunk in hunks)))
+    text = added or f"{removed} was removed"
+    part = SourcePart(path=file.path, line=line, text=text, is_removal=not added)
+    edits = _list_reverts(file, hunks)
+    is_note = meaning.is_same(_apply(file, edits), file.after, annotations) or (
         not added and _removes_whole(file, hunks)
     )
     yield Unit(part, file, edits, is_note=is_note)
@@ -100,10 +91,7 @@ def _list_of_hunks(
 
 def _removes_whole(file: ChangedFile, hunks: Sequence[Hunk]) -> bool:
     """Whether hunks remove imports alone, or functions as a whole."""
-    try:
-        module = foreign_python.parse_module(file.before or b"")
-    except UNREADABLE:
-        return False
+    module = read_module(file.before)
     gone = {number for hunk in hunks for number in hunk.before}
     whole = [node for _, node in foreign_python.list_functions(module)]
     imports = [node for node in ast.walk(module) if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -115,57 +103,37 @@ def _removes_whole(file: ChangedFile, hunks: Sequence[Hunk]) -> bool:
     return not any(text[number - 1].strip() for number in gone)
 
 
-def _list_new_functions(
-    file: ChangedFile, hunks: Sequence[Hunk]
-) -> Iterator[tuple[str, foreign_python.FunctionNode, range]]:
-    """Yield the functions that stand wholly in added lines."""
-    try:
-        module = foreign_python.parse_module(file.after or b"")
-    except UNREADABLE:
-        return
-    for name, node in foreign_python.list_functions(module):
-        lines = _list_lines(node)
-        if any(lines.start in hunk.after and lines.stop - 1 in hunk.after for hunk in hunks):
-            yield name, node, lines
-
-
 def _list_lines(node: ast.stmt) -> range:
     first = min((one.lineno for one in getattr(node, "decorator_list", ())), default=node.lineno)
     return range(first, (node.end_lineno or node.lineno) + 1)
 
 
-def _find_body(node: foreign_python.FunctionNode) -> range | None:
-    """Find the lines behind the docstring; None: something else stands on the first of them."""
+def _empty(node: foreign_python.FunctionNode, lines: Sequence[bytes]) -> tuple[Edit, ...]:
+    """Empty a function behind its docstring; no edit: nothing is there, or not on its own lines."""
     is_documented = ast.get_docstring(node, clean=False) is not None
-    body = node.body[1:] if is_documented else node.body
-    header = node.body[0].end_lineno if is_documented else max(node.lineno, node.body[0].lineno - 1)
-    if body[0].lineno <= (header or node.lineno):
-        return None
-    first = min(_list_lines(each).start for each in body)
-    return range(first, (node.end_lineno or node.lineno) + 1)
+    body = node.body[is_documented:]
+    if not body:
+        return ()
+    first = min(_list_lines(statement).start for statement in body)
+    indent = b"".join(lines[first - 1 : first])[: body[0].col_offset]
+    place = range(first, (node.end_lineno or first) + 1)
+    return () if indent.strip() else ((place, indent + b"pass\n"),)
 
 
 def _does_nothing(node: ast.stmt) -> bool:
-    match node:
-        case ast.Pass() | ast.Expr(value=ast.Constant()):
-            return True
-        case ast.Raise(exc=ast.Name(id="NotImplementedError")):
-            return True
-        case ast.Raise(exc=ast.Call(func=ast.Name(id="NotImplementedError"))):
-            return True
-    return False
+    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    words = ast.unparse(node)
+    return is_text or words == "pass" or words.startswith("raise NotImplementedError")
 
 
-def _join_before(file: ChangedFile, hunk: Hunk) -> bytes:
+def _list_reverts(file: ChangedFile, hunks: Iterable[Hunk]) -> tuple[Edit, ...]:
     lines = _split_lines(file.before)
-    return b"".join(lines[hunk.before.start - 1 : hunk.before.stop - 1] if hunk.before else ())
+    return tuple(
+        (hunk.after, b"".join(lines[number - 1] for number in hunk.before)) for hunk in hunks
+    )
 
 
-def _revert(file: ChangedFile, hunks: Sequence[Hunk]) -> bytes:
-    return _apply(file, [(hunk.after, _join_before(file, hunk)) for hunk in hunks])
-
-
-def _apply(file: ChangedFile, edits: Iterable[tuple[range, bytes]]) -> bytes:
+def _apply(file: ChangedFile, edits: Iterable[Edit]) -> bytes:
     """Replace lines of the newer version, the last first; what lies in another goes with it."""
     lines = _split_lines(file.after)
     start = len(lines) + 1

@@ -28,20 +28,25 @@ _SHARE, _LONG_SECONDS, _LONG_SHARE = 0.25, 60.0, 0.1
 _OF_APP = ("apps.py", "models.py", "models/__init__.py", "migrations/__init__.py")
 
 
+#: Names that files import: a run asks of nearly the same files many times.
+_KNOWN: dict[tuple[str, bytes], list[str]] = {}
+_MOST_KNOWN = 100_000
+
+
 class Imports:
     """Who imports whom among the Python files of a tree."""
 
-    def __init__(self, imported: Mapping[str, Iterable[str]]) -> None:
+    def __init__(self, sources: Mapping[str, bytes]) -> None:
         self._importers: dict[str, set[str]] = defaultdict(set)
-        files = _index_by_name(imported)
-        for path, names in imported.items():
-            for name in names:
+        files = _index_by_name(sources)
+        for path, content in sources.items():
+            for name in _list_imported_names(path, content):
                 parts = name.split(".")
                 for end in range(len(parts)):  # an import runs the packages of a module as well
                     for found in files.get(".".join(parts[: end + 1]), ()):
                         self._importers[found].add(path)
             for folder in list_folders(path):
-                if (conftest := posixpath.join(folder, _CONFTEST)) in imported:
+                if (conftest := posixpath.join(folder, _CONFTEST)) in sources:
                     self._importers[conftest].add(path)
 
     def importers_of(self, path: str) -> frozenset[str]:
@@ -69,21 +74,11 @@ def read_python_sources(tree: Tree) -> dict[str, bytes]:
     return sources
 
 
-#: A run asks of nearly the same files many times.
-_KNOWN: dict[tuple[str, bytes], tuple[str, ...]] = {}
-_MOST_KNOWN = 100_000
-
-
-def read_imports(sources: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
-    found = {}
-    for path, content in sources.items():
-        key = path, hashlib.blake2b(content, digest_size=16).digest()
-        if len(_KNOWN) > _MOST_KNOWN:
-            _KNOWN.clear()
-        if (names := _KNOWN.get(key)) is None:
-            names = _KNOWN[key] = tuple(_find_imported_names(path, content))
-        found[path] = names
-    return found
+def read_module(content: bytes | None) -> ast.Module:
+    """Parse a module; what is no Python, or beyond our bounds, has no statements."""
+    with suppress(*UNREADABLE):
+        return foreign_python.parse_module(content or b"")
+    return ast.Module([], [])
 
 
 def name_module(path: str) -> str:
@@ -110,24 +105,22 @@ def _index_by_name(paths: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
-def _find_imported_names(path: str, content: bytes) -> Iterator[str]:
-    """Yield the names that a file imports, and which may be modules."""
-    try:
-        tree = foreign_python.parse_module(content)
-    except UNREADABLE:
-        return
-    for node in _list_statements(tree):
+def _list_imported_names(path: str, content: bytes) -> list[str]:
+    """List the names that a file imports, and which may be modules."""
+    key = path, hashlib.blake2b(content, digest_size=16).digest()
+    if (names := _KNOWN.get(key)) is not None:
+        return names
+    if len(_KNOWN) > _MOST_KNOWN:
+        _KNOWN.clear()
+    names = _KNOWN[key] = []
+    for node in _list_statements(read_module(content)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                folders = path.split("/")[:-1]
-                above = len(folders) - (node.level - 1)
-                if above < 0:
-                    continue
-                base = ".".join([*folders[:above], *([base] if base else [])])
-            yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
+            folders = path.split("/")[: -node.level] if node.level else []
+            base = [*folders, node.module] if node.module else folders
+            names += [".".join([*base, alias.name]) for alias in node.names]
+    return names
 
 
 def _list_statements(node: ast.AST) -> Iterator[ast.AST]:

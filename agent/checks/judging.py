@@ -5,48 +5,50 @@ files that it touches, and the commit without a part of what it does.
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from agent.checks import (
     change_parts,
     compare,
     imports,
     measuring,
-    reruns,
     test_pairs,
 )
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site
-from agent.checks.commands import ToolCheck
+from agent.checks.commands import BASE_SETTINGS, ToolCheck
 from agent.checks.django_state import MIGRATIONS
 from agent.checks.proof import ProofTrials
 from agent.checks.runners import Suite
 from agent.checks.running import Bench, Job
-from agent.checks.test_verdicts import AGAIN, NEAR, VERSIONS, TestVerdicts, find_tests
+from agent.checks.test_verdicts import (
+    AGAIN,
+    NEAR,
+    VERSIONS,
+    TestVerdicts,
+    find_tests,
+    is_conclusive,
+)
 from agent.models.change import Change
 from agent.models.checks import (
     TESTS,
     AnyComparison,
     AnyRun,
-    CheckItem,
     CheckReport,
-    LintRun,
-    Status,
     TestRun,
 )
 from agent.models.record import replace
-from agent.models.review import Judgement, Proof
+from agent.models.review import Judgement
 from agent.policy.migrations import is_migration
 
-BASE_SETTINGS = ", base settings"
 #: Part of the seconds of base's tests; what took less there runs first.
 _QUICK = 0.1
 
 
 def judge_change(
-    parts: ChangeParts, base: CheckReport, bench: Bench, already: Sequence[AnyRun] = ()
+    parts: ChangeParts, base: CheckReport, bench: Bench, already: Sequence[AnyRun]
 ) -> Judgement:
     """Run all checks on a change and compare them with base's.
 
@@ -55,34 +57,44 @@ def judge_change(
     Args:
         already: What ran before, such as the look at packages that the change brings along.
     """
-    work = _Judging(parts, base, bench, already)
-    tests, first = work.list_tests(), [*work.list_quick(), *work.list_near()]
-    is_short = work.base_seconds < imports.SHORT_SUITE
+    work = _Judging(parts, bench, TestVerdicts(parts, base, bench), already)
+    # All of the exact commit's, as CI runs them.
+    tests = [Job.at(check, site) for check, site in measuring.list_tests(bench.head)]
+    first, is_short = work.list_first(), work.base_seconds < imports.SHORT_SUITE
     with bench.open_jobs() as jobs:
         # All tests begin at once where others can run beside them, and are ended if those fail.
         is_beside = is_short or bench.base.at_once > 1
         jobs.start([*(tests if is_beside else ()), *first])
         work.ran = jobs.wait([*first, *(tests if is_short else ())])
-        is_failing = work.is_in_the_way(work.compare(is_partial=True, repeats=False))
-        if not is_failing:
+        early = work.compare(is_partial=True, repeats=False)
+        if not is_in_the_way(early):
             jobs.start(() if is_beside else tests)
             work.ran = jobs.run(work.list_rest())
-    if is_failing:
-        compared = work.compare(is_partial=True)
-        if work.is_in_the_way(compared):
+    if is_in_the_way(early):
+        early = work.compare(is_partial=True)
+        if is_in_the_way(early):
             bench.say("a check fails already: the others are not run")
-            return Judgement(ran=work.report, compared=compared, is_partial=True)
+            return early
         work.ran |= bench.run_all([*(() if is_short else tests), *work.list_rest()])
-    compared = work.compare(is_partial=False)
-    proof = Proof() if work.is_in_the_way(compared) else work.prove()
-    return Judgement(ran=work.report, compared=compared, proof=proof)
+    judged = work.compare()
+    if is_in_the_way(judged):
+        return judged
+    return replace(judged, proof=work.proof.finish(work.ran, work.verdicts.pairs))
 
 
 def compare_with_itself(base: CheckReport) -> tuple[AnyComparison, ...]:
     """Compare base with itself: no edit has caused what that says."""
     parts = ChangeParts(Change(base_commit=base.commit, files=()))
-    pairs = test_pairs.classify_tests(base.tests, base.tests, None, parts)
-    return compare.compare_reports(base, base, [*pairs.values()])
+    if not isinstance(tests := base.result(TESTS), TestRun):
+        return compare.compare_reports(base, base, None)
+    pairs = test_pairs.classify_tests(tests, tests, None, parts).values()
+    counted = test_pairs.count_tests(tests, tests, pairs, parts)
+    return compare.compare_reports(base, base, counted)
+
+
+def is_in_the_way(judged: Judgement) -> bool:
+    """Whether a check keeps a change from being published."""
+    return any(check.is_in_the_way for check in judged.compared)
 
 
 @dataclass
@@ -90,41 +102,34 @@ class _Judging:
     """The runs of one change, and what they say."""
 
     parts: ChangeParts
-    base: CheckReport
     bench: Bench
+    verdicts: TestVerdicts
     already: Sequence[AnyRun]
     ran: dict[str, AnyRun] = field(default_factory=dict)
-    report: CheckReport = field(init=False)
-
-    @cached_property
-    def verdicts(self) -> TestVerdicts:
-        return TestVerdicts(self.parts, self.base, self.bench, lambda: self._versions_site)
-
-    @property
-    def base_seconds(self) -> float:
-        """Seconds that base's tests take."""
-        result = self.base.result(TESTS)
-        return result.seconds if result else 0.0
 
     @cached_property
     def proof(self) -> ProofTrials:
         return ProofTrials(self.parts, self.bench, self.near)
 
+    @property
+    def base_seconds(self) -> float:
+        """Seconds that base's tests take."""
+        result = self.verdicts.base.result(TESTS)
+        return result.seconds if result else 0.0
+
     @cached_property
     def near(self) -> Selection:
         """Test files near the change; empty: there are none, or base does not tell."""
-        if not self.bench.base.names_tests or not reruns.is_conclusive(self.base.tests):
+        tests, parts = self.verdicts.base.tests, self.parts
+        if not self.bench.base.names_tests or not is_conclusive(tests):
             return Selection()
-        parts = self.parts
-        helpers = (path for path in parts.own_tests if path not in self._collected)
+        collected = {item.file for item in tests.items}
+        helpers = (path for path in parts.own_tests if path not in collected)
         edited = [*(path for path in parts.product if path.endswith(".py")), *helpers]
-        paths = frozenset(self.bench.tree.paths()) | {*self.parts.change.paths}
-        given = self.base.tests, parts.imports, paths
-        return Selection(files=imports.choose_near(edited, parts.own_tests, *given))
-
-    @cached_property
-    def _collected(self) -> frozenset[str]:
-        return frozenset(item.file for item in self.base.tests.items)
+        paths = {*self.bench.tree.paths(), *parts.change.paths}
+        return Selection(
+            files=imports.choose_near(edited, parts.own_tests, tests, parts.imports, paths)
+        )
 
     @cached_property
     def _others(self) -> measuring.Checks:
@@ -137,133 +142,74 @@ class _Judging:
         linted = ((dataclasses.replace(MIGRATIONS, new=new), self.bench.head),) if new else ()
         return (*measuring.list_others(self.bench.head), *linted)
 
-    @cached_property
-    def _settings(self) -> frozenset[str]:
-        """Files with settings of linters and type checkers that the change edits."""
-        return change_parts.list_tool_settings(self.parts.change)
-
     # --- what runs --------------------------------------------------------------------------------
 
     def _list_others(self) -> Iterator[tuple[str, Job]]:
         """Yield all checks but the tests; tools also with base's settings, where these differ."""
-        kept = (file for file in self.parts.change.files if file.path not in self._settings)
-        before = replace(self.parts.change, files=tuple(kept))
+        change = self.parts.change
+        settings = change_parts.list_tool_settings(change)
+        kept = tuple(file for file in change.files if file.path not in settings)
+        lay_out = partial(self.bench.lay_out, replace(change, files=kept), "")
         for check, site in self._others:
             yield check.name, Job.at(check, site)
-            if self._settings and isinstance(check, ToolCheck):
-                renamed = check.rename(check.name + BASE_SETTINGS)
-                yield check.name, Job(renamed, lambda: self.bench.lay_out(before, ""))
+            if settings and isinstance(check, ToolCheck):
+                yield check.name, Job(check.rename(check.name + BASE_SETTINGS), lay_out)
 
     def _is_quick(self, name: str) -> bool:
-        result = self.base.result(name)
+        result = self.verdicts.base.result(name)
         is_lint = name in {command.name for command in self.bench.head.project.lint}
         return is_lint or (result is not None and result.seconds < _QUICK * self.base_seconds)
 
-    def list_quick(self) -> list[Job]:
-        return [job for name, job in self._list_others() if self._is_quick(name)]
-
-    def list_slow(self) -> list[Job]:
-        """List the other checks, the longest first."""
-        jobs = [job for name, job in self._list_others() if not self._is_quick(name)]
-        return jobs[::-1]
-
-    def list_tests(self) -> list[Job]:
-        """List what runs all tests of the exact commit, as CI does."""
-        return [Job.at(check, site) for check, site in measuring.list_tests(self.bench.head)]
-
-    def _list_some(self, suite: Suite) -> list[Job]:
+    def _list_some(self, suite: Suite, lay_out: Callable[[], Site] | None = None) -> list[Job]:
+        """List what runs some of the tests, by default of the change; nothing for none of them."""
         if not self.bench.base.names_tests or suite.only == Selection():
             return []
-        return [Job.at(suite, self.bench.head)]
+        return [Job(suite, lay_out or (lambda: self.bench.head))]
 
-    def list_near(self) -> list[Job]:
-        covers = tuple(
-            path
-            for path in self.parts.product
-            if path.endswith(".py") and (self.bench.head.tree / path).is_file()
-        )
-        return self._list_some(Suite(NEAR, self.near, covers=covers))
-
-    def list_versions(self) -> list[Job]:
-        """List what runs base's versions of tests that the change touches."""
-        if not self.bench.base.names_tests or self.parts.as_base == Selection():
-            return []
-        return [Job(Suite(VERSIONS, self.parts.as_base), lambda: self._versions_site)]
-
-    @cached_property
-    def _versions_site(self) -> Site:
-        return self.bench.lay_out(change_parts.revert_tests(self.parts), "versions")
-
-    def list_again(self) -> list[Job]:
-        """List what runs the change's own tests once more: each run has another hash seed."""
-        own = tuple(path for path in self.parts.own_tests if path in self.near.files)
-        return self._list_some(Suite(AGAIN, Selection(files=own)))
+    def list_first(self) -> list[Job]:
+        """List linters, what takes base a moment, and the tests near the change."""
+        quick = [job for name, job in self._list_others() if self._is_quick(name)]
+        source = (path for path in self.parts.product if path.endswith(".py"))
+        covers = tuple(path for path in source if (self.bench.head.tree / path).is_file())
+        return [*quick, *self._list_some(Suite(NEAR, self.near, covers=covers))]
 
     def list_rest(self) -> list[Job]:
-        """List what runs where none of the first fails."""
-        proof = self.proof.list_jobs(self.near_run, self.verdicts.pairs)
-        return [*self.list_versions(), *self.list_slow(), *self.list_again(), *proof]
+        """List what runs where none of the first fails, the longest first."""
+        as_base, own = Suite(VERSIONS, self.parts.as_base), self.parts.own_tests
+        again = Selection(files=tuple(path for path in own if path in self.near.files))
+        slow = [job for name, job in self._list_others() if not self._is_quick(name)]
+        return [
+            *self._list_some(as_base, lambda: self.verdicts.versions_site),
+            *slow[::-1],
+            *self._list_some(Suite(AGAIN, again)),  # each run has another hash seed
+            *self.proof.list_jobs(self.ran, self.verdicts.pairs),
+        ]
 
     # --- what it says -----------------------------------------------------------------------------
 
-    @property
-    def near_run(self) -> TestRun | None:
-        return find_tests(self.ran, NEAR)
-
-    @staticmethod
-    def is_in_the_way(compared: Iterable[AnyComparison]) -> bool:
-        return any(check.is_in_the_way for check in compared)
-
-    def compare(self, *, is_partial: bool, repeats: bool = True) -> tuple[AnyComparison, ...]:
+    def compare(self, *, is_partial: bool = False, repeats: bool = True) -> Judgement:
         """Compare what has run with all of base.
 
         Args:
             repeats: Whether what fails newly runs once more.
         """
-        tests, near = find_tests(self.ran, TESTS), self.near_run
-        if tests is None and near and reruns.is_conclusive(near):
+        tests, near = find_tests(self.ran, TESTS), find_tests(self.ran, NEAR)
+        if tests is None and near and is_conclusive(near):
             tests = replace(near, name=TESTS, is_partial=True)
-        ended = (
-            self.verdicts.weigh(tests, self.ran, repeats=repeats) if tests else self.ran.get(TESTS)
+        ended, counted = self.ran.get(TESTS), None
+        if tests:
+            ended, counted = self.verdicts.weigh(tests, self.ran, repeats=repeats)
+        base, names = self.verdicts.base, [check.name for check, _ in self._others]
+        twice = {f"{run.name}{BASE_SETTINGS}": run for run in base.results}
+        known = (replace(run, name=name) for name, run in twice.items() if name in self.ran)
+        base = replace(base, results=(*base.results, *known))
+        ran = (self.ran[name] for name in (*names, *twice) if name in self.ran)
+        report = CheckReport(
+            side="head",
+            commit=base.commit,
+            results=(*self.already, *ran, *((ended,) if ended else ())),
+            is_partial=is_partial,
         )
-        results = (*self.already, *self._list_results(), *((ended,) if ended else ()))
-        self.report = CheckReport(
-            side="head", commit=self.base.commit, results=results, is_partial=is_partial
-        )
-        base = self.verdicts.base
-        compared = compare.compare_reports(base, self.report, self.verdicts.pairs)
-        compared = tuple(map(self.verdicts.add_versions, compared))
-        return self.bench.weigh(compared, base, self.report)
-
-    def _list_results(self) -> Iterator[AnyRun]:
-        """Yield the results of checks, those with base's settings joined to the others."""
-        for check, _ in self._others:
-            result = self.ran.get(check.name)
-            before = self.ran.get(check.name + BASE_SETTINGS)
-            if isinstance(result, LintRun) and isinstance(before, LintRun):
-                seen = {item.item_id for item in result.items}
-                more = [item for item in before.items if item.item_id not in seen]
-                if before.reason and not result.reason:
-                    # What the base branch's settings find is not known.
-                    text = f"{before.name}: {before.reason}"
-                    more = [CheckItem(item_id=text, outcome="finding")]
-                status = Status.FAILED if more and not result.reason else result.status
-                result = replace(
-                    result,
-                    items=(*result.items, *more),
-                    status=status,
-                    settings_of_base=tuple(sorted(self._settings)),
-                )
-            if result is not None:
-                yield result
-
-    def prove(self) -> Proof:
-        """Prove the change, where all else has passed."""
-        tests = find_tests(self.ran, TESTS)
-        if self.bench.head.config.checks.tests == "off":
-            return Proof(unneeded="tests are turned off in the configuration")
-        if tests is None or not self.bench.base.names_tests:
-            is_code = any(path.endswith(".py") for path in self.parts.product)
-            why = "no runner of its tests is known"
-            return Proof(missing=why) if is_code else Proof(unneeded="no code was changed")
-        return self.proof.finish(self.ran, tests, self.near_run, self.verdicts.pairs)
+        compared = compare.compare_reports(base, report, counted)
+        compared = self.bench.weigh(compared, base, report)
+        return Judgement(ran=report, compared=compared, is_partial=is_partial)

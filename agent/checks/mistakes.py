@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 
 from agent.checks.hunk_reverts import Unit
+from agent.checks.imports import read_module
 from agent.models.change import ChangedFile
 from agent.models.review import SourcePart
-from agent.policy.meaning import UNREADABLE
 from repo_config import foreign_python
 
 _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -19,23 +19,16 @@ _MOST_OF_FUNCTION = 3
 
 def list_called_names(test: bytes) -> frozenset[str]:
     """Return what a test file calls, by the last part of each name."""
-    try:
-        module = foreign_python.parse_module(test)
-    except UNREADABLE:
-        return frozenset()
-    calls = (node.func for node in ast.walk(module) if isinstance(node, ast.Call))
+    nodes = ast.walk(read_module(test))
+    calls = (node.func for node in nodes if isinstance(node, ast.Call))
     return frozenset(ast.unparse(called).rpartition(".")[2] for called in calls)
 
 
 def make_mistakes(path: str, source: bytes, names: Collection[str]) -> Iterator[Unit]:
     """Yield a file with one mistake each, in its functions of these names."""
-    try:
-        module = foreign_python.parse_module(source)
-    except UNREADABLE:
-        return
     lines = source.splitlines(keepends=True)
     file = ChangedFile(path=path, before=source, after=source)
-    for name, node in foreign_python.list_functions(module):
+    for name, node in foreign_python.list_functions(read_module(source)):
         if name.rpartition(".")[2] in names:
             wrong = (made for inner in ast.walk(node) if (made := _make_wrong(inner)))
             for old, new in islice(wrong, _MOST_OF_FUNCTION):

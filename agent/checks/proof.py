@@ -7,11 +7,12 @@ place of parts.
 import dataclasses
 import itertools
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import cast
 
-from agent.checks import change_parts, hunk_reverts, mistakes, reruns
+from agent.checks import change_parts, hunk_reverts, mistakes
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site
 from agent.checks.hunk_reverts import Unit
@@ -20,9 +21,10 @@ from agent.checks.runners import Suite
 from agent.checks.running import Bench, Job
 from agent.checks.suite import FAILING, accept_empty
 from agent.checks.test_pairs import PairedTest
-from agent.models.checks import AnyRun, CheckItem, Status, TestRun
+from agent.checks.test_verdicts import NEAR, find_tests, is_conclusive, list_red
+from agent.models.checks import TESTS, AnyRun, CheckItem, Status, TestRun
 from agent.models.record import replace
-from agent.models.review import Proof, ProofRow, SourcePart
+from agent.models.review import Proof, ProofRow
 from agent.policy.layout import is_migration, is_test
 
 PROSE = (".md", ".rst", ".txt")
@@ -59,7 +61,7 @@ class ProofTrials:
     def units(self) -> tuple[Unit, ...]:
         """What is taken back, in the order of the files; of a recipe's change nothing."""
         bench, parts = self.bench, self.parts
-        if bench.plan.recipe or not bench.base.names_tests:
+        if bench.plan.recipe:
             return ()
         if self.asks_for_tests:
             return tuple(itertools.islice(self._list_mistakes(), _MOST_MISTAKES))
@@ -76,33 +78,30 @@ class ProofTrials:
         return tuple(units)
 
     def _list_mistakes(self) -> Iterator[Unit]:
-        sources = read_python_sources(self.bench.tree)
         tests = {file.path: file.after or b"" for file in self.parts.change.files}
-        own = [path for path in self.parts.own_tests if path in tests]
-        for path, source in sources.items():
-            users = self.parts.imports.importers_of(path).intersection(own)
-            if not users or is_test(path):
-                continue
-            names = frozenset[str]().union(
-                *(mistakes.list_called_names(tests[user]) for user in users)
-            )
-            yield from mistakes.make_mistakes(path, source, names)
+        for path, source in read_python_sources(self.bench.tree).items():
+            users = self.parts.imports.importers_of(path).intersection(self.parts.own_tests)
+            if users and not is_test(path):
+                names = (mistakes.list_called_names(tests[user]) for user in users)
+                yield from mistakes.make_mistakes(path, source, {*itertools.chain(*names)})
 
     @cached_property
     def _tried(self) -> dict[str, Unit]:
         """The units to be tried, by the names of their runs."""
         asked = [unit for unit in self.units if not unit.is_note]
-        names = (f"tests without part {number} of {len(asked)}" for number in itertools.count(1))
-        return dict(zip(names, asked, strict=False))
+        return {
+            f"tests without part {number} of {len(asked)}": unit
+            for number, unit in enumerate(asked, 1)
+        }
 
-    def list_jobs(self, near: TestRun | None, pairs: Collection[PairedTest]) -> list[Job]:
+    def list_jobs(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> list[Job]:
         """List what runs beside the other checks.
 
         Args:
-            near: How the tests near the whole change ended.
-            pairs: What became of them.
+            ran: The tests near the change, if there are some.
+            pairs: What became of these.
         """
-        jobs = []
+        near, jobs = find_tests(ran, NEAR), list[Job]()
         if not self.bench.base.names_tests:
             return []
         if self.parts.own_tests and self.parts.product:
@@ -110,19 +109,18 @@ class ProofTrials:
             jobs.append(Job(own, self._lay_out_tests))
         only = self.near
         if self.asks_for_tests:
-            new = (pair.current_id for pair in pairs if pair.head and not pair.is_of_base)
-            ids = tuple(new)
+            ids = tuple(pair.current_id for pair in pairs if pair.head and not pair.base)
             only = Selection(ids=ids, files=() if ids else self.parts.own_tests)
-        if near is None or not reruns.is_conclusive(accept_empty(near)) or only == Selection():
+        if near is None or not is_conclusive(accept_empty(near)) or only == Selection():
             return jobs
-        red = reruns.list_red(near) | {*self.bench.repeated}
-        seconds = _MOST_SLOWER * near.seconds + _MOST_SLOWER_SECONDS
+        red = list_red(near) | {*self.bench.repeated}
         for name, unit in self._tried.items():
             # The first failure ends it: those that most likely notice this part come first.
             users = self.parts.imports.importers_of(unit.part.path)
             files = tuple(sorted(only.files, key=lambda path: path not in users))
-            check = Suite(name, Selection(only.ids, files), known_red=red)
-            jobs.append(Job(check, _Trial(self, unit, seconds=seconds), until=self._find_end))
+            suite = Suite(name, Selection(only.ids, files), known_red=red)
+            lay_out = partial(self._lay_out_without, [unit], near)
+            jobs.append(Job(suite, lay_out, until=self._find_end))
         return jobs
 
     def _find_end(self) -> float:
@@ -137,41 +135,42 @@ class ProofTrials:
         site = self.bench.lay_out(change_parts.keep_tests(self.parts), "")
         return dataclasses.replace(site, environment=self.bench.base.environment)
 
-    def finish(
-        self,
-        ran: Mapping[str, AnyRun],
-        tests: TestRun,
-        near: TestRun | None,
-        pairs: Collection[PairedTest],
-    ) -> Proof:
+    def _lay_out_without(self, units: Sequence[Unit], run: TestRun) -> Site:
+        """Lay out the change without some parts, with a limit by a run of the same tests."""
+        seconds = _MOST_SLOWER * run.seconds + _MOST_SLOWER_SECONDS
+        change = hunk_reverts.take_back(self.parts.change, units)
+        return self.bench.lay_out(change, "").limit_seconds(seconds)
+
+    def finish(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> Proof:
         """Say what is proved; what nothing near needs is taken back for the whole suite."""
+        tests, near = find_tests(ran, TESTS), find_tests(ran, NEAR)
+        if tests is None or not self.bench.base.names_tests:
+            if self.bench.head.config.checks.tests == "off":
+                return Proof(unneeded="tests are turned off in the configuration")
+            is_code = any(path.endswith(".py") for path in self.parts.product)
+            why = "no runner of its tests is known"
+            return Proof(missing=why) if is_code else Proof(unneeded="no code was changed")
         if self.bench.plan.recipe and not self.parts.own_tests:
             return Proof()  # its edits are known beforehand
-        missing, unneeded, rows = self._prove_tests(ran.get(OWN_ON_BASE), tests, pairs)
-        needed: list[Unit] = []
-        silent: list[Unit] = []
-        untried: list[Unit] = []
-        noticed_by_all: dict[SourcePart, bool | None] = {}
-        red = reruns.list_red(tests) | {*self.bench.repeated}
-        for name, unit in self._tried.items():
-            run = ran.get(name)
-            noticed = _is_noticed(run, red) if isinstance(run, TestRun) else False
-            (needed if noticed else untried if noticed is None else silent).append(unit)
+        red = list_red(tests) | {*self.bench.repeated}
+        trials = [(unit, _is_noticed(ran.get(name), red)) for name, unit in self._tried.items()]
+        needed = [unit.part for unit, noticed in trials if noticed]
+        silent = [unit for unit, noticed in trials if noticed is False]
+        silent_parts = [unit.part for unit in silent]
         if silent and not self.asks_for_tests:
             is_asked = all(name in ran for name in self._tried)
-            noticed_by_all = self._ask_all(silent, tests, red, is_asked=is_asked)
-            needed += [unit for unit in silent if noticed_by_all.get(unit.part) is True]
-            # For all tests there is no time: else no part in a slow suite would be asked for.
-            silent = [unit for unit in silent if noticed_by_all.get(unit.part) is not True]
-        proof = Proof(
-            rows=rows,
-            unneeded=unneeded,
-            needed=tuple(unit.part for unit in needed),
-            unneeded_parts=tuple(
-                replace(unit.part, is_near_only=noticed_by_all.get(unit.part, False) is None)
-                for unit in silent
-            ),
-            untried=tuple(unit.part for unit in untried),
+            answers = self._ask_all(silent, tests, red, is_asked=is_asked)
+            asked = [*zip(silent_parts, answers, strict=True)]
+            needed += [part for part, answer in asked if answer]
+            # For all tests there may be no time: else a slow suite would excuse every part.
+            silent_parts = [
+                replace(part, is_near_only=answer is None) for part, answer in asked if not answer
+            ]
+        proof = replace(
+            self._prove_tests(ran.get(OWN_ON_BASE), tests, pairs),
+            needed=tuple(needed),
+            unneeded_parts=tuple(silent_parts),
+            untried=tuple(unit.part for unit, noticed in trials if noticed is None),
             notes=tuple(unit.part for unit in self.units if unit.is_note),
             is_refactoring=self.bench.plan.category == "refactor",
             unexecuted=tuple(self._list_unexecuted(near)) if near else (),
@@ -180,30 +179,30 @@ class ProofTrials:
             why = "no test notices a mistake" if self._tried else "no mistake could be made"
             return replace(proof, missing=f"{why} in what the new tests call", unneeded="")
         asks = bool(self._tried) or any(map(is_migration, self.parts.product))
-        return replace(proof, missing=missing if asks else "")
+        return proof if asks else replace(proof, missing="")
 
     # --- the change's own tests ---------------------------------------------------------------
 
     def _prove_tests(
         self, run: AnyRun | None, tests: TestRun, pairs: Collection[PairedTest]
-    ) -> tuple[str, str, tuple[ProofRow, ...]]:
-        """Return why nothing is proved, why nothing need be, and what each test did."""
+    ) -> Proof:
+        """Say what each test did, and what is missing in that, or why no proof is asked for."""
         if all(path.endswith(PROSE) for path in self.parts.product):
-            unneeded = "only tests were changed" if self.parts.own_tests else "no code was changed"
-            return "", unneeded, ()
+            what = "only tests were changed" if self.parts.own_tests else "no code was changed"
+            return Proof(unneeded=what)
         if not isinstance(run, TestRun):
-            return "the change adds no test", "", ()
+            return Proof(missing="the change adds no test")
         if run.status is Status.UNVERIFIED or (run.reason and run.files is None):
-            return f"its tests cannot run without the change: {run.reason}", "", ()
-        new = {pair.current_id for pair in pairs if not pair.is_of_base}
+            return Proof(missing=f"its tests cannot run without the change: {run.reason}")
+        new = {pair.current_id for pair in pairs if not pair.base}
         rows = sorted(
             self._make_rows(run, tests, new),
             key=lambda row: (not row.is_proof, row.name not in new),
         )
-        if any(row.is_proof for row in rows):
-            return "", "", tuple(rows[:_MOST_ROWS])
-        missing = "none of its tests fails without it and passes with it"
-        return missing if rows else "the change adds no test", "", tuple(rows[:_MOST_ROWS])
+        missing = "" if rows else "the change adds no test"
+        if rows and not rows[0].is_proof:
+            missing = "none of its tests fails without it and passes with it"
+        return Proof(rows=tuple(rows[:_MOST_ROWS]), missing=missing)
 
     def _make_rows(self, run: TestRun, tests: TestRun, new: Collection[str]) -> Iterator[ProofRow]:
         """Give what each test of these files did without the change, and with it.
@@ -230,42 +229,34 @@ class ProofTrials:
 
     def _ask_all(
         self, units: list[Unit], tests: TestRun, red: Collection[str], *, is_asked: bool
-    ) -> dict[SourcePart, bool | None]:
+    ) -> list[bool | None]:
         """Ask the whole suite what tests near the change do not notice, all parts at once.
 
         Args:
             is_asked: Whether the tests near the change have been asked.
         """
-        bench = self.bench
-        untold: dict[SourcePart, bool | None] = dict.fromkeys(unit.part for unit in units)
         if is_asked and {item.file for item in tests.items} <= {*self.near.files}:
-            return dict.fromkeys(untold, False)  # there are no others
-        if tests.seconds > bench.until - time.monotonic():
-            return untold
+            return [False] * len(units)  # there are no others
+        if tests.seconds > self.bench.until - time.monotonic():
+            return [None] * len(units)
         whole = self._try(units, "tests without what no test near the change needs", None, tests)
         noticed = _is_noticed(whole, red)
-        if not noticed:
-            return dict.fromkeys(untold, noticed)
-        failing = [
-            item for item in whole.items if item.outcome in FAILING and item.item_id not in red
-        ]
-        if len(units) == 1 or not failing:
-            return dict.fromkeys(untold, True if len(units) == 1 else None)
+        failing = [item for item in whole.items if item.outcome in FAILING]
+        failing = [item for item in failing if item.item_id not in red]
+        if not noticed or len(units) == 1:
+            return [noticed] * len(units)
+        if not failing:
+            return [None] * len(units)
         only = Selection(
             ids=tuple(item.item_id for item in failing if not item.is_collection),
             files=tuple({item.file for item in failing if item.is_collection}),
         )
-        for unit in units:
-            run = self._try([unit], f"tests without {unit.part.name}", only, tests)
-            untold[unit.part] = _is_noticed(run, red)
-        return untold
+        runs = (self._try([unit], f"tests without {unit.part.name}", only, tests) for unit in units)
+        return [_is_noticed(run, red) for run in runs]
 
     def _try(self, units: list[Unit], name: str, only: Selection | None, tests: TestRun) -> TestRun:
-        seconds = _MOST_SLOWER * tests.seconds + _MOST_SLOWER_SECONDS
-        run = self.bench.run_all([Job(Suite(name, only), _Trial(self, *units, seconds=seconds))])[
-            name
-        ]
-        return run if isinstance(run, TestRun) else TestRun(name=name, status=Status.UNVERIFIED)
+        job = Job(Suite(name, only), partial(self._lay_out_without, units, tests))
+        return cast(TestRun, self.bench.run_all([job])[name])
 
     def _list_unexecuted(self, near: TestRun) -> Iterator[str]:
         """List added lines that the tests near the change have not run, in ranges."""
@@ -278,25 +269,16 @@ class ProofTrials:
                 yield f"{path}:{numbers[0]}{end}"
 
 
-class _Trial:
-    """Lays out the change without some parts, with a limit."""
-
-    def __init__(self, trials: ProofTrials, *units: Unit, seconds: float) -> None:
-        self._trials, self._units, self._seconds = trials, units, seconds
-
-    def __call__(self) -> Site:
-        change = hunk_reverts.take_back(self._trials.parts.change, self._units)
-        return self._trials.bench.lay_out(change, "").limit_seconds(self._seconds)
-
-
-def _is_noticed(run: TestRun, red: Collection[str]) -> bool | None:
+def _is_noticed(run: AnyRun | None, red: Collection[str]) -> bool | None:
     """Whether a test fails, or the suite cannot run; None: the run says nothing."""
+    if not isinstance(run, TestRun):
+        return False
     run = accept_empty(run)
     if run.limit == "time":
         return True  # as where a loop does not end
     if run.limit or run.status is Status.UNVERIFIED:
         return None
-    return bool((run.reason and run.exit_code) or reruns.list_red(run).difference(red))
+    return bool((run.reason and run.exit_code) or list_red(run).difference(red))
 
 
 def _quote_error(item: CheckItem) -> str:

@@ -1,19 +1,19 @@
 """Pair the tests of two sides, and say what became of each. Pure.
 
-Only an outcome on the exact commit makes a test the same, fixed, known, rewritten or new; without
-one it is broken, gone or not run, and each of these is named.
+Only an outcome on the exact commit makes a test fine, known or rewritten; without one it is broken,
+gone or not run, and each of these is named.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from agent.checks.change_parts import ChangeParts
+from agent.checks.change_parts import ChangeParts, find_versions
 from agent.checks.suite import FAILING, PASSING
 from agent.models.checks import (
-    COLLECTION,
     GONE,
+    TESTS,
     CheckItem,
     RewrittenTest,
     Status,
@@ -22,12 +22,13 @@ from agent.models.checks import (
 )
 from agent.models.record import replace
 
-#: Outcome of a doctest that no runner gives.
-OTHER_TEXT = "other text"
+#: Outcomes that no runner gives: of a doctest, and of a test for which there was no time.
+OTHER_TEXT, UNRUN = "other text", "unrun"
 #: What parameterized and ddt add to the name of a test for each set of parameters.
 _GENERATED = re.compile(r"_\d+(?:_\w*)?$")
+_MOST_VERSIONS = 20
 
-State = Literal["same", "fixed", "known", "broken", "gone", "rewritten", "new", "unrun", "flaky"]
+State = Literal["fine", "known", "broken", "gone", "rewritten", "unrun", "flaky"]
 
 
 class PairedTest(NamedTuple):
@@ -36,12 +37,11 @@ class PairedTest(NamedTuple):
     item_id: str
     """As base has it, if it does."""
     base: CheckItem | None
-    """None: base does not have it, or had no time for it."""
+    """None: base does not have it; its outcome is `unrun` where there was no time for it."""
     head: CheckItem | None
     version: CheckItem | None
     """As base has it, run with the change; None: it did not run so."""
     state: State
-    is_of_base: bool = True
 
     @property
     def current_id(self) -> str:
@@ -56,80 +56,70 @@ def classify_tests(
     Args:
         versions: Run with base's versions of the test files that the change touches.
     """
-    old = {item.item_id: item for item in base.items}
-    late = {item_id: CheckItem(item_id=item_id, outcome="unrun") for item_id in base.unrun}
-    old_ids, new = late | old, {item.item_id: item for item in head.items}
+    old = {item_id: CheckItem(item_id=item_id, outcome=UNRUN) for item_id in base.unrun}
+    old |= {item.item_id: item for item in base.items}
+    new = {item.item_id: item for item in head.items}
     as_base = {item.item_id: item for item in versions.items} if versions else {}
     lost = {item.file: item for item in as_base.values() if item.is_collection}
-    again = {item_id: item_id for item_id in old_ids} | pair_families(old_ids, as_base)
-    renamed = {parts.rename(item): item_id for item_id, item in old_ids.items()}
-    before_now = {now: old_ids[then] for now, then in renamed.items()}
-    later: dict[str, str] = {}
-    for touched, name in ((True, name_test), (False, name_family)):
-        mine = {
-            key: each
-            for key, each in before_now.items()
-            if key not in new and parts.is_touched(each) is touched
-        }
-        theirs = {
-            key: each
-            for key, each in new.items()
-            if key not in before_now and parts.is_touched(each) is touched
-        }
-        later |= pair_families(mine, theirs, name)
+    again = pair_families(old, as_base, lambda item_id, _: name_test(item_id))
+
+    def name_alike(item_id: str, item: CheckItem) -> tuple[bool, str]:
+        # In a file that is edited, a test of another number is another test.
+        is_touched = parts.is_touched(item)
+        return is_touched, name_test(item_id) if is_touched else name_family(item_id)
+
+    renamed = {parts.rename(item): item_id for item_id, item in old.items()}
+    later = pair_families({now: old[then] for now, then in renamed.items()}, new, name_alike)
     unrun, is_cut = frozenset(head.unrun), bool(head.limit or head.reason)
     families = frozenset(map(name_family, new))
-    read = frozenset(item.file for item in new.values() if _is_test(item.item_id))
-    pairs = {}
+    read = frozenset(item.file for item in new.values() if not item.is_collection)
+    pairs: dict[str, PairedTest] = {}
     for now, then in renamed.items():
-        before, after = old.get(then), new.get(later.get(now, now))
-        item = old_ids[then]
-        version = as_base.get(again[then]) or lost.get(item.file)
+        before, after = old[then], new.get(later.get(now, now))
+        version = as_base.get(again.get(then, then)) or lost.get(before.file)
         if not after and (now in unrun or is_cut):
             state: State = "unrun"
-        elif not after and item.is_collection:
-            state = "fixed" if item.file in read else "gone"
-        elif parts.is_touched(item):
+        elif not after and before.is_collection:
+            state = "fine" if before.file in read else "gone"
+        elif parts.is_touched(before):
             state = _find_touched_state(before, after, version, has_versions=versions is not None)
         else:
             state = _find_state(before, after, has_family=name_family(now) in families)
         pairs[after.item_id if after else now] = PairedTest(then, before, after, version, state)
+    return pairs | {pair.current_id: pair for pair in _list_new(base, head, pairs)}
+
+
+def _list_new(base: TestRun, head: TestRun, pairs: Collection[str]) -> Iterator[PairedTest]:
+    """Yield the tests that base does not have, and no pair; all of an unread module are red."""
     unread = {item.file for item in base.items if item.is_collection} - {""}
-    for item_id, item in new.items():
-        if item_id not in pairs:
-            was_red = item.file in unread and _is_test(item_id)
+    for item in head.items:
+        if item.item_id not in pairs:
+            was_red = item.file in unread and not item.is_collection
             red: State = "known" if was_red else "broken"
-            state = red if item.outcome in FAILING else "new"
-            pairs[item_id] = PairedTest(item_id, None, item, None, state, is_of_base=False)
-    for item_id in unrun - pairs.keys():
-        pairs[item_id] = PairedTest(item_id, None, None, None, "unrun", is_of_base=False)
-    return pairs
+            state = red if item.outcome in FAILING else "fine"
+            yield PairedTest(item.item_id, None, item, None, state)
+    for item_id in {*head.unrun}.difference(pairs, (item.item_id for item in head.items)):
+        yield PairedTest(item_id, None, None, None, "unrun")
 
 
-def _find_state(before: CheckItem | None, after: CheckItem | None, *, has_family: bool) -> State:
+def _find_state(before: CheckItem, after: CheckItem | None, *, has_family: bool) -> State:
     """Say what became of a test that the change does not touch.
 
     Args:
         has_family: Whether it still runs with other parameters.
     """
-    was, now = before.outcome if before else "", after.outcome if after else ""
+    was, now = before.outcome, after.outcome if after else ""
     if now in FAILING:
         return "known" if was in FAILING else "broken"
-    if not was:
-        return "new" if now else "gone"
     if was in FAILING:
-        return "fixed" if now in PASSING else "gone"
+        return "fine" if now in PASSING else "gone"
     if was == "passed" and now not in PASSING:
         return "gone" if not now and has_family else "broken"
-    return "same" if now else "gone"
+    return "fine" if now else "gone"
 
 
 def _find_touched_state(
-    before: CheckItem | None,
-    after: CheckItem | None,
-    version: CheckItem | None,
-    *,
-    has_versions: bool,
+    before: CheckItem, after: CheckItem | None, version: CheckItem | None, *, has_versions: bool
 ) -> State:
     """Say what became of a test that the change touches.
 
@@ -139,12 +129,12 @@ def _find_touched_state(
     state = _find_state(before, after, has_family=True)
     if state == "broken" and after and after.outcome not in FAILING:
         return "gone"
-    if state != "same" or before is None or after is None or before.outcome != "passed":
+    if state != "fine" or after is None or before.outcome != "passed":
         return state
     is_same = version is not None and version.outcome in PASSING
     if before.digest or not has_versions:
         is_same = before.digest == after.digest
-    return "same" if is_same else "rewritten"
+    return "fine" if is_same else "rewritten"
 
 
 def name_test(item_id: str) -> str:
@@ -161,37 +151,32 @@ def name_family(item_id: str) -> str:
 def pair_families(
     old: Mapping[str, CheckItem],
     new: Mapping[str, CheckItem],
-    name: Callable[[str], str] = name_test,
+    name: Callable[[str, CheckItem], object],
 ) -> dict[str, str]:
     """Match tests that are there under one of two ids: parameters come, go, or are of chance.
 
     Tests that ended alike come first.
+
+    Args:
+        name: Names the family of a test.
     """
-    fresh: dict[str, dict[str, list[str]]] = {}
-    for item_id in sorted(new.keys() - old.keys(), reverse=True):
-        ends = fresh.setdefault(name(item_id), {})
-        ends.setdefault(_describe_end(new[item_id]), []).append(item_id)
-    lost = [item_id for item_id in old if item_id not in new and name(item_id) in fresh]
+
+    def name_end(item_id: str, item: CheckItem) -> object:
+        return name(item_id, item), "failed" if item.outcome in FAILING else item.outcome
+
     paired: dict[str, str] = {}
-    for is_alike in (True, False):
-        for item_id in (one for one in lost if one not in paired):
-            ends, end = fresh[name(item_id)], _describe_end(old[item_id])
-            left = [some for key, some in ends.items() if some and (key == end or not is_alike)]
-            if left:
-                paired[item_id] = left[0].pop()
+    for key in (name_end, name):
+        fresh: dict[object, list[str]] = defaultdict(list)
+        for item_id in sorted(new.keys() - old.keys() - {*paired.values()}, reverse=True):
+            fresh[key(item_id, new[item_id])].append(item_id)
+        for item_id in (test_id for test_id in old if test_id not in new and test_id not in paired):
+            if alike := fresh.get(key(item_id, old[item_id])):
+                paired[item_id] = alike.pop()
     return paired
 
 
-def _describe_end(item: CheckItem) -> str:
-    return "failed" if item.outcome in FAILING else item.outcome
-
-
-def _is_test(item_id: str) -> bool:
-    return not item_id.endswith(COLLECTION)
-
-
 def count_tests(
-    name: str, before: TestRun, after: TestRun, pairs: Collection[PairedTest]
+    before: TestRun, after: TestRun, pairs: Collection[PairedTest], parts: ChangeParts
 ) -> TestComparison:
     """Count what became of the tests, and list what people have to know of."""
     states: dict[State, list[PairedTest]] = defaultdict(list)
@@ -199,35 +184,35 @@ def count_tests(
     for pair in pairs:
         states[pair.state].append(pair)
     # What a module that cannot be imported takes along is named once, with the error.
-    lost = {pair.head.file for pair in states["broken"] if pair.head and not _is_test(pair.item_id)}
-    files = {item.item_id: item.file for item in before.items}
-    named = [
-        pair
-        for pair in (*states["broken"], *states["gone"])
-        if pair.head or files.get(pair.item_id, "") not in lost - {""}
-    ]
+    lost = {pair.head.file for pair in states["broken"] if pair.head and pair.head.is_collection}
+    broken, gone = (
+        [
+            pair
+            for pair in states[state]
+            if pair.head or not (pair.base and pair.base.file and pair.base.file in lost)
+        ]
+        for state in ("broken", "gone")
+    )
     counts = _count_side("base", before, len(before.unrun))
     counts |= _count_side("head", after, len(states["unrun"]))
     return TestComparison.model_validate(
         counts
         | {
-            "name": name,
+            "name": TESTS,
             "base": before.status,
             "head": after.status,
             "verdict": Status.UNVERIFIED,
             "known": len(states["known"]),
-            "new_failures": tuple(
-                _explain_broken(pair) for pair in named if pair.state == "broken"
-            ),
+            "new_failures": tuple(map(_explain_broken, broken)),
             "flaky": tuple(repeated[pair.current_id] for pair in states["flaky"]),
-            "gone": tuple(pair.item_id for pair in named if pair.state == "gone"),
-            "rewritten": tuple(map(_describe_rewritten, states["rewritten"])),
+            "gone": tuple(pair.item_id for pair in gone),
+            "rewritten": tuple(_list_rewritten(states["rewritten"], parts)),
             "unrun": tuple(sorted(pair.item_id for pair in states["unrun"])),
             "is_partial": after.is_partial,
             "added": tuple(
-                pair.current_id
+                pair.head.item_id
                 for pair in pairs
-                if pair.head and not pair.is_of_base and _is_test(pair.item_id)
+                if pair.head and not pair.base and not pair.head.is_collection
             ),
             "seconds": after.seconds,
         }
@@ -235,13 +220,13 @@ def count_tests(
 
 
 def _count_side(side: str, run: TestRun, unrun: int) -> dict[str, object]:
-    tests = sum(_is_test(item.item_id) for item in run.items)
+    lost = sum(item.is_collection for item in run.items)
     return {
-        f"{side}_count": tests,
+        f"{side}_count": len(run.items) - lost,
         f"{side}_failures": run.count(*FAILING),
         f"{side}_skipped": run.count("skipped"),
         f"{side}_xfailed": run.count("xfailed"),
-        f"{side}_uncollected": len(run.items) - tests,
+        f"{side}_uncollected": lost,
         f"{side}_unrun": unrun,
     }
 
@@ -257,11 +242,17 @@ def _explain_broken(pair: PairedTest) -> CheckItem:
     return replace(pair.head, text=text)
 
 
-def _describe_rewritten(pair: PairedTest) -> RewrittenTest:
-    is_there = pair.version and not pair.version.is_collection
-    outcome = pair.version.outcome if pair.version and is_there else GONE
-    text = pair.version.text if pair.version else ""
-    text = text if is_there else text.strip().rpartition("\n")[2]
-    if pair.base and pair.base.digest:
-        outcome = OTHER_TEXT
-    return RewrittenTest(item_id=pair.current_id, outcome=outcome, text=text)
+def _list_rewritten(pairs: Iterable[PairedTest], parts: ChangeParts) -> Iterator[RewrittenTest]:
+    """Yield what rewritten tests did as base has them; both versions of the first are shown."""
+    for number, pair in enumerate(pairs):
+        outcome, text = (pair.version.outcome, pair.version.text) if pair.version else (GONE, "")
+        if pair.version and pair.version.is_collection:
+            outcome, text = GONE, text.strip().rpartition("\n")[2]
+        if pair.base and pair.base.digest:
+            outcome = OTHER_TEXT
+        before, after = "", ""
+        if pair.base and number < _MOST_VERSIONS:
+            before, after = find_versions(parts, pair.base)
+        yield RewrittenTest(
+            item_id=pair.current_id, outcome=outcome, text=text, before=before, after=after
+        )

@@ -1,39 +1,58 @@
-"""Say what became of each test: paired with base's, and run once more where it fails newly."""
+"""Say what became of each test: paired with base's, and run once more where it fails newly.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+What excuses a failure is seen on base, which a change cannot touch.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, zip_longest
 
-from agent.checks import change_parts, measuring, reruns, running, suite, test_pairs
+from agent.checks import change_parts, measuring, running, suite, test_pairs
 from agent.checks.change_parts import ChangeParts
-from agent.checks.check import Site, get_last_lines
+from agent.checks.check import Selection, Site, get_last_lines
 from agent.checks.running import Bench
 from agent.checks.suite import FAILING, PASSING
-from agent.checks.test_pairs import PairedTest
+from agent.checks.test_pairs import UNRUN, PairedTest
+from agent.models.change import Finding, Severity
 from agent.models.checks import (
     TESTS,
     UNPROVED,
-    AnyComparison,
     AnyRun,
     CheckItem,
     CheckReport,
+    CheckRun,
     RepeatedTest,
-    Rerun,
     Status,
     TestComparison,
     TestRun,
+    split_place,
 )
 from agent.models.record import replace
 
 NEAR, AGAIN = "tests near the change", "changed tests, once more"
 VERSIONS = "tests as the base branch has them"
-_MOST_VERSIONS = 20
+RULE = "flaky-tests"
+#: Of more failures the change is the cause: so many of them are run again.
+MOST_TESTS = 10
+_SUSPECT = ("failed", "error", "skipped")
 
 
 def find_tests(ran: Mapping[str, AnyRun], name: str) -> TestRun | None:
     """Find a run of tests among results."""
     run = ran.get(name)
     return run if isinstance(run, TestRun) else None
+
+
+def is_conclusive(run: CheckRun) -> bool:
+    """Whether a check came to its end and names its findings by test or place."""
+    return run.status in (Status.PASSED, Status.FAILED) and not run.reason
+
+
+def list_red(run: TestRun) -> frozenset[str]:
+    """List the ids of the tests that fail."""
+    return frozenset(item.item_id for item in run.items if item.outcome in FAILING)
 
 
 @dataclass
@@ -46,101 +65,121 @@ class TestVerdicts:
     base: CheckReport
     """Measured anew where its results turn out to be out of date."""
     bench: Bench
-    lay_out_versions: Callable[[], Site]
-    """Lays the change out with base's versions of the tests that it touches."""
     pairs: tuple[PairedTest, ...] = ()
-    as_base: dict[str, RepeatedTest] = field(default_factory=dict)
-    """What rewritten tests did once more as base has them."""
 
-    def weigh(self, tests: TestRun, ran: Mapping[str, AnyRun], *, repeats: bool = True) -> TestRun:
-        """Pair the tests with base's; what fails with the change alone runs once more."""
-        bench, versions = self.bench, find_tests(ran, VERSIONS)
-        doubts = []
-        if versions is not None and not reruns.is_conclusive(suite.accept_empty(versions)):
-            doubts = [f"{VERSIONS} did not run to their end: {versions.reason or versions.limit}"]
-            versions = None
+    @cached_property
+    def versions_site(self) -> Site:
+        """The change with base's versions of the tests that it touches."""
+        return self.bench.lay_out(change_parts.revert_tests(self.parts), "versions")
+
+    def weigh(
+        self, tests: TestRun, ran: Mapping[str, AnyRun], *, repeats: bool
+    ) -> tuple[TestRun, TestComparison]:
+        """Compare the tests with base's; what fails with the change alone runs once more."""
+        bench, repeated = self.bench, self.bench.repeated
+        versions, doubts = self._read_versions(find_tests(ran, VERSIONS))
         classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.parts)
         pairs = [pair for pair in classified.values() if pair.head or not tests.is_partial]
-        if repeats and bench.base.names_tests and reruns.is_conclusive(self.base.tests):
-            self._repeat(pairs)
-            if bench.measure_anew and self._is_base_out_of_date(pairs):
-                bench.say("base fails tests that it passed before: measuring it anew")
-                anew, bench.measure_anew = bench.measure_anew(), None
-                kept = (anew if run.name == TESTS else run for run in self.base.results)
-                self.base = replace(self.base, results=tuple(kept))
-                return self.weigh(tests, ran)
-        pairs = list(reruns.weigh_repeated(pairs, bench.repeated, self.as_base))
+        if repeats and bench.base.names_tests and is_conclusive(self.base.tests):
+            self._repeat(pair for pair in pairs if pair.state == "broken")
+        pairs = [weigh_again(pair, repeated.get(pair.current_id)) for pair in pairs]
+        if bench.measure_anew and any(pair.state == "flaky" for pair in pairs):
+            bench.say("base fails tests that it passed before: measuring it anew")
+            anew, bench.measure_anew = bench.measure_anew(), None
+            kept = (anew if run.name == TESTS else run for run in self.base.results)
+            self.base = replace(self.base, results=tuple(kept))
+            return self.weigh(tests, ran, repeats=repeats)
         if tests.is_partial:
-            pairs = [pair for pair in pairs if not self._is_by_chance(pair)]
+            # What passes without a tracer is left to the run of all tests.
+            passing = {name for name, test in repeated.items() if test.head in PASSING}
+            pairs = [
+                pair for pair in pairs if pair.state != "broken" or pair.current_id not in passing
+            ]
         else:
             pairs = self._weigh_other_runs(pairs, ran)
             tests = self._explain_code(tests)
         self.pairs = tuple(pairs)
-        return replace(
+        tests = replace(
             tests,
-            repeated=tuple(bench.repeated.values()),
-            uncollected=change_parts.list_uncollected(self.parts, tests),
-            doubts=tuple(doubts),
+            repeated=tuple(repeated.values()),
+            uncollected=tuple(change_parts.list_uncollected(self.parts, tests)),
+            doubts=doubts,
         )
+        return tests, test_pairs.count_tests(self.base.tests, tests, pairs, self.parts)
 
-    def _repeat(self, pairs: list[PairedTest]) -> None:
-        repeated = self.bench.repeated
-        broken = [
-            pair for pair in pairs if pair.state == "broken" and pair.current_id not in repeated
-        ]
-        rewritten = [
-            pair
-            for pair in pairs
-            if pair.state == "rewritten" and pair.version and pair.current_id not in self.as_base
-        ]
-        if broken:
-            repeated |= reruns.repeat_failures(broken, self.bench.head, self.bench)
-        if rewritten:
-            self.as_base |= reruns.repeat_failures(rewritten, self.lay_out_versions(), self.bench)
+    def _repeat(self, broken: Iterable[PairedTest]) -> None:
+        """Run tests that fail newly once more on both sides."""
+        bench, by_file = self.bench, defaultdict[str, list[PairedTest]](list)
+        for pair in broken:
+            if (item := pair.head) is None or pair.current_id in bench.repeated:
+                continue
+            # A module that cannot be imported has no test that could be asked for.
+            if item.outcome in _SUSPECT and not item.is_collection:
+                by_file[item.file].append(pair)
+        suspects = [*filter(None, chain.from_iterable(zip_longest(*by_file.values())))]
+        if not suspects:
+            return
+        verb = "fails" if len(suspects) == 1 else "fail"
+        bench.say(f"tests: {len(suspects)} {verb} only with the change; running again")
+        chosen = suspects[:MOST_TESTS]
+        base, head = run_again(
+            bench,
+            (bench.base, [pair.item_id for pair in chosen if pair.base]),
+            (bench.head, [pair.current_id for pair in chosen]),
+        )
+        for pair in chosen:
+            test = RepeatedTest(
+                item_id=pair.current_id,
+                place=pair.head.place if pair.head else "",
+                base=base.get(pair.item_id, ""),
+                head=head[pair.current_id],
+            )
+            bench.say(f"tests: {test.item_id} {test.summary}")
+            bench.repeated[test.item_id] = test
 
-    def _is_base_out_of_date(self, pairs: list[PairedTest]) -> bool:
-        """Whether base fails a test today that its stored results have as passed."""
-        ran = (self.bench.repeated.get(pair.current_id) for pair in pairs if pair.base)
-        ended = (run.outcome for test in ran if test for run in test.base)
-        return any(outcome not in (*PASSING, UNPROVED) for outcome in ended)
+    def _read_versions(self, run: TestRun | None) -> tuple[TestRun | None, tuple[str, ...]]:
+        """Return what tests do as base has them, or why that is not known.
 
-    def _is_by_chance(self, pair: PairedTest) -> bool:
-        """Whether a test near the change failed once, and passed without a tracer."""
-        test = self.bench.repeated.get(pair.current_id)
-        passes = test is not None and any(run.outcome in PASSING for run in test.head)
-        return pair.state == "broken" and passes
+        What fails runs once more, and counts as it ends then.
+        """
+        if run is None:
+            return None, ()
+        if not is_conclusive(suite.accept_empty(run)):
+            return None, (f"{VERSIONS} did not run to their end: {run.reason or run.limit}",)
+        passed = {item.item_id for item in self.base.tests.items if item.outcome in PASSING}
+        red = (item.item_id for item in run.items if item.outcome not in PASSING)
+        ids = sorted(passed.intersection(red))[:MOST_TESTS]
+        [again] = run_again(self.bench, (self.versions_site, ids))
+        green = {item_id for item_id, outcome in again.items() if outcome in PASSING}
+        items = (
+            replace(item, outcome="passed") if item.item_id in green else item for item in run.items
+        )
+        return replace(run, items=tuple(items)), ()
 
     def _weigh_other_runs(
         self, pairs: list[PairedTest], ran: Mapping[str, AnyRun]
     ) -> list[PairedTest]:
         """Let a test of the change's own pass only if it passed in each run."""
-        again, near = self._list_failures(ran, AGAIN), self._list_failures(ran, NEAR)
+        again, near = (self._list_failures(ran, name) for name in (AGAIN, NEAR))
         own = [
             pair
             for pair in pairs
-            if pair.head and pair.head.outcome in PASSING and pair.state != "fixed"
-            if pair.current_id in again or pair.current_id in near
+            if pair.head and pair.head.outcome in PASSING and pair.current_id in again | near
         ]
-        if not own:
-            return pairs
-        # Some tests of base need others before them: alone they fail there as well.
-        old = [pair.item_id for pair in own if pair.is_of_base]
-        (on_base,) = reruns.run_again(self.bench, (old, self.bench.base))
+        [on_base] = run_again(
+            self.bench, (self.bench.base, [pair.item_id for pair in own if pair.base])
+        )
         weighed = {}
         for pair in own:
-            run = on_base.get(pair.item_id)
-            if pair.is_of_base and (run is None or run.outcome not in PASSING):
+            if on_base.get(pair.item_id, "passed") not in PASSING:
                 continue
-            item = again.get(pair.current_id)
-            if item is not None:
+            if (item := again.get(pair.current_id)) is not None:
                 failed = replace(item, text=f"It fails intermittently.\n{item.text}")
                 weighed[pair.current_id] = pair._replace(head=failed, state="broken")
                 continue
             # Under the tracer alone; the run of all tests is counted as well.
-            passed = (Rerun(outcome="passed"),)
-            place = near[pair.current_id].place
             self.bench.repeated[pair.current_id] = RepeatedTest(
-                item_id=pair.current_id, head=passed, place=place
+                item_id=pair.current_id, head="passed", place=near[pair.current_id].place
             )
             weighed[pair.current_id] = pair._replace(state="flaky")
         return [weighed.get(pair.current_id, pair) for pair in pairs]
@@ -148,7 +187,7 @@ class TestVerdicts:
     def _list_failures(self, ran: Mapping[str, AnyRun], name: str) -> dict[str, CheckItem]:
         """List what failed in another run of the change's own tests, by id."""
         run = find_tests(ran, name)
-        items = run.items if run and reruns.is_conclusive(run) else ()
+        items = run.items if run and is_conclusive(run) else ()
         own = {*self.parts.own_tests}
         return {
             item.item_id: item for item in items if item.outcome in FAILING and item.file in own
@@ -157,13 +196,14 @@ class TestVerdicts:
     def _explain_code(self, tests: TestRun) -> TestRun:
         """Fail tests whose exit code no test explains, and that base does not have, seen twice."""
         base = self.base.tests
-        known = {0, None} | ({base.exit_code} if not reruns.list_red(base) else set())
-        is_red = bool(reruns.list_red(tests))
+        known = {0, None} | ({base.exit_code} if not list_red(base) else set())
+        is_red = bool(list_red(tests))
         if tests.reason or tests.limit or is_red or tests.exit_code in known:
             return tests
         self.bench.say("tests: the exit code is red where no test is; running all again")
         again = self._suite_again
-        if again is None or again.exit_code in known or reruns.list_red(again):
+        is_red = bool(isinstance(again, TestRun) and list_red(again))
+        if again.exit_code in known or is_red:
             return tests
         reason = (
             f"the tests end with exit code {again.exit_code}, and with {base.exit_code} on the base"
@@ -172,19 +212,54 @@ class TestVerdicts:
         return replace(tests, status=Status.FAILED, reason=reason)
 
     @cached_property
-    def _suite_again(self) -> TestRun | None:
-        (check, site), *_ = measuring.list_tests(self.bench.head)
-        run = running.run_check(check, site, self.bench.sandbox, self.bench.say)
-        return run if isinstance(run, TestRun) else None
+    def _suite_again(self) -> AnyRun:
+        [(check, site)] = measuring.list_tests(self.bench.head)
+        return running.run_check(check, site, self.bench.sandbox, self.bench.say)
 
-    def add_versions(self, check: AnyComparison) -> AnyComparison:
-        """Add to rewritten tests, of which the first are shown, both of their versions."""
-        if not isinstance(check, TestComparison):
-            return check
-        items = {pair.current_id: pair.base for pair in self.pairs if pair.state == "rewritten"}
-        shown = []
-        for test in check.rewritten[:_MOST_VERSIONS]:
-            item = items.get(test.item_id)
-            before, after = change_parts.find_versions(self.parts, item) if item else ("", "")
-            shown.append(replace(test, before=before, after=after))
-        return replace(check, rewritten=(*shown, *check.rewritten[_MOST_VERSIONS:]))
+
+def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str, str]]:
+    """Run tests at several places, side by side; return for each place how each test ended.
+
+    Where a sandbox proves nothing, that is unproved.
+    """
+    selections = [(site, Selection(ids=tuple(ids))) for site, ids in asked if ids]
+    ran = bench.run_tests(selections) if selections else []
+    outcomes = []
+    for _, ids in asked:
+        run = ran.pop(0) if ids else None
+        items = run.items if run and is_conclusive(run) else ()
+        ended = {item.item_id: item.outcome for item in items}
+        outcomes.append({item_id: ended.get(item_id, UNPROVED) for item_id in ids})
+    return outcomes
+
+
+def weigh_again(pair: PairedTest, test: RepeatedTest | None) -> PairedTest:
+    """Say what became of a test that fails newly, by how it ended when it ran once more."""
+    if pair.state != "broken" or pair.head is None:
+        return pair
+    was, on_base = pair.base.outcome if pair.base else "", test.base if test else ""
+    if was == UNRUN and on_base not in (*PASSING, *FAILING):
+        return pair._replace(state="unrun")
+    if on_base not in ("", UNPROVED, was, *PASSING):
+        # Base had no time for it: nobody knows how often it fails.
+        return pair._replace(state="known" if was == UNRUN else "flaky")
+    if test is None:
+        return pair
+    said = "It fails intermittently." if test.head in PASSING else ""
+    words = (pair.head.text, said, f"(run again: it {test.summary})")
+    return pair._replace(head=replace(pair.head, text="\n".join(filter(None, words))))
+
+
+def make_finding(repeated: RepeatedTest) -> Finding:
+    """Name a test that fails at times; for review where base says nothing, or it never passed."""
+    is_known = bool(repeated.base) and repeated.head in PASSING
+    path, line = split_place(repeated.place)
+    return Finding(
+        rule=RULE,
+        severity=Severity.INFO if is_known else Severity.REVIEW,
+        path=path or repeated.item_id.partition("::")[0],
+        line=line,
+        message=f"the test {repeated.item_id} is flaky: it {repeated.summary}.",
+        fix="Find out what it depends on: time, order, randomness, the network.",
+        asks_author=False,
+    )

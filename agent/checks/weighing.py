@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from agent.checks import readers
+from agent.checks.commands import BASE_SETTINGS
 from agent.checks.django_state import MIGRATIONS
 from agent.models.change import Change, Finding
 from agent.models.checks import (
     AnyComparison,
     AnyRun,
+    CheckItem,
     CheckReport,
     LintComparison,
     LintRun,
@@ -48,21 +50,8 @@ def weigh_comparisons(
     for check in compared:
         after, before = head.result(check.name), base.result(check.name)
         found = check
-        if isinstance(found, LintComparison) and tools.get(check.name) in readers.FORMATTERS:
-            found = _drop_unformatted(found, before)
-        if not isinstance(found, LintComparison):
-            pass
-        elif check.name == ruff_contract.CHECK:
-            problems = ruff_contract.find_problems(found.new_failures, config)
-            found = _replace_failures(found, levels.apply_levels(problems, config))
-        elif check.name == MIGRATIONS.name and isinstance(after, LintRun):
-            linted = levels.apply_levels(migrations.find_problems(after), config)
-            # It only adds to what the other checks say.
-            verdict = Status.UNMEASURABLE if after.reason else Status.PASSED
-            found = replace(found, findings=linted, new_failures=(), verdict=verdict)
-        elif found.new_failures and isinstance(after, LintRun) and after.settings_of_base:
-            problems = gate_files.find_by_base_settings(found.new_failures)
-            found = _replace_failures(found, levels.apply_levels(problems, config))
+        if isinstance(found, LintComparison):
+            found = _weigh_findings(found, base, head, config, tools)
         more: list[Finding] = []
         if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(check):
             more += test_changes.find_problems(check, before, after)
@@ -73,6 +62,33 @@ def weigh_comparisons(
             findings = levels.soften_human_findings(findings, change, human_changes)
         weighed.append(replace(found, findings=findings))
     return tuple(weighed)
+
+
+def _weigh_findings(
+    found: LintComparison,
+    base: CheckReport,
+    head: CheckReport,
+    config: RepoConfig,
+    tools: Mapping[str, str],
+) -> LintComparison:
+    """Replace what a tool newly finds by what a rule says of it."""
+    name, after = found.name.removesuffix(BASE_SETTINGS), head.result(found.name)
+    is_extra = found.name in (MIGRATIONS.name, name + BASE_SETTINGS)
+    is_unknown = is_extra and found.is_in_the_way and bool(found.reason)
+    if tools.get(name) in readers.FORMATTERS:
+        found = _drop_unformatted(found, base.result(found.name))
+    if name == ruff_contract.CHECK:
+        problems = ruff_contract.find_problems(found.new_failures, config)
+    elif name == MIGRATIONS.name and isinstance(after, LintRun):
+        problems = migrations.find_problems(after)
+    elif head.result(name + BASE_SETTINGS):
+        why = CheckItem(item_id="", outcome="finding", text=found.reason)
+        problems = gate_files.find_by_base_settings((why,) if is_unknown else found.new_failures)
+    else:
+        return found
+    found = _replace_failures(found, levels.apply_levels(problems, config))
+    # What is extra only adds to what the other checks say.
+    return replace(found, verdict=Status.UNMEASURABLE) if is_unknown else found
 
 
 def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintComparison:

@@ -5,7 +5,7 @@ from agent.errors import EditFailed, EnvironmentFailed
 from agent.models.change import Change, ChangedFile
 from agent.models.environment import Prepared
 from agent.models.record import replace
-from agent.policy import gate_files, requirements
+from agent.policy import gate_files, new_dependencies
 from agent.policy.change_context import ChangeContext
 from agent.setup import distributions, setup_commands
 from agent.text import sanitise
@@ -36,9 +36,9 @@ def update_lock(change: Change, prepared: Prepared, desk: Desk) -> dict[str, byt
         EditFailed: It cannot be updated.
     """
     change_context = make_context(change, prepared, desk)
-    _, after = requirements.read_sides(change_context)
+    _, after = change_context.files
     has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
-    if not has_lock or not requirements.has_changed(change_context):
+    if not has_lock or not new_dependencies.has_changed(change_context):
         return {}
     desk.lay_out_head(prepared, change)
     try:
@@ -57,13 +57,13 @@ def find_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple[Pr
         EditFailed: It cannot be built.
     """
     change_context = make_context(change, prepared, desk)
-    declares_others = requirements.has_changed(change_context)
+    declares_others = new_dependencies.has_changed(change_context)
     if not declares_others and not list_built(change, prepared, desk):
         return prepared, ""
     desk.say("the change needs an environment of its own; opening its sandbox with that")
     desk.lay_out_head(prepared, change)
     try:
-        asked = requirements.list_new_requirements(change_context)
+        asked = new_dependencies.list_new_requirements(change_context)
         built = desk.environment_of_change(prepared, asked)
     except EnvironmentFailed as problem:
         raise _refuse("the environment of your change cannot be built", problem) from problem

@@ -1,9 +1,9 @@
 """Results of checks, and the comparison of base and head."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from agent.models.change import Finding
 from agent.models.record import Record
@@ -52,20 +52,21 @@ class CheckItem(Record):
 
 
 UNPROVED = "unproved"
+"""Outcome of a test whose sandbox proves nothing, or did not have it."""
 
 
-class Rerun(Record):
-    outcome: str
-    """As in a CheckItem; `unproved` where its sandbox proves nothing, or did not have the test."""
-    text: str = ""
+def _read_outcome(stored: Any) -> Any:
+    """Read how a test ended once more; an earlier version has stored a list of runs."""
+    return "".join(run["outcome"] for run in stored[:1]) if isinstance(stored, list) else stored
 
 
 class RepeatedTest(Record):
-    """A test that failed with the change alone, and what it did when it was run again."""
+    """A test that failed with the change alone, and how it ended when it ran once more."""
 
     item_id: str
-    base: tuple[Rerun, ...] = ()
-    head: tuple[Rerun, ...] = ()
+    base: Annotated[str, BeforeValidator(_read_outcome)] = ""
+    """Outcome as in a CheckItem, or `unproved`; empty: it did not run once more there."""
+    head: Annotated[str, BeforeValidator(_read_outcome)] = ""
     place: str = ""
     """`path:line` where it failed with the change."""
 
@@ -78,10 +79,9 @@ class RepeatedTest(Record):
         )
 
 
-def _format_failures(runs: tuple[Rerun, ...], at_first: int) -> str:
-    proved = [run for run in runs if run.outcome != UNPROVED]
-    bad = sum(run.outcome in ("failed", "error") for run in proved) + at_first
-    return f"{bad} of {len(proved) + 1} run{'s' * bool(proved)}"
+def _format_failures(again: str, at_first: int) -> str:
+    failures = at_first + (again in ("failed", "error"))
+    return f"{failures} of {'1 run' if again in ('', UNPROVED) else '2 runs'}"
 
 
 def split_place(place: str) -> tuple[str, int | None]:
@@ -196,8 +196,8 @@ class LintRun(CheckRun):
     kind: Literal["findings"] = "findings"
     items: tuple[CheckItem, ...] = ()
     """Equal ids may occur more than once."""
-    settings_of_base: tuple[str, ...] = ()
-    """On head: files whose settings are as on base, though the change touches them."""
+    # Fields that an earlier version has stored are passed over.
+    model_config = ConfigDict(extra="ignore")
 
 
 class CommandRun(CheckRun):
@@ -229,14 +229,10 @@ class CheckReport(Record):
         return next((result for result in self.results if result.name == name), None)
 
     @property
-    def test_run(self) -> TestRun | None:
-        """The run of the tests, where their runner is known."""
-        found = self.result(TESTS)
-        return found if isinstance(found, TestRun) else None
-
-    @property
     def tests(self) -> TestRun:
-        return self.test_run or TestRun(name=TESTS, status=Status.ABSENT)
+        """The run of the tests; absent where their runner is not known."""
+        run = self.result(TESTS)
+        return run if isinstance(run, TestRun) else TestRun(name=TESTS, status=Status.ABSENT)
 
 
 class Comparison(Record):

@@ -9,10 +9,11 @@ from typing import Generic, NamedTuple, TypeVar
 
 from agent.models.change import Change, ChangedFile, Hunk
 from agent.models.ticket import Ticket
-from agent.policy import layout
 from agent.policy.meaning import UNREADABLE
 from agent.policy.source import PythonSource, is_python
+from repo_config.dependencies import Dependency, list_declared
 from repo_config.detect import Project, Tree
+from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from repo_config.tree import ChangedTree
 
@@ -86,20 +87,21 @@ class ChangeContext:
         )
         return find_new(new, gone, lambda placed: placed[1].what)
 
-    def find_new_in_application(
-        self, find: Callable[[PythonSource], Iterable[Hit[str]]]
-    ) -> list[tuple[str, Hit[str]]]:
-        """Return the new hits in Python code of the application itself."""
-
-        def find_in_code(file: ChangedFile, content: bytes) -> Iterable[Hit[str]]:
-            source = self.read_source(file.path, content)
-            return find(source) if source and layout.is_application(file.path) else ()
-
-        return self.find_new_hits(find_in_code)
-
     @cached_property
     def after(self) -> Tree:
         return ChangedTree(self.tree, {file.path: file.after for file in self.change.files})
+
+    @cached_property
+    def files(self) -> tuple[ProjectFiles, ProjectFiles]:
+        """Those of the project before the change, and after it."""
+        root = self.project.root
+        return ProjectFiles(self.tree, root), ProjectFiles(self.after, root)
+
+    @cached_property
+    def declared(self) -> tuple[Sequence[Dependency], Sequence[Dependency]]:
+        """The packages that the project declares before the change, and after it."""
+        before, after = map(list_declared, self.files)
+        return before, after
 
     @cached_property
     def python(self) -> tuple[ChangedFile, ...]:
@@ -135,12 +137,12 @@ class ChangeContext:
         return frozenset(("", "src", *inner, *python_path))
 
 
-def find_new(items: Iterable[T], known: Iterable[T], key: Callable[[T], object]) -> list[T]:
-    """List the items beyond the known ones; what is there twice counts twice."""
-    left = Counter(map(key, known))
-    found = []
+def find_new(items: Iterable[T], others: Iterable[T], key: Callable[[T], object]) -> list[T]:
+    """List the items beyond the others; what is there twice counts twice."""
+    left = Counter(map(key, others))
+    new = []
     for item in items:
         left[key(item)] -= 1
         if left[key(item)] < 0:
-            found.append(item)
-    return found
+            new.append(item)
+    return new

@@ -76,9 +76,9 @@ def list_endpoints(source: PythonSource) -> Iterator[Endpoint]:
                     node.lineno,
                     ", ".join(named) or how.upper(),
                     path,
-                    source.names.find(router),
+                    source.find_name(router),
                     isinstance(node, ast.AsyncFunctionDef),
-                    source.names.list_mentioned((node.args, *call.keywords)),
+                    source.list_mentioned((node.args, *call.keywords)),
                 )
 
 
@@ -109,19 +109,18 @@ class Routes:
         self._meanings: dict[str, str] = {}
         """What modules import, by the names that others may import it by."""
         self._asks: dict[str, _Names] = {}
-        """What signatures of a function, fields of a class, a value or an import name."""
+        """What signatures of a function, fields of a class or a value name."""
         for part in parts:
             for name, table in vars(part).items():
                 vars(self)[name] |= table
 
     def read(self, source: PythonSource) -> None:
         """Add those of a module."""
-        find, list_mentioned = source.names.find, source.names.list_mentioned
+        find, list_mentioned = source.find_name, source.list_mentioned
         self._endpoints[source.path] = [*list_endpoints(source)]
         included = self._included[source.path] = []
-        for name, meaning in source.names.imported.items():
+        for name, meaning in source.imported.items():
             self._meanings[f"{source.dotted}.{name}"] = meaning
-            self._asks[f"{source.dotted}.{name}"] = frozenset([meaning])
         for node in source.nodes:
             match node:
                 case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
@@ -147,17 +146,15 @@ class Routes:
                     self._made[find(inner)] = _Router(prefix, "")
 
     def _read_value(self, name: str, value: ast.expr, source: PythonSource) -> None:
-        self._asks[name] = source.names.list_mentioned([value])
+        self._asks[name] = source.list_mentioned([value])
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
             self._settings[name.rpartition(".")[2]] = value.value
         elif isinstance(value, ast.Call):
-            kind = source.names.find(value.func)
+            kind = source.find_name(value.func)
             if kind.endswith(("FastAPI", "Router")):
                 start = UNKNOWN if kind.endswith("Router") else ""
                 prefix = _read_argument(value, "prefix") or ""
-                self._made[name] = _Router(
-                    start, prefix, source.names.list_mentioned(value.keywords)
-                )
+                self._made[name] = _Router(start, prefix, source.list_mentioned(value.keywords))
 
     def list_whole(self) -> Iterator[Endpoint]:
         """Yield each route by its whole path, with all that it asks for, over and over."""
@@ -198,5 +195,5 @@ class Routes:
         while waiting:
             if (name := waiting.pop()) not in closed:
                 closed.add(name)
-                waiting += self._asks.get(name, ())
+                waiting += (self._meanings.get(name, name), *self._asks.get(name, ()))
         return frozenset(closed)

@@ -10,18 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from functools import lru_cache
-from itertools import chain, islice
-from typing import NamedTuple
+from functools import cache, lru_cache
+from itertools import islice
 
-from agent.errors import EditFailed
 from agent.models.change import Finding, Severity
 from agent.policy import layout, meaning
 from agent.policy.change_context import ChangeContext
 from agent.policy.endpoints import Endpoint, Routes
-from agent.policy.names import Names
 from agent.policy.rule import Rule
 from agent.policy.source import PythonSource
+from repo_config.foreign_python import FunctionNode
 from repo_config.schema import FastapiAuth
 
 FASTAPI_AUTH = Rule(
@@ -37,9 +35,10 @@ UNCOVERED = Rule(
     Severity.INFO,
 )
 RULES = (FASTAPI_AUTH, UNCOVERED)
-#: Modules that may have routes, dependencies or settings name one of these; others are not parsed.
-_WORDS = b"Router(", b"FastAPI", b"include_router", b"BaseSettings", b"Depends(", b"Security("
-_ROUTE = re.compile(rb"\n@\w+\.\w+\([\"']/")
+#: What modules with routes, dependencies or settings have in them; others are not parsed.
+_WORDS = re.compile(
+    rb"Router\(|FastAPI|include_router|BaseSettings|(?:Depends|Security)\(|\n@\w+\.\w+\([\"']/"
+)
 #: A parameter that no slash can be in, as Starlette has them.
 _ONE_PART = re.compile(r"{\w+(?::(?:str|int|float|uuid))?}")
 _MOST_FINDINGS = 20
@@ -47,51 +46,43 @@ _Auth = tuple[FastapiAuth, ...]
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    auth = change_context.config.fastapi.auth
+    auth, files = change_context.config.fastapi.auth, change_context.change.files
     if not auth or not change_context.python:
         return
     yield from _find_edits(auth, change_context)
-    files = change_context.change.files
     if not any(_is_read(file.path, side) for file in files for side in (file.before, file.after)):
         return  # routes are what they were
-    modules: dict[str, Routes] = {}
-    for path in change_context.tree.paths():
-        if path.endswith(".py"):
-            with suppress(EditFailed):  # a link
-                content = change_context.tree.read(path)
-                modules[path] = _read_routes(path, content, change_context)
-    edited = {file.path: _read_routes(file.path, file.after, change_context) for file in files}
+
+    @cache
+    def read_routes(path: str, content: bytes) -> Routes:
+        routes = Routes()
+        if _is_read(path, content):
+            with suppress(*meaning.UNREADABLE):
+                routes.read(PythonSource(path, content, change_context.name_module(path)))
+        return routes
+
     before, after = (
-        [*Routes(side[path] for path in sorted(side)).list_whole()]
-        for side in (modules, modules | edited)
+        [*Routes(read_routes(path, side.read(path)) for path in side.paths()).list_whole()]
+        for side in (change_context.tree, change_context.after)
     )
     yield from _list_uncovered(auth, before, after, {*change_context.change.paths})
     yield from islice(_find_open(auth, before, after), _MOST_FINDINGS)
-
-
-def _read_routes(path: str, content: bytes | None, change_context: ChangeContext) -> Routes:
-    routes = Routes()
-    if content and _is_read(path, content):
-        with suppress(*meaning.UNREADABLE):
-            routes.read(PythonSource(path, content, change_context.name_module(path)))
-    return routes
 
 
 def _is_read(path: str, content: bytes | None) -> bool:
     """Whether a module may have routes, what these ask for, or what leads to them."""
     if content is None or not path.endswith(".py") or layout.is_test(path):
         return False
-    is_named = any(word in content for word in _WORDS) or _ROUTE.search(content)
-    return bool(is_named) or path.endswith("__init__.py")
+    return bool(_WORDS.search(content)) or path.endswith("__init__.py")
 
 
 def _list_uncovered(
     auth: _Auth, before: list[Endpoint], after: list[Endpoint], changed: set[str]
 ) -> Iterator[Finding]:
     """Yield new endpoints on no path; and paths without one, where routes are edited."""
-    known = {route.address for route in before}
+    addresses = {route.address for route in before}
     for route in after:
-        if not _find_required(auth, route) and route.address not in known:
+        if not _find_required(auth, route) and route.address not in addresses:
             says = f"answers {route.address}, which fastapi.auth does not cover"
             fix = "Check that anybody may call it."
             yield UNCOVERED.make_finding(route.file, says, fix, route.line)
@@ -156,80 +147,54 @@ def _may_meet(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
 def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]:
     """Yield edits of what a dependency names in its module, or takes from another."""
     used: dict[str, str] = {}
-    for dependency in (entry.dependency for entry in auth):
-        used |= dict.fromkeys(_list_used(dependency, change_context), dependency)
+    for entry in auth:
+        used |= dict.fromkeys(_list_used(entry.dependency, change_context), entry.dependency)
     for file in change_context.python:
-        before, after = (
-            _list_definitions(file.path, side, change_context) for side in (file.before, file.after)
-        )
-        if before is None or after is None:
-            continue  # `python-syntax` says so
+        module = change_context.name_module(file.path)
+        before, after = (_list_definitions(module, side) for side in (file.before, file.after))
         for name in sorted(used.keys() & (before.keys() | after.keys())):
-            was, now = before.get(name, []), after.get(name, [])
-            had, has = [part.does for part in was], [part.does for part in now]
-            if had != has:
+            had, has = ({ast.dump(part): part for part in side[name]} for side in (before, after))
+            if [*had] != [*has]:
                 says = f"edits {name}, by which {used[name]} of fastapi.auth decides"
                 fix = "Check that it still rejects all whom it should reject."
-                line = next((part.line for part in now if part.does not in had), None)
+                line = next((has[text].lineno for text in has if text not in had), None)
                 yield FASTAPI_AUTH.make_finding(file.path, says, fix, line)
 
 
 def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
     """Return what a dependency names in its own module, over and over, and of others once."""
     tree, module = change_context.after, dependency.rpartition(".")[0]
-    paths = [path for path in tree.paths() if path.endswith(".py")]
-    path = next((path for path in paths if change_context.name_module(path) == module), None)
-    if path is None:
+    python = (path for path in tree.paths() if path.endswith(".py"))
+    path = next((path for path in python if change_context.name_module(path) == module), "")
+    source = change_context.read_source(path, tree.read(path)) if path else None
+    if source is None:
         return set()
-    definitions = _list_definitions(path, tree.read(path), change_context) or {}
+    definitions = _list_definitions(module, tree.read(path))
     used, waiting = set[str](), [dependency]
     while waiting:
         if (name := waiting.pop()) not in used:
             used.add(name)
-            waiting += chain(*(part.names for part in definitions.get(name, ())))
+            parts = [part for node in definitions[name] for part in ast.walk(node)]
+            waiting += filter(None, map(source.find_name, parts))
+            # Its import decides, too.
+            waiting += (f"{module}.{part.id}" for part in parts if isinstance(part, ast.Name))
     return used
 
 
-class _Statement(NamedTuple):
-    """What binds or alters a name."""
-
-    line: int
-    does: str
-    names: frozenset[str]
-    """Dotted names in it, as they are meant, and as names of this module."""
-
-
-def _list_definitions(
-    path: str, content: bytes | None, change_context: ChangeContext
-) -> dict[str, list[_Statement]] | None:
-    """Return the statements of a module by the dotted names that they bind or alter.
-
-    None: it cannot be read.
-    """
-    definitions: dict[str, list[_Statement]] = {}
-    try:
-        module, whole = meaning.strip(content or b""), meaning.strip(content or b"", "all")
-    except meaning.UNREADABLE:
-        return None
-    dotted = change_context.name_module(path)
-    names = Names(ast.walk(whole), dotted, is_package=path.endswith("__init__.py"))
-    # Annotations name dependencies, too.
-    for statement, annotated in zip(module.body, whole.body, strict=True):
-        own = {part.id for part in ast.walk(annotated) if isinstance(part, ast.Name)}
-        mentioned = names.list_mentioned([annotated]) | {f"{dotted}.{name}" for name in own}
-        match statement:
-            case ast.ImportFrom(names=aliases) | ast.Import(names=aliases):
-                origin = ast.unparse(statement).partition("import")[0]
-                bound = {alias.asname or alias.name: origin + ast.dump(alias) for alias in aliases}
-            case (
-                ast.FunctionDef(name=name)
-                | ast.AsyncFunctionDef(name=name)
-                | ast.ClassDef(name=name)
-            ):
-                bound = {name: ast.dump(statement)}
-            case _:
-                bound = dict.fromkeys(own, ast.dump(statement))
-        for name, does in bound.items():
-            part = _Statement(statement.lineno, does, mentioned)
-            definitions.setdefault(f"{dotted}.{name}", []).append(part)
+def _list_definitions(module: str, content: bytes | None) -> defaultdict[str, list[ast.stmt]]:
+    """Return the statements of a module by the dotted names that they bind or alter."""
+    definitions = defaultdict[str, list[ast.stmt]](list)
+    with suppress(*meaning.UNREADABLE):  # `python-syntax` says so
+        # Annotations name dependencies, too.
+        for statement in meaning.strip(content or b"", "all").body:
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                for alias in statement.names:
+                    part = type(statement)(**{**vars(statement), "names": [alias]})
+                    definitions[f"{module}.{alias.asname or alias.name}"].append(part)
+            elif isinstance(statement, FunctionNode | ast.ClassDef):
+                definitions[f"{module}.{statement.name}"].append(statement)
+            else:
+                parts = (part for part in ast.walk(statement) if isinstance(part, ast.Name))
+                for name in dict.fromkeys(part.id for part in parts):
+                    definitions[f"{module}.{name}"].append(statement)
     return definitions

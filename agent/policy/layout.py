@@ -48,8 +48,3 @@ def is_migration(path: str) -> bool:
     """Whether Django would load it as a migration."""
     folder, name = posixpath.split(path)
     return "/migrations/" in f"/{folder}/" and name.endswith(".py") and name[0] not in "_~"
-
-
-def is_application(path: str) -> bool:
-    """Whether it is code of the application itself; management commands are part of it."""
-    return not is_apart(path)

@@ -88,7 +88,7 @@ def _list_statements(content: bytes | None) -> list[str] | bytes:
 def _check_new(source: PythonSource) -> Iterator[Finding]:
     by_hand: dict[str, int] = {}
     for part in _list_parts(source):
-        name = source.names.find(part)
+        name = source.find_name(part)
         kind = name.rpartition(".")[2]
         if not (isinstance(part, ast.Call) and _OPERATION.fullmatch(name)):
             by_hand.setdefault(kind or ast.unparse(part).partition("\n")[0], part.lineno)
@@ -105,7 +105,7 @@ def _list_parts(source: PythonSource) -> Iterator[ast.stmt | ast.expr]:
     for node in source.module.body:
         match node:
             case ast.ClassDef(name="Migration", bases=[base], keywords=[], decorator_list=[]) if (
-                source.names.find(base) == "django.db.migrations.Migration"
+                source.find_name(base) == "django.db.migrations.Migration"
             ):
                 statements = node.body
             case _:

@@ -1,20 +1,20 @@
-"""Allow a change only the packages that a project has chosen: a new one is a person's decision.
+"""Compare which packages a project declares before a change and after it: new ones need a person.
 
-That a package exists is proved by the environment, which is built from these files.
+From the files alone. That a package exists is proved by the environment, which is built from them.
 """
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import AddedPackages
-from agent.policy import requirements
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 from agent.text.sanitise import list_some
-from repo_config import dependencies
-from repo_config.dependencies import Dependency
+from repo_config.dependencies import LOCAL, Dependency, list_own_names
 from repo_config.index_hosts import list_index_hosts
+from repo_config.project_files import ProjectFiles
 
 NEW_DEPENDENCY = Rule(
     "new-dependency", "New dependencies need review.", Severity.REVIEW, may_be_asked=True
@@ -37,31 +37,33 @@ UNASKED = Rule(
     Severity.REVIEW,
 )
 
+#: Files of versions, and settings of what resolves them, that nothing here reads.
+_VERSIONS = re.compile(
+    r"(?:^|/)(?:[^/]+\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt|uv\.toml|pip\.(?:conf|ini))$"
+)
+
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     yield from _check_index_hosts(change_context)
-    if not requirements.may_declare(change_context):
-        return
-    before, after = requirements.read_sides(change_context)
-    had = dependencies.list_declared(before)
+    had, has = change_context.declared
+    _, after = change_context.files
     sources = {(need.name, need.source) for need in had}
     # Extras may name the project itself: `app[test]`.
-    known = {need.name for need in had}.union(dependencies.list_own_names(after)[:1])
+    names = {need.name for need in had}.union(list_own_names(after)[:1])
     demand, root = change_context.config.scope.new_dependencies, change_context.project.root
-    found: dict[tuple[str, Rule], Finding] = {}
+    findings: dict[tuple[str, Rule], Finding] = {}
 
     def add(rule: Rule, need: Dependency, says: str, fix: str, **more: str) -> None:
-        line = requirements.find_line(after, need.path, need.name)
+        line = _find_line(after, need.path, need.name)
         finding = rule.make_finding(posixpath.join(root, need.path), says, fix, line, **more)
-        found.setdefault((need.name, rule), finding)
+        findings.setdefault((need.name, rule), finding)
 
-    for need in dependencies.list_declared(after):
-        is_new = need.name not in known
+    for need in has:
+        is_new = need.name not in names
         if is_new and demand == "forbid":
             says = f"declares {need.name}; scope.new_dependencies is forbid"
-            add(
-                FORBIDDEN_DEPENDENCY, need, says, "Do without it, or have someone declare it first."
-            )
+            fix = "Do without it, or have someone declare it first."
+            add(FORBIDDEN_DEPENDENCY, need, says, fix)
         elif is_new and demand == "ask":
             fix = "Check its maintainer, its licence, and whether the project wants it."
             add(NEW_DEPENDENCY, need, f"adds the dependency {need.name}", fix, subject=need.name)
@@ -70,7 +72,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             says = f"installs {need.name} from {need.source[:200]}, not from the package index"
             fix = "Use a released version, or check what is there and who can change it."
             add(SOURCE, need, says, fix)
-    yield from found.values()
+    yield from findings.values()
 
 
 def _check_index_hosts(change_context: ChangeContext) -> Iterator[Finding]:
@@ -89,3 +91,36 @@ def find_package_problems(added: AddedPackages) -> Iterator[Finding]:
     if added.unasked:
         says = f"the change's set-up installs undeclared packages: {list_some(added.unasked, 5)}"
         yield UNASKED.make_finding("", says, "Find out what installs it. Declare it or remove it.")
+
+
+def has_changed(change_context: ChangeContext) -> bool:
+    """Whether the change declares other packages, or other versions of them, than the base."""
+    main = posixpath.join(change_context.project.root, "pyproject.toml")
+    before, after = change_context.declared
+    return {*before} != {*after} or any(
+        _VERSIONS.search(path)
+        # Of another part of the repository, which the first may bring in.
+        or (path != main and posixpath.basename(path) == "pyproject.toml")
+        for path in change_context.change.paths
+    )
+
+
+def list_new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
+    """Return what the change declares anew or with other bounds, of packages of the index."""
+    had, has = change_context.declared
+    names = list_own_names(change_context.files[1])[:1]
+    new = (need for need in has if need not in had and need.name not in names)
+    of_index = (need for need in new if not need.source and need.version != LOCAL)
+    return tuple(
+        sorted(
+            {f"{need.name}{need.version}{need.marker and f' ; {need.marker}'}" for need in of_index}
+        )
+    )
+
+
+def _find_line(files: ProjectFiles, path: str, name: str) -> int | None:
+    """Return the line of a file that names a package, however it is written, 1-based."""
+    written = "[-_.]+".join(re.escape(part) for part in name.split("-"))
+    word = re.compile(rf"(?<![\w.-]){written}(?![\w-])", re.IGNORECASE)
+    lines = enumerate(files.text(path).splitlines(), 1)
+    return next((number for number, line in lines if word.search(line)), None)

@@ -29,8 +29,6 @@ _FORBIDS = {
     "human_only": ("only people may change it", "Leave this part of the ticket to a person."),
     "protect": ("it is protected", "Leave it unchanged, or remove it from scope.protect first."),
 }
-_Problem = tuple[str, str]
-"""What is wrong, and the way out."""
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -45,8 +43,7 @@ class PathRules:
 
     def __init__(self, config: RepoConfig, present: Iterable[str]) -> None:
         """Take the configuration, and the paths of the base commit."""
-        self._present = frozenset(present)
-        self._spellings = {fold_case(path): path for path in self._present}
+        self._spellings = {fold_case(path): path for path in present}
         self._lists: dict[str, Patterns] = {}
         self.faults: list[Finding] = []
         """Patterns of the configuration that cannot be read."""
@@ -66,32 +63,22 @@ class PathRules:
             yield PATHS.make_finding(file.path, fault, fix)
             return
         yield from _check_own_configuration(file)
-        for says, fix in (*self._check_scope(file), *self._compare_with_base(file)):
+        verb = "deleted" if file.after is None else "added" if file.before is None else "changed"
+        for key, (why, fix) in _FORBIDS.items():
+            if pattern := self._lists[key].first(file.path):
+                says = f"is {verb}, but {why} (scope.{key}: {pattern!r})"
+                yield PATHS.make_finding(file.path, says, fix)
+        if not self._lists["allow"].first(file.path):
+            fix = "Stay within scope.allow, or extend it first."
+            yield PATHS.make_finding(file.path, f"is {verb}, but is outside scope.allow", fix)
+        if file.before is None and (spelling := self._spellings.get(fold_case(file.path))):
+            says = f"differs from the existing {spelling} in case or look-alike letters only"
+            fix = f"Use the existing spelling, {spelling}."
             yield PATHS.make_finding(file.path, says, fix)
         was = file.was_executable if file.before is not None else False
         if file.after is not None and was is not None and was != file.executable:
             says = f"is {'' if file.executable else 'no longer '}executable after the change"
             yield FILE_MODE.make_finding(file.path, says, "Check that this is intended.")
-
-    def _check_scope(self, file: ChangedFile) -> Iterator[_Problem]:
-        verb = "deleted" if file.after is None else "added" if file.before is None else "changed"
-        for key, (why, fix) in _FORBIDS.items():
-            if pattern := self._lists[key].first(file.path):
-                yield f"is {verb}, but {why} (scope.{key}: {pattern!r})", fix
-        if not self._lists["allow"].first(file.path):
-            fix = "Stay within scope.allow, or extend it first."
-            yield f"is {verb}, but is outside scope.allow", fix
-
-    def _compare_with_base(self, file: ChangedFile) -> Iterator[_Problem]:
-        is_present = file.path in self._present
-        if file.before is not None and not is_present:
-            says = "is not a regular file in the base commit (a link, a submodule or untracked)"
-            yield says, "Use the file itself: links are neither edited nor followed."
-        elif file.before is None and (is_present or file.after is None):
-            yield "is given as new, but it is not", "Make the change against the base commit."
-        elif file.before is None and (other := self._spellings.get(fold_case(file.path))):
-            says = f"differs from the existing {other} in case or look-alike letters only"
-            yield says, f"Use the existing spelling, {other}."
 
 
 def _find_name_fault(path: str) -> str:
@@ -111,13 +98,10 @@ def _check_own_configuration(file: ChangedFile) -> Iterator[Finding]:
     if name in _CONFIG_FILES:
         says = "is Mergewright's configuration, which runs may not change"
         yield PATHS.make_finding(file.path, says, fix)
-    elif name == "pyproject.toml" and _read_own_table(file.after) is None:
-        says = "does not parse after the change, so its [tool.mergewright] is unknown"
-        yield PATHS.make_finding(file.path, says, "Write valid TOML.")
     elif name == "pyproject.toml" and _read_own_table(file.after) != _read_own_table(file.before):
-        before, found, _ = (file.after or b"").partition(b"tool.mergewright")
-        line = before.count(b"\n") + 1 if found else None
-        says = "changes [tool.mergewright], which runs may not change"
+        before, table, _ = (file.after or b"").partition(b"tool.mergewright")
+        line = before.count(b"\n") + 1 if table else None
+        says = "does not parse, or changes [tool.mergewright], which runs may not change"
         yield PATHS.make_finding(file.path, says, fix, line)
 
 

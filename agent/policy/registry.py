@@ -1,11 +1,10 @@
 """All rules, in the order in which their findings are listed."""
 
 from agent.policy import (
+    conventions,
     fastapi_auth,
     gate_files,
-    handlers,
     line_rules,
-    managers,
     migrations,
     new_dependencies,
     paths,
@@ -20,7 +19,7 @@ from agent.policy.rule import Rule, RuleModule
 
 MODULES: tuple[RuleModule, ...] = (
     *(paths, size, secrets, line_rules, gate_files, test_changes, shadowing),
-    *(python_version, new_dependencies, managers, migrations, handlers, fastapi_auth),
+    *(python_version, new_dependencies, migrations, conventions, fastapi_auth),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Rules that read the change alone, before anything runs."""

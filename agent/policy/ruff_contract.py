@@ -84,12 +84,12 @@ def make_ban(config: RepoConfig) -> tuple[str, str]:
     """Return what tells ruff the names that may not be brought in, each with the id of its rule."""
     bans = dict.fromkeys(_TEST_TOOLS, "test-tool-in-source")
     bans |= dict.fromkeys(_VARIABLES, "environment-read")
-    for allowed, known, rule in (
+    for allowed, kinds, rule in (
         (config.http_client, _CLIENTS, "http-client"),
         (config.background_tasks, _TASK_SYSTEMS, "background-tasks"),
     ):
         if allowed != "any":
-            others = (names for name, names in known.items() if name != allowed)
+            others = (names for name, names in kinds.items() if name != allowed)
             bans |= {name: rule for names in others for name in names}
     bans |= dict.fromkeys(config.imports.forbid, "forbidden-import")
     names = ", ".join(f'"{name}" = {{msg = "{rule}"}}' for name, rule in bans.items())
@@ -112,7 +112,7 @@ def select_items(
     after = {file.path: file.after or b"" for file in change.files}
 
     def is_counted(item: CheckItem) -> bool:
-        path, row, banned = split_place(item.place)[0], _find_row(item, config), _read_ban(item)
+        path, (row, banned) = split_place(item.place)[0], _read_item(item, config)
         # What no Python reads, `python-syntax` says once.
         is_syntax = item.text.startswith(_SYNTAX)
         if row is None or (is_syntax and source.find_problem(after.get(path, b""))):
@@ -120,7 +120,7 @@ def select_items(
         is_exempt = row.exempt(path) and not (path in disguised and row.exempt is is_test)
         is_absent = bool(row.of_packages) and row.of_packages.isdisjoint(packages)
         # The modules of a package may have each other.
-        folder = f"{banned['name'].replace('.', '/')}/" if banned else ""
+        folder = f"{banned.replace('.', '/')}/"
         is_own = row.id == "forbidden-import" and path.startswith((folder, f"src/{folder}"))
         return not (is_exempt or is_absent or is_own)
 
@@ -130,22 +130,18 @@ def select_items(
 def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[Finding]:
     """Make findings of what ruff found."""
     for item in items:
-        if row := _find_row(item, config):
-            banned, (path, line) = _read_ban(item), split_place(item.place)
-            text = f"brings in {banned['name']}" if banned else item.text.rstrip(".")
+        (row, banned), (path, line) = _read_item(item, config), split_place(item.place)
+        if row:
+            text = f"brings in {banned}" if banned else item.text.rstrip(".")
             yield row.make_finding(path, text, row.fix, line)
 
 
-def _read_ban(item: CheckItem) -> re.Match[str] | None:
-    return _BANNED.match(item.text.partition(": ")[2])
+def _read_item(item: CheckItem, config: RepoConfig) -> tuple[RuffRule | None, str]:
+    """Return the rule that a finding of ruff breaks, and the name that it bans, if it is a ban.
 
-
-def _find_row(item: CheckItem, config: RepoConfig) -> RuffRule | None:
-    """Return the rule that a finding of ruff breaks; what ruff cannot read is the last one's.
-
-    None: the contract asks for nothing of the kind.
+    What ruff cannot read is the last rule's. None: the contract asks for nothing of the kind.
     """
-    if banned := _read_ban(item):
-        return next(row for row in TABLE if row.id == banned["rule"])
+    if banned := _BANNED.match(item.text.partition(": ")[2]):
+        return next(row for row in TABLE if row.id == banned["rule"]), banned["name"]
     named = [row for row in TABLE if item.text.startswith(row.codes)]
-    return next((row for row in named if row.applies(config)), None if named else TABLE[-1])
+    return next((row for row in named if row.applies(config)), None if named else TABLE[-1]), ""

@@ -3,9 +3,9 @@
 import ast
 import posixpath
 import re
+from collections.abc import Iterable
 
 from agent.policy.meaning import UNREADABLE
-from agent.policy.names import Names
 from repo_config import foreign_python
 
 _SHEBANG = re.compile(rb"#![^\n]*\bpython[0-9.]*")
@@ -30,10 +30,13 @@ def find_problem(content: bytes) -> tuple[str, int | None] | None:
 
 
 class PythonSource:
-    """A Python file that parses, with what its names stand for."""
+    """A Python file that parses, and what its names stand for, by its imports.
+
+    An import is followed within its module, not further.
+    """
 
     def __init__(self, path: str, content: bytes, dotted: str) -> None:
-        """Parse it.
+        """Parse it, and read the imports, also those in functions.
 
         Args:
             dotted: By which the module is imported.
@@ -45,4 +48,42 @@ class PythonSource:
         self.dotted = dotted
         self.module = foreign_python.parse_module(content)
         self.nodes = [*ast.walk(self.module)]
-        self.names = Names(self.nodes, dotted, is_package=path.endswith("__init__.py"))
+        self.imported: dict[str, str] = {}
+        """Dotted names by the names of the module."""
+        package = dotted.split(".") if path.endswith("__init__.py") else dotted.split(".")[:-1]
+        for node in self.nodes:
+            match node:
+                case ast.Import(names=aliases):
+                    for alias in aliases:
+                        first = alias.name.partition(".")[0]
+                        self.imported[alias.asname or first] = alias.name if alias.asname else first
+                case ast.ImportFrom(module=origin, names=aliases, level=level):
+                    above = package[: len(package) - level + 1] if level else []
+                    start = ".".join(filter(None, (*above, origin)))
+                    for alias in aliases:
+                        self.imported[alias.asname or alias.name] = f"{start}.{alias.name}"
+
+    def find_name(self, node: ast.AST | None) -> str:
+        """Return the dotted name of an expression; of a call, of what is called. "": it has none.
+
+        Names that the module does not import are its own. Of what stands in brackets behind a name,
+        it is that of the name.
+        """
+        parts: list[str] = []
+        while True:
+            match node:
+                case ast.Attribute(value=inner, attr=name):
+                    parts.append(name)
+                case ast.Call(func=inner) | ast.Subscript(value=inner) | ast.Await(value=inner):
+                    pass
+                case ast.Name(id=name):
+                    start = self.imported.get(name, f"{self.dotted}.{name}")
+                    return ".".join((start, *parts[::-1]))
+                case _:
+                    return ""
+            node = inner
+
+    def list_mentioned(self, nodes: Iterable[ast.AST]) -> frozenset[str]:
+        """Return the dotted names of all that is named within these."""
+        inner = (part for node in nodes for part in ast.walk(node))
+        return frozenset(map(self.find_name, inner)) - {""}

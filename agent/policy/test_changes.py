@@ -82,10 +82,10 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield EDITED.make_finding(file.path, f"edits {list_some(edited)}", fix)
 
 
-def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterator[Finding]:
+def find_problems(compared: TestComparison, base: TestRun, head: TestRun) -> Iterator[Finding]:
     """Yield a finding for each test that behaves differently from base."""
     alike: dict[tuple[str, str], list[RewrittenTest]] = {}
-    for test in found.rewritten:
+    for test in compared.rewritten:
         words = test.text.strip().partition("\n")[0] or test.outcome
         family = "" if test.cause else test.item_id.partition("[")[0]
         alike.setdefault((family, words), []).append(test)
@@ -100,15 +100,15 @@ def find_problems(found: TestComparison, base: TestRun, head: TestRun) -> Iterat
         yield REWRITTEN.make_finding("", message, _READ, source="\n".join(lines))
     if len(alike) > _MOST:
         yield REWRITTEN.make_finding("", f"{len(alike) - _MOST:,} more such tests", _READ)
-    if found.gone:
-        many = f"{len(found.gone):,} tests" if len(found.gone) > 1 else "1 test"
-        says = f"{many} from the base branch did not run: {list_some(found.gone, _MOST)}"
+    if compared.gone:
+        many = f"{len(compared.gone):,} tests" if len(compared.gone) > 1 else "1 test"
+        says = f"{many} from the base branch did not run: {list_some(compared.gone, _MOST)}"
         yield REMOVED.make_finding("", says, "Check whether what it tested is still needed.")
-    if found.unrun:
-        total = found.base_count + len(base.unrun)
-        says = f"{len(found.unrun):,} of {total:,} tests did not run in time, such as"
+    if compared.unrun:
+        total = compared.base_count + len(base.unrun)
+        says = f"{len(compared.unrun):,} of {total:,} tests did not run in time, such as"
         fix = "Run them, or raise `checks.minutes` (and `limits.minutes`, for the whole run)."
-        says = f"{says} {list_some(found.unrun)}"
+        says = f"{says} {list_some(compared.unrun)}"
         yield NOT_RUN.make_finding("", says, fix, asks_author=False)
     for says in head.uncollected:
         yield NOT_COLLECTED.make_finding(says.partition(" ")[0], says, _COLLECTED)

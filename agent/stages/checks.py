@@ -4,14 +4,11 @@ The checked files are laid out again from the base commit and the Change: the co
 exactly these. What a check writes is deleted with its sandbox.
 """
 
-import dataclasses
 import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from agent.checks import (
     change_parts,
@@ -31,8 +28,7 @@ from agent.models.change import Change, ClearedChange, Plan, Severity
 from agent.models.checks import CheckReport, LintRun, PackageRun, TestRun
 from agent.models.environment import Environment, Prepared
 from agent.models.review import Judgement
-from agent.policy import levels, requirements, ruff_contract
-from repo_config import dependencies
+from agent.policy import levels, new_dependencies, ruff_contract
 from repo_config.test_files import is_test
 
 
@@ -60,27 +56,28 @@ def judge_cleared(
         EnvironmentFailed: The packages that the change declares cannot be installed.
         PolicyRefused: A rule that ruff checks forbids it.
     """
-    change, trees = cleared.change, _Trees(prepared, desk, time.monotonic() + seconds)
-    environment, added = _prepare_environment(change, trees)
-    trees = dataclasses.replace(trees, environment=environment)
-    site, base = trees.lay_out(change, "head"), trees.make_base()
+    change, until = cleared.change, time.monotonic() + seconds
+    environment, added = _prepare_environment(change, prepared, desk)
+    lay_out = partial(_lay_out, environment=environment, until=until, prepared=prepared, desk=desk)
+    tree, site = desk.open_base(prepared), lay_out(change, "head")
+    base_environment = desk.environment(prepared)
+    base = make_site(tree.folder, base_environment, prepared.contract, desk.settings, until)
     # An earlier round may have measured it anew.
     before = reports.refresh_tests(before, prepared, desk.settings)
-    tree = desk.open_base(prepared)
     parts = change_parts.split_change(change, before.tests, tree, prepared.contract.project)
     disguised = frozenset(path for path in parts.product if is_test(path))
     linted = changed_files.lint_change(change, site, base, disguised, desk.sandbox, desk.say)
-    _refuse_forbidden(linted, change, human_changes, trees)
+    _refuse_forbidden(linted, change, human_changes, prepared, desk)
     bench = Bench(
         base=base,
         head=site,
         tree=tree,
         hunks=worktree.list_hunks(prepared.checkout, change),
-        lay_out=trees.lay_out,
+        lay_out=lay_out,
         weigh=partial(
             weighing.weigh_comparisons,
             config=prepared.contract.config,
-            tools={each.name: each.tool for each in prepared.contract.project.commands},
+            tools={command.name: command.tool for command in prepared.contract.project.commands},
             change=change,
             human_changes=human_changes,
         ),
@@ -88,7 +85,7 @@ def judge_cleared(
         human_changes=human_changes,
         sandbox=desk.sandbox,
         say=desk.say,
-        until=trees.until,
+        until=until,
         measure_anew=measure_anew if reports.is_older(prepared, desk.settings) else None,
     )
     already = (*added, *((linted,) if linted else ()))
@@ -100,51 +97,37 @@ def judge_cleared(
 def judge_base(before: CheckReport, prepared: Prepared) -> Judgement:
     """Compare base with itself, for what is said of every change."""
     contract = prepared.contract
-    tools = {each.name: each.tool for each in contract.project.commands}
+    tools = {command.name: command.tool for command in contract.project.commands}
     compared = judging.compare_with_itself(before)
     weighed = weighing.weigh_comparisons(compared, before, before, contract.config, tools)
     return Judgement(ran=before, compared=weighed)
 
 
-@dataclass(frozen=True)
-class _Trees:
-    """Base and parts of the change on disk, with the environment of the change."""
-
-    prepared: Prepared
-    desk: Desk
-    until: float = math.inf
-    """When the run's minutes end, by the monotonic clock."""
-    environment: Environment | None = None
-
-    def make_base(self) -> Site:
-        tree = self.desk.open_base(self.prepared)
-        return self._make_site(tree.folder, self.desk.environment(self.prepared))
-
-    def lay_out(self, part: Change, name: str) -> Site:
-        """Lay a part of the change out, in a folder of a name, or of this thread."""
-        folder = self.desk.head_folder(self.prepared.run)
-        folder = folder.with_name(name or threading.current_thread().name)
-        tree = worktree.lay_out(self.prepared.checkout, folder, self.desk.stopped)
-        tree.replay(part)
-        return self._make_site(
-            tree.folder, self.environment or self.desk.environment(self.prepared)
-        )
-
-    def _make_site(self, folder: Path, environment: Environment) -> Site:
-        contract, settings = self.prepared.contract, self.desk.settings
-        return make_site(folder, environment, contract, settings, self.until)
+def _lay_out(
+    part: Change,
+    name: str,
+    *,
+    environment: Environment,
+    until: float,
+    prepared: Prepared,
+    desk: Desk,
+) -> Site:
+    """Lay a part of the change out, in a folder of a name, or of this thread."""
+    folder = desk.head_folder(prepared.run).with_name(name or threading.current_thread().name)
+    tree = worktree.lay_out(prepared.checkout, folder, desk.stopped)
+    tree.replay(part)
+    return make_site(tree.folder, environment, prepared.contract, desk.settings, until)
 
 
 # --- the environment of the change ----------------------------------------------------------------
 
 
 def _prepare_environment(
-    change: Change, trees: _Trees
-) -> tuple[Environment | None, tuple[PackageRun, ...]]:
-    """Build what the change declares or sets up, and look at it; None: that of base will do."""
-    prepared, desk = trees.prepared, trees.desk
+    change: Change, prepared: Prepared, desk: Desk
+) -> tuple[Environment, tuple[PackageRun, ...]]:
+    """Build what the change declares or sets up, and look at it; that of base where it will do."""
     change_context = rebuilding.make_context(change, prepared, desk)
-    declares_others = requirements.has_changed(change_context)
+    declares_others = new_dependencies.has_changed(change_context)
     if declares_others:
         reason = "the change declares different packages; checking with those"
         failed = "The packages that the change declares cannot be installed."
@@ -154,35 +137,40 @@ def _prepare_environment(
         reason = "the change touches more than Python code; running set-up again"
         failed = "Set-up fails with the change."
     else:
-        return None, ()
+        return desk.environment(prepared), ()
     desk.say(reason)
-    trees.lay_out(change, "head")
+    desk.lay_out_head(prepared, change)
     try:
-        asked = requirements.list_new_requirements(change_context)
+        asked = new_dependencies.list_new_requirements(change_context)
         built = desk.environment_of_change(prepared, asked)
     except EnvironmentFailed as problem:
         raise EnvironmentFailed(f"{failed}\n{problem.message}") from problem
-    declared = dependencies.list_declared(requirements.read_sides(change_context)[1])
-    found = packages.check_packages(desk.environment(prepared), built, declared)
-    if not (declares_others or found.added_packages.altered or found.added_packages.unasked):
+    _, declared = change_context.declared
+    checked = packages.check_packages(desk.environment(prepared), built, declared)
+    added = checked.added_packages
+    if not (declares_others or added.altered or added.unasked):
         return built, ()
-    desk.say(f"{found.name}: {found.counts}")
-    return built, (found,)
+    desk.say(f"{checked.name}: {checked.counts}")
+    return built, (checked,)
 
 
 # --- rules that ruff checks -----------------------------------------------------------------------
 
 
 def _refuse_forbidden(
-    linted: LintRun | None, change: Change, human_changes: Change | None, trees: _Trees
+    linted: LintRun | None,
+    change: Change,
+    human_changes: Change | None,
+    prepared: Prepared,
+    desk: Desk,
 ) -> None:
     """End the checks before they have begun, where a rule that ruff checks forbids the change."""
     if linted is None or linted.reason:
         return
-    config, desk = trees.prepared.contract.config, trees.desk
+    config = prepared.contract.config
     problems = ruff_contract.find_problems(linted.items, config)
     weighed = levels.apply_levels(problems, config)
-    found = levels.soften_human_findings(weighed, change, human_changes)
-    if blocking := [finding for finding in found if finding.severity is Severity.BLOCK]:
+    findings = levels.soften_human_findings(weighed, change, human_changes)
+    if blocking := [finding for finding in findings if finding.severity is Severity.BLOCK]:
         desk.say(f"{linted.name}: {blocking[0].rule} blocks the change; no checks run")
-        raise PolicyRefused(found)
+        raise PolicyRefused(findings)

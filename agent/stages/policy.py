@@ -69,47 +69,43 @@ def apply_rules(
         PolicyRefused: With all findings of all rules, not only the first.
     """
     change = change_context.change
-    found = (
+    problems = (
         finding for module in registry.MODULES for finding in module.check_change(change_context)
     )
-    weighed = levels.apply_levels(found, change_context.config)
+    weighed = levels.apply_levels(problems, change_context.config)
     asked = levels.soften_asked_findings(weighed, change_context.ticket)
     findings = levels.soften_human_findings(asked, change, human_changes)
     if human_changes is not None:
-        findings = (
-            *_find_taken_back(change_context, human_changes, findings),
-            *_soften_size(change_context, human_changes, findings),
-        )
+        theirs = dataclasses.replace(change_context, change=human_changes)
+        findings = (*_find_taken_back(change, theirs, findings), *_soften_size(theirs, findings))
     if any(finding.severity is Severity.BLOCK for finding in findings):
         raise PolicyRefused(findings)
     # Files of the tree outside the change are for a person to look at, whatever rules say.
     return ClearedChange(change=change, findings=(*change.left_out, *findings))
 
 
-def _soften_size(
-    change_context: ChangeContext, human_changes: Change, findings: tuple[Finding, ...]
-) -> Iterator[Finding]:
+def _soften_size(theirs: ChangeContext, findings: tuple[Finding, ...]) -> Iterator[Finding]:
     """Let a bound on the whole change only remark where what people committed is beyond it too."""
-    before = size.check_change(dataclasses.replace(change_context, change=human_changes))
     # The way out names the bound; the message tells numbers.
-    beyond = {finding.fix for finding in before if not finding.path}
+    beyond = {finding.fix for finding in size.check_change(theirs) if not finding.path}
     for finding in findings:
-        is_theirs = finding.rule == size.SIZE.id and not finding.path and finding.fix in beyond
-        is_softened = is_theirs and finding.severity is Severity.BLOCK
-        yield replace(finding, severity=Severity.REVIEW) if is_softened else finding
+        is_theirs = finding.fix in beyond and finding.severity is Severity.BLOCK
+        yield replace(finding, severity=Severity.REVIEW) if is_theirs else finding
 
 
 def _find_taken_back(
-    change_context: ChangeContext, human_changes: Change, findings: tuple[Finding, ...]
+    change: Change, theirs: ChangeContext, findings: tuple[Finding, ...]
 ) -> Iterator[Finding]:
     """Yield findings on files that only people may write, and that are no longer as they left them.
 
     Of a file that is as it was before, no rule speaks.
     """
     named = {finding.path for finding in findings if finding.rule == paths.PATHS.id}
-    now = {file.path: (file.after, file.executable) for file in change_context.change.files}
-    was = {file.path: (file.after, file.executable) for file in human_changes.files}
-    for finding in paths.check_change(dataclasses.replace(change_context, change=human_changes)):
+    now, was = (
+        {file.path: (file.after, file.executable) for file in side.files}
+        for side in (change, theirs.change)
+    )
+    for finding in paths.check_change(theirs):
         is_edited = finding.path in was and now.get(finding.path) != was[finding.path]
         if finding.rule == paths.PATHS.id and is_edited and finding.path not in named:
             yield finding

@@ -14,7 +14,7 @@ from typing import Any
 
 import uv
 
-from agent.checks import change_parts, check, compare, measuring, running, test_pairs
+from agent.checks import check, measuring, running
 from agent.checks.check import Site
 from agent.checks.runners import Suite
 from agent.desk import Desk
@@ -41,6 +41,7 @@ from tests.fakes import FakeCodeHost
 from tests.folders import BUILT, lay_files
 from tests.integration import git_samples
 from tests.run_contexts import make_prepared
+from tests.unit.checks.samples import compare_sides
 from tests.unit.trees import make_environment, make_project
 
 Files = Mapping[str, str]
@@ -170,15 +171,7 @@ class Workshop:
     def compared(self, name: str, before: Files, after: Files, **more: Any) -> Any:
         """One check, base against head."""
         sides = [self.measure(self.site(files, **more)) for files in (before, after)]
-        return next(found for found in compare_untouched(*sides) if found.name == name)
-
-
-def compare_untouched(base: CheckReport, head: CheckReport) -> tuple[Any, ...]:
-    """Compare two sides as if the change touched no test."""
-    nothing = Change(base_commit="0" * 40, files=())
-    parts = change_parts.split_change(nothing, base.tests, WorkTree(Path("/"), {}), make_project())
-    pairs = test_pairs.classify_tests(base.tests, head.tests, None, parts)
-    return compare.compare_reports(base, head, tuple(pairs.values()))
+        return next(found for found in compare_sides(*sides) if found.name == name)
 
 
 def _venv(*packages: str) -> Path:

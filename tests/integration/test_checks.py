@@ -470,7 +470,8 @@ def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
         ruff_DOT_toml="line-length = 80\n[lint]\nselect = ['E501']\n",
         more_DOT_py="number = 1000 + 1000 + 1000 + 1000 + 1000\n",
     )
-    held = found["ruff check"]
+    assert found["ruff check"].verdict is Status.PASSED
+    held = found["ruff check, base settings"]
     assert (held.verdict, [finding.rule for finding in held.findings]) == (
         Status.PASSED, ["other-settings"],
     )  # fmt: skip

@@ -79,8 +79,7 @@ class Judged:
     def runs(self) -> tuple[str, str]:
         """What the one test did when it was run again: on base, with the change."""
         [one] = self.judged.ran.tests.repeated
-        base, head = ("".join(run.outcome[0] for run in side) for side in (one.base, one.head))
-        return base, head
+        return one.base[:1], one.head[:1]
 
 
 def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(

@@ -4,8 +4,10 @@ from typing import Any
 
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection
+from agent.checks.compare import compare_reports
+from agent.checks.test_pairs import classify_tests, count_tests
 from agent.models.change import Change
-from agent.models.checks import AnyRun, CheckItem, CheckReport, Status, TestRun
+from agent.models.checks import AnyComparison, AnyRun, CheckItem, CheckReport, Status, TestRun
 
 
 def suite_of(*ids: str, **more: object) -> TestRun:
@@ -30,3 +32,16 @@ def make_parts(*touched: str, **more: Any) -> ChangeParts:
     nothing = {"change": Change(base_commit="0" * 40, files=())}
     touching = {"touched": frozenset(touched), "as_base": Selection(files=touched)}
     return ChangeParts(**nothing | touching | more)
+
+
+def compare_sides(
+    base: CheckReport,
+    head: CheckReport,
+    versions: TestRun | None = None,
+    *touched: str,
+    **more: Any,
+) -> tuple[AnyComparison, ...]:
+    """Compare all checks of two sides; by default, as if the change touched no test."""
+    parts = make_parts(*touched, **more)
+    pairs = classify_tests(base.tests, head.tests, versions, parts).values()
+    return compare_reports(base, head, count_tests(base.tests, head.tests, pairs, parts))

@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 
 from agent.checks.check import MINUTES_LIMIT
-from agent.checks.compare import compare_reports
-from agent.checks.test_pairs import PairedTest, classify_tests
 from agent.models.checks import (
     AnyRun,
     CheckItem,
@@ -17,7 +15,7 @@ from agent.models.checks import (
     TestRun,
 )
 from agent.models.record import replace
-from tests.unit.checks.samples import make_parts, report, suite_of
+from tests.unit.checks.samples import compare_sides, report, suite_of
 
 
 def lint(*ids: str, outcome: str = "finding", **more: object) -> LintRun:
@@ -27,21 +25,12 @@ def lint(*ids: str, outcome: str = "finding", **more: object) -> LintRun:
 
 
 def compare(before: AnyRun, after: AnyRun) -> Any:
-    pairs: list[PairedTest] = []
-    if isinstance(before, TestRun) and isinstance(after, TestRun):
-        pairs = [*classify_tests(before, after, None, make_parts()).values()]
-    [found] = compare_reports(report("base", before), report("head", after), pairs)
+    [found] = compare_sides(report("base", before), report("head", after))
     return found
 
 
 def new(found: Any) -> list[str]:
     return [item.item_id for item in found.new_failures]
-
-
-def test_a_test_that_is_gone_or_no_longer_runs_fails_where_it_passed() -> None:
-    before = suite_of("a", "b=failed", "c=skipped", "d", "e")
-    found = compare(before, suite_of("a=skipped", "b=xfailed", "c=skipped", "e"))
-    assert (found.verdict, new(found), found.gone) == (Status.FAILED, ["a", "d"], ("b",))
 
 
 def test_findings_are_counted_not_only_named() -> None:
@@ -51,27 +40,31 @@ def test_findings_are_counted_not_only_named() -> None:
     assert compare(lint("x", "x", "y"), lint("x")).verdict is Status.PASSED
 
 
-def test_what_proves_nothing_on_base_is_unverified_and_with_the_change_alone_red() -> None:
-    nothing = suite_of(status=Status.UNVERIFIED, reason="no report")
-    found = compare(suite_of("a"), nothing)
-    assert (found.verdict, found.gone) == (Status.FAILED, ())
-    assert found.reason.endswith("no report")
-    whole = suite_of(status=Status.FAILED, reason="no tests were collected")
-    assert compare(whole, nothing).verdict is Status.UNVERIFIED
-    found = compare(nothing, suite_of("a"))
-    assert (found.verdict, found.reason) == (Status.UNVERIFIED, "on the base branch: no report")
-    assert (found.new_failures, found.gone) == ((), ())
+GREEN, RED = suite_of("a"), suite_of("a=failed")
+NOTHING = suite_of(status=Status.UNVERIFIED, reason="no report")
+WHOLE = suite_of(status=Status.FAILED, reason="no tests")
 
 
-def test_a_check_that_fails_as_a_whole_says_why() -> None:
-    whole = suite_of(status=Status.FAILED, reason="no tests were collected")
-    found = compare(suite_of("a"), whole)
-    assert (found.verdict, found.reason) == (Status.FAILED, "no tests were collected")
-    found = compare(whole, whole)
-    assert found.verdict is Status.UNVERIFIED
-    found = compare(whole, suite_of("a"))
-    assert found.verdict is Status.PASSED
-    assert found.reason == "on the base branch: no tests were collected"
+@pytest.mark.parametrize(
+    ("base", "head", "verdict", "reason"),
+    [
+        (GREEN, NOTHING, Status.FAILED, "not verified with the change: no report"),
+        (WHOLE, NOTHING, Status.UNVERIFIED, "with the change: no report"),
+        (NOTHING, GREEN, Status.UNVERIFIED, "on the base branch: no report"),
+        (GREEN, WHOLE, Status.FAILED, "no tests"),
+        (WHOLE, WHOLE, Status.UNVERIFIED, "no result on the base branch to compare with: no tests"),
+        (WHOLE, RED, Status.UNVERIFIED, "no result on the base branch to compare with: no tests"),
+        (WHOLE, GREEN, Status.PASSED, "on the base branch: no tests"),
+        (GREEN, suite_of(status=Status.ABSENT), Status.FAILED, "but not with the change"),
+    ],
+)
+def test_a_check_that_proves_nothing_or_fails_as_a_whole_says_why(
+    base: TestRun, head: TestRun, verdict: Status, reason: str
+) -> None:
+    found = compare(base, head)
+    assert (found.verdict, found.gone) == (verdict, ())
+    assert found.reason.endswith(reason)
+    assert verdict is Status.FAILED or found.new_failures == ()
 
 
 def test_a_finding_at_the_same_line_is_the_same_in_other_words() -> None:
@@ -79,27 +72,16 @@ def test_a_finding_at_the_same_line_is_the_same_in_other_words() -> None:
         item = CheckItem(item_id=f"a.py: misc: {words}", outcome="finding", source=line)
         return replace(lint(), items=(item,), status=Status.FAILED)
 
-    def count(before: LintRun, after: LintRun) -> int:
-        return len(new(compare(before, after)))
-
-    assert count(found("fields: a", "x = A()"), found("fields: a, b", "x = A()")) == 0
-    assert count(found("fields: a", "x = A()"), found("fields: a, b", "y = A()")) == 1
-    assert count(found("fields: a", ""), found("fields: a, b", "")) == 1
-
-
-def test_failures_cannot_be_called_new_where_base_could_not_run() -> None:
-    ended = suite_of(status=Status.FAILED, reason="ended after 10 minutes")
-    found = compare(ended, suite_of("a=failed"))
-    assert (found.verdict, found.new_failures) == (Status.UNVERIFIED, ())
-    assert found.reason.endswith("ended after 10 minutes")
+    for before, after, count in (("x = A()", "x = A()", 0), ("x = A()", "y = A()", 1), ("", "", 1)):
+        compared = compare(found("fields: a", before), found("fields: a, b", after))
+        assert len(new(compared)) == count
 
 
 def test_a_check_that_neither_side_has_is_left_out_and_one_that_vanishes_fails() -> None:
     absent = suite_of(status=Status.ABSENT, reason="none")
-    assert compare_reports(report("base", absent), report("head", absent), ()) == ()
-    assert compare_reports(report("base"), report("head", absent), ()) == ()
-    assert compare(suite_of("a"), absent).verdict is Status.FAILED
-    [found] = compare_reports(report("base", lint()), report("head"), ())
+    assert compare_sides(report("base", absent), report("head", absent)) == ()
+    assert compare_sides(report("base"), report("head", absent)) == ()
+    [found] = compare_sides(report("base", lint()), report("head"))
     assert (found.verdict, found.head) == (Status.FAILED, Status.ABSENT)
 
 

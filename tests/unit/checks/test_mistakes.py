@@ -41,7 +41,3 @@ def test_three_mistakes_are_made_in_each_function_that_is_called() -> None:
     assert texts[3] == SOURCE.replace(b"True", b"None")
     for text in texts:
         compile(text, "shop.py", "exec")
-
-
-def test_what_cannot_be_read_has_no_mistakes() -> None:
-    assert [*make_mistakes("a.py", b"def (", {"a"})] == []

@@ -3,7 +3,7 @@
 import math
 import time
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,8 +12,9 @@ from agent.checks.check import Selection
 from agent.checks.proof import OWN_ON_BASE, ProofTrials
 from agent.checks.running import Job
 from agent.checks.test_pairs import classify_tests
+from agent.checks.test_verdicts import NEAR
 from agent.models.change import Plan
-from agent.models.checks import AnyRun, RepeatedTest, Status, TestRun
+from agent.models.checks import TESTS, AnyRun, RepeatedTest, Status, TestRun
 from agent.models.record import replace
 from agent.models.review import Proof
 from tests.unit.checks.samples import make_parts, suite_of
@@ -45,8 +46,8 @@ class Bench:
         ran: dict[str, AnyRun] = {}
         for job in jobs:
             check: Any = job.check
-            trial: Any = job.lay_out
-            lines = tuple(unit.part.line for unit in trial._units)
+            units, _ = cast(Any, job.lay_out).args
+            lines = tuple(unit.part.line for unit in units)
             self.asked.append((lines, check.only))
             red = self.noticing.get(lines, "") if check.only else self.noticing.get((), "")
             ran[check.name] = suite_of(OLD, *([f"{red}=failed"] if red else ()))
@@ -73,11 +74,11 @@ def try_parts(
 def prove(trials: ProofTrials, bench: Any, tests: TestRun = HEAD) -> Proof:
     """Try all parts near the change and say what is proved; base has one test."""
     ran = bench.run_all(
-        [job for job in trials.list_jobs(HEAD, ()) if job.check.name != OWN_ON_BASE]
+        [job for job in trials.list_jobs({NEAR: HEAD}, ()) if job.check.name != OWN_ON_BASE]
     )
     ran[OWN_ON_BASE] = suite_of(OLD, f"{NEW}=failed")
     pairs = classify_tests(suite_of(OLD), tests, None, make_parts())
-    return trials.finish(ran, tests, HEAD, pairs.values())
+    return trials.finish({**ran, TESTS: tests, NEAR: HEAD}, pairs.values())
 
 
 def describe(found: Proof) -> list[list[int]]:
@@ -181,7 +182,7 @@ def test_a_proof_is_asked_for_where_there_is_something_to_show(
     after: dict[str, str | bytes | None], own: tuple[str, ...], missing: str, unneeded: str
 ) -> None:
     trials, _ = try_parts(None, after, own)
-    found = trials.finish({}, HEAD, None, ())
+    found = trials.finish({TESTS: HEAD}, ())
     assert (missing in found.missing, bool(found.missing)) == (True, bool(missing))
     assert found.unneeded == unneeded
 

@@ -3,18 +3,18 @@
 import pytest
 
 from agent.checks import weighing
-from agent.checks.compare import compare_reports
 from agent.models.checks import CheckItem, CheckReport, LintRun, Status
 from repo_config.schema import RepoConfig
+from tests.unit.checks.samples import compare_sides, report
 
 
-def report(side: str, *items: tuple[str, str]) -> CheckReport:
+def black(side: str, *items: tuple[str, str]) -> CheckReport:
     found = tuple(
         CheckItem(item_id=f"{path}: format: {words}", outcome="finding", place=path)
         for path, words in items
     )
-    run = LintRun(name="black", status=Status.FAILED if found else Status.PASSED, items=found)
-    return CheckReport(side=side, commit="0" * 40, results=(run,))
+    status = Status.FAILED if found else Status.PASSED
+    return report(side, LintRun(name="black", status=status, items=found))
 
 
 OLD, OLD_LATER = ("old.py", "cannot format: 1:1"), ("old.py", "cannot format: 2:1")
@@ -32,9 +32,9 @@ NEW = ("new.py", "would be reformatted")
 def test_a_formatter_is_heeded_in_files_that_base_passes(
     tool: str, with_change: tuple[tuple[str, str], ...], failing: list[str]
 ) -> None:
-    base, head = report("base", OLD), report("head", *with_change)
-    compared = compare_reports(base, head, ())
-    [found] = weighing.weigh_comparisons(compared, base, head, RepoConfig(), {"black": tool})
+    base, head = black("base", OLD), black("head", *with_change)
+    tools, compared = {"black": tool}, compare_sides(base, head)
+    [found] = weighing.weigh_comparisons(compared, base, head, RepoConfig(), tools)
     assert found.kind == "findings"
     assert [item.place for item in found.new_failures] == failing
     assert found.verdict is (Status.FAILED if failing else Status.PASSED)
@@ -50,14 +50,37 @@ def test_what_a_linter_says_of_new_migrations_withholds_nothing() -> None:
     failed = LintRun(name="migrations", status=Status.FAILED, reason="no server")
 
     def weigh(run: LintRun) -> tuple[Status, list[tuple[str, str]]]:
-        sides = [
-            CheckReport(side=side, commit="0" * 40, results=results)
-            for side, results in (("base", ()), ("head", (run,)))
-        ]
-        compared = compare_reports(*sides, ())
-        [found] = weighing.weigh_comparisons(compared, *sides, RepoConfig(), {})
+        sides = report("base"), report("head", run)
+        [found] = weighing.weigh_comparisons(compare_sides(*sides), *sides, RepoConfig(), {})
         return found.verdict, [(one.rule, one.severity.value) for one in found.findings]
 
     listed = [("migration-destructive", "review"), ("migration-downtime", "info")]
     assert weigh(linted) == (Status.PASSED, listed)
     assert weigh(failed) == (Status.UNMEASURABLE, listed[:1])
+
+
+RED = {"status": Status.FAILED, "items": (CheckItem(item_id="a: b: c", outcome="finding"),)}
+BROKEN = {"status": Status.FAILED, "reason": "no such plugin"}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "verdict", "rules"),
+    [
+        ("mypy", RED, Status.PASSED, ["other-settings"]),
+        ("mypy, base settings", RED, Status.PASSED, ["other-settings"]),
+        ("mypy", BROKEN, Status.FAILED, []),
+        # Of base's settings it only adds to what the change's say.
+        ("mypy, base settings", BROKEN, Status.UNMEASURABLE, ["other-settings"]),
+    ],
+)
+def test_what_either_settings_object_to_is_for_the_reviewer(
+    name: str, facts: dict[str, object], verdict: Status, rules: list[str]
+) -> None:
+    runs = {one: {"name": one, "status": Status.PASSED} for one in ("mypy", "mypy, base settings")}
+    sides = [
+        report(side, *map(LintRun.model_validate, each.values()))
+        for side, each in (("base", runs), ("head", runs | {name: runs[name] | facts}))
+    ]
+    weighed = weighing.weigh_comparisons(compare_sides(*sides), *sides, RepoConfig(), {})
+    [found] = [one for one in weighed if one.name == name]
+    assert (found.verdict, [finding.rule for finding in found.findings]) == (verdict, rules)

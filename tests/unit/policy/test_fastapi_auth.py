@@ -161,6 +161,8 @@ def test_a_new_endpoint_on_no_path_and_a_path_without_an_endpoint_are_listed():
         ("deps", "return read()", "return 1", 6),
         ("deps", "    return who", "    pass", 9),
         ("deps", "import read", "import N as read", 4),
+        # FastAPI acts by annotations.
+        ("deps", "admin(who: CurrentUser)", "admin(who: dict)", 9),
         ("tokens", "KEYS.get(1)", "1", 4),
         ("tokens", "N = 1", "N = 2", 0),
         ("deps", "return 1", "return 2", 0),

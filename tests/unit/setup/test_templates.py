@@ -11,6 +11,14 @@ PROJECT = '[project]\nname = "x"\n'
 BUILT = "[build-system]\n"
 EXTRAS = "[project.optional-dependencies]\ntests = []\n"
 GROUPS = "[dependency-groups]\ndev = []\n"
+HATCH = """
+[tool.hatch.envs.default]
+dependencies = ["pytest", "httpx<1", "sibling @ {root:uri}/../sibling"]
+[tool.hatch.envs.hatch-test]
+extra-dependencies = ["coverage"]
+[tool.hatch.envs.docs]
+dependencies = ["mkdocs"]
+"""
 INSTALL = "uv pip install --exclude-newer 2024-05-02"
 WANTED = "-e '.[tests]' --group tests"
 ITSELF = 'echo "Not installed: the project itself"'
@@ -53,6 +61,14 @@ def write(files: dict[str, str], lock: str = "") -> tuple[str, ...]:
             add_project(
                 f"{INSTALL} -r pyproject.toml --extra tests --group dev -r requirements-dev.txt",
                 f"{INSTALL} -e '.[tests]' --group dev -r requirements-dev.txt",
+            ),
+        ),
+        (
+            "",
+            {"pyproject.toml": BUILT + PROJECT + HATCH},
+            add_project(
+                f"{INSTALL} -r pyproject.toml pytest 'httpx<1' coverage",
+                f"{INSTALL} -e . pytest 'httpx<1' coverage",
             ),
         ),
         (

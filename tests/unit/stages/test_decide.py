@@ -9,9 +9,8 @@ import pytest
 
 from agent.checks import weighing
 from agent.checks.check import MINUTES_LIMIT
-from agent.checks.compare import compare_reports
 from agent.checks.suite import PASSING
-from agent.checks.test_pairs import classify_tests, name_family
+from agent.checks.test_pairs import name_family
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
 from agent.models.checks import (
     COLLECTION,
@@ -20,7 +19,6 @@ from agent.models.checks import (
     CheckReport,
     LintComparison,
     RepeatedTest,
-    Rerun,
     Status,
     TestComparison,
     TestRun,
@@ -32,7 +30,7 @@ from agent.models.review import Judgement, Proof, ReviewNotes, SettledFinding, S
 from agent.models.run import Reason
 from agent.stages import decide
 from repo_config.schema import RepoConfig
-from tests.unit.checks.samples import make_parts
+from tests.unit.checks.samples import compare_sides
 from tests.unit.trees import make_project
 
 PASSED, FAILED, UNVERIFIED = Status.PASSED, Status.FAILED, Status.UNVERIFIED
@@ -92,8 +90,7 @@ WRONG = replace(A, kind="mistake", text="`<` in place of `>=`")
 REMOVAL = replace(A, is_removal=True)
 KEPT = Proof(is_refactoring=True, unneeded_parts=(A,))
 UNNOTICED = Proof(unneeded_parts=(A,), untried=(B,))
-GREEN, RED = Rerun(outcome="passed"), Rerun(outcome="failed")
-FLAKY = (RepeatedTest(item_id="t::a", base=(GREEN, RED), head=(GREEN,), place="tests/test_a.py:3"),)
+FLAKY = (RepeatedTest(item_id="t::a", base="failed", head="passed", place="tests/test_a.py:3"),)
 
 
 #: By what is measured: what is decided, why, and what the sentence names.
@@ -280,12 +277,11 @@ def test_a_change_is_ready_only_if_each_test_of_base_has_an_outcome_on_it() -> N
         versions = random.choice((None, make_up(random, "versions")))
         touched = random.choice(((), ("t.py",), ("t.py", "v.py")))
         again = {"as_base": None} if random.random() < 0.1 else {}
-        pairs = classify_tests(base, head, versions, make_parts(*touched, **again))
         before, after = (
             CheckReport(side=side, commit="0" * 40, results=(run,), is_partial=run.is_partial)
             for side, run in (("base", base), ("head", head))
         )
-        compared = compare_reports(before, after, pairs.values())
+        compared = compare_sides(before, after, versions, *touched, **again)
         compared = weighing.weigh_comparisons(compared, before, after, RepoConfig(), {})
         verdict = weigh(*compared, is_partial=head.is_partial)
         if not verdict.publish or verdict.review:

@@ -14,8 +14,7 @@ from tests.unit.trees import DictTree, make_project
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(checks._Trees, "lay_out", lambda *_: None)
+def run(tmp_path: Path):
     installed: Any = SimpleNamespace(path=str(tmp_path), versions={}, layers=())
 
     def set_up(path: str, commands: tuple[str, ...], answer: Any) -> object:
@@ -24,21 +23,22 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         desk: Any = SimpleNamespace(
             say=lambda line: None,
             open_base=lambda prepared: DictTree({}),
-            head_folder=lambda run: Path(),
+            lay_out_head=lambda *_: None,
             environment=lambda prepared: installed,
             environment_of_change=lambda *_: answer(),
         )
         prepared: Any = SimpleNamespace(contract=contract, run=None)
-        return checks._prepare_environment(change, checks._Trees(prepared, desk))
+        return checks._prepare_environment(change, prepared, desk)
 
     return set_up, installed
 
 
 def test_it_runs_where_files_changed_that_commands_may_read(run):
-    set_up, made = run
-    assert set_up("package.json", ("make",), lambda: made) == (made, ())
-    assert set_up("app/views.py", ("make",), lambda: made) == (None, ())
-    assert set_up("package.json", (), lambda: made) == (None, ())
+    set_up, of_base = run
+    built = SimpleNamespace(**vars(of_base))
+    assert set_up("package.json", ("make",), lambda: built)[0] is built
+    assert set_up("app/views.py", ("make",), lambda: built)[0] is of_base
+    assert set_up("package.json", (), lambda: built)[0] is of_base
 
 
 def test_a_failure_is_said_to_come_with_the_change(run):

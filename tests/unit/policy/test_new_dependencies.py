@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.policy import requirements
+from agent.policy import new_dependencies
 from tests.unit.policy.cases import Snippet
 
 PROJECT = '[project]\nname = "app"\ndependencies = ["httpx"]\n'
@@ -18,4 +18,4 @@ PROJECT = '[project]\nname = "app"\ndependencies = ["httpx"]\n'
 )
 def test_other_packages_or_versions_are_told(path, before, after):
     snippet = Snippet({path: after}, base={path: before})
-    assert requirements.has_changed(snippet.change_context())
+    assert new_dependencies.has_changed(snippet.change_context())

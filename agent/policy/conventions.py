@@ -1,0 +1,180 @@
+"""Check what the configuration says of request handlers, views, signals and queries, as written.
+
+Functions that answer requests are sync or async, as their path demands; views are of one style.
+Classes are views by the bases that their own module names. Another manager than the configured
+one may bring back rows that the project hides: deleted ones, other tenants'.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+from agent.models.change import ChangedFile, Finding, Severity
+from agent.policy import endpoints, layout
+from agent.policy.change_context import ChangeContext, Hit
+from agent.policy.patterns import Patterns
+from agent.policy.rule import Rule
+from agent.policy.source import PythonSource
+from repo_config.foreign_python import FunctionNode, list_functions
+from repo_config.schema import RepoConfig
+
+CONCURRENCY = Rule(
+    "concurrency", "Request handlers under paths with mode `sync` are not async.", Severity.BLOCK
+)
+SYNC_HANDLER = Rule(
+    "sync-handler", "Request handlers under paths with mode `async` are async.", Severity.REVIEW
+)
+SIGNALS = Rule(
+    "django-signals",
+    "No new Django signals or handlers where `django.signals` is forbid.",
+    Severity.BLOCK,
+)
+VIEWS = Rule(
+    "django-views", "New views are classes or functions, as `django.views` says.", Severity.REVIEW
+)
+MANAGER = Rule(
+    "django-manager",
+    "Models in `django.managers` are queried through the configured manager.",
+    Severity.BLOCK,
+)
+RULES = (CONCURRENCY, SYNC_HANDLER, SIGNALS, VIEWS, MANAGER)
+_SYNC_FIX = "Use `def` instead of `async def`, or change `concurrency` in the configuration first."
+_ASYNC_FIX = "Use `async def`, or check that it may block a server thread."
+_VIEW_FIX = "Write it as a {}, or change django.views first."
+_MANAGER_FIX = "Use the configured manager, or change django.managers first."
+_SIGNALS_FIX = "Call the function directly, or change django.signals first."
+_VIEW = re.compile(r"(?:View|ViewSet|HTTPEndpoint)$")
+_OF_VIEWS = endpoints.VERBS | {
+    *("dispatch", "list", "create", "retrieve", "update", "partial_update", "destroy")
+}
+_OF_CONSUMERS = frozenset({"connect", "disconnect", "receive", "receive_json"})
+#: Decorators of what answers a URL, and what this returns.
+_ABOVE_VIEWS = ("rest_framework.decorators.", "django.views.decorators.", "django.contrib.")
+_RESPONSES = ("django.http.", "django.shortcuts.", "django.template.", "rest_framework.response.")
+_SIGNALS = {
+    "defines a signal": re.compile(
+        r"django\.dispatch\.(?:dispatcher\.)?Signal|django(?:\.\w+)*\.ModelSignal"
+    ),
+    "connects a signal handler": re.compile(
+        r"django\.dispatch\.(?:dispatcher\.)?(?:receiver|Signal\.connect)"
+        r"|django\.(?:\w+\.)*signals\.\w+\.connect"
+    ),
+}
+_MANAGERS = frozenset({"objects", "_default_manager", "_base_manager"})
+_Hit = Hit[tuple[Rule, str, str]]
+"""Rule, message and way out."""
+
+
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
+    def find(file: ChangedFile, content: bytes) -> Iterator[_Hit]:
+        source = change_context.read_source(file.path, content)
+        if source and not layout.is_apart(file.path):
+            yield from _find_hits(source, change_context.config)
+
+    for path, hit in change_context.find_new_hits(find):
+        rule, says, fix = hit.what
+        yield rule.make_finding(path, says, fix, hit.line)
+
+
+def _find_hits(source: PythonSource, config: RepoConfig) -> Iterator[_Hit]:
+    """Yield what the configuration does not want, with its rule and the way out."""
+    mode, views = config.concurrency.mode, config.django.views
+    for override in config.concurrency.overrides:
+        if Patterns(override.paths).first(source.path) is not None:
+            mode = override.mode
+    handlers = _list_handlers(source) if mode != "any" or views == "class" else ()
+    for name, line, is_async, is_view in handlers:
+        written = "async" if is_async else "sync"
+        if mode not in (written, "any"):
+            rule, fix = (CONCURRENCY, _SYNC_FIX) if is_async else (SYNC_HANDLER, _ASYNC_FIX)
+            says = f"handles requests in the {written} {name}; code is {mode} here"
+            yield Hit((rule, says, fix), line)
+        if is_view and views == "class":
+            says = f"defines the view {name} as a function; views are classes here"
+            yield Hit((VIEWS, says, _VIEW_FIX.format(views)), line)
+    classes = [node for node in source.module.body if isinstance(node, ast.ClassDef)]
+    for node in classes if views == "function" else ():
+        if any(map(_VIEW.search, _list_bases(node.name, source))):
+            says = f"defines the view {node.name} as a class; views are functions here"
+            yield Hit((VIEWS, says, _VIEW_FIX.format(views)), node.lineno)
+    if config.django.signals == "forbid":
+        for says, line in _list_signals(source):
+            yield Hit((SIGNALS, f"{says}; this project does not use signals", _SIGNALS_FIX), line)
+    if managers := config.django.managers:
+        for says, line in _list_queries(source, managers):
+            yield Hit((MANAGER, says, _MANAGER_FIX), line)
+
+
+def _list_signals(source: PythonSource) -> Iterator[tuple[str, int]]:
+    for node in source.nodes:
+        if isinstance(node, ast.Call | ast.ClassDef):
+            made_of = node.bases if isinstance(node, ast.ClassDef) else [node]
+            names = [*map(source.find_name, made_of)]
+            for does, pattern in _SIGNALS.items():
+                if any(map(pattern.fullmatch, names)):
+                    yield does, node.lineno
+
+
+def _list_queries(source: PythonSource, managers: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    for node in source.nodes:
+        if isinstance(node, ast.Attribute) and node.attr in _MANAGERS:
+            name = source.find_name(node.value)
+            # A key with dots is the whole name of a model.
+            key = next((key for key in managers if f".{name}".endswith(f".{key}")), None)
+            if key and node.attr != managers[key]:
+                model = key.rpartition(".")[2]
+                says = f"queries {model} through {node.attr}; the configured manager is"
+                yield f"{says} {managers[key]}", node.lineno
+
+
+def _list_handlers(source: PythonSource) -> Iterator[tuple[str, int, bool, bool]]:
+    """Yield what answers requests, but for what can be of one mode alone.
+
+    That is its name, its line, whether it is async, and whether it is a view of Django.
+    """
+    for route in endpoints.list_endpoints(source):
+        # A decorator without a written path may be of anything else.
+        if route.is_whole and "WEBSOCKET" not in route.methods:
+            yield route.name.rpartition(".")[2], route.line, route.is_async, False
+    for name, node in list_functions(source.module):
+        bases = _list_bases(name.partition(".")[0], source)
+        is_async = isinstance(node, ast.AsyncFunctionDef)
+        # Django REST framework cannot await.
+        is_drf = any(base.startswith("rest_framework.") for base in bases)
+        is_method = (node.name in _OF_VIEWS and any(map(_VIEW.search, bases))) or (
+            node.name in _OF_CONSUMERS and any(base.endswith("Consumer") for base in bases)
+        )
+        is_view = "." not in name and _is_view(node, source)
+        if is_view or (is_method and (is_async or not is_drf)):
+            yield name, node.lineno, is_async, is_view
+
+
+def _list_bases(name: str, source: PythonSource) -> set[str]:
+    """Return what a class inherits from, through the classes of its module."""
+    classes = {
+        f"{source.dotted}.{node.name}": node
+        for node in source.module.body
+        if isinstance(node, ast.ClassDef)
+    }
+    bases, waiting = set[str](), [f"{source.dotted}.{name}"]
+    while waiting:
+        if node := classes.get(waiting.pop()):
+            new = {*map(source.find_name, node.bases)} - bases
+            bases |= new
+            waiting += new
+    return bases
+
+
+def _is_view(node: FunctionNode, source: PythonSource) -> bool:
+    """Whether a function takes a request, and is decorated as a view or returns a response."""
+    find = source.find_name
+    match [*node.args.posonlyargs, *node.args.args]:
+        case [first, *rest] if all(argument.arg != "exception" for argument in rest):
+            is_request = first.arg in ("request", "req")
+            takes = is_request or find(first.annotation).startswith("django.http.")
+        case _:
+            takes = False
+    returned = (part.value for part in ast.walk(node) if isinstance(part, ast.Return))
+    is_decorated = any(find(part).startswith(_ABOVE_VIEWS) for part in node.decorator_list)
+    answers = any(find(value).startswith(_RESPONSES) for value in returned)
+    return takes and (is_decorated or (answers and not node.name.startswith("_")))

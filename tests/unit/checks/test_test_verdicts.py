@@ -1,0 +1,140 @@
+"""What one more run of a test on both sides shows of its failure."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agent.checks import test_verdicts
+from agent.checks.check import Selection
+from agent.checks.test_pairs import PairedTest, classify_tests
+from agent.checks.test_verdicts import VERSIONS, TestVerdicts
+from agent.models.change import Change, Severity
+from agent.models.checks import CheckItem, LintRun, RepeatedTest, Status, TestRun
+from agent.models.record import replace
+from tests.unit.checks.samples import make_parts, report, suite_of
+
+
+def make_pair(item_id: str = "t.py::a", was: str = "passed") -> PairedTest:
+    """Make a test that fails with the change; "" where base does not have it."""
+    file = item_id.partition("::")[0]
+    head = CheckItem(item_id=item_id, outcome="failed", text="1 != 2", file=file)
+    return PairedTest(item_id, replace(head, outcome=was) if was else None, head, None, "broken")
+
+
+@pytest.mark.parametrize(
+    ("was", "base", "head", "state", "words"),
+    [
+        ("passed", "failed", "failed", "flaky", ""),
+        ("passed", "failed", "passed", "flaky", ""),
+        ("passed", "skipped", "failed", "flaky", ""),
+        ("passed", "passed", "failed", "broken", "failed in 2 of 2 runs with the change"),
+        ("passed", "passed", "passed", "broken", "It fails intermittently."),
+        ("passed", "unproved", "unproved", "broken", "failed in 1 of 1 run with the change"),
+        ("passed", "unproved", "passed", "broken", "It fails intermittently."),
+        # Base never ran it: that it is skipped there once more excuses nothing.
+        ("skipped", "skipped", "failed", "broken", ""),
+        ("skipped", "failed", "failed", "flaky", ""),
+        # Base had no time for it.
+        ("unrun", "passed", "failed", "broken", ""),
+        ("unrun", "failed", "failed", "known", ""),
+        ("unrun", "unproved", "failed", "unrun", ""),
+        # A new one is never excused.
+        ("", "", "failed", "broken", "failed in 2 of 2 runs with the change"),
+        ("", "", "passed", "broken", "It fails intermittently."),
+    ],
+)
+def test_only_what_base_fails_as_well_is_excused(
+    was: str, base: str, head: str, state: str, words: str
+) -> None:
+    pair = make_pair(was=was)
+    weighed = test_verdicts.weigh_again(pair, RepeatedTest(item_id="t.py::a", base=base, head=head))
+    assert weighed.state == state
+    assert weighed.head
+    assert words in weighed.head.text
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "severity"),
+    [("failed", "passed", Severity.INFO), ("failed", "failed", Severity.REVIEW),
+     ("", "passed", Severity.REVIEW)],
+)  # fmt: skip
+def test_what_never_passed_or_base_does_not_know_is_for_review(
+    base: str, head: str, severity: Severity
+) -> None:
+    test = RepeatedTest(item_id="t.py::a", base=base, head=head)
+    assert test_verdicts.make_finding(test).severity is severity
+
+
+def test_what_an_earlier_version_has_stored_of_it_is_read() -> None:
+    runs = [{"outcome": "failed", "text": "1 != 2"}]
+    stored = {"item_id": "t.py::a", "base": [], "head": runs, "place": ""}
+    assert RepeatedTest.model_validate(stored) == RepeatedTest(item_id="t.py::a", head="failed")
+    run = LintRun(name="mypy", status=Status.PASSED)
+    assert LintRun.model_validate({**run.model_dump(), "settings_of_base": ["a.toml"]}) == run
+
+
+class Bench:
+    """Runs nothing: all tests end in one way on base, and in one with the change."""
+
+    base, head = SimpleNamespace(names_tests=True), "head"
+    measure_anew: Any = None
+
+    def __init__(self, outcome: str, on_base: str = "passed") -> None:
+        self.outcome, self.on_base = outcome, on_base
+        self.repeated: dict[str, RepeatedTest] = {}
+        self.asked: list[tuple[object, tuple[str, ...]]] = []
+        self.said: list[str] = []
+
+    def lay_out(self, change: Change, name: str) -> str:
+        return self.head
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
+
+    def run_tests(self, asked: list[tuple[object, Selection]]) -> list[TestRun]:
+        self.asked += [(site, only.ids) for site, only in asked]
+        outcomes = (self.on_base if site == self.base else self.outcome for site, _ in asked)
+        return [
+            suite_of(*(f"{item_id}={outcome}" for item_id in only.ids))
+            for (_, only), outcome in zip(asked, outcomes, strict=True)
+        ]
+
+
+def test_tests_run_once_more_on_both_sides_on_base_only_those_that_it_has() -> None:
+    base, head = suite_of("t.py::a"), suite_of("t.py::a=failed", "t.py::new=failed", "t.py::b")
+    pairs = classify_tests(base, head, None, make_parts()).values()
+    bench: Any = Bench("failed")
+    TestVerdicts(make_parts(), report("base"), bench)._repeat(pairs)
+    assert bench.asked == [(bench.base, ("t.py::a",)), ("head", ("t.py::a", "t.py::new"))]
+    assert [bench.repeated[name].base for name in ("t.py::a", "t.py::new")] == ["passed", ""]
+    assert bench.said[0] == "tests: 2 fail only with the change; running again"
+
+
+def test_of_many_failures_ten_run_again_of_as_many_files_as_there_are() -> None:
+    pairs = [make_pair(f"many.py::{number}") for number in range(20)]
+    pairs += [make_pair(f"other_{number}.py::a") for number in range(4)]
+    bench: Any = Bench("failed")
+    TestVerdicts(make_parts(), report("base"), bench)._repeat(pairs)
+    assert len(bench.repeated) == test_verdicts.MOST_TESTS
+    assert {f"other_{number}.py::a" for number in range(4)} < {*bench.repeated}
+
+
+@pytest.mark.parametrize(("again", "state"), [("passed", "fine"), ("failed", "rewritten")])
+def test_a_failure_in_base_s_version_counts_where_it_comes_back(again: str, state: str) -> None:
+    bench: Any = Bench(again)
+    base, head = suite_of("t.py::a", "t.py::b=failed"), suite_of("t.py::a", "t.py::b")
+    verdicts = TestVerdicts(make_parts("t.py"), report("base", base), bench)
+    ran = {VERSIONS: suite_of("t.py::a=failed", "t.py::b=failed", name=VERSIONS)}
+    verdicts.weigh(head, ran, repeats=True)
+    assert [pair.state for pair in verdicts.pairs] == [state, "fine"]
+    assert bench.asked == [("head", ("t.py::a",))]
+
+
+def test_base_that_fails_what_it_passed_before_is_measured_anew() -> None:
+    bench: Any = Bench("failed", "failed")
+    base, head = suite_of("t.py::a", "t.py::b"), suite_of("t.py::a=failed", "t.py::b=failed")
+    bench.measure_anew = lambda: head
+    verdicts = TestVerdicts(make_parts(), report("base", base), bench)
+    verdicts.weigh(head, {}, repeats=True)
+    assert ([pair.state for pair in verdicts.pairs], bench.measure_anew) == (["known"] * 2, None)
