@@ -273,11 +273,14 @@ class LiveOutput:
     ) -> None:
         self._name, self._say, self._now = name, say, now
         self._next = now() + QUIET_SECONDS
-        self._tail, self._last = b"\n", ""
+        self._tail, self._last, self._has_key = b"\n", "", False
 
     def __call__(self, piece: bytes) -> None:
-        self._tail = (self._tail + piece)[-_TAIL_BYTES:]
-        if self._now() < self._next:
+        text = self._tail + piece
+        # A line of a key is not recognized as a secret by itself: from here on nothing is shown.
+        self._has_key = self._has_key or b"PRIVATE KEY" in text
+        self._tail = text[-_TAIL_BYTES:]
+        if self._has_key or self._now() < self._next:
             return
         whole = self._tail.split(b"\n")[-2:0:-1]
         line = next(filter(None, map(_show, whole)), self._last)
