@@ -184,7 +184,8 @@ class TestVerdicts:
             self.bench.repeated[pair.current_id] = RepeatedTest(
                 item_id=pair.current_id, head="passed", place=near[pair.current_id].place
             )
-            weighed[pair.current_id] = pair._replace(state="flaky")
+            if pair.state != "rewritten":
+                weighed[pair.current_id] = pair._replace(state="flaky")
         return [weighed.get(pair.current_id, pair) for pair in pairs]
 
     def _list_failures(self, ran: Mapping[str, AnyRun], name: str) -> dict[str, CheckItem]:

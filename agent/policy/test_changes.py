@@ -17,7 +17,7 @@ from agent.policy.layout import is_test
 from agent.policy.rule import Rule
 from agent.policy.source import is_python
 from agent.text.sanitise import list_some
-from repo_config.foreign_python import list_functions
+from repo_config.foreign_python import FunctionNode, list_functions
 
 REWRITTEN = Rule(
     "test-rewritten",
@@ -77,14 +77,15 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             does = "deletes" if file.after is None else "edits"
             yield EDITED.make_finding(file.path, f"{does} data of tests", fix)
             continue
-        before, after = (
-            dict(list_functions(source.module)) if source else {}
-            for source in (
-                change_context.read_source(file.path, side) for side in (file.before, file.after)
-            )
-        )
+        sources = [
+            change_context.read_source(file.path, side) for side in (file.before, file.after)
+        ]
+        before, after = (dict(list_functions(side.module)) if side else {} for side in sources)
         both = [name for name in before if name in after]
         edited = [name for name in both if ast.dump(before[name]) != ast.dump(after[name])]
+        old, new = ({*_list_others(side.module)} if side else set() for side in sources)
+        if is_hidden and file.after and not old <= new:
+            edited.append("what is outside functions")
         if edited and is_hidden:
             yield REWRITTEN.make_finding(file.path, f"edits {list_some(edited)}; {_HIDDEN}", fix)
         elif edited:
@@ -92,6 +93,15 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         gone = [name for name in before.keys() - after.keys() if _TEST.search(name)]
         if gone and is_hidden:
             yield REMOVED.make_finding(file.path, f"removes {list_some(sorted(gone))}", _NEEDED)
+
+
+def _list_others(node: ast.Module | ast.ClassDef) -> Iterator[str]:
+    """Yield the statements of a module or class outside functions, imports apart."""
+    for child in node.body:
+        if isinstance(child, ast.ClassDef):
+            yield from _list_others(child)
+        elif not isinstance(child, FunctionNode | ast.Import | ast.ImportFrom):
+            yield ast.dump(child)
 
 
 def find_problems(compared: TestComparison, base: TestRun, head: TestRun) -> Iterator[Finding]:

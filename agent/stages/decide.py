@@ -269,9 +269,9 @@ class VerdictFacts:
     def describe_to_review(self) -> str:
         """A person must review something.
 
-        A `review` finding, no test proves the change or a part of it, a check did not finish, a
-        test is flaky, most tests fail on the base branch, the ticket is only partly done, the
-        second review did not approve, or the set-up is unconfirmed.
+        That is: a `review` finding, no test proves the change or a part of it, a check did not
+        finish, a test is flaky, most tests fail on the base branch, the ticket is only partly done,
+        the second review did not approve, or the set-up is unconfirmed.
         """
         if not self.remarks:
             return ""
