@@ -284,20 +284,6 @@ def test_a_process_that_cannot_start_says_so_in_json_like_all_else(environ, comm
     assert ("APP_ID" if command == ("serve",) else "PostgreSQL") in told["problem"]
 
 
-@pytest.mark.deep
-def test_a_service_without_a_sandbox_or_a_key_does_not_start(environ, tmp_path):
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    environ["PATH"] = str(tools)
-    said = refused(environ, "serve", "--role", "worker")
-    assert "bubblewrap" in said
-    assert "mergewright doctor" in said
-    environ["PATH"] = os.environ["PATH"]
-    assert "OPENAI_API_KEY is not set" in refused(
-        {**environ, "MERGEWRIGHT_MODEL": "openai-chat:gpt-4o"}, "serve", "--role", "worker"
-    )
-
-
 # --- the last one: nothing goes on after it ---------------------------------------------------
 
 
