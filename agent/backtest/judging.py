@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent.backtest.tasks import PastChange
-from agent.checks import check, measuring, runners, running
-from agent.checks.check import Selection, TestRequest
+from agent.checks import check, running
+from agent.checks.check import Selection
+from agent.checks.runners import Suite
 from agent.desk import Desk
 from agent.editing import rebuilding
 from agent.errors import AgentError
@@ -94,14 +95,12 @@ class Judge:
             )
             environment = desk.environment_of_change(prepared, asked)
         site = check.make_site(folder, environment, prepared.contract, desk.settings)
-        suite = measuring.suite_of(site)
-        if suite is None:
+        if not site.names_tests:
             return {}
         names = {file.path for file in tests.files if file.after is not None}
         files = tuple(sorted(name for name in names if name.endswith(".py")))
-        found = running.run_check(
-            runners.select(suite, TestRequest(Selection(files=files))), site, desk.sandbox, desk.say
-        )
+        suite = Suite(only=Selection(files=files))
+        found = running.run_check(suite, site, desk.sandbox, desk.say)
         # If exit code, report and sentinels disagree, code under test has faked a result.
         is_proved = found.status is not Status.UNVERIFIED
         return {

@@ -15,10 +15,7 @@ from typing import Protocol, Self, TypeVar
 from packaging.utils import canonicalize_name
 
 from agent.checks import report
-from agent.models.checks import (
-    CheckRun,
-    Status,
-)
+from agent.models.checks import CheckRun, Status
 from agent.models.environment import Contract, Environment
 from agent.models.record import replace
 from agent.models.sandbox import (
@@ -42,12 +39,8 @@ from repo_config.schema import RepoConfig
 SECONDS = 600.0
 #: Nothing is begun with less.
 LEAST_SECONDS = 5.0
-#: Part of the limit after which one test is interrupted; at least a minute.
-_PART_OF_TEST, _LONGEST_TEST = 1 / 6, 60.0
 #: Limit of a CheckRun that was ended by the run's minutes, not by its own.
 MINUTES_LIMIT = "minutes"
-#: Part of the tests' seconds that is left to running tests when no further one is begun.
-_RESERVE, _MOST_RESERVE = 0.15, 60.0
 _OUTPUT_LIMIT = 60_000
 #: A file of settings that is larger is none.
 _MOST_BYTES = 256 * 1024
@@ -74,6 +67,11 @@ class Site:
     """When the run's minutes end, by the monotonic clock."""
 
     @property
+    def names_tests(self) -> bool:
+        """Whether each test is known by its name, as where pytest or unittest runs them."""
+        return self.project.test_runner in ("pytest", "django")
+
+    @property
     def command_prefix(self) -> tuple[str, ...]:
         """What a person writes before a command that starts in the project's folder."""
         return ("env", "-C", self.project.root) if self.project.root else ()
@@ -82,17 +80,11 @@ class Site:
         """Whether the repository's own environment has a package."""
         return canonicalize_name(package) in self.environment.versions
 
-    def program(self, package: str) -> str:
-        """Path of a tool in the sandbox: the pinned one, else the environment's, else ours."""
+    def locate_tool(self, package: str) -> str:
+        """Folder of a tool in the sandbox: the pinned one's, else the environment, else ours."""
         if package in dict(self.environment.tools):
-            place = f"{SANDBOX_TOOLS}/{package}"
-        else:
-            place = SANDBOX_ENVIRONMENT if self.has_package(package) else SANDBOX_GATE
-        return f"{place}/bin/{package}"
-
-    def in_sandbox(self, name: str) -> str:
-        """Path in the sandbox of a file at the root of the project."""
-        return posixpath.join(SANDBOX_TREE, self.project.root, name)
+            return f"{SANDBOX_TOOLS}/{package}"
+        return SANDBOX_ENVIRONMENT if self.has_package(package) else SANDBOX_GATE
 
     def path_of(self, reported: str) -> str:
         """Path in the repository for one that a tool reports, whole or from where it ran."""
@@ -101,20 +93,17 @@ class Site:
         return posixpath.normpath(posixpath.join(self.project.root, reported))
 
     def text(self, path: str) -> str | None:
-        """Content of a file of the repository; None where there is none, or a link in its place."""
-        place = self.tree / path
-        if not place.is_file() or place.is_symlink():
-            return None
-        # A folder on the way could be a link as well, which could lead anywhere on this machine.
-        if not place.resolve().is_relative_to(self.tree.resolve()):
+        """Content of a file of the repository; None where the tree has none."""
+        place = (self.tree / path).resolve()
+        # A link could lead anywhere on this machine.
+        if not (place.is_file() and place.is_relative_to(self.tree.resolve())):
             return None
         return place.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace")
 
     @property
     def settings_module(self) -> str | None:
-        """Django's settings as the tests have them: a variable wins over what is detected."""
-        given = self.config.env.get("DJANGO_SETTINGS_MODULE")
-        return given or (self.project.django.settings_module if self.project.django else None)
+        """Django's settings, as every check has them."""
+        return self.project.django.settings_module if self.project.django else None
 
     def test_limits(self) -> SandboxLimits:
         minutes = self.config.checks.minutes
@@ -134,46 +123,12 @@ class Site:
 
 @dataclass(frozen=True)
 class Selection:
-    """Some of the tests of a suite: those of these ids, and in these files."""
+    """Some of the tests of a suite: those of these ids, and in these files, in this order."""
 
     ids: tuple[str, ...] = ()
     """As they are reported."""
     files: tuple[str, ...] = ()
     """Relative to the tree."""
-
-
-@dataclass(frozen=True)
-class TestRequest:
-    """Which tests of a suite run, and how; all of them by default."""
-
-    __test__ = False
-
-    only: Selection | None = None
-    """In this order, as far as files are named."""
-    known_red: frozenset[str] | None = None
-    """The first test that fails ends the run, but for these; None: none does."""
-    covers: tuple[str, ...] = ()
-    """Files of which is noted which lines run; where there are some, in one process."""
-
-    def describe(self, site: Site) -> dict[str, object]:
-        """Compose the request of a script in the sandbox, with whole paths."""
-        seconds = site.test_limits().seconds
-        reserve = min(_MOST_RESERVE, seconds * _RESERVE)
-        only = self.only and {"ids": self.only.ids, "files": _whole_paths(self.only.files)}
-        return {
-            "only": only,
-            "last_start": None if self.only else seconds - reserve,
-            "longest": max(_LONGEST_TEST, seconds * _PART_OF_TEST),
-            "known_red": None if self.known_red is None else sorted(self.known_red),
-            "looks_early": site.looks_early,
-            "covers": _whole_paths(self.covers),
-            "linked": ["coverage"] if self.covers and not site.has_package("coverage") else [],
-            "gate_packages": site.environment.get_packages(SANDBOX_GATE),
-        }
-
-
-def _whole_paths(paths: tuple[str, ...]) -> list[str]:
-    return [posixpath.join(SANDBOX_TREE, path) for path in paths]
 
 
 Run_co = TypeVar("Run_co", bound=CheckRun, covariant=True)
@@ -219,9 +174,10 @@ def request_script(
     """Compose the request for one of our scripts in the repository's environment.
 
     Args:
-        options: What the script needs besides the places of tree and report.
+        options: What the script needs besides the places of tree, report and our packages.
     """
-    told = {"report": report.PATH, "tree": SANDBOX_TREE, **options}
+    gate = site.environment.get_packages(SANDBOX_GATE)
+    request = {"report": report.PATH, "tree": SANDBOX_TREE, "gate": gate, **options}
     name, *arguments = script
     # Compiled code in the tree may say that it need not be compared with its source.
     flags = ("--check-hash-based-pycs", "always")
@@ -231,7 +187,7 @@ def request_script(
         (sandbox_requests.PYTHON, *flags, f"{SANDBOX_OURS}/checks/{name}", *arguments),
         environ=get_variables(site),
         limits=limits,
-        files=(SandboxFile(path=report.REQUEST_PATH, content=json.dumps(told).encode()),),
+        files=(SandboxFile(path=report.REQUEST_PATH, content=json.dumps(request).encode()),),
         collect=(report.PATH,),
         folder=site.project.root,
     )
@@ -270,9 +226,8 @@ def make_site(
     config = contract.config
     if config.checks.minutes == "auto":
         # Whatever the tests take, the run needs as long again.
-        config = replace(
-            config, checks=replace(config.checks, minutes=max(1, settings.max_minutes // 2))
-        )
+        checks = replace(config.checks, minutes=max(1, settings.max_minutes // 2))
+        config = replace(config, checks=checks)
     return Site(
         tree=tree,
         environment=environment,

@@ -22,7 +22,7 @@ from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
     SANDBOX_GATE,
     SANDBOX_OUT,
-    SANDBOX_TOOLS,
+    SANDBOX_TREE,
     SandboxFile,
     SandboxRequest,
     SandboxResult,
@@ -32,8 +32,6 @@ from agent.text import sanitise
 from repo_config import documents
 from repo_config.command_lines import CheckCommand
 
-#: Exit code of a shell, or a sandbox, when there is no such program.
-_NO_PROGRAM = 127
 #: Puts what a tool prints into its file.
 _INTO_FILE, _ALL_INTO_FILE = 'exec "$@" >"$0"', 'exec "$@" >"$0" 2>&1'
 #: Starts a mypy that is not the environment's, with the plugins that are there.
@@ -112,7 +110,7 @@ class ToolCheck(_Command):
             return _start_mypy(site)
         if program in sandbox_requests.PYRIGHTS:
             return _start_pyright(site, program)
-        return site.program(program), *subcommand
+        return f"{site.locate_tool(program)}/bin/{program}", *subcommand
 
     def judge(self, site: Site, result: SandboxResult) -> LintRun:
         content, reader = result.files.get(report.PATH), self.reader
@@ -128,33 +126,29 @@ class ToolCheck(_Command):
             wrong = [remark for remark in remarks or () if remark.severity == "warning"]
         items = list_items(wrong)
         said = f"{text}\n{result.output}" if reader.is_text else result.output
-        words = check.find_error_line(said)
-        status, reason = self._judge_remarks(result, remarks, wrong, words)
-        if not reason:
-            status = Status.FAILED if items else Status.PASSED
+        reason = self._explain_failure(result, remarks, wrong, check.find_error_line(said))
+        status = Status.FAILED if items or reason else Status.PASSED
         lines = (render_remarks(remarks or ()) or "no findings", reason)
         output = check.shorten_output("\n".join(filter(None, lines)))
         found = check.make_result(self, site, result, status, reason)
         return replace(found, items=items, output=output)
 
-    def _judge_remarks(
+    def _explain_failure(
         self,
         result: SandboxResult,
         remarks: list[ToolRemark] | None,
         wrong: list[ToolRemark],
         words: str,
-    ) -> tuple[Status, str]:
+    ) -> str:
         """Say what makes a report worth nothing; nothing where it is whole."""
         if remarks is None and result.refused:
-            return Status.UNVERIFIED, f"the report was rejected: {result.refused[0]}"
+            return f"the report was rejected: {result.refused[0]}"
         code = result.exit_code
         is_silent = code != 0 and remarks is not None and not wrong
         if code not in self.reader.looked or is_silent:
-            status = Status.UNVERIFIED if code == _NO_PROGRAM else Status.FAILED
             said = f"{wrong[0].path}: {wrong[0].message}" if wrong else words
-            return status, f"{self.name} could not check the code (exit code {code}): {said}"
-        problem = "" if remarks is not None else f"{self.name} wrote no readable report: {words}"
-        return Status.UNVERIFIED, problem
+            return f"{self.name} could not check the code (exit code {code}): {said}"
+        return "" if remarks is not None else f"{self.name} wrote no readable report: {words}"
 
 
 class ShellCheck(_Command):
@@ -196,13 +190,11 @@ def _get_harmless(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _start_mypy(site: Site) -> tuple[str, ...]:
-    folder, path = SANDBOX_GATE, ""
-    if "mypy" in dict(site.environment.tools):
-        # What its hook installs with it, stubs above all, counts as installed.
-        folder = f"{SANDBOX_TOOLS}/mypy"
-        path = site.environment.get_packages(folder)
-    elif site.has_package("mypy"):
+    folder = site.locate_tool("mypy")
+    if folder == SANDBOX_ENVIRONMENT:
         return sandbox_requests.PYTHON, "-I", "-m", "mypy"
+    # What its hook installs with it, stubs above all, counts as installed.
+    path = "" if folder == SANDBOX_GATE else site.environment.get_packages(folder)
     plugins = _WITH_PLUGINS.format(site.environment.get_packages(SANDBOX_ENVIRONMENT))
     start = ("/usr/bin/env", f"PYTHONPATH={path}", f"{folder}/bin/python", "-I", "-c", plugins)
     return *start, "--python-executable", sandbox_requests.PYTHON
@@ -239,7 +231,8 @@ def _write_pyright_settings(site: Site, program: str) -> tuple[SandboxFile, ...]
         "baselineFile": f"{SANDBOX_OUT}/no-baseline",
     }
     texts = {"mergewright-pyright.json": json.dumps(above), above["extends"]: own}
+    root = posixpath.join(SANDBOX_TREE, site.project.root)
     return tuple(
-        SandboxFile(path=site.in_sandbox(name), content=text.encode())
+        SandboxFile(path=posixpath.join(root, name), content=text.encode())
         for name, text in texts.items()
     )

@@ -12,14 +12,14 @@ from agent.checks.check import Site
 from agent.checks.report import BrokenEvent, Id, ReportEvent, Text
 from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.record import replace
-from agent.models.sandbox import SANDBOX_GATE, SANDBOX_TREE, SandboxRequest, SandboxResult
+from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 
 class Item(ReportEvent):
-    id: Id
+    item_id: Id
+    outcome: Literal["finding", "warning"]
     text: Text
-    fails: bool
-    place: Text = ""
+    place: Text
 
 
 class DjangoAnswer(ReportEvent):
@@ -61,15 +61,7 @@ class DjangoState:
     def judge(self, site: Site, result: SandboxResult) -> LintRun:
         events = report.read_report(result, (DjangoAnswer,))
         answer, broken = events.first(DjangoAnswer), events.first(BrokenEvent)
-        items = tuple(
-            CheckItem(
-                item_id=item.id,
-                outcome="finding" if item.fails else "warning",
-                text=item.text,
-                place=item.place,
-            )
-            for item in (answer.items if answer else ())
-        )
+        items = tuple(CheckItem(**dict(item)) for item in (answer.items if answer else ()))
         is_red = any(item.outcome == "finding" for item in items)
         status, reason = Status.FAILED if is_red else Status.PASSED, events.problem
         if broken and not reason and result.exit_code:
@@ -98,7 +90,6 @@ def request_django(site: Site, job: str, **options: object) -> SandboxRequest:
             "settings": site.settings_module or "",
             "python_path": paths,
             "linked": ("django-migration-linter", "appdirs"),
-            "gate_packages": site.environment.get_packages(SANDBOX_GATE),
             **options,
         },
     )

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from agent.checks import check, suite
+from agent.checks import check
 from agent.models.checks import CheckItem, Status, TestRun
 from agent.models.record import replace
 
@@ -11,14 +11,8 @@ from agent.models.record import replace
 _ORDER = (Status.UNVERIFIED, Status.FAILED, Status.PASSED)
 
 
-def join_runs(runs: Sequence[TestRun], *, is_part: bool) -> TestRun:
-    """Join runs of the same tree, in the order of their commands.
-
-    Args:
-        is_part: Only some tests were asked for; a command that has none of them says nothing.
-    """
-    if is_part:
-        runs = [run for run in map(suite.accept_empty, runs) if run.items or run.reason] or runs
+def join_runs(runs: Sequence[TestRun]) -> TestRun:
+    """Join runs of the same tree, in the order of their commands."""
     items, twice = _join_items(runs)
     named = [f"`{shlex.join(run.command)}`: {run.reason}" for run in runs if run.reason]
     status = next(one for one in _ORDER if any(run.status is one for run in runs))

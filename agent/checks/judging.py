@@ -14,14 +14,14 @@ from agent.checks import (
     compare,
     imports,
     measuring,
-    runners,
     test_pairs,
 )
 from agent.checks.change_parts import ChangeParts
-from agent.checks.check import Selection, Site, TestRequest
+from agent.checks.check import Selection, Site
 from agent.checks.commands import BASE_SETTINGS, ToolCheck
 from agent.checks.django_state import MIGRATIONS
 from agent.checks.proof import ProofTrials
+from agent.checks.runners import Suite
 from agent.checks.running import Bench, Job
 from agent.checks.test_verdicts import (
     AGAIN,
@@ -121,7 +121,7 @@ class _Judging:
     def near(self) -> Selection:
         """Test files near the change; empty: there are none, or base does not tell."""
         tests, parts = self.verdicts.base.tests, self.parts
-        if self.bench.suite is None or not is_conclusive(tests):
+        if not self.bench.base.names_tests or not is_conclusive(tests):
             return Selection()
         collected = {item.file for item in tests.items}
         helpers = (path for path in parts.own_tests if path not in collected)
@@ -160,31 +160,28 @@ class _Judging:
         is_lint = name in {command.name for command in self.bench.head.project.lint}
         return is_lint or (result is not None and result.seconds < _QUICK * self.base_seconds)
 
-    def _list_some(
-        self, name: str, request: TestRequest, lay_out: Callable[[], Site] | None = None
-    ) -> list[Job]:
+    def _list_some(self, suite: Suite, lay_out: Callable[[], Site] | None = None) -> list[Job]:
         """List what runs some of the tests, by default of the change; nothing for none of them."""
-        if self.bench.suite is None or request.only == Selection():
+        if not self.bench.base.names_tests or suite.only == Selection():
             return []
-        check = runners.select(self.bench.suite, request, name)
-        return [Job(check, lay_out or (lambda: self.bench.head))]
+        return [Job(suite, lay_out or (lambda: self.bench.head))]
 
     def list_first(self) -> list[Job]:
         """List linters, what takes base a moment, and the tests near the change."""
         quick = [job for name, job in self._list_others() if self._is_quick(name)]
         source = (path for path in self.parts.product if path.endswith(".py"))
         covers = tuple(path for path in source if (self.bench.head.tree / path).is_file())
-        return [*quick, *self._list_some(NEAR, TestRequest(self.near, covers=covers))]
+        return [*quick, *self._list_some(Suite(NEAR, self.near, covers=covers))]
 
     def list_rest(self) -> list[Job]:
         """List what runs where none of the first fails, the longest first."""
-        as_base, own = TestRequest(self.parts.as_base), self.parts.own_tests
+        as_base, own = Suite(VERSIONS, self.parts.as_base), self.parts.own_tests
         again = Selection(files=tuple(path for path in own if path in self.near.files))
         slow = [job for name, job in self._list_others() if not self._is_quick(name)]
         return [
-            *self._list_some(VERSIONS, as_base, lambda: self.verdicts.versions_site),
+            *self._list_some(as_base, lambda: self.verdicts.versions_site),
             *slow[::-1],
-            *self._list_some(AGAIN, TestRequest(again)),  # each run has another hash seed
+            *self._list_some(Suite(AGAIN, again)),  # each run has another hash seed
             *self.proof.list_jobs(self.ran, self.verdicts.pairs),
         ]
 

@@ -71,11 +71,6 @@ def set_unmeasurable(result: AnyRun) -> AnyRun:
     return replace(result, status=Status.UNMEASURABLE)
 
 
-def suite_of(site: Site) -> Suite | None:
-    """Return what runs the tests, if the repository has any."""
-    return Suite() if site.project.test_runner in ("pytest", "django") else None
-
-
 def compute_digest() -> str:
     """Digest of all that decides how a side is measured, for keys of stored results."""
     folder, total = Path(str(resources.files("agent.checks"))), hashlib.sha256()

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import cast
 
-from agent.checks import change_parts, hunk_reverts, mistakes, runners
+from agent.checks import change_parts, hunk_reverts, mistakes
 from agent.checks.change_parts import ChangeParts
-from agent.checks.check import Selection, Site, TestRequest
+from agent.checks.check import Selection, Site
 from agent.checks.hunk_reverts import Unit
 from agent.checks.imports import read_python_sources
+from agent.checks.runners import Suite
 from agent.checks.running import Bench, Job
 from agent.checks.suite import FAILING, accept_empty
 from agent.checks.test_pairs import PairedTest
@@ -100,12 +101,12 @@ class ProofTrials:
             ran: The tests near the change, if there are some.
             pairs: What became of these.
         """
-        near, suite, jobs = find_tests(ran, NEAR), self.bench.suite, list[Job]()
-        if suite is None:
+        near, jobs = find_tests(ran, NEAR), list[Job]()
+        if not self.bench.base.names_tests:
             return []
         if self.parts.own_tests and self.parts.product:
-            request = TestRequest(Selection(files=self.parts.own_tests))
-            jobs.append(Job(runners.select(suite, request, OWN_ON_BASE), self._lay_out_tests))
+            own = Suite(OWN_ON_BASE, Selection(files=self.parts.own_tests))
+            jobs.append(Job(own, self._lay_out_tests))
         only = self.near
         if self.asks_for_tests:
             ids = tuple(pair.current_id for pair in pairs if pair.head and not pair.base)
@@ -117,9 +118,9 @@ class ProofTrials:
             # The first failure ends it: those that most likely notice this part come first.
             users = self.parts.imports.importers_of(unit.part.path)
             files = tuple(sorted(only.files, key=lambda path: path not in users))
-            request = TestRequest(Selection(only.ids, files), known_red=red)
+            suite = Suite(name, Selection(only.ids, files), known_red=red)
             lay_out = partial(self._lay_out_without, [unit], near)
-            jobs.append(Job(runners.select(suite, request, name), lay_out, until=self._find_end))
+            jobs.append(Job(suite, lay_out, until=self._find_end))
         return jobs
 
     def _find_end(self) -> float:
@@ -143,7 +144,7 @@ class ProofTrials:
     def finish(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> Proof:
         """Say what is proved; what nothing near needs is taken back for the whole suite."""
         tests, near = find_tests(ran, TESTS), find_tests(ran, NEAR)
-        if tests is None or self.bench.suite is None:
+        if tests is None or not self.bench.base.names_tests:
             if self.bench.head.config.checks.tests == "off":
                 return Proof(unneeded="tests are turned off in the configuration")
             is_code = any(path.endswith(".py") for path in self.parts.product)
@@ -254,10 +255,7 @@ class ProofTrials:
         return [_is_noticed(run, red) for run in runs]
 
     def _try(self, units: list[Unit], name: str, only: Selection | None, tests: TestRun) -> TestRun:
-        if self.bench.suite is None:
-            raise ValueError("there are no tests")
-        check = runners.select(self.bench.suite, TestRequest(only), name)
-        job = Job(check, partial(self._lay_out_without, units, tests))
+        job = Job(Suite(name, only), partial(self._lay_out_without, units, tests))
         return cast(TestRun, self.bench.run_all([job])[name])
 
     def _list_unexecuted(self, near: TestRun) -> Iterator[str]:

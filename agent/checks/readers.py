@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from agent.checks import report
 from agent.models.checks import CheckItem
@@ -58,7 +59,7 @@ def render_remarks(remarks: Iterable[ToolRemark]) -> str:
 
 
 def _read_json(
-    make: Callable[[object], list[ToolRemark]],
+    make: Callable[[Any], list[ToolRemark]],
 ) -> Callable[[str], list[ToolRemark] | None]:
     def read(text: str) -> list[ToolRemark] | None:
         try:
@@ -69,9 +70,7 @@ def _read_json(
     return read
 
 
-def _make_ruff_remarks(entries: object) -> list[ToolRemark]:
-    if not isinstance(entries, list):
-        raise TypeError
+def _make_ruff_remarks(entries: Any) -> list[ToolRemark]:
     return [
         ToolRemark(
             path=str(entry["filename"]),
@@ -83,9 +82,7 @@ def _make_ruff_remarks(entries: object) -> list[ToolRemark]:
     ]
 
 
-def _make_pyright_remarks(facts: object) -> list[ToolRemark]:
-    if not isinstance(facts, dict):
-        raise TypeError
+def _make_pyright_remarks(facts: Any) -> list[ToolRemark]:
     if int(facts["summary"]["filesAnalyzed"]) < 1:
         return [ToolRemark(".", "empty", "no project file to check was found")]
     return [

@@ -3,36 +3,24 @@
 import dataclasses
 import posixpath
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from os.path import exists
 
 from agent.checks import check, suite
-from agent.checks.check import Site, TestRequest
+from agent.checks.check import Selection, Site
 from agent.models.checks import TESTS, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import (
-    SANDBOX_GATE,
     SANDBOX_TREE,
-    SandboxFile,
     SandboxRequest,
     SandboxResult,
 )
 
-_PAST_FAILURES: tuple[str, ...] = ("--maxfail=0", "--continue-on-collection-errors")
-#: Takes the place of a script where the repository has none.
-_ENTRY = "/tmp/mergewright-django.py"  # noqa: S108 - in the sandbox, whose /tmp is its own
-_ENTER = """\
-import sys
-
-sys.path[:1] = {!r}
-
-from django.core.management import execute_from_command_line
-
-if __name__ == "__main__":
-    sys.argv[0] = "django"
-    execute_from_command_line(sys.argv)
-"""
+#: Part of the limit after which one test is interrupted; at least a minute.
+_PART_OF_TEST, _LONGEST_TEST = 1 / 6, 60.0
+#: Part of the tests' seconds that is left to running tests when no further one is begun.
+_RESERVE, _MOST_RESERVE = 0.15, 60.0
 
 
 @dataclass(frozen=True)
@@ -44,34 +32,28 @@ class Suite:
     without a script, and with known settings, `python -m django test`.
     """
 
-    request: TestRequest = field(default_factory=TestRequest)
     name: str = TESTS
+    only: Selection | None = None
+    """None: all tests."""
+    known_red: frozenset[str] | None = None
+    """The first test that fails ends the run, but for these; None: none does."""
+    covers: tuple[str, ...] = ()
+    """Files of which is noted which lines run; where there are some, in one process."""
     kind = TestRun
 
     def explain_absence(self, site: Site) -> str:
-        project = site.project
-        if project.test_runner is None:
-            return _explain_no_tests(site)
-        if project.test_runner == "pytest" or project.test_script or site.settings_module:
+        if site.project.test_runner:
             return ""
-        return (
-            "found neither a script that runs the tests nor a settings module; set one in"
-            " .github/mergewright.yml, as in `django: {settings: tests.settings}` or "
-            "`checks: {tests: python runtests.py}`"
-        )
+        if site.config.checks.tests == "off":
+            return "checks.tests is off"
+        if not any(site.tree.rglob("*.py")):
+            return "the repository has no Python file, and other languages are not supported"
+        return "no tests for pytest or Django's runner were found"
 
     def command(self, site: Site) -> tuple[str, ...]:
         site = _enter_folder(site)
-        folder, variables, words = site.project.root, {}, ("-m", "pytest", *site.project.test_args)
-        if site.project.test_runner == "pytest":
-            variables = _list_variables(site, "")
-        elif site.project.test_script:
-            folder, words = _split_call(site)
-        else:
-            paths = [posixpath.relpath(path or ".", folder or ".") for path in _list_path(site)]
-            variables = {"PYTHONPATH": ":".join(paths)} if paths not in ([], ["."]) else {}
-            words = ("-m", "django", *_list_django_arguments(site))
-        named = tuple(f"{name}={value}" for name, value in variables.items())
+        folder, words = _split_call(site)
+        named = [f"{name}={value}" for name, value in _list_variables(site, folder).items()]
         start = ("env", *(("-C", folder) if folder else ()), *named) if folder or named else ()
         line = (*start, "python", *words)
         # Ids of tests begin with the folder, so that none can be added to this line.
@@ -80,66 +62,52 @@ class Suite:
 
     def make_request(self, site: Site) -> SandboxRequest:
         site = _enter_folder(site)
-        if site.project.test_runner == "pytest":
-            order = self._make_pytest_request(site)
-        else:
-            order = self._make_script_request(site)
-        return replace(order, lists_new=self.request == TestRequest())
-
-    def judge(self, site: Site, result: SandboxResult) -> TestRun:
-        return suite.read_run(self, self.request, site, result)
-
-    def _make_pytest_request(self, site: Site) -> SandboxRequest:
-        # The configuration wins.
-        env = {**_list_variables(site, SANDBOX_TREE), **site.config.env}
-        gate = "" if site.has_package("pytest") else site.environment.get_packages(SANDBOX_GATE)
-        return self._compose(
-            dataclasses.replace(site, config=replace(site.config, env=env)),
-            ("run_pytest.py", *site.project.test_args),
-            options=(*_PAST_FAILURES, *self._list_options(site)),
-            gate=gate,
+        folder, words = _split_call(site)
+        limits, only = site.test_limits(), self.only
+        seconds = limits.seconds
+        options = {
+            "folder": posixpath.join(SANDBOX_TREE, site.config.folder),
+            "only": only and {"ids": only.ids, "files": _whole_paths(only.files)},
+            "last_start": seconds - (0 if only else min(_MOST_RESERVE, seconds * _RESERVE)),
+            "longest": max(_LONGEST_TEST, seconds * _PART_OF_TEST),
+            "known_red": None if self.known_red is None else sorted(self.known_red),
+            "looks_early": site.looks_early,
+            "covers": _whole_paths(self.covers),
+            "linked": ["coverage"] if self.covers else [],
+        }
+        order = check.request_script(site, tuple(self._list_words(site, words)), limits, options)
+        return replace(
+            order,
+            # The configuration wins.
+            environ=_list_variables(site) | order.environ,
+            directory=posixpath.join(SANDBOX_TREE, folder).rstrip("/"),
+            lists_new=self == Suite(),
         )
 
-    def _list_options(self, site: Site) -> Iterator[str]:
-        """List what shuffles alike on both sides; traced, one process and no other tracer."""
+    def judge(self, site: Site, result: SandboxResult) -> TestRun:
+        return suite.read_run(self, site, result, is_part=bool(self.only))
+
+    def _list_words(self, site: Site, words: tuple[str, ...]) -> Iterator[str]:
+        """List our script and its arguments.
+
+        What shuffles does so alike on both sides; traced, one process runs, and no other tracer.
+        """
+        if site.project.test_runner != "pytest":
+            yield from ("mergewright_django.py", *_fix_seed(words))
+            if self.covers and (words[0] == "-m" or posixpath.basename(words[0]) == "manage.py"):
+                yield "--parallel=1"
+            return
+        yield from ("run_pytest.py", *words[2:], "--maxfail=0", "--continue-on-collection-errors")
         if site.has_package("pytest-randomly"):
             yield "--randomly-seed=1"
-        if self.request.covers and site.has_package("pytest-xdist"):
+        if self.covers and site.has_package("pytest-xdist"):
             yield "-n0"
-        if self.request.covers and site.has_package("pytest-cov"):
+        if self.covers and site.has_package("pytest-cov"):
             yield "--no-cov"
 
-    def _make_script_request(self, site: Site) -> SandboxRequest:
-        script, entry = site.project.test_script, tuple[SandboxFile, ...]()
-        if script:
-            folder, words = _split_call(site)
-        else:
-            folder, words = site.project.root, (_ENTRY, *_list_django_arguments(site))
-            # It does what `python -m django` does in the root of the repository.
-            folders = [posixpath.join(SANDBOX_TREE, path) for path in _list_path(site)]
-            paths = [path.rstrip("/") for path in folders or [site.in_sandbox("")]]
-            entry = (SandboxFile(path=_ENTRY, content=_ENTER.format(paths).encode()),)
-        is_django = posixpath.basename(script or "manage.py") == "manage.py"
-        alone = ("--parallel=1",) if self.request.covers and is_django else ()
-        order = self._compose(site, ("mergewright_django.py", *_fix_seed(words), *alone))
-        directory = posixpath.join(SANDBOX_TREE, folder)
-        return replace(order, directory=directory, files=(*order.files, *entry))
 
-    def _compose(self, site: Site, script: tuple[str, ...], **more: object) -> SandboxRequest:
-        folder = posixpath.join(SANDBOX_TREE, site.config.folder)
-        options = {**self.request.describe(site), "folder": folder, **more}
-        return check.request_script(site, script, site.test_limits(), options)
-
-
-def select(suite: Suite, request: TestRequest, name: str = TESTS) -> Suite:
-    """Have a suite run some of its tests."""
-    return dataclasses.replace(suite, request=request, name=name)
-
-
-def split_suites(site: Site) -> Iterator[Site]:
-    """Yield a site for each command of the tests."""
-    for command in site.project.suites:
-        yield dataclasses.replace(site, project=site.project.with_suite(command))
+def _whole_paths(paths: Sequence[str]) -> list[str]:
+    return [posixpath.join(SANDBOX_TREE, path) for path in paths]
 
 
 def _enter_folder(site: Site) -> Site:
@@ -148,50 +116,47 @@ def _enter_folder(site: Site) -> Site:
     return dataclasses.replace(site, project=replace(site.project, root=root, test_folder=""))
 
 
-def _explain_no_tests(site: Site) -> str:
-    if site.config.checks.tests == "off":
-        return "checks.tests is off"
-    if not any(site.tree.rglob("*.py")):
-        return "the repository has no Python file, and other languages are not supported"
-    return "no tests for pytest or Django's runner were found"
+def _list_variables(site: Site, start: str | None = None) -> dict[str, str]:
+    """Name settings and path for Django where only other tools know them, such as tox.
 
-
-# --- pytest --------------------------------------------------------------------------------------
-
-
-def _list_variables(site: Site, tree: str) -> dict[str, str]:
-    """Name the settings for pytest-django where only other tools know them, such as tox."""
-    django = site.project.django
-    if django is None or django.settings_module is None or django.tests_know_settings:
+    Args:
+        start: The folder that paths are written from; None: whole ones, as in the sandbox.
+    """
+    environ = dict[str, str]()
+    if site.project.test_runner == "pytest":
+        if not site.has_package("pytest-django") or not _needs_settings(site):
+            return {}
+        environ["DJANGO_SETTINGS_MODULE"] = str(site.settings_module)
+    elif site.project.test_script:
         return {}
-    if not site.has_package("pytest-django"):
-        return {}
-    environ = {"DJANGO_SETTINGS_MODULE": django.settings_module}
-    # Under `python -m pytest` the root itself is on the path already.
-    root = site.project.root
-    if below := [folder for folder in django.python_path if folder != root]:
-        # A person starts it in the root, the sandbox has whole paths.
-        environ["PYTHONPATH"] = ":".join(
-            posixpath.join(tree, path) if tree else posixpath.relpath(path, root or ".")
-            for path in below
-        )
+    # Under `python -m` the root itself is on the path already.
+    folders = site.project.django.python_path if site.project.django else ()
+    if below := [folder for folder in folders if folder != site.project.root]:
+        paths = [posixpath.relpath(path or ".", start or ".") for path in below]
+        environ["PYTHONPATH"] = ":".join(_whole_paths(below) if start is None else paths)
     return environ
 
 
-# --- scripts -------------------------------------------------------------------------------------
+def _needs_settings(site: Site) -> bool:
+    """Whether what runs the tests does not learn of Django's settings by itself."""
+    django = site.project.django
+    return bool(django and django.settings_module and not django.tests_know_settings)
 
 
 def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
-    """Return the folder to start in, and the script with its arguments.
+    """Return the folder to start in, and a script or module with its arguments.
 
     manage.py looks for tests in the folder it is started in: its own, unless it has none there, or
     an argument names a place from the root.
     """
-    path, root = site.project.test_script or "", site.project.root
-    folder, name = posixpath.split(path)
-    django, words = site.project.django, site.project.test_args
-    if django and django.settings_module and not django.tests_know_settings:
+    path, root, words = site.project.test_script, site.project.root, site.project.test_args
+    if site.project.test_runner == "pytest":
+        return root, ("-m", "pytest", *words)
+    if site.settings_module and (_needs_settings(site) or not path):
         words = (f"--settings={site.settings_module}", *words)
+    if not path:
+        return root, ("-m", "django", "test", *words)
+    folder, name = posixpath.split(path)
     from_root = posixpath.relpath(path, root or ".")
     if name != "manage.py":
         return root, (from_root, *words)
@@ -206,14 +171,6 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     if not is_from_root and any(script_folder.rglob("test*.py")):
         return folder, (name, "test", *words)
     return root, (from_root, "test", *words)
-
-
-def _list_path(site: Site) -> tuple[str, ...]:
-    return site.project.django.python_path if site.project.django else ()
-
-
-def _list_django_arguments(site: Site) -> tuple[str, ...]:
-    return "test", f"--settings={site.settings_module}", *site.project.test_args
 
 
 def _fix_seed(words: tuple[str, ...]) -> tuple[str, ...]:

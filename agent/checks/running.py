@@ -1,5 +1,6 @@
 """Run a check in a fresh sandbox, show lines of it meanwhile, and judge the result."""
 
+import dataclasses
 import math
 import time
 from collections import deque
@@ -10,7 +11,7 @@ from functools import cache
 from threading import Event
 from typing import NamedTuple, Self, cast
 
-from agent.checks import joining, runners
+from agent.checks import joining
 from agent.checks.check import (
     LEAST_SECONDS,
     MINUTES_LIMIT,
@@ -18,12 +19,11 @@ from agent.checks.check import (
     RunT,
     Selection,
     Site,
-    TestRequest,
     explain_limit,
     make_result,
 )
 from agent.checks.runners import Suite
-from agent.checks.suite import SENTINEL
+from agent.checks.suite import FAILING, accept_empty
 from agent.models.change import Change, Hunk, Plan
 from agent.models.checks import (
     TESTS,
@@ -84,8 +84,6 @@ class Bench:
     """Files of base."""
     hunks: Mapping[str, tuple[Hunk, ...]]
     """Of each file of the change."""
-    suite: Suite | None
-    """What runs the tests; None: there are none, or their runner is not known."""
     lay_out: Callable[[Change, str], Site]
     """Lays a change out, in the environment that it declares, under the name of a folder; the
     same folder for all that one thread lays out without a name."""
@@ -107,12 +105,10 @@ class Bench:
 
     def run_tests(self, asked: Sequence[tuple[Site, Selection]]) -> list[TestRun]:
         """Run some tests at each place, side by side, each in a sandbox of its own."""
-        if self.suite is None:
-            raise ValueError("there are no tests")
         jobs = []
         for site, only in asked:
             name = f"{TESTS} on the base branch" if site is self.base else f"{TESTS}, once more"
-            jobs.append(Job.at(runners.select(self.suite, TestRequest(only), name), site))
+            jobs.append(Job.at(Suite(name, only), site))
         ran = self.run_all(jobs)
         return [cast(TestRun, ran[job.check.name]) for job in jobs]
 
@@ -200,31 +196,30 @@ def run_check(
     """
     if isinstance(check, Suite) and site.project.more_tests:
         runs = _run_each(check, site, sandbox, say, cancelled)
-        return cast(RunT, joining.join_runs(runs, is_part=bool(check.request.only)))
+        return cast(RunT, joining.join_runs(runs))
     for is_last in (False, True):
         order = check.make_request(site)
-        live = LiveOutput(check.name, say)
-        result = sandbox.run(order, cancelled, live)
+        result = sandbox.run(order, cancelled, LiveOutput(check.name, say))
         if is_last or result.limit in (None, "time"):
             break
-    limit = result.limit or ""
+    limit, knock = result.limit or "", None
     ended = explain_limit(check.name, limit, order.limits) if limit else ""
+    problem = ""
     if words := sandbox_services.not_started(order, result):
         problem = f"the check did not start: {words}"
-        found = make_result(check, site, result, Status.UNVERIFIED, problem)
     elif knock := sandbox_services.read_knock(order, result):
         problem = f"the tests connect to {knock.name}, which `services` does not name"
-        found = make_result(check, site, result, Status.UNVERIFIED, problem)
-        if isinstance(found, TestRun):
-            found = replace(found, knock=knock)
     elif result.gone:
         stopped = f"{' and '.join(result.gone)} stopped during the check"
         problem = "; ".join(filter(None, (ended, stopped)))
+    if problem:
         found = make_result(check, site, result, Status.UNVERIFIED, problem)
     else:
         found = check.judge(site, result)
         if ended:
             found = replace(found, status=Status.FAILED, reason=ended)
+    if knock and isinstance(found, TestRun):
+        found = replace(found, knock=knock)
     if limit == "time" and time.monotonic() >= site.until:
         limit = MINUTES_LIMIT
     return _add_lines(replace(found, limit=limit), site)
@@ -233,21 +228,16 @@ def run_check(
 def _run_each(
     suite: Suite, site: Site, sandbox: Sandbox, say: Say, cancelled: Flag | None
 ) -> list[TestRun]:
-    """Run the tests command by command, until what was asked for is known."""
+    """Run the tests command by command; one that has none of those asked for says nothing."""
     runs: list[TestRun] = []
     until = time.monotonic() + site.test_limits().seconds
-    only, known = suite.request.only, suite.request.known_red
-    wanted = {*only.ids} if only and not only.files else None
-    for place in runners.split_suites(site):
+    for command in site.project.suites:
+        place = dataclasses.replace(site, project=site.project.with_suite(command))
         left = max(until - time.monotonic(), LEAST_SECONDS)
         run = run_check(suite, place.limit_seconds(left), sandbox, say, cancelled)
-        runs.append(run)
-        if wanted is not None:
-            # A test that one command skips may run in another.
-            done = (item.item_id for item in run.items if item.outcome != "skipped")
-            wanted.difference_update(done)
-        red = {item.item_id for item in run.items if item.outcome in ("failed", "error")}
-        if wanted == set() or (known is not None and red - known):
+        runs.append(accept_empty(run) if suite.only else run)
+        red = {item.item_id for item in run.items if item.outcome in FAILING}
+        if suite.known_red is not None and red - suite.known_red:
             break
     return runs
 
@@ -292,12 +282,14 @@ class LiveOutput:
         self._tail = text[-_TAIL_BYTES:]
         if self._has_key or self._now() < self._next:
             return
-        for raw in self._tail.split(b"\n")[-2:0:-1]:
-            line = sanitise.strip_terminal_codes(raw[: 4 * LONGEST].decode("utf-8", "replace"))
-            line = line.strip()
-            if line and SENTINEL not in line:
-                if line != self._last:
-                    cut = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
-                    self._say(f"{self._name} | {cut}")
-                    self._last, self._next = line, self._now() + EVERY_SECONDS
-                return
+        whole = self._tail.split(b"\n")[-2:0:-1]
+        line = next(filter(None, map(_show, whole)), self._last)
+        if line != self._last:
+            self._say(f"{self._name} | {line}")
+            self._last, self._next = line, self._now() + EVERY_SECONDS
+
+
+def _show(raw: bytes) -> str:
+    text = raw[: 4 * LONGEST].decode("utf-8", "replace")
+    line = sanitise.strip_terminal_codes(text).strip()
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

@@ -5,11 +5,10 @@ which must fail, was seen to fail.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from agent.checks import check, report
-from agent.checks.check import Site, TestRequest
+from agent.checks.check import Site
 from agent.checks.report import Id, ReportEvent, Text
 from agent.models.checks import CheckItem, Status, TestRun
 from agent.models.record import replace
@@ -17,9 +16,11 @@ from agent.models.sandbox import SandboxResult
 from agent.text import sanitise
 
 SENTINEL = "mergewright_sentinel"
+#: Why a run ended that was to end with its first failure.
+ENOUGH = "a test failed"
 PASSING = ("passed", "xpassed")
 FAILING = ("failed", "error")
-_RANK = ("passed", "xpassed", "xfailed", "skipped", "unrun", "error", "failed")
+_RANK = ("passed", "xpassed", "xfailed", "skipped", "error", "failed")
 
 Ending = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "unrun"]
 
@@ -73,77 +74,62 @@ class Coverage(ReportEvent):
 KINDS: tuple[type[ReportEvent], ...] = (SuiteBegin, Collected, Test, SuiteEnd, Coverage)
 
 
-@dataclass(frozen=True)
 class _Suite:
-    """The events of all suites that one command has run."""
+    """What the events say of all suites that one command has run."""
 
-    begun: int
-    ends: tuple[SuiteEnd, ...]
-    files: dict[str, str]
-    """The file of each collected test, by its id, in the order in which they were to run."""
-    tests: tuple[Test, ...]
-    sentinels: tuple[str, ...]
-    """Outcomes of our own test."""
+    def __init__(self, events: report.Report) -> None:
+        self.begun = len([*events.iterate_events(SuiteBegin)])
+        self.ends = [*events.iterate_events(SuiteEnd)]
+        self.files: dict[str, str] = {}
+        """The file of each collected test, by its id, in the order in which they were to run."""
+        for collected in events.iterate_events(Collected):
+            self.files |= zip(collected.ids, collected.files, strict=False)
+        self.items: dict[str, CheckItem] = {}
+        """Each test once: if several suites run it, with its worst outcome."""
+        self.sentinels: list[str] = []
+        """Outcomes of our own test."""
+        for test in events.iterate_events(Test):
+            if test.id == SENTINEL:
+                self.sentinels.append(test.outcome)
+            elif test.outcome != "unrun":
+                self._add(test)
+        self.pending = tuple(test_id for test_id in self.files if test_id not in self.items)
 
-    def list_items(self) -> tuple[CheckItem, ...]:
-        """List each test once, with its worst outcome."""
-        items: dict[str, CheckItem] = {}
-        for test in self.tests:
-            before = items.get(test.id)
-            if before is None or _RANK.index(test.outcome) > _RANK.index(before.outcome):
-                facts = test.model_dump(exclude={"event", "id"})
-                facts["file"] = test.file or self.files.get(test.id, "")
-                items[test.id] = CheckItem(item_id=test.id, **facts)
-        return tuple(items.values())
+    def _add(self, test: Test) -> None:
+        before = self.items.get(test.id)
+        if before is None or _RANK.index(test.outcome) > _RANK.index(before.outcome):
+            facts = test.model_dump(exclude={"event", "id"})
+            facts["file"] = test.file or self.files.get(test.id, "")
+            self.items[test.id] = CheckItem(item_id=test.id, **facts)
 
-    def list_pending(self) -> tuple[str, ...]:
-        done = {test.id for test in self.tests}
-        return tuple(test_id for test_id in self.files if test_id not in done)
-
-    def find_disagreements(self, request: TestRequest, words: str) -> Iterator[str]:
+    def find_disagreements(self, words: str) -> Iterator[str]:
         if len(self.ends) < self.begun:
             yield f"the test run ended early: {words}"
         stopped = next((end.stopped for end in self.ends if end.stopped), "")
-        if request.known_red is not None and stopped:
+        if stopped == ENOUGH:
             return
-        is_late = any(end.late for end in self.ends)
-        if not is_late and (pending := self.list_pending()):
+        if self.pending and not any(end.late for end in self.ends):
             why = f" ({stopped})" if stopped else ""
-            yield f"{sanitise.list_some(pending, 1)} has no outcome{why}"
+            yield f"{sanitise.list_some(self.pending, 1)} has no outcome{why}"
         if {*self.sentinels} != {"failed"} or len(self.sentinels) < self.begun:
             ends = " and ".join(sorted({*self.sentinels} - {"failed"})) or "not run"
             yield f"our own test, which must fail, ended as {ends}"
 
 
-def _read_suite(events: report.Report) -> _Suite:
-    files: dict[str, str] = {}
-    for collected in events.iterate_events(Collected):
-        files |= zip(collected.ids, collected.files, strict=False)
-    tests = tuple(test for test in events.iterate_events(Test) if test.outcome != "unrun")
-    return _Suite(
-        begun=len(tuple(events.iterate_events(SuiteBegin))),
-        ends=tuple(events.iterate_events(SuiteEnd)),
-        files=files,
-        tests=tuple(test for test in tests if test.id != SENTINEL),
-        sentinels=tuple(test.outcome for test in tests if test.id == SENTINEL),
-    )
-
-
 def read_run(
-    check_of_tests: check.Check[TestRun], request: TestRequest, site: Site, result: SandboxResult
+    check_of_tests: check.Check[TestRun], site: Site, result: SandboxResult, *, is_part: bool
 ) -> TestRun:
-    """Say how a run of the tests ended."""
+    """Say how a run of all tests ended, or of some."""
     events = report.read_report(result, KINDS)
-    suite = _read_suite(events)
-    items = suite.list_items()
-    status, reason = _judge(events.problem, suite, items, result, request)
+    suite = _Suite(events)
+    status, reason = _judge(events.problem, suite, result, is_part=is_part)
     return replace(
         check.make_result(check_of_tests, site, result, status, reason),
-        items=items,
+        items=tuple(suite.items.values()),
         files=tuple(sorted({*suite.files.values()} - {""})) if suite.ends else None,
         left_behind=result.new,
         unexecuted={file.file: tuple(file.missing) for file in events.iterate_events(Coverage)},
-        unrun=suite.list_pending() if suite.ends else (),
+        unrun=suite.pending if suite.ends else (),
     )
 
 
@@ -155,24 +141,21 @@ def accept_empty(run: TestRun) -> TestRun:
 
 
 def _judge(
-    problem: str,
-    suite: _Suite,
-    items: tuple[CheckItem, ...],
-    result: SandboxResult,
-    request: TestRequest,
+    problem: str, suite: _Suite, result: SandboxResult, *, is_part: bool
 ) -> tuple[Status, str]:
     words = check.get_last_lines(result)
-    if not suite.begun and not problem:
+    if suite.begun:
+        problem = next(suite.find_disagreements(words), problem)
+    elif not problem:
         # A red exit without a session claims nothing that would need a proof.
         status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED
         return status, f"no test was run: {words}"
-    disagreements = suite.find_disagreements(request, words) if suite.begun else iter(())
-    if problem := next(disagreements, problem):
+    is_red = any(item.outcome in FAILING for item in suite.items.values())
+    if is_red and result.exit_code == 0 and not is_part:
+        problem = problem or "tests failed, but the exit code was 0"
+    if problem:
         return Status.UNVERIFIED, problem
-    is_red = any(item.outcome in FAILING for item in items)
-    if is_red and result.exit_code == 0 and not request.only:
-        return Status.UNVERIFIED, "tests failed, but the exit code was 0"
-    if not items:
+    if not suite.items:
         cause = "no test started in time" if suite.files else "no tests were collected"
         return Status.FAILED, f"{cause}: {words}"
     return (Status.FAILED if is_red else Status.PASSED), ""

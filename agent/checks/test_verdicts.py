@@ -80,7 +80,7 @@ class TestVerdicts:
         versions, doubts = self._read_versions(find_tests(ran, VERSIONS))
         classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.parts)
         pairs = [pair for pair in classified.values() if pair.head or not tests.is_partial]
-        if repeats and bench.suite is not None and is_conclusive(self.base.tests):
+        if repeats and bench.base.names_tests and is_conclusive(self.base.tests):
             self._repeat(pair for pair in pairs if pair.state == "broken")
         pairs = [weigh_again(pair, repeated.get(pair.current_id)) for pair in pairs]
         if bench.measure_anew and any(pair.state == "flaky" for pair in pairs):

@@ -14,7 +14,6 @@ from agent.checks import (
     change_parts,
     changed_files,
     judging,
-    measuring,
     packages,
     reports,
     weighing,
@@ -74,7 +73,6 @@ def judge_cleared(
         head=site,
         tree=tree,
         hunks=worktree.list_hunks(prepared.checkout, change),
-        suite=measuring.suite_of(base),
         lay_out=lay_out,
         weigh=partial(
             weighing.weigh_comparisons,

@@ -14,8 +14,9 @@ from typing import Any
 
 import uv
 
-from agent.checks import check, measuring, runners, running
-from agent.checks.check import Site, TestRequest
+from agent.checks import check, measuring, running
+from agent.checks.check import Site
+from agent.checks.runners import Suite
 from agent.desk import Desk
 from agent.git import worktree
 from agent.git.tree import WorkTree
@@ -152,11 +153,8 @@ class Workshop:
         )
         return CheckReport(side="base", commit="0" * 40, results=results)
 
-    def run_tests(self, site: Site, request: TestRequest | None = None) -> Any:
+    def run_tests(self, site: Site, suite: Suite = Suite()) -> Any:  # noqa: B008 - a constant
         """The tests of a site alone, or some of them."""
-        ((suite, _),) = measuring.list_tests(site)
-        if request is not None:
-            suite = runners.select(suite, request)
         return running.run_check(suite, site, self.sandbox, self.said.append)
 
     def one(self, name: str, files: Files, **more: Any) -> Any:

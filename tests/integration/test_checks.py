@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from agent.checks import running
-from agent.checks.check import Selection, TestRequest
+from agent.checks.check import Selection
+from agent.checks.runners import Suite
 from agent.models.change import Severity
 from agent.models.checks import Status
 from agent.models.record import replace
@@ -229,20 +230,22 @@ class Last(SimpleTestCase):
     alone = "shop.test_tags.Last.test_alone"
     assert (result.status, result.reason, len(result.items)) == (Status.PASSED, "", 3)
     assert outcomes(result)[alone] == "passed"
-    result = workshop.run_tests(site, TestRequest(Selection(ids=(alone,))))
+    result = workshop.run_tests(site, Suite(only=Selection(ids=(alone,))))
     assert (result.status, outcomes(result)) == (Status.PASSED, {alone: "passed"})
 
 
-@pytest.mark.parametrize("label", ["src", "shop"])
+@pytest.mark.parametrize(
+    ("script", "label"), [("src/manage.py", "src"), ("src/manage.py", "shop"), (None, "shop")]
+)
 def test_what_the_runner_is_given_is_named_from_the_root_or_from_its_script(
-    workshop: Workshop, label: str
+    workshop: Workshop, script: str | None, label: str
 ) -> None:
     files = {f"src/{path}": text for path, text in DJANGO.items()}
     django = DjangoProject(
         settings_module="proj.settings", manage="src/manage.py", python_path=("src",)
     )
     config = {"checks": {"makemigrations": "off"}}
-    more = {**MANAGED, "test_script": "src/manage.py", "django": django, "test_args": [label]}
+    more = {**MANAGED, "test_script": script, "django": django, "test_args": [label]}
     result = workshop.tests(files, config=config, **more)
     assert (result.status, len(result.items)) == (Status.PASSED, 1)
 
@@ -323,7 +326,7 @@ def test_errors_of_the_system_check_fail_and_warnings_do_not(workshop: Workshop)
     result = workshop.one("django check", files, **NO_TESTS)
     assert result.status is Status.FAILED
     by_outcome = {item.item_id: item.outcome for item in result.items}
-    assert by_outcome["warning shop.W001: shop: is slow"] == "warning"
+    assert by_outcome["warning: shop: (shop.W001) is slow"] == "warning"
     assert any(
         outcome == "finding" and "fields.E121" in item for item, outcome in by_outcome.items()
     )

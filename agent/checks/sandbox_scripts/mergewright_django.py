@@ -4,17 +4,20 @@ For Django's `manage.py test`, scripts like `runtests.py`, and anything else tha
 a unittest runner in its own process. The outermost suite is watched where it meets the result
 object. So any runner and any result class of the script will do.
 
-Arguments: the script and its arguments.
+Arguments: the script, or `-m` and a module, and its arguments.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import os
 import runpy
 import sys
 import traceback
 import unittest
 import unittest.case
+import unittest.runner
 import unittest.suite
 
 import mergewright_report
@@ -40,7 +43,7 @@ class Recorder:
         self.request, self.log, self.result = request, log, result
         self.running, self.pending = {}, dict.fromkeys(ids)
         self.patience = mergewright_report.Patience(request["longest"])
-        self.is_late = False
+        self.is_late, self.why_over = False, ""
         listeners = {
             "startTest": self.start,
             "stopTest": self.stop,
@@ -95,12 +98,12 @@ class Recorder:
 
     def join(self, facts, outcome, raised, text):
         facts["outcome"] = outcome
-        if isinstance(raised, tuple) and len(raised) == 3:
+        if raised:
             words = mergewright_report.describe_exception(raised[0], raised[1])
             text = text + "\n" + words if text else words
-            trace = raised[2] if hasattr(raised[2], "tb_frame") else None
-            facts["place"] = mergewright_report.find_last_place(trace, self.request["tree"])
-            facts["details"] = _describe_traceback(raised) if outcome == "failed" else ""
+            facts["place"] = mergewright_report.find_last_place(raised[2], self.request["tree"])
+            details = "".join(traceback.format_exception(*raised))
+            facts["details"] = details if outcome == "failed" else ""
         if facts["id"].endswith(mergewright_report.COLLECTION):
             # unittest's words are a whole traceback; its last line says what is wrong.
             facts["outcome"], text = "error", (text.strip().splitlines() or [""])[-1]
@@ -117,15 +120,8 @@ class Recorder:
     def end(self, facts):
         if facts["outcome"] != "unrun":
             self.pending.pop(facts["id"], None)
-        if self.log.add(facts, facts.pop("details", "")):
-            self.result.shouldStop = True
-
-
-def _describe_traceback(raised):
-    try:
-        return "".join(traceback.format_exception(*raised))
-    except Exception:
-        return ""
+        if why := self.log.add(facts):
+            self.result.shouldStop, self.why_over = True, why
 
 
 def _call_both(listener, method):
@@ -163,13 +159,9 @@ def _serial(suite):
     Django's parallel run in an error of its own.
     """
     parts = getattr(suite, "subsuites", None)
-    if parts is None:
+    if parts is None or importlib.util.find_spec("tblib"):
         return suite
-    try:
-        import tblib  # noqa: F401
-    except ImportError:
-        return unittest.TestSuite(parts)
-    return suite
+    return unittest.TestSuite(parts)
 
 
 class _Sentinel(unittest.TestCase):
@@ -180,18 +172,12 @@ class _Sentinel(unittest.TestCase):
         return mergewright_report.SENTINEL
 
 
-class _NullStream:
-    """In place of a stream while our own test runs."""
-
-    def __getattr__(self, name):
-        return lambda *args, **named: None
-
-
 def _run_sentinel(result):
     """Run ours on the result that the script's runner looks at, and take its failure back."""
     names = ("stream", "failures", "testsRun", "shouldStop")
     kept = {name: getattr(result, name) for name in names if hasattr(result, name)}
-    result.stream, result.failures = _NullStream(), []
+    result.stream = unittest.runner._WritelnDecorator(io.StringIO())  # not printed
+    result.failures = []
     try:
         # Not as a suite: that would tear the last class down again.
         _Sentinel()(result)
@@ -205,10 +191,10 @@ def install(request, report):
     # A difference that is cut does not show what differs.
     unittest.TestCase.maxDiff = None
     original = unittest.suite.BaseTestSuite.__call__
-    log, process, depth = mergewright_report.TestLog(request, report), os.getpid(), [0]
+    log, depth = mergewright_report.TestLog(request, report), [0]
 
     def call(self, *args, **named):
-        if depth[0] or os.getpid() != process:
+        if depth[0]:
             return original(self, *args, **named)
         result = args[0] if args else named["result"]
         tests = [(test, get_id(test), _locate(test)) for test in _cases(self)]
@@ -229,11 +215,11 @@ def install(request, report):
         depth[0] += 1
         try:
             outcome = original(_serial(chosen), *args, **named)
-            stopped = bool(getattr(result, "shouldStop", False)) and not recorder.is_late
+            stopped = getattr(result, "shouldStop", False) and not recorder.is_late
             _run_sentinel(result)
         finally:
             depth[0] -= 1
-        why = "the suite was told to stop" if stopped else ""
+        why = recorder.why_over or ("the suite was told to stop" if stopped else "")
         report.add("finish", stopped=why, late=recorder.is_late)
         return outcome
 
@@ -243,12 +229,17 @@ def install(request, report):
 def main():
     request, report = mergewright_report.begin()
     install(request, report)
-    script = os.path.abspath(sys.argv[1])
-    sys.argv[:] = sys.argv[1:]
-    sys.path.insert(0, os.path.dirname(script))
+    del sys.argv[0]
+    script = os.path.abspath(sys.argv[0])
+    is_module = sys.argv[0] == "-m"
+    sys.path.insert(0, os.getcwd() if is_module else os.path.dirname(script))
     tracer, code = mergewright_report.Tracer(request), 1
     try:
-        runpy.run_path(script, run_name="__main__")
+        if is_module:
+            del sys.argv[0]
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(script, run_name="__main__")
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -9,8 +9,10 @@ Arguments: `makemigrations`, `check`, `lintmigrations`; `field` makes the migrat
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import io
+import logging
 import os
 import re
 import runpy
@@ -32,7 +34,8 @@ def main():
     job, code = sys.argv[1], 1
     order, report = mergewright_report.begin()
     try:
-        code = int(any(item["fails"] for item in _enter(job, order, report)))
+        items = _enter(job, order, report)
+        code = int(any(item["outcome"] == "finding" for item in items))
     except BaseException as problem:
         traceback.print_exc()
         place = mergewright_report.find_last_place(problem.__traceback__, order["tree"])
@@ -44,7 +47,7 @@ def main():
 
 
 def _enter(job, order, report):
-    """Answer in the process that the project is entered by; return the items."""
+    """Answer once, in the process that the project is entered by; return the items."""
     if order["manage"]:
         # Python puts the script's folder first; the others come after it.
         folder = os.path.dirname(os.path.abspath(order["manage"]))
@@ -53,22 +56,18 @@ def _enter(job, order, report):
         sys.path[:0] = order["python_path"]
     from django.core import management
 
-    items = []
-
-    def answer(argv=None):
-        if items:
-            return
+    @functools.lru_cache
+    def answer():
         if order["settings"]:
             os.environ["DJANGO_SETTINGS_MODULE"] = order["settings"]
-        items.append(_answer(job, order, report))
+        return _answer(job, order, report)
 
     if order["manage"]:
-        management.execute_from_command_line = answer
+        management.execute_from_command_line = lambda argv=None: answer()
         sys.argv[:] = [order["manage"], job]
         with contextlib.suppress(SystemExit):
             runpy.run_path(order["manage"], run_name="__main__")
-    answer()
-    return items[0]
+    return answer()
 
 
 def _answer(job, order, report):
@@ -83,13 +82,14 @@ def _answer(job, order, report):
         return []
     django.setup()
     items = JOBS[job](order)
-    print("\n".join(item["id"] for item in items) or "nothing was found")
+    print("\n".join(item["item_id"] for item in items) or "nothing was found")
     report.add("django", items=items)
     return items
 
 
 def _make_item(name, text, *, fails=True, place=""):
-    return {"id": name, "text": text, "fails": fails, "place": place}
+    outcome = "finding" if fails else "warning"
+    return {"item_id": name, "outcome": outcome, "text": text, "place": place}
 
 
 # --- migrations ------------------------------------------------------------------------------
@@ -138,15 +138,13 @@ def switch_on(order):
     loader = MigrationLoader(None, load=False, ignore_no_migrations=True)
     loader.load_disk()
     loaded = {label for label, _ in loader.disk_migrations}
-    named = {
-        config.label: config.path for config in apps.get_app_configs() if config.label in modules
-    }
-    hidden = [
-        label
-        for label, path in named.items()
-        if label not in loaded and _has_migrations(path, order["tree"])
-    ]
-    settings.MIGRATION_MODULES = {label: modules[label] for label in named if label not in hidden}
+    hidden, others = [], {}
+    for config in (config for config in apps.get_app_configs() if config.label in modules):
+        if config.label not in loaded and _has_migrations(config.path, order["tree"]):
+            hidden.append(config.label)
+        else:
+            others[config.label] = modules[config.label]
+    settings.MIGRATION_MODULES = others
     return hidden
 
 
@@ -196,25 +194,19 @@ def lint_new_migrations(order):
 
 
 def run_system_check(order):
-    """Run Django's system checks."""
+    """Run Django's system checks; its own words for each message, but for the hint."""
     from django.core import checks
 
-    messages = checks.run_checks()
-    return [_describe_message(message) for message in messages if not message.is_silenced()]
-
-
-def _describe_message(message):
-    from django.core import checks
-    from django.db import models
-
-    levels = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
-    about = "?" if message.obj is None else message.obj
-    if isinstance(about, type) and issubclass(about, models.Model):
-        about = about._meta.label
-    level = levels.get(message.level, str(message.level))
-    text = "%s %s: %s: %s" % (level, message.id or "(no id)", about, message.msg)
-    hint = mergewright_report.cut(str(message.hint or ""))
-    return _make_item(_ADDRESS.sub("", text)[:600], hint, fails=message.level >= checks.ERROR)
+    items = []
+    for message in checks.run_checks():
+        if not message.is_silenced():
+            hint, message.hint = message.hint, None
+            # Levels are those of the module logging.
+            text = "%s: %s" % (logging.getLevelName(message.level).lower(), message)
+            fails = message.level >= checks.ERROR
+            hint = mergewright_report.cut(str(hint or ""))
+            items.append(_make_item(_ADDRESS.sub("", text)[:600], hint, fails=fails))
+    return items
 
 
 JOBS = {

@@ -1,7 +1,7 @@
 """Report every test of a pytest run, with one of ours that must fail.
 
-A plugin for pytest 6 and later, also in the workers of pytest-xdist, whose controller reports. Our
-test shows that failures are seen; it is not printed, and counts for nothing.
+A plugin for pytest 6.2 and later, also in the workers of pytest-xdist, whose controller reports.
+Our test shows that failures are seen; it is not printed, and counts for nothing.
 
 PYTEST_DONT_REWRITE
 """
@@ -58,13 +58,13 @@ def pytest_configure_node(node):
 @functools.lru_cache
 def _locate_root():
     """Return pytest's root, and what ids begin with where that is a folder of the project."""
-    root = str(getattr(_config, "rootpath", None) or _config.rootdir)
+    root = str(_config.rootpath)
     return root, mergewright_report.relative_path(root + "/", _request["folder"])
 
 
-def _get_id(node):
-    """Return the id of a test or of its report as both sides know it."""
-    path, mark, name = node.nodeid.partition("::")
+def _get_id(nodeid):
+    """Return the id of a test as both sides know it."""
+    path, mark, name = nodeid.partition("::")
     start = _locate_root()[1]
     path = os.path.normpath(start + path) if start else path
     return mergewright_report.shorten_id(path + mark + name)
@@ -75,8 +75,8 @@ def _find_file(nodeid):
     return mergewright_report.relative_path(os.path.normpath(path), _request["tree"])
 
 
-def _is_own(node):
-    return node.nodeid.startswith(_OWN_FILE + "::")
+def _is_own(nodeid):
+    return nodeid.startswith(_OWN_FILE + "::")
 
 
 def _place(node):
@@ -87,18 +87,17 @@ def _place(node):
 
 
 @functools.lru_cache
-def _list_wanted():
-    """Return the ids and files that were asked for, and all files with some of these."""
+def _list_wanted_files():
+    """Return all files with tests that were asked for."""
     root, start = _locate_root()
-    ids, files = _request["only"]["ids"], _request["only"]["files"]
-    top = _request["folder"] if start else root
-    more = (os.path.join(top, test_id.partition("::")[0]) for test_id in ids)
-    return frozenset(ids), frozenset(files), frozenset([*files, *more])
+    top, only = _request["folder"] if start else root, _request["only"]
+    more = (os.path.join(top, test_id.partition("::")[0]) for test_id in only["ids"])
+    return frozenset([*only["files"], *more])
 
 
 def _is_wanted(item):
-    ids, files, _ = _list_wanted()
-    return str(_place(item)) in files or _get_id(item) in ids
+    only = _request["only"]
+    return str(_place(item)) in only["files"] or _get_id(item.nodeid) in only["ids"]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -106,7 +105,7 @@ def pytest_make_collect_report(collector):
     """Leave files closed that cannot contain what was asked for, where only some tests were."""
     # Older pytests take a package for a file.
     is_file = isinstance(collector, pytest.File) and not isinstance(collector, pytest.Package)
-    if _request["only"] and is_file and str(_place(collector)) not in _list_wanted()[2]:
+    if _request["only"] and is_file and str(_place(collector)) not in _list_wanted_files():
         from _pytest.reports import CollectReport
 
         return CollectReport(collector.nodeid, "passed", None, [])
@@ -121,9 +120,7 @@ class _OwnModule(pytest.Module):
     """A test module that is not in a file."""
 
     def _getobj(self):
-        module = types.ModuleType(mergewright_report.SENTINEL)
-        module.test_must_fail = _fail
-        return module
+        return types.ModuleType(mergewright_report.SENTINEL)
 
 
 def _make_sentinel(session, items):
@@ -156,43 +153,43 @@ def pytest_collection_modifyitems(session, items):
 def pytest_collection_finish(session):
     """Say which tests are going to run, unless workers do."""
     if _report is not None:
-        _add_collected(session.items)
+        _add_collected([item.nodeid for item in session.items])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node, ids):
-    _add_collected([types.SimpleNamespace(nodeid=nodeid) for nodeid in ids])
+    _add_collected(ids)
 
 
-def _add_collected(nodes):
-    nodes = [node for node in nodes if not _is_own(node)]
-    files = [_find_file(node.nodeid) for node in nodes]
-    _report.add("collected", ids=[_get_id(node) for node in nodes], files=files)
+def _add_collected(nodeids):
+    nodeids = [nodeid for nodeid in nodeids if not _is_own(nodeid)]
+    files = [_find_file(nodeid) for nodeid in nodeids]
+    _report.add("collected", ids=[_get_id(nodeid) for nodeid in nodeids], files=files)
 
 
 def pytest_collectreport(report):
     """Report what could not be collected, and so hides its tests."""
     if not report.failed or _report is None:
         return
-    text = getattr(report.longrepr, "longrepr", None) or str(report.longrepr)
+    text = report.longreprtext
     lines = text.splitlines()
     errors = [line[1:] for line in lines if line.startswith("E ")] or lines[-15:]
     facts = {
-        "id": _get_id(report) + mergewright_report.COLLECTION,
+        "id": _get_id(report.nodeid) + mergewright_report.COLLECTION,
         "outcome": "error",
         "file": _find_file(report.nodeid),
         "text": mergewright_report.cut(textwrap.dedent("\n".join(errors))),
+        "details": text,
     }
-    _end_test(facts, text)
+    _end_test(facts)
 
 
-def _end_test(facts, details):
+def _end_test(facts):
     """Write the line of a test; end the run where it says enough.
 
     Not by pytest's own options: these would end it at our test, too.
     """
-    why = _log.add(facts, details)
-    if why:
+    if why := _log.add(facts):
         _config.pluginmanager.getplugin("session").shouldfail = why
         if controller := _config.pluginmanager.getplugin("dsession"):
             controller.shouldstop = why
@@ -204,20 +201,20 @@ def _end_test(facts, details):
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report):
     """Give our test neither letter nor category, so that it is not printed."""
-    return ("", "", "") if _is_own(report) else None
+    return ("", "", "") if _is_own(report.nodeid) else None
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtestloop(session):
     """Keep our test out of the percentages as well."""
-    session.testscollected -= sum(map(_is_own, getattr(session, "items", ())))
+    session.testscollected -= any(_is_own(item.nodeid) for item in getattr(session, "items", ()))
     yield
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
     """Run our own test once, also where a plugin repeats failed ones, without a line."""
-    if _is_own(item):
+    if _is_own(item.nodeid):
         from _pytest.runner import runtestprotocol
 
         runtestprotocol(item, nextitem=nextitem)
@@ -254,7 +251,8 @@ def pytest_runtest_makereport(item):
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
     """Join the phases of a test; write its line when the last one is over."""
-    if _is_own(report) and report.failed:
+    is_own = _is_own(report.nodeid)
+    if is_own and report.failed:
         _config.pluginmanager.getplugin("session").testsfailed -= 1
     if _report is None:
         return
@@ -266,10 +264,9 @@ def pytest_runtest_logreport(report):
     # "???" is the phase of a report in place of a worker that crashed.
     if report.when in ("teardown", "???"):
         del _unfinished[report.nodeid]
-        facts["id"] = mergewright_report.SENTINEL if _is_own(report) else _get_id(report)
+        facts["id"] = mergewright_report.SENTINEL if is_own else _get_id(report.nodeid)
         facts["digest"] = getattr(report, "digest_of_doctest", "")
-        details = facts.pop("details", "")
-        _end_test(facts, "" if _is_own(report) else details)
+        _end_test(facts)
 
 
 def _join_phase(facts, report):
@@ -290,7 +287,7 @@ def _join_phase(facts, report):
 def _join_failure(facts, report):
     if facts["outcome"] != "failed":
         facts["outcome"] = "failed" if report.when == "call" else "error"
-    trace = str(getattr(report, "longreprtext", "") or report.longrepr)
+    trace = report.longreprtext
     captured = ("----- %s -----\n%s" % section for section in report.sections)
     crash = getattr(report.longrepr, "reprcrash", None)
     text = getattr(crash, "message", "") or "\n".join(trace.splitlines()[-15:])

@@ -37,12 +37,9 @@ def begin():
     """Read the request; return it and the report. Our own folder is no longer on the path."""
     with open(REQUEST_PATH, encoding="utf-8") as file:
         request = json.load(file)
-    if request.get("last_start") is not None:
-        # All processes have the same clock.
-        request["last_start"] += BEGUN
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != OURS]
-    if request.get("linked"):
-        sys.path.append(_link_packages(request["linked"], request["gate_packages"]))
+    if request["linked"]:
+        sys.path.append(_link_packages(request["linked"], request["gate"]))
     return request, Report(request["report"])
 
 
@@ -80,16 +77,15 @@ class TestLog:
         self._counts = {"passed": 0, "failed": 0, "error": 0}
         self._looks_early = request["looks_early"]
 
-    def add(self, facts, details=""):
+    def add(self, facts):
         """Write what is known of a test; return why the run is over with it, or "".
 
-        Args:
-            details: Of a failure; written of few, as most failures with the same text say the same.
+        Few have details of their failure: most with the same text say the same.
         """
-        outcome, text = facts["outcome"], facts.get("text")
+        outcome, text, details = facts["outcome"], facts.get("text"), facts.pop("details", "")
         if details and text not in self._texts and len(self._texts) < MOST_DETAILS:
             self._texts.add(text)
-            facts = dict(facts, details=cut(details))
+            facts["details"] = cut(details)
         self._report.add("test", **facts)
         if facts["id"] == SENTINEL:
             return ""
@@ -141,22 +137,19 @@ class OverdueError(BaseException):
 
 
 class Tracer:
-    """Notes which lines of some files run, where there is a coverage for this Python."""
+    """Notes which lines of some files run."""
 
     def __init__(self, request):
-        self._files, self._tree, self._coverage = request["covers"], request["tree"], None
+        self._files, self._tree = request["covers"], request["tree"]
         if self._files:
-            try:
-                import coverage
-            except ImportError:
-                return
+            import coverage
+
             self._coverage = coverage.Coverage(None, include=self._files, config_file=False)
             self._coverage.start()
 
     def write(self, report):
-        if self._coverage is None:
-            return
-        self._coverage.stop()
+        if self._files:
+            self._coverage.stop()
         for path in self._files:
             try:
                 missing = self._coverage.analysis2(path)[3]
@@ -167,7 +160,7 @@ class Tracer:
 
 def is_late(request):
     """Whether no further test is to start."""
-    return request["last_start"] is not None and now() > request["last_start"]
+    return now() - BEGUN > request["last_start"]
 
 
 def relative_path(path, tree):
@@ -205,8 +198,4 @@ def find_last_place(trace, tree):
 
 def describe_exception(kind, value):
     """Say what an exception says, without its traceback."""
-    try:
-        lines = traceback.format_exception_only(kind, value)
-    except Exception:
-        lines = [getattr(kind, "__name__", "exception") + " (no text available)"]
-    return cut("".join(lines).strip())
+    return cut("".join(traceback.format_exception_only(kind, value)).strip())

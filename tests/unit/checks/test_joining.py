@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from agent.checks import joining, running
-from agent.checks.check import Selection, TestRequest
+from agent.checks.check import Selection
 from agent.checks.runners import Suite
 from agent.models.checks import CheckItem, Status, TestRun
 from agent.models.sandbox import SandboxResult
@@ -17,9 +17,7 @@ from tests.unit.trees import make_project
 BOTH = ("pytest tests/api", "pytest tests/unit")
 
 
-def run(
-    monkeypatch: pytest.MonkeyPatch, *outcomes: str, request: TestRequest | None = None
-) -> tuple[TestRun, list[str]]:
+def run(monkeypatch: pytest.MonkeyPatch, *outcomes: str, only: Selection | None = None) -> TestRun:
     """Run two commands that end so, each as `id=outcome, …`."""
     ran: list[str] = []
 
@@ -38,14 +36,14 @@ def run(
     monkeypatch.setattr(Suite, "judge", judge)
     first, more = read_suites(BOTH)
     project = make_project(test_runner="pytest", test_args=first.args, more_tests=(more,))
-    suite = Suite(request or TestRequest())
     nothing = SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0.1)
     here = dataclasses.replace(site(10), project=project)
-    return running.run_check(suite, here, FakeSandbox(lambda _: nothing), lambda _: None), ran
+    sandbox = FakeSandbox(lambda _: nothing)
+    return running.run_check(Suite(only=only), here, sandbox, lambda _: None)
 
 
 def test_each_command_runs_its_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, _ = run(monkeypatch, "a, b=failed", "c, d=skipped")
+    found = run(monkeypatch, "a, b=failed", "c, d=skipped")
     assert [item.item_id for item in found.items] == ["a", "b", "c", "d"]
     assert (found.status, found.exit_code, found.reason) == (Status.FAILED, 1, "")
     assert found.files == ("tests/api", "tests/unit")
@@ -55,26 +53,25 @@ def test_each_command_runs_its_tests(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_test_that_two_commands_run_is_an_error_that_names_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found, _ = run(monkeypatch, "a, b", "b, c")
+    found = run(monkeypatch, "a, b", "b, c")
     assert found.status is Status.UNVERIFIED
     assert found.reason.startswith("b is run by several commands of checks.tests")
     # All but one may skip it, and each meets a module that cannot be imported.
-    found, _ = run(monkeypatch, "a=skipped, m (collection)=error", "a, m (collection)=error")
+    found = run(monkeypatch, "a=skipped, m (collection)=error", "a, m (collection)=error")
     assert found.status is Status.FAILED
     assert found.items[0].outcome == "passed"
 
 
-@pytest.mark.parametrize(("wanted", "ran"), [("a", 1), ("c", 2)])
+@pytest.mark.parametrize("outcomes", [("a", ""), ("", "a")])
 def test_one_test_is_run_by_the_command_that_it_belongs_to(
-    monkeypatch: pytest.MonkeyPatch, wanted: str, ran: int
+    monkeypatch: pytest.MonkeyPatch, outcomes: tuple[str, ...]
 ) -> None:
-    ends = [wanted] if ran == 1 else ["", wanted]
-    found, places = run(monkeypatch, *ends, request=TestRequest(Selection(ids=(wanted,))))
-    assert (found.status, found.reason, len(places)) == (Status.PASSED, "", ran)
+    found = run(monkeypatch, *outcomes, only=Selection(ids=("a",)))
+    assert (found.status, found.reason) == (Status.PASSED, "")
 
 
 def test_a_command_that_collects_nothing_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, _ = run(monkeypatch, "a", "")
+    found = run(monkeypatch, "a", "")
     assert found.status is Status.FAILED
     assert found.reason == "`python -m pytest tests/unit`: no tests were collected"
 
@@ -84,4 +81,4 @@ def test_a_line_is_executed_where_one_of_the_commands_runs_it() -> None:
         TestRun(name="tests", status=Status.PASSED, unexecuted={"a.py": lines})
         for lines in ((3, 4), (4, 5))
     ]
-    assert joining.join_runs(runs, is_part=False).unexecuted == {"a.py": (4,)}
+    assert joining.join_runs(runs).unexecuted == {"a.py": (4,)}

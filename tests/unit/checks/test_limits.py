@@ -38,21 +38,13 @@ def site(minutes: int, **settings: int) -> Site:
     )
 
 
-@pytest.mark.parametrize("given", ["", "config.settings.local"])
-def test_django_is_asked_with_the_settings_that_the_tests_have(given: str) -> None:
+def test_django_is_asked_with_the_settings_that_the_tests_have() -> None:
     django = DjangoProject(settings_module="config.settings.production", manage="manage.py",
                            python_path=("",))  # fmt: skip
-    here = site(10)
-    env = {"DJANGO_SETTINGS_MODULE": given} if given else {}
-    here = dataclasses.replace(
-        here,
-        config=replace(here.config, env=env),
-        project=replace(PROJECT, django=django),
-    )
+    here = dataclasses.replace(site(10), project=replace(PROJECT, django=django))
     for question in (MAKEMIGRATIONS, DJANGO_CHECK):
-        order = question.make_request(here)
-        (told,) = (file for file in order.files if file.path.endswith("request.json"))
-        assert json.loads(told.content)["settings"] == (given or "config.settings.production")
+        (request,) = question.make_request(here).files
+        assert json.loads(request.content)["settings"] == "config.settings.production"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +65,8 @@ def test_nothing_takes_longer_than_the_run_has_minutes_left() -> None:
     assert here.tool_limits().seconds <= 30
     over = dataclasses.replace(here, until=time.monotonic() - 1)
     assert over.test_limits().seconds == check.LEAST_SECONDS
+    trial = dataclasses.replace(here, config=RepoConfig()).limit_seconds(7)
+    assert trial.test_limits().seconds == 7, "all of it, without minutes of the repository"
 
 
 def test_every_check_finds_the_same_variables() -> None:

@@ -24,7 +24,7 @@ def test_a_long_check_shows_its_last_whole_line_at_most_once_a_second() -> None:
     live(b"\none\ntwo\n")
     assert shown == []
     clock.now += running.QUIET_SECONDS
-    live(b"three\nmergewright_sentinel.py: error\nfo")
+    live(b"three\n\nfo")
     live(b"ur\n")
     clock.now += running.EVERY_SECONDS
     live(b"x" * 1_000 + b"\n\x1b[31mred\x1b[0m \x1b]0;title\x07and \xff\xfe\rover\n")

@@ -10,7 +10,6 @@ import pytest
 from agent.checks import proof
 from agent.checks.check import Selection
 from agent.checks.proof import OWN_ON_BASE, ProofTrials
-from agent.checks.runners import Suite
 from agent.checks.running import Job
 from agent.checks.test_pairs import classify_tests
 from agent.checks.test_verdicts import NEAR
@@ -34,11 +33,11 @@ HEAD = suite_of(OLD, NEW, "far.py::b", seconds=1.0)
 class Bench:
     """Runs nothing: for each set of lines that is taken back these tests fail."""
 
-    until, human_changes, suite = math.inf, None, Suite()
+    until, human_changes = math.inf, None
 
     def __init__(self, made: Any, tree: Any, noticing: dict[tuple[int, ...], str], plan: Plan):
         self.hunks = {path: tuple(hunks) for path, hunks in list_hunks(made).items()}
-        self.base = SimpleNamespace(environment=SimpleNamespace(versions={}))
+        self.base = SimpleNamespace(environment=SimpleNamespace(versions={}), names_tests=True)
         self.repeated: dict[str, RepeatedTest] = {}
         self.asked: list[tuple[tuple[int, ...], Selection | None]] = []
         self.tree, self.noticing, self.plan = tree, noticing, plan
@@ -49,8 +48,8 @@ class Bench:
             check: Any = job.check
             units, _ = cast(Any, job.lay_out).args
             lines = tuple(unit.part.line for unit in units)
-            self.asked.append((lines, check.request.only))
-            red = self.noticing.get(lines, "") if check.request.only else self.noticing.get((), "")
+            self.asked.append((lines, check.only))
+            red = self.noticing.get(lines, "") if check.only else self.noticing.get((), "")
             ran[check.name] = suite_of(OLD, *([f"{red}=failed"] if red else ()))
         return ran
 

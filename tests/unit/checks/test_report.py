@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from agent.checks import report, suite
-from agent.checks.check import Selection, TestRequest
 from agent.checks.runners import Suite
 from agent.models.checks import Status, TestRun
 from agent.models.sandbox import SandboxResult
@@ -91,9 +90,9 @@ def collect(*ids: str) -> dict[str, object]:
     return {"event": "collected", "ids": ids, "files": ["a.py"] * len(ids)}
 
 
-def judge(*events: object, code: int = 0, request: TestRequest | None = None) -> TestRun:
+def judge(*events: object, code: int = 0) -> TestRun:
     result = came_back(written(*events, {"event": "exit", "code": code}), exit_code=code)
-    return Suite(request or TestRequest()).judge(site(10), result)
+    return Suite().judge(site(10), result)
 
 
 ONE = BEGIN, collect("a.py::b"), TEST
@@ -126,9 +125,8 @@ def test_a_run_counts_where_its_parts_agree(
 
 
 def test_a_run_that_ends_at_its_first_failure_needs_no_sentinel() -> None:
-    request = TestRequest(Selection(files=("a.py",)), known_red=frozenset())
-    red, end = {**TEST, "outcome": "failed"}, {**END, "stopped": "at the first"}
-    found = judge(BEGIN, collect("a.py::b", "a.py::c"), red, end, code=1, request=request)
+    red, end = {**TEST, "outcome": "failed"}, {**END, "stopped": suite.ENOUGH}
+    found = judge(BEGIN, collect("a.py::b", "a.py::c"), red, end, code=1)
     assert (found.status, found.reason) == (Status.FAILED, "")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.checks import report
-from agent.checks.check import Selection, Site, TestRequest
+from agent.checks.check import Selection, Site
 from agent.checks.runners import Suite
 from agent.models.checks import Status, TestRun
 from agent.models.sandbox import SANDBOX_TREE, SandboxResult
@@ -42,15 +42,15 @@ class Runner:
     def __call__(
         self,
         files: dict[str, str],
-        request: TestRequest | None = None,
+        suite: Suite = Suite(),  # noqa: B008 - a constant
         args: tuple[str, ...] = (),
         script: str | None = None,
         folder: str = "",
         **facts: Any,
     ) -> TestRun:
-        kind = "django" if script else "pytest"
+        kind = "pytest" if script is None else "django"
         project = make_project(
-            test_runner=kind, test_script=script, test_args=args, test_folder=folder
+            test_runner=kind, test_script=script or None, test_args=args, test_folder=folder
         )
         here = dataclasses.replace(
             site(10),
@@ -60,7 +60,6 @@ class Runner:
             **facts,
         )
         lay_files(here.tree, {path: dedent(text).lstrip("\n") for path, text in files.items()})
-        suite = Suite(request or TestRequest())
         return suite.judge(here, self._run(suite, here))
 
     def _run(self, suite: Suite, here: Site) -> SandboxResult:
@@ -246,7 +245,7 @@ def test_some_tests_run_and_other_files_are_not_imported(run: Runner) -> None:
         "sub/test_c.py": "1 / 0\n",
     }
     only = Selection(("sub/test_a.py::test_b",), ("sub/test_b.py",))
-    result = run(files, TestRequest(only), args=("sub",))
+    result = run(files, Suite(only=only), args=("sub",))
     assert (result.status, result.reason) == (Status.PASSED, "")
     assert outcomes(result) == {
         "sub/test_a.py::test_b": "passed",
@@ -392,9 +391,17 @@ def test_a_script_is_recorded_test_by_test(run: Runner) -> None:
     assert result.output.count("FAIL:") == 2, "ours is not printed"
     # The module that cannot be imported is known; the set-up of a class is the next that fails.
     known = frozenset({"test_import (collection)", "test_cases.Broken.test_one"})
-    result = run({}, TestRequest(known_red=known), script="run.py")
+    result = run({}, Suite(known_red=known), script="run.py")
     assert outcomes(result)["test_cases.Broken.test_two"] == "error"
     assert result.unrun
+
+
+def test_djangos_own_command_starts_as_a_module(run: Runner) -> None:
+    django = {"django/__init__.py": "", "django/__main__.py": SCRIPT.replace("')", "', argv=[''])")}
+    result = run(lay_cases("pass") | django, script="")
+    assert (result.status, result.reason) == (Status.PASSED, "")
+    assert outcomes(result) == {"test_all.Tests.test_00": "passed"}
+    assert result.command[:4] == ("python", "-m", "django", "test")
 
 
 def lay_cases(*bodies: str, top: str = "") -> dict[str, str]:
@@ -437,8 +444,8 @@ def test_tests_without_time_stay_unrun_and_the_others_count(
 def test_tests_that_do_not_end_are_interrupted_and_the_others_count(
     run: Runner, script: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.checks.check._LONGEST_TEST", 0.5)
-    monkeypatch.setattr("agent.checks.check._PART_OF_TEST", 0.0)
+    monkeypatch.setattr("agent.checks.runners._LONGEST_TEST", 0.5)
+    monkeypatch.setattr("agent.checks.runners._PART_OF_TEST", 0.0)
     top = """
 import socket
 
@@ -460,7 +467,7 @@ def test_a_suite_that_fails_fast_ends_with_its_first_failure_but_for_known_ones(
 ) -> None:
     files = lay_cases("pass", "self.fail()", "pass", "self.fail()", "pass")
     name = "test_all.Tests.test_01" if script else "test_all.py::Tests::test_01"
-    result = run(files, TestRequest(known_red=frozenset({name})), script=script)
+    result = run(files, Suite(known_red=frozenset({name})), script=script)
     assert (result.status, result.reason) == (Status.FAILED, "")
     assert [item.outcome for item in result.items][:4] == ["passed", "failed", "passed", "failed"]
     assert result.exit_code

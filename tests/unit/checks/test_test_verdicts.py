@@ -1,12 +1,12 @@
 """What one more run of a test on both sides shows of its failure."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from agent.checks import test_verdicts
 from agent.checks.check import Selection
-from agent.checks.runners import Suite
 from agent.checks.test_pairs import PairedTest, classify_tests
 from agent.checks.test_verdicts import VERSIONS, TestVerdicts
 from agent.models.change import Change, Severity
@@ -77,11 +77,11 @@ def test_what_an_earlier_version_has_stored_of_it_is_read() -> None:
 class Bench:
     """Runs nothing: all tests end in one way on base, and in one with the change."""
 
-    base, head = "base", "head"
+    base, head = SimpleNamespace(names_tests=True), "head"
     measure_anew: Any = None
 
-    def __init__(self, outcome: str, on_base: str = "passed", suite: Suite | None = None) -> None:
-        self.outcome, self.on_base, self.suite = outcome, on_base, suite
+    def __init__(self, outcome: str, on_base: str = "passed") -> None:
+        self.outcome, self.on_base = outcome, on_base
         self.repeated: dict[str, RepeatedTest] = {}
         self.asked: list[tuple[object, tuple[str, ...]]] = []
         self.said: list[str] = []
@@ -106,7 +106,7 @@ def test_tests_run_once_more_on_both_sides_on_base_only_those_that_it_has() -> N
     pairs = classify_tests(base, head, None, make_parts()).values()
     bench: Any = Bench("failed")
     TestVerdicts(make_parts(), report("base"), bench)._repeat(pairs)
-    assert bench.asked == [("base", ("t.py::a",)), ("head", ("t.py::a", "t.py::new"))]
+    assert bench.asked == [(bench.base, ("t.py::a",)), ("head", ("t.py::a", "t.py::new"))]
     assert [bench.repeated[name].base for name in ("t.py::a", "t.py::new")] == ["passed", ""]
     assert bench.said[0] == "tests: 2 fail only with the change; running again"
 
@@ -132,7 +132,7 @@ def test_a_failure_in_base_s_version_counts_where_it_comes_back(again: str, stat
 
 
 def test_base_that_fails_what_it_passed_before_is_measured_anew() -> None:
-    bench: Any = Bench("failed", "failed", Suite())
+    bench: Any = Bench("failed", "failed")
     base, head = suite_of("t.py::a", "t.py::b"), suite_of("t.py::a=failed", "t.py::b=failed")
     bench.measure_anew = lambda: head
     verdicts = TestVerdicts(make_parts(), report("base", base), bench)
