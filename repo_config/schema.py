@@ -123,8 +123,8 @@ class ChecksSection(Section):
     """One or several commands, as in `mypy --strict src`, or off. auto: the plain command of each
     type checker with settings or a pre-commit hook."""
     lint: values.Command | tuple[values.Command, ...] = "auto"
-    """Like `types`, for ruff, flake8, black and isort. Linters and type checkers use the base
-    commit's settings."""
+    """Like `types`, for ruff, flake8, black and isort. Where a change edits the settings of linters
+    or type checkers, these also run with the base commit's."""
     makemigrations: Literal["auto", "off"] = "auto"
     """auto: `makemigrations --check --dry-run` and `check` in a Django project."""
     extra: tuple[ExtraCheck, ...] = ()

@@ -114,10 +114,12 @@ def find_system_packages(repository: ProjectFiles) -> tuple[str, ...]:
     for part in _list_testing_parts(repository):
         for line in _list_lines(part):
             # Often behind `apt-get update &&`; nothing else of a shell is read.
-            for call in map(command_lines.split_call, line.split("&&")):
+            for call in map(command_lines.split_call, line.partition(" #")[0].split("&&")):
                 words = tuple(word for word in call if not word.startswith("-"))
                 words = words[1:] if words[:1] == ("sudo",) else words
-                if words[:2] in (("apt-get", "install"), ("apt", "install")):
+                # With an option that has a value, which words are packages is not clear.
+                is_plain = {"-t", "--target-release", "-o"}.isdisjoint(call)
+                if words[:2] in (("apt-get", "install"), ("apt", "install")) and is_plain:
                     found += words[2:]
     return tuple(name for name in dict.fromkeys(found) if _is_valid(_PACKAGE, name))
 

@@ -94,9 +94,9 @@ class Site:
 
     def text(self, path: str) -> str | None:
         """Content of a file of the repository; None where the tree has none."""
-        place = (self.tree / path).resolve()
+        place = self.tree / path
         # A link could lead anywhere on this machine.
-        if not (place.is_file() and place.is_relative_to(self.tree.resolve())):
+        if not (place.is_file() and place.resolve().is_relative_to(self.tree.resolve())):
             return None
         return place.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace")
 

@@ -45,6 +45,8 @@ _JSON_START = re.compile(r"\A(?:\s|\ufeff|//[^\n]*|/\*.*?\*/)*+\{", re.DOTALL)
 _HEAP = 0.75
 #: Ends the name of a tool that runs with base's settings, since the change edits them.
 BASE_SETTINGS = ", base settings"
+#: The shell's code where there is no such program.
+_NO_PROGRAM = 127
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ class ToolCheck(_Command):
         said = f"{text}\n{result.output}" if reader.is_text else result.output
         reason = self._explain_failure(result, remarks, wrong, check.find_error_line(said))
         status = Status.FAILED if items or reason else Status.PASSED
+        if remarks is None and (result.exit_code in reader.looked or _is_missing(result)):
+            status = Status.UNVERIFIED  # nothing looked at the code
         lines = (render_remarks(remarks or ()) or "no findings", reason)
         output = check.shorten_output("\n".join(filter(None, lines)))
         found = check.make_result(self, site, result, status, reason)
@@ -149,6 +153,11 @@ class ToolCheck(_Command):
             said = f"{wrong[0].path}: {wrong[0].message}" if wrong else words
             return f"{self.name} could not check the code (exit code {code}): {said}"
         return "" if remarks is not None else f"{self.name} wrote no readable report: {words}"
+
+
+def _is_missing(result: SandboxResult) -> bool:
+    """Whether there is no program, or its report was not taken."""
+    return result.exit_code == _NO_PROGRAM or bool(result.refused)
 
 
 class ShellCheck(_Command):

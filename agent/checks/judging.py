@@ -1,7 +1,8 @@
 """Judge a change: run its checks, compare them with base, and prove it.
 
-Three trees show all of it, beside base: the commit, the commit with base's versions of the test
-files that it touches, and the commit without a part of what it does.
+Three trees show most of it, beside base: the commit, the commit with base's versions of the test
+files that it touches, and the commit without a part of what it does. Tools also run with base's
+settings where the change edits these, and new tests without the change's other code.
 """
 
 import dataclasses
@@ -52,7 +53,8 @@ def judge_change(
 ) -> Judgement:
     """Run all checks on a change and compare them with base's.
 
-    Where linters, or tests near the change, fail, these alone answer: nothing else begins.
+    Where linters, or tests near the change, fail, the others are ended. What failed runs once more:
+    if it fails again, that is the answer, which is never published; else all runs.
 
     Args:
         already: What ran before, such as the look at packages that the change brings along.

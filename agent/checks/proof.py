@@ -34,7 +34,7 @@ _MOST_ROWS = 30
 _LONGEST_ERROR = 200
 #: FastAPI, Django Ninja, Litestar and Typer stand on these.
 _READERS = frozenset({"pydantic", "msgspec", "typer"})
-#: For all near runs together: of the minutes of the run, and at least.
+#: For all near runs together: the part of the minutes that are left, and seconds at least.
 _PART, _LEAST_SECONDS = 0.1, 60.0
 #: A run without a part that takes so much longer than the near run will not end.
 _MOST_SLOWER, _MOST_SLOWER_SECONDS = 5, 10
@@ -270,7 +270,10 @@ class ProofTrials:
 
 
 def _is_noticed(run: AnyRun | None, red: Collection[str]) -> bool | None:
-    """Whether a test fails, or the suite cannot run; None: the run says nothing."""
+    """Whether a test fails, or the suite cannot run; None: the run says nothing.
+
+    False also where it did not run: then all tests are asked.
+    """
     if not isinstance(run, TestRun):
         return False
     run = accept_empty(run)

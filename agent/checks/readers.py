@@ -71,6 +71,8 @@ def _read_json(
 
 
 def _make_ruff_remarks(entries: Any) -> list[ToolRemark]:
+    if not isinstance(entries, list):
+        raise TypeError
     return [
         ToolRemark(
             path=str(entry["filename"]),

@@ -26,6 +26,8 @@ _E = TypeVar("_E", bound="ReportEvent")
 
 def clean_id(text: str) -> str:
     """Make an id printable, on one line and bounded, without two long ones becoming equal."""
+    if len(text) <= _LONGEST_ID and text.isascii() and text.isprintable():
+        return text  # as nearly all are, and large suites have many
     shown = sanitise.strip_terminal_codes(" ".join(text.split("\n")))
     if len(shown) <= _LONGEST_ID:
         return shown

@@ -85,7 +85,8 @@ class Suite:
         )
 
     def judge(self, site: Site, result: SandboxResult) -> TestRun:
-        return suite.read_run(self, site, result, is_part=bool(self.only))
+        may_stop = self.known_red is not None
+        return suite.read_run(self, site, result, is_part=bool(self.only), may_stop=may_stop)
 
     def _list_words(self, site: Site, words: tuple[str, ...]) -> Iterator[str]:
         """List our script and its arguments.

@@ -102,11 +102,16 @@ class _Suite:
             facts["file"] = test.file or self.files.get(test.id, "")
             self.items[test.id] = CheckItem(item_id=test.id, **facts)
 
-    def find_disagreements(self, words: str) -> Iterator[str]:
+    def find_disagreements(self, words: str, *, may_stop: bool) -> Iterator[str]:
+        """Yield what shows that a run proves nothing.
+
+        Args:
+            may_stop: Whether it was to end with its first failure.
+        """
         if len(self.ends) < self.begun:
             yield f"the test run ended early: {words}"
         stopped = next((end.stopped for end in self.ends if end.stopped), "")
-        if stopped == ENOUGH:
+        if may_stop and stopped == ENOUGH:
             return
         if self.pending and not any(end.late for end in self.ends):
             why = f" ({stopped})" if stopped else ""
@@ -117,12 +122,17 @@ class _Suite:
 
 
 def read_run(
-    check_of_tests: check.Check[TestRun], site: Site, result: SandboxResult, *, is_part: bool
+    check_of_tests: check.Check[TestRun],
+    site: Site,
+    result: SandboxResult,
+    *,
+    is_part: bool,
+    may_stop: bool,
 ) -> TestRun:
-    """Say how a run of all tests ended, or of some."""
+    """Say how a run of all tests ended, or of some; `may_stop`: with the first failure."""
     events = report.read_report(result, KINDS)
     suite = _Suite(events)
-    status, reason = _judge(events.problem, suite, result, is_part=is_part)
+    status, reason = _judge(events.problem, suite, result, is_part=is_part, may_stop=may_stop)
     return replace(
         check.make_result(check_of_tests, site, result, status, reason),
         items=tuple(suite.items.values()),
@@ -141,11 +151,11 @@ def accept_empty(run: TestRun) -> TestRun:
 
 
 def _judge(
-    problem: str, suite: _Suite, result: SandboxResult, *, is_part: bool
+    problem: str, suite: _Suite, result: SandboxResult, *, is_part: bool, may_stop: bool
 ) -> tuple[Status, str]:
     words = check.get_last_lines(result)
     if suite.begun:
-        problem = next(suite.find_disagreements(words), problem)
+        problem = next(suite.find_disagreements(words, may_stop=may_stop), problem)
     elif not problem:
         # A red exit without a session claims nothing that would need a proof.
         status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED

@@ -159,7 +159,10 @@ class TestVerdicts:
     def _weigh_other_runs(
         self, pairs: list[PairedTest], ran: Mapping[str, AnyRun]
     ) -> list[PairedTest]:
-        """Let a test of the change's own pass only if it passed in each run."""
+        """Look at the other runs of the change's own tests: one that fails there is intermittent.
+
+        Under the tracer alone it is for review; else it fails, unless base fails as well.
+        """
         again, near = (self._list_failures(ran, name) for name in (AGAIN, NEAR))
         own = [
             pair
@@ -177,11 +180,12 @@ class TestVerdicts:
                 failed = replace(item, text=f"It fails intermittently.\n{item.text}")
                 weighed[pair.current_id] = pair._replace(head=failed, state="broken")
                 continue
-            # Under the tracer alone; the run of all tests is counted as well.
+            # The run of all tests is counted as well.
             self.bench.repeated[pair.current_id] = RepeatedTest(
                 item_id=pair.current_id, head="passed", place=near[pair.current_id].place
             )
-            weighed[pair.current_id] = pair._replace(state="flaky")
+            if pair.state != "rewritten":
+                weighed[pair.current_id] = pair._replace(state="flaky")
         return [weighed.get(pair.current_id, pair) for pair in pairs]
 
     def _list_failures(self, ran: Mapping[str, AnyRun], name: str) -> dict[str, CheckItem]:
@@ -240,7 +244,7 @@ def weigh_again(pair: PairedTest, test: RepeatedTest | None) -> PairedTest:
     was, on_base = pair.base.outcome if pair.base else "", test.base if test else ""
     if was == UNRUN and on_base not in (*PASSING, *FAILING):
         return pair._replace(state="unrun")
-    if on_base not in ("", UNPROVED, was, *PASSING):
+    if on_base in FAILING and on_base != was:
         # Base had no time for it: nobody knows how often it fails.
         return pair._replace(state="known" if was == UNRUN else "flaky")
     if test is None:

@@ -61,7 +61,7 @@ def _read_outcome(stored: Any) -> Any:
 
 
 class RepeatedTest(Record):
-    """A test that failed with the change alone, and how it ended when it ran once more."""
+    """A test that failed with the change, and how it ended when it ran once more."""
 
     item_id: str
     base: Annotated[str, BeforeValidator(_read_outcome)] = ""
@@ -288,7 +288,7 @@ class TestComparison(ItemComparison):
     flaky: tuple[RepeatedTest, ...] = ()
     """Tests that failed with the change, and on base in the same way at times: no new failures."""
     gone: tuple[str, ...] = ()
-    """Tests of base that the change removes, or keeps from running."""
+    """Tests of base that the change removes, or that no longer pass without failing."""
     rewritten: tuple[RewrittenTest, ...] = ()
     """Tests that pass as the change has them, and not as base has them."""
     unrun: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ class Verdict(Record):
     reason: Reason
     sentence: str
     findings: tuple[Finding, ...] = ()
-    """The findings that block the change, where they have a place in a file."""
+    """What the decision itself found, beside rules and checks."""
     review: tuple[str, ...] = ()
     """Places that a person has to look at first, as in `shop/models.py:3`: the pull request is a
     draft until then."""

@@ -62,7 +62,11 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         return routes
 
     before, after = (
-        [*Routes(read_routes(path, side.read(path)) for path in side.paths()).list_whole()]
+        [
+            *Routes(
+                read_routes(path, side.read(path)) for path in side.paths() if path.endswith(".py")
+            ).list_whole()
+        ]
         for side in (change_context.tree, change_context.after)
     )
     yield from _list_uncovered(auth, before, after, {*change_context.change.paths})

@@ -24,9 +24,9 @@ class Rule:
     severity: Severity
     """What its findings do, unless a repository says otherwise."""
     floor: Severity | None = None
-    """No repository can weigh it less, unless the operator says otherwise; None: it may be off."""
+    """No repository can weigh it less; None: it may be off."""
     is_reading: bool = False
-    """Whether the reviewer may decide on it from ticket and diff; never for rules of the gate."""
+    """Whether the reviewing model may settle it from ticket and diff."""
     may_be_asked: bool = False
     """Whether a ticket that names the file, or the finding's subject, asks for it."""
 

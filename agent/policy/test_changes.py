@@ -1,11 +1,12 @@
 """What a change does to the tests of base: as it is written, and as the runs of both show it. Pure.
 
 A test that the change's own code breaks may be wrong by now, and one that goes may have had its
-time. Only people know: so each is for the reviewer. What runs is left to `agent.checks`.
+time: a person, or the second model, settles that. What runs is left to `agent.checks`.
 """
 
 import ast
 import difflib
+import re
 from collections.abc import Iterator
 from itertools import islice
 
@@ -16,7 +17,7 @@ from agent.policy.layout import is_test
 from agent.policy.rule import Rule
 from agent.policy.source import is_python
 from agent.text.sanitise import list_some
-from repo_config.foreign_python import list_functions
+from repo_config.foreign_python import FunctionNode, list_functions
 
 REWRITTEN = Rule(
     "test-rewritten",
@@ -54,6 +55,9 @@ EDITED = Rule(
 )
 RULES = (EDITED,)
 _MOST = 20
+_TEST = re.compile(r"(?:^|\.)test\w*$")
+_NEEDED = "Check whether what it tested is still needed."
+_HIDDEN = "no run shows whether it passes as the base branch has it"
 _READ = "Compare both versions: does the ticket ask for the new behaviour?"
 _COLLECTED = (
     "Check the test discovery settings (testpaths, python_files, python_classes, checks.tests),"
@@ -63,6 +67,9 @@ _COLLECTED = (
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     fix = "Check that each still tests what it did."
+    suites = change_context.project.suites
+    # Else runs show what became of each.
+    is_hidden = not suites or any(suite.runner == "command" for suite in suites)
     for file in change_context.change.files:
         if not is_test(file.path) or file.before is None:
             continue
@@ -70,16 +77,31 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             does = "deletes" if file.after is None else "edits"
             yield EDITED.make_finding(file.path, f"{does} data of tests", fix)
             continue
-        before, after = (
-            dict(list_functions(source.module)) if source else {}
-            for source in (
-                change_context.read_source(file.path, side) for side in (file.before, file.after)
-            )
-        )
+        sources = [
+            change_context.read_source(file.path, side) for side in (file.before, file.after)
+        ]
+        before, after = (dict(list_functions(side.module)) if side else {} for side in sources)
         both = [name for name in before if name in after]
         edited = [name for name in both if ast.dump(before[name]) != ast.dump(after[name])]
-        if edited:
+        old, new = ({*_list_others(side.module)} if side else set() for side in sources)
+        if is_hidden and file.after and not old <= new:
+            edited.append("what is outside functions")
+        if edited and is_hidden:
+            yield REWRITTEN.make_finding(file.path, f"edits {list_some(edited)}; {_HIDDEN}", fix)
+        elif edited:
             yield EDITED.make_finding(file.path, f"edits {list_some(edited)}", fix)
+        gone = [name for name in before.keys() - after.keys() if _TEST.search(name)]
+        if gone and is_hidden:
+            yield REMOVED.make_finding(file.path, f"removes {list_some(sorted(gone))}", _NEEDED)
+
+
+def _list_others(node: ast.Module | ast.ClassDef) -> Iterator[str]:
+    """Yield the statements of a module or class outside functions, imports apart."""
+    for child in node.body:
+        if isinstance(child, ast.ClassDef):
+            yield from _list_others(child)
+        elif not isinstance(child, FunctionNode | ast.Import | ast.ImportFrom):
+            yield ast.dump(child)
 
 
 def find_problems(compared: TestComparison, base: TestRun, head: TestRun) -> Iterator[Finding]:
@@ -103,7 +125,7 @@ def find_problems(compared: TestComparison, base: TestRun, head: TestRun) -> Ite
     if compared.gone:
         many = f"{len(compared.gone):,} tests" if len(compared.gone) > 1 else "1 test"
         says = f"{many} from the base branch did not run: {list_some(compared.gone, _MOST)}"
-        yield REMOVED.make_finding("", says, "Check whether what it tested is still needed.")
+        yield REMOVED.make_finding("", says, _NEEDED)
     if compared.unrun:
         total = compared.base_count + len(base.unrun)
         says = f"{len(compared.unrun):,} of {total:,} tests did not run in time, such as"

@@ -59,7 +59,7 @@ class TriedSetup:
         """The greater, the better: by the tests that pass; else by how far the runner got."""
         if (tests := self.tests) is None:
             return False, not self.candidate.lines, (0, 0), 0
-        return True, obstacles.is_measured(tests), obstacles.rate_tests(tests), len(tests.items)
+        return True, self.has_result, obstacles.rate_tests(tests), len(tests.items)
 
     @property
     def passed(self) -> str:

@@ -163,7 +163,7 @@ def _write_needed(
 ) -> tuple[str, ...]:
     """Write what installs the project with some of its parts, or where it is none, its needs."""
     words = _write_options("--group", groups) + _write_options("-r", requirements)
-    words += map(shlex.quote, _list_hatch_requirements(files))
+    words += [shlex.quote(text) for text in _list_hatch_requirements(files)]
     needs = words
     is_known = _is_declared(files) or not _is_installed(files)
     if is_known and table(files.pyproject, "project"):
@@ -219,11 +219,11 @@ def _list_groups(files: ProjectFiles) -> _Parts:
 def _list_hatch_requirements(files: ProjectFiles) -> Iterator[str]:
     """Yield what the default environment of Hatch has, and those for the tests."""
     for name, environment in table(files.pyproject, "tool", "hatch", "envs").items():
-        if name == "default" or _TESTS.search(name):
+        if name in ("default", "test", "tests", "hatch-test"):
             for key in ("dependencies", "extra-dependencies"):
                 needed = texts(as_map(environment).get(key))
                 # Hatch alone knows what stands in braces.
-                yield from (text for text in needed if "{" not in text)
+                yield from (text for text in needed if text[:1].isalnum() and "{" not in text)
 
 
 def _list_files(files: ProjectFiles) -> _Parts:

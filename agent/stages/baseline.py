@@ -49,7 +49,7 @@ def measure_base(
         report = replace(report, is_partial=only_tests or len(results) <= len(others))
         if not listens or not obstacles.is_port_taken(report.tests):
             reports.store_baseline(stored, report)
-    return _set_aside(report, prepared, desk)
+    return _set_aside(report)
 
 
 def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckReport:
@@ -65,7 +65,7 @@ def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckR
     ordered = (*(known.pop(check.name) for check, _ in checks), *known.values())
     report = _make_report(prepared, ordered)
     reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
-    return _set_aside(report, prepared, desk)
+    return _set_aside(report)
 
 
 def measure_anew(before: CheckReport, prepared: Prepared, desk: Desk) -> TestRun:
@@ -74,7 +74,9 @@ def measure_anew(before: CheckReport, prepared: Prepared, desk: Desk) -> TestRun
     ran = {run.name: run for run in measuring.run_checks(tests, desk.sandbox, desk.say)}
     report = replace(before, results=tuple(ran.get(run.name, run) for run in before.results))
     reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
-    return _set_aside(report, prepared, desk).tests
+    report = _set_aside(report)
+    desk.store_report(prepared.run, report)
+    return report.tests
 
 
 def _make_site(prepared: Prepared, desk: Desk) -> Site:
@@ -86,12 +88,9 @@ def _make_report(prepared: Prepared, results: Sequence[AnyRun]) -> CheckReport:
     return CheckReport(side="base", commit=prepared.checkout.commit, results=tuple(results))
 
 
-def _set_aside(report: CheckReport, prepared: Prepared, desk: Desk) -> CheckReport:
+def _set_aside(report: CheckReport) -> CheckReport:
     """Set aside what cannot be measured; not in the store, which keeps nothing unproved."""
-    results = tuple(map(measuring.set_unmeasurable, report.results))
-    report = replace(report, results=results)
-    desk.store_report(prepared.run, report)
-    return report
+    return replace(report, results=tuple(map(measuring.set_unmeasurable, report.results)))
 
 
 def _listen(site: Site) -> Site:

@@ -192,7 +192,9 @@ class VerdictFacts:
                 f"{format_count(len(untried), 'part')} of the code, starting here, could not be "
                 "tested by reverting: no test is near, or the time was up."
             )
-            fix = "Review it closely, or raise `limits.minutes`: a tenth is for this."
+            fix = (
+                "Review it closely, or raise `limits.minutes`: a tenth of what is left is for this."
+            )
             yield _make_remark(PROOF, message, fix, untried[0].path, untried[0].line)
 
     def _find_undone(self) -> Iterator[Finding]:
@@ -267,8 +269,9 @@ class VerdictFacts:
     def describe_to_review(self) -> str:
         """A person must review something.
 
-        A `review` finding, no test proves the change, most tests fail on the base branch, the
-        ticket is only partly done, the second review did not approve, or the set-up is unconfirmed.
+        That is: a `review` finding, no test proves the change or a part of it, a check did not
+        finish, a test is flaky, most tests fail on the base branch, the ticket is only partly done,
+        the second review did not approve, or the set-up is unconfirmed.
         """
         if not self.remarks:
             return ""

@@ -2,8 +2,8 @@
 
 Set-ups are tried in order: what an earlier run has found, what is configured or a template says,
 that with what CI's jobs set and install, what a model proposes. Where base's tests run well with
-one, nothing else is tried; that with which most of them pass is taken. Each is built and measured
-by steps of its own.
+one, nothing else is tried, but CI's Debian packages where some fail; that with which most of them
+pass is taken. Each is built and measured by steps of its own.
 """
 
 import json
@@ -72,11 +72,12 @@ def prepare_environment(
     if best.prepared is None or best.report is None or not best.has_result:
         raise trials.explain(best)
     prepared, report = best.prepared, best.report
-    if obstacles.ended_early(report.tests):
+    if best.candidate.looks_early and obstacles.ended_early(report.tests):
         report = trials.measure_whole(prepared)
     desk.facts.suite_seconds = report.tests.seconds
     if report.is_partial:
         report = once(Step.OTHER_CHECKS, baseline.measure_others, prepared, report, desk)
+    desk.store_report(base.run, report)
     values = proposal.find_difference(config, prepared.contract.config)
     why = "No other set-up is better."
     if values:
@@ -159,20 +160,23 @@ class _Trials:
 
     def _find_values_of_ci(self, best: TriedSetup) -> dict[str, object]:
         """Find what CI's jobs set and install, where tests fail without it; {}: nothing new."""
-        tests, config = best.tests, self.base.contract.config
-        if tests and (tests.limit or not tests.count("failed", "error")):
+        contract = best.prepared.contract if best.prepared else self.base.contract
+        tests, config = best.tests, contract.config
+        red = tests.count("failed", "error") if tests else 0
+        if tests and (tests.limit or (tests.items and not red)):
             return {}
         files = ProjectFiles(self._tree)
         packages = unrun_checks.find_system_packages(files)
-        new = [name for name in packages if name not in config.python.system_packages]
-        values: dict[str, object] = {}
-        if new:
-            values["python"] = {"system_packages": [*config.python.system_packages, *new]}
-        elif tests and not obstacles.may_improve(tests):
-            return {}
+        known, values = config.python.system_packages, dict[str, object]()
+        if new := [name for name in packages if name not in known]:
+            values["python"] = {"system_packages": [*known, *new]}
+        if tests and not obstacles.may_improve(tests):
+            # A few red tests are worth a try with packages alone, and one try.
+            is_known = self.known.is_as_good(obstacles.share_passed(tests))
+            return {} if is_known else values
         # CI's own for the programs of the set-up, as UV_SYSTEM_PYTHON, are about another machine.
         lines = best.prepared.environment.sources if best.prepared else ()
-        programs = {"uv", "pip", *(word for line in lines for word in line.split())}
+        programs = {"uv", "pip", *(line.split()[0] for line in lines if line.strip())}
         env = {
             name: text
             for name, text in unrun_checks.find_variables(files).items()

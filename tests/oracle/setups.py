@@ -1,8 +1,8 @@
 """`python -m tests.oracle.setups record|compare --mirrors FOLDER [-k NAME]`: how set-ups end.
 
-FOLDER holds clones, as OWNER__NAME. `mergewright check` sets each up as it was before the first
-commit that `merged.txt` names of it. `record` keeps a row for each in `setups.jsonl`; `compare` prints rows
-that differ. Exit codes: 0 all are as they were; 1 not so.
+FOLDER holds clones, as OWNER__NAME. `mergewright check` sets each up at the commit of its row, else
+at the newest. `record` keeps a row for each in `setups.jsonl`; `compare` prints rows that differ.
+Exit codes: 0 all are as they were; 1 not so.
 """
 
 import argparse

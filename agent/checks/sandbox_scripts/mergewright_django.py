@@ -10,14 +10,12 @@ Arguments: the script, or `-m` and a module, and its arguments.
 from __future__ import annotations
 
 import importlib.util
-import io
 import os
 import runpy
 import sys
 import traceback
 import unittest
 import unittest.case
-import unittest.runner
 import unittest.suite
 
 import mergewright_report
@@ -98,11 +96,13 @@ class Recorder:
 
     def join(self, facts, outcome, raised, text):
         facts["outcome"] = outcome
-        if raised:
+        if isinstance(raised, tuple) and len(raised) == 3:
             words = mergewright_report.describe_exception(raised[0], raised[1])
             text = text + "\n" + words if text else words
-            facts["place"] = mergewright_report.find_last_place(raised[2], self.request["tree"])
-            details = "".join(traceback.format_exception(*raised))
+            # From another process it may have come as text.
+            trace = raised[2] if hasattr(raised[2], "tb_frame") else None
+            facts["place"] = mergewright_report.find_last_place(trace, self.request["tree"])
+            details = "".join(traceback.format_exception(raised[0], raised[1], trace))
             facts["details"] = details if outcome == "failed" else ""
         if facts["id"].endswith(mergewright_report.COLLECTION):
             # unittest's words are a whole traceback; its last line says what is wrong.
@@ -172,12 +172,18 @@ class _Sentinel(unittest.TestCase):
         return mergewright_report.SENTINEL
 
 
+class _NullStream:
+    """In place of a stream while our own test runs; some have methods of their own."""
+
+    def __getattr__(self, name):
+        return lambda *args, **named: None
+
+
 def _run_sentinel(result):
     """Run ours on the result that the script's runner looks at, and take its failure back."""
     names = ("stream", "failures", "testsRun", "shouldStop")
     kept = {name: getattr(result, name) for name in names if hasattr(result, name)}
-    result.stream = unittest.runner._WritelnDecorator(io.StringIO())  # not printed
-    result.failures = []
+    result.stream, result.failures = _NullStream(), []
     try:
         # Not as a suite: that would tear the last class down again.
         _Sentinel()(result)

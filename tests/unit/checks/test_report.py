@@ -90,9 +90,9 @@ def collect(*ids: str) -> dict[str, object]:
     return {"event": "collected", "ids": ids, "files": ["a.py"] * len(ids)}
 
 
-def judge(*events: object, code: int = 0) -> TestRun:
+def judge(*events: object, code: int = 0, known_red: frozenset[str] | None = None) -> TestRun:
     result = came_back(written(*events, {"event": "exit", "code": code}), exit_code=code)
-    return Suite().judge(site(10), result)
+    return Suite(known_red=known_red).judge(site(10), result)
 
 
 ONE = BEGIN, collect("a.py::b"), TEST
@@ -126,8 +126,11 @@ def test_a_run_counts_where_its_parts_agree(
 
 def test_a_run_that_ends_at_its_first_failure_needs_no_sentinel() -> None:
     red, end = {**TEST, "outcome": "failed"}, {**END, "stopped": suite.ENOUGH}
-    found = judge(BEGIN, collect("a.py::b", "a.py::c"), red, end, code=1)
+    events = BEGIN, collect("a.py::b", "a.py::c"), red, end
+    found = judge(*events, code=1, known_red=frozenset())
     assert (found.status, found.reason) == (Status.FAILED, "")
+    found = judge(*events, code=1)
+    assert found.status is Status.UNVERIFIED, "nobody has asked for that"
 
 
 def test_a_test_that_several_suites_of_a_script_run_has_its_worst_outcome() -> None:

@@ -27,7 +27,7 @@ def make_pair(item_id: str = "t.py::a", was: str = "passed") -> PairedTest:
     [
         ("passed", "failed", "failed", "flaky", ""),
         ("passed", "failed", "passed", "flaky", ""),
-        ("passed", "skipped", "failed", "flaky", ""),
+        ("passed", "skipped", "failed", "broken", ""),
         ("passed", "passed", "failed", "broken", "failed in 2 of 2 runs with the change"),
         ("passed", "passed", "passed", "broken", "It fails intermittently."),
         ("passed", "unproved", "unproved", "broken", "failed in 1 of 1 run with the change"),

@@ -313,25 +313,39 @@ def test_where_the_tests_start_a_server_whose_port_we_listen_on_nothing_listens(
     assert "environment alone" in run_context.names
 
 
+CI_ENV = {"SETTINGS": "app.ci"}
 APT = """
 on: push
 jobs:
   test:
     steps:
       - {run: "sudo apt-get update && sudo apt-get install -y graphviz libpq-dev=15 $MORE"}
+      - {run: "apt-get install -y -t backports git"}
       - run: |
           apt install --yes \\
-            gettext
+            gettext # for tests
       - {env: {SETTINGS: app.ci}, run: pytest}
   docs: {steps: [{run: apt-get install texlive}]}
 """
 
 
-@pytest.mark.parametrize("first", [(8, 1), EnvironmentFailed])
-def test_debian_packages_of_ci_are_tried_where_a_test_fails_or_nothing_can_be_built(prepare, first):
+@pytest.mark.parametrize(("first", "env"), [((8, 1), {}), (EnvironmentFailed, CI_ENV)])
+def test_debian_packages_of_ci_are_tried_where_a_test_fails_or_nothing_can_be_built(
+    prepare, first, env
+):
     config = prepare(first, (9, 0), workflow=APT).prepared.contract.config
-    assert (config.python.system_packages, config.env) == (("gettext",), {"SETTINGS": "app.ci"})
+    assert (config.python.system_packages, config.env) == (("gettext",), env)
     assert prepare((9, 0), workflow=APT).names[1] == "read lines known"
+
+
+def test_packages_that_help_no_test_are_tried_once(prepare):
+    for is_tried in (True, False):
+        names = prepare((8, 1), (8, 1), workflow=APT, scout=never).names
+        assert ("environment CI" in names) is is_tried
+
+
+def test_variables_of_ci_are_tried_where_no_test_starts(prepare):
+    assert prepare((0, 0), (9, 0), workflow=CI).prepared.contract.config.env == CI_ENV
 
 
 def test_variables_of_ci_are_tried_alone_where_debian_has_not_its_packages(prepare):
