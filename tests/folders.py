@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -64,17 +65,19 @@ def data_folder(name: str = "test", *, built: bool = False) -> Iterator[Path]:
 def data_folder_with_tools(name: str) -> Iterator[Path]:
     """Make one with what tests have built, but for set-ups: these are kept by their repository."""
     kept = Path(os.environ[BUILT])
-    with (
-        data_folder(name) as folder,
-        # On the disk of what is shared, to which a new tool is moved.
-        tempfile.TemporaryDirectory(dir=kept, ignore_cleanup_errors=True) as own,
-    ):
-        Path(own).chmod(0o755)
-        for part in ("gates", "tools", "interpreters", "downloads", "locks"):
-            (kept / part).mkdir(exist_ok=True)
-            Path(own, part).symlink_to(kept / part)
-        (folder / "environments").symlink_to(own)
-        yield folder
+    # On the disk of what is shared, to which a new tool is moved.
+    own = Path(tempfile.mkdtemp(dir=kept))
+    own.chmod(0o755)
+    for part in ("gates", "tools", "interpreters", "downloads", "locks"):
+        (kept / part).mkdir(exist_ok=True)
+        (own / part).symlink_to(kept / part)
+    try:
+        with data_folder(name) as folder:
+            (folder / "environments").symlink_to(own)
+            yield folder
+    finally:
+        # Environments have thousands of files, for whose removal no test waits.
+        subprocess.run(["setsid", "--fork", "rm", "-rf", own], check=True)
 
 
 def lay_files(folder: Path, files: Mapping[str, str | bytes]) -> Path:

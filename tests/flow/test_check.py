@@ -4,9 +4,7 @@ import json
 
 import pytest
 
-from tests.flow import model_scripts as model
 from tests.processes import of_home, run_agent
-from tests.scripted import serving
 
 
 @pytest.mark.deep
@@ -36,17 +34,3 @@ def test_a_base_is_measured_once_and_its_repository_stays_as_it_is(sample, store
     again = json.loads(run_agent(*words, environ=of_home(store), timeout=300).stdout)
     assert again["base"] == base, "it is measured again"
     assert sum(again["seconds"].values()) < 3
-
-
-def test_a_model_that_finds_no_better_set_up_is_asked_once(tmp_path, store):
-    red = "def test_a():\n    assert False\n\n\ndef test_b():\n    assert False\n"
-    made = model.repository(tmp_path / "app", {**model.PROJECT, "tests/test_red.py": red})
-    asked = []
-    with serving(lambda seen: model.calls(("decline", {"why": "They are red."}))) as server:
-        environ = server.environ()
-        words = "check", "--repo", str(made.path), "--model", environ["MERGEWRIGHT_MODEL"], "--json"
-        for _ in range(2):
-            done = run_agent(*words, environ=of_home(store, **environ), timeout=300)
-            assert json.loads(done.stdout)["reason"] == "checked", done.stderr
-            asked.append(len(server.requests))
-    assert asked == [1, 1]

@@ -72,6 +72,7 @@ def resume(folder, environ):
     return {row["instance_id"]: row for row in json.loads(done.stdout)["tasks"]}, done.stderr
 
 
+@pytest.mark.deep
 def test_one_that_judges_ends_on_a_signal_and_goes_on_with_what_is_left(begin, store):
     environ = of_home(store)
     # The first cannot be judged, and has its row at once. Scripts start programs so.

@@ -135,8 +135,8 @@ class Repository:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Repository:
-    """A project whose models and migrations agree, with a migrated database."""
+def template(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A project whose models and migrations agree."""
     repository = Repository(tmp_path_factory.mktemp("project") / "work")
     repository.write(
         {
@@ -149,15 +149,13 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Repository:
         }
     )
     repository.manage("makemigrations", "shop")
-    repository.manage("migrate")
-    repository.ask("INSERT INTO shop_customer (name) VALUES ('Ada')")
     return repository
 
 
 @pytest.fixture
-def repository(migrated: Repository, tmp_path: Path) -> Repository:
+def repository(template: Repository, tmp_path: Path) -> Repository:
     root = tmp_path / "work"
-    subprocess.run(["cp", "-r", str(migrated.root), str(root)], check=True, timeout=60)
+    subprocess.run(["cp", "-r", str(template.root), str(root)], check=True, timeout=60)
     return Repository(root)
 
 
@@ -178,6 +176,8 @@ MADE = "shop/migrations/0002_customer_nickname.py"
 def test_rows_survive_with_the_stated_value(
     repository: Repository, options: str, existing: str, held: str | None
 ) -> None:
+    repository.manage("migrate")
+    repository.ask("INSERT INTO shop_customer (name) VALUES ('Ada')")
     repository.add(form("shop.Customer", f"nickname = models.CharField({options})", existing))
     repository.manage("makemigrations", "--check", "--dry-run")
     repository.manage("migrate")

@@ -162,7 +162,6 @@ def test_what_is_new_in_a_change_is_weighed_and_what_was_there_is_not(
     result = made.compared(new_DOT_py="eval(input())\n")[ruff_contract.CHECK]
     assert (result.verdict, result.new_failures) == (Status.PASSED, ())
     assert [finding.rule for finding in result.findings] == ["security-lint"]
-    assert ruff_contract.CHECK not in made.compared(new_DOT_py="NUMBER = 1\n")
 
 
 @pytest.mark.deep

@@ -9,6 +9,7 @@ from agent.errors import EnvironmentFailed
 from agent.git import worktree
 from agent.setup import storage
 from repo_config.detect import Project
+from tests.deep import deep
 from tests.folders import lay_files
 from tests.integration import git_samples
 from tests.integration.environment_building import ensure, local, python
@@ -54,7 +55,7 @@ COMPUTED = {
 
 @pytest.mark.parametrize(
     ("files", "old"),
-    [(DECLARED, "-r pyproject.toml --extra old"), (COMPUTED, "-r setup.py --extra old")],
+    [deep(DECLARED, "-r pyproject.toml --extra old"), (COMPUTED, "-r setup.py --extra old")],
 )
 def test_a_package_is_imported_from_the_tree_with_all_extras_that_can_be_had(
     settings, folder, files, old

@@ -99,12 +99,3 @@ def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
     assert isinstance(found, Finding)
     assert (found.rule, found.severity.value) == ("flaky-tests", "info")
     assert TEST_ID in found.message
-
-
-def test_what_base_passes_twice_and_the_change_fails_at_times_is_withheld(
-    stage: Callable[..., Stage],
-) -> None:
-    judged = Judged(stage(PYTEST, test_runner="pytest"), base="PP", head="FP")
-    assert judged.verdict.reason is Reason.NEW_FAILURES
-    [item] = judged.tests.new_failures
-    assert "It fails intermittently." in item.text

@@ -301,24 +301,36 @@ def test_it_ends_gracefully_and_answers_what_is_under_way(tmp_path):
     inbox.close()
 
 
-def test_readiness_is_a_write_and_shows_what_waits(tmp_path):
-    with running(tmp_path) as one:
+def test_readiness_is_a_write_shows_what_waits_and_fails_where_every_delivery_is_refused(tmp_path):
+    def read_readiness() -> tuple[int, str | None, int]:
+        facts = (answer := one.get("/readyz")).json()
+        return answer.status_code, facts["reason"], facts["deliveries"]["refused_in_a_row"]
+
+    body = raw(labeled())
+    wrong = signature(body, "the secret of another webhook")
+    with running(tmp_path) as one, closing(Inbox(tmp_path)) as inbox:
         idle = one.get("/readyz")
         assert (idle.status_code, idle.json()["ready"]) == (503, False)
         assert idle.json()["worker"] == {"heartbeat_seconds": None}
-        assert one.post(raw(labeled())).status_code == 202
-        inbox = Inbox(tmp_path)
         inbox.beat()
-        inbox.close()
         time.sleep(2.1)
-        ready = one.get("/readyz")
-        assert ready.status_code == 200
-        facts = ready.json()
-        assert facts["ready"] is True
+        assert read_readiness() == (200, None, 0)
+        for _ in range(2):
+            assert one.post(body, X_Hub_Signature_256=wrong).status_code == 401
+        status, reason, refused = read_readiness()
+        assert (status, refused) == (503, 2)
+        assert "The last 2 deliveries were refused" in reason
+        assert "MERGEWRIGHT_WEBHOOK_SECRET" in reason
+        assert one.post(body).status_code == 202
+        time.sleep(2.1)
+        assert read_readiness() == (200, None, 0)
+        facts = one.get("/readyz").json()
         assert facts["inbox"]["unread"] == 1
         assert 0 < facts["inbox"]["oldest_unread_seconds"] < 60
         assert 0 < facts["worker"]["heartbeat_seconds"] < 60
-        assert facts["reason"] is None
+        assert one.post(body, X_Hub_Signature_256=wrong).status_code == 401
+        assert read_readiness() == (200, None, 1), "the secret is proved: a stranger sent it"
+        assert [one.get(path).status_code for path in ("/healthz", "/", "/metrics/")] == [404] * 3
         old = time.time() - 31
         os.utime(tmp_path / HEARTBEAT, (old, old))
         time.sleep(2.1)
@@ -326,30 +338,6 @@ def test_readiness_is_a_write_and_shows_what_waits(tmp_path):
         assert (stale.status_code, stale.json()["ready"]) == (503, False)
         assert stale.json()["inbox"]["writable"] is True
         assert one.post(raw(labeled())).status_code == 202
-
-
-def test_a_listener_that_refuses_every_delivery_is_not_ready_and_says_why(tmp_path):
-    def read_readiness() -> tuple[int, str | None, int]:
-        answer = one.get("/readyz")
-        facts = answer.json()
-        return answer.status_code, facts["reason"], facts["deliveries"]["refused_in_a_row"]
-
-    body = raw(labeled())
-    with running(tmp_path) as one, closing(Inbox(tmp_path)) as inbox:
-        inbox.beat()
-        assert read_readiness() == (200, None, 0)
-        for _ in range(2):
-            wrong = signature(body, "the secret of another webhook")
-            assert one.post(body, X_Hub_Signature_256=wrong).status_code == 401
-        status, reason, refused = read_readiness()
-        assert (status, refused) == (503, 2)
-        assert "The last 2 deliveries were refused" in reason
-        assert "MERGEWRIGHT_WEBHOOK_SECRET" in reason
-        assert one.post(body).status_code == 202
-        assert read_readiness() == (200, None, 0)
-        assert one.post(body, X_Hub_Signature_256=wrong).status_code == 401
-        assert read_readiness() == (200, None, 1), "the secret is proved: a stranger sent it"
-        assert [one.get(path).status_code for path in ("/healthz", "/", "/metrics/")] == [404] * 3
 
 
 def test_PF4_while_the_inbox_is_locked_it_says_503_and_then_takes_again(tmp_path):

@@ -37,12 +37,6 @@ def test_a_submit_that_breaks_a_test_near_it_is_answered_by_these(near_stage: St
     assert (found.head_count, found.is_partial, found.gone) == (1, True, ())
 
 
-def test_what_only_another_test_notices_is_found_by_the_rest(near_stage: Stage) -> None:
-    found = near_stage.compared(sums_DOT_py=WRONG)["tests"]
-    assert [item.item_id for item in found.new_failures] == ["tests/test_late.py::test_other"]
-    assert (found.head_count, found.head_unrun) == (6, 0)
-
-
 def test_a_test_that_is_red_on_base_does_not_end_the_others(near_stage: Stage) -> None:
     more = FILES["tests/test_misc.py"] + "\n\ndef test_text():\n    assert True\n"
     found = near_stage.compared(sums_DOT_py=WRONG, tests__test_misc_DOT_py=more)["tests"]

@@ -13,6 +13,9 @@ ADDED = SUMS.replace("return a\n", "return a + b\n", 1)
 TEST = "import sums\n\n\ndef test_add():\n    assert sums.add(1, 0) == 1\n"
 FEE = "def fee(p):\n    if p == 13:\n        return -1\n    while p > 2:\n        p -= 1\n    return p * 2\n"
 FEE_TEST = "import fee\n\n\ndef test_fee():\n    assert fee.fee(3) == 4\n"
+FAR_TEST = (
+    "import importlib\n\n\ndef test_far():\n    assert importlib.import_module('far').RATE == 1\n"
+)
 WRITE_TESTS = replace(PLAN, category="tests")
 
 
@@ -28,8 +31,7 @@ def shop(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Stage:
         "sums.py": SUMS,
         "test_sums.py": TEST,
         "far.py": "RATE = 1\n",
-        "tests/test_far.py": "import importlib\n\n\ndef test_far():\n"
-        "    assert importlib.import_module('far').RATE == 1\n",
+        "tests/test_far.py": FAR_TEST,
     }
     repository = tmp_path_factory.mktemp("shop") / "repository"
     return make_stage(workshop, repository, files, test_runner="pytest")
@@ -42,26 +44,20 @@ def test_parts_that_no_test_needs_and_lines_that_none_runs_are_named(shop: Stage
         test_sums_DOT_py=TEST.replace("1, 0) == 1", "1, 2) == 3"),
         fee_DOT_py=FEE,
         test_fee_DOT_py=FEE_TEST,
+        far_DOT_py="RATE = 2\n",
+        tests__test_far_DOT_py=FAR_TEST.replace("1", "2"),
     )
-    assert [part.name for part in proof.needed] == ["fee.py:1 (fee)", "sums.py:2 (return a + b)"]
+    # Only a test far away needs the first, which the whole suite is asked for.
+    assert [part.name for part in proof.needed] == [
+        "far.py:1 (RATE = 2)", "fee.py:1 (fee)", "sums.py:2 (return a + b)",
+    ]  # fmt: skip
     assert [part.name for part in proof.unneeded_parts] == ["sums.py:6 (return a - b)"]
     assert proof.unexecuted == ("fee.py:3", "sums.py:6")
     rows = {row.name: (row.without, row.with_change) for row in proof.rows}
     assert rows == {
         "test_fee.py::test_fee": ("error", "passed"), "test_sums.py::test_add": ("failed", "passed"),
+        "tests/test_far.py::test_far": ("failed", "passed"),
     }  # fmt: skip
-
-
-def test_what_only_a_test_far_away_needs_is_asked_of_the_whole_suite(shop: Stage) -> None:
-    far = "import importlib\n\n\ndef test_far():\n    assert importlib.import_module('far').RATE == 2\n"
-    proof = prove(shop, far_DOT_py="RATE = 2\n", tests__test_far_DOT_py=far)
-    assert [part.name for part in proof.needed] == ["far.py:1 (RATE = 2)"]
-
-
-def test_comments_and_types_are_notes(shop: Stage) -> None:
-    proof = prove(shop, sums_DOT_py=SUMS.replace("(a, b)", "(a: int, b: int)", 1) + "# more\n")
-    assert [part.line for part in proof.notes] == [1, 7]
-    assert (proof.missing, proof.needed, proof.unneeded_parts) == ("", (), ())
 
 
 @pytest.mark.deep
@@ -75,6 +71,7 @@ def test_tests_alone_have_to_notice_mistakes(stage: Callable[..., Stage]) -> Non
     assert proof.missing == "no test notices a mistake in what the new tests call"
 
 
+@pytest.mark.deep
 def test_old_tests_notice_nothing_for_new_ones(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": ADDED, "test_sums.py": TEST}, test_runner="pytest")
     hollow = f"{TEST}\n\ndef test_new():\n    sums.add(1, 2)\n"

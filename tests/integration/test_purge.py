@@ -23,6 +23,7 @@ from agent.telemetry import ledger as ledgers
 from agent.telemetry import signed_log, signing
 from agent.telemetry.ledger import Ledger
 from tests import run_samples
+from tests.deep import deep
 
 DAY = 86_400.0
 CANARY = "canary words of a ticket"
@@ -153,7 +154,7 @@ def wait_for_engine(service, run_id):
 
 @pytest.mark.parametrize(
     "option",
-    [("--repository", "Acme/Shop"), ("--person", "@Maria"), ("--older-than", "5")],
+    [("--repository", "Acme/Shop"), ("--person", "@Maria"), deep(("--older-than", "5"))],
     ids=lambda option: option[0],
 )
 def test_a_purge_shows_first_what_goes_and_then_leaves_no_word_and_a_log_that_verifies(

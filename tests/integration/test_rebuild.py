@@ -13,17 +13,17 @@ from agent.models.environment import Prepared
 from agent.models.record import replace
 from agent.setup import storage
 from agent.stages import checkout
-from tests.flow.github_stories import FILES
 from tests.integration.environment_building import begin_run, with_our_tools
 
 pytestmark = pytest.mark.index
+FILES = {"requirements.txt": "iniconfig\n", "till.py": "coins = 1\n"}
 
 
 @pytest.fixture(scope="module")
 def begun() -> Iterator[tuple[Prepared, Desk]]:
     """A run as far as its environment."""
     with with_our_tools() as settings:
-        yield begin_run(settings, dict(FILES))
+        yield begin_run(settings, FILES)
 
 
 @pytest.mark.deep
@@ -60,4 +60,4 @@ def test_a_mirror_that_is_gone_sends_the_run_back_to_its_checkout(begun):
     assert problem.value.made_by == "checkout"
     assert checkout.prepare_checkout(prepared.run, desk).commit == prepared.checkout.commit
     tree = worktree.open_tree(prepared.checkout, desk.base_folder(prepared.run))
-    assert tree.read("till/models.py")
+    assert tree.read("till.py")

@@ -72,7 +72,7 @@ def grown(github, scratch, sizes):
 
 
 def test_GR8_a_repository_that_is_too_large_is_refused_and_nothing_of_it_stays(github, home):
-    grown(github, home / "scratch", [6 * MIB])
+    grown(github, home / "scratch", [3 * MIB])
     with pytest.raises(RepositoryUnfit, match=r"larger than 2 MB.*MERGEWRIGHT_MAX_REPOSITORY_MB"):
         prepared(github, home, max_mb=2)
     assert [path.suffix for path in (home / "mirrors").iterdir()] == [".lock"]

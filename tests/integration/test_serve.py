@@ -90,7 +90,7 @@ def environ(world, home, tmp_path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def service(world, tmp_path_factory) -> Iterator[Service]:
-    """One that the tests share which leave it at work."""
+    """One that the tests share; paths in its settings are read from the folder it is started in."""
     home = Path(tempfile.mkdtemp(prefix="mergewright-test-", dir="/tmp"))
     home.chmod(0o711)  # as the fixture `home`
     folder = tmp_path_factory.mktemp("service")
@@ -101,7 +101,10 @@ def service(world, tmp_path_factory) -> Iterator[Service]:
     given |= {"MERGEWRIGHT_DASHBOARD_PORT": str(find_free_port())}
     given |= {"MERGEWRIGHT_GITHUB_CLIENT_SECRET": "of-the-client"}
     given |= {"MERGEWRIGHT_METRICS_PORT": str(find_free_port())}
-    with running(given, folder / "log") as one:
+    given |= {"MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": "../app.pem"}
+    (folder / "start" / "webhooks").mkdir(parents=True)
+    (folder / "start" / "webhooks" / "__init__.py").write_text("raise SystemExit('foreign')\n")
+    with running(given, folder / "log", folder / "start") as one:
         yield one
     shutil.rmtree(home)
 
@@ -232,25 +235,13 @@ def test_a_second_worker_on_the_same_data_folder_is_refused(service):
     service.wait(lambda: f"process {service.pid(WORKER)} " in held.read_text())
     ports = ("MERGEWRIGHT_LISTEN_PORT", "MERGEWRIGHT_HEALTH_PORT")
     other = service.environ | {name: str(find_free_port()) for name in ports}
+    other |= {"MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": str(service.log.with_name("app.pem"))}
     holder = f"{service.home} is in use by process {service.pid(WORKER)} since "
     assert holder in refused(other, "work")
     assert service.ready()
 
 
 # --- ending ----------------------------------------------------------------------------------
-
-
-def test_a_signal_ends_both_and_leaves_nothing(environ, home, tmp_path):
-    """Paths in the settings are read from the folder it was started in."""
-    (tmp_path / "start" / "webhooks").mkdir(parents=True)
-    (tmp_path / "start" / "webhooks" / "__init__.py").write_text("raise SystemExit('foreign')\n")
-    environ["MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE"] = "../app.pem"
-    environ["MERGEWRIGHT_WEBHOOK_SECRET_FILE"] = "../webhook"
-    with running(environ, tmp_path / "log", tmp_path / "start") as service:
-        assert service.stop(signal.SIGINT) == 0
-        assert find_processes(home) == []
-        for name in (LISTENER, WORKER):
-            assert service.events("stopped", name)[0]["exit_code"] == 0
 
 
 def test_a_clock_that_is_put_forward_makes_no_process_stand_still(tmp_path):
@@ -285,28 +276,22 @@ def test_a_process_that_cannot_start_says_so_in_json_like_all_else(environ, comm
 
 
 @pytest.mark.deep
-def test_a_service_without_a_sandbox_or_a_key_does_not_start(environ, tmp_path):
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    environ["PATH"] = str(tools)
-    said = refused(environ, "serve", "--role", "worker")
-    assert "bubblewrap" in said
-    assert "mergewright doctor" in said
-    environ["PATH"] = os.environ["PATH"]
-    assert "OPENAI_API_KEY is not set" in refused(
-        {**environ, "MERGEWRIGHT_MODEL": "openai-chat:gpt-4o"}, "serve", "--role", "worker"
-    )
+def test_both_end_with_a_supervisor_that_is_killed(environ, home, tmp_path):
+    with running(environ, tmp_path / "log") as service:
+        children = [service.pid(name) for name in (LISTENER, WORKER)]
+        service.process.kill()
+        service.process.wait()
+        wait_until(lambda: not any(map(is_alive, children)))
+        # The dashboard ends as well, by itself.
+        wait_until(lambda: find_processes(home) == [])
 
 
 # --- the last one: nothing goes on after it ---------------------------------------------------
 
 
-@pytest.mark.deep
-def test_both_end_with_a_supervisor_that_is_killed(service):
+def test_a_signal_ends_both_and_leaves_nothing(service):
     service.wait(service.ready)
-    children = [service.pid(name) for name in (LISTENER, WORKER)]
-    service.process.kill()
-    service.process.wait()
-    wait_until(lambda: not any(map(is_alive, children)))
-    # The dashboard ends as well, by itself.
-    wait_until(lambda: find_processes(service.home) == [])
+    assert service.stop(signal.SIGINT) == 0
+    assert find_processes(service.home) == []
+    for name in (LISTENER, WORKER):
+        assert service.events("stopped", name)[-1]["exit_code"] == 0

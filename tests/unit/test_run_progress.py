@@ -9,14 +9,16 @@ from agent.github import status_text
 from agent.models.change import Plan
 from agent.models.code_host import Progress
 from agent.models.environment import Contract
+from agent.models.outcome import PullRequest
 from agent.models.record import replace
-from agent.models.run import Run
+from agent.models.run import Reason, Run, RunState
 from agent.models.step import Step, read_step_name
 from agent.runs.progress import RunProgress
 from agent.settings import Settings
 from agent.text.redaction import Redactor
 from repo_config.schema import RepoConfig
 from tests.fakes import FakeCodeHost, make_reply, make_stored_run
+from tests.outcomes import make_outcome
 from tests.unit.stages import code_host_runs
 from tests.unit.trees import make_project
 
@@ -114,3 +116,15 @@ def test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody():
     assert "4826" not in repr(plan)
     progress.show_wait(time.time() + 600, "No answer to k3y-0f3a9c5b7d1e4826.")
     assert "4826" not in repr(progress.code_host.marks)
+
+
+def test_an_end_names_the_pull_requests_that_it_replaces_and_those_that_stay_open():
+    pull = PullRequest(number=9, url="https://g/9", replaces=(7,))
+    ready = make_outcome(
+        "r1", RunState.OPEN, Reason.READY, "Ready.", pull_request=pull, still_open=(8,)
+    )
+    shown = status_text.render_end(RUN, ready, Progress(), None)
+    for words in ("Pull request #9 is ready", "It replaces #7.", "#8 is open, too"):
+        assert words in shown
+    stopped = make_outcome("r1", RunState.NEEDS_HUMAN, Reason.UNFIT, "So.", still_open=(7, 8))
+    assert "#7, #8 are still open." in status_text.render_end(RUN, stopped, Progress(), None)

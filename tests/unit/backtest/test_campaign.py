@@ -24,8 +24,11 @@ class PlayedCampaign(campaign.Campaign):
     """Runs nothing: the run has left a patch, and the judge answers what the test says."""
 
     answers: list[tuple[Any, str]]
+    interrupted = ""
 
     def _run(self, task, say):
+        if task.instance_id == self.interrupted:
+            raise KeyboardInterrupt
         place = self.folder / "change.patch"
         place.write_bytes(PATCH)
         outcome = replace(
@@ -35,6 +38,26 @@ class PlayedCampaign(campaign.Campaign):
 
     def _with_judge(self, task, desk, ask):
         return self.answers.pop(0)
+
+
+WANTED = ExpectedTests(fail_to_pass=("t",)), "configured"
+
+
+def play(folder: Path, answers: list[tuple[Any, str]], *tasks: PastChange) -> PlayedCampaign:
+    order, settings = campaign.Order(tasks=tasks), Settings(home=folder)
+    made = PlayedCampaign(folder, order, settings, lambda *_: None, lambda _: None)
+    made.answers = answers
+    return made
+
+
+def test_one_that_is_broken_off_goes_on_with_what_has_no_row(tmp_path: Path):
+    tasks, right = (TASK, replace(TASK, instance_id="shop-2")), ((), "")
+    broken = play(tmp_path, [WANTED, right, WANTED], *tasks)
+    broken.interrupted = "shop-2"
+    with pytest.raises(KeyboardInterrupt):
+        broken.run_tasks(1, lambda _: None)
+    rows = play(tmp_path, [WANTED, right], *tasks).run_tasks(1, lambda _: None)
+    assert [(row.instance_id, row.resolved) for row in rows] == [("shop-1", True), ("shop-2", True)]
 
 
 @pytest.mark.parametrize(
@@ -48,9 +71,7 @@ class PlayedCampaign(campaign.Campaign):
 def test_a_change_is_wrongly_ready_only_where_the_merged_tests_ran_and_failed(
     tmp_path: Path, answer, resolved, is_wrongly_ready
 ):
-    order, settings = campaign.Order(tasks=(TASK,)), Settings(home=tmp_path)
-    made = PlayedCampaign(tmp_path, order, settings, lambda *_: None, lambda _: None)
-    made.answers = [(ExpectedTests(fail_to_pass=("t",)), "configured"), answer]
+    made = play(tmp_path, [WANTED, answer], TASK)
     (row,) = made.run_tasks(1, lambda _: None)
     assert (row.resolved, row.is_wrongly_ready) == (resolved, is_wrongly_ready)
     assert row.why_not == answer[1]
