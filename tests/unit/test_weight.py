@@ -36,7 +36,7 @@ CEILINGS = {
     "lines of agent/telemetry": 1_240,
     "lines of agent/text": 994,
     "lines of repo_config": 2_978,
-    "lines of tests": 49_604,
+    "lines of tests": 49_606,
     "lines of webhooks": 687,
     "uses of model_copy": 2,
     "lines that bind a pronoun": 586,
