@@ -83,9 +83,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         before, after = (dict(list_functions(side.module)) if side else {} for side in sources)
         both = [name for name in before if name in after]
         edited = [name for name in both if ast.dump(before[name]) != ast.dump(after[name])]
-        old, new = ({*_list_others(side.module)} if side else set() for side in sources)
-        if is_hidden and file.after and not old <= new:
-            edited.append("what is outside functions")
+        if is_hidden and file.after:
+            old, new = ({*_list_others(side.module)} if side else set() for side in sources)
+            edited += ["what is outside functions"] * (not old <= new)
         if edited and is_hidden:
             yield REWRITTEN.make_finding(file.path, f"edits {list_some(edited)}; {_HIDDEN}", fix)
         elif edited:

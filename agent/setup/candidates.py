@@ -42,6 +42,16 @@ class TriedSetup:
         return self.report.tests if self.report else None
 
     @property
+    def contract(self) -> Contract | None:
+        """With its lines; None: it was not built."""
+        return self.prepared.contract if self.prepared else None
+
+    @property
+    def share(self) -> float | None:
+        """Part of the tests that passes; None: none came to its end."""
+        return obstacles.share_passed(self.tests) if self.tests else None
+
+    @property
     def has_result(self) -> bool:
         """Whether a test ended by itself, or may if all of them are run."""
         tests = self.tests
@@ -63,11 +73,10 @@ class TriedSetup:
 
     @property
     def passed(self) -> str:
-        tests = self.tests
-        said = self.candidate.why
+        why, tests = self.candidate.why, self.tests
         if tests is None:
-            return f"{said}: not possible"
-        return f"{said}: {tests.count('passed'):,} of {obstacles.count_tests(tests):,}"
+            return f"{why}: not possible"
+        return f"{why}: {tests.count('passed'):,} of {obstacles.count_tests(tests):,}"
 
 
 def choose_best(tried: list[TriedSetup]) -> TriedSetup:

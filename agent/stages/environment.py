@@ -134,8 +134,8 @@ class _Trials:
             # Some tests want no server.
             yield replace(first, name="no server", listens=False)
         best = choose_best(tried)
-        ci = replace(first, name="CI", why="with what CI sets and installs", origin=_FROM_CI)
-        ci = replace(ci, over=best.prepared.contract if best.prepared else None)
+        why = "with what CI sets and installs"
+        ci = replace(first, name="CI", why=why, origin=_FROM_CI, over=best.contract)
         values = {} if self._is_as_known(best) else self._find_values_of_ci(best)
         if values:
             yield replace(ci, lines=json.dumps(values))
@@ -155,13 +155,11 @@ class _Trials:
     def _is_as_known(self, setup: TriedSetup) -> bool:
         """Whether all was tried before, and base's tests end as well as they did then."""
         is_over = self.known.is_searched or self.scout is None
-        share = obstacles.share_passed(setup.tests) if setup.tests else None
-        return is_over and share is not None and self.known.is_as_good(share)
+        return is_over and setup.share is not None and self.known.is_as_good(setup.share)
 
     def _find_values_of_ci(self, best: TriedSetup) -> dict[str, object]:
         """Find what CI's jobs set and install, where tests fail without it; {}: nothing new."""
-        contract = best.prepared.contract if best.prepared else self.base.contract
-        tests, config = best.tests, contract.config
+        tests, config = best.tests, (best.contract or self.base.contract).config
         red = tests.count("failed", "error") if tests else 0
         if tests and (tests.limit or (tests.items and not red)):
             return {}
@@ -172,8 +170,7 @@ class _Trials:
             values["python"] = {"system_packages": [*known, *new]}
         if tests and not obstacles.may_improve(tests):
             # A few red tests are worth a try with packages alone, and one try.
-            is_known = self.known.is_as_good(obstacles.share_passed(tests))
-            return {} if is_known else values
+            return {} if self.known.is_as_good(best.share) else values
         # CI's own for the programs of the set-up, as UV_SYSTEM_PYTHON, are about another machine.
         lines = best.prepared.environment.sources if best.prepared else ()
         programs = {"uv", "pip", *(line.split()[0] for line in lines if line.strip())}
@@ -196,8 +193,7 @@ class _Trials:
         """Let a model search, unless one has, and tests end as they did then."""
         best, desk = choose_best(self.tried), self.desk
         self.obstacle = self._find_obstacle(best)
-        share = obstacles.share_passed(best.tests) if best.tests else None
-        if self.known.is_searched and self.known.is_as_good(share):
+        if self.known.is_searched and self.known.is_as_good(best.share):
             desk.say("no model searches: it has, and as many tests pass as then")
             return
         desk.say(self.obstacle.words)
@@ -209,8 +205,7 @@ class _Trials:
         except EnvironmentFailed as problem:
             desk.say(problem.message)
             return
-        over = best.prepared.contract if best.prepared else None
-        yield from self.search.propose(self.tried, over)
+        yield from self.search.propose(self.tried, best.contract)
 
     # --- how well ---------------------------------------------------------------------------------
 

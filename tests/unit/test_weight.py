@@ -30,8 +30,8 @@ CEILINGS = {
     "lines of agent/runs": 1_388,
     "lines of agent/sandbox": 3_995,
     "lines of agent/service": 2_108,
-    "lines of agent/setup": 4_825,
-    "lines of agent/stages": 2_590,
+    "lines of agent/setup": 4_834,
+    "lines of agent/stages": 2_585,
     "lines of agent/store": 3_095,
     "lines of agent/telemetry": 1_240,
     "lines of agent/text": 994,
@@ -39,7 +39,7 @@ CEILINGS = {
     "lines of tests": 49_606,
     "lines of webhooks": 687,
     "uses of model_copy": 2,
-    "lines that bind a pronoun": 586,
+    "lines that bind a pronoun": 585,
     "calls that splat a local tuple": 58,
 }
 
