@@ -263,10 +263,30 @@ class RepositorySession:
         scope: TokenScope = TokenScope.TALK,
         **how: Any,
     ) -> T:
-        """Ask GraphQL, and read the answer's data; see `ask`."""
+        """Ask GraphQL, with `$owner` and `$name` set, and read the answer's data; see `ask`."""
         work = self.requester(scope).query
+        owner, _, name = self.name.partition("/")
+        variables = {"owner": owner, "name": name, **variables}
         answered: T = self.ask(lambda _: read(work(query, variables)), scope=scope, **how)
         return answered
+
+    def query_pages(
+        self, query: str, variables: Raw, read: Callable[[Any], Raw], *, most: int, **how: Any
+    ) -> Iterator[Raw]:
+        """Go through a list of the repository page by page, without entries that we may not see.
+
+        Args:
+            query: Takes `$cursor`, and names the fields of `pageInfo` `more` and `cursor`.
+            read: Takes `nodes` and `pageInfo` out of the answer's data.
+            most: Number of pages; what lies behind them is left out.
+        """
+        cursor = None
+        for _ in range(most):
+            page = self.query(query, {**variables, "cursor": cursor}, read, **how)
+            yield from filter(None, page["nodes"])
+            if not page["pageInfo"]["more"]:
+                return
+            cursor = page["pageInfo"]["cursor"]
 
     def pages(
         self, path: str, parameters: Raw, *, most: int, key: str = "", **how: Any

@@ -19,7 +19,7 @@ _TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
     }
   }
 }"""
-#: Pages of comments, reviews or remarks of one subject.
+#: Pages of comments or reviews of one subject.
 _MOST_PAGES = 20
 
 
@@ -71,11 +71,10 @@ def read_text(session: RepositorySession, number: int) -> Raw | None:
         # GitHub's times sort as text.
         return {**text, "changed_at": max(moments, default=None)}
 
-    owner, _, name = session.name.partition("/")
     with ignore_statuses(404):
         return session.query(
             _TEXT,
-            {"owner": owner, "name": name, "number": number},
+            {"number": number},
             read,
             doing=f"read when issue #{number} was last edited",
         )
@@ -94,10 +93,6 @@ def list_comments(
 def list_reviews(session: RepositorySession, number: int) -> Iterator[Raw]:
     listed = _list_pages(session, f"pulls/{number}/reviews")
     return (raw for raw in listed if raw.get("submitted_at") is not None)
-
-
-def list_remarks(session: RepositorySession, number: int) -> Iterator[Raw]:
-    return _list_pages(session, f"pulls/{number}/comments")
 
 
 def _list_pages(session: RepositorySession, path: str, *, patient: bool = True) -> Iterator[Raw]:

@@ -279,10 +279,19 @@ def test_every_payload_that_was_delivered_fits_the_schema_of_its_event(exchanged
 
 
 def test_every_graphql_document_of_our_client_fits_githubs_schema(exchanged):
-    bodies = [json.loads(one.sent) for one in exchanged[0] if one.operation == "POST /api/graphql"]
+    graphql = "POST /api/graphql"
+    bodies = [json.loads(one.sent) for one in exchanged[0] if one.operation == graphql]
     documents = {body["query"] for body in bodies}
     assert len(documents) == 5
     assert [fault for document in documents for fault in schemas.document_faults(document)] == []
+    answers = (json.loads(one.answered) for one in exchanged[0] if one.operation == graphql)
+    faults = [
+        fault
+        for body, answer in zip(bodies, answers, strict=True)
+        if answer["data"]
+        for fault in schemas.answer_faults(body["query"], body["variables"], answer["data"])
+    ]
+    assert faults == []
     faults = schemas.document_faults("{ viewer { celebrated issues(age: 1) { totalCount } } }")
     assert all(word in fault for word, fault in zip(("celebrated", "age"), faults, strict=True))
 
