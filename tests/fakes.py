@@ -95,11 +95,6 @@ class FakeCodeHost(CodeHost):
             notes=self._notes,
         )
 
-    def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        pull = self.publish_pull_request(run, proposal)
-        self.calls[-1] = "onboard"
-        return pull
-
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         self.told.append(number)
         self.shown.append(plan)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from threading import Event, Lock, RLock
+from functools import lru_cache
+from threading import Event, RLock
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
-from weakref import WeakValueDictionary
 
 import structlog
 from github.Repository import Repository
@@ -16,7 +15,6 @@ from github.Repository import Repository
 from agent.errors import AgentError, RequestRefused, StoreUnavailable
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import (
-    IMPATIENT,
     Pacing,
     Record,
     RenewableToken,
@@ -76,13 +74,13 @@ class AccessCache:
     number: int | None = None
     lock: RLock = field(default_factory=RLock)
     """Locked while login or number are requested."""
-    _talks: WeakValueDictionary[str, RLock] = field(default_factory=WeakValueDictionary)
-    _talks_lock: Lock = field(default_factory=Lock)
+    comment_locks: tuple[RLock, ...] = field(
+        default_factory=lambda: tuple(RLock() for _ in range(16))
+    )
 
     def get_comment_lock(self, issue: str) -> RLock:
-        """Locked while the status comment of an issue is made or edited."""
-        with self._talks_lock:
-            return self._talks.setdefault(issue, RLock())
+        """Locked while the status comment of an issue, or of some others, is made or edited."""
+        return self.comment_locks[hash(issue) % len(self.comment_locks)]
 
 
 @dataclass(eq=False, repr=False)
@@ -95,8 +93,9 @@ class Access:
     pacing: Pacing
     stopping: Event | None
     known: AccessCache
-    _lock: RLock = field(default_factory=RLock, init=False)
-    _sessions: OrderedDict[str, RepositorySession] = field(default_factory=OrderedDict, init=False)
+
+    def __post_init__(self) -> None:
+        self._make_session = lru_cache(maxsize=200)(RepositorySession)
 
     def recording(self, record: Record) -> Access:
         """Give the same way to GitHub, whose writes are recorded elsewhere."""
@@ -139,15 +138,9 @@ class Access:
         """Hand out what one run, or the intake of one repository, works with.
 
         Args:
-            purpose: The run's id; equal purposes share tokens and counters.
+            purpose: The run's id; equal arguments share tokens and counters.
         """
-        with self._lock:
-            if purpose not in self._sessions:
-                self._sessions[purpose] = RepositorySession(self, issue, purpose)
-            self._sessions.move_to_end(purpose)
-            while len(self._sessions) > 200:
-                self._sessions.popitem(last=False)
-            return self._sessions[purpose]
+        return self._make_session(self, issue, purpose)
 
     def open_run_session(self, run: Run) -> RepositorySession:
         return self.open_session(require_snapshot(run).issue, run.run_id)
@@ -162,9 +155,8 @@ class Access:
     def start_notes(self, purpose: str) -> RequestNotes:
         return RequestNotes(purpose, self.record, self.tokens.hide)
 
-    def asking(self, *, patient: bool = True) -> RetryingRequest:
-        """Give the way of asking again; not patient: one attempt, no wait."""
-        return RetryingRequest(self.pacing if patient else IMPATIENT, self.stopping)
+    def asking(self) -> RetryingRequest:
+        return RetryingRequest(self.pacing, self.stopping)
 
 
 def require_snapshot(run: Run) -> Snapshot:
@@ -218,11 +210,9 @@ class RepositorySession:
         doing: str,
         found: Callable[[], T | None] | None = None,
         scope: TokenScope = TokenScope.TALK,
-        patient: bool = True,
     ) -> T:
         """Do the work on the repository as PyGithub knows it; see `Asking.ask`."""
-        asking = self.access.asking(patient=patient)
-        return asking.ask(
+        return self.access.asking().ask(
             lambda: work(Repository(self.requester(scope), url=f"/repos/{self.name}")),
             doing=doing,
             found=found,

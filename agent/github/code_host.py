@@ -120,16 +120,11 @@ class GithubCodeHost(GithubPulls):
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         session, page = self._access.open_run_session(run), self._page(run)
         pull, new = pull_requests.open_or_update(session, proposal, page)
-        missing = session.try_nicety(
+        missing = proposal.check_title and session.try_nicety(
             "the check on the commit",
             lambda: project_checks.report_check(session, proposal, page, anew=new),
         )
         return replace(pull, notes=(*pull.notes, missing)) if missing else pull
-
-    def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        session = self._access.open_run_session(run)
-        pull, _ = pull_requests.open_or_update(session, proposal, self._page(run))
-        return pull
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         text = status_text.render_plan(run, plan, number, self._progress, self._page(run))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from agent.github import issues
 from agent.github.access import Raw, RepositorySession
-from agent.github.api_errors import LostReply, ignore_statuses
+from agent.github.api_errors import LostReply
 
 
 class OwnComment(NamedTuple):
@@ -31,13 +31,12 @@ def mark_issue_seen(session: RepositorySession) -> None:
             f"issues/{number}/reactions",
             body={"content": "eyes"},
             doing=f"react to issue #{number}",
-            patient=False,
         ),
     )
 
 
 def list_comments(
-    session: RepositorySession, mark: str, *, on: int | None = None, patient: bool = True
+    session: RepositorySession, mark: str, *, on: int | None = None
 ) -> list[OwnComment]:
     """List the comments of ours that begin with a mark, the oldest first.
 
@@ -46,32 +45,27 @@ def list_comments(
     """
     return [
         _read_comment(raw)
-        for raw in issues.list_comments(session, on or session.issue.number, patient=patient)
+        for raw in issues.list_comments(session, on or session.issue.number)
         if (raw["body"] or "").startswith(mark) and session.access.is_own(issues.name_author(raw))
     ]
 
 
-def edit_comment(
-    session: RepositorySession, comment: int, whole: str, *, patient: bool = True
-) -> None:
+def edit_comment(session: RepositorySession, comment: int, whole: str) -> None:
     session.call(
         "PATCH",
         f"issues/comments/{comment}",
         body={"body": whole},
         doing=f"edit our comment on issue #{session.issue.number}",
-        patient=patient,
     )
 
 
 def delete_comment(session: RepositorySession, comment: int) -> None:
     """Delete a comment of ours; one that is gone, or may not be deleted, ends no run."""
-
-    def work() -> None:
-        with ignore_statuses(404):
-            doing = f"delete our comment on #{session.issue.number}"
-            session.call("DELETE", f"issues/comments/{comment}", doing=doing)
-
-    session.try_nicety("the removal of an earlier comment", work)
+    doing = f"delete our comment on #{session.issue.number}"
+    session.try_nicety(
+        "the removal of an earlier comment",
+        lambda: session.call("DELETE", f"issues/comments/{comment}", doing=doing),
+    )
 
 
 def leave_comment(

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from threading import Event, RLock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -64,11 +63,6 @@ MALFORMED = (
 # At DEBUG, PyGithub logs whole answers; that of a minted token is the token.
 logging.getLogger(Requester.__module__).setLevel(logging.INFO)
 
-#: TCP and TLS connections outlive a run; a session has no credentials.
-_CONNECTIONS = requests.Session()
-_CONNECTIONS.auth = Requester.noopAuth
-_CONNECTIONS.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-
 
 @dataclass(frozen=True)
 class Pacing:
@@ -83,16 +77,8 @@ class Pacing:
     """Timeout of one request."""
 
 
-#: One attempt, no wait.
-IMPATIENT = Pacing(attempts=1, longest_limit=0.0)
-
-
-class _Shared:
+class _Judged:
     verb: str
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.session = _CONNECTIONS
 
     def getresponse(self) -> RequestsResponse:
         response: RequestsResponse = super().getresponse()  # type: ignore[misc]
@@ -100,15 +86,12 @@ class _Shared:
             response.status = _LEFT_TO_US.get(response.status, response.status)
         return response
 
-    def close(self) -> None:
-        """Keep what is shared open."""
 
-
-class _HttpConnection(_Shared, HTTPRequestsConnectionClass):
+class _HttpConnection(_Judged, HTTPRequestsConnectionClass):
     """For Enterprise test servers and the simulator."""
 
 
-class _HttpsConnection(_Shared, HTTPSRequestsConnectionClass):
+class _HttpsConnection(_Judged, HTTPSRequestsConnectionClass):
     pass
 
 

@@ -137,7 +137,6 @@ class GithubIntakeApi:
                 f"{where}/comments/{comment}/reactions",
                 body={"content": content},
                 doing=f"react to a comment on #{subject.number}",
-                patient=False,
             ),
         )
 

@@ -84,10 +84,8 @@ def read_text(session: RepositorySession, number: int) -> Raw | None:
 # --- what people write -------------------------------------------------------------------------
 
 
-def list_comments(
-    session: RepositorySession, number: int, *, patient: bool = True
-) -> Iterator[Raw]:
-    return _list_pages(session, f"issues/{number}/comments", patient=patient)
+def list_comments(session: RepositorySession, number: int) -> Iterator[Raw]:
+    return _list_pages(session, f"issues/{number}/comments")
 
 
 def list_reviews(session: RepositorySession, number: int) -> Iterator[Raw]:
@@ -95,5 +93,5 @@ def list_reviews(session: RepositorySession, number: int) -> Iterator[Raw]:
     return (raw for raw in listed if raw.get("submitted_at") is not None)
 
 
-def _list_pages(session: RepositorySession, path: str, *, patient: bool = True) -> Iterator[Raw]:
-    return session.pages(path, {}, most=_MOST_PAGES, doing="read comments", patient=patient)
+def _list_pages(session: RepositorySession, path: str) -> Iterator[Raw]:
+    return session.pages(path, {}, most=_MOST_PAGES, doing="read comments")

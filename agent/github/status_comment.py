@@ -87,10 +87,7 @@ class StatusComment:
             self._put(text, occasion=occasion)
 
     def update(self, text: str, *, is_news: bool) -> None:
-        """Show a newer text: news at once, others now and then; a failure is logged, never raised.
-
-        Without patience: the next edit says more than this one.
-        """
+        """Show a newer text: news at once, others now and then; failures are only logged."""
         with self._lock:
             now = time.monotonic()
             is_due = is_news or now - self._edited >= _REFRESH_SECONDS
@@ -146,11 +143,11 @@ class StatusComment:
         self._known[self._issue], self._edited = (made.number, made.body), time.monotonic()
         self._is_missing = False
 
-    def _find_comment(self, *, patient: bool = True) -> tuple[int | None, str]:
+    def _find_comment(self) -> tuple[int | None, str]:
         """Find the comment, for other runs of this process as well, and keep that there is none."""
         found = []
         if not self._is_missing:
-            found = comments.list_comments(self._session, _STATUS, patient=patient)
+            found = comments.list_comments(self._session, _STATUS)
         if found:
             self._known[self._issue], self._edited = found[-1][:2], time.monotonic()
         self._is_missing = not found
@@ -158,15 +155,15 @@ class StatusComment:
 
     def _try_edit(self, text: str) -> None:
         try:
-            self._edit(text, patient=False)
+            self._edit(text)
         except (AgentError, RefusedRequest) as problem:
             # The run waits for each of these requests.
             self._silent_until = time.monotonic() + _SILENT_SECONDS
             _log.warning("status comment not updated", reason=str(problem))
 
-    def _edit(self, text: str, *, patient: bool = True) -> bool:
+    def _edit(self, text: str) -> bool:
         """Have the comment say this, where it says something else; return whether there is one."""
-        comment, shown = self._known.get(self._issue) or self._find_comment(patient=patient)
+        comment, shown = self._known.get(self._issue) or self._find_comment()
         if comment is None:
             return False
         head = _HEAD.match(shown)
@@ -178,15 +175,13 @@ class StatusComment:
         if whole == shown:
             return True
         try:
-            comments.edit_comment(self._session, comment, whole, patient=patient)
+            comments.edit_comment(self._session, comment, whole)
         except RefusedRequest as problem:
             if problem.status != 404:
                 raise
             # Somebody has deleted it meanwhile.
             del self._known[self._issue]
-            return self._find_comment()[0] not in (None, comment) and self._edit(
-                text, patient=patient
-            )
+            return self._find_comment()[0] not in (None, comment) and self._edit(text)
         self._known[self._issue] = comment, whole
         return True
 

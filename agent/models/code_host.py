@@ -36,6 +36,7 @@ class NewPullRequest(Record):
     """Shown at their lines, as far as the code host can."""
     summary: str = ""
     check_title: str = "The project's own checks passed"
+    """Title of the check that is reported on the commit; empty: none is."""
     checked: bool = True
     """Whether anything was; else that check neither passed nor failed."""
     begun: float | None = None
@@ -122,10 +123,6 @@ class CodeHost(Protocol):
         An App's are in the store of its service: none.
         """
         return ()
-
-    def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        """Open that pull request, or find it; no check is reported on it."""
-        raise AssertionError(_FOLDER)
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         """Let people see on the issue what is planned, and how it is approved or changed.
