@@ -4,7 +4,7 @@ import re
 import time
 
 from agent import limits
-from agent.github import comments, issues, repositories, status_comment, status_text
+from agent.github import comments, issues, repositories, status_comment
 from agent.github.access import Access, Raw, RepositorySession
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translating_errors
@@ -140,23 +140,18 @@ class GithubIntakeApi:
             ),
         )
 
-    def show_queued(self, run: Run, because: str) -> None:
-        """Let people see that a run waits; its own `announce_start` goes on with what this leaves.
-
-        Args:
-            because: What it waits for, as a sentence; empty: its turn.
-        """
+    def show_queued(self, run: Run, text: str) -> None:
+        """Let people see that a run waits; its own `announce_start` goes on in this comment."""
         if run.snapshot is None:
             return
         session = self._session(run.snapshot.issue)
         comments.mark_issue_seen(session)
-        StatusComment(session, run).wait(status_text.render_waiting(because))
+        StatusComment(session, run).wait(text)
 
-    def show_pull_end(self, run: Run, pull: PullEnd) -> None:
-        """Have the status comment say that a pull request was merged, closed or opened again."""
+    def show_last_status(self, run: Run, text: str) -> None:
+        """Have the status comment of a run that is over say this."""
         if run.snapshot is not None:
-            comment = StatusComment(self._session(run.snapshot.issue), run)
-            comment.show_last(status_text.render_pull_end(pull))
+            StatusComment(self._session(run.snapshot.issue), run).show_last(text)
 
     def find_issue(self, repository: str, number: int) -> LiveIssue | None:
         """Look an issue up by `owner/name` and number, for a run that no webhook has started."""

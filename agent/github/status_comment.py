@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from agent.errors import AgentError
-from agent.github import comments, status_text
+from agent.github import comments
 from agent.github.access import RepositorySession
 from agent.github.api_errors import RefusedRequest
 from agent.models.intake import EarlierRun
@@ -20,10 +20,13 @@ _log = structlog.get_logger()
 _REFRESH_SECONDS = 25.0
 #: Seconds without an edit once GitHub has not taken one.
 _SILENT_SECONDS = 60.0
+_QUEUED = "queued"
 _STATUS = "<!-- mergewright:status run="
 #: People with write access can edit our comments, too: what is no name of a run is none.
 _HEAD = re.compile(rf"<!-- mergewright:status run=({RUN_ID.pattern})(?: call=[a-z0-9_-]+)? -->")
-_APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way) -->\s*$")
+_APPROVAL = re.compile(
+    rf"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way|{_QUEUED}) -->\s*$"
+)
 
 
 def find_earlier_run(session: RepositorySession, snapshot: Snapshot) -> EarlierRun | None:
@@ -56,7 +59,8 @@ class StatusComment:
         self._issue = f"{session.name}#{session.issue.number}"
         # A follow-up goes on for the run that opened the pull request, which is over: the same
         # label starts no other.
-        self._follows = self._is_over = run.follow_up is not None
+        self._begun = "over" if run.follow_up is not None else "under-way"
+        self._state = self._begun
         self._run_id = run.first
         self._mark = f"{_STATUS}{run.first} "
         self._snapshot = run.snapshot
@@ -71,6 +75,7 @@ class StatusComment:
     def wait(self, text: str) -> None:
         """Show that a run is not begun yet; where it is, the comment says more."""
         with self._lock:
+            self._state = _QUEUED
             # Where the run was quicker than the intake, GitHub need not be asked.
             if self._shows_begun_run(self._known.get(self._issue, (0, ""))[1]):
                 return
@@ -83,7 +88,7 @@ class StatusComment:
     def begin(self, text: str, *, occasion: str = "") -> None:
         """Make the comment, or go on with an earlier one; `occasion` as for `finish`."""
         with self._lock:
-            self._is_closed, self._is_over = False, self._follows
+            self._is_closed, self._state = False, self._begun
             self._put(text, occasion=occasion)
 
     def update(self, text: str, *, is_news: bool) -> None:
@@ -109,12 +114,12 @@ class StatusComment:
                 nobody is notified.
         """
         with self._lock:
-            self._is_closed = self._is_over = True
+            self._is_closed, self._state = True, "over"
             self._put(text, make=make, occasion=occasion)
 
     def _shows_begun_run(self, shown: str) -> bool:
         """Whether a comment is about this run after it had begun."""
-        return shown.startswith(self._mark) and status_text.WAITS not in shown
+        return shown.startswith(self._mark) and not shown.endswith(f" {_QUEUED} -->")
 
     def _put(self, text: str, *, make: bool = True, occasion: str = "") -> None:
         if occasion and self._snapshot is not None:
@@ -186,8 +191,8 @@ class StatusComment:
         return True
 
     def _whole(self, text: str, head: str) -> str:
-        state, last = "over" if self._is_over else "under-way", ""
+        last = ""
         if self._snapshot is not None:
-            key = f"{self._snapshot.approval_key} {self._snapshot.approved_at} {state}"
+            key = f"{self._snapshot.approval_key} {self._snapshot.approved_at} {self._state}"
             last = f"\n\n{comments.make_marker('approval', key)}"
         return self._session.hide(f"{head}\n{text}{last}")

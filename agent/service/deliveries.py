@@ -18,6 +18,7 @@ from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
 from agent.models.run import Run
 from agent.models.ticket import Delivery
+from agent.publishing import status
 from agent.service import intake, loops, pull_outcomes
 from agent.service.comment_handler import CommentHandler
 from agent.service.dispatch import Bounds
@@ -199,7 +200,7 @@ class Intake:
             if because is not None and self._store.defer_start(run.run_id, now + _SHOWN_SECONDS):
                 self._alive()
                 try:
-                    self._intake_api.show_queued(run, because)
+                    self._intake_api.show_queued(run, status.render_waiting(because))
                 finally:
                     self._store.defer_start(run.run_id, now)
                 _log.info("waits", because=because)

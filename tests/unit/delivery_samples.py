@@ -66,8 +66,8 @@ class Open(Gate):
             body="b", author="carl", updated_at="2026-11-20T10:00:00Z", url="u",
         )  # fmt: skip
 
-    def show_queued(self, run, because):
-        self.waiting.append((run.snapshot.issue.number, because))
+    def show_queued(self, run, text):
+        self.waiting.append((run.snapshot.issue.number, text))
         self.shown()
         if run.snapshot.issue.number in self.problems:
             raise self.problems[run.snapshot.issue.number]
