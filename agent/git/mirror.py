@@ -156,19 +156,6 @@ def explain_mirror(place: Path) -> Iterator[None]:
 # --- fetching ----------------------------------------------------------------------------------
 
 
-def update_from_disk(locked: LockedMirror, root: Path, commit: str, upload_pack: str) -> None:
-    """Fetch branches, tags and the commit from the user's repository.
-
-    Args:
-        upload_pack: What git starts on their side.
-    """
-    wanted = [f"+{commit}:{BASES}{commit}"]
-    wanted += [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "remotes")]
-    options = (f"--upload-pack={upload_pack}",)
-    with renew_mirror(locked.place, locked.scratch) as place:
-        fetch_references(place, str(root), *wanted, options=options)
-
-
 @contextmanager
 def renew_mirror(place: GitPlace, scratch: Path) -> Iterator[GitPlace]:
     """Give where to fetch into: the mirror, or one that takes its place once the block is over."""

@@ -56,7 +56,11 @@ def prepare_checkout(
     with source.explain_git(user), mirror.lock_mirror(copy, stopped) as locked:
         start = base_commit.find_commit(user, base)
         base_commit.require_fit(user.place, start.commit)
-        mirror.update_from_disk(locked, user.root, start.commit, user.upload_pack)
+        wanted = [f"+{start.commit}:{mirror.BASES}{start.commit}"]
+        wanted += [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "remotes")]
+        options = (f"--upload-pack={user.upload_pack}",)
+        with mirror.renew_mirror(locked.place, locked.scratch) as place:
+            mirror.fetch_references(place, str(user.root), *wanted, options=options)
         return base_commit.describe_commit(locked.place, str(user.root), start)
 
 

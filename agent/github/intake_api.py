@@ -140,13 +140,10 @@ class GithubIntakeApi:
             ),
         )
 
-    def show_queued(self, run: Run, text: str) -> None:
-        """Let people see that a run waits; its own `announce_start` goes on in this comment."""
-        if run.snapshot is None:
-            return
-        session = self._session(run.snapshot.issue)
-        comments.mark_issue_seen(session)
-        StatusComment(session, run).wait(text)
+    def mark_seen(self, run: Run) -> None:
+        """Let people see that the run of an issue will begin."""
+        if run.snapshot is not None:
+            comments.mark_issue_seen(self._session(run.snapshot.issue))
 
     def show_last_status(self, run: Run, text: str) -> None:
         """Have the status comment of a run that is over say this."""

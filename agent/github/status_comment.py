@@ -20,13 +20,10 @@ _log = structlog.get_logger()
 _REFRESH_SECONDS = 25.0
 #: Seconds without an edit once GitHub has not taken one.
 _SILENT_SECONDS = 60.0
-_QUEUED = "queued"
 _STATUS = "<!-- mergewright:status run="
 #: People with write access can edit our comments, too: what is no name of a run is none.
 _HEAD = re.compile(rf"<!-- mergewright:status run=({RUN_ID.pattern})(?: call=[a-z0-9_-]+)? -->")
-_APPROVAL = re.compile(
-    rf"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way|{_QUEUED}) -->\s*$"
-)
+_APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way) -->\s*$")
 
 
 def find_earlier_run(session: RepositorySession, snapshot: Snapshot) -> EarlierRun | None:
@@ -72,19 +69,6 @@ class StatusComment:
         # The intake and the run itself may be at it at the same time.
         self._lock = session.access.known.get_comment_lock(self._issue)
 
-    def wait(self, text: str) -> None:
-        """Show that a run is not begun yet; where it is, the comment says more."""
-        with self._lock:
-            self._state = _QUEUED
-            # Where the run was quicker than the intake, GitHub need not be asked.
-            if self._shows_begun_run(self._known.get(self._issue, (0, ""))[1]):
-                return
-            comment, shown = self._find_comment()
-            if comment is None:
-                self._create(self._whole(text, f"{self._mark}-->"))
-            elif not self._shows_begun_run(shown):
-                self._edit(text)
-
     def begin(self, text: str, *, occasion: str = "") -> None:
         """Make the comment, or go on with an earlier one; `occasion` as for `finish`."""
         with self._lock:
@@ -116,10 +100,6 @@ class StatusComment:
         with self._lock:
             self._is_closed, self._state = True, "over"
             self._put(text, make=make, occasion=occasion)
-
-    def _shows_begun_run(self, shown: str) -> bool:
-        """Whether a comment is about this run after it had begun."""
-        return shown.startswith(self._mark) and not shown.endswith(f" {_QUEUED} -->")
 
     def _put(self, text: str, *, make: bool = True, occasion: str = "") -> None:
         if occasion and self._snapshot is not None:

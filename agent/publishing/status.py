@@ -59,12 +59,6 @@ def report_outcome(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
 # --- texts ---------------------------------------------------------------------------------------
 
 
-def render_waiting(because: str) -> str:
-    """Write the text of a run that has not begun, and why, where its turn is not the reason."""
-    words = "**Mergewright: this issue is queued.**", sanitise.format_words(because)
-    return " ".join(filter(None, (*words, f"It starts automatically. {_STOP}")))
-
-
 def render_plan(run: Run, plan: Plan, number: str, progress: Progress, page: str | None) -> str:
     """Write the text of a run that goes on when its plan is approved."""
     head = "**The plan below needs approval. Nothing has been edited yet.**"

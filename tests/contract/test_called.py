@@ -55,7 +55,7 @@ def intake(scene: Scene) -> None:
     scene.intake_api.read_start_label(issue)
     scene.intake_api.read_permission(issue, "ann")
     scene.intake_api.read_issue(issue)
-    scene.intake_api.show_queued(scene.run, "It waits.")
+    scene.intake_api.mark_seen(scene.run)
     with scene.world.lock:
         ann = scene.world.user("ann")
         said = actions.comment(scene.issue, ann, "/mergewright help")

@@ -41,14 +41,6 @@ def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
     assert len(scene.own_comments()) == 1
 
 
-def test_a_run_that_began_before_the_intake_could_say_that_it_waits_is_not_looked_up_again(scene):
-    status.announce(scene.run, scene.desk)
-    shown = scene.own_comments()[0].body
-    scene.intake_api.show_queued(scene.run, "It waits.")
-    assert scene.own_comments()[0].body == shown
-    assert scene.asked("GET", "*/issues/*/comments") == 1
-
-
 def test_marks_before_the_comment_is_made_look_for_it_once(scene):
     for count in range(3):
         scene.code_host.update_status(scene.run, f"stage {count}", is_news=True)
