@@ -65,7 +65,7 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
 
 @contextmanager
 def lock_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
-    """Wait until no other run uses the mirror, and keep it for this one.
+    """Wait until no other run uses the mirror, keep it, and say what a failure of git in it means.
 
     What a git that was cut off leaves in it is removed, before and afterwards. The lock's file
     stays: another process may wait for it.
@@ -84,7 +84,8 @@ def lock_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMir
         _remove_leftovers(mirror, scratch)
         try:
             scratch.mkdir(mode=0o700)
-            yield LockedMirror(GitPlace(mirror, (lock,), stopped=stopped), scratch)
+            with explain_mirror(mirror):
+                yield LockedMirror(GitPlace(mirror, (lock,), stopped=stopped), scratch)
         finally:
             _remove_leftovers(mirror, scratch)
     finally:
@@ -125,15 +126,8 @@ def _remove_leftovers(mirror: Path, scratch: Path) -> None:
         folders.delete_folder(place)
 
 
-@contextmanager
-def lock_sound_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
-    """Lock a mirror, and say what a failure of git in it means."""
-    with explain_mirror(mirror), lock_mirror(mirror, stopped) as locked:
-        yield locked
-
-
 def lock_mirror_of(checkout: Checkout) -> AbstractContextManager[LockedMirror]:
-    return lock_sound_mirror(Path(checkout.mirror))
+    return lock_mirror(Path(checkout.mirror))
 
 
 @contextmanager

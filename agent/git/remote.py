@@ -227,7 +227,7 @@ def open_mirror(
     """Lock the mirror of a repository behind an address; it is made where it is missing."""
     place = locate_mirror(url, mirrors)
     with (
-        mirror.lock_sound_mirror(place, stopped) as locked,
+        mirror.lock_mirror(place, stopped) as locked,
         reach_remote(locked, url, token) as repository,
     ):
         yield repository

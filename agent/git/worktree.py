@@ -53,7 +53,7 @@ def prepare_checkout(
     """
     user = source.find_source(repository)
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
-    with source.explain_git(user), mirror.lock_mirror(copy, stopped) as locked:
+    with mirror.lock_mirror(copy, stopped) as locked, source.explain_git(user):
         start = base_commit.find_commit(user, base)
         base_commit.require_fit(user.place, start.commit)
         wanted = [f"+{start.commit}:{mirror.BASES}{start.commit}"]
@@ -264,7 +264,7 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     """
     branches.require_name(branch)
     user = source.find_source(checkout.repository)
-    with source.explain_git(user), mirror.lock_mirror(Path(checkout.mirror)) as locked:
+    with mirror.lock_mirror_of(checkout) as locked, source.explain_git(user):
         try:
             branches.send_objects(locked.place, user.place, checkout.commit, commit)
             return branches.create_branch(user, commit, branch)

@@ -85,13 +85,11 @@ def read_text(session: RepositorySession, number: int) -> Raw | None:
 
 
 def list_comments(session: RepositorySession, number: int) -> Iterator[Raw]:
-    return _list_pages(session, f"issues/{number}/comments")
+    path = f"issues/{number}/comments"
+    return session.pages(path, {}, most=_MOST_PAGES, doing="read comments")
 
 
 def list_reviews(session: RepositorySession, number: int) -> Iterator[Raw]:
-    listed = _list_pages(session, f"pulls/{number}/reviews")
+    path = f"pulls/{number}/reviews"
+    listed = session.pages(path, {}, most=_MOST_PAGES, doing="read reviews")
     return (raw for raw in listed if raw.get("submitted_at") is not None)
-
-
-def _list_pages(session: RepositorySession, path: str) -> Iterator[Raw]:
-    return session.pages(path, {}, most=_MOST_PAGES, doing="read comments")

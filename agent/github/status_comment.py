@@ -63,8 +63,6 @@ class StatusComment:
         self._snapshot = run.snapshot
         self._known = session.access.known.comments
         self._edited = self._silent_until = 0.0
-        # The intake has made its comment before a run begins: from then on the run alone makes one.
-        self._is_missing = False
         self._is_closed = False
         # The intake and the run itself may be at it at the same time.
         self._lock = session.access.known.get_comment_lock(self._issue)
@@ -126,16 +124,11 @@ class StatusComment:
         mark, _, rest = whole.partition("\n")
         made = comments.create_comment(self._session, mark, rest)
         self._known[self._issue], self._edited = (made.number, made.body), time.monotonic()
-        self._is_missing = False
 
     def _find_comment(self) -> tuple[int | None, str]:
-        """Find the comment, for other runs of this process as well, and keep that there is none."""
-        found = []
-        if not self._is_missing:
-            found = comments.list_comments(self._session, _STATUS)
-        if found:
+        """Find the comment, for other runs of this process as well."""
+        if found := comments.list_comments(self._session, _STATUS):
             self._known[self._issue], self._edited = found[-1][:2], time.monotonic()
-        self._is_missing = not found
         return self._known.get(self._issue, (None, ""))
 
     def _try_edit(self, text: str) -> None:

@@ -41,14 +41,6 @@ def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
     assert len(scene.own_comments()) == 1
 
 
-def test_marks_before_the_comment_is_made_look_for_it_once(scene):
-    for count in range(3):
-        scene.code_host.update_status(scene.run, f"stage {count}", is_news=True)
-    status.announce(scene.run, scene.desk)
-    assert len(scene.own_comments()) == 1
-    assert scene.asked("GET", "*/issues/*/comments") == 1
-
-
 def test_each_stage_shows_at_once_and_what_is_no_news_waits(scene):
     status.announce(scene.run, scene.desk)
     for count in (1, 2):
