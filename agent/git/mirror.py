@@ -195,10 +195,10 @@ def fetch_references(
             " fetched. The operator can raise MERGEWRIGHT_MAX_REPOSITORY_MB"
         ) from problem
     except GitFailed as problem:
-        if found := _FSCK.search(problem.message):
+        if fault := _FSCK.search(problem.message):
             raise RepositoryUnfit(
                 "git refuses an object of this repository as dangerous or damaged:"
-                f" {found['object']}: {found['words']}. Remove it from the history, for example"
+                f" {fault['object']}: {fault['words']}. Remove it from the history, for example"
                 " with git filter-repo"
             ) from problem
         raise

@@ -100,7 +100,7 @@ def _read_state(
         head=head,
         tip=tip,
         tree=tree,
-        foreign_commits=tuple(commit for commit, own in commits if not own),
+        foreign_commits=tuple(commit for commit, is_ours in commits if not is_ours),
         base_has_moved=fork != tip,
         conflicts=conflicts,
     )

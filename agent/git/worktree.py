@@ -167,8 +167,8 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
     )
     with mirror.explain_mirror(Path(checkout.mirror)):
         args = ("check-ignore", "--no-index", "-z", "--stdin")
-        found = process.run_git(place, *args, stdin=asked, ok=(0, 1), seconds=60)
-    return frozenset(os.fsdecode(path[2:]) for path in found.split(b"\0") if path)
+        ignored = process.run_git(place, *args, stdin=asked, ok=(0, 1), seconds=60)
+    return frozenset(os.fsdecode(path[2:]) for path in ignored.split(b"\0") if path)
 
 
 def list_links(checkout: Checkout) -> frozenset[str]:

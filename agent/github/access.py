@@ -92,7 +92,7 @@ class Access:
     record: Record
     pacing: Pacing
     stopping: Event | None
-    known: AccessCache
+    cache: AccessCache
 
     def __post_init__(self) -> None:
         self._make_session = lru_cache(maxsize=200)(RepositorySession)
@@ -103,11 +103,11 @@ class Access:
 
     def login(self) -> str:
         """The login under which our writes show up; asked once."""
-        with self.known.lock:
-            if self.known.login is None:
+        with self.cache.lock:
+            if self.cache.login is None:
                 notes = self.start_notes("self")
-                self.known.login = self.tokens.fetch_login(notes, self.asking())
-            return self.known.login
+                self.cache.login = self.tokens.fetch_login(notes, self.asking())
+            return self.cache.login
 
     def own_logins(self) -> frozenset[str]:
         """The same in lower case, to compare with."""
@@ -120,19 +120,19 @@ class Access:
         """The mail address by which GitHub knows our commits; its number is asked for once."""
         login, us = self.login(), session.requester()
         path = f"/users/{quote(login, safe='')}"
-        with self.known.lock:
-            if self.known.number is None:
+        with self.cache.lock:
+            if self.cache.number is None:
                 # A server that does not know bots by their names gets an address without number.
-                self.known.number = 0
+                self.cache.number = 0
                 with ignore_statuses(404):
-                    self.known.number = self.asking().ask(
+                    self.cache.number = self.asking().ask(
                         lambda: int(us.requestJsonAndCheck("GET", path)[1]["id"]),
                         doing=f"look {login} up",
                     )
-            number = f"{self.known.number}+" if self.known.number else ""
+            number = f"{self.cache.number}+" if self.cache.number else ""
         host = urlsplit(self.base_url).hostname or ""
-        known = "github.com" if host == "api.github.com" else host.removeprefix("api.")
-        return f"{number}{login}@users.noreply.{known}"
+        website = "github.com" if host == "api.github.com" else host.removeprefix("api.")
+        return f"{number}{login}@users.noreply.{website}"
 
     def open_session(self, issue: IssueRef, purpose: str) -> RepositorySession:
         """Hand out what one run, or the intake of one repository, works with.
@@ -208,14 +208,14 @@ class RepositorySession:
         work: Callable[[Repository], T],
         *,
         doing: str,
-        found: Callable[[], T | None] | None = None,
+        find_effect: Callable[[], T | None] | None = None,
         scope: TokenScope = TokenScope.TALK,
     ) -> T:
         """Do the work on the repository as PyGithub knows it; see `Asking.ask`."""
         return self.access.asking().ask(
             lambda: work(Repository(self.requester(scope), url=f"/repos/{self.name}")),
             doing=doing,
-            found=found,
+            find_effect=find_effect,
         )
 
     def call(
@@ -289,11 +289,11 @@ class RepositorySession:
         """
         for page in range(1, most + 1):
             wanted = {**parameters, "per_page": _PER_PAGE, "page": page}
-            some = self.call(
+            items = self.call(
                 "GET", path, lambda raw: list(raw[key] if key else raw), parameters=wanted, **how
             )
-            yield from some
-            if len(some) < _PER_PAGE:
+            yield from items
+            if len(items) < _PER_PAGE:
                 return
         _log.warning("a GitHub list has more pages", repository=self.name, path=path, pages=most)
 

@@ -72,8 +72,8 @@ def leave_comment(
     session: RepositorySession, mark: str, text: str, *, on: int | None = None
 ) -> OwnComment:
     """Make a comment unless it is there; a lost reply makes no second one."""
-    found = list_comments(session, mark, on=on)
-    return found[0] if found else create_comment(session, mark, text, on=on)
+    own_comments = list_comments(session, mark, on=on)
+    return own_comments[0] if own_comments else create_comment(session, mark, text, on=on)
 
 
 def create_comment(
@@ -85,7 +85,7 @@ def create_comment(
         f"issues/{number}/comments",
         _read_comment,
         body={"body": session.hide(f"{mark}\n{text}")},
-        found=lambda: next(iter(list_comments(session, mark, on=on)), None),
+        find_effect=lambda: next(iter(list_comments(session, mark, on=on)), None),
         doing=f"comment on #{number}",
     )
 

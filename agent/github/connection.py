@@ -286,14 +286,18 @@ class RetryingRequest:
         self._stopping = stopping or Event()
 
     def ask(
-        self, work: Callable[[], T], *, doing: str, found: Callable[[], T | None] | None = None
+        self,
+        work: Callable[[], T],
+        *,
+        doing: str,
+        find_effect: Callable[[], T | None] | None = None,
     ) -> T:
         """Do the work, again after a lost reply.
 
         Args:
             doing: What it is, after "to".
-            found: Looks for what an earlier attempt has left, for what must have one effect; None:
-                the work may be repeated freely.
+            find_effect: Looks for what an earlier attempt has left, where one effect is wanted.
+                None: the work may be repeated freely.
 
         Raises:
             RefusedRequest: GitHub said no.
@@ -311,7 +315,7 @@ class RetryingRequest:
 
         def attempt() -> T:
             nonlocal again
-            look, again = again and found, True
+            look, again = again and find_effect, True
             try:
                 hit = look() if look else None
                 return work() if hit is None else hit

@@ -35,12 +35,12 @@ class GithubIntakeApi:
 
     def read_permission(self, issue: IssueRef, login: str) -> Permission:
         session = self._session(issue)
-        found = repositories.read_permission(session, login)
+        permission = repositories.read_permission(session, login)
         starters = limits.load_limits(self._settings).find_starters(issue.repository)
-        if starters is None or not found.may_write:
-            return found
+        if starters is None or not permission.may_write:
+            return permission
         is_listed = login.lower() in {name.lower() for name in starters}
-        return replace(found, is_listed=is_listed)
+        return replace(permission, is_listed=is_listed)
 
     def read_start_label(self, issue: IssueRef) -> str:
         """Return the label that starts a run in this repository.
@@ -154,20 +154,20 @@ class GithubIntakeApi:
         """Look an issue up by `owner/name` and number, for a run that no webhook has started."""
         session = self._access.open_named_session(repository, "find", number)
         facts = repositories.read_facts(session)
-        found = issues.read_issue(session)
-        if found is None:
+        live = issues.read_issue(session)
+        if live is None:
             return None
         number, name = int(facts["id"]), str(facts["full_name"])
-        return replace(found, issue=replace(found.issue, repository_id=number, repository=name))
+        return replace(live, issue=replace(live.issue, repository_id=number, repository=name))
 
     def _session(self, issue: IssueRef) -> RepositorySession:
         return self._access.open_session(issue, f"intake {issue.repository_id}#{issue.number}")
 
     def _read_recent_config(self, issue: IssueRef) -> RepoConfig | None:
         """The repository's configuration as it was a moment ago, if it is sound."""
-        configs = self._access.known.configs
-        known = configs.get(issue.repository_id)
-        if known is None or time.monotonic() - known[0] >= _LABEL_SECONDS:
-            known = (time.monotonic(), repositories.read_config(self._session(issue)))
-            configs[issue.repository_id] = known
-        return known[1]
+        configs = self._access.cache.configs
+        cached = configs.get(issue.repository_id)
+        if cached is None or time.monotonic() - cached[0] >= _LABEL_SECONDS:
+            cached = (time.monotonic(), repositories.read_config(self._session(issue)))
+            configs[issue.repository_id] = cached
+        return cached[1]

@@ -64,10 +64,10 @@ def read_text(session: RepositorySession, number: int) -> Raw | None:
     """
 
     def read(data: Raw) -> Raw:
-        found = data["repository"]["issue"]
-        renamed = [event["createdAt"] for event in found["timelineItems"]["nodes"] if event]
-        moments = [str(at) for at in (*renamed, found["lastEditedAt"]) if at is not None]
-        text = {"title": found["title"], "body": found["body"]}
+        issue = data["repository"]["issue"]
+        renamed = [event["createdAt"] for event in issue["timelineItems"]["nodes"] if event]
+        moments = [str(at) for at in (*renamed, issue["lastEditedAt"]) if at is not None]
+        text = {"title": issue["title"], "body": issue["body"]}
         # GitHub's times sort as text.
         return {**text, "changed_at": max(moments, default=None)}
 

@@ -137,11 +137,11 @@ def _create_pull(
                 raise LostReply("it does not see the branch yet") from problem
             raise
 
-    def found() -> GithubPull | None:
+    def find_effect() -> GithubPull | None:
         return _find_pull(session, proposal.branch)
 
     try:
-        return session.ask(work, found=found, doing="open the pull request")
+        return session.ask(work, find_effect=find_effect, doing="open the pull request")
     except RefusedRequest as problem:
         if problem.status != 422:
             raise
@@ -149,7 +149,7 @@ def _create_pull(
             notes.append("it is not a draft: this repository does not support drafts")
             undrafted = replace(proposal, draft=False)
             return _create_pull(session, undrafted, title, body, notes)
-        if problem.has_phrase("already exists") and (pull := found()):
+        if problem.has_phrase("already exists") and (pull := find_effect()):
             return pull
         raise _explain_unfit(problem, proposal) or problem from problem
 

@@ -92,8 +92,8 @@ class GithubPulls:
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
         if not account_id:
             return False
-        found = repositories.read_permission(self._access.open_run_session(run), login)
-        return found.account_id == account_id and found.level in _MAY_WRITE
+        permission = repositories.read_permission(self._access.open_run_session(run), login)
+        return permission.account_id == account_id and permission.level in _MAY_WRITE
 
     def reply_in_thread(
         self, run: Run, number: int, thread: Thread, words: str, *, key: str
@@ -168,16 +168,16 @@ class GithubPulls:
 def _list_threads(session: RepositorySession, number: int) -> Iterator[Thread]:
     """List what people say: in the conversation, in reviews, and on lines."""
     for raw in issues.list_comments(session, number):
-        said = _make_comment(session, raw, raw["created_at"])
-        yield Thread(thread_id=f"issue:{said.comment_id}", place="issue", comments=(said,))
+        comment = _make_comment(session, raw, raw["created_at"])
+        yield Thread(thread_id=f"issue:{comment.comment_id}", place="issue", comments=(comment,))
     for raw in issues.list_reviews(session, number):
         if (raw["body"] or "").strip():
-            said = _make_comment(session, raw, raw["submitted_at"])
+            comment = _make_comment(session, raw, raw["submitted_at"])
             yield Thread(
-                thread_id=f"review:{said.comment_id}",
+                thread_id=f"review:{comment.comment_id}",
                 place="review",
                 approves=raw["state"] in _ASKS_NOTHING,
-                comments=(said,),
+                comments=(comment,),
             )
     yield from _list_line_threads(session, number)
 
@@ -256,7 +256,7 @@ def _reply_on_lines(
         f"pulls/{number}/comments/{first}/replies",
         lambda made: str(made["html_url"]),
         body={"body": session.hide(f"{mark}\n{words}")},
-        found=lambda: find_answer(_list_line_threads(session, number)),
+        find_effect=lambda: find_answer(_list_line_threads(session, number)),
         doing="answer a review thread",
     )
 

@@ -28,8 +28,8 @@ _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under
 
 def find_earlier_run(session: RepositorySession, snapshot: Snapshot) -> EarlierRun | None:
     """Look in the status comment for a run that the same approval, or a later one, has started."""
-    found = comments.list_comments(session, _STATUS)
-    body = found[-1].body if found else ""
+    own_comments = comments.list_comments(session, _STATUS)
+    body = own_comments[-1].body if own_comments else ""
     run, approval = _HEAD.match(body), _APPROVAL.search(body)
     if run is None or approval is None:
         return None
@@ -61,11 +61,11 @@ class StatusComment:
         self._run_id = run.first
         self._mark = f"{_STATUS}{run.first} "
         self._snapshot = run.snapshot
-        self._known = session.access.known.comments
+        self._known = session.access.cache.comments
         self._edited = self._silent_until = 0.0
         self._is_closed = False
         # The intake and the run itself may be at it at the same time.
-        self._lock = session.access.known.get_comment_lock(self._issue)
+        self._lock = session.access.cache.get_comment_lock(self._issue)
 
     def begin(self, text: str, *, occasion: str = "") -> None:
         """Make the comment, or go on with an earlier one; `occasion` as for `finish`."""
@@ -110,15 +110,15 @@ class StatusComment:
         """Say it in a new comment, then delete the earlier ones; may be done twice."""
         head = f"{self._mark}call={occasion} -->"
         earlier = comments.list_comments(self._session, _STATUS)
-        made = next((one for one in earlier if one.body.startswith(head)), None)
+        made = next((comment for comment in earlier if comment.body.startswith(head)), None)
         if made is None:
             self._create(self._whole(text, head))
         else:
             self._known[self._issue] = made.number, made.body
             self._edit(text)
-        for one in earlier:
-            if one.number != self._known[self._issue][0]:
-                comments.delete_comment(self._session, one.number)
+        for comment in earlier:
+            if comment.number != self._known[self._issue][0]:
+                comments.delete_comment(self._session, comment.number)
 
     def _create(self, whole: str) -> None:
         mark, _, rest = whole.partition("\n")
@@ -127,8 +127,8 @@ class StatusComment:
 
     def _find_comment(self) -> tuple[int | None, str]:
         """Find the comment, for other runs of this process as well."""
-        if found := comments.list_comments(self._session, _STATUS):
-            self._known[self._issue], self._edited = found[-1][:2], time.monotonic()
+        if own_comments := comments.list_comments(self._session, _STATUS):
+            self._known[self._issue], self._edited = own_comments[-1][:2], time.monotonic()
         return self._known.get(self._issue, (None, ""))
 
     def _try_edit(self, text: str) -> None:

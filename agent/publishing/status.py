@@ -199,10 +199,12 @@ def _name_stages(word: str, marks: tuple[StageMark, ...], state: str) -> str:
 
 def _current(mark: StageMark) -> str:
     """Say what is done just now, and since when."""
-    detail = sanitise.format_words(sanitise.shorten(mark.detail, _LINE))
-    said = f", {detail}" if detail else ""
-    since = f", since {datetime.fromtimestamp(mark.begun, UTC):%H:%M} UTC" if mark.begun else ""
-    return f"**Now: {sanitise.format_words(mark.stage)}**{said}{since}"
+    text = f"**Now: {sanitise.format_words(mark.stage)}**"
+    if mark.detail:
+        text += f", {sanitise.format_words(sanitise.shorten(mark.detail, _LINE))}"
+    if mark.begun:
+        text += f", since {datetime.fromtimestamp(mark.begun, UTC):%H:%M} UTC"
+    return text
 
 
 def _usage(progress: Progress) -> str:
