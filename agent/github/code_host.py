@@ -110,7 +110,7 @@ class GithubCodeHost(GithubPulls):
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         session, page = self._access.open_run_session(run), self._page(run)
-        pull, new = pull_requests.open_or_update(session, proposal, page)
+        pull, new = pull_requests.open_or_update(session, proposal)
         missing = proposal.check_title and session.try_nicety(
             "the check on the commit",
             lambda: project_checks.report_check(session, proposal, page, anew=new),

@@ -75,10 +75,7 @@ class GithubIntakeApi:
         """Read an issue with when its text was changed; None: it is not there any more."""
         session = self._session(issue)
         live = issues.read_issue(session)
-        read = issues.read_text(session, issue.number) if live else None
-        if live is None or read is None:
-            return None
-        return replace(live, title=read["title"], body=read["body"], changed_at=read["changed_at"])
+        return issues.add_last_edit(session, live) if live else None
 
     def read_pull(self, pull: IssueRef) -> PullEnd | None:
         """Read a pull request by its repository and number; None: it is not there."""

@@ -57,27 +57,24 @@ def name_author(raw: Raw) -> str:
     return str(raw["user"]["login"]) if raw["user"] else "ghost"
 
 
-def read_text(session: RepositorySession, number: int) -> Raw | None:
-    """Read `title`, `body` and `changed_at`, when one of them was last edited, all at once.
+def add_last_edit(session: RepositorySession, live: LiveIssue) -> LiveIssue | None:
+    """Read text and `changed_at`, when it was last edited, at once; None: the issue is gone.
 
-    None: the issue is gone. REST does not tell of edits.
+    REST does not tell of edits.
     """
 
-    def read(data: Raw) -> Raw:
-        issue = data["repository"]["issue"]
-        renamed = [event["createdAt"] for event in issue["timelineItems"]["nodes"] if event]
-        moments = [str(at) for at in (*renamed, issue["lastEditedAt"]) if at is not None]
-        text = {"title": issue["title"], "body": issue["body"]}
+    def read(data: Raw) -> LiveIssue:
+        raw = data["repository"]["issue"]
+        renamed = [event["createdAt"] for event in raw["timelineItems"]["nodes"] if event]
+        moments = [str(at) for at in (*renamed, raw["lastEditedAt"]) if at is not None]
         # GitHub's times sort as text.
-        return {**text, "changed_at": max(moments, default=None)}
+        changed_at = max(moments, default=None)
+        return replace(live, title=raw["title"], body=raw["body"], changed_at=changed_at)
 
+    number = live.issue.number
     with ignore_statuses(404):
-        return session.query(
-            _TEXT,
-            {"number": number},
-            read,
-            doing=f"read when issue #{number} was last edited",
-        )
+        doing = f"read when issue #{number} was last edited"
+        return session.query(_TEXT, {"number": number}, read, doing=doing)
     return None
 
 

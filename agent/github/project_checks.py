@@ -71,11 +71,10 @@ def report_check(
         return
     run_id = session.notes.run_id
     annotations = [_make_annotation(finding) for finding in proposal.findings if finding.path]
-    where = page or "the log of the run"
     title = session.hide(proposal.check_title)[:_LONGEST_TITLE]
     summary = session.hide(proposal.summary or title)
     if left_out := len(annotations[_MOST_ANNOTATIONS:]):
-        summary = f"{left_out:,} more findings are in {where}.\n\n{summary}"
+        summary = f"{left_out:,} more findings are in {page or 'the log of the run'}.\n\n{summary}"
     wanted: dict[str, Any] = {
         "name": NAME,
         "head_sha": proposal.commit,
@@ -84,7 +83,7 @@ def report_check(
         "external_id": run_id,
         "output": {
             "title": title,
-            "summary": sanitise.shorten_middle(summary, sanitise.TEXT_LIMIT, where=where),
+            "summary": summary,
             "annotations": annotations[:_MOST_ANNOTATIONS],
         },
     }

@@ -21,21 +21,16 @@ _DRAFT = """mutation Draft($input: ConvertPullRequestToDraftInput!) {
 
 
 def open_or_update(
-    session: RepositorySession, proposal: NewPullRequest, page: str | None = None
+    session: RepositorySession, proposal: NewPullRequest
 ) -> tuple[PullRequest, bool]:
     """Open the pull request of a branch, or bring ours up to date; say whether it is new.
-
-    Args:
-        page: Where people read the run.
 
     Raises:
         AccessLost: We may not, or the branch's pull request is somebody else's.
         Superseded: A person has closed it.
         RepositoryUnfit: Its base branch is gone, or nothing differs from it.
     """
-    title = session.hide(proposal.title)
-    whole, where = session.hide(proposal.body), page or "the log of the run"
-    body = sanitise.shorten_middle(whole, sanitise.TEXT_LIMIT, where=where)
+    title, body = session.hide(proposal.title), session.hide(proposal.body)
     notes: list[str] = []
     pull = _find_pull(session, proposal.branch)
     new = pull is None
