@@ -214,10 +214,16 @@ class Desk:
         text = kept.model_dump_json(indent=1, ensure_ascii=True)
         return self.store_file(run, f"checks-{report.side}.json", text)
 
+    def page(self, run: Run) -> str | None:
+        """Return the address of the run on the dashboard; None: there is none."""
+        address = self.settings.dashboard_url
+        return f"{address}/runs/{run.run_id}" if address else None
+
     def log_place(self, run: Run) -> str:
         """Where people find the full log: an address if there is one, else the file."""
-        if self.settings.dashboard_url and run.snapshot:
-            return f"{self.settings.dashboard_url}/runs/{run.run_id}/log"
+        page = self.page(run)
+        if page and run.snapshot:
+            return f"{page}/log"
         return str(self.run_folder(run) / "run.log")
 
     def base_folder(self, run: Run) -> Path:

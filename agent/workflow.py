@@ -24,6 +24,7 @@ from agent.models.run import Run
 from agent.models.step import Step, StepRunner
 from agent.models.task import ItemAnswer, PullContext, Task
 from agent.models.ticket import Ticket
+from agent.publishing import status
 from agent.publishing.evidence import DecidedChange
 from agent.recipes.add_field import recipe
 from agent.stages import (
@@ -57,7 +58,7 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     if pull and not pull.asks_anything:
         return once(Step.PUBLISH, publish.end_without_work, pull, run, desk)
     facts.ticket = ticket = once(Step.READ_TICKET, triage.read_ticket, run, desk)
-    once(Step.ANNOUNCE, desk.code_host.announce_start, run)
+    once(Step.ANNOUNCE, status.announce, run, desk)
     facts.recipe = chosen = once(Step.TRIAGE, triage.decide_ticket, ticket, pull, desk)
     if not chosen:
         facts.ticket = ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, desk)

@@ -17,9 +17,9 @@ from typing import Any
 from agent.desk import Memory
 from agent.errors import EditFailed
 from agent.git import names
-from agent.models.change import Change, ChangedFile, Finding, Plan, Severity
+from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, WorstCase
-from agent.models.code_host import CodeHost, NewPullRequest, Progress, Remote
+from agent.models.code_host import CodeHost, NewPullRequest, Remote
 from agent.models.environment import Prepared
 from agent.models.outcome import Outcome, PullRequest, StoredRun
 from agent.models.run import Run, RunState
@@ -49,24 +49,24 @@ class FakeCodeHost(CodeHost):
         self._remote = remote
         self._notes = notes
         self.calls: list[str] = []
-        self.marks: list[Progress] = []
+        self.marks: list[str] = []
         """Branch, message and change of every commit made through the code host."""
         self.proposals: list[NewPullRequest] = []
         """How the pull request that proposes a configuration stands."""
         self.told: list[str] = []
         """What was said of it, on the issue and in it."""
-        self.shown: list[Plan] = []
+        self.shown: list[str] = []
         """Plans that a word was awaited for."""
 
     def read_ticket(self, run: Run) -> Ticket:
         self.calls.append("ticket")
         return self._ticket
 
-    def announce_start(self, run: Run) -> None:
+    def announce_start(self, run: Run, text: str) -> None:
         self.calls.append("begin")
 
-    def update_status(self, run: Run, progress: Progress) -> None:
-        self.marks.append(progress)
+    def update_status(self, run: Run, text: str, *, is_news: bool, is_last: bool = False) -> None:
+        self.marks.append(text)
 
     def find_remote(self, run: Run) -> Remote | None:
         self.calls.append("remote")
@@ -95,20 +95,17 @@ class FakeCodeHost(CodeHost):
             notes=self._notes,
         )
 
-    def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        pull = self.publish_pull_request(run, proposal)
-        self.calls[-1] = "onboard"
-        return pull
-
-    def await_approval(self, run: Run, plan: Plan, number: str) -> None:
+    def await_approval(self, run: Run, text: str, number: str) -> None:
         self.told.append(number)
-        self.shown.append(plan)
+        self.shown.append(text)
 
     def _page(self, number: int) -> str:
         name = self._remote.name if self._remote else "local"
         return f"https://forge.example/{name}/pull/{number}"
 
-    def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
+    def report_outcome(
+        self, run: Run, outcome: Outcome, text: str, *, occasion: str = ""
+    ) -> Outcome:
         self.calls.append("deliver")
         return outcome
 

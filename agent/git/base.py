@@ -53,8 +53,8 @@ def find_commit(source: UserRepository, base: str | None) -> PinnedCommit:
         raise RepositoryUnfit(
             f"{source.root} has no commits yet. Create the first one: git add -A && git commit"
         )
-    known = [_shorten_ref(ref) for ref in refs]
-    near = difflib.get_close_matches(wanted, known, 3, 0.5) or known[:3]
+    short_names = [_shorten_ref(ref) for ref in refs]
+    near = difflib.get_close_matches(wanted, short_names, 3, 0.5) or short_names[:3]
     raise RepositoryUnfit(
         f"`{wanted}` is not a commit in {source.root}. Nearest: {', '.join(near)}"
     )
@@ -108,7 +108,7 @@ def require_fit(place: GitPlace, commit: str) -> None:
     same = names.find_collisions(paths)
     _refuse(
         "names that differ only in case or encoding",
-        [f"{_quote_path(one)} and {_quote_path(other)}" for one, other in same],
+        [f"{_quote_path(path)} and {_quote_path(twin)}" for path, twin in same],
         "Rename one of each and commit",
     )
     # One whose text is too long for a path counts as leading out.

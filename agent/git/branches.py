@@ -61,8 +61,8 @@ def find_head(url: str, token: str, mirrors: Path, branch: str) -> str | None:
 
 def send_objects(here: GitPlace, there: GitPlace, start: str, commit: str) -> None:
     """Hand over the commit's objects as loose ones; git checks each, and that all are there."""
-    known = [f"^{start}"] if base.peel_object(there, start) else []
-    wanted = "\n".join([commit, *known, ""]).encode()
+    excluded = [f"^{start}"] if base.peel_object(there, start) else []
+    wanted = "\n".join([commit, *excluded, ""]).encode()
     pack = process.run_git(here, "pack-objects", "--revs", "--stdout", "--quiet", stdin=wanted)
     process.run_git(there, "unpack-objects", "-q", "--strict", stdin=pack)
 
@@ -74,7 +74,7 @@ def create_branch(user: UserRepository, commit: str, branch: str) -> str:
         ref = f"refs/heads/{name}"
         if refs.get(ref) == commit:
             return name
-        if not any(f"{other}/".lower().startswith(f"{ref}/".lower()) for other in refs):
+        if not any(f"{present}/".lower().startswith(f"{ref}/".lower()) for present in refs):
             # The zeros say that it must not be there yet. Without a log nobody has to be named.
             args = ("-c", "core.logAllRefUpdates=false", "update-ref", ref, commit)
             process.run_git(user.place, *args, "0" * len(commit))

@@ -62,8 +62,8 @@ def read_pulls(
             wanted = f"+refs/pull/{number}/head:{name}"
             repository.fetch_more(wanted, max_mb=max_mb)
             head = objects.require_object(place, name)
-            known = base.peel_object(place, base_tip)
-            fork = objects.find_fork(place, known, head) if known else None
+            base_commit = base.peel_object(place, base_tip)
+            fork = objects.find_fork(place, base_commit, head) if base_commit else None
             return _describe_commit(place, head, fork, "") if fork else None
 
         yield place.git_dir, read

@@ -65,7 +65,7 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
 
 @contextmanager
 def lock_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
-    """Wait until no other run uses the mirror, and keep it for this one.
+    """Wait until no other run uses the mirror, keep it, and say what a failure of git in it means.
 
     What a git that was cut off leaves in it is removed, before and afterwards. The lock's file
     stays: another process may wait for it.
@@ -84,7 +84,8 @@ def lock_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMir
         _remove_leftovers(mirror, scratch)
         try:
             scratch.mkdir(mode=0o700)
-            yield LockedMirror(GitPlace(mirror, (lock,), stopped=stopped), scratch)
+            with explain_mirror(mirror):
+                yield LockedMirror(GitPlace(mirror, (lock,), stopped=stopped), scratch)
         finally:
             _remove_leftovers(mirror, scratch)
     finally:
@@ -125,15 +126,8 @@ def _remove_leftovers(mirror: Path, scratch: Path) -> None:
         folders.delete_folder(place)
 
 
-@contextmanager
-def lock_sound_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
-    """Lock a mirror, and say what a failure of git in it means."""
-    with explain_mirror(mirror), lock_mirror(mirror, stopped) as locked:
-        yield locked
-
-
 def lock_mirror_of(checkout: Checkout) -> AbstractContextManager[LockedMirror]:
-    return lock_sound_mirror(Path(checkout.mirror))
+    return lock_mirror(Path(checkout.mirror))
 
 
 @contextmanager
@@ -154,19 +148,6 @@ def explain_mirror(place: Path) -> Iterator[None]:
 
 
 # --- fetching ----------------------------------------------------------------------------------
-
-
-def update_from_disk(locked: LockedMirror, root: Path, commit: str, upload_pack: str) -> None:
-    """Fetch branches, tags and the commit from the user's repository.
-
-    Args:
-        upload_pack: What git starts on their side.
-    """
-    wanted = [f"+{commit}:{BASES}{commit}"]
-    wanted += [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "remotes")]
-    options = (f"--upload-pack={upload_pack}",)
-    with renew_mirror(locked.place, locked.scratch) as place:
-        fetch_references(place, str(root), *wanted, options=options)
 
 
 @contextmanager
@@ -214,10 +195,10 @@ def fetch_references(
             " fetched. The operator can raise MERGEWRIGHT_MAX_REPOSITORY_MB"
         ) from problem
     except GitFailed as problem:
-        if found := _FSCK.search(problem.message):
+        if fault := _FSCK.search(problem.message):
             raise RepositoryUnfit(
                 "git refuses an object of this repository as dangerous or damaged:"
-                f" {found['object']}: {found['words']}. Remove it from the history, for example"
+                f" {fault['object']}: {fault['words']}. Remove it from the history, for example"
                 " with git filter-repo"
             ) from problem
         raise

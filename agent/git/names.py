@@ -74,19 +74,19 @@ def _fold_case(text: str) -> str:
 
 def find_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
     """Find paths that differ only in case, Unicode form or invisible characters."""
-    found: list[tuple[str, str]] = []
+    collisions: list[tuple[str, str]] = []
     files: dict[str, str] = {}
     folders: set[str] = set()
     for path in paths:
-        other = files.setdefault(_fold_case(path), path)
-        if other != path:
-            found.append((other, path))
+        twin = files.setdefault(_fold_case(path), path)
+        if twin != path:
+            collisions.append((twin, path))
         folder = path.rpartition("/")[0]
         while folder and folder not in folders:
             folders.add(folder)
             folder = folder.rpartition("/")[0]
     keys = ((_fold_case(folder), folder) for folder in sorted(folders))
-    return found + [(files[key], folder) for key, folder in keys if key in files]
+    return collisions + [(files[key], folder) for key, folder in keys if key in files]
 
 
 def leads_out(link: str, links: Mapping[str, str]) -> bool:

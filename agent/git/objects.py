@@ -70,12 +70,12 @@ def compare_trees(place: GitPlace, before: str, after: str) -> dict[str, tuple[E
     """Give what two commits or trees have of each file in which they differ, by path in order."""
     listed = process.run_git(place, "diff-tree", "-r", "-z", "--no-renames", before, after)
     fields = iter(os.fsdecode(listed).split("\0")[:-1])
-    found: dict[str, tuple[Entry, Entry]] = {}
+    entries: dict[str, tuple[Entry, Entry]] = {}
     for about, path in zip(fields, fields, strict=True):
         was_mode, mode, was_id, object_id, _ = about.removeprefix(":").split()
         was, now = (was_mode, was_id), (mode, object_id)
-        found[path] = (was if int(was_mode) else None, now if int(mode) else None)
-    return dict(sorted(found.items()))
+        entries[path] = (was if int(was_mode) else None, now if int(mode) else None)
+    return dict(sorted(entries.items()))
 
 
 def read_contents(place: GitPlace, ids: Iterable[str]) -> Iterator[bytes]:
@@ -131,20 +131,20 @@ def list_hunks(place: GitPlace, before: str, after: str) -> Iterator[Hunk]:
             yield Hunk(path, *(range(start, start + count) for start, count in sides))
 
 
-def find_fork(place: GitPlace, one: str, other: str) -> str | None:
+def find_fork(place: GitPlace, ours: str, theirs: str) -> str | None:
     """Find the newest commit that two have in common; None: there is none."""
-    return process.run_git(place, "merge-base", one, other, ok=(0, 1)).decode().strip() or None
+    return process.run_git(place, "merge-base", ours, theirs, ok=(0, 1)).decode().strip() or None
 
 
-def merge_trees(place: GitPlace, one: str, other: str) -> tuple[str, tuple[str, ...]]:
+def merge_trees(place: GitPlace, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
     """Merge two commits without a work tree; return the tree, and the paths of conflicts.
 
     The tree has the conflicts between marks, `one` first.
     """
     process.require_version((2, 38), "to bring a pull request up to date with its base")
-    said = process.run_git(place, *_MERGE, one, other, ok=(0, 1), seconds=120.0)
+    merged = process.run_git(place, *_MERGE, ours, theirs, ok=(0, 1), seconds=120.0)
     # Behind the tree come the paths, an empty line and words; after a clean merge nothing.
-    tree, *rest = said.decode(errors="replace").split("\0")
+    tree, *rest = merged.decode(errors="replace").split("\0")
     paths = tuple(rest[: rest.index("")])
     if len(rest) > 1 and not paths:
         raise GitFailed(f"git merge-tree names no path of a conflict: {rest[1:]}")

@@ -239,10 +239,10 @@ def _launch(place: GitPlace, args: Sequence[str], file_bytes: int | None) -> Any
 @cache
 def require_version(oldest: tuple[int, int], use: str = "") -> None:
     """Refuse a git that is older than what is needed, be it for one use of it."""
-    found = git.Git("/").version_info
-    if found < oldest:
+    version = git.Git("/").version_info
+    if version < oldest:
         raise PermanentError(
-            f"git {'.'.join(map(str, found))} is too old; {'.'.join(map(str, oldest))} or later "
+            f"git {'.'.join(map(str, version))} is too old; {'.'.join(map(str, oldest))} or later "
             f"is needed{use and ' '}{use}. On Debian: apt-get install git"
         )
 
@@ -289,7 +289,9 @@ def _make_failure(place: GitPlace, args: Sequence[str], code: int, words: bytes)
     text = text or f"git {_command(args)} ended with exit code {code}"
     # Git does not always give the reason, as for a file of a work tree.
     folders = {place.git_dir, Path(place.environ.get("GIT_WORK_TREE", place.git_dir))}
-    is_full = any(shutil.disk_usage(each).free < _LITTLE_SPACE for each in folders if each.exists())
+    is_full = any(
+        shutil.disk_usage(folder).free < _LITTLE_SPACE for folder in folders if folder.exists()
+    )
     if is_full or _NO_SPACE.search(text):
         return StorageFull(f"The disk is full: {text}. {FREE_SOME_SPACE}")
     return GitFailed(text)

@@ -5,7 +5,6 @@ Git merges without a work tree: attributes of the repository count as little as 
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from agent.errors import BranchMoved, CacheGone, CodeHostUnavailable, EditFailed, RepositoryUnfit
 from agent.git import base, branches, mirror, objects, process, remote, worktree
@@ -89,42 +88,37 @@ def _read_state(
     fork = objects.find_fork(place, tip, head)
     if fork is None:
         raise _make_unfit("has no commit in common with its base branch")
-    joined = _join_base(place, fork, tip, head)
-    if joined.conflicts and not keeps_conflicts:
-        joined = joined._replace(against=fork, tree=objects.find_tree(place, head))
-    base.require_fit(place, joined.against)
+    against, tree, conflicts = _join_base(place, fork, tip, head, keeps_conflicts=keeps_conflicts)
+    base.require_fit(place, against)
     commits = list(_list_commits(place, tip, head, ours))
     if len(commits) > MOST_COMMITS:
         raise _make_unfit(f"has over {MOST_COMMITS:,} commits that are not on its base branch")
-    base.require_fit(place, joined.tree)
+    base.require_fit(place, tree)
     return BranchState(
-        checkout=base.describe_commit(
-            locked.place, url, PinnedCommit(joined.against, start.branch)
-        ),
-        change=read_difference(place, joined.against, joined.tree),
+        checkout=base.describe_commit(locked.place, url, PinnedCommit(against, start.branch)),
+        change=read_difference(place, against, tree),
         head=head,
         tip=tip,
-        tree=joined.tree,
-        foreign_commits=tuple(commit for commit, own in commits if not own),
+        tree=tree,
+        foreign_commits=tuple(commit for commit, is_ours in commits if not is_ours),
         base_has_moved=fork != tip,
-        conflicts=joined.conflicts,
+        conflicts=conflicts,
     )
 
 
-class _JoinedBranch(NamedTuple):
-    against: str
-    tree: str
-    conflicts: tuple[str, ...] = ()
-
-
-def _join_base(place: GitPlace, fork: str, tip: str, head: str) -> _JoinedBranch:
+def _join_base(
+    place: GitPlace, fork: str, tip: str, head: str, *, keeps_conflicts: bool
+) -> tuple[str, str, tuple[str, ...]]:
+    """Merge base and branch; return the commit to compare with, the tree, and conflicts."""
     if fork == tip:
-        return _JoinedBranch(tip, objects.find_tree(place, head))
+        return tip, objects.find_tree(place, head), ()
     try:
         tree, conflicts = objects.merge_trees(place, tip, head)
     except process.TookTooLong as problem:
         raise _make_unfit("takes too long to merge with its base") from problem
-    return _JoinedBranch(tip, tree, conflicts[:MOST_FILES])
+    if conflicts and not keeps_conflicts:
+        return fork, objects.find_tree(place, head), conflicts[:MOST_FILES]
+    return tip, tree, conflicts[:MOST_FILES]
 
 
 def _list_commits(

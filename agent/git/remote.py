@@ -129,9 +129,9 @@ class RemoteRepository:
             process.run_git(self.place, *args, seconds=600.0)
         except GitFailed as problem:
             words = problem.message.replace(self.token, "[token]")
-            if found := _IN_THE_WAY.search(words):
+            if taken := _IN_THE_WAY.search(words):
                 raise RepositoryUnfit(
-                    f"The branch `{found[1]}` prevents branches named `{found[1]}/…`. Rename it,"
+                    f"The branch `{taken[1]}` prevents branches named `{taken[1]}/…`. Rename it,"
                     " or set pull_request.branch_prefix in .github/mergewright.yml."
                 ) from problem
             if _MOVED.search(words):
@@ -227,7 +227,7 @@ def open_mirror(
     """Lock the mirror of a repository behind an address; it is made where it is missing."""
     place = locate_mirror(url, mirrors)
     with (
-        mirror.lock_sound_mirror(place, stopped) as locked,
+        mirror.lock_mirror(place, stopped) as locked,
         reach_remote(locked, url, token) as repository,
     ):
         yield repository

@@ -38,8 +38,8 @@ class UserRepository(NamedTuple):
     def upload_pack(self) -> str:
         """What a fetch starts on the user's side, for a shell."""
         # Another user's repository is served all the same: its owner is looked after by the place.
-        own = (self.root, self.place.git_dir, self.common_dir)
-        configured = [*_UPLOAD_PACK_CONFIG, *(f"safe.directory={folder}" for folder in own)]
+        folders = (self.root, self.place.git_dir, self.common_dir)
+        configured = [*_UPLOAD_PACK_CONFIG, *(f"safe.directory={folder}" for folder in folders)]
         args = [part for setting in configured for part in ("-c", setting)]
         return shlex.join(["env", "GIT_ALLOW_PROTOCOL=none", "git", *args, "upload-pack"])
 
@@ -59,10 +59,10 @@ def find_source(repository: str) -> UserRepository:
     place = GitPlace(git_dir, environ=environ, run_as=become)
     args = ("rev-parse", "--path-format=absolute", "--git-common-dir")
     try:
-        found = process.run_git(place, *args, seconds=60.0)
+        common_dir = process.run_git(place, *args, seconds=60.0)
     except GitFailed as problem:
         raise RepositoryUnfit(_explain_missing(root, problem)) from problem
-    return UserRepository(root, place, Path(os.fsdecode(found).rstrip("\n")))
+    return UserRepository(root, place, Path(os.fsdecode(common_dir).rstrip("\n")))
 
 
 def _explain_missing(root: Path, problem: GitFailed) -> str:
@@ -109,12 +109,12 @@ def explain_git(source: UserRepository) -> Iterator[None]:
         yield
     except GitFailed as problem:
         root = source.root
-        said = f"git cannot read {root}: {problem.message}. Run `git -C {root} fsck`"
+        message = f"git cannot read {root}: {problem.message}. Run `git -C {root} fsck`"
         # Objects may be missing that git would fetch when they are needed.
         if any((source.common_dir / "objects" / "pack").glob("*.promisor")):
-            said = (
+            message = (
                 f"{root} is a partial clone that lacks objects of the base commit or its history"
                 f" ({problem.message.splitlines()[-1]})."
                 " Complete it: git fetch --refetch --no-filter"
             )
-        raise RepositoryUnfit(said) from problem
+        raise RepositoryUnfit(message) from problem

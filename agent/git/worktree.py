@@ -53,10 +53,14 @@ def prepare_checkout(
     """
     user = source.find_source(repository)
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
-    with source.explain_git(user), mirror.lock_mirror(copy, stopped) as locked:
+    with mirror.lock_mirror(copy, stopped) as locked, source.explain_git(user):
         start = base_commit.find_commit(user, base)
         base_commit.require_fit(user.place, start.commit)
-        mirror.update_from_disk(locked, user.root, start.commit, user.upload_pack)
+        wanted = [f"+{start.commit}:{mirror.BASES}{start.commit}"]
+        wanted += [f"+refs/{kind}/*:refs/{kind}/*" for kind in ("heads", "tags", "remotes")]
+        options = (f"--upload-pack={user.upload_pack}",)
+        with mirror.renew_mirror(locked.place, locked.scratch) as place:
+            mirror.fetch_references(place, str(user.root), *wanted, options=options)
         return base_commit.describe_commit(locked.place, str(user.root), start)
 
 
@@ -163,8 +167,8 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
     )
     with mirror.explain_mirror(Path(checkout.mirror)):
         args = ("check-ignore", "--no-index", "-z", "--stdin")
-        found = process.run_git(place, *args, stdin=asked, ok=(0, 1), seconds=60)
-    return frozenset(os.fsdecode(path[2:]) for path in found.split(b"\0") if path)
+        ignored = process.run_git(place, *args, stdin=asked, ok=(0, 1), seconds=60)
+    return frozenset(os.fsdecode(path[2:]) for path in ignored.split(b"\0") if path)
 
 
 def list_links(checkout: Checkout) -> frozenset[str]:
@@ -260,7 +264,7 @@ def deliver_branch(checkout: Checkout, commit: str, branch: str) -> str:
     """
     branches.require_name(branch)
     user = source.find_source(checkout.repository)
-    with source.explain_git(user), mirror.lock_mirror(Path(checkout.mirror)) as locked:
+    with mirror.lock_mirror_of(checkout) as locked, source.explain_git(user):
         try:
             branches.send_objects(locked.place, user.place, checkout.commit, commit)
             return branches.create_branch(user, commit, branch)

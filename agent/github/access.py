@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from threading import Event, Lock, RLock
+from functools import lru_cache
+from threading import Event, RLock
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
-from weakref import WeakValueDictionary
 
 import structlog
 from github.Repository import Repository
@@ -16,7 +15,6 @@ from github.Repository import Repository
 from agent.errors import AgentError, RequestRefused, StoreUnavailable
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import (
-    IMPATIENT,
     Pacing,
     Record,
     RenewableToken,
@@ -76,13 +74,13 @@ class AccessCache:
     number: int | None = None
     lock: RLock = field(default_factory=RLock)
     """Locked while login or number are requested."""
-    _talks: WeakValueDictionary[str, RLock] = field(default_factory=WeakValueDictionary)
-    _talks_lock: Lock = field(default_factory=Lock)
+    comment_locks: tuple[RLock, ...] = field(
+        default_factory=lambda: tuple(RLock() for _ in range(16))
+    )
 
     def get_comment_lock(self, issue: str) -> RLock:
-        """Locked while the status comment of an issue is made or edited."""
-        with self._talks_lock:
-            return self._talks.setdefault(issue, RLock())
+        """Locked while the status comment of an issue, or of some others, is made or edited."""
+        return self.comment_locks[hash(issue) % len(self.comment_locks)]
 
 
 @dataclass(eq=False, repr=False)
@@ -94,9 +92,10 @@ class Access:
     record: Record
     pacing: Pacing
     stopping: Event | None
-    known: AccessCache
-    _lock: RLock = field(default_factory=RLock, init=False)
-    _sessions: OrderedDict[str, RepositorySession] = field(default_factory=OrderedDict, init=False)
+    cache: AccessCache
+
+    def __post_init__(self) -> None:
+        self._make_session = lru_cache(maxsize=200)(RepositorySession)
 
     def recording(self, record: Record) -> Access:
         """Give the same way to GitHub, whose writes are recorded elsewhere."""
@@ -104,11 +103,11 @@ class Access:
 
     def login(self) -> str:
         """The login under which our writes show up; asked once."""
-        with self.known.lock:
-            if self.known.login is None:
+        with self.cache.lock:
+            if self.cache.login is None:
                 notes = self.start_notes("self")
-                self.known.login = self.tokens.fetch_login(notes, self.asking())
-            return self.known.login
+                self.cache.login = self.tokens.fetch_login(notes, self.asking())
+            return self.cache.login
 
     def own_logins(self) -> frozenset[str]:
         """The same in lower case, to compare with."""
@@ -121,33 +120,27 @@ class Access:
         """The mail address by which GitHub knows our commits; its number is asked for once."""
         login, us = self.login(), session.requester()
         path = f"/users/{quote(login, safe='')}"
-        with self.known.lock:
-            if self.known.number is None:
+        with self.cache.lock:
+            if self.cache.number is None:
                 # A server that does not know bots by their names gets an address without number.
-                self.known.number = 0
+                self.cache.number = 0
                 with ignore_statuses(404):
-                    self.known.number = self.asking().ask(
+                    self.cache.number = self.asking().ask(
                         lambda: int(us.requestJsonAndCheck("GET", path)[1]["id"]),
                         doing=f"look {login} up",
                     )
-            number = f"{self.known.number}+" if self.known.number else ""
+            number = f"{self.cache.number}+" if self.cache.number else ""
         host = urlsplit(self.base_url).hostname or ""
-        known = "github.com" if host == "api.github.com" else host.removeprefix("api.")
-        return f"{number}{login}@users.noreply.{known}"
+        website = "github.com" if host == "api.github.com" else host.removeprefix("api.")
+        return f"{number}{login}@users.noreply.{website}"
 
     def open_session(self, issue: IssueRef, purpose: str) -> RepositorySession:
         """Hand out what one run, or the intake of one repository, works with.
 
         Args:
-            purpose: The run's id; equal purposes share tokens and counters.
+            purpose: The run's id; equal arguments share tokens and counters.
         """
-        with self._lock:
-            if purpose not in self._sessions:
-                self._sessions[purpose] = RepositorySession(self, issue, purpose)
-            self._sessions.move_to_end(purpose)
-            while len(self._sessions) > 200:
-                self._sessions.popitem(last=False)
-            return self._sessions[purpose]
+        return self._make_session(self, issue, purpose)
 
     def open_run_session(self, run: Run) -> RepositorySession:
         return self.open_session(require_snapshot(run).issue, run.run_id)
@@ -162,9 +155,8 @@ class Access:
     def start_notes(self, purpose: str) -> RequestNotes:
         return RequestNotes(purpose, self.record, self.tokens.hide)
 
-    def asking(self, *, patient: bool = True) -> RetryingRequest:
-        """Give the way of asking again; not patient: one attempt, no wait."""
-        return RetryingRequest(self.pacing if patient else IMPATIENT, self.stopping)
+    def asking(self) -> RetryingRequest:
+        return RetryingRequest(self.pacing, self.stopping)
 
 
 def require_snapshot(run: Run) -> Snapshot:
@@ -216,16 +208,14 @@ class RepositorySession:
         work: Callable[[Repository], T],
         *,
         doing: str,
-        found: Callable[[], T | None] | None = None,
+        find_effect: Callable[[], T | None] | None = None,
         scope: TokenScope = TokenScope.TALK,
-        patient: bool = True,
     ) -> T:
         """Do the work on the repository as PyGithub knows it; see `Asking.ask`."""
-        asking = self.access.asking(patient=patient)
-        return asking.ask(
+        return self.access.asking().ask(
             lambda: work(Repository(self.requester(scope), url=f"/repos/{self.name}")),
             doing=doing,
-            found=found,
+            find_effect=find_effect,
         )
 
     def call(
@@ -263,10 +253,30 @@ class RepositorySession:
         scope: TokenScope = TokenScope.TALK,
         **how: Any,
     ) -> T:
-        """Ask GraphQL, and read the answer's data; see `ask`."""
+        """Ask GraphQL, with `$owner` and `$name` set, and read the answer's data; see `ask`."""
         work = self.requester(scope).query
+        owner, _, name = self.name.partition("/")
+        variables = {"owner": owner, "name": name, **variables}
         answered: T = self.ask(lambda _: read(work(query, variables)), scope=scope, **how)
         return answered
+
+    def query_pages(
+        self, query: str, variables: Raw, read: Callable[[Any], Raw], *, most: int, **how: Any
+    ) -> Iterator[Raw]:
+        """Go through a list of the repository page by page, without entries that we may not see.
+
+        Args:
+            query: Takes `$cursor`, and names the fields of `pageInfo` `more` and `cursor`.
+            read: Takes `nodes` and `pageInfo` out of the answer's data.
+            most: Number of pages; what lies behind them is left out.
+        """
+        cursor = None
+        for _ in range(most):
+            page = self.query(query, {**variables, "cursor": cursor}, read, **how)
+            yield from filter(None, page["nodes"])
+            if not page["pageInfo"]["more"]:
+                return
+            cursor = page["pageInfo"]["cursor"]
 
     def pages(
         self, path: str, parameters: Raw, *, most: int, key: str = "", **how: Any
@@ -279,11 +289,11 @@ class RepositorySession:
         """
         for page in range(1, most + 1):
             wanted = {**parameters, "per_page": _PER_PAGE, "page": page}
-            some = self.call(
+            items = self.call(
                 "GET", path, lambda raw: list(raw[key] if key else raw), parameters=wanted, **how
             )
-            yield from some
-            if len(some) < _PER_PAGE:
+            yield from items
+            if len(items) < _PER_PAGE:
                 return
         _log.warning("a GitHub list has more pages", repository=self.name, path=path, pages=most)
 

@@ -51,10 +51,10 @@ class RefusedRequest(Exception):
     def make_agent_error(self) -> AgentError:
         """Turn it into an error of ours: what was asked, what GitHub said, what to do."""
         answer = ": ".join(filter(None, (str(self.status), self.full_message.rstrip("."))))
-        said = f"{self.request} answered {answer}" if self.request else answer
+        reply = f"{self.request} answered {answer}" if self.request else answer
         if self.status < 400:
             return AccessLost(
-                f"GitHub redirected the request to {self.doing} ({said}): the repository was"
+                f"GitHub redirected the request to {self.doing} ({reply}): the repository was"
                 " renamed or transferred."
             )
         if self.has_phrase("archived"):
@@ -67,12 +67,14 @@ class RefusedRequest(Exception):
             return Superseded("The issue was deleted or transferred; the run ended.")
         if self.status == 401:
             return AccessLost(
-                f"GitHub did not accept our token to {self.doing} ({said}). It may be expired"
+                f"GitHub did not accept our token to {self.doing} ({reply}). It may be expired"
                 " or revoked. The operator must replace it."
             )
         if self.status in (403, 404):
-            return AccessLost(f"GitHub refused to {self.doing} ({said}). {self._explain_missing()}")
-        return AccessLost(f"GitHub refused to {self.doing} ({said}).")
+            return AccessLost(
+                f"GitHub refused to {self.doing} ({reply}). {self._explain_missing()}"
+            )
+        return AccessLost(f"GitHub refused to {self.doing} ({reply}).")
 
     def _explain_missing(self) -> str:
         # The header lists alternatives as `issues=write; pull_requests=write`.

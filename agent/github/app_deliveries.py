@@ -47,9 +47,9 @@ class AppDeliveries:
             wanted["cursor"] = after
 
         def work() -> SentPage:
-            headers, found = self._app.requestJsonAndCheck("GET", _DELIVERIES, parameters=wanted)
+            headers, listed = self._app.requestJsonAndCheck("GET", _DELIVERIES, parameters=wanted)
             return SentPage(
-                deliveries=tuple(_make_sent_delivery(one) for one in found),
+                deliveries=tuple(_make_sent_delivery(raw) for raw in listed),
                 after=api_errors.read_next_link(headers).get("cursor"),
                 now=api_errors.server_time(headers),
             )
@@ -59,11 +59,11 @@ class AppDeliveries:
     def read_payload(self, number: int) -> dict[str, Any] | None:
         """Read what an attempt has sent; None: GitHub does not have it any more."""
         with ignore_statuses(404, 410):
-            _, found = self._access.asking().ask(
+            _, delivery = self._access.asking().ask(
                 lambda: self._app.requestJsonAndCheck("GET", f"{_DELIVERIES}/{number}"),
                 doing=f"read delivery {number}",
             )
-            return dict(found["request"]["payload"])
+            return dict(delivery["request"]["payload"])
         return None
 
 

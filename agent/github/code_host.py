@@ -7,19 +7,14 @@ found again, is left to the other modules of this package; when it is asked agai
 import structlog
 
 from agent.errors import CodeHostUnavailable, RunStopped, Superseded
-from agent.github import comments, issues, project_checks, pull_requests, repositories, status_text
+from agent.github import comments, issues, project_checks, pull_requests, repositories
 from agent.github.access import Access, require_snapshot
 from agent.github.connection import translate_errors, translating_errors
 from agent.github.intake_api import GithubIntakeApi
 from agent.github.pulls import GithubPulls
 from agent.github.status_comment import StatusComment
 from agent.github.tokens import TokenScope
-from agent.models.change import Plan
-from agent.models.code_host import (
-    NewPullRequest,
-    Progress,
-    Remote,
-)
+from agent.models.code_host import NewPullRequest, Remote
 from agent.models.intake import explain_withdrawal
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.record import replace
@@ -42,7 +37,6 @@ class GithubCodeHost(GithubPulls):
         self._intake_api = GithubIntakeApi(access, settings)
         # One run works with each of these.
         self._comment: StatusComment | None = None
-        self._progress = Progress()
 
     def read_ticket(self, run: Run) -> Ticket:
         """Make a ticket of the approved snapshot, if the issue is still as it was.
@@ -69,7 +63,7 @@ class GithubCodeHost(GithubPulls):
             ),
         )
 
-    def announce_start(self, run: Run) -> None:
+    def announce_start(self, run: Run, text: str) -> None:
         """Show that the run has started: reaction and status comment.
 
         A dry run shows nothing on the issue, neither here nor later.
@@ -79,18 +73,15 @@ class GithubCodeHost(GithubPulls):
         session = self._access.open_run_session(run)
         if run.follow_up is None:
             comments.mark_issue_seen(session)
-        text = status_text.under_way(run, self._progress, self._page(run))
         self._status(run).begin(text)
 
-    def update_status(self, run: Run, progress: Progress) -> None:
+    def update_status(self, run: Run, text: str, *, is_news: bool, is_last: bool = False) -> None:
         if run.dry_run:
             return
-        before, self._progress = self._progress.stages, progress
-        text = status_text.under_way(run, progress, self._page(run))
-        if progress.waits_for:
+        if is_last:
             self._status(run).show_last(text)
         else:
-            self._status(run).update(text, is_news=progress.stages != before)
+            self._status(run).update(text, is_news=is_news)
 
     def find_remote(self, run: Run) -> Remote | None:
         """Say where git finds the repository now.
@@ -119,23 +110,19 @@ class GithubCodeHost(GithubPulls):
 
     def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         session, page = self._access.open_run_session(run), self._page(run)
-        pull, new = pull_requests.open_or_update(session, proposal, page)
-        missing = session.try_nicety(
+        pull, new = pull_requests.open_or_update(session, proposal)
+        missing = proposal.check_title and session.try_nicety(
             "the check on the commit",
             lambda: project_checks.report_check(session, proposal, page, anew=new),
         )
         return replace(pull, notes=(*pull.notes, missing)) if missing else pull
 
-    def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        session = self._access.open_run_session(run)
-        pull, _ = pull_requests.open_or_update(session, proposal, self._page(run))
-        return pull
-
-    def await_approval(self, run: Run, plan: Plan, number: str) -> None:
-        text = status_text.render_plan(run, plan, number, self._progress, self._page(run))
+    def await_approval(self, run: Run, text: str, number: str) -> None:
         self._status(run).begin(text, occasion=f"plan-{number}")
 
-    def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
+    def report_outcome(
+        self, run: Run, outcome: Outcome, text: str, *, occasion: str = ""
+    ) -> Outcome:
         """Show on the issue how the run ended; what GitHub refuses by now is logged, not raised.
 
         Where GitHub is silent at the end of a run that a command has started, the sentence tells.
@@ -145,13 +132,7 @@ class GithubCodeHost(GithubPulls):
         """
         if run.dry_run:
             return outcome
-        progress = self._progress
-        text = status_text.render_end(run, outcome, progress, self._page(run))
         is_superseded = outcome.reason is Reason.SUPERSEDED
-        # People hear of a new pull request, and of an answer to their review, by that itself.
-        is_known = is_superseded or outcome.reason is Reason.CANCELLED or outcome.pull_request
-        calls = run.follow_up is None and not is_known
-        occasion = f"{outcome.reason.value}-{progress.again}" if calls else ""
         try:
             with translate_errors():
                 self._status(run).finish(text, make=not is_superseded, occasion=occasion)

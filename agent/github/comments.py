@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from agent.github import issues
 from agent.github.access import Raw, RepositorySession
-from agent.github.api_errors import LostReply, ignore_statuses
+from agent.github.api_errors import LostReply
 
 
 class OwnComment(NamedTuple):
@@ -31,13 +31,12 @@ def mark_issue_seen(session: RepositorySession) -> None:
             f"issues/{number}/reactions",
             body={"content": "eyes"},
             doing=f"react to issue #{number}",
-            patient=False,
         ),
     )
 
 
 def list_comments(
-    session: RepositorySession, mark: str, *, on: int | None = None, patient: bool = True
+    session: RepositorySession, mark: str, *, on: int | None = None
 ) -> list[OwnComment]:
     """List the comments of ours that begin with a mark, the oldest first.
 
@@ -46,40 +45,35 @@ def list_comments(
     """
     return [
         _read_comment(raw)
-        for raw in issues.list_comments(session, on or session.issue.number, patient=patient)
+        for raw in issues.list_comments(session, on or session.issue.number)
         if (raw["body"] or "").startswith(mark) and session.access.is_own(issues.name_author(raw))
     ]
 
 
-def edit_comment(
-    session: RepositorySession, comment: int, whole: str, *, patient: bool = True
-) -> None:
+def edit_comment(session: RepositorySession, comment: int, whole: str) -> None:
     session.call(
         "PATCH",
         f"issues/comments/{comment}",
         body={"body": whole},
         doing=f"edit our comment on issue #{session.issue.number}",
-        patient=patient,
     )
 
 
 def delete_comment(session: RepositorySession, comment: int) -> None:
     """Delete a comment of ours; one that is gone, or may not be deleted, ends no run."""
-
-    def work() -> None:
-        with ignore_statuses(404):
-            doing = f"delete our comment on #{session.issue.number}"
-            session.call("DELETE", f"issues/comments/{comment}", doing=doing)
-
-    session.try_nicety("the removal of an earlier comment", work)
+    doing = f"delete our comment on #{session.issue.number}"
+    session.try_nicety(
+        "the removal of an earlier comment",
+        lambda: session.call("DELETE", f"issues/comments/{comment}", doing=doing),
+    )
 
 
 def leave_comment(
     session: RepositorySession, mark: str, text: str, *, on: int | None = None
 ) -> OwnComment:
     """Make a comment unless it is there; a lost reply makes no second one."""
-    found = list_comments(session, mark, on=on)
-    return found[0] if found else create_comment(session, mark, text, on=on)
+    own_comments = list_comments(session, mark, on=on)
+    return own_comments[0] if own_comments else create_comment(session, mark, text, on=on)
 
 
 def create_comment(
@@ -91,7 +85,7 @@ def create_comment(
         f"issues/{number}/comments",
         _read_comment,
         body={"body": session.hide(f"{mark}\n{text}")},
-        found=lambda: next(iter(list_comments(session, mark, on=on)), None),
+        find_effect=lambda: next(iter(list_comments(session, mark, on=on)), None),
         doing=f"comment on #{number}",
     )
 

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from threading import Event, RLock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -64,11 +63,6 @@ MALFORMED = (
 # At DEBUG, PyGithub logs whole answers; that of a minted token is the token.
 logging.getLogger(Requester.__module__).setLevel(logging.INFO)
 
-#: TCP and TLS connections outlive a run; a session has no credentials.
-_CONNECTIONS = requests.Session()
-_CONNECTIONS.auth = Requester.noopAuth
-_CONNECTIONS.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-
 
 @dataclass(frozen=True)
 class Pacing:
@@ -83,16 +77,8 @@ class Pacing:
     """Timeout of one request."""
 
 
-#: One attempt, no wait.
-IMPATIENT = Pacing(attempts=1, longest_limit=0.0)
-
-
-class _Shared:
+class _Judged:
     verb: str
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.session = _CONNECTIONS
 
     def getresponse(self) -> RequestsResponse:
         response: RequestsResponse = super().getresponse()  # type: ignore[misc]
@@ -100,15 +86,12 @@ class _Shared:
             response.status = _LEFT_TO_US.get(response.status, response.status)
         return response
 
-    def close(self) -> None:
-        """Keep what is shared open."""
 
-
-class _HttpConnection(_Shared, HTTPRequestsConnectionClass):
+class _HttpConnection(_Judged, HTTPRequestsConnectionClass):
     """For Enterprise test servers and the simulator."""
 
 
-class _HttpsConnection(_Shared, HTTPSRequestsConnectionClass):
+class _HttpsConnection(_Judged, HTTPSRequestsConnectionClass):
     pass
 
 
@@ -303,14 +286,18 @@ class RetryingRequest:
         self._stopping = stopping or Event()
 
     def ask(
-        self, work: Callable[[], T], *, doing: str, found: Callable[[], T | None] | None = None
+        self,
+        work: Callable[[], T],
+        *,
+        doing: str,
+        find_effect: Callable[[], T | None] | None = None,
     ) -> T:
         """Do the work, again after a lost reply.
 
         Args:
             doing: What it is, after "to".
-            found: Looks for what an earlier attempt has left, for what must have one effect; None:
-                the work may be repeated freely.
+            find_effect: Looks for what an earlier attempt has left, where one effect is wanted.
+                None: the work may be repeated freely.
 
         Raises:
             RefusedRequest: GitHub said no.
@@ -328,7 +315,7 @@ class RetryingRequest:
 
         def attempt() -> T:
             nonlocal again
-            look, again = again and found, True
+            look, again = again and find_effect, True
             try:
                 hit = look() if look else None
                 return work() if hit is None else hit

@@ -4,7 +4,7 @@ import re
 import time
 
 from agent import limits
-from agent.github import comments, issues, repositories, status_comment, status_text
+from agent.github import comments, issues, repositories, status_comment
 from agent.github.access import Access, Raw, RepositorySession
 from agent.github.api_errors import ignore_statuses
 from agent.github.connection import translating_errors
@@ -35,12 +35,12 @@ class GithubIntakeApi:
 
     def read_permission(self, issue: IssueRef, login: str) -> Permission:
         session = self._session(issue)
-        found = repositories.read_permission(session, login)
+        permission = repositories.read_permission(session, login)
         starters = limits.load_limits(self._settings).find_starters(issue.repository)
-        if starters is None or not found.may_write:
-            return found
+        if starters is None or not permission.may_write:
+            return permission
         is_listed = login.lower() in {name.lower() for name in starters}
-        return replace(found, is_listed=is_listed)
+        return replace(permission, is_listed=is_listed)
 
     def read_start_label(self, issue: IssueRef) -> str:
         """Return the label that starts a run in this repository.
@@ -75,10 +75,7 @@ class GithubIntakeApi:
         """Read an issue with when its text was changed; None: it is not there any more."""
         session = self._session(issue)
         live = issues.read_issue(session)
-        read = issues.read_text(session, issue.number) if live else None
-        if live is None or read is None:
-            return None
-        return replace(live, title=read["title"], body=read["body"], changed_at=read["changed_at"])
+        return issues.add_last_edit(session, live) if live else None
 
     def read_pull(self, pull: IssueRef) -> PullEnd | None:
         """Read a pull request by its repository and number; None: it is not there."""
@@ -137,46 +134,37 @@ class GithubIntakeApi:
                 f"{where}/comments/{comment}/reactions",
                 body={"content": content},
                 doing=f"react to a comment on #{subject.number}",
-                patient=False,
             ),
         )
 
-    def show_queued(self, run: Run, because: str) -> None:
-        """Let people see that a run waits; its own `announce_start` goes on with what this leaves.
-
-        Args:
-            because: What it waits for, as a sentence; empty: its turn.
-        """
-        if run.snapshot is None:
-            return
-        session = self._session(run.snapshot.issue)
-        comments.mark_issue_seen(session)
-        StatusComment(session, run).wait(status_text.render_waiting(because))
-
-    def show_pull_end(self, run: Run, pull: PullEnd) -> None:
-        """Have the status comment say that a pull request was merged, closed or opened again."""
+    def mark_seen(self, run: Run) -> None:
+        """Let people see that the run of an issue will begin."""
         if run.snapshot is not None:
-            comment = StatusComment(self._session(run.snapshot.issue), run)
-            comment.show_last(status_text.render_pull_end(pull))
+            comments.mark_issue_seen(self._session(run.snapshot.issue))
+
+    def show_last_status(self, run: Run, text: str) -> None:
+        """Have the status comment of a run that is over say this."""
+        if run.snapshot is not None:
+            StatusComment(self._session(run.snapshot.issue), run).show_last(text)
 
     def find_issue(self, repository: str, number: int) -> LiveIssue | None:
         """Look an issue up by `owner/name` and number, for a run that no webhook has started."""
         session = self._access.open_named_session(repository, "find", number)
         facts = repositories.read_facts(session)
-        found = issues.read_issue(session)
-        if found is None:
+        live = issues.read_issue(session)
+        if live is None:
             return None
         number, name = int(facts["id"]), str(facts["full_name"])
-        return replace(found, issue=replace(found.issue, repository_id=number, repository=name))
+        return replace(live, issue=replace(live.issue, repository_id=number, repository=name))
 
     def _session(self, issue: IssueRef) -> RepositorySession:
         return self._access.open_session(issue, f"intake {issue.repository_id}#{issue.number}")
 
     def _read_recent_config(self, issue: IssueRef) -> RepoConfig | None:
         """The repository's configuration as it was a moment ago, if it is sound."""
-        configs = self._access.known.configs
-        known = configs.get(issue.repository_id)
-        if known is None or time.monotonic() - known[0] >= _LABEL_SECONDS:
-            known = (time.monotonic(), repositories.read_config(self._session(issue)))
-            configs[issue.repository_id] = known
-        return known[1]
+        configs = self._access.cache.configs
+        cached = configs.get(issue.repository_id)
+        if cached is None or time.monotonic() - cached[0] >= _LABEL_SECONDS:
+            cached = (time.monotonic(), repositories.read_config(self._session(issue)))
+            configs[issue.repository_id] = cached
+        return cached[1]

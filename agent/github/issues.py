@@ -19,7 +19,7 @@ _TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
     }
   }
 }"""
-#: Pages of comments, reviews or remarks of one subject.
+#: Pages of comments or reviews of one subject.
 _MOST_PAGES = 20
 
 
@@ -57,48 +57,36 @@ def name_author(raw: Raw) -> str:
     return str(raw["user"]["login"]) if raw["user"] else "ghost"
 
 
-def read_text(session: RepositorySession, number: int) -> Raw | None:
-    """Read `title`, `body` and `changed_at`, when one of them was last edited, all at once.
+def add_last_edit(session: RepositorySession, live: LiveIssue) -> LiveIssue | None:
+    """Read text and `changed_at`, when it was last edited, at once; None: the issue is gone.
 
-    None: the issue is gone. REST does not tell of edits.
+    REST does not tell of edits.
     """
 
-    def read(data: Raw) -> Raw:
-        found = data["repository"]["issue"]
-        renamed = [event["createdAt"] for event in found["timelineItems"]["nodes"] if event]
-        moments = [str(at) for at in (*renamed, found["lastEditedAt"]) if at is not None]
-        text = {"title": found["title"], "body": found["body"]}
+    def read(data: Raw) -> LiveIssue:
+        raw = data["repository"]["issue"]
+        renamed = [event["createdAt"] for event in raw["timelineItems"]["nodes"] if event]
+        moments = [str(at) for at in (*renamed, raw["lastEditedAt"]) if at is not None]
         # GitHub's times sort as text.
-        return {**text, "changed_at": max(moments, default=None)}
+        changed_at = max(moments, default=None)
+        return replace(live, title=raw["title"], body=raw["body"], changed_at=changed_at)
 
-    owner, _, name = session.name.partition("/")
+    number = live.issue.number
     with ignore_statuses(404):
-        return session.query(
-            _TEXT,
-            {"owner": owner, "name": name, "number": number},
-            read,
-            doing=f"read when issue #{number} was last edited",
-        )
+        doing = f"read when issue #{number} was last edited"
+        return session.query(_TEXT, {"number": number}, read, doing=doing)
     return None
 
 
 # --- what people write -------------------------------------------------------------------------
 
 
-def list_comments(
-    session: RepositorySession, number: int, *, patient: bool = True
-) -> Iterator[Raw]:
-    return _list_pages(session, f"issues/{number}/comments", patient=patient)
+def list_comments(session: RepositorySession, number: int) -> Iterator[Raw]:
+    path = f"issues/{number}/comments"
+    return session.pages(path, {}, most=_MOST_PAGES, doing="read comments")
 
 
 def list_reviews(session: RepositorySession, number: int) -> Iterator[Raw]:
-    listed = _list_pages(session, f"pulls/{number}/reviews")
+    path = f"pulls/{number}/reviews"
+    listed = session.pages(path, {}, most=_MOST_PAGES, doing="read reviews")
     return (raw for raw in listed if raw.get("submitted_at") is not None)
-
-
-def list_remarks(session: RepositorySession, number: int) -> Iterator[Raw]:
-    return _list_pages(session, f"pulls/{number}/comments")
-
-
-def _list_pages(session: RepositorySession, path: str, *, patient: bool = True) -> Iterator[Raw]:
-    return session.pages(path, {}, most=_MOST_PAGES, doing="read comments", patient=patient)

@@ -11,11 +11,11 @@ from agent.models.code_host import Remote
 from agent.models.pulls import ClosedIssue, MergedPull
 
 #: GitHub keeps the whole text of each edit under `diff`, that of the first writing among them.
-_MERGED = """query Merged($owner: String!, $name: String!, $after: String) {
+_MERGED = """query Merged($owner: String!, $name: String!, $cursor: String) {
   repository(owner: $owner, name: $name) {
-    pullRequests(states: MERGED, first: 25, after: $after,
+    pullRequests(states: MERGED, first: 25, after: $cursor,
                  orderBy: {field: CREATED_AT, direction: DESC}) {
-      pageInfo { hasNextPage endCursor }
+      pageInfo { more: hasNextPage cursor: endCursor }
       nodes {
         number createdAt baseRefOid
         closingIssuesReferences(first: 5) {
@@ -45,25 +45,20 @@ def open_repository(access: Access, name: str) -> tuple[Remote, str, Iterator[Me
 
 def _list_merged(session: RepositorySession) -> Iterator[MergedPull]:
     """Yield the newest 500 merged pull requests; RequestRefused: GitHub does not list them."""
-    owner, _, name = session.name.partition("/")
-    variables = {"owner": owner, "name": name, "after": None}
-    for _ in range(20):
-        try:
-            page = session.query(
-                _MERGED,
-                variables,
-                lambda data: dict(data["repository"]["pullRequests"]),
-                doing="list merged pull requests",
-            )
-        except RefusedRequest as problem:
-            raise RequestRefused(
-                f"GitHub does not list the merged pull requests of {session.name}:"
-                f" {problem.full_message}"
-            ) from problem
-        yield from map(_read_pull, filter(None, page["nodes"]))
-        if not page["pageInfo"]["hasNextPage"]:
-            return
-        variables["after"] = page["pageInfo"]["endCursor"]
+    nodes = session.query_pages(
+        _MERGED,
+        {},
+        lambda data: dict(data["repository"]["pullRequests"]),
+        most=20,
+        doing="list merged pull requests",
+    )
+    try:
+        yield from map(_read_pull, nodes)
+    except RefusedRequest as problem:
+        raise RequestRefused(
+            f"GitHub does not list the merged pull requests of {session.name}:"
+            f" {problem.full_message}"
+        ) from problem
 
 
 def _read_pull(raw: Raw) -> MergedPull:

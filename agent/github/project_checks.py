@@ -71,11 +71,10 @@ def report_check(
         return
     run_id = session.notes.run_id
     annotations = [_make_annotation(finding) for finding in proposal.findings if finding.path]
-    where = page or "the log of the run"
     title = session.hide(proposal.check_title)[:_LONGEST_TITLE]
     summary = session.hide(proposal.summary or title)
     if left_out := len(annotations[_MOST_ANNOTATIONS:]):
-        summary = f"{left_out:,} more findings are in {where}.\n\n{summary}"
+        summary = f"{left_out:,} more findings are in {page or 'the log of the run'}.\n\n{summary}"
     wanted: dict[str, Any] = {
         "name": NAME,
         "head_sha": proposal.commit,
@@ -84,7 +83,7 @@ def report_check(
         "external_id": run_id,
         "output": {
             "title": title,
-            "summary": sanitise.shorten_middle(summary, sanitise.TEXT_LIMIT, where=where),
+            "summary": summary,
             "annotations": annotations[:_MOST_ANNOTATIONS],
         },
     }
@@ -99,14 +98,14 @@ def report_check(
         reported = {(run.app.id if run.app else None, run.external_id) for run in islice(runs, 300)}
         return (session.access.tokens.app_id, run_id) in reported or None
 
-    def found() -> bool | None:
+    def find_effect() -> bool | None:
         return session.ask(find_reported, doing="read the checks")
 
     def work(repository: Repository) -> bool:
         return isinstance(repository.create_check_run(**wanted).id, int)
 
-    if anew or not found():
-        session.ask(work, found=found, doing="report the check")
+    if anew or not find_effect():
+        session.ask(work, find_effect=find_effect, doing="report the check")
 
 
 def _make_annotation(finding: Finding) -> dict[str, str | int]:
@@ -134,12 +133,12 @@ def list_checks(session: RepositorySession, commit: str) -> tuple[ProjectCheck, 
     Raises:
         RefusedRequest: We may not read check runs there.
     """
-    found: dict[str, ProjectCheck] = {}
+    checks: dict[str, ProjectCheck] = {}
     for run in (*_list_check_runs(session, commit), *_list_statuses(session, commit)):
-        known = found.setdefault(run.name, run)
-        if _STATES.index(run.state) < _STATES.index(known.state):
-            found[run.name] = run
-    return tuple(found[name] for name in sorted(found))
+        present = checks.setdefault(run.name, run)
+        if _STATES.index(run.state) < _STATES.index(present.state):
+            checks[run.name] = run
+    return tuple(checks[name] for name in sorted(checks))
 
 
 def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[ProjectCheck]:
@@ -162,18 +161,18 @@ def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[Projec
         if workflow and run["conclusion"] in _CUT_SHORT and workflow["conclusion"] == "failure":
             # GitHub ends the other jobs of a matrix once one has failed; they run again with it.
             state = "pending"
-        said = (output.get("title"), output.get("summary"), _explain_state(run))
+        texts = (output.get("title"), output.get("summary"), _explain_state(run))
         yield ProjectCheck(
             name=f"{_name(workflow)} / {run['name']}" if workflow else str(run["name"]),
             state=state,
             url=str(run["html_url"] or run.get("details_url") or ""),
             job=int(run["id"]) if (run["app"] or {}).get("slug") == _ACTIONS else None,
-            summary=_summarize(*said) if state != "passed" else "",
+            summary=_summarize(*texts) if state != "passed" else "",
         )
     for suite, workflow in workflows.items():
-        state, known = _read_check_state(workflow), states.get(suite, set())
+        state, of_jobs = _read_check_state(workflow), states.get(suite, set())
         # A run that waits, or has no jobs yet, shows in no job.
-        if (state == "waiting" and state not in known) or (not known and state != "passed"):
+        if (state == "waiting" and state not in of_jobs) or (not of_jobs and state != "passed"):
             url, why = str(workflow["html_url"]), _explain_state(workflow)
             yield ProjectCheck(name=_name(workflow), state=state, url=url, summary=why)
 
@@ -225,20 +224,22 @@ def _explain_state(run: Raw) -> str:
     return f"It ended as {run['conclusion']}." if run["status"] == "completed" else ""
 
 
-def _summarize(*said: str | None) -> str:
-    lines = sanitise.strip_terminal_codes("\n".join(filter(None, said))).split("\n")
+def _summarize(*texts: str | None) -> str:
+    lines = sanitise.strip_terminal_codes("\n".join(filter(None, texts))).split("\n")
     kept = [line.rstrip() for line in lines if line.strip()][:_SUMMARY_LINES]
     return "\n".join(kept)[:_SUMMARY_CHARACTERS]
 
 
 def _list_statuses(session: RepositorySession, commit: str) -> Iterable[ProjectCheck]:
-    for one in _list_if_allowed(session, f"commits/{commit}/status", "statuses", {}):
+    for status in _list_if_allowed(session, f"commits/{commit}/status", "statuses", {}):
         yield ProjectCheck.model_validate(
             {
-                "name": one["context"],
-                "state": _STATUSES[one["state"]],
-                "url": one["target_url"] or "",
-                "summary": _summarize(one["description"]) if one["state"] != "success" else "",
+                "name": status["context"],
+                "state": _STATUSES[status["state"]],
+                "url": status["target_url"] or "",
+                "summary": _summarize(status["description"])
+                if status["state"] != "success"
+                else "",
             }
         )
 

@@ -21,21 +21,16 @@ _DRAFT = """mutation Draft($input: ConvertPullRequestToDraftInput!) {
 
 
 def open_or_update(
-    session: RepositorySession, proposal: NewPullRequest, page: str | None = None
+    session: RepositorySession, proposal: NewPullRequest
 ) -> tuple[PullRequest, bool]:
     """Open the pull request of a branch, or bring ours up to date; say whether it is new.
-
-    Args:
-        page: Where people read the run.
 
     Raises:
         AccessLost: We may not, or the branch's pull request is somebody else's.
         Superseded: A person has closed it.
         RepositoryUnfit: Its base branch is gone, or nothing differs from it.
     """
-    title = session.hide(proposal.title)
-    whole, where = session.hide(proposal.body), page or "the log of the run"
-    body = sanitise.shorten_middle(whole, sanitise.TEXT_LIMIT, where=where)
+    title, body = session.hide(proposal.title), session.hide(proposal.body)
     notes: list[str] = []
     pull = _find_pull(session, proposal.branch)
     new = pull is None
@@ -137,11 +132,11 @@ def _create_pull(
                 raise LostReply("it does not see the branch yet") from problem
             raise
 
-    def found() -> GithubPull | None:
+    def find_effect() -> GithubPull | None:
         return _find_pull(session, proposal.branch)
 
     try:
-        return session.ask(work, found=found, doing="open the pull request")
+        return session.ask(work, find_effect=find_effect, doing="open the pull request")
     except RefusedRequest as problem:
         if problem.status != 422:
             raise
@@ -149,7 +144,7 @@ def _create_pull(
             notes.append("it is not a draft: this repository does not support drafts")
             undrafted = replace(proposal, draft=False)
             return _create_pull(session, undrafted, title, body, notes)
-        if problem.has_phrase("already exists") and (pull := found()):
+        if problem.has_phrase("already exists") and (pull := find_effect()):
             return pull
         raise _explain_unfit(problem, proposal) or problem from problem
 

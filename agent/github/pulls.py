@@ -1,11 +1,11 @@
 """A pull request of ours after it was opened: the second half of `CodeHost`.
 
-Threads are read by REST; GraphQL alone tells which are resolved, and resolves them. What the
-project's own checks say is left to `project_checks`.
+Review threads are read and resolved by GraphQL. What the project's own checks say is left to
+`project_checks`.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import structlog
 
@@ -29,15 +29,24 @@ _QUOTED = 140
 _FRAME = 1_000
 #: Pages of review threads, newest first.
 _MOST_PAGES = 10
-_THREADS = """query Threads($owner: String!, $name: String!, $number: Int!, $before: String) {
+#: Of each thread its first comment, which is the one to answer, and the newest ones.
+_THREADS = """query Threads($owner: String!, $name: String!, $number: Int!, $cursor: String) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
-      reviewThreads(last: 100, before: $before) {
-        pageInfo { hasPreviousPage startCursor }
-        nodes { id isResolved comments(first: 1) { nodes { fullDatabaseId } } }
+      reviewThreads(last: 50, before: $cursor) {
+        pageInfo { more: hasPreviousPage cursor: startCursor }
+        nodes {
+          id isResolved path line diffSide
+          first: comments(first: 1) { nodes { diffHunk ...Words } }
+          newest: comments(last: 50) { nodes { ...Words } }
+        }
       }
     }
   }
+}
+fragment Words on PullRequestReviewComment {
+  fullDatabaseId body createdAt url
+  author { __typename login ... on User { databaseId } ... on Bot { databaseId } }
 }"""
 _RESOLVE = """mutation Resolve($input: ResolveReviewThreadInput!) {
   resolveReviewThread(input: $input) { thread { isResolved } }
@@ -83,8 +92,8 @@ class GithubPulls:
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
         if not account_id:
             return False
-        found = repositories.read_permission(self._access.open_run_session(run), login)
-        return found.account_id == account_id and found.level in _MAY_WRITE
+        permission = repositories.read_permission(self._access.open_run_session(run), login)
+        return permission.account_id == account_id and permission.level in _MAY_WRITE
 
     def reply_in_thread(
         self, run: Run, number: int, thread: Thread, words: str, *, key: str
@@ -159,61 +168,43 @@ class GithubPulls:
 def _list_threads(session: RepositorySession, number: int) -> Iterator[Thread]:
     """List what people say: in the conversation, in reviews, and on lines."""
     for raw in issues.list_comments(session, number):
-        said = _make_comment(session, raw, raw["created_at"])
-        yield Thread(thread_id=f"issue:{said.comment_id}", place="issue", comments=(said,))
+        comment = _make_comment(session, raw, raw["created_at"])
+        yield Thread(thread_id=f"issue:{comment.comment_id}", place="issue", comments=(comment,))
     for raw in issues.list_reviews(session, number):
         if (raw["body"] or "").strip():
-            said = _make_comment(session, raw, raw["submitted_at"])
+            comment = _make_comment(session, raw, raw["submitted_at"])
             yield Thread(
-                thread_id=f"review:{said.comment_id}",
+                thread_id=f"review:{comment.comment_id}",
                 place="review",
                 approves=raw["state"] in _ASKS_NOTHING,
-                comments=(said,),
+                comments=(comment,),
             )
-    groups: dict[int, list[Raw]] = {}
-    for raw in issues.list_remarks(session, number):
-        groups.setdefault(raw.get("in_reply_to_id") or raw["id"], []).append(raw)
-    known = _read_resolved(session, number) if groups else {}
-    for root, remarks in groups.items():
-        first = remarks[0]
-        # A line of the file as it was before is no line of the file.
-        line = first["line"] if first.get("side", "RIGHT") == "RIGHT" else None
-        node, resolved = next(
-            (known[remark["id"]] for remark in remarks if remark["id"] in known),
-            (f"inline:{root}", False),
-        )
+    yield from _list_line_threads(session, number)
+
+
+def _list_line_threads(session: RepositorySession, number: int) -> Iterator[Thread]:
+    nodes = session.query_pages(
+        _THREADS,
+        {"number": number},
+        lambda data: dict(data["repository"]["pullRequest"]["reviewThreads"]),
+        most=_MOST_PAGES,
+        doing=f"read the review threads of #{number}",
+    )
+    for node in nodes:
+        written = [*filter(None, (*node["first"]["nodes"], *node["newest"]["nodes"]))]
+        comments_by_id = {raw["fullDatabaseId"]: raw for raw in written}
+        if not written:
+            continue
         yield Thread(
-            thread_id=node,
+            thread_id=node["id"],
             place="inline",
-            path=first["path"],
-            line=line,
-            hunk=first["diff_hunk"],
-            resolved=resolved,
-            comments=tuple(
-                _make_comment(session, remark, remark["created_at"]) for remark in remarks
-            ),
+            path=node["path"],
+            # A line of the file as it was before is no line of the file.
+            line=node["line"] if node["diffSide"] == "RIGHT" else None,
+            hunk=written[0]["diffHunk"],
+            resolved=node["isResolved"],
+            comments=tuple(_make_line_comment(session, raw) for raw in comments_by_id.values()),
         )
-
-
-def _read_resolved(session: RepositorySession, number: int) -> dict[int, tuple[str, bool]]:
-    """By number of a thread's first comment: its id, and whether it is resolved."""
-    owner, _, name = session.name.partition("/")
-    variables = {"owner": owner, "name": name, "number": number, "before": None}
-    found: dict[int, tuple[str, bool]] = {}
-    for _ in range(_MOST_PAGES):
-        page = session.query(
-            _THREADS,
-            variables,
-            lambda data: dict(data["repository"]["pullRequest"]["reviewThreads"]),
-            doing=f"read which threads of #{number} are resolved",
-        )
-        for node in filter(None, page["nodes"]):
-            for said in filter(None, node["comments"]["nodes"]):
-                found[int(said["fullDatabaseId"])] = node["id"], node["isResolved"]
-        if not page["pageInfo"]["hasPreviousPage"]:
-            break
-        variables["before"] = page["pageInfo"]["startCursor"]
-    return found
 
 
 def _make_comment(session: RepositorySession, raw: Raw, at: str) -> ThreadComment:
@@ -230,6 +221,17 @@ def _make_comment(session: RepositorySession, raw: Raw, at: str) -> ThreadCommen
     )
 
 
+def _make_line_comment(session: RepositorySession, raw: Raw) -> ThreadComment:
+    """Make our record of a comment that GraphQL has; bots lack the suffix of REST there."""
+    user = None
+    if author := raw["author"]:
+        kind, login = author["__typename"], author["login"]
+        login = f"{login}[bot]" if kind == "Bot" else login
+        user = {"id": author.get("databaseId"), "login": login, "type": kind}
+    as_rest = {"id": int(raw["fullDatabaseId"]), "user": user, "html_url": raw["url"]}
+    return _make_comment(session, {**as_rest, "body": raw["body"]}, raw["createdAt"])
+
+
 # --- answering ---------------------------------------------------------------------------------
 
 
@@ -240,28 +242,21 @@ def _make_mark(kind: str, key: str) -> str:
 def _reply_on_lines(
     session: RepositorySession, number: int, thread: Thread, mark: str, words: str
 ) -> str:
-    # The thread is as it was read just now; what an earlier attempt has said is in it.
-    said = (
-        comment.url
-        for comment in thread.comments
-        if comment.is_ours and comment.body.startswith(mark)
-    )
-
-    def found() -> str | None:
-        for raw in issues.list_remarks(session, number):
-            is_own = session.access.is_own(issues.name_author(raw))
-            if is_own and (raw["body"] or "").startswith(mark):
-                return str(raw["html_url"])
+    def find_answer(threads: Iterable[Thread]) -> str | None:
+        for comment in (comment for thread in threads for comment in thread.comments):
+            if comment.is_ours and comment.body.startswith(mark):
+                return comment.url
         return None
 
     # Answers are given to the comment that began the thread.
     first = thread.comments[0].comment_id
-    return next(said, "") or session.call(
+    # The thread is as it was read just now; what an earlier attempt has said is in it.
+    return find_answer([thread]) or session.call(
         "POST",
         f"pulls/{number}/comments/{first}/replies",
         lambda made: str(made["html_url"]),
         body={"body": session.hide(f"{mark}\n{words}")},
-        found=found,
+        find_effect=lambda: find_answer(_list_line_threads(session, number)),
         doing="answer a review thread",
     )
 

@@ -85,11 +85,11 @@ def _require_same_server(session: RepositorySession, named: str) -> str:
 def read_permission(session: RepositorySession, login: str) -> Permission:
     """Look up what the account that has the login may do now; nothing if it is unknown there."""
 
-    def read(found: Raw) -> Permission:
-        role, level = str(found.get("role_name") or ""), str(found["permission"])
+    def read(answer: Raw) -> Permission:
+        role, level = str(answer.get("role_name") or ""), str(answer["permission"])
         # A role of the organisation's own making counts as what it is built on.
         named = role if _BUILT_ON.get(role, role) == level else level
-        account = found["user"]
+        account = answer["user"]
         if account is None or named not in _LEVELS:
             return Permission(level="none")
         return Permission.model_validate({"level": named, "account_id": account["id"]})
@@ -109,12 +109,12 @@ def read_config(session: RepositorySession) -> RepoConfig | None:
     """Read the configuration on the default branch, if there is one and it is sound."""
     # Most repositories have none of the files; one look tells.
     listed = _read_contents(session, str(PurePosixPath(OWN_FILES[0]).parent))
-    there = {one.path for one in listed} if isinstance(listed, list) else set()
+    there = {file.path for file in listed} if isinstance(listed, list) else set()
     for name in (*(file for file in OWN_FILES if file in there), PYPROJECT):
-        found = _read_contents(session, name)
-        if isinstance(found, ContentFile) and found.encoding == "base64":
+        file = _read_contents(session, name)
+        if isinstance(file, ContentFile) and file.encoding == "base64":
             try:
-                return load.from_text(found.decoded_content.decode("utf-8-sig", "replace"), name)
+                return load.from_text(file.decoded_content.decode("utf-8-sig", "replace"), name)
             except ConfigProblem:
                 return None
     return None

@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from agent.errors import AgentError
-from agent.github import comments, status_text
+from agent.github import comments
 from agent.github.access import RepositorySession
 from agent.github.api_errors import RefusedRequest
 from agent.models.intake import EarlierRun
@@ -28,8 +28,8 @@ _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under
 
 def find_earlier_run(session: RepositorySession, snapshot: Snapshot) -> EarlierRun | None:
     """Look in the status comment for a run that the same approval, or a later one, has started."""
-    found = comments.list_comments(session, _STATUS)
-    body = found[-1].body if found else ""
+    own_comments = comments.list_comments(session, _STATUS)
+    body = own_comments[-1].body if own_comments else ""
     run, approval = _HEAD.match(body), _APPROVAL.search(body)
     if run is None or approval is None:
         return None
@@ -56,41 +56,25 @@ class StatusComment:
         self._issue = f"{session.name}#{session.issue.number}"
         # A follow-up goes on for the run that opened the pull request, which is over: the same
         # label starts no other.
-        self._follows = self._is_over = run.follow_up is not None
+        self._begun = "over" if run.follow_up is not None else "under-way"
+        self._state = self._begun
         self._run_id = run.first
         self._mark = f"{_STATUS}{run.first} "
         self._snapshot = run.snapshot
-        self._known = session.access.known.comments
+        self._known = session.access.cache.comments
         self._edited = self._silent_until = 0.0
-        # The intake has made its comment before a run begins: from then on the run alone makes one.
-        self._is_missing = False
         self._is_closed = False
         # The intake and the run itself may be at it at the same time.
-        self._lock = session.access.known.get_comment_lock(self._issue)
-
-    def wait(self, text: str) -> None:
-        """Show that a run is not begun yet; where it is, the comment says more."""
-        with self._lock:
-            # Where the run was quicker than the intake, GitHub need not be asked.
-            if self._shows_begun_run(self._known.get(self._issue, (0, ""))[1]):
-                return
-            comment, shown = self._find_comment()
-            if comment is None:
-                self._create(self._whole(text, f"{self._mark}-->"))
-            elif not self._shows_begun_run(shown):
-                self._edit(text)
+        self._lock = session.access.cache.get_comment_lock(self._issue)
 
     def begin(self, text: str, *, occasion: str = "") -> None:
         """Make the comment, or go on with an earlier one; `occasion` as for `finish`."""
         with self._lock:
-            self._is_closed, self._is_over = False, self._follows
+            self._is_closed, self._state = False, self._begun
             self._put(text, occasion=occasion)
 
     def update(self, text: str, *, is_news: bool) -> None:
-        """Show a newer text: news at once, others now and then; a failure is logged, never raised.
-
-        Without patience: the next edit says more than this one.
-        """
+        """Show a newer text: news at once, others now and then; failures are only logged."""
         with self._lock:
             now = time.monotonic()
             is_due = is_news or now - self._edited >= _REFRESH_SECONDS
@@ -112,12 +96,8 @@ class StatusComment:
                 nobody is notified.
         """
         with self._lock:
-            self._is_closed = self._is_over = True
+            self._is_closed, self._state = True, "over"
             self._put(text, make=make, occasion=occasion)
-
-    def _shows_begun_run(self, shown: str) -> bool:
-        """Whether a comment is about this run after it had begun."""
-        return shown.startswith(self._mark) and status_text.WAITS not in shown
 
     def _put(self, text: str, *, make: bool = True, occasion: str = "") -> None:
         if occasion and self._snapshot is not None:
@@ -130,43 +110,38 @@ class StatusComment:
         """Say it in a new comment, then delete the earlier ones; may be done twice."""
         head = f"{self._mark}call={occasion} -->"
         earlier = comments.list_comments(self._session, _STATUS)
-        made = next((one for one in earlier if one.body.startswith(head)), None)
+        made = next((comment for comment in earlier if comment.body.startswith(head)), None)
         if made is None:
             self._create(self._whole(text, head))
         else:
             self._known[self._issue] = made.number, made.body
             self._edit(text)
-        for one in earlier:
-            if one.number != self._known[self._issue][0]:
-                comments.delete_comment(self._session, one.number)
+        for comment in earlier:
+            if comment.number != self._known[self._issue][0]:
+                comments.delete_comment(self._session, comment.number)
 
     def _create(self, whole: str) -> None:
         mark, _, rest = whole.partition("\n")
         made = comments.create_comment(self._session, mark, rest)
         self._known[self._issue], self._edited = (made.number, made.body), time.monotonic()
-        self._is_missing = False
 
-    def _find_comment(self, *, patient: bool = True) -> tuple[int | None, str]:
-        """Find the comment, for other runs of this process as well, and keep that there is none."""
-        found = []
-        if not self._is_missing:
-            found = comments.list_comments(self._session, _STATUS, patient=patient)
-        if found:
-            self._known[self._issue], self._edited = found[-1][:2], time.monotonic()
-        self._is_missing = not found
+    def _find_comment(self) -> tuple[int | None, str]:
+        """Find the comment, for other runs of this process as well."""
+        if own_comments := comments.list_comments(self._session, _STATUS):
+            self._known[self._issue], self._edited = own_comments[-1][:2], time.monotonic()
         return self._known.get(self._issue, (None, ""))
 
     def _try_edit(self, text: str) -> None:
         try:
-            self._edit(text, patient=False)
+            self._edit(text)
         except (AgentError, RefusedRequest) as problem:
             # The run waits for each of these requests.
             self._silent_until = time.monotonic() + _SILENT_SECONDS
             _log.warning("status comment not updated", reason=str(problem))
 
-    def _edit(self, text: str, *, patient: bool = True) -> bool:
+    def _edit(self, text: str) -> bool:
         """Have the comment say this, where it says something else; return whether there is one."""
-        comment, shown = self._known.get(self._issue) or self._find_comment(patient=patient)
+        comment, shown = self._known.get(self._issue) or self._find_comment()
         if comment is None:
             return False
         head = _HEAD.match(shown)
@@ -178,21 +153,19 @@ class StatusComment:
         if whole == shown:
             return True
         try:
-            comments.edit_comment(self._session, comment, whole, patient=patient)
+            comments.edit_comment(self._session, comment, whole)
         except RefusedRequest as problem:
             if problem.status != 404:
                 raise
             # Somebody has deleted it meanwhile.
             del self._known[self._issue]
-            return self._find_comment()[0] not in (None, comment) and self._edit(
-                text, patient=patient
-            )
+            return self._find_comment()[0] not in (None, comment) and self._edit(text)
         self._known[self._issue] = comment, whole
         return True
 
     def _whole(self, text: str, head: str) -> str:
-        state, last = "over" if self._is_over else "under-way", ""
+        last = ""
         if self._snapshot is not None:
-            key = f"{self._snapshot.approval_key} {self._snapshot.approved_at} {state}"
+            key = f"{self._snapshot.approval_key} {self._snapshot.approved_at} {self._state}"
             last = f"\n\n{comments.make_marker('approval', key)}"
         return self._session.hide(f"{head}\n{text}{last}")

@@ -192,10 +192,10 @@ class Tokens:
         us = WatchedRequester(auth, self._base_url, self._pacing, notes)
 
         def work() -> str:
-            found = us.requestJsonAndCheck("GET", path)[1]
-            if not isinstance(found, dict) or not isinstance(found.get(name), str):
+            account = us.requestJsonAndCheck("GET", path)[1]
+            if not isinstance(account, dict) or not isinstance(account.get(name), str):
                 raise UnexpectedAnswer(f"its response has no {name}")
-            return f"{found[name]}{ending}"
+            return f"{account[name]}{ending}"
 
         try:
             return asking.ask(work, doing="name us")
@@ -222,15 +222,17 @@ class Tokens:
             return IssuedToken(self.who, float("inf"))
         app = self.as_app(notes)
         try:
-            _, found = app.requestJsonAndCheck("GET", f"/repos/{issue.repository}/installation")
+            _, installation = app.requestJsonAndCheck(
+                "GET", f"/repos/{issue.repository}/installation"
+            )
             body: dict[str, object] = {
-                "permissions": self._limit(issue, scope, found["permissions"], notes)
+                "permissions": self._limit(issue, scope, installation["permissions"], notes)
             }
             if issue.repository_id:
                 body["repository_ids"] = [issue.repository_id]
             else:
                 body["repositories"] = [issue.repository.partition("/")[2]]
-            path = f"/app/installations/{int(found['id'])}/access_tokens"
+            path = f"/app/installations/{int(installation['id'])}/access_tokens"
             headers, data = app.requestJsonAndCheck("POST", path, input=body)
         except RefusedRequest as problem:
             if problem.status == 401:
@@ -269,12 +271,12 @@ class Tokens:
         granted = {name: level for name, level in wanted.items() if name not in missing}
         return granted | {name: granted_levels[name] for name in missing if name in granted_levels}
 
-    def _explain_unknown(self, said: str) -> SettingsInvalid:
+    def _explain_unknown(self, reply: str) -> SettingsInvalid:
         ours = "MERGEWRIGHT_GITHUB_TOKEN_FILE has a valid token"
         if self.app_id is not None:
             ours = "MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE are an App's"
         return SettingsInvalid(
-            f"MERGEWRIGHT_GITHUB_URL: {self._base_url} does not know us ({said.strip()}). Check"
+            f"MERGEWRIGHT_GITHUB_URL: {self._base_url} does not know us ({reply.strip()}). Check"
             " that it is https://api.github.com, or https://HOST/api/v3 for Enterprise Server,"
             f" and that {ours}."
         )

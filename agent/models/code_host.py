@@ -1,8 +1,8 @@
 """Where tickets come from and results go."""
 
-from typing import Literal, Protocol
+from typing import Protocol
 
-from agent.models.change import Finding, Plan
+from agent.models.change import Finding
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
 from agent.models.record import Record
@@ -36,40 +36,11 @@ class NewPullRequest(Record):
     """Shown at their lines, as far as the code host can."""
     summary: str = ""
     check_title: str = "The project's own checks passed"
+    """Title of the check that is reported on the commit; empty: none is."""
     checked: bool = True
     """Whether anything was; else that check neither passed nor failed."""
     begun: float | None = None
     """When the run began, in seconds since the epoch: that check took from then to now."""
-
-
-class StageMark(Record):
-    stage: str
-    state: Literal["waiting", "running", "done", "failed"]
-    detail: str = ""
-    begun: float | None = None
-    """When the running one began, in seconds since the epoch."""
-
-
-class Progress(Record):
-    """How far a run is and what it has used, for readers of the issue."""
-
-    stages: tuple[StageMark, ...] = ()
-    plan: Plan | None = None
-    seconds: float = 0.0
-    """Seconds of its finished steps when this was written."""
-    at: float | None = None
-    """When that one began, in seconds since the epoch."""
-    most_minutes: int | None = None
-    """Maximum minutes of its steps; None: not known yet."""
-    replies: int = 0
-    usd: float | None = 0.0
-    """Cost of the replies; None: some have no known price."""
-    most_usd: float | None = None
-    """Maximum dollars for models; None: not known yet, or unbounded."""
-    again: int = 0
-    """How often the run was over before, and was continued."""
-    waits_for: Literal["", "time", "operator"] = ""
-    """What the run waits for, so that this attempt ends; empty: it is at work."""
 
 
 _FOLDER = "A repository on this machine has no code host behind it."
@@ -88,12 +59,17 @@ class CodeHost(Protocol):
         """Read the ticket as data; Superseded: the issue is no longer to be worked on."""
         ...
 
-    def announce_start(self, run: Run) -> None:
+    def announce_start(self, run: Run, text: str) -> None:
         """Let people see that the run has started: reaction and status comment."""
         return
 
-    def update_status(self, run: Run, progress: Progress) -> None:
-        """Bring the status comment up to date; a failure is logged, never raised."""
+    def update_status(self, run: Run, text: str, *, is_news: bool, is_last: bool = False) -> None:
+        """Bring the status comment up to date; a failure is logged, never raised.
+
+        Args:
+            is_news: Shown at once; others now and then.
+            is_last: Shown at once, and no other text of this attempt.
+        """
         return
 
     def find_remote(self, run: Run) -> Remote | None:
@@ -123,23 +99,18 @@ class CodeHost(Protocol):
         """
         return ()
 
-    def open_or_update_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        """Open that pull request, or find it; no check is reported on it."""
+    def await_approval(self, run: Run, text: str, number: str) -> None:
+        """Let people see on the issue what is planned; they are notified of each number once."""
         raise AssertionError(_FOLDER)
 
-    def await_approval(self, run: Run, plan: Plan, number: str) -> None:
-        """Let people see on the issue what is planned, and how it is approved or changed.
+    def report_outcome(
+        self, run: Run, outcome: Outcome, text: str, *, occasion: str = ""
+    ) -> Outcome:
+        """Show the last text of the status comment; return the outcome, with what failed at that.
 
         Args:
-            plan: As it is shown, without secrets.
-            number: By which it is approved; that of the plan as it is carried out.
-        """
-        raise AssertionError(_FOLDER)
-
-    def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
-        """Tell the reader how the run ended; return the outcome with its places filled in.
-
-        On a code host: the status comment's last state; on this machine a file.
+            occasion: Why a person has to act, in one word: they are notified of each once. Empty:
+                nobody is notified.
         """
         return outcome
 

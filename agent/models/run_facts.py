@@ -1,6 +1,7 @@
 """What a run has found out so far, as its flow says it: for the texts about it."""
 
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from agent.models.change import Change, Finding, Plan
 from agent.models.checks import AnyComparison
@@ -8,6 +9,36 @@ from agent.models.environment import Checkout, Contract
 from agent.models.model_account import ModelAccount
 from agent.models.run import Reason
 from agent.models.ticket import Ticket
+
+
+class StageMark(NamedTuple):
+    stage: str
+    state: Literal["waiting", "running", "done"]
+    detail: str = ""
+    begun: float | None = None
+    """When the running one began, in seconds since the epoch."""
+
+
+class Progress(NamedTuple):
+    """How far a run is and what it has used, for readers of the issue."""
+
+    stages: tuple[StageMark, ...] = ()
+    plan: Plan | None = None
+    seconds: float = 0.0
+    """Seconds of its finished steps when this was written."""
+    at: float | None = None
+    """When that one began, in seconds since the epoch."""
+    most_minutes: int | None = None
+    """Maximum minutes of its steps; None: not known yet."""
+    replies: int = 0
+    usd: float | None = 0.0
+    """Cost of the replies; None: some have no known price."""
+    most_usd: float | None = None
+    """Maximum dollars for models; None: not known yet, or unbounded."""
+    again: int = 0
+    """How often the run was over before, and was continued."""
+    waits_for: Literal["", "time", "operator"] = ""
+    """What the run waits for, so that this attempt ends; empty: it is at work."""
 
 
 @dataclass
@@ -31,6 +62,8 @@ class RunFacts:
     change: Change | None = None
     """The best one that a model has made, for people who go on by hand."""
     account: ModelAccount = field(default_factory=ModelAccount)
+    progress: Progress = field(default_factory=Progress)
+    """As it was last shown, without secrets."""
 
     def note_round(self, reason: Reason, findings: tuple[Finding, ...] = ()) -> None:
         """Note how a change was judged, and what policy and verdict have found in it."""

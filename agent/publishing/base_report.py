@@ -103,4 +103,5 @@ def write_onboarding(run: Run, report: BaseReport | None, text: str, redactor: R
             " change. A check that is not measurable checks nothing until its cause is fixed:"
         )
         parts += [head, table, "\n".join(facts)]
-    return redactor("\n\n".join(parts))
+    body = redactor("\n\n".join(parts))
+    return sanitise.cut_markdown(body, sanitise.TEXT_LIMIT, where="the log of the run")

@@ -186,7 +186,12 @@ def is_public(run: Run) -> bool:
     return run.snapshot is not None and run.snapshot.by_label and not run.dry_run
 
 
-def explain_state(run: StoredRun | None) -> str:
+def explain_state(run: StoredRun | None, because: str = "") -> str:
+    """Say how far a run is.
+
+    Args:
+        because: Why it waits, as a sentence; empty: nothing but its turn.
+    """
     if run is None:
         return (
             "This issue has no run yet. One starts when someone with write permission sets the"
@@ -204,7 +209,7 @@ def explain_state(run: StoredRun | None) -> str:
     if run.stop_request:
         return f"{named} is being stopped: {sanitise.format_words(run.stop_request)}"
     said = "queued" if run.state is RunState.RECEIVED else f"running: {state}"
-    return f"{named} is {said}. `/mergewright stop` ends it."
+    return " ".join(filter(None, (f"{named} is {said}.", because, "`/mergewright stop` ends it.")))
 
 
 def _explain_end(run: StoredRun, outcome: Outcome) -> str:

@@ -38,7 +38,7 @@ from agent.models.outcome import JudgedChange, Outcome, RunFiles, StoredRun
 from agent.models.record import replace
 from agent.models.run import Reason, Remember, Run
 from agent.models.step import Step
-from agent.publishing import earlier_pulls, text, thread_answers
+from agent.publishing import earlier_pulls, status, text, thread_answers
 from agent.publishing.pull_request_content import PATCH
 from agent.runs import folders, notifications, waiting
 from agent.runs.progress import RunProgress
@@ -307,7 +307,7 @@ def _deliver_outcome(
     try:
         if outcome.reason is Reason.VERSION_UNKNOWN:
             # Where the records are not ours to follow, none can be added to them.
-            return desk.code_host.report_outcome(run, outcome)
+            return status.report_outcome(run, outcome, desk)
         return step(Step.DELIVER, _report_outcome, run, outcome, desk, is_stopped=stopped)
     except AgentError as problem:
         waiting.postpone_run(problem, step.at, waited)
@@ -320,7 +320,7 @@ def _report_outcome(run: Run, outcome: Outcome, desk: Desk, *, is_stopped: bool)
     if is_stopped and run.follow_up:
         thread_answers.post_stopped(run, outcome, desk)
     dated = replace(outcome, figures=replace(outcome.figures, told_at=read_clock()))
-    return desk.code_host.report_outcome(run, dated)
+    return status.report_outcome(run, dated, desk)
 
 
 def _notify(run: Run, outcome: Outcome, step: Steps, desk: Desk) -> None:

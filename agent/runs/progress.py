@@ -14,11 +14,12 @@ from agent.desk import Desk
 from agent.errors import AgentError
 from agent.models.change import Plan
 from agent.models.clock import read_clock
-from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import StoredRun
 from agent.models.run import RunState
+from agent.models.run_facts import Progress, StageMark
 from agent.models.step import AnyStep, Stage, Step
+from agent.publishing import status
 
 _log = structlog.get_logger()
 
@@ -111,7 +112,12 @@ class RunProgress:
             again=self._again,
             waits_for=waits_for,
         )
-        self._desk.code_host.update_status(self._run, progress)
+        is_news = progress.stages != facts.progress.stages
+        facts.progress = progress
+        text = status.render_working(self._run, progress, self._desk.page(self._run))
+        self._desk.code_host.update_status(
+            self._run, text, is_news=is_news, is_last=bool(waits_for)
+        )
 
     def _mark_stages(self, detail: str) -> tuple[StageMark, ...]:
         words = _OF_FOLLOW_UP if self._run.follow_up else {}

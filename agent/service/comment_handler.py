@@ -17,6 +17,7 @@ from agent.models.ticket import Snapshot
 from agent.runs import control
 from agent.runs.control import CommandAuthor, CommandImpossible
 from agent.service import intake
+from agent.service.dispatch import Bounds
 from agent.service.intake import Decision
 from agent.store.sql_requests import QUIET_SECONDS, FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
@@ -47,14 +48,11 @@ _SKEW_SECONDS = 5.0
 
 class CommentHandler:
     def __init__(
-        self, intake_api: GithubIntakeApi, store: SqlRunStore, *, quiet: float = 60.0
+        self, intake_api: GithubIntakeApi, store: SqlRunStore, bounds: Bounds | None = None
     ) -> None:
-        """Take whom it asks and what it tells.
-
-        Args:
-            quiet: Seconds in which nobody may say more before a pull request is gone on with.
-        """
-        self._quiet, self._pause = quiet, min(quiet, QUIET_SECONDS)
+        bounds = bounds or Bounds()
+        self._per_day, self._quiet = bounds.per_day, bounds.quiet
+        self._pause = min(bounds.quiet, QUIET_SECONDS)
         """Seconds without a further word before a pull request is gone on with, and a run."""
         self._intake_api = intake_api
         self._store = store
@@ -260,7 +258,8 @@ class CommentHandler:
                 words = f"Commands for people with write permission:\n\n{_LIST}"
                 self._answer(comment, words)
             case Command(name="explain"):
-                self._answer(comment, control.explain_state(run))
+                wait = store.explain_wait(run.run.run_id, now, self._per_day) if run else ""
+                self._answer(comment, control.explain_state(run, wait))
             case Command(name="stop"):
                 control.stop_run(speaker, run, store)
             case Command(name="approve", words=words):

@@ -16,7 +16,6 @@ from agent.conversation.events import Comment, ConversationEvent, Withdrawal
 from agent.errors import AccessLost, AgentError, CodeHostLimited, RunStopped, TransientError
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
-from agent.models.run import Run
 from agent.models.ticket import Delivery
 from agent.service import intake, loops, pull_outcomes
 from agent.service.comment_handler import CommentHandler
@@ -37,8 +36,6 @@ _FAILURES_IN_A_ROW = 3
 _SOON_SECONDS, _PUT_OFF_SHARE, _LATE_SECONDS = 0.5, 0.1, 60.0
 #: For so long a delivery is decided once more if GitHub denies access.
 _ACCESS_SECONDS = 300.0
-#: Seconds that a waiting run is deferred while its comment is written.
-_SHOWN_SECONDS = 30.0
 #: Number of tries after an unforeseen error.
 _TRIES = 3
 
@@ -69,7 +66,7 @@ class Intake:
         self._inbox = inbox
         self._store = store
         self._intake_api = intake_api
-        self._comment_handler = CommentHandler(intake_api, store, quiet=self._bounds.quiet)
+        self._comment_handler = CommentHandler(intake_api, store, self._bounds)
         self._accepted = accepted
         self._put_off: dict[str, float] = {}
         """Until when deliveries are left alone."""
@@ -178,34 +175,7 @@ class Intake:
         metrics.count_delivery(outcome)
         (_log.debug if is_routine else _log.info)(outcome, reason=reason)
         if outcome == "accepted" and run is not None:
-            with structlog.contextvars.bound_contextvars(run=run.run_id):
-                self._show_waiting(run)
-
-    def _show_waiting(self, run: Run) -> None:
-        """Give a run its sign now if its turn is not at once.
-
-        It is kept and decided, and begins with the same sign: what fails here is of no consequence.
-        """
-        try:
-            now, bounds = read_clock(), self._bounds
-            because = self._store.explain_wait(
-                run.run_id,
-                now,
-                most=bounds.most,
-                per_day=bounds.per_day,
-                per_repository=bounds.per_repository,
-            )
-            # Another worker that began it meanwhile would make a second comment.
-            if because is not None and self._store.defer_start(run.run_id, now + _SHOWN_SECONDS):
-                self._alive()
-                try:
-                    self._intake_api.show_queued(run, because)
-                finally:
-                    self._store.defer_start(run.run_id, now)
-                _log.info("waits", because=because)
-        except Exception as problem:  # noqa: BLE001  as above
-            message = problem.message if isinstance(problem, AgentError) else repr(problem)
-            _log.warning("waiting not shown", problem=message)
+            self._intake_api.mark_seen(run)
 
     def _put_back(self, name: str, problem: str, until: float | None) -> None:
         """Leave a delivery unread until a time; by default ever later."""

@@ -31,6 +31,7 @@ from agent.models.model_use import SpendingBudget
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Remember, Run
 from agent.models.ticket import IssueRef
+from agent.publishing import status
 from agent.runs import executor
 from agent.sandbox import running
 from agent.service import clean_up, loops, reconcile
@@ -175,7 +176,7 @@ class Worker:
     def _deliver(self, run: Run, outcome: Outcome) -> Outcome:
         """Report the end of a run that is not at work, so that nobody follows it."""
         desk = self._compose(say=lambda line: None, redactor=make_redactor(self._settings))
-        return desk.code_host.report_outcome(run, outcome)
+        return status.report_outcome(run, outcome, desk)
 
     def _make_watched_loops(self, heartbeat: Heartbeat) -> list[threading.Thread]:
         """Make the loops without which nothing is done, the intake with its heartbeat first."""

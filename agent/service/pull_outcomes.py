@@ -9,6 +9,7 @@ from agent.models.outcome import PullEnd, StoredRun
 from agent.models.record import replace
 from agent.models.run import Reason, RunState
 from agent.models.ticket import IssueRef
+from agent.publishing import status
 from agent.service.intake import Decision
 from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
@@ -64,7 +65,7 @@ def handle_event(
             "ignored", f"the pull request is already known to be {pull.state}", is_routine=True
         )
     if newest is None or newest.run.first == first:
-        intake_api.show_pull_end(found.run, pull)
+        intake_api.show_last_status(found.run, status.render_pull_end(pull))
     return Decision("heard", f"the pull request of run {first} is {pull.state}")
 
 

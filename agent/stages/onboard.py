@@ -65,7 +65,7 @@ def _open_pull_request(
     name = load.OWN_FILES[0]
     file = ChangedFile(path=name, before=None, after=text.encode(), executable=False)
     commit = _push_file(run, base, file, desk)
-    return desk.code_host.open_or_update_onboarding(
+    return desk.code_host.publish_pull_request(
         run,
         NewPullRequest(
             branch=BRANCH,
@@ -73,6 +73,7 @@ def _open_pull_request(
             base_branch=base.base_branch or "",
             base_commit=base.commit,
             title=proposal.TITLE,
+            check_title="",
             body=base_report.write_onboarding(run, report, text, desk.redactor),
         ),
     )

@@ -17,6 +17,7 @@ from agent.models.change import Plan
 from agent.models.environment import Contract, OpenedRepository
 from agent.models.task import Task
 from agent.models.ticket import Guidance, find_approval
+from agent.publishing import status
 from agent.recipes.add_field import recipe
 from repo_config.tree import FolderFilter, Tree
 
@@ -101,11 +102,10 @@ def require_plan_approval(plan: Plan, base: OpenedRepository, desk: Desk) -> str
     desk.code_host.read_ticket(run)
     agreed = find_approval(said, plan.number)
     if agreed is not None:
-        desk.code_host.announce_start(run)
+        status.announce(run, desk)
         desk.say(f"plan {plan.number} was approved by {agreed.by}")
         return f"approved by {agreed.by}"
-    # The shown text is sanitised; the plan itself is what is approved.
-    desk.code_host.await_approval(run, desk.redactor.redact_record(plan), plan.number)
+    status.await_approval(run, plan, desk)
     raise ApprovalAwaited(f"Waiting for approval of plan {plan.number}.", plan.number)
 
 

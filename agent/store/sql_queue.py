@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, and_, false, func, or_, text, tuple_
+from sqlalchemy import ColumnElement, and_, false, func, or_, text
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -24,7 +24,6 @@ from agent.store.sql_tables import (
     EVERYTHING,
     NEWEST,
     OPERATOR,
-    LeaseRow,
     PauseRow,
     RunRow,
     iterate_sound,
@@ -120,42 +119,17 @@ class RunQueue:
         with self._database.write() as session:
             return tuple(stored for _, stored in iterate_sound(session.exec(wanted), read_clock()))
 
-    def explain_wait(
-        self,
-        run_id: str,
-        now: float,
-        *,
-        most: int,
-        per_day: int | None = None,
-        per_repository: int = 1,
-    ) -> str | None:
-        """Say why a run does not begin at once; empty: others come first; None: it does.
-
-        Runs of a command delay no issue but their own. `most` is of each worker; else as for
-        `claim_run`.
-        """
+    def explain_wait(self, run_id: str, now: float, per_day: int | None = None) -> str:
+        """Say which pause or limit holds a waiting run back; empty: none, or it is under way."""
         with self._database.read() as session:
             row = session.get(RunRow, run_id)
             if row is None or not row.active or row.worker is not None:
-                return None
+                return ""
             if pause := session.get(PauseRow, EVERYTHING):
                 return f"{pause.sentence}."
             if per_day and row.repository_id in _find_spent_quotas(session, now, per_day):
                 return "This repository has reached its limit of runs in 24 hours."
-            waits = and_(
-                col(RunRow.worker).is_(None),
-                col(RunRow.not_before) <= now,
-                tuple_(col(RunRow.queued_at), col(RunRow.run_id))
-                < tuple_(row.queued_at, row.run_id),
-            )
-            before = session.exec(
-                select(RunRow.repository_id).where(
-                    col(RunRow.active), or_(col(RunRow.worker).startswith(WORKER), waits)
-                )
-            ).all()
-            workers = session.exec(select(func.count()).select_from(LeaseRow)).one() or 1
-            is_full = row.repository_id in _find_taken(before, per_repository)
-            return "" if is_full or len(before) >= most * workers else None
+        return ""
 
     def count_backlog(self, now: float) -> Backlog:
         counted = (

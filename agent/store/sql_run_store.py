@@ -127,13 +127,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         with self._database.write() as session:
             _end_dead_commands(session, now)
 
-    def defer_start(self, run_id: str, until: float) -> bool:
-        """Let a run that has not begun wait until a time; return whether it has not."""
-        unbegun = col(RunRow.worker).is_(None), col(RunRow.started_at).is_(None)
-        deferred = update(RunRow).where(col(RunRow.run_id) == run_id, col(RunRow.active), *unbegun)
-        with self._database.write() as session:
-            return bool(session.execute(deferred.values(not_before=until)).rowcount)  # type: ignore[attr-defined]
-
     def set_state(self, run_id: str, state: RunState) -> None:
         self._update(run_id, state=state.value)
 

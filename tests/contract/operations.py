@@ -30,7 +30,6 @@ OPERATIONS = (
     "POST /repos/{owner}/{repo}/pulls",
     "GET /repos/{owner}/{repo}/pulls/{pull_number}",
     "PATCH /repos/{owner}/{repo}/pulls/{pull_number}",
-    "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments",
     "POST /repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions",
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies",
     "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
-from graphql import GraphQLSchema, build_schema, parse, validate
+from graphql import GraphQLSchema, build_schema, execute, parse, validate
 
 HERE = Path(__file__).parent
 # These parameters hold names with slashes; every other one is a single segment of the path.
@@ -154,6 +154,18 @@ def graphql_schema() -> GraphQLSchema:
 def document_faults(document: str) -> list[str]:
     """Hold a GraphQL document against GitHub's schema."""
     return [fault.message for fault in validate(graphql_schema(), parse(document))]
+
+
+def answer_faults(document: str, variables: dict[str, Any], data: Any) -> list[str]:
+    """Hold the answer to a GraphQL document against GitHub's schema: each field that it names."""
+    result = execute(
+        graphql_schema(),
+        parse(document),
+        data,
+        variable_values=variables,
+        field_resolver=lambda source, info, **_: source[info.path.key],
+    )
+    return [fault.message for fault in result.errors or ()]
 
 
 def faults_of(

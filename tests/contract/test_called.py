@@ -19,7 +19,7 @@ from agent.github import merged_pulls
 from agent.github.app_deliveries import AppDeliveries
 from agent.github.tokens import TokenScope
 from agent.models.change import Finding, Severity
-from agent.models.code_host import NewPullRequest, Progress, StageMark
+from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome
 from agent.models.record import replace
 from agent.models.run import Reason
@@ -55,7 +55,7 @@ def intake(scene: Scene) -> None:
     scene.intake_api.read_start_label(issue)
     scene.intake_api.read_permission(issue, "ann")
     scene.intake_api.read_issue(issue)
-    scene.intake_api.show_queued(scene.run, "")
+    scene.intake_api.mark_seen(scene.run)
     with scene.world.lock:
         ann = scene.world.user("ann")
         said = actions.comment(scene.issue, ann, "/mergewright help")
@@ -68,10 +68,11 @@ def intake(scene: Scene) -> None:
 def work(scene: Scene) -> None:
     code_host, run = scene.code_host, scene.run
     code_host.read_ticket(run)
-    code_host.announce_start(run)
-    code_host.update_status(run, Progress(stages=(StageMark(stage="a stage", state="running"),)))
-    code_host.report_outcome(run, Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Which?"))
-    code_host.announce_start(run)
+    code_host.announce_start(run, "It works.")
+    code_host.update_status(run, "A stage.", is_news=True)
+    stopped = Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Which?")
+    code_host.report_outcome(run, stopped, "Which?", occasion="unclear-0")
+    code_host.announce_start(run, "It works.")
     code_host.find_remote(run)
     code_host.create_credential(run, write=False)
 
@@ -103,6 +104,8 @@ def publish(scene: Scene) -> None:
                 run_id=RUN_ID, state=reason.state, reason=reason, sentence="So it ended.",
                 text="body", pull_request=pull,
             ),
+            "body",
+            occasion=f"{reason.value}-0",
         )  # fmt: skip
 
 
@@ -279,10 +282,19 @@ def test_every_payload_that_was_delivered_fits_the_schema_of_its_event(exchanged
 
 
 def test_every_graphql_document_of_our_client_fits_githubs_schema(exchanged):
-    bodies = [json.loads(one.sent) for one in exchanged[0] if one.operation == "POST /api/graphql"]
+    graphql = "POST /api/graphql"
+    bodies = [json.loads(one.sent) for one in exchanged[0] if one.operation == graphql]
     documents = {body["query"] for body in bodies}
     assert len(documents) == 5
     assert [fault for document in documents for fault in schemas.document_faults(document)] == []
+    answers = (json.loads(one.answered) for one in exchanged[0] if one.operation == graphql)
+    faults = [
+        fault
+        for body, answer in zip(bodies, answers, strict=True)
+        if answer["data"]
+        for fault in schemas.answer_faults(body["query"], body["variables"], answer["data"])
+    ]
+    assert faults == []
     faults = schemas.document_faults("{ viewer { celebrated issues(age: 1) { totalCount } } }")
     assert all(word in fault for word, fault in zip(("celebrated", "age"), faults, strict=True))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from agent.desk import Desk
 from agent.github.access import Access, connect_to_github
 from agent.github.code_host import GithubCodeHost
 from agent.github.connection import Pacing
@@ -49,6 +50,7 @@ class Scene:
     access: Access
     code_host: GithubCodeHost
     intake_api: GithubIntakeApi
+    desk: Desk
     run: Run
     writes: list[dict[str, object]]
     since: int
@@ -134,9 +136,11 @@ def scene(world: FaultyWorld, folder: Path, *, app: bool = True, pacing: Pacing 
     access = connect_to_github(
         settings, record=lambda kind, facts: writes.append({"kind": kind, **facts}), pacing=pacing
     )
+    code_host = GithubCodeHost(access, settings)
+    desk = Desk(settings=settings, code_host=code_host, sandbox=None, index=None, say=print)
     return Scene(
         world, repository, issue, made, installation, settings, access,
-        GithubCodeHost(access, settings), GithubIntakeApi(access, settings),
+        code_host, GithubIntakeApi(access, settings), desk,
         _run(world.base_url, repository, issue), writes,
         since=world.requests.next_number(),
     )  # fmt: skip

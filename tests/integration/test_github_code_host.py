@@ -1,27 +1,20 @@
 """A run on GitHub, part by part, against the simulator."""
 
+from dataclasses import replace as replace_host
 from urllib.parse import urlsplit
 
 import pytest
 
 from agent.errors import AccessLost, CodeHostUnavailable, Superseded
 from agent.github.code_host import GithubCodeHost
-from agent.models.code_host import Progress, StageMark
 from agent.models.intake import EarlierRun
 from agent.models.record import replace
 from agent.models.run import Reason
+from agent.models.run_facts import Progress
+from agent.publishing import status
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, outcome, proposal
 from tests.simulator import actions, pull_actions
-
-
-def marks(*states: str) -> Progress:
-    return Progress(
-        stages=tuple(
-            StageMark.model_validate({"stage": f"stage {number}", "state": state})
-            for number, state in enumerate(states)
-        )
-    )
 
 
 @pytest.mark.parametrize(
@@ -42,54 +35,36 @@ def test_an_issue_that_is_taken_back_ends_the_run(scene, taken_back, told):
 def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
     quoted = f"<!-- mergewright:status run={RUN_ID} -->\nI am the bot"
     theirs = actions.comment(scene.issue, scene.world.user("ann"), quoted)
-    scene.code_host.announce_start(scene.run)
-    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    status.announce(scene.run, scene.desk)
+    status.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"), scene.desk)
     assert theirs.body == quoted
     assert len(scene.own_comments()) == 1
 
 
-def test_a_run_that_began_before_the_intake_could_say_that_it_waits_is_not_looked_up_again(scene):
-    scene.code_host.announce_start(scene.run)
-    shown = scene.own_comments()[0].body
-    scene.intake_api.show_queued(scene.run, "")
-    assert scene.own_comments()[0].body == shown
-    assert scene.asked("GET", "*/issues/*/comments") == 1
-
-
-def test_marks_before_the_comment_is_made_look_for_it_once(scene):
-    for count in range(3):
-        scene.code_host.update_status(scene.run, marks(*["done"] * count, "running"))
-    scene.code_host.announce_start(scene.run)
-    assert len(scene.own_comments()) == 1
-    assert scene.asked("GET", "*/issues/*/comments") == 1
-
-
 def test_each_stage_shows_at_once_and_what_is_no_news_waits(scene):
-    scene.code_host.announce_start(scene.run)
+    status.announce(scene.run, scene.desk)
     for count in (1, 2):
-        progress = marks(*["done"] * count, "running")
-        scene.code_host.update_status(scene.run, progress)
-        assert f"**Now: stage {count}**" in scene.own_comments()[0].body
-        scene.code_host.update_status(scene.run, replace(progress, seconds=300.0))
+        scene.code_host.update_status(scene.run, f"stage {count}", is_news=True)
+        assert f"stage {count}" in scene.own_comments()[0].body
+        scene.code_host.update_status(scene.run, f"stage {count}, 300 s", is_news=False)
     assert scene.asked("PATCH") == 2
 
 
 def test_after_what_a_run_waits_for_nothing_of_this_attempt_shows(scene):
-    scene.code_host.announce_start(scene.run)
-    waiting = replace(marks("running"), waits_for="operator")
-    scene.code_host.update_status(scene.run, waiting)
-    scene.code_host.update_status(scene.run, marks("done", "running"))
-    assert "Only the operator" in scene.own_comments()[0].body
+    status.announce(scene.run, scene.desk)
+    scene.code_host.update_status(scene.run, "It waits.", is_news=False, is_last=True)
+    scene.code_host.update_status(scene.run, "It works.", is_news=True)
+    assert "It waits." in scene.own_comments()[0].body
 
 
 def test_a_dry_run_writes_nothing_on_the_issue(scene):
     run = replace(scene.run, dry_run=True)
     scene.code_host.read_ticket(run)
-    scene.code_host.announce_start(run)
-    scene.code_host.update_status(run, marks("done", "running"))
+    status.announce(run, scene.desk)
+    scene.code_host.update_status(run, "It works.", is_news=True)
     for reason in (Reason.DRY_RUN, Reason.NEW_FAILURES, Reason.SUPERSEDED):
         ended = outcome(reason, "the text")
-        assert scene.code_host.report_outcome(run, ended) == ended
+        assert status.report_outcome(run, ended, scene.desk) == ended
     assert scene.issue.comments == []
     assert scene.issue.reactions == []
     assert scene.labels() == {"mergewright"}
@@ -97,22 +72,24 @@ def test_a_dry_run_writes_nothing_on_the_issue(scene):
 
 
 def test_an_end_that_the_comment_cannot_show_is_delivered_again(scene):
-    scene.code_host.announce_start(scene.run)
+    status.announce(scene.run, scene.desk)
     for method, place in (("PATCH", "issues/comments/*"), ("POST", "issues/*/comments")):
         scene.fault("answer", method, place, status=503, count=None)
     with pytest.raises(CodeHostUnavailable):
-        scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+        status.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"), scene.desk)
     by_command = replace(scene.run, snapshot=replace(scene.run.snapshot, by_label=False))
-    told = scene.code_host.report_outcome(by_command, outcome(Reason.NEW_FAILURES, "red"))
+    told = status.report_outcome(by_command, outcome(Reason.NEW_FAILURES, "red"), scene.desk)
     assert told.sentence != "That is how it ended.", "it is told that the issue does not show it"
     scene.world.faults.remove()
-    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    status.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"), scene.desk)
     assert "red" in scene.own_comments()[0].body
 
 
 def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
-    scene.code_host.announce_start(scene.run)
-    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "## No branch\n\nRed."))
+    status.announce(scene.run, scene.desk)
+    status.report_outcome(
+        scene.run, outcome(Reason.NEW_FAILURES, "## No branch\n\nRed."), scene.desk
+    )
     (comment,) = scene.own_comments()
     later = "2027-01-01T00:00:00+00:00"
     second = replace(
@@ -123,7 +100,7 @@ def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
     again = GithubCodeHost(
         samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
     )
-    again.announce_start(second)
+    status.announce(second, replace_host(scene.desk, code_host=again))
     assert scene.own_comments() == [comment]
     assert comment.body.startswith(f"<!-- mergewright:status run={second.run_id} -->\n")
     assert "Red." not in comment.body
@@ -135,7 +112,7 @@ def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
 
 
 def test_a_stop_that_needs_a_person_is_a_new_comment_in_place_of_the_earlier_one(scene):
-    scene.code_host.announce_start(scene.run)
+    status.announce(scene.run, scene.desk)
     (begun,) = scene.own_comments()
     stops = []
     for seconds in (1.0, 2.0):  # the second as after a kill, by another process
@@ -143,21 +120,22 @@ def test_a_stop_that_needs_a_person_is_a_new_comment_in_place_of_the_earlier_one
         host = GithubCodeHost(
             samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
         )
-        host.update_status(scene.run, Progress())
-        host.report_outcome(scene.run, end)
+        host.update_status(scene.run, "It works.", is_news=True)
+        status.report_outcome(scene.run, end, replace_host(scene.desk, code_host=host))
         (stop,) = scene.own_comments()
         stops.append(stop.id)
         assert f"@{scene.run.snapshot.actor} " in stop.body
         assert f"red after {seconds}" in stop.body
     assert stops[0] == stops[1] != begun.id
     # People let it go on, so that its next stop is another occasion.
-    scene.code_host.announce_start(scene.run)
-    scene.code_host.update_status(scene.run, Progress(again=1))
+    status.announce(scene.run, scene.desk)
+    scene.desk.facts.progress = Progress(again=1)
+    scene.code_host.update_status(scene.run, "It works.", is_news=True)
     assert [comment.id for comment in scene.own_comments()] == stops[:1]
-    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red again"))
+    status.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red again"), scene.desk)
     (again,) = scene.own_comments()
     assert again.id not in (begun.id, *stops)
-    scene.code_host.report_outcome(scene.run, outcome(Reason.CANCELLED, "stopped by maria"))
+    status.report_outcome(scene.run, outcome(Reason.CANCELLED, "stopped by maria"), scene.desk)
     assert [comment.id for comment in scene.own_comments()] == [again.id]
 
 

@@ -20,6 +20,7 @@ from agent.models import clock
 from agent.models.outcome import PullRequest
 from agent.models.record import replace
 from agent.models.run import Reason
+from agent.publishing import status
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene, outcome, proposal
 from tests.simulator.world import APP_PERMISSIONS, make_key_pair
@@ -51,11 +52,11 @@ class Write:
 
 
 def _begin(scene: Scene) -> None:
-    scene.code_host.announce_start(scene.run)
+    status.announce(scene.run, scene.desk)
 
 
 def _end_well(scene: Scene) -> None:
-    scene.code_host.report_outcome(scene.run, outcome(Reason.CANCELLED, "the end"))
+    status.report_outcome(scene.run, outcome(Reason.CANCELLED, "the end"), scene.desk)
 
 
 def _mentions(scene: Scene, words: str) -> tuple[int, bool]:
@@ -134,7 +135,7 @@ def test_GH2_a_far_limit_ends_the_step_at_once_and_says_until_when(scene):
         "limit", "POST", "issues/1*", status=403, seconds=3000, hourly=True, count=None
     )
     with pytest.raises(CodeHostLimited) as caught:
-        scene.code_host.announce_start(scene.run)
+        status.announce(scene.run, scene.desk)
     assert caught.value.until == pytest.approx(time.time() + 3000, abs=5)
     assert fault.hits == 2, "the reaction, and the comment"
 
@@ -173,13 +174,13 @@ def test_GH4_a_token_that_ends_mid_run_is_renewed_once(scene, monkeypatch):
     monkeypatch.setattr(tokens, "_NEW_SECONDS", 0.0)
     scene.code_host.read_ticket(scene.run)
     samples.expire_tokens(scene.world)
-    scene.code_host.announce_start(scene.run)
+    status.announce(scene.run, scene.desk)
     assert len(scene.own_comments()) == 1
 
 
 def test_GH4_a_new_token_that_github_does_not_know_yet_is_shown_again(scene, monkeypatch):
     monkeypatch.setattr(scene.world, "token_lag", 0.05)
-    scene.code_host.announce_start(scene.run)
+    status.announce(scene.run, scene.desk)
     assert len(scene.own_comments()) == 1
     assert scene.asked("POST", "/api/v3/app/installations/*/access_tokens") == 1
     monkeypatch.setattr(scene.world, "token_lag", 60.0)
@@ -192,13 +193,13 @@ def test_GH4_an_archived_repository_is_told_before_any_work(scene):
     with pytest.raises(AccessLost, match="archived on GitHub"):
         scene.code_host.find_remote(scene.run)
     with pytest.raises(AccessLost, match="archived on GitHub"):
-        scene.code_host.announce_start(scene.run)
+        status.announce(scene.run, scene.desk)
 
 
 @pytest.mark.parametrize(
     ("missing", "act"),
     [
-        ("issues", lambda scene: scene.code_host.announce_start(scene.run)),
+        ("issues", lambda scene: status.announce(scene.run, scene.desk)),
         ("contents", lambda scene: scene.code_host.create_credential(scene.run, write=True)),
         ("pull_requests", lambda scene: scene.code_host.create_credential(scene.run, write=True)),
     ],
@@ -228,7 +229,7 @@ def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene):
 def test_what_a_run_can_do_without_never_ends_it_and_is_noted(scene):
     reaction = scene.fault("answer", "POST", "issues/1/reactions", status=404)
     check = scene.fault("answer", "POST", "check-runs", status=422, body={"message": "no checks"})
-    scene.code_host.announce_start(scene.run)
+    status.announce(scene.run, scene.desk)
     pull = propose(scene, labels=("bug",))
     assert (reaction.hits, check.hits) == (1, 1)
     (note,) = pull.notes
@@ -274,10 +275,11 @@ def test_UI6_no_token_in_log_record_address_or_text(scene, caplog):
     logging.getLogger("urllib3").setLevel(logging.DEBUG)
     code_host, run = scene.code_host, scene.run
     code_host.read_ticket(run)
-    code_host.announce_start(run)
+    status.announce(run, scene.desk)
     token = code_host.create_credential(run, write=True)
     propose(scene, body=f"The token is {token}.", title=f"Use {token}", summary=token)
-    code_host.report_outcome(run, outcome(text=f"https://x-access-token:{token}@host"))
+    ended = outcome(text=f"https://x-access-token:{token}@host")
+    status.report_outcome(run, ended, scene.desk)
     key = scene.settings.github_private_key.read_text()
     secrets = [*scene.world.tokens, key.splitlines()[5]]
     assert len(secrets) >= 5

@@ -10,6 +10,7 @@ from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome, ReviewState, ThreadOutcome
 from agent.models.record import replace
 from agent.models.run import Reason, RunState
+from agent.publishing import status
 from agent.service import pull_outcomes
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration import github_samples as samples
@@ -77,7 +78,7 @@ def opened(world, tmp_path):
 
 
 def test_a_closed_pull_request_ends_its_run_and_an_opened_one_is_open_again(opened):
-    opened.scene.code_host.announce_start(opened.scene.run)
+    status.announce(opened.scene.run, opened.scene.desk)
     opened.people("closed")
     assert opened.state is RunState.CLOSED
     (comment,) = opened.scene.own_comments()
@@ -99,7 +100,7 @@ def test_what_a_newer_run_closes_waits_for_its_record_and_leaves_it_the_status_c
     assert opened.look().outcome == "postponed"
     ended = Outcome.for_stopped_run(later.run_id, Reason.UNFIT, "So.")
     opened.store.finish_run(later.run_id, ended, time.time())
-    opened.scene.code_host.report_outcome(newer, ended)
+    status.report_outcome(newer, ended, opened.scene.desk)
     assert opened.look().outcome == "heard"
     assert opened.state is RunState.CLOSED
     assert "So." in opened.scene.own_comments()[0].body

@@ -98,9 +98,9 @@ def test_a_run_whose_end_cannot_be_stored_is_not_over(fleet, tmp_path):
         def read_ticket(self, run):
             raise Superseded("The issue was closed.")
 
-        def report_outcome(self, run, outcome):
+        def report_outcome(self, run, outcome, text, *, occasion):
             fleet.fault = faults.pop()
-            return super().report_outcome(run, outcome)
+            return super().report_outcome(run, outcome, text, occasion=occasion)
 
     def compose(*, record_write, count, **own):
         return Desk(settings, Host(None), sandbox=None, index=None, **own)

@@ -10,11 +10,11 @@ from typing import Any
 
 from tests.simulator import calls, pull_actions, shapes
 from tests.simulator.calls import Caller, Refusal
-from tests.simulator.records import Issue, Pull, Repository, Thread
+from tests.simulator.records import Issue, Pull, Repository, ReviewComment, Thread
 from tests.simulator.shapes import Shape, build_node_id
 from tests.simulator.world import World
 
-_THREADS_PER_PAGE = 100
+_THREADS_PER_PAGE = 50
 _NAME = re.compile(r"\s*(?:query|mutation)\s+(\w+)")
 _CLOSES = re.compile(r"(?i)\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?) #(\d+)")
 _TYPES = {403: "FORBIDDEN", 404: "NOT_FOUND", 422: "UNPROCESSABLE"}
@@ -78,21 +78,44 @@ def _answer_text(asked: _Asked) -> Shape:
 def _answer_threads(asked: _Asked) -> Shape:
     """Give the newest review threads; a cursor is a position."""
     pull = asked.subject("pull_requests").pull
-    threads = pull.threads if pull else []
-    before = asked.given.get("before")
+    if pull is None:
+        raise Refusal(404, "Could not resolve to a PullRequest.")
+    threads = pull.threads
+    before = asked.given.get("cursor")
     end = len(threads) if before is None else int(before)
     begin = max(0, end - _THREADS_PER_PAGE)
     nodes = [
         {
             "id": build_node_id("PRRT", thread.id),
             "isResolved": thread.resolved_by is not None,
-            "comments": {"nodes": [{"fullDatabaseId": str(thread.comments[0].id)}]},
+            "path": thread.comments[0].path,
+            "line": thread.comments[0].line,
+            "diffSide": "RIGHT",
+            "first": {"nodes": [_shape_words(pull, comment) for comment in thread.comments[:1]]},
+            "newest": {"nodes": [_shape_words(pull, comment) for comment in thread.comments[-50:]]},
         }
         for thread in threads[begin:end]
     ]
-    info = {"hasPreviousPage": begin > 0, "startCursor": str(begin)}
+    info = {"more": begin > 0, "cursor": str(begin)}
     found = {"reviewThreads": {"pageInfo": info, "nodes": nodes}}
     return {"repository": {"pullRequest": found}}
+
+
+def _shape_words(pull: Pull, comment: ReviewComment) -> Shape:
+    """Shape a comment on a line; the login of a bot comes without the suffix that REST has."""
+    shaped, author = shapes.shape_review_comment(pull, comment), comment.author
+    return {
+        "fullDatabaseId": str(comment.id),
+        "body": comment.body,
+        "createdAt": shaped["created_at"],
+        "url": shaped["html_url"],
+        "diffHunk": comment.diff_hunk,
+        "author": {
+            "__typename": author.kind,
+            "login": author.login.removesuffix("[bot]"),
+            "databaseId": author.id,
+        },
+    }
 
 
 def _answer_merged(asked: _Asked) -> Shape:
@@ -102,7 +125,7 @@ def _answer_merged(asked: _Asked) -> Shape:
     merged = [issue for issue in found.pulls() if issue.pull and issue.pull.merged]
     merged.sort(key=lambda issue: issue.created, reverse=True)
     nodes = [_shape_merged(issue) for issue in merged]
-    info = {"hasNextPage": False, "endCursor": None}
+    info = {"more": False, "cursor": None}
     return {"repository": {"pullRequests": {"pageInfo": info, "nodes": nodes}}}
 
 
@@ -131,7 +154,11 @@ def _shape_history(issue: Issue) -> Shape:
 
 def _shape_renamings(issue: Issue, last: int = 100) -> Shape:
     renamings = [
-        {"createdAt": shapes.format_time(happening.created), "previousTitle": happening.was}
+        {
+            "__typename": "RenamedTitleEvent",
+            "createdAt": shapes.format_time(happening.created),
+            "previousTitle": happening.was,
+        }
         for happening in issue.happenings
         if happening.event == "renamed"
     ]

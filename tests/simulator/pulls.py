@@ -126,14 +126,6 @@ def _create_review(call: Call) -> object:
     return shapes.shape_review(pull, review)
 
 
-@operation("GET", f"{_PULL}/comments")
-def _list_review_comments(call: Call) -> object:
-    repository = call.require_reading("pull_requests")
-    pull = call.find_pull(repository)
-    found = pull.review_comments()
-    return call.paginate(found, lambda comment: shapes.shape_review_comment(pull, comment))
-
-
 @operation("POST", f"{_PULL}/comments/{{comment_id}}/replies", 201)
 def _create_reply(call: Call) -> object:
     """Answer a comment on a line; answers have no answers."""

@@ -43,13 +43,12 @@ class Gate:
     def own_logins(self):
         return frozenset()
 
+    def mark_seen(self, run):
+        return
+
 
 class Open(Gate):
-    """A code host on which everybody may start a run; keeps which runs were shown to wait."""
-
-    def __init__(self, problems):
-        super().__init__(problems)
-        self.waiting, self.shown = [], lambda: None
+    """A code host on which everybody may start a run."""
 
     def read_start_label(self, issue):
         return "mergewright"
@@ -65,9 +64,3 @@ class Open(Gate):
             issue=issue, state="open", locked=False, labels=("mergewright",), title="t",
             body="b", author="carl", updated_at="2026-11-20T10:00:00Z", url="u",
         )  # fmt: skip
-
-    def show_queued(self, run, because):
-        self.waiting.append((run.snapshot.issue.number, because))
-        self.shown()
-        if run.snapshot.issue.number in self.problems:
-            raise self.problems[run.snapshot.issue.number]

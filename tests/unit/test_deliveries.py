@@ -1,9 +1,8 @@
-"""Deliveries: what is settled, what is kept for later, and what is told of a run that waits."""
+"""Deliveries: what is settled, and what is kept for later."""
 
 import time
 
 import pytest
-from structlog.testing import capture_logs
 
 from agent.conversation.events import ConversationEvent
 from agent.errors import CodeHostUnavailable
@@ -11,7 +10,7 @@ from agent.models.run import RunState
 from agent.models.ticket import Delivery
 from agent.service import deliveries
 from tests.run_samples import run
-from tests.unit.delivery_samples import Gate, Open, delivery, done
+from tests.unit.delivery_samples import Gate, delivery, done
 
 
 def outcomes(inbox, count):
@@ -86,25 +85,3 @@ def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, st
     assert settled.outcome == "failed"
     assert "ZeroDivisionError" in settled.reason
     assert outcomes(inbox, 2)[1] == "ignored", "the one behind it did not wait"
-
-
-@pytest.mark.parametrize("problem", [CodeHostUnavailable("away"), KeyError("bug")])
-def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store, problem):
-    gate, heard, begun = Open({2: problem}), [], []
-
-    def begin():
-        for _ in range(2):
-            one = store.claim_run(time.time(), most=9)
-            begun.append(one and one.run.snapshot.issue.number)
-            if one:  # else its repository would have one under way
-                store.finish_run(one.run.run_id, done(one.run), time.time())
-
-    gate.shown = begin
-    inbox.append([delivery(1), delivery(2), delivery(3)])
-    with capture_logs() as said:
-        deliveries.Intake(inbox, store, gate, accepted=lambda: heard.append(1)).run_once()
-    assert outcomes(inbox, 3) == ["accepted"] * 3
-    assert len(heard) == len(store.list_latest(9)) == 3
-    assert [one[0] for one in gate.waiting] == [2, 3]
-    assert [one["event"] for one in said if one["log_level"] == "warning"] == ["waiting not shown"]
-    assert begun == [1, None, 2, None], "nobody begins what is shown as waiting just now"

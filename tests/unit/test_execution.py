@@ -86,7 +86,8 @@ def test_what_is_waited_for_is_told_on_the_issue_where_that_answers(
     with pytest.raises(RunPostponed):
         executor.execute_run(stored(command=None), FakeKeeper(), settings, compose, direct)
     assert len(code_host.marks) == (2 if told else 1)
-    assert code_host.marks[-1].stages[3].detail.partition(" UTC. ")[2] == told
+    words = code_host.marks[-1].replace("\\", "")
+    assert (" UTC. " in words, told in words) == (bool(told), True)
 
 
 def test_where_no_sandbox_opens_the_service_waits_and_a_command_ends_before_any_checkout(home):

@@ -5,14 +5,14 @@ import time
 from pathlib import Path
 
 from agent.desk import Desk
-from agent.github import status_text
 from agent.models.change import Plan
-from agent.models.code_host import Progress
 from agent.models.environment import Contract
 from agent.models.outcome import PullRequest
 from agent.models.record import replace
 from agent.models.run import Reason, Run, RunState
+from agent.models.run_facts import Progress
 from agent.models.step import Step, read_step_name
+from agent.publishing import status
 from agent.runs.progress import RunProgress
 from agent.settings import Settings
 from agent.text.redaction import Redactor
@@ -40,7 +40,7 @@ class Followed(RunProgress):
 
     def tell(self, step: str) -> Progress:
         self.started(read_step_name(step))
-        return self.code_host.marks[-1]
+        return self.desk.facts.progress
 
 
 def test_the_state_of_a_run_follows_its_steps():
@@ -68,18 +68,19 @@ def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
     progress.show_wait(time.time() + 20, "Nobody answered.")
     assert len(marks) == 1
     progress.show_wait(1_900_000_000.0, "Nobody answered.")
-    assert [mark.detail for mark in marks[-1].stages] == [
+    stages = progress.desk.facts.progress.stages
+    assert [mark.detail for mark in stages] == [
         *("", "", "", "retry at 2030-03-17 17:46 UTC. Nobody answered.", "", "")
     ]
-    assert marks[-1].stages[3].state == "running"
+    assert stages[3].state == "running"
 
 
 def test_what_only_the_operator_can_fix_is_shown_at_once():
     progress = Followed()
     progress.tell("environment")
     progress.show_wait(time.time() + 5, "The service's disk is full.", for_operator=True)
-    assert progress.code_host.marks[-1].waits_for == "operator"
-    text = status_text.under_way(RUN, progress.code_host.marks[-1], None)
+    assert progress.desk.facts.progress.waits_for == "operator"
+    text = progress.code_host.marks[-1]
     assert "The service's disk is full." in text
     assert "No action needed" not in text
     assert "the operator of Mergewright" in text
@@ -123,8 +124,8 @@ def test_an_end_names_the_pull_requests_that_it_replaces_and_those_that_stay_ope
     ready = make_outcome(
         "r1", RunState.OPEN, Reason.READY, "Ready.", pull_request=pull, still_open=(8,)
     )
-    shown = status_text.render_end(RUN, ready, Progress(), None)
+    shown = status.render_end(RUN, ready, Progress(), None)
     for words in ("Pull request #9 is ready", "It replaces #7.", "#8 is open, too"):
         assert words in shown
     stopped = make_outcome("r1", RunState.NEEDS_HUMAN, Reason.UNFIT, "So.", still_open=(7, 8))
-    assert "#7, #8 are still open." in status_text.render_end(RUN, stopped, Progress(), None)
+    assert "#7, #8 are still open." in status.render_end(RUN, stopped, Progress(), None)

@@ -21,17 +21,6 @@ def now(later=0.0):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + later))
 
 
-class Gate(Open):
-    """A code host on which everybody may start a run; keeps the signs of those that wait."""
-
-    def __init__(self):
-        super().__init__({})
-        self.signs = []
-
-    def show_queued(self, run, because):
-        self.signs.append((run.snapshot.issue.number, because))
-
-
 def comes(inbox, intake, name, number=1, **changes):
     """Label an issue."""
     update = {"approved_at": now(), **changes}
@@ -46,7 +35,7 @@ def comes(inbox, intake, name, number=1, **changes):
 
 
 def test_a_label_set_anew_waits_for_the_end_of_the_old_run_and_holds_no_other_up(inbox, store):
-    intake = Intake(inbox, store, Gate(), bounds=Bounds(most=5))
+    intake = Intake(inbox, store, Open({}), bounds=Bounds(most=5))
     comes(inbox, intake, "a")
     (old,) = store.list_latest(9)
     comes(inbox, intake, "b", body="surname", approved_at=now(5))
@@ -60,21 +49,10 @@ def test_a_label_set_anew_waits_for_the_end_of_the_old_run_and_holds_no_other_up
     over = Outcome.for_stopped_run(old.run.run_id, Reason.SUPERSEDED, "Over.")
     store.finish_run(old.run.run_id, over, time.time())
     # Another one: what was put off is known from the inbox alone.
-    Intake(inbox, store, Gate(), bounds=Bounds(most=5)).run_once()
+    Intake(inbox, store, Open({}), bounds=Bounds(most=5)).run_once()
     assert inbox.find("b").outcome == "accepted"
     newest = store.find_newest_run(7, 1)
     assert (newest.run.snapshot.body, newest.run.attempt) == ("surname", 2)
-
-
-def test_what_is_over_the_quota_says_so_at_once(inbox, store):
-    gate = Gate()
-    intake = Intake(inbox, store, gate, bounds=Bounds(most=5, per_day=1))
-    comes(inbox, intake, "a")
-    assert store.claim_run(time.time(), most=5, per_day=1) is not None
-    comes(inbox, intake, "b", number=2)
-    ((number, because),) = [sign for sign in gate.signs if sign[1]]
-    assert number == 2
-    assert "limit of runs in 24 hours" in because
 
 
 def test_a_command_that_carries_a_run_hears_that_it_is_to_stop(store):

@@ -81,7 +81,7 @@ def test_a_step_that_the_database_broke_is_carried_again_and_its_failure_left_ou
 
 def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
     class Silent(FakeCodeHost):
-        def report_outcome(self, run, outcome):
+        def report_outcome(self, run, outcome, text, *, occasion):
             raise CodeHostUnavailable("no reply")
 
     problem = CodeHostUnavailable("no reply")

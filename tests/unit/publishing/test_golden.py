@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from agent.errors import TicketUnclear
-from agent.github import status_text
 from agent.models.base_report import BaseCheck, BaseReport
 from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import (
@@ -23,14 +22,14 @@ from agent.models.checks import (
     TestComparison,
     TestRun,
 )
-from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import AuthorWords, ChangedBehaviour, ModelUse, ModelWork
 from agent.models.outcome import Outcome, PullRequest, RunFigures, ThreadOutcome, Verdict
 from agent.models.record import replace
 from agent.models.review import Proof, ProofRow, Remark, ReviewNotes, SourcePart
 from agent.models.run import Reason, RunState
+from agent.models.run_facts import Progress, StageMark
 from agent.models.ticket import Ticket
-from agent.publishing import base_report, pull_request_content, text, threads
+from agent.publishing import base_report, pull_request_content, status, text, threads
 from agent.telemetry.ledger import Seal
 from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
@@ -357,7 +356,7 @@ def ended(reason: Reason, sentence: str, words: str | None = None) -> str:
     outcome = Outcome(run_id="r1", state=reason.state, reason=reason, sentence=sentence)
     words = words or text.render_stopped(outcome, code_host_runs.TICKET, f"{PAGE}/log", run=RUN)
     outcome = replace(outcome, files=replace(outcome.files, text=words))
-    return status_text.render_end(RUN, outcome, Progress(seconds=13.2), PAGE)
+    return status.render_end(RUN, outcome, Progress(seconds=13.2), PAGE)
 
 
 def stopped() -> str:
@@ -442,10 +441,8 @@ def status_comment() -> str:
         run_id="r1", state=RunState.OPEN, reason=Reason.READY, pull_request=pull,
         sentence="No new failures in 5 checks.", figures=RunFigures(models=USES),
     )  # fmt: skip
-    working = status_text.under_way(RUN, progress, PAGE)
-    return (
-        f"{working}\n\n---\n\n{status_text.render_end(RUN, outcome, Progress(seconds=180), PAGE)}"
-    )
+    working = status.render_working(RUN, progress, PAGE)
+    return f"{working}\n\n---\n\n{status.render_end(RUN, outcome, Progress(seconds=180), PAGE)}"
 
 
 KINDS: tuple[Callable[[], str], ...] = (
@@ -456,7 +453,7 @@ KINDS: tuple[Callable[[], str], ...] = (
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_the_text_is_this(kind: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status_text, "read_clock", lambda: RUN.started + 53.0)
+    monkeypatch.setattr(status, "read_clock", lambda: RUN.started + 53.0)
     path, words = GOLDEN / f"{kind.__name__}.md", kind()
     if os.environ.get("GOLDEN") == "write":
         path.write_text(words)

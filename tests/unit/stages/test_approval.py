@@ -94,8 +94,8 @@ def test_TC6_what_is_shown_of_a_plan_has_no_secret_and_its_number_is_that_of_the
         approve(telling)
     assert (waits.value.plan, code_host.told) == (telling.number, [telling.number])
     (shown,) = code_host.shown
-    assert shown.title == "Add [secret removed]"
-    assert "4826" not in repr(shown).replace(" ", "")
+    assert "secret removed" in shown
+    assert "4826" not in shown.replace(" ", "")
     assert approve(telling, "", said("approval", telling.number)) == "approved by wanda"
 
 

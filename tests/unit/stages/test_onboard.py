@@ -50,6 +50,7 @@ def test_the_first_run_proposes_a_file_that_is_valid_and_no_other_does(asked):
     assert config.checks.types == "mypy ."
     [asked_for] = code_host.proposals
     assert (asked_for.branch, asked_for.base_branch) == (branch, "main")
+    assert asked_for.check_title == "", "nothing was checked on it"
     row = "| tests | `pytest` | 2 tests: 1 passed, 1 failed | 1 | 9.5 |"
     assert row in asked_for.body
     assert "- **failing: tests**: test\\_x.py::test\\_no" in asked_for.body

@@ -1,20 +1,19 @@
-"""What the status comment says: a run's state, who has to do what, what it costs, its log.
+"""The status comment of an issue: a run's state, who has to do what, what it costs, its log.
 
 Six lines while it works, four at its end; the rest is folded.
 """
 
 from datetime import UTC, datetime
 
+from agent.desk import Desk
 from agent.models.change import Plan
 from agent.models.clock import read_clock
-from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import format_usd
 from agent.models.outcome import Outcome, PullEnd
 from agent.models.run import FollowUp, Reason, Run
+from agent.models.run_facts import Progress, StageMark
 from agent.text import sanitise
 
-#: How the text of a run begins that has not begun itself.
-WAITS = "**Mergewright: this issue is queued.**"
 #: Maximum length of a title, and of the reason to wait.
 _LINE = 150
 #: Maximum length of a plan or reason; the rest of a comment is short.
@@ -31,10 +30,33 @@ _WHO_ACTS = {
 }
 
 
-def render_waiting(because: str) -> str:
-    """Write the text of a run that has not begun, and why, where its turn is not the reason."""
-    last = f"It starts automatically. {_STOP}"
-    return " ".join(filter(None, (WAITS, sanitise.format_words(because), last)))
+# --- shown ---------------------------------------------------------------------------------------
+
+
+def announce(run: Run, desk: Desk) -> None:
+    """Let people see that the run has started, or goes on."""
+    desk.code_host.announce_start(run, render_working(run, desk.facts.progress, desk.page(run)))
+
+
+def await_approval(run: Run, plan: Plan, desk: Desk) -> None:
+    """Let people see what is planned, without secrets, and how it is approved or changed."""
+    shown = desk.redactor.redact_record(plan)
+    text = render_plan(run, shown, plan.number, desk.facts.progress, desk.page(run))
+    desk.code_host.await_approval(run, text, plan.number)
+
+
+def report_outcome(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
+    """Tell people how the run ended; see `CodeHost.report_outcome`."""
+    progress = desk.facts.progress
+    text = render_end(run, outcome, progress, desk.page(run))
+    is_obsolete = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
+    # People hear of a new pull request, and of an answer to their review, by that itself.
+    is_known = run.follow_up is not None or is_obsolete or outcome.pull_request is not None
+    occasion = "" if is_known else f"{outcome.reason.value}-{progress.again}"
+    return desk.code_host.report_outcome(run, outcome, text, occasion=occasion)
+
+
+# --- texts ---------------------------------------------------------------------------------------
 
 
 def render_plan(run: Run, plan: Plan, number: str, progress: Progress, page: str | None) -> str:
@@ -51,7 +73,7 @@ def render_plan(run: Run, plan: Plan, number: str, progress: Progress, page: str
     return f"{_lines(head, way, f'{_usage(progress)}. {_log(run, page)}')}\n\n{text}"
 
 
-def under_way(run: Run, progress: Progress, page: str | None) -> str:
+def render_working(run: Run, progress: Progress, page: str | None) -> str:
     """Write the text of a run that is at work."""
     head = "**Mergewright is working on this issue.**"
     if run.follow_up is not None:
@@ -177,10 +199,12 @@ def _name_stages(word: str, marks: tuple[StageMark, ...], state: str) -> str:
 
 def _current(mark: StageMark) -> str:
     """Say what is done just now, and since when."""
-    detail = sanitise.format_words(sanitise.shorten(mark.detail, _LINE))
-    said = f", {detail}" if detail else ""
-    since = f", since {datetime.fromtimestamp(mark.begun, UTC):%H:%M} UTC" if mark.begun else ""
-    return f"**Now: {sanitise.format_words(mark.stage)}**{said}{since}"
+    text = f"**Now: {sanitise.format_words(mark.stage)}**"
+    if mark.detail:
+        text += f", {sanitise.format_words(sanitise.shorten(mark.detail, _LINE))}"
+    if mark.begun:
+        text += f", since {datetime.fromtimestamp(mark.begun, UTC):%H:%M} UTC"
+    return text
 
 
 def _usage(progress: Progress) -> str:
