@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from repo_config import ci_jobs, command_lines
+from repo_config import ci_jobs, command_lines, versions
 from repo_config.command_lines import CheckCommand
 from repo_config.documents import table, texts
 from repo_config.known_tools import HOOKS, HOOKS_FILE, TOOLS, KnownTool
@@ -74,8 +74,20 @@ def find_commands(files: ProjectFiles, config: RepoConfig, *, is_like_ci: bool =
     further = (command_lines.read_command(check.run, check.name) for check in config.checks.extra)
     extra = tuple(command_lines.name_apart(further, taken))
     run = {TOOLS[command.tool].program for command in (*types, *lint, *extra) if command.tool}
-    pins = {hook.tool.program: hook.pins for hook in hooks if hook.pins}
+    pins = dict(_list_required(files))
+    pins |= {hook.tool.program: hook.pins for hook in hooks if hook.pins}
     return Commands(types, lint, extra, {name: pins[name] for name in pins if name in run})
+
+
+def _list_required(files: ProjectFiles) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the tools whose settings refuse any other version than one, with its requirement."""
+    for program, settings in (
+        ("ruff", files.toml("ruff.toml") or files.toml(".ruff.toml")),
+        ("ruff", table(files.pyproject, "tool", "ruff")),
+        ("black", table(files.pyproject, "tool", "black")),
+    ):
+        if asked := versions.read_required(settings.get("required-version")):
+            yield program, (f"{program}{asked}",)
 
 
 def _read_hooks(files: ProjectFiles) -> Iterator[_Call]:
