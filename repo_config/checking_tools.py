@@ -1,7 +1,7 @@
 """Find the commands that check a project besides its tests: as configured, else as is usual.
 
-A known tool counts where the project has settings for it, or a hook of pre-commit that runs it.
-Its settings are the tool's own affair.
+A known tool counts where a hook of pre-commit or a job of CI runs it, with the options of these, or
+where the project has settings for it. Its settings are the tool's own affair.
 """
 
 import posixpath
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from repo_config import command_lines
+from repo_config import ci_jobs, command_lines, versions
 from repo_config.command_lines import CheckCommand
 from repo_config.documents import table, texts
 from repo_config.known_tools import HOOKS, HOOKS_FILE, TOOLS, KnownTool
@@ -37,9 +37,13 @@ class Commands(NamedTuple):
     extra: tuple[CheckCommand, ...]
     tool_pins: dict[str, tuple[str, ...]]
 
+    @property
+    def commands(self) -> tuple[CheckCommand, ...]:
+        return (*self.lint, *self.types, *self.extra)
 
-class _Hook(NamedTuple):
-    """A hook of pre-commit that runs a known tool."""
+
+class _Call(NamedTuple):
+    """A call of a known tool, by a hook of pre-commit or a job of CI."""
 
     tool: KnownTool
     words: tuple[str, ...] = ()
@@ -50,10 +54,14 @@ class _Hook(NamedTuple):
     """The version of its tool and what is installed with it, as requirements."""
 
 
-def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
-    """Find the commands, and in which versions hooks run their tools."""
+def find_commands(files: ProjectFiles, config: RepoConfig, *, is_like_ci: bool = True) -> Commands:
+    """Find the commands, and in which versions hooks run their tools.
+
+    Args:
+        is_like_ci: Whether tools run with the options that jobs of CI give them.
+    """
     hooks, taken = list(_read_hooks(files)), {*command_lines.TAKEN}
-    usual = list(_find_usual(files, hooks))
+    usual = list(_find_usual(files, hooks, is_like_ci=is_like_ci))
 
     def choose(lines: str | tuple[str, ...], *, of_types: bool) -> tuple[CheckCommand, ...]:
         commands = [command for command in usual if command.checks_types == of_types]
@@ -66,20 +74,32 @@ def find_commands(files: ProjectFiles, config: RepoConfig) -> Commands:
     further = (command_lines.read_command(check.run, check.name) for check in config.checks.extra)
     extra = tuple(command_lines.name_apart(further, taken))
     run = {TOOLS[command.tool].program for command in (*types, *lint, *extra) if command.tool}
-    pins = {hook.tool.program: hook.pins for hook in hooks if hook.pins}
+    pins = dict(_list_required(files))
+    pins |= {hook.tool.program: hook.pins for hook in hooks if hook.pins}
     return Commands(types, lint, extra, {name: pins[name] for name in pins if name in run})
 
 
-def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
+def _list_required(files: ProjectFiles) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the tools whose settings refuse any other version than one, with its requirement."""
+    for program, settings in (
+        ("ruff", files.toml("ruff.toml") or files.toml(".ruff.toml")),
+        ("ruff", table(files.pyproject, "tool", "ruff")),
+        ("black", table(files.pyproject, "tool", "black")),
+    ):
+        if asked := versions.read_required(settings.get("required-version")):
+            yield program, (f"{program}{asked}",)
+
+
+def _read_hooks(files: ProjectFiles) -> Iterator[_Call]:
     """Yield the hooks of known tools; none where the file cannot be read."""
     place = files.hooks_place
     frozen = dict(_FROZEN.findall(place.text(HOOKS_FILE)))
     for repository, hook in files.hooks:
-        tool, words = _read_call(hook)
+        tool, words = _read_hook(hook)
         if tool:
             revision = str(repository.get("rev"))
             others = texts(hook.get("additional_dependencies"))
-            yield _Hook(
+            yield _Call(
                 tool=tool,
                 # Its paths are those of the whole repository.
                 words=words if place is files else (),
@@ -88,7 +108,7 @@ def _read_hooks(files: ProjectFiles) -> Iterator[_Hook]:
             )
 
 
-def _read_call(hook: Mapping[str, Any]) -> tuple[KnownTool | None, tuple[str, ...]]:
+def _read_hook(hook: Mapping[str, Any]) -> tuple[KnownTool | None, tuple[str, ...]]:
     """Return the known tool that a hook runs, if it does, and what its entry and arguments say."""
     args = tuple(texts(hook.get("args")))
     if "entry" in hook:
@@ -109,13 +129,21 @@ def _pin(program: str, tag: str, others: list[str]) -> Iterator[str]:
                     yield str(asked)
 
 
-def _find_usual(files: ProjectFiles, hooks: list[_Hook]) -> Iterator[CheckCommand]:
-    """Yield the commands of the tools that the project has: one for each hook, or a plain one."""
+def _find_usual(
+    files: ProjectFiles, hooks: list[_Call], *, is_like_ci: bool
+) -> Iterator[CheckCommand]:
+    """Yield the commands of the tools that the project has: one for each call, or a plain one."""
+    # Paths in CI are those of the repository.
+    jobs = ci_jobs.list_jobs(files) if is_like_ci and files.is_repository else []
+    of_ci: dict[str, dict[tuple[str, ...], None]] = {}
+    for check, words in (command_lines.find_tool(call) for job in jobs for call in job.calls):
+        of_ci.setdefault(check, {})[words] = None
     found: set[str] = set()
     for check, tool in TOOLS.items():
         used = [hook for hook in hooks if hook.tool is tool]
+        used = used or [_Call(tool, words, names_targets=True) for words in of_ci.get(check, ())]
         if not used and any(_has_settings(files, place) for place in tool.settings):
-            used = [_Hook(tool)]
+            used = [_Call(tool)]
         if used and not (check == "pyright" and "basedpyright" in found):
             found.add(check)
             yield from (_make_command(files, hook) for hook in used)
@@ -131,7 +159,7 @@ def _has_settings(files: ProjectFiles, place: str) -> bool:
     return section in files.ini(path)
 
 
-def _make_command(files: ProjectFiles, hook: _Hook) -> CheckCommand:
+def _make_command(files: ProjectFiles, hook: _Call) -> CheckCommand:
     tool = hook.tool
     # Some tools take none of their options twice; and what ours takes back is not said.
     added = tool.options.split()

@@ -6,8 +6,8 @@ Whatever only a shell could read, and any other program, is compared by its exit
 import posixpath
 import re
 import shlex
-from collections.abc import Iterable, Iterator
-from itertools import dropwhile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import dropwhile, pairwise
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -63,9 +63,14 @@ class SuiteCommand(NamedTuple):
     """Where it starts, below the folder of the project."""
 
     @property
-    def options(self) -> tuple[str, ...]:
-        """The names of its options, and its other words."""
-        return tuple(word.partition("=")[0] for word in self.args)
+    def options(self) -> set[tuple[str, str]]:
+        return list_options(self.args)
+
+
+def list_options(words: Sequence[str]) -> set[tuple[str, str]]:
+    """List options with the word behind each, which may be its value; "": another option."""
+    pairs = pairwise([*words, ""])
+    return {(word, "" if after[:1] == "-" else after) for word, after in pairs if word[:1] == "-"}
 
 
 def split_call(line: str) -> tuple[str, ...]:

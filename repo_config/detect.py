@@ -166,7 +166,7 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
     own = unrun_checks.OwnChecks(
         project.commands,
         project.tests or command_lines.list_lines(config.checks.tests),
-        unrun_checks.find_selecting_options(files),
+        command_lines.list_options(files.pytest.words("addopts")),
         (*config.setup, *_list_migration_checks(django, config)),
     )
     project = replace(project, unrun=unrun_checks.list_unrun(own, files, whole))

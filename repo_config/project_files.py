@@ -97,6 +97,11 @@ class ProjectFiles:
         """Return a YAML file that is a mapping; empty where there is none that can be read."""
         return documents.as_map(self._parse(path, documents.parse_yaml, {}))
 
+    @property
+    def is_repository(self) -> bool:
+        """Whether this is the whole repository, and no folder of it."""
+        return self._repository is None
+
     @cached_property
     def hooks_place(self) -> "ProjectFiles":
         """Where the hooks of pre-commit are: here, or in the repository whose folder this is."""

@@ -114,14 +114,16 @@ class ChecksSection(Section):
     tests: values.Command | Annotated[tuple[values.SuiteLine, ...], Field(min_length=1)] = "auto"
     """A command such as `pytest -q`, `python manage.py test`, `python tests/runtests.py` or
     `cd api && pytest`, or off. Or a list of such commands: each test belongs to one of them.
-    auto: pytest if it is configured or declared, otherwise Django's runner."""
+    auto: pytest if it is configured or declared, otherwise Django's runner; with the options of
+    CI's job for the tests, unless more of the base commit's tests pass without."""
     minutes: Minutes = "auto"
     """Time limit of the tests. Shortly before it, no further test starts, and those left out are
     listed; a suite that still runs at the limit fails. A single test that takes a sixth of it, and
     at least a minute, is interrupted and fails. auto: half of the operator's maximum for a run."""
     types: values.Command | tuple[values.Command, ...] = "auto"
-    """One or several commands, as in `mypy --strict src`, or off. auto: the plain command of each
-    type checker with settings or a pre-commit hook."""
+    """One or several commands, as in `mypy --strict src`, or off. auto: each type checker that a
+    pre-commit hook or a job of CI calls, with their options; else the plain command of each that
+    has settings."""
     lint: values.Command | tuple[values.Command, ...] = "auto"
     """Like `types`, for ruff, flake8, black and isort. Where a change edits the settings of linters
     or type checkers, these also run with the base commit's."""

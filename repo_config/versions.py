@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from poetry.core.constraints import version as poetry_versions
 
 from repo_config.documents import table
@@ -27,6 +29,19 @@ def find_minors(text: str) -> Iterator[str]:
     """Yield the minor versions that lines begin with."""
     matches = (_PLAIN.match(line.strip()) for line in text.splitlines())
     return (match[1] for match in matches if match)
+
+
+def read_required(text: object) -> str:
+    """Read the version that a tool's settings require, as a specifier; "": none.
+
+    A version by itself means it alone, and a major version all of its releases.
+    """
+    with suppress(InvalidSpecifier):
+        written = str(text or "").strip()
+        if re.fullmatch(r"\d[\w.]*", written):
+            written = f"=={written}" if "." in written else f"=={written}.*"
+        return str(SpecifierSet(written))
+    return ""
 
 
 def find_declared_pythons(files: ProjectFiles) -> tuple[str, tuple[int, ...]]:

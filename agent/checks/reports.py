@@ -25,7 +25,7 @@ def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
         prepared.environment.key,
         prepared.environment.model_dump_json(include=_TOOLS),
         prepared.contract.config.model_dump_json(),
-        prepared.contract.project.model_dump_json(),
+        prepared.contract.project.model_dump_json(exclude={"unrun"}),
         check.get_granted_limits(settings).model_dump_json(),
         measuring.compute_digest(),
     )

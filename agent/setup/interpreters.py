@@ -19,7 +19,7 @@ from agent.models.record import Record, replace
 from agent.models.sandbox import Mount, Root, Sandbox, SandboxLimits, SandboxRequest
 from agent.settings import Settings
 from agent.setup import storage, uv_program
-from repo_config import versions, workflows
+from repo_config import ci_jobs, versions
 from repo_config.project_files import ProjectFiles
 from repo_config.tree import Tree
 
@@ -71,12 +71,12 @@ def read_hints(tree: Tree, folder: str = "", committed: int = 0) -> PythonHints:
     files = ProjectFiles(tree, folder)
     version_file = versions.read_version_file(files)
     requires, minors = versions.find_declared_pythons(files)
-    is_named = version_file or minors
+    jobs = () if version_file or minors else ci_jobs.list_jobs(ProjectFiles(tree))
     return PythonHints(
         version_file=version_file,
         requires=requires,
         minors=minors,
-        tested=() if is_named else tuple(workflows.list_pythons(ProjectFiles(tree))),
+        tested=tuple(minor for job in jobs for minor in job.pythons),
         committed=committed,
     )
 

@@ -12,13 +12,14 @@ from agent.errors import EnvironmentFailed
 from agent.git.tree import WorkTree
 from agent.models.record import replace
 from agent.models.sandbox import SANDBOX_TREE, SandboxLimits, SandboxRequest
-from agent.setup import gateway, sandbox_requests, uv_program
+from agent.setup import gateway, sandbox_requests, templates, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
 from agent.setup.interpreters import mount_python
 from agent.setup.request import EnvironmentRequest
 from repo_config import lock_files
 from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
+from repo_config.tree import FolderTree
 
 _COMMANDS = {
     "uv": ("lock",),
@@ -48,9 +49,12 @@ def update_lock(
         return {}
     before = tree.read(path)
     build_context.say(f"{kind} updates {path}")
+    # Behind the name of the program.
+    own = ProjectFiles(FolderTree(tree, base))
+    words = templates.choose_uv(own, is_for_lock=kind == "uv")[1:]
     python, place = build_context.interpreter, posixpath.join(SANDBOX_TREE, path)
     order = SandboxRequest(
-        argv=(uv_program.PATH, *_COMMANDS[kind]),
+        argv=(uv_program.PATH, *words, *_COMMANDS[kind]),
         environ={
             "PATH": f"{uv_program.FOLDER}:{sandbox_requests.SYSTEM_PATH}",
             **sandbox_requests.name_indexes(build_context.index),

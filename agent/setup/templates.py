@@ -10,8 +10,12 @@ tool: they are added by a command that may fail. Pure.
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from importlib import metadata
 from typing import NamedTuple, Self
 
+from packaging.specifiers import SpecifierSet
+
+from repo_config import versions
 from repo_config.documents import as_map, table, texts
 from repo_config.project_files import ProjectFiles
 
@@ -44,6 +48,7 @@ _PLAIN = frozenset({"requirements.txt", "requirements/base.txt"})
 _EDITABLE = "2022-09-01"
 _ANY_DAY = "2100-01-01"
 _DAY = re.compile(r"--exclude-newer \S+")
+_CALL = re.compile(r"\buv (?=pip|sync|tool)")
 _SYNC = "uv sync --frozen"
 _EXPORT = (
     "uv tool run --from 'poetry<3' --with poetry-plugin-export poetry export --without-hashes"
@@ -81,6 +86,23 @@ def write_lines(files: ProjectFiles, lock: str = "", day: str | None = None) -> 
         lock: The tool that has locked it; empty: none.
         day: The last one whose releases are taken where there is no lock.
     """
+    uv = shlex.join(choose_uv(files, is_for_lock=lock == "uv"))
+    return tuple(_CALL.sub(f"{uv} ", line) for line in _write_lines(files, lock, day))
+
+
+def choose_uv(files: ProjectFiles, *, is_for_lock: bool) -> tuple[str, ...]:
+    """Choose how uv is called, where the project requires another version than ours.
+
+    Its lock is the affair of that version; an older one may not know how groups are installed.
+    """
+    asked = versions.read_required(table(files.pyproject, "tool", "uv").get("required-version"))
+    if metadata.version("uv") in SpecifierSet(asked):
+        return ("uv",)
+    own = ("tool", "run", "--from", f"uv{asked}", "uv") if is_for_lock else ()
+    return ("uv", "--no-config", *own)
+
+
+def _write_lines(files: ProjectFiles, lock: str, day: str | None) -> tuple[str, ...]:
     if lock == "pdm":
         sync = "uv tool run --from 'pdm[locked]<3' pdm sync -G :all"
         return _add_project(f"{sync} --no-self", sync) if _is_installed(files) else (sync,)

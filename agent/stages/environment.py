@@ -1,15 +1,16 @@
 """Environment: the repository's own Python and dependencies, built without trusting them.
 
-Set-ups are tried in order: what an earlier run has found, what is configured or a template says,
-that with what CI's jobs set and install, what a model proposes. Where base's tests run well with
-one, nothing else is tried, but CI's Debian packages where some fail; that with which most of them
-pass is taken. Each is built and measured by steps of its own.
+Set-ups are tried in order: what an earlier run has found; what is configured or a template says,
+first with the variables and options of CI's job for the tests; that with CI's Debian packages; what
+a model proposes. Where base's tests run well with one, nothing else is tried; that
+with which most of them pass is taken. Each is built and measured by steps of its own.
 """
 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from agent.desk import Desk
 from agent.editing.scouting import Search
@@ -23,7 +24,7 @@ from agent.errors import (
 )
 from agent.git import worktree
 from agent.git.tree import WorkTree
-from agent.models.checks import CheckReport, ServerKnock, TestRun
+from agent.models.checks import CheckReport, ServerKnock, Status, TestRun
 from agent.models.environment import Checkout, Contract, Environment, OpenedRepository, Prepared
 from agent.models.record import replace as replace_record
 from agent.models.run import Run
@@ -35,14 +36,15 @@ from agent.setup.obstacles import Obstacle
 from agent.setup.proposal import KnownSetup
 from agent.setup.request import EnvironmentRequest
 from agent.stages import baseline
-from repo_config import unrun_checks
+from repo_config import checking_tools, ci_jobs, ci_setup, unrun_checks
+from repo_config.ci_jobs import CiJob
 from repo_config.project_files import ProjectFiles
 from repo_config.tree import FolderFilter
 
 Scout = Callable[[Callable[[], Prepared], Obstacle], Search]
 """Begins a search by a model, which works in what the first gives."""
 
-_FROM_CI = "CI or their connections ask for"
+_CI, _FROM_CI = "CI", "CI or their connections ask for"
 _NOT_AGAIN = "So an earlier search ended; the next one begins when the configured set-up changes."
 _MOST_LEFT_OUT = 5
 #: Characters of a configuration that is quoted.
@@ -74,9 +76,11 @@ def prepare_environment(
     prepared, report = best.prepared, best.report
     if best.candidate.looks_early and obstacles.ended_early(report.tests):
         report = trials.measure_whole(prepared)
+    prepared = replace_record(prepared, contract=trials.name_cells(prepared))
     desk.facts.suite_seconds = report.tests.seconds
     if report.is_partial:
         report = once(Step.OTHER_CHECKS, baseline.measure_others, prepared, report, desk)
+    prepared, report = trials.drop_options(prepared, report)
     desk.store_report(base.run, report)
     values = proposal.find_difference(config, prepared.contract.config)
     why = "No other set-up is better."
@@ -84,9 +88,10 @@ def prepare_environment(
         others = "".join(f" ({setup.passed})" for setup in tried if setup is not best)
         passed = f"{best.passed} tests pass on the base branch{others}."
         why = passed[0].upper() + passed[1:]
-    if values or len(tried) > 1 or trials.search:
+    is_of_ci = best.candidate.name == _CI
+    if len(tried) > 1 or trials.search or (values and not is_of_ci):
         trials.remember(why, values, obstacles.share_passed(report.tests))
-    if not values:
+    if not values or is_of_ci:
         return prepared, report
     lines = json.dumps(values)
     if len(lines) > _MOST_LINES:
@@ -129,19 +134,29 @@ class _Trials:
                 return
         why = "as configured" if config.setup else "by a template"
         first = Candidate("", why, looks_early=looks_early, listens=not config.services)
+        # Nothing was better without in an earlier run, if one has compared them.
+        is_compared = self.known.share is not None and not self.known.values
+        jobs = [] if is_compared else ci_jobs.list_testing_jobs(ProjectFiles(self._tree))
+        # The first of several stands for them; the others are named.
+        of_ci = self._find_values_of_ci(jobs[:1])
+        if of_ci:
+            why = "as CI's job for the tests has it"
+            lines = json.dumps(of_ci)
+            yield replace(first, name=_CI, why=why, lines=lines, origin=_FROM_CI)
+            if tried[-1].is_complete and self._is_good(tried[-1]):
+                return
         yield first
         if tried[-1].servers and not self._is_good(tried[-1]):
             # Some tests want no server.
             yield replace(first, name="no server", listens=False)
         best = choose_best(tried)
-        why = "with what CI sets and installs"
-        ci = replace(first, name="CI", why=why, origin=_FROM_CI, over=best.contract)
-        values = {} if self._is_as_known(best) else self._find_values_of_ci(best)
-        if values:
+        values = self._find_more_of_ci(best)
+        if best.tests is None:
+            values = of_ci | values
+        if values not in ({}, of_ci):
+            why = "with what CI sets and installs"
+            ci = replace(first, name="CI packages", why=why, origin=_FROM_CI, over=best.contract)
             yield replace(ci, lines=json.dumps(values))
-        if values.pop("python", None) and values and tried[-1].problem:
-            # Ubuntu has packages that Debian has not.
-            yield replace(ci, name="CI without packages", lines=json.dumps(values))
         if self.scout is not None and not any(map(self._is_good, tried)):
             yield from self._ask_model(self.scout)
 
@@ -157,29 +172,32 @@ class _Trials:
         is_over = self.known.is_searched or self.scout is None
         return is_over and setup.share is not None and self.known.is_as_good(setup.share)
 
-    def _find_values_of_ci(self, best: TriedSetup) -> dict[str, object]:
-        """Find what CI's jobs set and install, where tests fail without it; {}: nothing new."""
+    def _find_values_of_ci(self, jobs: list[CiJob]) -> dict[str, Any]:
+        base, tree = self.base, self._tree
+        lines = environments.list_lines(tree, base.contract.config, base.checkout.committed)
+        programs = {"uv", "pip", *(line.split()[0] for line in lines if line.strip())}
+        return ci_setup.find_values(jobs, base.contract.config, base.contract.project, programs)
+
+    def _find_more_of_ci(self, best: TriedSetup) -> dict[str, Any]:
+        """Find what else of CI may help where tests fail; {}: nothing.
+
+        Debian packages, and the variables of all jobs where none shows that it starts tests.
+        """
         tests, config = best.tests, (best.contract or self.base.contract).config
         red = tests.count("failed", "error") if tests else 0
-        if tests and (tests.limit or (tests.items and not red)):
+        if self._is_as_known(best) or (tests and (tests.limit or (tests.items and not red))):
             return {}
-        files = ProjectFiles(self._tree)
-        packages = unrun_checks.find_system_packages(files)
-        known, values = config.python.system_packages, dict[str, object]()
-        if new := [name for name in packages if name not in known]:
+        may_improve = tests is None or obstacles.may_improve(tests)
+        if not may_improve and self.known.is_as_good(best.share):
+            # A few red tests are worth one try.
+            return {}
+        files, known = ProjectFiles(self._tree), config.python.system_packages
+        values = dict[str, Any]()
+        if may_improve and not ci_jobs.list_testing_jobs(files):
+            values = self._find_values_of_ci(ci_jobs.list_jobs(files))
+        if new := [name for name in ci_setup.find_system_packages(files) if name not in known]:
             values["python"] = {"system_packages": [*known, *new]}
-        if tests and not obstacles.may_improve(tests):
-            # A few red tests are worth a try with packages alone, and one try.
-            return {} if self.known.is_as_good(best.share) else values
-        # CI's own for the programs of the set-up, as UV_SYSTEM_PYTHON, are about another machine.
-        lines = best.prepared.environment.sources if best.prepared else ()
-        programs = {"uv", "pip", *(line.split()[0] for line in lines if line.strip())}
-        env = {
-            name: text
-            for name, text in unrun_checks.find_variables(files).items()
-            if name.partition("_")[0].lower() not in programs and name not in config.env
-        }
-        return values | ({"env": env} if env else {})
+        return values
 
     def _explain_missing_modules(self, tests: TestRun) -> str:
         """Say that a command which nobody has configured runs few of the test modules."""
@@ -296,12 +314,45 @@ class _Trials:
         words = obstacles.find_obstacle(report.tests, "", lines).words
         raise CheckUnfinished(words) if report.tests.limit else RepositoryUnfit(words)
 
+    def drop_options(self, prepared: Prepared, report: CheckReport) -> tuple[Prepared, CheckReport]:
+        """Run tools without CI's options, where base does not get through with these."""
+        contract, files = (
+            prepared.contract,
+            ProjectFiles(self._tree, prepared.contract.project.root),
+        )
+        plain = checking_tools.find_commands(files, contract.config, is_like_ci=False)
+        own = {command.name: command for command in contract.project.commands}
+        failed = {run.name for run in report.results if run.status is Status.UNMEASURABLE}
+        changed = {command.name for command in plain.commands if command != own.get(command.name)}
+        if not failed & changed:
+            return prepared, report
+        project = replace_record(
+            contract.project, types=plain.types, lint=plain.lint, extra=plain.extra
+        )
+        prepared = replace_record(prepared, contract=replace_record(contract, project=project))
+        known = tuple(run for run in report.results if run.name not in changed)
+        report = replace_record(report, results=known)
+        step = Step.OTHER_CHECKS.named("plain")
+        return prepared, self.once(step, baseline.measure_others, prepared, report, self.desk)
+
+    def name_cells(self, prepared: Prepared) -> Contract:
+        """Name what CI's jobs for the tests have and this environment has not."""
+        contract, environment = prepared.contract, prepared.environment
+        python = ".".join(environment.interpreter.version.split(".")[:2])
+        servers = {service.name: service.title for service in environment.services}
+        variables = {*contract.config.variables}
+        files = ProjectFiles(self._tree)
+        cells = unrun_checks.list_cells(files, python, servers, variables)
+        project = contract.project
+        project = replace_record(project, unrun=project.unrun | cells)
+        return replace_record(contract, project=project)
+
     # --- what is said of it -----------------------------------------------------------------------
 
     def _find_obstacle(self, best: TriedSetup) -> Obstacle:
         """Say what hinders the tests, with what the set-up lacks."""
         base, environment = self.base, best.prepared.environment if best.prepared else None
-        steps = base.contract.project.unrun.get("steps of CI", ())
+        steps = base.contract.project.unrun.get("jobs of CI", ())
         if environment is None or best.tests is None:
             config, committed = base.contract.config, base.checkout.committed
             lines = environments.list_lines(self._tree, config, committed)

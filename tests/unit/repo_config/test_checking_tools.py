@@ -39,6 +39,24 @@ def test_hooks_pin_the_versions_of_their_tools() -> None:
     }  # fmt: skip
 
 
+def test_versions_that_tools_require_and_calls_of_ci_count_where_no_hook_says_more() -> None:
+    files = {
+        "pyproject.toml": "[tool.ruff]\nrequired-version = '==0.9.10'\n"
+        "[tool.black]\nrequired-version = '24'\n",
+        ".github/workflows/ci.yml": "on: pull_request\njobs: {a: {steps: ["
+        "{run: mypy --strict src}, {run: ruff check --fix .}, {run: 'cd docs && flake8'}]}}\n",
+    }
+    found = detect.detect_project(DictTree(files), RepoConfig())
+    assert found.tool_pins == {"ruff": ("ruff==0.9.10",), "black": ("black==24.*",)}
+    assert [command.line for command in found.commands] == [
+        "ruff check . --no-fix", "black --check .", "mypy --strict src",
+    ]  # fmt: skip
+    found = detect.detect_project(
+        DictTree({**files, ".pre-commit-config.yaml": HOOKS}), RepoConfig()
+    )
+    assert found.tool_pins["ruff"] == ("ruff==0.4.4",)
+
+
 def test_a_hook_for_all_of_the_project_says_how_its_tool_is_run() -> None:
     hooks = """
 repos:

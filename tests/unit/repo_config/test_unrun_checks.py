@@ -2,8 +2,7 @@
 
 import textwrap
 
-from repo_config import detect, unrun_checks
-from repo_config.project_files import ProjectFiles
+from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree
 
@@ -73,10 +72,10 @@ def test_hooks_and_steps_that_no_check_runs_are_listed() -> None:
     )
     assert detect.detect_project(tree, config).unrun == {
         "pre-commit hooks": ("codespell", "two; lines `", "links"),
-        "steps of CI": (
-            "tox -e ${{ matrix.env }}", "make links && echo pre-commit", "cd docs; make html", "npm test",
-            "make slow", "make site", "example/analyze", "./.github/workflows/more.yml",
-            "./.github/workflows/lost.yml",
+        "jobs of CI": (
+            "a: tox -e ${{ matrix.env }}; python -m pytest -x; make links; cd docs; make html; npm test",
+            "b: npm test", "a: make slow",
+            "b: ./.github/workflows/more.yml", "d: ./.github/workflows/lost.yml",
         ),
     }  # fmt: skip
 
@@ -91,8 +90,8 @@ def test_a_step_that_runs_other_tests_than_ours_is_listed() -> None:
         " {run: pytest --runslow=yes}, {run: pytest -m slow}]}}\n",
     }
     found = detect.detect_project(DictTree(files), RepoConfig())
-    assert found.unrun == {"steps of CI": ("pytest --runslow=yes", "pytest -m slow")}
-    files["pytest.ini"] = "[pytest]\naddopts = --runslow\n"
+    assert found.unrun == {"jobs of CI": ("a: pytest -x; pytest --runslow=yes; pytest -m slow",)}
+    files["pytest.ini"] = "[pytest]\naddopts = -x --runslow=yes -m slow\n"
     assert detect.detect_project(DictTree(files), RepoConfig()).unrun == {}
 
 
@@ -101,21 +100,23 @@ def test_where_there_is_nothing_or_nothing_can_be_read_nothing_is_listed() -> No
     assert detect.detect_project(DictTree(broken), RepoConfig()).unrun == {}
 
 
-def test_variables_are_those_of_the_jobs_that_start_tests():
-    workflow = """
-        on: pull_request
-        env: {STAGE: ci, KEY: "${{ secrets.KEY }}"}
-        jobs:
-          lint: {env: {LINTED: "1"}, steps: [{run: make lint}]}
-          test:
-            env: {STAGE: tests, DEBUG: true, cache-name: pip}
-            steps:
-            - {run: uv run manage.py test, env: {WORKERS: 2, STAGE: later}}
-        """
+def test_pull_requests_come_before_pushes_and_set_up_is_no_check():
+    def list_jobs(on: str) -> tuple[str, ...]:
+        files = {
+            ".github/workflows/a.yml": f"on: {on}\njobs: {{a: {{name: Docs, steps: [{{run: make docs}}]}}}}",
+            ".github/workflows/b.yml": """
+on: [push]
+jobs:
+  b:
+    steps:
+    - uses: example/set-up@v1
+    - run: sudo apt-get update && sudo apt-get install -y git
+    - run: python -m pip install -U tox
+    - run: echo done
+    - run: tox
+""",
+        }
+        return detect.detect_project(DictTree(files), RepoConfig()).unrun["jobs of CI"]
 
-    def find(text: str) -> dict[str, str]:
-        tree = DictTree({".github/workflows/ci.yml": text})
-        return unrun_checks.find_variables(ProjectFiles(tree))
-
-    assert find(workflow) == {"STAGE": "tests", "DEBUG": "true", "WORKERS": "2"}
-    assert find(workflow.replace("manage.py test", "tox"))["LINTED"] == "1", "any may be"
+    assert list_jobs("pull_request") == ("Docs: make docs",)
+    assert list_jobs("push") == ("Docs: make docs", "b: tox")

@@ -206,3 +206,19 @@ def test_what_a_change_declares_may_be_newer_than_base() -> None:
     newer = templates.keep_newer(lines, ("ruff==0.12.11", "ruff>=0.12 ; x"))
     assert newer == (f"{INSTALL} --exclude-newer-package ruff=2100-01-01 -e .", "uv pip freeze")
     assert templates.keep_newer(lines, ()) == lines
+
+
+def test_a_lock_is_the_affair_of_the_version_of_uv_that_a_project_requires(monkeypatch) -> None:
+    monkeypatch.setattr(templates.metadata, "version", lambda name: "0.13.8")
+
+    def write(required: str, lock: str = "") -> str:
+        text = (
+            f'{PROJECT}[dependency-groups]\ntest = []\n[tool.uv]\nrequired-version = "{required}"\n'
+        )
+        (line,) = write_lines(ProjectFiles(DictTree({"pyproject.toml": text})), lock)
+        return line
+
+    assert write(">=0.5") == "uv pip install -r pyproject.toml --group test"
+    assert write("<0.6") == "uv --no-config pip install -r pyproject.toml --group test"
+    assert write("0.5.1", "uv").startswith("uv --no-config tool run --from uv==0.5.1 uv sync ")
+    assert write("$(touch /tmp/x)", "uv").startswith("uv sync ")

@@ -88,7 +88,7 @@ def prepare(tmp_path, monkeypatch):
         monkeypatch.setattr(environment, "build_environment", build)
         monkeypatch.setattr(baseline, "measure_base", measure)
         monkeypatch.setattr(baseline, "measure_others", lambda prepared, tests, desk: tests)
-        tree = DictTree({"pyproject.toml": "", ".github/workflows/ci.yml": workflow})
+        tree = DictTree({"pytest.ini": "[pytest]", ".github/workflows/ci.yml": workflow})
         monkeypatch.setattr(environment.worktree, "open_tree", lambda base, folder: tree)
         config = RepoConfig(checks=checks or {}, setup=setup)
         run = Run(run_id="r", repository="x", ticket="t", started=1795000000)
@@ -276,30 +276,55 @@ on: push
 jobs:
   test: {env: {SETTINGS: app.ci}, steps: [{run: pytest}]}
 """
+TOX = CI.replace("pytest", "tox")
+
+
+def test_the_variables_and_options_of_ci_are_used_from_the_start(prepare):
+    workflow = """
+on: pull_request
+jobs:
+  test:
+    services:
+      db: {image: "postgres:16"}
+      s3: {image: minio/minio}
+    strategy: {matrix: {python: ["3.11", "3.12"], django: ["4.2", "5.2"], os: [ubuntu-latest]}}
+    env: {SETTINGS: app.ci, UV_SYSTEM_PYTHON: "1"}
+    steps: [{run: pytest -W error}]
+  e2e: {env: {BROWSER: chromium}, steps: [{run: pytest e2e}]}
+"""
+    run_context = prepare((9, 0), workflow=workflow)
+    contract = run_context.prepared.contract
+    assert contract.config.env == {"SETTINGS": "app.ci"}
+    assert contract.project.tests == ("pytest -W error",)
+    assert not run_context.kept, "what CI has is read again"
+    assert contract.project.unrun == {
+        "Pythons of CI": ("3.11",), "matrix of CI": ("django: 4.2, 5.2",),
+        "servers of CI": ("postgres:16", "minio/minio"),
+        "variables of CI": ("UV_SYSTEM_PYTHON", "BROWSER"),
+    }  # fmt: skip
+    run_context = prepare((7, 2), (8, 1), workflow=workflow)
+    assert run_context.prepared.contract.config == RepoConfig(), "more tests pass without"
+    assert run_context.prepared.contract.project.unrun["jobs of CI"]
+    again = prepare((8, 1), workflow=workflow)
+    assert again.prepared.contract.config == RepoConfig(), "they are compared once"
 
 
 def test_variables_of_ci_are_tried_with_the_servers_that_tests_then_connect_to(prepare):
-    run_context = prepare(RED, knock("redis"), (9, 0), workflow=CI)
+    run_context = prepare(RED, knock("redis"), (9, 0), workflow=TOX)
     config = run_context.prepared.contract.config
     assert (config.env, config.services) == ({"SETTINGS": "app.ci"}, ("redis",))
-    said = "With what CI sets and installs: 9 of 9 tests pass on the base branch (by a template: 0 of 9)."
-    assert run_context.prepared.environment.why.startswith(said)
-    again = prepare((9, 0), workflow=CI)
-    assert again.prepared.environment.why.startswith("Found in an earlier run: 9 of 9")
-    assert prepare(RED, (9, 0), workflow="").prepared.contract.config.env == {}
 
 
 def test_a_try_with_variables_of_ci_that_helps_nobody_costs_nothing_else(prepare):
+    assert prepare(IndexUnavailable, (5, 4), workflow=CI).baseline == report(5, 4)
     early = report(25, 25, unrun=("a",), status=Status.UNVERIFIED)
-    run_context = prepare(early, early, (40, 60), workflow=CI, scout=proposes())
+    run_context = prepare(early, early, (40, 60), workflow=TOX, scout=proposes())
     assert run_context.baseline == report(40, 60)
     assert run_context.looks == [True, True, False], "it is compared with its like"
-    assert prepare((5, 4), IndexUnavailable, workflow=CI).baseline == report(5, 4)
-    assert prepare((5, 4), workflow=CI.replace("SETTINGS", "LD_PRELOAD")).baseline == report(5, 4)
 
 
 def test_a_model_goes_on_from_the_best_that_there_is(prepare):
-    run_context = prepare((1, 8), (5, 4), (9, 0), workflow=CI, scout=proposes("env: {A: b}"))
+    run_context = prepare((5, 4), (1, 8), (9, 0), workflow=CI, scout=proposes("env: {A: b}"))
     assert run_context.prepared.contract.config.env == {"SETTINGS": "app.ci", "A": "b"}
 
 
@@ -329,26 +354,19 @@ jobs:
 """
 
 
-@pytest.mark.parametrize(("first", "env"), [((8, 1), {}), (EnvironmentFailed, CI_ENV)])
-def test_debian_packages_of_ci_are_tried_where_a_test_fails_or_nothing_can_be_built(
-    prepare, first, env
-):
-    config = prepare(first, (9, 0), workflow=APT).prepared.contract.config
-    assert (config.python.system_packages, config.env) == (("gettext",), env)
+@pytest.mark.parametrize("first", [(8, 1), EnvironmentFailed])
+def test_debian_packages_of_ci_are_tried_where_a_test_fails_or_nothing_can_be_built(prepare, first):
+    config = prepare(first, first, (9, 0), workflow=APT).prepared.contract.config
+    assert (config.python.system_packages, config.env) == (("gettext",), {"SETTINGS": "app.ci"})
     assert prepare((9, 0), workflow=APT).names[1] == "read lines known"
 
 
 def test_packages_that_help_no_test_are_tried_once(prepare):
-    for is_tried in (True, False):
-        names = prepare((8, 1), (8, 1), workflow=APT, scout=never).names
-        assert ("environment CI" in names) is is_tried
+    for ends in ([(8, 1), (8, 1), (8, 1)], [(8, 1)]):
+        names = prepare(*ends, workflow=APT, scout=never).names
+        assert ("environment CI packages" in names) is (len(ends) > 1)
 
 
-def test_variables_of_ci_are_tried_where_no_test_starts(prepare):
-    assert prepare((0, 0), (9, 0), workflow=CI).prepared.contract.config.env == CI_ENV
-
-
-def test_variables_of_ci_are_tried_alone_where_debian_has_not_its_packages(prepare):
-    run_context = prepare(RED, EnvironmentFailed, (9, 0), workflow=APT)
-    config = run_context.prepared.contract.config
-    assert (config.python.system_packages, config.env) == ((), {"SETTINGS": "app.ci"})
+def test_where_no_job_shows_that_it_starts_tests_the_variables_of_all_are_tried_last(prepare):
+    assert prepare((9, 0), workflow=TOX).prepared.contract.config.env == {}
+    assert prepare((0, 0), (9, 0), workflow=TOX).prepared.contract.config.env == CI_ENV

@@ -1,0 +1,153 @@
+"""Read what a repository's workflows on GitHub do for changes. Only their structure is read."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from repo_config import command_lines, versions
+from repo_config.command_lines import SuiteCommand
+from repo_config.documents import as_list, as_map, table, texts
+from repo_config.project_files import ProjectFiles
+
+_FOLDER = ".github/workflows/"
+#: Levels of workflows that use others; more are refused by GitHub, and a circle has no end.
+_DEEPEST = 3
+#: Begins what GitHub puts in when a job runs.
+_OPEN = "${{"
+
+
+class CiJob(NamedTuple):
+    name: str
+    job: dict[str, Any]
+    """As it is written; its variables are also those of its workflow."""
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """The job itself, which may use a workflow, and its steps."""
+        return [*map(as_map, (self.job, *as_list(self.job.get("steps"))))]
+
+    @property
+    def scripts(self) -> list[str]:
+        """The shell scripts of its steps."""
+        return [str(part["run"]).strip() for part in self.parts if part.get("run")]
+
+    @property
+    def actions(self) -> list[str]:
+        """Actions and workflows that it uses, without their versions."""
+        return [str(part["uses"]).partition("@")[0] for part in self.parts if part.get("uses")]
+
+    @property
+    def calls(self) -> list[tuple[str, ...]]:
+        """The plain calls of its scripts that start in the folder of the repository."""
+        scripts = (str(part.get("run", "")) for part in self.parts if not _find_folder(self, part))
+        lines = (line for script in scripts for line in split_lines(script))
+        return [call for line in lines if (call := read_call(line))]
+
+    @property
+    def suites(self) -> list[SuiteCommand]:
+        """Its calls of known runners of tests."""
+        suites = (command_lines.read_test_command(shlex.join(call)) for call in self.calls)
+        return [suite for suite in suites if suite.runner != "command"]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the job and its steps set to plain values; of several values the first."""
+        found = dict[str, str]()
+        for part in self.parts:
+            for name, value in as_map(part.get("env")).items():
+                if isinstance(value, str) and _OPEN not in value:
+                    found.setdefault(name, value)
+        return found
+
+    @property
+    def servers(self) -> list[str]:
+        """The images of its services."""
+        services = map(as_map, as_map(self.job.get("services")).values())
+        images = (str(service.get("image", "")) for service in services)
+        return [image for image in images if image and _OPEN not in image]
+
+    @property
+    def axes(self) -> dict[str, list[str]]:
+        """The plain values of its matrix, by axis."""
+        matrix = table(self.job, "strategy", "matrix")
+        axes: dict[str, list[str]] = {}
+        for values in (matrix, *map(as_map, as_list(matrix.get("include")))):
+            for axis, value in values.items():
+                if axis not in ("include", "exclude"):
+                    plain = (text for text in texts(value) if _OPEN not in text)
+                    axes.setdefault(axis, []).extend(plain)
+        return {axis: list(dict.fromkeys(values)) for axis, values in axes.items()}
+
+    @property
+    def pythons(self) -> list[str]:
+        """The minor versions that its matrix has, or that it gives to what sets up Python."""
+        given = [as_map(part.get("with")) for part in self.parts]
+        values = [*self.axes.items(), *(item for inputs in given for item in inputs.items())]
+        lines = ("\n".join(texts(value)) for key, value in values if "python" in key)
+        return [*dict.fromkeys(minor for text in lines for minor in versions.find_minors(text))]
+
+
+def list_jobs(files: ProjectFiles) -> list[CiJob]:
+    """List the jobs that run for pull requests; without any, those for pushes to branches."""
+    events = {
+        path: files.yaml(path).get("on")
+        for path in sorted(files.paths)
+        if path.startswith(_FOLDER) and path.endswith((".yml", ".yaml"))
+    }
+    chosen = [path for path in events if "pull_request" in _name_events(events[path])]
+    chosen = chosen or [path for path in events if _is_for_pushes(events[path])]
+    return [job for path in chosen for job in _read_workflow(files, path)]
+
+
+def list_testing_jobs(files: ProjectFiles) -> list[CiJob]:
+    """List the jobs that start tests by a known runner; those with servers, if none shows it."""
+    jobs = list_jobs(files)
+    return [job for job in jobs if job.suites] or [job for job in jobs if job.servers]
+
+
+def read_call(line: str) -> tuple[str, ...]:
+    """Read the inner call of a line; nothing where it is more than a call."""
+    return command_lines.find_inner_call(command_lines.split_call(line))
+
+
+def read_image(image: str) -> tuple[str, str]:
+    """Return the name of an image without its folders, and its tag."""
+    path, _, tag = image.partition(":")
+    return path.rpartition("/")[2], tag
+
+
+def split_lines(script: str) -> list[str]:
+    """Split a script of a shell into its lines, without empty ones and comments."""
+    lines = (line.strip() for line in script.replace("\\\n", " ").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _find_folder(job: CiJob, part: dict[str, Any]) -> str:
+    own = table(job.job, "defaults", "run").get("working-directory")
+    return str(part.get("working-directory") or own or "").strip("./")
+
+
+def _read_workflow(files: ProjectFiles, path: str, depth: int = 0) -> Iterator[CiJob]:
+    """Yield the jobs of a workflow, and of those in this repository that its jobs use."""
+    workflow = files.yaml(path)
+    for key, value in table(workflow, "jobs").items():
+        job = as_map(value)
+        used = str(job.get("uses", "")).removeprefix("./")
+        if depth < _DEEPEST and used.startswith(_FOLDER) and files.has_file(used):
+            yield from _read_workflow(files, used, depth + 1)
+        else:
+            shown = str(job.get("name", ""))
+            variables = {**as_map(workflow.get("env")), **as_map(job.get("env"))}
+            name = shown if shown and _OPEN not in shown else str(key)
+            yield CiJob(name, {**job, "env": variables})
+
+
+def _name_events(events: object) -> list[str]:
+    return [*events] if isinstance(events, dict) else texts(events)
+
+
+def _is_for_pushes(events: object) -> bool:
+    """Whether a workflow runs for pushes to branches."""
+    push = as_map(events.get("push")) if isinstance(events, dict) else {}
+    is_for_tags = "tags" in push and "branches" not in push
+    return "push" in _name_events(events) and not is_for_tags

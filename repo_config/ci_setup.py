@@ -1,0 +1,83 @@
+"""Find how CI sets up the tests: variables, Debian packages, options of the runner.
+
+Its servers join where tests connect to them.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from repo_config import ci_jobs, command_lines
+from repo_config.ci_jobs import CiJob
+from repo_config.detect import Project
+from repo_config.project_files import ProjectFiles
+from repo_config.schema import RepoConfig
+from repo_config.values import SystemPackage, VariableName
+
+_NAME: TypeAdapter[str] = TypeAdapter(VariableName)
+_PACKAGE: TypeAdapter[str] = TypeAdapter(SystemPackage)
+
+
+def find_values(
+    jobs: list[CiJob], config: RepoConfig, project: Project, programs: Collection[str]
+) -> dict[str, Any]:
+    """Find the variables and options of jobs that a configuration has not; {}: none.
+
+    Args:
+        programs: Of the set-up: their variables, as UV_SYSTEM_PYTHON, are about another machine.
+    """
+    env = dict[str, str]()
+    for job in reversed(jobs):
+        env |= job.variables
+    values: dict[str, Any] = {
+        "env": {
+            name: text
+            for name, text in env.items()
+            if name.partition("_")[0].lower() not in programs
+            and name not in config.env
+            and _is_valid(_NAME, name)
+        }
+    }
+    if config.checks.tests == "auto" and (line := _find_line(jobs, project)):
+        values["checks"] = {"tests": line}
+    return {key: value for key, value in values.items() if value}
+
+
+def _find_line(jobs: list[CiJob], project: Project) -> str:
+    """Find the one way in which jobs start the tests by the same runner, if it has options."""
+    called = {suite for job in jobs for suite in job.suites}
+    own = project.suites[0] if project.suites else None
+    if not own or len(called) != 1:
+        return ""
+    [suite] = called
+    is_same = suite.runner == own.runner and suite.script in (None, own.script)
+    words = project.with_suite(own._replace(args=suite.args)).tests if is_same else ()
+    return "".join(words) if suite.args and not own.folder else ""
+
+
+def find_system_packages(files: ProjectFiles) -> tuple[str, ...]:
+    """Find the Debian packages that the jobs of CI install which start tests, if it shows."""
+    jobs = ci_jobs.list_testing_jobs(files) or ci_jobs.list_jobs(files)
+    named = (name for job in jobs for script in job.scripts for name in _list_packages(script))
+    return tuple(name for name in dict.fromkeys(named) if _is_valid(_PACKAGE, name))
+
+
+def _list_packages(script: str) -> Iterator[str]:
+    for line in ci_jobs.split_lines(script):
+        # Often behind `apt-get update &&`; nothing else of a shell is read.
+        for call in map(command_lines.split_call, line.partition(" #")[0].split("&&")):
+            words = tuple(word for word in call if not word.startswith("-"))
+            words = words[1:] if words[:1] == ("sudo",) else words
+            # With an option that has a value, which words are packages is not clear.
+            is_plain = {"-t", "--target-release", "-o"}.isdisjoint(call)
+            if words[:2] in (("apt-get", "install"), ("apt", "install")) and is_plain:
+                yield from words[2:]
+
+
+def _is_valid(kind: TypeAdapter[str], text: str) -> bool:
+    try:
+        kind.validate_python(text)
+    except ValidationError:
+        return False
+    return True
