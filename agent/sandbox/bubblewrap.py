@@ -231,7 +231,7 @@ class BubblewrapProcess(RunningSandbox):
             bounded = {"memory", "pids"} <= self._group.folders.keys()
             more: dict[str, Any] = {"bulk_is_laid": self._laid is not None}
             if self._laid is not None and self._laid.has_tree:
-                more |= {"source": None, "guide": overlays.GUIDE}
+                more["source"] = None
             self.send_order(bounded=bounded, **more)
 
     def _take_down(self, process: subprocess.Popen[bytes]) -> None:

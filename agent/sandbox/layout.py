@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from agent.git import one_commit
 from agent.models.sandbox import SANDBOX_HOME, SANDBOX_OUT, SANDBOX_TREE, SandboxRequest
 from agent.text.bytecode import compile_module
 
@@ -127,8 +128,7 @@ def encode_request(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]
         "directory": order.directory,
         "home": SANDBOX_HOME,
         "source": SOURCE if order.tree is not None else None,
-        "base": SOURCE,
-        "guide": None,
+        "base": one_commit.SHOWN,
         "tree": SANDBOX_TREE,
         "bulk": [
             {"from": f"{LAYERS}/{number}/bulk/{index}", "to": f"{SANDBOX_TREE}/{path}"}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from agent.errors import EditFailed
+from agent.errors import EditFailed, SandboxLost
 from agent.git import names
 from agent.git.tree import WorkTree
 from agent.models.change import Change
@@ -98,18 +98,16 @@ class Session:
         Args:
             include: Ignored files or folders that are part of the change all the same.
         """
-        answer = self._ask("look")
-        entries = [
-            change_collection.ChangedEntry(
-                path, change_collection.EntryKind(kind), size, is_executable
-            )
-            for path, kind, size, is_executable in json.loads(answer.contents[0])
-        ]
+        wanted = {path.rstrip("/") for path in (*self._ground.given, *include)}
+        answer = self._ask("look", include=sorted(wanted), links=sorted(self._ground.links))
+        if problem := answer.facts["problem"]:
+            raise SandboxLost(f"The change cannot be listed: {problem}")
+        found = json.loads(answer.contents[0])
         return change_collection.collect_change(
-            entries,
+            (change_collection.ChangedEntry(*entry) for entry in found["entries"]),
             lambda path: self._read(path)[1],
             self._ground,
-            include=include,
+            (path for path in found["ignored"] if path.rstrip("/") not in wanted),
             is_cut=answer.facts["is_cut"],
         )
 

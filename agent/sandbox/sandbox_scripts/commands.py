@@ -17,7 +17,7 @@ from contextlib import suppress
 
 TYPE_CHECKING = False  # to load typing would take a tenth of the time in which a sandbox opens
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
 
     Order = dict[str, Any]
@@ -88,8 +88,14 @@ def set_limits(order: Order) -> None:
         file.write("500")  # should memory run out, foreign code goes before process 1
 
 
-def start_command(order: Order, argv: list[str], environ: dict[str, str]) -> tuple[int, int]:
-    """Start a command with nothing open but null and its output; return process and output."""
+def start_command(
+    order: Order, argv: list[str], environ: dict[str, str], kept: Iterable[int] = ()
+) -> tuple[int, int]:
+    """Start a command with nothing open but null and its output; return process and output.
+
+    Args:
+        kept: Further descriptors that stay open.
+    """
     reading, writing = os.pipe()
     with suppress(OSError):  # bounded per user; the default size only costs speed
         fcntl.fcntl(reading, F_SETPIPE_SZ, 4 * PIECE_BYTES)
@@ -101,7 +107,7 @@ def start_command(order: Order, argv: list[str], environ: dict[str, str]) -> tup
         os.setsid()  # process 1 outlives it, and is to be in no group with it
         os.dup2(writing, 1)
         os.dup2(writing, 2)
-        keep_only(set())
+        keep_only({*kept})
         os.umask(0o022)
         missing = "the limits could not be set, so nothing was started"
         try:

@@ -215,6 +215,8 @@ class Server:
         self.channel = channel
         self.order = order
         self.requests = requests
+        self.index: int | None = None
+        """See `differing.make_index`."""
 
     def run(self, request: dict[str, Any], content: bytes) -> None:
         """Run a command to its end, or to that of its time; nothing that it started stays."""
@@ -259,12 +261,18 @@ class Server:
                     lay_file(file["path"], file["content"])
 
     def look(self, request: dict[str, Any], content: bytes) -> None:
-        found = differing.Difference(self.order["base"], self.order["tree"], self.order["guide"])
-        found.layers = [layer + "/tree" for layer in self.order["layers"]]
-        found.bulk = {folder["to"] for folder in self.order["bulk"]}
-        found.walk()
-        entries = json.dumps(found.entries).encode("ascii")
-        self.channel.answer({"is_cut": found.is_cut}, [entries])
+        try:
+            if self.index is None:
+                self.index = differing.make_index(self.order)
+            found = differing.Difference(
+                self.order, self.index, request["include"], request["links"]
+            )
+        except differing.GitFailed as problem:
+            self.channel.answer({"problem": str(problem)}, [])
+            return
+        entries = [(path, *entry) for path, entry in found.entries.items()]
+        content = json.dumps({"entries": entries, "ignored": found.ignored}).encode("ascii")
+        self.channel.answer({"problem": "", "is_cut": found.is_cut}, [content])
 
     def read(self, request: dict[str, Any], content: bytes) -> None:
         """Return a regular file, or the reason where it is not had; None: there is none."""
@@ -279,6 +287,8 @@ class Server:
                     return None, b""
                 if state.st_size > most_bytes:
                     return "it has %d bytes" % state.st_size, b""
+                if not state.st_mode & stat.S_IRUSR:
+                    os.chmod(name, 0o600, dir_fd=parent)
                 descriptor = os.open(name, by_descriptor.READ, dir_fd=parent)
         except (OSError, ValueError):
             return None, b""
