@@ -108,8 +108,6 @@ class SandboxRequest(Record):
     tree that was given."""
     lists_new: bool = False
     """Whether the result names the files that the command leaves in the tree."""
-    company: dict[str, str] = {}
-    """Processes that the command relies on: by name, the file in the sandbox with the number."""
     limits: SandboxLimits = SandboxLimits()
 
 
@@ -128,9 +126,6 @@ class SandboxResult(Record):
     """Files that were not returned, with the reason: links, devices, too large, too many."""
     new: tuple[str, ...] = ()
     """Files that the command left in the tree, from its root; the first of them."""
-    gone: tuple[str, ...] = ()
-    """Servers that had ended before the command. Code in the sandbox can bring that about,
-    and hide it: a reason to doubt, never one to believe."""
 
 
 class Flag(Protocol):

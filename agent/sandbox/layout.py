@@ -124,6 +124,10 @@ def encode_request(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]
         rlimits["RLIMIT_AS"] = limits.memory_bytes
     message = {
         "argv": order.argv,
+        "collect": order.collect,
+        "lists_new": order.lists_new,
+        "returned_bytes": limits.returned_bytes,
+        "returned_files": limits.returned_files,
         "environ": _environ(order) | order.environ,
         "directory": order.directory,
         "home": SANDBOX_HOME,

@@ -15,13 +15,8 @@ from agent.models.change import Change
 from agent.models.environment import Checkout
 from agent.models.sandbox import CollectedChange, CommandResult, Flag
 from agent.sandbox import change_collection
-from agent.sandbox.running import Answer, RunningSandbox
-
-_GRACE_SECONDS = 10.0
-"""The runner ends a command in time; this much later the host ends the sandbox."""
-_FILE_SECONDS = 120.0
-_PLAIN: dict[str, Any] = {"once": False, "collect": (), "returned_bytes": 0, "returned_files": 0}
-"""A command of a session hands nothing back but what it prints."""
+from agent.sandbox.frames import Answer
+from agent.sandbox.running import RunningSandbox
 
 #: Opens the sandbox with the base laid out; the stack takes it down.
 Open = Callable[[ExitStack], RunningSandbox]
@@ -57,19 +52,7 @@ class Session:
 
     def run(self, command: str, *, seconds: float) -> CommandResult:
         """Run `bash -c`."""
-        kills, late = self._sandbox.count_memory_kills(), seconds + _GRACE_SECONDS
-        answer = self._ask("run", patience=late, arguments=(command,), seconds=seconds, **_PLAIN)
-        limit, output = answer.facts["limit"], answer.output
-        is_killed = limit is None and self._sandbox.count_memory_kills() > kills
-        hit = "memory" if is_killed else limit
-        if hit not in (None, "time"):
-            output = f"{output.rstrip()}\n[The {hit} limit was reached.]"
-        return CommandResult(
-            output=output,
-            exit_code=answer.facts["exit_code"],
-            timed_out=limit == "time",
-            omitted_bytes=answer.omitted_bytes,
-        )
+        return self._sandbox.run_command(command, seconds, self._stopped)
 
     def read(self, path: str) -> bytes | None:
         if names.name_problem(path) is not None:
@@ -126,17 +109,8 @@ class Session:
     def _edit(self, operation: str, content: bytes = b"", **fields: Any) -> str:
         return str(self._ask(operation, content, **fields).facts["problem"])
 
-    def _ask(
-        self,
-        operation: str,
-        content: bytes = b"",
-        *,
-        patience: float = _FILE_SECONDS,
-        **fields: Any,
-    ) -> Answer:
-        return self._sandbox.ask(
-            operation, content, patience=patience, stopped=self._stopped, **fields
-        )
+    def _ask(self, operation: str, content: bytes = b"", **fields: Any) -> Answer:
+        return self._sandbox.ask(operation, content, stopped=self._stopped, **fields)
 
     def _start(self, opened: Open, change: Change) -> None:
         with ExitStack() as stack:

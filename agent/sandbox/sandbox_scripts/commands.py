@@ -128,16 +128,13 @@ def start_command(
 class RunningCommand:
     """A command at work: what it prints is passed on, and its limits are looked at.
 
-    With `once` in the request, a full disk ends the command; else that is its own failure.
+    A full disk ends the command; in a sandbox that stays open that is its own failure.
     """
 
-    def __init__(
-        self, order: Order, request: dict[str, Any], print_piece: Callable[[bytes], None]
-    ) -> None:
+    def __init__(self, order: Order, seconds: float, print_piece: Callable[[bytes], None]) -> None:
         """Begin before the command is started."""
         self.order = order
-        self.once = request["once"]
-        self.until = time.monotonic() + request["seconds"]
+        self.until = time.monotonic() + seconds
         self.print_piece = print_piece
         self.names = count_names(order)
 
@@ -153,7 +150,7 @@ class RunningCommand:
             while True:
                 code = reap(pid)
                 if code is not None:
-                    full = find_full_disk(self.order) if self.once else None
+                    full = None if self.order["lasting"] else find_full_disk(self.order)
                     return code, find_counted_limit(self.order) or full
                 now = time.monotonic()
                 if now >= look:
@@ -179,14 +176,13 @@ class RunningCommand:
         return bool(content)
 
     def find_limit(self) -> str | None:
-        if self.once:
-            found = find_counted_limit(self.order) or find_full_disk(self.order)
+        if not self.order["lasting"]:
+            limit = find_counted_limit(self.order) or find_full_disk(self.order)
         else:
             # Names use kernel memory, which outlives the command.
-            found = (
-                "disk" if count_names(self.order) > max(self.names, self.order["inodes"]) else None
-            )
-        return found or find_sampled_limit(self.order)
+            is_full = count_names(self.order) > max(self.names, self.order["inodes"])
+            limit = "disk" if is_full else None
+        return limit or find_sampled_limit(self.order)
 
 
 def reap(wanted: int) -> int | None:
@@ -271,17 +267,6 @@ def find_sampled_limit(order: Order) -> str | None:
 
 
 # --- ending ----------------------------------------------------------------------------------
-
-
-def is_alive(place: str) -> bool:
-    """Whether the process is there whose number is in a file, which foreign code may have made."""
-    try:
-        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            number = file.read(20)
-        return number.isdigit() and int(number) > 1 and os.path.exists("/proc/%d" % int(number))
-    except OSError:
-        return False
 
 
 def end_everything() -> None:

@@ -17,7 +17,6 @@ import commands
 TYPE_CHECKING = False  # see commands.py
 if TYPE_CHECKING:
     from io import BufferedReader
-    from typing import Any
 
     from commands import Order
 
@@ -80,24 +79,24 @@ def is_same_link(path: str, other: str) -> bool:
 class Collection:
     """The regular files that are asked for, within the caps, and why others were left."""
 
-    def __init__(self, order: dict[str, Any], request: dict[str, Any]) -> None:
+    def __init__(self, order: Order) -> None:
         self.tree = order["tree"]
         #: What the tree was made from, the uppermost first.
         self.sources = [layer + "/tree" for layer in order["layers"]]
         self.sources = [*filter(None, [order["source"]]), *reversed(self.sources)]
         #: Large folders of the set-up, of which nothing is returned.
         self.bulk = {folder["to"] for folder in order["bulk"]}
-        self.most_bytes, self.most_files = request["returned_bytes"], request["returned_files"]
+        self.most_bytes, self.most_files = order["returned_bytes"], order["returned_files"]
         self.files: dict[str, int] = {}
         self.refused: list[str] = []
         self.bytes = 0
         self.over = False
         #: Paths of the tree that were not there before the command.
         self.new: list[str] = []
-        if request.get("lists_new"):
+        if order["lists_new"]:
             laid = {file["path"] for file in order["files"]}
             self.list_new(self.tree, laid | self.bulk)
-        for wanted in request["collect"]:
+        for wanted in order["collect"]:
             self.collect(*os.path.split(wanted))
 
     def collect(self, folder: str, name: str) -> None:

@@ -222,29 +222,26 @@ class Server:
         """Run a command to its end, or to that of its time; nothing that it started stays."""
         order, channel = self.order, self.channel
         commands.reset_counters(order)
-        if not request["once"]:
+        if order["lasting"]:
             self.lay_files_again()
 
         def print_piece(piece: bytes) -> None:
             channel.send_bytes(OUTPUT, piece)
 
-        attendance = commands.RunningCommand(order, request, print_piece)
+        attendance = commands.RunningCommand(order, request["seconds"], print_piece)
         argv = [*order["argv"], *request["arguments"]]
         pid, reading = commands.start_command(order, argv, open_outlet(order))
         code, limit = attendance.attend(pid, reading, self.requests)
-        company = request.get("company", {}).items()
-        gone = [name for name, place in company if not commands.is_alive(place)]
         commands.end_everything()
         limit = limit or commands.find_counted_limit(order)
         commands.remove_shared()
         while attendance.pass_on(reading):
             pass
         os.close(reading)
-        found = differing.Collection(order, request)
+        found = differing.Collection(order)
         facts = {
             "exit_code": code,
             "limit": limit or ("returned" if found.over else None),
-            "gone": gone,
             "files": list(found.files),
             "refused": found.refused,
             "new": found.new,
@@ -333,5 +330,5 @@ def main() -> None:
         except SetupError:
             return  # the host has closed its end
         serve[request["op"]](request, content)
-        if request.get("once"):
+        if not order["lasting"]:
             return
