@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from agent.models.change import Change, Finding
-from agent.models.environment import Layer
+from agent.models.environment import Checkout, Layer
 from agent.models.record import Record
 
 # Where things are inside every sandbox. Virtual environments contain absolute paths, so these are
@@ -89,6 +89,8 @@ class SandboxRequest(Record):
     they are given here."""
     tree: str | None = None
     """Host folder copied to SANDBOX_TREE."""
+    checkout: Checkout | None = None
+    """The commit below the tree of a session, which stays open for several commands; else None."""
     root: str = ""
     mounts: tuple[Mount, ...] = ()
     files: tuple[SandboxFile, ...] = ()

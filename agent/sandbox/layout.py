@@ -124,6 +124,7 @@ def encode_request(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]
         rlimits["RLIMIT_AS"] = limits.memory_bytes
     message = {
         "argv": order.argv,
+        "lasting": order.checkout is not None,
         "collect": order.collect,
         "lists_new": order.lists_new,
         "returned_bytes": limits.returned_bytes,

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from agent.errors import Cancelled, SandboxLost, SandboxMissing
-from agent.models.environment import Checkout
 from agent.models.record import replace
 from agent.models.sandbox import CommandResult, Flag, Hear, Root, SandboxRequest, SandboxResult
 from agent.sandbox import layout, preparing
@@ -37,16 +36,9 @@ OPEN: set[object] = set()
 class RunningSandbox:
     """What is known of a sandbox from its opening to its end; leaving the block takes it down."""
 
-    def __init__(
-        self, order: SandboxRequest, listener: Hear | None = None, *, lasting: bool = False
-    ) -> None:
-        """Take the order within its limits.
-
-        Args:
-            lasting: It stays open for several commands, and a limit is the command's own failure.
-        """
+    def __init__(self, order: SandboxRequest, listener: Hear | None = None) -> None:
+        """Take the order within its limits."""
         self._order = order
-        self._lasting = lasting
         self._nonce = secrets.token_bytes(16)
         self._listener = listener
         self._watch = preparing.SizeWatch(order.mounts, order.limits.disk_bytes)
@@ -88,7 +80,6 @@ class RunningSandbox:
     # --- what they hand in -----------------------------------------------------------------------
 
     def send_order(self, *, bounded: bool, **more: Any) -> None:
-        more["lasting"] = self._lasting
         self.send(self._nonce + layout.encode_request(self._order, bounded=bounded, more=more))
 
     def send(self, content: bytes) -> None:
@@ -114,7 +105,8 @@ class RunningSandbox:
                 look = now + TICK_SECONDS
                 if stopped is not None and stopped.is_set():
                     raise Cancelled("The run was stopped while its sandbox was running.")
-                if not self._lasting and (limit := self._find_limit()):
+                # In a session, a limit is the command's own failure.
+                if self._order.checkout is None and (limit := self._find_limit()):
                     return limit
             if now > until:
                 return _LATE
@@ -274,17 +266,9 @@ class SandboxMaker(ABC):
 
     @abstractmethod
     def start(
-        self,
-        order: SandboxRequest,
-        stack: ExitStack,
-        hear: Hear | None = None,
-        checkout: Checkout | None = None,
+        self, order: SandboxRequest, stack: ExitStack, hear: Hear | None = None
     ) -> RunningSandbox:
-        """Start what the stack takes down.
-
-        Args:
-            checkout: For a session, the commit that its tree is laid over.
-        """
+        """Start what the stack takes down."""
 
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
@@ -293,10 +277,10 @@ class SandboxMaker(ABC):
             return self.start(order, stack, hear).run(cancelled)
 
     def open_session(
-        self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
+        self, order: SandboxRequest, stack: ExitStack, stopped: Flag | None
     ) -> RunningSandbox:
         """Open a sandbox that answers request after request; the stack takes it down."""
         order = replace(order, limits=replace(order.limits, **_ANSWER_LIMITS))
-        sandbox = self.start(order, stack, checkout=checkout)
+        sandbox = self.start(order, stack)
         sandbox.open(stopped)
         return sandbox

@@ -4,7 +4,6 @@ Whatever happens in it, the host has the change as it was last taken, and nothin
 """
 
 import json
-from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,14 +11,16 @@ from agent.errors import EditFailed, SandboxLost
 from agent.git import names
 from agent.git.tree import WorkTree
 from agent.models.change import Change
-from agent.models.environment import Checkout
-from agent.models.sandbox import CollectedChange, CommandResult, Flag
+from agent.models.sandbox import (
+    SANDBOX_TREE,
+    CollectedChange,
+    CommandResult,
+    Flag,
+    SandboxRequest,
+)
 from agent.sandbox import change_collection
 from agent.sandbox.frames import Answer
-from agent.sandbox.running import RunningSandbox
-
-#: Opens the sandbox with the base laid out; the stack takes it down.
-Open = Callable[[ExitStack], RunningSandbox]
+from agent.sandbox.running import SandboxMaker
 
 
 class Session:
@@ -30,25 +31,33 @@ class Session:
 
     def __init__(
         self,
-        opened: Open,
+        maker: SandboxMaker,
+        order: SandboxRequest,
         base: WorkTree,
-        checkout: Checkout,
         change: Change,
-        *,
-        laid: Mapping[str, bytes],
         stopped: Flag | None,
     ) -> None:
         """Open the sandbox and lay the change.
 
         Args:
+            order: With the checkout.
             base: The work tree of the commit, which no sandbox can write to.
-            laid: What else is put into the tree, by path; no part of a change as it is.
         """
+        assert order.checkout is not None  # noqa: S101
+        inside = f"{SANDBOX_TREE}/"
+        laid = {
+            file.path.removeprefix(inside): file.content
+            for file in order.files
+            if file.path.startswith(inside)
+        }
         given = {file.path: file for file in change.files if file.after is not None}
-        self._ground = change_collection.TreeBase(checkout, base, given, laid)
+        self._ground = change_collection.TreeBase(order.checkout, base, given, laid)
         self._stopped = stopped
-        self._stack = ExitStack()
-        self._start(opened, change)
+        with ExitStack() as stack:
+            self._sandbox = maker.open_session(order, stack, stopped)
+            self._lay(change)
+            # Only what is whole stays open.
+            self._stack = stack.pop_all()
 
     def run(self, command: str, *, seconds: float) -> CommandResult:
         """Run `bash -c`."""
@@ -112,17 +121,13 @@ class Session:
     def _ask(self, operation: str, content: bytes = b"", **fields: Any) -> Answer:
         return self._sandbox.ask(operation, content, stopped=self._stopped, **fields)
 
-    def _start(self, opened: Open, change: Change) -> None:
-        with ExitStack() as stack:
-            self._sandbox = opened(stack)
-            # Deletions first: a file may stand where a folder is.
-            for file in sorted(change.files, key=lambda file: file.after is not None):
-                if file.after is None:
-                    problem = self._edit("delete", path=file.path)
-                else:
-                    mode = {"path": file.path, "executable": file.executable}
-                    problem = self._edit("write", file.after, **mode)
-                if problem:
-                    raise EditFailed(f"`{file.path}` cannot be copied to the sandbox: {problem}")
-            # Only what is whole stays open.
-            self._stack = stack.pop_all()
+    def _lay(self, change: Change) -> None:
+        # Deletions first: a file may stand where a folder is.
+        for file in sorted(change.files, key=lambda file: file.after is not None):
+            if file.after is None:
+                problem = self._edit("delete", path=file.path)
+            else:
+                mode = {"path": file.path, "executable": file.executable}
+                problem = self._edit("write", file.after, **mode)
+            if problem:
+                raise EditFailed(f"`{file.path}` cannot be copied to the sandbox: {problem}")

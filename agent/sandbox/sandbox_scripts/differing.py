@@ -6,6 +6,7 @@ opening it cannot be raced. Links are never followed, and nothing that could blo
 
 from __future__ import annotations
 
+import filecmp
 import os
 import stat
 import tempfile
@@ -55,15 +56,7 @@ def open_plain(path: str) -> BufferedReader:
 
 
 def has_same_content(path: str, other: str) -> bool:
-    with open_plain(path) as one, open_plain(other) as two:
-        if os.fstat(one.fileno()).st_size != os.fstat(two.fileno()).st_size:
-            return False
-        while True:
-            piece = one.read(PIECE_BYTES)
-            if piece != two.read(PIECE_BYTES):
-                return False
-            if not piece:
-                return True
+    return filecmp.cmp(path, other, shallow=False)
 
 
 def is_same_link(path: str, other: str) -> bool:
@@ -149,8 +142,11 @@ class Collection:
         """Whether the tree was given with this very file or link."""
         if not path.startswith(self.tree + "/"):
             return False
-        compare = is_same_link if stat.S_ISLNK(state.st_mode) else has_same_content
-        if compare is has_same_content and not stat.S_ISREG(state.st_mode):
+        if stat.S_ISLNK(state.st_mode):
+            compare = is_same_link
+        elif stat.S_ISREG(state.st_mode):
+            compare = has_same_content
+        else:
             return False
         for source in self.sources:
             with suppress(OSError):
