@@ -82,11 +82,7 @@ class BubblewrapSandbox(SandboxMaker):
         stack.enter_context(group)
         sandbox = BubblewrapProcess(order, slot.uid, group, laid, hear)
         stack.enter_context(sandbox)
-        more = laid.arguments() if laid is not None else ()
-        python = bwrap_arguments.find_interpreter()
-        sandbox.start(
-            lambda pass_content: bwrap_arguments.build_arguments(order, pass_content, more), python
-        )
+        sandbox.start()
         return sandbox
 
 
@@ -111,9 +107,7 @@ class BubblewrapProcess(RunningSandbox):
         self._way_in = -1
         self._channel = -1
 
-    def start(
-        self, arguments: Callable[[bwrap_arguments.PassContent], list[str]], python: str
-    ) -> None:
+    def start(self) -> None:
         """Start bubblewrap; the runner in it waits for our word before it does anything."""
         passed: list[int] = []
 
@@ -126,10 +120,12 @@ class BubblewrapProcess(RunningSandbox):
             passed.append(file.fileno())
             return file.fileno()
 
-        args = arguments(pass_content)
+        more = self._laid.arguments() if self._laid is not None else ()
+        args = bwrap_arguments.build_arguments(self._order, pass_content, more)
         channel, status, complaints = (self._make_pipe(reading=True) for _ in range(3))
         way_in = self._make_pipe(reading=False)
         self._channel, self._way_in = channel[0], way_in[0]
+        python = bwrap_arguments.find_interpreter()
         runner = [python, "-I", "-S", layout.RUNNER, str(channel[1].fileno())]
         argv = ["bwrap", "--info-fd", str(status[1].fileno()), *args, "--", *runner]
         options: dict[str, Any] = {}

@@ -44,10 +44,6 @@ class ChangedEntry(NamedTuple):
     """What it is where it is no regular file; None: it is gone."""
 
 
-#: Returns the content of a regular file; None where there is none that can be read.
-Fetch = Callable[[str], bytes | None]
-
-
 @dataclass(frozen=True)
 class TreeBase:
     checkout: Checkout
@@ -206,7 +202,7 @@ class _ChangeCollector:
 
 def collect_change(
     entries: Iterable[ChangedEntry],
-    fetch: Fetch,
+    fetch: Callable[[str], bytes | None],
     ground: TreeBase,
     ignored: Iterable[str] = (),
     *,
@@ -215,6 +211,7 @@ def collect_change(
     """Decide what is part of the change.
 
     Args:
+        fetch: Returns the content of a regular file; None where there is none that can be read.
         ignored: What was left out by the repository's rules.
         is_cut: There were more entries than are listed.
     """
