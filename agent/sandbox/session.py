@@ -94,12 +94,12 @@ class Session:
         answer = self._ask("look", include=sorted(wanted), links=sorted(self._ground.links))
         if problem := answer.facts["problem"]:
             raise SandboxLost(f"The change cannot be listed: {problem}")
-        found = json.loads(answer.contents[0])
+        listed = json.loads(answer.contents[0])
         return change_collection.collect_change(
-            (change_collection.ChangedEntry(*entry) for entry in found["entries"]),
+            (change_collection.ChangedEntry(*entry) for entry in listed["entries"]),
             lambda path: self._read(path)[1],
             self._ground,
-            (path for path in found["ignored"] if path.rstrip("/") not in wanted),
+            (path for path in listed["ignored"] if path.rstrip("/") not in wanted),
             is_cut=answer.facts["is_cut"],
         )
 

@@ -238,16 +238,16 @@ class Server:
         while attendance.pass_on(reading):
             pass
         os.close(reading)
-        found = differing.Collection(order)
+        collection = differing.Collection(order)
         facts = {
             "exit_code": code,
-            "limit": limit or ("returned" if found.over else None),
-            "files": list(found.files),
-            "refused": found.refused,
-            "new": found.new,
+            "limit": limit or ("returned" if collection.over else None),
+            "files": list(collection.files),
+            "refused": collection.refused,
+            "new": collection.new,
         }
-        channel.send(ENDED, {"facts": facts, "sizes": list(found.files.values())})
-        for path, size in found.files.items():
+        channel.send(ENDED, {"facts": facts, "sizes": list(collection.files.values())})
+        for path, size in collection.files.items():
             channel.send_file(path, size)
 
     def lay_files_again(self) -> None:
@@ -261,36 +261,30 @@ class Server:
         try:
             if self.index is None:
                 self.index = differing.make_index(self.order)
-            found = differing.Difference(
+            difference = differing.Difference(
                 self.order, self.index, request["include"], request["links"]
             )
         except differing.GitFailed as problem:
             self.channel.answer({"problem": str(problem)}, [])
             return
-        entries = [(path, *entry) for path, entry in found.entries.items()]
-        content = json.dumps({"entries": entries, "ignored": found.ignored}).encode("ascii")
-        self.channel.answer({"problem": "", "is_cut": found.is_cut}, [content])
+        entries = [(path, *entry) for path, entry in difference.entries.items()]
+        content = json.dumps({"entries": entries, "ignored": difference.ignored}).encode("ascii")
+        self.channel.answer({"problem": "", "is_cut": difference.is_cut}, [content])
 
     def read(self, request: dict[str, Any], content: bytes) -> None:
         """Return a regular file, or the reason where it is not had; None: there is none."""
-        problem, found = self.read_file(request["path"], request["most_bytes"])
-        self.channel.answer({"problem": problem}, [found])
-
-    def read_file(self, path: str, most_bytes: int) -> tuple[str | None, bytes]:
-        try:
-            with by_descriptor.open_parent(self.order["tree"], path) as (parent, name):
-                state = os.stat(name, dir_fd=parent, follow_symlinks=False)
-                if not stat.S_ISREG(state.st_mode):
-                    return None, b""
-                if state.st_size > most_bytes:
-                    return "it has %d bytes" % state.st_size, b""
+        problem, data = None, b""
+        tree, path, most_bytes = self.order["tree"], request["path"], request["most_bytes"]
+        with suppress(OSError, ValueError), by_descriptor.open_parent(tree, path) as (parent, name):
+            state = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            if stat.S_ISREG(state.st_mode) and state.st_size > most_bytes:
+                problem = "it has %d bytes" % state.st_size
+            elif stat.S_ISREG(state.st_mode):
                 if not state.st_mode & stat.S_IRUSR:
                     os.chmod(name, 0o600, dir_fd=parent)
-                descriptor = os.open(name, by_descriptor.READ, dir_fd=parent)
-        except (OSError, ValueError):
-            return None, b""
-        with open(descriptor, "rb") as file:
-            return "", file.read()
+                with open(os.open(name, by_descriptor.READ, dir_fd=parent), "rb") as file:
+                    problem, data = "", file.read()
+        self.channel.answer({"problem": problem}, [data])
 
     def write(self, request: dict[str, Any], content: bytes) -> None:
         path, executable = request["path"], request["executable"]
