@@ -145,24 +145,24 @@ class _ChangeCollector:
 
     def decide_file(self, entry: ChangedEntry, content: bytes | None) -> None:
         """Take one regular file, or say why not."""
-        path, base, given = entry.path, self.ground.base, self.ground.given.get(entry.path)
+        path, base, earlier = entry.path, self.ground.base, self.ground.given.get(entry.path)
         before = base.read(path) if base.has_path(path) else None
-        is_new = given is None and before is None
+        is_new = earlier is None and before is None
         if content is None:
             message = f"The file cannot be read, or has over {MOST_FILE_BYTES} bytes."
             self.skip_path(path, message, _LESS)
             return
         if is_new and self.ground.laid.get(path) == content:
             return
-        if b"\0" in content[:_LOOKED_AT] and content not in (before, given and given.after):
+        if b"\0" in content[:_LOOKED_AT] and content not in (before, earlier and earlier.after):
             # A new one is most likely left behind by a program.
             severity = Severity.INFO if is_new else Severity.REVIEW
             self.skip_path(path, "A binary file is not part of the change.", _BY_HAND, severity)
             return
         was_executable = None if before is None else base.is_executable(path)
         is_executable = bool(was_executable)
-        if given is not None:
-            is_executable, was_executable = given.executable, given.was_executable
+        if earlier is not None:
+            is_executable, was_executable = earlier.executable, earlier.was_executable
         elif is_new:
             is_executable = entry.is_executable and content.startswith(b"#!")
         if not is_new and entry.is_executable != is_executable:
@@ -190,8 +190,8 @@ class _ChangeCollector:
             folders = {parent for path in stay for parent in _parents(path)}
 
         def is_file(path: str) -> bool:
-            known = base.has_path(path) or path in ground.fixed or path in files
-            return known and path not in gone
+            is_there = base.has_path(path) or path in ground.fixed or path in files
+            return is_there and path not in gone
 
         for path in sorted(new):
             if path in folders or path in ground.links or any(map(is_file, _parents(path))):

@@ -3,6 +3,7 @@
 Owns the limits on what is kept in memory. Knows nothing of processes.
 """
 
+import json
 import struct
 from collections.abc import Callable
 from enum import IntEnum
@@ -25,13 +26,7 @@ class FrameKind(IntEnum):
     STARTED = 1
     ENDED = 2
     CONTENT = 3
-    FAILED = 4
     OUTPUT = 5
-
-
-class SandboxFailure(BaseModel):
-    limit: str | None
-    message: str
 
 
 class Answer(BaseModel):
@@ -54,12 +49,13 @@ class Frames:
         self._take_output = take_output
         self._buffer = bytearray()
         self.started = False
-        self.failed: SandboxFailure | None = None
+        self.failure: dict[str, Any] = {}
+        """Limit and message, where it could not be laid out."""
         self.answer: Answer | None = None
 
     @property
     def complete(self) -> bool:
-        if self.failed is not None:
+        if self.failure:
             return True
         return self.answer is not None and len(self.answer.contents) == len(self.answer.sizes)
 
@@ -87,9 +83,8 @@ class Frames:
 
     def _accept(self, kind: int, body: bytes) -> None:
         if kind == FrameKind.STARTED and not self.started:
-            self.started = True
-        elif kind == FrameKind.FAILED and not self.started:
-            self.failed = SandboxFailure.model_validate_json(body)
+            self.failure = json.loads(body)
+            self.started = not self.failure
         elif kind == FrameKind.OUTPUT and self.started and self.answer is None:
             self._take_output(body)
         elif kind == FrameKind.ENDED and self.started and self.answer is None:

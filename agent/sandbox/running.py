@@ -176,8 +176,8 @@ class RunningSandbox:
         """Say what came of the command, by the limit that ended it and by its own word."""
         frames = self.frames
         facts: dict[str, Any] = {"exit_code": None}
-        if frames.failed is not None:
-            limit = limit or frames.failed.limit
+        if frames.failure:
+            limit = limit or frames.failure["limit"]
             if limit is None:
                 raise self._explain_failure()
         elif frames.answer is not None and frames.complete:
@@ -213,7 +213,7 @@ class RunningSandbox:
         return self.explain_complaint(why) or SandboxLost(f"The sandbox did not start: {why}")
 
     def _find_reason(self) -> str:
-        message = self.frames.failed.message if self.frames.failed is not None else ""
+        message = self.frames.failure.get("message")
         words = bytes(self._complaints).decode("utf-8", "replace").strip()
         return "; ".join(part for part in (message, words) if part) or "it gave no reason"
 

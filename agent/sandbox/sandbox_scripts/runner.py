@@ -8,9 +8,10 @@ while files are read or written.
 
 It reads from standard input: 16 bytes that sign every frame, sent once the host has put it under
 its limits; the order; then requests, each a length, a JSON object and the bytes that its `size`
-announces. It answers on the descriptor of its argument: `started`, then for each request pieces of
-output, `ended` with a JSON object and sizes, and the contents of these sizes. The host believes
-nothing else, and no exit status of this process. It ends when the host does.
+announces. It answers on the descriptor of its argument: `started`, with the reason where the files
+could not be laid out; then for each request pieces of output, `ended` with a JSON object and sizes,
+and the contents of these sizes. The host believes nothing else, and no exit status of this process.
+It ends when the host does.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from commands import Order
 
-STARTED, ENDED, CONTENT, FAILED, OUTPUT = 1, 2, 3, 4, 5
+STARTED, ENDED, CONTENT, OUTPUT = 1, 2, 3, 5
 FRAME = struct.Struct("!16sBQ")
 OPERATIONS = ("run", "look", "read", "write", "delete")
 PIECE_BYTES = 1 << 20
@@ -312,7 +313,7 @@ def main() -> None:
     except (OSError, SetupError) as problem:
         full = "disk" if getattr(problem, "errno", None) == errno.ENOSPC else None
         full = commands.find_counted_limit(order) or commands.find_full_disk(order) or full
-        channel.send(FAILED, {"limit": full, "message": str(problem)})
+        channel.send(STARTED, {"limit": full, "message": str(problem)})
         return
     server = Server(channel, order, requests)
     serve = {name: getattr(server, name) for name in OPERATIONS}
