@@ -209,9 +209,6 @@ def run_check(
         problem = f"the check did not start: {words}"
     elif knock := sandbox_services.read_knock(order, result):
         problem = f"the tests connect to {knock.name}, which `services` does not name"
-    elif result.gone:
-        stopped = f"{' and '.join(result.gone)} stopped during the check"
-        problem = "; ".join(filter(None, (ended, stopped)))
     if problem:
         found = make_result(check, site, result, Status.UNVERIFIED, problem)
     else:

@@ -36,7 +36,7 @@ _LEFT = (
 
 # The highest of all attribute files: whatever `.gitattributes` says, bytes are left alone, and
 # files merged line by line; from 2.43 on, git reads it from a bare repository's HEAD as well.
-_ATTRIBUTES = (
+ATTRIBUTES = (
     "* -text -ident !eol !crlf !working-tree-encoding !filter !merge !conflict-marker-size\n"
 )
 _FETCH = (
@@ -160,7 +160,7 @@ def renew_mirror(place: GitPlace, scratch: Path) -> Iterator[GitPlace]:
         begun = replace(place, git_dir=fresh)
         process.run_git(begun, "init", "--quiet", "--bare", "--template=")
         (fresh / "info").mkdir()
-        (fresh / "info" / "attributes").write_text(_ATTRIBUTES)
+        (fresh / "info" / "attributes").write_text(ATTRIBUTES)
         yield begun
         fresh.rename(mirror)
     with suppress(GitFailed, StorageFull):  # what is not tidied now is tidied by a later run

@@ -1,17 +1,19 @@
 """A throw-away repository of one commit, for sandboxes: git works there, and nothing comes back.
 
-Its objects are packed once for a run; a few small files in the `.git` of a sandbox lead there.
+Its objects are packed once for a run; a few small files in the `.git` of a sandbox lead there. The
+runner itself lists with it what has changed in a tree.
 """
 
 from pathlib import Path
 
-from agent.git import objects, process
+from agent.git import mirror, objects, process
 from agent.git.mirror import LockedMirror
 
 NAME = "base.git"
 """Name of its folder, next to the work trees of a run."""
 SHOWN = f"/{NAME}"
 """Where sandboxes see it."""
+_MARK = "made-of"
 CONFIG = b"""\
 [user]
 	name = base
@@ -39,18 +41,21 @@ def make_repository(locked: LockedMirror, commit: str, folder: Path) -> None:
     args = ("pack-objects", "--revs", "--quiet", str(packs / "pack"))
     process.run_git(place, *args, stdin=f"{single}\n".encode())
     process.run_git(place.with_environ(GIT_INDEX_FILE=folder / "index"), "read-tree", single)
-    (folder / "commit").write_text(single)
-    (folder / "base").write_text(commit)
+    (folder / "refs").mkdir()
+    (folder / "info").mkdir()
+    (folder / "info" / "attributes").write_text(mirror.ATTRIBUTES)
+    (folder / "HEAD").write_text(f"{single}\n")
+    (folder / _MARK).write_text(commit)
 
 
 def is_of(folder: Path, commit: str) -> bool:
-    base = folder / "base"
-    return base.is_file() and base.read_text() == commit
+    mark = folder / _MARK
+    return mark.is_file() and mark.read_text() == commit
 
 
 def read_commit(folder: Path) -> bytes:
     """Return the commit's id as the file of a reference has it."""
-    return (folder / "commit").read_bytes() + b"\n"
+    return (folder / "HEAD").read_bytes()
 
 
 def read_files(folder: Path) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ and then nothing is left half done; CacheGone, where a mirror is gone.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import groupby
@@ -154,21 +154,6 @@ def _lay_out_one_commit(checkout: Checkout, folder: Path) -> None:
             one_commit.make_repository(locked, checkout.commit, fresh)
             folders.delete_folder(folder)
             fresh.rename(folder)
-
-
-def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozenset[str]:
-    """Say which paths the commit ignores, by a work tree that no foreign code writes to."""
-    # Begun like this, no name means more to git than itself.
-    asked = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
-    if not asked:
-        return frozenset()
-    place = GitPlace(Path(checkout.mirror)).with_environ(
-        GIT_WORK_TREE=tree, GIT_LITERAL_PATHSPECS="0"
-    )
-    with mirror.explain_mirror(Path(checkout.mirror)):
-        args = ("check-ignore", "--no-index", "-z", "--stdin")
-        ignored = process.run_git(place, *args, stdin=asked, ok=(0, 1), seconds=60)
-    return frozenset(os.fsdecode(path[2:]) for path in ignored.split(b"\0") if path)
 
 
 def list_links(checkout: Checkout) -> frozenset[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from agent.models.change import Change, Finding
-from agent.models.environment import Layer
+from agent.models.environment import Checkout, Layer
 from agent.models.record import Record
 
 # Where things are inside every sandbox. Virtual environments contain absolute paths, so these are
@@ -89,6 +89,8 @@ class SandboxRequest(Record):
     they are given here."""
     tree: str | None = None
     """Host folder copied to SANDBOX_TREE."""
+    checkout: Checkout | None = None
+    """The commit below the tree of a session, which stays open for several commands; else None."""
     root: str = ""
     mounts: tuple[Mount, ...] = ()
     files: tuple[SandboxFile, ...] = ()
@@ -108,8 +110,6 @@ class SandboxRequest(Record):
     tree that was given."""
     lists_new: bool = False
     """Whether the result names the files that the command leaves in the tree."""
-    company: dict[str, str] = {}
-    """Processes that the command relies on: by name, the file in the sandbox with the number."""
     limits: SandboxLimits = SandboxLimits()
 
 
@@ -128,9 +128,6 @@ class SandboxResult(Record):
     """Files that were not returned, with the reason: links, devices, too large, too many."""
     new: tuple[str, ...] = ()
     """Files that the command left in the tree, from its root; the first of them."""
-    gone: tuple[str, ...] = ()
-    """Servers that had ended before the command. Code in the sandbox can bring that about,
-    and hide it: a reason to doubt, never one to believe."""
 
 
 class Flag(Protocol):

@@ -2,23 +2,21 @@
 
 import posixpath
 import shlex
-from contextlib import ExitStack
 
 from agent.checks import check
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
-from agent.models.environment import Checkout, OpenedRepository, Prepared
+from agent.models.environment import OpenedRepository, Prepared
 from agent.models.record import replace
 from agent.models.sandbox import (
     SANDBOX_HOME,
-    SANDBOX_TREE,
     Flag,
     Outlet,
     SandboxFile,
     SandboxRequest,
 )
-from agent.sandbox.running import RunningSandbox, SandboxMaker
+from agent.sandbox.running import SandboxMaker
 from agent.sandbox.session import Session
 from agent.settings import Settings
 from agent.setup import sandbox_requests, sandbox_services, uv_program
@@ -48,7 +46,8 @@ class SessionFactory:
         order = (
             self._order(opened, base) if isinstance(opened, Prepared) else self._order_bare(base)
         )
-        return self.start(order, opened.checkout, base, change, stopped)
+        order = replace(order, checkout=opened.checkout)
+        return Session(self._sandbox, order, base, change, stopped)
 
     def open_set_up(
         self,
@@ -68,29 +67,10 @@ class SessionFactory:
             f"{_OWN}/bin:{uv_program.FOLDER}:{sandbox_requests.SYSTEM_PATH}:{posixpath.dirname(python)}"
         )
         given.pop("PYTHONPATH", None)
-        order = replace(order, environ=given, outlet=outlet)
-        session = self.start(order, prepared.checkout, base, empty, stopped)
+        order = replace(order, environ=given, outlet=outlet, checkout=prepared.checkout)
+        session = Session(self._sandbox, order, base, empty, stopped)
         session.run(f"uv venv --quiet --seed --python {shlex.quote(python)} {_OWN}", seconds=120)
         return session
-
-    def start(
-        self,
-        order: SandboxRequest,
-        checkout: Checkout,
-        base: WorkTree,
-        change: Change,
-        stopped: Flag | None = None,
-    ) -> Session:
-        def opened(stack: ExitStack) -> RunningSandbox:
-            return self._sandbox.open_session(order, checkout, stack, stopped)
-
-        inside = f"{SANDBOX_TREE}/"
-        laid = {
-            file.path.removeprefix(inside): file.content
-            for file in order.files
-            if file.path.startswith(inside)
-        }
-        return Session(opened, base, checkout, change, laid=laid, stopped=stopped)
 
     def _order_bare(self, base: WorkTree) -> SandboxRequest:
         """Show the tree and git on it, before there is an environment."""

@@ -21,7 +21,6 @@ from typing import Any
 
 from agent.errors import SandboxMissing
 from agent.git import worktree
-from agent.models.environment import Checkout
 from agent.models.record import replace
 from agent.models.sandbox import Hear, Mount, Root, SandboxRequest
 from agent.sandbox import bwrap_arguments, cgroup, layout, overlays, preparing
@@ -56,10 +55,9 @@ class BubblewrapSandbox(SandboxMaker):
         order: SandboxRequest,
         stack: ExitStack,
         hear: Hear | None = None,
-        checkout: Checkout | None = None,
     ) -> RunningSandbox:
         bwrap_arguments.require_bubblewrap()
-        home, lasting = self._settings.home, checkout is not None
+        home = self._settings.home
         with self._sweeping:
             if not self._swept:
                 cgroup.remove_orphans(home)
@@ -71,10 +69,10 @@ class BubblewrapSandbox(SandboxMaker):
             )
         order, slot = stack.enter_context(preparing.prepare_request(order, self._settings))
         base = None
-        if checkout is not None and order.tree is not None and overlays.is_possible(home):
+        if order.checkout is not None and order.tree is not None and overlays.is_possible(home):
             # Its user owns what a tree is laid over, and it never changes while it is.
             base = Path(order.tree).with_name(f"session-{slot.number}")
-            worktree.open_tree(checkout, base)
+            worktree.open_tree(order.checkout, base)
             owned = Mount(source=str(base), target=layout.SOURCE, writable=True)
             stack.enter_context(preparing.give_mounts((owned,), slot.uid))
             order = replace(order, tree=str(base))
@@ -82,16 +80,9 @@ class BubblewrapSandbox(SandboxMaker):
         tasks = order.limits.processes + layout.count_own_tasks(order)
         group = cgroup.create_cgroup(slot.name, order.limits.memory_bytes, tasks)
         stack.enter_context(group)
-        sandbox = BubblewrapProcess(order, slot.uid, group, laid, hear, lasting=lasting)
+        sandbox = BubblewrapProcess(order, slot.uid, group, laid, hear)
         stack.enter_context(sandbox)
-        more = laid.arguments() if laid is not None else ()
-        python = bwrap_arguments.find_interpreter()
-        sandbox.start(
-            lambda pass_content: bwrap_arguments.build_arguments(
-                order, pass_content, lasting=lasting, more=more
-            ),
-            python,
-        )
+        sandbox.start()
         return sandbox
 
 
@@ -105,10 +96,8 @@ class BubblewrapProcess(RunningSandbox):
         group: cgroup.Cgroup,
         laid: overlays.Overlays | None,
         hear: Hear | None,
-        *,
-        lasting: bool,
     ) -> None:
-        super().__init__(order, hear, lasting=lasting)
+        super().__init__(order, hear)
         self._uid = uid
         self._group = group
         self._laid = laid
@@ -118,9 +107,7 @@ class BubblewrapProcess(RunningSandbox):
         self._way_in = -1
         self._channel = -1
 
-    def start(
-        self, arguments: Callable[[bwrap_arguments.PassContent], list[str]], python: str
-    ) -> None:
+    def start(self) -> None:
         """Start bubblewrap; the runner in it waits for our word before it does anything."""
         passed: list[int] = []
 
@@ -133,10 +120,12 @@ class BubblewrapProcess(RunningSandbox):
             passed.append(file.fileno())
             return file.fileno()
 
-        args = arguments(pass_content)
+        more = self._laid.arguments() if self._laid is not None else ()
+        args = bwrap_arguments.build_arguments(self._order, pass_content, more)
         channel, status, complaints = (self._make_pipe(reading=True) for _ in range(3))
         way_in = self._make_pipe(reading=False)
         self._channel, self._way_in = channel[0], way_in[0]
+        python = bwrap_arguments.find_interpreter()
         runner = [python, "-I", "-S", layout.RUNNER, str(channel[1].fileno())]
         argv = ["bwrap", "--info-fd", str(status[1].fileno()), *args, "--", *runner]
         options: dict[str, Any] = {}
@@ -198,7 +187,7 @@ class BubblewrapProcess(RunningSandbox):
         def make() -> subprocess.Popen[bytes]:
             return subprocess.Popen(argv, cwd="/", start_new_session=True, umask=0o022, **options)
 
-        return _starter().submit(make).result() if self._lasting else make()
+        return make() if self._order.checkout is None else _starter().submit(make).result()
 
     def _own_descriptor(self, descriptor: int) -> FileIO:
         return self._stack.enter_context(FileIO(descriptor, "r+b", closefd=True))
@@ -231,7 +220,7 @@ class BubblewrapProcess(RunningSandbox):
             bounded = {"memory", "pids"} <= self._group.folders.keys()
             more: dict[str, Any] = {"bulk_is_laid": self._laid is not None}
             if self._laid is not None and self._laid.has_tree:
-                more |= {"source": None, "guide": overlays.GUIDE}
+                more["source"] = None
             self.send_order(bounded=bounded, **more)
 
     def _take_down(self, process: subprocess.Popen[bytes]) -> None:

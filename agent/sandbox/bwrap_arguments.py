@@ -40,23 +40,18 @@ _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
 
 def build_arguments(
-    order: SandboxRequest,
-    pass_content: PassContent,
-    *,
-    lasting: bool = False,
-    more: Sequence[str] = (),
+    order: SandboxRequest, pass_content: PassContent, more: Sequence[str] = ()
 ) -> list[str]:
     """List bubblewrap's arguments up to, but not with, the program.
 
     Args:
-        lasting: The sandbox stays open for several commands.
         more: Arguments for what is laid over the rest.
     """
     args = [f"--unshare-{name}" for name in _NAMESPACES]
     args += ["--disable-userns", "--uid", str(UID), "--gid", str(UID)]
     args += ["--hostname", layout.HOSTNAME]
     args += ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv", "--cap-drop", "ALL"]
-    if (program := seccomp.build_filter(lasting=lasting)) is not None:
+    if (program := seccomp.build_filter(lasting=order.checkout is not None)) is not None:
         args += ["--seccomp", str(pass_content(program))]
     args += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", layout.SANDBOX]
     for name in ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"):

@@ -1,12 +1,11 @@
 """Make a Change of what a sandbox says has changed in its tree.
 
-Owns what counts: regular files of text that the base's rules do not ignore, within the caps. What
-is left out becomes a finding. A tree that lies can only fool itself: the gate judges the Change.
+Owns what counts: regular files of text, within the caps. What is left out becomes a finding. A tree
+that lies can only fool itself: the gate judges the Change.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from functools import cached_property
 from itertools import accumulate, islice
 from typing import NamedTuple
@@ -28,34 +27,8 @@ _MOST_FINDINGS = 50
 _MOST_IGNORED = 200
 #: As git decides: a zero byte among the first ones.
 _LOOKED_AT = 8000
-#: What tools leave behind: no part of a change, whether the base ignores it or not.
-_CACHES = frozenset(
-    {
-        "__pycache__", ".cache", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache",
-        ".venv",
-    }
-)  # fmt: skip
-
-
-class EntryKind(IntEnum):
-    """What a path has become; must equal those of `agent/sandbox/sandbox_scripts/differing.py`."""
-
-    FILE = 0
-    GONE = 1
-    MODE = 2
-    LINK = 3
-    SPECIAL = 4
-    REPOSITORY = 5
-    CLOSED = 6
-
-
-_NOT_TAKEN = {
-    EntryKind.LINK: "A symbolic link",
-    EntryKind.SPECIAL: "A pipe, socket or device",
-    EntryKind.REPOSITORY: "A repository within the repository",
-    EntryKind.CLOSED: "An unreadable file",
-}
-_USE_FILE = "Use a regular file."
+#: As the runner says it; a new one is most likely left behind by a program.
+_SPECIAL = "A pipe, socket or device"
 _RENAME = "Give it another name."
 _LESS = "Leave it out, or make it smaller."
 _BY_HAND = "Change it by hand if it is needed."
@@ -65,13 +38,10 @@ class ChangedEntry(NamedTuple):
     """A path of the tree that differs from the base."""
 
     path: str
-    kind: EntryKind
     size: int
     is_executable: bool
-
-
-#: Returns the content of a regular file; None where there is none that can be read.
-Fetch = Callable[[str], bytes | None]
+    problem: str | None
+    """What it is where it is no regular file; None: it is gone."""
 
 
 @dataclass(frozen=True)
@@ -153,56 +123,56 @@ class _ChangeCollector:
 
     def sort_out(self, entries: Iterable[ChangedEntry]) -> list[ChangedEntry]:
         """Take deletions, note what no change can contain; return regular files, tracked first."""
-        base, given = self.ground.base, self.ground.given
-        listed = sorted(entries, key=lambda entry: (not base.has_path(entry.path), entry.path))
-        links = {entry.path for entry in listed if entry.kind == EntryKind.LINK}
-        found = []
-        for entry in listed:
-            path, kind = entry.path, entry.kind
-            if kind == EntryKind.GONE:
+        base = self.ground.base
+        plain = []
+        for entry in sorted(entries, key=lambda entry: (not base.has_path(entry.path), entry.path)):
+            path, problem = entry.path, entry.problem
+            if path in self.ground.links:
+                problem = "A symbolic link or submodule"
+            if problem:
+                is_new = problem == _SPECIAL and not base.has_path(path)
+                severity = Severity.INFO if is_new else Severity.REVIEW
+                message = f"{problem} is not part of the change."
+                self.skip_path(path, message, "Use a regular file.", severity)
+            elif problem is None:
                 if base.has_path(path):
                     self.add(ChangedFile(path=path, before=base.read(path), after=None))
-            elif kind == EntryKind.MODE:
-                if path in given and given[path].executable == entry.is_executable:
-                    self.add(given[path])
-                else:
-                    self.note(path, "Its mode is unchanged.", _BY_HAND, Severity.INFO)
-            elif kind != EntryKind.FILE:
-                self.skip_path(path, f"{_NOT_TAKEN[kind]} is not part of the change.", _USE_FILE)
             elif (problem := names.name_problem(path)) is not None:
                 self.skip_path(path, f"The file is not part of the change: {problem}.", _RENAME)
-            elif links.isdisjoint(_parents(path)):
-                found.append(entry)
-        return found
+            else:
+                plain.append(entry)
+        return plain
 
     def decide_file(self, entry: ChangedEntry, content: bytes | None) -> None:
         """Take one regular file, or say why not."""
-        path, base = entry.path, self.ground.base
-        known, in_base = self.ground.given.get(entry.path), self.ground.base.has_path(entry.path)
+        path, base, earlier = entry.path, self.ground.base, self.ground.given.get(entry.path)
+        before = base.read(path) if base.has_path(path) else None
+        is_new = earlier is None and before is None
         if content is None:
             message = f"The file cannot be read, or has over {MOST_FILE_BYTES} bytes."
             self.skip_path(path, message, _LESS)
             return
-        if known is None and not in_base and self.ground.laid.get(path) == content:
+        if is_new and self.ground.laid.get(path) == content:
             return
-        is_same = known is not None and content == known.after
-        if b"\0" in content[:_LOOKED_AT] and not is_same:
+        if b"\0" in content[:_LOOKED_AT] and content not in (before, earlier and earlier.after):
             # A new one is most likely left behind by a program.
-            severity = Severity.REVIEW if in_base or known is not None else Severity.INFO
+            severity = Severity.INFO if is_new else Severity.REVIEW
             self.skip_path(path, "A binary file is not part of the change.", _BY_HAND, severity)
             return
-        was_executable = base.is_executable(path) if in_base else None
+        was_executable = None if before is None else base.is_executable(path)
         is_executable = bool(was_executable)
-        if known is not None:
-            is_executable, was_executable = known.executable, known.was_executable
-        elif not in_base:
+        if earlier is not None:
+            is_executable, was_executable = earlier.executable, earlier.was_executable
+        elif is_new:
             is_executable = entry.is_executable and content.startswith(b"#!")
-        if (known is not None or in_base) and entry.is_executable != is_executable:
+        if not is_new and entry.is_executable != is_executable:
             self.note(path, "Its mode is unchanged.", _BY_HAND, Severity.INFO)
+        if (content, is_executable) == (before, before is not None and base.is_executable(path)):
+            return
         self.add(
             ChangedFile(
                 path=path,
-                before=base.read(path) if in_base else None,
+                before=before,
                 after=content,
                 executable=is_executable,
                 was_executable=was_executable,
@@ -220,8 +190,8 @@ class _ChangeCollector:
             folders = {parent for path in stay for parent in _parents(path)}
 
         def is_file(path: str) -> bool:
-            known = base.has_path(path) or path in ground.fixed or path in files
-            return known and path not in gone
+            is_there = base.has_path(path) or path in ground.fixed or path in files
+            return is_there and path not in gone
 
         for path in sorted(new):
             if path in folders or path in ground.links or any(map(is_file, _parents(path))):
@@ -232,30 +202,23 @@ class _ChangeCollector:
 
 def collect_change(
     entries: Iterable[ChangedEntry],
-    fetch: Fetch,
+    fetch: Callable[[str], bytes | None],
     ground: TreeBase,
+    ignored: Iterable[str] = (),
     *,
-    include: tuple[str, ...] = (),
     is_cut: bool = False,
 ) -> CollectedChange:
     """Decide what is part of the change.
 
     Args:
+        fetch: Returns the content of a regular file; None where there is none that can be read.
+        ignored: What was left out by the repository's rules.
         is_cut: There were more entries than are listed.
     """
-    collector, entries = _ChangeCollector(ground), [*entries]
-    new = (path for path, *_ in entries if not (ground.base.has_path(path) or path in ground.given))
-    included = {path.rstrip("/") for path in include}
-    asked = [path for path in new if included.isdisjoint((path, *_parents(path)))]
-    cached = {path for path in asked if not ground.folders.issuperset(_list_caches(path))}
-    links = {entry.path for entry in entries if entry.kind == EntryKind.LINK}
-    plain = (path for path in asked if links.isdisjoint(_parents(path)))
-    named = [path for path in plain if names.name_problem(path) is None]
-    ignored = worktree.find_ignored(ground.checkout, ground.base.folder, named) - cached
-    # Ignored files are no findings either.
-    wanted = collector.sort_out(one for one in entries if one.path not in ignored | cached)
-    read = _limit_entries(wanted)
-    collector.left_out += len(wanted) - len(read)
+    collector = _ChangeCollector(ground)
+    plain = collector.sort_out(entries)
+    read = _limit_entries(plain)
+    collector.left_out += len(plain) - len(read)
     for entry in read:
         collector.decide_file(entry, fetch(entry.path))
     collector.leave_misfits()
@@ -263,26 +226,8 @@ def collect_change(
     return CollectedChange(
         change=Change(base_commit=ground.checkout.commit, files=files),
         findings=collector.close(is_cut=is_cut),
-        ignored=_summarize_folders(
-            ignored - ground.laid.keys(), {entry.path for entry in wanted}, ground
-        ),
+        ignored=tuple(sorted({*ignored} - ground.laid.keys())[:_MOST_IGNORED]),
     )
-
-
-def _list_caches(path: str) -> list[str]:
-    return [parent for parent in _parents(path) if parent.rpartition("/")[2] in _CACHES]
-
-
-def _summarize_folders(
-    ignored: Iterable[str], kept: Iterable[str], ground: TreeBase
-) -> tuple[str, ...]:
-    """Name folders with no other content in place of the files in them."""
-    shared = ground.folders.union(*map(_parents, kept))
-    shown = set()
-    for path in ignored:
-        folder = next((parent for parent in _parents(path) if parent not in shared), None)
-        shown.add(path if folder is None else f"{folder}/")
-    return tuple(sorted(shown)[:_MOST_IGNORED])
 
 
 def _parents(path: str) -> list[str]:

@@ -73,9 +73,9 @@ def _group(uid: int) -> int:
     return uid if os.geteuid() == 0 else os.getegid()
 
 
-def build_runner_exec(*, lasting: bool) -> dict[str, Any]:
+def build_runner_exec(order: SandboxRequest) -> dict[str, Any]:
     """Say what the runner in such a sandbox has to see to by itself."""
-    program = seccomp.build_filter(lasting=lasting)
+    program = seccomp.build_filter(lasting=order.checkout is not None)
     return {
         # As a container is shown them: by version 2 and 1 of control groups.
         "counters": [

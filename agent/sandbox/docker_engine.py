@@ -107,16 +107,12 @@ def _probe_engine(where: str) -> None:
                 f"The container engine at {where} has not responded for {_PING_SECONDS:.0f}"
                 " seconds."
             ) from problem
-        except PermissionError as problem:
-            raise SandboxMissing(
-                f"This user is not allowed to use the container engine at {where}. To allow it"
-                " (equivalent to root access): sudo usermod -aG docker $USER, then sign in again."
-            ) from problem
         except OSError as problem:
             raise SandboxMissing(
                 f"No container engine responds at {where}. Start it (sudo systemctl start"
-                " docker), set MERGEWRIGHT_DOCKER_HOST to its socket, or set"
-                " MERGEWRIGHT_SANDBOX=bubblewrap."
+                " docker), allow this user to use it (equivalent to root access: sudo usermod -aG"
+                " docker $USER, then sign in again), set MERGEWRIGHT_DOCKER_HOST to its socket, or"
+                " set MERGEWRIGHT_SANDBOX=bubblewrap."
             ) from problem
 
 

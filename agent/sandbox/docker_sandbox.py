@@ -23,7 +23,6 @@ import structlog
 from docker import errors
 
 from agent.errors import SandboxLost, SandboxMissing
-from agent.models.environment import Checkout
 from agent.models.sandbox import (
     Hear,
     Root,
@@ -63,13 +62,12 @@ class DockerSandbox(SandboxMaker):
         order: SandboxRequest,
         stack: ExitStack,
         hear: Hear | None = None,
-        checkout: Checkout | None = None,
     ) -> Container:
-        home, lasting = self._settings.home, checkout is not None
+        home = self._settings.home
         client = stack.enter_context(self._open_client())
         order, slot = stack.enter_context(preparing.prepare_request(order, self._settings))
         image = docker_engine.choose_image(client, order.root)
-        sandbox = stack.enter_context(Container(order, client, hear, lasting=lasting))
+        sandbox = stack.enter_context(Container(order, client, hear))
         shown = container_arguments.lay_out(home, slot.uid, order.hosts)
         sandbox.start(
             container_arguments.build_container(slot, image, home),
@@ -103,10 +101,8 @@ class Container(RunningSandbox):
         order: SandboxRequest,
         client: docker.APIClient,
         hear: Hear | None = None,
-        *,
-        lasting: bool = False,
     ) -> None:
-        super().__init__(order, hear, lasting=lasting)
+        super().__init__(order, hear)
         self._client = client
         self._pieces = bytearray()
         self._container = ""
@@ -131,9 +127,7 @@ class Container(RunningSandbox):
                     " Build another one: mergewright images build 3.11"
                 ) from problem
             raise SandboxLost(f"The sandbox did not start: {words}") from problem
-        self.send_order(
-            bounded=True, **container_arguments.build_runner_exec(lasting=self._lasting)
-        )
+        self.send_order(bounded=True, **container_arguments.build_runner_exec(self._order))
 
     def transfer(self, seconds: float) -> bool:
         line = self._line

@@ -3,6 +3,7 @@
 Owns the limits on what is kept in memory. Knows nothing of processes.
 """
 
+import json
 import struct
 from collections.abc import Callable
 from enum import IntEnum
@@ -25,18 +26,15 @@ class FrameKind(IntEnum):
     STARTED = 1
     ENDED = 2
     CONTENT = 3
-    FAILED = 4
     OUTPUT = 5
 
 
-class SandboxFailure(BaseModel):
-    limit: str | None
-    message: str
+class Answer(BaseModel):
+    """The answer to one request; complete with the contents of all sizes."""
 
-
-class _EndFrame(BaseModel):
     facts: dict[str, Any]
     sizes: tuple[int, ...]
+    contents: list[bytes] = []
 
 
 class Frames:
@@ -51,22 +49,18 @@ class Frames:
         self._take_output = take_output
         self._buffer = bytearray()
         self.started = False
-        self.failed: SandboxFailure | None = None
-        self._ended: _EndFrame | None = None
-        self.contents: list[bytes] = []
-
-    @property
-    def facts(self) -> dict[str, Any] | None:
-        return self._ended.facts if self._ended is not None else None
+        self.failure: dict[str, Any] = {}
+        """Limit and message, where it could not be laid out."""
+        self.answer: Answer | None = None
 
     @property
     def complete(self) -> bool:
-        if self.failed is not None:
+        if self.failure:
             return True
-        return self._ended is not None and len(self.contents) == len(self._ended.sizes)
+        return self.answer is not None and len(self.answer.contents) == len(self.answer.sizes)
 
     def expect_next(self) -> None:
-        self._ended, self.contents = None, []
+        self.answer = None
 
     def feed(self, content: bytes) -> None:
         self._buffer += content
@@ -89,22 +83,21 @@ class Frames:
 
     def _accept(self, kind: int, body: bytes) -> None:
         if kind == FrameKind.STARTED and not self.started:
-            self.started = True
-        elif kind == FrameKind.FAILED and not self.started:
-            self.failed = SandboxFailure.model_validate_json(body)
-        elif kind == FrameKind.OUTPUT and self.started and self._ended is None:
+            self.failure = json.loads(body)
+            self.started = not self.failure
+        elif kind == FrameKind.OUTPUT and self.started and self.answer is None:
             self._take_output(body)
-        elif kind == FrameKind.ENDED and self.started and self._ended is None:
-            ended = _EndFrame.model_validate_json(body)
-            few = len(ended.sizes) <= self._limits.returned_files
-            small = sum(ended.sizes) <= self._limits.returned_bytes
-            if not few or not small or min(ended.sizes, default=0) < 0:
+        elif kind == FrameKind.ENDED and self.started and self.answer is None:
+            answer = Answer.model_validate_json(body)
+            few = len(answer.sizes) <= self._limits.returned_files
+            small = sum(answer.sizes) <= self._limits.returned_bytes
+            if not few or not small or min(answer.sizes, default=0) < 0:
                 raise SandboxLost("The sandbox returned more files or bytes than allowed.")
-            self._ended = ended
-        elif kind == FrameKind.CONTENT and self._ended is not None:
-            if len(body) != self._ended.sizes[len(self.contents)]:
+            self.answer = answer
+        elif kind == FrameKind.CONTENT and self.answer is not None:
+            if len(body) != self.answer.sizes[len(self.answer.contents)]:
                 raise SandboxLost("The sandbox's response has the wrong size.")
-            self.contents.append(body)
+            self.answer.contents.append(body)
         else:
             raise SandboxLost("The sandbox's response is out of order.")
 

@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from agent.git import one_commit
 from agent.models.sandbox import SANDBOX_HOME, SANDBOX_OUT, SANDBOX_TREE, SandboxRequest
 from agent.text.bytecode import compile_module
 
@@ -123,12 +124,16 @@ def encode_request(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]
         rlimits["RLIMIT_AS"] = limits.memory_bytes
     message = {
         "argv": order.argv,
+        "lasting": order.checkout is not None,
+        "collect": order.collect,
+        "lists_new": order.lists_new,
+        "returned_bytes": limits.returned_bytes,
+        "returned_files": limits.returned_files,
         "environ": _environ(order) | order.environ,
         "directory": order.directory,
         "home": SANDBOX_HOME,
         "source": SOURCE if order.tree is not None else None,
-        "base": SOURCE,
-        "guide": None,
+        "base": one_commit.SHOWN,
         "tree": SANDBOX_TREE,
         "bulk": [
             {"from": f"{LAYERS}/{number}/bulk/{index}", "to": f"{SANDBOX_TREE}/{path}"}

@@ -1,9 +1,9 @@
 """Overlays that the kernel mounts for one sandbox, so that no sandbox copies what they are over.
 
-Over the base of a session: then the upper layer lists what was written to. Over folders that set-up
-made in the tree. Over /usr, for Debian packages. Everything is mounted in a name space that is gone
-with the last process in it; what is written is in memory of the sandbox's own. Where that cannot be
-had, sandboxes copy folders and compare all of the base, and have no packages but their root's.
+Over the base of a session, over folders that set-up made in the tree, and over /usr, for Debian
+packages. Everything is mounted in a name space that is gone with the last process in it; what is
+written is in memory of the sandbox's own. Where that cannot be had, sandboxes copy folders, and
+have no packages but their root's.
 """
 
 import os
@@ -16,8 +16,6 @@ from typing import NamedTuple
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest
 from agent.sandbox import layout
 
-#: Where the runner of a session sees the upper layer of its tree, read-only.
-GUIDE = f"{layout.SANDBOX}/upper"
 _SECONDS = 10
 _LIBRARIES = "/etc/ld.so.cache"
 # The arguments are the place, its size, its number of names, the user, options, how many overlays;
@@ -86,8 +84,6 @@ class Overlays(NamedTuple):
             mounted = self.place / str(number)
             bind = "--bind" if overlay.writable else "--ro-bind"
             args += [bind, str(mounted / "tree"), overlay.target]
-            if overlay.target == SANDBOX_TREE:
-                args += ["--ro-bind", str(mounted / "upper"), GUIDE]
         return args
 
 

@@ -9,69 +9,41 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any, NamedTuple, Self
-
-from pydantic import BaseModel, ValidationError
+from typing import Any, Self
 
 from agent.errors import Cancelled, SandboxLost, SandboxMissing
-from agent.models.environment import Checkout
-from agent.models.sandbox import Flag, Hear, Root, SandboxLimits, SandboxRequest, SandboxResult
+from agent.models.record import replace
+from agent.models.sandbox import CommandResult, Flag, Hear, Root, SandboxRequest, SandboxResult
 from agent.sandbox import layout, preparing
-from agent.sandbox.frames import Frames, OutputExcerpt
+from agent.sandbox.frames import Answer, Frames, OutputExcerpt
 
 TICK_SECONDS = 0.1
 _OPENING_SECONDS = 180.0
 """For making the sandbox, and for copying the tree."""
-_GRACE_SECONDS = 3.0
-"""The runner ends the command in time; this much later the host ends the runner."""
-_HANDING_BACK_SECONDS = 60.0
+_GRACE_SECONDS = 60.0
+"""The runner ends a command in time and hands back its files; this much later the host ends it."""
+_ANSWER_SECONDS = 120.0
+"""For all other requests."""
 _DRAIN_SECONDS = 5.0
 _MOST_COMPLAINTS = 16 * 1024
-_SESSION_LIMITS = SandboxLimits(returned_bytes=96 * 1024**2, returned_files=1)
-"""Limits of one answer in a session."""
-_SESSION_OUTPUT_BYTES = 128 * 1024
+_ANSWER_LIMITS = {"output_bytes": 128 * 1024, "returned_bytes": 96 * 1024**2, "returned_files": 1}
+"""Of a request of a session."""
 _LATE, _LOST = "time", "lost"
 OPEN: set[object] = set()
 """The open sandboxes of this process."""
 
 
-class _EndReport(BaseModel):
-    exit_code: int | None
-    limit: str | None
-    gone: tuple[str, ...] = ()
-    files: tuple[str, ...]
-    refused: tuple[str, ...]
-    new: tuple[str, ...] = ()
-
-
-class Answer(NamedTuple):
-    facts: dict[str, Any]
-    contents: list[bytes]
-    output: str
-    """Output of a command."""
-    omitted_bytes: int
-    """Of the output, between head and tail."""
-
-
 class RunningSandbox:
     """What is known of a sandbox from its opening to its end; leaving the block takes it down."""
 
-    def __init__(
-        self, order: SandboxRequest, listener: Hear | None = None, *, lasting: bool = False
-    ) -> None:
-        """Take the order within its limits.
-
-        Args:
-            lasting: It stays open for several commands, and a limit is the command's own failure.
-        """
+    def __init__(self, order: SandboxRequest, listener: Hear | None = None) -> None:
+        """Take the order within its limits."""
         self._order = order
-        self._lasting = lasting
         self._nonce = secrets.token_bytes(16)
         self._listener = listener
         self._watch = preparing.SizeWatch(order.mounts, order.limits.disk_bytes)
         self._complaints = bytearray()
-        limits = _SESSION_LIMITS if lasting else order.limits
-        self.frames = Frames(self._nonce, limits, self._record_output)
+        self.frames = Frames(self._nonce, order.limits, self._record_output)
         self._printed = OutputExcerpt(order.limits.output_bytes)
         self._to_send = memoryview(b"")
         self._stack = ExitStack()
@@ -133,7 +105,8 @@ class RunningSandbox:
                 look = now + TICK_SECONDS
                 if stopped is not None and stopped.is_set():
                     raise Cancelled("The run was stopped while its sandbox was running.")
-                if not self._lasting and (limit := self._find_limit()):
+                # In a session, a limit is the command's own failure.
+                if self._order.checkout is None and (limit := self._find_limit()):
                     return limit
             if now > until:
                 return _LATE
@@ -152,51 +125,42 @@ class RunningSandbox:
             raise SandboxLost(f"The sandbox did not start within {_OPENING_SECONDS:.0f} seconds.")
         return end
 
-    def _request(self, operation: str, content: bytes = b"", **fields: object) -> None:
+    def _request(
+        self,
+        operation: str,
+        content: bytes = b"",
+        *,
+        stopped: Flag | None,
+        patience: float = _ANSWER_SECONDS,
+        **fields: object,
+    ) -> str:
+        """Send a request and wait for its answer; name what kept it from coming."""
+        self.frames.expect_next()
+        self._printed = OutputExcerpt(self._order.limits.output_bytes)
         request = {"op": operation, "size": len(content), **fields}
         self.send(layout.encode_message(request) + content)
+        return self._wait(lambda: self.frames.complete, patience, stopped)
 
     # --- one command -----------------------------------------------------------------------------
 
-    def run(self, cancelled: Flag | None = None) -> SandboxResult:
+    def run(self, stopped: Flag | None = None) -> SandboxResult:
         """Attend to the ordered command until all is said, a limit is reached, or it has died.
 
         SandboxMissing: none can be had here. SandboxLost: no proof that it started or ended.
         """
+        limit_seconds = self._order.limits.seconds
+        patience, fields = limit_seconds + _GRACE_SECONDS, {"seconds": limit_seconds}
         try:
-            end, seconds = self._attend(cancelled)
+            end, began = self._await_start(stopped), time.monotonic()
+            if not end and self.frames.started:
+                end = self._request(
+                    "run", stopped=stopped, patience=patience, arguments=(), **fields
+                )
         except Cancelled as problem:
             words = "The sandbox was removed before its command finished."
             raise SandboxLost(words) from problem
-        hit = self._end()
-        return self._judge(hit or (None if end == _LOST else end or None), seconds)
-
-    def _attend(self, cancelled: Flag | None) -> tuple[str, float]:
-        """Return what ended the wait, and how long the command ran."""
-        frames, order, limits = self.frames, self._order, self._order.limits
-        end = self._await_start(cancelled)
-        if end or not frames.started:
-            return end, 0.0
-        began = time.monotonic()
-        self._request(
-            "run",
-            once=True,
-            arguments=(),
-            seconds=limits.seconds,
-            company=order.company,
-            collect=order.collect,
-            lists_new=order.lists_new,
-            returned_bytes=limits.returned_bytes,
-            returned_files=limits.returned_files,
-        )
-        late = limits.seconds + _GRACE_SECONDS
-        end = self._wait(lambda: frames.facts is not None, late, cancelled)
         seconds = time.monotonic() - began
-        if not end:
-            end = self._wait(lambda: frames.complete, _HANDING_BACK_SECONDS, cancelled)
-            if end == _LATE:
-                raise SandboxLost("The sandbox did not return its files in time.")
-        return end, seconds
+        return self._judge(self._end() or (None if end == _LOST else end or None), seconds)
 
     def _end(self) -> str | None:
         """End what has not ended by itself; name the limit that the kernel has counted."""
@@ -212,16 +176,16 @@ class RunningSandbox:
         """Say what came of the command, by the limit that ended it and by its own word."""
         frames = self.frames
         facts: dict[str, Any] = {"exit_code": None}
-        if frames.failed is not None:
-            limit = limit or frames.failed.limit
+        if frames.failure:
+            limit = limit or frames.failure["limit"]
             if limit is None:
                 raise self._explain_failure()
-        elif frames.complete:
-            ended = self._read_end()
+        elif frames.answer is not None and frames.complete:
+            facts = dict(frames.answer.facts)
             # If the host saw its time pass, it was over by then, and only the word came late.
-            limit = ended.limit if limit in (None, _LATE) else limit
-            facts = ended.model_dump(exclude={"limit"})
-            facts["files"] = dict(zip(ended.files, frames.contents, strict=True))
+            own_limit = facts.pop("limit")
+            limit = own_limit if limit in (None, _LATE) else limit
+            facts["files"] = dict(zip(facts["files"], frames.answer.contents, strict=True))
             if limit not in (None, "returned"):
                 facts["exit_code"] = None
         elif limit is None:
@@ -233,15 +197,6 @@ class RunningSandbox:
             limit=limit,
             **facts,
         )
-
-    def _read_end(self) -> _EndReport:
-        try:
-            ended = _EndReport.model_validate(self.frames.facts)
-        except ValidationError as problem:
-            raise SandboxLost(f"The sandbox's response cannot be read: {problem}") from problem
-        if len(set(ended.files)) != len(self.frames.contents):
-            raise SandboxLost("The sandbox returned files that do not match its list.")
-        return ended
 
     def _explain_failure(self) -> SandboxLost | SandboxMissing:
         tree, why = self._order.tree, self._find_reason()
@@ -258,7 +213,7 @@ class RunningSandbox:
         return self.explain_complaint(why) or SandboxLost(f"The sandbox did not start: {why}")
 
     def _find_reason(self) -> str:
-        message = self.frames.failed.message if self.frames.failed is not None else ""
+        message = self.frames.failure.get("message")
         words = bytes(self._complaints).decode("utf-8", "replace").strip()
         return "; ".join(part for part in (message, words) if part) or "it gave no reason"
 
@@ -271,27 +226,35 @@ class RunningSandbox:
             raise SandboxLost(f"The sandbox reached the {limit} limit while starting.")
 
     def ask(
-        self,
-        operation: str,
-        content: bytes = b"",
-        *,
-        patience: float,
-        stopped: Flag | None = None,
-        **fields: object,
+        self, operation: str, content: bytes = b"", *, stopped: Flag | None, **fields: object
     ) -> Answer:
-        """Send a request and wait for its answer, so many seconds.
+        """Send a request of a session and wait for its answer.
 
         SandboxLost where the runner has ended, or did not answer in time or in the right form.
         """
-        frames = self.frames
-        frames.expect_next()
-        self._printed = OutputExcerpt(_SESSION_OUTPUT_BYTES)
-        self._request(operation, content, **fields)
-        if end := self._wait(lambda: frames.complete, patience, stopped):
+        end = self._request(operation, content, stopped=stopped, **fields)
+        if end or self.frames.answer is None:
             late = "it did not respond in time"
             raise SandboxLost(late if end == _LATE else "its first process exited")
-        printed = self._printed
-        return Answer(frames.facts or {}, frames.contents, printed.text, printed.omitted_bytes)
+        return self.frames.answer
+
+    def run_command(self, command: str, seconds: float, stopped: Flag | None) -> CommandResult:
+        """Run the ordered program of a session with this argument more."""
+        kills, patience = self.count_memory_kills(), seconds + _GRACE_SECONDS
+        answer = self.ask(
+            "run", stopped=stopped, patience=patience, arguments=(command,), seconds=seconds
+        )
+        limit, output = answer.facts["limit"], self._printed.text
+        if limit is None and self.count_memory_kills() > kills:
+            limit = "memory"
+        if limit not in (None, "time"):
+            output = f"{output.rstrip()}\n[The {limit} limit was reached.]"
+        return CommandResult(
+            output=output,
+            exit_code=answer.facts["exit_code"],
+            timed_out=limit == "time",
+            omitted_bytes=self._printed.omitted_bytes,
+        )
 
 
 class SandboxMaker(ABC):
@@ -303,17 +266,9 @@ class SandboxMaker(ABC):
 
     @abstractmethod
     def start(
-        self,
-        order: SandboxRequest,
-        stack: ExitStack,
-        hear: Hear | None = None,
-        checkout: Checkout | None = None,
+        self, order: SandboxRequest, stack: ExitStack, hear: Hear | None = None
     ) -> RunningSandbox:
-        """Start what the stack takes down.
-
-        Args:
-            checkout: For a session, the commit that its tree is laid over.
-        """
+        """Start what the stack takes down."""
 
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
@@ -322,9 +277,10 @@ class SandboxMaker(ABC):
             return self.start(order, stack, hear).run(cancelled)
 
     def open_session(
-        self, order: SandboxRequest, checkout: Checkout, stack: ExitStack, stopped: Flag | None
+        self, order: SandboxRequest, stack: ExitStack, stopped: Flag | None
     ) -> RunningSandbox:
         """Open a sandbox that answers request after request; the stack takes it down."""
-        sandbox = self.start(order, stack, checkout=checkout)
+        order = replace(order, limits=replace(order.limits, **_ANSWER_LIMITS))
+        sandbox = self.start(order, stack)
         sandbox.open(stopped)
         return sandbox

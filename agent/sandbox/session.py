@@ -4,27 +4,23 @@ Whatever happens in it, the host has the change as it was last taken, and nothin
 """
 
 import json
-from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from agent.errors import EditFailed
+from agent.errors import EditFailed, SandboxLost
 from agent.git import names
 from agent.git.tree import WorkTree
 from agent.models.change import Change
-from agent.models.environment import Checkout
-from agent.models.sandbox import CollectedChange, CommandResult, Flag
+from agent.models.sandbox import (
+    SANDBOX_TREE,
+    CollectedChange,
+    CommandResult,
+    Flag,
+    SandboxRequest,
+)
 from agent.sandbox import change_collection
-from agent.sandbox.running import Answer, RunningSandbox
-
-_GRACE_SECONDS = 10.0
-"""The runner ends a command in time; this much later the host ends the sandbox."""
-_FILE_SECONDS = 120.0
-_PLAIN: dict[str, Any] = {"once": False, "collect": (), "returned_bytes": 0, "returned_files": 0}
-"""A command of a session hands nothing back but what it prints."""
-
-#: Opens the sandbox with the base laid out; the stack takes it down.
-Open = Callable[[ExitStack], RunningSandbox]
+from agent.sandbox.frames import Answer
+from agent.sandbox.running import SandboxMaker
 
 
 class Session:
@@ -35,41 +31,37 @@ class Session:
 
     def __init__(
         self,
-        opened: Open,
+        maker: SandboxMaker,
+        order: SandboxRequest,
         base: WorkTree,
-        checkout: Checkout,
         change: Change,
-        *,
-        laid: Mapping[str, bytes],
         stopped: Flag | None,
     ) -> None:
         """Open the sandbox and lay the change.
 
         Args:
+            order: With the checkout.
             base: The work tree of the commit, which no sandbox can write to.
-            laid: What else is put into the tree, by path; no part of a change as it is.
         """
+        assert order.checkout is not None  # noqa: S101
+        inside = f"{SANDBOX_TREE}/"
+        laid = {
+            file.path.removeprefix(inside): file.content
+            for file in order.files
+            if file.path.startswith(inside)
+        }
         given = {file.path: file for file in change.files if file.after is not None}
-        self._ground = change_collection.TreeBase(checkout, base, given, laid)
+        self._ground = change_collection.TreeBase(order.checkout, base, given, laid)
         self._stopped = stopped
-        self._stack = ExitStack()
-        self._start(opened, change)
+        with ExitStack() as stack:
+            self._sandbox = maker.open_session(order, stack, stopped)
+            self._lay(change)
+            # Only what is whole stays open.
+            self._stack = stack.pop_all()
 
     def run(self, command: str, *, seconds: float) -> CommandResult:
         """Run `bash -c`."""
-        kills, late = self._sandbox.count_memory_kills(), seconds + _GRACE_SECONDS
-        answer = self._ask("run", patience=late, arguments=(command,), seconds=seconds, **_PLAIN)
-        limit, output = answer.facts["limit"], answer.output
-        is_killed = limit is None and self._sandbox.count_memory_kills() > kills
-        hit = "memory" if is_killed else limit
-        if hit not in (None, "time"):
-            output = f"{output.rstrip()}\n[The {hit} limit was reached.]"
-        return CommandResult(
-            output=output,
-            exit_code=answer.facts["exit_code"],
-            timed_out=limit == "time",
-            omitted_bytes=answer.omitted_bytes,
-        )
+        return self._sandbox.run_command(command, seconds, self._stopped)
 
     def read(self, path: str) -> bytes | None:
         if names.name_problem(path) is not None:
@@ -98,18 +90,16 @@ class Session:
         Args:
             include: Ignored files or folders that are part of the change all the same.
         """
-        answer = self._ask("look")
-        entries = [
-            change_collection.ChangedEntry(
-                path, change_collection.EntryKind(kind), size, is_executable
-            )
-            for path, kind, size, is_executable in json.loads(answer.contents[0])
-        ]
+        wanted = {path.rstrip("/") for path in (*self._ground.given, *include)}
+        answer = self._ask("look", include=sorted(wanted), links=sorted(self._ground.links))
+        if problem := answer.facts["problem"]:
+            raise SandboxLost(f"The change cannot be listed: {problem}")
+        listed = json.loads(answer.contents[0])
         return change_collection.collect_change(
-            entries,
+            (change_collection.ChangedEntry(*entry) for entry in listed["entries"]),
             lambda path: self._read(path)[1],
             self._ground,
-            include=include,
+            (path for path in listed["ignored"] if path.rstrip("/") not in wanted),
             is_cut=answer.facts["is_cut"],
         )
 
@@ -128,29 +118,16 @@ class Session:
     def _edit(self, operation: str, content: bytes = b"", **fields: Any) -> str:
         return str(self._ask(operation, content, **fields).facts["problem"])
 
-    def _ask(
-        self,
-        operation: str,
-        content: bytes = b"",
-        *,
-        patience: float = _FILE_SECONDS,
-        **fields: Any,
-    ) -> Answer:
-        return self._sandbox.ask(
-            operation, content, patience=patience, stopped=self._stopped, **fields
-        )
+    def _ask(self, operation: str, content: bytes = b"", **fields: Any) -> Answer:
+        return self._sandbox.ask(operation, content, stopped=self._stopped, **fields)
 
-    def _start(self, opened: Open, change: Change) -> None:
-        with ExitStack() as stack:
-            self._sandbox = opened(stack)
-            # Deletions first: a file may stand where a folder is.
-            for file in sorted(change.files, key=lambda file: file.after is not None):
-                if file.after is None:
-                    problem = self._edit("delete", path=file.path)
-                else:
-                    mode = {"path": file.path, "executable": file.executable}
-                    problem = self._edit("write", file.after, **mode)
-                if problem:
-                    raise EditFailed(f"`{file.path}` cannot be copied to the sandbox: {problem}")
-            # Only what is whole stays open.
-            self._stack = stack.pop_all()
+    def _lay(self, change: Change) -> None:
+        # Deletions first: a file may stand where a folder is.
+        for file in sorted(change.files, key=lambda file: file.after is not None):
+            if file.after is None:
+                problem = self._edit("delete", path=file.path)
+            else:
+                mode = {"path": file.path, "executable": file.executable}
+                problem = self._edit("write", file.after, **mode)
+            if problem:
+                raise EditFailed(f"`{file.path}` cannot be copied to the sandbox: {problem}")

@@ -343,11 +343,6 @@ def add_services(
             failure,
             *(_KNOCK for service in services if not service.ports),
         ),
-        company={
-            service.title: f"{_FOLDER}/{service.name}/number"
-            for service in services
-            if service.ports
-        },
         hosts=(*order.hosts, *_list_hosts(services)),
     )
 

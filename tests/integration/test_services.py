@@ -152,41 +152,6 @@ def test_a_django_project_on_postgres_is_checked_as_a_whole(ground, runner):
     assert len(found["tests"].items) == 2
 
 
-ENDS_A_SERVER = """
-    import os, signal, time
-
-    from django.test import TestCase
-
-
-    class Broken(TestCase):
-        def test_that_breaks_it(self):
-            for name in filter(str.isdigit, os.listdir("/proc")):
-                with open("/proc/%s/cmdline" % name) as file:
-                    if "{program}" in file.read():
-                        os.kill(int(name), signal.{signal})
-                        while os.path.exists("/proc/" + name):
-                            time.sleep(0.01)
-"""
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize(
-    ("program", "sign", "named"),
-    [("bin/postgres", "SIGKILL", "PostgreSQL 1"), ("redis-server", "SIGTERM", "Redis ")],
-    ids=["postgres killed", "redis told to end"],
-)
-def test_a_server_that_ends_during_the_tests_is_named_and_no_test_counts(
-    ground, program, sign, named
-):
-    """A test of the project's own ends it, in the middle of the others."""
-    broken = ENDS_A_SERVER.format(program=program, signal=sign)
-    site = ground.site({**SHOP, "shop/test_a_broken.py": broken}, BOTH)
-    found = ground.measured(site)["tests"]
-    assert (found.status, found.items) == (Status.UNVERIFIED, ()), found
-    assert found.reason.startswith(named), found.reason
-    assert " stopped during the check" in found.reason
-
-
 #: What a client of each row gets back; PyPI has the clients.
 CLIENTS = {
     "mysql": (

@@ -148,26 +148,25 @@ def test_the_change_is_what_differs_and_goes_into_another_session_as_it_is(place
         assert other.run("test -x tool && ls", seconds=20).exit_code == 0
 
 
-def test_ignored_is_what_the_base_ignores(session):
+def test_ignored_is_what_git_would_not_add(session):
     session.run(
-        "echo '*' >.gitignore; echo a >a.log; mkdir -p build/x; echo b >build/x/b; echo c >c.txt;"
+        "echo '/c.*' >>.gitignore; echo a >a.log; mkdir -p build/x; echo b >build/x/b; echo c >c.txt;"
         "echo more >>tracked.log; mkdir .cache; echo d >.cache/d;"
-        "mkdir .venv; echo f >.venv/f.py;"
-        "mkdir -p app/sub; echo '*' >app/sub/.gitignore; echo e >app/sub/e.py",
+        "mkdir .venv; echo f >.venv/f.py; mkdir -p ~/.config/git; echo e.py >~/.config/git/ignore;"
+        "mkdir -p app/sub; echo '*.pyc' >app/sub/.gitignore; echo e >app/sub/e.py",
         seconds=20,
     )
     taken = session.take()
-    assert taken.ignored == ("a.log", "build/")
+    assert taken.ignored == ("a.log", "build/", "c.txt")
     assert paths(taken.change) == {
         ".gitignore": "changed",
         "app/sub/.gitignore": "added",
         "app/sub/e.py": "added",
-        "c.txt": "added",
         "tracked.log": "changed",
     }
     more = session.take(("a.log", "build"))
     assert {"a.log", "build/x/b"} < set(more.change.paths)
-    assert more.ignored == ()
+    assert more.ignored == ("c.txt",)
 
 
 def test_links_binary_files_and_modes_are_reported_and_not_taken(session):

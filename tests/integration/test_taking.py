@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.git import worktree
+from agent.git import one_commit, worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.sandbox import CollectedChange
@@ -42,7 +42,7 @@ class Place:
         git_samples.git(repository, "update-index", "--add", "--cacheinfo", f"160000,{head},f/sub")
         git_samples.git(repository, "commit", "-qm", "Submodule")
         self.checkout = worktree.prepare_checkout(str(repository), None, folder / "mirrors")
-        self.base = worktree.lay_out(self.checkout, folder / "base")
+        self.base = worktree.open_tree(self.checkout, folder / "base")
         self.folder = folder
 
     def copy(self, name: str) -> WorkTree:
@@ -53,17 +53,20 @@ class Place:
     def take(self, tree: Path, given: Change) -> CollectedChange:
         """Take what differs in a tree that has a file of ours beside."""
         differing = importlib.import_module("differing")
-        found = differing.Difference(str(self.base.folder), str(tree), None)
-        found.walk()
-        entries = [
-            change_collection.ChangedEntry(path, change_collection.EntryKind(kind), *more)
-            for path, kind, *more in found.entries
-        ]
-
         files = {file.path: file for file in given.files if file.after is not None}
         ground = change_collection.TreeBase(self.checkout, self.base, files, {"laid": b"laid\n"})
+        order = {
+            "base": str(self.folder / one_commit.NAME), "tree": str(tree), "directory": str(tree),
+            "bulk": (), "layers": (), "rlimits": {},
+        }  # fmt: skip
+        index = differing.make_index(order)
+        found = differing.Difference(order, index, sorted(files), sorted(ground.links))
+        os.close(index)
         return change_collection.collect_change(
-            entries, lambda path: (tree / path).read_bytes(), ground
+            (change_collection.ChangedEntry(path, *entry) for path, entry in found.entries.items()),
+            lambda path: (tree / path).read_bytes(),
+            ground,
+            found.ignored,
         )
 
 
@@ -99,6 +102,7 @@ def see(tree: Path) -> dict[str, bytes]:
 )
 def test_a_change_that_is_taken_can_always_be_laid(tmp_path, monkeypatch, most_bytes, seeds):
     monkeypatch.syspath_prepend(INSIDE)
+    monkeypatch.syspath_prepend(INSIDE.parents[1] / "git")
     monkeypatch.setattr(change_collection, "MOST_BYTES", most_bytes)
     place = Place(tmp_path)
     empty = Change(base_commit=place.checkout.commit, files=())

@@ -17,7 +17,7 @@ from contextlib import suppress
 
 TYPE_CHECKING = False  # to load typing would take a tenth of the time in which a sandbox opens
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any, NoReturn
 
     Order = dict[str, Any]
@@ -88,8 +88,14 @@ def set_limits(order: Order) -> None:
         file.write("500")  # should memory run out, foreign code goes before process 1
 
 
-def start_command(order: Order, argv: list[str], environ: dict[str, str]) -> tuple[int, int]:
-    """Start a command with nothing open but null and its output; return process and output."""
+def start_command(
+    order: Order, argv: list[str], environ: dict[str, str], kept: Iterable[int] = ()
+) -> tuple[int, int]:
+    """Start a command with nothing open but null and its output; return process and output.
+
+    Args:
+        kept: Further descriptors that stay open.
+    """
     reading, writing = os.pipe()
     with suppress(OSError):  # bounded per user; the default size only costs speed
         fcntl.fcntl(reading, F_SETPIPE_SZ, 4 * PIECE_BYTES)
@@ -101,7 +107,7 @@ def start_command(order: Order, argv: list[str], environ: dict[str, str]) -> tup
         os.setsid()  # process 1 outlives it, and is to be in no group with it
         os.dup2(writing, 1)
         os.dup2(writing, 2)
-        keep_only(set())
+        keep_only({*kept})
         os.umask(0o022)
         missing = "the limits could not be set, so nothing was started"
         try:
@@ -122,16 +128,13 @@ def start_command(order: Order, argv: list[str], environ: dict[str, str]) -> tup
 class RunningCommand:
     """A command at work: what it prints is passed on, and its limits are looked at.
 
-    With `once` in the request, a full disk ends the command; else that is its own failure.
+    A full disk ends the command; in a sandbox that stays open that is its own failure.
     """
 
-    def __init__(
-        self, order: Order, request: dict[str, Any], print_piece: Callable[[bytes], None]
-    ) -> None:
+    def __init__(self, order: Order, seconds: float, print_piece: Callable[[bytes], None]) -> None:
         """Begin before the command is started."""
         self.order = order
-        self.once = request["once"]
-        self.until = time.monotonic() + request["seconds"]
+        self.until = time.monotonic() + seconds
         self.print_piece = print_piece
         self.names = count_names(order)
 
@@ -147,7 +150,7 @@ class RunningCommand:
             while True:
                 code = reap(pid)
                 if code is not None:
-                    full = find_full_disk(self.order) if self.once else None
+                    full = None if self.order["lasting"] else find_full_disk(self.order)
                     return code, find_counted_limit(self.order) or full
                 now = time.monotonic()
                 if now >= look:
@@ -173,14 +176,13 @@ class RunningCommand:
         return bool(content)
 
     def find_limit(self) -> str | None:
-        if self.once:
-            found = find_counted_limit(self.order) or find_full_disk(self.order)
+        if not self.order["lasting"]:
+            limit = find_counted_limit(self.order) or find_full_disk(self.order)
         else:
             # Names use kernel memory, which outlives the command.
-            found = (
-                "disk" if count_names(self.order) > max(self.names, self.order["inodes"]) else None
-            )
-        return found or find_sampled_limit(self.order)
+            is_full = count_names(self.order) > max(self.names, self.order["inodes"])
+            limit = "disk" if is_full else None
+        return limit or find_sampled_limit(self.order)
 
 
 def reap(wanted: int) -> int | None:
@@ -265,17 +267,6 @@ def find_sampled_limit(order: Order) -> str | None:
 
 
 # --- ending ----------------------------------------------------------------------------------
-
-
-def is_alive(place: str) -> bool:
-    """Whether the process is there whose number is in a file, which foreign code may have made."""
-    try:
-        descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            number = file.read(20)
-        return number.isdigit() and int(number) > 1 and os.path.exists("/proc/%d" % int(number))
-    except OSError:
-        return False
 
 
 def end_everything() -> None:

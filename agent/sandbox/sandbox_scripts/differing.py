@@ -1,31 +1,52 @@
-"""Say what differs between the base of a tree and the tree, and which files a command left behind.
+"""Say what differs between a commit and the tree, and which files a command left behind.
 
 Part of `runner.py`; only while nothing else runs: nothing moves, so looking at a path and then
 opening it cannot be raced. Links are never followed, and nothing that could block is opened.
-Content decides, never a time: a page that was written through a mapping leaves the times alone.
 """
 
 from __future__ import annotations
 
+import filecmp
 import os
 import stat
+import tempfile
 from contextlib import suppress
+
+import by_descriptor
+import commands
 
 TYPE_CHECKING = False  # see commands.py
 if TYPE_CHECKING:
     from io import BufferedReader
-    from typing import Any
 
-    Entries = dict[str, os.DirEntry[str]]
+    from commands import Order
 
 MOST_REFUSALS = 100
 MOST_NEW = 500
-MOST_ENTRIES = 200_000
-MOST_CHARACTERS = 8 * 1024**2
+MOST_LISTED_BYTES = 8 * 1024**2
 MOST_DEPTH = 200
 PIECE_BYTES = 1 << 20
-#: What a path has become.
-FILE, GONE, MODE, LINK, SPECIAL, REPOSITORY, CLOSED = range(7)
+LINK, SPECIAL = "A symbolic link", "A pipe, socket or device"
+REPOSITORY, CLOSED = "A repository within the repository", "An unreadable file"
+#: What tools leave behind: no part of a change, whether the repository ignores it or not.
+CACHES = frozenset(
+    {
+        "__pycache__", ".cache", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache",
+        ".venv",
+    }
+)  # fmt: skip
+#: The rules of the tree, as `git add` reads them.
+RULES = ("--exclude-per-directory=.gitignore",)
+#: No configuration but what is said here, and no attribute but the repository's own.
+GIT_ENVIRON = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LC_ALL": "C",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
 
 
 def open_plain(path: str) -> BufferedReader:
@@ -35,15 +56,7 @@ def open_plain(path: str) -> BufferedReader:
 
 
 def has_same_content(path: str, other: str) -> bool:
-    with open_plain(path) as one, open_plain(other) as two:
-        if os.fstat(one.fileno()).st_size != os.fstat(two.fileno()).st_size:
-            return False
-        while True:
-            piece = one.read(PIECE_BYTES)
-            if piece != two.read(PIECE_BYTES):
-                return False
-            if not piece:
-                return True
+    return filecmp.cmp(path, other, shallow=False)
 
 
 def is_same_link(path: str, other: str) -> bool:
@@ -59,24 +72,24 @@ def is_same_link(path: str, other: str) -> bool:
 class Collection:
     """The regular files that are asked for, within the caps, and why others were left."""
 
-    def __init__(self, order: dict[str, Any], request: dict[str, Any]) -> None:
+    def __init__(self, order: Order) -> None:
         self.tree = order["tree"]
         #: What the tree was made from, the uppermost first.
         self.sources = [layer + "/tree" for layer in order["layers"]]
         self.sources = [*filter(None, [order["source"]]), *reversed(self.sources)]
         #: Large folders of the set-up, of which nothing is returned.
         self.bulk = {folder["to"] for folder in order["bulk"]}
-        self.most_bytes, self.most_files = request["returned_bytes"], request["returned_files"]
+        self.most_bytes, self.most_files = order["returned_bytes"], order["returned_files"]
         self.files: dict[str, int] = {}
         self.refused: list[str] = []
         self.bytes = 0
         self.over = False
         #: Paths of the tree that were not there before the command.
         self.new: list[str] = []
-        if request.get("lists_new"):
+        if order["lists_new"]:
             laid = {file["path"] for file in order["files"]}
             self.list_new(self.tree, laid | self.bulk)
-        for wanted in request["collect"]:
+        for wanted in order["collect"]:
             self.collect(*os.path.split(wanted))
 
     def collect(self, folder: str, name: str) -> None:
@@ -129,8 +142,11 @@ class Collection:
         """Whether the tree was given with this very file or link."""
         if not path.startswith(self.tree + "/"):
             return False
-        compare = is_same_link if stat.S_ISLNK(state.st_mode) else has_same_content
-        if compare is has_same_content and not stat.S_ISREG(state.st_mode):
+        if stat.S_ISLNK(state.st_mode):
+            compare = is_same_link
+        elif stat.S_ISREG(state.st_mode):
+            compare = has_same_content
+        else:
             return False
         for source in self.sources:
             with suppress(OSError):
@@ -157,115 +173,138 @@ def find_objection(path: str, state: os.stat_result) -> str | None:
 # --- what differs from the base --------------------------------------------------------------
 
 
+class GitFailed(Exception):
+    """Git did not list the tree."""
+
+
+def run_git(order: Order, index: str, kept: set[int], *arguments: str) -> tuple[int, bytes]:
+    """Run git on the tree and the commit; return its exit code and what it prints."""
+    git = ["git", "--git-dir=" + order["base"], "--work-tree=" + order["tree"], *arguments]
+    argv = ["sh", "-c", 'exec "$@" 2>/dev/null', "sh", *git]
+    pid, reading = commands.start_command(
+        order, argv, {**GIT_ENVIRON, "GIT_INDEX_FILE": index}, kept
+    )
+    with open(reading, "rb") as output:
+        content = output.read(MOST_LISTED_BYTES)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), content
+
+
+def make_index(order: Order) -> int:
+    """Return a descriptor of the commit's index with the times of the tree's files.
+
+    Files that have the same times later are not read again. No command can write to it.
+    """
+    with open(order["base"] + "/index", "rb") as file:
+        content = file.read()
+    # Where there is no space for a copy, all files are read each time.
+    with suppress(OSError), tempfile.TemporaryDirectory() as folder:
+        place = os.path.join(folder, "index")
+        with open(place, "wb") as file:
+            file.write(content)
+        run_git(order, place, set(), "update-index", "-q", "--refresh")
+        with open(place, "rb") as file:
+            content = file.read()
+    descriptor = os.memfd_create("index", 0)
+    with open(descriptor, "wb", closefd=False) as index:
+        index.write(content)
+    return descriptor
+
+
 class Difference:
-    """A walk over the tree; where there is an upper layer of an overlay, over what that has."""
+    """What git finds changed in a tree, by the tree's `.gitignore` as `git add` does.
 
-    def __init__(self, base: str, tree: str, guide: str | None) -> None:
-        self.base = base
-        self.tree = tree
-        self.guide = guide
-        #: What the set-up made, of which nothing is in a change: folders like the tree, places.
-        self.layers: list[str] = []
-        self.bulk: set[str] = set()
-        self.entries: list[tuple[str, int, int, bool]] = []
-        """Path, what it is, size, whether its owner may execute it."""
-        self.characters = 0
-        """Length of all paths together."""
+    A walk adds what git does not list or enter.
+    """
+
+    def __init__(self, order: Order, index: int, include: list[str], links: list[str]) -> None:
+        """List it.
+
+        Args:
+            index: See `make_index`.
+            include: Ignored files and folders that count all the same.
+            links: Links and submodules of the commit.
+        """
+        self.order, self.tree, self.index = order, order["tree"], index
+        self.links = frozenset(links)
+        self.bulk = {folder["to"] for folder in order["bulk"]}
         self.is_cut = False
+        self.entries: dict[str, tuple[int, bool, str | None]] = {}
+        """By path: size, whether its owner may execute it, and what it is if no plain file; None
+        where it is gone."""
+        self.walk()
+        self.ignored = self.list_paths("--others", "--ignored", "--directory", *RULES)
+        within = tuple(path for path in self.ignored if path.endswith("/"))
+        self.entries = {
+            path: at for path, at in self.entries.items() if not path.startswith(within)
+        }
+        bulk = ["--exclude=%s/" % place[len(self.tree) :] for place in self.bulk]
+        caches = ["--exclude=%s/" % name for name in CACHES]
+        changed = self.list_paths("--modified", "--deleted", "--others", *RULES, *bulk, *caches)
+        more = [path for path in include if os.path.lexists("%s/%s" % (self.tree, path))]
+        if more:
+            changed += self.list_paths("--others", "--", *more)
+        for path in changed:
+            # What the walk has noted already, with all that is below.
+            is_noted = ".git" in path.casefold().split("/") or path.count("/") > MOST_DEPTH
+            if not (is_noted or path.endswith("/") or self.is_laid(path)):
+                self.entries[path] = self.describe(path)
 
-    def add(self, path: str, kind: int, state: os.stat_result | None = None) -> None:
-        self.characters += len(path)
-        if len(self.entries) >= MOST_ENTRIES or self.characters > MOST_CHARACTERS:
+    def list_paths(self, *arguments: str) -> list[str]:
+        index = "/proc/self/fd/%d" % self.index
+        code, output = run_git(self.order, index, {self.index}, "ls-files", "-z", *arguments)
+        if len(output) == MOST_LISTED_BYTES:
             self.is_cut = True
-            return
-        size, mode = (state.st_size, state.st_mode) if state is not None else (0, 0)
-        self.entries.append((path[1:], kind, size, bool(mode & stat.S_IXUSR)))
+        elif code != 0:
+            raise GitFailed("git ls-files exited with %d" % code)
+        return [os.fsdecode(path) for path in output.split(b"\0")[:-1]]
 
     def walk(self) -> None:
-        todo = [""]
-        while todo and not self.is_cut:
-            folder = todo.pop()
+        """Open folders that are closed to their owner, and note what git does not list or enter."""
+        todo = [("", False)]
+        while todo:
+            folder, is_apart = todo.pop()
             try:
-                now = list_folder(self.tree + folder)
-                guide = now if self.guide is None else list_folder(self.guide + folder)
-            except OSError:
-                self.add(folder, CLOSED)
+                inside = list_folder(self.tree + folder)
+            except OSError:  # such as a path that is too long
+                self.entries[folder[1:]] = 0, False, CLOSED
                 continue
-            before = list_base(self.base + folder)
-            for name in before.keys() - now.keys():
-                self.note_missing(folder + "/" + name, before[name])
-            for name in guide.keys() & now.keys():
-                path = folder + "/" + name
-                try:
-                    if path == "/.git" or (name not in before and self.is_laid(path)):
-                        continue
-                    if self.compare(path, now[name], before.get(name)):
-                        todo.append(path)
-                except OSError:  # such as a path that is too long
-                    self.add(path, CLOSED)
+            is_apart = is_apart or folder[1:] in self.links
+            is_apart = is_apart or (folder != "" and any(entry.name == ".git" for entry in inside))
+            for entry in inside:
+                path = folder + "/" + entry.name
+                if entry.name.casefold() == ".git":
+                    if folder:
+                        self.entries[path[1:]] = 0, False, REPOSITORY
+                elif entry.is_dir(follow_symlinks=False):
+                    if path.count("/") > MOST_DEPTH:
+                        self.entries[path[1:]] = 0, False, CLOSED
+                    elif entry.name not in CACHES and entry.path not in self.bulk:
+                        todo.append((path, is_apart))
+                elif is_apart or not (entry.is_symlink() or entry.is_file(follow_symlinks=False)):
+                    self.entries[path[1:]] = self.describe(path[1:])
 
-    def compare(self, path: str, now: os.DirEntry[str], before: os.DirEntry[str] | None) -> bool:
-        """Remember what one name has become; say whether it is a folder to look into."""
-        state = now.stat(follow_symlinks=False)
-        was_folder = before is not None and before.is_dir(follow_symlinks=False)
+    def describe(self, path: str) -> tuple[int, bool, str | None]:
+        try:
+            with by_descriptor.open_parent(self.tree, path) as (parent, name):
+                state = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        except OSError:
+            return 0, False, None
         if stat.S_ISDIR(state.st_mode):
-            if now.name.casefold() == ".git":
-                self.add(path, REPOSITORY)
-                return False
-            if before is not None and not was_folder:
-                self.note_missing(path, before)
-            if path.count("/") > MOST_DEPTH:
-                self.add(path, CLOSED)
-                return False
-            return True
-        if was_folder and stat.S_ISREG(state.st_mode):
-            self.note_missing(path, before)
-            before = None
-        if stat.S_ISLNK(state.st_mode) or (before is not None and before.is_symlink()):
-            if not is_same_link(self.tree + path, self.base + path):
-                self.add(path, LINK)
-        elif not stat.S_ISREG(state.st_mode):
-            self.add(path, SPECIAL)
-        else:
-            if not state.st_mode & stat.S_IRUSR:
-                os.chmod(self.tree + path, 0o600)
-            if before is None or not has_same_content(self.tree + path, self.base + path):
-                self.add(path, FILE, state)
-            elif (before.stat(follow_symlinks=False).st_mode ^ state.st_mode) & stat.S_IXUSR:
-                self.add(path, MODE, state)
-        return False
+            return 0, False, None
+        problem = "" if stat.S_ISREG(state.st_mode) else SPECIAL
+        problem = LINK if stat.S_ISLNK(state.st_mode) else problem
+        return state.st_size, bool(state.st_mode & stat.S_IXUSR), problem
 
     def is_laid(self, path: str) -> bool:
-        """Whether the set-up made this, so that it is in no change."""
-        if self.tree + path in self.bulk:
-            return True
-        for layer in self.layers:
-            with suppress(OSError):
-                if not stat.S_ISDIR(os.lstat(layer + path).st_mode):
-                    return True
-        return False
-
-    def note_missing(self, path: str, before: os.DirEntry[str]) -> None:
-        """Remember that what the base has is not there any more, with all that was in it."""
-        if before.is_dir(follow_symlinks=False):
-            for name, entry in list_base(self.base + path).items():
-                self.note_missing(path + "/" + name, entry)
-        else:
-            self.add(path, LINK if before.is_symlink() else GONE)
+        """Whether the set-up made this, so that it is in no change; no path of the commit is."""
+        places = ("%s/tree/%s" % (layer, path) for layer in self.order["layers"])
+        return any(os.path.lexists(place) and not os.path.isdir(place) for place in places)
 
 
-def list_folder(folder: str) -> Entries:
+def list_folder(folder: str) -> list[os.DirEntry[str]]:
     """List a folder; one that is closed to its owner is opened again."""
     try:
-        return {entry.name: entry for entry in os.scandir(folder)}
+        return list(os.scandir(folder))
     except PermissionError:
         os.chmod(folder, 0o755)  # noqa: S103 - of a copy that ends with the sandbox
-        return {entry.name: entry for entry in os.scandir(folder)}
-
-
-def list_base(folder: str) -> Entries:
-    """List a folder of the base; empty where it has none."""
-    try:
-        return {entry.name: entry for entry in os.scandir(folder)}
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return list(os.scandir(folder))

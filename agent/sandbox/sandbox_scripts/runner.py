@@ -8,9 +8,10 @@ while files are read or written.
 
 It reads from standard input: 16 bytes that sign every frame, sent once the host has put it under
 its limits; the order; then requests, each a length, a JSON object and the bytes that its `size`
-announces. It answers on the descriptor of its argument: `started`, then for each request pieces of
-output, `ended` with a JSON object and sizes, and the contents of these sizes. The host believes
-nothing else, and no exit status of this process. It ends when the host does.
+announces. It answers on the descriptor of its argument: `started`, with the reason where the files
+could not be laid out; then for each request pieces of output, `ended` with a JSON object and sizes,
+and the contents of these sizes. The host believes nothing else, and no exit status of this process.
+It ends when the host does.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from commands import Order
 
-STARTED, ENDED, CONTENT, FAILED, OUTPUT = 1, 2, 3, 4, 5
+STARTED, ENDED, CONTENT, OUTPUT = 1, 2, 3, 5
 FRAME = struct.Struct("!16sBQ")
 OPERATIONS = ("run", "look", "read", "write", "delete")
 PIECE_BYTES = 1 << 20
@@ -215,40 +216,39 @@ class Server:
         self.channel = channel
         self.order = order
         self.requests = requests
+        self.index: int | None = None
+        """See `differing.make_index`."""
 
     def run(self, request: dict[str, Any], content: bytes) -> None:
         """Run a command to its end, or to that of its time; nothing that it started stays."""
         order, channel = self.order, self.channel
         commands.reset_counters(order)
-        if not request["once"]:
+        if order["lasting"]:
             self.lay_files_again()
 
         def print_piece(piece: bytes) -> None:
             channel.send_bytes(OUTPUT, piece)
 
-        attendance = commands.RunningCommand(order, request, print_piece)
+        attendance = commands.RunningCommand(order, request["seconds"], print_piece)
         argv = [*order["argv"], *request["arguments"]]
         pid, reading = commands.start_command(order, argv, open_outlet(order))
         code, limit = attendance.attend(pid, reading, self.requests)
-        company = request.get("company", {}).items()
-        gone = [name for name, place in company if not commands.is_alive(place)]
         commands.end_everything()
         limit = limit or commands.find_counted_limit(order)
         commands.remove_shared()
         while attendance.pass_on(reading):
             pass
         os.close(reading)
-        found = differing.Collection(order, request)
+        collection = differing.Collection(order)
         facts = {
             "exit_code": code,
-            "limit": limit or ("returned" if found.over else None),
-            "gone": gone,
-            "files": list(found.files),
-            "refused": found.refused,
-            "new": found.new,
+            "limit": limit or ("returned" if collection.over else None),
+            "files": list(collection.files),
+            "refused": collection.refused,
+            "new": collection.new,
         }
-        channel.send(ENDED, {"facts": facts, "sizes": list(found.files.values())})
-        for path, size in found.files.items():
+        channel.send(ENDED, {"facts": facts, "sizes": list(collection.files.values())})
+        for path, size in collection.files.items():
             channel.send_file(path, size)
 
     def lay_files_again(self) -> None:
@@ -259,31 +259,33 @@ class Server:
                     lay_file(file["path"], file["content"])
 
     def look(self, request: dict[str, Any], content: bytes) -> None:
-        found = differing.Difference(self.order["base"], self.order["tree"], self.order["guide"])
-        found.layers = [layer + "/tree" for layer in self.order["layers"]]
-        found.bulk = {folder["to"] for folder in self.order["bulk"]}
-        found.walk()
-        entries = json.dumps(found.entries).encode("ascii")
-        self.channel.answer({"is_cut": found.is_cut}, [entries])
+        try:
+            if self.index is None:
+                self.index = differing.make_index(self.order)
+            difference = differing.Difference(
+                self.order, self.index, request["include"], request["links"]
+            )
+        except differing.GitFailed as problem:
+            self.channel.answer({"problem": str(problem)}, [])
+            return
+        entries = [(path, *entry) for path, entry in difference.entries.items()]
+        content = json.dumps({"entries": entries, "ignored": difference.ignored}).encode("ascii")
+        self.channel.answer({"problem": "", "is_cut": difference.is_cut}, [content])
 
     def read(self, request: dict[str, Any], content: bytes) -> None:
         """Return a regular file, or the reason where it is not had; None: there is none."""
-        problem, found = self.read_file(request["path"], request["most_bytes"])
-        self.channel.answer({"problem": problem}, [found])
-
-    def read_file(self, path: str, most_bytes: int) -> tuple[str | None, bytes]:
-        try:
-            with by_descriptor.open_parent(self.order["tree"], path) as (parent, name):
-                state = os.stat(name, dir_fd=parent, follow_symlinks=False)
-                if not stat.S_ISREG(state.st_mode):
-                    return None, b""
-                if state.st_size > most_bytes:
-                    return "it has %d bytes" % state.st_size, b""
-                descriptor = os.open(name, by_descriptor.READ, dir_fd=parent)
-        except (OSError, ValueError):
-            return None, b""
-        with open(descriptor, "rb") as file:
-            return "", file.read()
+        problem, data = None, b""
+        tree, path, most_bytes = self.order["tree"], request["path"], request["most_bytes"]
+        with suppress(OSError, ValueError), by_descriptor.open_parent(tree, path) as (parent, name):
+            state = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            if stat.S_ISREG(state.st_mode) and state.st_size > most_bytes:
+                problem = "it has %d bytes" % state.st_size
+            elif stat.S_ISREG(state.st_mode):
+                if not state.st_mode & stat.S_IRUSR:
+                    os.chmod(name, 0o600, dir_fd=parent)
+                with open(os.open(name, by_descriptor.READ, dir_fd=parent), "rb") as file:
+                    problem, data = "", file.read()
+        self.channel.answer({"problem": problem}, [data])
 
     def write(self, request: dict[str, Any], content: bytes) -> None:
         path, executable = request["path"], request["executable"]
@@ -311,7 +313,7 @@ def main() -> None:
     except (OSError, SetupError) as problem:
         full = "disk" if getattr(problem, "errno", None) == errno.ENOSPC else None
         full = commands.find_counted_limit(order) or commands.find_full_disk(order) or full
-        channel.send(FAILED, {"limit": full, "message": str(problem)})
+        channel.send(STARTED, {"limit": full, "message": str(problem)})
         return
     server = Server(channel, order, requests)
     serve = {name: getattr(server, name) for name in OPERATIONS}
@@ -323,5 +325,5 @@ def main() -> None:
         except SetupError:
             return  # the host has closed its end
         serve[request["op"]](request, content)
-        if request.get("once"):
+        if not order["lasting"]:
             return
