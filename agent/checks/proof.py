@@ -127,7 +127,7 @@ class ProofTrials:
         """Say until when near runs may begin, from the first of them on."""
         if not self._end:
             now = time.monotonic()
-            self._end = now + max(_LEAST_SECONDS, _PART * (self.bench.until - now))
+            self._end = now + max(_LEAST_SECONDS, _PART * (self.bench.base.until - now))
         return self._end
 
     def _lay_out_tests(self) -> Site:
@@ -237,7 +237,7 @@ class ProofTrials:
         """
         if is_asked and {item.file for item in tests.items} <= {*self.near.files}:
             return [False] * len(units)  # there are no others
-        if tests.seconds > self.bench.until - time.monotonic():
+        if tests.seconds > self.bench.base.until - time.monotonic():
             return [None] * len(units)
         whole = self._try(units, "tests without what no test near the change needs", None, tests)
         noticed = _is_noticed(whole, red)

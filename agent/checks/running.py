@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -27,10 +26,8 @@ from agent.checks.suite import FAILING, accept_empty
 from agent.models.change import Change, Hunk, Plan
 from agent.models.checks import (
     TESTS,
-    AnyComparison,
     AnyRun,
     CheckItem,
-    CheckReport,
     CommandRun,
     LintRun,
     RepeatedTest,
@@ -87,17 +84,11 @@ class Bench:
     lay_out: Callable[[Change, str], Site]
     """Lays a change out, in the environment that it declares, under the name of a folder; the
     same folder for all that one thread lays out without a name."""
-    weigh: Callable[
-        [tuple[AnyComparison, ...], CheckReport, CheckReport], tuple[AnyComparison, ...]
-    ]
-    """Has rules weigh what the checks of both sides say."""
     plan: Plan
     human_changes: Change | None
     """The branch's earlier change; what rules find in lines of people only remarks."""
-    sandbox: Sandbox
+    jobs: "Jobs"
     say: Say
-    until: float = math.inf
-    """When the run's minutes end, by the monotonic clock."""
     measure_anew: Callable[[], TestRun] | None = None
     """Runs base's tests once more; None: its results are of this run."""
     repeated: dict[str, RepeatedTest] = field(default_factory=dict)
@@ -112,23 +103,20 @@ class Bench:
         ran = self.run_all(jobs)
         return [cast(TestRun, ran[job.check.name]) for job in jobs]
 
-    def open_jobs(self) -> "Jobs":
-        return Jobs(self.sandbox, self.say, self.base.at_once, self.until)
-
     def run_all(self, jobs: Sequence[Job]) -> dict[str, AnyRun]:
-        with self.open_jobs() as opened:
-            return opened.run(jobs)
+        """Run checks side by side; return their results by name."""
+        self.jobs.start(jobs)
+        return self.jobs.wait(jobs)
 
 
 class Jobs:
     """Checks that run side by side, the first first; at the end of the block none is left."""
 
     def __init__(self, sandbox: Sandbox, say: Say, at_once: int, until: float = math.inf) -> None:
-        self.ran: dict[str, AnyRun] = {}
-        """Results that were waited for, by the names of the checks."""
         self._sandbox, self._say, self._until = sandbox, say, until
         self._pool = ThreadPoolExecutor(max(1, at_once), "gate")
         self._futures: dict[str, Future[AnyRun]] = {}
+        """What nobody has waited for, by the names of the checks."""
         self._cancelled = Event()
 
     def __enter__(self) -> Self:
@@ -144,25 +132,17 @@ class Jobs:
             run = run_log.keep_log_context(self._run)
             self._futures[job.check.name] = self._pool.submit(run, job)
 
-    def iterate_results(self, names: Iterable[str]) -> Iterator[AnyRun]:
-        """Yield the results of checks that were started as they come."""
-        waited = [self._futures[name] for name in names if name not in self.ran]
-        for future in as_completed(waited):
+    def iterate_results(self, jobs: Iterable[Job] | None = None) -> Iterator[AnyRun]:
+        """Yield the results of checks that were started as they come, None: of all."""
+        names = [*self._futures] if jobs is None else [job.check.name for job in jobs]
+        for future in as_completed([self._futures.pop(name) for name in names]):
             result = future.result()
             _say_result(result, self._say)
-            self.ran[result.name] = result
             yield result
 
-    def wait(self, jobs: Iterable[Job]) -> dict[str, AnyRun]:
-        """Wait for checks that were started; return all results so far, by name."""
-        deque(self.iterate_results([job.check.name for job in jobs]), maxlen=0)
-        return self.ran
-
-    def run(self, jobs: Sequence[Job]) -> dict[str, AnyRun]:
-        """Run checks, and wait for all that was started; return all results, by name."""
-        self.start(jobs)
-        deque(self.iterate_results([*self._futures]), maxlen=0)
-        return self.ran
+    def wait(self, jobs: Iterable[Job] | None = None) -> dict[str, AnyRun]:
+        """Wait for checks that were started, None: for all; return results by name."""
+        return {result.name: result for result in self.iterate_results(jobs)}
 
     def _run(self, job: Job) -> AnyRun:
         if time.monotonic() >= min(self._until, job.until()):

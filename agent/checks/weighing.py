@@ -1,7 +1,5 @@
 """Have rules weigh what tools have found that base has not."""
 
-from collections.abc import Mapping
-
 from agent.checks import readers
 from agent.checks.commands import BASE_SETTINGS
 from agent.checks.django_state import MIGRATIONS
@@ -28,6 +26,7 @@ from agent.policy import (
     test_changes,
 )
 from agent.text.check_summary import is_of_tests
+from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 
 
@@ -36,14 +35,13 @@ def weigh_comparisons(
     base: CheckReport,
     head: CheckReport,
     config: RepoConfig,
-    tools: Mapping[str, str],
+    project: Project,
     change: Change | None = None,
     human_changes: Change | None = None,
 ) -> tuple[AnyComparison, ...]:
     """Replace findings of some tools by those of rules, and add them to what others measure.
 
     Args:
-        tools: The known tools that checks are, by the names of the checks.
         human_changes: The branch's earlier change; what stands in lines of people only remarks.
     """
     weighed = []
@@ -51,7 +49,7 @@ def weigh_comparisons(
         after, before = head.result(check.name), base.result(check.name)
         found = check
         if isinstance(found, LintComparison):
-            found = _weigh_findings(found, base, head, config, tools)
+            found = _weigh_findings(found, base, head, config, project)
         more: list[Finding] = []
         if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(check):
             more += test_changes.find_problems(check, before, after)
@@ -69,12 +67,13 @@ def _weigh_findings(
     base: CheckReport,
     head: CheckReport,
     config: RepoConfig,
-    tools: Mapping[str, str],
+    project: Project,
 ) -> LintComparison:
     """Replace what a tool newly finds by what a rule says of it."""
     name, after = found.name.removesuffix(BASE_SETTINGS), head.result(found.name)
     is_extra = found.name in (MIGRATIONS.name, name + BASE_SETTINGS)
     is_unknown = is_extra and found.is_in_the_way and bool(found.reason)
+    tools = {command.name: command.tool for command in project.commands}
     if tools.get(name) in readers.FORMATTERS:
         found = _drop_unformatted(found, base.result(found.name))
     if name == ruff_contract.CHECK:

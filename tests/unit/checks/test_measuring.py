@@ -16,6 +16,7 @@ from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import Flag, SandboxRequest, SandboxResult
 from agent.settings import Settings
+from agent.stages import baseline
 from repo_config.command_lines import read_command
 from tests.fakes import FakeSandbox
 from tests.unit.checks.test_limits import site
@@ -75,9 +76,9 @@ def test_sandboxes_share_the_processors_and_the_memory(
 
 
 def test_as_many_checks_run_at_once_as_are_allowed(linted: Site) -> None:
-    counting, allowed = Counting(3), dataclasses.replace(linted, at_once=3)
-    checks = (*measuring.list_others(allowed), *measuring.list_tests(allowed))
-    measuring.run_checks(checks, FakeSandbox(counting), lambda _: None)
+    counting = Counting(3)
+    checks = (*measuring.list_others(linted), *measuring.list_tests(linted))
+    measuring.run_checks(checks, FakeSandbox(counting), lambda _: None, at_once=3)
     assert counting.most == 3
 
 
@@ -127,9 +128,9 @@ def test_a_tool_that_cannot_run_on_base_cannot_be_measured(
     status: Status, reason: str, becomes: Status
 ) -> None:
     found = LintRun(name="flake8", status=status, exit_code=2, reason=reason)
-    assert measuring.set_unmeasurable(found).status is becomes
+    assert baseline.set_unmeasurable(found).status is becomes
     tests = replace(found, name="tests")
-    assert measuring.set_unmeasurable(tests) == tests
+    assert baseline.set_unmeasurable(tests) == tests
 
 
 @pytest.mark.parametrize(("limit", "runs"), [("memory", 2), ("time", 1)])
@@ -143,5 +144,5 @@ def test_what_the_machine_ended_runs_once_more(linted: Site, limit: str, runs: i
 @pytest.mark.parametrize(("file", "reason"), [("a.py", "no tests"), ("a.js", "no Python file")])
 def test_a_repository_of_another_language_is_named(linted: Site, file: str, reason: str) -> None:
     (linted.tree / file).touch()
-    [(suite, _)] = measuring.list_tests(linted)
-    assert reason in suite.explain_absence(linted)
+    [job] = measuring.list_tests(linted)
+    assert reason in job.check.explain_absence(linted)

@@ -4,8 +4,11 @@ import pytest
 
 from agent.checks import weighing
 from agent.models.checks import CheckItem, CheckReport, LintRun, Status
+from agent.models.record import replace
+from repo_config.command_lines import CheckCommand
 from repo_config.schema import RepoConfig
 from tests.unit.checks.samples import compare_sides, report
+from tests.unit.trees import make_project
 
 
 def black(side: str, *items: tuple[str, str]) -> CheckReport:
@@ -33,8 +36,9 @@ def test_a_formatter_is_heeded_in_files_that_base_passes(
     tool: str, with_change: tuple[tuple[str, str], ...], failing: list[str]
 ) -> None:
     base, head = black("base", OLD), black("head", *with_change)
-    tools, compared = {"black": tool}, compare_sides(base, head)
-    [found] = weighing.weigh_comparisons(compared, base, head, RepoConfig(), tools)
+    line = CheckCommand(name="black", line="", tool=tool)
+    project, compared = replace(make_project(), lint=(line,)), compare_sides(base, head)
+    [found] = weighing.weigh_comparisons(compared, base, head, RepoConfig(), project)
     assert found.kind == "findings"
     assert [item.place for item in found.new_failures] == failing
     assert found.verdict is (Status.FAILED if failing else Status.PASSED)
@@ -51,7 +55,7 @@ def test_what_a_linter_says_of_new_migrations_withholds_nothing() -> None:
 
     def weigh(run: LintRun) -> tuple[Status, list[tuple[str, str]]]:
         sides = report("base"), report("head", run)
-        [found] = weighing.weigh_comparisons(compare_sides(*sides), *sides, RepoConfig(), {})
+        [found] = weighing.weigh_comparisons(compare_sides(*sides), *sides, *CONTRACT)
         return found.verdict, [(one.rule, one.severity.value) for one in found.findings]
 
     listed = [("migration-destructive", "review"), ("migration-downtime", "info")]
@@ -59,6 +63,7 @@ def test_what_a_linter_says_of_new_migrations_withholds_nothing() -> None:
     assert weigh(failed) == (Status.UNMEASURABLE, listed[:1])
 
 
+CONTRACT = RepoConfig(), make_project()
 RED = {"status": Status.FAILED, "items": (CheckItem(item_id="a: b: c", outcome="finding"),)}
 BROKEN = {"status": Status.FAILED, "reason": "no such plugin"}
 
@@ -81,6 +86,6 @@ def test_what_either_settings_object_to_is_for_the_reviewer(
         report(side, *map(LintRun.model_validate, each.values()))
         for side, each in (("base", runs), ("head", runs | {name: runs[name] | facts}))
     ]
-    weighed = weighing.weigh_comparisons(compare_sides(*sides), *sides, RepoConfig(), {})
+    weighed = weighing.weigh_comparisons(compare_sides(*sides), *sides, *CONTRACT)
     [found] = [one for one in weighed if one.name == name]
     assert (found.verdict, [finding.rule for finding in found.findings]) == (verdict, rules)

@@ -67,10 +67,8 @@ def weigh(
     cleared = ClearedChange(change=change, findings=findings)
     config = RepoConfig.model_validate({"checks": {"tests": runner}})
     contract = Contract(config=config, project=make_project(), source=None)
-    nothing = CheckReport(side="head", commit="0" * 40, results=())
-    judged = Judgement(
-        ran=nothing, compared=compared, proof=proof or Proof(), is_partial=is_partial
-    )
+    nothing = CheckReport(side="head", commit="0" * 40, results=(), is_partial=is_partial)
+    judged = Judgement(ran=nothing, compared=compared, proof=proof or Proof())
     return decide.decide_verdict(judged, cleared, contract, review)
 
 
@@ -282,7 +280,7 @@ def test_a_change_is_ready_only_if_each_test_of_base_has_an_outcome_on_it() -> N
             for side, run in (("base", base), ("head", head))
         )
         compared = compare_sides(before, after, versions, *touched, **again)
-        compared = weighing.weigh_comparisons(compared, before, after, RepoConfig(), {})
+        compared = weighing.weigh_comparisons(compared, before, after, RepoConfig(), make_project())
         verdict = weigh(*compared, is_partial=head.is_partial)
         if not verdict.publish or verdict.review:
             continue
