@@ -9,8 +9,7 @@ from agent.checks.imports import read_module
 from agent.models.change import Change, ChangedFile, Hunk
 from agent.models.record import replace
 from agent.models.review import SourcePart
-from agent.policy import meaning
-from agent.policy.meaning import UNREADABLE, Annotations
+from agent.policy import meaning, source
 from repo_config import foreign_python
 
 _LONGEST = 120
@@ -30,22 +29,24 @@ class Unit:
 
 
 def list_units(
-    file: ChangedFile, hunks: Sequence[Hunk], annotations: Annotations
+    file: ChangedFile, hunks: Sequence[Hunk], *, reads_signatures: bool
 ) -> tuple[Unit, ...]:
     """List the parts of a Python file: new functions to be emptied, other hunks to be taken back.
 
     Args:
-        annotations: The ones that act.
+        reads_signatures: Whether a library acts by annotations of functions.
     """
     units: list[Unit] = []
     joined: list[Hunk] = []
     for hunk in hunks if file.after is not None else ():
         joined.append(hunk)
         # Where the file does not parse without it, neighbours go along.
-        if _is_readable(_apply(file, _list_reverts(file, joined))):
-            units += _list_of_hunks(file, joined, annotations)
+        if not source.find_problem(_apply(file, _list_reverts(file, joined))):
+            units += _list_of_hunks(file, joined, reads_signatures=reads_signatures)
             joined = []
-    return tuple(_list_of_hunks(file, hunks, annotations) if joined else units)
+    if joined:
+        return tuple(_list_of_hunks(file, hunks, reads_signatures=reads_signatures))
+    return tuple(units)
 
 
 def take_back(change: Change, units: Collection[Unit]) -> Change:
@@ -61,7 +62,7 @@ def take_back(change: Change, units: Collection[Unit]) -> Change:
 
 
 def _list_of_hunks(
-    file: ChangedFile, hunks: Sequence[Hunk], annotations: Annotations
+    file: ChangedFile, hunks: Sequence[Hunk], *, reads_signatures: bool
 ) -> Iterator[Unit]:
     lines = _split_lines(file.after)
     left = {number for hunk in hunks for number in hunk.after if lines[number - 1].strip()}
@@ -83,7 +84,8 @@ def _list_of_hunks(
     text = added or f"{removed} was removed"
     part = SourcePart(path=file.path, line=line, text=text, is_removal=not added)
     edits = _list_reverts(file, hunks)
-    is_note = meaning.is_same(_apply(file, edits), file.after, annotations) or (
+    old, new = _apply(file, edits), file.after or b""
+    is_note = meaning.is_same(old, new, reads_signatures=reads_signatures) or (
         not added and _removes_whole(file, hunks)
     )
     yield Unit(part, file, edits, is_note=is_note)
@@ -148,14 +150,6 @@ def _apply(file: ChangedFile, edits: Iterable[Edit]) -> bytes:
 def _split_lines(content: bytes | None) -> list[bytes]:
     """Split as git does: a carriage return alone ends no line."""
     return BytesIO(content or b"").readlines()
-
-
-def _is_readable(content: bytes) -> bool:
-    try:
-        foreign_python.parse_module(content)
-    except UNREADABLE:
-        return False
-    return True
 
 
 def _quote(content: bytes | None, numbers: Sequence[int]) -> str:

@@ -201,7 +201,7 @@ class _Judging:
             is_partial=is_partial,
         )
         compared = compare.compare_reports(base, report, counted)
-        contract = bench.base.config, bench.base.project
-        changes = self.parts.change, bench.human_changes
-        compared = weighing.weigh_comparisons(compared, base, report, *contract, *changes)
+        compared = weighing.weigh_comparisons(
+            compared, base, report, bench.contract, self.parts.change, bench.human_changes
+        )
         return Judgement(ran=report, compared=compared)

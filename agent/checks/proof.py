@@ -74,7 +74,7 @@ class ProofTrials:
             if file.path not in parts.product or human.get(file.path) == file:
                 continue
             hunks = bench.hunks.get(file.path, ())
-            units += hunk_reverts.list_units(file, hunks, "all" if is_read else "read")
+            units += hunk_reverts.list_units(file, hunks, reads_signatures=is_read)
         return tuple(units)
 
     def _list_mistakes(self) -> Iterator[Unit]:

@@ -35,6 +35,7 @@ from agent.models.checks import (
     TestRun,
     split_place,
 )
+from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.models.sandbox import Flag, Sandbox
 from agent.setup import sandbox_services
@@ -84,6 +85,7 @@ class Bench:
     lay_out: Callable[[Change, str], Site]
     """Lays a change out, in the environment that it declares, under the name of a folder; the
     same folder for all that one thread lays out without a name."""
+    contract: Contract
     plan: Plan
     human_changes: Change | None
     """The branch's earlier change; what rules find in lines of people only remarks."""

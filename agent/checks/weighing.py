@@ -16,6 +16,7 @@ from agent.models.checks import (
     TestRun,
     split_place,
 )
+from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.policy import (
     gate_files,
@@ -26,16 +27,13 @@ from agent.policy import (
     test_changes,
 )
 from agent.text.check_summary import is_of_tests
-from repo_config.detect import Project
-from repo_config.schema import RepoConfig
 
 
 def weigh_comparisons(
     compared: tuple[AnyComparison, ...],
     base: CheckReport,
     head: CheckReport,
-    config: RepoConfig,
-    project: Project,
+    contract: Contract,
     change: Change | None = None,
     human_changes: Change | None = None,
 ) -> tuple[AnyComparison, ...]:
@@ -49,13 +47,13 @@ def weigh_comparisons(
         after, before = head.result(check.name), base.result(check.name)
         found = check
         if isinstance(found, LintComparison):
-            found = _weigh_findings(found, base, head, config, project)
+            found = _weigh_findings(found, base, head, contract)
         more: list[Finding] = []
         if isinstance(before, TestRun) and isinstance(after, TestRun) and is_of_tests(check):
             more += test_changes.find_problems(check, before, after)
         if isinstance(after, PackageRun):
             more += new_dependencies.find_package_problems(after.added_packages)
-        findings = (*found.findings, *levels.apply_levels(more, config))
+        findings = (*found.findings, *levels.apply_levels(more, contract.config))
         if change is not None:
             findings = levels.soften_human_findings(findings, change, human_changes)
         weighed.append(replace(found, findings=findings))
@@ -66,13 +64,13 @@ def _weigh_findings(
     found: LintComparison,
     base: CheckReport,
     head: CheckReport,
-    config: RepoConfig,
-    project: Project,
+    contract: Contract,
 ) -> LintComparison:
     """Replace what a tool newly finds by what a rule says of it."""
     name, after = found.name.removesuffix(BASE_SETTINGS), head.result(found.name)
     is_extra = found.name in (MIGRATIONS.name, name + BASE_SETTINGS)
     is_unknown = is_extra and found.is_in_the_way and bool(found.reason)
+    config, project = contract.config, contract.project
     tools = {command.name: command.tool for command in project.commands}
     if tools.get(name) in readers.FORMATTERS:
         found = _drop_unformatted(found, base.result(found.name))

@@ -190,7 +190,7 @@ def _list_definitions(module: str, content: bytes | None) -> defaultdict[str, li
     definitions = defaultdict[str, list[ast.stmt]](list)
     with suppress(*meaning.UNREADABLE):  # `python-syntax` says so
         # Annotations name dependencies, too.
-        for statement in meaning.strip(content or b"", "all").body:
+        for statement in meaning.strip(content or b"", reads_signatures=True).body:
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 for alias in statement.names:
                     part = type(statement)(**{**vars(statement), "names": [alias]})

@@ -2,49 +2,47 @@
 
 import ast
 import re
-from functools import lru_cache
-from typing import Literal
 
 from repo_config import foreign_python
 from repo_config.foreign_python import FunctionNode
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
-Annotations = Literal["all", "read", "none"]
-"""Which annotations count: something may read those of modules, of classes and of
-decorated functions; where a library reads signatures, it may be any."""
 _MODULES = r"(?:typing|typing_extensions|collections\.abc|__future__)"
 _OF_TYPES = re.compile(rf"from {_MODULES} .*|import {_MODULES}(?: as \w+)?")
 
 
-def strip(content: bytes, annotations: Annotations = "read") -> ast.Module:
+def strip(content: bytes, *, reads_signatures: bool = False) -> ast.Module:
     """Parse a module and take out docstrings, and what is there for type checkers alone.
 
+    Annotations of modules, of classes and of decorated functions stay, since code may read them.
+
     Args:
-        annotations: The kept ones; calls in others are kept, too.
+        reads_signatures: Whether all annotations stay, as where a library reads signatures; else
+            of other functions those with calls.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
     """
-    module: ast.Module = _Reducer(annotations).visit(foreign_python.parse_module(content))
+    module: ast.Module = _Reducer(reads_signatures=reads_signatures).visit(
+        foreign_python.parse_module(content)
+    )
     return module
 
 
-def is_same(before: bytes | None, after: bytes | None, annotations: Annotations = "read") -> bool:
+def is_same(before: bytes, after: bytes, *, reads_signatures: bool) -> bool:
     """Whether two versions of a module do the same; what cannot be read does not."""
     try:
-        return _describe(before or b"", annotations) == _describe(after or b"", annotations)
+        first, second = (
+            ast.dump(strip(side, reads_signatures=reads_signatures)) for side in (before, after)
+        )
     except UNREADABLE:
         return False
-
-
-@lru_cache(maxsize=4)  # many versions of a file are compared with the same
-def _describe(content: bytes, annotations: Annotations) -> str:
-    return ast.dump(strip(content, annotations))
+    return first == second
 
 
 class _Reducer(ast.NodeTransformer):
-    def __init__(self, annotations: Annotations) -> None:
-        self._annotations = annotations
+    def __init__(self, *, reads_signatures: bool) -> None:
+        self._reads_signatures = reads_signatures
         self._is_in_function = False
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
@@ -67,8 +65,7 @@ class _Reducer(ast.NodeTransformer):
         around, self._is_in_function = self._is_in_function, True
         self.generic_visit(node)
         self._is_in_function = around
-        is_read = node.decorator_list and self._annotations == "read"
-        if not is_read and self._annotations != "all":
+        if not (node.decorator_list or self._reads_signatures):
             arguments = (part for part in ast.walk(node.args) if isinstance(part, ast.arg))
             for argument in arguments:
                 argument.annotation = _keep_calls(argument.annotation)
@@ -78,7 +75,7 @@ class _Reducer(ast.NodeTransformer):
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | None:
-        if self._annotations != "none" and not self._is_in_function:
+        if not self._is_in_function:
             return node
         return ast.Assign([node.target], node.value, lineno=node.lineno) if node.value else None
 

@@ -77,11 +77,18 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def _list_statements(content: bytes | None) -> list[str] | bytes:
-    """Write all that a migration does, without annotations, docstrings and imports."""
+    """Write all that a migration does, without docstrings, imports and types."""
     try:
-        body = meaning.strip(content or b"", "none").body
+        body = meaning.strip(content or b"").body
     except meaning.UNREADABLE:
         return content or b""
+    for node in (node for node in body if isinstance(node, ast.ClassDef)):
+        node.body = [
+            ast.Assign([part.target], part.value)
+            if isinstance(part, ast.AnnAssign) and part.value
+            else part
+            for part in node.body
+        ]
     return [ast.dump(node) for node in body if not isinstance(node, ast.Import | ast.ImportFrom)]
 
 

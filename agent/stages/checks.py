@@ -74,6 +74,7 @@ def judge_cleared(
         tree=tree,
         hunks=worktree.list_hunks(prepared.checkout, change),
         lay_out=lay_out,
+        contract=prepared.contract,
         plan=plan,
         human_changes=human_changes,
         jobs=Jobs(desk.sandbox, desk.say, base.at_once, until),
@@ -88,10 +89,8 @@ def judge_cleared(
 
 def judge_base(before: CheckReport, prepared: Prepared) -> Judgement:
     """Compare base with itself, for what is said of every change."""
-    contract = prepared.contract
     compared = judging.compare_with_itself(before)
-    sides = before, before
-    weighed = weighing.weigh_comparisons(compared, *sides, contract.config, contract.project)
+    weighed = weighing.weigh_comparisons(compared, before, before, prepared.contract)
     return Judgement(ran=before, compared=weighed)
 
 

@@ -160,12 +160,13 @@ def _has_migrations(path, tree):
 def lint_new_migrations(order):
     """Have django-migration-linter read the new migrations, each with the SQL that it runs."""
     from django.db import connection
-    from django_migration_linter import MigrationLinter
 
+    name = "django_migration_linter"
+    base = mergewright_report.import_ours(name, order["gate"]).MigrationLinter
     switch_on(order)
     items, issues = {}, []
 
-    class Linter(MigrationLinter):
+    class Linter(base):
         def print_errors(self, errors):
             issues.extend(errors)
 

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from agent.checks.hunk_reverts import Unit, list_units, take_back
 from agent.models.change import Change
-from agent.policy.meaning import Annotations
 from tests.unit.policy.cases import change, list_hunks
 
 BASE = """\
@@ -25,11 +24,11 @@ def g(a):
 
 
 def units_of(
-    after: str | None, base: str | None = BASE, annotations: Annotations = "read"
+    after: str | None, base: str | None = BASE, *, reads_signatures: bool = False
 ) -> tuple[Change, tuple[Unit, ...]]:
     made, _ = change({"a.py": after}, {} if base is None else {"a.py": base})
     (file,) = made.files
-    return made, list_units(file, list_hunks(made)["a.py"], annotations)
+    return made, list_units(file, list_hunks(made)["a.py"], reads_signatures=reads_signatures)
 
 
 def describe(units: tuple[Unit, ...]) -> list[str]:
@@ -128,14 +127,11 @@ def test_of_a_deleted_file_and_of_what_cannot_be_read_there_is_no_function() -> 
     assert describe(units_of("def (\n")[1]) == ["revert def ("]
 
 
-@pytest.mark.parametrize(
-    ("annotations", "is_note"), [("none", True), ("read", True), ("all", False)]
-)
-def test_annotations_count_where_a_library_reads_them(
-    annotations: Annotations, is_note: bool
-) -> None:
-    (unit,) = units_of(BASE.replace("def g(a)", "def g(a: int)"), BASE, annotations)[1]
-    assert unit.is_note is is_note
+@pytest.mark.parametrize("is_read", [True, False])
+def test_annotations_count_where_a_library_reads_them(is_read: bool) -> None:
+    after = BASE.replace("def g(a)", "def g(a: int)")
+    (unit,) = units_of(after, reads_signatures=is_read)[1]
+    assert unit.is_note is not is_read
 
 
 STATEMENTS = st.sampled_from([
