@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-from agent.checks import change_parts, compare, imports, measuring, test_pairs, weighing
+from agent.checks import change_parts, compare, imports, running, test_pairs
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site
 from agent.checks.commands import BASE_SETTINGS, ToolCheck
@@ -29,11 +29,11 @@ from agent.checks.test_verdicts import (
 from agent.models.change import Change
 from agent.models.checks import (
     TESTS,
-    AnyComparison,
     AnyRun,
     CheckReport,
     TestRun,
 )
+from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.models.review import Judgement
 from agent.policy.migrations import is_migration
@@ -55,7 +55,7 @@ def judge_change(
     """
     work = _Judging(parts, bench, TestVerdicts(parts, base, bench), already)
     # All of the exact commit's, as CI runs them.
-    tests, first = measuring.list_tests(bench.head), work.list_first()
+    tests, first = running.list_tests(bench.head), work.list_first()
     is_short = work.base_seconds < imports.SHORT_SUITE
     with bench.jobs as jobs:
         # All tests begin at once where others can run beside them, and are ended if those fail.
@@ -74,14 +74,14 @@ def judge_change(
         return replace(judged, proof=work.proof.finish(work.ran, work.verdicts.pairs))
 
 
-def compare_with_itself(base: CheckReport) -> tuple[AnyComparison, ...]:
+def judge_base(base: CheckReport, contract: Contract) -> Judgement:
     """Compare base with itself: no edit has caused what that says."""
-    parts = ChangeParts(Change(base_commit=base.commit, files=()))
-    if not isinstance(tests := base.result(TESTS), TestRun):
-        return compare.compare_reports(base, base, None)
-    pairs = test_pairs.classify_tests(tests, tests, None, parts).values()
-    counted = test_pairs.count_tests(tests, tests, pairs, parts)
-    return compare.compare_reports(base, base, counted)
+    parts, counted = ChangeParts(Change(base_commit=base.commit, files=())), None
+    if isinstance(tests := base.result(TESTS), TestRun):
+        pairs = test_pairs.classify_tests(tests, tests, None, parts).values()
+        counted = test_pairs.count_tests(tests, tests, pairs, parts)
+    compared = compare.compare_reports(base, base, counted)
+    return Judgement(ran=base, compared=compare.weigh_comparisons(compared, base, base, contract))
 
 
 @dataclass
@@ -126,7 +126,7 @@ class _Judging:
 
         Tools run also with base's settings, where the change edits these.
         """
-        change, jobs = self.parts.change, [*measuring.list_others(self.bench.head)]
+        change, jobs = self.parts.change, [*running.list_others(self.bench.head)]
         new = tuple(
             file.path
             for file in change.files
@@ -201,7 +201,7 @@ class _Judging:
             is_partial=is_partial,
         )
         compared = compare.compare_reports(base, report, counted)
-        compared = weighing.weigh_comparisons(
+        compared = compare.weigh_comparisons(
             compared, base, report, bench.contract, self.parts.change, bench.human_changes
         )
         return Judgement(ran=report, compared=compared)

@@ -1,4 +1,4 @@
-"""Run a check in a fresh sandbox, show lines of it meanwhile, and judge the result."""
+"""Run the checks of a repository, each in a fresh sandbox, and show lines of them meanwhile."""
 
 import dataclasses
 import math
@@ -10,7 +10,6 @@ from functools import cache
 from threading import Event
 from typing import NamedTuple, Self, cast
 
-from agent.checks import joining
 from agent.checks.check import (
     LEAST_SECONDS,
     MINUTES_LIMIT,
@@ -21,8 +20,10 @@ from agent.checks.check import (
     explain_limit,
     make_result,
 )
+from agent.checks.commands import ShellCheck, make_check
+from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.runners import Suite
-from agent.checks.suite import FAILING, accept_empty
+from agent.checks.suite import FAILING, accept_empty, join_runs
 from agent.models.change import Change, Hunk, Plan
 from agent.models.checks import (
     TESTS,
@@ -41,6 +42,7 @@ from agent.models.sandbox import Flag, Sandbox
 from agent.setup import sandbox_services
 from agent.telemetry import run_log
 from agent.text import sanitise
+from repo_config.command_lines import CheckCommand
 from repo_config.tree import Tree
 
 #: Shows one line to people who watch the run; called from several threads.
@@ -157,6 +159,51 @@ class Jobs:
         return run_check(job.check, site, self._sandbox, self._say, self._cancelled)
 
 
+_OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS)
+
+
+def list_others(site: Site) -> tuple[Job, ...]:
+    """List all checks but the tests, in the order in which their results are shown.
+
+    Each usually takes longer than those before it.
+    """
+    project = site.project
+    others = map(make_check, (*project.types, *project.extra))
+    checks: tuple[AnyCheck, ...] = (*map(make_check, project.lint), *_OF_CODE, *others)
+    return tuple(Job.at(check, site) for check in checks)
+
+
+def list_tests(site: Site) -> tuple[Job]:
+    if site.project.test_runner == "command":
+        line = CheckCommand(name=TESTS, line=str(site.config.checks.tests))
+        return (Job.at(ShellCheck(line), site),)
+    return (Job.at(Suite(), site),)
+
+
+def run_checks(
+    jobs: Sequence[Job],
+    sandbox: Sandbox,
+    say: Say,
+    *,
+    at_once: int = 1,
+    is_enough: Callable[[AnyRun], bool] = lambda _: False,
+) -> tuple[AnyRun, ...]:
+    """Run those checks that the repository has, the last first; the others are named as absent.
+
+    Args:
+        is_enough: After the first result for which it is true, what has not ended is ended, and
+            left out.
+    """
+    ran: dict[str, AnyRun] = {}
+    with Jobs(sandbox, say, at_once) as started:
+        started.start(jobs[::-1])
+        for result in started.iterate_results():
+            ran[result.name] = result
+            if is_enough(result):
+                break
+    return tuple(ran[job.check.name] for job in jobs if job.check.name in ran)
+
+
 def _say_result(result: AnyRun, say: Say) -> None:
     if result.status is Status.ABSENT:
         return
@@ -178,7 +225,7 @@ def run_check(
     """
     if isinstance(check, Suite) and site.project.more_tests:
         runs = _run_each(check, site, sandbox, say, cancelled)
-        return cast(RunT, joining.join_runs(runs))
+        return cast(RunT, join_runs(runs))
     for is_last in (False, True):
         order = check.make_request(site)
         result = sandbox.run(order, cancelled, LiveOutput(check.name, say))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, zip_longest
 
-from agent.checks import change_parts, measuring, suite, test_pairs
+from agent.checks import change_parts, running, suite, test_pairs
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site, get_last_lines
 from agent.checks.running import Bench
@@ -215,7 +215,7 @@ class TestVerdicts:
 
     @cached_property
     def _suite_again(self) -> AnyRun:
-        return self.bench.run_all(measuring.list_tests(self.bench.head))[TESTS]
+        return self.bench.run_all(running.list_tests(self.bench.head))[TESTS]
 
 
 def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str, str]]:

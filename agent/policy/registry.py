@@ -9,7 +9,7 @@ from agent.policy import (
     new_dependencies,
     paths,
     python_modules,
-    ruff_rules,
+    ruff_contract,
     secrets,
     test_changes,
 )
@@ -22,7 +22,7 @@ MODULES: tuple[RuleModule, ...] = (
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Rules that read the change alone, before anything runs."""
 OF_RUNS: tuple[Rule, ...] = (
-    *ruff_rules.RULES,
+    *ruff_contract.RULES,
     gate_files.OTHER_SETTINGS,
     *test_changes.OF_TESTS,
     *(new_dependencies.ALTERED, new_dependencies.UNASKED),

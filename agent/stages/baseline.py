@@ -6,7 +6,7 @@ Kept by `agent.checks.reports`, so that a second run on the same base does not m
 import dataclasses
 from collections.abc import Sequence
 
-from agent.checks import check, measuring, reports
+from agent.checks import check, reports, running
 from agent.checks.check import Site
 from agent.desk import Desk
 from agent.models.checks import TESTS, AnyRun, CheckReport, Status, TestRun
@@ -37,13 +37,13 @@ def measure_base(
         desk.say("reusing the base commit's check results from an earlier run")
     else:
         site = dataclasses.replace(_make_site(prepared, desk), looks_early=looks_early)
-        others = () if only_tests else measuring.list_others(site)
-        tests = measuring.list_tests(_listen(site) if listens else site)
+        others = () if only_tests else running.list_others(site)
+        tests = running.list_tests(_listen(site) if listens else site)
 
         def is_enough(result: AnyRun) -> bool:
             return isinstance(result, TestRun) and obstacles.may_improve(result)
 
-        results = measuring.run_checks(
+        results = running.run_checks(
             (*others, *tests), desk.sandbox, desk.say, at_once=site.at_once, is_enough=is_enough
         )
         report = _make_report(prepared, results)
@@ -60,9 +60,9 @@ def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckR
         result.name: result for result in tests.results if result.status is not Status.UNMEASURABLE
     }
     site = _make_site(prepared, desk)
-    jobs = measuring.list_others(site)
+    jobs = running.list_others(site)
     missing = [job for job in jobs if job.check.name not in known]
-    more = measuring.run_checks(missing, desk.sandbox, desk.say, at_once=site.at_once)
+    more = running.run_checks(missing, desk.sandbox, desk.say, at_once=site.at_once)
     known |= {result.name: result for result in more}
     # In the order in which they are shown.
     ordered = (*(known.pop(job.check.name) for job in jobs), *known.values())
@@ -73,8 +73,8 @@ def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckR
 
 def measure_anew(before: CheckReport, prepared: Prepared, desk: Desk) -> TestRun:
     """Measure the tests of the base commit once more, for this run and later ones."""
-    tests = measuring.list_tests(_make_site(prepared, desk))
-    ran = {run.name: run for run in measuring.run_checks(tests, desk.sandbox, desk.say)}
+    tests = running.list_tests(_make_site(prepared, desk))
+    ran = {run.name: run for run in running.run_checks(tests, desk.sandbox, desk.say)}
     report = replace(before, results=tuple(ran.get(run.name, run) for run in before.results))
     reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
     report = _set_aside(report)

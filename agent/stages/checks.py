@@ -16,7 +16,6 @@ from agent.checks import (
     judging,
     packages,
     reports,
-    weighing,
 )
 from agent.checks.check import Site, make_site
 from agent.checks.running import Bench, Jobs
@@ -85,13 +84,6 @@ def judge_cleared(
     judged = judging.judge_change(parts, before, bench, already)
     desk.store_report(prepared.run, judged.ran)
     return judged
-
-
-def judge_base(before: CheckReport, prepared: Prepared) -> Judgement:
-    """Compare base with itself, for what is said of every change."""
-    compared = judging.compare_with_itself(before)
-    weighed = weighing.weigh_comparisons(compared, before, before, prepared.contract)
-    return Judgement(ran=before, compared=weighed)
 
 
 def _lay_out(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.checks import check, measuring, running
+from agent.checks import check, running
 from agent.checks.check import Site
 from agent.checks.commands import make_check
 from agent.checks.runners import Suite
@@ -77,8 +77,8 @@ def test_sandboxes_share_the_processors_and_the_memory(
 
 def test_as_many_checks_run_at_once_as_are_allowed(linted: Site) -> None:
     counting = Counting(3)
-    checks = (*measuring.list_others(linted), *measuring.list_tests(linted))
-    measuring.run_checks(checks, FakeSandbox(counting), lambda _: None, at_once=3)
+    checks = (*running.list_others(linted), *running.list_tests(linted))
+    running.run_checks(checks, FakeSandbox(counting), lambda _: None, at_once=3)
     assert counting.most == 3
 
 
@@ -90,8 +90,8 @@ def test_once_a_result_is_enough_the_others_are_ended(linted: Site) -> None:
                 time.sleep(0.01)
             return ended(2)
 
-    results = measuring.run_checks(
-        (*measuring.list_others(linted), *measuring.list_tests(linted)),
+    results = running.run_checks(
+        (*running.list_others(linted), *running.list_tests(linted)),
         Cancellable(lambda _: ended(2)),
         lambda _: None,
         is_enough=lambda result: result.status is not Status.ABSENT,
@@ -144,5 +144,5 @@ def test_what_the_machine_ended_runs_once_more(linted: Site, limit: str, runs: i
 @pytest.mark.parametrize(("file", "reason"), [("a.py", "no tests"), ("a.js", "no Python file")])
 def test_a_repository_of_another_language_is_named(linted: Site, file: str, reason: str) -> None:
     (linted.tree / file).touch()
-    [job] = measuring.list_tests(linted)
+    [job] = running.list_tests(linted)
     assert reason in job.check.explain_absence(linted)

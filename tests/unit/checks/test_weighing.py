@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.checks import weighing
+from agent.checks import compare
 from agent.models.checks import AnyComparison, CheckItem, CheckReport, LintRun, Status
 from agent.models.environment import Contract
 from agent.models.record import replace
@@ -17,7 +17,7 @@ def weigh(base: CheckReport, head: CheckReport, tool: str = "") -> tuple[AnyComp
     line = CheckCommand(name="black", line="", tool=tool)
     project = replace(make_project(), lint=(line,))
     contract = Contract(config=RepoConfig(), project=project, source=None)
-    return weighing.weigh_comparisons(compare_sides(base, head), base, head, contract)
+    return compare.weigh_comparisons(compare_sides(base, head), base, head, contract)
 
 
 def black(side: str, *items: tuple[str, str]) -> CheckReport:
