@@ -158,8 +158,7 @@ class ProofTrials:
         silent = [unit for unit, noticed in trials if noticed is False]
         silent_parts = [unit.part for unit in silent]
         if silent and not self.asks_for_tests:
-            is_asked = all(name in ran for name in self._tried)
-            answers = self._ask_all(silent, tests, red, is_asked=is_asked)
+            answers = self._ask_all(silent, tests, red)
             asked = [*zip(silent_parts, answers, strict=True)]
             needed += [part for part, answer in asked if answer]
             # For all tests there may be no time: else a slow suite would excuse every part.
@@ -228,15 +227,11 @@ class ProofTrials:
     # --- parts ------------------------------------------------------------------------------------
 
     def _ask_all(
-        self, units: list[Unit], tests: TestRun, red: Collection[str], *, is_asked: bool
+        self, units: list[Unit], tests: TestRun, red: Collection[str]
     ) -> list[bool | None]:
-        """Ask the whole suite what tests near the change do not notice, all parts at once.
-
-        Args:
-            is_asked: Whether the tests near the change have been asked.
-        """
-        if is_asked and {item.file for item in tests.items} <= {*self.near.files}:
-            return [False] * len(units)  # there are no others
+        """Ask the whole suite what tests near the change do not notice, all parts at once."""
+        if self._end and {item.file for item in tests.items} <= {*self.near.files}:
+            return [False] * len(units)  # the tests near the change are all
         if tests.seconds > self.bench.base.until - time.monotonic():
             return [None] * len(units)
         whole = self._try(units, "tests without what no test near the change needs", None, tests)
