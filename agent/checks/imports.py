@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from agent.errors import EditFailed
 from agent.models.checks import TestRun
-from agent.policy.meaning import UNREADABLE
+from agent.policy.source import UNREADABLE
 from repo_config import foreign_python
 from repo_config.tree import Tree
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import cast
 
-from agent.checks import change_parts, hunk_reverts, mistakes
+from agent.checks import change_parts, hunk_reverts
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site
 from agent.checks.hunk_reverts import Unit
@@ -82,8 +82,8 @@ class ProofTrials:
         for path, source in read_python_sources(self.bench.tree).items():
             users = self.parts.imports.importers_of(path).intersection(self.parts.own_tests)
             if users and not is_test(path):
-                names = (mistakes.list_called_names(tests[user]) for user in users)
-                yield from mistakes.make_mistakes(path, source, {*itertools.chain(*names)})
+                names = (hunk_reverts.list_called_names(tests[user]) for user in users)
+                yield from hunk_reverts.make_mistakes(path, source, {*itertools.chain(*names)})
 
     @cached_property
     def _tried(self) -> dict[str, Unit]:

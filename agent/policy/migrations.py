@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import LintRun
-from agent.policy import layout, meaning
+from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
-from agent.policy.source import PythonSource
+from agent.policy.source import UNREADABLE, PythonSource, strip
 from agent.text.sanitise import list_some
 
 MERGED = Rule("migration-merged", "Merged migrations are not edited or deleted.", Severity.BLOCK)
@@ -79,8 +79,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 def _list_statements(content: bytes | None) -> list[str] | bytes:
     """Write all that a migration does, without docstrings, imports and types."""
     try:
-        body = meaning.strip(content or b"").body
-    except meaning.UNREADABLE:
+        body = strip(content or b"").body
+    except UNREADABLE:
         return content or b""
     for node in (node for node in body if isinstance(node, ast.ClassDef)):
         node.body = [

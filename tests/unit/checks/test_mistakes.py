@@ -1,7 +1,6 @@
 """Small mistakes in what new tests call."""
 
-from agent.checks.hunk_reverts import take_back
-from agent.checks.mistakes import list_called_names, make_mistakes
+from agent.checks.hunk_reverts import list_called_names, make_mistakes, take_back
 from agent.models.change import Change
 
 SOURCE = b'''def price(a, b):
