@@ -108,7 +108,7 @@ class _Judging:
     def near(self) -> Selection:
         """Test files near the change; empty: there are none, or base does not tell."""
         tests, parts = self.verdicts.base.tests, self.parts
-        if not self.bench.base.names_tests or not is_conclusive(tests):
+        if not is_conclusive(tests):
             return Selection()
         collected = {item.file for item in tests.items}
         helpers = (path for path in parts.own_tests if path not in collected)

@@ -15,7 +15,6 @@ from agent.checks.check import (
     MINUTES_LIMIT,
     Check,
     RunT,
-    Selection,
     Site,
     explain_limit,
     make_result,
@@ -97,15 +96,6 @@ class Bench:
     """Runs base's tests once more; None: its results are of this run."""
     repeated: dict[str, RepeatedTest] = field(default_factory=dict)
     """What ran once more, on both sides."""
-
-    def run_tests(self, asked: Sequence[tuple[Site, Selection]]) -> list[TestRun]:
-        """Run some tests at each place, side by side, each in a sandbox of its own."""
-        jobs = []
-        for site, only in asked:
-            name = f"{TESTS} on the base branch" if site is self.base else f"{TESTS}, once more"
-            jobs.append(Job.at(Suite(name, only), site))
-        ran = self.run_all(jobs)
-        return [cast(TestRun, ran[job.check.name]) for job in jobs]
 
     def run_all(self, jobs: Sequence[Job]) -> dict[str, AnyRun]:
         """Run checks side by side; return their results by name."""

@@ -12,7 +12,8 @@ from itertools import chain, zip_longest
 from agent.checks import change_parts, running, suite, test_pairs
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site, get_last_lines
-from agent.checks.running import Bench
+from agent.checks.runners import Suite
+from agent.checks.running import Bench, Job
 from agent.checks.suite import FAILING, PASSING
 from agent.checks.test_pairs import UNRUN, PairedTest
 from agent.models.change import Finding, Severity
@@ -78,7 +79,7 @@ class TestVerdicts:
         versions, doubts = self._read_versions(find_tests(ran, VERSIONS))
         classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.parts)
         pairs = [pair for pair in classified.values() if pair.head or not tests.is_partial]
-        if bench.base.names_tests and is_conclusive(self.base.tests):
+        if is_conclusive(self.base.tests):
             self._repeat(pair for pair in pairs if pair.state == "broken")
         pairs = [weigh_again(pair, repeated.get(pair.current_id)) for pair in pairs]
         if bench.measure_anew and any(pair.state == "flaky" for pair in pairs):
@@ -223,11 +224,14 @@ def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str
 
     Where a sandbox proves nothing, that is unproved.
     """
-    selections = [(site, Selection(ids=tuple(ids))) for site, ids in asked if ids]
-    ran = bench.run_tests(selections) if selections else []
+    jobs: dict[str, Job] = {}
+    for site, ids in asked:
+        name = f"{TESTS} on the base branch" if site is bench.base else f"{TESTS}, once more"
+        jobs[name] = Job.at(Suite(name, Selection(ids=tuple(ids))), site)
+    ran = bench.run_all([job for job, (_, ids) in zip(jobs.values(), asked, strict=True) if ids])
     outcomes = []
-    for _, ids in asked:
-        run = ran.pop(0) if ids else None
+    for name, (_, ids) in zip(jobs, asked, strict=True):
+        run = find_tests(ran, name)
         items = run.items if run and is_conclusive(run) else ()
         ended = {item.item_id: item.outcome for item in items}
         outcomes.append({item_id: ended.get(item_id, UNPROVED) for item_id in ids})

@@ -1,12 +1,13 @@
 """What one more run of a test on both sides shows of its failure."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from agent.checks import test_verdicts
-from agent.checks.check import Selection
+from agent.checks.runners import Suite
+from agent.checks.running import Job
 from agent.checks.test_pairs import PairedTest, classify_tests
 from agent.checks.test_verdicts import VERSIONS, TestVerdicts
 from agent.models.change import Change, Severity
@@ -92,13 +93,15 @@ class Bench:
     def say(self, line: str) -> None:
         self.said.append(line)
 
-    def run_tests(self, asked: list[tuple[object, Selection]]) -> list[TestRun]:
-        self.asked += [(site, only.ids) for site, only in asked]
-        outcomes = (self.on_base if site == self.base else self.outcome for site, _ in asked)
-        return [
-            suite_of(*(f"{item_id}={outcome}" for item_id in only.ids))
-            for (_, only), outcome in zip(asked, outcomes, strict=True)
-        ]
+    def run_all(self, jobs: list[Job]) -> dict[str, TestRun]:
+        ran: dict[str, TestRun] = {}
+        for job in jobs:
+            check, site = cast(Suite, job.check), job.lay_out()
+            ids = check.only.ids if check.only else ()
+            self.asked.append((site, ids))
+            outcome = self.on_base if site == self.base else self.outcome
+            ran[check.name] = suite_of(*(f"{item_id}={outcome}" for item_id in ids))
+        return ran
 
 
 def test_tests_run_once_more_on_both_sides_on_base_only_those_that_it_has() -> None:
