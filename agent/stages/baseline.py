@@ -4,7 +4,7 @@ Kept by `agent.checks.reports`, so that a second run on the same base does not m
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from agent.checks import check, reports, running
 from agent.checks.check import Site
@@ -55,31 +55,29 @@ def measure_base(
 
 def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckReport:
     """Measure what is left once the tests are known; raises what `measure_base` raises."""
-    # What was set aside may have been a mishap, and is not stored without another look.
-    known = {
-        result.name: result for result in tests.results if result.status is not Status.UNMEASURABLE
-    }
-    site = _make_site(prepared, desk)
-    jobs = running.list_others(site)
-    missing = [job for job in jobs if job.check.name not in known]
-    more = running.run_checks(missing, desk.sandbox, desk.say, at_once=site.at_once)
-    known |= {result.name: result for result in more}
-    # In the order in which they are shown.
-    ordered = (*(known.pop(job.check.name) for job in jobs), *known.values())
-    report = _make_report(prepared, ordered)
-    reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
-    return _set_aside(report)
+    return _measure_missing(tests.results, prepared, desk)
 
 
 def measure_anew(before: CheckReport, prepared: Prepared, desk: Desk) -> TestRun:
     """Measure the tests of the base commit once more, for this run and later ones."""
-    tests = running.list_tests(_make_site(prepared, desk))
-    ran = {run.name: run for run in running.run_checks(tests, desk.sandbox, desk.say)}
-    report = replace(before, results=tuple(ran.get(run.name, run) for run in before.results))
-    reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
-    report = _set_aside(report)
+    others = [result for result in before.results if result.name != TESTS]
+    report = _measure_missing(others, prepared, desk)
     desk.store_report(prepared.run, report)
     return report.tests
+
+
+def _measure_missing(results: Iterable[AnyRun], prepared: Prepared, desk: Desk) -> CheckReport:
+    """Measure the checks of base that have no result, and store all."""
+    # What was set aside may have been a mishap, and is not stored without another look.
+    known = {result.name: result for result in results if result.status is not Status.UNMEASURABLE}
+    site = _make_site(prepared, desk)
+    jobs = (*running.list_others(site), *running.list_tests(site))
+    missing = [job for job in jobs if job.check.name not in known]
+    more = running.run_checks(missing, desk.sandbox, desk.say, at_once=site.at_once)
+    known |= {result.name: result for result in more}
+    report = _make_report(prepared, [known[job.check.name] for job in jobs])
+    reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
+    return _set_aside(report)
 
 
 def _make_site(prepared: Prepared, desk: Desk) -> Site:
