@@ -134,10 +134,24 @@ def read_run(
 ) -> TestRun:
     """Say how a run of all tests ended, or of some; `may_stop`: with the first failure."""
     events = report.read_report(result, KINDS)
-    suite = _Suite(events)
-    status, reason = _judge(events.problem, suite, result, is_part=is_part, may_stop=may_stop)
+    suite, words = _Suite(events), check.get_last_lines(result)
+    is_red = any(item.outcome in FAILING for item in suite.items.values())
+    reason, is_proved = events.problem, False
+    if suite.begun:
+        reason = next(suite.find_disagreements(words, may_stop=may_stop), reason)
+        if is_red and result.exit_code == 0 and not is_part:
+            reason = reason or "tests failed, but the exit code was 0"
+        if is_proved := not reason:
+            cause = "no test started in time" if suite.files else "no tests were collected"
+            reason = "" if suite.items else f"{cause}: {words}"
+    elif not reason:
+        # A red exit without a session claims nothing that would need a proof.
+        reason, is_proved = f"no test was run: {words}", result.exit_code != 0
+    status = Status.FAILED if is_red or reason else Status.PASSED
     return replace(
-        check.make_result(check_of_tests, site, result, status, reason),
+        check.make_result(
+            check_of_tests, site, result, status if is_proved else Status.UNVERIFIED, reason
+        ),
         items=tuple(suite.items.values()),
         files=tuple(sorted({*suite.files.values()} - {""})) if suite.ends else None,
         left_behind=result.new,
@@ -151,27 +165,6 @@ def accept_empty(run: TestRun) -> TestRun:
     if run.reason and not run.items and run.files is not None and not run.limit:
         return replace(run, status=Status.PASSED, reason="")
     return run
-
-
-def _judge(
-    problem: str, suite: _Suite, result: SandboxResult, *, is_part: bool, may_stop: bool
-) -> tuple[Status, str]:
-    words = check.get_last_lines(result)
-    if suite.begun:
-        problem = next(suite.find_disagreements(words, may_stop=may_stop), problem)
-    elif not problem:
-        # A red exit without a session claims nothing that would need a proof.
-        status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED
-        return status, f"no test was run: {words}"
-    is_red = any(item.outcome in FAILING for item in suite.items.values())
-    if is_red and result.exit_code == 0 and not is_part:
-        problem = problem or "tests failed, but the exit code was 0"
-    if problem:
-        return Status.UNVERIFIED, problem
-    if not suite.items:
-        cause = "no test started in time" if suite.files else "no tests were collected"
-        return Status.FAILED, f"{cause}: {words}"
-    return (Status.FAILED if is_red else Status.PASSED), ""
 
 
 # --- several commands ------------------------------------------------------------------------
