@@ -63,13 +63,13 @@ def judge_change(
         jobs.start([*(tests if is_beside else ()), *first])
         work.ran = jobs.wait([*first, *(tests if is_short else ())])
         early = work.compare(is_partial=True)
-        if early.is_in_the_way:
+        if is_in_the_way(early):
             bench.say("a check fails already: the others are ended")
             return early
         jobs.start([*(() if is_beside else tests), *work.list_rest()])
         work.ran |= jobs.wait()
         judged = work.compare()
-        if judged.is_in_the_way:
+        if is_in_the_way(judged):
             return judged
         return replace(judged, proof=work.proof.finish(work.ran, work.verdicts.pairs))
 
@@ -82,6 +82,11 @@ def judge_base(base: CheckReport, contract: Contract) -> Judgement:
         counted = test_pairs.count_tests(tests, tests, pairs, parts)
     compared = compare.compare_reports(base, base, counted)
     return Judgement(ran=base, compared=compare.weigh_comparisons(compared, base, base, contract))
+
+
+def is_in_the_way(judged: Judgement) -> bool:
+    """Whether a check keeps a change from being published."""
+    return any(check.is_in_the_way for check in judged.compared)
 
 
 @dataclass
@@ -204,4 +209,4 @@ class _Judging:
         compared = compare.weigh_comparisons(
             compared, base, report, bench.contract, self.parts.change, bench.human_changes
         )
-        return Judgement(ran=report, compared=compared)
+        return Judgement(ran=report, compared=compared, is_partial=is_partial)

@@ -2,8 +2,6 @@
 
 from typing import Literal
 
-from pydantic import ConfigDict
-
 from agent.models.change import Finding
 from agent.models.checks import AnyComparison, CheckReport
 from agent.models.record import Record
@@ -120,15 +118,5 @@ class Judgement(Record):
     ran: CheckReport
     compared: tuple[AnyComparison, ...]
     proof: Proof = Proof()
-    # Fields that an earlier version has stored are passed over.
-    model_config = ConfigDict(extra="ignore")
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether it was ended early, since a check had failed; it is never published."""
-        return self.ran.is_partial
-
-    @property
-    def is_in_the_way(self) -> bool:
-        """Whether a check keeps the change from being published."""
-        return any(check.is_in_the_way for check in self.compared)
+    is_partial: bool = False
+    """Whether it was ended early, since a check had failed; it is never published."""

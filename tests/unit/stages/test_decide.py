@@ -67,8 +67,10 @@ def weigh(
     cleared = ClearedChange(change=change, findings=findings)
     config = RepoConfig.model_validate({"checks": {"tests": runner}})
     contract = Contract(config=config, project=make_project(), source=None)
-    nothing = CheckReport(side="head", commit="0" * 40, results=(), is_partial=is_partial)
-    judged = Judgement(ran=nothing, compared=compared, proof=proof or Proof())
+    nothing = CheckReport(side="head", commit="0" * 40, results=())
+    judged = Judgement(
+        ran=nothing, compared=compared, proof=proof or Proof(), is_partial=is_partial
+    )
     return decide.decide_verdict(judged, cleared, contract, review)
 
 
