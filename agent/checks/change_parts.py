@@ -144,7 +144,7 @@ def list_uncollected(parts: ChangeParts, run: TestRun) -> Iterator[str]:
     for file in parts.change.files:
         if file.path not in parts.own_tests or not has_test_name(file.path):
             continue
-        new = _list_plain_tests(file.after) - _list_plain_tests(file.before)
+        new = _list_tests(file.after) - _list_tests(file.before)
         # Libraries add to the name of a test, as for each set of parameters.
         missing = [test for test in sorted(new) if not any(name.startswith(test) for name in names)]
         if missing:
@@ -184,7 +184,7 @@ def _belongs_to_tests(path: str, collected: set[str], imports: Imports) -> bool:
     if not is_test(path):
         return False
     importers = () if posixpath.basename(path) == _CONFTEST else imports.importers_of(path)
-    return all(is_test(one) or one in collected for one in importers)
+    return all(is_test(importer) or importer in collected for importer in importers)
 
 
 def _configures_tests(file: ChangedFile, project: Project) -> bool:
@@ -228,13 +228,7 @@ def _find_moved(files: list[ChangedFile]) -> dict[str, str]:
     return moved
 
 
-def _list_tests(content: bytes | None) -> list[str]:
-    """List the tests of a file by name: functions, and methods of classes."""
-    names = (name for name, _ in foreign_python.list_functions(read_module(content)))
-    return [name for name in names if name.rpartition(".")[2].startswith("test")]
-
-
-def _list_plain_tests(content: bytes | None) -> set[str]:
+def _list_tests(content: bytes | None) -> set[str]:
     """List the tests of a file by name, without fixtures and methods of helpers."""
     module = read_module(content)
     # A class that the file uses is no case, but something that stands in for another.

@@ -21,7 +21,7 @@ from agent.models.record import replace
 from agent.models.sandbox import Sandbox
 from agent.policy import ruff_contract, source
 from agent.policy.change_context import find_new
-from agent.policy.ruff_rules import BAN
+from agent.policy.ruff_contract import BAN
 from repo_config.command_lines import CheckCommand
 
 RUFF = "ruff check"

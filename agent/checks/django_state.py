@@ -89,7 +89,6 @@ def request_django(site: Site, job: str, **options: object) -> SandboxRequest:
             "manage": posixpath.basename(django.manage) if django.manage else "",
             "settings": site.settings_module or "",
             "python_path": paths,
-            "linked": ("django-migration-linter", "appdirs"),
             **options,
         },
     )

@@ -1,19 +1,24 @@
-"""Take parts of a change back: a hunk, or what a new function does. Pure."""
+"""Take parts of a change back: a hunk, or what a new function does; or make mistakes. Pure."""
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import islice
 
 from agent.checks.imports import read_module
 from agent.models.change import Change, ChangedFile, Hunk
 from agent.models.record import replace
 from agent.models.review import SourcePart
-from agent.policy import meaning
-from agent.policy.meaning import UNREADABLE, Annotations
+from agent.policy.source import find_problem, is_same
 from repo_config import foreign_python
 
 _LONGEST = 120
+_OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+}  # fmt: skip
+_MOST_OF_FUNCTION = 3
 Edit = tuple[range, bytes]
 """1-based lines of the newer version, and what takes their place."""
 
@@ -30,22 +35,24 @@ class Unit:
 
 
 def list_units(
-    file: ChangedFile, hunks: Sequence[Hunk], annotations: Annotations
+    file: ChangedFile, hunks: Sequence[Hunk], *, reads_signatures: bool
 ) -> tuple[Unit, ...]:
     """List the parts of a Python file: new functions to be emptied, other hunks to be taken back.
 
     Args:
-        annotations: The ones that act.
+        reads_signatures: Whether a library acts by annotations of functions.
     """
     units: list[Unit] = []
     joined: list[Hunk] = []
     for hunk in hunks if file.after is not None else ():
         joined.append(hunk)
         # Where the file does not parse without it, neighbours go along.
-        if _is_readable(_apply(file, _list_reverts(file, joined))):
-            units += _list_of_hunks(file, joined, annotations)
+        if not find_problem(_apply(file, _list_reverts(file, joined))):
+            units += _list_of_hunks(file, joined, reads_signatures=reads_signatures)
             joined = []
-    return tuple(_list_of_hunks(file, hunks, annotations) if joined else units)
+    if joined:
+        return tuple(_list_of_hunks(file, hunks, reads_signatures=reads_signatures))
+    return tuple(units)
 
 
 def take_back(change: Change, units: Collection[Unit]) -> Change:
@@ -61,7 +68,7 @@ def take_back(change: Change, units: Collection[Unit]) -> Change:
 
 
 def _list_of_hunks(
-    file: ChangedFile, hunks: Sequence[Hunk], annotations: Annotations
+    file: ChangedFile, hunks: Sequence[Hunk], *, reads_signatures: bool
 ) -> Iterator[Unit]:
     lines = _split_lines(file.after)
     left = {number for hunk in hunks for number in hunk.after if lines[number - 1].strip()}
@@ -83,7 +90,8 @@ def _list_of_hunks(
     text = added or f"{removed} was removed"
     part = SourcePart(path=file.path, line=line, text=text, is_removal=not added)
     edits = _list_reverts(file, hunks)
-    is_note = meaning.is_same(_apply(file, edits), file.after, annotations) or (
+    old, new = _apply(file, edits), file.after or b""
+    is_note = is_same(old, new, reads_signatures=reads_signatures) or (
         not added and _removes_whole(file, hunks)
     )
     yield Unit(part, file, edits, is_note=is_note)
@@ -150,16 +158,48 @@ def _split_lines(content: bytes | None) -> list[bytes]:
     return BytesIO(content or b"").readlines()
 
 
-def _is_readable(content: bytes) -> bool:
-    try:
-        foreign_python.parse_module(content)
-    except UNREADABLE:
-        return False
-    return True
-
-
 def _quote(content: bytes | None, numbers: Sequence[int]) -> str:
     """Quote the first of some lines."""
     lines = _split_lines(content)
     texts = (lines[number - 1].strip() for number in numbers if number <= len(lines))
     return next(filter(None, texts), b"").decode("utf-8", "replace")[:_LONGEST]
+
+
+# --- mistakes, for the tests of a ticket that asks for tests ----------------------------------
+
+
+def list_called_names(test: bytes) -> frozenset[str]:
+    """Return what a test file calls, by the last part of each name."""
+    nodes = ast.walk(read_module(test))
+    calls = (node.func for node in nodes if isinstance(node, ast.Call))
+    return frozenset(ast.unparse(called).rpartition(".")[2] for called in calls)
+
+
+def make_mistakes(path: str, source: bytes, names: Collection[str]) -> Iterator[Unit]:
+    """Yield a file with one mistake each, in its functions of these names."""
+    lines = source.splitlines(keepends=True)
+    file = ChangedFile(path=path, before=source, after=source)
+    for name, node in foreign_python.list_functions(read_module(source)):
+        if name.rpartition(".")[2] in names:
+            wrong = (made for inner in ast.walk(node) if (made := _make_wrong(inner)))
+            for old, new in islice(wrong, _MOST_OF_FUNCTION):
+                words = f"{ast.unparse(new)} in place of {ast.unparse(old)}"
+                part = SourcePart(path=path, line=old.lineno, text=words, kind="mistake")
+                place = range(old.lineno, (old.end_lineno or old.lineno) + 1)
+                first, last = lines[place.start - 1], lines[place.stop - 2]
+                text = first[: old.col_offset] + ast.unparse(new).encode()
+                yield Unit(part, file, ((place, text + last[old.end_col_offset :]),))
+
+
+def _make_wrong(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+    """Return an expression, and what a mistake makes of it."""
+    match node:
+        case ast.Compare(left=left, ops=[op], comparators=values) if type(op) in _OPPOSITE:
+            return node, ast.Compare(left, [_OPPOSITE[type(op)]()], values)
+        case ast.BoolOp(op=op, values=values):
+            return node, ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)
+        case ast.Return(value=ast.expr() as value) if ast.unparse(value) != "None":
+            return value, ast.Constant(None)
+        case ast.Constant(value=int() as number) if not isinstance(number, bool):
+            return node, ast.Constant(number + 1)
+    return None

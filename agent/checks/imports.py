@@ -6,16 +6,16 @@ the service's own interpreter could import.
 """
 
 import ast
-import hashlib
 import itertools
 import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 
 from agent.errors import EditFailed
 from agent.models.checks import TestRun
-from agent.policy.meaning import UNREADABLE
+from agent.policy.source import UNREADABLE
 from repo_config import foreign_python
 from repo_config.tree import Tree
 
@@ -28,11 +28,6 @@ _SHARE, _LONG_SECONDS, _LONG_SHARE = 0.25, 60.0, 0.1
 _OF_APP = ("apps.py", "models.py", "models/__init__.py", "migrations/__init__.py")
 
 
-#: Names that files import: a run asks of nearly the same files many times.
-_KNOWN: dict[tuple[str, bytes], list[str]] = {}
-_MOST_KNOWN = 100_000
-
-
 class Imports:
     """Who imports whom among the Python files of a tree."""
 
@@ -43,8 +38,8 @@ class Imports:
             for name in _list_imported_names(path, content):
                 parts = name.split(".")
                 for end in range(len(parts)):  # an import runs the packages of a module as well
-                    for found in files.get(".".join(parts[: end + 1]), ()):
-                        self._importers[found].add(path)
+                    for imported in files.get(".".join(parts[: end + 1]), ()):
+                        self._importers[imported].add(path)
             for folder in list_folders(path):
                 if (conftest := posixpath.join(folder, _CONFTEST)) in sources:
                     self._importers[conftest].add(path)
@@ -105,14 +100,10 @@ def _index_by_name(paths: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
+@lru_cache(maxsize=10_000)  # a run asks of nearly the same files many times
 def _list_imported_names(path: str, content: bytes) -> list[str]:
     """List the names that a file imports, and which may be modules."""
-    key = path, hashlib.blake2b(content, digest_size=16).digest()
-    if (names := _KNOWN.get(key)) is not None:
-        return names
-    if len(_KNOWN) > _MOST_KNOWN:
-        _KNOWN.clear()
-    names = _KNOWN[key] = []
+    names: list[str] = []
     for node in _list_statements(read_module(content)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
@@ -174,5 +165,7 @@ def _name_subject(path: str) -> str:
 def _find_app(path: str, paths: Collection[str]) -> str:
     """Return the folder of a file, or of the Django app that it is in; "" of the root."""
     folders = [*list_folders(path)]
-    apps = (one for one in folders[:-1] if any(f"{one}/{name}" in paths for name in _OF_APP))
+    apps = (
+        folder for folder in folders[:-1] if any(f"{folder}/{name}" in paths for name in _OF_APP)
+    )
     return next(apps, folders[0])

@@ -6,17 +6,11 @@ settings where the change edits these, and new tests without the change's other 
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-from agent.checks import (
-    change_parts,
-    compare,
-    imports,
-    measuring,
-    test_pairs,
-)
+from agent.checks import change_parts, compare, imports, running, test_pairs
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site
 from agent.checks.commands import BASE_SETTINGS, ToolCheck
@@ -35,14 +29,14 @@ from agent.checks.test_verdicts import (
 from agent.models.change import Change
 from agent.models.checks import (
     TESTS,
-    AnyComparison,
     AnyRun,
     CheckReport,
     TestRun,
 )
+from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.models.review import Judgement
-from agent.policy.migrations import is_migration
+from agent.policy.layout import is_migration
 
 #: Part of the seconds of base's tests; what took less there runs first.
 _QUICK = 0.1
@@ -53,45 +47,41 @@ def judge_change(
 ) -> Judgement:
     """Run all checks on a change and compare them with base's.
 
-    Where linters, or tests near the change, fail, the others are ended. What failed runs once more:
-    if it fails again, that is the answer, which is never published; else all runs.
+    Where linters fail, or tests near the change fail twice, that is the answer, which is never
+    published, and the others are ended.
 
     Args:
         already: What ran before, such as the look at packages that the change brings along.
     """
     work = _Judging(parts, bench, TestVerdicts(parts, base, bench), already)
     # All of the exact commit's, as CI runs them.
-    tests = [Job.at(check, site) for check, site in measuring.list_tests(bench.head)]
-    first, is_short = work.list_first(), work.base_seconds < imports.SHORT_SUITE
-    with bench.open_jobs() as jobs:
+    tests, first = running.list_tests(bench.head), work.list_first()
+    is_short = work.base_seconds < imports.SHORT_SUITE
+    with bench.jobs as jobs:
         # All tests begin at once where others can run beside them, and are ended if those fail.
         is_beside = is_short or bench.base.at_once > 1
         jobs.start([*(tests if is_beside else ()), *first])
         work.ran = jobs.wait([*first, *(tests if is_short else ())])
-        early = work.compare(is_partial=True, repeats=False)
-        if not is_in_the_way(early):
-            jobs.start(() if is_beside else tests)
-            work.ran = jobs.run(work.list_rest())
-    if is_in_the_way(early):
         early = work.compare(is_partial=True)
         if is_in_the_way(early):
-            bench.say("a check fails already: the others are not run")
+            bench.say("a check fails already: the others are ended")
             return early
-        work.ran |= bench.run_all([*(() if is_short else tests), *work.list_rest()])
-    judged = work.compare()
-    if is_in_the_way(judged):
-        return judged
-    return replace(judged, proof=work.proof.finish(work.ran, work.verdicts.pairs))
+        jobs.start([*(() if is_beside else tests), *work.list_rest()])
+        work.ran |= jobs.wait()
+        judged = work.compare()
+        if is_in_the_way(judged):
+            return judged
+        return replace(judged, proof=work.proof.finish(work.ran, work.verdicts.pairs))
 
 
-def compare_with_itself(base: CheckReport) -> tuple[AnyComparison, ...]:
+def judge_base(base: CheckReport, contract: Contract) -> Judgement:
     """Compare base with itself: no edit has caused what that says."""
-    parts = ChangeParts(Change(base_commit=base.commit, files=()))
-    if not isinstance(tests := base.result(TESTS), TestRun):
-        return compare.compare_reports(base, base, None)
-    pairs = test_pairs.classify_tests(tests, tests, None, parts).values()
-    counted = test_pairs.count_tests(tests, tests, pairs, parts)
-    return compare.compare_reports(base, base, counted)
+    parts, counted = ChangeParts(Change(base_commit=base.commit, files=())), None
+    if isinstance(tests := base.result(TESTS), TestRun):
+        pairs = test_pairs.classify_tests(tests, tests, None, parts).values()
+        counted = test_pairs.count_tests(tests, tests, pairs, parts)
+    compared = compare.compare_reports(base, base, counted)
+    return Judgement(ran=base, compared=compare.weigh_comparisons(compared, base, base, contract))
 
 
 def is_in_the_way(judged: Judgement) -> bool:
@@ -123,7 +113,7 @@ class _Judging:
     def near(self) -> Selection:
         """Test files near the change; empty: there are none, or base does not tell."""
         tests, parts = self.verdicts.base.tests, self.parts
-        if not self.bench.base.names_tests or not is_conclusive(tests):
+        if not is_conclusive(tests):
             return Selection()
         collected = {item.file for item in tests.items}
         helpers = (path for path in parts.own_tests if path not in collected)
@@ -133,31 +123,34 @@ class _Judging:
             files=imports.choose_near(edited, parts.own_tests, tests, parts.imports, paths)
         )
 
-    @cached_property
-    def _others(self) -> measuring.Checks:
-        """All checks but the tests; new migrations have one of their own."""
-        new = tuple(
-            file.path
-            for file in self.parts.change.files
-            if is_migration(file.path, file.after) and not is_migration(file.path, file.before)
-        )
-        linted = ((dataclasses.replace(MIGRATIONS, new=new), self.bench.head),) if new else ()
-        return (*measuring.list_others(self.bench.head), *linted)
-
     # --- what runs --------------------------------------------------------------------------------
 
-    def _list_others(self) -> Iterator[tuple[str, Job]]:
-        """Yield all checks but the tests; tools also with base's settings, where these differ."""
-        change = self.parts.change
-        settings = change_parts.list_tool_settings(change)
-        kept = tuple(file for file in change.files if file.path not in settings)
-        lay_out = partial(self.bench.lay_out, replace(change, files=kept), "")
-        for check, site in self._others:
-            yield check.name, Job.at(check, site)
-            if settings and isinstance(check, ToolCheck):
-                yield check.name, Job(check.rename(check.name + BASE_SETTINGS), lay_out)
+    @cached_property
+    def _others(self) -> dict[str, Job]:
+        """All checks but the tests, by name; new migrations have one of their own.
+
+        Tools run also with base's settings, where the change edits these.
+        """
+        change, jobs = self.parts.change, [*running.list_others(self.bench.head)]
+        new = tuple(
+            file.path
+            for file in change.files
+            if file.path in self.parts.product and file.before is None and is_migration(file.path)
+        )
+        if new:
+            jobs.append(Job.at(dataclasses.replace(MIGRATIONS, new=new), self.bench.head))
+        if settings := change_parts.list_tool_settings(change):
+            kept = tuple(file for file in change.files if file.path not in settings)
+            lay_out = partial(self.bench.lay_out, replace(change, files=kept), "")
+            jobs += [
+                Job(job.check.rename(job.check.name + BASE_SETTINGS), lay_out)
+                for job in jobs
+                if isinstance(job.check, ToolCheck)
+            ]
+        return {job.check.name: job for job in jobs}
 
     def _is_quick(self, name: str) -> bool:
+        name = name.removesuffix(BASE_SETTINGS)
         result = self.verdicts.base.result(name)
         is_lint = name in {command.name for command in self.bench.head.project.lint}
         return is_lint or (result is not None and result.seconds < _QUICK * self.base_seconds)
@@ -170,7 +163,7 @@ class _Judging:
 
     def list_first(self) -> list[Job]:
         """List linters, what takes base a moment, and the tests near the change."""
-        quick = [job for name, job in self._list_others() if self._is_quick(name)]
+        quick = [job for name, job in self._others.items() if self._is_quick(name)]
         source = (path for path in self.parts.product if path.endswith(".py"))
         covers = tuple(path for path in source if (self.bench.head.tree / path).is_file())
         return [*quick, *self._list_some(Suite(NEAR, self.near, covers=covers))]
@@ -179,7 +172,7 @@ class _Judging:
         """List what runs where none of the first fails, the longest first."""
         as_base, own = Suite(VERSIONS, self.parts.as_base), self.parts.own_tests
         again = Selection(files=tuple(path for path in own if path in self.near.files))
-        slow = [job for name, job in self._list_others() if not self._is_quick(name)]
+        slow = [job for name, job in self._others.items() if not self._is_quick(name)]
         return [
             *self._list_some(as_base, lambda: self.verdicts.versions_site),
             *slow[::-1],
@@ -189,23 +182,23 @@ class _Judging:
 
     # --- what it says -----------------------------------------------------------------------------
 
-    def compare(self, *, is_partial: bool = False, repeats: bool = True) -> Judgement:
-        """Compare what has run with all of base.
-
-        Args:
-            repeats: Whether what fails newly runs once more.
-        """
+    def compare(self, *, is_partial: bool = False) -> Judgement:
+        """Compare what has run with all of base; what fails newly runs once more."""
         tests, near = find_tests(self.ran, TESTS), find_tests(self.ran, NEAR)
         if tests is None and near and is_conclusive(near):
             tests = replace(near, name=TESTS, is_partial=True)
         ended, counted = self.ran.get(TESTS), None
         if tests:
-            ended, counted = self.verdicts.weigh(tests, self.ran, repeats=repeats)
-        base, names = self.verdicts.base, [check.name for check, _ in self._others]
-        twice = {f"{run.name}{BASE_SETTINGS}": run for run in base.results}
-        known = (replace(run, name=name) for name, run in twice.items() if name in self.ran)
-        base = replace(base, results=(*base.results, *known))
-        ran = (self.ran[name] for name in (*names, *twice) if name in self.ran)
+            ended, counted = self.verdicts.weigh(tests, self.ran)
+        base, bench = self.verdicts.base, self.bench
+        names = [f"{run.name}{BASE_SETTINGS}" for run in base.results]
+        twice = (
+            replace(run, name=name)
+            for run, name in zip(base.results, names, strict=True)
+            if name in self._others
+        )
+        base = replace(base, results=(*base.results, *twice))
+        ran = (self.ran[name] for name in self._others if name in self.ran)
         report = CheckReport(
             side="head",
             commit=base.commit,
@@ -213,5 +206,7 @@ class _Judging:
             is_partial=is_partial,
         )
         compared = compare.compare_reports(base, report, counted)
-        compared = self.bench.weigh(compared, base, report)
+        compared = compare.weigh_comparisons(
+            compared, base, report, bench.contract, self.parts.change, bench.human_changes
+        )
         return Judgement(ran=report, compared=compared, is_partial=is_partial)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import cast
 
-from agent.checks import change_parts, hunk_reverts, mistakes
+from agent.checks import change_parts, hunk_reverts
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site
 from agent.checks.hunk_reverts import Unit
@@ -74,7 +74,7 @@ class ProofTrials:
             if file.path not in parts.product or human.get(file.path) == file:
                 continue
             hunks = bench.hunks.get(file.path, ())
-            units += hunk_reverts.list_units(file, hunks, "all" if is_read else "read")
+            units += hunk_reverts.list_units(file, hunks, reads_signatures=is_read)
         return tuple(units)
 
     def _list_mistakes(self) -> Iterator[Unit]:
@@ -82,8 +82,8 @@ class ProofTrials:
         for path, source in read_python_sources(self.bench.tree).items():
             users = self.parts.imports.importers_of(path).intersection(self.parts.own_tests)
             if users and not is_test(path):
-                names = (mistakes.list_called_names(tests[user]) for user in users)
-                yield from mistakes.make_mistakes(path, source, {*itertools.chain(*names)})
+                names = (hunk_reverts.list_called_names(tests[user]) for user in users)
+                yield from hunk_reverts.make_mistakes(path, source, {*itertools.chain(*names)})
 
     @cached_property
     def _tried(self) -> dict[str, Unit]:
@@ -127,7 +127,7 @@ class ProofTrials:
         """Say until when near runs may begin, from the first of them on."""
         if not self._end:
             now = time.monotonic()
-            self._end = now + max(_LEAST_SECONDS, _PART * (self.bench.until - now))
+            self._end = now + max(_LEAST_SECONDS, _PART * (self.bench.base.until - now))
         return self._end
 
     def _lay_out_tests(self) -> Site:
@@ -158,8 +158,7 @@ class ProofTrials:
         silent = [unit for unit, noticed in trials if noticed is False]
         silent_parts = [unit.part for unit in silent]
         if silent and not self.asks_for_tests:
-            is_asked = all(name in ran for name in self._tried)
-            answers = self._ask_all(silent, tests, red, is_asked=is_asked)
+            answers = self._ask_all(silent, tests, red)
             asked = [*zip(silent_parts, answers, strict=True)]
             needed += [part for part, answer in asked if answer]
             # For all tests there may be no time: else a slow suite would excuse every part.
@@ -228,16 +227,12 @@ class ProofTrials:
     # --- parts ------------------------------------------------------------------------------------
 
     def _ask_all(
-        self, units: list[Unit], tests: TestRun, red: Collection[str], *, is_asked: bool
+        self, units: list[Unit], tests: TestRun, red: Collection[str]
     ) -> list[bool | None]:
-        """Ask the whole suite what tests near the change do not notice, all parts at once.
-
-        Args:
-            is_asked: Whether the tests near the change have been asked.
-        """
-        if is_asked and {item.file for item in tests.items} <= {*self.near.files}:
-            return [False] * len(units)  # there are no others
-        if tests.seconds > self.bench.until - time.monotonic():
+        """Ask the whole suite what tests near the change do not notice, all parts at once."""
+        if self._end and {item.file for item in tests.items} <= {*self.near.files}:
+            return [False] * len(units)  # the tests near the change are all
+        if tests.seconds > self.bench.base.until - time.monotonic():
             return [None] * len(units)
         whole = self._try(units, "tests without what no test near the change needs", None, tests)
         noticed = _is_noticed(whole, red)

@@ -2,11 +2,12 @@
 
 import hashlib
 from contextlib import suppress
+from importlib import resources
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from agent.checks import check, measuring
+from agent.checks import check
 from agent.models.checks import TESTS, CheckReport, Status
 from agent.models.environment import Prepared
 from agent.models.record import replace
@@ -27,7 +28,7 @@ def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
         prepared.contract.config.model_dump_json(),
         prepared.contract.project.model_dump_json(exclude={"unrun"}),
         check.get_granted_limits(settings).model_dump_json(),
-        measuring.compute_digest(),
+        _compute_digest(),
     )
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return settings.home / "baselines" / f"{key}.json"
@@ -63,3 +64,12 @@ def store_baseline(stored: Path, report: CheckReport) -> None:
         for result in report.results
     ):
         write_private_file(stored, report.model_dump_json())
+
+
+def _compute_digest() -> str:
+    """Digest of all that decides how a side is measured."""
+    folder, total = Path(str(resources.files("agent.checks"))), hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode() + content)
+    return total.hexdigest()

@@ -73,7 +73,6 @@ class Suite:
             "known_red": None if self.known_red is None else sorted(self.known_red),
             "looks_early": site.looks_early,
             "covers": _whole_paths(self.covers),
-            "linked": ["coverage"] if self.covers else [],
         }
         order = check.request_script(site, tuple(self._list_words(site, words)), limits, options)
         return replace(

@@ -1,9 +1,8 @@
-"""Run a check in a fresh sandbox, show lines of it meanwhile, and judge the result."""
+"""Run the checks of a repository, each in a fresh sandbox, and show lines of them meanwhile."""
 
 import dataclasses
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -11,26 +10,24 @@ from functools import cache
 from threading import Event
 from typing import NamedTuple, Self, cast
 
-from agent.checks import joining
 from agent.checks.check import (
     LEAST_SECONDS,
     MINUTES_LIMIT,
     Check,
     RunT,
-    Selection,
     Site,
     explain_limit,
     make_result,
 )
+from agent.checks.commands import ShellCheck, make_check
+from agent.checks.django_state import DJANGO_CHECK, MAKEMIGRATIONS
 from agent.checks.runners import Suite
-from agent.checks.suite import FAILING, accept_empty
+from agent.checks.suite import FAILING, accept_empty, join_runs
 from agent.models.change import Change, Hunk, Plan
 from agent.models.checks import (
     TESTS,
-    AnyComparison,
     AnyRun,
     CheckItem,
-    CheckReport,
     CommandRun,
     LintRun,
     RepeatedTest,
@@ -38,11 +35,13 @@ from agent.models.checks import (
     TestRun,
     split_place,
 )
+from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.models.sandbox import Flag, Sandbox
 from agent.setup import sandbox_services
 from agent.telemetry import run_log
 from agent.text import sanitise
+from repo_config.command_lines import CheckCommand
 from repo_config.tree import Tree
 
 #: Shows one line to people who watch the run; called from several threads.
@@ -87,48 +86,31 @@ class Bench:
     lay_out: Callable[[Change, str], Site]
     """Lays a change out, in the environment that it declares, under the name of a folder; the
     same folder for all that one thread lays out without a name."""
-    weigh: Callable[
-        [tuple[AnyComparison, ...], CheckReport, CheckReport], tuple[AnyComparison, ...]
-    ]
-    """Has rules weigh what the checks of both sides say."""
+    contract: Contract
     plan: Plan
     human_changes: Change | None
     """The branch's earlier change; what rules find in lines of people only remarks."""
-    sandbox: Sandbox
+    jobs: "Jobs"
     say: Say
-    until: float = math.inf
-    """When the run's minutes end, by the monotonic clock."""
     measure_anew: Callable[[], TestRun] | None = None
     """Runs base's tests once more; None: its results are of this run."""
     repeated: dict[str, RepeatedTest] = field(default_factory=dict)
     """What ran once more, on both sides."""
 
-    def run_tests(self, asked: Sequence[tuple[Site, Selection]]) -> list[TestRun]:
-        """Run some tests at each place, side by side, each in a sandbox of its own."""
-        jobs = []
-        for site, only in asked:
-            name = f"{TESTS} on the base branch" if site is self.base else f"{TESTS}, once more"
-            jobs.append(Job.at(Suite(name, only), site))
-        ran = self.run_all(jobs)
-        return [cast(TestRun, ran[job.check.name]) for job in jobs]
-
-    def open_jobs(self) -> "Jobs":
-        return Jobs(self.sandbox, self.say, self.base.at_once, self.until)
-
     def run_all(self, jobs: Sequence[Job]) -> dict[str, AnyRun]:
-        with self.open_jobs() as opened:
-            return opened.run(jobs)
+        """Run checks side by side; return their results by name."""
+        self.jobs.start(jobs)
+        return self.jobs.wait(jobs)
 
 
 class Jobs:
     """Checks that run side by side, the first first; at the end of the block none is left."""
 
     def __init__(self, sandbox: Sandbox, say: Say, at_once: int, until: float = math.inf) -> None:
-        self.ran: dict[str, AnyRun] = {}
-        """Results that were waited for, by the names of the checks."""
         self._sandbox, self._say, self._until = sandbox, say, until
         self._pool = ThreadPoolExecutor(max(1, at_once), "gate")
         self._futures: dict[str, Future[AnyRun]] = {}
+        """What nobody has waited for, by the names of the checks."""
         self._cancelled = Event()
 
     def __enter__(self) -> Self:
@@ -144,25 +126,17 @@ class Jobs:
             run = run_log.keep_log_context(self._run)
             self._futures[job.check.name] = self._pool.submit(run, job)
 
-    def iterate_results(self, names: Iterable[str]) -> Iterator[AnyRun]:
-        """Yield the results of checks that were started as they come."""
-        waited = [self._futures[name] for name in names if name not in self.ran]
-        for future in as_completed(waited):
+    def iterate_results(self, jobs: Iterable[Job] | None = None) -> Iterator[AnyRun]:
+        """Yield the results of checks that were started as they come, None: of all."""
+        names = [*self._futures] if jobs is None else [job.check.name for job in jobs]
+        for future in as_completed([self._futures.pop(name) for name in names]):
             result = future.result()
             _say_result(result, self._say)
-            self.ran[result.name] = result
             yield result
 
-    def wait(self, jobs: Iterable[Job]) -> dict[str, AnyRun]:
-        """Wait for checks that were started; return all results so far, by name."""
-        deque(self.iterate_results([job.check.name for job in jobs]), maxlen=0)
-        return self.ran
-
-    def run(self, jobs: Sequence[Job]) -> dict[str, AnyRun]:
-        """Run checks, and wait for all that was started; return all results, by name."""
-        self.start(jobs)
-        deque(self.iterate_results([*self._futures]), maxlen=0)
-        return self.ran
+    def wait(self, jobs: Iterable[Job] | None = None) -> dict[str, AnyRun]:
+        """Wait for checks that were started, None: for all; return results by name."""
+        return {result.name: result for result in self.iterate_results(jobs)}
 
     def _run(self, job: Job) -> AnyRun:
         if time.monotonic() >= min(self._until, job.until()):
@@ -173,6 +147,51 @@ class Jobs:
         if reason := job.check.explain_absence(site):
             return CommandRun(name=job.check.name, status=Status.ABSENT, reason=reason)
         return run_check(job.check, site, self._sandbox, self._say, self._cancelled)
+
+
+_OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS)
+
+
+def list_others(site: Site) -> tuple[Job, ...]:
+    """List all checks but the tests, in the order in which their results are shown.
+
+    Each usually takes longer than those before it.
+    """
+    project = site.project
+    others = map(make_check, (*project.types, *project.extra))
+    checks: tuple[AnyCheck, ...] = (*map(make_check, project.lint), *_OF_CODE, *others)
+    return tuple(Job.at(check, site) for check in checks)
+
+
+def list_tests(site: Site) -> tuple[Job]:
+    if site.project.test_runner == "command":
+        line = CheckCommand(name=TESTS, line=str(site.config.checks.tests))
+        return (Job.at(ShellCheck(line), site),)
+    return (Job.at(Suite(), site),)
+
+
+def run_checks(
+    jobs: Sequence[Job],
+    sandbox: Sandbox,
+    say: Say,
+    *,
+    at_once: int = 1,
+    is_enough: Callable[[AnyRun], bool] = lambda _: False,
+) -> tuple[AnyRun, ...]:
+    """Run those checks that the repository has, the last first; the others are named as absent.
+
+    Args:
+        is_enough: After the first result for which it is true, what has not ended is ended, and
+            left out.
+    """
+    ran: dict[str, AnyRun] = {}
+    with Jobs(sandbox, say, at_once) as started:
+        started.start(jobs[::-1])
+        for result in started.iterate_results():
+            ran[result.name] = result
+            if is_enough(result):
+                break
+    return tuple(ran[job.check.name] for job in jobs if job.check.name in ran)
 
 
 def _say_result(result: AnyRun, say: Say) -> None:
@@ -196,7 +215,7 @@ def run_check(
     """
     if isinstance(check, Suite) and site.project.more_tests:
         runs = _run_each(check, site, sandbox, say, cancelled)
-        return cast(RunT, joining.join_runs(runs))
+        return cast(RunT, join_runs(runs))
     for is_last in (False, True):
         order = check.make_request(site)
         result = sandbox.run(order, cancelled, LiveOutput(check.name, say))

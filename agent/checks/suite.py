@@ -4,7 +4,8 @@ A run counts only when it came to its end, every collected test has an outcome, 
 which must fail, was seen to fail.
 """
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from agent.checks import check, report
@@ -20,6 +21,8 @@ SENTINEL = "mergewright_sentinel"
 ENOUGH = "a test failed"
 PASSING = ("passed", "xpassed")
 FAILING = ("failed", "error")
+#: The first that is true of one run is that of the joined run.
+_ORDER = (Status.UNVERIFIED, Status.FAILED, Status.PASSED)
 _RANK = ("passed", "xpassed", "xfailed", "skipped", "error", "failed")
 
 Ending = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "unrun"]
@@ -131,10 +134,24 @@ def read_run(
 ) -> TestRun:
     """Say how a run of all tests ended, or of some; `may_stop`: with the first failure."""
     events = report.read_report(result, KINDS)
-    suite = _Suite(events)
-    status, reason = _judge(events.problem, suite, result, is_part=is_part, may_stop=may_stop)
+    suite, words = _Suite(events), check.get_last_lines(result)
+    is_red = any(item.outcome in FAILING for item in suite.items.values())
+    reason, is_proved = events.problem, False
+    if suite.begun:
+        reason = next(suite.find_disagreements(words, may_stop=may_stop), reason)
+        if is_red and result.exit_code == 0 and not is_part:
+            reason = reason or "tests failed, but the exit code was 0"
+        if is_proved := not reason:
+            cause = "no test started in time" if suite.files else "no tests were collected"
+            reason = "" if suite.items else f"{cause}: {words}"
+    elif not reason:
+        # A red exit without a session claims nothing that would need a proof.
+        reason, is_proved = f"no test was run: {words}", result.exit_code != 0
+    status = Status.FAILED if is_red or reason else Status.PASSED
     return replace(
-        check.make_result(check_of_tests, site, result, status, reason),
+        check.make_result(
+            check_of_tests, site, result, status if is_proved else Status.UNVERIFIED, reason
+        ),
         items=tuple(suite.items.values()),
         files=tuple(sorted({*suite.files.values()} - {""})) if suite.ends else None,
         left_behind=result.new,
@@ -150,22 +167,56 @@ def accept_empty(run: TestRun) -> TestRun:
     return run
 
 
-def _judge(
-    problem: str, suite: _Suite, result: SandboxResult, *, is_part: bool, may_stop: bool
-) -> tuple[Status, str]:
-    words = check.get_last_lines(result)
-    if suite.begun:
-        problem = next(suite.find_disagreements(words, may_stop=may_stop), problem)
-    elif not problem:
-        # A red exit without a session claims nothing that would need a proof.
-        status = Status.UNVERIFIED if result.exit_code == 0 else Status.FAILED
-        return status, f"no test was run: {words}"
-    is_red = any(item.outcome in FAILING for item in suite.items.values())
-    if is_red and result.exit_code == 0 and not is_part:
-        problem = problem or "tests failed, but the exit code was 0"
-    if problem:
-        return Status.UNVERIFIED, problem
-    if not suite.items:
-        cause = "no test started in time" if suite.files else "no tests were collected"
-        return Status.FAILED, f"{cause}: {words}"
-    return (Status.FAILED if is_red else Status.PASSED), ""
+# --- several commands ------------------------------------------------------------------------
+
+
+def join_runs(runs: Sequence[TestRun]) -> TestRun:
+    """Join runs of the same tree, in the order of their commands."""
+    items, twice = _join_items(runs)
+    named = [f"`{shlex.join(run.command)}`: {run.reason}" for run in runs if run.reason]
+    status = next(one for one in _ORDER if any(run.status is one for run in runs))
+    if twice:
+        status = Status.UNVERIFIED
+        named.insert(0, f"{twice} is run by several commands of checks.tests: leave it out of one")
+    files = dict.fromkeys(path for run in runs for path in run.files or ())
+    output = "\n".join(f"$ {shlex.join(run.command)}\n{run.output}" for run in runs)
+    return replace(
+        runs[0],
+        status=status,
+        exit_code=next((run.exit_code for run in runs if run.exit_code != 0), 0),
+        limit=next((run.limit for run in runs if run.limit), ""),
+        seconds=sum(run.seconds for run in runs),
+        command=("bash", "-c", "; ".join(shlex.join(run.command) for run in runs)),
+        reason="; ".join(named),
+        output=check.shorten_output(output),
+        items=items,
+        files=tuple(files) if any(run.files is not None for run in runs) else None,
+        left_behind=tuple(dict.fromkeys(path for run in runs for path in run.left_behind)),
+        unexecuted=_join_unexecuted(runs),
+        unrun=tuple(dict.fromkeys(test_id for run in runs for test_id in run.unrun)),
+    )
+
+
+def _join_unexecuted(runs: Sequence[TestRun]) -> dict[str, tuple[int, ...]]:
+    """List the lines that none of the commands has run."""
+    first, *others = [run.unexecuted for run in runs if run.unexecuted] or [{}]
+    return {
+        path: tuple(sorted({*lines}.intersection(*(other.get(path, ()) for other in others))))
+        for path, lines in first.items()
+    }
+
+
+def _join_items(runs: Sequence[TestRun]) -> tuple[tuple[CheckItem, ...], str]:
+    """Join the tests, and name the first that two commands have run.
+
+    A module that cannot be imported is met by each; a test may be skipped by all but one.
+    """
+    items: dict[str, CheckItem] = {}
+    twice = ""
+    for item in (item for run in runs for item in run.items):
+        before = items.setdefault(item.item_id, item)
+        if before.outcome == "skipped":
+            items[item.item_id] = item
+        elif before is not item and item.outcome != "skipped" and not item.is_collection:
+            twice = twice or item.item_id
+    return tuple(items.values()), twice

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, zip_longest
 
-from agent.checks import change_parts, measuring, running, suite, test_pairs
+from agent.checks import change_parts, running, suite, test_pairs
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site, get_last_lines
-from agent.checks.running import Bench
+from agent.checks.runners import Suite
+from agent.checks.running import Bench, Job
 from agent.checks.suite import FAILING, PASSING
 from agent.checks.test_pairs import UNRUN, PairedTest
 from agent.models.change import Finding, Severity
@@ -72,15 +73,13 @@ class TestVerdicts:
         """The change with base's versions of the tests that it touches."""
         return self.bench.lay_out(change_parts.revert_tests(self.parts), "versions")
 
-    def weigh(
-        self, tests: TestRun, ran: Mapping[str, AnyRun], *, repeats: bool
-    ) -> tuple[TestRun, TestComparison]:
+    def weigh(self, tests: TestRun, ran: Mapping[str, AnyRun]) -> tuple[TestRun, TestComparison]:
         """Compare the tests with base's; what fails with the change alone runs once more."""
         bench, repeated = self.bench, self.bench.repeated
         versions, doubts = self._read_versions(find_tests(ran, VERSIONS))
         classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.parts)
         pairs = [pair for pair in classified.values() if pair.head or not tests.is_partial]
-        if repeats and bench.base.names_tests and is_conclusive(self.base.tests):
+        if is_conclusive(self.base.tests):
             self._repeat(pair for pair in pairs if pair.state == "broken")
         pairs = [weigh_again(pair, repeated.get(pair.current_id)) for pair in pairs]
         if bench.measure_anew and any(pair.state == "flaky" for pair in pairs):
@@ -88,7 +87,7 @@ class TestVerdicts:
             anew, bench.measure_anew = bench.measure_anew(), None
             kept = (anew if run.name == TESTS else run for run in self.base.results)
             self.base = replace(self.base, results=tuple(kept))
-            return self.weigh(tests, ran, repeats=repeats)
+            return self.weigh(tests, ran)
         if tests.is_partial:
             # What passes without a tracer is left to the run of all tests.
             passing = {name for name, test in repeated.items() if test.head in PASSING}
@@ -217,8 +216,7 @@ class TestVerdicts:
 
     @cached_property
     def _suite_again(self) -> AnyRun:
-        [(check, site)] = measuring.list_tests(self.bench.head)
-        return running.run_check(check, site, self.bench.sandbox, self.bench.say)
+        return self.bench.run_all(running.list_tests(self.bench.head))[TESTS]
 
 
 def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str, str]]:
@@ -226,11 +224,14 @@ def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str
 
     Where a sandbox proves nothing, that is unproved.
     """
-    selections = [(site, Selection(ids=tuple(ids))) for site, ids in asked if ids]
-    ran = bench.run_tests(selections) if selections else []
+    jobs: dict[str, Job] = {}
+    for site, ids in asked:
+        name = f"{TESTS} on the base branch" if site is bench.base else f"{TESTS}, once more"
+        jobs[name] = Job.at(Suite(name, Selection(ids=tuple(ids))), site)
+    ran = bench.run_all([job for job, (_, ids) in zip(jobs.values(), asked, strict=True) if ids])
     outcomes = []
-    for _, ids in asked:
-        run = ran.pop(0) if ids else None
+    for name, (_, ids) in zip(jobs, asked, strict=True):
+        run = find_tests(ran, name)
         items = run.items if run and is_conclusive(run) else ()
         ended = {item.item_id: item.outcome for item in items}
         outcomes.append({item_id: ended.get(item_id, UNPROVED) for item_id in ids})

@@ -9,8 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from agent.models.change import Change, ChangedFile, Hunk
 from agent.models.ticket import Ticket
-from agent.policy.meaning import UNREADABLE
-from agent.policy.source import PythonSource, is_python
+from agent.policy.source import UNREADABLE, PythonSource, is_python
 from repo_config.dependencies import Dependency, list_declared
 from repo_config.detect import Project, Tree
 from repo_config.project_files import ProjectFiles

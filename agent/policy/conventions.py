@@ -38,11 +38,13 @@ MANAGER = Rule(
     Severity.BLOCK,
 )
 RULES = (CONCURRENCY, SYNC_HANDLER, SIGNALS, VIEWS, MANAGER)
-_SYNC_FIX = "Use `def` instead of `async def`, or change `concurrency` in the configuration first."
-_ASYNC_FIX = "Use `async def`, or check that it may block a server thread."
-_VIEW_FIX = "Write it as a {}, or change django.views first."
-_MANAGER_FIX = "Use the configured manager, or change django.managers first."
-_SIGNALS_FIX = "Call the function directly, or change django.signals first."
+_FIXES = {
+    CONCURRENCY: "Use `def` instead of `async def`, or change `concurrency` first.",
+    SYNC_HANDLER: "Use `async def`, or check that it may block a server thread.",
+    SIGNALS: "Call the function directly, or change django.signals first.",
+    VIEWS: "Write it as the other views are written, or change django.views first.",
+    MANAGER: "Use the configured manager, or change django.managers first.",
+}
 _VIEW = re.compile(r"(?:View|ViewSet|HTTPEndpoint)$")
 _OF_VIEWS = endpoints.VERBS | {
     *("dispatch", "list", "create", "retrieve", "update", "partial_update", "destroy")
@@ -61,8 +63,8 @@ _SIGNALS = {
     ),
 }
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager"})
-_Hit = Hit[tuple[Rule, str, str]]
-"""Rule, message and way out."""
+_Hit = Hit[tuple[Rule, str]]
+"""Rule and message."""
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -72,12 +74,12 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield from _find_hits(source, change_context.config)
 
     for path, hit in change_context.find_new_hits(find):
-        rule, says, fix = hit.what
-        yield rule.make_finding(path, says, fix, hit.line)
+        rule, says = hit.what
+        yield rule.make_finding(path, says, _FIXES[rule], hit.line)
 
 
 def _find_hits(source: PythonSource, config: RepoConfig) -> Iterator[_Hit]:
-    """Yield what the configuration does not want, with its rule and the way out."""
+    """Yield what the configuration does not want, with its rule."""
     mode, views = config.concurrency.mode, config.django.views
     for override in config.concurrency.overrides:
         if Patterns(override.paths).first(source.path) is not None:
@@ -86,23 +88,21 @@ def _find_hits(source: PythonSource, config: RepoConfig) -> Iterator[_Hit]:
     for name, line, is_async, is_view in handlers:
         written = "async" if is_async else "sync"
         if mode not in (written, "any"):
-            rule, fix = (CONCURRENCY, _SYNC_FIX) if is_async else (SYNC_HANDLER, _ASYNC_FIX)
             says = f"handles requests in the {written} {name}; code is {mode} here"
-            yield Hit((rule, says, fix), line)
+            yield Hit((CONCURRENCY if is_async else SYNC_HANDLER, says), line)
         if is_view and views == "class":
             says = f"defines the view {name} as a function; views are classes here"
-            yield Hit((VIEWS, says, _VIEW_FIX.format(views)), line)
+            yield Hit((VIEWS, says), line)
     classes = [node for node in source.module.body if isinstance(node, ast.ClassDef)]
     for node in classes if views == "function" else ():
         if any(map(_VIEW.search, _list_bases(node.name, source))):
             says = f"defines the view {node.name} as a class; views are functions here"
-            yield Hit((VIEWS, says, _VIEW_FIX.format(views)), node.lineno)
+            yield Hit((VIEWS, says), node.lineno)
     if config.django.signals == "forbid":
         for says, line in _list_signals(source):
-            yield Hit((SIGNALS, f"{says}; this project does not use signals", _SIGNALS_FIX), line)
-    if managers := config.django.managers:
-        for says, line in _list_queries(source, managers):
-            yield Hit((MANAGER, says, _MANAGER_FIX), line)
+            yield Hit((SIGNALS, f"{says}; this project does not use signals"), line)
+    for says, line in _list_queries(source, config.django.managers):
+        yield Hit((MANAGER, says), line)
 
 
 def _list_signals(source: PythonSource) -> Iterator[tuple[str, int]]:

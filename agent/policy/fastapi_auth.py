@@ -14,11 +14,11 @@ from functools import cache, lru_cache
 from itertools import islice
 
 from agent.models.change import Finding, Severity
-from agent.policy import layout, meaning
+from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.endpoints import Endpoint, Routes
 from agent.policy.rule import Rule
-from agent.policy.source import PythonSource
+from agent.policy.source import UNREADABLE, PythonSource, strip
 from repo_config.foreign_python import FunctionNode
 from repo_config.schema import FastapiAuth
 
@@ -57,7 +57,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     def read_routes(path: str, content: bytes) -> Routes:
         routes = Routes()
         if _is_read(path, content):
-            with suppress(*meaning.UNREADABLE):
+            with suppress(*UNREADABLE):
                 routes.read(PythonSource(path, content, change_context.name_module(path)))
         return routes
 
@@ -188,9 +188,9 @@ def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
 def _list_definitions(module: str, content: bytes | None) -> defaultdict[str, list[ast.stmt]]:
     """Return the statements of a module by the dotted names that they bind or alter."""
     definitions = defaultdict[str, list[ast.stmt]](list)
-    with suppress(*meaning.UNREADABLE):  # `python-syntax` says so
+    with suppress(*UNREADABLE):  # `python-syntax` says so
         # Annotations name dependencies, too.
-        for statement in meaning.strip(content or b"", "all").body:
+        for statement in strip(content or b"", reads_signatures=True).body:
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 for alias in statement.names:
                     part = type(statement)(**{**vars(statement), "names": [alias]})

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import LintRun
-from agent.policy import layout, meaning
+from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
-from agent.policy.source import PythonSource
+from agent.policy.source import UNREADABLE, PythonSource, strip
 from agent.text.sanitise import list_some
 
 MERGED = Rule("migration-merged", "Merged migrations are not edited or deleted.", Severity.BLOCK)
@@ -53,7 +53,7 @@ _LOSES_FIX = "Check that nothing uses it any more, and that there is a backup."
 _SEE_ROWS = "Check what it does to production data."
 
 
-def is_migration(path: str, content: bytes | None) -> bool:
+def _is_migration(path: str, content: bytes | None) -> bool:
     """Whether Django would load a file as a migration; those of tests change no data."""
     name = path.rpartition("/")[2]
     is_loaded = name.endswith(".py") and name[0] not in "_~" and not layout.is_test(path)
@@ -63,7 +63,7 @@ def is_migration(path: str, content: bytes | None) -> bool:
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.python:
         source = change_context.read_source(file.path, file.after)
-        if is_migration(file.path, file.before):
+        if _is_migration(file.path, file.before):
             if _list_statements(file.before) != _list_statements(file.after):
                 says = (
                     "is already on the base branch, and databases that applied it will not change"
@@ -72,16 +72,23 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                 _, new_lines = change_context.changed_lines
                 lines = (line for path, line in new_lines if path == file.path)
                 yield MERGED.make_finding(file.path, says, fix, min(lines, default=None))
-        elif source and is_migration(file.path, file.after):
+        elif source and _is_migration(file.path, file.after):
             yield from _check_new(source)
 
 
 def _list_statements(content: bytes | None) -> list[str] | bytes:
-    """Write all that a migration does, without annotations, docstrings and imports."""
+    """Write all that a migration does, without docstrings, imports and types."""
     try:
-        body = meaning.strip(content or b"", "none").body
-    except meaning.UNREADABLE:
+        body = strip(content or b"").body
+    except UNREADABLE:
         return content or b""
+    for node in (node for node in body if isinstance(node, ast.ClassDef)):
+        node.body = [
+            ast.Assign([part.target], part.value)
+            if isinstance(part, ast.AnnAssign) and part.value
+            else part
+            for part in node.body
+        ]
     return [ast.dump(node) for node in body if not isinstance(node, ast.Import | ast.ImportFrom)]
 
 

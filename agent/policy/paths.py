@@ -1,4 +1,4 @@
-"""Check that a change touches only allowed paths: the lists of `scope`, and what no setting opens.
+"""Check where and how large a change is: the limits of `scope`, and what no setting opens.
 
 Whether a file decides about the checks is the matter of `gate_files`.
 """
@@ -21,7 +21,15 @@ PATHS = Rule(
     floor=Severity.BLOCK,
 )
 FILE_MODE = Rule("file-mode", "Changes to executable bits need review.", Severity.REVIEW)
-RULES = (PATHS, FILE_MODE)
+SIZE = Rule(
+    "size",
+    "Changes stay within the size limits of `scope`; files are text and not huge.",
+    Severity.BLOCK,
+    floor=Severity.BLOCK,
+)
+RULES = (PATHS, FILE_MODE, SIZE)
+#: A file that grows to this, or by this, is not something a person reads.
+_HUGE_BYTES = 1_000_000
 
 _CONFIG_FILES = frozenset({".github/mergewright.yml", ".github/mergewright.yaml"})
 #: Lists that forbid: what they are for, and the way out.
@@ -36,6 +44,33 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     yield from limits.faults
     for file in change_context.change.files:
         yield from limits.check(file)
+    yield from check_size(change_context)
+
+
+def check_size(change_context: ChangeContext) -> Iterator[Finding]:
+    """Check that a person can review it; lines that move count on both sides."""
+    files, scope = change_context.change.files, change_context.config.scope
+    for file in files:
+        before, after = len(file.before or b""), len(file.after or b"")
+        if b"\0" in (file.after or b"") and file.after != file.before:
+            says = "has binary content, which cannot be reviewed"
+            yield SIZE.make_finding(file.path, says, "Add binary files in your own commit.")
+        elif after - (before if before > _HUGE_BYTES else 0) > _HUGE_BYTES:
+            says = f"has {after:,} bytes after the change; the maximum is {_HUGE_BYTES:,}"
+            fix = "Keep data of this size out of the repository, or add it in your own commit."
+            yield SIZE.make_finding(file.path, says, fix)
+    lines = {
+        path: sum(len(hunk.before) + len(hunk.after) for hunk in hunks)
+        for path, hunks in change_context.hunks.items()
+    }
+    total, largest = sum(lines.values()), max(lines, key=lambda path: lines[path], default="")
+    for key, count, says in (
+        ("max_files", len(files), f"touches {len(files):,} files"),
+        ("max_lines", total, f"adds and removes {total:,} lines, most in {largest}"),
+    ):
+        if count > (most := getattr(scope, key)):
+            fix = f"Split the ticket, or raise scope.{key}."
+            yield SIZE.make_finding("", f"The change {says}; scope.{key} is {most:,}", fix)
 
 
 class PathRules:

@@ -8,23 +8,21 @@ from agent.policy import (
     migrations,
     new_dependencies,
     paths,
-    python_version,
-    ruff_rules,
+    python_modules,
+    ruff_contract,
     secrets,
-    shadowing,
-    size,
     test_changes,
 )
 from agent.policy.rule import Rule, RuleModule
 
 MODULES: tuple[RuleModule, ...] = (
-    *(paths, size, secrets, line_rules, gate_files, test_changes, shadowing),
-    *(python_version, new_dependencies, migrations, conventions, fastapi_auth),
+    *(paths, secrets, line_rules, gate_files, test_changes, python_modules),
+    *(new_dependencies, migrations, conventions, fastapi_auth),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Rules that read the change alone, before anything runs."""
 OF_RUNS: tuple[Rule, ...] = (
-    *ruff_rules.RULES,
+    *ruff_contract.RULES,
     gate_files.OTHER_SETTINGS,
     *test_changes.OF_TESTS,
     *(new_dependencies.ALTERED, new_dependencies.UNASKED),

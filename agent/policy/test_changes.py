@@ -104,7 +104,7 @@ def _list_others(node: ast.Module | ast.ClassDef) -> Iterator[str]:
             yield ast.dump(child)
 
 
-def find_problems(compared: TestComparison, base: TestRun, head: TestRun) -> Iterator[Finding]:
+def find_problems(compared: TestComparison, head: TestRun) -> Iterator[Finding]:
     """Yield a finding for each test that behaves differently from base."""
     alike: dict[tuple[str, str], list[RewrittenTest]] = {}
     for test in compared.rewritten:
@@ -127,7 +127,7 @@ def find_problems(compared: TestComparison, base: TestRun, head: TestRun) -> Ite
         says = f"{many} from the base branch did not run: {list_some(compared.gone, _MOST)}"
         yield REMOVED.make_finding("", says, _NEEDED)
     if compared.unrun:
-        total = compared.base_count + len(base.unrun)
+        total = compared.base_count + compared.base_unrun
         says = f"{len(compared.unrun):,} of {total:,} tests did not run in time, such as"
         fix = "Run them, or raise `checks.minutes` (and `limits.minutes`, for the whole run)."
         says = f"{says} {list_some(compared.unrun)}"

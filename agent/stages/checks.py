@@ -16,10 +16,9 @@ from agent.checks import (
     judging,
     packages,
     reports,
-    weighing,
 )
 from agent.checks.check import Site, make_site
-from agent.checks.running import Bench
+from agent.checks.running import Bench, Jobs
 from agent.desk import Desk
 from agent.editing import rebuilding
 from agent.errors import EnvironmentFailed, PolicyRefused
@@ -74,33 +73,17 @@ def judge_cleared(
         tree=tree,
         hunks=worktree.list_hunks(prepared.checkout, change),
         lay_out=lay_out,
-        weigh=partial(
-            weighing.weigh_comparisons,
-            config=prepared.contract.config,
-            tools={command.name: command.tool for command in prepared.contract.project.commands},
-            change=change,
-            human_changes=human_changes,
-        ),
+        contract=prepared.contract,
         plan=plan,
         human_changes=human_changes,
-        sandbox=desk.sandbox,
+        jobs=Jobs(desk.sandbox, desk.say, base.at_once, until),
         say=desk.say,
-        until=until,
         measure_anew=measure_anew if reports.is_older(prepared, desk.settings) else None,
     )
     already = (*added, *((linted,) if linted else ()))
     judged = judging.judge_change(parts, before, bench, already)
     desk.store_report(prepared.run, judged.ran)
     return judged
-
-
-def judge_base(before: CheckReport, prepared: Prepared) -> Judgement:
-    """Compare base with itself, for what is said of every change."""
-    contract = prepared.contract
-    tools = {command.name: command.tool for command in contract.project.commands}
-    compared = judging.compare_with_itself(before)
-    weighed = weighing.weigh_comparisons(compared, before, before, contract.config, tools)
-    return Judgement(ran=before, compared=weighed)
 
 
 def _lay_out(

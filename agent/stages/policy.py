@@ -15,7 +15,7 @@ from agent.models.change import Change, ClearedChange, Finding, Severity
 from agent.models.environment import Prepared
 from agent.models.record import replace
 from agent.models.ticket import Ticket
-from agent.policy import levels, paths, registry, size
+from agent.policy import levels, paths, registry
 from agent.policy.change_context import ChangeContext
 from agent.setup import distributions
 
@@ -87,7 +87,7 @@ def apply_rules(
 def _soften_size(theirs: ChangeContext, findings: tuple[Finding, ...]) -> Iterator[Finding]:
     """Let a bound on the whole change only remark where what people committed is beyond it too."""
     # The way out names the bound; the message tells numbers.
-    beyond = {finding.fix for finding in size.check_change(theirs) if not finding.path}
+    beyond = {finding.fix for finding in paths.check_size(theirs) if not finding.path}
     for finding in findings:
         is_theirs = finding.fix in beyond and finding.severity is Severity.BLOCK
         yield replace(finding, severity=Severity.REVIEW) if is_theirs else finding

@@ -4,6 +4,7 @@ import math
 from functools import partial
 from itertools import chain
 
+from agent.checks import judging
 from agent.editing import rounds
 from agent.editing.rounds import Draft, Round
 from agent.editing.run_context import RunContext
@@ -68,7 +69,7 @@ def describe_gate(run_context: RunContext) -> str:
         f"`submit` runs the rules, {names}, the new and changed tests without the change, and tests"
         f" without parts of it. Expect {format_count(seconds, 'second')} or more."
     )
-    judged = checks.judge_base(baseline, prepared)
+    judged = judging.judge_base(baseline, contract)
     given = contract.config, contract.project, desk.open_base(prepared)
     nothing = policy.apply_rules(ChangeContext(run_context.unchanged, *given))
     verdict = decide.decide_verdict(judged, nothing, contract)

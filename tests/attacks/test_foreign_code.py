@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import check, measuring
+from agent.checks import check, running
 from agent.checks.check import Site
 from agent.errors import EnvironmentFailed
 from agent.git import folders
@@ -123,8 +123,8 @@ class Scene:
             config=RepoConfig.model_validate({"env": hostile.ENVIRON}, strict=False),
             limits=check.get_granted_limits(self.settings),
         )  # fmt: skip
-        results = measuring.run_checks(
-            (*measuring.list_others(site), *measuring.list_tests(site)),
+        results = running.run_checks(
+            (*running.list_others(site), *running.list_tests(site)),
             self.witness,
             self.said.append,
         )

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from agent.models.change import Severity
-from agent.policy import registry, ruff_rules
+from agent.policy import registry, ruff_contract
 from agent.setup.package_index import PackageIndex
 from tests.false_positives import judged, whole_trees
 from tests.false_positives.judged import Judgement, Key
@@ -98,7 +98,7 @@ def _print_counts(looked: list[Looked], rules: Sequence[str]) -> None:
 
 def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     known = {project.name: project for project in PROJECTS}
-    held = (*registry.OF_CHANGES, *ruff_rules.RULES)
+    held = (*registry.OF_CHANGES, *ruff_contract.RULES)
     rules = [rule.id for rule in held if rule.id not in LEFT_OUT]
     parser = argparse.ArgumentParser(prog="python -m tests.false_positives", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=known, help="these projects alone")

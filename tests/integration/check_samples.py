@@ -14,7 +14,7 @@ from typing import Any
 
 import uv
 
-from agent.checks import check, measuring, running
+from agent.checks import check, running
 from agent.checks.check import Site
 from agent.checks.runners import Suite
 from agent.desk import Desk
@@ -146,8 +146,8 @@ class Workshop:
 
     def measure(self, site: Site) -> CheckReport:
         """All checks of a site."""
-        results = measuring.run_checks(
-            (*measuring.list_others(site), *measuring.list_tests(site)),
+        results = running.run_checks(
+            (*running.list_others(site), *running.list_tests(site)),
             self.sandbox,
             self.said.append,
         )
@@ -160,8 +160,8 @@ class Workshop:
     def one(self, name: str, files: Files, **more: Any) -> Any:
         """One check of these files."""
         site = self.site(files, **more)
-        checks = measuring.list_tests(site) if name == TESTS else measuring.list_others(site)
-        results = measuring.run_checks(checks, self.sandbox, self.said.append)
+        checks = running.list_tests(site) if name == TESTS else running.list_others(site)
+        results = running.run_checks(checks, self.sandbox, self.said.append)
         return next(result for result in results if result.name == name)
 
     def tests(self, files: Files, **more: Any) -> Any:
@@ -233,8 +233,8 @@ def measured(site: Site, sandbox: Sandbox) -> dict[str, Any]:
     """All checks of a site, by name."""
     return {
         one.name: one
-        for one in measuring.run_checks(
-            (*measuring.list_others(site), *measuring.list_tests(site)), sandbox, lambda line: None
+        for one in running.run_checks(
+            (*running.list_others(site), *running.list_tests(site)), sandbox, lambda line: None
         )
     }
 

@@ -114,7 +114,7 @@ class Repository:
         place = self.root.with_name(f"report-{uuid.uuid4()}")
         told = {
             "report": str(place), "tree": str(self.root), "manage": "manage.py",
-            "settings": settings, "python_path": [str(self.root)], "linked": (),
+            "settings": settings, "python_path": [str(self.root)],
             "field": by_recipe.describe_field(parameters, self.project()),
         }  # fmt: skip
         request = place.with_suffix(".request")

@@ -5,7 +5,7 @@ import py_compile
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.checks import measuring
+from agent.checks import running
 from agent.models.checks import Status
 from tests.integration.check_samples import Workshop
 
@@ -30,8 +30,6 @@ def test_compiled_code_in_the_tree_does_not_stand_for_its_source(
     files = {"sums.py": WRONG, "test_add.py": TEST}
     site = workshop.site(files, test_runner="pytest")
     compiled(site.tree, RIGHT, lambda path: Path(importlib.util.cache_from_source(str(path))))
-    [tests] = measuring.run_checks(
-        measuring.list_tests(site), workshop.sandbox, workshop.said.append
-    )
+    [tests] = running.run_checks(running.list_tests(site), workshop.sandbox, workshop.said.append)
     assert tests.status is Status.FAILED
     assert [item.outcome for item in tests.items] == ["failed"]

@@ -11,7 +11,7 @@ from agent.checks import changed_files, readers
 from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Severity
 from agent.models.checks import Status
-from agent.policy import ruff_contract, ruff_rules
+from agent.policy import ruff_contract
 from repo_config.schema import RepoConfig
 from tests.integration.check_samples import GREEN, Stage
 
@@ -100,7 +100,7 @@ def test_every_rule_is_broken_by_its_bad_example_and_kept_by_its_good_one(tmp_pa
     for rule, (bad, good) in EXAMPLES.items():
         files |= {f"app/{rule}_bad.py": bad, f"app/{rule}_good.py": good}
     told = found(tmp_path, {path: f"{code}\n" for path, code in files.items()}, CONTRACT)
-    for rule in ruff_rules.RULES:
+    for rule in ruff_contract.RULES:
         assert (f"app/{rule.id}_bad.py", rule.id) in told, rule.id
         assert (f"app/{rule.id}_good.py", rule.id) not in told, rule.id
 

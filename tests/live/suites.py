@@ -15,7 +15,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from agent import settings, wiring
-from agent.checks import check, measuring
+from agent.checks import check, running
 from agent.checks.check import Site
 from agent.desk import Desk
 from agent.models.checks import Status, TestRun
@@ -69,7 +69,7 @@ def test_tests_end_in_the_sandbox_as_they_do_by_hand(
         limits=check.get_granted_limits(services.settings),
     )
     begun = time.monotonic()
-    (result,) = measuring.run_checks(measuring.list_tests(site), services.sandbox, print)
+    (result,) = running.run_checks(running.list_tests(site), services.sandbox, print)
     assert isinstance(result, TestRun)
     seconds = time.monotonic() - begun
     # A red suite needs no reason; one that a limit ended has one.

@@ -21,16 +21,15 @@ import unittest.suite
 import mergewright_report
 
 #: How unittest names the failure of a module that cannot be imported.
-_LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
+_LOST = "unittest.loader._FailedTest."
 
 
 def get_id(test):
     """Return the id of a test, which may have an attribute of that name."""
     named = type(test).id
     test_id = named(test) if callable(named) else unittest.TestCase.id(test)
-    for prefix in _LOST:
-        if test_id.startswith(prefix):
-            test_id = test_id[len(prefix) :] + mergewright_report.COLLECTION
+    if test_id.startswith(_LOST):
+        test_id = test_id[len(_LOST) :] + mergewright_report.COLLECTION
     return mergewright_report.shorten_id(test_id)
 
 

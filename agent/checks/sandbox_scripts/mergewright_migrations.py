@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import glob
 import io
 import logging
 import os
@@ -126,32 +125,24 @@ def find_missing_migrations(order):
 
 
 def switch_on(order):
-    """Undo MIGRATION_MODULES where it hides migrations that are there; return those apps.
+    """Undo MIGRATION_MODULES where it disables migrations of the tree; return those apps.
 
     Test settings often do so to be fast; for this question it would mean that none is missing.
     """
     from django.apps import apps
     from django.conf import settings
-    from django.db.migrations.loader import MigrationLoader
 
-    modules = settings.MIGRATION_MODULES
-    loader = MigrationLoader(None, load=False, ignore_no_migrations=True)
-    loader.load_disk()
-    loaded = {label for label, _ in loader.disk_migrations}
-    hidden, others = [], {}
-    for config in (config for config in apps.get_app_configs() if config.label in modules):
-        if config.label not in loaded and _has_migrations(config.path, order["tree"]):
-            hidden.append(config.label)
-        else:
-            others[config.label] = modules[config.label]
-    settings.MIGRATION_MODULES = others
+    modules, tree = settings.MIGRATION_MODULES, order["tree"]
+    named = [config for config in apps.get_app_configs() if config.label in modules]
+    hidden = [
+        config.label
+        for config in named
+        if modules[config.label] is None and mergewright_report.name_place(config.path, 1, tree)
+    ]
+    settings.MIGRATION_MODULES = {
+        config.label: modules[config.label] for config in named if config.label not in hidden
+    }
     return hidden
-
-
-def _has_migrations(path, tree):
-    """Whether an app is one of the tree, with migrations."""
-    files = glob.glob(os.path.join(glob.escape(os.path.realpath(path)), "migrations", "[!_]*.py"))
-    return any(mergewright_report.name_place(file, 1, tree) for file in files)
 
 
 # --- new migrations --------------------------------------------------------------------------
@@ -160,12 +151,13 @@ def _has_migrations(path, tree):
 def lint_new_migrations(order):
     """Have django-migration-linter read the new migrations, each with the SQL that it runs."""
     from django.db import connection
-    from django_migration_linter import MigrationLinter
 
+    name = "django_migration_linter"
+    base = mergewright_report.import_ours(name, order["gate"]).MigrationLinter
     switch_on(order)
     items, issues = {}, []
 
-    class Linter(MigrationLinter):
+    class Linter(base):
         def print_errors(self, errors):
             issues.extend(errors)
 

@@ -7,12 +7,11 @@ file of JSON lines, the last of which says with which code the script ends.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
+import importlib
 import json
 import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -40,19 +39,16 @@ def begin():
     if "last_start" in request:
         request["last_start"] += BEGUN  # all processes have the same clock
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != OURS]
-    if request["linked"]:
-        sys.path.append(_link_packages(request["linked"], request["gate"]))
     return request, Report(request["report"])
 
 
-def _link_packages(packages, place):
-    """Return a folder with some of our own packages, and no others of ours."""
-    folder = tempfile.mkdtemp()
-    for distribution in importlib.metadata.distributions(path=[place]):
-        if distribution.metadata["Name"] in packages:
-            for name in {file.parts[0] for file in distribution.files or ()} - {".."}:
-                os.symlink(os.path.join(place, name), os.path.join(folder, name))
-    return folder
+def import_ours(name, gate):
+    """Import a package of ours where the environment has none; others of ours stay outside."""
+    sys.path.append(gate)
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(gate)
 
 
 class Report:
@@ -144,8 +140,7 @@ class Tracer:
     def __init__(self, request):
         self._files, self._tree = request["covers"], request["tree"]
         if self._files:
-            import coverage
-
+            coverage = import_ours("coverage", request["gate"])
             self._coverage = coverage.Coverage(None, include=self._files, config_file=False)
             self._coverage.start()
 

@@ -1,12 +1,17 @@
-"""Parts of a change that are taken back: what one is, and what is left without it."""
+"""Parts of a change that are taken back, and mistakes: what one is, and what is left with it."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.checks.hunk_reverts import Unit, list_units, take_back
+from agent.checks.hunk_reverts import (
+    Unit,
+    list_called_names,
+    list_units,
+    make_mistakes,
+    take_back,
+)
 from agent.models.change import Change
-from agent.policy.meaning import Annotations
 from tests.unit.policy.cases import change, list_hunks
 
 BASE = """\
@@ -25,11 +30,11 @@ def g(a):
 
 
 def units_of(
-    after: str | None, base: str | None = BASE, annotations: Annotations = "read"
+    after: str | None, base: str | None = BASE, *, reads_signatures: bool = False
 ) -> tuple[Change, tuple[Unit, ...]]:
     made, _ = change({"a.py": after}, {} if base is None else {"a.py": base})
     (file,) = made.files
-    return made, list_units(file, list_hunks(made)["a.py"], annotations)
+    return made, list_units(file, list_hunks(made)["a.py"], reads_signatures=reads_signatures)
 
 
 def describe(units: tuple[Unit, ...]) -> list[str]:
@@ -128,14 +133,11 @@ def test_of_a_deleted_file_and_of_what_cannot_be_read_there_is_no_function() -> 
     assert describe(units_of("def (\n")[1]) == ["revert def ("]
 
 
-@pytest.mark.parametrize(
-    ("annotations", "is_note"), [("none", True), ("read", True), ("all", False)]
-)
-def test_annotations_count_where_a_library_reads_them(
-    annotations: Annotations, is_note: bool
-) -> None:
-    (unit,) = units_of(BASE.replace("def g(a)", "def g(a: int)"), BASE, annotations)[1]
-    assert unit.is_note is is_note
+@pytest.mark.parametrize("is_read", [True, False])
+def test_annotations_count_where_a_library_reads_them(is_read: bool) -> None:
+    after = BASE.replace("def g(a)", "def g(a: int)")
+    (unit,) = units_of(after, reads_signatures=is_read)[1]
+    assert unit.is_note is not is_read
 
 
 STATEMENTS = st.sampled_from([
@@ -155,3 +157,44 @@ def test_without_all_hunks_a_file_is_as_on_base(base: str, after: str) -> None:
     if len(whole) == len(units):
         files = take_back(made, units).files
         assert [file.after for file in files] == [file.before for file in files]
+
+
+# --- mistakes ---------------------------------------------------------------------------------
+
+SOURCE = b'''def price(a, b):
+    """Add."""
+    if a > 3 and b:
+        return (
+            a + 1
+        )
+    return b
+
+
+class Shop:
+    def open(self): return True
+
+
+def other():
+    return 1
+'''
+
+
+def test_what_a_test_calls_is_named_by_its_last_part() -> None:
+    assert list_called_names(b"def test_a():\n    assert shop.price(f(1)) == 2\n") == {"price", "f"}
+    assert list_called_names(b"def (") == frozenset()
+
+
+def test_three_mistakes_are_made_in_each_function_that_is_called() -> None:
+    made = [*make_mistakes("shop.py", SOURCE, {"price", "open"})]
+    assert [unit.part.name for unit in made] == [
+        "shop.py:7 (None in place of b)",
+        "shop.py:3 (a > 3 or b in place of a > 3 and b)",
+        "shop.py:5 (None in place of a + 1)",
+        "shop.py:11 (None in place of True)",
+    ]
+    nothing = Change(base_commit="0" * 40, files=())
+    texts = [take_back(nothing, [unit]).files[0].after or b"" for unit in made]
+    assert texts[1] == SOURCE.replace(b"3 and b", b"3 or b")
+    assert texts[3] == SOURCE.replace(b"True", b"None")
+    for text in texts:
+        compile(text, "shop.py", "exec")

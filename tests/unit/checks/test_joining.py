@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from agent.checks import joining, running
+from agent.checks import running, suite
 from agent.checks.check import Selection
 from agent.checks.runners import Suite
 from agent.models.checks import CheckItem, Status, TestRun
@@ -81,4 +81,4 @@ def test_a_line_is_executed_where_one_of_the_commands_runs_it() -> None:
         TestRun(name="tests", status=Status.PASSED, unexecuted={"a.py": lines})
         for lines in ((3, 4), (4, 5))
     ]
-    assert joining.join_runs(runs).unexecuted == {"a.py": (4,)}
+    assert suite.join_runs(runs).unexecuted == {"a.py": (4,)}

@@ -33,11 +33,12 @@ HEAD = suite_of(OLD, NEW, "far.py::b", seconds=1.0)
 class Bench:
     """Runs nothing: for each set of lines that is taken back these tests fail."""
 
-    until, human_changes = math.inf, None
+    human_changes = None
 
     def __init__(self, made: Any, tree: Any, noticing: dict[tuple[int, ...], str], plan: Plan):
         self.hunks = {path: tuple(hunks) for path, hunks in list_hunks(made).items()}
-        self.base = SimpleNamespace(environment=SimpleNamespace(versions={}), names_tests=True)
+        environment = SimpleNamespace(versions={})
+        self.base = SimpleNamespace(environment=environment, names_tests=True, until=math.inf)
         self.repeated: dict[str, RepeatedTest] = {}
         self.asked: list[tuple[tuple[int, ...], Selection | None]] = []
         self.tree, self.noticing, self.plan = tree, noticing, plan
@@ -122,7 +123,7 @@ def test_what_nothing_near_needs_is_asked_of_all_tests_at_once_and_then_of_those
 
 def test_without_the_time_for_all_tests_that_is_said_of_a_part() -> None:
     trials, bench = try_parts({(2,): NEW})
-    bench.until = time.monotonic() + 50
+    bench.base.until = time.monotonic() + 50
     found = prove(trials, bench, replace(HEAD, seconds=100.0))
     assert (describe(found), found.unneeded_parts[0].is_near_only) == ([[2], [6], [], []], True)
 

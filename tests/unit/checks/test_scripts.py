@@ -396,6 +396,13 @@ def test_a_script_is_recorded_test_by_test(run: Runner) -> None:
     assert result.unrun
 
 
+def test_a_file_below_a_folder_that_the_path_names_with_dots_has_one_name(run: Runner) -> None:
+    start = "import os, sys\n\nsys.path[0] = os.path.join(os.getcwd(), 'example/../app')\n"
+    files = {"example/a.txt": "", "app/test_all.py": lay_cases("pass")["test_all.py"]}
+    [item] = run(files | {"run.py": start + SCRIPT}, script="run.py").items
+    assert item.file == "app/test_all.py"
+
+
 def test_djangos_own_command_starts_as_a_module(run: Runner) -> None:
     django = {"django/__init__.py": "", "django/__main__.py": SCRIPT.replace("')", "', argv=[''])")}
     result = run(lay_cases("pass") | django, script="")

@@ -1,12 +1,13 @@
 """What one more run of a test on both sides shows of its failure."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from agent.checks import test_verdicts
-from agent.checks.check import Selection
+from agent.checks.runners import Suite
+from agent.checks.running import Job
 from agent.checks.test_pairs import PairedTest, classify_tests
 from agent.checks.test_verdicts import VERSIONS, TestVerdicts
 from agent.models.change import Change, Severity
@@ -92,13 +93,15 @@ class Bench:
     def say(self, line: str) -> None:
         self.said.append(line)
 
-    def run_tests(self, asked: list[tuple[object, Selection]]) -> list[TestRun]:
-        self.asked += [(site, only.ids) for site, only in asked]
-        outcomes = (self.on_base if site == self.base else self.outcome for site, _ in asked)
-        return [
-            suite_of(*(f"{item_id}={outcome}" for item_id in only.ids))
-            for (_, only), outcome in zip(asked, outcomes, strict=True)
-        ]
+    def run_all(self, jobs: list[Job]) -> dict[str, TestRun]:
+        ran: dict[str, TestRun] = {}
+        for job in jobs:
+            check, site = cast(Suite, job.check), job.lay_out()
+            ids = check.only.ids if check.only else ()
+            self.asked.append((site, ids))
+            outcome = self.on_base if site == self.base else self.outcome
+            ran[check.name] = suite_of(*(f"{item_id}={outcome}" for item_id in ids))
+        return ran
 
 
 def test_tests_run_once_more_on_both_sides_on_base_only_those_that_it_has() -> None:
@@ -126,7 +129,7 @@ def test_a_failure_in_base_s_version_counts_where_it_comes_back(again: str, stat
     base, head = suite_of("t.py::a", "t.py::b=failed"), suite_of("t.py::a", "t.py::b")
     verdicts = TestVerdicts(make_parts("t.py"), report("base", base), bench)
     ran = {VERSIONS: suite_of("t.py::a=failed", "t.py::b=failed", name=VERSIONS)}
-    verdicts.weigh(head, ran, repeats=True)
+    verdicts.weigh(head, ran)
     assert [pair.state for pair in verdicts.pairs] == [state, "fine"]
     assert bench.asked == [("head", ("t.py::a",))]
 
@@ -136,5 +139,5 @@ def test_base_that_fails_what_it_passed_before_is_measured_anew() -> None:
     base, head = suite_of("t.py::a", "t.py::b"), suite_of("t.py::a=failed", "t.py::b=failed")
     bench.measure_anew = lambda: head
     verdicts = TestVerdicts(make_parts(), report("base", base), bench)
-    verdicts.weigh(head, {}, repeats=True)
+    verdicts.weigh(head, {})
     assert ([pair.state for pair in verdicts.pairs], bench.measure_anew) == (["known"] * 2, None)

@@ -2,10 +2,22 @@
 
 import pytest
 
-from agent.checks import weighing
-from agent.models.checks import CheckItem, CheckReport, LintRun, Status
+from agent.checks import compare
+from agent.models.checks import AnyComparison, CheckItem, CheckReport, LintRun, Status
+from agent.models.environment import Contract
+from agent.models.record import replace
+from repo_config.command_lines import CheckCommand
 from repo_config.schema import RepoConfig
 from tests.unit.checks.samples import compare_sides, report
+from tests.unit.trees import make_project
+
+
+def weigh(base: CheckReport, head: CheckReport, tool: str = "") -> tuple[AnyComparison, ...]:
+    """Weigh what checks say; the one called black is a tool."""
+    line = CheckCommand(name="black", line="", tool=tool)
+    project = replace(make_project(), lint=(line,))
+    contract = Contract(config=RepoConfig(), project=project, source=None)
+    return compare.weigh_comparisons(compare_sides(base, head), base, head, contract)
 
 
 def black(side: str, *items: tuple[str, str]) -> CheckReport:
@@ -33,8 +45,7 @@ def test_a_formatter_is_heeded_in_files_that_base_passes(
     tool: str, with_change: tuple[tuple[str, str], ...], failing: list[str]
 ) -> None:
     base, head = black("base", OLD), black("head", *with_change)
-    tools, compared = {"black": tool}, compare_sides(base, head)
-    [found] = weighing.weigh_comparisons(compared, base, head, RepoConfig(), tools)
+    [found] = weigh(base, head, tool)
     assert found.kind == "findings"
     assert [item.place for item in found.new_failures] == failing
     assert found.verdict is (Status.FAILED if failing else Status.PASSED)
@@ -49,14 +60,13 @@ def test_what_a_linter_says_of_new_migrations_withholds_nothing() -> None:
     linted = LintRun(name="migrations", status=Status.PASSED, items=items)
     failed = LintRun(name="migrations", status=Status.FAILED, reason="no server")
 
-    def weigh(run: LintRun) -> tuple[Status, list[tuple[str, str]]]:
-        sides = report("base"), report("head", run)
-        [found] = weighing.weigh_comparisons(compare_sides(*sides), *sides, RepoConfig(), {})
+    def tell(run: LintRun) -> tuple[Status, list[tuple[str, str]]]:
+        [found] = weigh(report("base"), report("head", run))
         return found.verdict, [(one.rule, one.severity.value) for one in found.findings]
 
     listed = [("migration-destructive", "review"), ("migration-downtime", "info")]
-    assert weigh(linted) == (Status.PASSED, listed)
-    assert weigh(failed) == (Status.UNMEASURABLE, listed[:1])
+    assert tell(linted) == (Status.PASSED, listed)
+    assert tell(failed) == (Status.UNMEASURABLE, listed[:1])
 
 
 RED = {"status": Status.FAILED, "items": (CheckItem(item_id="a: b: c", outcome="finding"),)}
@@ -77,10 +87,10 @@ def test_what_either_settings_object_to_is_for_the_reviewer(
     name: str, facts: dict[str, object], verdict: Status, rules: list[str]
 ) -> None:
     runs = {one: {"name": one, "status": Status.PASSED} for one in ("mypy", "mypy, base settings")}
-    sides = [
+    base, head = (
         report(side, *map(LintRun.model_validate, each.values()))
         for side, each in (("base", runs), ("head", runs | {name: runs[name] | facts}))
-    ]
-    weighed = weighing.weigh_comparisons(compare_sides(*sides), *sides, RepoConfig(), {})
+    )
+    weighed = weigh(base, head)
     [found] = [one for one in weighed if one.name == name]
     assert (found.verdict, [finding.rule for finding in found.findings]) == (verdict, rules)

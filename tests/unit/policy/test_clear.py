@@ -10,7 +10,7 @@ from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Severity
 from agent.models.record import replace
 from agent.models.ticket import Ticket
-from agent.policy import levels, registry, ruff_rules
+from agent.policy import levels, registry, ruff_contract
 from agent.stages import checkout, policy
 from tests import fakes
 from tests.unit.policy import cases
@@ -141,7 +141,7 @@ def test_what_tools_find_in_lines_of_people_only_remarks():
     human_changes, _ = cases.change(dict(theirs), _BRANCH_BASE)
     after = "import aiohttp\nimport requests\nimport requests\n"
     made, _ = cases.change({"app/a.py": after}, _BRANCH_BASE)
-    rule = ruff_rules.RULES[0]
+    rule = ruff_contract.RULES[0]
     found = tuple(
         rule.make_finding("app/a.py", "brings it in", "Do not.", line) for line in (1, 2, 3)
     )

@@ -7,9 +7,19 @@ from pathlib import Path
 import pytest
 
 import agent
-from agent.policy import registry, test_changes
+from agent.models.change import Severity
+from agent.models.checks import CheckItem
+from agent.models.record import replace
+from agent.policy import (
+    gate_files,
+    new_dependencies,
+    paths,
+    registry,
+    ruff_contract,
+    test_changes,
+)
 from repo_config.rule_ids import RULE_IDS
-from tests.unit.policy import snippets
+from tests.unit.policy import cases, snippets
 from tests.unit.policy.cases import Cases, Snippet
 
 MODULE_OF = {rule.id: module for module in registry.MODULES for rule in module.RULES}
@@ -82,3 +92,55 @@ def test_where_no_run_names_tests_what_goes_or_is_edited_needs_review(after):
         snippet = Snippet({path: after}, base, project={"test_runner": runner})
         found = {finding.rule for finding in test_changes.check_change(snippet.change_context())}
         assert found == (ids if after else ids - {"test-rewritten", "test-edited"}), runner
+
+
+# --- what no snippet shows -----------------------------------------------------------------------
+
+PROJECT = '[project]\nname = "app"\ndependencies = ["httpx"]\n'
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("uv.toml", "", 'index-url = "https://index.example"\n'),
+        ("packages/shop/pyproject.toml", PROJECT, PROJECT.replace("httpx", "tablib")),
+        ("pyproject.toml", PROJECT, PROJECT.replace("httpx", "httpx>=0.28")),
+    ],
+)
+def test_other_packages_or_versions_are_told(path, before, after):
+    snippet = Snippet({path: after}, base={path: before})
+    assert new_dependencies.has_changed(snippet.change_context())
+
+
+BASE: dict[str, str | bytes] = {
+    "app/models.py": "x = 1\n",
+    "pyproject.toml": '[project]\nname = "a"\n\n[tool.mergewright]\nversion = 1\n',
+}
+
+
+@pytest.mark.parametrize("key", ["allow", "protect", "human_only"])
+def test_a_pattern_that_cannot_be_read_blocks_and_names_its_key(key):
+    config = cases.config()
+    config = replace(config, scope=replace(config.scope, **{key: ("a/[z-a]",)}))
+    [fault] = paths.PathRules(config, ()).faults
+    assert f"scope.{key} of the configuration" in fault.message
+
+
+def test_changed_tables_of_pyproject_are_named_one_by_one():
+    after = (
+        '[project]\nname = "a"\ndependencies = ["x"]\n[tool.mergewright]\nversion = 1\n'
+        "[tool.mypy]\nstrict = false\n[tool.pytest.ini_options]\naddopts = ''\n"
+    )
+    for pyproject, named in ((after, ["[tool.mypy]", "[tool.pytest]"]), ("[", ["does not parse"])):
+        context = cases.Snippet({"pyproject.toml": pyproject}, base=BASE).change_context()
+        messages = [finding.message for finding in gate_files.check_change(context)]
+        assert len(messages) == len(named)
+        for words, message in zip(named, messages, strict=True):
+            assert words in message
+
+
+def test_what_only_a_contract_asks_for_is_no_finding_without_one():
+    item = CheckItem(item_id="a.py: x", outcome="finding", text="ASYNC251: x", place="a.py:1")
+    assert not list(ruff_contract.find_problems((item,), cases.config()))
+    [found] = ruff_contract.find_problems((item,), cases.config(concurrency={"mode": "async"}))
+    assert found.severity is Severity.BLOCK

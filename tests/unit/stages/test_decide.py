@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from agent.checks import weighing
+from agent.checks import compare
 from agent.checks.check import MINUTES_LIMIT
 from agent.checks.suite import PASSING
 from agent.checks.test_pairs import name_family
@@ -270,7 +270,7 @@ def make_up(random: Random, side: str) -> TestRun:
 
 
 def test_a_change_is_ready_only_if_each_test_of_base_has_an_outcome_on_it() -> None:
-    ready = 0
+    ready, contract = 0, Contract(config=RepoConfig(), project=make_project(), source=None)
     for seed in range(4_000):
         random = Random(seed)
         base, head = make_up(random, "base"), make_up(random, "head")
@@ -282,7 +282,7 @@ def test_a_change_is_ready_only_if_each_test_of_base_has_an_outcome_on_it() -> N
             for side, run in (("base", base), ("head", head))
         )
         compared = compare_sides(before, after, versions, *touched, **again)
-        compared = weighing.weigh_comparisons(compared, before, after, RepoConfig(), {})
+        compared = compare.weigh_comparisons(compared, before, after, contract)
         verdict = weigh(*compared, is_partial=head.is_partial)
         if not verdict.publish or verdict.review:
             continue

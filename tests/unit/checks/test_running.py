@@ -1,4 +1,4 @@
-"""How many checks are under way at a time."""
+"""How checks run: how many at a time, and what is shown of them meanwhile."""
 
 import dataclasses
 import threading
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.checks import check, measuring, running
+from agent.checks import check, running
 from agent.checks.check import Site
 from agent.checks.commands import make_check
 from agent.checks.runners import Suite
@@ -16,6 +16,7 @@ from agent.models.checks import CheckItem, LintRun, Status, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import Flag, SandboxRequest, SandboxResult
 from agent.settings import Settings
+from agent.stages import baseline
 from repo_config.command_lines import read_command
 from tests.fakes import FakeSandbox
 from tests.unit.checks.test_limits import site
@@ -75,9 +76,9 @@ def test_sandboxes_share_the_processors_and_the_memory(
 
 
 def test_as_many_checks_run_at_once_as_are_allowed(linted: Site) -> None:
-    counting, allowed = Counting(3), dataclasses.replace(linted, at_once=3)
-    checks = (*measuring.list_others(allowed), *measuring.list_tests(allowed))
-    measuring.run_checks(checks, FakeSandbox(counting), lambda _: None)
+    counting = Counting(3)
+    checks = (*running.list_others(linted), *running.list_tests(linted))
+    running.run_checks(checks, FakeSandbox(counting), lambda _: None, at_once=3)
     assert counting.most == 3
 
 
@@ -89,8 +90,8 @@ def test_once_a_result_is_enough_the_others_are_ended(linted: Site) -> None:
                 time.sleep(0.01)
             return ended(2)
 
-    results = measuring.run_checks(
-        (*measuring.list_others(linted), *measuring.list_tests(linted)),
+    results = running.run_checks(
+        (*running.list_others(linted), *running.list_tests(linted)),
         Cancellable(lambda _: ended(2)),
         lambda _: None,
         is_enough=lambda result: result.status is not Status.ABSENT,
@@ -127,9 +128,9 @@ def test_a_tool_that_cannot_run_on_base_cannot_be_measured(
     status: Status, reason: str, becomes: Status
 ) -> None:
     found = LintRun(name="flake8", status=status, exit_code=2, reason=reason)
-    assert measuring.set_unmeasurable(found).status is becomes
+    assert baseline.set_unmeasurable(found).status is becomes
     tests = replace(found, name="tests")
-    assert measuring.set_unmeasurable(tests) == tests
+    assert baseline.set_unmeasurable(tests) == tests
 
 
 @pytest.mark.parametrize(("limit", "runs"), [("memory", 2), ("time", 1)])
@@ -143,5 +144,46 @@ def test_what_the_machine_ended_runs_once_more(linted: Site, limit: str, runs: i
 @pytest.mark.parametrize(("file", "reason"), [("a.py", "no tests"), ("a.js", "no Python file")])
 def test_a_repository_of_another_language_is_named(linted: Site, file: str, reason: str) -> None:
     (linted.tree / file).touch()
-    [(suite, _)] = measuring.list_tests(linted)
-    assert reason in suite.explain_absence(linted)
+    [job] = running.list_tests(linted)
+    assert reason in job.check.explain_absence(linted)
+
+
+# --- what is shown meanwhile ------------------------------------------------------------------
+
+
+class Clock:
+    """A time that passes when it is told to."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make_live() -> tuple[running.LiveOutput, Clock, list[str]]:
+    shown: list[str] = []
+    clock = Clock()
+    live = running.LiveOutput("tests", shown.append, clock)
+    return live, clock, shown
+
+
+def test_a_long_check_shows_its_last_whole_line_at_most_once_a_second() -> None:
+    live, clock, shown = make_live()
+    live(b"\none\ntwo\n")
+    assert shown == []
+    clock.now += running.QUIET_SECONDS
+    live(b"three\n\nfo")
+    live(b"ur\n")
+    clock.now += running.EVERY_SECONDS
+    live(b"x" * 1_000 + b"\n\x1b[31mred\x1b[0m \x1b]0;title\x07and \xff\xfe\rover\n")
+    assert shown == ["tests | three", "tests | over"]
+
+
+def test_after_a_private_key_nothing_is_shown() -> None:
+    live, clock, shown = make_live()
+    clock.now += running.QUIET_SECONDS
+    live(b"\nx\n-----BEGIN PRIV")
+    clock.now += 60.0
+    live(b"ATE KEY-----\nMIIEow\n")
+    live(b"secret\n")
+    assert shown == ["tests | x"]
