@@ -1,7 +1,7 @@
-"""What the folder of a run tells of it: its ledger, its log and the text that was handed over.
+"""What the folder of a run tells of it: its events, its log and the text that was handed over.
 
-All of it was redacted when it was written, and is treated as foreign text all the same. A ledger
-that is being written, or was cut off, gives what it has.
+All of it was redacted when it was written, and is treated as foreign text all the same. Of events
+that are being written, or were cut off, there is what is there.
 """
 
 import json
@@ -22,6 +22,7 @@ from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Judgement, ReviewNotes
 from agent.models.run import RunState
 from agent.models.step import Stage, Step, read_step_name
+from agent.telemetry.run_events import FILE_NAME as EVENTS
 from agent.text import sanitise
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")
@@ -84,7 +85,7 @@ class StageRecord:
 
 @dataclass
 class RunRecord:
-    """What the ledger of one run tells, without what was said to models."""
+    """What the events of one run tell, without what was said to models."""
 
     steps: dict[str, ShownStep] = field(default_factory=dict)
     plan: Plan | None = None
@@ -128,6 +129,12 @@ def find_folder(home: Path, run_id: str) -> Path | None:
     return folder if folder.is_dir() and not folder.is_symlink() else None
 
 
+def find_events(folder: Path) -> Path:
+    """Name the file with the events of a run; earlier versions wrote `ledger.jsonl`."""
+    path = folder / EVENTS
+    return path if path.exists() else folder / "ledger.jsonl"
+
+
 def open_file(path: Path) -> BinaryIO:
     """Open a file of a run's folder, for bytes; OSError where it is a link, a pipe or gone."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -135,8 +142,8 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_record(folder: Path | None) -> RunRecord:
-    """Read the ledger of a run, as far as it is there."""
-    path = folder / "ledger.jsonl" if folder else None
+    """Read the events of a run, as far as they are there."""
+    path = find_events(folder) if folder else None
     try:
         facts = path.stat() if path else None
     except OSError:
@@ -149,14 +156,14 @@ def read_record(folder: Path | None) -> RunRecord:
 @lru_cache(maxsize=64)
 def _read_record(path: Path, _changed: int, _size: int) -> RunRecord:
     record = RunRecord()
-    # Requests and replies are most of a ledger, and have a page of their own.
+    # Requests and replies are most of the events, and have a page of their own.
     for event in iter_events(path, without=(b'"event": "model.', b'"event": "github write"')):
         _take(event, record)
     return record
 
 
 def iter_events(path: Path, *, without: tuple[bytes, ...] = ()) -> Iterator[dict[str, Any]]:
-    """Go through the events of a ledger, up to a line that is none.
+    """Go through the events in a file, up to a line that is none.
 
     Lines that hold a part of `without` are passed over unread.
     """

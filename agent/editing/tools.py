@@ -171,9 +171,14 @@ class ToolExecutor:
             form=batch.form.model_dump_json() if batch.form else "",
             text="\n".join(filter(None, batch.notes)),
         )
-        facts = {**turn.facts, "change_digest": (called.change or before).digest}
-        results = [result.model_dump(mode="json") for result in called.results]
-        self._bench.desk.record_words("model.called", facts, results=results)
+        desk, results = self._bench.desk, [item.model_dump(mode="json") for item in called.results]
+        desk.events.note(
+            "model",
+            "model.called",
+            **turn.facts,
+            change_digest=(called.change or before).digest,
+            results=desk.redactor.redact_record(results),
+        )
         return called
 
     def _carry_out_call(self, call: ToolCall, batch: _Batch) -> None:

@@ -19,7 +19,8 @@ from agent.policy import gate_files
 from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, text
 from agent.publishing.evidence import DecidedChange, Evidence
-from agent.telemetry.signed_log import COMMIT
+from agent.telemetry import run_events
+from agent.telemetry.signature import COMMIT
 from agent.text import check_summary, sanitise
 from agent.text.redaction import Redactor
 from repo_config import rule_files
@@ -182,11 +183,15 @@ def render_text(
     earlier = (use for outcome in outcomes for use in outcome.figures.models)
     decided = replace(decided, work=decided.work.add_earlier(earlier))
     log = desk.log_place(prepared.run)
-    seal = desk.seal(
+    desk.events.append(
+        "run",
+        run_events.PUBLISHED,
         base=prepared.checkout.commit,
         commit=placed.commit if placed else None,
         change_digest=change.digest,
     )
+    seal = desk.sign_log(prepared.run)
+    desk.events.store()
     evidence = Evidence(
         **dict(decided),
         prepared=prepared,

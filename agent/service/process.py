@@ -44,7 +44,7 @@ from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
 from agent.store.sql_run_store import open_store
 from agent.store.sql_spendings import SqlSpendings
-from agent.telemetry import health, metrics, signing, web_server
+from agent.telemetry import health, metrics, signature, web_server
 
 _log = structlog.get_logger()
 
@@ -89,7 +89,7 @@ class Worker:
         self._settings, self._stop = settings, stop
         self._inbox, self._store = open_inbox(settings), open_store(settings)
         self._way, self._compose, self._intake_api = way, compose, intake_api
-        key = signing.load_signer(settings).public
+        key = signature.name_key(signature.load_key(settings))
         self._lease = self._store.acquire_worker_lease(settings.lease_seconds, key)
         self._lease.keep()
         fence.raise_fence(self._lease.require)

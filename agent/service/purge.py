@@ -7,6 +7,8 @@ was interrupted is repeated whole.
 from contextlib import closing
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from agent import settings
 from agent.git import folders, remote
 from agent.models.clock import read_clock
@@ -16,11 +18,8 @@ from agent.store import database, engine, sql_inbox, sql_run_store
 from agent.store.purge_scope import PurgeScope
 from agent.store.sql_purges import PurgedRun
 from agent.store.sql_run_store import SqlRunStore
-from agent.telemetry import signing
-from agent.telemetry.ledger import FILE_NAME as LEDGER
-from agent.telemetry.ledger import purge_ledger
+from agent.telemetry import signature
 from agent.telemetry.private_files import write_private_file
-from agent.telemetry.signing import Signer
 
 
 class PurgeReport(Record):
@@ -77,25 +76,27 @@ def _purge_runs(
 ) -> None:
     if not runs:
         return
-    signer = signing.load_signer(loaded)
+    key = signature.load_key(loaded)
     for run in runs:
-        _purge_log(loaded.home, store, run.run_id, signer)
+        _purge_log(loaded.home / "runs" / run.run_id, store, key)
         store.purges.blank_run(run.run_id, read_clock(), has_repository=not scope.repository)
 
 
-def _purge_log(home: Path, store: SqlRunStore, run_id: str, signer: Signer) -> None:
-    """Leave of a run's folder what its digests and signatures need."""
-    folder, files = home / "runs" / run_id, store.files
-    if files is not None and (stored := files.read(run_id, LEDGER)) is not None:
-        files.replace(run_id, purge_ledger(stored, run_id, signer, read_clock()))
+def _purge_log(folder: Path, store: SqlRunStore, key: Ed25519PrivateKey) -> None:
+    """Leave of a run's folder its signature, which names what was deleted."""
+    files, place = store.files, folder / signature.FILE_NAME
+    raw = files.read(folder.name, place.name) if files else None
+    if raw is None and place.is_file():
+        raw = place.read_bytes()
+    purged = signature.sign_purge(raw, key, read_clock()) if raw else None
+    if files is not None:
+        files.replace(folder.name, purged)
         folders.delete_folder(folder)
         return
-    if (log := folder / LEDGER).is_file():
-        purged = purge_ledger(log.read_bytes(), run_id, signer, read_clock())
-        write_private_file(log, purged.decode())
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name != LEDGER:
-            folders.delete_folder(path)
+        folders.delete_folder(path)
+    if purged:
+        write_private_file(place, purged.decode())
 
 
 def _find_mirrors(home: Path, runs: list[PurgedRun]) -> list[Path]:

@@ -119,8 +119,8 @@ class _ToStructlog(logging.Handler):
 class RunLog:
     """The full log of one run, written as things happen.
 
-    A log that cannot be written (the disk is full) does not end the run by itself; the ledger,
-    which must be whole, does.
+    A log that cannot be written (the disk is full) does not end the run by itself; the events,
+    which must be whole, do.
     """
 
     def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
@@ -148,7 +148,7 @@ class RunLog:
             said.append("(truncated: finish_reason is length)")
         whole = sanitise.strip_terminal_codes("\n".join(filter(None, said)))
         if len(whole) > _MOST_SAID:
-            whole = f"{whole[:_MOST_SAID]}…\n(truncated; see ledger.jsonl next to this log)"
+            whole = f"{whole[:_MOST_SAID]}…\n(truncated; see events.jsonl next to this log)"
         return "\n".join(f"| {line}" for line in (whole or "(nothing)").split("\n"))
 
     def _append(self, text: str) -> None:

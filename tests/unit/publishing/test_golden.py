@@ -31,7 +31,7 @@ from agent.models.review import Proof, ProofRow, Remark, ReviewNotes, SourcePart
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Ticket
 from agent.publishing import base_report, pull_request_content, text, threads
-from agent.telemetry.ledger import Seal
+from agent.telemetry.signature import Seal
 from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
 from tests.unit.stages import code_host_runs
