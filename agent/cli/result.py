@@ -14,7 +14,6 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason
 from agent.models.step import Stage, read_step_name
 from agent.publishing import messages
-from agent.telemetry import run_log
 from agent.text import base_table, check_summary, sanitise
 from repo_config import load
 
@@ -104,8 +103,8 @@ def show(
             print(terminal.make_line(f"  new failure {check.name}: {item.item_id}"))
         if len(new) > _LISTED:
             print(f"  and {len(new) - _LISTED} more")
-    for found in outcome.judged.findings:
-        print(terminal.make_line(f"  {run_log.describe_finding(found)}"))
+    for finding in outcome.judged.findings:
+        print(terminal.make_line(f"  {finding.summary}"))
     unfinished = "not finished" if outcome.branch else "not done"
     mark = unfinished if choose_exit_code(outcome) else "done"
     is_draft = any(found.severity is Severity.REVIEW for found in outcome.judged.findings)

@@ -18,14 +18,14 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
-from agent.models.change import Change, Finding
+from agent.models.change import Change
 from agent.models.chat import Reply
-from agent.models.checks import AnyComparison, AnyRun, CheckReport, Status, TestComparison
+from agent.models.checks import AnyRun, CheckReport, Status
 from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.record import Record
 from agent.models.review import Judgement
-from agent.text import check_summary, sanitise
+from agent.text import sanitise
 from agent.text.redaction import Redactor
 
 #: As the table of checks calls them.
@@ -141,12 +141,12 @@ class RunLog:
             self._append(f"---- {name}\n{summary.rstrip()}\n----\n")
 
     def _format_reply(self, reply: Reply) -> str:
-        """Give what a model said and called, each line marked as foreign, cut after secrets."""
-        kept = self.redactor.redact_record(reply)
-        said = [kept.text.strip(), *(f"{call.name} {call.arguments}" for call in kept.calls)]
-        if kept.finish == "length":
-            said.append("(truncated: finish_reason is length)")
-        whole = sanitise.strip_terminal_codes("\n".join(filter(None, said)))
+        """Format text and calls of a model, each line marked as foreign, cut after secrets."""
+        plain = self.redactor.redact_record(reply)
+        parts = [plain.text.strip(), *(f"{call.name} {call.arguments}" for call in plain.calls)]
+        if plain.finish == "length":
+            parts.append("(truncated: finish_reason is length)")
+        whole = sanitise.strip_terminal_codes("\n".join(filter(None, parts)))
         if len(whole) > _MOST_SAID:
             whole = f"{whole[:_MOST_SAID]}…\n(truncated; see events.jsonl next to this log)"
         return "\n".join(f"| {line}" for line in (whole or "(nothing)").split("\n"))
@@ -184,7 +184,7 @@ def describe_result(result: object, *, with_colors: bool = False) -> str:
                 if run.status is Status.ABSENT:
                     absent[run.reason].append(run.name)
                 else:
-                    sections.append(describe_check(side, run, with_colors=with_colors))
+                    sections.append(_describe_check(side, run, with_colors=with_colors))
             for reason, names in absent.items():
                 why = f" ({reason})" if reason else ""
                 sections.append(f"[{_SIDES[side]}] not run: {', '.join(names)}{why}")
@@ -192,7 +192,7 @@ def describe_result(result: object, *, with_colors: bool = False) -> str:
     return ""
 
 
-def describe_check(side: str, check: AnyRun, *, with_colors: bool) -> str:
+def _describe_check(side: str, check: AnyRun, *, with_colors: bool) -> str:
     head = f"[{_SIDES[side]}] {check.name}: {check.status.value} in {check.seconds:.1f} s"
     if check.reason:
         head += f" ({check.reason})"
@@ -203,15 +203,3 @@ def describe_check(side: str, check: AnyRun, *, with_colors: bool) -> str:
         output = sanitise.strip_terminal_codes(check.output, with_colors=with_colors)
         lines.append(output.rstrip())
     return "\n".join(lines)
-
-
-def describe_comparison(comparison: AnyComparison) -> str:
-    said = check_summary.summarize_check(comparison)
-    text = f"{comparison.name}: before {said.base}; after {said.head}; new failures: {said.new}"
-    if isinstance(comparison, TestComparison) and comparison.flaky:
-        text += f", flaky: {', '.join(test.item_id for test in comparison.flaky)}"
-    return f"{text} ({comparison.reason})" if comparison.reason else text
-
-
-def describe_finding(finding: Finding) -> str:
-    return f"{finding.severity.value} {finding.rule} {finding.place}: {finding.message}"

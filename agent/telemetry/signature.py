@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
@@ -37,7 +37,7 @@ _USE = b"mergewright log 2\n"
 _PEM = serialization.Encoding.PEM
 
 
-class Seal(NamedTuple):
+class Seal(Record):
     """What a published text shows of the signed log."""
 
     digest: str
@@ -93,7 +93,8 @@ def sign_run(folder: Path, key: Ed25519PrivateKey) -> Seal:
     files = {path.name: _digest(path.read_bytes()) for path in _list_signed(folder)}
     log = SignedLog(run=folder.name, events=events, files=files)
     write_private_file(folder / FILE_NAME, _sign(log, key))
-    return Seal(next(iter(events.published[-1:]), events.sha256), name_key(key))
+    digest = events.published[-1] if events.published else events.sha256
+    return Seal(digest=digest, key=name_key(key))
 
 
 def sign_purge(raw: bytes, key: Ed25519PrivateKey, now: float) -> bytes:
