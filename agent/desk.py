@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -226,22 +226,8 @@ class Desk:
         return self.settings.home / "trees" / run.run_id / "head"
 
 
-class Compose(Protocol):
-    """Makes the desk of one execution of a run."""
-
-    def __call__(
-        self,
-        *,
-        count: Callable[[ChatModel], ChatModel] = lambda models: models,
-        **own: Any,
-    ) -> Desk:
-        """Put the clients of the process to what is of this execution.
-
-        Args:
-            count: Counts what models cost against what the run may spend.
-            own: Of the desk, what is not of the process.
-        """
-        ...
+Compose = Callable[..., Desk]
+"""Makes the desk of one execution of a run; takes what is not of the process, as keywords."""
 
 
 def make_redactor(settings: Settings) -> Redactor:

@@ -218,6 +218,8 @@ class Steps:
                 facts = _describe_failure(failure, self._log.redactor)
                 with suppress(OSError):  # a full disk may be why it failed
                     self._events.append(name, "failed", seconds=seconds, **facts)
+            with suppress(AgentError):  # else with the next step
+                self._events.store()
         return StepRecord(seconds=seconds, value=value, failure=failure)
 
     def _report_ended(self, name: AnyStep, seconds: float, *, ok: bool) -> None:

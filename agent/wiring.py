@@ -57,7 +57,6 @@ def _make_desk(
     asked: ChatModel | None,
     *,
     events: RunEvents | None = None,
-    count: Callable[[ChatModel], ChatModel] = lambda models: models,
     stopped: Flag | None = None,
     **own: Any,
 ) -> Desk:
@@ -70,7 +69,7 @@ def _make_desk(
         code_host=reach(events),
         sandbox=Stoppable(sandbox, stopped),
         index=PackageIndex(),
-        models=count(asked) if asked else None,
+        models=asked,
         sessions=SessionFactory(settings, sandbox),
         stopped=stopped,
         events=events,

@@ -6,6 +6,7 @@ Outcome, and every end is posted. The caller decides which run is carried, and w
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
@@ -31,7 +32,6 @@ from agent.errors import (
 from agent.git import worktree
 from agent.llm.budget import Budget
 from agent.llm.spendings import CountedModels
-from agent.models.chat import ChatModel
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import JudgedChange, Outcome, RunFiles, StoredRun
@@ -90,8 +90,8 @@ def execute_run(
     of_service = stored.command is None
     waited = PastWait(stored.begin_with, stored.wait_count) if of_service else None
     folder = folders.make_run_folder(settings.home, run)
-    copy = keeper.files.open(run.run_id, folder) if keeper.files else None
-    events = RunEvents(folder / run_events.FILE_NAME, copy.store if copy else None)
+    store = keeper.files.open(run.run_id, folder).store if keeper.files else None
+    events = RunEvents(folder / run_events.FILE_NAME, store)
     redactor = make_redactor(settings)
     log = RunLog(folder / "run.log", redactor)
 
@@ -101,24 +101,23 @@ def execute_run(
         log.line(line)
         say(line)
 
-    def count(models: ChatModel) -> ChatModel:
-        return CountedModels(models, keeper.spendings, _make_limits(stored, settings))
-
     desk = compose(
         say=report_line,
         redactor=redactor,
         stopped=cancellation,
         events=events,
         signing_key=signature.load_key(settings),
-        count=count,
         grants=stored.grants,
         memory=keeper,
     )
+    if desk.models is not None:
+        counted = CountedModels(desk.models, keeper.spendings, _make_limits(stored, settings))
+        desk = dataclasses.replace(desk, models=counted)
     run_progress = RunProgress(stored, desk, keeper.set_state)
     step = Steps(
         events,
         log,
-        [run_progress, *further, *([copy] if copy else [])],
+        [run_progress, *further],
         desk.facts,
         desk.budget,
         remember,
@@ -126,18 +125,16 @@ def execute_run(
     )
     try:
         outcome = run_workflow(run, step, desk, log, waited=waited)
-        if copy is not None:
-            # Once the run is over, nobody stores what is missing.
-            copy.store()
+        # Once the run is over, nobody stores what is missing.
+        events.store()
     except RunPostponed as postponed:
         _report_wait(postponed, run_progress)
         raise
     finally:
         # The next attempt goes on with the file: this one changes nothing any more.
         events.close()
-        if copy is not None:
-            with suppress(AgentError):  # its next segment begins with what is stored
-                copy.store()
+        with suppress(AgentError):  # its next segment begins with what is stored
+            events.store()
     return outcome, {str(name): seconds for name, seconds in step.seconds.items()}
 
 

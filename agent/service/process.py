@@ -140,7 +140,8 @@ class Worker:
             lambda: metrics.write_metrics(of_process),
             self._health.is_alive,
         )
-        web_server.serve_at(app, port, variable("metrics_port"))
+        name = variable("metrics_port")
+        web_server.serve_in_thread(app, web_server.open_door("0.0.0.0", port, name))  # noqa: S104
 
     def _work(self) -> None:
         heartbeat = self._heartbeat

@@ -21,9 +21,8 @@ import structlog
 from sqlalchemy import ColumnElement, delete, func
 from sqlmodel import Session, col, select
 
-from agent.errors import AgentError, StoreUnavailable
+from agent.errors import StoreUnavailable
 from agent.models.clock import read_clock
-from agent.models.step import AnyStep
 from agent.store.database import Database
 from agent.store.sql_tables import RunFileRow
 from agent.telemetry.run_events import FILE_NAME as EVENTS
@@ -107,7 +106,7 @@ class SqlRunFiles:
 
 
 class FolderCopy:
-    """Stores what is written into the folder of one run; a watcher of its steps."""
+    """Stores what is written into the folder of one run."""
 
     def __init__(self, database: Database, run_id: str, folder: Path) -> None:
         self._database, self._run_id, self._folder = database, run_id, folder
@@ -115,16 +114,6 @@ class FolderCopy:
         self._stored = {path.name: path.stat() for path in folder.iterdir()}
         self._sizes: dict[str, int] = {}
         """Bytes of the growing files that are stored, where that is known."""
-
-    def started(self, step: AnyStep) -> None:
-        """What it writes is stored at its end."""
-
-    def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
-        """Store what the step has written, or with the next one what cannot be stored now."""
-        try:
-            self.store()
-        except AgentError as problem:
-            _log.warning("the files of a step are not stored", step=step, problem=problem.message)
 
     def store(self) -> None:
         """Store every file that has changed. Raises StoreUnavailable."""

@@ -217,9 +217,9 @@ def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
         given.append(desk)
         return Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Say more.")
 
-    def compose(*, count, **own):
+    def compose(**own):
         made, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
-        return replace(made, **own, models=count(model()))
+        return replace(made, **own, models=model())
 
     monkeypatch.setattr(executor, "run_workflow", carry_out)
     keeper, stored = FakeKeeper(spendings=store.spendings), make_stored_run(run, grants=3)

@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 from agent.cli import runs
 from agent.desk import Desk
 from agent.errors import StoreUnavailable, Superseded
-from agent.models.step import Step
 from agent.runs import executor
 from agent.settings import Settings
 from agent.store import sql_run_files
@@ -89,13 +88,13 @@ def test_whole_lines_are_stored_each_once(fleet, tmp_path, fault):
     assert fleet.stored() == path.read_bytes()
 
 
-def test_a_step_ends_only_when_its_files_are_stored(fleet, tmp_path, monkeypatch):
+def test_files_are_stored_again_while_the_database_is_away(fleet, tmp_path, monkeypatch):
     monkeypatch.setattr(sql_run_files, "_PAUSES", (0.5,))
     monkeypatch.setattr(sql_run_files.time, "sleep", lambda seconds: setattr(fleet, "fault", ""))
     copy = fleet.files.open(fleet.run_id, tmp_path)
     (tmp_path / "change.patch").write_bytes(b"diff")
     fleet.fault = "down"
-    copy.ended(Step.EDIT, 1.0, ok=True)
+    copy.store()
     assert fleet.files.read(fleet.run_id, "change.patch") == b"diff"
 
 
@@ -108,7 +107,7 @@ def test_a_run_whose_end_cannot_be_stored_is_not_over(fleet, tmp_path):
             fleet.fault = faults.pop()
             return super().report_outcome(run, outcome)
 
-    def compose(*, count, **own):
+    def compose(**own):
         return Desk(settings, Host(None), sandbox=None, index=None, **own)
 
     settings, faults = Settings(home=tmp_path), ["", "down"]

@@ -38,7 +38,7 @@ def with_forge(home, code_host, keep=lambda events: None, sandbox=None):
     """Settings, and what makes the services of a run with that code host and a secret in hand."""
     settings = Settings(home=home)
 
-    def compose(*, count, **own):
+    def compose(**own):
         keep(own["events"])
         own["redactor"].learn(SECRET)
         return Desk(settings=settings, code_host=code_host, sandbox=sandbox, index=None, **own)
