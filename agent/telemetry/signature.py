@@ -98,11 +98,12 @@ def sign_run(folder: Path, key: Ed25519PrivateKey) -> Seal:
 
 
 def sign_purge(raw: bytes, key: Ed25519PrivateKey, now: float) -> bytes:
-    """Return a signed log without its files; what another key has signed stays as it is."""
-    log = SignedLog.model_validate_json(raw)
-    if not log.is_signed_by(name_key(key)):
-        return raw
-    return _sign(replace(log, purged_at=now, purged=(EVENTS, *log.files)), key).encode()
+    """Sign that the files of a log were deleted; what this key has not signed stays as it is."""
+    with suppress(ValueError):
+        log = SignedLog.model_validate_json(raw)
+        if log.is_signed_by(name_key(key)):
+            return _sign(replace(log, purged_at=now, purged=(EVENTS, *log.files)), key).encode()
+    return raw
 
 
 def _measure_events(raw: bytes) -> SignedEvents:

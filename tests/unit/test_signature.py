@@ -116,8 +116,9 @@ def test_a_purge_is_signed_and_only_what_it_names_may_be_missing(folder, public,
     assert (problems, log.purged_at, log.events.commit) == ((), 1.0, COMMIT_ID)
     forged = json.dumps({**json.loads(raw), "purged": ["events.jsonl", *FILES]}).encode()
     assert signature.verify_run(export(folder, **gone, **{"signature.json": forged}), public)[1]
-    # A log that was forged before the purge is not signed with it.
+    # What was forged or damaged before the purge is not signed with it.
     assert signature.sign_purge(forged, key, 1.0) == forged
+    assert signature.sign_purge(b"{", key, 1.0) == b"{"
 
 
 def test_a_person_elsewhere_needs_the_zip_and_the_key(folder, public, tmp_path):
