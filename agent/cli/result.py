@@ -14,6 +14,7 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason
 from agent.models.step import Stage, read_step_name
 from agent.publishing import messages
+from agent.telemetry import run_log
 from agent.text import base_table, check_summary, sanitise
 from repo_config import load
 
@@ -104,7 +105,7 @@ def show(
         if len(new) > _LISTED:
             print(f"  and {len(new) - _LISTED} more")
     for finding in outcome.judged.findings:
-        print(terminal.make_line(f"  {finding.summary}"))
+        print(terminal.make_line(f"  {run_log.describe_finding(finding)}"))
     unfinished = "not finished" if outcome.branch else "not done"
     mark = unfinished if choose_exit_code(outcome) else "done"
     is_draft = any(found.severity is Severity.REVIEW for found in outcome.judged.findings)

@@ -22,7 +22,7 @@ from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Judgement, ReviewNotes
 from agent.models.run import RunState
 from agent.models.step import Stage, Step, read_step_name
-from agent.telemetry.run_events import FILE_NAME as EVENTS
+from agent.telemetry.run_events import find_events
 from agent.text import sanitise
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")
@@ -129,12 +129,6 @@ def find_folder(home: Path, run_id: str) -> Path | None:
     return folder if folder.is_dir() and not folder.is_symlink() else None
 
 
-def find_events(folder: Path) -> Path:
-    """Name the file with the events of a run; earlier versions wrote `ledger.jsonl`."""
-    path = folder / EVENTS
-    return path if path.exists() else folder / "ledger.jsonl"
-
-
 def open_file(path: Path) -> BinaryIO:
     """Open a file of a run's folder, for bytes; OSError where it is a link, a pipe or gone."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -143,14 +137,12 @@ def open_file(path: Path) -> BinaryIO:
 
 def read_record(folder: Path | None) -> RunRecord:
     """Read the events of a run, as far as they are there."""
-    path = find_events(folder) if folder else None
-    try:
-        facts = path.stat() if path else None
-    except OSError:
-        facts = None
-    if path is None or facts is None:
-        return RunRecord()
-    return _read_record(path, facts.st_mtime_ns, facts.st_size)
+    if folder is not None:
+        path = find_events(folder)
+        with suppress(OSError):
+            facts = path.stat()
+            return _read_record(path, facts.st_mtime_ns, facts.st_size)
+    return RunRecord()
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,8 @@ from typing import Any
 
 from agent.dashboard import diffs
 from agent.dashboard.diffs import DiffLine
-from agent.dashboard.run_record import find_events, iter_events
+from agent.dashboard.run_record import iter_events
+from agent.telemetry.run_events import find_events
 from agent.text import sanitise
 
 TURNS = 20

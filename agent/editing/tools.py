@@ -171,14 +171,10 @@ class ToolExecutor:
             form=batch.form.model_dump_json() if batch.form else "",
             text="\n".join(filter(None, batch.notes)),
         )
-        desk, results = self._bench.desk, [item.model_dump(mode="json") for item in called.results]
-        desk.events.note(
-            "model",
-            "model.called",
-            **turn.facts,
-            change_digest=(called.change or before).digest,
-            results=desk.redactor.redact_record(results),
-        )
+        facts = {**turn.facts, "change_digest": (called.change or before).digest}
+        results = [result.model_dump(mode="json") for result in called.results]
+        facts["results"] = self._bench.desk.redactor.redact_record(results)
+        self._bench.desk.events.note("model", "model.called", **facts)
         return called
 
     def _carry_out_call(self, call: ToolCall, batch: _Batch) -> None:

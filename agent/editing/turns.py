@@ -1,7 +1,7 @@
 """One turn of a conversation: a model is asked within the budget, and its reply is on record.
 
-A reply that is on record is never asked for again. What is recorded is redacted;
-what is sent is not, since edits have to match files to the letter.
+A reply that is on record is never asked for again. What is recorded is redacted; what
+is sent is not, since edits have to match files to the letter.
 """
 
 from collections.abc import Callable
@@ -123,7 +123,6 @@ class ModelTurns:
             **facts,
             role=request.role,
             model_chain=models.list_chain(request.role),
-            removed_characters=turn.removed,
             most_tokens=request.most_tokens,
             reserved_usd=worst.usd,
             **desk.redactor.redact_record(words),
@@ -135,8 +134,8 @@ class ModelTurns:
             )
         self.begin()
         reply = models.reply(request, desk.stopped, seconds)
-        stored = desk.redactor.redact_record(reply.model_dump(mode="json"))
-        desk.events.note("model", "model.answered", **facts, reply=stored)
+        redacted = desk.redactor.redact_record(reply.model_dump(mode="json"))
+        desk.events.note("model", "model.answered", **facts, reply=redacted)
         desk.say(_summarize_reply(turn, reply, worst))
         return reply
 

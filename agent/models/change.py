@@ -64,11 +64,6 @@ class Finding(Record):
         """`path:line`, as far as they are known."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
-    @property
-    def summary(self) -> str:
-        """One line for logs."""
-        return f"{self.severity.value} {self.rule} {self.place}: {self.message}"
-
 
 class Change(Record):
     base_commit: str

@@ -45,10 +45,9 @@ from agent.runs.progress import RunProgress
 from agent.runs.waiting import PastWait, RunPostponed
 from agent.settings import Settings
 from agent.steps import Cancellation, Steps, Watcher
-from agent.telemetry import run_events, signature
+from agent.telemetry import run_events, run_log, signature
 from agent.telemetry.run_events import RunEvents
 from agent.telemetry.run_log import RunLog
-from agent.text import check_summary
 
 if TYPE_CHECKING:
     from agent.store.sql_run_store import SqlRunStore
@@ -330,9 +329,9 @@ def _write_text(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
 def _close_records(run: Run, outcome: Outcome, desk: Desk, log: RunLog) -> None:
     """Write the end into log and events, and sign them."""
     for comparison in outcome.judged.checks:
-        log.line(check_summary.describe_comparison(comparison))
+        log.line(run_log.describe_comparison(comparison))
     for finding in outcome.judged.findings:
-        log.line(finding.summary)
+        log.line(run_log.describe_finding(finding))
     log.line(f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
     facts = outcome.model_dump(mode="json", exclude={"judged": {"checks"}, "files": {"text"}})
     try:

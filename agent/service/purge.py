@@ -7,8 +7,6 @@ was interrupted is repeated whole.
 from contextlib import closing
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from agent import settings
 from agent.git import folders, remote
 from agent.models.clock import read_clock
@@ -74,23 +72,22 @@ def purge_old_runs(loaded: Settings, store: SqlRunStore, before: float) -> int:
 def _purge_runs(
     loaded: Settings, store: SqlRunStore, scope: PurgeScope, runs: list[PurgedRun]
 ) -> None:
-    if not runs:
-        return
-    key = signature.load_key(loaded)
     for run in runs:
-        _purge_log(loaded.home / "runs" / run.run_id, store, key)
+        _purge_log(loaded, store, run.run_id)
         store.purges.blank_run(run.run_id, read_clock(), has_repository=not scope.repository)
 
 
-def _purge_log(folder: Path, store: SqlRunStore, key: Ed25519PrivateKey) -> None:
+def _purge_log(loaded: Settings, store: SqlRunStore, run_id: str) -> None:
     """Leave of a run's folder its signature, which names what was deleted."""
-    files, place = store.files, folder / signature.FILE_NAME
-    raw = files.read(folder.name, place.name) if files else None
+    files, folder = store.files, loaded.home / "runs" / run_id
+    place = folder / signature.FILE_NAME
+    raw = files.read(run_id, place.name) if files else None
     if raw is None and place.is_file():
         raw = place.read_bytes()
+    key = signature.load_key(loaded)
     purged = signature.sign_purge(raw, key, read_clock()) if raw else None
     if files is not None:
-        files.replace(folder.name, purged)
+        files.replace(run_id, purged)
         folders.delete_folder(folder)
         return
     for path in folder.iterdir() if folder.is_dir() else ():

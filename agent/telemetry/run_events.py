@@ -90,3 +90,9 @@ def _write(path: Path, line: bytes, *, sync: bool) -> None:
             # A line that is appended to half a line would be lost with it.
             file.truncate(size)
             raise
+
+
+def find_events(folder: Path) -> Path:
+    """Name the file with the events of a run; earlier versions wrote `ledger.jsonl`."""
+    path = folder / FILE_NAME
+    return path if path.exists() else folder / "ledger.jsonl"

@@ -18,14 +18,14 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
-from agent.models.change import Change
+from agent.models.change import Change, Finding
 from agent.models.chat import Reply
-from agent.models.checks import AnyRun, CheckReport, Status
+from agent.models.checks import AnyComparison, AnyRun, CheckReport, Status, TestComparison
 from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.record import Record
 from agent.models.review import Judgement
-from agent.text import sanitise
+from agent.text import check_summary, sanitise
 from agent.text.redaction import Redactor
 
 #: As the table of checks calls them.
@@ -203,3 +203,16 @@ def _describe_check(side: str, check: AnyRun, *, with_colors: bool) -> str:
         output = sanitise.strip_terminal_codes(check.output, with_colors=with_colors)
         lines.append(output.rstrip())
     return "\n".join(lines)
+
+
+def describe_comparison(check: AnyComparison) -> str:
+    summary = check_summary.summarize_check(check)
+    text = f"{check.name}: before {summary.base}; after {summary.head}"
+    text += f"; new failures: {summary.new}"
+    if isinstance(check, TestComparison) and check.flaky:
+        text += f", flaky: {', '.join(test.item_id for test in check.flaky)}"
+    return f"{text} ({check.reason})" if check.reason else text
+
+
+def describe_finding(finding: Finding) -> str:
+    return f"{finding.severity.value} {finding.rule} {finding.place}: {finding.message}"

@@ -47,16 +47,6 @@ def summarize_check(check: AnyComparison) -> CheckSummary:
     return CheckSummary(base, head, new, _format_result(check), " ".join(_make_sentences(check)))
 
 
-def describe_comparison(check: AnyComparison) -> str:
-    """Describe a comparison in one line, for logs."""
-    summary = summarize_check(check)
-    text = f"{check.name}: before {summary.base}; after {summary.head}"
-    text += f"; new failures: {summary.new}"
-    if is_of_tests(check) and check.flaky:
-        text += f", flaky: {', '.join(test.item_id for test in check.flaky)}"
-    return f"{text} ({check.reason})" if check.reason else text
-
-
 def _format_result(check: AnyComparison) -> str:
     if check.verdict is Status.FAILED and (new := list_new(check)):
         return f"{format_count(len(new), 'new failure')}"

@@ -30,9 +30,9 @@ from agent.runs import executor, folders
 from agent.runs.waiting import MOST_WAITS, PastWait, RunPostponed
 from agent.settings import Settings
 from agent.steps import Steps
+from agent.telemetry import run_log
 from agent.telemetry.run_events import RunEvents
 from agent.telemetry.run_log import RunLog
-from agent.text import check_summary
 from agent.text.redaction import Redactor
 from tests.fakes import FakeCodeHost, make_reply
 from tests.run_samples import run
@@ -167,8 +167,8 @@ def test_a_run_that_fails_while_it_publishes_keeps_checks_and_findings(home, mon
     assert not outcome.is_done
     assert outcome.judged.checks == (CHECK,)
     assert outcome.judged.findings == (FINDING, IN_THE_WAY)
-    assert check_summary.describe_comparison(CHECK) in log
-    assert FINDING.summary in log
+    assert run_log.describe_comparison(CHECK) in log
+    assert run_log.describe_finding(FINDING) in log
 
 
 @pytest.mark.parametrize("reason", [Reason.READY, Reason.POLICY])
