@@ -1,13 +1,14 @@
 """The clients a stage may be given, and the folders of one run."""
 
-import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import unquote
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent import settings as given
 from agent.errors import SettingsInvalid
@@ -32,13 +33,11 @@ from agent.setup import build as environments
 from agent.setup import storage
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
-from agent.telemetry.ledger import STORED, Seal
+from agent.telemetry import signature
 from agent.telemetry.private_files import write_private_file
+from agent.telemetry.run_events import RunEvents
+from agent.telemetry.signature import Seal
 from agent.text.redaction import Redactor
-
-Record = Callable[[str, Mapping[str, object]], None]
-"""Takes kind and facts of something that happened; redacted by the caller."""
-
 
 _REDACTED = (*("github_token", "github_private_key", "webhook_secret", "signing_key"),)
 
@@ -96,12 +95,10 @@ class Desk:
     """Takes secrets out of every text that leaves."""
     stopped: Flag = field(default_factory=threading.Event)
     """Set once the run is to stop; whatever takes more than a second looks at it."""
-    record: Record = lambda kind, facts: None
-    """Writes what models and their tools did into the run's ledger."""
-    record_file: Record = lambda kind, facts: None
-    """Writes digests of the run's files into the run's ledger."""
-    seal: Callable[..., Seal] = lambda **facts: Seal()
-    """Signs the ledger so far, with facts of what is published."""
+    events: RunEvents = field(default_factory=RunEvents)
+    """Records what happens in the run."""
+    signing_key: Ed25519PrivateKey | None = None
+    """Signs the log of the run; None: there is no run."""
     grants: int = 1
     """Times that the run was allowed its money and minutes."""
     facts: RunFacts = field(default_factory=RunFacts)
@@ -191,20 +188,20 @@ class Desk:
         self.redactor.learn(token)
         return token
 
-    def record_words(self, kind: str, facts: Mapping[str, object], **words: object) -> None:
-        """Write into the run's ledger what models did; their words go in without secrets."""
-        self.record(kind, {**facts, **self.redactor.redact_record(words)})
-
     def run_folder(self, run: Run) -> Path:
-        """Folder that keeps the run's text, log and ledger."""
+        """Folder that keeps the run's text, log and events."""
         return self.settings.home / "runs" / run.run_id
 
+    def sign_log(self, run: Run) -> Seal | None:
+        """Sign the log of the run as it is now (StorageFull)."""
+        if self.signing_key is None:
+            return None
+        return signature.sign_run(self.run_folder(run), self.signing_key)
+
     def store_file(self, run: Run, name: str, text: str) -> Path:
-        """Write a file into the run's folder, and its digest into the ledger (StorageFull)."""
+        """Write a file into the run's folder (StorageFull)."""
         place = self.run_folder(run) / name
         write_private_file(place, text)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        self.record_file(STORED, {"name": name, "sha256": digest})
         return place
 
     def store_report(self, run: Run, report: CheckReport) -> Path:
@@ -235,24 +232,8 @@ class Desk:
         return self.settings.home / "trees" / run.run_id / "head"
 
 
-class Compose(Protocol):
-    """Makes the desk of one execution of a run."""
-
-    def __call__(
-        self,
-        *,
-        record_write: Record = lambda kind, facts: None,
-        count: Callable[[ChatModel], ChatModel] = lambda models: models,
-        **own: Any,
-    ) -> Desk:
-        """Put the clients of the process to what is of this execution.
-
-        Args:
-            record_write: Writes what went out to the code host into the run's ledger.
-            count: Counts what models cost against what the run may spend.
-            own: Of the desk, what is not of the process.
-        """
-        ...
+Compose = Callable[..., Desk]
+"""Makes the desk of one execution of a run; takes what is not of the process, as keywords."""
 
 
 def make_redactor(settings: Settings) -> Redactor:

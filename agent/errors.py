@@ -309,8 +309,8 @@ class EngineLocked(PermanentError):
     """Another process works on the same data folder."""
 
 
-class LedgerUnusable(PermanentError):
-    """The ledger does not tell what is needed to do its run again."""
+class LogUnusable(PermanentError):
+    """There is no signed log of a run, or it cannot be read."""
 
 
 class InternalError(AgentError, reason=Reason.INTERNAL):

@@ -42,7 +42,7 @@ from agent.models.record import Record, replace
 from agent.models.run import Reason, Remember
 from agent.models.run_facts import RunFacts
 from agent.models.step import AnyStep, Step
-from agent.telemetry.ledger import Ledger
+from agent.telemetry.run_events import RunEvents
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
 
@@ -51,8 +51,8 @@ P = ParamSpec("P")
 
 _log = structlog.get_logger()
 
-#: Larger results stand in the ledger by their digest alone.
-_LEDGER_BYTES = 64 * 1024
+#: Of larger results only the digest is recorded.
+_RECORDED_BYTES = 64 * 1024
 #: A step that takes its worker down with it is not to do so for ever. Whatever else was under way
 #: when a worker died is counted as well.
 _MOST_LOST = 20
@@ -106,7 +106,7 @@ _USES = {"calls": "commands", "reply": "models"}
 class Steps:
     def __init__(
         self,
-        ledger: Ledger,
+        events: RunEvents,
         log: RunLog,
         watchers: Sequence[Watcher],
         facts: RunFacts,
@@ -120,7 +120,7 @@ class Steps:
         Args:
             cancellation: Once set, no further step is begun, and one under way may end early.
         """
-        self._ledger = ledger
+        self._events = events
         self._log = log
         self._watchers = watchers
         self._facts = facts
@@ -186,7 +186,11 @@ class Steps:
         value, failure, result = None, None, None
         try:
             # What others can see is on disk as begun before it begins; the rest runs again.
-            self._ledger.started(name, read_clock(), wait=name.step.is_lasting)
+            is_lasting = name.step.is_lasting
+            record = self._events.append if is_lasting else self._events.note
+            record(name, "started", at=round(read_clock(), 3))
+            if is_lasting:
+                self._events.store()
             self._log.line(f"[{name}]")
             for watcher in self._watchers:
                 watcher.started(name)
@@ -197,8 +201,8 @@ class Steps:
             seconds = round(time.monotonic() - begun, 3)
             # Replies and results of calls have events of their own, which are redacted.
             whole = not isinstance(result, Reply | CallResults)
-            facts = _for_ledger(value, self._log.redactor, whole=whole)
-            self._ledger.append(name, 2, "done", seconds=seconds, **facts)
+            facts = _describe_result(value, self._log.redactor, whole=whole)
+            self._events.append(name, "done", seconds=seconds, **facts)
             self._log.result(name, result)
             fresh.append(result)
         except Exception as problem:  # noqa: BLE001  an error is what the step gives back
@@ -211,9 +215,11 @@ class Steps:
             seconds = self.seconds[name] = round(time.monotonic() - begun, 3)
             self._report_ended(name, seconds, ok=value is not None)
             if value is None:
-                facts = _failure_for_ledger(failure, self._log.redactor)
+                facts = _describe_failure(failure, self._log.redactor)
                 with suppress(OSError):  # a full disk may be why it failed
-                    self._ledger.append(name, 3, "failed", seconds=seconds, **facts)
+                    self._events.append(name, "failed", seconds=seconds, **facts)
+            with suppress(AgentError):  # else with the next step
+                self._events.store()
         return StepRecord(seconds=seconds, value=value, failure=failure)
 
     def _report_ended(self, name: AnyStep, seconds: float, *, ok: bool) -> None:
@@ -238,7 +244,7 @@ class Steps:
 
     def _may_begin(self, name: AnyStep) -> None:
         """Refuse a step that is not to be begun; people hear of it all the same."""
-        if (lost := self._ledger.count_lost(name)) >= _MOST_LOST:
+        if (lost := self._events.unfinished[name]) >= _MOST_LOST:
             raise InternalError(
                 f"The worker was lost {lost} times during '{name}', so this step is not tried"
                 " again. The operator can find the cause in the service's log."
@@ -246,7 +252,7 @@ class Steps:
         if name.step is Step.DELIVER:
             return
         # What an earlier attempt has begun to hand over may be seen already; the step looks itself.
-        begun = name.step.is_lasting and self._ledger.has_begun(name)
+        begun = name.step.is_lasting and name in self._events.begun
         if self._cancellation.is_set() and not begun:
             raise ProcessEnding if self._cancellation.is_broken_off else self._cancellation.problem
 
@@ -302,17 +308,15 @@ def make_agent_error(problem: Exception) -> AgentError:
     )
 
 
-def _for_ledger(value: str, redactor: Redactor, *, whole: bool) -> dict[str, object]:
+def _describe_result(value: str, redactor: Redactor, *, whole: bool) -> dict[str, object]:
     facts: dict[str, object] = {"result_sha256": hashlib.sha256(value.encode()).hexdigest()}
-    if whole and len(value) <= _LEDGER_BYTES:
+    if whole and len(value) <= _RECORDED_BYTES:
         facts["result"] = redactor.redact_record(json.loads(value))
     return facts
 
 
-def _failure_for_ledger(
-    failure: errors.ErrorRecord | None, redactor: Redactor
-) -> dict[str, object]:
-    if failure is None or len(failure.made_of) > _LEDGER_BYTES:
+def _describe_failure(failure: errors.ErrorRecord | None, redactor: Redactor) -> dict[str, object]:
+    if failure is None or len(failure.made_of) > _RECORDED_BYTES:
         return {}
     kept = replace(failure, made_of=redactor(failure.made_of), details=redactor(failure.details))
     return {"failure": kept.model_dump(mode="json")}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from agent.desk import Compose, Desk, Record, make_redactor
+from agent.desk import Compose, Desk, make_redactor
 from agent.errors import ModelUnusable, SandboxMissing
 from agent.models.chat import ChatModel
 from agent.models.code_host import CodeHost
@@ -22,7 +23,8 @@ from agent.sandbox import limit_probes, sandboxes
 from agent.settings import Settings, model_keys, require_home
 from agent.setup.package_index import PackageIndex
 from agent.stages import triage
-from agent.telemetry import signing
+from agent.telemetry import signature
+from agent.telemetry.run_events import EventsClosed, RunEvents
 from agent.text.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -46,31 +48,31 @@ def on_this_machine(settings: Settings) -> Compose:
     """Give what composes the desk of a run without a server."""
     require_machine(settings)
     asked = make_models(settings)
-    return partial(_make_desk, settings, lambda record: LocalCodeHost(), asked)
+    return partial(_make_desk, settings, lambda events: LocalCodeHost(), asked)
 
 
 def _make_desk(
     settings: Settings,
-    reach: Callable[[Record], CodeHost],
+    reach: Callable[[RunEvents], CodeHost],
     asked: ChatModel | None,
     *,
-    record_write: Record = lambda kind, facts: None,
-    count: Callable[[ChatModel], ChatModel] = lambda models: models,
+    events: RunEvents | None = None,
     stopped: Flag | None = None,
     **own: Any,
 ) -> Desk:
     """Put the clients of the process to what is of one execution; see `Compose`."""
-    stopped = stopped or Event()
+    events, stopped = events or RunEvents(), stopped or Event()
     # Each run has its own: what an engine has answered to another run says nothing of this one.
     sandbox = sandboxes.make_sandbox(settings)
     return Desk(
         settings=settings,
-        code_host=reach(record_write),
+        code_host=reach(events),
         sandbox=Stoppable(sandbox, stopped),
         index=PackageIndex(),
-        models=count(asked) if asked else None,
+        models=asked,
         sessions=SessionFactory(settings, sandbox),
         stopped=stopped,
+        events=events,
         **own,
     )
 
@@ -134,7 +136,7 @@ def on_github(settings: Settings, way: Access) -> Compose:
 
     require_machine(settings)
     # A key that cannot sign is reported before a run begins.
-    signing.load_signer(settings)
+    signature.load_key(settings)
     Redactor()("What looks like a secret is loaded by the first text, which is this one.")
     # Shared by all runs: connections to providers are kept from one to the next.
     asked = make_models(settings)
@@ -142,8 +144,13 @@ def on_github(settings: Settings, way: Access) -> Compose:
         # What providers need takes seconds to load; the first run does not wait for all of it.
         threading.Thread(target=asked.preload, name="load models", daemon=True).start()
 
-    def reach(record_write: Record) -> CodeHost:
-        return GithubCodeHost(way.recording(record_write), settings)
+    def reach(events: RunEvents) -> CodeHost:
+        def record(kind: str, facts: Mapping[str, object]) -> None:
+            # What was written is written, even after the end of the attempt.
+            with suppress(EventsClosed):
+                events.append("forge", kind, **facts)
+
+        return GithubCodeHost(way.recording(record), settings)
 
     return partial(_make_desk, settings, reach, asked)
 

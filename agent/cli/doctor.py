@@ -17,7 +17,7 @@ from agent.sandbox import bwrap_arguments, limit_probes, sandboxes
 from agent.settings import Settings
 from agent.setup import gateway, package_index
 from agent.store import sql_run_store
-from agent.telemetry import signing
+from agent.telemetry import signature
 
 #: Prints the status of a GET, of a POST, and for a host that is on no list.
 _ASK = """
@@ -145,7 +145,7 @@ def examine_signing(given: Settings) -> tuple[str, str]:
         return "", "generated in the data folder"
     try:
         if settings.read_secret(given, "signing_key") is not None:
-            return "", f"public key {signing.load_signer(given).public}"
+            return "", f"public key {signature.name_key(signature.load_key(given))}"
     except AgentError as problem:
         return problem.message, ""
     name = settings.variable("signing_key_file")

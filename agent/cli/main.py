@@ -32,7 +32,7 @@ from agent.errors import (
     ConfigInvalid,
     EngineLocked,
     Interrupted,
-    LedgerUnusable,
+    LogUnusable,
     SandboxMissing,
     SettingsInvalid,
     StoreUnusable,
@@ -47,7 +47,7 @@ _LASTING = (
     SandboxMissing,
     StoreUnusable,
     EngineLocked,
-    LedgerUnusable,
+    LogUnusable,
 )
 
 app = typer.Typer(

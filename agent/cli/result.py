@@ -104,8 +104,8 @@ def show(
             print(terminal.make_line(f"  new failure {check.name}: {item.item_id}"))
         if len(new) > _LISTED:
             print(f"  and {len(new) - _LISTED} more")
-    for found in outcome.judged.findings:
-        print(terminal.make_line(f"  {run_log.describe_finding(found)}"))
+    for finding in outcome.judged.findings:
+        print(terminal.make_line(f"  {run_log.describe_finding(finding)}"))
     unfinished = "not finished" if outcome.branch else "not done"
     mark = unfinished if choose_exit_code(outcome) else "done"
     is_draft = any(found.severity is Severity.REVIEW for found in outcome.judged.findings)

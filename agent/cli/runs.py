@@ -23,8 +23,7 @@ from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
 from agent.publishing import messages
 from agent.settings import Settings
-from agent.telemetry import signed_log
-from agent.telemetry.ledger import FILE_NAME as LEDGER
+from agent.telemetry import signature
 from agent.text import sanitise
 
 if TYPE_CHECKING:
@@ -74,19 +73,6 @@ def require_one(prefix: str, run_ids: Sequence[str]) -> None:
         named = ", ".join(run_ids[:CANDIDATES])
         problem = f"several run ids start with {prefix!r}: {named}{more}"
     raise typer.BadParameter(problem, param_hint="RUN")
-
-
-@contextmanager
-def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
-    """Give the folder of the run whose id begins so; of a fleet it comes from the database."""
-    named = _find_shown(loaded, run_id).run.run_id
-    folder = loaded.home / "runs" / named
-    with open_store(loaded) as store, tempfile.TemporaryDirectory() as copies:
-        # The files of a command's run stay on its machine.
-        if store and store.files and store.files.read(named, LEDGER) is not None:
-            folder = Path(copies, named)
-            store.files.show(named, folder)
-        yield folder
 
 
 def format_time(seconds: float | None) -> str | None:
@@ -172,21 +158,26 @@ def show(run_id: RunId, as_json: terminal.Json = False) -> None:
 
 
 @app.command()
-def log(
-    run_id: RunId,
-    signed: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Write the signed log to a zip file for `verify` instead."
-        ),
-    ] = None,
+def export(
+    run_id: RunId, file: Annotated[Path, typer.Argument(metavar="FILE", help="A new zip file.")]
 ) -> None:
+    """Write a run's signed log to a zip file, for `verify`."""
+    loaded = settings.load_settings()
+    named = _find_shown(loaded, run_id).run.run_id
+    folder = loaded.home / "runs" / named
+    with open_store(loaded) as store, tempfile.TemporaryDirectory() as copies:
+        # The files of a command's run stay on its machine.
+        if store and store.files and store.files.read(named, signature.FILE_NAME) is not None:
+            folder = Path(copies, named)
+            store.files.show(named, folder)
+        with file.open("xb") as out:
+            signature.export_run(folder, out)
+
+
+@app.command()
+def log(run_id: RunId) -> None:
     """Print a run's log so far. To follow it, use `tail -f` on the file named by `show`."""
     loaded = settings.load_settings()
-    if signed is not None:
-        with open_folder(loaded, run_id) as folder, signed.open("xb") as out:
-            signed_log.write_export(folder, out)
-        return
     one = _find_shown(loaded, run_id)
     path = loaded.home / "runs" / one.run.run_id / "run.log"
     with open_store(loaded) as store:

@@ -23,7 +23,7 @@ from agent.errors import AgentError
 from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import health
-from agent.telemetry.signing import PUBLIC_FILE
+from agent.telemetry.signature import PUBLIC_FILE
 from agent.telemetry.web_server import PLAIN
 
 _STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8",

@@ -1,7 +1,7 @@
-"""What the folder of a run tells of it: its ledger, its log and the text that was handed over.
+"""What the folder of a run tells of it: its events, its log and the text that was handed over.
 
-All of it was redacted when it was written, and is treated as foreign text all the same. A ledger
-that is being written, or was cut off, gives what it has.
+All of it was redacted when it was written, and is treated as foreign text all the same. Of events
+that are being written, or were cut off, there is what is there.
 """
 
 import json
@@ -22,6 +22,7 @@ from agent.models.outcome import Outcome, Verdict
 from agent.models.review import Judgement, ReviewNotes
 from agent.models.run import RunState
 from agent.models.step import Stage, Step, read_step_name
+from agent.telemetry.run_events import find_events
 from agent.text import sanitise
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")
@@ -84,7 +85,7 @@ class StageRecord:
 
 @dataclass
 class RunRecord:
-    """What the ledger of one run tells, without what was said to models."""
+    """What the events of one run tell, without what was said to models."""
 
     steps: dict[str, ShownStep] = field(default_factory=dict)
     plan: Plan | None = None
@@ -135,28 +136,26 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_record(folder: Path | None) -> RunRecord:
-    """Read the ledger of a run, as far as it is there."""
-    path = folder / "ledger.jsonl" if folder else None
-    try:
-        facts = path.stat() if path else None
-    except OSError:
-        facts = None
-    if path is None or facts is None:
-        return RunRecord()
-    return _read_record(path, facts.st_mtime_ns, facts.st_size)
+    """Read the events of a run, as far as they are there."""
+    if folder is not None:
+        path = find_events(folder)
+        with suppress(OSError):
+            facts = path.stat()
+            return _read_record(path, facts.st_mtime_ns, facts.st_size)
+    return RunRecord()
 
 
 @lru_cache(maxsize=64)
 def _read_record(path: Path, _changed: int, _size: int) -> RunRecord:
     record = RunRecord()
-    # Requests and replies are most of a ledger, and have a page of their own.
+    # Requests and replies are most of the events, and have a page of their own.
     for event in iter_events(path, without=(b'"event": "model.', b'"event": "github write"')):
         _take(event, record)
     return record
 
 
 def iter_events(path: Path, *, without: tuple[bytes, ...] = ()) -> Iterator[dict[str, Any]]:
-    """Go through the events of a ledger, up to a line that is none.
+    """Go through the events in a file, up to a line that is none.
 
     Lines that hold a part of `without` are passed over unread.
     """

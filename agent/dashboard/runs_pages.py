@@ -28,7 +28,7 @@ from agent.models.change import Finding
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.publishing import messages
-from agent.telemetry import signed_log
+from agent.telemetry import signature
 from agent.text import check_summary
 
 router = APIRouter()
@@ -231,9 +231,9 @@ def give_signed_log(here: Here, who: Who, run_id: str) -> Response:
     """Give the signed log with its files, as `mergewright verify` reads it."""
     here.find_entry(run_id, who)
     folder, file = here.find_folder(run_id), tempfile.TemporaryFile()  # noqa: SIM115
-    if folder is None or not (folder / "ledger.jsonl").is_file():
+    if folder is None or not (folder / signature.FILE_NAME).is_file():
         raise PageMissing
-    signed_log.write_export(folder, file)
+    signature.export_run(folder, file)
     file.seek(0)
     headers = {"Content-Disposition": f'attachment; filename="mergewright-{run_id}.zip"'}
     parts, done = iter(lambda: file.read(_CHUNK_BYTES), b""), BackgroundTask(file.close)

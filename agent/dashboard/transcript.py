@@ -10,6 +10,7 @@ from typing import Any
 from agent.dashboard import diffs
 from agent.dashboard.diffs import DiffLine
 from agent.dashboard.run_record import iter_events
+from agent.telemetry.run_events import find_events
 from agent.text import sanitise
 
 TURNS = 20
@@ -77,7 +78,7 @@ def read_turns(folder: Path | None, page: int) -> tuple[list[ShownTurn], int]:
     """Read a page of turns, from 1, as they were asked; return them and the number of pages."""
     events: dict[str, list[dict[str, Any]]] = {}
     if folder is not None:
-        for event in iter_events(folder / "ledger.jsonl", without=(b'"event": "github write"',)):
+        for event in iter_events(find_events(folder), without=(b'"event": "github write"',)):
             if str(event.get("event")).startswith("model."):
                 key = f"{event.get('conversation')} {event.get('turn')}"
                 if event["event"] == "model.asked":

@@ -173,7 +173,8 @@ class ToolExecutor:
         )
         facts = {**turn.facts, "change_digest": (called.change or before).digest}
         results = [result.model_dump(mode="json") for result in called.results]
-        self._bench.desk.record_words("model.called", facts, results=results)
+        facts["results"] = self._bench.desk.redactor.redact_record(results)
+        self._bench.desk.events.note("model", "model.called", **facts)
         return called
 
     def _carry_out_call(self, call: ToolCall, batch: _Batch) -> None:

@@ -1,7 +1,7 @@
 """One turn of a conversation: a model is asked within the budget, and its reply is on record.
 
-A reply that is on record is never asked for again. What is written into the ledger is redacted;
-what is sent is not, since edits have to match files to the letter.
+A reply that is on record is never asked for again. What is recorded is redacted; what
+is sent is not, since edits have to match files to the letter.
 """
 
 from collections.abc import Callable
@@ -116,18 +116,16 @@ class ModelTurns:
         facts = {**turn.facts, "digest": request.digest}
         # The last one is ours; all before it were sent with the reply before, or are that reply.
         new = [request.messages[-1].model_dump(mode="json")]
-        desk.record_words(
+        words = {"messages": new} | ({"system": request.system} if turn.number == 1 else {})
+        desk.events.note(
+            "model",
             "model.asked",
-            {
-                **facts,
-                "role": request.role,
-                "model_chain": models.list_chain(request.role),
-                "removed_characters": turn.removed,
-                "most_tokens": request.most_tokens,
-                "reserved_usd": worst.usd,
-            },
-            messages=new,
-            **({"system": request.system} if turn.number == 1 else {}),
+            **facts,
+            role=request.role,
+            model_chain=models.list_chain(request.role),
+            most_tokens=request.most_tokens,
+            reserved_usd=worst.usd,
+            **desk.redactor.redact_record(words),
         )
         if turn.removed:
             desk.say(
@@ -136,7 +134,8 @@ class ModelTurns:
             )
         self.begin()
         reply = models.reply(request, desk.stopped, seconds)
-        desk.record_words("model.answered", facts, reply=reply.model_dump(mode="json"))
+        redacted = desk.redactor.redact_record(reply.model_dump(mode="json"))
+        desk.events.note("model", "model.answered", **facts, reply=redacted)
         desk.say(_summarize_reply(turn, reply, worst))
         return reply
 

@@ -8,7 +8,7 @@ from agent.models.outcome import Verdict
 from agent.models.record import Record
 from agent.models.review import Proof, ReviewNotes
 from agent.models.ticket import Ticket
-from agent.telemetry.ledger import Seal
+from agent.telemetry.signature import Seal
 
 
 class DecidedChange(Record):
@@ -42,7 +42,7 @@ class Evidence(DecidedChange):
     commit: str | None
     log_path: str
     """Where people find the log: an address, or a file."""
-    seal: Seal = Seal()
+    seal: Seal | None = None
     """Seal of the log, as of this text."""
     patch: str = "change.patch"
     """Where they find the change of a dry run, as a patch."""

@@ -19,7 +19,8 @@ from agent.policy import gate_files
 from agent.policy.layout import is_migration, is_test
 from agent.publishing import commits, text
 from agent.publishing.evidence import DecidedChange, Evidence
-from agent.telemetry.signed_log import COMMIT
+from agent.telemetry.run_events import PUBLISHED
+from agent.telemetry.signature import COMMIT
 from agent.text import check_summary, sanitise
 from agent.text.redaction import Redactor
 from repo_config import rule_files
@@ -182,11 +183,10 @@ def render_text(
     earlier = (use for outcome in outcomes for use in outcome.figures.models)
     decided = replace(decided, work=decided.work.add_earlier(earlier))
     log = desk.log_place(prepared.run)
-    seal = desk.seal(
-        base=prepared.checkout.commit,
-        commit=placed.commit if placed else None,
-        change_digest=change.digest,
-    )
+    commit_id = placed.commit if placed else None
+    desk.events.append("run", PUBLISHED, commit=commit_id, change_digest=change.digest)
+    seal = desk.sign_log(prepared.run)
+    desk.events.store()
     evidence = Evidence(
         **dict(decided),
         prepared=prepared,
@@ -194,7 +194,7 @@ def render_text(
         sensitive=tuple(list_sensitive(decided, prepared)),
         diff=diff,
         branch=placed.branch if placed else None,
-        commit=placed.commit if placed else None,
+        commit=commit_id,
         log_path=log,
         seal=seal,
         # Next to the log, if that is a file.

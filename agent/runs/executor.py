@@ -1,12 +1,13 @@
 """Carry a run to its end: of an issue or of a ticket file, in the service or by a command.
 
-Owns what surrounds the steps of a run: its ledger, log and page. Here alone an error becomes an
+Owns what surrounds the steps of a run: its events, log and page. Here alone an error becomes an
 Outcome, and every end is posted. The caller decides which run is carried, and when.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -31,7 +32,6 @@ from agent.errors import (
 from agent.git import worktree
 from agent.llm.budget import Budget
 from agent.llm.spendings import CountedModels
-from agent.models.chat import ChatModel
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import JudgedChange, Outcome, RunFiles, StoredRun
@@ -45,9 +45,8 @@ from agent.runs.progress import RunProgress
 from agent.runs.waiting import PastWait, RunPostponed
 from agent.settings import Settings
 from agent.steps import Cancellation, Steps, Watcher
-from agent.telemetry import run_log, signing
-from agent.telemetry.ledger import FILE_NAME as LEDGER
-from agent.telemetry.ledger import Ledger, LedgerClosed
+from agent.telemetry import run_events, run_log, signature
+from agent.telemetry.run_events import RunEvents
 from agent.telemetry.run_log import RunLog
 
 if TYPE_CHECKING:
@@ -90,22 +89,10 @@ def execute_run(
     of_service = stored.command is None
     waited = PastWait(stored.begin_with, stored.wait_count) if of_service else None
     folder = folders.make_run_folder(settings.home, run)
-    copy = keeper.files.open(run.run_id, folder) if keeper.files else None
-    ledger = Ledger(
-        folder / LEDGER,
-        run.run_id,
-        signing.load_signer(settings),
-        store=copy.store_ledger if copy else None,
-    )
+    store = keeper.files.open(run.run_id, folder).store if keeper.files else None
+    events = RunEvents(folder / run_events.FILE_NAME, store)
     redactor = make_redactor(settings)
     log = RunLog(folder / "run.log", redactor)
-    write = ledger.make_appender("forge")
-
-    def record_write(kind: str, facts: Mapping[str, object]) -> None:
-        try:
-            write(kind, facts)
-        except LedgerClosed as problem:
-            _log.warning("a write came late", run=run.run_id, problem=str(problem))
 
     def report_line(line: str) -> None:
         # It names tests, findings and issues in their own words, and may show a secret.
@@ -113,45 +100,40 @@ def execute_run(
         log.line(line)
         say(line)
 
-    def count(models: ChatModel) -> ChatModel:
-        return CountedModels(models, keeper.spendings, _make_limits(stored, settings))
-
     desk = compose(
         say=report_line,
         redactor=redactor,
         stopped=cancellation,
-        record=ledger.make_appender("model", within=True),
-        record_write=record_write,
-        record_file=ledger.make_appender("files"),
-        seal=ledger.seal,
-        count=count,
+        events=events,
+        signing_key=signature.load_key(settings),
         grants=stored.grants,
         memory=keeper,
     )
+    if desk.models is not None:
+        counted = CountedModels(desk.models, keeper.spendings, _make_limits(stored, settings))
+        desk = dataclasses.replace(desk, models=counted)
     run_progress = RunProgress(stored, desk, keeper.set_state)
     step = Steps(
-        ledger,
+        events,
         log,
-        [run_progress, *further, *([copy] if copy else [])],
+        [run_progress, *further],
         desk.facts,
         desk.budget,
         remember,
         cancellation=cancellation,
     )
     try:
-        outcome = run_workflow(run, step, desk, ledger, log, waited=waited)
-        if copy is not None:
-            # Once the run is over, nobody stores what is missing.
-            copy.store()
+        outcome = run_workflow(run, step, desk, log, waited=waited)
+        # Once the run is over, nobody stores what is missing.
+        events.store()
     except RunPostponed as postponed:
         _report_wait(postponed, run_progress)
         raise
     finally:
-        # The next attempt has a ledger of its own: this one changes nothing any more.
-        ledger.close()
-        if copy is not None:
-            with suppress(AgentError):  # its next segment begins with what is stored
-                copy.store()
+        # The next attempt goes on with the file: this one changes nothing any more.
+        events.close()
+        with suppress(AgentError):  # its next segment begins with what is stored
+            events.store()
     return outcome, {str(name): seconds for name, seconds in step.seconds.items()}
 
 
@@ -189,7 +171,6 @@ def run_workflow(
     run: Run,
     step: Steps,
     desk: Desk,
-    ledger: Ledger,
     log: RunLog,
     *,
     waited: PastWait | None = None,
@@ -205,7 +186,7 @@ def run_workflow(
     """
     facts = desk.facts
     with structlog.contextvars.bound_contextvars(run=run.run_id):
-        _record_beginning(run, desk, ledger)
+        _record_beginning(run, desk)
         try:
             with folders.lock_trees(desk.base_folder(run).parent):
                 outcome = workflow.run_task(run, step, desk)
@@ -230,19 +211,19 @@ def run_workflow(
         outcome = _deliver_outcome(run, desk.redactor.redact_record(outcome), step, desk, waited)
         if desk.settings.notify is not None and outcome.reason is not Reason.VERSION_UNKNOWN:
             _notify(run, outcome, step, desk)
-    _close_records(outcome, ledger, log)
+    _close_records(run, outcome, desk, log)
     return outcome
 
 
-def _record_beginning(run: Run, desk: Desk, ledger: Ledger) -> None:
-    """Note what is carried out, so that the ledger alone tells how to do it again."""
+def _record_beginning(run: Run, desk: Desk) -> None:
+    """Record what is carried out, and by which version."""
     kept = desk.redactor.redact_record(run)
     facts = {"run_record": kept.model_dump(mode="json"), "log": desk.log_place(run)}
     try:
-        ledger.begin(version=metadata.version("mergewright"), **facts)
+        desk.events.append("run", "begun", version=metadata.version("mergewright"), **facts)
     except OSError as problem:
         # The first step finds the same, and waits or ends with it.
-        _log.warning("the ledger has no beginning", error=repr(problem))
+        _log.warning("the events have no beginning", error=repr(problem))
 
 
 def _end_with(
@@ -345,8 +326,8 @@ def _write_text(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
     return outcome
 
 
-def _close_records(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
-    """Write the end into log and ledger; a ledger without it was cut short."""
+def _close_records(run: Run, outcome: Outcome, desk: Desk, log: RunLog) -> None:
+    """Write the end into log and events, and sign them."""
     for comparison in outcome.judged.checks:
         log.line(run_log.describe_comparison(comparison))
     for finding in outcome.judged.findings:
@@ -354,6 +335,7 @@ def _close_records(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
     log.line(f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
     facts = outcome.model_dump(mode="json", exclude={"judged": {"checks"}, "files": {"text"}})
     try:
-        ledger.end(outcome=facts, text=outcome.files.text)
-    except OSError as problem:
-        _log.warning("the ledger has no end", error=repr(problem))
+        desk.events.append("run", "ended", outcome=facts, text=outcome.files.text)
+        desk.sign_log(run)
+    except (OSError, StorageFull) as problem:
+        _log.warning("the end is not recorded", error=repr(problem))

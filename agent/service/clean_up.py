@@ -21,7 +21,6 @@ from agent.setup import storage
 from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
-from agent.telemetry.ledger import FILE_NAME as LEDGER
 
 _log = structlog.get_logger()
 
@@ -80,15 +79,16 @@ class Cleaner:
 
     def _remove_folders(self, before: float) -> int:
         """Remove old folders of runs that are not known, and copies of purged ones."""
-        known, files = self._store.purges.list_known(), self._store.files
+        known = self._store.purges.list_known()
         gone = []
-        for log in (self._home / "runs").glob(f"*/{LEDGER}"):
+        for log in (self._home / "runs").glob("*/run.log"):
             path = log.parent
             if not RUN_ID.fullmatch(path.name) or path.is_symlink():
                 continue
             is_lost = path.name not in known and log.stat().st_mtime < before
-            is_copy = files is not None and known.get(path.name) is not None
-            if is_lost or (is_copy and files and files.read(path.name, LEDGER) is not None):
+            # A fleet keeps in its database what is left of a purged run.
+            is_copy = self._store.files is not None and known.get(path.name) is not None
+            if is_lost or is_copy:
                 gone.append(path)
         for path in gone:
             folders.delete_folder(path)

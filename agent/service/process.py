@@ -45,7 +45,7 @@ from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
 from agent.store.sql_run_store import open_store
 from agent.store.sql_spendings import SqlSpendings
-from agent.telemetry import health, metrics, signing, web_server
+from agent.telemetry import health, metrics, signature, web_server
 
 _log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ class Worker:
         self._settings, self._stop = settings, stop
         self._inbox, self._store = open_inbox(settings), open_store(settings)
         self._way, self._compose, self._intake_api = way, compose, intake_api
-        key = signing.load_signer(settings).public
+        key = signature.name_key(signature.load_key(settings))
         self._lease = self._store.acquire_worker_lease(settings.lease_seconds, key)
         self._lease.keep()
         fence.raise_fence(self._lease.require)
@@ -141,7 +141,8 @@ class Worker:
             lambda: metrics.write_metrics(of_process),
             self._health.is_alive,
         )
-        web_server.serve_at(app, port, variable("metrics_port"))
+        name = variable("metrics_port")
+        web_server.serve_in_thread(app, web_server.open_door("0.0.0.0", port, name))  # noqa: S104
 
     def _work(self) -> None:
         heartbeat = self._heartbeat

@@ -16,11 +16,8 @@ from agent.store import database, engine, sql_inbox, sql_run_store
 from agent.store.purge_scope import PurgeScope
 from agent.store.sql_purges import PurgedRun
 from agent.store.sql_run_store import SqlRunStore
-from agent.telemetry import signing
-from agent.telemetry.ledger import FILE_NAME as LEDGER
-from agent.telemetry.ledger import purge_ledger
+from agent.telemetry import signature
 from agent.telemetry.private_files import write_private_file
-from agent.telemetry.signing import Signer
 
 
 class PurgeReport(Record):
@@ -75,27 +72,28 @@ def purge_old_runs(loaded: Settings, store: SqlRunStore, before: float) -> int:
 def _purge_runs(
     loaded: Settings, store: SqlRunStore, scope: PurgeScope, runs: list[PurgedRun]
 ) -> None:
-    if not runs:
-        return
-    signer = signing.load_signer(loaded)
     for run in runs:
-        _purge_log(loaded.home, store, run.run_id, signer)
+        _purge_log(loaded, store, run.run_id)
         store.purges.blank_run(run.run_id, read_clock(), has_repository=not scope.repository)
 
 
-def _purge_log(home: Path, store: SqlRunStore, run_id: str, signer: Signer) -> None:
-    """Leave of a run's folder what its digests and signatures need."""
-    folder, files = home / "runs" / run_id, store.files
-    if files is not None and (stored := files.read(run_id, LEDGER)) is not None:
-        files.replace(run_id, purge_ledger(stored, run_id, signer, read_clock()))
+def _purge_log(loaded: Settings, store: SqlRunStore, run_id: str) -> None:
+    """Leave of a run's folder its signature, which names what was deleted."""
+    files, folder = store.files, loaded.home / "runs" / run_id
+    place = folder / signature.FILE_NAME
+    raw = files.read(run_id, place.name) if files else None
+    if raw is None and place.is_file():
+        raw = place.read_bytes()
+    key = signature.load_key(loaded)
+    purged = signature.sign_purge(raw, key, read_clock()) if raw else None
+    if files is not None:
+        files.replace(run_id, purged)
         folders.delete_folder(folder)
         return
-    if (log := folder / LEDGER).is_file():
-        purged = purge_ledger(log.read_bytes(), run_id, signer, read_clock())
-        write_private_file(log, purged.decode())
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name != LEDGER:
-            folders.delete_folder(path)
+        folders.delete_folder(path)
+    if purged:
+        write_private_file(place, purged.decode())
 
 
 def _find_mirrors(home: Path, runs: list[PurgedRun]) -> list[Path]:

@@ -130,7 +130,7 @@ def _read_scripts() -> dict[str, bytes]:
 def remove_unused(settings: Settings, days: float = UNUSED_DAYS) -> int:
     """Remove environments and measured base commits that nobody has used; return how many.
 
-    What a run leaves for people (its text, log and ledger) is never touched.
+    What a run leaves for people (its text, log and events) is never touched.
     """
     oldest, gone = read_clock() - days * _DAY, 0
     # Nobody builds for a day.

@@ -11,7 +11,7 @@ from agent.models.change import Change, Plan
 from agent.models.environment import Prepared
 from agent.text import sanitise
 
-#: Characters of a diff in the ledger.
+#: Characters of a recorded diff.
 _MOST_DIFF = 256_000
 
 
@@ -45,4 +45,4 @@ def record_draft(change: Change, number: int, prepared: Prepared, desk: Desk) ->
     # Redacted first: half of a secret is not recognised.
     shown = sanitise.shorten_middle(desk.redactor(diff), _MOST_DIFF, where="the model's calls")
     facts = {"round": number, "change_digest": change.digest, "diff": shown}
-    desk.record("change.drafted", facts)
+    desk.events.note("model", "change.drafted", **facts)

@@ -1,12 +1,12 @@
 """The folders of runs in the database of a fleet: what one machine has written, another one reads.
 
-The ledger is stored line by line as it is written; the other files after each step. Who goes on
-with a run, or shows it, lays its folder out anew from here.
+They are stored when a step ends, and before anything that others can see. Who goes on with a run,
+or shows it, lays its folder out anew from here.
 """
 
 from __future__ import annotations
 
-import os
+import io
 import shutil
 import threading
 import time
@@ -21,17 +21,17 @@ import structlog
 from sqlalchemy import ColumnElement, delete, func
 from sqlmodel import Session, col, select
 
-from agent.errors import AgentError, StoreUnavailable
+from agent.errors import StoreUnavailable
 from agent.models.clock import read_clock
-from agent.models.step import AnyStep
 from agent.store.database import Database
 from agent.store.sql_tables import RunFileRow
-from agent.telemetry.ledger import FILE_NAME as LEDGER
+from agent.telemetry.run_events import FILE_NAME as EVENTS
+from agent.telemetry.signature import FILE_NAME as SIGNATURE
 
 #: The copy of a folder, for readers, stays for so long.
 _COPY_SECONDS = 3600.0
 #: They only grow.
-_GROWING = (LEDGER, "run.log")
+_GROWING = (EVENTS, "run.log")
 #: PostgreSQL takes no value of half a gigabyte.
 _PIECE_BYTES = 16 * 1024**2
 #: Seconds between attempts while the database is away; where that lasts, the lease runs out first.
@@ -48,8 +48,8 @@ class SqlRunFiles:
 
     def open(self, run_id: str, folder: Path) -> FolderCopy:
         """Lay the folder of a run out as it was left; what is written there from now on is kept."""
-        # Lines of the ledger that are not stored were never published.
-        (folder / LEDGER).unlink(missing_ok=True)
+        # Events that are not stored have changed nothing outside.
+        (folder / EVENTS).unlink(missing_ok=True)
         self._lay_out(run_id, folder)
         return FolderCopy(self._database, run_id, folder)
 
@@ -97,15 +97,16 @@ class SqlRunFiles:
             fresh.write_bytes(content)
             fresh.replace(folder / name)
 
-    def replace(self, run_id: str, ledger: bytes) -> None:
-        """Keep nothing of a run but this ledger."""
+    def replace(self, run_id: str, signature: bytes | None) -> None:
+        """Keep nothing of a run but this signature."""
         with self._database.write() as session:
             session.execute(delete(RunFileRow).where(col(RunFileRow.run_id) == run_id))
-            session.add(RunFileRow(run_id=run_id, name=LEDGER, content=ledger))
+            if signature is not None:
+                session.add(RunFileRow(run_id=run_id, name=SIGNATURE, content=signature))
 
 
 class FolderCopy:
-    """Stores what is written into the folder of one run; a watcher of its steps."""
+    """Stores what is written into the folder of one run."""
 
     def __init__(self, database: Database, run_id: str, folder: Path) -> None:
         self._database, self._run_id, self._folder = database, run_id, folder
@@ -114,26 +115,12 @@ class FolderCopy:
         self._sizes: dict[str, int] = {}
         """Bytes of the growing files that are stored, where that is known."""
 
-    def store_ledger(self) -> None:
-        """Store at once the lines that are not stored yet. Raises StoreUnavailable."""
-        _persist(partial(self._store_growth, self._folder / LEDGER))
-
-    def started(self, step: AnyStep) -> None:
-        """What it writes is stored at its end."""
-
-    def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
-        """Store what the step has written, or with the next one what cannot be stored now."""
-        try:
-            self.store()
-        except AgentError as problem:
-            _log.warning("the files of a step are not stored", step=step, problem=problem.message)
-
     def store(self) -> None:
-        """Store every file that has changed, but the ledger. Raises StoreUnavailable."""
+        """Store every file that has changed. Raises StoreUnavailable."""
         with self._lock:
             for path in self._folder.iterdir():
                 try:
-                    if path.name != LEDGER and path.is_file():
+                    if path.is_file():
                         _persist(partial(self._store_file, path))
                 except OSError as problem:
                     _log.warning("a file is not stored", file=path.name, problem=str(problem))
@@ -159,11 +146,12 @@ class FolderCopy:
                 stored = session.exec(select(sizes).where(*self._pieces_of(path.name))).one()
                 begin = int(stored or 0)
             with path.open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                if size > file.seek(begin):
-                    self._store_pieces(session, file, path.name)
-                    size = file.tell()
-        self._sizes[path.name] = size
+                file.seek(begin)
+                # Another thread may be writing the last line.
+                lines, end, _ = file.read().rpartition(b"\n")
+            if end:
+                self._store_pieces(session, io.BytesIO(lines + end), path.name)
+        self._sizes[path.name] = begin + len(lines + end)
 
     def _pieces_of(self, name: str) -> tuple[ColumnElement[bool], ...]:
         return col(RunFileRow.run_id) == self._run_id, col(RunFileRow.name) == name

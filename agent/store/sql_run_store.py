@@ -1,7 +1,7 @@
 """The runs: what was asked for, each one's state, how it ended. SQLite by default.
 
 Owns the table and two rules: an issue has at most one active run, and a delivery at most one run.
-What a run does is the worker's; the events within a run are in its ledger.
+What a run does is the worker's; the events within a run are in its folder.
 """
 
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What runs leave behind: log, ledger, metrics and figures."""
+"""What runs leave behind: log, events, metrics and figures."""

@@ -40,71 +40,49 @@ _MODEL = ("provider", "model", "role")
 _MODEL_FAILURES = (
     "limited", "unavailable", "unusable", "full", "rejected", "refused", "cancelled",
 )  # fmt: skip
-_BUDGET_LABELS = ("scope", "name", "period")
-
-
-def _make_counter(name: str, words: str, *labels: str) -> Counter:
-    return Counter(name, words, labels, namespace=_NAMESPACE, registry=REGISTRY)
-
-
-def _make_gauge(name: str, words: str, *labels: str) -> Gauge:
-    return Gauge(name, words, labels, namespace=_NAMESPACE, registry=REGISTRY)
-
-
-_QUEUE = _make_gauge("queue_runs", "Runs that are queued and ready to start.")
-_OLDEST = _make_gauge("queue_oldest_seconds", "Waiting time of the longest-queued run.")
-_HELD_UP = _make_gauge("held_up_runs", "Runs that are postponed until a certain time.")
-_PAUSED = _make_gauge("paused", "Whether everything is paused: 0 or 1.")
-_RUNS = _make_gauge("active_runs", "Active runs, by state.", "state")
-_ENDED = _make_counter(
-    "runs_ended", "Finished runs, by repository and outcome.", "repository", "state", "reason"
-)
-_LOST_WORKERS = _make_counter(
-    "workers_lost", "Dead workers whose runs this worker has passed on to others."
-)
-_SANDBOXES = _make_gauge("sandboxes_open", "Sandboxes that are open.")
-_WAITS = _make_counter("waits", "Number of times that a run was postponed, by cause.", "cause")
-_DECIDED = _make_counter("deliveries_settled", "Deliveries processed, by decision.", "outcome")
-_REQUESTS = _make_counter(
-    "github_requests", "Requests to GitHub, by kind and response.", "kind", "answer"
-)
-_STEPS = Histogram(
-    "step_seconds", "Duration of run steps.", ("step", "result"),
-    namespace=_NAMESPACE, registry=REGISTRY, buckets=_STEP_BUCKETS,
-)  # fmt: skip
-_MODEL_REQUESTS = _make_counter("model_requests", "Requests to models.", *_MODEL)
-_MODEL_ERRORS = _make_counter(
-    "model_errors", "Requests to models without a usable reply, by kind.", *_MODEL, "kind"
-)
-_MODEL_TOKENS = _make_counter(
-    "model_tokens",
-    "Tokens of replies and what they answer: input, cached_input (read from the provider's cache),"
-    " output.",
-    *_MODEL,
-    "kind",
-)
-_MODEL_USD = _make_counter(
-    "model_usd",
-    "Dollars for models with a known price, with the most that requests without a reply may cost.",
-    *_MODEL,
-)
-_MODEL_SECONDS = Histogram(
-    "model_request_seconds", "Duration of requests to models.", _MODEL,
-    namespace=_NAMESPACE, registry=REGISTRY, buckets=_MODEL_BUCKETS,
-)  # fmt: skip
-_BUDGET_USED = _make_gauge("budget_used_usd", "Dollars used of a budget.", *_BUDGET_LABELS)
-_BUDGET_LIMIT = _make_gauge("budget_limit_usd", "Dollars that a budget allows.", *_BUDGET_LABELS)
-_BUDGET = {
-    name: _make_gauge(f"github_budget_{name}", words, "resource")
-    for name, words in (
-        ("remaining", "Remaining requests in GitHub's current hour."),
-        ("limit", "GitHub's hourly request limit."),
-        ("reset_timestamp_seconds", "When GitHub's current hour ends."),
+_BUDGET = ("scope", "name", "period")
+_END = ("repository", "state", "reason")
+_OF_GITHUB = ("resource",)
+_COUNTERS = {
+    name: Counter(name, words, labels, namespace=_NAMESPACE, registry=REGISTRY)
+    for name, words, labels in (
+        ("runs_ended", "Finished runs, by repository and outcome.", _END),
+        ("workers_lost", "Dead workers whose runs this worker has passed on to others.", ()),
+        ("waits", "Number of times that a run was postponed, by cause.", ("cause",)),
+        ("deliveries_settled", "Deliveries processed, by decision.", ("outcome",)),
+        ("github_requests", "Requests to GitHub, by kind and response.", ("kind", "answer")),
+        ("model_requests", "Requests to models.", _MODEL),
+        ("model_errors", "Requests to models without a usable reply, by kind.", (*_MODEL, "kind")),
+        ("model_tokens", "Tokens: input, cached_input, output.", (*_MODEL, "kind")),
+        ("model_usd", "Dollars, as much as requests without a reply may have cost.", _MODEL),
+    )
+}
+_GAUGES = {
+    name: Gauge(name, words, labels, namespace=_NAMESPACE, registry=REGISTRY)
+    for name, words, labels in (
+        ("queue_runs", "Runs that are queued and ready to start.", ()),
+        ("queue_oldest_seconds", "Waiting time of the longest-queued run.", ()),
+        ("held_up_runs", "Runs that are postponed until a certain time.", ()),
+        ("paused", "Whether everything is paused: 0 or 1.", ()),
+        ("active_runs", "Active runs, by state.", ("state",)),
+        ("sandboxes_open", "Sandboxes that are open.", ()),
+        ("budget_used_usd", "Dollars used of a budget.", _BUDGET),
+        ("budget_limit_usd", "Dollars that a budget allows.", _BUDGET),
+        ("github_budget_remaining", "Remaining requests in GitHub's current hour.", _OF_GITHUB),
+        ("github_budget_limit", "GitHub's hourly request limit.", _OF_GITHUB),
+        ("github_budget_reset_timestamp_seconds", "When that hour ends.", _OF_GITHUB),
+    )
+}
+_HISTOGRAMS = {
+    name: Histogram(name, words, labels, namespace=_NAMESPACE, registry=REGISTRY, buckets=buckets)
+    for name, words, labels, buckets in (
+        ("step_seconds", "Duration of run steps.", ("step", "result"), _STEP_BUCKETS),
+        ("model_request_seconds", "Duration of requests to models.", _MODEL, _MODEL_BUCKETS),
     )
 }
 # A series that exists from the beginning has a rate from its first event on.
 for _outcome in ("accepted", "ignored", "stopped", "failed"):
-    _DECIDED.labels(_outcome)
+    _COUNTERS["deliveries_settled"].labels(_outcome)
 
 
 # --- what is noted as it happens -----------------------------------------------------------------
@@ -124,35 +102,35 @@ class StepTimes:
         if step in self._under_way:
             self._under_way.discard(step)
             result = "done" if ok else "failed"
-            _STEPS.labels(step.step, result).observe(seconds)
+            _HISTOGRAMS["step_seconds"].labels(step.step, result).observe(seconds)
 
 
 def expect_end(repository: str) -> None:
     """Make the counters of a repository before a run of it ends, so that the end has a rate."""
     for reason in Reason:
-        _ENDED.labels(repository, reason.state.value, reason.value)
+        _COUNTERS["runs_ended"].labels(repository, reason.state.value, reason.value)
 
 
 def count_end(repository: str, state: RunState, reason: Reason) -> None:
-    _ENDED.labels(repository, state.value, reason.value).inc()
+    _COUNTERS["runs_ended"].labels(repository, state.value, reason.value).inc()
 
 
 def count_lost_workers(number: int) -> None:
-    _LOST_WORKERS.inc(number)
+    _COUNTERS["workers_lost"].inc(number)
 
 
 def watch_sandboxes(opened: Sized) -> None:
     """Tell from now on how many sandboxes there are in a collection."""
-    _SANDBOXES.set_function(lambda: len(opened))
+    _GAUGES["sandboxes_open"].set_function(lambda: len(opened))
 
 
 def count_wait(cause: BaseException | None) -> None:
     """Count a run that waits, by the class of the error that it waits for."""
-    _WAITS.labels(type(cause).__name__ if cause else "unknown").inc()
+    _COUNTERS["waits"].labels(type(cause).__name__ if cause else "unknown").inc()
 
 
 def count_delivery(outcome: str) -> None:
-    _DECIDED.labels(outcome).inc()
+    _COUNTERS["deliveries_settled"].labels(outcome).inc()
 
 
 def count_request(verb: str, url: str, status: int | None) -> None:
@@ -162,16 +140,18 @@ def count_request(verb: str, url: str, status: int | None) -> None:
         kind = "graphql"
     elif url.endswith("/access_tokens"):
         kind = "token"
-    _REQUESTS.labels(kind, "none" if status is None else f"{status // 100}xx").inc()
+    _COUNTERS["github_requests"].labels(
+        kind, "none" if status is None else f"{status // 100}xx"
+    ).inc()
 
 
 def count_model_request(name: str, role: Role, seconds: float, failed: str) -> None:
     """Count a request to a model, `provider:name`; `failed` is empty if its reply is usable."""
     labels = _label_model(name, role)
-    _MODEL_REQUESTS.labels(*labels).inc()
-    _MODEL_SECONDS.labels(*labels).observe(seconds)
+    _COUNTERS["model_requests"].labels(*labels).inc()
+    _HISTOGRAMS["model_request_seconds"].labels(*labels).observe(seconds)
     for kind in _MODEL_FAILURES:
-        _MODEL_ERRORS.labels(*labels, kind).inc(kind == failed)
+        _COUNTERS["model_errors"].labels(*labels, kind).inc(kind == failed)
 
 
 def count_model_use(name: str, role: Role, usage: Usage, usd: float | None) -> None:
@@ -183,27 +163,26 @@ def count_model_use(name: str, role: Role, usage: Usage, usd: float | None) -> N
         "output": usage.output_tokens,
     }
     for kind, number in tokens.items():
-        _MODEL_TOKENS.labels(*labels, kind).inc(number)
+        _COUNTERS["model_tokens"].labels(*labels, kind).inc(number)
     count_model_usd(name, role, usd)
 
 
 def count_model_usd(name: str, role: Role, usd: float | None) -> None:
-    _MODEL_USD.labels(*_label_model(name, role)).inc(usd or 0.0)
+    _COUNTERS["model_usd"].labels(*_label_model(name, role)).inc(usd or 0.0)
 
 
 def _label_model(name: str, role: Role) -> tuple[str, str, str]:
     return vendor(name), split_level(name)[0].partition(":")[2], role
 
 
-def note_budget(answered: Mapping[str, object]) -> None:
+def note_budget(headers: Mapping[str, object]) -> None:
     """Note what GitHub still allows, from the headers of an answer."""
-    values = [
-        str(answered.get(f"x-ratelimit-{name}") or "") for name in ("remaining", "limit", "reset")
-    ]
-    if all(one.isdecimal() and len(one) <= 12 for one in values):
-        named = str(answered.get("x-ratelimit-resource") or "core")
-        resource = named if named in ("core", "graphql", "search") else "other"
-        for gauge, value in zip(_BUDGET.values(), values, strict=True):
+    resource = str(headers.get("x-ratelimit-resource") or "core")
+    resource = resource if resource in ("core", "graphql", "search") else "other"
+    for name in ("remaining", "limit", "reset"):
+        value = str(headers.get(f"x-ratelimit-{name}") or "")
+        if value.isdecimal() and len(value) <= 12:
+            gauge = _GAUGES[f"github_budget_{name}{'_timestamp_seconds' * (name == 'reset')}"]
             gauge.labels(resource).set(int(value))
 
 
@@ -215,13 +194,13 @@ def note_queue(
     Args:
         oldest: When the run that waits for longest was queued, in seconds since the epoch.
     """
-    _QUEUE.set(waiting)
-    _OLDEST.set(0.0 if oldest is None else max(0.0, read_clock() - oldest))
-    _HELD_UP.set(held_up)
-    _PAUSED.set(is_paused)
+    _GAUGES["queue_runs"].set(waiting)
+    _GAUGES["queue_oldest_seconds"].set(0.0 if oldest is None else max(0.0, read_clock() - oldest))
+    _GAUGES["held_up_runs"].set(held_up)
+    _GAUGES["paused"].set(is_paused)
     for state in RunState:
         if state not in ENDS and state is not RunState.OPEN:
-            _RUNS.labels(state.value).set(states.get(state.value, 0))
+            _GAUGES["active_runs"].labels(state.value).set(states.get(state.value, 0))
 
 
 class BudgetUse(NamedTuple):
@@ -235,12 +214,12 @@ class BudgetUse(NamedTuple):
 
 def note_budgets(budgets: Iterable[BudgetUse]) -> None:
     """Note all budgets of which something is used."""
-    _BUDGET_USED.clear()
-    _BUDGET_LIMIT.clear()
+    _GAUGES["budget_used_usd"].clear()
+    _GAUGES["budget_limit_usd"].clear()
     for budget in budgets:
         labels = budget.scope, budget.name, budget.period
-        _BUDGET_USED.labels(*labels).set(budget.used_usd)
-        _BUDGET_LIMIT.labels(*labels).set(budget.limit_usd)
+        _GAUGES["budget_used_usd"].labels(*labels).set(budget.used_usd)
+        _GAUGES["budget_limit_usd"].labels(*labels).set(budget.limit_usd)
 
 
 # --- of every process ----------------------------------------------------------------------------

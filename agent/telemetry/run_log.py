@@ -119,8 +119,8 @@ class _ToStructlog(logging.Handler):
 class RunLog:
     """The full log of one run, written as things happen.
 
-    A log that cannot be written (the disk is full) does not end the run by itself; the ledger,
-    which must be whole, does.
+    A log that cannot be written (the disk is full) does not end the run by itself; the events,
+    which must be whole, do.
     """
 
     def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
@@ -141,14 +141,14 @@ class RunLog:
             self._append(f"---- {name}\n{summary.rstrip()}\n----\n")
 
     def _format_reply(self, reply: Reply) -> str:
-        """Give what a model said and called, each line marked as foreign, cut after secrets."""
-        kept = self.redactor.redact_record(reply)
-        said = [kept.text.strip(), *(f"{call.name} {call.arguments}" for call in kept.calls)]
-        if kept.finish == "length":
-            said.append("(truncated: finish_reason is length)")
-        whole = sanitise.strip_terminal_codes("\n".join(filter(None, said)))
+        """Format text and calls of a model, each line marked as foreign, cut after secrets."""
+        plain = self.redactor.redact_record(reply)
+        parts = [plain.text.strip(), *(f"{call.name} {call.arguments}" for call in plain.calls)]
+        if plain.finish == "length":
+            parts.append("(truncated: finish_reason is length)")
+        whole = sanitise.strip_terminal_codes("\n".join(filter(None, parts)))
         if len(whole) > _MOST_SAID:
-            whole = f"{whole[:_MOST_SAID]}…\n(truncated; see ledger.jsonl next to this log)"
+            whole = f"{whole[:_MOST_SAID]}…\n(truncated; see events.jsonl next to this log)"
         return "\n".join(f"| {line}" for line in (whole or "(nothing)").split("\n"))
 
     def _append(self, text: str) -> None:
@@ -184,7 +184,7 @@ def describe_result(result: object, *, with_colors: bool = False) -> str:
                 if run.status is Status.ABSENT:
                     absent[run.reason].append(run.name)
                 else:
-                    sections.append(describe_check(side, run, with_colors=with_colors))
+                    sections.append(_describe_check(side, run, with_colors=with_colors))
             for reason, names in absent.items():
                 why = f" ({reason})" if reason else ""
                 sections.append(f"[{_SIDES[side]}] not run: {', '.join(names)}{why}")
@@ -192,7 +192,7 @@ def describe_result(result: object, *, with_colors: bool = False) -> str:
     return ""
 
 
-def describe_check(side: str, check: AnyRun, *, with_colors: bool) -> str:
+def _describe_check(side: str, check: AnyRun, *, with_colors: bool) -> str:
     head = f"[{_SIDES[side]}] {check.name}: {check.status.value} in {check.seconds:.1f} s"
     if check.reason:
         head += f" ({check.reason})"
@@ -205,12 +205,13 @@ def describe_check(side: str, check: AnyRun, *, with_colors: bool) -> str:
     return "\n".join(lines)
 
 
-def describe_comparison(comparison: AnyComparison) -> str:
-    said = check_summary.summarize_check(comparison)
-    text = f"{comparison.name}: before {said.base}; after {said.head}; new failures: {said.new}"
-    if isinstance(comparison, TestComparison) and comparison.flaky:
-        text += f", flaky: {', '.join(test.item_id for test in comparison.flaky)}"
-    return f"{text} ({comparison.reason})" if comparison.reason else text
+def describe_comparison(check: AnyComparison) -> str:
+    summary = check_summary.summarize_check(check)
+    text = f"{check.name}: before {summary.base}; after {summary.head}"
+    text += f"; new failures: {summary.new}"
+    if isinstance(check, TestComparison) and check.flaky:
+        text += f", flaky: {', '.join(test.item_id for test in check.flaky)}"
+    return f"{text} ({check.reason})" if check.reason else text
 
 
 def describe_finding(finding: Finding) -> str:

@@ -81,14 +81,6 @@ def serve_in_thread(app: FastAPI, door: socket.socket) -> None:
     threading.Thread(target=server.run, args=([door],), name="health", daemon=True).start()
 
 
-def serve_at(app: FastAPI, port: int, setting: str) -> None:
-    """Serve an application as `serve_in_thread` does, at a port of all addresses.
-
-    SettingsInvalid: something else listens there.
-    """
-    serve_in_thread(app, open_door("0.0.0.0", port, setting))  # noqa: S104 as the setting says
-
-
 def _make_server(app: FastAPI, lifespan: Literal["on", "off"], stop_seconds: int) -> uvicorn.Server:
     config = uvicorn.Config(
         app,

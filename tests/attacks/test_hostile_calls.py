@@ -1,6 +1,6 @@
 """MO1 to MO5: a model that breaks every rule of calling, over the wires of providers.
 
-The loop, its tools and its ledger are those of a run; the model is a process away, and what it has
+The loop, its tools and its events are those of a run; the model is a process away, and what it has
 been sent back is what a provider would take. Each conversation ends by itself, and says why.
 """
 
@@ -19,7 +19,6 @@ from agent.editing.loop import ConversationOver
 from agent.editing.run_context import RunContext
 from agent.errors import AgentError, BudgetSpent
 from agent.llm import provided
-from agent.telemetry.ledger import END_MISSING, verify_ledger
 from tests import scripted
 from tests.attacks import hostile_models, planted
 from tests.attacks.hostile_models import BROKEN, ELSEWHERE, ON_EVERY_WIRE
@@ -70,7 +69,8 @@ class Talk:
     def assert_contained(self) -> None:
         """Hold it against what is to be true whatever a model says."""
         runs = self.folder / "home" / "runs" / self.job.prepared.run.run_id
-        assert list(verify_ledger((runs / "ledger.jsonl").read_bytes(), runs.name)) == [END_MISSING]
+        for line in (runs / "events.jsonl").read_bytes().splitlines():
+            assert json.loads(line)["step"]
         kept = [path.read_bytes() for path in runs.rglob("*") if path.is_file()]
         assert sum(map(len, kept)) < 3_000_000
         sent = [json.dumps(seen.body).encode() for seen in self.server.requests]

@@ -1,7 +1,7 @@
 """RX1, RX2, RX8, GR2, GR3: whole runs of a repository that attacks; what leaves is looked at.
 
 The run is a process of its own with the operator's environment, as a service is. What leaves is the
-branch with its commit, the pull-request text, the log, the ledger, the kept reports and whatever
+branch with its commit, the pull-request text, the log, the events, the kept reports and whatever
 was printed.
 """
 
@@ -19,11 +19,11 @@ import pytest
 
 from agent.settings import Settings
 from agent.setup.package_index import PackageIndex
-from agent.telemetry.ledger import verify_ledger
 from tests.attacks import ground as grounds
 from tests.attacks import planted
 from tests.attacks.ground import Ground
 from tests.flow.stories import SAMPLE, TICKET, Repository
+from tests.signed_logs import assert_signed
 
 pytestmark = [pytest.mark.index, pytest.mark.deep]
 
@@ -69,7 +69,7 @@ class Trap:
         """Gather every byte that leaves, or may be shown to somebody."""
         folder = Path(result["files"]["log"]).parent
         texts = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
-        assert any(path.name == "ledger.jsonl" for path in folder.iterdir())
+        assert any(path.name == "events.jsonl" for path in folder.iterdir())
         if result["branch"]:
             shown = self.repository.git("log", "-p", f"main..{result['branch']}")
             texts.append(shown.encode())
@@ -154,7 +154,7 @@ def test_RX2_RX8_GR2_GR3_a_run_of_a_hostile_repository_publishes_the_edit_and_no
     # The control of another test runs without a sandbox, maybe at this moment.
     assert not [name for name in found if not name.startswith("control-")]
     folder = Path(result["files"]["log"]).parent
-    assert list(verify_ledger((folder / "ledger.jsonl").read_bytes(), folder.name)) == []
+    assert_signed(folder.parents[1], folder.name)
     # The control: it did run, in sandboxes.
     log = (folder / "run.log").read_text()
     assert "attacked by settings.py" in log

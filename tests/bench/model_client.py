@@ -1,6 +1,6 @@
 """`python -m tests.bench.model_client FOLDER direct|durable ROUNDS`: our side of the model's bench.
 
-The real conversation in which a model edits, with its ledger, limits and sandboxes; each round has
+The real conversation in which a model edits, with its events, limits and sandboxes; each round has
 a run of its own.
 """
 
@@ -20,7 +20,7 @@ from agent.models.ticket import Ticket
 from agent.stages import checkout, environment
 from agent.steps import Steps
 from agent.store.engine import Engine, EngineStatus, Segment
-from agent.telemetry.ledger import Ledger
+from agent.telemetry.run_events import RunEvents
 from agent.telemetry.run_log import RunLog, configure_logging
 from tests.bench import model
 from tests.bench.timing import BareFailed, wait_for
@@ -56,13 +56,12 @@ class _Side:
         prepared = replace(self._prepared, run=run)
         folder = self._settings.home / "runs" / run.run_id
         folder.mkdir(parents=True)
-        ledger = Ledger(folder / "ledger.jsonl", run.run_id)
-        record = ledger.make_appender("model", within=True)
+        events = RunEvents(folder / "events.jsonl")
         desk = dataclasses.replace(
-            self._services, models=wiring.make_models(self._settings), record=record
+            self._services, models=wiring.make_models(self._settings), events=events
         )
         log = RunLog(folder / "run.log", desk.redactor)
-        step = Steps(ledger, log, (), desk.facts, desk.budget, remember)
+        step = Steps(events, log, (), desk.facts, desk.budget, remember)
         commit = prepared.checkout.commit
         baseline = CheckReport(side="base", commit=commit, results=())
         run_context = make_run_context(_TICKET, prepared, baseline, step, desk)
@@ -70,7 +69,7 @@ class _Side:
             attempt = attempts.begin_attempt(run_context)
             attempt.begin_edits("")
             draft = attempt.next_draft()
-        ledger.close()
+        events.close()
         if draft.change.paths != ("paginator.py",):
             raise BareFailed(f"the change is not as it was asked for: {draft}")
         return ""

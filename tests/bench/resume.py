@@ -1,7 +1,7 @@
 """How soon a run goes on after `kill -9`.
 
 The worker is the real command, started anew at the moment it is killed; what counts is the line of
-the run's ledger that says that a step has begun.
+the run's events that says that a step has begun.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def measure_resumptions(ground: Ground, tickets: Tickets, rounds: int, say: Say)
         for number in range(rounds):
             say(f"resume: round {number + 1} of {rounds}")
             ticket = tickets.label(_KIND)
-            ledger = wait_for(partial(_find_ledger, ground, ticket), "the run")
-            _wait_for_step(ledger, 1, _KILLED_AT)
+            events = wait_for(partial(_find_events, ground, ticket), "the run")
+            _wait_for_step(events, 1, _KILLED_AT)
 
-            def resume(ledger: Path = ledger) -> None:
+            def resume(events: Path = events) -> None:
                 worker.kill()
                 worker.start()
-                _wait_for_step(ledger, 2)
+                _wait_for_step(events, 2)
 
             took.append(measure_time(resume)[0])
             _wait_for_end(ground, ticket)
@@ -89,18 +89,19 @@ class _Worker:
                 self.kill()
 
 
-def _find_ledger(ground: Ground, ticket: Ticket) -> Path | None:
+def _find_events(ground: Ground, ticket: Ticket) -> Path | None:
     rows = _list_runs(ground, ticket)
-    path = ground.home / "runs" / str(rows[0][0]) / "ledger.jsonl" if rows else None
+    path = ground.home / "runs" / str(rows[0][0]) / "events.jsonl" if rows else None
     return path if path is not None and path.exists() else None
 
 
-def _wait_for_step(ledger: Path, attempt: int, step: str | None = None) -> None:
+def _wait_for_step(events: Path, attempt: int, step: str | None = None) -> None:
     def find() -> bool | None:
-        for line in ledger.read_bytes().splitlines():
-            if b'"event": "started"' in line and line.endswith(b"}"):
-                event = json.loads(line)
-                if event["attempt"] == attempt and step in (None, event["step"]):
+        begun = 0
+        for line in events.read_bytes().splitlines():
+            begun += line.startswith(b'{"event": "begun"')
+            if line.startswith(b'{"event": "started"') and line.endswith(b"}"):
+                if begun == attempt and step in (None, json.loads(line)["step"]):
                     return True
         return None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
+from agent.telemetry import run_events
 from tests.chaos import effects, judge
 from tests.chaos.effects import Effects
 from tests.chaos.ground import Ground, Stuck, Workers
@@ -266,7 +267,7 @@ class Campaign:
         )
 
     def _events(self, run_id: object) -> list[dict[str, str]]:
-        path = self.ground.find_ledger(str(run_id))
+        path = self.ground.find_folder(str(run_id)) / run_events.FILE_NAME
         found = []
         for line in path.read_bytes().splitlines() if path.exists() else ():
             with suppress(ValueError):  # the last one may be half written

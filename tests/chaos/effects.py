@@ -3,12 +3,14 @@
 Every value is a list: what is there once is one entry, what was done twice is two.
 """
 
+import io
 import json
 import re
 from collections import Counter
 
-from agent.telemetry import signing
-from agent.telemetry.ledger import verify_ledger
+from agent import settings
+from agent.errors import LogUnusable
+from agent.telemetry import run_events, signature
 from tests.chaos.ground import Ground
 from tests.chaos.tickets import Ticket
 from tests.simulator import git_store
@@ -79,7 +81,7 @@ class _Told:
         ours = {str(run[0]) for run in self._runs}
         return {
             "run": [f"{state} {reason} active={active}" for _, state, reason, active in self._runs],
-            "ledger": [problem for run in self._runs for problem in self._ledger(str(run[0]))],
+            "log": [problem for run in self._runs for problem in self._verify_log(str(run[0]))],
             "branch": [self._branch(*item) for item in sorted(self._branches.items())],
             "pull request": [self._pull(one) for one in self._pulls],
             "words on the pull request": [
@@ -104,12 +106,18 @@ class _Told:
             "issue": [f"{issue.state} {issue.title}"],
         }
 
-    def _ledger(self, run_id: str) -> list[str]:
-        path = self._ground.find_ledger(run_id)
-        if not path.exists():
-            return ["the ledger is missing"]
-        key = signing.read_public_key(self._ground.home.parent / signing.PUBLIC_FILE)
-        return list(verify_ledger(path.read_bytes(), run_id, key))
+    def _verify_log(self, run_id: str) -> list[str]:
+        key = signature.load_key(settings.Settings(home=self._ground.home.parent))
+        folder, exported = self._ground.find_folder(run_id), io.BytesIO()
+        try:
+            signature.export_run(folder, exported)
+            log, problems = signature.verify_run(exported, signature.name_key(key))
+        except LogUnusable as problem:
+            return [problem.message]
+        events = (folder / run_events.FILE_NAME).read_bytes()
+        is_whole = log.events.size == len(events)
+        ends = [json.loads(line)["event"] for line in events.splitlines()][-1:]
+        return [*problems, *(() if is_whole and ends == ["ended"] else ("its end is missing",))]
 
     def _branch(self, name: str, commit: str) -> str:
         read = git_store.read_commit(self._git_dir, commit)

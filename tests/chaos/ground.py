@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,7 +18,7 @@ from typing import cast
 from agent import settings
 from agent.cli import serve
 from agent.store import engine, sql_inbox, sql_run_store
-from agent.telemetry import signing
+from agent.telemetry import signature
 from tests.chaos import nursery_disk
 from tests.chaos.points import Point
 from tests.demo import play
@@ -200,18 +201,20 @@ class Ground:
             " USING (workflow_uuid) WHERE status != 'SUCCESS'",
         )
 
-    def find_ledger(self, run_id: str) -> Path:
+    def find_folder(self, run_id: str) -> Path:
+        """Find the folder of a run; that of a fleet is laid out from the database."""
         if self.server is None:
-            return self.home / "runs" / run_id / "ledger.jsonl"
-        place = self.home.parent / "ledgers" / f"{run_id}.jsonl"
-        place.parent.mkdir(exist_ok=True)
-        lines = self.rows(
-            "SELECT content FROM run_files WHERE run_id = ? AND name = ? ORDER BY number",
-            run_id,
-            "ledger.jsonl",
+            return self.home / "runs" / run_id
+        folder = self.home.parent / "folders" / run_id
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        pieces = self.rows(
+            "SELECT name, content FROM run_files WHERE run_id = ? ORDER BY number", run_id
         )
-        place.write_bytes(b"".join(cast("bytes", line) for (line,) in lines))
-        return place
+        for name, content in pieces:
+            with (folder / str(name)).open("ab") as file:
+                file.write(cast("bytes", content))
+        return folder
 
     def _ask(self, file: str, query: str, *values: object) -> list[tuple[object, ...]]:
         if self.server is None:
@@ -263,7 +266,7 @@ def laid_out(
         public = f"http://127.0.0.1:{port}"
         app, of_app = play.people_and_app(world, public, folder)
         world.install(app, OWNER)
-        signing.load_signer(settings.Settings(home=folder))
+        signature.load_key(settings.Settings(home=folder))
         plain = {
             name: value for name, value in os.environ.items() if not name.startswith("MERGEWRIGHT")
         }

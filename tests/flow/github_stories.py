@@ -17,12 +17,12 @@ import httpx
 from agent.models.outcome import Outcome, StoredRun
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
-from agent.telemetry import signed_log, signing
 from tests.demo import play
 from tests.demo.play import LABEL, MAINTAINER, OWNER, REPORTER, Stage
 from tests.faulty_github import Asked, Fault, Kind
 from tests.flow import stories
 from tests.folders import lay_files
+from tests.signed_logs import assert_signed
 from tests.simulator import actions
 from tests.simulator.records import CheckRun, Comment, Issue, Repository, User
 
@@ -273,10 +273,10 @@ class Story:
         return [reaction.content for reaction in comment.reactions]
 
     def events(self, attempt: int = 1) -> list[dict[str, Any]]:
-        """What the ledger of a run has so far."""
+        """What a run has recorded so far."""
         folder = self.stage.home / "runs" / self.runs()[attempt - 1].run.run_id
         try:
-            lines = (folder / "ledger.jsonl").read_text().splitlines()
+            lines = (folder / "events.jsonl").read_text().splitlines()
         except FileNotFoundError:
             return []
         return [json.loads(line) for line in lines if line.endswith("}")]
@@ -306,9 +306,8 @@ class Story:
         """Hold a finished story against what a run without any trouble leaves, exactly once."""
         outcome = self.ended()
         assert outcome.reason.value == "ready", outcome.sentence
-        key = signing.read_public_key(self.stage.home / signing.PUBLIC_FILE)
-        log = signed_log.verify_log(self.stage.home / "runs" / outcome.run_id, key)
-        assert (log.problems, log.commit) == ((), outcome.commit)
+        log = assert_signed(self.stage.home, outcome.run_id)
+        assert log.events.commit == outcome.commit
         (pull,) = self.pulls()
         (comment,) = self.comments()
         (check,) = self.checks()

@@ -13,8 +13,10 @@ from types import SimpleNamespace
 import pytest
 from ruamel.yaml import YAML
 
-from agent.telemetry import signed_log, signing
+from agent.settings import Settings
+from agent.telemetry import signature
 from tests.demo.play import LABEL, MAINTAINER, REPORTER
+from tests.signed_logs import assert_signed
 from tests.simulator import actions
 
 ACTION = Path(__file__).parents[2] / "deploy" / "action"
@@ -121,10 +123,10 @@ def test_a_label_becomes_a_pull_request_of_the_job_with_its_log_and_summary(job,
     assert pull.author.login == "github-actions[bot]"
     assert done.outputs["pull-request"].endswith(f"/{done.told.name}/pull/{pull.number}")
     assert done.outputs["pull-request"] in done.summary
-    key = signing.read_public_key(stage.home / signing.PUBLIC_FILE)
-    assert key in pull.body
-    log = signed_log.verify_log(Path(done.outputs["log"]), key)
-    assert (log.problems, log.commit) == ((), pull.pull.head_sha)
+    assert signature.name_key(signature.load_key(Settings(home=stage.home))) in pull.body
+    log = assert_signed(stage.home, Path(done.outputs["log"]).name)
+    assert log.events.published[-1] in pull.body
+    assert log.events.commit == pull.pull.head_sha
     assert done.token not in done.printed + done.summary
     assert_no_command(done.printed)
     assert not list(Path(done.outputs["log"]).parents[1].rglob("pwned"))

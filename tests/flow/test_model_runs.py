@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.telemetry.ledger import verify_ledger
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import PLANNED, TESTED, Scripts, bash, calls, edit, read, submit
 from tests.scripted import serving
@@ -32,10 +31,9 @@ def carried(shop, run):
     return carry
 
 
-def ledger(ended):
+def events(ended):
     folder = Path(ended.result["files"]["log"]).parent
-    assert list(verify_ledger((folder / "ledger.jsonl").read_bytes(), folder.name)) == []
-    return [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
 
 
 def test_MO7_a_bug_is_fixed_after_a_finding_and_claims_change_no_fact(shop, carried):
@@ -84,13 +82,13 @@ def test_MO7_a_bug_is_fixed_after_a_finding_and_claims_change_no_fact(shop, carr
     assert "All is green." not in ended.text
     assert "@maintainer" not in ended.text.replace("`@maintainer`", "")
     assert "shop/prices.py:3" in ended.text
-    kinds = [one["event"] for one in ledger(ended) if one["event"].startswith("model.")]
+    kinds = [one["event"] for one in events(ended) if one["event"].startswith("model.")]
     assert kinds.count("model.asked") == kinds.count("model.answered") == len(requests) == 6
     assert ended.result["cost_usd"] is None, "no price is known of it"
     uses = ended.result["figures"]["models"]
     assert [use["role"] for use in uses] == ["editor", "reviewer"]
     assert sum(use["calls"] for use in uses) == len(requests)
-    assert ledger(ended)[-2]["outcome"]["figures"]["first_round"] == "new_failures"
+    assert events(ended)[-1]["outcome"]["figures"]["first_round"] == "new_failures"
 
 
 @pytest.mark.deep

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from agent import settings
-from agent.telemetry import signing
+from agent.telemetry import signature
 from tests import postgresql
 from tests.chaos.ground import Ground
 from tests.chaos.tickets import Tickets
@@ -116,7 +116,7 @@ def test_a_ticket_is_carried_by_pods_of_which_one_is_lost_with_its_disk(folder: 
         world.install(app, play.OWNER)
         address, database = server.create_database(), {}
         database["database"] = address
-        public = signing.load_signer(settings.Settings(home=folder)).public
+        public = signature.name_key(signature.load_key(settings.Settings(home=folder)))
         key = (folder / "signing" / "key.pem").read_text()
         secret = Path(of_app["MERGEWRIGHT_WEBHOOK_SECRET_FILE"]).read_text()
         given["listener"] = database | {"webhook": secret}

@@ -67,7 +67,7 @@ class Place:
         kept = self.store.add_run(one, at)
         told = outcome or Outcome.for_stopped_run(one.run_id, Reason.UNCLEAR, "x")
         self.store.finish_run(kept.run_id, told, at)
-        return file(self.home / "runs" / one.run_id / "ledger.jsonl", "", at).parent
+        return file(self.home / "runs" / one.run_id / "run.log", "", at).parent
 
     def close(self) -> None:
         self.engine.close()

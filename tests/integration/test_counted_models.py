@@ -213,13 +213,13 @@ def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
     given, run = [], code_host_runs.run(on_forge=on_issue)
     settings = Settings(home=home, model_usd=2.0, model_usd_per_day=9.0)
 
-    def carry_out(run, step, desk, ledger, log, *, waited):
+    def carry_out(run, step, desk, log, *, waited):
         given.append(desk)
         return Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Say more.")
 
-    def compose(*, record_write, count, **own):
+    def compose(**own):
         made, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
-        return replace(made, **own, models=count(model()))
+        return replace(made, **own, models=model())
 
     monkeypatch.setattr(executor, "run_workflow", carry_out)
     keeper, stored = FakeKeeper(spendings=store.spendings), make_stored_run(run, grants=3)

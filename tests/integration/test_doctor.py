@@ -15,7 +15,7 @@ from agent.models.record import replace
 from agent.models.sandbox import SandboxRequest
 from agent.sandbox import bwrap_arguments, limit_probes
 from agent.settings import Settings
-from agent.telemetry import signing
+from agent.telemetry import signature
 from tests import scripted
 from tests.sandboxes import has_group
 from tests.scripted import Fault, Said
@@ -117,7 +117,7 @@ def test_walls_that_are_taken_away_are_named_as_the_reason_to_refuse(home, weake
 def test_a_worker_of_a_fleet_needs_a_key_that_it_is_given(tmp_path):
     given = Settings(home=tmp_path, database_url="postgresql+psycopg://db.example.org/mergewright")
     assert "MERGEWRIGHT_SIGNING_KEY_FILE" in doctor.examine_signing(given)[0]
-    made = signing.load_signer(given).public
+    made = signature.name_key(signature.load_key(given))
     shared = replace(given, signing_key=tmp_path / "signing" / "key.pem")
     assert doctor.examine_signing(shared) == ("", f"public key {made}")
 

@@ -1,6 +1,5 @@
 """The folder of a run in the database of a fleet, whatever becomes of the connection."""
 
-import zipfile
 from contextlib import closing, contextmanager
 
 import pytest
@@ -9,13 +8,13 @@ from typer.testing import CliRunner
 from agent.cli import runs
 from agent.desk import Desk
 from agent.errors import StoreUnavailable, Superseded
-from agent.models.step import Step
 from agent.runs import executor
 from agent.settings import Settings
 from agent.store import sql_run_files
 from agent.store.sql_run_files import SqlRunFiles
 from agent.store.sql_run_store import SqlRunStore
-from agent.telemetry.ledger import FILE_NAME, Ledger, verify_ledger
+from agent.telemetry import signature
+from agent.telemetry.run_events import FILE_NAME, RunEvents
 from tests.fakes import FakeCodeHost, FakeKeeper, make_stored_run
 from tests.run_samples import run
 
@@ -43,7 +42,7 @@ class Fleet:
     def carry(self, folder):
         folder.mkdir(exist_ok=True)
         copy = self.files.open(self.run_id, folder)
-        return Ledger(folder / FILE_NAME, self.run_id, store=copy.store_ledger)
+        return RunEvents(folder / FILE_NAME, copy.store)
 
     def stored(self):
         return self.files.read(self.run_id, FILE_NAME)
@@ -58,38 +57,44 @@ def fleet(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("fault", ["down", "cut after the commit"])
 @pytest.mark.parametrize("machine", ["same", "another"])
-def test_the_ledger_stays_whole_when_a_write_of_it_fails(fleet, tmp_path, fault, machine):
+def test_the_events_stay_whole_when_a_write_of_them_fails(fleet, tmp_path, fault, machine):
     fleet.fault = fault
-    ledger = fleet.carry(tmp_path / "same")
-    ledger.begin()
+    events = fleet.carry(tmp_path / "same")
+    events.append("read ticket", "started")
     with pytest.raises(StoreUnavailable):
-        ledger.started("read ticket", 1.0, wait=True)
+        events.store()
     fleet.fault = ""
-    ledger = fleet.carry(tmp_path / machine)
-    ledger.begin()
-    ledger.end()
-    assert list(verify_ledger(fleet.stored(), fleet.run_id)) == []
+    events = fleet.carry(tmp_path / machine)
+    assert events.unfinished["read ticket"] == (fault != "down")
+    events.append("run", "ended")
+    events.store()
+    assert fleet.stored() == (tmp_path / machine / FILE_NAME).read_bytes()
 
 
 @pytest.mark.parametrize("fault", ["down", "cut after the commit"])
-def test_who_goes_on_after_a_failed_write_stores_each_line_once(fleet, tmp_path, fault):
-    ledger = fleet.carry(tmp_path / "same")
-    ledger.begin()
+def test_whole_lines_are_stored_each_once(fleet, tmp_path, fault):
+    events, path = fleet.carry(tmp_path / "same"), tmp_path / "same" / FILE_NAME
+    events.append("triage", "started")
     fleet.fault = fault
-    ledger.append("triage", 1, "started")
+    with pytest.raises(StoreUnavailable):
+        events.store()
     fleet.fault = ""
-    ledger.end()
-    assert fleet.stored() == (tmp_path / "same" / FILE_NAME).read_bytes()
-    assert list(verify_ledger(fleet.stored(), fleet.run_id)) == []
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"event": "half')  # as another thread is writing it
+    events.store()
+    assert fleet.stored() == whole
+    path.write_bytes(whole + b'{"event": "half"}\n')
+    events.store()
+    assert fleet.stored() == path.read_bytes()
 
 
-def test_a_step_ends_only_when_its_files_are_stored(fleet, tmp_path, monkeypatch):
+def test_files_are_stored_again_while_the_database_is_away(fleet, tmp_path, monkeypatch):
     monkeypatch.setattr(sql_run_files, "_PAUSES", (0.5,))
     monkeypatch.setattr(sql_run_files.time, "sleep", lambda seconds: setattr(fleet, "fault", ""))
     copy = fleet.files.open(fleet.run_id, tmp_path)
     (tmp_path / "change.patch").write_bytes(b"diff")
     fleet.fault = "down"
-    copy.ended(Step.EDIT, 1.0, ok=True)
+    copy.store()
     assert fleet.files.read(fleet.run_id, "change.patch") == b"diff"
 
 
@@ -102,7 +107,7 @@ def test_a_run_whose_end_cannot_be_stored_is_not_over(fleet, tmp_path):
             fleet.fault = faults.pop()
             return super().report_outcome(run, outcome, text, occasion=occasion)
 
-    def compose(*, record_write, count, **own):
+    def compose(**own):
         return Desk(settings, Host(None), sandbox=None, index=None, **own)
 
     settings, faults = Settings(home=tmp_path), ["", "down"]
@@ -112,7 +117,7 @@ def test_a_run_whose_end_cannot_be_stored_is_not_over(fleet, tmp_path):
         executor.execute_run(*given)
     fleet.fault = ""
     executor.execute_run(*given)
-    assert list(verify_ledger(fleet.stored(), fleet.run_id)) == []
+    assert fleet.stored() == (tmp_path / "runs" / fleet.run_id / FILE_NAME).read_bytes()
     assert fleet.files.read(fleet.run_id, "pull_request.md")
 
 
@@ -123,12 +128,12 @@ def test_any_machine_of_a_fleet_exports_the_signed_log_of_a_run(tmp_path, postgr
     with closing(SqlRunStore(there, url)) as store:
         store.add_run(run(1), 1.0)
         copy = store.files.open("r1", there)
-        ledger = Ledger(there / FILE_NAME, "r1", store=copy.store_ledger)
-        ledger.begin()
-        ledger.end()
+        RunEvents(there / FILE_NAME).append("run", "ended")
+        key = signature.load_key(Settings(home=tmp_path))
+        signature.sign_run(there, key)
+        copy.store()
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
     monkeypatch.setenv("MERGEWRIGHT_DATABASE_URL", url)
-    done = CliRunner().invoke(runs.app, ["log", "r1", "--signed", str(tmp_path / "r1.zip")])
+    done = CliRunner().invoke(runs.app, ["export", "r1", str(tmp_path / "r1.zip")])
     assert done.exit_code == 0, done.output
-    with zipfile.ZipFile(tmp_path / "r1.zip") as exported:
-        assert list(verify_ledger(exported.read(FILE_NAME), "r1")) == []
+    assert signature.verify_run(tmp_path / "r1.zip", signature.name_key(key))[1] == ()

@@ -23,7 +23,7 @@ from agent.sandbox import bwrap_arguments, seccomp
 from agent.setup import interpreters
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
-from agent.telemetry.signing import PUBLIC_FILE
+from agent.telemetry.signature import PUBLIC_FILE
 from tests import pods
 from tests.processes import Silent, answering
 from tests.simulator.world import APP_EVENTS, APP_PERMISSIONS

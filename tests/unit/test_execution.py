@@ -18,6 +18,7 @@ from agent.models.ticket import Ticket
 from agent.runs import executor
 from agent.runs.waiting import RunPostponed
 from agent.settings import Settings
+from agent.telemetry.run_events import EventsClosed
 from tests.fakes import FakeCodeHost, FakeKeeper, FakeSandbox, make_stored_run
 from tests.run_samples import run
 from tests.unit.delivery_samples import done
@@ -33,12 +34,12 @@ def direct(name, attempt):
     return attempt()
 
 
-def with_forge(home, code_host, keep=lambda record: None, sandbox=None):
+def with_forge(home, code_host, keep=lambda events: None, sandbox=None):
     """Settings, and what makes the services of a run with that code host and a secret in hand."""
     settings = Settings(home=home)
 
-    def compose(*, record_write, count, **own):
-        keep(record_write)
+    def compose(**own):
+        keep(own["events"])
         own["redactor"].learn(SECRET)
         return Desk(settings=settings, code_host=code_host, sandbox=sandbox, index=None, **own)
 
@@ -48,7 +49,7 @@ def with_forge(home, code_host, keep=lambda record: None, sandbox=None):
 def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch):
     secret, shown = SECRET, []
 
-    def carry(run, step, desk, ledger, log, *, waited):
+    def carry(run, step, desk, log, *, waited):
         step._watchers[0].started(Step.BASELINE)
         desk.say(f"tests | {secret}")
         return done(run)
@@ -76,7 +77,7 @@ def test_what_is_waited_for_is_told_on_the_issue_where_that_answers(
 ):
     code_host = FakeCodeHost(None)
 
-    def carry(run, step, desk, ledger, log, *, waited):
+    def carry(run, step, desk, log, *, waited):
         step._watchers[0].started(Step.EDIT.named("1 1 reply"))
         wait = Wait(reason=problem.message, until=time.time() + 900, begin_with="edit 1 1 reply")
         raise RunPostponed(wait) from problem
@@ -113,8 +114,9 @@ def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
     settings, compose = with_forge(home, code_host, kept.append)
     with pytest.raises(RunPostponed):
         executor.execute_run(stored(command=None), FakeKeeper(), settings, compose, direct)
-    (record,) = kept
-    ledger = home / "runs" / "r1" / "ledger.jsonl"
-    before = ledger.read_bytes()
-    record("comment edited", {"comment": 1})
-    assert ledger.read_bytes() == before
+    (events,) = kept
+    path = home / "runs" / "r1" / "events.jsonl"
+    before = path.read_bytes()
+    with pytest.raises(EventsClosed):
+        events.append("forge", "github write")
+    assert path.read_bytes() == before

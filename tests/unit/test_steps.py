@@ -28,7 +28,7 @@ from agent.models.run_facts import RunFacts
 from agent.models.step import Step
 from agent.settings import Settings
 from agent.steps import Cancellation, Steps
-from agent.telemetry.ledger import END_MISSING, Ledger, verify_ledger
+from agent.telemetry.run_events import RunEvents
 from agent.telemetry.run_log import RunLog
 from repo_config.schema import LimitsSection, RepoConfig
 from tests.unit.editing.desks import Records, Watcher
@@ -37,7 +37,7 @@ from tests.unit.trees import make_project
 
 def steps(folder, **given):
     return Steps(
-        Ledger(folder / "ledger.jsonl", "r"),
+        RunEvents(folder / "events.jsonl"),
         RunLog(folder / "run.log"),
         [given.pop("watcher", Watcher())],
         given.pop("facts", RunFacts()),
@@ -76,7 +76,7 @@ def told() -> str:
 def test_a_step_that_fails_is_recorded_as_failed_and_told_in_our_words(step, tmp_path):
     with pytest.raises(InternalError, match="itself failed: ValueError: no"):
         step(Step.EDIT.named("add"), fail)
-    assert '"event": "failed"' in (tmp_path / "ledger.jsonl").read_text()
+    assert '"event": "failed"' in (tmp_path / "events.jsonl").read_text()
     assert "Traceback" in (tmp_path / "run.log").read_text()
 
 
@@ -158,7 +158,6 @@ def test_what_has_a_record_is_never_done_again(tmp_path):
     assert asked == ["once"]
     assert watcher.over[0] == ("edit find", True), "whoever watches learns of it"
     assert again.seconds["edit find"] == first.seconds["edit find"]
-    assert list(verify_ledger((tmp_path / "ledger.jsonl").read_bytes(), "r")) == [END_MISSING]
 
 
 #: Those that are made of more than words.
@@ -229,13 +228,13 @@ def test_a_disk_that_is_full_after_the_branch_was_made_hides_it_from_nobody(step
 
 
 def test_a_step_that_takes_its_worker_down_again_and_again_is_not_begun_again(tmp_path):
-    kept, ledger = Records(), tmp_path / "ledger.jsonl"
+    kept, events = Records(), tmp_path / "events.jsonl"
     for _ in range(20):
         with pytest.raises(SystemExit):
             steps(tmp_path, remember=kept)(Step.CHECKS.named("1"), die)
-    lines = ledger.read_text().splitlines(keepends=True)
+    lines = events.read_text().splitlines(keepends=True)
     # A process that is killed leaves no such line.
-    ledger.write_text("".join(line for line in lines if '"failed"' not in line))
+    events.write_text("".join(line for line in lines if '"failed"' not in line))
     with pytest.raises(InternalError):
         steps(tmp_path, remember=kept)(Step.CHECKS.named("1"), told)
 

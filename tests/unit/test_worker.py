@@ -31,7 +31,7 @@ from agent.runs.waiting import MOST_WAITS, PastWait, RunPostponed
 from agent.settings import Settings
 from agent.steps import Steps
 from agent.telemetry import run_log
-from agent.telemetry.ledger import Ledger
+from agent.telemetry.run_events import RunEvents
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
 from tests.fakes import FakeCodeHost, make_reply
@@ -47,18 +47,17 @@ def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, req
 
     settings = Settings(home=home)
     code_host = Held(None)
+    folder = folders.make_run_folder(home, run())
+    events = RunEvents(folder / "events.jsonl")
     services = Desk(
         settings=settings, code_host=code_host, sandbox=None, index=None,
-        say=lambda line: None, redactor=Redactor(hide),
+        say=lambda line: None, redactor=Redactor(hide), events=events,
     )  # fmt: skip
-    folder = folders.make_run_folder(home, run())
-    ledger = Ledger(folder / "ledger.jsonl", "r1")
     log = RunLog(folder / "run.log", services.redactor)
-    step = Steps(ledger, log, [desks.Watcher()], services.facts, services.budget, desks.Records())
+    step = Steps(events, log, [desks.Watcher()], services.facts, services.budget, desks.Records())
     waited = None if waits is None else PastWait(at, waits)
-    return executor.run_workflow(
-        request or run(), step, services, ledger, log, waited=waited
-    ), code_host
+    outcome = executor.run_workflow(request or run(), step, services, log, waited=waited)
+    return outcome, code_host
 
 
 @pytest.mark.parametrize(("waits", "seconds"), [(0, 5), (31, 900)])
@@ -121,7 +120,7 @@ def test_what_a_provider_says_is_for_the_operator_and_no_issue(home):
     of_issue, _ = carry(home, problem, None)
     assert of_issue.sentence == problem.message
     folder = folders.make_run_folder(home, run())
-    for name in ("run.log", "ledger.jsonl"):
+    for name in ("run.log", "events.jsonl"):
         assert "CUDA out of memory" in (folder / name).read_text(encoding="utf-8")
     here, _ = carry(home, problem, None, request=replace(run(), snapshot=None))
     assert here.sentence == f"{problem.message} {problem.details}"
@@ -200,7 +199,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
     told = [finding.message for finding in outcome.judged.findings]
     assert told == ([] if outcome.is_done else ["it is [secret removed]"])
     assert key not in json.dumps(result.make_report(outcome, {}))
-    for name in ("ledger.jsonl", "run.log"):
+    for name in ("events.jsonl", "run.log"):
         assert key not in (home / "runs" / "r1" / name).read_text()
 
 

@@ -18,9 +18,11 @@ from agent.models.model_use import ModelUse
 from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.review import Judgement, Proof, ProofRow, SourcePart
 from agent.models.run import Reason, Run, RunState
+from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import RunRow
-from agent.telemetry.ledger import Ledger
+from agent.telemetry import signature
+from agent.telemetry.run_events import RunEvents
 from tests import outcomes, run_samples
 
 REPOSITORIES = ("corner-shop/shop", "corner-shop/warehouse", "octo/api", "octo/site", "ann/notes")
@@ -177,11 +179,11 @@ FINDINGS = (
 
 
 def write_folder(home: Path, run: Run, outcome: Outcome | None, begun: float) -> Path:
-    """Write the ledger and the log of a run; without an outcome it is under way."""
+    """Write the events and the log of a run; without an outcome it is under way."""
     folder = home / "runs" / run.run_id
     folder.mkdir(parents=True)
-    ledger = Ledger(folder / "ledger.jsonl", run.run_id)
-    ledger.begin(version="0.1.0", run_record=run.model_dump(mode="json"), log="x")
+    events = RunEvents(folder / "events.jsonl")
+    events.append("run", "begun", version="0.1.0", run_record=run.model_dump(mode="json"), log="x")
     at = begun
     proof = Proof(
         rows=(ProofRow(name="test_customer_has_a_nickname", without="failed",
@@ -201,20 +203,20 @@ def write_folder(home: Path, run: Run, outcome: Outcome | None, begun: float) ->
         ("checks 1", 47.0, judged.model_dump(mode="json")),
     )  # fmt: skip
     for name, seconds, result in steps if outcome else steps[:11]:
-        ledger.started(name, at, wait=False)
-        ledger.append(name, 2, "done", seconds=seconds, **({"result": result} if result else {}))
+        events.note(name, "started", at=at)
+        events.note(name, "done", seconds=seconds, **({"result": result} if result else {}))
         at += seconds
-    notes = ledger.make_appender("model", within=True)
     for turn in (1, 2, 3):
-        _write_turn(notes, turn)
-    notes("change.drafted", {"round": 1, "change_digest": "d" * 64, "diff": DIFF})
+        _write_turn(events, turn)
+    events.note("model", "change.drafted", round=1, change_digest="d" * 64, diff=DIFF)
     if outcome is None:
-        ledger.started("checks 1", at, wait=False)
+        events.note("checks 1", "started", at=at)
     else:
-        ledger.end(outcome=outcome.model_dump(mode="json"), text="")
+        events.append("run", "ended", outcome=outcome.model_dump(mode="json"), text="")
         (folder / "pull_request.md").write_text(
             GOLDEN.read_text() + "\n\n<img src=x onerror=alert(1)>\n"
         )
+        signature.sign_run(folder, signature.load_key(Settings(home=home)))
     lines = [f"10:{number // 60:02}:{number % 60:02} line {number}" for number in range(60)]
     (folder / "run.log").write_text(
         "\n".join([*lines, "<script>alert(1)</script> \x1b[31mred", ""])
@@ -230,10 +232,10 @@ ENVIRONMENT = {
 }  # fmt: skip
 
 
-def _write_turn(notes, turn: int) -> None:
+def _write_turn(events: RunEvents, turn: int) -> None:
     at = {"conversation": "edit 1", "turn": turn}
     asked = [{"kind": "asked", "text": "Here is the ticket. <script>alert(1)</script>"}]
-    notes("model.asked", {**at, "role": "editor", "digest": "d", "messages": asked})
+    events.note("model", "model.asked", **at, role="editor", digest="d", messages=asked)
     call = {"call_id": "c", "name": "bash", "arguments": json.dumps({"command": "pytest -q"})}
     edit = {"path": "shop/models.py", "old": "a = 1\nb = 2\n", "new": "a = 1\nb = 3\n"}
     changed = {"call_id": "e", "name": "replace", "arguments": json.dumps(edit)}
@@ -242,9 +244,9 @@ def _write_turn(notes, turn: int) -> None:
         "calls": [call, changed], "usage": {"input_tokens": 9120, "output_tokens": 240}, "cost_usd": 0.021,
         "seconds": 4.1,
     }  # fmt: skip
-    notes("model.answered", {**at, "digest": "d", "reply": reply})
+    events.note("model", "model.answered", **at, digest="d", reply=reply)
     result = {"call_id": "c", "name": "bash", "content": "2 passed\n" * 30, "failed": turn == 2}
-    notes("model.called", {**at, "results": [result], "change_digest": "d"})
+    events.note("model", "model.called", **at, results=[result], change_digest="d")
 
 
 def write_backtest(

@@ -5,10 +5,10 @@ import os
 import random
 import re
 import time
-import zipfile
 from html.parser import HTMLParser
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from agent.dashboard import pages
 from agent.errors import StoreUnavailable
@@ -17,7 +17,7 @@ from agent.models.record import replace
 from agent.models.run import Reason
 from agent.settings import HEARTBEAT, Settings
 from agent.store.sql_run_store import SqlRunStore
-from agent.telemetry import signing
+from agent.telemetry import signature
 from tests.outcomes import change_outcome
 from tests.unit.dashboard import made_runs
 
@@ -137,8 +137,8 @@ def test_UI1_foreign_words_do_nothing_on_any_page(store, operator, tmp_path, mon
     run, folder = add_whole_run(store, tmp_path, title=EVIL, evil=EVIL)
     (folder / "run.log").write_text(EVIL)
     (folder / "pull_request.md").write_text(f"</pre>{EVIL}\n[a](javascript:alert(1))\n")
-    ledger = (folder / "ledger.jsonl").read_text()
-    (folder / "ledger.jsonl").write_text(ledger.replace("I add the field", "<script>x</script>"))
+    events = (folder / "events.jsonl").read_text()
+    (folder / "events.jsonl").write_text(events.replace("I add the field", "<script>x</script>"))
     for path in ("", "/changes", "/conversation", "/log"):
         page = operator.get(f"/runs/{run.run_id}{path}")
         assert page.status_code == 200
@@ -155,14 +155,13 @@ def test_UI1_foreign_words_do_nothing_on_any_page(store, operator, tmp_path, mon
 def test_who_may_see_a_run_gets_its_signed_log_and_everybody_the_key(
     store, operator, stranger, tmp_path
 ):
-    run, folder = add_whole_run(store, tmp_path)
-    assert stranger.get("/.well-known/mergewright.pub").status_code == 404
-    key = signing.load_signer(Settings(home=tmp_path)).public
-    (tmp_path / "pub").write_text(stranger.get("/.well-known/mergewright.pub").text)
-    assert signing.read_public_key(tmp_path / "pub") == key
+    run, _ = add_whole_run(store, tmp_path)
+    key = signature.name_key(signature.load_key(Settings(home=tmp_path)))
+    served = load_pem_public_key(stranger.get("/.well-known/mergewright.pub").content)
+    assert served.public_bytes_raw().hex() == key
     assert stranger.get(f"/runs/{run.run_id}/log.zip").status_code == 303
-    given = zipfile.ZipFile(io.BytesIO(operator.get(f"/runs/{run.run_id}/log.zip").content))
-    assert given.read("ledger.jsonl") == (folder / "ledger.jsonl").read_bytes()
+    archive = io.BytesIO(operator.get(f"/runs/{run.run_id}/log.zip").content)
+    assert signature.verify_run(archive, key)[1] == ()
 
 
 def test_every_answer_forbids_what_pages_do_not_need(operator, stranger):
@@ -275,10 +274,10 @@ def test_a_purged_run_has_a_page_without_its_words_and_nothing_to_do(
     assert shown is has_repository
 
 
-@pytest.mark.parametrize("ledger", [b"", b"{", b'{"event": "done"}\n', b"\xff\n[1]\n"])
-def test_a_ledger_that_is_none_spoils_no_page(store, operator, tmp_path, ledger):
+@pytest.mark.parametrize("events", [b"", b"{", b'{"event": "done"}\n', b"\xff\n[1]\n"])
+def test_events_that_are_none_spoil_no_page(store, operator, tmp_path, events):
     run, folder = add_whole_run(store, tmp_path)
-    (folder / "ledger.jsonl").write_bytes(ledger)
+    (folder / "events.jsonl").write_bytes(events)
     for below in ("", "/changes", "/conversation"):
         assert operator.get(f"/runs/{run.run_id}{below}").status_code == 200
 

@@ -15,7 +15,7 @@ from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.models.step import Step
 from agent.steps import Steps
-from agent.telemetry.ledger import Ledger
+from agent.telemetry.run_events import RunEvents
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
 from tests.fakes import FakeCodeHost, FakeSessions
@@ -75,12 +75,12 @@ def run_context(
     run = prepared.run
     folder = home / "runs" / run.run_id
     folder.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(folder / "ledger.jsonl", run.run_id)
+    events = RunEvents(folder / "events.jsonl")
     desk, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
     own = {name: facts.pop(name) for name in ("stopped", "say") if name in facts}
     desk = replace(
         desk,
-        record=ledger.make_appender("model", within=True),
+        events=events,
         redactor=redactor or Redactor(),
         **own,
     )
@@ -94,7 +94,7 @@ def run_context(
         **facts,
     )
     step = Steps(
-        ledger,
+        events,
         RunLog(folder / "run.log"),
         [Watcher()],
         desk.facts,

@@ -26,7 +26,7 @@ def prepared(tmp_path, home):
 
 
 def events(home, prepared, kind):
-    lines = (home / "runs" / prepared.run.run_id / "ledger.jsonl").read_text().splitlines()
+    lines = (home / "runs" / prepared.run.run_id / "events.jsonl").read_text().splitlines()
     return [event for event in map(json.loads, lines) if event["event"] == kind]
 
 
@@ -139,7 +139,7 @@ def test_secrets_are_in_no_event(prepared, home):
     )
     run_context = desks.run_context(prepared, home, model, redactor=Redactor([secret]))
     conversation(run_context).ask()
-    written = (home / "runs" / prepared.run.run_id / "ledger.jsonl").read_text()
+    written = (home / "runs" / prepared.run.run_id / "events.jsonl").read_text()
     assert secret not in written
     answered = events(home, prepared, "model.answered")
     assert [REMOVED in json.dumps(event) for event in answered] == [True, False, True]

@@ -30,7 +30,7 @@ from agent.models.run import Reason, RunState
 from agent.models.run_facts import Progress, StageMark
 from agent.models.ticket import Ticket
 from agent.publishing import base_report, pull_request_content, status, text, threads
-from agent.telemetry.ledger import Seal
+from agent.telemetry.signature import Seal
 from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
 from tests.unit.stages import code_host_runs

@@ -1,0 +1,232 @@
+"""The signed log of a run: `signature.json` covers its events, patch, text, reports and commits.
+
+The private key (Ed25519) is in a file of the data folder that the worker makes at first use, or
+given as a secret. To verify an exported log takes no network and no data but the public key; all of
+it is foreign until then.
+"""
+
+import hashlib
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from agent.errors import LogUnusable, SettingsInvalid
+from agent.models.record import Record, replace
+from agent.settings import Settings, read_secret, variable
+from agent.telemetry.private_files import write_private_file
+from agent.telemetry.run_events import FILE_NAME as EVENTS
+from agent.telemetry.run_events import PUBLISHED
+
+FILE_NAME = "signature.json"
+COMMIT = "commit-"
+"""Before the id of a published commit: the file that has its object of git."""
+PUBLIC_FILE = "mergewright.pub"
+"""In the data folder: the public key, as PEM."""
+_SIGNED = re.compile(r"pull_request\.md|change\.patch|checks-(base|head)\.json|commit-[0-9a-f]+")
+_MOST_BYTES = 512 * 1024 * 1024
+#: Prefix of what is signed, so that no other use of the key can sign a log.
+_USE = b"mergewright log 2\n"
+_PEM = serialization.Encoding.PEM
+
+
+class Seal(Record):
+    """What a published text shows of the signed log."""
+
+    digest: str
+    """sha256 of the events until then, in hexadecimal digits; so is the public key."""
+    key: str
+
+
+class SignedEvents(Record):
+    size: int
+    """Bytes that are signed."""
+    sha256: str
+    published: tuple[str, ...] = ()
+    """sha256 of the events at each publication: one is in the pull request."""
+    commit: str | None = None
+    """Last commit that was published."""
+
+
+class SignedLog(Record):
+    """Content of `signature.json`."""
+
+    run: str
+    events: SignedEvents
+    files: dict[str, str]
+    """sha256 of the other files, by name."""
+    purged_at: float | None = None
+    """When names and texts were deleted, in seconds since the epoch; None: they are there."""
+    purged: tuple[str, ...] = ()
+    """Names of the files that were deleted."""
+    signature: str = ""
+
+    @property
+    def statement(self) -> bytes:
+        """What is signed."""
+        facts = self.model_dump(mode="json", exclude={"signature"}, exclude_defaults=True)
+        return _USE + json.dumps(facts, sort_keys=True).encode()
+
+    def is_signed_by(self, public: str) -> bool:
+        """Whether the signature is that of a public key, in hexadecimal digits."""
+        with suppress(InvalidSignature, ValueError):
+            key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
+            key.verify(bytes.fromhex(self.signature), self.statement)
+            return True
+        return False
+
+
+def _sign(log: SignedLog, key: Ed25519PrivateKey) -> str:
+    return replace(log, signature=key.sign(log.statement).hex()).model_dump_json()
+
+
+def sign_run(folder: Path, key: Ed25519PrivateKey) -> Seal:
+    """Sign the log in a run's folder as it is now. Raises StorageFull or OSError."""
+    events = _measure_events((folder / EVENTS).read_bytes())
+    files = {path.name: _digest(path.read_bytes()) for path in _list_signed(folder)}
+    log = SignedLog(run=folder.name, events=events, files=files)
+    write_private_file(folder / FILE_NAME, _sign(log, key))
+    digest = events.published[-1] if events.published else events.sha256
+    return Seal(digest=digest, key=name_key(key))
+
+
+def sign_purge(raw: bytes, key: Ed25519PrivateKey, now: float) -> bytes:
+    """Sign that the files of a log were deleted; what this key has not signed stays as it is."""
+    with suppress(ValueError):
+        log = SignedLog.model_validate_json(raw)
+        if log.is_signed_by(name_key(key)):
+            return _sign(replace(log, purged_at=now, purged=(EVENTS, *log.files)), key).encode()
+    return raw
+
+
+def _measure_events(raw: bytes) -> SignedEvents:
+    total, published, commit = hashlib.sha256(), [], None
+    for line in raw.splitlines(keepends=True):
+        total.update(line)
+        if line.startswith(b'{"event": "%s", ' % PUBLISHED.encode()):
+            published.append(total.hexdigest())
+            commit = json.loads(line)["commit"]
+    return SignedEvents(
+        size=len(raw), sha256=total.hexdigest(), published=tuple(published), commit=commit
+    )
+
+
+def _list_signed(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if _SIGNED.fullmatch(path.name))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+# --- for people elsewhere ------------------------------------------------------------------------
+
+
+def export_run(folder: Path, out: IO[bytes]) -> None:
+    """Write the signed log in a run's folder as a zip file; LogUnusable: it has none yet."""
+    if not (folder / FILE_NAME).is_file():
+        raise LogUnusable(f"{folder.name} has no signed log: nothing was published yet.")
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in (folder / FILE_NAME, folder / EVENTS, *_list_signed(folder)):
+            if path.exists():
+                archive.write(path, path.name)
+
+
+def verify_run(file: Path | IO[bytes], public: str) -> tuple[SignedLog, tuple[str, ...]]:
+    """Verify an exported log with a public key, in hexadecimal digits.
+
+    Returns what was signed, and a sentence for each difference. Raises LogUnusable.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            log = SignedLog.model_validate_json(_read(archive, FILE_NAME))
+            return log, tuple(_find_differences(archive, log, public))
+    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as problem:
+        raise LogUnusable(
+            f"{file} contains no signed log that can be read. Pass the zip file of `mergewright"
+            " runs export`, or the one that the run's page or job offers."
+        ) from problem
+
+
+def _find_differences(archive: zipfile.ZipFile, log: SignedLog, public: str) -> Iterator[str]:
+    if not log.is_signed_by(public):
+        yield f"{FILE_NAME} was changed, or another key than {public!r} has signed it."
+        return
+    for name in (EVENTS, *log.files):
+        if name not in archive.namelist():
+            if name not in log.purged:
+                yield f"{name} is missing."
+            continue
+        content = _read(archive, name)
+        if name == EVENTS:
+            signed = content[: log.events.size]
+            is_same = _digest(signed) == log.events.sha256 and _measure_events(signed) == log.events
+        else:
+            is_same = _digest(content) == log.files[name]
+        if not is_same:
+            yield f"{name} was changed or replaced after it was signed."
+        elif name.startswith(COMMIT):
+            whole = b"commit %d\0%s" % (len(content), content)
+            # The names of commits are older than sha256.
+            sha1 = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
+            if name.removeprefix(COMMIT) not in (sha1, _digest(whole)):
+                yield f"{name} is not that commit: its content has another id."
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> bytes:
+    if archive.getinfo(name).file_size > _MOST_BYTES:
+        raise ValueError(f"{name} is too large")
+    return archive.read(name)
+
+
+# --- the key -------------------------------------------------------------------------------------
+
+
+def load_key(settings: Settings) -> Ed25519PrivateKey:
+    """Load the key of this installation, and make one if there is none.
+
+    Raises:
+        SettingsInvalid: What is given or stored is no such key, or cannot be read.
+        StorageFull: A new key could not be written.
+    """
+    place = settings.home / "signing" / "key.pem"
+    secret, origin = read_secret(settings, "signing_key"), variable("signing_key")
+    try:
+        if secret is None:
+            origin = str(place)
+            if not place.exists():
+                write_private_file(place, _make_key(), replace=False)
+            pem = place.read_bytes()
+        else:
+            pem = secret.get_secret_value().encode()
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (OSError, ValueError, TypeError):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        # Without its cause, which may show the key.
+        raise SettingsInvalid(
+            f"{origin} contains no Ed25519 key for signing logs. Generate one:"
+            " `openssl genpkey -algorithm ed25519`."
+        ) from None
+    shown = key.public_key().public_bytes(_PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    published = settings.home / PUBLIC_FILE
+    if not published.exists() or published.read_bytes() != shown:
+        write_private_file(published, shown.decode())
+    return key
+
+
+def _make_key() -> str:
+    private, encrypted = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return Ed25519PrivateKey.generate().private_bytes(_PEM, private, encrypted).decode()
+
+
+def name_key(key: Ed25519PrivateKey) -> str:
+    """Return its public half, in hexadecimal digits."""
+    return key.public_key().public_bytes_raw().hex()
