@@ -63,13 +63,12 @@ def compute_statistics(group: str, runs: Sequence[RunEntry]) -> Statistics:
     )
 
 
-def compute_by_category(runs: Sequence[RunEntry]) -> tuple[Statistics, ...]:
-    """Compute statistics for each category of tickets, the largest first."""
+def group_by_category(runs: Sequence[RunEntry]) -> list[tuple[str, list[RunEntry]]]:
+    """Group runs by the category of their tickets, the largest group first."""
     groups: dict[str, list[RunEntry]] = defaultdict(list)
     for run in runs:
         groups[run.category or UNKNOWN].append(run)
-    largest = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-    return tuple(compute_statistics(group, found) for group, found in largest)
+    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
 
 
 def compute_mean(values: Iterable[float | None]) -> Figure:

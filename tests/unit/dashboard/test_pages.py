@@ -62,7 +62,8 @@ def add_whole_run(store: SqlRunStore, home, *, title: str = "Add a field", evil:
     run = made_runs.make_run(1, time.time(), title=title, **more)
     run = store.add_run(run, time.time())
     outcome = made_runs.make_outcome(run, Reason.READY, random.Random(1))
-    changed = {"sentence": f"All checks passed. {evil}", "checks": made_runs.make_checks(True)}
+    changed = {"sentence": f"All checks passed. {evil}", "checks": made_runs.make_checks(True),
+               "findings": made_runs.FINDINGS}  # fmt: skip
     if evil:
         changed["branch"] = evil
         changed["pull_request"] = replace(outcome.pull_request, url="javascript:alert(1)")

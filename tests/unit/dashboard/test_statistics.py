@@ -67,5 +67,5 @@ def test_what_is_not_known_is_left_out_of_figures(entries):
     assert every.first_round == (0.5, 2)
     assert every.seconds_to_pull == (120.0, 2)
     assert every.usd == (0.2, 1)
-    groups = statistics.compute_by_category([declined, merged, closed])
-    assert [(group.group, group.runs) for group in groups] == [("bug", 2), ("unknown", 1)]
+    groups = statistics.group_by_category([declined, merged, closed])
+    assert [(name, len(group)) for name, group in groups] == [("bug", 2), ("unknown", 1)]
