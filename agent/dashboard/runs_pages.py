@@ -123,7 +123,7 @@ def _list_values(values: Iterable[object]) -> list[str]:
 @router.get("/runs/{run_id}")
 def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
     """Show how a run stands, and what it came to."""
-    stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
+    stored, entry = here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     outcome = stored.outcome
@@ -164,7 +164,7 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
 
 @router.get("/runs/{run_id}/changes")
 def show_changes(here: Here, who: Who, run_id: str) -> Response:
-    stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
+    stored, entry = here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     diff = record.diff or run_record.read_tail(folder, "change.patch")
@@ -183,7 +183,7 @@ def show_changes(here: Here, who: Who, run_id: str) -> Response:
 
 @router.get("/runs/{run_id}/conversation")
 def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Response:
-    stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
+    stored, entry = here.find_run(run_id, who)
     turns, pages = transcript.read_turns(here.find_folder(run_id), page := max(1, page))
     head = _describe(who, stored, entry, "conversation")
     return here.render("conversation.html.j2", who, **head, turns=turns, page=page, pages=pages)
@@ -192,7 +192,7 @@ def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Respo
 @router.get("/runs/{run_id}/log")
 def show_log(here: Here, who: Who, run_id: str) -> Response:
     """Show the page of the log, whose script fetches the log itself in pieces."""
-    stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
+    stored, entry = here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     return here.render(
@@ -211,7 +211,7 @@ def show_log(here: Here, who: Who, run_id: str) -> Response:
 @router.get("/runs/{run_id}/log.txt")
 def give_log(here: Here, who: Who, run_id: str, after: Annotated[int, Query(ge=0)] = 0) -> Response:
     """Give the log as it is now, after so many bytes; it may grow while it is read."""
-    here.find_entry(run_id, who)
+    here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     if folder is None or not (folder / "run.log").is_file():
         raise PageMissing
@@ -228,7 +228,7 @@ def give_log(here: Here, who: Who, run_id: str, after: Annotated[int, Query(ge=0
 @router.get("/runs/{run_id}/log.zip")
 def give_signed_log(here: Here, who: Who, run_id: str) -> Response:
     """Give the signed log with its files, as `mergewright verify` reads it."""
-    here.find_entry(run_id, who)
+    here.find_run(run_id, who)
     folder, file = here.find_folder(run_id), tempfile.TemporaryFile()  # noqa: SIM115
     if folder is None or not (folder / "ledger.jsonl").is_file():
         raise PageMissing
@@ -241,7 +241,7 @@ def give_signed_log(here: Here, who: Who, run_id: str) -> Response:
 
 @router.post("/runs/{run_id}/{action}")
 def act(here: Here, who: Actor, form: Form, run_id: str, action: str) -> Response:
-    stored = here.find_run(run_id, who)
+    stored, _ = here.find_run(run_id, who)
     actions.act(action, stored, here.store, who, form.get("plan", ""))
     return RedirectResponse(f"/runs/{run_id}?notice={action}", 303)
 

@@ -7,14 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.dashboard import sign_in_links
-from agent.dashboard.access import (
-    Actor,
-    Dashboard,
-    Form,
-    Here,
-    SignInNeeded,
-    is_from_our_page,
-)
+from agent.dashboard.access import Actor, Dashboard, Form, Here, SignInNeeded, is_from_our_page
 from agent.dashboard.github_people import CALLBACK_PATH
 from agent.dashboard.pages import render
 from agent.errors import AgentError
