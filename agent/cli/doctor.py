@@ -3,13 +3,14 @@
 import platform
 import shutil
 import subprocess
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from agent import settings, wiring
 from agent.cli import terminal
-from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid, StorageFull
+from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
 from agent.llm import routes
 from agent.models.chat import LEAST_TOKENS, ChatRequest, UserTurn
 from agent.models.sandbox import SANDBOX_OUT, SandboxLimits, SandboxRequest
@@ -56,34 +57,20 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     """Gather limits, versions and places; `sound` says whether tickets can be worked on here."""
     measured = _measure(given)
     broken = measured["broken"] and f"not enforced: {', '.join(measured['broken'])}"
-    git, folder = _read_git_version(), ""
-    try:
-        settings.require_home(given.home)
-        limit_probes.require_space(given.home)
-    except (SettingsInvalid, StorageFull) as invalid:
-        folder = invalid.message
-    space = f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
     unfit = measured["missing"] or broken
     models = examine_models(given, ask=ask_models)
     has_models = any(row["models"] for row in models["roles"])
-    github, us = examine_github(given)
+    usable = "all configured models can be used" if has_models else "none configured, recipes only"
+    index = ("", "not tried") if unfit else _try(check_index, given)
     needed = (
         ("sandboxes", unfit, "every required limit is enforced"),
-        ("git", not git and "not found; on Debian: apt-get install git", git),
-        ("data folder", folder, space),
-        ("database", *examine_database(given)),
-        (
-            "package indexes",
-            "" if unfit else _try_gateway(given),
-            "not tried" if unfit else "reachable through the gateway, read-only",
-        ),
-        ("signing key", *examine_signing(given)),
-        (
-            "models",
-            " ".join(models["problems"]),
-            "all configured models can be used" if has_models else "none configured, recipes only",
-        ),
-        ("GitHub", github, us),
+        ("git", *_try(check_git, given)),
+        ("data folder", *_try(check_folder, given)),
+        ("database", *_try(check_database, given)),
+        ("package indexes", *index),
+        ("signing key", *_try(check_signing, given)),
+        ("models", " ".join(models["problems"]), usable),
+        ("GitHub", *_try(check_github, given)),
     )
     return {
         "gone": settings.list_gone(),
@@ -98,6 +85,14 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     }
 
 
+def _try(check: Callable[[Settings], str], given: Settings) -> tuple[str, str]:
+    """Return what is wrong, and else what is right, in words."""
+    try:
+        return "", check(given)
+    except AgentError as problem:
+        return problem.message, ""
+
+
 def _measure(given: Settings) -> dict[str, Any]:
     if given.sandbox == "bubblewrap" and (lacking := bwrap_arguments.explain_lacking_rights()):
         return {"missing": lacking, "broken": [], "limits": []}
@@ -109,71 +104,69 @@ def _measure(given: Settings) -> dict[str, Any]:
     return {"missing": None, "broken": broken, "limits": limits}
 
 
-def _try_gateway(given: Settings) -> str:
-    """Read from the default index as set-up does, and try more than that; return what is wrong."""
-    index = package_index.PackageIndex()
-    try:
-        with gateway.open_gateway(given, index) as opened:
-            order = SandboxRequest(
-                argv=("python3", "-I", "-c", _ASK, f"{index.url}pip/"),
-                directory=SANDBOX_OUT,
-                outlet=opened.outlet,
-                limits=SandboxLimits(seconds=60),
-            )
-            said = sandboxes.make_sandbox(given).run(order).output
-    except AgentError as problem:
-        return problem.message
-    if said.split() == ["200", "405", "403"]:
-        return ""
-    return f"{index.url} returned {said.strip()!r} for a GET, a POST and another host"
+# --- what is needed: each check returns what is right, and raises AgentError if something is wrong
 
 
-def examine_database(given: Settings) -> tuple[str, str]:
-    """Say what is wrong with the database, and what it is; an empty one gets its tables."""
-    try:
-        if settings.find_database(given) is None:
-            return "", "SQLite in the data folder"
-        sql_run_store.open_store(given).close()
-    except AgentError as problem:
-        return problem.message, ""
-    return "", "PostgreSQL answers"
-
-
-def examine_signing(given: Settings) -> tuple[str, str]:
-    """Say what is wrong with the key that signs logs, and whose it is: one key for all workers."""
-    if settings.find_database(given) is None:
-        return "", "generated in the data folder"
-    try:
-        if settings.read_secret(given, "signing_key") is not None:
-            return "", f"public key {signing.load_signer(given).public}"
-    except AgentError as problem:
-        return problem.message, ""
-    name = settings.variable("signing_key_file")
-    return f"worker {platform.node()} has no key. Set the same {name} on all workers.", ""
-
-
-def examine_github(given: Settings) -> tuple[str, str]:
-    """Ask who we are there: what is wrong, what is right. Without credentials nothing is needed."""
-    keys = (given.github_private_key, given.github_token)
-    if given.github_app_id is None and not any(keys):
-        return "", "no App or token configured: only ticket files work"
-    # Only who works on GitHub needs its client.
-    from agent.github import access
-
-    try:
-        way = access.connect_to_github(given)
-        login = way.login()
-    except AgentError as problem:
-        return problem.message, ""
-    return "", f"{login} at {way.base_url}"
-
-
-def _read_git_version() -> str | None:
-    """Ask git for its version; None where it is not there or does not work."""
+def check_git(_given: Settings) -> str:
     try:
         return subprocess.check_output(["git", "--version"], text=True, timeout=10).strip()
     except (OSError, subprocess.SubprocessError):
-        return None
+        raise SettingsInvalid("not found; on Debian: apt-get install git") from None
+
+
+def check_folder(given: Settings) -> str:
+    settings.require_home(given.home)
+    limit_probes.require_space(given.home)
+    return f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
+
+
+def check_database(given: Settings) -> str:
+    """An empty database gets its tables."""
+    if settings.find_database(given) is None:
+        return "SQLite in the data folder"
+    sql_run_store.open_store(given).close()
+    return "PostgreSQL answers"
+
+
+def check_index(given: Settings) -> str:
+    """Read from the default index as set-up does, and try more than that."""
+    index = package_index.PackageIndex()
+    with gateway.open_gateway(given, index) as opened:
+        order = SandboxRequest(
+            argv=("python3", "-I", "-c", _ASK, f"{index.url}pip/"),
+            directory=SANDBOX_OUT,
+            outlet=opened.outlet,
+            limits=SandboxLimits(seconds=60),
+        )
+        printed = sandboxes.make_sandbox(given).run(order).output
+    if printed.split() != ["200", "405", "403"]:
+        words = f"{printed.strip()!r} for a GET, a POST and another host"
+        raise SandboxLost(f"{index.url} returned {words}")
+    return "reachable through the gateway, read-only"
+
+
+def check_signing(given: Settings) -> str:
+    """All workers sign with one key."""
+    if settings.find_database(given) is None:
+        return "generated in the data folder"
+    if settings.read_secret(given, "signing_key") is None:
+        name = settings.variable("signing_key_file")
+        raise SettingsInvalid(
+            f"worker {platform.node()} has no key. Set the same {name} on all workers."
+        )
+    return f"public key {signing.load_signer(given).public}"
+
+
+def check_github(given: Settings) -> str:
+    """Ask who we are there; without credentials nothing is needed."""
+    keys = (given.github_private_key, given.github_token)
+    if given.github_app_id is None and not any(keys):
+        return "no App or token configured: only ticket files work"
+    # Only who works on GitHub needs its client.
+    from agent.github import access
+
+    way = access.connect_to_github(given)
+    return f"{way.login()} at {way.base_url}"
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -184,7 +177,13 @@ def _show(report: dict[str, Any]) -> None:
         terminal.print_wrapped(f"  {line['limit']}: {enforced}", "    ")
     print("models")
     for row in report["models"]["roles"]:
-        models = ", ".join(map(_render_model, row["models"])) or "none, recipes only"
+        names = (
+            f"{model['name']} (answered in {model['seconds']:.1f} s)"
+            if "seconds" in model
+            else model["name"]
+            for model in row["models"]
+        )
+        models = ", ".join(names) or "none, recipes only"
         terminal.print_wrapped(f"  {row['role']}: {models}", "    ")
     print("needed")
     for line in report["needed"]:
@@ -210,7 +209,9 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
     if not problems:
         names = dict.fromkeys(name for chain in chains.values() for name in chain)
         states = {name: _try_model(name, loaded, ask=ask) for name in names}
-        problems = [f"{name}: {one['problem']}" for name, one in states.items() if "problem" in one]
+        problems = [
+            f"{name}: {state['problem']}" for name, state in states.items() if "problem" in state
+        ]
     return {
         "roles": [
             {"role": role, "models": [{"name": name} | states.get(name, {}) for name in named]}
@@ -218,11 +219,6 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
         ],
         "problems": problems,
     }
-
-
-def _render_model(model: dict[str, Any]) -> str:
-    answer = f" (answered in {model['seconds']:.1f} s)" if "seconds" in model else ""
-    return f"{model['name']}{answer}"
 
 
 def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:
