@@ -83,15 +83,16 @@ class Campaign:
 
         Ctrl-C breaks off what is under way, and leaves no row of it.
         """
-        rows = {
-            task.instance_id: folders.load_row(self.folder / f"{task.file_name}.json")
-            for task in self.order.tasks
-        }
-        left = [task for task in self.order.tasks if rows[task.instance_id] is None]
+        rows = {row.instance_id: row for row in folders.load_rows(self.folder)}
+        left = [task for task in self.order.tasks if task.instance_id not in rows]
 
         def run_one(task: PastChange) -> BacktestResult | None:
-            is_over = self._stopped.is_set() or self._find_limit(rows.values())
-            return None if is_over else self._run_task(task)
+            if self._stopped.is_set() or self._find_limit(list(rows.values())):
+                return None
+            row = self._run_task(task)
+            with self._lock:
+                folders.add_row(self.folder, row)
+            return row
 
         pool = ThreadPoolExecutor(jobs)
         under_way = {pool.submit(run_one, task) for task in left}
@@ -108,9 +109,10 @@ class Campaign:
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-        if missing := sum(row is None for row in rows.values()):
+        if missing := len(self.order.tasks) - len(rows):
             self.say(f"{missing} tasks did not start: {self._find_limit(rows.values())}")
-        return tuple(row for row in rows.values() if row)
+        names = [task.instance_id for task in self.order.tasks]
+        return tuple(rows[name] for name in names if name in rows)
 
     def _break_off(self) -> None:
         with self._lock:
@@ -119,11 +121,11 @@ class Campaign:
             for child in self._children:
                 child.terminate()
 
-    def _find_limit(self, rows: Iterable[BacktestResult | None]) -> str:
+    def _find_limit(self, rows: Iterable[BacktestResult]) -> str:
         """Say why no further run may be begun; empty: it may."""
         if (most := self.order.usd) is None:
             return ""
-        costs = [row.usd for row in rows if row]
+        costs = [row.usd for row in rows]
         if None in costs:
             return f"a model's price is unknown, so the limit of ${most:g} cannot be enforced"
         spent = sum(cost or 0.0 for cost in costs)
@@ -138,7 +140,7 @@ class Campaign:
         desk = self.make_desk(self.settings, say, self._stopped)
         wanted, set_up = self._with_judge(task, desk, lambda judge: judge.find_wanted())
         if wanted and wanted.why_not:
-            return self._store(task, _make_row(task, End.NOT_RUN, wanted, set_up))
+            return _make_row(task, End.NOT_RUN, wanted, set_up)
         reported = self._run(task, say)
         if wanted is None:
             # By now the run knows how the set-up was found.
@@ -157,7 +159,7 @@ class Campaign:
                 row = replace(row, why_not=problem)
             else:
                 row = replace(row, resolved=not failing, failing=failing)
-        return self._store(task, row)
+        return row
 
     def _with_judge(
         self, task: PastChange, desk: Desk, ask: Callable[[Judge], T]
@@ -239,12 +241,6 @@ class Campaign:
         if self._stopped.is_set() or reported.get("reason") == Reason.INTERRUPTED:
             raise KeyboardInterrupt
         return dict(reported)
-
-    # --- rows on disk -----------------------------------------------------------------------------
-
-    def _store(self, task: PastChange, row: BacktestResult) -> BacktestResult:
-        write_private_file(self.folder / f"{task.file_name}.json", row.model_dump_json(indent=1))
-        return row
 
 
 def _do_step(name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
