@@ -196,7 +196,10 @@ def _report_results(
         from agent.dashboard import backtest_page
 
         page = backtest_page.render_page(folders.load_stored(made.folder))
-        terminal.write_page(html, page)
+        try:
+            html.write_text(page, encoding="utf-8")
+        except OSError as problem:
+            raise RequestRefused(f"{html} cannot be written ({problem.strerror}).") from problem
     if as_json:
         terminal.print_json(
             {
