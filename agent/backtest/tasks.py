@@ -135,7 +135,7 @@ def _find_missing_ticket(pull: MergedPull, closed: Collection[int]) -> str:
 
 
 def _read_message(past: PastCommit) -> tuple[str, str]:
-    """Read a message without the lines that tools add, and why the commit is no task; empty: it is."""
+    """Read a message without the lines that tools add, and why it is no ticket; empty: it is."""
     lines = (line for line in past.message.splitlines() if not _TRAILER.fullmatch(line))
     ticket = "\n".join(lines).strip()
     why = _find_missing_tests(past)
