@@ -299,31 +299,31 @@ def _add_end(row: BacktestResult, reported: dict[str, Any]) -> BacktestResult:
 
 def make_home(home: Path) -> Path:
     """Make the data folder of the backtests below that of the service, and return it."""
-    own = home / "backtest"
-    own.mkdir(parents=True, exist_ok=True, mode=0o711)
+    folder = home / "backtest"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o711)
     # Caches, and what the operator has put there, are shared with the service.
     for name in ("environments", "mirrors", "pythons"):
         (home / name).mkdir(exist_ok=True, mode=0o711)
         with suppress(FileExistsError):
-            (own / name).symlink_to(Path("..", name))
-    return own
+            (folder / name).symlink_to(Path("..", name))
+    return folder
 
 
-def begin(order: Order, own: Path) -> Path:
+def begin(order: Order, home: Path) -> Path:
     """Make the folder of a new backtest, with its order; its name is what it goes on by."""
-    folder = own / "campaigns" / make_run_id(int(read_clock()))
+    folder = home / "campaigns" / make_run_id(int(read_clock()))
     folder.mkdir(parents=True, mode=0o700)
     write_private_file(folder / folders.ORDER, order.model_dump_json())
     return folder
 
 
-def find(own: Path, name: str | None) -> Path:
+def find(home: Path, name: str | None) -> Path:
     """Find a backtest by the beginning of its name; None: the newest.
 
     Raises:
         RequestRefused: There is none, or there are several.
     """
-    named = [place for place in folders.list_folders(own) if place.name.startswith(name or "")]
+    named = [place for place in folders.list_folders(home) if place.name.startswith(name or "")]
     if name and len(named) > 1:
         last = ", ".join(place.name for place in named[-5:])
         raise RequestRefused(f"{len(named)} backtests start with {name}: {last}")

@@ -115,7 +115,7 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     wiring.require_machine(loaded)
     wiring.require_models(loaded)
     home = campaign.make_home(loaded.home)
-    own = replace(loaded, home=home)
+    own_settings = replace(loaded, home=home)
     left: list[SkippedChange] = []
     if resume:
         folder = campaign.find(home, name)
@@ -126,20 +126,20 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
         if commits and tasks:
             raise typer.BadParameter("use one of them", param_hint="--commits, --tasks")
         if tasks:
-            found, left = past_changes.read_rows(tasks, clones)[:last], []
+            past, left = past_changes.read_rows(tasks, clones)[:last], []
         elif commits or Path(repo).exists():
             place = repository.find_clone(Path(repo))
-            found, left = past_changes.read_commits(place, commits or "HEAD", most=last)
+            past, left = past_changes.read_commits(place, commits or "HEAD", most=last)
         else:
-            found, left = _read_pulls(repo, last, own)
+            past, left = _read_pulls(repo, last, own_settings)
         for skipped in left[:_MOST_SHOWN]:
             terminal.print_aside(f"skipped: {skipped.name}: {skipped.why}")
         if len(left) > _MOST_SHOWN:
             terminal.print_aside(f"skipped: {len(left) - _MOST_SHOWN} more")
-        if not found:
+        if not past:
             raise RequestRefused("No tasks found; nothing was started.")
         order = campaign.Order(
-            tasks=tuple(found),
+            tasks=tuple(past),
             config_text=repository.read_config_text(config),
             config_name=str(config) if config else None,
             model=model,
@@ -148,7 +148,9 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
             version=metadata.version("mergewright"),
         )
         folder = campaign.begin(order, home)
-    made = campaign.Campaign(folder, order, own, wiring.make_local_desk, terminal.print_aside)
+    made = campaign.Campaign(
+        folder, order, own_settings, wiring.make_local_desk, terminal.print_aside
+    )
     terminal.print_aside(f"backtest {folder.name}: {len(order.tasks)} tasks")
     try:
         rows = made.run_tasks(jobs, lambda row: terminal.print_aside(_describe(row)))
@@ -170,9 +172,9 @@ def _read_pulls(
     from agent.github import merged_pulls
 
     name = run.read_repository_name(repo, loaded.github_url)
-    found, token, pulls = merged_pulls.open_repository(wiring.way_to_github(loaded), name)
+    remote, token, pulls = merged_pulls.open_repository(wiring.way_to_github(loaded), name)
     place, limit = loaded.home / "mirrors", loaded.max_repository_mb
-    opened = history.read_pulls(found.url, token, found.default_branch, place, max_mb=limit)
+    opened = history.read_pulls(remote.url, token, remote.default_branch, place, max_mb=limit)
     with opened as (mirror, read):
         return tasks.read_pulls(name, pulls, read, mirror, most=last)
 

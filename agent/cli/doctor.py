@@ -53,29 +53,29 @@ def doctor(
     raise typer.Exit(0 if report["sound"] else 1)
 
 
-def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
+def examine(loaded: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     """Gather limits, versions and places; `sound` says whether tickets can be worked on here."""
-    measured = _measure(given)
+    measured = _measure(loaded)
     broken = measured["broken"] and f"not enforced: {', '.join(measured['broken'])}"
     unfit = measured["missing"] or broken
-    models = examine_models(given, ask=ask_models)
+    models = examine_models(loaded, ask=ask_models)
     has_models = any(row["models"] for row in models["roles"])
     usable = "all configured models can be used" if has_models else "none configured, recipes only"
-    index = ("", "not tried") if unfit else _try(check_index, given)
+    index = ("", "not tried") if unfit else _try(check_index, loaded)
     needed = (
         ("sandboxes", unfit, "every required limit is enforced"),
-        ("git", *_try(check_git, given)),
-        ("data folder", *_try(check_folder, given)),
-        ("database", *_try(check_database, given)),
+        ("git", *_try(check_git, loaded)),
+        ("data folder", *_try(check_folder, loaded)),
+        ("database", *_try(check_database, loaded)),
         ("package indexes", *index),
-        ("signing key", *_try(check_signing, given)),
+        ("signing key", *_try(check_signing, loaded)),
         ("models", " ".join(models["problems"]), usable),
-        ("GitHub", *_try(check_github, given)),
+        ("GitHub", *_try(check_github, loaded)),
     )
     return {
         "gone": settings.list_gone(),
         "sound": not any(problem for _, problem, _ in needed),
-        "used": given.sandbox,
+        "used": loaded.sandbox,
         **measured,
         "needed": [
             {"what": what, "there": not problem, "detail": problem or detail}
@@ -85,19 +85,19 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     }
 
 
-def _try(check: Callable[[Settings], str], given: Settings) -> tuple[str, str]:
+def _try(check: Callable[[Settings], str], loaded: Settings) -> tuple[str, str]:
     """Return what is wrong, and else what is right, in words."""
     try:
-        return "", check(given)
+        return "", check(loaded)
     except AgentError as problem:
         return problem.message, ""
 
 
-def _measure(given: Settings) -> dict[str, Any]:
-    if given.sandbox == "bubblewrap" and (lacking := bwrap_arguments.explain_lacking_rights()):
+def _measure(loaded: Settings) -> dict[str, Any]:
+    if loaded.sandbox == "bubblewrap" and (lacking := bwrap_arguments.explain_lacking_rights()):
         return {"missing": lacking, "broken": [], "limits": []}
     try:
-        limits = limit_probes.probe_limits(sandboxes.make_sandbox(given), given)
+        limits = limit_probes.probe_limits(sandboxes.make_sandbox(loaded), loaded)
     except (SandboxMissing, SandboxLost) as problem:
         return {"missing": problem.message, "broken": [], "limits": []}
     broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
@@ -107,65 +107,65 @@ def _measure(given: Settings) -> dict[str, Any]:
 # --- what is needed: each check returns what is right, and raises AgentError if something is wrong
 
 
-def check_git(_given: Settings) -> str:
+def check_git(_loaded: Settings) -> str:
     try:
         return subprocess.check_output(["git", "--version"], text=True, timeout=10).strip()
     except (OSError, subprocess.SubprocessError):
         raise SettingsInvalid("not found; on Debian: apt-get install git") from None
 
 
-def check_folder(given: Settings) -> str:
-    settings.require_home(given.home)
-    limit_probes.require_space(given.home)
-    return f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
+def check_folder(loaded: Settings) -> str:
+    settings.require_home(loaded.home)
+    limit_probes.require_space(loaded.home)
+    return f"{loaded.home}, {shutil.disk_usage(loaded.home).free / 1024**3:.1f} GiB free"
 
 
-def check_database(given: Settings) -> str:
+def check_database(loaded: Settings) -> str:
     """An empty database gets its tables."""
-    if settings.find_database(given) is None:
+    if settings.find_database(loaded) is None:
         return "SQLite in the data folder"
-    sql_run_store.open_store(given).close()
+    sql_run_store.open_store(loaded).close()
     return "PostgreSQL answers"
 
 
-def check_index(given: Settings) -> str:
+def check_index(loaded: Settings) -> str:
     """Read from the default index as set-up does, and try more than that."""
     index = package_index.PackageIndex()
-    with gateway.open_gateway(given, index) as opened:
+    with gateway.open_gateway(loaded, index) as opened:
         order = SandboxRequest(
             argv=("python3", "-I", "-c", _ASK, f"{index.url}pip/"),
             directory=SANDBOX_OUT,
             outlet=opened.outlet,
             limits=SandboxLimits(seconds=60),
         )
-        printed = sandboxes.make_sandbox(given).run(order).output
+        printed = sandboxes.make_sandbox(loaded).run(order).output
     if printed.split() != ["200", "405", "403"]:
         words = f"{printed.strip()!r} for a GET, a POST and another host"
         raise SandboxLost(f"{index.url} returned {words}")
     return "reachable through the gateway, read-only"
 
 
-def check_signing(given: Settings) -> str:
+def check_signing(loaded: Settings) -> str:
     """All workers sign with one key."""
-    if settings.find_database(given) is None:
+    if settings.find_database(loaded) is None:
         return "generated in the data folder"
-    if settings.read_secret(given, "signing_key") is None:
+    if settings.read_secret(loaded, "signing_key") is None:
         name = settings.variable("signing_key_file")
         raise SettingsInvalid(
             f"worker {platform.node()} has no key. Set the same {name} on all workers."
         )
-    return f"public key {signing.load_signer(given).public}"
+    return f"public key {signing.load_signer(loaded).public}"
 
 
-def check_github(given: Settings) -> str:
+def check_github(loaded: Settings) -> str:
     """Ask who we are there; without credentials nothing is needed."""
-    keys = (given.github_private_key, given.github_token)
-    if given.github_app_id is None and not any(keys):
+    keys = (loaded.github_private_key, loaded.github_token)
+    if loaded.github_app_id is None and not any(keys):
         return "no App or token configured: only ticket files work"
     # Only who works on GitHub needs its client.
     from agent.github import access
 
-    way = access.connect_to_github(given)
+    way = access.connect_to_github(loaded)
     return f"{way.login()} at {way.base_url}"
 
 

@@ -184,7 +184,7 @@ class SignIns:
             claims: dict[str, Any] = jwt.decode(cookie, self._state_key, ["HS256"])
         except jwt.InvalidTokenError as problem:
             raise SignInNeeded from problem
-        if not _is_same(str(claims["state"]), state):
+        if not hmac.compare_digest(str(claims["state"]).encode(), state.encode()):
             raise SignInNeeded
         answer = RedirectResponse(str(claims["next"]), 303)
         person = self._require_github().exchange(code, self._make_verifier(state))
@@ -219,10 +219,6 @@ class SignIns:
         response.set_cookie(
             name, value, max_age=seconds, httponly=True, samesite="lax", secure=self._is_https
         )
-
-
-def _is_same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
 
 
 # --- what pages work with ------------------------------------------------------------------------

@@ -21,7 +21,7 @@ class Figure(NamedTuple):
 
     value: float | None
     """A share is from 0 to 1; None: unknown for all."""
-    known: int
+    number: int
     """Number of runs with a known value."""
 
 
@@ -79,8 +79,8 @@ def compute_mean(values: Iterable[float | None]) -> Figure:
 def _compute_figure(
     values: Iterable[float | None], compute: Callable[[list[float]], float]
 ) -> Figure:
-    known = [value for value in values if value is not None]
-    return Figure(round(compute(known), 4) if known else None, len(known))
+    numbers = [value for value in values if value is not None]
+    return Figure(round(compute(numbers), 4) if numbers else None, len(numbers))
 
 
 def _get_usd(run: RunEntry) -> float | None:

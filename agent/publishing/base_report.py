@@ -16,21 +16,21 @@ _RED = ("failed", "error", "finding")
 
 
 def describe_base(
-    prepared: Prepared, baseline: CheckReport, own: Contract, desk: Desk
+    prepared: Prepared, baseline: CheckReport, original: Contract, desk: Desk
 ) -> BaseReport:
     """Describe a measured base commit.
 
     Args:
-        own: The contract as the repository has it, before a set-up was looked for.
+        original: The contract as the repository has it, before a set-up was looked for.
     """
     environment, config = prepared.environment, prepared.contract.config
-    tree, changed = desk.open_base(prepared), proposal.find_difference(own.config, config)
+    tree, changed = desk.open_base(prepared), proposal.find_difference(original.config, config)
     ran = [result for result in baseline.results if result.status is not Status.ABSENT]
     return BaseReport(
         commit=baseline.commit,
         branch=prepared.checkout.base_branch,
-        config_file=own.source,
-        set_up=environment.why or ("As configured." if own.config.setup else "By a template."),
+        config_file=original.source,
+        set_up=environment.why or ("As configured." if original.config.setup else "By a template."),
         python=environment.interpreter.version,
         setup=environment.sources,
         setup_seconds=round(environment.seconds, 1),
@@ -45,7 +45,9 @@ def describe_base(
         usd=desk.budget.find_usd(config),
         unrun=prepared.contract.project.unrun,
         absent=prepared.contract.project.absent,
-        configuration=proposal.complete(tree, own.config, changed, is_new=own.source is None),
+        configuration=proposal.complete(
+            tree, original.config, changed, is_new=original.source is None
+        ),
     )
 
 

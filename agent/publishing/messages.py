@@ -143,13 +143,13 @@ def get_next_step_here(
         config_name: The file that took the place of the repository's configuration; it counts as it
             is on the disk.
     """
-    words, known = (_NEXT | _NEXT_HERE).get(reason, ""), dict(_HERE)
+    words, phrases = (_NEXT | _NEXT_HERE).get(reason, ""), dict(_HERE)
     file = _CONFIGURATION
     if config_name is not None and reason in _OF_CONFIGURATION:
-        file, known["commit"] = f"`{config_name.replace('`', '')}`", known["again"]
+        file, phrases["commit"] = f"`{config_name.replace('`', '')}`", phrases["again"]
     command = command or f"mergewright run --resume {run_id}"
-    known = {name: words.format(command=command) for name, words in known.items()}
-    return words.format(**known, file=file)
+    phrases = {name: phrase.format(command=command) for name, phrase in phrases.items()}
+    return words.format(**phrases, file=file)
 
 
 def list_branch_commands(branch: str, git: str = "git") -> tuple[str, ...]:
