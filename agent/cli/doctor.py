@@ -94,14 +94,16 @@ def _try(check: Callable[[Settings], str], loaded: Settings) -> tuple[str, str]:
 
 
 def _measure(loaded: Settings) -> dict[str, Any]:
-    if loaded.sandbox == "bubblewrap" and (lacking := bwrap_arguments.explain_lacking_rights()):
-        return {"missing": lacking, "broken": [], "limits": []}
+    missing, limits = "", []
+    if loaded.sandbox == "bubblewrap":
+        missing = bwrap_arguments.explain_lacking_rights()
     try:
-        limits = limit_probes.probe_limits(sandboxes.make_sandbox(loaded), loaded)
+        if not missing:
+            limits = limit_probes.probe_limits(sandboxes.make_sandbox(loaded), loaded)
     except (SandboxMissing, SandboxLost) as problem:
-        return {"missing": problem.message, "broken": [], "limits": []}
+        missing = problem.message
     broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
-    return {"missing": None, "broken": broken, "limits": limits}
+    return {"missing": missing or None, "broken": broken, "limits": limits}
 
 
 # --- what is needed: each check returns what is right, and raises AgentError if something is wrong

@@ -50,7 +50,11 @@ def list_next_steps(outcome: Outcome, repo: Path | None, command: str = "") -> t
     if outcome.is_done and outcome.branch:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
-        return messages.list_branch_commands(outcome.branch, git)
+        branch = shlex.quote(outcome.branch)
+        return (
+            f"{git} show {branch}  # show the change (one commit)",
+            f"{git} merge {branch}  # merge it into the current branch",
+        )
     words = messages.get_next_step_here(
         outcome.reason, outcome.run_id, config_name=outcome.config_name, command=command
     )

@@ -95,7 +95,6 @@ class SignIns:
         github: GithubPeople | None,
         address: str,
         find_starters: Callable[[str], tuple[str, ...] | None],
-        note: Callable[[str], None],
     ) -> None:
         """Keep what sessions need.
 
@@ -103,9 +102,8 @@ class SignIns:
             github: Asks GitHub who somebody is; None: nobody signs in there.
             address: Of the dashboard. All ports of a host share cookies, so names tell it.
             find_starters: Names who may start runs in a repository.
-            note: Records the login of each sign-in.
         """
-        self.github, self._find_starters, self._note = github, find_starters, note
+        self.github, self._find_starters = github, find_starters
         self._is_https = address.startswith("https://")
         mark = hashlib.sha256(address.encode()).hexdigest()[:8]
         self._cookie = "__Host-mergewright" if self._is_https else f"mergewright-{mark}"
@@ -172,8 +170,8 @@ class SignIns:
         self._set_cookie(answer, self._state_cookie, cookie, _STATE_SECONDS)
         return answer
 
-    def end_github(self, request: Request, state: str, code: str) -> Response:
-        """Sign in whoever GitHub sends back, and lead them to the page that they came from.
+    def end_github(self, request: Request, state: str, code: str) -> tuple[Person, str]:
+        """Find out who GitHub sends back, and from which page they came.
 
         Raises:
             SignInNeeded: It is another browser, or too late.
@@ -186,10 +184,8 @@ class SignIns:
             raise SignInNeeded from problem
         if not hmac.compare_digest(str(claims["state"]).encode(), state.encode()):
             raise SignInNeeded
-        answer = RedirectResponse(str(claims["next"]), 303)
         person = self._require_github().exchange(code, self._make_verifier(state))
-        self.add_session(answer, person)
-        return answer
+        return person, str(claims["next"])
 
     def forget_state(self, response: Response) -> None:
         """Have the browser forget that it was sent to GitHub: that counts once."""
@@ -207,7 +203,6 @@ class SignIns:
     def add_session(self, response: Response, person: Person | None) -> None:
         """Sign a person in; None: the operator."""
         now, session_id = time.monotonic(), secrets.token_urlsafe(32)
-        self._note(person.login if person else OPERATOR)
         with self._lock:
             for old_id, old in list(self._sessions.items()):
                 if old.ends_at < now:

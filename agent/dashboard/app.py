@@ -46,7 +46,6 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
             _make_github(loaded, address),
             address,
             lambda repository: limits.load_limits(loaded).find_starters(repository),
-            lambda login: store.audit.add("sign in", login, "dashboard"),
         ),
     )
     for part in (sign_in_pages, overview_pages, runs_pages, backtest_page):

@@ -3,7 +3,6 @@
 What to do differs by where the ticket is: under an issue, or in a file on this machine.
 """
 
-import shlex
 import textwrap
 from itertools import groupby
 
@@ -150,15 +149,6 @@ def get_next_step_here(
     command = command or f"mergewright run --resume {run_id}"
     phrases = {name: phrase.format(command=command) for name, phrase in phrases.items()}
     return words.format(**phrases, file=file)
-
-
-def list_branch_commands(branch: str, git: str = "git") -> tuple[str, ...]:
-    """What can be done with a branch that a run has made here: commands, each with its purpose."""
-    name = shlex.quote(branch)
-    return (
-        f"{git} show {name}  # show the change (one commit)",
-        f"{git} merge {name}  # merge it into the current branch",
-    )
 
 
 def render_outcome_text(outcome: Outcome) -> str:
