@@ -154,6 +154,8 @@ class Campaign:
 
     def finish(self, ticket: Ticket) -> None:
         self._await_end(ticket)
+        # What GitHub says of the run's own pull request is decided on after the run.
+        self._until(lambda: not self.ground.unread(), f"{ticket.name}: every decision")
         self._stop()
         self._say(f"{ticket.name}: {sum(self.kills.values())} kills so far")
 
