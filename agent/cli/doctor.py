@@ -94,16 +94,16 @@ def _try(check: Callable[[Settings], str], loaded: Settings) -> tuple[str, str]:
 
 
 def _measure(loaded: Settings) -> dict[str, Any]:
-    missing, limits = "", []
-    if loaded.sandbox == "bubblewrap":
-        missing = bwrap_arguments.explain_lacking_rights()
+    of_bubblewrap = loaded.sandbox == "bubblewrap"
+    missing = bwrap_arguments.explain_lacking_rights() if of_bubblewrap else None
+    limits: list[dict[str, Any]] = []
     try:
         if not missing:
             limits = limit_probes.probe_limits(sandboxes.make_sandbox(loaded), loaded)
     except (SandboxMissing, SandboxLost) as problem:
         missing = problem.message
     broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
-    return {"missing": missing or None, "broken": broken, "limits": limits}
+    return {"missing": missing, "broken": broken, "limits": limits}
 
 
 # --- what is needed: each check returns what is right, and raises AgentError if something is wrong
