@@ -12,6 +12,7 @@ from agent.errors import StorageFull
 from agent.models.backtest import BacktestResult
 
 ORDER, ROWS = "order.json", "rows.jsonl"
+JUDGED = {True: "resolved", False: "not resolved", None: "not judged"}
 _OBJECT = TypeAdapter(dict[str, Any])
 
 

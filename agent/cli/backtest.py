@@ -180,9 +180,11 @@ def _read_pulls(
 
 
 def _describe(row: BacktestResult) -> str:
+    from agent.backtest import folders
+
     mark = "WRONGLY READY  " if row.is_wrongly_ready else ""
     why = f": {row.why_not}" if row.why_not else ""
-    return f"{mark}{row.instance_id}: {row.end}, {row.judged}{why}"
+    return f"{mark}{row.instance_id}: {row.end}, {folders.JUDGED[row.resolved]}{why}"
 
 
 def _report_results(
@@ -218,7 +220,7 @@ def _report_results(
         headings,
         (
             (
-                row.instance_id, row.end.value, row.judged, str(row.requests),
+                row.instance_id, row.end.value, folders.JUDGED[row.resolved], str(row.requests),
                 _format_figure(row.usd), terminal.format_span(row.seconds), row.title,
             )
             for row in sorted(rows, key=lambda row: not row.is_wrongly_ready)

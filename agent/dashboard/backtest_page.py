@@ -44,10 +44,12 @@ class _ShownTask:
         return "danger" if self.row.is_wrongly_ready else _TONES[self.row.end]
 
     @property
+    def judged(self) -> str:
+        return folders.JUDGED[self.row.resolved]
+
+    @property
     def words(self) -> str:
-        return (
-            "ready but wrong" if self.row.is_wrongly_ready else f"{self.row.end}, {self.row.judged}"
-        )
+        return "ready but wrong" if self.row.is_wrongly_ready else f"{self.row.end}, {self.judged}"
 
     @property
     def ours(self) -> tuple[list[DiffFile], bool]:
@@ -91,7 +93,7 @@ def render_page(backtest: StoredBacktest) -> str:
 def _make_values(backtest: StoredBacktest, shown: set[str]) -> dict[str, Any]:
     """Give what the page shows; what would have been wrongly ready comes first."""
     rows = sorted(backtest.rows, key=lambda row: not row.is_wrongly_ready)
-    ends = [(row.end.value, _JUDGED_TONES[row.judged]) for row in rows]
+    ends = [(row.end.value, _JUDGED_TONES[folders.JUDGED[row.resolved]]) for row in rows]
     return {
         "backtest": backtest,
         "figures": compute_figures(rows),

@@ -73,10 +73,6 @@ class BacktestResult(Record):
     merged: str = ""
 
     @property
-    def judged(self) -> str:
-        return {True: "resolved", False: "not resolved", None: "not judged"}[self.resolved]
-
-    @property
     def is_wrongly_ready(self) -> bool:
         return self.end is End.READY and self.resolved is False
 

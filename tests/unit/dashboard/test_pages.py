@@ -62,12 +62,11 @@ def add_whole_run(store: SqlRunStore, home, *, title: str = "Add a field", evil:
     run = made_runs.make_run(1, time.time(), title=title, **more)
     run = store.add_run(run, time.time())
     outcome = made_runs.make_outcome(run, Reason.READY, random.Random(1))
-    changed = {"sentence": f"All checks passed. {evil}", "checks": made_runs.make_checks(True),
-               "findings": made_runs.FINDINGS}  # fmt: skip
+    changed = {"sentence": f"All checks passed. {evil}", "checks": made_runs.make_checks(True)}
     if evil:
         changed["branch"] = evil
         changed["pull_request"] = replace(outcome.pull_request, url="javascript:alert(1)")
-    outcome = change_outcome(outcome, **changed)
+    outcome = change_outcome(outcome, findings=made_runs.FINDINGS, **changed)
     folder = made_runs.write_folder(home, run, outcome, time.time())
     store.finish_run(run.run_id, outcome, time.time())
     return run, folder

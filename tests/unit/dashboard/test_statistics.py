@@ -22,11 +22,6 @@ def entries(tmp_path_factory):
         return RunIndex(store).entries()
 
 
-@pytest.fixture(scope="module")
-def runs(entries):
-    return summarize_runs(entries)
-
-
 def test_what_has_gone_on_with_a_pull_request_counts_with_it(entries):
     first = next(
         entry for entry in entries if entry.used and entry.used.calls and not entry.is_dry_run
