@@ -83,15 +83,16 @@ class Campaign:
 
         Ctrl-C breaks off what is under way, and leaves no row of it.
         """
-        rows = {
-            task.instance_id: folders.load_row(self.folder / f"{task.file_name}.json")
-            for task in self.order.tasks
-        }
-        left = [task for task in self.order.tasks if rows[task.instance_id] is None]
+        rows = {row.instance_id: row for row in folders.load_rows(self.folder)}
+        left = [task for task in self.order.tasks if task.instance_id not in rows]
 
         def run_one(task: PastChange) -> BacktestResult | None:
-            is_over = self._stopped.is_set() or self._find_limit(rows.values())
-            return None if is_over else self._run_task(task)
+            if self._stopped.is_set() or self._find_limit(list(rows.values())):
+                return None
+            row = self._run_task(task)
+            with self._lock:
+                folders.add_row(self.folder, row)
+            return row
 
         pool = ThreadPoolExecutor(jobs)
         under_way = {pool.submit(run_one, task) for task in left}
@@ -108,9 +109,10 @@ class Campaign:
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-        if missing := sum(row is None for row in rows.values()):
+        if missing := len(self.order.tasks) - len(rows):
             self.say(f"{missing} tasks did not start: {self._find_limit(rows.values())}")
-        return tuple(row for row in rows.values() if row)
+        names = [task.instance_id for task in self.order.tasks]
+        return tuple(rows[name] for name in names if name in rows)
 
     def _break_off(self) -> None:
         with self._lock:
@@ -119,11 +121,11 @@ class Campaign:
             for child in self._children:
                 child.terminate()
 
-    def _find_limit(self, rows: Iterable[BacktestResult | None]) -> str:
+    def _find_limit(self, rows: Iterable[BacktestResult]) -> str:
         """Say why no further run may be begun; empty: it may."""
         if (most := self.order.usd) is None:
             return ""
-        costs = [row.usd for row in rows if row]
+        costs = [row.usd for row in rows]
         if None in costs:
             return f"a model's price is unknown, so the limit of ${most:g} cannot be enforced"
         spent = sum(cost or 0.0 for cost in costs)
@@ -136,28 +138,26 @@ class Campaign:
             self.say(f"{task.instance_id}: {line}")
 
         desk = self.make_desk(self.settings, say, self._stopped)
-        wanted, set_up = self._with_judge(task, desk, lambda judge: judge.find_wanted())
+        wanted, set_up = self._with_judge(task, desk, Judge.find_wanted)
         if wanted and wanted.why_not:
-            return self._store(task, _make_row(task, End.NOT_RUN, wanted, set_up))
+            return _make_row(task, wanted, set_up)
         reported = self._run(task, say)
         if wanted is None:
             # By now the run knows how the set-up was found.
-            wanted, set_up = self._with_judge(task, desk, lambda judge: judge.find_wanted())
+            wanted, set_up = self._with_judge(task, desk, Judge.find_wanted)
         if wanted is None:
-            wanted = ExpectedTests(
-                why_not=f"the tests of the base commit could not be run: {set_up}"
-            )
-        row = _make_result_of_run(task, reported, wanted, set_up)
-        if not wanted.why_not:
-            failing, problem = self._with_judge(
-                task, desk, lambda judge: judge.list_failing(row.patch, wanted)
-            )
-            if failing is None:
-                # A patch that does not apply, or a failing machine, is no fault of the change.
-                row = replace(row, why_not=problem)
-            else:
-                row = replace(row, resolved=not failing, failing=failing)
-        return self._store(task, row)
+            why = f"the tests of the base commit could not be run: {set_up}"
+            wanted = ExpectedTests(why_not=why)
+        row = _add_end(_make_row(task, wanted, set_up), reported)
+        if wanted.why_not:
+            return row
+        failing, problem = self._with_judge(
+            task, desk, lambda judge: judge.list_failing(row.patch, wanted)
+        )
+        if failing is None:
+            # A patch that does not apply, or a failing machine, is no fault of the change.
+            return replace(row, why_not=problem)
+        return replace(row, resolved=not failing, failing=failing)
 
     def _with_judge(
         self, task: PastChange, desk: Desk, ask: Callable[[Judge], T]
@@ -240,12 +240,6 @@ class Campaign:
             raise KeyboardInterrupt
         return dict(reported)
 
-    # --- rows on disk -----------------------------------------------------------------------------
-
-    def _store(self, task: PastChange, row: BacktestResult) -> BacktestResult:
-        write_private_file(self.folder / f"{task.file_name}.json", row.model_dump_json(indent=1))
-        return row
-
 
 def _do_step(name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Do the work, and remember nothing."""
@@ -258,11 +252,12 @@ def _name_set_up(prepared: Prepared) -> str:
     return "configured" if prepared.contract.config.setup else "by a template"
 
 
-def _make_row(task: PastChange, end: End, wanted: ExpectedTests, set_up: str) -> BacktestResult:
+def _make_row(task: PastChange, wanted: ExpectedTests, set_up: str) -> BacktestResult:
+    """Make the row of a task that no run has been at."""
     return BacktestResult(
         instance_id=task.instance_id,
         title=task.title,
-        end=end,
+        end=End.NOT_RUN,
         why_not=wanted.why_not,
         fail_to_pass=len(wanted.fail_to_pass),
         pass_to_pass=len(wanted.pass_to_pass),
@@ -272,30 +267,28 @@ def _make_row(task: PastChange, end: End, wanted: ExpectedTests, set_up: str) ->
     )
 
 
-def _make_result_of_run(
-    task: PastChange, reported: dict[str, Any], wanted: ExpectedTests, set_up: str
-) -> BacktestResult:
-    """Read what `mergewright run --json` has printed."""
+def _add_end(row: BacktestResult, reported: dict[str, Any]) -> BacktestResult:
+    """Add to a row what `mergewright run --json` has printed."""
     if "state" not in reported:
         words = str(reported.get("problem", ""))
-        row = _make_row(task, End.FAILED, wanted, set_up)
-        return replace(row, reason=reported.get("reason") or "failed", sentence=words)
+        reason = reported.get("reason") or "failed"
+        return replace(row, end=End.FAILED, reason=reason, sentence=words)
     # Fields that only the service needs are not printed.
     outcome = Outcome.model_validate(
         {name: reported[name] for name in Outcome.model_fields & reported.keys()}
     )
-    findings, used = outcome.judged.findings, outcome.figures.total_usage
+    usage, findings = outcome.figures.total_usage, outcome.judged.findings
     has_remarks = any(finding.severity is Severity.REVIEW for finding in findings)
     path = outcome.files.patch_path if outcome.reason is Reason.DRY_RUN else None
-    end = find_end(outcome.reason, has_remarks=has_remarks)
     return replace(
-        _make_row(task, end, wanted, set_up),
+        row,
+        end=find_end(outcome.reason, has_remarks=has_remarks),
         reason=outcome.reason.value,
         sentence=outcome.sentence,
         run_id=outcome.run_id,
         model=", ".join(dict.fromkeys(use.model for use in outcome.figures.models)),
-        usd=used.usd,
-        requests=used.calls,
+        usd=usage.usd,
+        requests=usage.calls,
         seconds=sum(reported["seconds"].values()),
         patch=Path(path).read_bytes().decode() if path else "",  # with its line ends
     )
@@ -306,50 +299,48 @@ def _make_result_of_run(
 
 def make_home(home: Path) -> Path:
     """Make the data folder of the backtests below that of the service, and return it."""
-    own = home / "backtest"
-    own.mkdir(parents=True, exist_ok=True, mode=0o711)
+    folder = home / "backtest"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o711)
     # Caches, and what the operator has put there, are shared with the service.
     for name in ("environments", "mirrors", "pythons"):
         (home / name).mkdir(exist_ok=True, mode=0o711)
         with suppress(FileExistsError):
-            (own / name).symlink_to(Path("..", name))
-    return own
+            (folder / name).symlink_to(Path("..", name))
+    return folder
 
 
-def begin(order: Order, own: Path) -> Path:
+def begin(order: Order, home: Path) -> Path:
     """Make the folder of a new backtest, with its order; its name is what it goes on by."""
-    folder = own / "campaigns" / make_run_id(int(read_clock()))
+    folder = home / "campaigns" / make_run_id(int(read_clock()))
     folder.mkdir(parents=True, mode=0o700)
     write_private_file(folder / folders.ORDER, order.model_dump_json())
     return folder
 
 
-def find(own: Path, name: str | None) -> Path:
+def find(home: Path, name: str | None) -> Path:
     """Find a backtest by the beginning of its name; None: the newest.
 
     Raises:
         RequestRefused: There is none, or there are several.
     """
-    every = folders.list_folders(own)
-    found = [place for place in every if place.name.startswith(name or "")]
-    if name and len(found) > 1:
-        known = ", ".join(place.name for place in found[-5:])
-        raise RequestRefused(f"{len(found)} backtests start with {name}: {known}")
-    if not found:
+    named = [place for place in folders.list_folders(home) if place.name.startswith(name or "")]
+    if name and len(named) > 1:
+        last = ", ".join(place.name for place in named[-5:])
+        raise RequestRefused(f"{len(named)} backtests start with {name}: {last}")
+    if not named:
         raise RequestRefused("No such backtest; start one with --repo, --commits or --tasks.")
-    return found[-1]
+    return named[-1]
 
 
 def write_predictions(rows: Sequence[BacktestResult], file: Path) -> None:
     """Write what the public harness of SWE-bench takes."""
-    lines = (
-        json.dumps(
-            {
-                "instance_id": row.instance_id,
-                "model_name_or_path": f"mergewright {row.model}".strip(),
-                "model_patch": row.patch,
-            }
-        )
+    predictions = (
+        {
+            "instance_id": row.instance_id,
+            "model_name_or_path": f"mergewright {row.model}".strip(),
+            "model_patch": row.patch,
+        }
         for row in rows
     )
-    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    lines = "".join(f"{json.dumps(prediction)}\n" for prediction in predictions)
+    file.write_text(lines, encoding="utf-8")

@@ -1,16 +1,19 @@
 """What is on disk of backtests: a folder each, with the order, and a row for each task done."""
 
-import json
+import os
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from agent.errors import StorageFull
 from agent.models.backtest import BacktestResult
 
-ORDER = "order.json"
+ORDER, ROWS = "order.json", "rows.jsonl"
+JUDGED = {True: "resolved", False: "not resolved", None: "not judged"}
+_OBJECT = TypeAdapter(dict[str, Any])
 
 
 class StoredBacktest(NamedTuple):
@@ -36,38 +39,47 @@ class StoredBacktest(NamedTuple):
         return None
 
 
-def list_folders(own: Path) -> list[Path]:
+def list_folders(home: Path) -> list[Path]:
     """List the folders of all backtests in their data folder, the oldest first."""
-    return sorted(place.parent for place in (own / "campaigns").glob(f"*/{ORDER}"))
+    return sorted(place.parent for place in (home / "campaigns").glob(f"*/{ORDER}"))
 
 
-def load_row(place: Path) -> BacktestResult | None:
-    """Read a row; None: it is not there, or none of ours."""
+def load_rows(folder: Path) -> tuple[BacktestResult, ...]:
+    """Read a row for each task that is done, in the order in which they ended."""
+    rows: dict[str, BacktestResult] = {}
+    with suppress(OSError):
+        for line in (folder / ROWS).read_bytes().split(b"\n"):
+            # The first is empty, and a command that was killed may have left half of one.
+            with suppress(ValidationError):
+                row = BacktestResult.model_validate_json(line)
+                rows[row.instance_id] = row
+    return tuple(rows.values())
+
+
+def add_row(folder: Path, row: BacktestResult) -> None:
+    """Append a row to those of the folder, on a line of its own; StorageFull: it cannot."""
     try:
-        return BacktestResult.model_validate_json(place.read_bytes())
-    except (OSError, ValidationError):
-        return None
+        with (folder / ROWS).open("a", encoding="utf-8") as file:
+            file.write(f"\n{row.model_dump_json()}")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as problem:
+        raise StorageFull(f"{folder} cannot be written ({problem.strerror}).") from problem
 
 
-def _name_repository(repo: str) -> str:
-    """Name a repository of a code host, or the folder of a clone without those above it."""
-    return Path(repo).name if repo.startswith((".", "/")) else repo
-
-
-def load_kept(folder: Path) -> StoredBacktest:
-    """Read what is kept of a backtest, under way or over."""
-    try:
-        order = json.loads((folder / ORDER).read_bytes())
-        tasks = order["tasks"]
-        names = dict.fromkeys(_name_repository(task["repo"]) for task in tasks if "repo" in task)
-    except (OSError, ValueError, KeyError, TypeError):
-        order, tasks, names = {}, (), {}
-    found = map(load_row, sorted(place for place in folder.glob("*.json") if place.name != ORDER))
+def load_stored(folder: Path) -> StoredBacktest:
+    """Read what is stored of a backtest, under way or over."""
+    order: dict[str, Any] = {}
+    with suppress(OSError, ValidationError):
+        order = _OBJECT.validate_json((folder / ORDER).read_bytes())
+    tasks = order.get("tasks", ())
+    repositories = dict.fromkeys(str(task["repo"]) for task in tasks if "repo" in task)
     return StoredBacktest(
         folder.name,
         len(tasks),
-        tuple(row for row in found if row),
-        tuple(names),
+        load_rows(folder),
+        # Of the folder of a clone, those above it say nothing.
+        tuple(Path(name).name if name[0] in "./" else name for name in repositories if name),
         str(order.get("command") or ""),
         str(order.get("version") or ""),
     )

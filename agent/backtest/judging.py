@@ -53,21 +53,20 @@ class Judge:
             first, second = self._run_tests(task.patch), self._run_tests(task.patch)
         except AgentError as problem:
             return ExpectedTests(why_not=f"the merged change cannot be measured: {problem.message}")
-        unsteady = {
-            one for one in first.keys() | second.keys() if first.get(one) != second.get(one)
-        }
-        passing = {one for one, passes in first.items() if passes} - unsteady
-        found = ExpectedTests(
-            fail_to_pass=tuple(sorted(one for one in passing if not before.get(one))),
-            pass_to_pass=tuple(sorted(one for one in passing if before.get(one))),
+        every = first.keys() | second.keys()
+        unsteady = {test for test in every if first.get(test) != second.get(test)}
+        passing = sorted(test for test in first.keys() - unsteady if first[test])
+        wanted = ExpectedTests(
+            fail_to_pass=tuple(test for test in passing if not before.get(test)),
+            pass_to_pass=tuple(test for test in passing if before.get(test)),
             unsteady=tuple(sorted(unsteady)),
         )
-        if found.fail_to_pass:
-            return found
+        if wanted.fail_to_pass:
+            return wanted
         why = "no merged test fails before the merged change and passes with it"
         if unsteady:
             why = f"{why}; of {len(first):,} tests {len(unsteady):,} are flaky"
-        return found._replace(why_not=why)
+        return wanted._replace(why_not=why)
 
     def list_failing(self, patch: str, wanted: ExpectedTests) -> tuple[str, ...]:
         """List the wanted tests that fail with a patch of the base commit; empty: with none.
@@ -100,10 +99,10 @@ class Judge:
         names = {file.path for file in tests.files if file.after is not None}
         files = tuple(sorted(name for name in names if name.endswith(".py")))
         suite = Suite(only=Selection(files=files))
-        found = running.run_check(suite, site, desk.sandbox, desk.say)
+        result = running.run_check(suite, site, desk.sandbox, desk.say)
         # If exit code, report and sentinels disagree, code under test has faked a result.
-        is_proved = found.status is not Status.UNVERIFIED
+        is_proved = result.status is not Status.UNVERIFIED
         return {
             item.item_id: is_proved and item.outcome in ("passed", "xfailed")
-            for item in found.items
+            for item in result.items
         }

@@ -71,19 +71,20 @@ def read_commits(
         revisions: As `git log` takes them, such as `v1..main`.
         most: Tasks; older commits are not looked at once there are so many.
     """
-    found: list[PastChange] = []
+    tasks: list[PastChange] = []
     left: list[SkippedChange] = []
     with history.read_commits(str(repository), revisions) as commits:
         for past in commits:
-            if why := _find_lack(past):
-                subject = past.message.partition("\n")[0]
+            ticket, why = _read_message(past)
+            if why:
+                subject = ticket.partition("\n")[0]
                 left.append(SkippedChange(name=f"{past.commit[:12]} {subject}", why=why))
             else:
                 instance_id = f"{repository.name}-{past.commit[:12]}"
-                found.append(_make_task(past, repository, instance_id, _read_message(past.message)))
-            if len(found) == most:
+                tasks.append(_make_task(past, repository, instance_id, ticket))
+            if len(tasks) == most:
                 break
-    return found, left
+    return tasks, left
 
 
 def read_pulls(
@@ -101,7 +102,7 @@ def read_pulls(
         read: Gives what one changed; see `agent.git.history.read_pulls`.
         most: Tasks; older ones are not looked at once there are so many.
     """
-    found: list[PastChange] = []
+    tasks: list[PastChange] = []
     left: list[SkippedChange] = []
     closed: set[int] = set()
     for pull in pulls:
@@ -116,10 +117,10 @@ def read_pulls(
         closed |= {issue.number for issue in pull.issues}
         words = "\n\n".join(f"{issue.title}\n\n{issue.body}" for issue in pull.issues)
         instance_id = f"{name.replace('/', '__')}-{pull.number}"
-        found.append(_make_task(past, mirror, instance_id, words))
-        if len(found) == most:
+        tasks.append(_make_task(past, mirror, instance_id, words))
+        if len(tasks) == most:
             break
-    return found, left
+    return tasks, left
 
 
 def _find_missing_ticket(pull: MergedPull, closed: Collection[int]) -> str:
@@ -133,28 +134,24 @@ def _find_missing_ticket(pull: MergedPull, closed: Collection[int]) -> str:
     return ""
 
 
-def _find_lack(past: PastCommit) -> str:
-    """Say why a commit is no task; empty: it is one."""
-    if why := _find_missing_tests(past):
-        return why
-    if not _read_message(past.message).partition("\n")[2].strip():
-        return "its message has only a subject, which is not enough for a ticket"
-    return ""
+def _read_message(past: PastCommit) -> tuple[str, str]:
+    """Read a message without the lines that tools add, and why it is no ticket; empty: it is."""
+    lines = (line for line in past.message.splitlines() if not _TRAILER.fullmatch(line))
+    ticket = "\n".join(lines).strip()
+    why = _find_missing_tests(past)
+    if not why and not ticket.partition("\n")[2].strip():
+        why = "its message has only a subject, which is not enough for a ticket"
+    return ticket, why
 
 
 def _find_missing_tests(past: PastCommit) -> str:
+    """Say why a change is no task; empty: it is one."""
     tests = [path for path in past.paths if is_test(path)]
     if not any(path.endswith(".py") for path in tests):
         return "it changes no tests"
     if len(tests) == len(past.paths):
         return "it changes only tests"
     return ""
-
-
-def _read_message(message: str) -> str:
-    """Return a message without the lines that tools add."""
-    lines = (line for line in message.splitlines() if not _TRAILER.fullmatch(line))
-    return "\n".join(lines).strip()
 
 
 def _make_task(past: PastCommit, repository: Path, instance_id: str, ticket: str) -> PastChange:
@@ -185,13 +182,13 @@ def read_rows(file: Path, clones: Path | None) -> list[PastChange]:
         lines = file.read_bytes().decode().split("\n")
     except (OSError, UnicodeDecodeError) as problem:
         raise RequestRefused(f"{file} cannot be read as UTF-8: {problem}") from problem
-    found: dict[str, PastChange] = {}
+    tasks: dict[str, PastChange] = {}
     for number, line in enumerate(lines, 1):
         if line.strip():
             task = _read_row(line, f"{file}:{number}", clones)
-            if found.setdefault(task.file_name, task) is not task:
+            if tasks.setdefault(task.file_name, task) is not task:
                 raise RequestRefused(f"{file}:{number}: {task.instance_id} is listed twice")
-    return [*found.values()]
+    return [*tasks.values()]
 
 
 def _read_row(line: str, at: str, clones: Path | None) -> PastChange:
@@ -203,7 +200,7 @@ def _read_row(line: str, at: str, clones: Path | None) -> PastChange:
         raise RequestRefused(f"{at}: {key}: {first['msg']}") from problem
     where = (task.repo, task.repo.replace("/", "__"), task.repo.rpartition("/")[2])
     places = [Path(task.repo), *((clones / name for name in where) if clones else ())]
-    place = next((one for one in places if (one / ".git").exists()), None)
+    place = next((place for place in places if (place / ".git").exists()), None)
     if place is None:
         raise RequestRefused(
             f"{at}: there is no clone of {task.repo}. Set the folder that contains it with --clones"

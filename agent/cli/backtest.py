@@ -6,7 +6,7 @@ import shlex
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ from agent.text.sanitise import list_some
 if TYPE_CHECKING:
     from agent.backtest.campaign import Campaign
     from agent.backtest.tasks import PastChange, SkippedChange
-    from agent.models.backtest import BacktestResult, Figures
+    from agent.models.backtest import BacktestResult
     from agent.settings import Settings
 
 _MOST_SHOWN = 20
@@ -108,13 +108,14 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
     """  # fmt: skip
     from agent import wiring
     from agent.backtest import campaign, folders
+    from agent.backtest import tasks as past_changes
 
     interrupts.end_on_signals()
     loaded = run.load_settings_with(model)
     wiring.require_machine(loaded)
     wiring.require_models(loaded)
     home = campaign.make_home(loaded.home)
-    own = replace(loaded, home=home)
+    own_settings = replace(loaded, home=home)
     left: list[SkippedChange] = []
     if resume:
         folder = campaign.find(home, name)
@@ -124,15 +125,21 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
             raise typer.BadParameter("a backtest name requires --resume", param_hint="BACKTEST")
         if commits and tasks:
             raise typer.BadParameter("use one of them", param_hint="--commits, --tasks")
-        if commits or tasks or Path(repo).exists():
-            found, left = _read_tasks(repo, commits, last, tasks, clones)
+        if tasks:
+            past, left = past_changes.read_rows(tasks, clones)[:last], []
+        elif commits or Path(repo).exists():
+            place = repository.find_clone(Path(repo))
+            past, left = past_changes.read_commits(place, commits or "HEAD", most=last)
         else:
-            found, left = _read_pulls(repo, last, own)
-        _show_unsuitable(left)
-        if not found:
+            past, left = _read_pulls(repo, last, own_settings)
+        for skipped in left[:_MOST_SHOWN]:
+            terminal.print_aside(f"skipped: {skipped.name}: {skipped.why}")
+        if len(left) > _MOST_SHOWN:
+            terminal.print_aside(f"skipped: {len(left) - _MOST_SHOWN} more")
+        if not past:
             raise RequestRefused("No tasks found; nothing was started.")
         order = campaign.Order(
-            tasks=tuple(found),
+            tasks=tuple(past),
             config_text=repository.read_config_text(config),
             config_name=str(config) if config else None,
             model=model,
@@ -141,32 +148,19 @@ def backtest(  # noqa: PLR0913, PLR0917  each is an option of the command
             version=metadata.version("mergewright"),
         )
         folder = campaign.begin(order, home)
-    made = campaign.Campaign(folder, order, own, wiring.make_local_desk, terminal.print_aside)
+    made = campaign.Campaign(
+        folder, order, own_settings, wiring.make_local_desk, terminal.print_aside
+    )
     terminal.print_aside(f"backtest {folder.name}: {len(order.tasks)} tasks")
     try:
         rows = made.run_tasks(jobs, lambda row: terminal.print_aside(_describe(row)))
     except KeyboardInterrupt as interruption:
         raise Interrupted(
-            f"Interrupted; {len(folders.load_kept(folder).rows)} of {len(order.tasks)} tasks are"
+            f"Interrupted; {len(folders.load_stored(folder).rows)} of {len(order.tasks)} tasks are"
             f" done. To continue, run `mergewright backtest --resume {folder.name}`."
         ) from interruption
     _report_results(made, rows, html, as_json=as_json)
     raise typer.Exit(len(rows) != len(order.tasks))
-
-
-def _read_tasks(
-    repo: str,
-    commits: str | None,
-    last: int,
-    file: Path | None,
-    clones: Path | None,
-) -> tuple[list[PastChange], list[SkippedChange]]:
-    from agent.backtest import tasks
-
-    if file is not None:
-        return tasks.read_rows(file, clones)[:last], []
-    place = repository.find_clone(Path(repo))
-    return tasks.read_commits(place, commits or "HEAD", most=last)
 
 
 def _read_pulls(
@@ -178,41 +172,38 @@ def _read_pulls(
     from agent.github import merged_pulls
 
     name = run.read_repository_name(repo, loaded.github_url)
-    found, token, pulls = merged_pulls.open_repository(wiring.way_to_github(loaded), name)
+    remote, token, pulls = merged_pulls.open_repository(wiring.way_to_github(loaded), name)
     place, limit = loaded.home / "mirrors", loaded.max_repository_mb
-    opened = history.read_pulls(found.url, token, found.default_branch, place, max_mb=limit)
+    opened = history.read_pulls(remote.url, token, remote.default_branch, place, max_mb=limit)
     with opened as (mirror, read):
         return tasks.read_pulls(name, pulls, read, mirror, most=last)
 
 
-def _show_unsuitable(left: list[SkippedChange]) -> None:
-    for unsuitable in left[:_MOST_SHOWN]:
-        terminal.print_aside(f"skipped: {unsuitable.name}: {unsuitable.why}")
-    if len(left) > _MOST_SHOWN:
-        terminal.print_aside(f"skipped: {len(left) - _MOST_SHOWN} more")
-
-
 def _describe(row: BacktestResult) -> str:
-    said = {True: "resolved", False: "not resolved", None: f"not judged: {row.why_not}"}
+    from agent.backtest import folders
+
     mark = "WRONGLY READY  " if row.is_wrongly_ready else ""
-    return f"{mark}{row.instance_id}: {row.end}, {said[row.resolved]}"
+    why = f": {row.why_not}" if row.why_not else ""
+    return f"{mark}{row.instance_id}: {row.end}, {folders.JUDGED[row.resolved]}{why}"
 
 
 def _report_results(
     made: Campaign, rows: tuple[BacktestResult, ...], html: Path | None, *, as_json: bool
 ) -> None:
-    from agent.backtest import campaign
+    from agent.backtest import campaign, folders
     from agent.models.backtest import compute_figures
 
     figures = compute_figures(rows)
     predictions = made.folder / "predictions.jsonl"
     campaign.write_predictions(rows, predictions)
     if html is not None:
-        from agent.backtest import folders
         from agent.dashboard import backtest_page
 
-        page = backtest_page.render_page(folders.load_kept(made.folder))
-        terminal.write_page(html, page)
+        page = backtest_page.render_page(folders.load_stored(made.folder))
+        try:
+            html.write_text(page, encoding="utf-8")
+        except OSError as problem:
+            raise RequestRefused(f"{html} cannot be written ({problem.strerror}).") from problem
     if as_json:
         terminal.print_json(
             {
@@ -224,48 +215,32 @@ def _report_results(
             }
         )
         return
-    _show(rows, figures)
-    print(f"\npredictions  {predictions}")
-    if html is not None:
-        print(f"page         {html}")
-
-
-def _format_counts(counted: dict[str, int]) -> str:
-    words = (f"{number} {name.replace('_', ' ')}" for name, number in counted.items())
-    return ", ".join(words) or "-"
-
-
-def _show(rows: tuple[BacktestResult, ...], figures: Figures) -> None:
     headings = ("task", "end", "judged", "requests", "dollars", "time", "title")
-    judged = {True: "resolved", False: "not resolved", None: "not judged"}
     terminal.show_table(
         headings,
         (
             (
-                row.instance_id, row.end.value, judged[row.resolved], str(row.requests),
-                "?" if row.usd is None else f"{row.usd:.2f}", terminal.format_span(row.seconds),
-                row.title,
+                row.instance_id, row.end.value, folders.JUDGED[row.resolved], str(row.requests),
+                _format_figure(row.usd), terminal.format_span(row.seconds), row.title,
             )
             for row in sorted(rows, key=lambda row: not row.is_wrongly_ready)
         ),
     )  # fmt: skip
     print()
-    dollars = "unknown" if figures.usd is None else f"{figures.usd:.2f} in total"
-    median = "" if figures.median_usd is None else f", median {figures.median_usd:.2f}"
-    lines = (
-        ("wrongly ready", f"{figures.wrongly_ready} of {figures.judged} judged"),
-        ("resolved", f"{figures.resolved} of {figures.judged} judged"),
-        ("ended as", _format_counts(figures.ends)),
-        ("because of", _format_counts(figures.reasons)),
-        ("set-up", _format_counts(figures.set_up)),
-        ("dollars", f"{dollars}{median}"),
-        ("time", f"{terminal.format_span(figures.seconds)} in total"),
-        ("requests", f"{figures.requests:,} in total"),
-    )
-    terminal.show_table(("", ""), lines)
+    lines = {name.replace("_", " "): _format_figure(value) for name, value in figures}
+    lines["predictions"] = str(predictions)
+    if html is not None:
+        lines["page"] = str(html)
+    terminal.show_table(("", ""), lines.items())
     for row in rows:
         if row.why_not:
             print(terminal.make_line(f"not judged  {row.instance_id}: {row.why_not}"))
         elif row.failing:
-            named = list_some(row.failing, 1)
-            print(terminal.make_line(f"fails       {row.instance_id}: {named}"))
+            print(terminal.make_line(f"fails  {row.instance_id}: {list_some(row.failing, 1)}"))
+
+
+def _format_figure(figure: Any) -> str:
+    if isinstance(figure, dict):
+        counts = (f"{count} {name.replace('_', ' ')}" for name, count in figure.items())
+        return ", ".join(counts) or "-"
+    return "unknown" if figure is None else f"{figure:,.2f}".removesuffix(".00")

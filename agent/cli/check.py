@@ -63,8 +63,8 @@ def check(
     base: BaseReport | None
     if no_run:
         base, facts, code = _read_files(folder, loaded, as_json=as_json), dict[str, str](), 0
-        found = base.model_dump(mode="json")
-        report: dict[str, object] = {"schema_version": result.SCHEMA_VERSION, "base": found}
+        report: dict[str, object] = {"schema_version": result.SCHEMA_VERSION}
+        report["base"] = base.model_dump(mode="json")
     else:
         outcome, seconds = run.run_ticket(
             folder, None, console, config=config, base=ref, model=model, dry_run=True

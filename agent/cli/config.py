@@ -9,6 +9,7 @@ import typer
 from agent import settings
 from agent.cli import repository, terminal
 from agent.setup import effective, proposal
+from agent.setup.effective import EffectiveValue
 from repo_config import detect, schema
 from repo_config.located import escape_text
 
@@ -76,37 +77,40 @@ def explain(
     """
     _, tree, read = repository.open_repository(repo, as_json=as_json)
     project = detect.detect_project(tree, read.config)
-    found = list(effective.list_values(read, project, settings.load_settings()))
+    values = list(effective.list_values(read, project, settings.load_settings()))
     if key is not None:
-        known = [one.key for one in found]
-        # The key itself and what is below it, or the key in whose value it is.
-        exact = [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
-        found = exact or [one for one in found if key.startswith((f"{one.key}.", f"{one.key}["))]
-        if not found:
-            near = difflib.get_close_matches(key, known, 2)
-            fix = "`config explain --all` lists them"
-            if near:
-                fix = f"Did you mean {' or '.join(near)}?"
-            words = f"there is no key {escape_text(key)}. {fix}"
-            raise typer.BadParameter(words, param_hint="KEY")
+        values = _find_values(key, values)
     if as_json:
-        terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
+        terminal.print_json([value.model_dump(mode="json", exclude_none=True) for value in values])
         return
-    shown = found if is_whole or key is not None else [one for one in found if one.is_set]
-    for one in shown:
-        value = proposal.write_value(one.model_dump(mode="json")["value"])
-        print(f"{one.key:<26} {value}  ({escape_text(one.origin)})")
-        if key is not None and one.meaning:
-            print(f"    {one.meaning}")
-    if key is None:
-        for kind, names in project.unrun.items():
-            print(f"not run: {kind}")
-            print(textwrap.indent("\n".join(names), "    "))
-        if project.absent:
-            print(f"not here: {escape_text('; '.join(project.absent))}")
-        is_allowed = settings.load_settings().index_hosts == "repository"
-        verb = "may" if is_allowed else "may not"
-        for host, path in project.index_hosts.items():
-            print(f"set-up {verb} read from {host}, a package index in {escape_text(path)}")
-    if hidden := len(found) - len(shown):
+    for value in values:
+        if is_whole or key is not None or value.is_set:
+            text = proposal.write_value(value.model_dump(mode="json")["value"])
+            print(f"{value.key:<26} {text}  ({escape_text(value.origin)})")
+            if key is not None and value.meaning:
+                print(f"    {value.meaning}")
+    if key is not None:
+        return
+    for kind, names in project.unrun.items():
+        print(f"not run: {kind}")
+        print(textwrap.indent("\n".join(names), "    "))
+    if project.absent:
+        print(f"not here: {escape_text('; '.join(project.absent))}")
+    verb = "may" if settings.load_settings().index_hosts == "repository" else "may not"
+    for host, path in project.index_hosts.items():
+        print(f"set-up {verb} read from {host}, a package index in {escape_text(path)}")
+    hidden = sum(not value.is_set for value in values)
+    if hidden and not is_whole:
         print(f"{hidden} other keys and rules have their defaults; --all shows them.")
+
+
+def _find_values(key: str, values: list[EffectiveValue]) -> list[EffectiveValue]:
+    """Find a key with what is below it, or the key in whose value it is."""
+    below = [value for value in values if value.key == key or value.key.startswith(f"{key}.")]
+    around = [value for value in values if key.startswith((f"{value.key}.", f"{value.key}["))]
+    if not below and not around:
+        near = difflib.get_close_matches(key, [value.key for value in values], 2)
+        fix = f"Did you mean {' or '.join(near)}?" if near else "`config explain --all` lists them"
+        words = f"there is no key {escape_text(key)}. {fix}"
+        raise typer.BadParameter(words, param_hint="KEY")
+    return below or around

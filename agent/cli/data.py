@@ -12,6 +12,7 @@ from agent.cli import runs, terminal
 from agent.errors import SettingsInvalid
 from agent.models.clock import read_clock
 from agent.store.purge_scope import PurgeScope
+from agent.text import check_summary, sanitise
 
 app = typer.Typer(
     help="Prepare the database, delete stored texts and names, and print the audit log.",
@@ -84,21 +85,16 @@ def purge(
     if as_json:
         terminal.print_json(report.model_dump(mode="json") | {"dry_run": dry_run})
         return
-    print("Would be deleted:" if dry_run else "Deleted:")
-    print(f"  texts, names, logs and records of {_count(len(report.runs), 'run')}")
-    for run_id in report.runs[:_SHOWN]:
-        print(f"    {run_id}")
-    if (more := len(report.runs) - _SHOWN) > 0:
-        print(f"    and {more} more")
-    print(f"  texts of {_count(report.deliveries, 'deliver', 'y', 'ies')}")
-    print(f"  {_count(report.mirrors, 'cop', 'y', 'ies')} of repositories")
+    print("Would be deleted, with texts, names and logs:" if dry_run else "Deleted:")
+    rows = [
+        ("runs", f"{len(report.runs):,}  {sanitise.list_some(report.runs, _SHOWN)}"),
+        ("deliveries", f"{report.deliveries:,}"),
+        ("copies of repositories", f"{report.mirrors:,}"),
+    ]
+    terminal.show_table(("", ""), rows)
     if report.active_runs:
-        runs_left = _count(report.active_runs, "active run")
-        print(f"Not deleted: {runs_left}. Stop them, then repeat this.")
-
-
-def _count(number: int, word: str, one: str = "", several: str = "s") -> str:
-    return f"{number} {word}{one if number == 1 else several}"
+        left = check_summary.format_count(report.active_runs, "active run")
+        print(f"Not deleted: {left}. Stop them, then repeat this.")
 
 
 @app.command()

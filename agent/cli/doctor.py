@@ -3,13 +3,14 @@
 import platform
 import shutil
 import subprocess
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from agent import settings, wiring
 from agent.cli import terminal
-from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid, StorageFull
+from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
 from agent.llm import routes
 from agent.models.chat import LEAST_TOKENS, ChatRequest, UserTurn
 from agent.models.sandbox import SANDBOX_OUT, SandboxLimits, SandboxRequest
@@ -52,43 +53,29 @@ def doctor(
     raise typer.Exit(0 if report["sound"] else 1)
 
 
-def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
+def examine(loaded: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     """Gather limits, versions and places; `sound` says whether tickets can be worked on here."""
-    measured = _measure(given)
+    measured = _measure(loaded)
     broken = measured["broken"] and f"not enforced: {', '.join(measured['broken'])}"
-    git, folder = _read_git_version(), ""
-    try:
-        settings.require_home(given.home)
-        limit_probes.require_space(given.home)
-    except (SettingsInvalid, StorageFull) as invalid:
-        folder = invalid.message
-    space = f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
     unfit = measured["missing"] or broken
-    models = examine_models(given, ask=ask_models)
+    models = examine_models(loaded, ask=ask_models)
     has_models = any(row["models"] for row in models["roles"])
-    github, us = examine_github(given)
+    usable = "all configured models can be used" if has_models else "none configured, recipes only"
+    index = ("", "not tried") if unfit else _try(check_index, loaded)
     needed = (
         ("sandboxes", unfit, "every required limit is enforced"),
-        ("git", not git and "not found; on Debian: apt-get install git", git),
-        ("data folder", folder, space),
-        ("database", *examine_database(given)),
-        (
-            "package indexes",
-            "" if unfit else _try_gateway(given),
-            "not tried" if unfit else "reachable through the gateway, read-only",
-        ),
-        ("signing key", *examine_signing(given)),
-        (
-            "models",
-            " ".join(models["problems"]),
-            "all configured models can be used" if has_models else "none configured, recipes only",
-        ),
-        ("GitHub", github, us),
+        ("git", *_try(check_git, loaded)),
+        ("data folder", *_try(check_folder, loaded)),
+        ("database", *_try(check_database, loaded)),
+        ("package indexes", *index),
+        ("signing key", *_try(check_signing, loaded)),
+        ("models", " ".join(models["problems"]), usable),
+        ("GitHub", *_try(check_github, loaded)),
     )
     return {
         "gone": settings.list_gone(),
         "sound": not any(problem for _, problem, _ in needed),
-        "used": given.sandbox,
+        "used": loaded.sandbox,
         **measured,
         "needed": [
             {"what": what, "there": not problem, "detail": problem or detail}
@@ -98,82 +85,90 @@ def examine(given: Settings, *, ask_models: bool = False) -> dict[str, Any]:
     }
 
 
-def _measure(given: Settings) -> dict[str, Any]:
-    if given.sandbox == "bubblewrap" and (lacking := bwrap_arguments.explain_lacking_rights()):
-        return {"missing": lacking, "broken": [], "limits": []}
+def _try(check: Callable[[Settings], str], loaded: Settings) -> tuple[str, str]:
+    """Return what is wrong, and else what is right, in words."""
     try:
-        limits = limit_probes.probe_limits(sandboxes.make_sandbox(given), given)
+        return "", check(loaded)
+    except AgentError as problem:
+        return problem.message, ""
+
+
+def _measure(loaded: Settings) -> dict[str, Any]:
+    of_bubblewrap = loaded.sandbox == "bubblewrap"
+    missing = bwrap_arguments.explain_lacking_rights() if of_bubblewrap else None
+    limits: list[dict[str, Any]] = []
+    try:
+        if not missing:
+            limits = limit_probes.probe_limits(sandboxes.make_sandbox(loaded), loaded)
     except (SandboxMissing, SandboxLost) as problem:
-        return {"missing": problem.message, "broken": [], "limits": []}
+        missing = problem.message
     broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
-    return {"missing": None, "broken": broken, "limits": limits}
+    return {"missing": missing, "broken": broken, "limits": limits}
 
 
-def _try_gateway(given: Settings) -> str:
-    """Read from the default index as set-up does, and try more than that; return what is wrong."""
-    index = package_index.PackageIndex()
-    try:
-        with gateway.open_gateway(given, index) as opened:
-            order = SandboxRequest(
-                argv=("python3", "-I", "-c", _ASK, f"{index.url}pip/"),
-                directory=SANDBOX_OUT,
-                outlet=opened.outlet,
-                limits=SandboxLimits(seconds=60),
-            )
-            said = sandboxes.make_sandbox(given).run(order).output
-    except AgentError as problem:
-        return problem.message
-    if said.split() == ["200", "405", "403"]:
-        return ""
-    return f"{index.url} returned {said.strip()!r} for a GET, a POST and another host"
+# --- what is needed: each check returns what is right, and raises AgentError if something is wrong
 
 
-def examine_database(given: Settings) -> tuple[str, str]:
-    """Say what is wrong with the database, and what it is; an empty one gets its tables."""
-    try:
-        if settings.find_database(given) is None:
-            return "", "SQLite in the data folder"
-        sql_run_store.open_store(given).close()
-    except AgentError as problem:
-        return problem.message, ""
-    return "", "PostgreSQL answers"
-
-
-def examine_signing(given: Settings) -> tuple[str, str]:
-    """Say what is wrong with the key that signs logs, and whose it is: one key for all workers."""
-    if settings.find_database(given) is None:
-        return "", "generated in the data folder"
-    try:
-        if settings.read_secret(given, "signing_key") is not None:
-            return "", f"public key {signature.name_key(signature.load_key(given))}"
-    except AgentError as problem:
-        return problem.message, ""
-    name = settings.variable("signing_key_file")
-    return f"worker {platform.node()} has no key. Set the same {name} on all workers.", ""
-
-
-def examine_github(given: Settings) -> tuple[str, str]:
-    """Ask who we are there: what is wrong, what is right. Without credentials nothing is needed."""
-    keys = (given.github_private_key, given.github_token)
-    if given.github_app_id is None and not any(keys):
-        return "", "no App or token configured: only ticket files work"
-    # Only who works on GitHub needs its client.
-    from agent.github import access
-
-    try:
-        way = access.connect_to_github(given)
-        login = way.login()
-    except AgentError as problem:
-        return problem.message, ""
-    return "", f"{login} at {way.base_url}"
-
-
-def _read_git_version() -> str | None:
-    """Ask git for its version; None where it is not there or does not work."""
+def check_git(_loaded: Settings) -> str:
     try:
         return subprocess.check_output(["git", "--version"], text=True, timeout=10).strip()
     except (OSError, subprocess.SubprocessError):
-        return None
+        raise SettingsInvalid("not found; on Debian: apt-get install git") from None
+
+
+def check_folder(loaded: Settings) -> str:
+    settings.require_home(loaded.home)
+    limit_probes.require_space(loaded.home)
+    return f"{loaded.home}, {shutil.disk_usage(loaded.home).free / 1024**3:.1f} GiB free"
+
+
+def check_database(loaded: Settings) -> str:
+    """An empty database gets its tables."""
+    if settings.find_database(loaded) is None:
+        return "SQLite in the data folder"
+    sql_run_store.open_store(loaded).close()
+    return "PostgreSQL answers"
+
+
+def check_index(loaded: Settings) -> str:
+    """Read from the default index as set-up does, and try more than that."""
+    index = package_index.PackageIndex()
+    with gateway.open_gateway(loaded, index) as opened:
+        order = SandboxRequest(
+            argv=("python3", "-I", "-c", _ASK, f"{index.url}pip/"),
+            directory=SANDBOX_OUT,
+            outlet=opened.outlet,
+            limits=SandboxLimits(seconds=60),
+        )
+        printed = sandboxes.make_sandbox(loaded).run(order).output
+    if printed.split() != ["200", "405", "403"]:
+        words = f"{printed.strip()!r} for a GET, a POST and another host"
+        raise SandboxLost(f"{index.url} returned {words}")
+    return "reachable through the gateway, read-only"
+
+
+def check_signing(loaded: Settings) -> str:
+    """All workers sign with one key."""
+    if settings.find_database(loaded) is None:
+        return "generated in the data folder"
+    if settings.read_secret(loaded, "signing_key") is None:
+        name = settings.variable("signing_key_file")
+        raise SettingsInvalid(
+            f"worker {platform.node()} has no key. Set the same {name} on all workers."
+        )
+    return f"public key {signature.name_key(signature.load_key(loaded))}"
+
+
+def check_github(loaded: Settings) -> str:
+    """Ask who we are there; without credentials nothing is needed."""
+    keys = (loaded.github_private_key, loaded.github_token)
+    if loaded.github_app_id is None and not any(keys):
+        return "no App or token configured: only ticket files work"
+    # Only who works on GitHub needs its client.
+    from agent.github import access
+
+    way = access.connect_to_github(loaded)
+    return f"{way.login()} at {way.base_url}"
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -184,7 +179,13 @@ def _show(report: dict[str, Any]) -> None:
         terminal.print_wrapped(f"  {line['limit']}: {enforced}", "    ")
     print("models")
     for row in report["models"]["roles"]:
-        models = ", ".join(map(_render_model, row["models"])) or "none, recipes only"
+        names = (
+            f"{model['name']} (answered in {model['seconds']:.1f} s)"
+            if "seconds" in model
+            else model["name"]
+            for model in row["models"]
+        )
+        models = ", ".join(names) or "none, recipes only"
         terminal.print_wrapped(f"  {row['role']}: {models}", "    ")
     print("needed")
     for line in report["needed"]:
@@ -210,7 +211,9 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
     if not problems:
         names = dict.fromkeys(name for chain in chains.values() for name in chain)
         states = {name: _try_model(name, loaded, ask=ask) for name in names}
-        problems = [f"{name}: {one['problem']}" for name, one in states.items() if "problem" in one]
+        problems = [
+            f"{name}: {state['problem']}" for name, state in states.items() if "problem" in state
+        ]
     return {
         "roles": [
             {"role": role, "models": [{"name": name} | states.get(name, {}) for name in named]}
@@ -218,11 +221,6 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
         ],
         "problems": problems,
     }
-
-
-def _render_model(model: dict[str, Any]) -> str:
-    answer = f" (answered in {model['seconds']:.1f} s)" if "seconds" in model else ""
-    return f"{model['name']}{answer}"
 
 
 def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, 
         return place, files, LoadedConfig(load.from_tree(files), load.find_config(files))
     except load.ConfigProblem as problem:
         if as_json:
-            problems = [one.model_dump(mode="json") for one in problem.problems]
+            problems = [mistake.model_dump(mode="json") for mistake in problem.problems]
             file = problem.problems[0].file
             terminal.print_json({"valid": False, "file": file, "problems": problems})
         else:

@@ -3,7 +3,6 @@
 import shlex
 import textwrap
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
 from pathlib import Path
 
 from agent.cli import terminal
@@ -51,7 +50,11 @@ def list_next_steps(outcome: Outcome, repo: Path | None, command: str = "") -> t
     if outcome.is_done and outcome.branch:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
-        return messages.list_branch_commands(outcome.branch, git)
+        branch = shlex.quote(outcome.branch)
+        return (
+            f"{git} show {branch}  # show the change (one commit)",
+            f"{git} merge {branch}  # merge it into the current branch",
+        )
     words = messages.get_next_step_here(
         outcome.reason, outcome.run_id, config_name=outcome.config_name, command=command
     )
@@ -99,27 +102,24 @@ def show(
         headings = ("check", "base", "with the change", "new failures", "verdict")
         terminal.show_table(headings, map(_make_row, outcome.judged.checks))
     for check in outcome.judged.checks:
-        new = check_summary.list_new(check)
-        for item in new[:_LISTED]:
-            print(terminal.make_line(f"  new failure {check.name}: {item.item_id}"))
-        if len(new) > _LISTED:
-            print(f"  and {len(new) - _LISTED} more")
+        names = [item.item_id for item in check_summary.list_new(check)]
+        if names:
+            listed = sanitise.list_some(names, _LISTED)
+            print(terminal.make_line(f"  new failures {check.name}: {listed}"))
     for finding in outcome.judged.findings:
         print(terminal.make_line(f"  {run_log.describe_finding(finding)}"))
     unfinished = "not finished" if outcome.branch else "not done"
     mark = unfinished if choose_exit_code(outcome) else "done"
-    is_draft = any(found.severity is Severity.REVIEW for found in outcome.judged.findings)
+    is_draft = any(finding.severity is Severity.REVIEW for finding in outcome.judged.findings)
     how = "draft" if outcome.reason is Reason.READY and is_draft else outcome.reason.value
     print(f"\n{mark} ({how}) in {elapsed:.1f} s")
     print(sanitise.strip_terminal_codes(outcome.sentence))
-    for title, words in _list_places(outcome):
+    steps = list_next_steps(outcome, repo, command)
+    nexts = [("" if number else "next", step) for number, step in enumerate(steps)]
+    for title, words in (*_list_places(outcome), *nexts):
         # `check` has printed all of that text.
         if words and not (command and title == "text"):
             print(f"{title:<7} {sanitise.strip_terminal_codes(words)}")
-    steps = list_next_steps(outcome, repo, command)
-    for title, line in zip_longest(("next",), steps, fillvalue=""):
-        if line:
-            print(f"{title:<7} {sanitise.strip_terminal_codes(line)}")
 
 
 def show_base(base: BaseReport, more: Iterable[tuple[str, str]]) -> None:
@@ -134,16 +134,14 @@ def show_base(base: BaseReport, more: Iterable[tuple[str, str]]) -> None:
 
 
 def _list_places(outcome: Outcome) -> Iterator[tuple[str, str | None]]:
-    pull, review = outcome.pull_request, outcome.judged.review
+    pull, review, files = outcome.pull_request, outcome.judged.review, outcome.files
     yield "branch", f"{outcome.branch}  {outcome.commit}" if outcome.branch else None
     if pull:
         yield from (("pull", pull.url), *(("", note) for note in pull.notes))
-    yield from (("text", outcome.files.text_path), ("patch", outcome.files.patch_path))
+    yield from (("text", files.text_path), ("patch", files.patch_path))
     yield "review", review.sentence if review and (review.ran or review.unfinished) else None
-    yield from (
-        ("models", outcome.figures.total_usage.summary if outcome.figures.models else ""),
-        ("log", outcome.files.log),
-    )
+    yield "models", outcome.figures.total_usage.summary if outcome.figures.models else None
+    yield "log", files.log
 
 
 def _make_row(check: AnyComparison) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import time
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -19,15 +18,12 @@ from agent.cli import interrupts, repository, result, runs, terminal
 from agent.cli.terminal import StepDisplay
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.models.clock import read_clock
-from agent.models.intake import LiveIssue
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
 from agent.models.run import Run, make_run_id
+from agent.text import check_summary
 
 if TYPE_CHECKING:
-    from agent.desk import Compose
     from agent.github.access import Access
-    from agent.github.intake_api import GithubIntakeApi
-    from agent.store.sql_run_store import SqlRunStore
 
 _MODEL = "MERGEWRIGHT_MODEL"
 #: Settings that a model named on the command line takes the place of.
@@ -96,8 +92,12 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     GitHub, and the result is a pull request. Exit code 0: done; 1: not done; 2: wrong usage or
     invalid configuration; 130: interrupted by Ctrl-C or SIGTERM.
     """
-    console, folder, begun_at = Console(stderr=True, quiet=as_json), None, time.monotonic()
+    # Only a run needs the stages and all that they stand on; other commands start without.
+    from agent import wiring
+
+    console, begun_at = Console(stderr=True, quiet=as_json), time.monotonic()
     interrupts.end_on_signals()
+    folder: Path | None = None
     if resume:
         if issue or config or base or dry_run:
             raise typer.BadParameter(
@@ -106,8 +106,10 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
                 param_hint="--resume",
             )
         begun = _find_unfinished(run_id, repo, ticket)
-        outcome, seconds = resume_run(begun, console, model=model)
+        loaded = load_settings_with(model or begun.models)
         folder = None if begun.snapshot else Path(begun.repository)
+        way = wiring.way_to_github(loaded) if begun.snapshot else None
+        outcome, seconds = carry(begun, way, loaded, console, resumes=True)
     elif run_id is not None:
         raise typer.BadParameter("a run id requires --resume", param_hint="RUN")
     elif issue is not None and ticket is None:
@@ -117,7 +119,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
                 param_hint="--config",
             )
         loaded = load_settings_with(model)
-        outcome, seconds = run_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
+        outcome, seconds = _run_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
     elif ticket is not None and issue is None:
         folder = find_folder(repo)
         outcome, seconds = run_ticket(
@@ -140,15 +142,14 @@ def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> Run:
 
     with runs.open_store(settings.load_settings()) as store:
         if run_id is not None:
-            begin_so = store.find_by_prefix(run_id, runs.CANDIDATES + 1) if store else ()
-            runs.require_one(run_id, [stored_run.run.run_id for stored_run in begin_so])
-            if not commands.may_resume(begin_so[0]):
+            stored = runs.find_run(store, run_id)
+            if not commands.may_resume(stored):
                 raise typer.BadParameter(
-                    f"run {begin_so[0].run.run_id} is done, or would end the same way. Start a"
-                    " new run with --ticket FILE",
+                    f"run {stored.run.run_id} is done, or would end the same way. Start a new run"
+                    " with --ticket FILE",
                     param_hint="RUN",
                 )
-            return begin_so[0].run
+            return stored.run
         place = find_folder(repo)
         of_ticket = str(ticket.resolve()) if ticket else None
         latest = commands.find_latest(store, str(place.resolve()), of_ticket) if store else None
@@ -199,21 +200,15 @@ def run_ticket(
     model: str | None,
     dry_run: bool,
 ) -> tuple[Outcome, dict[str, float]]:
-    """Carry a ticket file to its end with live progress; return how it ended, and seconds by step.
+    """Carry a ticket file to its end; return how it ended, and seconds by step.
 
     Args:
         ticket: None: the base is only set up and checked.
         model: Models for it, as `MERGEWRIGHT_MODEL` names them; None: those of the settings.
     """
-    # Only a run needs the stages and all that they stand on; other commands start without.
-    from agent import wiring
+    from agent.git import source
 
-    loaded = load_settings_with(model)
-    # An error that would stop every run is reported before this one has a name or an engine.
-    compose = wiring.on_this_machine(loaded)
-    from agent.runs import commands
-
-    started = int(read_clock())
+    loaded, started = load_settings_with(model), int(read_clock())
     request = Run(
         run_id=make_run_id(started),
         repository=str(repo.resolve()),
@@ -225,48 +220,37 @@ def run_ticket(
         models=model,
         started=started,
     )
-    _print_uncommitted(repo, console)
-    begun = commands.begin_run(request, loaded)
-    return _execute(begun, "run", compose, loaded, console)
-
-
-def _print_uncommitted(repo: Path, console: Console) -> None:
-    from agent.git import source
-
-    if count := source.count_uncommitted(str(repo)):
-        files = "1 file" if count == 1 else f"{count:,} files"
+    if count := source.count_uncommitted(request.repository):
+        files = check_summary.format_count(count, "file")
         console.print(f"Uncommitted changes in {files} are ignored.", highlight=False)
+    return carry(request, None, loaded, console)
 
 
-def resume_run(
-    run: Run, console: Console, *, model: str | None = None
+def carry(
+    run: Run,
+    way: Access | None,
+    loaded: settings.Settings,
+    console: Console,
+    *,
+    resumes: bool = False,
 ) -> tuple[Outcome, dict[str, float]]:
-    """Carry a run on that is not done; what has a record is neither done nor asked for again."""
+    """Carry a run to its end with live progress; return how it ended, and seconds by step.
+
+    Args:
+        way: To the GitHub of its issue; None: its ticket is on this machine.
+        resumes: It has begun: what has a record is neither done nor asked for again.
+    """
     from agent import wiring
     from agent.runs import commands
 
-    loaded = load_settings_with(model or run.models)
-    if run.snapshot is not None:
-        compose = wiring.on_github(loaded, wiring.way_to_github(loaded))
-    else:
-        compose = wiring.on_this_machine(loaded)
-    return _execute(commands.resume_run(run.run_id, loaded), "continuing", compose, loaded, console)
-
-
-def _execute(
-    begun: AbstractContextManager[tuple[SqlRunStore, StoredRun]],
-    head: str,
-    compose: Compose,
-    loaded: settings.Settings,
-    console: Console,
-) -> tuple[Outcome, dict[str, float]]:
-    from agent.runs import commands
-
+    # An error that would stop every run is reported before this one is stored.
+    compose = wiring.on_github(loaded, way) if way else wiring.on_this_machine(loaded)
+    begun = commands.resume_run(run.run_id, loaded) if resumes else commands.begin_run(run, loaded)
     with begun as (store, stored):
+        head = "continuing" if resumes else "run"
         console.print(f"{head} {stored.run.run_id}", highlight=False, soft_wrap=True)
         with StepDisplay(console) as progress:
-            given = store, stored, loaded, compose, progress
-            return commands.execute_run(*given, say=progress.said)
+            return commands.execute_run(store, stored, loaded, compose, progress, say=progress.said)
 
 
 def load_settings_with(model: str | None) -> settings.Settings:
@@ -280,7 +264,7 @@ def load_settings_with(model: str | None) -> settings.Settings:
         raise SettingsInvalid(problem.message.replace(f"{_MODEL}: ", "--model: ", 1)) from problem
 
 
-def run_issue(
+def _run_issue(
     repo: str,
     number: int,
     console: Console,
@@ -291,15 +275,23 @@ def run_issue(
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry an issue on GitHub to its end; to call this is to approve its text as it is.
 
-    It also ends where GitHub makes it wait for long.
+    Raises:
+        SettingsInvalid: What answers is not GitHub, or does not know us.
+        AccessLost: The repository is not there for us.
+        RequestRefused: It has no such issue.
     """
     from agent import wiring
 
     name, way = read_repository_name(repo, loaded.github_url), wiring.way_to_github(loaded)
-    live, started = (
-        _read_issue(wiring.make_intake_api(loaded, way), name, number),
-        int(read_clock()),
-    )
+    intake_api = wiring.make_intake_api(loaded, way)
+    # Whatever answers at a wrong address would say that nothing is there.
+    intake_api.own_logins()
+    live = intake_api.find_issue(name, number)
+    if live is None:
+        raise RequestRefused(f"{name} has no issue {number}.")
+    if live.is_pull_request:
+        raise RequestRefused(f"#{number} of {name} is a pull request, not an issue.")
+    started = int(read_clock())
     request = Run(
         run_id=make_run_id(started),
         repository=live.issue.repository,
@@ -309,35 +301,7 @@ def run_issue(
         dry_run=dry_run,
         started=started,
     )
-    return execute_issue_run(request, console, loaded, way)
-
-
-def execute_issue_run(
-    request: Run, console: Console, loaded: settings.Settings, way: Access
-) -> tuple[Outcome, dict[str, float]]:
-    from agent import wiring
-    from agent.runs import commands
-
-    compose = wiring.on_github(loaded, way)
-    return _execute(commands.begin_run(request, loaded), "run", compose, loaded, console)
-
-
-def _read_issue(intake_api: GithubIntakeApi, name: str, number: int) -> LiveIssue:
-    """Find the issue.
-
-    Raises:
-        SettingsInvalid: What answers is not GitHub, or does not know us.
-        AccessLost: The repository is not there for us.
-        RequestRefused: It has no such issue.
-    """
-    # Whatever answers at a wrong address would say that nothing is there.
-    intake_api.own_logins()
-    live = intake_api.find_issue(name, number)
-    if live is None:
-        raise RequestRefused(f"{name} has no issue {number}.")
-    if live.is_pull_request:
-        raise RequestRefused(f"#{number} of {name} is a pull request, not an issue.")
-    return live
+    return carry(request, way, loaded, console)
 
 
 def read_repository_name(repo: str, github_url: str) -> str:
@@ -346,22 +310,25 @@ def read_repository_name(repo: str, github_url: str) -> str:
     Args:
         github_url: Of the API that the run would go to; an address elsewhere is refused.
     """
-    found = re.fullmatch(
+    address = re.fullmatch(
         r"(?:https?://(?P<web>[^/\s@]+)/|git@(?P<ssh>[^:/\s]+):)?"
         r"(?P<name>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?",
         repo,
     )
-    if found is None or found["name"].startswith("."):
+    if address is None or address["name"].startswith("."):
         raise typer.BadParameter(
             f"{repo} is not a GitHub repository; use OWNER/NAME or its URL",
             param_hint="--repo",
         )
     # The API of github.com has a host of its own.
     ours = urlsplit(github_url).netloc.removeprefix("api.")
-    if (found["web"] or ours) != ours or (found["ssh"] or ours) not in (ours, ours.split(":")[0]):
+    if (address["web"] or ours) != ours or (address["ssh"] or ours) not in (
+        ours,
+        ours.split(":")[0],
+    ):
         raise typer.BadParameter(
             f"{repo} is not on {ours}, the server of MERGEWRIGHT_GITHUB_URL ({github_url})."
             " Set MERGEWRIGHT_GITHUB_URL and its credentials, or use a repository on that server",
             param_hint="--repo",
         )
-    return found["name"]
+    return address["name"]

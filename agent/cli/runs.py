@@ -5,10 +5,9 @@ People stop and retry a run by a command on its issue, or on the dashboard, whic
 
 from __future__ import annotations
 
-import io
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +27,7 @@ from agent.text import sanitise
 
 if TYPE_CHECKING:
     from agent.store.sql_run_store import SqlRunStore
+    from agent.store.sql_tables import PauseRow
 
 app = typer.Typer(
     help="List and show runs and their logs.",
@@ -39,7 +39,7 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or its 
 _COLUMNS = ("run", "issue", "result", "age", "title")
 #: Length of an id in a table; every command accepts the beginning of an id.
 _SHORT_ID = len("20261120-120000-a1b2c3")
-CANDIDATES = 10
+_CANDIDATES = 10
 
 
 @contextmanager
@@ -56,23 +56,30 @@ def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
         yield store
 
 
-def _find_shown(loaded: Settings, run_id: str) -> StoredRun:
-    with open_store(loaded) as store:
-        found = store.find_by_prefix(run_id, CANDIDATES + 1) if store else ()
-    require_one(run_id, [run.run.run_id for run in found])
-    return found[0]
-
-
-def require_one(prefix: str, run_ids: Sequence[str]) -> None:
-    """Refuse a prefix that not exactly one run has."""
-    if len(run_ids) == 1:
-        return
+def find_run(store: SqlRunStore | None, prefix: str) -> StoredRun:
+    """Find the run whose id begins so; a prefix that not exactly one has is a wrong argument."""
+    runs = store.find_by_prefix(prefix, _CANDIDATES + 1) if store else ()
+    if len(runs) == 1:
+        return runs[0]
     problem = f"no run id starts with {prefix!r}; `mergewright runs list` lists them"
-    if run_ids:
-        more = " and more" if len(run_ids) > CANDIDATES else ""
-        named = ", ".join(run_ids[:CANDIDATES])
+    if runs:
+        more = " and more" if len(runs) > _CANDIDATES else ""
+        named = ", ".join(stored.run.run_id for stored in runs[:_CANDIDATES])
         problem = f"several run ids start with {prefix!r}: {named}{more}"
     raise typer.BadParameter(problem, param_hint="RUN")
+
+
+@contextmanager
+def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
+    """Give the folder of the run whose id begins so; of a fleet it comes from the database."""
+    with open_store(loaded) as store, tempfile.TemporaryDirectory() as copies:
+        named = find_run(store, run_id).run.run_id
+        folder = loaded.home / "runs" / named
+        # The files of a command's run stay on its machine.
+        if store and store.files and store.files.read(named, "run.log") is not None:
+            folder = Path(copies, named)
+            store.files.show(named, folder)
+        yield folder
 
 
 def format_time(seconds: float | None) -> str | None:
@@ -98,6 +105,7 @@ def list_runs(
     loaded = settings.load_settings()
     with open_store(loaded) as store:
         stored = store.list_latest(limit, repository) if store else ()
+        pause = store.pauses.find() if store else None
     if as_json:
         terminal.print_json([_list_facts(run) for run in stored])
     elif stored:
@@ -108,33 +116,34 @@ def list_runs(
             f"No runs{whose} in {loaded.home}. A run starts when someone with write permission"
             " sets the label, or with `mergewright run`."
         )
-    _show_pause(loaded)
+    _show_pause(pause)
 
 
-def _make_row(one: StoredRun) -> list[str]:
-    facts = _list_facts(one) | {"age": terminal.format_span(read_clock() - one.queued_at)}
-    facts["result"] = describe_result(one)
+def _make_row(stored: StoredRun) -> list[str]:
+    run = stored.run
+    facts = _list_facts(stored) | {"age": terminal.format_span(read_clock() - stored.queued_at)}
+    facts["result"] = describe_result(stored)
     if sys.stdout.isatty():
-        facts["run"] = one.run.run_id[:_SHORT_ID]
-    if one.run.snapshot is None:
-        facts["issue"] = Path(one.run.ticket).name or "check"
-        facts["title"] = f"in {Path(one.run.repository).name}"
+        facts["run"] = run.run_id[:_SHORT_ID]
+    if run.snapshot is None:
+        facts["issue"] = Path(run.ticket).name or "check"
+        facts["title"] = f"in {Path(run.repository).name}"
     return [str(facts[name] or "") for name in _COLUMNS]
 
 
-def describe_result(one: StoredRun) -> str:
+def describe_result(stored: StoredRun) -> str:
     """Say in a word or two where a run is or how it ended."""
-    outcome = one.outcome
+    outcome = stored.outcome
     if outcome is None:
-        words = "queued" if one.state is RunState.RECEIVED else one.state.value
+        words = "queued" if stored.state is RunState.RECEIVED else stored.state.value
     elif outcome.reason is not Reason.READY:
         words = outcome.reason.value
     elif outcome.pull_request is None:
         words = "ready"
-    elif outcome.pull_request.draft and one.state is RunState.OPEN:
+    elif outcome.pull_request.draft and stored.state is RunState.OPEN:
         words = "draft"
     else:
-        words = one.state.value
+        words = stored.state.value
     return words.replace("_", " ")
 
 
@@ -142,19 +151,24 @@ def describe_result(one: StoredRun) -> str:
 def show(run_id: RunId, as_json: terminal.Json = False) -> None:
     """Show one run: its state or outcome, and where its files are."""
     loaded = settings.load_settings()
-    one = _find_shown(loaded, run_id)
-    folder = loaded.home / "runs" / one.run.run_id
+    with open_store(loaded) as store:
+        stored = find_run(store, run_id)
+        pause = store.pauses.find() if store else None
+    folder = loaded.home / "runs" / stored.run.run_id
     places = {"log": str(folder / "run.log"), "text": str(folder / "pull_request.md")}
-    facts = _list_facts(one) | places
+    facts = _list_facts(stored) | places
     if as_json:
         terminal.print_json(facts)
         return
-    if one.state is RunState.RECEIVED:
+    if stored.state is RunState.RECEIVED:
         facts["state"] = "queued"
-    given = {name: value for name, value in facts.items() if value not in (None, "", [])}
-    rows = ((name.replace("_", " "), str(value)) for name, value in given.items())
+    rows = (
+        (name.replace("_", " "), str(value))
+        for name, value in facts.items()
+        if value not in (None, "", [])
+    )  # fmt: skip
     terminal.show_table(("", ""), rows)
-    _show_pause(loaded)
+    _show_pause(pause)
 
 
 @app.command()
@@ -163,39 +177,27 @@ def export(
 ) -> None:
     """Write a run's signed log to a zip file, for `verify`."""
     loaded = settings.load_settings()
-    named = _find_shown(loaded, run_id).run.run_id
-    folder = loaded.home / "runs" / named
-    with open_store(loaded) as store, tempfile.TemporaryDirectory() as copies:
-        # The files of a command's run stay on its machine.
-        if store and store.files and store.files.read(named, signature.FILE_NAME) is not None:
-            folder = Path(copies, named)
-            store.files.show(named, folder)
-        with file.open("xb") as out:
-            signature.export_run(folder, out)
+    with open_folder(loaded, run_id) as folder, file.open("xb") as out:
+        signature.export_run(folder, out)
 
 
 @app.command()
 def log(run_id: RunId) -> None:
     """Print a run's log so far. To follow it, use `tail -f` on the file named by `show`."""
     loaded = settings.load_settings()
-    one = _find_shown(loaded, run_id)
-    path = loaded.home / "runs" / one.run.run_id / "run.log"
-    with open_store(loaded) as store:
-        # The worker of a fleet may be on another machine.
-        stored = store.files.read(one.run.run_id, path.name) if store and store.files else None
-    if stored is None and not path.exists():
-        print(f"mergewright: run {one.run.run_id} has not written a log yet")
-        raise typer.Exit(1)
-    with path.open("rb") if stored is None else io.BytesIO(stored) as file:
-        for line in file:
-            text = line.decode("utf-8", "replace").rstrip("\n")
-            print(sanitise.strip_terminal_codes(text))
+    with open_folder(loaded, run_id) as folder:
+        if not (folder / "run.log").exists():
+            print(f"mergewright: run {folder.name} has not written a log yet")
+            raise typer.Exit(1)
+        with (folder / "run.log").open("rb") as file:
+            for line in file:
+                text = line.decode("utf-8", "replace").rstrip("\n")
+                print(sanitise.strip_terminal_codes(text))
 
 
-def _list_facts(one: StoredRun) -> dict[str, object]:
+def _list_facts(stored: StoredRun) -> dict[str, object]:
     """Gather the facts of a run, for people and as JSON."""
-    run, outcome = one.run, one.outcome
-    snapshot = run.snapshot
+    run, outcome, snapshot = stored.run, stored.outcome, stored.run.snapshot
     return {
         "run": run.run_id,
         "issue": f"{snapshot.issue.repository}#{snapshot.issue.number}" if snapshot else None,
@@ -203,26 +205,25 @@ def _list_facts(one: StoredRun) -> dict[str, object]:
         "title": snapshot.title if snapshot else "",
         "labelled_by": snapshot.actor if snapshot else None,
         "attempt": run.attempt,
-        "state": one.state.value,
+        "state": stored.state.value,
         "reason": outcome.reason.value if outcome else None,
         "sentence": outcome.sentence if outcome else None,
         "next": messages.find_next_step(outcome, run) if outcome else None,
         "pull_request": outcome.pull_request.url if outcome and outcome.pull_request else None,
         "branch": outcome.branch if outcome else None,
         "commit": outcome.commit if outcome else None,
-        "queued_at": format_time(one.queued_at),
-        "not_before": format_time(one.not_before) if one.active else None,
-        "started_at": format_time(one.started_at),
-        "ended_at": format_time(one.ended_at),
-        "waits_for": one.waits_for if one.active else None,
-        "asked_to_stop": one.stop_request if one.active else None,
-        "retries": one.retries or None,
+        "queued_at": format_time(stored.queued_at),
+        "not_before": format_time(stored.not_before) if stored.active else None,
+        "started_at": format_time(stored.started_at),
+        "ended_at": format_time(stored.ended_at),
+        "waits_for": stored.waits_for if stored.active else None,
+        "asked_to_stop": stored.stop_request if stored.active else None,
+        "retries": stored.retries or None,
         "stopped_at": outcome.stopped_at if outcome else None,
     }
 
 
-def _show_pause(loaded: Settings) -> None:
-    with open_store(loaded) as store:
-        if store and (pause := store.pauses.find()):
-            shown = f"{terminal.make_line(pause.sentence)}, since {format_time(pause.since)}."
-            terminal.print_aside(f"{shown} The dashboard resumes its runs.", style="yellow")
+def _show_pause(pause: PauseRow | None) -> None:
+    if pause:
+        shown = f"{terminal.make_line(pause.sentence)}, since {format_time(pause.since)}."
+        terminal.print_aside(f"{shown} The dashboard resumes its runs.", style="yellow")

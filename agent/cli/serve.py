@@ -72,8 +72,7 @@ def serve(
     With `--role`, only one of them starts; to run on several machines, set up PostgreSQL
     (MERGEWRIGHT_DATABASE_URL).
     Events go to stderr as JSON lines.
-    On a signal, running steps get up to one minute to finish; a second signal (Ctrl-C again) ends
-    them at once. Either way, runs continue at the next start.
+    On a signal, running steps get up to one minute to finish; runs continue at the next start.
     Exit code 0: stopped by a signal; 2: invalid settings, or no sandbox on this machine.
     """
     from agent.runs import notifications
@@ -92,10 +91,6 @@ def serve(
         Role.LISTENER: (lambda: settings.read_webhook_secrets(loaded),),
         Role.DASHBOARD: (lambda: limits.load_limits(loaded),),
     }
-    wanted = [check for of, some in checks.items() if role in (Role.ALL, of) for check in some]
-    settings.raise_all_problems(
-        lambda: settings.require_home(loaded.home), lambda: settings.find_database(loaded), *wanted
-    )
     children = {
         Role.LISTENER: _Child(
             "listener", ("-m", "webhooks"), settings.keep_for_listener(os.environ)
@@ -104,15 +99,19 @@ def serve(
             "worker",
             ("-m", "agent", "work"),
             _keep_for_worker(os.environ),
-            heartbeat=loaded.home / settings.HEARTBEAT,
+            loaded.home / settings.HEARTBEAT,
         ),
         Role.DASHBOARD: _Child(
             "dashboard", ("-m", "agent.dashboard"), settings.keep_for_dashboard(os.environ)
         ),
     }
-    if role is not Role.ALL:
-        children = {role: children[role]}
-    raise typer.Exit(_supervise(tuple(children.values())))
+    chosen = tuple(children) if role is Role.ALL else (role,)
+    settings.raise_all_problems(
+        lambda: settings.require_home(loaded.home),
+        lambda: settings.find_database(loaded),
+        *(check for name in chosen for check in checks[name]),
+    )
+    raise typer.Exit(_supervise(tuple(children[name] for name in chosen)))
 
 
 def dashboard() -> None:
@@ -156,8 +155,8 @@ def work() -> None:
     with closing(WorkerLock(loaded.home)):
         wiring.require_models(loaded)
         way = wiring.way_to_github(loaded, stop)
-        clients = way, wiring.on_github(loaded, way), wiring.make_intake_api(loaded, way)
-        process.Worker(loaded, stop, *clients).run()
+        compose, intake_api = wiring.on_github(loaded, way), wiring.make_intake_api(loaded, way)
+        process.Worker(loaded, stop, way, compose, intake_api).run()
     # A step that takes too long does not delay the end: its sandboxes go with this
     # process, and the run goes on when the worker is started again.
     os._exit(0)
@@ -197,14 +196,16 @@ class _Child:
     name: str
     args: tuple[str, ...]
     environ: dict[str, str]
-    process: subprocess.Popen[bytes] | None = None
-    started: float = 0.0
-    start_at: float = 0.0
-    failures: int = 0
     heartbeat: Path | None = None
     """File that it touches as long as it is alive; None: it leaves no such sign."""
-    seen: tuple[float, float] = (0.0, 0.0)
-    """The last sign of life, by its own clock, and when it was first seen, by ours."""
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    """When it was started, or is to be started again."""
+    failures: int = 0
+    sign: float = 0.0
+    """Time of the last heartbeat, by the clock of the file."""
+    alive_at: float = 0.0
+    """When that was first seen, or the process started."""
     was_well: bool = False
     """Some start of it went well, so that its settings were right."""
 
@@ -212,51 +213,47 @@ class _Child:
         """Start it when it is time; return its exit code if starting again is no use."""
         now = time.monotonic()
         if self.process is None:
-            if now >= self.start_at:
+            if now >= self.started:
                 self._start(now)
             return None
-        if not _is_over(self.process.pid):
-            self.was_well = self.was_well or now - self.started > _WELL_SECONDS
-            if self._is_stuck():
+        is_well = now - self.started > _WELL_SECONDS
+        if (code := self.process.poll()) is None:
+            self.was_well = self.was_well or is_well
+            if self._is_stuck(now):
                 _log.error("unresponsive; killed", process=self.name)
                 self.process.kill()
             return None
-        code = self._reap()
         if code == _EXIT_SETTINGS and not self.was_well:
             _log.error("cannot be started", process=self.name, exit_code=code)
             return code
-        if now - self.started > _WELL_SECONDS:
-            self.failures = 0
+        self.failures = 0 if is_well else self.failures
         self._schedule(now, exit_code=code)
         return None
 
-    def _is_stuck(self) -> bool:
+    def _is_stuck(self, now: float) -> bool:
         """Whether it has given no sign of life for long: a process that computes cannot."""
         if self.heartbeat is None:
             return False
-        now = time.monotonic()
         with suppress(OSError):
-            sign = self.heartbeat.stat().st_mtime
             # The clock may have been put forward since: only a change counts, not its time.
-            if sign != self.seen[0] or self.seen[1] < self.started:
-                self.seen = (sign, now)
-        return now - max(self.seen[1], self.started) > _STILL_SECONDS
+            if (sign := self.heartbeat.stat().st_mtime) != self.sign:
+                self.sign, self.alive_at = sign, now
+        return now - self.alive_at > _STILL_SECONDS
 
-    def end(self, deadline: float, hurry: threading.Event | None = None) -> None:
-        """Wait for its end, and make sure of it at the deadline, or when somebody hurries us."""
+    def end(self, deadline: float) -> None:
+        """Wait for its end, and make sure of it at the deadline."""
         if self.process is None:
             return
-        while not _is_over(self.process.pid):
-            if time.monotonic() > deadline or (hurry and hurry.is_set()):
-                _log.warning("killed", process=self.name, pid=self.process.pid)
-                self.process.kill()
-                break
-            time.sleep(0.02)
-        code = self._reap()
+        try:
+            code = self.process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            _log.warning("killed", process=self.name, pid=self.process.pid)
+            self.process.kill()
+            code = self.process.wait()
         _log.info("stopped", process=self.name, exit_code=code)
 
     def _start(self, now: float) -> None:
-        self.started = now
+        self.started = self.alive_at = now
         try:
             self.process = subprocess.Popen(
                 # Modules that lie where we were started are none of ours.
@@ -276,19 +273,8 @@ class _Child:
     def _schedule(self, now: float, **facts: object) -> None:
         pause = _PAUSES[min(self.failures, len(_PAUSES) - 1)]
         self.failures += 1
-        self.start_at = now + pause
+        self.process, self.started = None, now + pause
         _log.error("ended", process=self.name, **facts, again_in_seconds=pause)
-
-    def _reap(self) -> int:
-        assert self.process is not None  # noqa: S101 - asked only of what was started
-        code = self.process.wait()
-        self.process = None
-        return code
-
-
-def _is_over(pid: int) -> bool:
-    """Whether a child has ended; it keeps its number until it is waited for."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _bind_to(parent: int) -> Callable[[], None]:
@@ -305,9 +291,7 @@ def _bind_to(parent: int) -> Callable[[], None]:
 
 def _supervise(children: tuple[_Child, ...]) -> int:
     """Keep the children running until a signal; return the exit code."""
-    hurry = threading.Event()
-    stop = _stop_on_signals(hurry)
-    code = 0
+    stop, code = _stop_on_signals(), 0
     try:
         while not stop.is_set():
             for child in children:
@@ -321,17 +305,13 @@ def _supervise(children: tuple[_Child, ...]) -> int:
             if child.process is not None:
                 child.process.terminate()
         for child in children:
-            child.end(deadline, hurry)
+            child.end(deadline)
     return code
 
 
-def _stop_on_signals(hurry: threading.Event | None = None) -> threading.Event:
-    """Have the first signal set the event that is returned, and any further one the other."""
+def _stop_on_signals() -> threading.Event:
+    """Have a signal set the event that is returned."""
     stop = threading.Event()
-
-    def heard(*_: object) -> None:
-        (hurry if hurry and stop.is_set() else stop).set()
-
     for number in _STOPPING:
-        signal.signal(number, heard)
+        signal.signal(number, lambda *_: stop.set())
     return stop

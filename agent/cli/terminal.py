@@ -6,7 +6,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Annotated, Self
 
 import typer
@@ -17,7 +16,6 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from agent.errors import RequestRefused
 from agent.models.step import AnyStep, Step
 from agent.text import sanitise
 
@@ -50,18 +48,18 @@ def show_table(
         room = max(width - sum(widths[:-1]), _LEAST_CUT)
         cells = [[*row[:-1], sanitise.shorten(row[-1], room)] for row in cells]
     table = Table(box=None, pad_edge=False, show_header=any(headings))
-    for place, heading in enumerate(headings):
-        # Ids are copied: they are neither cut nor wrapped.
-        kept = place == 0
-        least = max((len(row[place]) for row in cells), default=0) if kept else None
-        table.add_column(heading, no_wrap=kept, min_width=least, overflow="fold")
+    # Ids are copied: they are neither cut nor wrapped.
+    least = max((len(row[0]) for row in cells), default=0)
+    table.add_column(headings[0], no_wrap=True, min_width=least)
+    for heading in headings[1:]:
+        table.add_column(heading, overflow="fold")
     for row in cells:
         table.add_row(*map(Text, row))
-    made = Console(width=width)
-    with made.capture() as taken:
-        made.print(table)
-    for shown in taken.get().splitlines():
-        print(shown.rstrip())
+    console = Console(width=width)
+    with console.capture() as printed:
+        console.print(table)
+    for line in printed.get().splitlines():
+        print(line.rstrip())
 
 
 def print_wrapped(text: str, indent: str = "") -> None:
@@ -74,14 +72,6 @@ def print_wrapped(text: str, indent: str = "") -> None:
 def print_json(value: object) -> None:
     """Print what a program has asked for."""
     print(json.dumps(value, indent=2), flush=True)
-
-
-def write_page(path: Path, page: str) -> None:
-    """Write a page that `--html` names; RequestRefused: it cannot be written."""
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as problem:
-        raise RequestRefused(f"{path} cannot be written ({problem.strerror}).") from problem
 
 
 def print_aside(text: str, style: str | None = None) -> None:
@@ -138,12 +128,9 @@ class StepDisplay:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        spinner = Spinner("dots", self)
-        live = Live(spinner, console=console, transient=True)
+        live = Live(Spinner("dots", self), console=console, transient=True)
         self._alive = live if _is_lively(console) else None
-        self._step = ""
-        self._line = ""
-        self._begun = 0.0
+        self._step, self._line, self._begun = "", "", 0.0
         self._under_way: set[str] = set()
 
     def __enter__(self) -> Self:

@@ -23,7 +23,7 @@ from starlette.responses import RedirectResponse, Response
 
 from agent.dashboard import pages, run_record
 from agent.dashboard.github_people import GithubPeople, Person
-from agent.dashboard.index import RunEntry, RunIndex
+from agent.dashboard.index import RunEntry, RunIndex, make_entry
 from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
@@ -86,11 +86,6 @@ class _Session:
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Held while it is asked."""
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether GitHub has said lately what they may do."""
-        return time.monotonic() - self.asked_at <= _ASK_SECONDS
-
 
 class SignIns:
     """Signs people in, and finds who sent a request; safe to use from several threads."""
@@ -99,18 +94,16 @@ class SignIns:
         self,
         github: GithubPeople | None,
         address: str,
-        find_starters: Callable[[str], tuple[str, ...] | None] = lambda repository: None,
-        note: Callable[[str], None] = lambda login: None,
+        find_starters: Callable[[str], tuple[str, ...] | None],
     ) -> None:
-        """Begin with nobody.
+        """Keep what sessions need.
 
         Args:
             github: Asks GitHub who somebody is; None: nobody signs in there.
             address: Of the dashboard. All ports of a host share cookies, so names tell it.
             find_starters: Names who may start runs in a repository.
-            note: Takes the login of whoever signs in.
         """
-        self.github, self._find_starters, self._note = github, find_starters, note
+        self.github, self._find_starters = github, find_starters
         self._is_https = address.startswith("https://")
         mark = hashlib.sha256(address.encode()).hexdigest()[:8]
         self._cookie = "__Host-mergewright" if self._is_https else f"mergewright-{mark}"
@@ -135,10 +128,9 @@ class SignIns:
             raise SignInNeeded
         if session.person is None:
             return Visitor(OPERATOR, is_operator=True)
-        if is_action or not session.is_fresh:
-            with session.lock:
-                if is_action or not session.is_fresh:
-                    self._ask_again(session_id, session, is_action=is_action)
+        with session.lock:
+            if is_action or time.monotonic() - session.asked_at > _ASK_SECONDS:
+                self._ask_again(session_id, session, is_action=is_action)
         return Visitor(
             session.person.login,
             is_operator=False,
@@ -178,8 +170,8 @@ class SignIns:
         self._set_cookie(answer, self._state_cookie, cookie, _STATE_SECONDS)
         return answer
 
-    def end_github(self, request: Request, state: str, code: str) -> Response:
-        """Sign in whoever GitHub sends back, and lead them to the page that they came from.
+    def end_github(self, request: Request, state: str, code: str) -> tuple[Person, str]:
+        """Find out who GitHub sends back, and from which page they came.
 
         Raises:
             SignInNeeded: It is another browser, or too late.
@@ -190,12 +182,10 @@ class SignIns:
             claims: dict[str, Any] = jwt.decode(cookie, self._state_key, ["HS256"])
         except jwt.InvalidTokenError as problem:
             raise SignInNeeded from problem
-        if not _is_same(str(claims["state"]), state):
+        if not hmac.compare_digest(str(claims["state"]).encode(), state.encode()):
             raise SignInNeeded
-        answer = RedirectResponse(str(claims["next"]), 303)
         person = self._require_github().exchange(code, self._make_verifier(state))
-        self.add_session(answer, person)
-        return answer
+        return person, str(claims["next"])
 
     def forget_state(self, response: Response) -> None:
         """Have the browser forget that it was sent to GitHub: that counts once."""
@@ -213,7 +203,6 @@ class SignIns:
     def add_session(self, response: Response, person: Person | None) -> None:
         """Sign a person in; None: the operator."""
         now, session_id = time.monotonic(), secrets.token_urlsafe(32)
-        self._note(person.login if person else OPERATOR)
         with self._lock:
             for old_id, old in list(self._sessions.items()):
                 if old.ends_at < now:
@@ -225,10 +214,6 @@ class SignIns:
         response.set_cookie(
             name, value, max_age=seconds, httponly=True, samesite="lax", secure=self._is_https
         )
-
-
-def _is_same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
 
 
 # --- what pages work with ------------------------------------------------------------------------
@@ -275,12 +260,16 @@ class Dashboard:
         """List the runs that a visitor may see, newest first."""
         return [entry for entry in self.index.entries() if visitor.may_read(entry.repository_id)]
 
-    def find_entry(self, run_id: str, visitor: Visitor) -> RunEntry:
-        """Give the entry of a run; NotThere also where the visitor may not see it."""
-        entry = self.index.find(run_id)
-        if entry is None or not visitor.may_read(entry.repository_id):
+    def find_run(self, run_id: str, visitor: Visitor) -> tuple[StoredRun, RunEntry]:
+        """Read a run as the store has it now; PageMissing also if the visitor may not see it."""
+        try:
+            stored = self.store.get_run(run_id)
+        except KeyError:
+            raise PageMissing from None
+        entry = make_entry(stored)
+        if not visitor.may_read(entry.repository_id):
             raise PageMissing
-        return entry
+        return stored, entry
 
     def find_folder(self, run_id: str) -> Path | None:
         """Name the folder of a run; None: it has none. A fleet's comes from the database."""
@@ -293,14 +282,13 @@ class Dashboard:
     def list_workers(self) -> list[Worker]:
         """List the workers, also those that have a run and are gone."""
         now, carriers = read_clock(), self.store.list_carriers()
-        known: list[tuple[str, str, float]] = []
+        workers: list[tuple[str, str, float]] = []
         if self.store.files is not None:
-            known = self.store.list_workers()
+            workers = self.store.list_workers()
         else:
             with suppress(OSError):
-                known = [(f"{WORKER}{ONLY}", "", (self.home / HEARTBEAT).stat().st_mtime)]
-        names = {name for name, _, _ in known}
-        gone = [(name, "", 0.0) for name in dict.fromkeys(carriers.values()) if name not in names]
+                workers = [(f"{WORKER}{ONLY}", "", (self.home / HEARTBEAT).stat().st_mtime)]
+        gone = set(carriers.values()) - {name for name, _, _ in workers}
         return [
             Worker(
                 name="command" if name.startswith(COMMAND) else name,
@@ -311,21 +299,13 @@ class Dashboard:
                 else now - seen < _SILENT_WORKER,
                 run_ids=[run_id for run_id, carrier in carriers.items() if carrier == name],
             )
-            for name, process, seen in [*known, *gone]
+            for name, process, seen in [*workers, *((name, "", 0.0) for name in sorted(gone))]
         ]
-
-    def find_run(self, run_id: str, visitor: Visitor) -> StoredRun:
-        """Give a run as the store has it now; NotThere as for `find_entry`."""
-        self.find_entry(run_id, visitor)
-        try:
-            return self.store.get_run(run_id)
-        except KeyError:
-            raise PageMissing from None
 
 
 def _get_dashboard(request: Request) -> Dashboard:
-    found: Dashboard = request.app.state.dashboard
-    return found
+    dashboard: Dashboard = request.app.state.dashboard
+    return dashboard
 
 
 def _get_visitor(request: Request) -> Visitor:

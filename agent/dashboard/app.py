@@ -46,7 +46,6 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
             _make_github(loaded, address),
             address,
             lambda repository: limits.load_limits(loaded).find_starters(repository),
-            lambda login: store.audit.add("sign in", login, "dashboard"),
         ),
     )
     for part in (sign_in_pages, overview_pages, runs_pages, backtest_page):
@@ -118,8 +117,7 @@ async def _explain(request: Request, problem: Exception) -> Response:
             status, title, words = 503, "Not available now", problem.message
         case RequestValidationError():
             # Of the place, the first part is the kind of the parameter.
-            named = {str(found["loc"][1]): found["msg"] for found in problem.errors()}
-            wrong = "; ".join(f"{name}: {message}" for name, message in named.items())
+            wrong = "; ".join(f"{error['loc'][1]}: {error['msg']}" for error in problem.errors())
             status, title, words = 400, "Invalid address", f"{wrong}. Correct the address."
         case PageMissing() | HTTPException(status_code=404):
             status, title = 404, "Page not found"

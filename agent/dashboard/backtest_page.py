@@ -26,7 +26,6 @@ _TONES = {
     End.FAILED: "danger",
     End.NOT_RUN: "quiet",
 }
-_JUDGED = {True: "resolved", False: "not resolved", None: "not judged"}
 _LEGEND = {"success": "resolved", "danger": "not resolved", "quiet": "not judged"}
 _JUDGED_TONES = {words: tone for tone, words in _LEGEND.items()}
 #: Lines of a patch next to the merged one, and patches that are shown unasked.
@@ -46,7 +45,7 @@ class _ShownTask:
 
     @property
     def judged(self) -> str:
-        return _JUDGED[self.row.resolved]
+        return folders.JUDGED[self.row.resolved]
 
     @property
     def words(self) -> str:
@@ -63,26 +62,25 @@ class _ShownTask:
 
 @router.get("/backtests")
 def list_backtests(here: Here, who: Who) -> Response:
-    kept = _list_kept(here, who)
-    rows = [(backtest, compute_figures(backtest.rows)) for backtest in kept[::-1]]
+    stored = _list_stored(here, who)
+    rows = [(backtest, compute_figures(backtest.rows)) for backtest in stored[::-1]]
     return here.render("backtests.html.j2", who, rows=rows)
 
 
 @router.get("/backtests/{name}")
 def show_backtest(here: Here, who: Who, name: str, task: str = "") -> Response:
-    kept = {backtest.name: backtest for backtest in _list_kept(here, who)}
-    if name not in kept:
+    backtest = next((stored for stored in _list_stored(here, who) if stored.name == name), None)
+    if backtest is None:
         raise PageMissing
-    backtest = kept.pop(name)
     wrong = [row.instance_id for row in backtest.rows if row.is_wrongly_ready]
     values = _make_values(backtest, {task} if task else set(wrong[:_MOST_SHOWN]))
     return here.render("backtest.html.j2", who, **values)
 
 
-def _list_kept(here: Dashboard, who: Visitor) -> list[StoredBacktest]:
+def _list_stored(here: Dashboard, who: Visitor) -> list[StoredBacktest]:
     if not who.is_operator:
         raise PageMissing
-    return [folders.load_kept(place) for place in folders.list_folders(here.home / "backtest")]
+    return [folders.load_stored(place) for place in folders.list_folders(here.home / "backtest")]
 
 
 def render_page(backtest: StoredBacktest) -> str:
@@ -95,7 +93,7 @@ def render_page(backtest: StoredBacktest) -> str:
 def _make_values(backtest: StoredBacktest, shown: set[str]) -> dict[str, Any]:
     """Give what the page shows; what would have been wrongly ready comes first."""
     rows = sorted(backtest.rows, key=lambda row: not row.is_wrongly_ready)
-    ends = [(row.end.value, _JUDGED_TONES[_JUDGED[row.resolved]]) for row in rows]
+    ends = [(row.end.value, _JUDGED_TONES[folders.JUDGED[row.resolved]]) for row in rows]
     return {
         "backtest": backtest,
         "figures": compute_figures(rows),

@@ -64,19 +64,19 @@ class GithubPeople:
         `verifier` is a secret that `exchange` shows, so that a stolen code is no use (PKCE).
         """
         digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
-        asked = {
+        query = {
             "client_id": self._client_id,
             "redirect_uri": self._back,
             "code_challenge": digest.decode().rstrip("="),
             "code_challenge_method": "S256",
             "state": state,
         }
-        return f"{self._website}/login/oauth/authorize?{urlencode(asked)}"
+        return f"{self._website}/login/oauth/authorize?{urlencode(query)}"
 
     def exchange(self, code: str, verifier: str) -> Person:
         """Find out who GitHub has sent back with a code; AccessLost: it does not know the code."""
         secret = self._client_secret()
-        given = {
+        form = {
             "client_id": self._client_id,
             "client_secret": secret.get_secret_value() if secret else "",
             "code": code,
@@ -84,8 +84,8 @@ class GithubPeople:
             "redirect_uri": self._back,
         }
         with _client() as client:
-            found = _ask(client, "POST", f"{self._website}/login/oauth/access_token", data=given)
-            token = found.get("access_token")
+            answer = _ask(client, "POST", f"{self._website}/login/oauth/access_token", data=form)
+            token = answer.get("access_token")
             if not isinstance(token, str):
                 raise AccessLost("GitHub rejected this sign-in. Try again.")
             return self._describe(client, SecretStr(token))
@@ -96,7 +96,7 @@ class GithubPeople:
             return replace(self._describe(client, person.token), login=person.login)
 
     def _describe(self, client: httpx.Client, token: SecretStr) -> Person:
-        client.headers["Authorization"] = _authorize(token)
+        client.headers["Authorization"] = f"Bearer {token.get_secret_value()}"
         login = str(_ask(client, "GET", f"{self._api_url}/user")["login"])
         repositories: dict[int, bool] = {}
         for installation in self._list(client, "/user/installations", "installations"):
@@ -110,14 +110,10 @@ class GithubPeople:
     def _list(self, client: httpx.Client, path: str, name: str) -> Iterator[dict[str, Any]]:
         for page in range(1, _MOST_PAGES + 1):
             query = urlencode({"per_page": _PER_PAGE, "page": page})
-            found = _ask(client, "GET", f"{self._api_url}{path}?{query}")[name]
-            yield from found
-            if len(found) < _PER_PAGE:
+            entries = _ask(client, "GET", f"{self._api_url}{path}?{query}")[name]
+            yield from entries
+            if len(entries) < _PER_PAGE:
                 return
-
-
-def _authorize(token: SecretStr) -> str:
-    return f"Bearer {token.get_secret_value()}"
 
 
 def _client() -> httpx.Client:
@@ -131,16 +127,16 @@ def _read_certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _ask(client: httpx.Client, method: str, url: str, **given: Any) -> dict[str, Any]:
+def _ask(
+    client: httpx.Client, method: str, url: str, data: dict[str, str] | None = None
+) -> dict[str, Any]:
     try:
-        answer = client.request(method, url, **given)
+        answer = client.request(method, url, data=data)
         if answer.status_code in _REFUSED:
             raise AccessLost("GitHub rejected this sign-in. Try again.")
-        answer.raise_for_status()
-        found: dict[str, Any] = _OBJECT.validate_json(answer.content)
+        return _OBJECT.validate_json(answer.raise_for_status().content)
     except (httpx.HTTPError, ValidationError):
         # Without its cause, which could show a code or a token.
         raise CodeHostUnavailable(
             "GitHub does not respond as expected. Try again in a minute."
         ) from None
-    return found

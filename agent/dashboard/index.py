@@ -87,18 +87,8 @@ class RunIndex:
         self._newest: tuple[RunEntry, ...] = ()
 
     def entries(self) -> tuple[RunEntry, ...]:
-        return self._read(_FRESH_SECONDS)
-
-    def find(self, run_id: str) -> RunEntry | None:
-        """Give one run; one that has only just begun is there as well."""
-        self._read(_FRESH_SECONDS)
-        if run_id not in self._entries:
-            self._read(0.0)
-        return self._entries.get(run_id)
-
-    def _read(self, fresh_seconds: float) -> tuple[RunEntry, ...]:
         with self._lock:
-            if time.monotonic() - self._read_at > fresh_seconds:
+            if time.monotonic() - self._read_at > _FRESH_SECONDS:
                 self._refresh()
                 self._read_at = time.monotonic()
             return self._newest

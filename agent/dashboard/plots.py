@@ -1,9 +1,9 @@
 """What the charts show: bars, each with the address of the runs that it counts. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from statistics import median
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -11,21 +11,25 @@ from urllib.parse import urlencode
 from agent.dashboard import statistics
 from agent.dashboard.index import RunEntry
 from agent.dashboard.pages import write_money, write_span, write_word
-from agent.dashboard.statistics import Statistics
+from agent.dashboard.statistics import UNKNOWN, Statistics
 
-_DAY = 86_400.0
 #: With more days than these, and than a screen has space for, a column is a week.
 _MOST_DAYS, _MOST_ROWS = 92, 15
+#: Time that is plotted at least, so that no column is wider than a day deserves.
+_LEAST_DAYS = 30
 ENDS = {"success": "open", "done": "merged", "attention": "closed", "danger": "no pull request"}
 """How runs end, by the tone that it is shown in."""
 _TONES = {words: tone for tone, words in ENDS.items()}
+Parts = tuple[tuple[str, float], ...]
+"""Tones with their values."""
+Measure = Callable[[Sequence[RunEntry]], tuple[Parts, str]]
+"""Measures some runs: the values, and how people write them."""
 
 
 @dataclass(frozen=True)
 class Bar:
     label: str
-    parts: tuple[tuple[str, float], ...]
-    """Tones with their values."""
+    parts: Parts
     words: str
     """The values as people write them."""
     link: str = ""
@@ -51,181 +55,158 @@ class Chart:
         return max(self.bars, key=lambda bar: bar.total)
 
 
-class Period(NamedTuple):
-    """A day or a week, from its first day to its last."""
-
-    first: date
-    last: date
-
-
 class Charts(NamedTuple):
     over_time: tuple[Chart, ...]
-    """Each has a bar for each of the periods."""
+    """Each has a bar for each day, or for each week."""
     ranked: tuple[Chart, ...]
     by_category: tuple[tuple[Statistics, Bar], ...]
 
 
 def make_charts(
-    entries: Sequence[RunEntry], runs: Sequence[RunEntry], now: float, filters: dict[str, str]
+    entries: Sequence[RunEntry],
+    runs: Sequence[RunEntry],
+    since: float,
+    now: float,
+    filters: dict[str, str],
 ) -> Charts:
     """Make the charts that have something to show.
 
     Args:
         entries: All runs with what they cost.
         runs: The same as statistics count them, with their follow-ups.
+        since: Beginning of the chosen time; 0: of the first run.
         filters: What both were narrowed by, as the list of runs has it.
     """
     tickets = {**filters, "origin": "ticket"}
-    periods = _list_periods(min((entry.queued_at for entry in entries), default=now), now)
-    spent: dict[str, dict[str, float]] = {name: defaultdict(float) for name in _SPENT_BY}
-    for entry in entries:
-        for model, usd in entry.models:
-            spent["model"][model] += usd or 0.0
-        for name in ("repository", "person"):
-            spent[name][getattr(entry, name) or statistics.UNKNOWN] += entry.usd
-    failed = (run.reason.value for run in runs if run.reason and run.state not in statistics.OPENED)
     unpriced = sum(entry.used is not None and entry.used.usd is None for entry in entries)
     about = "Cost of models."
     if unpriced:
         about += f" {unpriced:,} runs of models without known prices are left out."
-    unit = "week" if periods[0].first != periods[0].last else "day"
+    columns = _list_columns(since or min((run.queued_at for run in entries), default=now), now)
     over_time = (
-        _plot_time("spend", f"Spend by {unit}", about,
-                   entries, periods, filters, _measure_spend),
-        _plot_time("runs", f"Runs by {unit}", "How the runs ended.",
-                   runs, periods, tickets, _measure_ends, ENDS),
-        _plot_time("time", f"Label to pull request by {unit}", "Median time.",
-                   runs, periods, tickets, _measure_time),
+        _plot("spend", "Spend", about, entries, columns, filters, _measure_spend),
+        _plot("runs", "Runs", "How the runs ended.", runs, columns, tickets, _measure_ends, ENDS),
+        _plot("time", "Label to pull request", "Median time.", runs, columns, tickets,
+              _measure_time),
     )  # fmt: skip
+    failed = (run for run in runs if run.reason and run.state not in statistics.OPENED)
     ranked = (
-        *(
-            _rank(f"spend-{name}", title, about, spent[name], filters, name)
-            for name, title in _SPENT_BY.items()
-        ),
-        _rank("failures", "Runs without a pull request", "Why they ended.", Counter(failed),
-              tickets, "reason"),
+        _rank("model", "Spend by model", about, filters,
+              (pair for entry in entries for pair in entry.models)),
+        _rank("repository", "Spend by repository", about, filters,
+              ((entry.repository, entry.usd) for entry in entries)),
+        _rank("person", "Spend by person", about, filters,
+              ((entry.person, entry.usd) for entry in entries)),
+        _rank("reason", "Runs without a pull request", "Why they ended.", tickets,
+              ((run.reason or "", 1) for run in failed)),
     )  # fmt: skip
-    by_category: dict[str, list[RunEntry]] = defaultdict(list)
-    for run in runs:
-        by_category[run.category or statistics.UNKNOWN].append(run)
-    groups = []
-    for group in statistics.compute_by_category(runs):
-        parts, words = _measure_ends(by_category[group.group])
-        link = _link({**tickets, "category": group.group})
-        groups.append((group, Bar(group.group, parts, words, link)))
-    shown = [tuple(chart for chart in charts if _has_bars(chart)) for charts in (over_time, ranked)]
-    return Charts(shown[0], shown[1], tuple(groups))
+    groups = (
+        (
+            statistics.compute_statistics(category, group),
+            _make_bar(category, group, _measure_ends, tickets | {"category": category}),
+        )
+        for category, group in statistics.group_by_category(runs)
+    )
+    return Charts(_leave_out_empty(over_time), _leave_out_empty(ranked), tuple(groups))
 
 
-_SPENT_BY = {
-    "model": "Spend by model",
-    "repository": "Spend by repository",
-    "person": "Spend by person",
-}
-
-
-def _has_bars(chart: Chart) -> bool:
-    return any(bar.total for bar in chart.bars)
+def _leave_out_empty(charts: Iterable[Chart]) -> tuple[Chart, ...]:
+    return tuple(chart for chart in charts if any(bar.total for bar in chart.bars))
 
 
 def _rank(
-    name: str,
+    narrowed_by: str,
     title: str,
     about: str,
-    values: Mapping[str, float],
     filters: dict[str, str],
-    narrowed_by: str,
+    values: Iterable[tuple[str, float | None]],
 ) -> Chart:
-    """Make a bar for each value, the largest first; the smallest of many are one bar."""
+    """Make a bar for the sum of each label, the largest first; the smallest of many are one bar."""
     is_failure = narrowed_by == "reason"
     tone = "danger" if is_failure else "active"
-
-    def write(value: float) -> str:
-        return f"{value:,.0f}" if is_failure else write_money(value)
-
-    ranked = sorted((label for label in values if values[label]), key=lambda at: (-values[at], at))
+    write = "{:,.0f}".format if is_failure else write_money
+    sums: dict[str, float] = defaultdict(float)
+    for label, value in values:
+        sums[label or UNKNOWN] += value or 0.0
+    ranked = sorted((label for label in sums if sums[label]), key=lambda at: (-sums[at], at))
     bars = [
         Bar(
             write_word(label) if is_failure else label,
-            ((tone, values[label]),),
-            write(values[label]),
+            ((tone, sums[label]),),
+            write(sums[label]),
             _link({**filters, narrowed_by: label}),
         )
         for label in ranked[:_MOST_ROWS]
     ]
     if rest := ranked[_MOST_ROWS:]:
-        total = sum(values[label] for label in rest)
+        total = sum(sums[label] for label in rest)
         bars.append(Bar(f"{len(rest):,} others", ((tone, total),), write(total)))
-    return Chart(name, title, about, tuple(bars), {})
+    return Chart(f"by-{narrowed_by}", title, about, tuple(bars), {})
 
 
-# --- over time -----------------------------------------------------------------------------------
+def _list_columns(begin: float, now: float) -> list[tuple[date, date]]:
+    """List the days from a time to now, each from its first day to its last; or the weeks."""
+    first, last = (datetime.fromtimestamp(at, UTC).date() for at in (begin, now))
+    first, days = min(first, last - timedelta(_LEAST_DAYS - 1)), 1
+    if (last - first).days >= _MOST_DAYS:
+        first, days = first - timedelta(first.weekday()), 7
+    starts = [first + timedelta(age) for age in range(0, (last - first).days + 1, days)]
+    return [(start, start + timedelta(days - 1)) for start in starts[-2 * _MOST_DAYS :]]
 
 
-def _plot_time(
+def _plot(
     name: str,
     title: str,
     about: str,
     runs: Sequence[RunEntry],
-    periods: Sequence[Period],
+    columns: Sequence[tuple[date, date]],
     filters: dict[str, str],
-    measure: Callable[[Sequence[RunEntry]], tuple[tuple[tuple[str, float], ...], str]],
+    measure: Measure,
     legend: Mapping[str, str] | None = None,
 ) -> Chart:
-    seconds = ((periods[0].last - periods[0].first).days + 1) * _DAY
-    start = datetime.combine(periods[0].first, time.min, UTC).timestamp()
-    found: list[list[RunEntry]] = [[] for _ in periods]
+    """Make a column for each day or week, also for an empty one."""
+    by_day: dict[date, list[RunEntry]] = defaultdict(list)
     for run in runs:
-        at = int((run.queued_at - start) // seconds)
-        if 0 <= at < len(found):
-            found[at].append(run)
+        by_day[datetime.fromtimestamp(run.queued_at, UTC).date()].append(run)
     bars = []
-    for period, own in zip(periods, found, strict=True):
-        within = {"since": period.first.isoformat(), "until": period.last.isoformat()}
-        parts, words = measure(own)
-        link = _link({**filters, **within}) if own else ""
-        bars.append(Bar(period.first.isoformat(), parts, words, link))
-    return Chart(name, title, about, tuple(bars), legend or {})
+    for first, last in columns:
+        days = [first + timedelta(number) for number in range((last - first).days + 1)]
+        counted = [run for day in days for run in by_day[day]]
+        within = filters | {"since": first.isoformat(), "until": last.isoformat()}
+        bars.append(_make_bar(first.isoformat(), counted, measure, within))
+    unit = "day" if columns[0][0] == columns[0][1] else "week"
+    return Chart(name, f"{title} by {unit}", about, tuple(bars), legend or {})
 
 
-def _measure_spend(runs: Sequence[RunEntry]) -> tuple[tuple[tuple[str, float], ...], str]:
+def _make_bar(
+    label: str, runs: Sequence[RunEntry], measure: Measure, filters: dict[str, str]
+) -> Bar:
+    return Bar(label, *measure(runs), _link(filters) if runs else "")
+
+
+def _measure_spend(runs: Sequence[RunEntry]) -> tuple[Parts, str]:
     usd = sum(run.usd for run in runs)
     return (("active", usd),), write_money(usd) if usd else "–"
 
 
-def _measure_ends(runs: Sequence[RunEntry]) -> tuple[tuple[tuple[str, float], ...], str]:
+def _measure_ends(runs: Sequence[RunEntry]) -> tuple[Parts, str]:
     counts = Counter(
         _TONES[run.state.value if run.state in statistics.OPENED else "no pull request"]
         for run in runs
         if run.reason is not None
     )
     parts = tuple((tone, counts[tone]) for tone in ENDS if tone in counts)
-    words = ", ".join(f"{value:,.0f} {ENDS[tone]}" for tone, value in parts)
-    return parts, words or "–"
+    return parts, ", ".join(f"{value:,} {ENDS[tone]}" for tone, value in parts) or "–"
 
 
-def _measure_time(runs: Sequence[RunEntry]) -> tuple[tuple[tuple[str, float], ...], str]:
+def _measure_time(runs: Sequence[RunEntry]) -> tuple[Parts, str]:
     seconds = [run.seconds_to_pull for run in runs if run.seconds_to_pull is not None]
     value = median(seconds) if seconds else None
     return (("active", value or 0.0),), write_span(value)
 
 
-def _list_periods(begin: float, now: float) -> list[Period]:
-    """List the days from a time to now; of a long time the weeks."""
-    first, last = (datetime.fromtimestamp(at, UTC).date() for at in (begin, now))
-    days = 1
-    if (last - first).days >= _MOST_DAYS:
-        first, days = first - timedelta(days=first.weekday()), 7
-    count = (last - first).days // days + 1
-    starts = [first + timedelta(days=days * number) for number in range(count)][-2 * _MOST_DAYS :]
-    return [Period(start, start + timedelta(days=days - 1)) for start in starts]
-
-
 def _link(filters: dict[str, str]) -> str:
     return f"/runs?{urlencode({name: value for name, value in filters.items() if value})}"
-
-
-# --- backtests -----------------------------------------------------------------------------------
 
 
 def count_ends(ends: Sequence[tuple[str, str]], legend: Mapping[str, str]) -> Chart:
@@ -234,8 +215,8 @@ def count_ends(ends: Sequence[tuple[str, str]], legend: Mapping[str, str]) -> Ch
     for end, tone in ends:
         counts[end][tone] += 1
     bars = tuple(
-        Bar(end, tuple((tone, found[tone]) for tone in legend), f"{sum(found.values()):,}")
-        for end, found in counts.items()
+        Bar(end, tuple((tone, tones[tone]) for tone in legend), f"{tones.total():,}")
+        for end, tones in counts.items()
     )
-    return Chart("ends", "Past changes, redone", "How the runs ended, and what the merged tests"
-                 " say of them.", bars, legend)  # fmt: skip
+    about = "How the runs ended, and what the merged tests say of them."
+    return Chart("ends", "Past changes, redone", about, bars, legend)

@@ -12,14 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent.models.change import Finding, Plan
-from agent.models.environment import Contract, Environment
-from agent.models.outcome import Outcome, Verdict
-from agent.models.review import Judgement, ReviewNotes
+from agent.models.outcome import Outcome
+from agent.models.review import Judgement
 from agent.models.run import RunState
 from agent.models.step import Stage, Step, read_step_name
 from agent.telemetry.run_events import find_events
@@ -28,17 +26,8 @@ from agent.text import sanitise
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")
 #: Longer lines hold what pages do not show.
 _LONGEST_LINE = 8 * 1024 * 1024
-#: Where the result of a step is kept, and as what.
-_SHOWN: dict[Step, tuple[str, TypeAdapter[Any]]] = {
-    Step.READ_CONFIG: ("contract", TypeAdapter(Contract)),
-    Step.PLAN: ("plan", TypeAdapter(Plan)),
-    Step.ENVIRONMENT: ("environment", TypeAdapter(Environment)),
-    Step.POLICY: ("policy_findings", TypeAdapter(tuple[Finding, ...])),
-    Step.CHECKS: ("judged", TypeAdapter(Judgement)),
-    Step.REVIEW: ("review", TypeAdapter(ReviewNotes)),
-    Step.DECIDE: ("verdict", TypeAdapter(Verdict)),
-}
 _OTHERS = "Other steps"
+T = TypeVar("T")
 StepState = Literal["waiting", "running", "done", "failed", "broken off"]
 
 
@@ -88,14 +77,19 @@ class RunRecord:
     """What the events of one run tell, without what was said to models."""
 
     steps: dict[str, ShownStep] = field(default_factory=dict)
-    plan: Plan | None = None
+    results: dict[Step, Any] = field(default_factory=dict)
+    """What the latest step of each kind returned, as JSON."""
     diff: str = ""
-    judged: Judgement | None = None
-    verdict: Verdict | None = None
-    review: ReviewNotes | None = None
-    contract: Contract | None = None
-    environment: Environment | None = None
-    policy_findings: tuple[Finding, ...] = ()
+
+    def read(self, step: Step, kind: type[T]) -> T | None:
+        """Read what a step returned; None: it did not, or as another version has it."""
+        with suppress(ValidationError):
+            return TypeAdapter(kind).validate_python(self.results.get(step), strict=False)
+        return None
+
+    @property
+    def judged(self) -> Judgement | None:
+        return self.read(Step.CHECKS, Judgement)
 
     def list_stages(self, *, is_active: bool, outcome: Outcome | None = None) -> list[StageRecord]:
         """Fold the steps into stages; those of a run under way that are still to come are there.
@@ -112,13 +106,13 @@ class RunRecord:
             name = read_step_name(step.name)
             title = (name.step.stage or Stage.PUBLISH).value if name else _OTHERS
             stages.setdefault(title, StageRecord(title)).steps.append(replace(step, state=state))
-        found = [stage for stage in stages.values() if stage.steps or is_active]
-        worked = [stage for stage in found if stage.title != Stage.PUBLISH.value]
+        shown = [stage for stage in stages.values() if stage.steps or is_active]
+        worked = [stage for stage in shown if stage.title != Stage.PUBLISH.value]
         if worked and outcome and not outcome.is_done:
             stages[Stage.PUBLISH.value].title = "Report"
             if outcome.state is not RunState.CANCELLED:
                 worked[-1].steps[-1].state = "failed"
-        return found
+        return shown
 
 
 def find_folder(home: Path, run_id: str) -> Path | None:
@@ -137,9 +131,9 @@ def open_file(path: Path) -> BinaryIO:
 
 def read_record(folder: Path | None) -> RunRecord:
     """Read the events of a run, as far as they are there."""
-    if folder is not None:
-        path = find_events(folder)
-        with suppress(OSError):
+    with suppress(OSError):
+        if folder is not None:
+            path = find_events(folder)
             facts = path.stat()
             return _read_record(path, facts.st_mtime_ns, facts.st_size)
     return RunRecord()
@@ -150,8 +144,25 @@ def _read_record(path: Path, _changed: int, _size: int) -> RunRecord:
     record = RunRecord()
     # Requests and replies are most of the events, and have a page of their own.
     for event in iter_events(path, without=(b'"event": "model.', b'"event": "github write"')):
-        _take(event, record)
+        _add_event(event, record)
     return record
+
+
+def _add_event(event: dict[str, Any], record: RunRecord) -> None:
+    name, steps = event["step"], record.steps
+    match event.get("event"):
+        case "started":
+            # In the order of the last attempt.
+            steps.pop(name, None)
+            steps[name] = ShownStep(name, event.get("at"))
+        case "done" | "failed" as end:
+            shown = steps.setdefault(name, ShownStep(name, None))
+            shown.seconds, shown.state = float(event.get("seconds") or 0.0), end
+            step_name = read_step_name(name)
+            if end == "done" and "result" in event and step_name:
+                record.results[step_name.step] = event["result"]
+        case "change.drafted":
+            record.diff = str(event.get("diff") or "")
 
 
 def iter_events(path: Path, *, without: tuple[bytes, ...] = ()) -> Iterator[dict[str, Any]]:
@@ -187,31 +198,3 @@ def read_tail(folder: Path | None, name: str, limit: int = 256 * 1024) -> str:
     # An escape that never ends must not swallow what other steps have written.
     lines = raw.decode("utf-8", "replace").split("\n")
     return "\n".join(sanitise.strip_terminal_codes(line) for line in lines)
-
-
-def _take(event: dict[str, Any], record: RunRecord) -> None:
-    name, steps = event["step"], record.steps
-    match event.get("event"):
-        case "started":
-            # In the order of the last attempt.
-            steps.pop(name, None)
-            steps[name] = ShownStep(name, event.get("at"))
-        case "done" | "failed" as end:
-            step = steps.setdefault(name, ShownStep(name, None))
-            step.seconds, step.state = float(event.get("seconds") or 0.0), end
-            if end == "done" and "result" in event:
-                _learn(name, event["result"], record)
-        case "change.drafted":
-            record.diff = str(event.get("diff") or "")
-
-
-def _learn(name: str, result: Any, record: RunRecord) -> None:
-    """Keep what a step returned, where a page shows it; of another version it is left out."""
-    if (known := read_step_name(name)) is None:
-        return
-    if known.step is Step.POLICY:
-        result = result.get("findings", ()) if isinstance(result, dict) else ()
-    if shown := _SHOWN.get(known.step):
-        attribute, adapter = shown
-        with suppress(ValidationError):
-            setattr(record, attribute, adapter.validate_python(result, strict=False))

@@ -2,7 +2,8 @@
 
 import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -13,20 +14,16 @@ from starlette.background import BackgroundTask
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from agent.dashboard import actions, diffs, run_record, transcript
-from agent.dashboard.access import (
-    Actor,
-    Form,
-    Here,
-    PageMissing,
-    Visitor,
-    Who,
-)
+from agent.dashboard.access import Actor, Form, Here, PageMissing, Visitor, Who
 from agent.dashboard.index import RunEntry
 from agent.dashboard.pages import is_web_link, render_markdown, write_span
 from agent.dashboard.statistics import UNKNOWN
-from agent.models.change import Finding
+from agent.models.change import Finding, Plan
 from agent.models.clock import read_clock
+from agent.models.environment import Contract, Environment
 from agent.models.outcome import StoredRun
+from agent.models.review import ReviewNotes
+from agent.models.step import Step
 from agent.publishing import messages
 from agent.telemetry import signature
 from agent.text import check_summary
@@ -40,10 +37,9 @@ _CHUNK_BYTES = 64 * 1024
 _NOTICES = {"stop": "The run is being stopped.", "retry": "The run is queued.",
             "approve": "The plan is approved; the run continues."}  # fmt: skip
 _SORTS: dict[str, Callable[[RunEntry], float]] = {
-    "newest": lambda run_entry: -run_entry.queued_at,
-    "oldest": lambda one: one.queued_at,
-    "longest": lambda run_entry: -(run_entry.seconds or 0.0),
-    "costliest": lambda run_entry: -run_entry.usd,
+    "oldest": lambda entry: entry.queued_at,
+    "longest": lambda entry: -(entry.seconds or 0.0),
+    "costliest": lambda entry: -entry.usd,
 }
 
 
@@ -71,41 +67,41 @@ class Filters(BaseModel):
 
 @router.get("/")
 @router.get("/runs")
-def list_runs(here: Here, who: Who, given: Annotated[Filters, Query()]) -> Response:
+def list_runs(here: Here, who: Who, filters: Annotated[Filters, Query()]) -> Response:
     every = here.list_runs(who)
-    wanted = {name: str(getattr(given, name)) for name in _NARROWED_BY}
-    since, until = _find_second(given.since, 0), _find_second(given.until, 1) or math.inf
-    found = [
+    wanted = {name: value for name in _NARROWED_BY if (value := getattr(filters, name))}
+    since, until = _find_second(filters.since, 0), _find_second(filters.until, 1) or math.inf
+    runs = [
         entry
         for entry in every
         if since <= entry.queued_at < until
-        and (not given.model or given.model in dict(entry.models))
-        and _fits(entry, wanted, given.text)
+        and (not filters.model or filters.model in dict(entry.models))
+        and _fits(entry, wanted, filters.text)
     ]
-    if given.sort in _SORTS and given.sort != "newest":
-        found.sort(key=_SORTS[given.sort])
-    pages = max(1, -(-len(found) // _PER_PAGE))
-    page = min(max(1, given.page), pages)
+    # The index lists the newest first.
+    if filters.sort in _SORTS:
+        runs.sort(key=_SORTS[filters.sort])
+    pages = max(1, -(-len(runs) // _PER_PAGE))
+    page = min(max(1, filters.page), pages)
     return here.render(
         "runs.html.j2",
         who,
-        runs=found[(page - 1) * _PER_PAGE : page * _PER_PAGE],
-        count=len(found),
+        runs=runs[(page - 1) * _PER_PAGE : page * _PER_PAGE],
+        count=len(runs),
         every=len(every),
-        filters=given,
-        choices={name: _list_values(every, name) for name in _NARROWED_BY}
-        | {"model": sorted({model for entry in every for model, _ in entry.models})},
-        sorts=tuple(_SORTS),
+        filters=filters,
+        choices={name: _list_values(getattr(entry, name) for entry in every)
+                 for name in _NARROWED_BY}
+        | {"model": _list_values(model for entry in every for model, _ in entry.models)},
+        sorts=("newest", *_SORTS),
         page=page,
         pages=pages,
-        query=urlencode(given.model_dump(exclude={"page"}, exclude_defaults=True)),
-    )
+        query=urlencode(filters.model_dump(exclude={"page"}, exclude_defaults=True)),
+    )  # fmt: skip
 
 
 def _fits(entry: RunEntry, wanted: dict[str, str], text: str) -> bool:
-    if any(
-        value and str(getattr(entry, name) or UNKNOWN) != value for name, value in wanted.items()
-    ):
+    if any(str(getattr(entry, name) or UNKNOWN) != value for name, value in wanted.items()):
         return False
     sought = f"{entry.title}\n{entry.repository}#{entry.number}\n{entry.run_id}\n{entry.sentence}"
     return not text or text.casefold() in sought.casefold()
@@ -117,8 +113,8 @@ def _find_second(day: Literal[""] | date, days_later: int) -> float:
     return datetime.combine(day, time.min, UTC).timestamp() + days_later * 86_400
 
 
-def _list_values(entries: Sequence[RunEntry], name: str) -> list[str]:
-    return sorted({str(value) for entry in entries if (value := getattr(entry, name))})[:500]
+def _list_values(values: Iterable[object]) -> list[str]:
+    return sorted({str(value) for value in values if value})[:500]
 
 
 # --- one run -------------------------------------------------------------------------------------
@@ -127,13 +123,12 @@ def _list_values(entries: Sequence[RunEntry], name: str) -> list[str]:
 @router.get("/runs/{run_id}")
 def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
     """Show how a run stands, and what it came to."""
-    stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
+    stored, entry = here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     outcome = stored.outcome
-    checks = (outcome.judged.checks if outcome else ()) or (
-        record.judged.compared if record.judged else ()
-    )
+    judged = record.judged
+    checks = (outcome.judged.checks if outcome else ()) or (judged.compared if judged else ())
     text = run_record.read_tail(folder, "pull_request.md")
     is_done = outcome is not None and outcome.is_done
     stages = record.list_stages(is_active=stored.active, outcome=outcome)
@@ -145,15 +140,20 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
         headline=outcome.headline if outcome and not is_done else "",
         result=render_markdown(messages.render_outcome_text(outcome)) if outcome else "",
         next_step=messages.find_next_step(outcome, stored.run) if outcome and not is_done else "",
-        advice=next((one.advice for one in here.list_workers() if run_id in one.run_ids), ""),
-        record=record,
+        advice=next(
+            (worker.advice for worker in here.list_workers() if run_id in worker.run_ids), ""
+        ),
+        proof=judged.proof if judged else None,
+        environment=record.read(Step.ENVIRONMENT, Environment),
+        contract=record.read(Step.READ_CONFIG, Contract),
         stages=stages,
         bars=_place_bars([stage.measure(read_clock()) for stage in stages]),
         current=next((stage for stage in stages if stage.begun), None),
-        plan=(outcome.judged.plan if outcome else None) or record.plan,
+        plan=(outcome.judged.plan if outcome else None) or record.read(Step.PLAN, Plan),
         checks=[(check, check_summary.summarize_check(check)) for check in checks],
         findings=_list_findings(stored, record),
-        review=(outcome.judged.review if outcome else None) or record.review,
+        review=(outcome.judged.review if outcome else None)
+        or record.read(Step.REVIEW, ReviewNotes),
         text=render_markdown(text) if text else None,
         spent=here.store.spendings.sum_of_run(run_id) if stored.active else 0.0,
         guidance=here.store.list_guidance(run_id),
@@ -164,7 +164,7 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
 
 @router.get("/runs/{run_id}/changes")
 def show_changes(here: Here, who: Who, run_id: str) -> Response:
-    stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
+    stored, entry = here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     diff = record.diff or run_record.read_tail(folder, "change.patch")
@@ -183,9 +183,8 @@ def show_changes(here: Here, who: Who, run_id: str) -> Response:
 
 @router.get("/runs/{run_id}/conversation")
 def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Response:
-    stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
-    folder = here.find_folder(run_id)
-    turns, pages = transcript.read_turns(folder, page := max(1, page))
+    stored, entry = here.find_run(run_id, who)
+    turns, pages = transcript.read_turns(here.find_folder(run_id), page := max(1, page))
     head = _describe(who, stored, entry, "conversation")
     return here.render("conversation.html.j2", who, **head, turns=turns, page=page, pages=pages)
 
@@ -193,7 +192,7 @@ def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Respo
 @router.get("/runs/{run_id}/log")
 def show_log(here: Here, who: Who, run_id: str) -> Response:
     """Show the page of the log, whose script fetches the log itself in pieces."""
-    stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
+    stored, entry = here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     return here.render(
@@ -212,7 +211,7 @@ def show_log(here: Here, who: Who, run_id: str) -> Response:
 @router.get("/runs/{run_id}/log.txt")
 def give_log(here: Here, who: Who, run_id: str, after: Annotated[int, Query(ge=0)] = 0) -> Response:
     """Give the log as it is now, after so many bytes; it may grow while it is read."""
-    here.find_entry(run_id, who)
+    here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     if folder is None or not (folder / "run.log").is_file():
         raise PageMissing
@@ -229,7 +228,7 @@ def give_log(here: Here, who: Who, run_id: str, after: Annotated[int, Query(ge=0
 @router.get("/runs/{run_id}/log.zip")
 def give_signed_log(here: Here, who: Who, run_id: str) -> Response:
     """Give the signed log with its files, as `mergewright verify` reads it."""
-    here.find_entry(run_id, who)
+    here.find_run(run_id, who)
     folder, file = here.find_folder(run_id), tempfile.TemporaryFile()  # noqa: SIM115
     if folder is None or not (folder / signature.FILE_NAME).is_file():
         raise PageMissing
@@ -242,7 +241,7 @@ def give_signed_log(here: Here, who: Who, run_id: str) -> Response:
 
 @router.post("/runs/{run_id}/{action}")
 def act(here: Here, who: Actor, form: Form, run_id: str, action: str) -> Response:
-    stored = here.find_run(run_id, who)
+    stored, _ = here.find_run(run_id, who)
     actions.act(action, stored, here.store, who, form.get("plan", ""))
     return RedirectResponse(f"/runs/{run_id}?notice={action}", 303)
 
@@ -264,13 +263,19 @@ def _describe(who: Visitor, stored: StoredRun, entry: RunEntry, tab: str) -> dic
     }
 
 
-def _list_findings(stored: StoredRun, record: run_record.RunRecord) -> list[Finding]:
-    named = [
-        *(stored.outcome.judged.findings if stored.outcome else ()),
-        *record.policy_findings,
-        *(record.verdict.findings if record.verdict else ()),
-    ]
-    return list(dict.fromkeys(named))
+@dataclass(frozen=True)
+class _Cleared:
+    """What a page shows of a change that the rules let pass."""
+
+    findings: tuple[Finding, ...]
+
+
+def _list_findings(stored: StoredRun, record: run_record.RunRecord) -> tuple[Finding, ...]:
+    """List the findings of a run that is over; until then those of the rules."""
+    if stored.outcome is not None:
+        return tuple(dict.fromkeys(stored.outcome.judged.findings))
+    cleared = record.read(Step.POLICY, _Cleared)
+    return cleared.findings if cleared else ()
 
 
 def _place_bars(seconds: Sequence[float]) -> list[tuple[float, float]]:

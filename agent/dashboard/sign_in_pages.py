@@ -7,17 +7,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.dashboard import sign_in_links
-from agent.dashboard.access import (
-    Actor,
-    Dashboard,
-    Form,
-    Here,
-    SignInNeeded,
-    is_from_our_page,
-)
-from agent.dashboard.github_people import CALLBACK_PATH
+from agent.dashboard.access import Actor, Dashboard, Form, Here, SignInNeeded, is_from_our_page
+from agent.dashboard.github_people import CALLBACK_PATH, Person
 from agent.dashboard.pages import render
 from agent.errors import AgentError
+from agent.store.sql_tables import OPERATOR
 
 router = APIRouter()
 
@@ -41,9 +35,7 @@ def use_link(request: Request, here: Here, form: Form) -> Response:
     if not is_from_our_page(request) or not sign_in_links.use_code(here.home, form.get("code", "")):
         problem = "This link was already used or has expired. Create a new one."
         return _show_ways(here, problem=problem)
-    answer = RedirectResponse("/", 303)
-    here.sessions.add_session(answer, None)
-    return answer
+    return _sign_in(here, None, "/")
 
 
 @router.get("/sign-in/github")
@@ -56,7 +48,7 @@ def go_to_github(here: Here, next: str = "/") -> Response:  # noqa: A002
 def come_back(request: Request, here: Here, code: str = "", state: str = "") -> Response:
     """Take whoever GitHub sends back; the state counts once, whatever comes of it."""
     try:
-        answer = here.sessions.end_github(request, state, code)
+        answer = _sign_in(here, *here.sessions.end_github(request, state, code))
     except SignInNeeded:
         answer = _show_ways(here, problem="This sign-in was started elsewhere or has expired.")
     except AgentError as problem:
@@ -70,6 +62,13 @@ def sign_out(request: Request, here: Here, who: Actor) -> Response:
     answer = RedirectResponse("/sign-in", 303)
     here.sessions.sign_out(request, answer)
     here.store.audit.add("sign out", who.login, "dashboard")
+    return answer
+
+
+def _sign_in(here: Dashboard, person: Person | None, page: str) -> Response:
+    answer = RedirectResponse(page, 303)
+    here.sessions.add_session(answer, person)
+    here.store.audit.add("sign in", person.login if person else OPERATOR, "dashboard")
     return answer
 
 

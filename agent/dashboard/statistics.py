@@ -21,7 +21,7 @@ class Figure(NamedTuple):
 
     value: float | None
     """A share is from 0 to 1; None: unknown for all."""
-    known: int
+    number: int
     """Number of runs with a known value."""
 
 
@@ -63,13 +63,12 @@ def compute_statistics(group: str, runs: Sequence[RunEntry]) -> Statistics:
     )
 
 
-def compute_by_category(runs: Sequence[RunEntry]) -> tuple[Statistics, ...]:
-    """Compute statistics for each category of tickets, the largest first."""
+def group_by_category(runs: Sequence[RunEntry]) -> list[tuple[str, list[RunEntry]]]:
+    """Group runs by the category of their tickets, the largest group first."""
     groups: dict[str, list[RunEntry]] = defaultdict(list)
     for run in runs:
         groups[run.category or UNKNOWN].append(run)
-    largest = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-    return tuple(compute_statistics(group, found) for group, found in largest)
+    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
 
 
 def compute_mean(values: Iterable[float | None]) -> Figure:
@@ -80,8 +79,8 @@ def compute_mean(values: Iterable[float | None]) -> Figure:
 def _compute_figure(
     values: Iterable[float | None], compute: Callable[[list[float]], float]
 ) -> Figure:
-    known = [value for value in values if value is not None]
-    return Figure(round(compute(known), 4) if known else None, len(known))
+    numbers = [value for value in values if value is not None]
+    return Figure(round(compute(numbers), 4) if numbers else None, len(numbers))
 
 
 def _get_usd(run: RunEntry) -> float | None:

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,7 @@ from agent.text import sanitise
 
 TURNS = 20
 """Of one page."""
-#: Characters of one text, and of all texts of one turn.
-_LONGEST_TEXT, _LONGEST_TURN = 6_000, 20_000
-
+_LONGEST_TEXT = 6_000
 _GAP = DiffLine("hunk", "…")
 
 
@@ -62,16 +60,12 @@ class ShownTurn:
     tokens_in: int = 0
     tokens_out: int = 0
     usd: float | None = None
-    space: int = _LONGEST_TURN
 
-    def show(self, text: object) -> str:
-        """Make a text inert, and cut it to what there is space for."""
-        plain = sanitise.strip_terminal_codes(str(text or ""))
-        allowed = max(0, min(_LONGEST_TEXT, self.space))
-        self.space -= min(len(plain), allowed)
-        if len(plain) <= allowed:
-            return plain
-        return f"{plain[:allowed]}…\n({len(plain) - allowed:,} characters omitted)"
+
+def show_text(text: object) -> str:
+    """Make a text inert, and cut its middle where it is too long for a page."""
+    plain = sanitise.strip_terminal_codes(str(text or ""))
+    return sanitise.shorten_middle(plain, _LONGEST_TEXT, where="the signed log")
 
 
 def read_turns(folder: Path | None, page: int) -> tuple[list[ShownTurn], int]:
@@ -87,63 +81,61 @@ def read_turns(folder: Path | None, page: int) -> tuple[list[ShownTurn], int]:
                 events.setdefault(key, []).append(event)
     pages = max(1, -(-len(events) // TURNS))
     chosen = list(events.values())[(page - 1) * TURNS : page * TURNS]
-    return [_make_turn(one) for one in chosen], pages
+    return list(map(_make_turn, chosen)), pages
 
 
-def _make_turn(events: Iterable[dict[str, Any]]) -> ShownTurn:
-    several = list(events)
-    first = several[0]
+def _make_turn(events: Sequence[dict[str, Any]]) -> ShownTurn:
+    first = events[0]
     number = first.get("turn")
     turn = ShownTurn(
-        sanitise.strip_terminal_codes(str(first.get("conversation") or "")),
+        show_text(first.get("conversation")),
         number if isinstance(number, int) else 0,
-        sanitise.strip_terminal_codes(str(first.get("role") or "")),
+        show_text(first.get("role")),
     )
-    for event in several:
+    for event in events:
         match event["event"]:
             case "model.asked":
                 # What it returned is shown beside the calls of the turn before.
-                texts = (one.get("text") for one in event.get("messages", ()))
-                turn.asked = [turn.show(text) for text in texts if text]
+                texts = (message.get("text") for message in event.get("messages", ()))
+                turn.asked = [show_text(text) for text in texts if text]
             case "model.answered":
-                _take_reply(event.get("reply") or {}, turn)
+                _add_reply(event.get("reply") or {}, turn)
             case "model.called":
                 results = event.get("results") or ()
                 for call, result in zip(turn.calls, results, strict=False):
-                    call.result = turn.show(result.get("content"))
+                    call.result = show_text(result.get("content"))
                     call.failed = bool(result.get("failed"))
     return turn
 
 
-def _make_call(call: dict[str, Any], turn: ShownTurn) -> Call:
-    name, raw = sanitise.strip_terminal_codes(str(call.get("name"))), call.get("arguments")
+def _make_call(call: dict[str, Any]) -> Call:
+    name, raw = show_text(call.get("name")), call.get("arguments")
     try:
-        given = json.loads(raw or "{}")
+        arguments = json.loads(raw or "{}")
     except (ValueError, TypeError):
-        given = raw
-    if not isinstance(given, dict):
-        return Call(name, {"arguments": turn.show(raw)})
-    before, after = given.get("old"), given.get("new", given.get("text"))
-    if isinstance(given.get("path"), str) and isinstance(after, str):
-        old, new = turn.show(before).split("\n") if before else [], turn.show(after).split("\n")
-        lines = list(difflib.unified_diff(old, new, lineterm="", n=3))[3:]
+        arguments = raw
+    if not isinstance(arguments, dict):
+        return Call(name, {"arguments": show_text(raw)})
+    before, after = arguments.get("old"), arguments.get("new", arguments.get("text"))
+    if isinstance(arguments.get("path"), str) and isinstance(after, str):
+        old, new = show_text(before).split("\n") if before else [], show_text(after).split("\n")
         diff = [
             DiffLine(diffs.KINDS[line[0]], line[1:]) if line[0] in diffs.KINDS else _GAP
-            for line in lines
+            for line in list(difflib.unified_diff(old, new, lineterm="", n=3))[3:]
         ]
-        return Call(name, {"path": turn.show(given["path"])}, diff)
-    arguments = {
-        turn.show(key): turn.show(value if isinstance(value, str) else json.dumps(value, indent=1))
-        for key, value in given.items()
-    }
-    return Call(name, arguments)
+        return Call(name, {"path": show_text(arguments["path"])}, diff)
+    texts = (
+        value if isinstance(value, str) else json.dumps(value, indent=1)
+        for value in arguments.values()
+    )
+    return Call(name, dict(zip(map(show_text, arguments), map(show_text, texts), strict=True)))
 
 
-def _take_reply(reply: dict[str, Any], turn: ShownTurn) -> None:
+def _add_reply(reply: dict[str, Any], turn: ShownTurn) -> None:
     usage = reply.get("usage") or {}
-    turn.model = sanitise.strip_terminal_codes(str(reply.get("model") or ""))
-    turn.answer = turn.show(reply.get("text"))
-    turn.calls = [_make_call(call, turn) for call in reply.get("calls") or ()]
+    turn.model = show_text(reply.get("model"))
+    turn.answer = show_text(reply.get("text"))
+    turn.calls = [_make_call(call) for call in reply.get("calls") or ()]
     turn.seconds = float(reply.get("seconds") or 0.0)
     turn.tokens_in = int(usage.get("input_tokens") or 0)
     turn.tokens_out = int(usage.get("output_tokens") or 0)

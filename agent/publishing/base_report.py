@@ -1,4 +1,4 @@
-"""Describe a measured base commit, and the pull request that proposes a configuration for it."""
+"""Describe a measured base commit."""
 
 import shlex
 
@@ -7,33 +7,30 @@ from agent.editing.preparation import plan_gate_seconds
 from agent.models.base_report import BaseCheck, BaseReport
 from agent.models.checks import AnyRun, CheckReport, LintRun, Status, TestRun
 from agent.models.environment import Contract, Prepared
-from agent.models.run import Run
 from agent.setup import proposal
-from agent.text import base_table, failures, sanitise
+from agent.text import failures
 from agent.text.check_summary import describe_outcomes, format_count
-from agent.text.redaction import Redactor
 
-_MARK = "<!-- mergewright:onboarding -->"
 _MOST_NAMES, _MOST_CAUSES = 200, 5
 _RED = ("failed", "error", "finding")
 
 
 def describe_base(
-    prepared: Prepared, baseline: CheckReport, own: Contract, desk: Desk
+    prepared: Prepared, baseline: CheckReport, original: Contract, desk: Desk
 ) -> BaseReport:
     """Describe a measured base commit.
 
     Args:
-        own: The contract as the repository has it, before a set-up was looked for.
+        original: The contract as the repository has it, before a set-up was looked for.
     """
     environment, config = prepared.environment, prepared.contract.config
-    tree, found = desk.open_base(prepared), proposal.find_difference(own.config, config)
+    tree, changed = desk.open_base(prepared), proposal.find_difference(original.config, config)
     ran = [result for result in baseline.results if result.status is not Status.ABSENT]
     return BaseReport(
         commit=baseline.commit,
         branch=prepared.checkout.base_branch,
-        config_file=own.source,
-        set_up=environment.why or ("As configured." if own.config.setup else "By a template."),
+        config_file=original.source,
+        set_up=environment.why or ("As configured." if original.config.setup else "By a template."),
         python=environment.interpreter.version,
         setup=environment.sources,
         setup_seconds=round(environment.seconds, 1),
@@ -48,7 +45,9 @@ def describe_base(
         usd=desk.budget.find_usd(config),
         unrun=prepared.contract.project.unrun,
         absent=prepared.contract.project.absent,
-        configuration=proposal.complete(tree, own.config, found, is_new=own.source is None),
+        configuration=proposal.complete(
+            tree, original.config, changed, is_new=original.source is None
+        ),
     )
 
 
@@ -70,38 +69,3 @@ def _describe_check(result: AnyRun) -> BaseCheck:
         causes=tuple(map(failures.count_error, kinds[:_MOST_CAUSES])),
         seconds=round(result.seconds, 1),
     )
-
-
-def write_onboarding(run: Run, report: BaseReport | None, text: str, redactor: Redactor) -> str:
-    """Write the text of the pull request that proposes a configuration.
-
-    Args:
-        report: None: the base could not be set up.
-    """
-    number = run.snapshot.issue.number if run.snapshot else 0
-    opening = (
-        f"#{number} was labelled for Mergewright, and this repository has no configuration yet."
-        " This pull request proposes one, with the values that runs detect and use anyway.\n\n"
-        "- **Merge it**, as it is or edited: it applies from then on.\n"
-        "- **Close it**: runs keep using detected values, and you are not asked again."
-    )
-    parts = [_MARK, opening, sanitise.format_fenced(text, "yaml")]
-    if report is not None:
-        lines = [base_table.HEADINGS, ("---",) * len(base_table.HEADINGS)]
-        for name, command, *results in base_table.list_rows(report):
-            code = (sanitise.format_cell(command),) if command else ("",)
-            lines.append((name, *code, *map(sanitise.format_words, results)))
-        table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        facts = (
-            f"- **{sanitise.format_words(title)}**: {sanitise.format_sentence(words)}"
-            if title
-            else f"  - {sanitise.format_code(words)}"
-            for title, words in base_table.list_facts(report)
-        )
-        head = (
-            f"Measured on {report.commit[:12]}, without any change. Failures listed here block no"
-            " change. A check that is not measurable checks nothing until its cause is fixed:"
-        )
-        parts += [head, table, "\n".join(facts)]
-    body = redactor("\n\n".join(parts))
-    return sanitise.cut_markdown(body, sanitise.TEXT_LIMIT, where="the log of the run")

@@ -39,10 +39,12 @@ def write_subject(
     Args:
         title: Imperative and capitalised, without a prefix.
     """
-    own = [subject for subject in subjects if not _NOT_BY_HAND.match(subject)]
+    by_hand = [subject for subject in subjects if not _NOT_BY_HAND.match(subject)]
 
     def is_usual(pattern: re.Pattern[str]) -> bool:
-        return bool(own) and 2 * sum(bool(pattern.search(subject)) for subject in own) >= len(own)
+        return bool(by_hand) and 2 * sum(
+            bool(pattern.search(subject)) for subject in by_hand
+        ) >= len(by_hand)
 
     # It acts on GitHub as a text does: it can mention people and close issues.
     words = sanitise.make_inert(title)

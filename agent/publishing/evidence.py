@@ -1,14 +1,20 @@
-"""What a run has decided, and what it can show of it to people. Only records."""
+"""What a run has decided, and what it can show of it to people; facts on record alone. Pure."""
 
+import shlex
+from collections.abc import Iterator
+
+from agent.checks.proof import PROSE
 from agent.models.change import ClearedChange, Finding, Plan
-from agent.models.checks import AnyComparison, CheckReport
+from agent.models.checks import AnyComparison, CheckReport, RewrittenTest
 from agent.models.environment import Prepared
 from agent.models.model_use import ModelWork
 from agent.models.outcome import Verdict
 from agent.models.record import Record
-from agent.models.review import Proof, ReviewNotes
+from agent.models.review import Proof, Remark, ReviewNotes
 from agent.models.ticket import Ticket
+from agent.policy.layout import is_test
 from agent.telemetry.signature import Seal
+from agent.text.check_summary import format_count, is_of_tests, list_added
 
 
 class DecidedChange(Record):
@@ -25,8 +31,8 @@ class DecidedChange(Record):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """The findings of rules, checks and the verdict, in this order."""
-        found = (finding for check in self.compared for finding in check.findings)
-        return (*self.cleared.findings, *found, *self.verdict.findings)
+        of_checks = (finding for check in self.compared for finding in check.findings)
+        return (*self.cleared.findings, *of_checks, *self.verdict.findings)
 
 
 class Evidence(DecidedChange):
@@ -52,3 +58,88 @@ class Evidence(DecidedChange):
     """How much of what was asked in its review is left to people."""
     base_head: str | None = None
     """Commit of the base branch when the change was pushed; None: not known."""
+
+    @property
+    def other_tests(self) -> dict[str, list[str]]:
+        """The new tests that are not in the table of proofs, by what they do, in words."""
+        without = {row.name: row.without for row in self.proof.rows}
+        outcomes = {item.item_id: item.outcome for item in self.after.tests.items}
+        groups: dict[str, list[str]] = {}
+        for name in list_added(self.compared):
+            if name in without:
+                what = "pass without the change too"
+            elif outcomes.get(name) == "passed":
+                what = "pass with the change but were not run without it"
+            else:
+                what = "did not pass"
+            if without.get(name) not in ("failed", "error"):
+                groups.setdefault(what, []).append(name)
+        return groups
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """The reviewer's remarks that no finding quotes."""
+        return [note for note in self.notes.remarks if not note.blocking or self.notes.approves]
+
+    @property
+    def untried_files(self) -> list[str]:
+        """The changed files that no test is tried for, since they are no Python."""
+        paths = self.cleared.change.paths
+        return [path for path in paths if not (path.endswith((".py", *PROSE)) or is_test(path))]
+
+    @property
+    def unnoticed(self) -> list[str]:
+        """The parts that no test misses, and no finding names."""
+        named = {(finding.path, finding.line) for finding in self.findings}
+        parts = self.proof.unneeded_parts
+        return [part.name for part in parts if (part.path, part.line) not in named]
+
+    @property
+    def tests_are_off(self) -> bool:
+        return self.prepared.contract.config.checks.tests == "off"
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """Which tests have shown nothing, in sentences; the table has checks as a whole."""
+        sentences = []
+        for check in filter(is_of_tests, self.compared):
+            if check.unrun:
+                count = format_count(len(check.unrun), "test")
+                sentences.append(f"{count} not run: the time was up.")
+            if (skipped := check.head_skipped - check.base_skipped) > 0:
+                sentences.append(f"{format_count(skipped, 'test')} newly skipped.")
+        off = ["Tests are turned off in the configuration."] if self.tests_are_off else []
+        return sentences + off
+
+    @property
+    def rewritten(self) -> list[RewrittenTest]:
+        """Tests that pass only as changed; of several parameters, which share code, the first."""
+        first: dict[str, RewrittenTest] = {}
+        for check in filter(is_of_tests, self.compared):
+            for test in check.rewritten:
+                if not test.cause:
+                    first.setdefault(test.item_id.partition("[")[0], test)
+        return [*first.values()]
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands of the checks, as a shell has them."""
+        results = (result for result in self.after.results if result.command)
+        return [*dict.fromkeys(shlex.join(result.command) for result in results)]
+
+    @property
+    def shell_setup(self) -> Iterator[str]:
+        """Yield what comes before the commands: the commit, and the tests' variables."""
+        checkout = self.prepared.checkout
+        if self.branch is None:
+            yield f"git switch --detach {checkout.commit}"
+            yield f"git apply {shlex.quote(self.patch)}"
+        elif self.prepared.run.snapshot is None:
+            yield f"git switch --detach {self.branch}"
+        else:
+            yield f"git fetch origin {self.branch}"
+            yield f"git switch --detach {self.commit or 'FETCH_HEAD'}"
+        for service in self.prepared.environment.services:
+            yield f"# requires a running {service.title}"
+        for name, value in self.prepared.contract.config.env.items():
+            yield f"export {name}={shlex.quote(value)}"

@@ -3,7 +3,6 @@
 What to do differs by where the ticket is: under an issue, or in a file on this machine.
 """
 
-import shlex
 import textwrap
 from itertools import groupby
 
@@ -143,22 +142,13 @@ def get_next_step_here(
         config_name: The file that took the place of the repository's configuration; it counts as it
             is on the disk.
     """
-    words, known = (_NEXT | _NEXT_HERE).get(reason, ""), dict(_HERE)
+    words, phrases = (_NEXT | _NEXT_HERE).get(reason, ""), dict(_HERE)
     file = _CONFIGURATION
     if config_name is not None and reason in _OF_CONFIGURATION:
-        file, known["commit"] = f"`{config_name.replace('`', '')}`", known["again"]
+        file, phrases["commit"] = f"`{config_name.replace('`', '')}`", phrases["again"]
     command = command or f"mergewright run --resume {run_id}"
-    known = {name: words.format(command=command) for name, words in known.items()}
-    return words.format(**known, file=file)
-
-
-def list_branch_commands(branch: str, git: str = "git") -> tuple[str, ...]:
-    """What can be done with a branch that a run has made here: commands, each with its purpose."""
-    name = shlex.quote(branch)
-    return (
-        f"{git} show {name}  # show the change (one commit)",
-        f"{git} merge {name}  # merge it into the current branch",
-    )
+    phrases = {name: phrase.format(command=command) for name, phrase in phrases.items()}
+    return words.format(**phrases, file=file)
 
 
 def render_outcome_text(outcome: Outcome) -> str:

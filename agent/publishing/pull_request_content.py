@@ -53,16 +53,16 @@ def refuse_secrets(change: Change, redactor: Redactor) -> None:
 
     PolicyRefused names the places, without the values.
     """
-    found: list[tuple[str, int | None]] = []
+    places: list[tuple[str, int | None]] = []
     for file in change.files:
         before = (file.before or b"").decode("utf-8", "replace")
         after = (file.after or b"").decode("utf-8", "replace")
         for start, end in redactor.find_known(after):
             if after[start:end] not in before:
-                found.append((file.path, after.count("\n", 0, start) + 1))
+                places.append((file.path, after.count("\n", 0, start) + 1))
         if redactor.find_known(file.path):
-            found.append(("", None))
-    if found:
+            places.append(("", None))
+    if places:
         raise PolicyRefused(
             tuple(
                 Finding(
@@ -73,7 +73,7 @@ def refuse_secrets(change: Change, redactor: Redactor) -> None:
                     message="The change contains a secret of the service.",
                     fix="Remove it from the ticket and rotate the secret; it has leaked.",
                 )
-                for path, line in found
+                for path, line in places
             )
         )
 
@@ -222,7 +222,7 @@ def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
 
 def list_sensitive(decided: DecidedChange, prepared: Prepared) -> Iterator[tuple[str, str]]:
     """List the files and packages that ask for care, each with the reason."""
-    findings = [one for one in decided.findings if one.rule == gate_files.OTHER_FILES.id]
+    findings = [item for item in decided.findings if item.rule == gate_files.OTHER_FILES.id]
     for file in decided.cleared.change.files:
         reasons = gate_files.explain_gate_file(file, prepared.contract.project)
         if is_migration(file.path):
@@ -240,7 +240,8 @@ def list_sensitive(decided: DecidedChange, prepared: Prepared) -> Iterator[tuple
 
 
 def _find_kind(path: str) -> str:
-    code, tests, migration, other = _KINDS
     if is_test(path):
-        return tests
-    return migration if is_migration(path) else code if path.endswith(".py") else other
+        return "Tests"
+    if is_migration(path):
+        return "Migrations"
+    return "Code" if path.endswith(".py") else "Other files"

@@ -5,7 +5,6 @@ secrets are taken out by `redaction`.
 """
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -15,18 +14,18 @@ from typing import NamedTuple
 
 import jinja2
 
+from agent.models.base_report import BaseReport
 from agent.models.change import Finding, Severity
-from agent.models.checks import AnyComparison, RewrittenTest
+from agent.models.checks import AnyComparison
 from agent.models.model_use import ModelTotal
 from agent.models.outcome import Outcome, Verdict
 from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.ticket import Ticket
-from agent.publishing import messages, risks
+from agent.publishing import messages
 from agent.publishing.evidence import Evidence
 from agent.telemetry import run_log
-from agent.text import check_summary, sanitise
-from agent.text.check_summary import is_of_tests
+from agent.text import base_table, check_summary, sanitise
 from agent.text.redaction import REMOVED, Redactor
 
 #: GitHub refuses longer titles.
@@ -76,8 +75,7 @@ def render_withheld(evidence: Evidence, redactor: Redactor | None = None) -> str
         else messages.get_next_step_here(reason, run.run_id, config_name=run.config_name)
     )
 
-    found = _get_environment().get_template("withheld.md.j2")
-    text = _tidy(found.render(_list_facts(evidence), next_step=way))
+    text = _render("withheld", **_list_facts(evidence), next_step=way)
     return _finish(text, _log_place(evidence.log_path, run), redactor, limit=_COMMENT_LIMIT)
 
 
@@ -97,8 +95,8 @@ def render_stopped(
     outcome, ticket = (redactor or Redactor()).redact_record((outcome, ticket))
 
     place = _log_place(log_path, run)
-    found = _get_environment().get_template("stopped.md.j2")
-    text = found.render(
+    text = _render(
+        "stopped",
         outcome=outcome,
         ticket=ticket,
         on_code_host=on_code_host,
@@ -106,19 +104,29 @@ def render_stopped(
         next_step=messages.find_next_step(outcome, run),
         log_place=place,
     )
-    return _finish(_tidy(text), place, redactor, limit=_COMMENT_LIMIT)
+    return _finish(text, place, redactor, limit=_COMMENT_LIMIT)
 
 
 def render_checks_summary(
     comparisons: tuple[AnyComparison, ...], verdict: Verdict, redactor: Redactor | None = None
 ) -> str:
     comparisons, verdict = (redactor or Redactor()).redact_record((comparisons, verdict))
-
-    found = _get_environment().get_template("check_summary.md.j2")
-    evidence = SimpleNamespace(compared=comparisons, verdict=verdict)
-    facts = {"evidence": evidence, "rows": list(_make_rows(comparisons))}
-    text = _tidy(found.render(facts, tests_are_off=False))
+    evidence = SimpleNamespace(compared=comparisons, verdict=verdict, tests_are_off=False)
+    text = _render("check_summary", evidence=evidence)
     return _finish(text, "Log: see the pull request", redactor)
+
+
+def render_onboarding(
+    run: Run, report: BaseReport | None, configuration: str, redactor: Redactor
+) -> str:
+    """Render the text of the pull request that proposes a configuration.
+
+    Args:
+        report: None: the base could not be set up.
+    """
+    number = run.snapshot.issue.number if run.snapshot else 0
+    facts = {"number": number, "configuration": configuration, "tables": base_table}
+    return redactor(_render("onboarding", report=report, **facts)).strip()
 
 
 def render_title(words: str) -> str:
@@ -141,61 +149,21 @@ def _render_parts(evidence: Evidence, rows: int, sentence: int) -> Iterator[str]
 
 
 def _list_facts(evidence: Evidence) -> dict[str, object]:
-    prepared, where = evidence.prepared, evidence.log_path
-    config, contract = prepared.contract.config, prepared.contract
-    ran = (shlex.join(result.command) for result in evidence.after.results if result.command)
+    prepared, place = evidence.prepared, _log_place(evidence.log_path, evidence.prepared.run)
+    # The commands of silent checks are listed to be run.
+    printed = tuple(result for result in evidence.after.results if result.output or result.reason)
+    output = run_log.describe_result(replace(evidence.after, results=printed))
     return {
         "evidence": evidence,
         "issue": prepared.run.snapshot,
-        "deeds": evidence.done,
         "title": check_summary.summarize_all(evidence.compared),
-        "rows": list(_make_rows(evidence.compared)),
         "found": list(_group_findings(evidence.findings)),
-        "unnoticed": risks.list_unnoticed(evidence),
-        "other_tests": risks.group_other_tests(evidence),
-        "untried_files": risks.list_untried_files(evidence),
-        "unmeasured": list(risks.list_unmeasured(evidence)),
-        "remarks": risks.list_remarks(evidence),
-        "both_versions": _list_rewritten(evidence.compared),
-        "tests_are_off": config.checks.tests == "off",
-        "source": contract.source,
-        "project": contract.project,
+        "project": prepared.contract.project,
         "environment": prepared.environment,
         "diff_text": sanitise.shorten_middle(evidence.diff, 30_000, where="the branch or the log"),
-        "log_text": sanitise.shorten_middle(_describe_output(evidence), 6_000, where=where),
-        "log_place": _log_place(where, prepared.run),
-        "checkout": _list_checkout(evidence),
-        "variables": [
-            *(f"# requires a running {service.title}" for service in prepared.environment.services),
-            *(f"export {name}={shlex.quote(value)}" for name, value in config.env.items()),
-        ],
-        "commands": [*dict.fromkeys(ran)],
+        "log_text": sanitise.shorten_middle(output, 6_000, where=evidence.log_path),
+        "log_place": place,
     }
-
-
-def _describe_output(evidence: Evidence) -> str:
-    """Show what the checks printed; the commands of silent ones are listed to be run."""
-    printed = tuple(result for result in evidence.after.results if result.output or result.reason)
-    return run_log.describe_result(replace(evidence.after, results=printed))
-
-
-def _list_rewritten(comparisons: tuple[AnyComparison, ...]) -> list[RewrittenTest]:
-    """List tests that pass only as changed; of several parameters, which share code, the first."""
-    found: dict[str, RewrittenTest] = {}
-    tests = (test for check in comparisons if is_of_tests(check) for test in check.rewritten)
-    for test in (blocked_test for blocked_test in tests if not blocked_test.cause):
-        found.setdefault(test.item_id.partition("[")[0], test)
-    return [*found.values()]
-
-
-def _list_checkout(evidence: Evidence) -> list[str]:
-    branch, commit = evidence.branch, evidence.commit
-    if branch is None:
-        base = evidence.prepared.checkout.commit
-        return [f"git switch --detach {base}", f"git apply {shlex.quote(evidence.patch)}"]
-    if evidence.prepared.run.snapshot is None:
-        return [f"git switch --detach {branch}"]
-    return [f"git fetch origin {branch}", f"git switch --detach {commit or 'FETCH_HEAD'}"]
 
 
 class _CheckRow(NamedTuple):
@@ -207,8 +175,10 @@ class _CheckRow(NamedTuple):
 
 def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_CheckRow]:
     """Make a row for each check; equal results share one."""
-    said = [(check, check_summary.summarize_check(check)) for check in comparisons]
-    listed = [_CheckRow(check.name, one.base, one.head, one.result) for check, one in said]
+    listed = []
+    for check in comparisons:
+        words = check_summary.summarize_check(check)
+        listed.append(_CheckRow(check.name, words.base, words.head, words.result))
     # What differs from the others comes first.
     listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
     for same, several in groupby(listed, lambda row: row[1:]):
@@ -258,6 +228,10 @@ def _log_place(path: str, run: Run | None) -> str:
 # --- rendering ------------------------------------------------------------------------------------
 
 
+def _render(template: str, **facts: object) -> str:
+    return _tidy(_get_environment().get_template(f"{template}.md.j2").render(facts))
+
+
 def _remove_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
     """Clean what is shown before it is cut and made inert.
 
@@ -282,8 +256,8 @@ def _tidy(text: str) -> str:
     kept: list[str] = []
     fence = ""
     for line in text.split("\n"):
-        if own := sanitise.count_ticks(line, fence):
-            fence = "" if fence else own
+        if ticks := sanitise.count_ticks(line, fence):
+            fence = "" if fence else ticks
         if fence or line.strip() or (kept and kept[-1].strip()):
             kept.append(line)
     return "\n".join(kept)
@@ -318,6 +292,7 @@ def _get_environment(
         cell=sanitise.format_cell,
         short=shorten,
         long=lambda text: sanitise.shorten(text, 1_000),
+        rows=_make_rows,
         paragraphs=lambda text: sanitise.format_paragraphs(_cut_lines(text, 5 * sentence)),
         in_cell=lambda text: sanitise.format_sentence(text).replace("\\|", "|").replace("|", "\\|"),
         excerpt=lambda text: sanitise.shorten_middle(text, 800, where="the log"),

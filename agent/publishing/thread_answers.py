@@ -78,32 +78,38 @@ def answer_threads(
     pairs = [(item, by_number[item.number]) for item in items if item.number in by_number]
     for item, answer in pairs:
         desk.say(f"{item.about}: {answer.end}: {answer.text}")
-    found = []
+    outcomes = []
     for item, answer in pairs:
-        done_in = commit if answer.end == "commit" else ""
-        place = (
-            _answer_thread(item.thread, answer, done_in, now, run, desk)
-            if item.thread
-            else _locate_check(item, now)
+        outcome = ThreadOutcome(
+            thread_id=f"{_CHECK}{item.check.name if item.check else item.about}",
+            place="issue",
+            about=item.about,
+            url=_find_page(item, now),
+            kind=answer.end,
+            text=answer.text,
+            by_model=answer.by_model,
+            commit=commit if answer.end == "commit" else "",
+            last_comment_id=0,
         )
-        facts = {
-            "about": item.about,
-            "kind": answer.end,
-            "text": answer.text,
-            "by_model": answer.by_model,
-            "commit": done_in,
-        }
-        found.append(ThreadOutcome.model_validate(facts | place))
-    return tuple(found)
+        if item.thread:
+            outcome = _answer_thread(item.thread, answer, outcome, now, run, desk)
+        outcomes.append(outcome)
+    return tuple(outcomes)
 
 
 def _answer_thread(
-    thread: Thread, answer: ItemAnswer, commit: str, now: PullSnapshot, run: Run, desk: Desk
-) -> dict[str, object]:
+    thread: Thread,
+    answer: ItemAnswer,
+    outcome: ThreadOutcome,
+    now: PullSnapshot,
+    run: Run,
+    desk: Desk,
+) -> ThreadOutcome:
     # Ours is no word that was read.
     last = max(comment.comment_id for comment in thread.comments if not comment.is_ours)
-    words = threads.write_reply(answer, commit)
-    present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
+    words = threads.write_reply(answer, outcome.commit)
+    same = (present for present in now.threads if present.thread_id == thread.thread_id)
+    present = next(same, thread)
     key = f"{thread.thread_id} {last}"
     page = desk.code_host.reply_in_thread(run, now.number, present, words, key=key)
     # What was said since it was read, or is said otherwise by now, is not to be hidden with it.
@@ -113,26 +119,23 @@ def _answer_thread(
         and (comment.comment_id > last or read.get(comment.comment_id) not in ("", comment.body))
         for comment in present.comments
     )
-    return {
-        "thread_id": thread.thread_id,
-        "place": thread.place,
-        "url": page,
-        "last_comment_id": last,
-        "resolved": bool(commit) and not is_unread and desk.code_host.resolve_thread(run, thread),
-    }
+    may_resolve = bool(outcome.commit) and not is_unread
+    return replace(
+        outcome,
+        thread_id=thread.thread_id,
+        place=thread.place,
+        url=page,
+        last_comment_id=last,
+        resolved=may_resolve and desk.code_host.resolve_thread(run, thread),
+    )
 
 
-def _locate_check(item: FollowUpItem, now: PullSnapshot) -> dict[str, object]:
-    """Name a check with its page; anybody who may set a status names any address as its page."""
+def _find_page(item: FollowUpItem, now: PullSnapshot) -> str:
+    """Find the page of a check; anybody who may set a status names any address as its page."""
     repository = now.url.rpartition("/pull/")[0]
     pages = (f"{repository}/actions/runs/", f"{repository}/runs/")
     url = item.check.url if item.check else ""
-    return {
-        "thread_id": f"{_CHECK}{item.check.name if item.check else item.about}",
-        "place": "issue",
-        "url": url if repository and url.startswith(pages) else "",
-        "last_comment_id": 0,
-    }
+    return url if repository and url.startswith(pages) else ""
 
 
 def list_lasting(pull: PullContext) -> tuple[ThreadOutcome, ...]:
@@ -161,12 +164,10 @@ def list_notes(
         is_published: Whether that is new.
     """
     start, notes, base = task.start, [], pull.pull.base_branch
-    shown = ", ".join(start.conflicts[:_SHOWN])
-    more = len(start.conflicts) - _SHOWN
     if start.conflicts and not (start.brought_up and is_published):
         notes.append(
             f"{base} is now at {start.tip[:12]} and conflicts with this branch in "
-            f"{shown}{f' and {more} more' if more > 0 else ''}. To merge it,"
+            f"{sanitise.list_some(start.conflicts, _SHOWN)}. To merge it,"
             " comment `/mergewright rebase`, or merge it by hand."
         )
     elif start.brought_up and is_published:
@@ -199,11 +200,11 @@ def show_solutions(task: Task, change: Change) -> str:
     solved = {file.path: file.after for file in change.files}
     parts = []
     for path in task.start.conflicts:
-        one, other = (
+        both, solution = (
             (files.get(path) or b"").decode("utf-8", "replace").splitlines()
             for files in (merged, solved)
         )
-        lines = difflib.unified_diff(one, other, "both sides", "solution", lineterm="")
+        lines = difflib.unified_diff(both, solution, "both sides", "solution", lineterm="")
         shown = sanitise.shorten_middle("\n".join(lines), _MOST_SOLUTION, where="the commit")
         parts.append(f"{sanitise.format_code(path)}\n\n{sanitise.format_fenced(shown, 'diff')}")
     every = {*merged, *solved} - {*task.start.conflicts}

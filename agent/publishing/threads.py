@@ -35,10 +35,10 @@ def write_reply(answer: ItemAnswer, commit: str) -> str:
         "reply": "",
         "human": "**A person has to handle this.**",
     }[answer.end]
-    said = sanitise.format_words(answer.text)
+    words = sanitise.format_words(answer.text)
     if answer.by_model:
-        said = f"Model: “{said}”"
-    return " ".join(part for part in (head, said) if part)
+        words = f"Model: “{words}”"
+    return f"{head} {words}".strip()
 
 
 def write_section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> str:
@@ -82,8 +82,8 @@ def _place(lines: list[str]) -> tuple[int, int] | None:
     """Find the lines of the section; its marks in a diff or a log are no marks."""
     fence, begun = "", None
     for number, line in enumerate(lines):
-        if found := sanitise.count_ticks(line, fence):
-            fence = "" if fence else found
+        if ticks := sanitise.count_ticks(line, fence):
+            fence = "" if fence else ticks
         elif fence:
             continue
         elif line == _BEGIN:
@@ -99,5 +99,5 @@ def _make_row(end: ThreadOutcome) -> str:
     became = _BECAME[end.kind].format(commit=end.commit[:12])
     if end.resolved:
         became += ", resolved"
-    said = sanitise.format_words(sanitise.shorten(end.text, _LONGEST_CELL))
-    return f"| {linked} | {became} | {f'“{said}”' if end.by_model else said} |"
+    words = sanitise.format_words(sanitise.shorten(end.text, _LONGEST_CELL))
+    return f"| {linked} | {became} | {f'“{words}”' if end.by_model else words} |"

@@ -7,7 +7,7 @@ it arrives piece by piece; nothing in it is believed but the frames of its runne
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -26,7 +26,11 @@ _ANSWER_SECONDS = 120.0
 """For all other requests."""
 _DRAIN_SECONDS = 5.0
 _MOST_COMPLAINTS = 16 * 1024
-_ANSWER_LIMITS = {"output_bytes": 128 * 1024, "returned_bytes": 96 * 1024**2, "returned_files": 1}
+_ANSWER_LIMITS: dict[str, Any] = {
+    "output_bytes": 128 * 1024,
+    "returned_bytes": 96 * 1024**2,
+    "returned_files": 1,
+}
 """Of a request of a session."""
 _LATE, _LOST = "time", "lost"
 OPEN: set[object] = set()
@@ -128,11 +132,11 @@ class RunningSandbox:
     def _request(
         self,
         operation: str,
+        fields: Mapping[str, object],
         content: bytes = b"",
         *,
         stopped: Flag | None,
         patience: float = _ANSWER_SECONDS,
-        **fields: object,
     ) -> str:
         """Send a request and wait for its answer; name what kept it from coming."""
         self.frames.expect_next()
@@ -149,13 +153,12 @@ class RunningSandbox:
         SandboxMissing: none can be had here. SandboxLost: no proof that it started or ended.
         """
         limit_seconds = self._order.limits.seconds
-        patience, fields = limit_seconds + _GRACE_SECONDS, {"seconds": limit_seconds}
         try:
             end, began = self._await_start(stopped), time.monotonic()
             if not end and self.frames.started:
-                end = self._request(
-                    "run", stopped=stopped, patience=patience, arguments=(), **fields
-                )
+                patience = limit_seconds + _GRACE_SECONDS
+                fields = {"arguments": (), "seconds": limit_seconds}
+                end = self._request("run", fields, stopped=stopped, patience=patience)
         except Cancelled as problem:
             words = "The sandbox was removed before its command finished."
             raise SandboxLost(words) from problem
@@ -232,7 +235,7 @@ class RunningSandbox:
 
         SandboxLost where the runner has ended, or did not answer in time or in the right form.
         """
-        end = self._request(operation, content, stopped=stopped, **fields)
+        end = self._request(operation, fields, content, stopped=stopped)
         if end or self.frames.answer is None:
             late = "it did not respond in time"
             raise SandboxLost(late if end == _LATE else "its first process exited")

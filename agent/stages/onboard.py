@@ -14,7 +14,7 @@ from agent.models.code_host import NewPullRequest
 from agent.models.environment import Checkout, OpenedRepository
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
-from agent.publishing import base_report
+from agent.publishing import base_report, text
 from agent.setup import proposal
 from repo_config import load
 
@@ -61,9 +61,9 @@ def _open_pull_request(
     if measured is not None:
         given = measured.prepared, measured.baseline
         report = base_report.describe_base(*given, opened.contract, desk)
-    text = report.configuration if report else proposal.propose(desk.open_base(opened), {})
+    configuration = report.configuration if report else proposal.propose(desk.open_base(opened), {})
     name = load.OWN_FILES[0]
-    file = ChangedFile(path=name, before=None, after=text.encode(), executable=False)
+    file = ChangedFile(path=name, before=None, after=configuration.encode(), executable=False)
     commit = _push_file(run, base, file, desk)
     return desk.code_host.publish_pull_request(
         run,
@@ -74,7 +74,7 @@ def _open_pull_request(
             base_commit=base.commit,
             title=proposal.TITLE,
             check_title="",
-            body=base_report.write_onboarding(run, report, text, desk.redactor),
+            body=text.render_onboarding(run, report, configuration, desk.redactor),
         ),
     )
 

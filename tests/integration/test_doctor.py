@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from agent import settings, wiring
 from agent.cli import doctor
-from agent.errors import ModelUnusable
+from agent.errors import ModelUnusable, SettingsInvalid
 from agent.models.record import replace
 from agent.models.sandbox import SandboxRequest
 from agent.sandbox import bwrap_arguments, limit_probes
@@ -116,10 +116,11 @@ def test_walls_that_are_taken_away_are_named_as_the_reason_to_refuse(home, weake
 
 def test_a_worker_of_a_fleet_needs_a_key_that_it_is_given(tmp_path):
     given = Settings(home=tmp_path, database_url="postgresql+psycopg://db.example.org/mergewright")
-    assert "MERGEWRIGHT_SIGNING_KEY_FILE" in doctor.examine_signing(given)[0]
+    with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_SIGNING_KEY_FILE"):
+        doctor.check_signing(given)
     made = signature.name_key(signature.load_key(given))
     shared = replace(given, signing_key=tmp_path / "signing" / "key.pem")
-    assert doctor.examine_signing(shared) == ("", f"public key {made}")
+    assert doctor.check_signing(shared) == f"public key {made}"
 
 
 def load(home, **environ):

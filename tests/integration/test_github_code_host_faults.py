@@ -239,10 +239,11 @@ def test_what_a_run_can_do_without_never_ends_it_and_is_noted(scene):
 
 
 def test_doctor_asks_github_what_a_service_asks_it_at_its_start(scene):
-    known = doctor.examine_github(scene.settings)
-    assert known == ("", f"{scene.login} at {scene.settings.github_url}")
+    words = doctor.check_github(scene.settings)
+    assert words == f"{scene.login} at {scene.settings.github_url}"
     elsewhere = replace(scene.settings, github_url=f"{scene.world.base_url}/elsewhere")
-    assert doctor.examine_github(elsewhere)[0].startswith("MERGEWRIGHT_GITHUB_URL: ")
+    with pytest.raises(SettingsInvalid, match=r"^MERGEWRIGHT_GITHUB_URL: "):
+        doctor.check_github(elsewhere)
 
 
 def test_the_key_of_the_app_is_read_again_when_its_file_has_changed(scene):

@@ -181,7 +181,7 @@ def test_a_purge_shows_first_what_goes_and_then_leaves_no_word_and_a_log_that_ve
     assert kept not in shown
     assert service.find_words(gone) == before[gone]
 
-    assert "texts of 1 delivery" in service.command("data", "purge", *option)
+    assert " 1\ncopies of repositories" in service.command("data", "purge", *option)
     assert service.find_words(gone) == []
     assert service.find_words(gone, "maria") == []
     assert service.find_words(kept) == before[kept]

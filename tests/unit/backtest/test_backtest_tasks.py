@@ -35,8 +35,8 @@ ROW = {
 )
 def test_a_commit_is_a_task_where_it_changed_code_and_tests_and_says_more(paths, message, why):
     past = PastCommit("b" * 40, "a" * 40, message, paths, lambda some: "")
-    said = tasks._find_lack(past)
-    assert (why in said) if why else not said
+    _, problem = tasks._read_message(past)
+    assert (why in problem) if why else not problem
 
 
 def test_rows_of_swe_bench_are_read_with_their_lists_and_clones(tmp_path: Path):

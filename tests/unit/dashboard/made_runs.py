@@ -5,6 +5,7 @@ import random
 import time
 from pathlib import Path
 
+from agent.backtest import folders
 from agent.models.backtest import BacktestResult, End
 from agent.models.change import Finding, Plan, Severity
 from agent.models.checks import (
@@ -262,6 +263,6 @@ def write_backtest(
         instance_id="x-1", title=title, end=End.READY, resolved=resolved, patch=DIFF, merged=DIFF,
         failing=() if resolved else ("tests/test_orders.py::test_export",), model=model, usd=1.25,
     )  # fmt: skip
-    (folder / "x-1.json").write_text(row.model_dump_json())
+    folders.add_row(folder, row)
     solved = BacktestResult(instance_id="a-1", title="Solved", end=End.READY, resolved=True)
-    (folder / "a-1.json").write_text(solved.model_dump_json())
+    folders.add_row(folder, solved)

@@ -66,7 +66,7 @@ def add_whole_run(store: SqlRunStore, home, *, title: str = "Add a field", evil:
     if evil:
         changed["branch"] = evil
         changed["pull_request"] = replace(outcome.pull_request, url="javascript:alert(1)")
-    outcome = change_outcome(outcome, **changed)
+    outcome = change_outcome(outcome, findings=made_runs.FINDINGS, **changed)
     folder = made_runs.write_folder(home, run, outcome, time.time())
     store.finish_run(run.run_id, outcome, time.time())
     return run, folder

@@ -22,11 +22,6 @@ def entries(tmp_path_factory):
         return RunIndex(store).entries()
 
 
-@pytest.fixture(scope="module")
-def runs(entries):
-    return summarize_runs(entries)
-
-
 def test_what_has_gone_on_with_a_pull_request_counts_with_it(entries):
     first = next(
         entry for entry in entries if entry.used and entry.used.calls and not entry.is_dry_run
@@ -67,5 +62,5 @@ def test_what_is_not_known_is_left_out_of_figures(entries):
     assert every.first_round == (0.5, 2)
     assert every.seconds_to_pull == (120.0, 2)
     assert every.usd == (0.2, 1)
-    groups = statistics.compute_by_category([declined, merged, closed])
-    assert [(group.group, group.runs) for group in groups] == [("bug", 2), ("unknown", 1)]
+    groups = statistics.group_by_category([declined, merged, closed])
+    assert [(name, len(group)) for name, group in groups] == [("bug", 2), ("unknown", 1)]

@@ -29,7 +29,7 @@ from agent.models.review import Proof, ProofRow, Remark, ReviewNotes, SourcePart
 from agent.models.run import Reason, RunState
 from agent.models.run_facts import Progress, StageMark
 from agent.models.ticket import Ticket
-from agent.publishing import base_report, pull_request_content, status, text, threads
+from agent.publishing import pull_request_content, status, text, threads
 from agent.telemetry.signature import Seal
 from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import cleared, evidence_of_issue, plan
@@ -396,8 +396,8 @@ def follow_up() -> str:
 
 
 def proposed_configuration() -> str:
-    text = "version: 1\npython:\n  version: '3.12'\n"
-    return base_report.write_onboarding(RUN, BASE, text, Redactor())
+    configuration = "version: 1\npython:\n  version: '3.12'\n"
+    return text.render_onboarding(RUN, BASE, configuration, Redactor())
 
 
 BASE = BaseReport(
