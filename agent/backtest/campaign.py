@@ -309,9 +309,9 @@ def make_home(home: Path) -> Path:
     return folder
 
 
-def begin(order: Order, home: Path) -> Path:
+def begin(order: Order, backtests: Path) -> Path:
     """Make the folder of a new backtest, with its order; its name is what it goes on by."""
-    folder = home / "campaigns" / make_run_id(int(read_clock()))
+    folder = backtests / "campaigns" / make_run_id(int(read_clock()))
     folder.mkdir(parents=True, mode=0o700)
     write_private_file(folder / folders.ORDER, order.model_dump_json())
     return folder

@@ -39,9 +39,9 @@ class StoredBacktest(NamedTuple):
         return None
 
 
-def list_folders(home: Path) -> list[Path]:
+def list_folders(backtests: Path) -> list[Path]:
     """List the folders of all backtests in their data folder, the oldest first."""
-    return sorted(place.parent for place in (home / "campaigns").glob(f"*/{ORDER}"))
+    return sorted(place.parent for place in (backtests / "campaigns").glob(f"*/{ORDER}"))
 
 
 def load_rows(folder: Path) -> tuple[BacktestResult, ...]:
