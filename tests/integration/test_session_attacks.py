@@ -227,14 +227,14 @@ def test_without_an_overlay_all_of_the_tree_is_compared(backend, home, monkeypat
 def test_closing_leaves_nothing(backend, home):
     place = Workplace(settings_for(backend, home, **LIMITS))
     place.open().close()
-    descriptors, threads = sorted(os.listdir("/proc/self/fd")), threading.active_count()
+    descriptors, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
     for _ in range(3):
         session = place.open()
         session.run("echo x >/tmp/x; sleep 300 &", seconds=20)
         session.take()
         session.close()
     assert left_of(backend, home) == set()
-    assert sorted(os.listdir("/proc/self/fd")) == descriptors
+    assert len(os.listdir("/proc/self/fd")) == descriptors
     assert threading.active_count() == threads
 
 
