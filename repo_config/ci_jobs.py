@@ -1,10 +1,11 @@
 """Read what a repository's workflows on GitHub do for changes. Only their structure is read."""
 
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from repo_config import command_lines, versions
+from repo_config import command_lines, lock_files, versions
 from repo_config.command_lines import SuiteCommand
 from repo_config.documents import as_list, as_map, table, texts
 from repo_config.project_files import ProjectFiles
@@ -14,6 +15,11 @@ _FOLDER = ".github/workflows/"
 _DEEPEST = 3
 #: Begins what GitHub puts in when a job runs.
 _OPEN = "${{"
+_OTHER_PYTHON = re.compile(r"(?:pypy|graalpy)[\w.-]*|3\.[0-9]+t")
+#: Their variables, as UV_SYSTEM_PYTHON, are about another machine.
+_INSTALLERS = frozenset({"pip", *lock_files.PYTHON})
+#: What a job asks that sums up others.
+_OF_OTHERS = "toJSON(needs)"
 
 
 class CiJob(NamedTuple):
@@ -55,7 +61,8 @@ class CiJob(NamedTuple):
         found = dict[str, str]()
         for part in self.parts:
             for name, value in as_map(part.get("env")).items():
-                if isinstance(value, str) and _OPEN not in value:
+                is_plain = isinstance(value, str) and _OPEN not in value
+                if is_plain and name.partition("_")[0].lower() not in _INSTALLERS:
                     found.setdefault(name, value)
         return found
 
@@ -80,11 +87,17 @@ class CiJob(NamedTuple):
 
     @property
     def pythons(self) -> list[str]:
-        """The minor versions that its matrix has, or that it gives to what sets up Python."""
-        given = [as_map(part.get("with")) for part in self.parts]
-        values = [*self.axes.items(), *(item for inputs in given for item in inputs.items())]
-        lines = ("\n".join(texts(value)) for key, value in values if "python" in key)
-        return [*dict.fromkeys(minor for text in lines for minor in versions.find_minors(text))]
+        """The versions that its matrix has, or that it gives to what sets up Python.
+
+        Those of CPython as minor versions, others as they are written.
+        """
+        inputs = [as_map(part.get("with")) for part in self.parts]
+        values = [*self.axes.items(), *(item for pairs in inputs for item in pairs.items())]
+        written = "\n".join(
+            text for key, value in values if "python" in key for text in texts(value)
+        )
+        others = filter(_OTHER_PYTHON.fullmatch, map(str.strip, written.splitlines()))
+        return list(dict.fromkeys([*versions.find_minors(written), *others]))
 
 
 def list_jobs(files: ProjectFiles) -> list[CiJob]:
@@ -94,7 +107,7 @@ def list_jobs(files: ProjectFiles) -> list[CiJob]:
         for path in sorted(files.paths)
         if path.startswith(_FOLDER) and path.endswith((".yml", ".yaml"))
     }
-    chosen = [path for path in events if "pull_request" in _name_events(events[path])]
+    chosen = [path for path in events if _is_for_changes(events[path])]
     chosen = chosen or [path for path in events if _is_for_pushes(events[path])]
     return [job for path in chosen for job in _read_workflow(files, path)]
 
@@ -128,22 +141,43 @@ def _find_folder(job: CiJob, part: dict[str, Any]) -> str:
 
 
 def _read_workflow(files: ProjectFiles, path: str, depth: int = 0) -> Iterator[CiJob]:
-    """Yield the jobs of a workflow, and of those in this repository that its jobs use."""
+    """Yield the jobs of a workflow, and of those in this repository that its jobs use.
+
+    Jobs for tags, jobs that need one, and those that only sum up others are passed over.
+    """
     workflow = files.yaml(path)
-    for key, value in table(workflow, "jobs").items():
-        job = as_map(value)
+    jobs = {str(key): as_map(job) for key, job in table(workflow, "jobs").items()}
+    for key, job in jobs.items():
+        if _is_for_tags(jobs, key) or _OF_OTHERS in str(job):
+            continue
         used = str(job.get("uses", "")).removeprefix("./")
         if depth < _DEEPEST and used.startswith(_FOLDER) and files.has_file(used):
             yield from _read_workflow(files, used, depth + 1)
         else:
             shown = str(job.get("name", ""))
             variables = {**as_map(workflow.get("env")), **as_map(job.get("env"))}
-            name = shown if shown and _OPEN not in shown else str(key)
+            name = shown if shown and _OPEN not in shown else key
             yield CiJob(name, {**job, "env": variables})
 
 
 def _name_events(events: object) -> list[str]:
     return [*events] if isinstance(events, dict) else texts(events)
+
+
+def _is_for_changes(events: object) -> bool:
+    """Whether a workflow runs when a pull request is opened or gets new commits."""
+    event = as_map(events.get("pull_request")) if isinstance(events, dict) else {}
+    types = texts(event.get("types"))
+    is_for_commits = not types or not {"opened", "synchronize"}.isdisjoint(types)
+    return "pull_request" in _name_events(events) and is_for_commits
+
+
+def _is_for_tags(jobs: dict[str, dict[str, Any]], key: str, depth: int = 0) -> bool:
+    job = jobs.get(key, {})
+    needed = texts(job.get("needs")) if depth < len(jobs) else []
+    return "refs/tags" in str(job.get("if")) or any(
+        _is_for_tags(jobs, name, depth + 1) for name in needed
+    )
 
 
 def _is_for_pushes(events: object) -> bool:

@@ -3,7 +3,7 @@
 Its servers join where tests connect to them.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,14 +19,8 @@ _NAME: TypeAdapter[str] = TypeAdapter(VariableName)
 _PACKAGE: TypeAdapter[str] = TypeAdapter(SystemPackage)
 
 
-def find_values(
-    jobs: list[CiJob], config: RepoConfig, project: Project, programs: Collection[str]
-) -> dict[str, Any]:
-    """Find the variables and options of jobs that a configuration has not; {}: none.
-
-    Args:
-        programs: Of the set-up: their variables, as UV_SYSTEM_PYTHON, are about another machine.
-    """
+def find_values(jobs: list[CiJob], config: RepoConfig, project: Project) -> dict[str, Any]:
+    """Find the variables and options of jobs that a configuration has not; {}: none."""
     env = dict[str, str]()
     for job in reversed(jobs):
         env |= job.variables
@@ -34,9 +28,7 @@ def find_values(
         "env": {
             name: text
             for name, text in env.items()
-            if name.partition("_")[0].lower() not in programs
-            and name not in config.env
-            and _is_valid(_NAME, name)
+            if name not in config.env and _is_valid(_NAME, name)
         }
     }
     if config.checks.tests == "auto" and (line := _find_line(jobs, project)):

@@ -83,13 +83,12 @@ def list_cells(
         variables: Names of those that are set.
     """
     jobs = ci_jobs.list_testing_jobs(files) or ci_jobs.list_jobs(files)
-    pythons = {minor for job in jobs for minor in job.pythons} - {python}
     axes: dict[str, dict[str, None]] = {}
     for axis, values in (item for job in jobs for item in job.axes.items()):
         if "python" not in axis:
             axes.setdefault(axis, {}).update(dict.fromkeys(values))
     kinds = {
-        "Pythons of CI": sorted(pythons, key=lambda minor: int(minor.partition(".")[2])),
+        "Pythons of CI": (version for job in jobs for version in job.pythons if version != python),
         # What is there once is no choice; Ubuntu stands for Linux.
         "matrix of CI": (
             f"{axis}: {', '.join(left)}"

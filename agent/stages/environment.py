@@ -173,10 +173,8 @@ class _Trials:
         return is_over and setup.share is not None and self.known.is_as_good(setup.share)
 
     def _find_values_of_ci(self, jobs: list[CiJob]) -> dict[str, Any]:
-        base, tree = self.base, self._tree
-        lines = environments.list_lines(tree, base.contract.config, base.checkout.committed)
-        programs = {"uv", "pip", *(line.split()[0] for line in lines if line.strip())}
-        return ci_setup.find_values(jobs, base.contract.config, base.contract.project, programs)
+        contract = self.base.contract
+        return ci_setup.find_values(jobs, contract.config, contract.project)
 
     def _find_more_of_ci(self, best: TriedSetup) -> dict[str, Any]:
         """Find what else of CI may help where tests fail; {}: nothing.

@@ -2,7 +2,8 @@
 
 import textwrap
 
-from repo_config import detect
+from repo_config import detect, unrun_checks
+from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree
 
@@ -120,3 +121,27 @@ jobs:
 
     assert list_jobs("pull_request") == ("Docs: make docs",)
     assert list_jobs("push") == ("Docs: make docs", "b: tox")
+
+
+def test_jobs_for_tags_and_those_that_sum_up_others_do_not_run_for_changes():
+    workflows = {
+        "tests": """
+on: {push: {tags: ["*"]}, pull_request: {}}
+env: {PIP_NO_COLOR: "1", COLUMNS: "120"}
+jobs:
+  tests:
+    strategy: {matrix: {python-version: ["3.12", pypy-3.11, 3.13t]}}
+    steps: [{run: tox}]
+  release: {if: "startsWith(github.ref, 'refs/tags/')", steps: [{run: twine upload}]}
+  notes: {needs: [release], steps: [{run: gh release create}]}
+  all: {needs: [tests], steps: [{uses: an/action, with: {jobs: "${{ toJSON(needs) }}"}}]}
+""",
+        "closed": "on: {pull_request: {types: [closed]}}\njobs: {a: {steps: [{run: thanks}]}}",
+    }
+    tree = DictTree({f".github/workflows/{name}.yml": text for name, text in workflows.items()})
+    project = detect.detect_project(tree, RepoConfig())
+    assert project.unrun == {"jobs of CI": ("tests: tox",)}
+    assert unrun_checks.list_cells(ProjectFiles(tree), "3.11", {}, ()) == {
+        "Pythons of CI": ("3.12", "3.13", "pypy-3.11", "3.13t"),
+        "variables of CI": ("COLUMNS",),
+    }
