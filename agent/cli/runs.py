@@ -75,11 +75,11 @@ def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
     with open_store(loaded) as store, tempfile.TemporaryDirectory() as copies:
         named = find_run(store, run_id).run.run_id
         folder = loaded.home / "runs" / named
+        copy = Path(copies, named)
+        if store and store.files:
+            store.files.show(named, copy)
         # The files of a command's run stay on its machine.
-        if store and store.files and store.files.read(named, "run.log") is not None:
-            folder = Path(copies, named)
-            store.files.show(named, folder)
-        yield folder
+        yield copy if copy.is_dir() and any(copy.iterdir()) else folder
 
 
 def format_time(seconds: float | None) -> str | None:
