@@ -155,13 +155,16 @@ def test_UI1_foreign_words_do_nothing_on_any_page(store, operator, tmp_path, mon
 def test_who_may_see_a_run_gets_its_signed_log_and_everybody_the_key(
     store, operator, stranger, tmp_path
 ):
-    run, _ = add_whole_run(store, tmp_path)
+    run, folder = add_whole_run(store, tmp_path)
     key = signature.name_key(signature.load_key(Settings(home=tmp_path)))
     served = load_pem_public_key(stranger.get("/.well-known/mergewright.pub").content)
     assert served.public_bytes_raw().hex() == key
     assert stranger.get(f"/runs/{run.run_id}/log.zip").status_code == 303
     archive = io.BytesIO(operator.get(f"/runs/{run.run_id}/log.zip").content)
     assert signature.verify_run(archive, key)[1] == ()
+    assert "/log.zip" in operator.get(f"/runs/{run.run_id}/log").text
+    (folder / signature.FILE_NAME).unlink()
+    assert "/log.zip" not in operator.get(f"/runs/{run.run_id}/log").text, "of an earlier version"
 
 
 def test_every_answer_forbids_what_pages_do_not_need(operator, stranger):
