@@ -151,11 +151,17 @@ def test_threads_on_lines_are_read_from_every_page_also_without_their_first_comm
         thread.thread_id: line for line, thread in enumerate(made, 1)
     }
     # A comment that we may not see comes as null.
-    shape, hidden = graphql._shape_words, made[0].comments[0].comment_id
+    shape, hidden = graphql._shape_first, made[0].comments[0].comment_id
+    monkeypatch.setattr(
+        graphql,
+        "_shape_first",
+        lambda pull, comment: None if comment.id == hidden else shape(pull, comment),
+    )
+    shape_words = graphql._shape_words
     monkeypatch.setattr(
         graphql,
         "_shape_words",
-        lambda pull, comment: None if comment.id == hidden else shape(pull, comment),
+        lambda pull, comment: None if comment.id == hidden else shape_words(pull, comment),
     )
     talk.person("POST", f"pulls/{talk.number}/comments/{hidden}/replies", body="Well?")
     texts = {thread.line: thread.comments[0].body for thread in talk.threads("inline")}
