@@ -4,7 +4,9 @@ import io
 import os
 import random
 import re
+import sqlite3
 import time
+from contextlib import closing
 from html.parser import HTMLParser
 
 import pytest
@@ -117,6 +119,13 @@ def test_a_log_is_given_from_where_it_was_read_to(store, operator, tmp_path):
     assert operator.get(f"/runs/{run.run_id}/log.txt").content == whole
     assert operator.get(f"/runs/{run.run_id}/log.txt?after=100").content == whole[100:]
     assert operator.get(f"/runs/{run.run_id}/log.txt?after=-1").status_code == 400
+
+
+def test_a_run_of_another_version_is_not_there(store, operator, tmp_path):
+    run, _ = add_whole_run(store, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "mergewright.sqlite")) as database, database:
+        database.execute("UPDATE runs SET outcome = '{}'")
+    assert operator.get(f"/runs/{run.run_id}").status_code == 404
 
 
 @pytest.mark.parametrize("facts", [{}, {"snapshot": None, "ticket": "/t/note.md"}])
