@@ -189,8 +189,12 @@ class Steps:
             is_lasting = name.step.is_lasting
             record = self._events.append if is_lasting else self._events.note
             record(name, "started", at=round(read_clock(), 3))
-            if is_lasting:
+            try:
+                # Whoever goes on after a kill counts it, also on another machine.
                 self._events.store()
+            except AgentError:
+                if is_lasting:
+                    raise
             self._log.line(f"[{name}]")
             for watcher in self._watchers:
                 watcher.started(name)

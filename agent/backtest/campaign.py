@@ -92,6 +92,8 @@ class Campaign:
             row = self._run_task(task)
             with self._lock:
                 folders.add_row(self.folder, row)
+                # Here: the next task of this thread counts what this one has cost.
+                rows[row.instance_id] = row
             return row
 
         pool = ThreadPoolExecutor(jobs)
@@ -101,7 +103,6 @@ class Campaign:
                 # A signal does not always end a wait while other threads start programs.
                 done, under_way = wait(under_way, _LOOK_SECONDS, FIRST_COMPLETED)
                 for row in filter(None, (future.result() for future in done)):
-                    rows[row.instance_id] = row
                     show(row)
         except BaseException:
             self._break_off()

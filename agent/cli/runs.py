@@ -5,6 +5,7 @@ People stop and retry a run by a command on its issue, or on the dashboard, whic
 
 from __future__ import annotations
 
+import io
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import typer
 
 from agent import settings
 from agent.cli import terminal
+from agent.errors import RequestRefused
 from agent.models.clock import read_clock
 from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
@@ -75,11 +77,11 @@ def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
     with open_store(loaded) as store, tempfile.TemporaryDirectory() as copies:
         named = find_run(store, run_id).run.run_id
         folder = loaded.home / "runs" / named
+        copy = Path(copies, named)
+        if store and store.files:
+            store.files.show(named, copy)
         # The files of a command's run stay on its machine.
-        if store and store.files and store.files.read(named, "run.log") is not None:
-            folder = Path(copies, named)
-            store.files.show(named, folder)
-        yield folder
+        yield copy if copy.is_dir() and any(copy.iterdir()) else folder
 
 
 def format_time(seconds: float | None) -> str | None:
@@ -176,9 +178,14 @@ def export(
     run_id: RunId, file: Annotated[Path, typer.Argument(metavar="FILE", help="A new zip file.")]
 ) -> None:
     """Write a run's signed log to a zip file, for `verify`."""
-    loaded = settings.load_settings()
-    with open_folder(loaded, run_id) as folder, file.open("xb") as out:
-        signature.export_run(folder, out)
+    archive = io.BytesIO()
+    with open_folder(settings.load_settings(), run_id) as folder:
+        signature.export_run(folder, archive)
+    try:
+        with file.open("xb") as out:
+            out.write(archive.getvalue())
+    except OSError as problem:
+        raise RequestRefused(f"{file} cannot be written ({problem.strerror}).") from problem
 
 
 @app.command()

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 from fastapi import Depends
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -264,7 +265,7 @@ class Dashboard:
         """Read a run as the store has it now; PageMissing also if the visitor may not see it."""
         try:
             stored = self.store.get_run(run_id)
-        except KeyError:
+        except (KeyError, ValidationError):  # or another version has written it
             raise PageMissing from None
         entry = make_entry(stored)
         if not visitor.may_read(entry.repository_id):

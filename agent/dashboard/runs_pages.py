@@ -205,6 +205,7 @@ def show_log(here: Here, who: Who, run_id: str) -> Response:
             for step in stage.steps
         },
         has_log=folder is not None and (folder / "run.log").is_file(),
+        is_signed=folder is not None and (folder / signature.FILE_NAME).is_file(),
     )
 
 

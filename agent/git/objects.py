@@ -139,7 +139,7 @@ def find_fork(place: GitPlace, ours: str, theirs: str) -> str | None:
 def merge_trees(place: GitPlace, ours: str, theirs: str) -> tuple[str, tuple[str, ...]]:
     """Merge two commits without a work tree; return the tree, and the paths of conflicts.
 
-    The tree has the conflicts between marks, `one` first.
+    The tree has the conflicts between marks, `ours` first.
     """
     process.require_version((2, 38), "to bring a pull request up to date with its base")
     merged = process.run_git(place, *_MERGE, ours, theirs, ok=(0, 1), seconds=120.0)

@@ -95,7 +95,8 @@ class Access:
     cache: AccessCache
 
     def __post_init__(self) -> None:
-        self._make_session = lru_cache(maxsize=200)(RepositorySession)
+        # Each keeps a connection open.
+        self._make_session = lru_cache(maxsize=32)(RepositorySession)
 
     def recording(self, record: Record) -> Access:
         """Give the same way to GitHub, whose writes are recorded elsewhere."""

@@ -201,7 +201,8 @@ def _list_line_threads(session: RepositorySession, number: int) -> Iterator[Thre
             path=node["path"],
             # A line of the file as it was before is no line of the file.
             line=node["line"] if node["diffSide"] == "RIGHT" else None,
-            hunk=written[0]["diffHunk"],
+            # A comment that we may not see comes as null, also the first.
+            hunk=written[0].get("diffHunk", ""),
             resolved=node["isResolved"],
             comments=tuple(_make_line_comment(session, raw) for raw in comments_by_id.values()),
         )

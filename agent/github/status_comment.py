@@ -18,8 +18,8 @@ _log = structlog.get_logger()
 
 #: Seconds between edits within a stage, in which costs and turns of a model move on.
 _REFRESH_SECONDS = 25.0
-#: Seconds without an edit once GitHub has not taken one.
-_SILENT_SECONDS = 60.0
+#: Seconds without an edit once GitHub has not taken one, however often asked: the run waits for it.
+_SILENT_SECONDS = 300.0
 _STATUS = "<!-- mergewright:status run="
 #: People with write access can edit our comments, too: what is no name of a run is none.
 _HEAD = re.compile(rf"<!-- mergewright:status run=({RUN_ID.pattern})(?: call=[a-z0-9_-]+)? -->")

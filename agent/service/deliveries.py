@@ -175,6 +175,7 @@ class Intake:
         metrics.count_delivery(outcome)
         (_log.debug if is_routine else _log.info)(outcome, reason=reason)
         if outcome == "accepted" and run is not None:
+            self._alive()
             self._intake_api.mark_seen(run)
 
     def _put_back(self, name: str, problem: str, until: float | None) -> None:

@@ -90,10 +90,12 @@ def _purge_log(loaded: Settings, store: SqlRunStore, run_id: str) -> None:
         files.replace(run_id, purged)
         folders.delete_folder(folder)
         return
-    for path in folder.iterdir() if folder.is_dir() else ():
-        folders.delete_folder(path)
     if purged:
+        # First of all: a purge that is killed in between goes on with it.
         write_private_file(place, purged.decode())
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path != place:
+            folders.delete_folder(path)
 
 
 def _find_mirrors(home: Path, runs: list[PurgedRun]) -> list[Path]:

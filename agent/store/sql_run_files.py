@@ -1,7 +1,7 @@
 """The folders of runs in the database of a fleet: what one machine has written, another one reads.
 
-They are stored when a step ends, and before anything that others can see. Who goes on with a run,
-or shows it, lays its folder out anew from here.
+They are stored when a step begins and ends, and before anything that others can see. Who goes on
+with a run, or shows it, lays its folder out anew from here.
 """
 
 from __future__ import annotations

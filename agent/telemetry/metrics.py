@@ -54,7 +54,7 @@ _COUNTERS = {
         ("model_requests", "Requests to models.", _MODEL),
         ("model_errors", "Requests to models without a usable reply, by kind.", (*_MODEL, "kind")),
         ("model_tokens", "Tokens: input, cached_input, output.", (*_MODEL, "kind")),
-        ("model_usd", "Dollars, as much as requests without a reply may have cost.", _MODEL),
+        ("model_usd", "Dollars, with the most that requests without a reply may cost.", _MODEL),
     )
 }
 _GAUGES = {

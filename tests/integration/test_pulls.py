@@ -16,6 +16,7 @@ from tests.integration import github_samples as samples
 from tests.integration import workflow_runs
 from tests.integration.github_samples import BRANCH, Scene
 from tests.integration.workflow_runs import Job
+from tests.simulator import graphql
 from tests.simulator.records import WorkflowRun
 from tests.unit.stages import code_host_runs
 
@@ -138,6 +139,33 @@ def test_what_people_say_is_read_with_four_requests(talk):
     )  # fmt: skip
     assert said.thread_id == f"issue:{comment.comment_id}"
     assert comment.url.endswith(f"#issuecomment-{comment.comment_id}")
+
+
+def test_threads_on_lines_are_read_from_every_page_also_without_their_first_comment(
+    talk, monkeypatch
+):
+    monkeypatch.setattr(graphql, "_THREADS_PER_PAGE", 1)
+    made = [talk.ask(line=line) for line in (1, 2, 3)]
+    listed = talk.threads("inline")
+    assert {thread.thread_id: thread.line for thread in listed} == {
+        thread.thread_id: line for line, thread in enumerate(made, 1)
+    }
+    # A comment that we may not see comes as null.
+    shape, hidden = graphql._shape_first, made[0].comments[0].comment_id
+    monkeypatch.setattr(
+        graphql,
+        "_shape_first",
+        lambda pull, comment: None if comment.id == hidden else shape(pull, comment),
+    )
+    shape_words = graphql._shape_words
+    monkeypatch.setattr(
+        graphql,
+        "_shape_words",
+        lambda pull, comment: None if comment.id == hidden else shape_words(pull, comment),
+    )
+    talk.person("POST", f"pulls/{talk.number}/comments/{hidden}/replies", body="Well?")
+    texts = {thread.line: thread.comments[0].body for thread in talk.threads("inline")}
+    assert texts == {1: "Well?", 2: ASK["body"], 3: ASK["body"]}
 
 
 def test_who_may_write_is_told_by_login_and_number(talk):

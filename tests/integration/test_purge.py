@@ -3,6 +3,7 @@
 import json
 import time
 from contextlib import closing
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy
@@ -10,10 +11,12 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from agent.cli.main import app
+from agent.errors import StorageFull
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.record import replace
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Delivery, Guidance
+from agent.service import purge
 from agent.service.clean_up import Cleaner
 from agent.settings import Settings
 from agent.store.engine import Engine, Segment
@@ -202,6 +205,17 @@ def test_a_purge_shows_first_what_goes_and_then_leaves_no_word_and_a_log_that_ve
     actions = [entry["action"] for entry in entries if entry["via"] == "command line"]
     assert len(actions) == 2
     assert all(action.startswith("purge ") for action in actions)
+
+
+def test_a_purge_that_cannot_sign_goes_on_later_and_loses_no_signature(service, monkeypatch):
+    run_id = service.add(1)
+    words = ["data", "purge", "--person", "maria"]
+    with monkeypatch.context() as patched:
+        patched.setattr(purge, "write_private_file", Mock(side_effect=StorageFull("full")))
+        CliRunner().invoke(app, words)
+    service.command(*words)
+    assert {"events.jsonl", "change.patch", "run.log"}.isdisjoint(service.find_words(run_id))
+    assert service.verify(run_id).purged_at
 
 
 def test_what_is_active_stays_and_is_named(service):

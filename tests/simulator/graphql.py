@@ -91,7 +91,7 @@ def _answer_threads(asked: _Asked) -> Shape:
             "path": thread.comments[0].path,
             "line": thread.comments[0].line,
             "diffSide": "RIGHT",
-            "first": {"nodes": [_shape_words(pull, comment) for comment in thread.comments[:1]]},
+            "first": {"nodes": [_shape_first(pull, thread.comments[0])]},
             "newest": {"nodes": [_shape_words(pull, comment) for comment in thread.comments[-50:]]},
         }
         for thread in threads[begin:end]
@@ -109,13 +109,17 @@ def _shape_words(pull: Pull, comment: ReviewComment) -> Shape:
         "body": comment.body,
         "createdAt": shaped["created_at"],
         "url": shaped["html_url"],
-        "diffHunk": comment.diff_hunk,
         "author": {
             "__typename": author.kind,
             "login": author.login.removesuffix("[bot]"),
             "databaseId": author.id,
         },
     }
+
+
+def _shape_first(pull: Pull, comment: ReviewComment) -> Shape:
+    words = _shape_words(pull, comment)
+    return {**words, "diffHunk": comment.diff_hunk}
 
 
 def _answer_merged(asked: _Asked) -> Shape:

@@ -8,11 +8,15 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli import runs
+from agent.errors import LogUnusable, RequestRefused
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.record import replace
 from agent.models.run import Reason, Run, RunState
+from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import PauseRow, name_command
+from agent.telemetry import signature
+from agent.telemetry.run_events import RunEvents
 from tests.outcomes import make_outcome
 from tests.unit.stages import code_host_runs
 
@@ -85,3 +89,17 @@ def test_lists_show_that_everything_is_paused(kept):
         done = called(*command)
         assert done.exit_code == 0
         assert "new disk" in done.stderr
+
+
+def test_an_export_writes_one_new_file_or_says_why_not(kept):
+    place = kept / "log.zip"
+    assert isinstance(called("export", OLD, str(place)).exception, LogUnusable)
+    assert not place.exists(), "nothing is signed yet"
+    folder = kept / "runs" / OLD
+    folder.mkdir(parents=True)
+    RunEvents(folder / "events.jsonl").append("run", "ended")
+    signature.sign_run(folder, signature.load_key(Settings(home=kept)))
+    assert called("export", OLD, str(place)).exit_code == 0
+    written = place.read_bytes()
+    assert isinstance(called("export", OLD, str(place)).exception, RequestRefused)
+    assert place.read_bytes() == written

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
+from contextlib import suppress
 
 import pytest
 from typer.testing import CliRunner
@@ -81,10 +82,11 @@ MANIPULATIONS = {
         },
         "signature.json was changed",
     ),
-    "events after the end": (
+    "an event after the end": (
         lambda content: {"events.jsonl": content["events.jsonl"] + b"{}\n"},
-        "",
+        "events.jsonl was changed",
     ),
+    "an added report": (lambda content: {"checks-base.json": b"{}"}, "checks-base.json was added"),
 }
 
 
@@ -95,6 +97,25 @@ def test_each_manipulation_is_found(folder, public, name):
     _, problems = signature.verify_run(export(folder, **manipulate(content)), public)
     assert words in " ".join(problems)
     assert bool(problems) is bool(words)
+
+
+def test_what_came_after_the_signature_is_not_exported(folder, public):
+    RunEvents(folder / "events.jsonl").append("deliver", "started")
+    (folder / "checks-base.json").write_text("{}")
+    assert signature.verify_run(export(folder), public)[1] == ()
+
+
+def test_an_archive_with_damaged_bytes_is_unusable_or_changed(folder, public):
+    whole = io.BytesIO()
+    signature.export_run(folder, whole)
+    archive = whole.getvalue()
+    before, _ = signature.verify_run(whole, public)
+    for place in range(0, len(archive), 7):
+        damaged = bytearray(archive)
+        damaged[place] ^= 0x55
+        with suppress(LogUnusable):
+            log, problems = signature.verify_run(io.BytesIO(damaged), public)
+            assert problems or log == before
 
 
 def test_another_key_and_a_commit_of_another_id_are_found(folder, public, tmp_path):

@@ -15,6 +15,7 @@ from agent.errors import (
     PolicyRefused,
     ProcessEnding,
     StorageFull,
+    StoreUnavailable,
     TicketUnclear,
     VersionUnknown,
 )
@@ -37,7 +38,7 @@ from tests.unit.trees import make_project
 
 def steps(folder, **given):
     return Steps(
-        RunEvents(folder / "events.jsonl"),
+        given.pop("events", None) or RunEvents(folder / "events.jsonl"),
         RunLog(folder / "run.log"),
         [given.pop("watcher", Watcher())],
         given.pop("facts", RunFacts()),
@@ -45,6 +46,24 @@ def steps(folder, **given):
         given.pop("remember", Records()),
         **given,
     )
+
+
+def test_the_beginning_of_a_step_is_stored_before_its_work_and_only_a_lasting_one_needs_that(
+    tmp_path,
+):
+    stored = []
+
+    def store() -> None:
+        stored.append((tmp_path / "events.jsonl").read_text().count("started"))
+        raise StoreUnavailable("The database is away.")
+
+    def count_stored() -> int:
+        return stored[-1]
+
+    step = steps(tmp_path, events=RunEvents(tmp_path / "events.jsonl", store))
+    assert step(Step.EDIT, count_stored) == 1
+    with pytest.raises(StoreUnavailable):
+        step(Step.DELIVER, count_stored)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from agent.backtest import campaign
 from agent.backtest.judging import ExpectedTests
 from agent.backtest.tasks import PastChange
+from agent.models.backtest import BacktestResult, End
 from agent.models.outcome import Outcome, RunFiles
 from agent.models.record import replace
 from agent.models.run import Reason
@@ -79,3 +80,16 @@ def test_a_change_is_wrongly_ready_only_where_the_merged_tests_ran_and_failed(
     (line,) = (tmp_path / "predictions.jsonl").read_bytes().splitlines()
     assert json.loads(line)["model_patch"].encode() == PATCH
     assert made.run_tasks(1, lambda _: None) == (row,), "as it is on disk"
+
+
+def test_no_task_begins_once_those_before_have_used_the_money(tmp_path: Path, monkeypatch):
+    tasks = tuple(replace(TASK, instance_id=f"shop-{number}") for number in range(5))
+    made = play(tmp_path, [], *tasks)
+    made.order = replace(made.order, usd=2.0)
+    monkeypatch.setattr(
+        made,
+        "_run_task",
+        lambda task: BacktestResult(instance_id=task.instance_id, title="", end=End.READY, usd=1.0),
+    )
+    rows = made.run_tasks(1, lambda _: None)
+    assert [row.instance_id for row in rows] == ["shop-0", "shop-1"]

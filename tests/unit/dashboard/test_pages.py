@@ -4,7 +4,9 @@ import io
 import os
 import random
 import re
+import sqlite3
 import time
+from contextlib import closing
 from html.parser import HTMLParser
 
 import pytest
@@ -119,6 +121,13 @@ def test_a_log_is_given_from_where_it_was_read_to(store, operator, tmp_path):
     assert operator.get(f"/runs/{run.run_id}/log.txt?after=-1").status_code == 400
 
 
+def test_a_run_of_another_version_is_not_there(store, operator, tmp_path):
+    run, _ = add_whole_run(store, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "mergewright.sqlite")) as database, database:
+        database.execute("UPDATE runs SET outcome = '{}'")
+    assert operator.get(f"/runs/{run.run_id}").status_code == 404
+
+
 @pytest.mark.parametrize("facts", [{}, {"snapshot": None, "ticket": "/t/note.md"}])
 def test_a_run_without_a_folder_or_an_issue_is_shown_all_the_same(store, operator, facts):
     made = replace(made_runs.make_run(1, time.time()), **facts)
@@ -155,13 +164,16 @@ def test_UI1_foreign_words_do_nothing_on_any_page(store, operator, tmp_path, mon
 def test_who_may_see_a_run_gets_its_signed_log_and_everybody_the_key(
     store, operator, stranger, tmp_path
 ):
-    run, _ = add_whole_run(store, tmp_path)
+    run, folder = add_whole_run(store, tmp_path)
     key = signature.name_key(signature.load_key(Settings(home=tmp_path)))
     served = load_pem_public_key(stranger.get("/.well-known/mergewright.pub").content)
     assert served.public_bytes_raw().hex() == key
     assert stranger.get(f"/runs/{run.run_id}/log.zip").status_code == 303
     archive = io.BytesIO(operator.get(f"/runs/{run.run_id}/log.zip").content)
     assert signature.verify_run(archive, key)[1] == ()
+    assert "/log.zip" in operator.get(f"/runs/{run.run_id}/log").text
+    (folder / signature.FILE_NAME).unlink()
+    assert "/log.zip" not in operator.get(f"/runs/{run.run_id}/log").text, "of an earlier version"
 
 
 def test_every_answer_forbids_what_pages_do_not_need(operator, stranger):
