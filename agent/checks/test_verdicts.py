@@ -21,7 +21,6 @@ from agent.models.checks import (
     TESTS,
     UNPROVED,
     AnyRun,
-    CheckItem,
     CheckReport,
     CheckRun,
     RepeatedTest,
@@ -159,7 +158,14 @@ class TestVerdicts:
         self, pairs: list[PairedTest], ran: Mapping[str, AnyRun]
     ) -> list[PairedTest]:
         """Fail the change's own tests that fail in another run, unless base fails them as well."""
-        failed = self._list_failures(ran, NEAR) | self._list_failures(ran, AGAIN)
+        runs = (find_tests(ran, name) for name in (NEAR, AGAIN))
+        failed = {
+            item.item_id: item
+            for run in runs
+            if run and is_conclusive(run)
+            for item in run.items
+            if item.outcome in FAILING and item.file in self.parts.own_tests
+        }
         own = [
             pair
             for pair in pairs
@@ -175,15 +181,6 @@ class TestVerdicts:
                 head = replace(item, text=f"It fails intermittently.\n{item.text}")
                 weighed[pair.current_id] = pair._replace(head=head, state="broken")
         return [weighed.get(pair.current_id, pair) for pair in pairs]
-
-    def _list_failures(self, ran: Mapping[str, AnyRun], name: str) -> dict[str, CheckItem]:
-        """List what failed in another run of the change's own tests, by id."""
-        run = find_tests(ran, name)
-        items = run.items if run and is_conclusive(run) else ()
-        own = {*self.parts.own_tests}
-        return {
-            item.item_id: item for item in items if item.outcome in FAILING and item.file in own
-        }
 
     def _explain_code(self, tests: TestRun) -> TestRun:
         """Fail tests whose exit code no test explains, and that base does not have, seen twice."""
