@@ -7,7 +7,7 @@ file of the product imports it. All else is product.
 import ast
 import posixpath
 import textwrap
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -15,7 +15,6 @@ from agent.checks.check import Selection
 from agent.checks.imports import (
     Imports,
     list_folders,
-    name_module,
     read_module,
     read_python_sources,
 )
@@ -41,8 +40,6 @@ class ChangeParts:
     """Python files of tests that are new or edited, and still there."""
     touched: frozenset[str] = frozenset()
     """Test files, helpers and data of base that are edited or deleted."""
-    moved: Mapping[str, str] = field(default_factory=dict)
-    """Test files under another path, by the old one."""
     configuration: frozenset[str] = frozenset()
     """What tests are configured by, or started with."""
     as_base: Selection | None = field(default_factory=Selection)
@@ -55,16 +52,6 @@ class ChangeParts:
         if self.as_base is None or item.file in self.touched or item.file in self.as_base.files:
             return True
         return bool(item.digest) and item.file in self.product
-
-    def rename(self, item: CheckItem) -> str:
-        """Give the id that a test of base has where its file has moved."""
-        path, mark, name = item.item_id.partition("::")
-        new = self.moved.get(item.file)
-        if new is None:
-            return item.item_id
-        if mark:
-            return f"{new.removeprefix(item.file.removesuffix(path))}::{name}"
-        return item.item_id.replace(f"{name_module(item.file)}.", f"{name_module(new)}.", 1)
 
 
 def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -> ChangeParts:
@@ -97,7 +84,6 @@ def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -
         product=tuple(path for path in files if path not in of_tests | configuration),
         own_tests=tuple(own),
         touched=touched,
-        moved=_find_moved([files[path] for path in sorted(of_tests)]),
         configuration=configuration,
         as_base=None if configuration else Selection(files=tuple(sorted(as_base))),
         imports=imports,
@@ -154,10 +140,8 @@ def list_uncollected(parts: ChangeParts, run: TestRun) -> Iterator[str]:
 def find_versions(parts: ChangeParts, item: CheckItem) -> tuple[str, str]:
     """Return a test as base and as the change has it, cut; else what else of tests is edited."""
     files = {file.path: file for file in parts.change.files}
-    later = parts.moved.get(item.file, item.file)
-    sides = [files[path] for path in (item.file, later) if path in files]
-    if sides:
-        before, after = _find_test(sides[0].before, item), _find_test(sides[-1].after, item)
+    if (file := files.get(item.file)) is not None:
+        before, after = _find_test(file.before, item), _find_test(file.after, item)
         if before != after:
             return before, after
     others = (path for path in files if path in parts.touched and path != item.file)
@@ -213,19 +197,6 @@ def _list_users(path: str, collected: set[str], imports: Imports) -> Collection[
         if below := [test for test in collected if folder in list_folders(test)]:
             return below
     return ()
-
-
-def _find_moved(files: list[ChangedFile]) -> dict[str, str]:
-    """Pair test files that go with new ones of the same name and with the same tests."""
-    new = [file for file in files if file.before is None]
-    moved: dict[str, str] = {}
-    for old in (file for file in files if file.after is None):
-        tests, name = _list_tests(old.before), posixpath.basename(old.path)
-        for file in new:
-            is_alike = posixpath.basename(file.path) == name and _list_tests(file.after) == tests
-            if tests and is_alike and file.path not in moved.values():
-                moved.setdefault(old.path, file.path)
-    return moved
 
 
 def _list_tests(content: bytes | None) -> set[str]:

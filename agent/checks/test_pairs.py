@@ -6,7 +6,7 @@ gone or not run, and each of these is named.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from agent.checks.change_parts import ChangeParts, find_versions
@@ -61,31 +61,24 @@ def classify_tests(
     new = {item.item_id: item for item in head.items}
     as_base = {item.item_id: item for item in versions.items} if versions else {}
     lost = {item.file: item for item in as_base.values() if item.is_collection}
-    again = pair_families(old, as_base, lambda item_id, _: name_test(item_id))
-
-    def name_alike(item_id: str, item: CheckItem) -> tuple[bool, str]:
-        # In a file that is edited, a test of another number is another test.
-        is_touched = parts.is_touched(item)
-        return is_touched, name_test(item_id) if is_touched else name_family(item_id)
-
-    renamed = {parts.rename(item): item_id for item_id, item in old.items()}
-    later = pair_families({now: old[then] for now, then in renamed.items()}, new, name_alike)
+    again, later = pair_parameters(old, as_base), pair_parameters(old, new)
     unrun, is_cut = frozenset(head.unrun), bool(head.limit or head.reason)
     families = frozenset(map(name_family, new))
     read = frozenset(item.file for item in new.values() if not item.is_collection)
     pairs: dict[str, PairedTest] = {}
-    for now, then in renamed.items():
-        before, after = old[then], new.get(later.get(now, now))
-        version = as_base.get(again.get(then, then)) or lost.get(before.file)
-        if not after and (now in unrun or is_cut):
+    for item_id, before in old.items():
+        after = new.get(later.get(item_id, item_id))
+        version = as_base.get(again.get(item_id, item_id)) or lost.get(before.file)
+        if not after and (item_id in unrun or is_cut):
             state: State = "unrun"
         elif not after and before.is_collection:
             state = "fine" if before.file in read else "gone"
         elif parts.is_touched(before):
             state = _find_touched_state(before, after, version, has_versions=versions is not None)
         else:
-            state = _find_state(before, after, has_family=name_family(now) in families)
-        pairs[after.item_id if after else now] = PairedTest(then, before, after, version, state)
+            state = _find_state(before, after, has_family=name_family(item_id) in families)
+        pair = PairedTest(item_id, before, after, version, state)
+        pairs[pair.current_id] = pair
     return pairs | {pair.current_id: pair for pair in _list_new(base, head, pairs)}
 
 
@@ -148,29 +141,23 @@ def name_family(item_id: str) -> str:
     return start if bracket else _GENERATED.sub("", start)
 
 
-def pair_families(
-    old: Mapping[str, CheckItem],
-    new: Mapping[str, CheckItem],
-    name: Callable[[str, CheckItem], object],
-) -> dict[str, str]:
+def pair_parameters(old: Mapping[str, CheckItem], new: Mapping[str, CheckItem]) -> dict[str, str]:
     """Match tests that are there under one of two ids: parameters come, go, or are of chance.
 
     Tests that ended alike come first.
-
-    Args:
-        name: Names the family of a test.
     """
 
-    def name_end(item_id: str, item: CheckItem) -> object:
-        return name(item_id, item), "failed" if item.outcome in FAILING else item.outcome
+    def name_end(item: CheckItem) -> object:
+        is_red = item.outcome in FAILING
+        return name_test(item.item_id), "failed" if is_red else item.outcome
 
     paired: dict[str, str] = {}
-    for key in (name_end, name):
+    for key in (name_end, lambda item: name_test(item.item_id)):
         fresh: dict[object, list[str]] = defaultdict(list)
         for item_id in sorted(new.keys() - old.keys() - {*paired.values()}, reverse=True):
-            fresh[key(item_id, new[item_id])].append(item_id)
+            fresh[key(new[item_id])].append(item_id)
         for item_id in (test_id for test_id in old if test_id not in new and test_id not in paired):
-            if alike := fresh.get(key(item_id, old[item_id])):
+            if alike := fresh.get(key(old[item_id])):
                 paired[item_id] = alike.pop()
     return paired
 

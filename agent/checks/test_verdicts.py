@@ -21,7 +21,6 @@ from agent.models.checks import (
     TESTS,
     UNPROVED,
     AnyRun,
-    CheckItem,
     CheckReport,
     CheckRun,
     RepeatedTest,
@@ -89,7 +88,7 @@ class TestVerdicts:
             self.base = replace(self.base, results=tuple(kept))
             return self.weigh(tests, ran)
         if tests.is_partial:
-            # What passes without a tracer is left to the run of all tests.
+            # What passes when it runs again is left to the run of all tests.
             passing = {name for name, test in repeated.items() if test.head in PASSING}
             pairs = [
                 pair for pair in pairs if pair.state != "broken" or pair.current_id not in passing
@@ -158,43 +157,30 @@ class TestVerdicts:
     def _weigh_other_runs(
         self, pairs: list[PairedTest], ran: Mapping[str, AnyRun]
     ) -> list[PairedTest]:
-        """Look at the other runs of the change's own tests: one that fails there is intermittent.
-
-        Under the tracer alone it is for review; else it fails, unless base fails as well.
-        """
-        again, near = (self._list_failures(ran, name) for name in (AGAIN, NEAR))
+        """Fail the change's own tests that fail in another run, unless base fails them as well."""
+        runs = (find_tests(ran, name) for name in (NEAR, AGAIN))
+        failed = {
+            item.item_id: item
+            for run in runs
+            if run and is_conclusive(run)
+            for item in run.items
+            if item.outcome in FAILING and item.file in self.parts.own_tests
+        }
         own = [
             pair
             for pair in pairs
-            if pair.head and pair.head.outcome in PASSING and pair.current_id in again | near
+            if pair.head and pair.head.outcome in PASSING and pair.current_id in failed
         ]
         [on_base] = run_again(
             self.bench, (self.bench.base, [pair.item_id for pair in own if pair.base])
         )
         weighed = {}
         for pair in own:
-            if on_base.get(pair.item_id, "passed") not in PASSING:
-                continue
-            if (item := again.get(pair.current_id)) is not None:
-                failed = replace(item, text=f"It fails intermittently.\n{item.text}")
-                weighed[pair.current_id] = pair._replace(head=failed, state="broken")
-                continue
-            # The run of all tests is counted as well.
-            self.bench.repeated[pair.current_id] = RepeatedTest(
-                item_id=pair.current_id, head="passed", place=near[pair.current_id].place
-            )
-            if pair.state != "rewritten":
-                weighed[pair.current_id] = pair._replace(state="flaky")
+            if on_base.get(pair.item_id, "passed") in PASSING:
+                item = failed[pair.current_id]
+                head = replace(item, text=f"It fails intermittently.\n{item.text}")
+                weighed[pair.current_id] = pair._replace(head=head, state="broken")
         return [weighed.get(pair.current_id, pair) for pair in pairs]
-
-    def _list_failures(self, ran: Mapping[str, AnyRun], name: str) -> dict[str, CheckItem]:
-        """List what failed in another run of the change's own tests, by id."""
-        run = find_tests(ran, name)
-        items = run.items if run and is_conclusive(run) else ()
-        own = {*self.parts.own_tests}
-        return {
-            item.item_id: item for item in items if item.outcome in FAILING and item.file in own
-        }
 
     def _explain_code(self, tests: TestRun) -> TestRun:
         """Fail tests whose exit code no test explains, and that base does not have, seen twice."""

@@ -60,7 +60,6 @@ TOOLS = (
     "flake8",
     "black",
     "isort[colors]",
-    "coverage",
     "tblib",
     "django-migration-linter",
     "appdirs",

@@ -7,7 +7,6 @@ file of JSON lines, the last of which says with which code the script ends.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import signal
@@ -40,15 +39,6 @@ def begin():
         request["last_start"] += BEGUN  # all processes have the same clock
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != OURS]
     return request, Report(request["report"])
-
-
-def import_ours(name, gate):
-    """Import a package of ours where the environment has none; others of ours stay outside."""
-    sys.path.append(gate)
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(gate)
 
 
 class Report:
@@ -132,27 +122,6 @@ class Patience:
 
 class OverdueError(BaseException):
     """No code that catches what fails means this."""
-
-
-class Tracer:
-    """Notes which lines of some files run."""
-
-    def __init__(self, request):
-        self._files, self._tree = request["covers"], request["tree"]
-        if self._files:
-            coverage = import_ours("coverage", request["gate"])
-            self._coverage = coverage.Coverage(None, include=self._files, config_file=False)
-            self._coverage.start()
-
-    def write(self, report):
-        if self._files:
-            self._coverage.stop()
-        for path in self._files:
-            try:
-                missing = self._coverage.analysis2(path)[3]
-            except Exception:  # noqa: S112 - no Python for it, or gone meanwhile
-                continue
-            report.add("coverage", file=relative_path(path, self._tree), missing=missing)
 
 
 def is_late(request):

@@ -11,7 +11,6 @@ from agent.checks.change_parts import (
     revert_tests,
     split_change,
 )
-from agent.models.checks import CheckItem
 from tests.unit.checks.samples import make_parts, suite_of
 from tests.unit.policy.cases import change
 from tests.unit.trees import make_project
@@ -109,26 +108,6 @@ def test_base_s_versions_stand_beside_the_product_of_the_change() -> None:
     assert set(revert_tests(parts).paths) == {"shop/models.py", "tests/new.py"}
     assert set(keep_tests(parts).paths) == {*edited, B} - {"shop/models.py"}
     assert parts.own_tests == ("tests/api/conftest.py", "tests/helpers.py", "tests/new.py", A)
-
-
-def test_a_test_file_of_the_same_name_and_tests_has_moved() -> None:
-    text = TREE[B]
-    parts = split({B: None, "tests/api/test_b.py": text, "tests/test_other.py": text})
-    assert parts.moved == {B: "tests/api/test_b.py"}
-    for item_id, file, now in (
-        (f"{B}::test_b[1]", B, "tests/api/test_b.py::test_b[1]"),
-        ("test_b.py::test_b", B, "api/test_b.py::test_b"),  # as in a project below the root
-        ("test_b.py::test_b", "test_b.py", "test_b.py::test_b"),
-        ("tests.test_b.Case.test_b", B, "tests.api.test_b.Case.test_b"),
-    ):
-        assert parts.rename(CheckItem(item_id=item_id, outcome="passed", file=file)) == now
-    assert split({B: None, "tests/api/test_b.py": "def test_c(): ...\n"}).moved == {}
-    both = {"x/test_t.py": text, "y/test_t.py": text}
-    made, tree = change({**dict.fromkeys(both), "z/test_t.py": text}, both)
-    parts = split_change(
-        made, suite_of("x/test_t.py::test_b", "y/test_t.py::test_b"), tree, make_project()
-    )
-    assert len(parts.moved) == 1, "one file takes the place of one"
 
 
 def test_what_is_collected_for_its_doctests_stays_product() -> None:
