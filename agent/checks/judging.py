@@ -164,7 +164,9 @@ class _Judging:
     def list_first(self) -> list[Job]:
         """List linters, what takes base a moment, and the tests near the change."""
         quick = [job for name, job in self._others.items() if self._is_quick(name)]
-        return [*quick, *self._list_some(Suite(NEAR, self.near))]
+        source = (path for path in self.parts.product if path.endswith(".py"))
+        covers = tuple(path for path in source if (self.bench.head.tree / path).is_file())
+        return [*quick, *self._list_some(Suite(NEAR, self.near, covers=covers))]
 
     def list_rest(self) -> list[Job]:
         """List what runs where none of the first fails, the longest first."""

@@ -143,7 +143,7 @@ class ProofTrials:
 
     def finish(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> Proof:
         """Say what is proved; what nothing near needs is taken back for the whole suite."""
-        tests = find_tests(ran, TESTS)
+        tests, near = find_tests(ran, TESTS), find_tests(ran, NEAR)
         if tests is None or not self.bench.base.names_tests:
             if self.bench.head.config.checks.tests == "off":
                 return Proof(unneeded="tests are turned off in the configuration")
@@ -172,6 +172,7 @@ class ProofTrials:
             untried=tuple(unit.part for unit, noticed in trials if noticed is None),
             notes=tuple(unit.part for unit in self.units if unit.is_note),
             is_refactoring=self.bench.plan.category == "refactor",
+            unexecuted=tuple(self._list_unexecuted(near)) if near else (),
         )
         if self.asks_for_tests and not needed:
             why = "no test notices a mistake" if self._tried else "no mistake could be made"
@@ -251,6 +252,16 @@ class ProofTrials:
     def _try(self, units: list[Unit], name: str, only: Selection | None, tests: TestRun) -> TestRun:
         job = Job(Suite(name, only), partial(self._lay_out_without, units, tests))
         return cast(TestRun, self.bench.run_all([job])[name])
+
+    def _list_unexecuted(self, near: TestRun) -> Iterator[str]:
+        """List added lines that the tests near the change have not run, in ranges."""
+        for path, lines in near.unexecuted.items():
+            hunks = self.bench.hunks.get(path, ())
+            added = [line for line in lines if any(line in hunk.after for hunk in hunks)]
+            for _, group in itertools.groupby(enumerate(added), key=lambda pair: pair[1] - pair[0]):
+                numbers = [line for _, line in group]
+                end = f"-{numbers[-1]}" if len(numbers) > 1 else ""
+                yield f"{path}:{numbers[0]}{end}"
 
 
 def _is_noticed(run: AnyRun | None, red: Collection[str]) -> bool | None:

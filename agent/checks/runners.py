@@ -37,6 +37,8 @@ class Suite:
     """None: all tests."""
     known_red: frozenset[str] | None = None
     """The first test that fails ends the run, but for these; None: none does."""
+    covers: tuple[str, ...] = ()
+    """Files of which is noted which lines run; where there are some, in one process."""
     kind = TestRun
 
     def explain_absence(self, site: Site) -> str:
@@ -70,6 +72,7 @@ class Suite:
             "longest": max(_LONGEST_TEST, seconds * _PART_OF_TEST),
             "known_red": None if self.known_red is None else sorted(self.known_red),
             "looks_early": site.looks_early,
+            "covers": _whole_paths(self.covers),
         }
         order = check.request_script(site, tuple(self._list_words(site, words)), limits, options)
         return replace(
@@ -85,13 +88,22 @@ class Suite:
         return suite.read_run(self, site, result, is_part=bool(self.only), may_stop=may_stop)
 
     def _list_words(self, site: Site, words: tuple[str, ...]) -> Iterator[str]:
-        """List our script and its arguments; what shuffles does so alike on both sides."""
+        """List our script and its arguments.
+
+        What shuffles does so alike on both sides; traced, one process runs, and no other tracer.
+        """
         if site.project.test_runner != "pytest":
-            yield from ("mergewright_django.py", *words)
+            yield from ("mergewright_django.py", *_fix_seed(words))
+            if self.covers and (words[0] == "-m" or posixpath.basename(words[0]) == "manage.py"):
+                yield "--parallel=1"
             return
         yield from ("run_pytest.py", *words[2:], "--maxfail=0", "--continue-on-collection-errors")
         if site.has_package("pytest-randomly"):
             yield "--randomly-seed=1"
+        if self.covers and site.has_package("pytest-xdist"):
+            yield "-n0"
+        if self.covers and site.has_package("pytest-cov"):
+            yield "--no-cov"
 
 
 def _whole_paths(paths: Sequence[str]) -> list[str]:
@@ -159,3 +171,11 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     if not is_from_root and any(script_folder.rglob("test*.py")):
         return folder, (name, "test", *words)
     return root, (from_root, "test", *words)
+
+
+def _fix_seed(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Name a seed for Django's `--shuffle` where none is named, so that both sides sort alike."""
+    return tuple(
+        "--shuffle=1" if word == "--shuffle" and not after.isdecimal() else word
+        for word, after in zip(words, (*words[1:], ""), strict=True)
+    )

@@ -68,7 +68,13 @@ class SuiteEnd(ReportEvent):
     """Tests were left out, since time was nearly up."""
 
 
-KINDS: tuple[type[ReportEvent], ...] = (SuiteBegin, Collected, Test, SuiteEnd)
+class Coverage(ReportEvent):
+    event: Literal["coverage"]
+    file: Id
+    missing: list[int]
+
+
+KINDS: tuple[type[ReportEvent], ...] = (SuiteBegin, Collected, Test, SuiteEnd, Coverage)
 
 
 class _Suite:
@@ -149,6 +155,7 @@ def read_run(
         items=tuple(suite.items.values()),
         files=tuple(sorted({*suite.files.values()} - {""})) if suite.ends else None,
         left_behind=result.new,
+        unexecuted={file.file: tuple(file.missing) for file in events.iterate_events(Coverage)},
         unrun=suite.pending if suite.ends else (),
     )
 
@@ -185,8 +192,18 @@ def join_runs(runs: Sequence[TestRun]) -> TestRun:
         items=items,
         files=tuple(files) if any(run.files is not None for run in runs) else None,
         left_behind=tuple(dict.fromkeys(path for run in runs for path in run.left_behind)),
+        unexecuted=_join_unexecuted(runs),
         unrun=tuple(dict.fromkeys(test_id for run in runs for test_id in run.unrun)),
     )
+
+
+def _join_unexecuted(runs: Sequence[TestRun]) -> dict[str, tuple[int, ...]]:
+    """List the lines that none of the commands has run."""
+    first, *others = [run.unexecuted for run in runs if run.unexecuted] or [{}]
+    return {
+        path: tuple(sorted({*lines}.intersection(*(other.get(path, ()) for other in others))))
+        for path, lines in first.items()
+    }
 
 
 def _join_items(runs: Sequence[TestRun]) -> tuple[tuple[CheckItem, ...], str]:

@@ -224,4 +224,6 @@ def summarize_checks(best: Round) -> str:
     )
     shown = ", ".join(row.name for row in best.proof.rows if row.is_proof)
     words = f"Tests that fail without the change: {shown}." if shown else best.proof.missing
-    return f"Checks of the change: {checks}. {words or best.proof.unneeded}"
+    idle = ", ".join(best.proof.unexecuted)
+    more = f" Tests near the change do not run these lines: {idle}." if idle else ""
+    return f"Checks of the change: {checks}. {words or best.proof.unneeded}{more}"

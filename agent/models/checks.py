@@ -132,9 +132,6 @@ class AddedPackages(Record):
 class CheckRun(Record):
     """The result of one check of one side."""
 
-    # Fields that an earlier version has stored are passed over.
-    model_config = ConfigDict(extra="ignore")
-
     name: str
     status: Status
     exit_code: int | None = None
@@ -169,6 +166,8 @@ class TestRun(CheckRun):
     """Files of the tree that were not there before the tests ran."""
     unrun: tuple[str, ...] = ()
     """Tests for which there was no time."""
+    unexecuted: dict[str, tuple[int, ...]] = {}
+    """1-based executable lines of traced files that did not run, by path."""
     is_partial: bool = False
     """On head: whether only the tests near the change ran."""
     knock: ServerKnock | None = None
@@ -197,6 +196,8 @@ class LintRun(CheckRun):
     kind: Literal["findings"] = "findings"
     items: tuple[CheckItem, ...] = ()
     """Equal ids may occur more than once."""
+    # Fields that an earlier version has stored are passed over.
+    model_config = ConfigDict(extra="ignore")
 
 
 class CommandRun(CheckRun):

@@ -2,8 +2,6 @@
 
 from typing import Literal
 
-from pydantic import ConfigDict
-
 from agent.models.change import Finding
 from agent.models.checks import AnyComparison, CheckReport
 from agent.models.record import Record
@@ -89,9 +87,6 @@ class SourcePart(Record):
 
 
 class Proof(Record):
-    # Fields that an earlier version has stored are passed over.
-    model_config = ConfigDict(extra="ignore")
-
     rows: tuple[ProofRow, ...] = ()
     """Results of its new and changed tests; the ones that show something come first."""
     missing: str = ""
@@ -108,6 +103,8 @@ class Proof(Record):
     """Parts for which no test is asked: comments, types, imports, functions that go."""
     is_refactoring: bool = False
     """By its plan: what no test needs, a reader may settle."""
+    unexecuted: tuple[str, ...] = ()
+    """`path:first-last` of added lines that the tests near the change have not run."""
 
     @property
     def is_shown(self) -> bool:

@@ -60,6 +60,7 @@ TOOLS = (
     "flake8",
     "black",
     "isort[colors]",
+    "coverage",
     "tblib",
     "django-migration-linter",
     "appdirs",

@@ -370,7 +370,7 @@ def test_type_errors_are_found_however_mypy_is_pointed_at_them(
 
 def test_a_hooks_mypy_knows_also_what_the_hook_installs_beside_it(workshop: Workshop) -> None:
     code = (
-        "import iniconfig, pluggy\n\na: int = pluggy.PluginManager\nb: int = iniconfig.IniConfig\n"
+        "import coverage, iniconfig\n\na: int = coverage.Coverage\nb: int = iniconfig.IniConfig\n"
     )
     files = {"mypy.ini": "[mypy]\n", "a.py": code}
     site = workshop.site(files, packages=("iniconfig",), types=("mypy a.py",))

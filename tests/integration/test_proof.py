@@ -37,7 +37,7 @@ def shop(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     return make_stage(workshop, repository, files, test_runner="pytest")
 
 
-def test_parts_that_no_test_needs_are_named(shop: Stage) -> None:
+def test_parts_that_no_test_needs_and_lines_that_none_runs_are_named(shop: Stage) -> None:
     proof = prove(
         shop,
         sums_DOT_py=ADDED[: ADDED.rindex("a")] + "a - b\n",
@@ -52,6 +52,7 @@ def test_parts_that_no_test_needs_are_named(shop: Stage) -> None:
         "far.py:1 (RATE = 2)", "fee.py:1 (fee)", "sums.py:2 (return a + b)",
     ]  # fmt: skip
     assert [part.name for part in proof.unneeded_parts] == ["sums.py:6 (return a - b)"]
+    assert proof.unexecuted == ("fee.py:3", "sums.py:6")
     rows = {row.name: (row.without, row.with_change) for row in proof.rows}
     assert rows == {
         "test_fee.py::test_fee": ("error", "passed"), "test_sums.py::test_add": ("failed", "passed"),

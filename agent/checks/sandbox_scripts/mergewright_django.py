@@ -238,7 +238,7 @@ def main():
     script = os.path.abspath(sys.argv[0])
     is_module = sys.argv[0] == "-m"
     sys.path.insert(0, os.getcwd() if is_module else os.path.dirname(script))
-    code = 1
+    tracer, code = mergewright_report.Tracer(request), 1
     try:
         if is_module:
             del sys.argv[0]
@@ -250,6 +250,7 @@ def main():
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         raise
     finally:
+        tracer.write(report)
         report.add("exit", code=code & 0xFF)
 
 

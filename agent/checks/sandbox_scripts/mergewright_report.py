@@ -124,6 +124,27 @@ class OverdueError(BaseException):
     """No code that catches what fails means this."""
 
 
+class Tracer:
+    """Notes which lines of some files run."""
+
+    def __init__(self, request):
+        self._files, self._tree = request["covers"], request["tree"]
+        if self._files:
+            coverage = import_ours("coverage", request["gate"])
+            self._coverage = coverage.Coverage(None, include=self._files, config_file=False)
+            self._coverage.start()
+
+    def write(self, report):
+        if self._files:
+            self._coverage.stop()
+        for path in self._files:
+            try:
+                missing = self._coverage.analysis2(path)[3]
+            except Exception:  # noqa: S112 - no Python for it, or gone meanwhile
+                continue
+            report.add("coverage", file=relative_path(path, self._tree), missing=missing)
+
+
 def is_late(request):
     """Whether no further test is to start."""
     return now() > request["last_start"]

@@ -41,7 +41,9 @@ def main():
     if int(pytest.__version__.partition(".")[0]) >= 8:
         # Of two long values that differ the difference is shown, not their beginnings.
         options += ("-o", "verbosity_assertions=2")
+    tracer = mergewright_report.Tracer(request)
     code = int(pytest.main(options))
+    tracer.write(report)
     report.add("exit", code=code)
     return code
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from agent.checks import running
+from agent.checks import running, suite
 from agent.checks.check import Selection
 from agent.checks.runners import Suite
 from agent.models.checks import CheckItem, Status, TestRun
@@ -74,3 +74,11 @@ def test_a_command_that_collects_nothing_is_no_success(monkeypatch: pytest.Monke
     found = run(monkeypatch, "a", "")
     assert found.status is Status.FAILED
     assert found.reason == "`python -m pytest tests/unit`: no tests were collected"
+
+
+def test_a_line_is_executed_where_one_of_the_commands_runs_it() -> None:
+    runs = [
+        TestRun(name="tests", status=Status.PASSED, unexecuted={"a.py": lines})
+        for lines in ((3, 4), (4, 5))
+    ]
+    assert suite.join_runs(runs).unexecuted == {"a.py": (4,)}

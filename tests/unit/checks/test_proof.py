@@ -186,3 +186,10 @@ def test_a_proof_is_asked_for_where_there_is_something_to_show(
     found = trials.finish({TESTS: HEAD}, ())
     assert (missing in found.missing, bool(found.missing)) == (True, bool(missing))
     assert found.unneeded == unneeded
+
+
+def test_added_lines_that_did_not_run_are_listed_in_ranges() -> None:
+    added = "".join(f"B{number} = 1\n" for number in range(8))
+    trials, _ = try_parts(None, {"shop.py": BASE["shop.py"] + added})
+    near = replace(HEAD, unexecuted={"shop.py": (1, 2, 10, 11, 12, 15)})
+    assert [*trials._list_unexecuted(near)] == ["shop.py:10-12", "shop.py:15"]

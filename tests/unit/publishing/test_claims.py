@@ -44,6 +44,9 @@ CLAIMS = {
     "No test is asked for `shop/prices.py:9`": (prove(notes=(OTHER,)), {}),
     "Reverting these breaks no test:** `shop/prices.py:9`": (prove(unneeded_parts=(OTHER,)), {}),
     "Not tested by reverting:** `shop/prices.py:9`": (prove(untried=(OTHER,)), {}),
+    "Lines that tests near the change do not run:** `shop/prices.py:9-11`": (
+        prove(unexecuted=("shop/prices.py:9-11",)), {},
+    ),
     "Not proved by a test: the change adds no test": (
         {"proof": UNPROVED}, {"proof": replace(UNPROVED, needed=(PART,))},
     ),
