@@ -18,10 +18,10 @@ import typer
 from agent import settings
 from agent.cli import terminal
 from agent.models.clock import read_clock
-from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
 from agent.publishing import messages
 from agent.settings import Settings
+from agent.store.sql_tables import RunRow
 from agent.telemetry import signature
 from agent.text import sanitise
 
@@ -56,7 +56,7 @@ def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
         yield store
 
 
-def find_run(store: SqlRunStore | None, prefix: str) -> StoredRun:
+def find_run(store: SqlRunStore | None, prefix: str) -> RunRow:
     """Find the run whose id begins so; a prefix that not exactly one has is a wrong argument."""
     runs = store.find_by_prefix(prefix, _CANDIDATES + 1) if store else ()
     if len(runs) == 1:
@@ -76,9 +76,11 @@ def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
         named = find_run(store, run_id).run.run_id
         folder = loaded.home / "runs" / named
         # The files of a command's run stay on its machine.
-        if store and store.files and store.files.read(named, "run.log") is not None:
+        names = ("run.log", signature.FILE_NAME)
+        files = store.files if store else None
+        if files and any(files.read(named, name) is not None for name in names):
             folder = Path(copies, named)
-            store.files.show(named, folder)
+            files.show(named, folder)
         yield folder
 
 
@@ -119,7 +121,7 @@ def list_runs(
     _show_pause(pause)
 
 
-def _make_row(stored: StoredRun) -> list[str]:
+def _make_row(stored: RunRow) -> list[str]:
     run = stored.run
     facts = _list_facts(stored) | {"age": terminal.format_span(read_clock() - stored.queued_at)}
     facts["result"] = describe_result(stored)
@@ -131,7 +133,7 @@ def _make_row(stored: StoredRun) -> list[str]:
     return [str(facts[name] or "") for name in _COLUMNS]
 
 
-def describe_result(stored: StoredRun) -> str:
+def describe_result(stored: RunRow) -> str:
     """Say in a word or two where a run is or how it ended."""
     outcome = stored.outcome
     if outcome is None:
@@ -195,7 +197,7 @@ def log(run_id: RunId) -> None:
                 print(sanitise.strip_terminal_codes(text))
 
 
-def _list_facts(stored: StoredRun) -> dict[str, object]:
+def _list_facts(stored: RunRow) -> dict[str, object]:
     """Gather the facts of a run, for people and as JSON."""
     run, outcome, snapshot = stored.run, stored.outcome, stored.run.snapshot
     return {

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from agent.errors import ActiveRun
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
 from agent.models.run import CAPS_REACHED, Kind, Run, RunState
 from agent.models.step import Step
 from agent.models.ticket import Guidance
@@ -14,9 +14,9 @@ from agent.store.sql_requests import (
     MOST_WORDS,
     QUIET_SECONDS,
     Following,
-    FollowUpRequest,
 )
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import FollowUpRequest, RunRow
 from agent.text import sanitise
 
 ANSWERS_EXHAUSTED = (
@@ -52,7 +52,7 @@ class CommandAuthor(NamedTuple):
         return Guidance.model_validate({"kind": kind, "words": words, **said})
 
 
-def stop_run(speaker: CommandAuthor, run: StoredRun | None, store: SqlRunStore) -> None:
+def stop_run(speaker: CommandAuthor, run: RunRow | None, store: SqlRunStore) -> None:
     words, note = f"{speaker.name} stopped this run.", speaker.make_guidance("command", "stop")
     if run is None or not run.active or not store.request_stop(run.run.run_id, words, said=note):
         raise CommandImpossible(
@@ -61,7 +61,7 @@ def stop_run(speaker: CommandAuthor, run: StoredRun | None, store: SqlRunStore) 
 
 
 def approve_plan(
-    speaker: CommandAuthor, run: StoredRun | None, words: str, store: SqlRunStore, now: float
+    speaker: CommandAuthor, run: RunRow | None, words: str, store: SqlRunStore, now: float
 ) -> None:
     number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
     if run is None or not has_plan(run):
@@ -77,7 +77,7 @@ def approve_plan(
 
 def change_plan(
     speaker: CommandAuthor,
-    run: StoredRun | None,
+    run: RunRow | None,
     words: str,
     store: SqlRunStore,
     now: float,
@@ -98,7 +98,7 @@ def change_plan(
 
 
 def _add_guidance(
-    run: StoredRun, words: Guidance, store: SqlRunStore, now: float, quiet: float
+    run: RunRow, words: Guidance, store: SqlRunStore, now: float, quiet: float
 ) -> None:
     match store.add_guidance(run.run.run_id, words, now, quiet):
         case "full":
@@ -111,7 +111,7 @@ def _add_guidance(
 
 
 def follow_up(
-    speaker: CommandAuthor, run: StoredRun | None, kind: Kind, store: SqlRunStore, now: float
+    speaker: CommandAuthor, run: RunRow | None, kind: Kind, store: SqlRunStore, now: float
 ) -> None:
     """Begin a follow-up of the pull request that a run has opened."""
     if run is None:
@@ -124,12 +124,12 @@ def follow_up(
         raise CommandImpossible(ROUND_REFUSALS[following])
 
 
-def may_retry(run: StoredRun) -> bool:
+def may_retry(run: RunRow) -> bool:
     """Whether people may let a run go on by a word, without another one being begun."""
     return may_go_on(run) or find_ended_kind(run) is not None
 
 
-def retry_run(speaker: CommandAuthor, run: StoredRun, store: SqlRunStore, now: float) -> None:
+def retry_run(speaker: CommandAuthor, run: RunRow, store: SqlRunStore, now: float) -> None:
     """Let a run go on that kept its work, or have its follow-up done again."""
     if not may_go_on(run):
         follow_up(speaker, run, find_ended_kind(run) or "review", store, now)
@@ -147,7 +147,7 @@ def retry_run(speaker: CommandAuthor, run: StoredRun, store: SqlRunStore, now: f
         raise CommandImpossible(f"{other.message}.") from None
 
 
-def has_plan(run: StoredRun | None) -> bool:
+def has_plan(run: RunRow | None) -> bool:
     """Whether the run has shown a plan, and nothing was edited after it so far."""
     return (
         run is not None
@@ -157,7 +157,7 @@ def has_plan(run: StoredRun | None) -> bool:
     )
 
 
-def is_awaiting_approval(run: StoredRun | None) -> bool:
+def is_awaiting_approval(run: RunRow | None) -> bool:
     return (
         run is not None
         and has_plan(run)
@@ -166,7 +166,7 @@ def is_awaiting_approval(run: StoredRun | None) -> bool:
     )
 
 
-def may_go_on(run: StoredRun | None) -> bool:
+def may_go_on(run: RunRow | None) -> bool:
     """Whether the run has ended at a limit, or with a finished change that it could not publish."""
     outcome = run.outcome if run is not None and is_public(run.run) else None
     if outcome is None:
@@ -175,7 +175,7 @@ def may_go_on(run: StoredRun | None) -> bool:
     return (is_made and outcome.state is RunState.FAILED) or outcome.reason in CAPS_REACHED
 
 
-def find_ended_kind(run: StoredRun | None) -> Kind | None:
+def find_ended_kind(run: RunRow | None) -> Kind | None:
     """Tell what a follow-up was about that has ended without a result."""
     about = run.run.follow_up if run is not None and not run.active else None
     return about.kind if about and run and run.state is not RunState.OPEN else None
@@ -186,7 +186,7 @@ def is_public(run: Run) -> bool:
     return run.snapshot is not None and run.snapshot.by_label and not run.dry_run
 
 
-def explain_state(run: StoredRun | None, because: str = "") -> str:
+def explain_state(run: RunRow | None, because: str = "") -> str:
     """Say how far a run is.
 
     Args:
@@ -212,7 +212,7 @@ def explain_state(run: StoredRun | None, because: str = "") -> str:
     return " ".join(filter(None, (f"{named} is {said}.", because, "`/mergewright stop` ends it.")))
 
 
-def _explain_end(run: StoredRun, outcome: Outcome) -> str:
+def _explain_end(run: RunRow, outcome: Outcome) -> str:
     """Say how a run ended and what a person can do next."""
     pull = outcome.pull_request
     if pull is not None and run.state in (RunState.MERGED, RunState.CLOSED):

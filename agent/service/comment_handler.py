@@ -11,7 +11,6 @@ from agent.conversation.events import Comment, Request
 from agent.errors import ActiveRun
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.intake import Reaction
-from agent.models.outcome import StoredRun
 from agent.models.run import Kind, Reason, RunState
 from agent.models.ticket import Snapshot
 from agent.runs import control
@@ -19,8 +18,9 @@ from agent.runs.control import CommandAuthor, CommandImpossible
 from agent.service import intake
 from agent.service.dispatch import Bounds
 from agent.service.intake import Decision
-from agent.store.sql_requests import QUIET_SECONDS, FollowUpRequest
+from agent.store.sql_requests import QUIET_SECONDS
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import FollowUpRequest, RunRow
 from agent.text import sanitise
 
 _DONE: Reaction = "+1"
@@ -95,7 +95,7 @@ class CommentHandler:
 
     # --- who is heard --------------------------------------------------------------------------
 
-    def _find_run(self, comment: Comment) -> StoredRun | None:
+    def _find_run(self, comment: Comment) -> RunRow | None:
         at = comment.subject
         if comment.on_pull:
             return self._store.find_run_of_pull(at.repository_id, at.number)
@@ -104,7 +104,7 @@ class CommentHandler:
     def _asks_nothing(
         self,
         comment: Comment,
-        run: StoredRun | None,
+        run: RunRow | None,
         command: Command | None,
         request: FollowUpRequest | None,
         now: float,
@@ -129,7 +129,7 @@ class CommentHandler:
                 )
         return None
 
-    def _is_answer(self, comment: Comment, run: StoredRun | None) -> bool:
+    def _is_answer(self, comment: Comment, run: RunRow | None) -> bool:
         """Whether a comment without a command is about the questions or the plan of a run."""
         if comment.on_pull or run is None or not control.is_public(run.run):
             return False
@@ -156,7 +156,7 @@ class CommentHandler:
             return None
         return FollowUpRequest(kind="review", quiet=self._quiet)
 
-    def _was_heard(self, comment: Comment, run: StoredRun) -> bool:
+    def _was_heard(self, comment: Comment, run: RunRow) -> bool:
         name = _make_speaker(comment).comment
         return any(
             self._store.was_heard(run_id, name) for run_id in {run.run.run_id, run.run.first}
@@ -196,7 +196,7 @@ class CommentHandler:
 
     # --- what words do -------------------------------------------------------------------------
 
-    def _name_approval(self, comment: Comment, run: StoredRun) -> Decision:
+    def _name_approval(self, comment: Comment, run: RunRow) -> Decision:
         """Say once for each plan that only a command approves it: words may mean anything."""
         plan = run.plan_asked
         words = (
@@ -208,7 +208,7 @@ class CommentHandler:
         self._store.note_guidance(run.run.run_id, speaker.make_guidance("remark", comment.body))
         return Decision("ignored", f"no command, and the plan {plan} is waiting for one")
 
-    def _accept_answer(self, comment: Comment, run: StoredRun | None, now: float) -> Decision:
+    def _accept_answer(self, comment: Comment, run: RunRow | None, now: float) -> Decision:
         assert run is not None  # noqa: S101  it is an answer to its questions
         live = self._intake_api.read_issue(comment.subject)
         if live is None or live.state == "closed" or live.locked:
@@ -230,7 +230,7 @@ class CommentHandler:
         return Decision("heard", f"an answer to run {run_id}")
 
     def _follow_up(
-        self, comment: Comment, run: StoredRun, request: FollowUpRequest, now: float
+        self, comment: Comment, run: RunRow, request: FollowUpRequest, now: float
     ) -> Decision:
         note = _make_speaker(comment).make_guidance("command", request.kind)
         following = self._store.queue_follow_up(run.run.first, request, now, said=note)
@@ -247,7 +247,7 @@ class CommentHandler:
         self,
         command: Command,
         comment: Comment,
-        run: StoredRun | None,
+        run: RunRow | None,
         now: float,
         delivery_id: str,
     ) -> Decision:
@@ -281,7 +281,7 @@ class CommentHandler:
     def _begin_run(
         self,
         comment: Comment,
-        run: StoredRun | None,
+        run: RunRow | None,
         delivery_id: str,
         now: float,
         *,
@@ -378,7 +378,7 @@ def _make_speaker(comment: Comment) -> CommandAuthor:
     return CommandAuthor(comment.author, comment.at, f"{comment.place}:{comment.comment_id}", place)
 
 
-def _is_older(comment: Comment, run: StoredRun, command: Command | None) -> bool:
+def _is_older(comment: Comment, run: RunRow, command: Command | None) -> bool:
     """Whether a comment was written before the run that it would hit was asked for.
 
     By the code host's own clock; a follow-up has only ours, of when the word for it was heard here.

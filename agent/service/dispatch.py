@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from agent import steps
 from agent.errors import AgentError, PermanentError, StorageFull, TransientError
 from agent.models.clock import read_clock
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import Reason, Remember, Run, Wait
 from agent.models.step import Step
@@ -26,6 +26,7 @@ from agent.steps import Cancellation
 from agent.store.engine import Engine, EngineStatus, Segment
 from agent.store.sql_leases import ONLY_LEASE, Lease
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import RunRow
 from agent.telemetry import metrics
 
 _log = structlog.get_logger()
@@ -59,7 +60,7 @@ class Bounds(NamedTuple):
     """So many runs of a repository are under way at a time, on all workers together."""
 
 
-Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
+Carry = Callable[[RunRow, Remember, Cancellation], Outcome]
 """Carries a run to its end. Raises RunPostponed."""
 
 
@@ -192,7 +193,7 @@ class Dispatcher:
             moved = True
         return moved
 
-    def _find_ended(self, stored: StoredRun) -> bool:
+    def _find_ended(self, stored: RunRow) -> bool:
         """Bring one run that is with the engine up to date; return whether it is no longer."""
         run_id = stored.run.run_id
         if stored.stop_request:
@@ -221,7 +222,7 @@ class Dispatcher:
             self._finish(stored, end.outcome)
         return True
 
-    def _finish(self, stored: StoredRun, outcome: Outcome) -> None:
+    def _finish(self, stored: RunRow, outcome: Outcome) -> None:
         """Note the end of a run; the event has its reason and its usage."""
         run, now = stored.run, read_clock()
         usd = self._store.spendings.sum_of_run(run.run_id)
@@ -240,14 +241,14 @@ class Dispatcher:
             reason=outcome.reason,
         )
 
-    def _begin(self, stored: StoredRun) -> None:
+    def _begin(self, stored: RunRow) -> None:
         metrics.expect_end(stored.run.repository_name)
         if stored.stop_request:
             cancellation = self._runner.cancellation(stored.run.run_id)
             cancellation.set(stored.stop_request, stored.stop_reason)
         self._engine.begin(_segment(stored), stored.begin_with)
 
-    def _end_for_it(self, stored: StoredRun, problem: str) -> None:
+    def _end_for_it(self, stored: RunRow, problem: str) -> None:
         """End a run that could not say so itself, once that was posted.
 
         Until then it is not over, so that the next process posts it where this one ends.
@@ -263,7 +264,7 @@ class Dispatcher:
         telling = threading.Thread(target=self._post_end, args=(stored, name, times), daemon=True)
         telling.start()
 
-    def _post_end(self, stored: StoredRun, name: str, times: int) -> None:
+    def _post_end(self, stored: RunRow, name: str, times: int) -> None:
         run = stored.run
         sentence = (
             "Mergewright failed and cannot continue this run. The operator can find the reason"
@@ -286,5 +287,5 @@ class Dispatcher:
             self._untold[name] = times, read_clock() + _TROUBLE_SECONDS
 
 
-def _segment(stored: StoredRun, *, back: int = 0) -> Segment:
+def _segment(stored: RunRow, *, back: int = 0) -> Segment:
     return Segment(run_id=stored.run.run_id, number=stored.segment - back)

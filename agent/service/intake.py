@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from agent.conversation.events import Request, Withdrawal
 from agent.errors import AccessLost, ActiveRun
 from agent.models.intake import LiveIssue, explain_withdrawal
-from agent.models.outcome import StoredRun
 from agent.models.run import Reason, Run, make_run_id, read_run_start
 from agent.models.ticket import IssueRef, Snapshot
 from agent.text import sanitise
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     # A command that starts a run loads neither for that.
     from agent.github.intake_api import GithubIntakeApi
     from agent.store.sql_run_store import SqlRunStore
+    from agent.store.sql_tables import RunRow
 
 _FRESH_SECONDS = 60.0
 
@@ -113,7 +113,7 @@ def reconsider_run(
     return Decision("stopped", words, last.run)
 
 
-def _by_runs(request: Request, last: StoredRun | None) -> Decision | None:
+def _by_runs(request: Request, last: RunRow | None) -> Decision | None:
     """Decide by the newest run of the issue alone; None: the code host has to be asked."""
     if last is None:
         return None

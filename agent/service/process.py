@@ -28,7 +28,7 @@ from agent.github.intake_api import GithubIntakeApi
 from agent.models import fence
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingBudget
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
 from agent.models.run import Remember, Run
 from agent.models.ticket import IssueRef
 from agent.publishing import status
@@ -45,6 +45,7 @@ from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
 from agent.store.sql_run_store import open_store
 from agent.store.sql_spendings import SqlSpendings
+from agent.store.sql_tables import RunRow
 from agent.telemetry import health, metrics, signature, web_server
 
 _log = structlog.get_logger()
@@ -165,9 +166,7 @@ class Worker:
             self._lease.give_back()
             self._engine.close()
 
-    def _execute(
-        self, stored: StoredRun, remember: Remember, cancellation: Cancellation
-    ) -> Outcome:
+    def _execute(self, stored: RunRow, remember: Remember, cancellation: Cancellation) -> Outcome:
         given = stored, self._store, self._settings, self._compose, remember
         try:
             return executor.execute_run(*given, metrics.StepTimes(), cancellation=cancellation)[0]

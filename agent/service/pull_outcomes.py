@@ -5,14 +5,14 @@ What a delivery says is only the occasion: the pull request's state is requested
 
 from agent.conversation.events import ConversationEvent
 from agent.github.intake_api import GithubIntakeApi
-from agent.models.outcome import PullEnd, StoredRun
+from agent.models.outcome import PullEnd
 from agent.models.record import replace
 from agent.models.run import Reason, RunState
 from agent.models.ticket import IssueRef
 from agent.publishing import status
 from agent.service.intake import Decision
-from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import FollowUpRequest, RunRow
 from agent.text.check_summary import format_count
 
 #: Open pull requests of a repository that are looked at when their base branch has moved.
@@ -77,7 +77,7 @@ def _read_pull(
     return intake_api.read_pull(pull)
 
 
-def _stop_follow_up(found: StoredRun, became: str, store: SqlRunStore) -> None:
+def _stop_follow_up(found: RunRow, became: str, store: SqlRunStore) -> None:
     about = found.run.follow_up
     if about is not None and found.active:
         words = f"Pull request #{about.pull} was {became}, so its follow-up was stopped."
@@ -142,7 +142,7 @@ def _handle_push(
     return Decision("heard", f"{count} to merge {event.branch}, which conflicts")
 
 
-def _is_left_to_people(opened: StoredRun, store: SqlRunStore) -> bool:
+def _is_left_to_people(opened: RunRow, store: SqlRunStore) -> bool:
     """Whether the last conflict was not solved: the next push of the base asks nobody again."""
     last = next(reversed(store.follow_ups(opened.run.run_id)), None)
     if last is None or last.run.about.kind != "update" or last.outcome is None:

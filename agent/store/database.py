@@ -106,8 +106,9 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Open a transaction that is committed at the end of the block."""
-        with self.translate_errors(), Session(self.engine) as session, session.begin():
+        """Open a transaction that is committed at the end of the block; its records outlive it."""
+        session = Session(self.engine, expire_on_commit=False)
+        with self.translate_errors(), session, session.begin():
             yield session
 
     @contextmanager

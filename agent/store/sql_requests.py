@@ -6,18 +6,16 @@ run that opened the pull request. It becomes a run of its own when the active ru
 
 from typing import Literal
 
-from pydantic import TypeAdapter
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from agent.errors import ActiveRun, RequestRefused
-from agent.models.outcome import Outcome
-from agent.models.record import Record, replace
-from agent.models.run import CAPS_REACHED, FollowUp, Kind, Reason, Run, RunState, make_run_id
+from agent.models.record import replace
+from agent.models.run import CAPS_REACHED, FollowUp, Reason, RunState, make_run_id
 from agent.models.ticket import Guidance, find_approval
 from agent.store import sql_audit
 from agent.store.database import Database
-from agent.store.sql_tables import GuidanceRow, RunRow, is_of_issue, make_row
+from agent.store.sql_tables import FollowUpRequest, GuidanceRow, RunRow, is_of_issue, make_row
 
 Hearing = Literal["heard", "again", "late", "full"]
 """Result of an answer: it counts; the same comment counted before; the run does not wait for
@@ -38,19 +36,6 @@ _FOR_PEOPLE = 10
 QUIET_SECONDS = 5.0
 #: Maximum wait for further comments.
 _LONGEST_QUIET_SECONDS = 600.0
-
-
-class FollowUpRequest(Record):
-    """A request for a follow-up, by a person or a check."""
-
-    kind: Kind
-    by: str = ""
-    """Login of the command's author; empty: there is none."""
-    quiet: float = 0.0
-    """Seconds in which no further one may come before it begins."""
-
-
-_REQUESTS: TypeAdapter[tuple[FollowUpRequest, ...]] = TypeAdapter(tuple[FollowUpRequest, ...])
 
 
 class RunRequests:
@@ -104,7 +89,7 @@ class RunRequests:
                     row.not_before = min(row.not_before, now)
                 else:
                     row.not_before = now + quiet
-                    row.begin_with, row.state = "", RunState.RECEIVED.value
+                    row.begin_with, row.state = "", RunState.RECEIVED
             # Else it is looking just now: what it has not heard is found when it waits again.
             return "heard"
 
@@ -129,7 +114,7 @@ class RunRequests:
             if said is not None and not _was_heard(session, run_id, said.comment):
                 _store_guidance(session, run_id, said)
             if row.stop_request is None:
-                row.stop_request, row.stop_reason = words, reason.value
+                row.stop_request, row.stop_reason = words, reason
                 # It need not wait to be stopped; only until its end is posted.
                 row.not_before = 0.0
             return True
@@ -173,7 +158,7 @@ class RunRequests:
 def require_no_other(session: Session, row: RunRow) -> None:
     """Raise ActiveRun where the issue of a run has another one that is not over."""
     if other := _find_active_row(session, row):
-        raise ActiveRun(Run.model_validate_json(other.run))
+        raise ActiveRun(other.run)
 
 
 def note_begin(session: Session, row: RunRow) -> None:
@@ -197,10 +182,9 @@ def queue_waiting_follow_up(session: Session, over: RunRow, now: float) -> None:
         is_of_issue(over.repository_id, over.number), col(RunRow.follow_up_requests).is_not(None)
     )
     for first in session.exec(wanted.order_by(col(RunRow.attempt).desc())):
-        stored = _read_requests(first)
+        stored = first.follow_up_requests or ()
         for number, wish in enumerate(stored, 1):
-            others = stored[number:]
-            first.follow_up_requests = _REQUESTS.dump_json(others).decode() if others else None
+            first.follow_up_requests = stored[number:] or None
             if _queue_follow_up(session, first, None, wish, now) == "queued":
                 return
 
@@ -263,12 +247,13 @@ def requeue_run(row: RunRow, begin_with: str, now: float) -> None:
             f"The texts of run {row.run_id} were deleted, so it cannot continue. Set the label"
             " again to start a new run."
         )
-    if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
+    if row.outcome and row.outcome.reason in CAPS_REACHED:
         row.grants += 1
-    row.active, row.state, row.worker = True, RunState.RECEIVED.value, None
+    row.active, row.state, row.worker = True, RunState.RECEIVED, None
     row.not_before = row.queued_at = now
     row.segment, row.begin_with = row.segment + 1, begin_with
-    row.wait_count, row.waits_for, row.stop_request, row.stop_reason = 0, None, None, None
+    row.wait_count, row.waits_for = 0, None
+    row.stop_request, row.stop_reason = None, Reason.CANCELLED
     row.ended_at = row.outcome = row.plan_asked = None
     row.retries += 1
 
@@ -290,15 +275,14 @@ def _queue_follow_up(
             latest = active.queued_at + max(wish.quiet, _LONGEST_QUIET_SECONDS)
             active.not_before = min(now + wish.quiet, latest)
             if wish.by:
-                run = Run.model_validate_json(active.run)
-                about = replace(run.about, by=wish.by)
-                active.run = replace(run, follow_up=about).model_dump_json()
+                about = replace(active.run.about, by=wish.by)
+                active.run = replace(active.run, follow_up=about)
             return "joined"
-        stored = {request.kind: request for request in _read_requests(first)}
+        stored = {request.kind: request for request in first.follow_up_requests or ()}
         same = stored.pop(wish.kind, wish)
         # The author of the command gets an answer, whatever else asks for it afterwards.
         wish = replace(wish, by=wish.by or same.by)
-        first.follow_up_requests = _REQUESTS.dump_json((*stored.values(), wish)).decode()
+        first.follow_up_requests = (*stored.values(), wish)
         return "after"
     number = select(func.max(col(RunRow.round))).where(col(RunRow.follows_run) == first.run_id)
     # Earlier rounds are in it also where their rows are gone.
@@ -313,7 +297,7 @@ def _queue_follow_up(
 def _may_join(active: RunRow, first: RunRow, wish: FollowUpRequest) -> bool:
     """Whether the active run is a follow-up for the same that has not begun."""
     waits = active.worker is None and active.started_at is None and active.stop_request is None
-    about = Run.model_validate_json(active.run).follow_up
+    about = active.run.follow_up
     return waits and about is not None and (about.of, about.kind) == (first.run_id, wish.kind)
 
 
@@ -325,7 +309,7 @@ def _add_run(
         of=first.run_id, pull=first.pull or 0, round=number, kind=wish.kind, by=wish.by
     )
     run = replace(
-        Run.model_validate_json(first.run),
+        first.run,
         run_id=run_id,
         follow_up=about,
         started=int(now),
@@ -334,7 +318,3 @@ def _add_run(
     row = make_row(run, now)
     row.not_before = now + wish.quiet
     session.add(row)
-
-
-def _read_requests(first: RunRow) -> tuple[FollowUpRequest, ...]:
-    return _REQUESTS.validate_json(first.follow_up_requests) if first.follow_up_requests else ()
