@@ -215,15 +215,6 @@ class AuditRow(SQLModel, table=True):
     __table_args__ = (Index("audit_at", "at"), {"sqlite_autoincrement": True})
 
 
-class AuditSentRow(SQLModel, table=True):
-    """Not used any more; the next version that changes tables drops it."""
-
-    __tablename__ = "audit_sent"
-
-    key: int = Field(primary_key=True)
-    number: int
-
-
 class LeaseRow(SQLModel, table=True):
     """A worker of a fleet that is alive, by its own signs; a number is never given twice."""
 
@@ -256,10 +247,7 @@ class RunFileRow(SQLModel, table=True):
 
 
 METADATA = RunRow.metadata
-_NAMES = (
-    *("runs", "spendings", "guidance", "pauses", "worker_lease", "run_files"),
-    *("audit", "audit_sent"),
-)
+_NAMES = ("runs", "spendings", "guidance", "pauses", "worker_lease", "run_files", "audit")
 TABLES = [METADATA.tables[name] for name in _NAMES]
 NEWEST = (col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
 COMMAND = "command "
