@@ -64,7 +64,7 @@ def find_run(store: SqlRunStore | None, prefix: str) -> RunRow:
     problem = f"no run id starts with {prefix!r}; `mergewright runs list` lists them"
     if runs:
         more = " and more" if len(runs) > _CANDIDATES else ""
-        named = ", ".join(stored.run.run_id for stored in runs[:_CANDIDATES])
+        named = ", ".join(stored.run_id for stored in runs[:_CANDIDATES])
         problem = f"several run ids start with {prefix!r}: {named}{more}"
     raise typer.BadParameter(problem, param_hint="RUN")
 
@@ -156,7 +156,7 @@ def show(run_id: RunId, as_json: terminal.Json = False) -> None:
     with open_store(loaded) as store:
         stored = find_run(store, run_id)
         pause = store.pauses.find() if store else None
-    folder = loaded.home / "runs" / stored.run.run_id
+    folder = loaded.home / "runs" / stored.run_id
     places = {"log": str(folder / "run.log"), "text": str(folder / "pull_request.md")}
     facts = _list_facts(stored) | places
     if as_json:

@@ -113,10 +113,16 @@ def execute_run(
             ended.at = name
             return remember(name, attempt)
 
-        given = stored, store, settings, compose, begin_step
         try:
             outcome, ended.seconds = executor.execute_run(
-                *given, watcher, cancellation=cancellation, say=say
+                stored,
+                store,
+                settings,
+                compose,
+                begin_step,
+                watcher,
+                cancellation=cancellation,
+                say=say,
             )
         except Exception as problem:
             ended.problem = problem

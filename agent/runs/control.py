@@ -54,7 +54,7 @@ class CommandAuthor(NamedTuple):
 
 def stop_run(speaker: CommandAuthor, run: RunRow | None, store: SqlRunStore) -> None:
     words, note = f"{speaker.name} stopped this run.", speaker.make_guidance("command", "stop")
-    if run is None or not run.active or not store.request_stop(run.run.run_id, words, said=note):
+    if run is None or not run.active or not store.request_stop(run.run_id, words, said=note):
         raise CommandImpossible(
             f"No run of this {speaker.place} is active, so there is nothing to stop."
         )
@@ -100,12 +100,12 @@ def change_plan(
 def _add_guidance(
     run: RunRow, words: Guidance, store: SqlRunStore, now: float, quiet: float
 ) -> None:
-    match store.add_guidance(run.run.run_id, words, now, quiet):
+    match store.add_guidance(run.run_id, words, now, quiet):
         case "full":
             raise CommandImpossible(ANSWERS_EXHAUSTED)
         case "late":
             raise CommandImpossible(
-                f"Run {run.run.run_id} has moved on: its plan was approved or is being remade."
+                f"Run {run.run_id} has moved on: its plan was approved or is being remade."
                 " `/mergewright stop` ends it; `/mergewright explain` shows its state."
             )
 
@@ -142,7 +142,7 @@ def retry_run(speaker: CommandAuthor, run: RunRow, store: SqlRunStore, now: floa
     begin_with = run.outcome.stopped_at if run.outcome else None
     note = speaker.make_guidance("command", "retry")
     try:
-        store.retry_run(run.run.run_id, begin_with or "", now, said=note)
+        store.retry_run(run.run_id, begin_with or "", now, said=note)
     except ActiveRun as other:
         raise CommandImpossible(f"{other.message}.") from None
 
@@ -197,7 +197,7 @@ def explain_state(run: RunRow | None, because: str = "") -> str:
             "This issue has no run yet. One starts when someone with write permission sets the"
             " label or comments `/mergewright plan`."
         )
-    named, state = f"Run {run.run.run_id} (attempt {run.run.attempt})", run.state.value
+    named, state = f"Run {run.run_id} (attempt {run.run.attempt})", run.state.value
     state = state.replace("_", " ")
     if run.outcome is not None:
         return _explain_end(run, run.outcome)

@@ -143,7 +143,7 @@ def _make_limits(stored: RunRow, settings: Settings) -> SpendingLimits:
     issue = stored.run.snapshot.issue if stored.run.snapshot else None
     budgets = limits.load_limits(settings).list_budgets(issue, settings.model_usd_per_day)
     return SpendingLimits(
-        run_id=stored.run.run_id,
+        run_id=stored.run_id,
         repository_id=issue.repository_id if issue else 0,
         of_run=Budget(settings, stored.grants).find_usd(),
         budgets=tuple(budgets),

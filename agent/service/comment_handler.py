@@ -77,7 +77,7 @@ class CommentHandler:
         if request is not None and run is not None:
             return self._follow_up(comment, run, request, now)
         if run is not None and _is_older(comment, run, command):
-            return Decision("ignored", f"written before run {run.run.run_id}")
+            return Decision("ignored", f"written before run {run.run_id}")
         if command is None and run is not None and control.is_awaiting_approval(run):
             return self._name_approval(comment, run)
         if (taken_back := self._find_taken_back(comment)) is not None:
@@ -112,7 +112,7 @@ class CommentHandler:
         if command is None and request is None and not self._is_answer(comment, run):
             age = now - intake.parse_moment(comment.at)
             if not comment.on_pull and run and run.active and age < _ENDING_SECONDS:
-                return Decision("postponed", f"run {run.run.run_id} may just have asked for it")
+                return Decision("postponed", f"run {run.run_id} may just have asked for it")
             return Decision(
                 "ignored", "no command, and no run is waiting for an answer", is_routine=True
             )
@@ -123,7 +123,7 @@ class CommentHandler:
                 return Decision("ignored", "no pull request of ours", is_routine=True)
         if command is None and run is not None and control.is_awaiting_approval(run):
             # Said once for each plan; a program that answers us is not answered again.
-            if self._store.was_heard(run.run.run_id, f"plan:{run.plan_asked}"):
+            if self._store.was_heard(run.run_id, f"plan:{run.plan_asked}"):
                 return Decision(
                     "ignored", f"no command, and the plan {run.plan_asked} is waiting for one"
                 )
@@ -158,9 +158,7 @@ class CommentHandler:
 
     def _was_heard(self, comment: Comment, run: RunRow) -> bool:
         name = _make_speaker(comment).comment
-        return any(
-            self._store.was_heard(run_id, name) for run_id in {run.run.run_id, run.run.first}
-        )
+        return any(self._store.was_heard(run_id, name) for run_id in {run.run_id, run.run.first})
 
     def _explain_refusal(self, comment: Comment, command: Command | None, now: float) -> str | None:
         """Say why a person is not heard; None: they may write, and start runs if they ask to."""
@@ -205,7 +203,7 @@ class CommentHandler:
         )
         self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
         speaker = _make_speaker(comment)._replace(comment=f"plan:{plan}")
-        self._store.note_guidance(run.run.run_id, speaker.make_guidance("remark", comment.body))
+        self._store.note_guidance(run.run_id, speaker.make_guidance("remark", comment.body))
         return Decision("ignored", f"no command, and the plan {plan} is waiting for one")
 
     def _accept_answer(self, comment: Comment, run: RunRow | None, now: float) -> Decision:
@@ -213,7 +211,7 @@ class CommentHandler:
         live = self._intake_api.read_issue(comment.subject)
         if live is None or live.state == "closed" or live.locked:
             return Decision("ignored", "the issue is closed, locked or gone")
-        run_id = run.run.run_id
+        run_id = run.run_id
         answer = _make_speaker(comment).make_guidance("answer", comment.body)
         try:
             hearing = self._store.add_guidance(run_id, answer, now, self._pause)
@@ -258,7 +256,7 @@ class CommentHandler:
                 words = f"Commands for people with write permission:\n\n{_LIST}"
                 self._answer(comment, words)
             case Command(name="explain"):
-                wait = store.explain_wait(run.run.run_id, now, self._per_day) if run else ""
+                wait = store.explain_wait(run.run_id, now, self._per_day) if run else ""
                 self._answer(comment, control.explain_state(run, wait))
             case Command(name="stop"):
                 control.stop_run(speaker, run, store)
@@ -292,9 +290,9 @@ class CommentHandler:
             raise CommandImpossible("This command works only on the issue. Comment there.")
         if run is not None and run.active:
             if run.stop_request:
-                return Decision("postponed", f"run {run.run.run_id} of this issue is being stopped")
+                return Decision("postponed", f"run {run.run_id} of this issue is being stopped")
             raise CommandImpossible(
-                f"Run {run.run.run_id} is still running. `/mergewright stop` ends it;"
+                f"Run {run.run_id} is still running. `/mergewright stop` ends it;"
                 " `/mergewright explain` shows its state."
             )
         if run is not None and run.run.attempt >= _MOST_BEGUN:

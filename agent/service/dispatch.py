@@ -174,7 +174,7 @@ class Dispatcher:
             _log.warning("taking over the runs of dead workers", workers=dead)
         self._store.end_dead_commands(read_clock())
         for stored in self._store.under_way(self._lease.number):
-            with structlog.contextvars.bound_contextvars(run=stored.run.run_id):
+            with structlog.contextvars.bound_contextvars(run=stored.run_id):
                 try:
                     moved = self._find_ended(stored) or moved
                 except AgentError as problem:  # the others go on
@@ -188,14 +188,14 @@ class Dispatcher:
                 worker=self._lease.number,
             )
         ):
-            with structlog.contextvars.bound_contextvars(run=claimed.run.run_id):
+            with structlog.contextvars.bound_contextvars(run=claimed.run_id):
                 self._begin(claimed)
             moved = True
         return moved
 
     def _find_ended(self, stored: RunRow) -> bool:
         """Bring one run that is with the engine up to date; return whether it is no longer."""
-        run_id = stored.run.run_id
+        run_id = stored.run_id
         if stored.stop_request:
             self._runner.cancellation(run_id).set(stored.stop_request, stored.stop_reason)
         status, result = self._engine.read_status(_segment(stored))
@@ -244,7 +244,7 @@ class Dispatcher:
     def _begin(self, stored: RunRow) -> None:
         metrics.expect_end(stored.run.repository_name)
         if stored.stop_request:
-            cancellation = self._runner.cancellation(stored.run.run_id)
+            cancellation = self._runner.cancellation(stored.run_id)
             cancellation.set(stored.stop_request, stored.stop_reason)
         self._engine.begin(_segment(stored), stored.begin_with)
 
@@ -288,4 +288,4 @@ class Dispatcher:
 
 
 def _segment(stored: RunRow, *, back: int = 0) -> Segment:
-    return Segment(run_id=stored.run.run_id, number=stored.segment - back)
+    return Segment(run_id=stored.run_id, number=stored.segment - back)

@@ -99,7 +99,7 @@ def reconsider_run(
     last = store.find_newest_run(issue.repository_id, issue.number)
     if last is None or not last.active:
         return Decision("ignored", "no run of this issue is active", is_routine=True)
-    run_id, snapshot = last.run.run_id, last.run.snapshot
+    run_id, snapshot = last.run_id, last.run.snapshot
     if last.stop_request or snapshot is None:
         return Decision("ignored", f"run {run_id} of this issue is being stopped", is_routine=True)
     live = intake_api.read_issue(issue)
@@ -117,7 +117,7 @@ def _by_runs(request: Request, last: RunRow | None) -> Decision | None:
     """Decide by the newest run of the issue alone; None: the code host has to be asked."""
     if last is None:
         return None
-    run_id = last.run.run_id
+    run_id = last.run_id
     if last.stop_request and last.active:
         return Decision("postponed", f"run {run_id} of this issue is being stopped")
     done = last.run.snapshot

@@ -57,7 +57,7 @@ def handle_event(
     newest = store.find_newest_run(event.repository_id, found.run.snapshot.issue.number)
     if newest and newest.active and newest.state is RunState.PUBLISHING:
         # Its record has to be complete, should its process be killed.
-        return Decision("postponed", f"run {newest.run.run_id} may just be replacing it")
+        return Decision("postponed", f"run {newest.run_id} may just be replacing it")
     if pull.state != "open":
         _stop_follow_up(found, pull.state, store)
     if not store.note_pull(first, None if pull.state == "open" else pull):
@@ -81,7 +81,7 @@ def _stop_follow_up(found: RunRow, became: str, store: SqlRunStore) -> None:
     about = found.run.follow_up
     if about is not None and found.active:
         words = f"Pull request #{about.pull} was {became}, so its follow-up was stopped."
-        store.request_stop(found.run.run_id, words, Reason.SUPERSEDED)
+        store.request_stop(found.run_id, words, Reason.SUPERSEDED)
 
 
 def _handle_checks(
@@ -99,7 +99,7 @@ def _handle_checks(
     following = store.queue_follow_up(found.run.first, wish, now)
     if following in ("over", "full"):
         return Decision("ignored", f"no follow-up for these checks ({following})")
-    return Decision("heard", f"checks of run {found.run.run_id}'s commit ({following})")
+    return Decision("heard", f"checks of run {found.run_id}'s commit ({following})")
 
 
 def _handle_push(
@@ -130,7 +130,7 @@ def _handle_push(
             continue
         unknown += pull.conflicts is None
         if pull.conflicts:
-            following = store.queue_follow_up(opened.run.run_id, wish, now)
+            following = store.queue_follow_up(opened.run_id, wish, now)
             queued += following not in ("over", "full")
     if age < _LONGEST_RUN and (working := store.find_run_at_work(event.repository_id)):
         return Decision("postponed", f"run {working} has read the base before this push")
@@ -144,7 +144,7 @@ def _handle_push(
 
 def _is_left_to_people(opened: RunRow, store: SqlRunStore) -> bool:
     """Whether the last conflict was not solved: the next push of the base asks nobody again."""
-    last = next(reversed(store.follow_ups(opened.run.run_id)), None)
+    last = next(reversed(store.follow_ups(opened.run_id)), None)
     if last is None or last.run.about.kind != "update" or last.outcome is None:
         return False
     ends = (thread.kind for thread in last.outcome.review_state.threads)

@@ -28,7 +28,7 @@ def active(**changes):
 def stored(run, *, stopped=None, reason=None):
     outcome = Outcome.for_stopped_run(run.run_id, reason, "Over.") if reason else None
     return RunRow(
-        run=run, state=outcome.state if outcome else RunState.EDITING, active=outcome is None,
+        run_id=run.run_id, run=run, state=outcome.state if outcome else RunState.EDITING, active=outcome is None,
         not_before=0.0, queued_at=0.0, started_at=0.0, ended_at=None, stop_request=stopped,
         outcome=outcome,
     )  # fmt: skip
