@@ -64,7 +64,7 @@ def act(action: str, run: RunRow, store: SqlRunStore, visitor: Visitor, plan: st
             case "retry" if visitor.is_operator or not control.may_retry(run):
                 begin_with = run.outcome.stopped_at if run.outcome else None
                 note = speaker.make_guidance("command", action)
-                store.retry_run(run.run.run_id, begin_with or "", now, said=note)
+                store.retry_run(run.run.run_id, begin_with or "", now, guidance=note)
             case "retry":
                 control.retry_run(speaker, run, store, now)
     except CommandImpossible as problem:

@@ -155,11 +155,11 @@ def execute_run(
 
 def _was_over(engine: Engine, segment: Segment, ended: CommandOutcome) -> bool:
     """Whether a run was over when an earlier process was killed; InternalError: it cannot go on."""
-    status, said = engine.read_status(segment)
+    status, result = engine.read_status(segment)
     if status is EngineStatus.BROKEN:
-        raise InternalError(f"The engine cannot continue {segment.run_id}: {said}")
+        raise InternalError(f"The engine cannot continue {segment.run_id}: {result}")
     if status is EngineStatus.ENDED:
-        ended.outcome = Outcome.model_validate_json(said)
+        ended.outcome = Outcome.model_validate_json(result)
     return status is EngineStatus.ENDED
 
 

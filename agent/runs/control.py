@@ -48,13 +48,13 @@ class CommandAuthor(NamedTuple):
     """`issue`, `pull request` or `run`: what it was said about."""
 
     def make_guidance(self, kind: str, words: str) -> Guidance:
-        said = {"by": self.name, "at": self.at, "comment": self.comment}
-        return Guidance.model_validate({"kind": kind, "words": words, **said})
+        source = {"by": self.name, "at": self.at, "comment": self.comment}
+        return Guidance.model_validate({"kind": kind, "words": words, **source})
 
 
 def stop_run(speaker: CommandAuthor, run: RunRow | None, store: SqlRunStore) -> None:
     words, note = f"{speaker.name} stopped this run.", speaker.make_guidance("command", "stop")
-    if run is None or not run.active or not store.request_stop(run.run_id, words, said=note):
+    if run is None or not run.active or not store.request_stop(run.run_id, words, guidance=note):
         raise CommandImpossible(
             f"No run of this {speaker.place} is active, so there is nothing to stop."
         )
@@ -118,7 +118,7 @@ def follow_up(
         raise CommandImpossible(f"This {speaker.place} has no Mergewright pull request.")
     request, note = FollowUpRequest(kind=kind, by=speaker.name), ("command", kind)
     following = store.queue_follow_up(
-        run.run.first, request, now, said=speaker.make_guidance(*note)
+        run.run.first, request, now, guidance=speaker.make_guidance(*note)
     )
     if following in ("over", "full"):
         raise CommandImpossible(ROUND_REFUSALS[following])
@@ -142,7 +142,7 @@ def retry_run(speaker: CommandAuthor, run: RunRow, store: SqlRunStore, now: floa
     begin_with = run.outcome.stopped_at if run.outcome else None
     note = speaker.make_guidance("command", "retry")
     try:
-        store.retry_run(run.run_id, begin_with or "", now, said=note)
+        store.retry_run(run.run_id, begin_with or "", now, guidance=note)
     except ActiveRun as other:
         raise CommandImpossible(f"{other.message}.") from None
 
@@ -208,8 +208,10 @@ def explain_state(run: RunRow | None, because: str = "") -> str:
         )
     if run.stop_request:
         return f"{named} is being stopped: {sanitise.format_words(run.stop_request)}"
-    said = "queued" if run.state is RunState.RECEIVED else f"running: {state}"
-    return " ".join(filter(None, (f"{named} is {said}.", because, "`/mergewright stop` ends it.")))
+    progress = "queued" if run.state is RunState.RECEIVED else f"running: {state}"
+    return " ".join(
+        filter(None, (f"{named} is {progress}.", because, "`/mergewright stop` ends it."))
+    )
 
 
 def _explain_end(run: RunRow, outcome: Outcome) -> str:
@@ -219,14 +221,14 @@ def _explain_end(run: RunRow, outcome: Outcome) -> str:
         # People may have done so since.
         return f"Pull request #{pull.number} is {run.state.value}. Nothing more to do."
     about = f"{messages.OVER}{pull.number}: " if pull else ""
-    said = sanitise.format_words(outcome.sentence.removeprefix(about))
+    sentence = sanitise.format_words(outcome.sentence.removeprefix(about))
     if pull is None or not outcome.is_done:
         way = messages.find_next_step(outcome, run.run)
-        return " ".join(filter(None, (outcome.headline, said, way and f"Next: {way}")))
+        return " ".join(filter(None, (outcome.headline, sentence, way and f"Next: {way}")))
     way = (
         "answer the comments that need a person, then review it"
         if outcome.review_state.waiting_threads
         else "review it"
     )
     state = "open" if pull.draft else "ready for review"
-    return f"{pull.title} is {state}. {said} Next: {way}, then merge or close it."
+    return f"{pull.title} is {state}. {sentence} Next: {way}, then merge or close it."

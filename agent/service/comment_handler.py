@@ -165,14 +165,14 @@ class CommentHandler:
         key = (comment.subject.repository_id, comment.author_id)
         if self._refused_until.get(key, 0.0) > now:
             return f"written by {comment.author}, who had no write permission a moment ago"
-        found = self._intake_api.read_permission(comment.subject, comment.author)
-        if found.level != "none" and found.account_id != comment.author_id:
+        permission = self._intake_api.read_permission(comment.subject, comment.author)
+        if permission.level != "none" and permission.account_id != comment.author_id:
             return (
                 f"written by account {comment.author_id}; another account is now named"
                 f" {comment.author}"
             )
-        if found.may_write:
-            if found.is_listed or (command and command.name in _STARTING_NOTHING):
+        if permission.may_write:
+            if permission.is_listed or (command and command.name in _STARTING_NOTHING):
                 return None
             return intake.refuse_unlisted(
                 comment.subject, comment.author, comment.author_id, self._intake_api
@@ -181,7 +181,8 @@ class CommentHandler:
             self._refused_until.clear()
         self._refused_until[key] = now + _REFUSED_SECONDS
         return (
-            f"written by {comment.author}, who has the permission {found.level}; write is required"
+            f"written by {comment.author}, who has the permission {permission.level}; write is"
+            " required"
         )
 
     def _find_taken_back(self, comment: Comment) -> Decision | None:
@@ -231,7 +232,7 @@ class CommentHandler:
         self, comment: Comment, run: RunRow, request: FollowUpRequest, now: float
     ) -> Decision:
         note = _make_speaker(comment).make_guidance("command", request.kind)
-        following = self._store.queue_follow_up(run.run.first, request, now, said=note)
+        following = self._store.queue_follow_up(run.run.first, request, now, guidance=note)
         if following == "full":
             # Once: a reply to that is not answered again.
             words = control.ROUND_REFUSALS[following]
@@ -311,7 +312,7 @@ class CommentHandler:
             )
         label = self._intake_api.read_start_label(comment.subject)
         labels, is_labelled = text.labels, True
-        if label.lower() not in {one.lower() for one in labels}:
+        if label.lower() not in {name.lower() for name in labels}:
             # Where the label cannot be set, the command alone asks for the run.
             is_labelled = self._intake_api.set_label(comment.subject, label)
             labels = (*labels, label) if is_labelled else labels

@@ -92,7 +92,7 @@ class Intake:
         due = self._inbox.list_unread(without=waiting)
         # However many are put off, what was never looked at has its turn.
         new = self._inbox.list_unread(without=self._retries) if self._retries else ()
-        for delivery in {one.delivery_id: one for one in (*due, *new)}.values():
+        for delivery in {unread.delivery_id: unread for unread in (*due, *new)}.values():
             if self._stop.is_set():
                 break
             self._alive()

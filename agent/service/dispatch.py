@@ -108,13 +108,13 @@ class SegmentRunner:
         except Exception as problem:
             # Errors between the steps, such as a full disk or a locked database, end no run;
             # nor do unforeseen ones, unless they stay.
-            known = steps.make_agent_error(problem)
-            bug = not isinstance(known, TransientError | PermanentError)
+            error = steps.make_agent_error(problem)
+            bug = not isinstance(error, TransientError | PermanentError)
             if bug and stumbles + 1 >= _MOST_STUMBLES:
                 raise
-            _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=known.message)
-            wait = Wait(reason=known.message, until=read_clock() + _TROUBLE_SECONDS)
-            self._note_wait(wait, known)
+            _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=error.message)
+            wait = Wait(reason=error.message, until=read_clock() + _TROUBLE_SECONDS)
+            self._note_wait(wait, error)
             return SegmentEnd(wait=wait)
         return SegmentEnd(outcome=outcome)
 

@@ -127,17 +127,17 @@ def _by_runs(request: Request, last: RunRow | None) -> Decision | None:
 
 
 def _decide_beside(
-    other: ActiveRun, request: Request, intake_api: GithubIntakeApi, store: SqlRunStore
+    conflict: ActiveRun, request: Request, intake_api: GithubIntakeApi, store: SqlRunStore
 ) -> Decision:
     """Decide on a label that was set while a run of the issue is under way."""
-    active, asked = other.run, request.snapshot
+    active, asked = conflict.run, request.snapshot
     theirs = active.snapshot
     same = theirs is not None and theirs.says_the_same(asked.title, asked.body)
     newer = theirs is not None and _get_approval_time(asked) > _get_approval_time(theirs)
     if active.dry_run or same or not newer or (theirs and not theirs.by_label):
         if active.dry_run or not same:
             _explain_active(active, request, intake_api)
-        return Decision("ignored", other.message)
+        return Decision("ignored", conflict.message)
     words = (
         f"{asked.actor} set the label again after the text changed. This run was stopped; a new"
         " one takes over."
@@ -180,17 +180,17 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
     wanted = intake_api.read_start_label(issue)
     if request.label.lower() != wanted.lower():
         return f"the label {request.label} does not start a run here; {wanted} does"
-    found = intake_api.read_permission(issue, actor)
-    if found.level == "none":
+    permission = intake_api.read_permission(issue, actor)
+    if permission.level == "none":
         # To set a label takes more: it was taken away, or GitHub does not know it just now.
         raise AccessLost(f"{actor}, who set the label, has no access to {issue.repository}.")
-    if found.account_id != snapshot.actor_id:
+    if permission.account_id != snapshot.actor_id:
         return (
             f"labelled by account {snapshot.actor_id}, then named {actor}; account"
-            f" {found.account_id} has that name now"
+            f" {permission.account_id} has that name now"
         )
-    if not found.may_write:
-        if found.level == "triage":
+    if not permission.may_write:
+        if permission.level == "triage":
             intake_api.explain_refusal(
                 issue,
                 f"This issue was labelled {sanitise.format_code(wanted)} by someone with the"
@@ -198,8 +198,8 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
                 " them to remove the label and set it again.",
                 key=f"permission-{snapshot.actor_id}",
             )
-        return f"labelled by {actor}, who has the permission {found.level}; write is required"
-    if not found.is_listed:
+        return f"labelled by {actor}, who has the permission {permission.level}; write is required"
+    if not permission.is_listed:
         return refuse_unlisted(issue, actor, snapshot.actor_id, intake_api)
     return _explain_unfit(intake_api.read_issue(issue), wanted)
 

@@ -45,27 +45,27 @@ def handle_event(
         return _handle_checks(event, store, now, quiet)
     if event.number is None:
         return Decision("ignored", "it names neither a commit nor a pull request", is_routine=True)
-    found = store.find_run_of_pull(event.repository_id, event.number)
-    if found is None and store.is_publishing(event.repository_id):
+    run = store.find_run_of_pull(event.repository_id, event.number)
+    if run is None and store.is_publishing(event.repository_id):
         return Decision("postponed", "a run of this repository is about to report its pull request")
-    if found is None or found.run.snapshot is None:
+    if run is None or run.run.snapshot is None:
         return Decision("ignored", "no pull request of ours", is_routine=True)
-    pull = _read_pull(event, found.run.snapshot.issue, event.number, intake_api)
+    pull = _read_pull(event, run.run.snapshot.issue, event.number, intake_api)
     if pull is None:
         return Decision("ignored", "the pull request no longer exists")
-    first = found.run.first
-    newest = store.find_newest_run(event.repository_id, found.run.snapshot.issue.number)
+    first = run.run.first
+    newest = store.find_newest_run(event.repository_id, run.run.snapshot.issue.number)
     if newest and newest.active and newest.state is RunState.PUBLISHING:
         # Its record has to be complete, should its process be killed.
         return Decision("postponed", f"run {newest.run_id} may just be replacing it")
     if pull.state != "open":
-        _stop_follow_up(found, pull.state, store)
+        _stop_follow_up(run, pull.state, store)
     if not store.note_pull(first, None if pull.state == "open" else pull):
         return Decision(
             "ignored", f"the pull request is already known to be {pull.state}", is_routine=True
         )
     if newest is None or newest.run.first == first:
-        intake_api.show_last_status(found.run, status.render_pull_end(pull))
+        intake_api.show_last_status(run.run, status.render_pull_end(pull))
     return Decision("heard", f"the pull request of run {first} is {pull.state}")
 
 
@@ -77,11 +77,11 @@ def _read_pull(
     return intake_api.read_pull(pull)
 
 
-def _stop_follow_up(found: RunRow, became: str, store: SqlRunStore) -> None:
-    about = found.run.follow_up
-    if about is not None and found.active:
+def _stop_follow_up(run: RunRow, became: str, store: SqlRunStore) -> None:
+    about = run.run.follow_up
+    if about is not None and run.active:
         words = f"Pull request #{about.pull} was {became}, so its follow-up was stopped."
-        store.request_stop(found.run_id, words, Reason.SUPERSEDED)
+        store.request_stop(run.run_id, words, Reason.SUPERSEDED)
 
 
 def _handle_checks(
@@ -89,17 +89,17 @@ def _handle_checks(
 ) -> Decision:
     """Have red checks seen to, where they are of the commit that we have pushed last."""
     wish = FollowUpRequest(kind="ci", quiet=quiet)
-    found = store.find_run_of_head(event.repository_id, event.commit)
-    if found is None and store.is_publishing(event.repository_id, of_follow_up=True):
+    run = store.find_run_of_head(event.repository_id, event.commit)
+    if run is None and store.is_publishing(event.repository_id, of_follow_up=True):
         return Decision("postponed", "a run of this repository is about to report its commit")
-    if found is None:
+    if run is None:
         return Decision(
             "ignored", "not the last commit of one of our pull requests", is_routine=True
         )
-    following = store.queue_follow_up(found.run.first, wish, now)
+    following = store.queue_follow_up(run.run.first, wish, now)
     if following in ("over", "full"):
         return Decision("ignored", f"no follow-up for these checks ({following})")
-    return Decision("heard", f"checks of run {found.run_id}'s commit ({following})")
+    return Decision("heard", f"checks of run {run.run_id}'s commit ({following})")
 
 
 def _handle_push(

@@ -127,9 +127,9 @@ class Database:
         if self.is_server:
             return
         with self.connect() as connection:
-            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-        if found != "ok":
-            raise _make_damaged(self.name, str(found), self._consequence)
+            result = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        if result != "ok":
+            raise _make_damaged(self.name, str(result), self._consequence)
 
     def prove_writable(self) -> None:
         """Write to the disk now; raises what `write` does."""
@@ -289,9 +289,9 @@ def translate_errors(name: str, consequence: str) -> Iterator[None]:
         raise StoreUnavailable(f"{name} is currently unavailable: {cause}.") from problem
 
 
-def _make_damaged(name: str, found: str, consequence: str) -> StoreUnusable:
+def _make_damaged(name: str, cause: str, consequence: str) -> StoreUnusable:
     way_out = "restore it from a backup"
     if Path(name).is_absolute():
         short = Path(name).name
         way_out += f", or move it away with {short}-wal and {short}-shm{consequence}"
-    return StoreUnusable(f"{name} is damaged ({found}). Stop the service, {way_out}")
+    return StoreUnusable(f"{name} is damaged ({cause}). Stop the service, {way_out}")

@@ -43,7 +43,7 @@ class SqlPurges:
         """Find the runs whose data go; and the number of active ones, which stay."""
         pattern = scope.pattern if scope.person else None
         columns = (RunRow.run_id, RunRow.segment, RunRow.active, RunRow.repository, RunRow.number)
-        found, active = [], 0
+        runs, active = [], 0
         with self._database.read() as session:
             spoken = _list_spoken(session, scope.person) if scope.person else frozenset()
             rows = session.execute(
@@ -64,8 +64,8 @@ class SqlPurges:
                     continue
                 run = Run.model_validate_json(words[0])
                 issue = f"{repository}#{number}" if run.snapshot else ""
-                found.append(PurgedRun(run_id, segment, run.repository, issue))
-        return found, active
+                runs.append(PurgedRun(run_id, segment, run.repository, issue))
+        return runs, active
 
     def blank_run(self, run_id: str, now: float, *, has_repository: bool) -> None:
         """Delete the texts and names of a run that is over.

@@ -89,10 +89,10 @@ class RunQueue:
             name = f"{WORKER}{worker}"
             columns = select(RunRow.worker, RunRow.repository_id)
             busy = session.exec(columns.where(*_UNDER_WAY)).all()
-            own = sum(one[0] == name for one in busy)
+            own_runs = sum(carrier == name for carrier, _ in busy)
             spent = () if per_day is None else _find_spent_quotas(session, now, per_day)
             taken = _find_taken((repository for _, repository in busy), per_repository)
-            room = false() if own >= most else col(RunRow.repository_id).not_in(taken)
+            room = false() if own_runs >= most else col(RunRow.repository_id).not_in(taken)
             waiting = _select_waiting(now, room, spent)
             for row in session.exec(waiting.limit(_AT_A_LOOK)):
                 if not list_sound([row]):
@@ -163,7 +163,11 @@ def _end_unreadable(session: Session, run_ids: Collection[str], now: float) -> N
 
 def _find_taken(repositories: Iterable[int], per_repository: int) -> list[int]:
     """Find the repositories that have as many runs as they may have at a time."""
-    return [one for one, number in Counter(repositories).items() if number >= per_repository]
+    return [
+        repository
+        for repository, number in Counter(repositories).items()
+        if number >= per_repository
+    ]
 
 
 def _find_spent_quotas(session: Session, now: float, per_day: int) -> list[int]:
@@ -175,7 +179,11 @@ def _find_spent_quotas(session: Session, now: float, per_day: int) -> list[int]:
         .where(col(RunRow.repository_id).in_(waiting))
         .group_by(col(RunRow.repository_id))
     ).all()
-    return [one for one, number in counted if number >= _get_allowed_runs(session, one, per_day)]
+    return [
+        repository
+        for repository, number in counted
+        if number >= _get_allowed_runs(session, repository, per_day)
+    ]
 
 
 def _get_allowed_runs(session: Session, repository_id: int, per_day: int) -> int:

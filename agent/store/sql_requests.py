@@ -52,13 +52,13 @@ class RunRequests:
         with self._database.read() as session:
             return _was_heard(session, run_id, comment)
 
-    def note_guidance(self, run_id: str, said: Guidance) -> None:
+    def note_guidance(self, run_id: str, guidance: Guidance) -> None:
         """Keep what was said, with no effect of its own."""
         with self._database.write() as session:
-            _store_guidance(session, run_id, said)
+            _store_guidance(session, run_id, guidance)
 
     def add_guidance(
-        self, run_id: str, said: Guidance, now: float, quiet: float = QUIET_SECONDS
+        self, run_id: str, guidance: Guidance, now: float, quiet: float = QUIET_SECONDS
     ) -> Hearing:
         """Let a run hear what somebody said: one that waits for it goes on.
 
@@ -70,22 +70,22 @@ class RunRequests:
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
-            if _was_heard(session, run_id, said.comment):
+            if _was_heard(session, run_id, guidance.comment):
                 return "again"
             is_full = len(_list_wishes(session, run_id)) >= MOST_WORDS
-            if said.kind == "answer" and not row.active:
+            if guidance.kind == "answer" and not row.active:
                 require_no_other(session, row)
                 if is_full or row.retries >= MOST_ANSWERED:
                     return "full"
                 requeue_run(row, "", now)
-            elif not _is_awaited(session, row, said):
+            elif not _is_awaited(session, row, guidance):
                 return "late"
-            elif said.kind != "approval" and is_full:
+            elif guidance.kind != "approval" and is_full:
                 return "full"
-            _store_guidance(session, run_id, said)
+            _store_guidance(session, run_id, guidance)
             if row.worker is None:
                 row.waits_for = None
-                if said.kind == "approval":
+                if guidance.kind == "approval":
                     row.not_before = min(row.not_before, now)
                 else:
                     row.not_before = now + quiet
@@ -99,7 +99,7 @@ class RunRequests:
         words: str,
         reason: Reason = Reason.CANCELLED,
         *,
-        said: Guidance | None = None,
+        guidance: Guidance | None = None,
     ) -> bool:
         """Ask for a run to be stopped; return whether it is not over yet. Who asks first is heard.
 
@@ -111,8 +111,8 @@ class RunRequests:
             row = session.get(RunRow, run_id)
             if row is None or not row.active:
                 return False
-            if said is not None and not _was_heard(session, run_id, said.comment):
-                _store_guidance(session, run_id, said)
+            if guidance is not None and not _was_heard(session, run_id, guidance.comment):
+                _store_guidance(session, run_id, guidance)
             if row.stop_request is None:
                 row.stop_request, row.stop_reason = words, reason
                 # It need not wait to be stopped; only until its end is posted.
@@ -120,7 +120,7 @@ class RunRequests:
             return True
 
     def retry_run(
-        self, run_id: str, begin_with: str, now: float, *, said: Guidance | None = None
+        self, run_id: str, begin_with: str, now: float, *, guidance: Guidance | None = None
     ) -> None:
         """Let a run that is over go on; one that has reached a cap may use as much again.
 
@@ -132,33 +132,33 @@ class RunRequests:
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
-            if said is not None:
-                if _was_heard(session, run_id, said.comment):
+            if guidance is not None:
+                if _was_heard(session, run_id, guidance.comment):
                     return
-                _store_guidance(session, run_id, said)
+                _store_guidance(session, run_id, guidance)
             require_no_other(session, row)
             requeue_run(row, begin_with, now)
 
     def queue_follow_up(
-        self, run_id: str, wish: FollowUpRequest, now: float, *, said: Guidance | None = None
+        self, run_id: str, wish: FollowUpRequest, now: float, *, guidance: Guidance | None = None
     ) -> Following:
         """Queue a run that goes on with the pull request of this one; a command counts once."""
         with self._database.write() as session:
             first = session.get_one(RunRow, run_id)
-            if said is not None and _was_heard(session, run_id, said.comment):
+            if guidance is not None and _was_heard(session, run_id, guidance.comment):
                 return "joined"
             active = _find_active_row(session, first)
             following = _queue_follow_up(session, first, active, wish, now)
-            if said is not None and following not in ("over", "full"):
+            if guidance is not None and following not in ("over", "full"):
                 # A refusal counts only once it was posted.
-                _store_guidance(session, run_id, said)
+                _store_guidance(session, run_id, guidance)
             return following
 
 
 def require_no_other(session: Session, row: RunRow) -> None:
     """Raise ActiveRun where the issue of a run has another one that is not over."""
-    if other := _find_active_row(session, row):
-        raise ActiveRun(other.run)
+    if active := _find_active_row(session, row):
+        raise ActiveRun(active.run)
 
 
 def note_begin(session: Session, row: RunRow) -> None:
@@ -206,9 +206,9 @@ def _was_heard(session: Session, run_id: str, comment: str) -> bool:
     return session.exec(wanted).first() is not None
 
 
-def _store_guidance(session: Session, run_id: str, said: Guidance) -> None:
-    session.add(GuidanceRow(run_id=run_id, **said.model_dump()))
-    sql_audit.note_guidance(session, session.get_one(RunRow, run_id), said)
+def _store_guidance(session: Session, run_id: str, guidance: Guidance) -> None:
+    session.add(GuidanceRow(run_id=run_id, **guidance.model_dump()))
+    sql_audit.note_guidance(session, session.get_one(RunRow, run_id), guidance)
 
 
 def _list_wishes(session: Session, run_id: str) -> list[int]:
@@ -218,17 +218,17 @@ def _list_wishes(session: Session, run_id: str) -> list[int]:
     return [number for number in session.exec(wanted) if number is not None]
 
 
-def _is_awaited(session: Session, row: RunRow, said: Guidance) -> bool:
+def _is_awaited(session: Session, row: RunRow, guidance: Guidance) -> bool:
     """Whether the run waits for such a word."""
     if not row.active or row.stop_request:
         return False
     begins_again = row.worker is None and row.state == RunState.RECEIVED and row.begin_with == ""
-    if said.kind == "answer":
+    if guidance.kind == "answer":
         # Another one has revived it a moment ago.
         return begins_again and has_more(session, row)
     waits = row.state == RunState.AWAITING_APPROVAL and row.plan_asked is not None
-    if said.kind == "approval":
-        return waits and said.words == row.plan_asked and not has_more(session, row)
+    if guidance.kind == "approval":
+        return waits and guidance.words == row.plan_asked and not has_more(session, row)
     if waits and not is_approved(session, row, row.plan_asked or ""):
         return True
     return begins_again and row.plan_asked is not None

@@ -195,8 +195,8 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         """List the workers of a fleet: name, machine and process, and when each was last seen."""
         columns = select(LeaseRow.number, LeaseRow.process, LeaseRow.last_seen)
         with self._database.read() as session:
-            found = session.exec(columns.order_by(col(LeaseRow.number))).all()
-            return [(f"{WORKER}{number}", process, seen) for number, process, seen in found]
+            workers = session.exec(columns.order_by(col(LeaseRow.number))).all()
+            return [(f"{WORKER}{number}", process, seen) for number, process, seen in workers]
 
     def list_carriers(self) -> dict[str, str]:
         """Name the worker that has each run which is under way; of a command `command ...`."""
@@ -223,8 +223,10 @@ def open_store(loaded: Settings) -> SqlRunStore:
 
 
 def _note_command(session: Session, action: str, row: RunRow) -> None:
-    given = {"run": row.run_id, "repository": row.repository}
-    sql_audit.add_entry(session, action, sql_audit.find_account(), "command line", **given)
+    account = sql_audit.find_account()
+    sql_audit.add_entry(
+        session, action, account, "command line", run=row.run_id, repository=row.repository
+    )
 
 
 def _end_dead_commands(session: Session, now: float) -> None:

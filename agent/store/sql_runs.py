@@ -33,8 +33,8 @@ class RunReader:
 
     def find_run(self, run_id: str) -> RunRow | None:
         """Look a run up; the beginning of its id is enough when only one begins so."""
-        found = self.find_by_prefix(run_id, 2)
-        return found[0] if len(found) == 1 else None
+        runs = self.find_by_prefix(run_id, 2)
+        return runs[0] if len(runs) == 1 else None
 
     def find_by_prefix(self, start: str, limit: int) -> tuple[RunRow, ...]:
         """List the runs whose ids begin so, newest first; one that is named in full is alone."""
@@ -45,8 +45,8 @@ class RunReader:
             .limit(limit)
         )
         with self._database.read() as session:
-            found = list_sound(session.exec(wanted))
-        return found[:1] if found and found[0].run_id == start else found
+            runs = list_sound(session.exec(wanted))
+        return runs[:1] if runs and runs[0].run_id == start else runs
 
     def list_latest(self, limit: int, repository: str | None = None) -> tuple[RunRow, ...]:
         wanted = select(RunRow).order_by(*NEWEST).limit(limit)
