@@ -4,11 +4,10 @@ A run keeps its id, times, outcome and cost. So statistics, budgets and the sign
 hold on.
 """
 
-from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Text, cast, delete, func, or_
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from agent.models.outcome import Outcome
 from agent.models.record import replace
@@ -45,7 +44,8 @@ class SqlPurges:
         columns = (RunRow.run_id, RunRow.segment, RunRow.active, RunRow.repository, RunRow.number)
         runs, active = [], 0
         with self._database.read() as session:
-            spoken = _list_spoken(session, scope.person) if scope.person else frozenset()
+            authored = select(GuidanceRow.run_id).where(_is_by(scope.person))
+            spoken = frozenset(session.exec(authored)) if scope.person else frozenset()
             rows = session.execute(
                 select(*columns, *_TEXTS).where(  # type: ignore[call-overload]
                     _select_scope(scope), col(RunRow.purged_at).is_(None)
@@ -119,10 +119,6 @@ def _select_scope(scope: PurgeScope) -> ColumnElement[bool]:
 
 def _is_by(person: str) -> ColumnElement[bool]:
     return func.lower(GuidanceRow.by) == person.lower()
-
-
-def _list_spoken(session: Session, person: str) -> Collection[str]:
-    return frozenset(session.exec(select(GuidanceRow.run_id).where(_is_by(person))))
 
 
 def _blank_run(run: Run, *, has_repository: bool) -> Run:

@@ -125,7 +125,8 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             _end_dead_commands(session, now)
 
     def set_state(self, run_id: str, state: RunState) -> None:
-        self._update(run_id, state=state)
+        with self._database.write() as session:
+            session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(state=state))
 
     def clock_moved(self, seconds: float) -> None:
         """Let every wait last as long as it was to, though the clock was put forward or back."""
@@ -211,10 +212,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
 
     def close(self) -> None:
         self._database.close()
-
-    def _update(self, run_id: str, **values: object) -> None:
-        with self._database.write() as session:
-            session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(**values))
 
 
 def open_store(loaded: Settings) -> SqlRunStore:
