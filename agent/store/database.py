@@ -161,7 +161,7 @@ class Database:
             noted = connection.execute(select(self._version.c.version_num)).scalar()
             if noted == REVISION:
                 return
-            if noted not in (*_FIRST_DIGESTS, _FIRST):
+            if noted not in _FIRST_DIGESTS:
                 raise StoreUnusable(
                     f"{self.name} is of another version of Mergewright (table revision {noted},"
                     f" not {REVISION}). Use that version, or a later one."
