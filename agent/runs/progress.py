@@ -34,7 +34,6 @@ class RunProgress:
     def __init__(
         self, stored: RunRow, desk: Desk, note_state: Callable[[str, RunState], None]
     ) -> None:
-        """Take a run and its state, and what takes its id and its new state."""
         self._run, self._state, self._again = stored.run, stored.state, stored.retries
         self._desk, self._note_state = desk, note_state
         self._plan: tuple[Plan | None, Plan | None] = (None, None)

@@ -150,18 +150,14 @@ class Dispatcher:
         lease: Lease = ONLY_LEASE,
         stop: threading.Event | None = None,
     ) -> None:
-        """Take what it works with.
-
-        Args:
-            deliver: Posts the end of a run that could not post it itself.
-            stop: Once set, no run is begun any more.
-        """
         self._lease = lease
+        # Once set, no run is begun any more.
         self._stop = stop or threading.Event()
         self._store = store
         self._engine = engine
         self._runner = runner
         self._bounds = bounds
+        # Posts the end of a run that could not post it itself.
         self._deliver = deliver
         self._untold: dict[str, tuple[int, float]] = {}
         """By segments that broke: attempts to tell of the end, and when the next one is due."""

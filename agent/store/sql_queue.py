@@ -116,9 +116,8 @@ class RunQueue:
         with self._database.read() as session:
             rows = session.exec(wanted).all()
         runs = list_sound(rows)
-        if len(runs) < len(rows):
+        if unreadable := {row.run_id for row in rows} - {row.run_id for row in runs}:
             with self._database.write() as session:
-                unreadable = {row.run_id for row in rows} - {row.run_id for row in runs}
                 _end_unreadable(session, unreadable, read_clock())
         return runs
 
