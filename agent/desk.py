@@ -21,7 +21,7 @@ from agent.models.chat import ChatModel
 from agent.models.checks import CheckReport
 from agent.models.code_host import CodeHost
 from agent.models.environment import Environment, OpenedRepository, Prepared
-from agent.models.outcome import EarlierPull, StoredRun
+from agent.models.outcome import EarlierPull, PastRun
 from agent.models.record import replace
 from agent.models.run import Run
 from agent.models.run_facts import RunFacts
@@ -64,7 +64,7 @@ OpenedT = TypeVar("OpenedT", bound=OpenedRepository)
 class Memory:
     """Records of this run and of others: none here; the store has its own."""
 
-    def list_history(self, run: Run) -> tuple[StoredRun, ...]:
+    def list_history(self, run: Run) -> tuple[PastRun, ...]:
         """For a follow-up: list the run that opened the pull request, then earlier follow-ups."""
         return ()
 

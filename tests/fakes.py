@@ -21,7 +21,7 @@ from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, WorstCase
 from agent.models.code_host import CodeHost, NewPullRequest, Remote
 from agent.models.environment import Prepared
-from agent.models.outcome import Outcome, PullRequest, StoredRun
+from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Run, RunState
 from agent.models.sandbox import (
     CollectedChange,
@@ -33,6 +33,7 @@ from agent.models.sandbox import (
     SandboxResult,
 )
 from agent.models.ticket import Ticket
+from agent.store.sql_tables import RunRow
 
 
 class FakeCodeHost(CodeHost):
@@ -315,10 +316,10 @@ class FakeKeeper(Memory):
         self.states.append(state)
 
 
-def make_stored_run(run: Run, **facts: Any) -> StoredRun:
+def make_stored_run(run: Run, **facts: Any) -> RunRow:
     """Make the row of a run that a command carries."""
     given = {
         "state": RunState.TRIAGING, "active": True, "not_before": 0.0, "queued_at": 0.0,
-        "started_at": 0.0, "ended_at": None, "outcome": None, "command": 1, **facts,
+        "started_at": 0.0, "ended_at": None, "outcome": None, "worker": "command 1 here", **facts,
     }  # fmt: skip
-    return StoredRun(run=run, **given)
+    return RunRow(run_id=run.run_id, run=run, **given)

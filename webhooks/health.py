@@ -92,7 +92,6 @@ class ListenerMetrics:
     def __init__(
         self, inbox: Inbox, committer: Committer, secrets: Callable[[], tuple[bytes, ...]]
     ) -> None:
-        """Start all counters at zero."""
         self._inbox = inbox
         self._secrets = secrets
         self._proved: tuple[bytes, ...] | None = None

@@ -20,10 +20,10 @@ from agent import settings
 from agent.cli import terminal
 from agent.errors import RequestRefused
 from agent.models.clock import read_clock
-from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
 from agent.publishing import messages
 from agent.settings import Settings
+from agent.store.sql_tables import RunRow
 from agent.telemetry import signature
 from agent.text import sanitise
 
@@ -58,7 +58,7 @@ def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
         yield store
 
 
-def find_run(store: SqlRunStore | None, prefix: str) -> StoredRun:
+def find_run(store: SqlRunStore | None, prefix: str) -> RunRow:
     """Find the run whose id begins so; a prefix that not exactly one has is a wrong argument."""
     runs = store.find_by_prefix(prefix, _CANDIDATES + 1) if store else ()
     if len(runs) == 1:
@@ -66,7 +66,7 @@ def find_run(store: SqlRunStore | None, prefix: str) -> StoredRun:
     problem = f"no run id starts with {prefix!r}; `mergewright runs list` lists them"
     if runs:
         more = " and more" if len(runs) > _CANDIDATES else ""
-        named = ", ".join(stored.run.run_id for stored in runs[:_CANDIDATES])
+        named = ", ".join(stored.run_id for stored in runs[:_CANDIDATES])
         problem = f"several run ids start with {prefix!r}: {named}{more}"
     raise typer.BadParameter(problem, param_hint="RUN")
 
@@ -121,7 +121,7 @@ def list_runs(
     _show_pause(pause)
 
 
-def _make_row(stored: StoredRun) -> list[str]:
+def _make_row(stored: RunRow) -> list[str]:
     run = stored.run
     facts = _list_facts(stored) | {"age": terminal.format_span(read_clock() - stored.queued_at)}
     facts["result"] = describe_result(stored)
@@ -133,7 +133,7 @@ def _make_row(stored: StoredRun) -> list[str]:
     return [str(facts[name] or "") for name in _COLUMNS]
 
 
-def describe_result(stored: StoredRun) -> str:
+def describe_result(stored: RunRow) -> str:
     """Say in a word or two where a run is or how it ended."""
     outcome = stored.outcome
     if outcome is None:
@@ -156,7 +156,7 @@ def show(run_id: RunId, as_json: terminal.Json = False) -> None:
     with open_store(loaded) as store:
         stored = find_run(store, run_id)
         pause = store.pauses.find() if store else None
-    folder = loaded.home / "runs" / stored.run.run_id
+    folder = loaded.home / "runs" / stored.run_id
     places = {"log": str(folder / "run.log"), "text": str(folder / "pull_request.md")}
     facts = _list_facts(stored) | places
     if as_json:
@@ -202,7 +202,7 @@ def log(run_id: RunId) -> None:
                 print(sanitise.strip_terminal_codes(text))
 
 
-def _list_facts(stored: StoredRun) -> dict[str, object]:
+def _list_facts(stored: RunRow) -> dict[str, object]:
     """Gather the facts of a run, for people and as JSON."""
     run, outcome, snapshot = stored.run, stored.outcome, stored.run.snapshot
     return {

@@ -5,6 +5,7 @@ this person may, and how things stand by now, is the intake's to decide.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -119,58 +120,28 @@ def _make_reference(repository: payloads.Repository, subject: payloads.Subject) 
 # --- what people write -------------------------------------------------------------------------
 
 
-def _parse_comment(payload: dict[str, Any]) -> Comment | Ignored:
-    parsed = payloads.CommentOnIssue.model_validate(payload)
-    on_pull = parsed.issue.pull_request is not None
-    written, at = parsed.comment, parsed.comment.created_at
-    return _make_comment(parsed, parsed.issue, written, "issue", at, on_pull=on_pull)
-
-
-def _parse_remark(payload: dict[str, Any]) -> Comment | Ignored:
-    parsed = payloads.CommentOnLine.model_validate(payload)
-    return _make_comment(
-        parsed, parsed.pull_request, parsed.comment, "inline", parsed.comment.created_at
-    )
-
-
-def _parse_review(payload: dict[str, Any]) -> Comment | Ignored:
-    parsed = payloads.ReviewEvent.model_validate(payload)
-    review = parsed.review
-    if not (review.body or "").strip():
+def _parse_text(place: Place, payload: dict[str, Any]) -> Comment | Ignored:
+    parsed = payloads.TextPayload.model_validate(payload)
+    text, author = parsed.text, parsed.text.user
+    body = text.body or ""
+    if place == "review" and not body.strip():
         # Its remarks on lines come by themselves, one delivery each.
         return Ignored(reason="a review without text")
-    return _make_comment(
-        parsed, parsed.pull_request, review, "review", review.submitted_at,
-        verdict=review.state.lower(),
-    )  # fmt: skip
-
-
-def _make_comment(
-    parsed: payloads.CommentOnIssue | payloads.CommentOnLine | payloads.ReviewEvent,
-    subject: payloads.Subject,
-    written: payloads.PostedText,
-    place: Place,
-    at: str,
-    *,
-    on_pull: bool = True,
-    verdict: str = "",
-) -> Comment | Ignored:
-    author = written.user
     if author.is_bot or parsed.sender.is_bot:
-        # Nobody here acts on what a program writes, our own words least of all.
+        # What a program writes is not acted on, our own words least of all.
         return Ignored(reason="a bot wrote it")
     if author.id != parsed.sender.id:
         return Ignored(reason="it was sent by someone other than its author")
     return Comment(
-        subject=_make_reference(parsed.repository, subject),
-        on_pull=on_pull,
+        subject=_make_reference(parsed.repository, parsed.subject),
+        on_pull=place != "issue" or parsed.subject.pull_request is not None,
         place=place,
-        comment_id=written.id,
+        comment_id=text.id,
         author=author.login,
         author_id=author.id,
-        body=(written.body or "")[:MOST_CHARACTERS],
-        verdict=verdict,
-        at=at,
+        body=body[:MOST_CHARACTERS],
+        verdict=text.state.lower() if place == "review" else "",
+        at=text.at,
         clone_url=parsed.repository.clone_url,
     )
 
@@ -180,11 +151,7 @@ def _make_comment(
 
 def _parse_pull(payload: dict[str, Any]) -> ConversationEvent:
     parsed = payloads.PullRequestPayload.model_validate(payload)
-    return ConversationEvent(
-        repository=parsed.repository.full_name,
-        repository_id=parsed.repository.id,
-        number=parsed.pull_request.number,
-    )
+    return _make_event(parsed.repository, number=parsed.pull_request.number)
 
 
 def _parse_push(payload: dict[str, Any]) -> ConversationEvent | Ignored:
@@ -192,9 +159,7 @@ def _parse_push(payload: dict[str, Any]) -> ConversationEvent | Ignored:
     branch = parsed.ref.removeprefix("refs/heads/")
     if branch == parsed.ref:
         return Ignored(reason="a push of something other than a branch")
-    return ConversationEvent(
-        repository=parsed.repository.full_name, repository_id=parsed.repository.id, branch=branch
-    )
+    return _make_event(parsed.repository, branch=branch)
 
 
 def _parse_suite(payload: dict[str, Any]) -> ConversationEvent | Ignored:
@@ -213,17 +178,31 @@ def _make_checked(
 ) -> ConversationEvent | Ignored:
     if conclusion not in _RED:
         return Ignored(reason="checks that neither failed nor need approval")
+    return _make_event(repository, commit=commit)
+
+
+def _make_event(
+    repository: payloads.Repository,
+    *,
+    number: int | None = None,
+    commit: str = "",
+    branch: str = "",
+) -> ConversationEvent:
     return ConversationEvent(
-        repository=repository.full_name, repository_id=repository.id, commit=commit
+        repository=repository.full_name,
+        repository_id=repository.id,
+        number=number,
+        commit=commit,
+        branch=branch,
     )
 
 
 READS: Mapping[str, Mapping[str | None, Reading]] = {
     "issues": {"labeled": _parse_request, **dict.fromkeys(_TAKES_BACK, _parse_withdrawal)},
     # Editing or deleting one triggers nothing: who may edit a comment need not have written it.
-    "issue_comment": {"created": _parse_comment},
-    "pull_request_review": {"submitted": _parse_review},
-    "pull_request_review_comment": {"created": _parse_remark},
+    "issue_comment": {"created": partial(_parse_text, "issue")},
+    "pull_request_review": {"submitted": partial(_parse_text, "review")},
+    "pull_request_review_comment": {"created": partial(_parse_text, "inline")},
     # Merged is closed as well. What else happens to one, the next follow-up reads from it.
     "pull_request": dict.fromkeys(("closed", "reopened"), _parse_pull),
     # It ends with the last of its check runs.

@@ -7,7 +7,14 @@ no name, whatever sent it.
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 # --- parts -------------------------------------------------------------------------------------
 
@@ -88,18 +95,14 @@ class IssueDetails(Subject):
 
 
 class PostedText(PayloadPart):
+    """A comment, or the text of a review."""
+
     id: Number
     user: Account
     body: str | None = None
-
-
-class PostedComment(PostedText):
-    created_at: Moment
-
-
-class PostedReview(PostedText):
-    submitted_at: Moment
+    at: Moment = Field(validation_alias=AliasChoices("created_at", "submitted_at"))
     state: str = Field(default="", max_length=40)
+    """Verdict of a review."""
 
 
 class ProjectCheckResult(PayloadPart):
@@ -125,24 +128,13 @@ class LabelledIssue(IssuePayload):
     label: Label
 
 
-class _ConversationPayload(PayloadPart):
+class TextPayload(PayloadPart):
+    """A comment on an issue, a pull request or a line, or a review."""
+
     repository: CloneableRepository
     sender: Account
-
-
-class CommentOnIssue(_ConversationPayload):
-    issue: Subject
-    comment: PostedComment
-
-
-class CommentOnLine(_ConversationPayload):
-    pull_request: Subject
-    comment: PostedComment
-
-
-class ReviewEvent(_ConversationPayload):
-    pull_request: Subject
-    review: PostedReview
+    subject: Subject = Field(validation_alias=AliasChoices("issue", "pull_request"))
+    text: PostedText = Field(validation_alias=AliasChoices("comment", "review"))
 
 
 class _RepositoryPayload(PayloadPart):

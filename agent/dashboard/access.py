@@ -27,11 +27,10 @@ from agent.dashboard.github_people import GithubPeople, Person
 from agent.dashboard.index import RunEntry, RunIndex, make_entry
 from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.clock import read_clock
-from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT
 from agent.store.sql_queue import ONLY, WORKER
 from agent.store.sql_run_store import SqlRunStore
-from agent.store.sql_tables import COMMAND, OPERATOR, is_dead_command
+from agent.store.sql_tables import COMMAND, OPERATOR, RunRow, is_dead_command
 
 _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
 #: Permissions are asked for again after the first; where GitHub was silent, after the second.
@@ -261,7 +260,7 @@ class Dashboard:
         """List the runs that a visitor may see, newest first."""
         return [entry for entry in self.index.entries() if visitor.may_read(entry.repository_id)]
 
-    def find_run(self, run_id: str, visitor: Visitor) -> tuple[StoredRun, RunEntry]:
+    def find_run(self, run_id: str, visitor: Visitor) -> tuple[RunRow, RunEntry]:
         """Read a run as the store has it now; PageMissing also if the visitor may not see it."""
         try:
             stored = self.store.get_run(run_id)

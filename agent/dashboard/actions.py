@@ -6,17 +6,17 @@ from datetime import UTC, datetime
 from agent.dashboard.access import ActionRefused, Visitor
 from agent.errors import ActiveRun
 from agent.models.clock import read_clock
-from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
 from agent.runs import control
 from agent.runs.control import CommandAuthor, CommandImpossible
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import RunRow
 
 #: Whose end no further try could change.
 _SETTLED = frozenset({Reason.READY, Reason.DRY_RUN})
 
 
-def list_actions(run: StoredRun, visitor: Visitor) -> tuple[str, ...]:
+def list_actions(run: RunRow, visitor: Visitor) -> tuple[str, ...]:
     """Name what a visitor can ask of a run as it is now."""
     snapshot = run.run.snapshot
     if snapshot is None or not visitor.may_write(snapshot.issue.repository_id) or run.purged_at:
@@ -26,7 +26,7 @@ def list_actions(run: StoredRun, visitor: Visitor) -> tuple[str, ...]:
     return possible if may_start else tuple(name for name in possible if name == "stop")
 
 
-def _list_possible(run: StoredRun, visitor: Visitor) -> tuple[str, ...]:
+def _list_possible(run: RunRow, visitor: Visitor) -> tuple[str, ...]:
     if not run.active:
         reason = run.outcome.reason if run.outcome else None
         if not visitor.is_operator:
@@ -41,7 +41,7 @@ def _list_possible(run: StoredRun, visitor: Visitor) -> tuple[str, ...]:
     return ("approve", "stop") if waits else ("stop",)
 
 
-def act(action: str, run: StoredRun, store: SqlRunStore, visitor: Visitor, plan: str = "") -> None:
+def act(action: str, run: RunRow, store: SqlRunStore, visitor: Visitor, plan: str = "") -> None:
     """Do what a visitor asks of a run.
 
     Args:
@@ -64,7 +64,7 @@ def act(action: str, run: StoredRun, store: SqlRunStore, visitor: Visitor, plan:
             case "retry" if visitor.is_operator or not control.may_retry(run):
                 begin_with = run.outcome.stopped_at if run.outcome else None
                 note = speaker.make_guidance("command", action)
-                store.retry_run(run.run.run_id, begin_with or "", now, said=note)
+                store.retry_run(run.run.run_id, begin_with or "", now, guidance=note)
             case "retry":
                 control.retry_run(speaker, run, store, now)
     except CommandImpossible as problem:

@@ -13,10 +13,10 @@ from datetime import datetime
 
 from agent.models.clock import read_clock
 from agent.models.model_use import ModelTotal, ModelUse
-from agent.models.outcome import StoredRun
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Category
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import RunRow
 
 #: How old the lists may be; what has ended long ago changes seldom, and is looked at seldom.
 _FRESH_SECONDS, _WHOLE_SECONDS = 1.0, 30.0
@@ -113,7 +113,7 @@ class RunIndex:
         self._newest = tuple(reversed(newest))
 
 
-def make_entry(stored: StoredRun) -> RunEntry:
+def make_entry(stored: RunRow) -> RunEntry:
     run, outcome, snapshot = stored.run, stored.outcome, stored.run.snapshot
     return RunEntry(
         run_id=run.run_id,
@@ -140,7 +140,7 @@ def make_entry(stored: StoredRun) -> RunEntry:
     )
 
 
-def _measure_to_pull(stored: StoredRun) -> float | None:
+def _measure_to_pull(stored: RunRow) -> float | None:
     snapshot, outcome = stored.run.snapshot, stored.outcome
     if snapshot and outcome and outcome.pull_request and stored.ended_at is not None:
         # Clocks may differ, and a code host writes the first of the times.

@@ -21,10 +21,10 @@ from agent.dashboard.statistics import UNKNOWN
 from agent.models.change import Finding, Plan
 from agent.models.clock import read_clock
 from agent.models.environment import Contract, Environment
-from agent.models.outcome import StoredRun
 from agent.models.review import ReviewNotes
 from agent.models.step import Step
 from agent.publishing import messages
+from agent.store.sql_tables import RunRow
 from agent.telemetry import signature
 from agent.text import check_summary
 
@@ -250,7 +250,7 @@ def act(here: Here, who: Actor, form: Form, run_id: str, action: str) -> Respons
 # --- parts ---------------------------------------------------------------------------------------
 
 
-def _describe(who: Visitor, stored: StoredRun, entry: RunEntry, tab: str) -> dict[str, Any]:
+def _describe(who: Visitor, stored: RunRow, entry: RunEntry, tab: str) -> dict[str, Any]:
     """Collect what the head of every page of a run shows."""
     snapshot, outcome = stored.run.snapshot, stored.outcome
     pull = outcome.pull_request if outcome else None
@@ -271,7 +271,7 @@ class _Cleared:
     findings: tuple[Finding, ...]
 
 
-def _list_findings(stored: StoredRun, record: run_record.RunRecord) -> tuple[Finding, ...]:
+def _list_findings(stored: RunRow, record: run_record.RunRecord) -> tuple[Finding, ...]:
     """List the findings of a run that is over; until then those of the rules."""
     if stored.outcome is not None:
         return tuple(dict.fromkeys(stored.outcome.judged.findings))

@@ -1,6 +1,6 @@
 """The verdict on a change, and how a run ended."""
 
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 from agent.models.base_report import BaseReport
 from agent.models.change import Finding, Plan
@@ -185,32 +185,12 @@ class EarlierPull(Record):
     """The last one that we have put on its branch."""
 
 
-class StoredRun(Record):
-    """A run and its state; times are seconds since the epoch."""
+class PastRun(Protocol):
+    """A run as the store knows it."""
 
-    run: Run
-    state: RunState
-    active: bool
-    """Whether it is not over: it waits, or a worker is at it."""
-    not_before: float
-    queued_at: float
-    started_at: float | None
-    ended_at: float | None
-    segment: int = 1
-    begin_with: str | None = None
-    """The step that the present segment begins with; None: the first one."""
-    wait_count: int = 0
-    waits_for: str | None = None
-    stop_request: str | None = None
-    stop_reason: Reason = Reason.CANCELLED
-    retries: int = 0
-    grants: int = 1
-    plan_asked: str | None = None
-    command: int | None = None
-    """Number of the process of the command that carries it; None: the service does."""
-    outcome: Outcome | None
-    """Without its text."""
-    pull_end: PullEnd | None = None
-    """How the pull request that it opened has ended; None: it has not, or there is none."""
-    purged_at: float | None = None
-    """When its texts and names were deleted; None: they are there."""
+    @property
+    def run(self) -> Run: ...
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None: it is not over."""

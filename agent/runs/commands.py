@@ -17,7 +17,7 @@ from agent.desk import Compose
 from agent.errors import AgentError, InternalError, ProcessEnding
 from agent.git.folders import delete_folder
 from agent.models.clock import read_clock
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
 from agent.models.record import replace
 from agent.models.run import Reason, Remember, Run
 from agent.models.step import read_step_name
@@ -27,7 +27,7 @@ from agent.settings import Settings
 from agent.steps import BREAK_OFF_SECONDS, Cancellation, Watcher
 from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
 from agent.store.sql_run_store import SqlRunStore, open_store
-from agent.store.sql_tables import name_command
+from agent.store.sql_tables import RunRow, name_command
 
 #: Seconds between looks whether the run is over, or is to be stopped.
 _LOOK_SECONDS = 0.5
@@ -48,7 +48,7 @@ class CommandOutcome:
 
 
 @contextmanager
-def begin_run(run: Run, settings: Settings) -> Iterator[tuple[SqlRunStore, StoredRun]]:
+def begin_run(run: Run, settings: Settings) -> Iterator[tuple[SqlRunStore, RunRow]]:
     """Put a run on record before its first step, in the hands of this process.
 
     Raises:
@@ -61,13 +61,13 @@ def begin_run(run: Run, settings: Settings) -> Iterator[tuple[SqlRunStore, Store
 
 
 @contextmanager
-def resume_run(run_id: str, settings: Settings) -> Iterator[tuple[SqlRunStore, StoredRun]]:
+def resume_run(run_id: str, settings: Settings) -> Iterator[tuple[SqlRunStore, RunRow]]:
     """Take up a run of a command that is not done; ActiveRun: another process carries it."""
     with closing(open_store(settings)) as store:
         yield store, store.resume_run(run_id, read_clock(), name_command(os.getpid()))
 
 
-def find_latest(store: SqlRunStore, repository: str, ticket: str | None = None) -> StoredRun | None:
+def find_latest(store: SqlRunStore, repository: str, ticket: str | None = None) -> RunRow | None:
     """Find the newest run of a ticket file in this repository that can go on.
 
     Args:
@@ -81,14 +81,14 @@ def find_latest(store: SqlRunStore, repository: str, ticket: str | None = None) 
     return None
 
 
-def may_resume(stored: StoredRun) -> bool:
+def may_resume(stored: RunRow) -> bool:
     """Whether `mergewright run --resume` can go on with a run."""
     return stored.outcome is None or not stored.outcome.reason.is_settled
 
 
 def execute_run(
     store: SqlRunStore,
-    stored: StoredRun,
+    stored: RunRow,
     settings: Settings,
     compose: Compose,
     watcher: Watcher,
@@ -113,10 +113,16 @@ def execute_run(
             ended.at = name
             return remember(name, attempt)
 
-        given = stored, store, settings, compose, begin_step
         try:
             outcome, ended.seconds = executor.execute_run(
-                *given, watcher, cancellation=cancellation, say=say
+                stored,
+                store,
+                settings,
+                compose,
+                begin_step,
+                watcher,
+                cancellation=cancellation,
+                say=say,
             )
         except Exception as problem:
             ended.problem = problem
@@ -149,11 +155,11 @@ def execute_run(
 
 def _was_over(engine: Engine, segment: Segment, ended: CommandOutcome) -> bool:
     """Whether a run was over when an earlier process was killed; InternalError: it cannot go on."""
-    status, said = engine.read_status(segment)
+    status, result = engine.read_status(segment)
     if status is EngineStatus.BROKEN:
-        raise InternalError(f"The engine cannot continue {segment.run_id}: {said}")
+        raise InternalError(f"The engine cannot continue {segment.run_id}: {result}")
     if status is EngineStatus.ENDED:
-        ended.outcome = Outcome.model_validate_json(said)
+        ended.outcome = Outcome.model_validate_json(result)
     return status is EngineStatus.ENDED
 
 
@@ -175,7 +181,7 @@ def _interrupted(run: Run) -> Outcome:
     return Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
 
 
-def _note_end(store: SqlRunStore, stored: StoredRun, ended: CommandOutcome, folder: Path) -> None:
+def _note_end(store: SqlRunStore, stored: RunRow, ended: CommandOutcome, folder: Path) -> None:
     """Note how a run ended; one that never came to a step leaves nothing."""
     run = stored.run
     if ended.outcome is None and ended.at is None and not stored.retries:

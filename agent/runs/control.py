@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from agent.errors import ActiveRun
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
 from agent.models.run import CAPS_REACHED, Kind, Run, RunState
 from agent.models.step import Step
 from agent.models.ticket import Guidance
@@ -14,9 +14,9 @@ from agent.store.sql_requests import (
     MOST_WORDS,
     QUIET_SECONDS,
     Following,
-    FollowUpRequest,
 )
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import FollowUpRequest, RunRow
 from agent.text import sanitise
 
 ANSWERS_EXHAUSTED = (
@@ -48,20 +48,20 @@ class CommandAuthor(NamedTuple):
     """`issue`, `pull request` or `run`: what it was said about."""
 
     def make_guidance(self, kind: str, words: str) -> Guidance:
-        said = {"by": self.name, "at": self.at, "comment": self.comment}
-        return Guidance.model_validate({"kind": kind, "words": words, **said})
+        source = {"by": self.name, "at": self.at, "comment": self.comment}
+        return Guidance.model_validate({"kind": kind, "words": words, **source})
 
 
-def stop_run(speaker: CommandAuthor, run: StoredRun | None, store: SqlRunStore) -> None:
+def stop_run(speaker: CommandAuthor, run: RunRow | None, store: SqlRunStore) -> None:
     words, note = f"{speaker.name} stopped this run.", speaker.make_guidance("command", "stop")
-    if run is None or not run.active or not store.request_stop(run.run.run_id, words, said=note):
+    if run is None or not run.active or not store.request_stop(run.run_id, words, guidance=note):
         raise CommandImpossible(
             f"No run of this {speaker.place} is active, so there is nothing to stop."
         )
 
 
 def approve_plan(
-    speaker: CommandAuthor, run: StoredRun | None, words: str, store: SqlRunStore, now: float
+    speaker: CommandAuthor, run: RunRow | None, words: str, store: SqlRunStore, now: float
 ) -> None:
     number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
     if run is None or not has_plan(run):
@@ -77,7 +77,7 @@ def approve_plan(
 
 def change_plan(
     speaker: CommandAuthor,
-    run: StoredRun | None,
+    run: RunRow | None,
     words: str,
     store: SqlRunStore,
     now: float,
@@ -98,38 +98,38 @@ def change_plan(
 
 
 def _add_guidance(
-    run: StoredRun, words: Guidance, store: SqlRunStore, now: float, quiet: float
+    run: RunRow, words: Guidance, store: SqlRunStore, now: float, quiet: float
 ) -> None:
-    match store.add_guidance(run.run.run_id, words, now, quiet):
+    match store.add_guidance(run.run_id, words, now, quiet):
         case "full":
             raise CommandImpossible(ANSWERS_EXHAUSTED)
         case "late":
             raise CommandImpossible(
-                f"Run {run.run.run_id} has moved on: its plan was approved or is being remade."
+                f"Run {run.run_id} has moved on: its plan was approved or is being remade."
                 " `/mergewright stop` ends it; `/mergewright explain` shows its state."
             )
 
 
 def follow_up(
-    speaker: CommandAuthor, run: StoredRun | None, kind: Kind, store: SqlRunStore, now: float
+    speaker: CommandAuthor, run: RunRow | None, kind: Kind, store: SqlRunStore, now: float
 ) -> None:
     """Begin a follow-up of the pull request that a run has opened."""
     if run is None:
         raise CommandImpossible(f"This {speaker.place} has no Mergewright pull request.")
     request, note = FollowUpRequest(kind=kind, by=speaker.name), ("command", kind)
     following = store.queue_follow_up(
-        run.run.first, request, now, said=speaker.make_guidance(*note)
+        run.run.first, request, now, guidance=speaker.make_guidance(*note)
     )
     if following in ("over", "full"):
         raise CommandImpossible(ROUND_REFUSALS[following])
 
 
-def may_retry(run: StoredRun) -> bool:
+def may_retry(run: RunRow) -> bool:
     """Whether people may let a run go on by a word, without another one being begun."""
     return may_go_on(run) or find_ended_kind(run) is not None
 
 
-def retry_run(speaker: CommandAuthor, run: StoredRun, store: SqlRunStore, now: float) -> None:
+def retry_run(speaker: CommandAuthor, run: RunRow, store: SqlRunStore, now: float) -> None:
     """Let a run go on that kept its work, or have its follow-up done again."""
     if not may_go_on(run):
         follow_up(speaker, run, find_ended_kind(run) or "review", store, now)
@@ -142,12 +142,12 @@ def retry_run(speaker: CommandAuthor, run: StoredRun, store: SqlRunStore, now: f
     begin_with = run.outcome.stopped_at if run.outcome else None
     note = speaker.make_guidance("command", "retry")
     try:
-        store.retry_run(run.run.run_id, begin_with or "", now, said=note)
+        store.retry_run(run.run_id, begin_with or "", now, guidance=note)
     except ActiveRun as other:
         raise CommandImpossible(f"{other.message}.") from None
 
 
-def has_plan(run: StoredRun | None) -> bool:
+def has_plan(run: RunRow | None) -> bool:
     """Whether the run has shown a plan, and nothing was edited after it so far."""
     return (
         run is not None
@@ -157,7 +157,7 @@ def has_plan(run: StoredRun | None) -> bool:
     )
 
 
-def is_awaiting_approval(run: StoredRun | None) -> bool:
+def is_awaiting_approval(run: RunRow | None) -> bool:
     return (
         run is not None
         and has_plan(run)
@@ -166,7 +166,7 @@ def is_awaiting_approval(run: StoredRun | None) -> bool:
     )
 
 
-def may_go_on(run: StoredRun | None) -> bool:
+def may_go_on(run: RunRow | None) -> bool:
     """Whether the run has ended at a limit, or with a finished change that it could not publish."""
     outcome = run.outcome if run is not None and is_public(run.run) else None
     if outcome is None:
@@ -175,7 +175,7 @@ def may_go_on(run: StoredRun | None) -> bool:
     return (is_made and outcome.state is RunState.FAILED) or outcome.reason in CAPS_REACHED
 
 
-def find_ended_kind(run: StoredRun | None) -> Kind | None:
+def find_ended_kind(run: RunRow | None) -> Kind | None:
     """Tell what a follow-up was about that has ended without a result."""
     about = run.run.follow_up if run is not None and not run.active else None
     return about.kind if about and run and run.state is not RunState.OPEN else None
@@ -186,7 +186,7 @@ def is_public(run: Run) -> bool:
     return run.snapshot is not None and run.snapshot.by_label and not run.dry_run
 
 
-def explain_state(run: StoredRun | None, because: str = "") -> str:
+def explain_state(run: RunRow | None, because: str = "") -> str:
     """Say how far a run is.
 
     Args:
@@ -197,7 +197,7 @@ def explain_state(run: StoredRun | None, because: str = "") -> str:
             "This issue has no run yet. One starts when someone with write permission sets the"
             " label or comments `/mergewright plan`."
         )
-    named, state = f"Run {run.run.run_id} (attempt {run.run.attempt})", run.state.value
+    named, state = f"Run {run.run_id} (attempt {run.run.attempt})", run.state.value
     state = state.replace("_", " ")
     if run.outcome is not None:
         return _explain_end(run, run.outcome)
@@ -208,25 +208,27 @@ def explain_state(run: StoredRun | None, because: str = "") -> str:
         )
     if run.stop_request:
         return f"{named} is being stopped: {sanitise.format_words(run.stop_request)}"
-    said = "queued" if run.state is RunState.RECEIVED else f"running: {state}"
-    return " ".join(filter(None, (f"{named} is {said}.", because, "`/mergewright stop` ends it.")))
+    progress = "queued" if run.state is RunState.RECEIVED else f"running: {state}"
+    return " ".join(
+        filter(None, (f"{named} is {progress}.", because, "`/mergewright stop` ends it."))
+    )
 
 
-def _explain_end(run: StoredRun, outcome: Outcome) -> str:
+def _explain_end(run: RunRow, outcome: Outcome) -> str:
     """Say how a run ended and what a person can do next."""
     pull = outcome.pull_request
     if pull is not None and run.state in (RunState.MERGED, RunState.CLOSED):
         # People may have done so since.
         return f"Pull request #{pull.number} is {run.state.value}. Nothing more to do."
     about = f"{messages.OVER}{pull.number}: " if pull else ""
-    said = sanitise.format_words(outcome.sentence.removeprefix(about))
+    sentence = sanitise.format_words(outcome.sentence.removeprefix(about))
     if pull is None or not outcome.is_done:
         way = messages.find_next_step(outcome, run.run)
-        return " ".join(filter(None, (outcome.headline, said, way and f"Next: {way}")))
+        return " ".join(filter(None, (outcome.headline, sentence, way and f"Next: {way}")))
     way = (
         "answer the comments that need a person, then review it"
         if outcome.review_state.waiting_threads
         else "review it"
     )
     state = "open" if pull.draft else "ready for review"
-    return f"{pull.title} is {state}. {said} Next: {way}, then merge or close it."
+    return f"{pull.title} is {state}. {sentence} Next: {way}, then merge or close it."

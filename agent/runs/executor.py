@@ -34,7 +34,7 @@ from agent.llm.budget import Budget
 from agent.llm.spendings import CountedModels
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits
-from agent.models.outcome import JudgedChange, Outcome, RunFiles, StoredRun
+from agent.models.outcome import JudgedChange, Outcome, RunFiles
 from agent.models.record import replace
 from agent.models.run import Reason, Remember, Run
 from agent.models.step import Step
@@ -45,6 +45,7 @@ from agent.runs.progress import RunProgress
 from agent.runs.waiting import PastWait, RunPostponed
 from agent.settings import Settings
 from agent.steps import Cancellation, Steps, Watcher
+from agent.store.sql_tables import RunRow
 from agent.telemetry import run_events, run_log, signature
 from agent.telemetry.run_events import RunEvents
 from agent.telemetry.run_log import RunLog
@@ -65,7 +66,7 @@ _INTERNAL = "The service has an internal problem."
 
 
 def execute_run(
-    stored: StoredRun,
+    stored: RunRow,
     keeper: SqlRunStore,
     settings: Settings,
     compose: Compose,
@@ -137,12 +138,12 @@ def execute_run(
     return outcome, {str(name): seconds for name, seconds in step.seconds.items()}
 
 
-def _make_limits(stored: StoredRun, settings: Settings) -> SpendingLimits:
+def _make_limits(stored: RunRow, settings: Settings) -> SpendingLimits:
     """Say what models may cost the run, and which budgets it counts against."""
     issue = stored.run.snapshot.issue if stored.run.snapshot else None
     budgets = limits.load_limits(settings).list_budgets(issue, settings.model_usd_per_day)
     return SpendingLimits(
-        run_id=stored.run.run_id,
+        run_id=stored.run_id,
         repository_id=issue.repository_id if issue else 0,
         of_run=Budget(settings, stored.grants).find_usd(),
         budgets=tuple(budgets),

@@ -15,11 +15,11 @@ from agent.errors import AgentError
 from agent.models.change import Plan
 from agent.models.clock import read_clock
 from agent.models.model_use import ModelTotal
-from agent.models.outcome import StoredRun
 from agent.models.run import RunState
 from agent.models.run_facts import Progress, StageMark
 from agent.models.step import AnyStep, Stage, Step
 from agent.publishing import status
+from agent.store.sql_tables import RunRow
 
 _log = structlog.get_logger()
 
@@ -32,9 +32,8 @@ _SHORTEST_WAIT_SECONDS = 60.0
 
 class RunProgress:
     def __init__(
-        self, stored: StoredRun, desk: Desk, note_state: Callable[[str, RunState], None]
+        self, stored: RunRow, desk: Desk, note_state: Callable[[str, RunState], None]
     ) -> None:
-        """Take a run and its state, and what takes its id and its new state."""
         self._run, self._state, self._again = stored.run, stored.state, stored.retries
         self._desk, self._note_state = desk, note_state
         self._plan: tuple[Plan | None, Plan | None] = (None, None)

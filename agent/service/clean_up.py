@@ -79,15 +79,15 @@ class Cleaner:
 
     def _remove_folders(self, before: float) -> int:
         """Remove old folders of runs that are not known, and copies of purged ones."""
-        known = self._store.purges.list_known()
+        purged_at = self._store.purges.list_known()
         gone = []
         for log in (self._home / "runs").glob("*/run.log"):
             path = log.parent
             if not RUN_ID.fullmatch(path.name) or path.is_symlink():
                 continue
-            is_lost = path.name not in known and log.stat().st_mtime < before
+            is_lost = path.name not in purged_at and log.stat().st_mtime < before
             # A fleet keeps in its database what is left of a purged run.
-            is_copy = self._store.files is not None and known.get(path.name) is not None
+            is_copy = self._store.files is not None and purged_at.get(path.name) is not None
             if is_lost or is_copy:
                 gone.append(path)
         for path in gone:

@@ -11,7 +11,6 @@ from agent.conversation.events import Comment, Request
 from agent.errors import ActiveRun
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.intake import Reaction
-from agent.models.outcome import StoredRun
 from agent.models.run import Kind, Reason, RunState
 from agent.models.ticket import Snapshot
 from agent.runs import control
@@ -19,8 +18,9 @@ from agent.runs.control import CommandAuthor, CommandImpossible
 from agent.service import intake
 from agent.service.dispatch import Bounds
 from agent.service.intake import Decision
-from agent.store.sql_requests import QUIET_SECONDS, FollowUpRequest
+from agent.store.sql_requests import QUIET_SECONDS
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import FollowUpRequest, RunRow
 from agent.text import sanitise
 
 _DONE: Reaction = "+1"
@@ -77,7 +77,7 @@ class CommentHandler:
         if request is not None and run is not None:
             return self._follow_up(comment, run, request, now)
         if run is not None and _is_older(comment, run, command):
-            return Decision("ignored", f"written before run {run.run.run_id}")
+            return Decision("ignored", f"written before run {run.run_id}")
         if command is None and run is not None and control.is_awaiting_approval(run):
             return self._name_approval(comment, run)
         if (taken_back := self._find_taken_back(comment)) is not None:
@@ -95,7 +95,7 @@ class CommentHandler:
 
     # --- who is heard --------------------------------------------------------------------------
 
-    def _find_run(self, comment: Comment) -> StoredRun | None:
+    def _find_run(self, comment: Comment) -> RunRow | None:
         at = comment.subject
         if comment.on_pull:
             return self._store.find_run_of_pull(at.repository_id, at.number)
@@ -104,7 +104,7 @@ class CommentHandler:
     def _asks_nothing(
         self,
         comment: Comment,
-        run: StoredRun | None,
+        run: RunRow | None,
         command: Command | None,
         request: FollowUpRequest | None,
         now: float,
@@ -112,7 +112,7 @@ class CommentHandler:
         if command is None and request is None and not self._is_answer(comment, run):
             age = now - intake.parse_moment(comment.at)
             if not comment.on_pull and run and run.active and age < _ENDING_SECONDS:
-                return Decision("postponed", f"run {run.run.run_id} may just have asked for it")
+                return Decision("postponed", f"run {run.run_id} may just have asked for it")
             return Decision(
                 "ignored", "no command, and no run is waiting for an answer", is_routine=True
             )
@@ -123,13 +123,13 @@ class CommentHandler:
                 return Decision("ignored", "no pull request of ours", is_routine=True)
         if command is None and run is not None and control.is_awaiting_approval(run):
             # Said once for each plan; a program that answers us is not answered again.
-            if self._store.was_heard(run.run.run_id, f"plan:{run.plan_asked}"):
+            if self._store.was_heard(run.run_id, f"plan:{run.plan_asked}"):
                 return Decision(
                     "ignored", f"no command, and the plan {run.plan_asked} is waiting for one"
                 )
         return None
 
-    def _is_answer(self, comment: Comment, run: StoredRun | None) -> bool:
+    def _is_answer(self, comment: Comment, run: RunRow | None) -> bool:
         """Whether a comment without a command is about the questions or the plan of a run."""
         if comment.on_pull or run is None or not control.is_public(run.run):
             return False
@@ -156,25 +156,23 @@ class CommentHandler:
             return None
         return FollowUpRequest(kind="review", quiet=self._quiet)
 
-    def _was_heard(self, comment: Comment, run: StoredRun) -> bool:
+    def _was_heard(self, comment: Comment, run: RunRow) -> bool:
         name = _make_speaker(comment).comment
-        return any(
-            self._store.was_heard(run_id, name) for run_id in {run.run.run_id, run.run.first}
-        )
+        return any(self._store.was_heard(run_id, name) for run_id in {run.run_id, run.run.first})
 
     def _explain_refusal(self, comment: Comment, command: Command | None, now: float) -> str | None:
         """Say why a person is not heard; None: they may write, and start runs if they ask to."""
         key = (comment.subject.repository_id, comment.author_id)
         if self._refused_until.get(key, 0.0) > now:
             return f"written by {comment.author}, who had no write permission a moment ago"
-        found = self._intake_api.read_permission(comment.subject, comment.author)
-        if found.level != "none" and found.account_id != comment.author_id:
+        permission = self._intake_api.read_permission(comment.subject, comment.author)
+        if permission.level != "none" and permission.account_id != comment.author_id:
             return (
                 f"written by account {comment.author_id}; another account is now named"
                 f" {comment.author}"
             )
-        if found.may_write:
-            if found.is_listed or (command and command.name in _STARTING_NOTHING):
+        if permission.may_write:
+            if permission.is_listed or (command and command.name in _STARTING_NOTHING):
                 return None
             return intake.refuse_unlisted(
                 comment.subject, comment.author, comment.author_id, self._intake_api
@@ -183,7 +181,8 @@ class CommentHandler:
             self._refused_until.clear()
         self._refused_until[key] = now + _REFUSED_SECONDS
         return (
-            f"written by {comment.author}, who has the permission {found.level}; write is required"
+            f"written by {comment.author}, who has the permission {permission.level}; write is"
+            " required"
         )
 
     def _find_taken_back(self, comment: Comment) -> Decision | None:
@@ -196,7 +195,7 @@ class CommentHandler:
 
     # --- what words do -------------------------------------------------------------------------
 
-    def _name_approval(self, comment: Comment, run: StoredRun) -> Decision:
+    def _name_approval(self, comment: Comment, run: RunRow) -> Decision:
         """Say once for each plan that only a command approves it: words may mean anything."""
         plan = run.plan_asked
         words = (
@@ -205,15 +204,15 @@ class CommentHandler:
         )
         self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
         speaker = _make_speaker(comment)._replace(comment=f"plan:{plan}")
-        self._store.note_guidance(run.run.run_id, speaker.make_guidance("remark", comment.body))
+        self._store.note_guidance(run.run_id, speaker.make_guidance("remark", comment.body))
         return Decision("ignored", f"no command, and the plan {plan} is waiting for one")
 
-    def _accept_answer(self, comment: Comment, run: StoredRun | None, now: float) -> Decision:
+    def _accept_answer(self, comment: Comment, run: RunRow | None, now: float) -> Decision:
         assert run is not None  # noqa: S101  it is an answer to its questions
         live = self._intake_api.read_issue(comment.subject)
         if live is None or live.state == "closed" or live.locked:
             return Decision("ignored", "the issue is closed, locked or gone")
-        run_id = run.run.run_id
+        run_id = run.run_id
         answer = _make_speaker(comment).make_guidance("answer", comment.body)
         try:
             hearing = self._store.add_guidance(run_id, answer, now, self._pause)
@@ -230,10 +229,10 @@ class CommentHandler:
         return Decision("heard", f"an answer to run {run_id}")
 
     def _follow_up(
-        self, comment: Comment, run: StoredRun, request: FollowUpRequest, now: float
+        self, comment: Comment, run: RunRow, request: FollowUpRequest, now: float
     ) -> Decision:
         note = _make_speaker(comment).make_guidance("command", request.kind)
-        following = self._store.queue_follow_up(run.run.first, request, now, said=note)
+        following = self._store.queue_follow_up(run.run.first, request, now, guidance=note)
         if following == "full":
             # Once: a reply to that is not answered again.
             words = control.ROUND_REFUSALS[following]
@@ -247,7 +246,7 @@ class CommentHandler:
         self,
         command: Command,
         comment: Comment,
-        run: StoredRun | None,
+        run: RunRow | None,
         now: float,
         delivery_id: str,
     ) -> Decision:
@@ -258,7 +257,7 @@ class CommentHandler:
                 words = f"Commands for people with write permission:\n\n{_LIST}"
                 self._answer(comment, words)
             case Command(name="explain"):
-                wait = store.explain_wait(run.run.run_id, now, self._per_day) if run else ""
+                wait = store.explain_wait(run.run_id, now, self._per_day) if run else ""
                 self._answer(comment, control.explain_state(run, wait))
             case Command(name="stop"):
                 control.stop_run(speaker, run, store)
@@ -281,7 +280,7 @@ class CommentHandler:
     def _begin_run(
         self,
         comment: Comment,
-        run: StoredRun | None,
+        run: RunRow | None,
         delivery_id: str,
         now: float,
         *,
@@ -292,9 +291,9 @@ class CommentHandler:
             raise CommandImpossible("This command works only on the issue. Comment there.")
         if run is not None and run.active:
             if run.stop_request:
-                return Decision("postponed", f"run {run.run.run_id} of this issue is being stopped")
+                return Decision("postponed", f"run {run.run_id} of this issue is being stopped")
             raise CommandImpossible(
-                f"Run {run.run.run_id} is still running. `/mergewright stop` ends it;"
+                f"Run {run.run_id} is still running. `/mergewright stop` ends it;"
                 " `/mergewright explain` shows its state."
             )
         if run is not None and run.run.attempt >= _MOST_BEGUN:
@@ -313,7 +312,7 @@ class CommentHandler:
             )
         label = self._intake_api.read_start_label(comment.subject)
         labels, is_labelled = text.labels, True
-        if label.lower() not in {one.lower() for one in labels}:
+        if label.lower() not in {name.lower() for name in labels}:
             # Where the label cannot be set, the command alone asks for the run.
             is_labelled = self._intake_api.set_label(comment.subject, label)
             labels = (*labels, label) if is_labelled else labels
@@ -378,7 +377,7 @@ def _make_speaker(comment: Comment) -> CommandAuthor:
     return CommandAuthor(comment.author, comment.at, f"{comment.place}:{comment.comment_id}", place)
 
 
-def _is_older(comment: Comment, run: StoredRun, command: Command | None) -> bool:
+def _is_older(comment: Comment, run: RunRow, command: Command | None) -> bool:
     """Whether a comment was written before the run that it would hit was asked for.
 
     By the code host's own clock; a follow-up has only ours, of when the word for it was heard here.

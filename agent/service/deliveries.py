@@ -6,8 +6,8 @@ waits. What a delivery becomes is decided by `agent.service.intake`; when its ru
 """
 
 import threading
-from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
 import structlog
 
@@ -40,6 +40,16 @@ _ACCESS_SECONDS = 300.0
 _TRIES = 3
 
 
+class _Retry(NamedTuple):
+    """When a delivery is decided again, and what has failed so far."""
+
+    at: float = 0.0
+    """Seconds since the epoch."""
+    failures: int = 0
+    faults: int = 0
+    """The unforeseen ones of the failures."""
+
+
 class Intake:
     """Decides what each delivery means: a new run, the end of one, or nothing, with the reason."""
 
@@ -54,12 +64,7 @@ class Intake:
         bounds: Bounds | None = None,
         stop: threading.Event | None = None,
     ) -> None:
-        """Take what it works with.
-
-        Args:
-            bounds: How many runs go on at a time; None: one.
-            stop: Once set, no further delivery is decided.
-        """
+        # Once `stop` is set, no further delivery is decided.
         self._alive = alive
         self._stop = stop or threading.Event()
         self._bounds = bounds or Bounds()
@@ -68,11 +73,8 @@ class Intake:
         self._intake_api = intake_api
         self._comment_handler = CommentHandler(intake_api, store, self._bounds)
         self._accepted = accepted
-        self._put_off: dict[str, float] = {}
-        """Until when deliveries are left alone."""
-        self._failures: Counter[str] = Counter()
-        self._faults: Counter[str] = Counter()
-        """The unforeseen ones of the failures."""
+        self._retries: dict[str, _Retry] = {}
+        """By id of the delivery."""
         # A clock that is put forward makes no delivery older.
         self._clock = loops.SteadyClock()
 
@@ -85,12 +87,12 @@ class Intake:
         done = failed = 0
         now = read_clock()
         # A longer wait than any that is asked for means that the clock was put back.
-        put_off = self._put_off.items()
-        waiting = {name for name, until in put_off if 0 < until - now < _LONGEST_PUT_OFF}
+        retries = self._retries.items()
+        waiting = {name for name, retry in retries if 0 < retry.at - now < _LONGEST_PUT_OFF}
         due = self._inbox.list_unread(without=waiting)
         # However many are put off, what was never looked at has its turn.
-        new = self._inbox.list_unread(without=self._put_off) if self._put_off else ()
-        for delivery in {one.delivery_id: one for one in (*due, *new)}.values():
+        new = self._inbox.list_unread(without=self._retries) if self._retries else ()
+        for delivery in {unread.delivery_id: unread for unread in (*due, *new)}.values():
             if self._stop.is_set():
                 break
             self._alive()
@@ -103,8 +105,9 @@ class Intake:
                 elif decided.outcome == "postponed":
                     _log.info("not yet", reason=decided.reason)
                     pause = (now - delivery.received_at) * _PUT_OFF_SHARE
-                    until = now + min(max(pause, _SOON_SECONDS), _LATE_SECONDS)
-                    self._put_off[delivery.delivery_id] = until
+                    at = now + min(max(pause, _SOON_SECONDS), _LATE_SECONDS)
+                    retry = self._find_retry(delivery)
+                    self._retries[delivery.delivery_id] = retry._replace(at=at)
                 else:
                     self._record_decision(delivery, decided)
                     done, failed = done + 1, 0
@@ -112,7 +115,7 @@ class Intake:
 
     def _try_to_decide(self, delivery: Delivery) -> Decision | None:
         """Decide on a delivery; None: it cannot be decided now, and comes again."""
-        until = None
+        retry, at = self._find_retry(delivery), None
         try:
             return self._decide(delivery)
         except RunStopped as problem:
@@ -126,17 +129,24 @@ class Intake:
             old = self._clock.now() - delivery.received_at > 86_400.0
             if isinstance(problem, TransientError) and old:
                 return Decision("ignored", f"could not be processed for a day: {problem.message}")
-            until = problem.until if isinstance(problem, CodeHostLimited) else None
+            at = problem.until if isinstance(problem, CodeHostLimited) else None
             why = problem.message
         except Exception as problem:  # noqa: BLE001  one bad delivery must not stop the rest
-            why, name = type(problem).__name__, delivery.delivery_id
+            why = type(problem).__name__
             _log.error("delivery failed", exc_info=problem)
-            self._faults[name] += 1
-            if self._faults[name] >= _TRIES:
+            retry = retry._replace(faults=retry.faults + 1)
+            if retry.faults >= _TRIES:
                 details = f"{why}, {_TRIES} times; see the worker's log"
                 return Decision("failed", f"could not be processed: {details}")
-        self._put_back(delivery.delivery_id, why, until)
+        now = read_clock()
+        if at is None:
+            at = now + _RETRY_SECONDS[min(retry.failures, len(_RETRY_SECONDS) - 1)]
+        self._retries[delivery.delivery_id] = _Retry(at, retry.failures + 1, retry.faults)
+        _log.warning("delivery postponed", problem=why, seconds=round(at - now))
         return None
+
+    def _find_retry(self, delivery: Delivery) -> _Retry:
+        return self._retries.get(delivery.delivery_id, _Retry())
 
     def _decide(self, delivery: Delivery) -> Decision:
         intake_api, store, now = self._intake_api, self._store, read_clock()
@@ -155,15 +165,14 @@ class Intake:
         # Run and delivery are in two files: a worker that was killed between the two writes has
         # left a run whose delivery still counts as unread.
         if earlier := store.find_run_of_delivery(name):
-            return Decision("accepted", earlier.run.run_id, earlier.run)
+            return Decision("accepted", earlier.run_id, earlier.run)
         if isinstance(event, Comment):
             return self._comment_handler.handle(event, now=now, delivery_id=name)
         return intake.accept_request(event, intake_api, store, now=now, delivery_id=name)
 
     def _record_decision(self, delivery: Delivery, decided: Decision) -> None:
         name = delivery.delivery_id
-        self._put_off.pop(name, None)
-        del self._failures[name], self._faults[name]  # of a Counter, also what is not in it
+        self._retries.pop(name, None)
         if decided.outcome in ("accepted", "heard"):
             # A run may begin, or go on, by it.
             self._accepted()
@@ -177,12 +186,3 @@ class Intake:
         if outcome == "accepted" and run is not None:
             self._alive()
             self._intake_api.mark_seen(run)
-
-    def _put_back(self, name: str, problem: str, until: float | None) -> None:
-        """Leave a delivery unread until a time; by default ever later."""
-        now = read_clock()
-        if until is None:
-            until = now + _RETRY_SECONDS[min(self._failures[name], len(_RETRY_SECONDS) - 1)]
-        self._failures[name] += 1
-        self._put_off[name] = until
-        _log.warning("delivery postponed", problem=problem, seconds=round(until - now))

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from agent import steps
 from agent.errors import AgentError, PermanentError, StorageFull, TransientError
 from agent.models.clock import read_clock
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import Reason, Remember, Run, Wait
 from agent.models.step import Step
@@ -26,6 +26,7 @@ from agent.steps import Cancellation
 from agent.store.engine import Engine, EngineStatus, Segment
 from agent.store.sql_leases import ONLY_LEASE, Lease
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import RunRow
 from agent.telemetry import metrics
 
 _log = structlog.get_logger()
@@ -59,7 +60,7 @@ class Bounds(NamedTuple):
     """So many runs of a repository are under way at a time, on all workers together."""
 
 
-Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
+Carry = Callable[[RunRow, Remember, Cancellation], Outcome]
 """Carries a run to its end. Raises RunPostponed."""
 
 
@@ -107,13 +108,13 @@ class SegmentRunner:
         except Exception as problem:
             # Errors between the steps, such as a full disk or a locked database, end no run;
             # nor do unforeseen ones, unless they stay.
-            known = steps.make_agent_error(problem)
-            bug = not isinstance(known, TransientError | PermanentError)
+            error = steps.make_agent_error(problem)
+            bug = not isinstance(error, TransientError | PermanentError)
             if bug and stumbles + 1 >= _MOST_STUMBLES:
                 raise
-            _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=known.message)
-            wait = Wait(reason=known.message, until=read_clock() + _TROUBLE_SECONDS)
-            self._note_wait(wait, known)
+            _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=error.message)
+            wait = Wait(reason=error.message, until=read_clock() + _TROUBLE_SECONDS)
+            self._note_wait(wait, error)
             return SegmentEnd(wait=wait)
         return SegmentEnd(outcome=outcome)
 
@@ -149,18 +150,14 @@ class Dispatcher:
         lease: Lease = ONLY_LEASE,
         stop: threading.Event | None = None,
     ) -> None:
-        """Take what it works with.
-
-        Args:
-            deliver: Posts the end of a run that could not post it itself.
-            stop: Once set, no run is begun any more.
-        """
         self._lease = lease
+        # Once set, no run is begun any more.
         self._stop = stop or threading.Event()
         self._store = store
         self._engine = engine
         self._runner = runner
         self._bounds = bounds
+        # Posts the end of a run that could not post it itself.
         self._deliver = deliver
         self._untold: dict[str, tuple[int, float]] = {}
         """By segments that broke: attempts to tell of the end, and when the next one is due."""
@@ -173,7 +170,7 @@ class Dispatcher:
             _log.warning("taking over the runs of dead workers", workers=dead)
         self._store.end_dead_commands(read_clock())
         for stored in self._store.under_way(self._lease.number):
-            with structlog.contextvars.bound_contextvars(run=stored.run.run_id):
+            with structlog.contextvars.bound_contextvars(run=stored.run_id):
                 try:
                     moved = self._find_ended(stored) or moved
                 except AgentError as problem:  # the others go on
@@ -187,14 +184,14 @@ class Dispatcher:
                 worker=self._lease.number,
             )
         ):
-            with structlog.contextvars.bound_contextvars(run=claimed.run.run_id):
+            with structlog.contextvars.bound_contextvars(run=claimed.run_id):
                 self._begin(claimed)
             moved = True
         return moved
 
-    def _find_ended(self, stored: StoredRun) -> bool:
+    def _find_ended(self, stored: RunRow) -> bool:
         """Bring one run that is with the engine up to date; return whether it is no longer."""
-        run_id = stored.run.run_id
+        run_id = stored.run_id
         if stored.stop_request:
             self._runner.cancellation(run_id).set(stored.stop_request, stored.stop_reason)
         status, result = self._engine.read_status(_segment(stored))
@@ -221,7 +218,7 @@ class Dispatcher:
             self._finish(stored, end.outcome)
         return True
 
-    def _finish(self, stored: StoredRun, outcome: Outcome) -> None:
+    def _finish(self, stored: RunRow, outcome: Outcome) -> None:
         """Note the end of a run; the event has its reason and its usage."""
         run, now = stored.run, read_clock()
         usd = self._store.spendings.sum_of_run(run.run_id)
@@ -240,14 +237,14 @@ class Dispatcher:
             reason=outcome.reason,
         )
 
-    def _begin(self, stored: StoredRun) -> None:
+    def _begin(self, stored: RunRow) -> None:
         metrics.expect_end(stored.run.repository_name)
         if stored.stop_request:
-            cancellation = self._runner.cancellation(stored.run.run_id)
+            cancellation = self._runner.cancellation(stored.run_id)
             cancellation.set(stored.stop_request, stored.stop_reason)
         self._engine.begin(_segment(stored), stored.begin_with)
 
-    def _end_for_it(self, stored: StoredRun, problem: str) -> None:
+    def _end_for_it(self, stored: RunRow, problem: str) -> None:
         """End a run that could not say so itself, once that was posted.
 
         Until then it is not over, so that the next process posts it where this one ends.
@@ -263,7 +260,7 @@ class Dispatcher:
         telling = threading.Thread(target=self._post_end, args=(stored, name, times), daemon=True)
         telling.start()
 
-    def _post_end(self, stored: StoredRun, name: str, times: int) -> None:
+    def _post_end(self, stored: RunRow, name: str, times: int) -> None:
         run = stored.run
         sentence = (
             "Mergewright failed and cannot continue this run. The operator can find the reason"
@@ -286,5 +283,5 @@ class Dispatcher:
             self._untold[name] = times, read_clock() + _TROUBLE_SECONDS
 
 
-def _segment(stored: StoredRun, *, back: int = 0) -> Segment:
-    return Segment(run_id=stored.run.run_id, number=stored.segment - back)
+def _segment(stored: RunRow, *, back: int = 0) -> Segment:
+    return Segment(run_id=stored.run_id, number=stored.segment - back)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from agent.conversation.events import Request, Withdrawal
 from agent.errors import AccessLost, ActiveRun
 from agent.models.intake import LiveIssue, explain_withdrawal
-from agent.models.outcome import StoredRun
 from agent.models.run import Reason, Run, make_run_id, read_run_start
 from agent.models.ticket import IssueRef, Snapshot
 from agent.text import sanitise
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     # A command that starts a run loads neither for that.
     from agent.github.intake_api import GithubIntakeApi
     from agent.store.sql_run_store import SqlRunStore
+    from agent.store.sql_tables import RunRow
 
 _FRESH_SECONDS = 60.0
 
@@ -99,7 +99,7 @@ def reconsider_run(
     last = store.find_newest_run(issue.repository_id, issue.number)
     if last is None or not last.active:
         return Decision("ignored", "no run of this issue is active", is_routine=True)
-    run_id, snapshot = last.run.run_id, last.run.snapshot
+    run_id, snapshot = last.run_id, last.run.snapshot
     if last.stop_request or snapshot is None:
         return Decision("ignored", f"run {run_id} of this issue is being stopped", is_routine=True)
     live = intake_api.read_issue(issue)
@@ -113,11 +113,11 @@ def reconsider_run(
     return Decision("stopped", words, last.run)
 
 
-def _by_runs(request: Request, last: StoredRun | None) -> Decision | None:
+def _by_runs(request: Request, last: RunRow | None) -> Decision | None:
     """Decide by the newest run of the issue alone; None: the code host has to be asked."""
     if last is None:
         return None
-    run_id = last.run.run_id
+    run_id = last.run_id
     if last.stop_request and last.active:
         return Decision("postponed", f"run {run_id} of this issue is being stopped")
     done = last.run.snapshot
@@ -127,17 +127,17 @@ def _by_runs(request: Request, last: StoredRun | None) -> Decision | None:
 
 
 def _decide_beside(
-    other: ActiveRun, request: Request, intake_api: GithubIntakeApi, store: SqlRunStore
+    conflict: ActiveRun, request: Request, intake_api: GithubIntakeApi, store: SqlRunStore
 ) -> Decision:
     """Decide on a label that was set while a run of the issue is under way."""
-    active, asked = other.run, request.snapshot
+    active, asked = conflict.run, request.snapshot
     theirs = active.snapshot
     same = theirs is not None and theirs.says_the_same(asked.title, asked.body)
     newer = theirs is not None and _get_approval_time(asked) > _get_approval_time(theirs)
     if active.dry_run or same or not newer or (theirs and not theirs.by_label):
         if active.dry_run or not same:
             _explain_active(active, request, intake_api)
-        return Decision("ignored", other.message)
+        return Decision("ignored", conflict.message)
     words = (
         f"{asked.actor} set the label again after the text changed. This run was stopped; a new"
         " one takes over."
@@ -180,17 +180,17 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
     wanted = intake_api.read_start_label(issue)
     if request.label.lower() != wanted.lower():
         return f"the label {request.label} does not start a run here; {wanted} does"
-    found = intake_api.read_permission(issue, actor)
-    if found.level == "none":
+    permission = intake_api.read_permission(issue, actor)
+    if permission.level == "none":
         # To set a label takes more: it was taken away, or GitHub does not know it just now.
         raise AccessLost(f"{actor}, who set the label, has no access to {issue.repository}.")
-    if found.account_id != snapshot.actor_id:
+    if permission.account_id != snapshot.actor_id:
         return (
             f"labelled by account {snapshot.actor_id}, then named {actor}; account"
-            f" {found.account_id} has that name now"
+            f" {permission.account_id} has that name now"
         )
-    if not found.may_write:
-        if found.level == "triage":
+    if not permission.may_write:
+        if permission.level == "triage":
             intake_api.explain_refusal(
                 issue,
                 f"This issue was labelled {sanitise.format_code(wanted)} by someone with the"
@@ -198,8 +198,8 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
                 " them to remove the label and set it again.",
                 key=f"permission-{snapshot.actor_id}",
             )
-        return f"labelled by {actor}, who has the permission {found.level}; write is required"
-    if not found.is_listed:
+        return f"labelled by {actor}, who has the permission {permission.level}; write is required"
+    if not permission.is_listed:
         return refuse_unlisted(issue, actor, snapshot.actor_id, intake_api)
     return _explain_unfit(intake_api.read_issue(issue), wanted)
 

@@ -85,15 +85,15 @@ def read_boot_time() -> float:
 
 def make_clock_watch(moved: Callable[[float], None]) -> Callable[[], float]:
     """Make the turn that tells by how many seconds the clock was put forward, or back."""
-    known = read_boot_time()
+    boot_time = read_boot_time()
 
     def look() -> float:
-        nonlocal known
-        by = read_boot_time() - known
+        nonlocal boot_time
+        by = read_boot_time() - boot_time
         if abs(by) >= _MOVED_SECONDS:
             # Where this fails it is not taken as known, so it is told again.
             moved(by)
-            known += by
+            boot_time += by
             _log.warning("the clock was changed", seconds=round(by))
         return _LOOK_SECONDS
 

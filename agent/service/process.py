@@ -28,7 +28,7 @@ from agent.github.intake_api import GithubIntakeApi
 from agent.models import fence
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingBudget
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
 from agent.models.run import Remember, Run
 from agent.models.ticket import IssueRef
 from agent.publishing import status
@@ -45,6 +45,7 @@ from agent.store.engine import Engine
 from agent.store.sql_inbox import Inbox, open_inbox
 from agent.store.sql_run_store import open_store
 from agent.store.sql_spendings import SqlSpendings
+from agent.store.sql_tables import RunRow
 from agent.telemetry import health, metrics, signature, web_server
 
 _log = structlog.get_logger()
@@ -165,12 +166,18 @@ class Worker:
             self._lease.give_back()
             self._engine.close()
 
-    def _execute(
-        self, stored: StoredRun, remember: Remember, cancellation: Cancellation
-    ) -> Outcome:
-        given = stored, self._store, self._settings, self._compose, remember
+    def _execute(self, stored: RunRow, remember: Remember, cancellation: Cancellation) -> Outcome:
         try:
-            return executor.execute_run(*given, metrics.StepTimes(), cancellation=cancellation)[0]
+            outcome, _ = executor.execute_run(
+                stored,
+                self._store,
+                self._settings,
+                self._compose,
+                remember,
+                metrics.StepTimes(),
+                cancellation=cancellation,
+            )
+            return outcome
         finally:
             self._wake_ups["dispatch"].set()
 
@@ -256,20 +263,21 @@ def list_budget_uses(
     settings: Settings, spendings: SqlSpendings, now: float
 ) -> Iterator[metrics.BudgetUse]:
     """List all budgets of which something was used in 30 days."""
-    found, known = limits.load_limits(settings), set[SpendingBudget]()
+    operator_limits = limits.load_limits(settings)
+    listed: set[SpendingBudget] = set()
     for number, name in spendings.list_repositories(now).items():
         issue = IssueRef(repository=name, repository_id=number, number=0, issue_id=0)
-        for budget in found.list_budgets(issue, settings.model_usd_per_day) if name else ():
-            if budget not in known:
-                known.add(budget)
-                scope, whose = "repository", name
-                if budget.repository_id is None:
-                    scope, whose = (
-                        ("organization", budget.owner) if budget.owner else ("all", "all")
-                    )
-                period = "24h" if budget.days == 1 else f"{budget.days}d"
-                used = spendings.sum_of_budget(budget, now)
-                yield metrics.BudgetUse(scope, whose, period, used, budget.usd)
+        budgets = operator_limits.list_budgets(issue, settings.model_usd_per_day) if name else ()
+        for budget in budgets:
+            if budget in listed:
+                continue
+            listed.add(budget)
+            scope, whose = "repository", name
+            if budget.repository_id is None:
+                scope, whose = ("organization", budget.owner) if budget.owner else ("all", "all")
+            period = "24h" if budget.days == 1 else f"{budget.days}d"
+            used = spendings.sum_of_budget(budget, now)
+            yield metrics.BudgetUse(scope, whose, period, used, budget.usd)
 
 
 def _choose_seconds(settings: Settings) -> float:

@@ -5,14 +5,14 @@ What a delivery says is only the occasion: the pull request's state is requested
 
 from agent.conversation.events import ConversationEvent
 from agent.github.intake_api import GithubIntakeApi
-from agent.models.outcome import PullEnd, StoredRun
+from agent.models.outcome import PullEnd
 from agent.models.record import replace
 from agent.models.run import Reason, RunState
 from agent.models.ticket import IssueRef
 from agent.publishing import status
 from agent.service.intake import Decision
-from agent.store.sql_requests import FollowUpRequest
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import FollowUpRequest, RunRow
 from agent.text.check_summary import format_count
 
 #: Open pull requests of a repository that are looked at when their base branch has moved.
@@ -45,27 +45,27 @@ def handle_event(
         return _handle_checks(event, store, now, quiet)
     if event.number is None:
         return Decision("ignored", "it names neither a commit nor a pull request", is_routine=True)
-    found = store.find_run_of_pull(event.repository_id, event.number)
-    if found is None and store.is_publishing(event.repository_id):
+    run = store.find_run_of_pull(event.repository_id, event.number)
+    if run is None and store.is_publishing(event.repository_id):
         return Decision("postponed", "a run of this repository is about to report its pull request")
-    if found is None or found.run.snapshot is None:
+    if run is None or run.run.snapshot is None:
         return Decision("ignored", "no pull request of ours", is_routine=True)
-    pull = _read_pull(event, found.run.snapshot.issue, event.number, intake_api)
+    pull = _read_pull(event, run.run.snapshot.issue, event.number, intake_api)
     if pull is None:
         return Decision("ignored", "the pull request no longer exists")
-    first = found.run.first
-    newest = store.find_newest_run(event.repository_id, found.run.snapshot.issue.number)
+    first = run.run.first
+    newest = store.find_newest_run(event.repository_id, run.run.snapshot.issue.number)
     if newest and newest.active and newest.state is RunState.PUBLISHING:
         # Its record has to be complete, should its process be killed.
-        return Decision("postponed", f"run {newest.run.run_id} may just be replacing it")
+        return Decision("postponed", f"run {newest.run_id} may just be replacing it")
     if pull.state != "open":
-        _stop_follow_up(found, pull.state, store)
+        _stop_follow_up(run, pull.state, store)
     if not store.note_pull(first, None if pull.state == "open" else pull):
         return Decision(
             "ignored", f"the pull request is already known to be {pull.state}", is_routine=True
         )
     if newest is None or newest.run.first == first:
-        intake_api.show_last_status(found.run, status.render_pull_end(pull))
+        intake_api.show_last_status(run.run, status.render_pull_end(pull))
     return Decision("heard", f"the pull request of run {first} is {pull.state}")
 
 
@@ -77,11 +77,11 @@ def _read_pull(
     return intake_api.read_pull(pull)
 
 
-def _stop_follow_up(found: StoredRun, became: str, store: SqlRunStore) -> None:
-    about = found.run.follow_up
-    if about is not None and found.active:
+def _stop_follow_up(run: RunRow, became: str, store: SqlRunStore) -> None:
+    about = run.run.follow_up
+    if about is not None and run.active:
         words = f"Pull request #{about.pull} was {became}, so its follow-up was stopped."
-        store.request_stop(found.run.run_id, words, Reason.SUPERSEDED)
+        store.request_stop(run.run_id, words, Reason.SUPERSEDED)
 
 
 def _handle_checks(
@@ -89,17 +89,17 @@ def _handle_checks(
 ) -> Decision:
     """Have red checks seen to, where they are of the commit that we have pushed last."""
     wish = FollowUpRequest(kind="ci", quiet=quiet)
-    found = store.find_run_of_head(event.repository_id, event.commit)
-    if found is None and store.is_publishing(event.repository_id, of_follow_up=True):
+    run = store.find_run_of_head(event.repository_id, event.commit)
+    if run is None and store.is_publishing(event.repository_id, of_follow_up=True):
         return Decision("postponed", "a run of this repository is about to report its commit")
-    if found is None:
+    if run is None:
         return Decision(
             "ignored", "not the last commit of one of our pull requests", is_routine=True
         )
-    following = store.queue_follow_up(found.run.first, wish, now)
+    following = store.queue_follow_up(run.run.first, wish, now)
     if following in ("over", "full"):
         return Decision("ignored", f"no follow-up for these checks ({following})")
-    return Decision("heard", f"checks of run {found.run.run_id}'s commit ({following})")
+    return Decision("heard", f"checks of run {run.run_id}'s commit ({following})")
 
 
 def _handle_push(
@@ -130,7 +130,7 @@ def _handle_push(
             continue
         unknown += pull.conflicts is None
         if pull.conflicts:
-            following = store.queue_follow_up(opened.run.run_id, wish, now)
+            following = store.queue_follow_up(opened.run_id, wish, now)
             queued += following not in ("over", "full")
     if age < _LONGEST_RUN and (working := store.find_run_at_work(event.repository_id)):
         return Decision("postponed", f"run {working} has read the base before this push")
@@ -142,9 +142,9 @@ def _handle_push(
     return Decision("heard", f"{count} to merge {event.branch}, which conflicts")
 
 
-def _is_left_to_people(opened: StoredRun, store: SqlRunStore) -> bool:
+def _is_left_to_people(opened: RunRow, store: SqlRunStore) -> bool:
     """Whether the last conflict was not solved: the next push of the base asks nobody again."""
-    last = next(reversed(store.follow_ups(opened.run.run_id)), None)
+    last = next(reversed(store.follow_ups(opened.run_id)), None)
     if last is None or last.run.about.kind != "update" or last.outcome is None:
         return False
     ends = (thread.kind for thread in last.outcome.review_state.threads)

@@ -36,11 +36,7 @@ class MissedDeliveries:
     def __init__(
         self, log: AppDeliveries, inbox: Inbox, *, seconds: float, found: Callable[[], None]
     ) -> None:
-        """Take what it works with.
-
-        Args:
-            seconds: From one look at the log to the next.
-        """
+        # `seconds` from one look at the log to the next.
         self._log, self._inbox, self._seconds, self._found = log, inbox, seconds, found
         self._read_from = -math.inf
         """Older deliveries were read, and are not missing."""

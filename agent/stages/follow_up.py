@@ -10,7 +10,7 @@ from agent.desk import Desk
 from agent.errors import RequestRefused, Superseded
 from agent.models.change import Plan
 from agent.models.code_host import CodeHost
-from agent.models.outcome import StoredRun, ThreadOutcome
+from agent.models.outcome import PastRun, ThreadOutcome
 from agent.models.pulls import (
     BranchState,
     Thread,
@@ -85,7 +85,7 @@ def read_context(run: Run, desk: Desk) -> PullContext:
     )
 
 
-def _is_like(earlier: StoredRun, about: FollowUp) -> bool:
+def _is_like(earlier: PastRun, about: FollowUp) -> bool:
     """Whether an earlier follow-up counts against the bound of those of this kind."""
     before, became = earlier.run.follow_up, earlier.outcome
     if became is not None and became.is_done and not became.review_state.threads:

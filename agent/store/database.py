@@ -41,6 +41,11 @@ from agent.errors import (
 )
 from agent.settings import require_home
 
+REVISION, _FIRST = "drop_audit_sent", "initial"
+"""Names of the newest revision of the tables (`migrations/versions`), and of the first one."""
+#: Noted in place of the first revision, before there were further ones.
+_FIRST_DIGESTS = ("71150f3a2903", "df2fd698abab")
+
 
 class Database:
     """Tables in one file or on a server; safe to use from several threads and processes."""
@@ -54,7 +59,7 @@ class Database:
         url: str | None = None,
         busy_seconds: float,
     ) -> None:
-        """Open the database, and make file and tables where there are none.
+        """Open the database; create file and tables, or bring older tables up to date.
 
         Args:
             consequence: Of moving a damaged file away; ends the sentence that advises it.
@@ -63,7 +68,7 @@ class Database:
 
         Raises:
             SettingsInvalid: The file cannot be made or opened there.
-            StoreUnusable: It is damaged, no database, or of another version.
+            StoreUnusable: It is damaged, no database, or of a later version.
             StoreUnavailable: Somebody else has its lock.
         """
         self.path, self._consequence = path, consequence
@@ -106,8 +111,9 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Open a transaction that is committed at the end of the block."""
-        with self.translate_errors(), Session(self.engine) as session, session.begin():
+        """Open a transaction that is committed at the end of the block; its records outlive it."""
+        session = Session(self.engine, expire_on_commit=False)
+        with self.translate_errors(), session, session.begin():
             yield session
 
     @contextmanager
@@ -121,9 +127,9 @@ class Database:
         if self.is_server:
             return
         with self.connect() as connection:
-            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-        if found != "ok":
-            raise _make_damaged(self.name, str(found), self._consequence)
+            result = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        if result != "ok":
+            raise _make_damaged(self.name, str(result), self._consequence)
 
     def prove_writable(self) -> None:
         """Write to the disk now; raises what `write` does."""
@@ -150,19 +156,17 @@ class Database:
                 self.guard(connection)
 
     def _create_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
-        # The columns as the models describe them, so that others are never opened.
-        columns = [(str(one), str(one.type), one.nullable) for table in tables for one in table.c]
-        version = hashlib.sha256("".join(map(repr, columns)).encode()).hexdigest()[:12]
         name = self._version.name
         if inspect(connection).has_table(name):
-            found = connection.execute(select(self._version.c.version_num)).scalars()
-            if (there := found.all()) == [version]:
+            noted = connection.execute(select(self._version.c.version_num)).scalar()
+            if noted == REVISION:
                 return
-            empty = "an empty database" if self.is_server else "an empty MERGEWRIGHT_HOME"
-            raise StoreUnusable(
-                f"{self.name} was created by another version of Mergewright (table revision"
-                f" {', '.join(there)}, not {version}). Start with {empty}, or use that version."
-            )
+            if noted not in _FIRST_DIGESTS:
+                raise StoreUnusable(
+                    f"{self.name} is of another version of Mergewright (table revision {noted},"
+                    f" not {REVISION}). Use that version, or a later one."
+                )
+            connection.execute(update(self._version).values(version_num=_FIRST))
         from alembic import command
         from alembic.config import Config
 
@@ -170,8 +174,7 @@ class Database:
         scripts = resources.files("agent.store").joinpath("migrations")
         config.set_main_option("script_location", str(scripts))
         config.attributes |= {"connection": connection, "tables": tables, "version_table": name}
-        command.upgrade(config, "head")
-        connection.execute(update(self._version).values(version_num=version))
+        command.upgrade(config, REVISION)
 
 
 def _make_connect_arguments(busy_seconds: float) -> dict[str, object]:
@@ -286,9 +289,9 @@ def translate_errors(name: str, consequence: str) -> Iterator[None]:
         raise StoreUnavailable(f"{name} is currently unavailable: {cause}.") from problem
 
 
-def _make_damaged(name: str, found: str, consequence: str) -> StoreUnusable:
+def _make_damaged(name: str, cause: str, consequence: str) -> StoreUnusable:
     way_out = "restore it from a backup"
     if Path(name).is_absolute():
         short = Path(name).name
         way_out += f", or move it away with {short}-wal and {short}-shm{consequence}"
-    return StoreUnusable(f"{name} is damaged ({found}). Stop the service, {way_out}")
+    return StoreUnusable(f"{name} is damaged ({cause}). Stop the service, {way_out}")

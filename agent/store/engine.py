@@ -202,7 +202,7 @@ class Engine:
         """
         over = datetime.fromtimestamp(moment, UTC).isoformat()
         with self._translate_errors():
-            found = DBOS.list_workflows(
+            workflows = DBOS.list_workflows(
                 name=_WORKFLOW,
                 status=[*_OVER],
                 completed_before=over,
@@ -210,7 +210,7 @@ class Engine:
                 load_output=False,
                 limit=1_000,
             )
-        names = [one.workflow_id for one in found]
+        names = [workflow.workflow_id for workflow in workflows]
         gone = [name for name in names if name.rpartition("/")[0] not in kept]
         if gone:
             with self._translate_errors():

@@ -18,12 +18,12 @@ class PurgeScope(NamedTuple):
     def pattern(self) -> re.Pattern[str] | None:
         """Pattern of stored texts about the repository or the person."""
         if self.repository:
-            found = rf'"repository": ?"{re.escape(self.repository)}"'
+            expression = rf'"repository": ?"{re.escape(self.repository)}"'
         elif self.person:
             name = rf"(?<![\w-]){re.escape(self.person)}(?![\w-])"
             # A sentence of ours names people anywhere: below its key, or in a column without JSON.
             sentence = rf'(?:^[^{{]|"sentence": ?")[^"]*{name}|^{name}'
-            found = rf'"(?:author|actor|by)": ?"{name}"|@{name}|{sentence}'
+            expression = rf'"(?:author|actor|by)": ?"{name}"|@{name}|{sentence}'
         else:
             return None
-        return re.compile(found, re.IGNORECASE | re.MULTILINE)
+        return re.compile(expression, re.IGNORECASE | re.MULTILINE)

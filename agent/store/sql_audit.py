@@ -62,10 +62,10 @@ def add_entry(
     )
 
 
-def note_guidance(session: Session, row: RunRow, said: Guidance) -> None:
+def note_guidance(session: Session, row: RunRow, guidance: Guidance) -> None:
     """Note what somebody asked of a run; remarks ask for nothing."""
-    if said.kind == "remark":
+    if guidance.kind == "remark":
         return
-    via: Via = "dashboard" if said.comment.startswith(_DASHBOARD) else "github"
-    action = said.words if said.kind == "command" else said.kind
-    add_entry(session, action, said.by, via, run=row.run_id, repository=row.repository)
+    via: Via = "dashboard" if guidance.comment.startswith(_DASHBOARD) else "github"
+    action = guidance.words if guidance.kind == "command" else guidance.kind
+    add_entry(session, action, guidance.by, via, run=row.run_id, repository=row.repository)

@@ -231,7 +231,7 @@ class Inbox:
 
     def find_worded(self, scope: PurgeScope) -> list[int]:
         """Find decided deliveries with words of or about the scope, by number."""
-        pattern, found = scope.pattern, []
+        pattern, numbers = scope.pattern, []
         columns = _ROWS.c.number, _ROWS.c.received_at, _ROWS.c.body, _ROWS.c.reason
         wanted = select(*columns).where(_ROWS.c.outcome.is_not(None))
         with self._database.read() as session:
@@ -240,15 +240,15 @@ class Inbox:
                 text = f"{bytes(body).decode('utf-8', 'replace')}\n{reason}"
                 is_old = received_at < scope.before and text != "\n"
                 if is_old if pattern is None else pattern.search(text):
-                    found.append(number)
-        return found
+                    numbers.append(number)
+        return numbers
 
     def blank(self, numbers: Sequence[int]) -> None:
         """Delete the words of deliveries; they stay known, so that none is handled twice."""
         for start in range(0, len(numbers), _AT_ONCE):
-            some = _ROWS.c.number.in_(numbers[start:][:_AT_ONCE])
+            rows = _ROWS.c.number.in_(numbers[start:][:_AT_ONCE])
             with self._one, self._database.connect() as connection:
-                connection.execute(_ROWS.update().where(some).values(_BLANK))
+                connection.execute(_ROWS.update().where(rows).values(_BLANK))
 
     def close(self) -> None:
         self._database.close()

@@ -86,16 +86,17 @@ class SharedLease(Lease):
         row = LeaseRow(process=process, home=str(home), key=key, last_seen=0.0)
         with database.write() as session:
             alive = col(LeaseRow.last_seen) >= _NOW - seconds
-            for other in session.exec(select(LeaseRow).where(alive)):
-                if other.home != row.home:
+            for worker in session.exec(select(LeaseRow).where(alive)):
+                if worker.home != row.home:
                     raise SettingsInvalid(
-                        f"MERGEWRIGHT_HOME is {row.home} here and {other.home} with the worker of"
-                        f" {other.process}. Use the same path on all workers, each on its own disk."
+                        f"MERGEWRIGHT_HOME is {row.home} here and {worker.home} with the worker of"
+                        f" {worker.process}. Use the same path on all workers, each on its own"
+                        " disk."
                     )
-                if other.key != key:
+                if worker.key != key:
                     raise SettingsInvalid(
-                        f"Logs are signed with key {key} here, but with {other.key} by the"
-                        f" worker of {other.process}. Set the same MERGEWRIGHT_SIGNING_KEY_FILE"
+                        f"Logs are signed with key {key} here, but with {worker.key} by the"
+                        f" worker of {worker.process}. Set the same MERGEWRIGHT_SIGNING_KEY_FILE"
                         " on all workers. To change the key, stop all workers first."
                     )
             session.add(row)

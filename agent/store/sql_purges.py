@@ -4,11 +4,10 @@ A run keeps its id, times, outcome and cost. So statistics, budgets and the sign
 hold on.
 """
 
-from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, delete, func, or_
-from sqlmodel import Session, col, select
+from sqlalchemy import ColumnElement, Text, cast, delete, func, or_
+from sqlmodel import col, select
 
 from agent.models.outcome import Outcome
 from agent.models.record import replace
@@ -17,6 +16,10 @@ from agent.store.database import Database
 from agent.store.purge_scope import PurgeScope
 from agent.store.sql_tables import GuidanceRow, PauseRow, RunRow
 
+_TEXTS = [
+    cast(column, Text)
+    for column in (RunRow.run, RunRow.outcome, RunRow.stop_request, RunRow.follow_up_requests)
+]
 #: Rows whose texts are read at a time.
 _AT_ONCE = 200
 
@@ -38,13 +41,13 @@ class SqlPurges:
     def find_runs(self, scope: PurgeScope) -> tuple[list[PurgedRun], int]:
         """Find the runs whose data go; and the number of active ones, which stay."""
         pattern = scope.pattern if scope.person else None
-        texts = (RunRow.run, RunRow.outcome, RunRow.stop_request, RunRow.follow_up_requests)
         columns = (RunRow.run_id, RunRow.segment, RunRow.active, RunRow.repository, RunRow.number)
-        found, active = [], 0
+        runs, active = [], 0
         with self._database.read() as session:
-            spoken = _list_spoken(session, scope.person) if scope.person else frozenset()
+            authored = select(GuidanceRow.run_id).where(_is_by(scope.person))
+            spoken = frozenset(session.exec(authored)) if scope.person else frozenset()
             rows = session.execute(
-                select(*columns, *texts).where(  # type: ignore[call-overload]
+                select(*columns, *_TEXTS).where(  # type: ignore[call-overload]
                     _select_scope(scope), col(RunRow.purged_at).is_(None)
                 ),
                 execution_options={"yield_per": _AT_ONCE},
@@ -61,8 +64,8 @@ class SqlPurges:
                     continue
                 run = Run.model_validate_json(words[0])
                 issue = f"{repository}#{number}" if run.snapshot else ""
-                found.append(PurgedRun(run_id, segment, run.repository, issue))
-        return found, active
+                runs.append(PurgedRun(run_id, segment, run.repository, issue))
+        return runs, active
 
     def blank_run(self, run_id: str, now: float, *, has_repository: bool) -> None:
         """Delete the texts and names of a run that is over.
@@ -74,13 +77,12 @@ class SqlPurges:
             row = session.get(RunRow, run_id)
             if row is None or row.active:
                 return
-            row.run = _blank_run(Run.model_validate_json(row.run), has_repository=has_repository)
+            row.run = _blank_run(row.run, has_repository=has_repository)
             if row.outcome:
-                outcome = Outcome.model_validate_json(row.outcome)
-                row.outcome = _blank_outcome(outcome, has_repository=has_repository)
+                row.outcome = _blank_outcome(row.outcome, has_repository=has_repository)
             row.repository = row.repository if has_repository else ""
             row.title, row.purged_at = "", now
-            row.stop_request = row.follow_up_requests = row.waits_for = row.plan_asked = None
+            row.stop_request = row.waits_for = row.plan_asked = row.follow_up_requests = None
             # Nothing goes on with it.
             row.pull = row.head = None
             session.execute(delete(GuidanceRow).where(col(GuidanceRow.run_id) == run_id))
@@ -104,14 +106,14 @@ def _select_scope(scope: PurgeScope) -> ColumnElement[bool]:
     if scope.repository:
         return func.lower(RunRow.repository) == scope.repository.lower()
     if scope.person:
-        texts = (RunRow.run, RunRow.outcome, RunRow.stop_request, RunRow.follow_up_requests)
-        named = (func.lower(text).contains(scope.person.lower(), autoescape=True) for text in texts)
+        login = scope.person.lower()
+        named = (func.lower(words).contains(login, autoescape=True) for words in _TEXTS)
         spoken = select(GuidanceRow.run_id).where(_is_by(scope.person))
         return or_(*named, col(RunRow.run_id).in_(spoken))
     return (
         col(RunRow.active).is_(False)
         & (col(RunRow.ended_at) < scope.before)
-        & (col(RunRow.state) != RunState.OPEN.value)
+        & (col(RunRow.state) != RunState.OPEN)
     )
 
 
@@ -119,11 +121,7 @@ def _is_by(person: str) -> ColumnElement[bool]:
     return func.lower(GuidanceRow.by) == person.lower()
 
 
-def _list_spoken(session: Session, person: str) -> Collection[str]:
-    return frozenset(session.exec(select(GuidanceRow.run_id).where(_is_by(person))))
-
-
-def _blank_run(run: Run, *, has_repository: bool) -> str:
+def _blank_run(run: Run, *, has_repository: bool) -> Run:
     snapshot, about = run.snapshot, run.follow_up
     stays = has_repository and snapshot is not None
     if snapshot is not None:
@@ -149,10 +147,10 @@ def _blank_run(run: Run, *, has_repository: bool) -> str:
         config_text=None,
         config_name=None,
         base=None,
-    ).model_dump_json()
+    )
 
 
-def _blank_outcome(outcome: Outcome, *, has_repository: bool) -> str:
+def _blank_outcome(outcome: Outcome, *, has_repository: bool) -> Outcome:
     pull = replace(outcome.pull_request, notes=()) if outcome.pull_request else None
     return Outcome(
         run_id=outcome.run_id,
@@ -162,4 +160,4 @@ def _blank_outcome(outcome: Outcome, *, has_repository: bool) -> str:
         commit=outcome.commit,
         pull_request=pull if has_repository else None,
         figures=outcome.figures,
-    ).model_dump_json()
+    )

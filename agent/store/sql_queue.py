@@ -6,16 +6,13 @@ a shorter wait, so that no repository takes every turn.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Sequence
 
-from pydantic import ValidationError
 from sqlalchemy import ColumnElement, and_, false, func, or_, text
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from agent.models.clock import read_clock
-from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import RunState
 from agent.store import sql_audit, sql_requests
@@ -26,8 +23,7 @@ from agent.store.sql_tables import (
     OPERATOR,
     PauseRow,
     RunRow,
-    iterate_sound,
-    make_stored_run,
+    list_sound,
 )
 
 WORKER = "worker "
@@ -73,7 +69,7 @@ class RunQueue:
         per_day: int | None = None,
         per_repository: int = 1,
         worker: int = ONLY,
-    ) -> StoredRun | None:
+    ) -> RunRow | None:
         """Take the run whose turn it is; None: there is none, or too many are under way.
 
         What was stopped only has to say so, and waits for nothing. A row that makes no sense is
@@ -93,12 +89,15 @@ class RunQueue:
             name = f"{WORKER}{worker}"
             columns = select(RunRow.worker, RunRow.repository_id)
             busy = session.exec(columns.where(*_UNDER_WAY)).all()
-            own = sum(one[0] == name for one in busy)
+            own_runs = sum(carrier == name for carrier, _ in busy)
             spent = () if per_day is None else _find_spent_quotas(session, now, per_day)
             taken = _find_taken((repository for _, repository in busy), per_repository)
-            room = false() if own >= most else col(RunRow.repository_id).not_in(taken)
+            room = false() if own_runs >= most else col(RunRow.repository_id).not_in(taken)
             waiting = _select_waiting(now, room, spent)
-            for row, stored in iterate_sound(session.exec(waiting.limit(_AT_A_LOOK)), now):
+            for row in session.exec(waiting.limit(_AT_A_LOOK)):
+                if not list_sound([row]):
+                    _end_unreadable(session, [row.run_id], now)
+                    continue
                 row.worker, row.started_at = name, row.started_at or now
                 row.waits_for = None
                 if row.begin_with == "":
@@ -106,18 +105,21 @@ class RunQueue:
                     sql_requests.note_begin(session, row)
                 if row.state == RunState.RECEIVED:
                     begun = RunState.FOLLOWING_UP if row.round else RunState.TRIAGING
-                    row.state = begun.value
-                return stored
+                    row.state = begun
+                return row
         return None
 
-    def under_way(self, worker: int = ONLY) -> tuple[StoredRun, ...]:
+    def under_way(self, worker: int = ONLY) -> tuple[RunRow, ...]:
         """List the runs that a worker has."""
         mine = col(RunRow.worker) == f"{WORKER}{worker}"
         wanted = select(RunRow).where(col(RunRow.active), mine)
-        with suppress(ValidationError), self._database.read() as session:
-            return tuple(make_stored_run(row) for row in session.exec(wanted))
-        with self._database.write() as session:
-            return tuple(stored for _, stored in iterate_sound(session.exec(wanted), read_clock()))
+        with self._database.read() as session:
+            rows = session.exec(wanted).all()
+        runs = list_sound(rows)
+        if unreadable := {row.run_id for row in rows} - {row.run_id for row in runs}:
+            with self._database.write() as session:
+                _end_unreadable(session, unreadable, read_clock())
+        return runs
 
     def explain_wait(self, run_id: str, now: float, per_day: int | None = None) -> str:
         """Say which pause or limit holds a waiting run back; empty: none, or it is under way."""
@@ -152,9 +154,19 @@ class RunQueue:
         )
 
 
+def _end_unreadable(session: Session, run_ids: Collection[str], now: float) -> None:
+    """End runs whose rows make no sense, so that they delay no other."""
+    rows = update(RunRow).where(col(RunRow.run_id).in_(run_ids))
+    session.execute(rows.values(active=False, state=RunState.FAILED, ended_at=now))
+
+
 def _find_taken(repositories: Iterable[int], per_repository: int) -> list[int]:
     """Find the repositories that have as many runs as they may have at a time."""
-    return [one for one, number in Counter(repositories).items() if number >= per_repository]
+    return [
+        repository
+        for repository, number in Counter(repositories).items()
+        if number >= per_repository
+    ]
 
 
 def _find_spent_quotas(session: Session, now: float, per_day: int) -> list[int]:
@@ -166,15 +178,19 @@ def _find_spent_quotas(session: Session, now: float, per_day: int) -> list[int]:
         .where(col(RunRow.repository_id).in_(waiting))
         .group_by(col(RunRow.repository_id))
     ).all()
-    return [one for one, number in counted if number >= _get_allowed_runs(session, one, per_day)]
+    return [
+        repository
+        for repository, number in counted
+        if number >= _get_allowed_runs(session, repository, per_day)
+    ]
 
 
 def _get_allowed_runs(session: Session, repository_id: int, per_day: int) -> int:
     """The lower of the operator's bound and what the newest run found in the configuration."""
     wanted = select(RunRow).where(col(RunRow.repository_id) == repository_id, *_UNBEGUN)
-    rows = session.exec(wanted.order_by(*NEWEST).limit(1))
-    own = next((one.run.runs_per_day for _, one in iterate_sound(rows, read_clock())), None)
-    return min(per_day, own or per_day)
+    rows = list_sound(session.exec(wanted.order_by(*NEWEST).limit(1)))
+    configured = rows[0].run.runs_per_day if rows else None
+    return min(per_day, configured or per_day)
 
 
 def _select_waiting(

@@ -6,18 +6,16 @@ run that opened the pull request. It becomes a run of its own when the active ru
 
 from typing import Literal
 
-from pydantic import TypeAdapter
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from agent.errors import ActiveRun, RequestRefused
-from agent.models.outcome import Outcome
-from agent.models.record import Record, replace
-from agent.models.run import CAPS_REACHED, FollowUp, Kind, Reason, Run, RunState, make_run_id
+from agent.models.record import replace
+from agent.models.run import CAPS_REACHED, FollowUp, Reason, RunState, make_run_id
 from agent.models.ticket import Guidance, find_approval
 from agent.store import sql_audit
 from agent.store.database import Database
-from agent.store.sql_tables import GuidanceRow, RunRow, is_of_issue, make_row
+from agent.store.sql_tables import FollowUpRequest, GuidanceRow, RunRow, is_of_issue, make_row
 
 Hearing = Literal["heard", "again", "late", "full"]
 """Result of an answer: it counts; the same comment counted before; the run does not wait for
@@ -40,19 +38,6 @@ QUIET_SECONDS = 5.0
 _LONGEST_QUIET_SECONDS = 600.0
 
 
-class FollowUpRequest(Record):
-    """A request for a follow-up, by a person or a check."""
-
-    kind: Kind
-    by: str = ""
-    """Login of the command's author; empty: there is none."""
-    quiet: float = 0.0
-    """Seconds in which no further one may come before it begins."""
-
-
-_REQUESTS: TypeAdapter[tuple[FollowUpRequest, ...]] = TypeAdapter(tuple[FollowUpRequest, ...])
-
-
 class RunRequests:
     """Requests to the runs of one database; each comment counts once."""
 
@@ -67,13 +52,13 @@ class RunRequests:
         with self._database.read() as session:
             return _was_heard(session, run_id, comment)
 
-    def note_guidance(self, run_id: str, said: Guidance) -> None:
+    def note_guidance(self, run_id: str, guidance: Guidance) -> None:
         """Keep what was said, with no effect of its own."""
         with self._database.write() as session:
-            _store_guidance(session, run_id, said)
+            _store_guidance(session, run_id, guidance)
 
     def add_guidance(
-        self, run_id: str, said: Guidance, now: float, quiet: float = QUIET_SECONDS
+        self, run_id: str, guidance: Guidance, now: float, quiet: float = QUIET_SECONDS
     ) -> Hearing:
         """Let a run hear what somebody said: one that waits for it goes on.
 
@@ -85,26 +70,26 @@ class RunRequests:
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
-            if _was_heard(session, run_id, said.comment):
+            if _was_heard(session, run_id, guidance.comment):
                 return "again"
             is_full = len(_list_wishes(session, run_id)) >= MOST_WORDS
-            if said.kind == "answer" and not row.active:
+            if guidance.kind == "answer" and not row.active:
                 require_no_other(session, row)
                 if is_full or row.retries >= MOST_ANSWERED:
                     return "full"
                 requeue_run(row, "", now)
-            elif not _is_awaited(session, row, said):
+            elif not _is_awaited(session, row, guidance):
                 return "late"
-            elif said.kind != "approval" and is_full:
+            elif guidance.kind != "approval" and is_full:
                 return "full"
-            _store_guidance(session, run_id, said)
+            _store_guidance(session, run_id, guidance)
             if row.worker is None:
                 row.waits_for = None
-                if said.kind == "approval":
+                if guidance.kind == "approval":
                     row.not_before = min(row.not_before, now)
                 else:
                     row.not_before = now + quiet
-                    row.begin_with, row.state = "", RunState.RECEIVED.value
+                    row.begin_with, row.state = "", RunState.RECEIVED
             # Else it is looking just now: what it has not heard is found when it waits again.
             return "heard"
 
@@ -114,7 +99,7 @@ class RunRequests:
         words: str,
         reason: Reason = Reason.CANCELLED,
         *,
-        said: Guidance | None = None,
+        guidance: Guidance | None = None,
     ) -> bool:
         """Ask for a run to be stopped; return whether it is not over yet. Who asks first is heard.
 
@@ -126,16 +111,16 @@ class RunRequests:
             row = session.get(RunRow, run_id)
             if row is None or not row.active:
                 return False
-            if said is not None and not _was_heard(session, run_id, said.comment):
-                _store_guidance(session, run_id, said)
+            if guidance is not None and not _was_heard(session, run_id, guidance.comment):
+                _store_guidance(session, run_id, guidance)
             if row.stop_request is None:
-                row.stop_request, row.stop_reason = words, reason.value
+                row.stop_request, row.stop_reason = words, reason
                 # It need not wait to be stopped; only until its end is posted.
                 row.not_before = 0.0
             return True
 
     def retry_run(
-        self, run_id: str, begin_with: str, now: float, *, said: Guidance | None = None
+        self, run_id: str, begin_with: str, now: float, *, guidance: Guidance | None = None
     ) -> None:
         """Let a run that is over go on; one that has reached a cap may use as much again.
 
@@ -147,33 +132,33 @@ class RunRequests:
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
-            if said is not None:
-                if _was_heard(session, run_id, said.comment):
+            if guidance is not None:
+                if _was_heard(session, run_id, guidance.comment):
                     return
-                _store_guidance(session, run_id, said)
+                _store_guidance(session, run_id, guidance)
             require_no_other(session, row)
             requeue_run(row, begin_with, now)
 
     def queue_follow_up(
-        self, run_id: str, wish: FollowUpRequest, now: float, *, said: Guidance | None = None
+        self, run_id: str, wish: FollowUpRequest, now: float, *, guidance: Guidance | None = None
     ) -> Following:
         """Queue a run that goes on with the pull request of this one; a command counts once."""
         with self._database.write() as session:
             first = session.get_one(RunRow, run_id)
-            if said is not None and _was_heard(session, run_id, said.comment):
+            if guidance is not None and _was_heard(session, run_id, guidance.comment):
                 return "joined"
             active = _find_active_row(session, first)
             following = _queue_follow_up(session, first, active, wish, now)
-            if said is not None and following not in ("over", "full"):
+            if guidance is not None and following not in ("over", "full"):
                 # A refusal counts only once it was posted.
-                _store_guidance(session, run_id, said)
+                _store_guidance(session, run_id, guidance)
             return following
 
 
 def require_no_other(session: Session, row: RunRow) -> None:
     """Raise ActiveRun where the issue of a run has another one that is not over."""
-    if other := _find_active_row(session, row):
-        raise ActiveRun(Run.model_validate_json(other.run))
+    if active := _find_active_row(session, row):
+        raise ActiveRun(active.run)
 
 
 def note_begin(session: Session, row: RunRow) -> None:
@@ -197,10 +182,9 @@ def queue_waiting_follow_up(session: Session, over: RunRow, now: float) -> None:
         is_of_issue(over.repository_id, over.number), col(RunRow.follow_up_requests).is_not(None)
     )
     for first in session.exec(wanted.order_by(col(RunRow.attempt).desc())):
-        stored = _read_requests(first)
+        stored = first.follow_up_requests or ()
         for number, wish in enumerate(stored, 1):
-            others = stored[number:]
-            first.follow_up_requests = _REQUESTS.dump_json(others).decode() if others else None
+            first.follow_up_requests = stored[number:] or None
             if _queue_follow_up(session, first, None, wish, now) == "queued":
                 return
 
@@ -222,9 +206,9 @@ def _was_heard(session: Session, run_id: str, comment: str) -> bool:
     return session.exec(wanted).first() is not None
 
 
-def _store_guidance(session: Session, run_id: str, said: Guidance) -> None:
-    session.add(GuidanceRow(run_id=run_id, **said.model_dump()))
-    sql_audit.note_guidance(session, session.get_one(RunRow, run_id), said)
+def _store_guidance(session: Session, run_id: str, guidance: Guidance) -> None:
+    session.add(GuidanceRow(run_id=run_id, **guidance.model_dump()))
+    sql_audit.note_guidance(session, session.get_one(RunRow, run_id), guidance)
 
 
 def _list_wishes(session: Session, run_id: str) -> list[int]:
@@ -234,17 +218,17 @@ def _list_wishes(session: Session, run_id: str) -> list[int]:
     return [number for number in session.exec(wanted) if number is not None]
 
 
-def _is_awaited(session: Session, row: RunRow, said: Guidance) -> bool:
+def _is_awaited(session: Session, row: RunRow, guidance: Guidance) -> bool:
     """Whether the run waits for such a word."""
     if not row.active or row.stop_request:
         return False
     begins_again = row.worker is None and row.state == RunState.RECEIVED and row.begin_with == ""
-    if said.kind == "answer":
+    if guidance.kind == "answer":
         # Another one has revived it a moment ago.
         return begins_again and has_more(session, row)
     waits = row.state == RunState.AWAITING_APPROVAL and row.plan_asked is not None
-    if said.kind == "approval":
-        return waits and said.words == row.plan_asked and not has_more(session, row)
+    if guidance.kind == "approval":
+        return waits and guidance.words == row.plan_asked and not has_more(session, row)
     if waits and not is_approved(session, row, row.plan_asked or ""):
         return True
     return begins_again and row.plan_asked is not None
@@ -263,12 +247,13 @@ def requeue_run(row: RunRow, begin_with: str, now: float) -> None:
             f"The texts of run {row.run_id} were deleted, so it cannot continue. Set the label"
             " again to start a new run."
         )
-    if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
+    if row.outcome and row.outcome.reason in CAPS_REACHED:
         row.grants += 1
-    row.active, row.state, row.worker = True, RunState.RECEIVED.value, None
+    row.active, row.state, row.worker = True, RunState.RECEIVED, None
     row.not_before = row.queued_at = now
     row.segment, row.begin_with = row.segment + 1, begin_with
-    row.wait_count, row.waits_for, row.stop_request, row.stop_reason = 0, None, None, None
+    row.wait_count, row.waits_for = 0, None
+    row.stop_request, row.stop_reason = None, Reason.CANCELLED
     row.ended_at = row.outcome = row.plan_asked = None
     row.retries += 1
 
@@ -290,15 +275,14 @@ def _queue_follow_up(
             latest = active.queued_at + max(wish.quiet, _LONGEST_QUIET_SECONDS)
             active.not_before = min(now + wish.quiet, latest)
             if wish.by:
-                run = Run.model_validate_json(active.run)
-                about = replace(run.about, by=wish.by)
-                active.run = replace(run, follow_up=about).model_dump_json()
+                about = replace(active.run.about, by=wish.by)
+                active.run = replace(active.run, follow_up=about)
             return "joined"
-        stored = {request.kind: request for request in _read_requests(first)}
+        stored = {request.kind: request for request in first.follow_up_requests or ()}
         same = stored.pop(wish.kind, wish)
         # The author of the command gets an answer, whatever else asks for it afterwards.
         wish = replace(wish, by=wish.by or same.by)
-        first.follow_up_requests = _REQUESTS.dump_json((*stored.values(), wish)).decode()
+        first.follow_up_requests = (*stored.values(), wish)
         return "after"
     number = select(func.max(col(RunRow.round))).where(col(RunRow.follows_run) == first.run_id)
     # Earlier rounds are in it also where their rows are gone.
@@ -313,7 +297,7 @@ def _queue_follow_up(
 def _may_join(active: RunRow, first: RunRow, wish: FollowUpRequest) -> bool:
     """Whether the active run is a follow-up for the same that has not begun."""
     waits = active.worker is None and active.started_at is None and active.stop_request is None
-    about = Run.model_validate_json(active.run).follow_up
+    about = active.run.follow_up
     return waits and about is not None and (about.of, about.kind) == (first.run_id, wish.kind)
 
 
@@ -325,7 +309,7 @@ def _add_run(
         of=first.run_id, pull=first.pull or 0, round=number, kind=wish.kind, by=wish.by
     )
     run = replace(
-        Run.model_validate_json(first.run),
+        first.run,
         run_id=run_id,
         follow_up=about,
         started=int(now),
@@ -334,7 +318,3 @@ def _add_run(
     row = make_row(run, now)
     row.not_before = now + wish.quiet
     session.add(row)
-
-
-def _read_requests(first: RunRow) -> tuple[FollowUpRequest, ...]:
-    return _REQUESTS.validate_json(first.follow_up_requests) if first.follow_up_requests else ()

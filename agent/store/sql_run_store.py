@@ -11,7 +11,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, delete, select, update
 
 from agent import settings
-from agent.models.outcome import Outcome, PullEnd, StoredRun
+from agent.models.outcome import Outcome, PullEnd
 from agent.models.record import replace
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.settings import Settings
@@ -33,7 +33,6 @@ from agent.store.sql_tables import (
     is_dead_command,
     is_of_issue,
     make_row,
-    make_stored_run,
 )
 
 _log = structlog.get_logger()
@@ -74,17 +73,16 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         row = make_row(run, now)
         row.delivery_id = delivery_id
         if worker is not None:
-            row.worker, row.state, row.started_at = worker, RunState.TRIAGING.value, now
+            row.worker, row.state, row.started_at = worker, RunState.TRIAGING, now
         with self._database.write() as session:
             of_delivery = select(RunRow).where(col(RunRow.delivery_id) == delivery_id)
             if delivery_id is not None and (earlier := session.exec(of_delivery).first()):
-                return Run.model_validate_json(earlier.run)
+                return earlier.run
             _end_dead_commands(session, now)
             sql_requests.require_no_other(session, row)
             of_issue = is_of_issue(row.repository_id, row.number)
             before = session.exec(select(func.max(col(RunRow.attempt))).where(of_issue)).one() or 0
-            run = replace(run, attempt=before + 1)
-            row.attempt, row.run = run.attempt, run.model_dump_json()
+            row.attempt, row.run = before + 1, replace(run, attempt=before + 1)
             session.add(row)
             if worker is not None and run.ticket:
                 _note_command(session, "start", row)
@@ -93,9 +91,9 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
                 sql_audit.add_entry(
                     session, "start", by, "github", run=row.run_id, repository=row.repository
                 )
-        return run
+            return row.run
 
-    def resume_run(self, run_id: str, now: float, worker: str) -> StoredRun:
+    def resume_run(self, run_id: str, now: float, worker: str) -> RunRow:
         """Let a command go on with a run that one has carried before.
 
         One that was interrupted goes on with the records as they are, any other one with the step
@@ -105,14 +103,13 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             _end_dead_commands(session, now)
             row = session.get_one(RunRow, run_id)
             sql_requests.require_no_other(session, row)
-            outcome = Outcome.model_validate_json(row.outcome or "null")
-            segment = row.segment
-            sql_requests.requeue_run(row, outcome.stopped_at or "", now)
-            if outcome.reason is Reason.INTERRUPTED:
+            outcome, segment = row.outcome, row.segment
+            sql_requests.requeue_run(row, (outcome and outcome.stopped_at) or "", now)
+            if outcome and outcome.reason is Reason.INTERRUPTED:
                 row.segment = segment
-            row.worker, row.state, row.started_at = worker, RunState.TRIAGING.value, now
+            row.worker, row.state, row.started_at = worker, RunState.TRIAGING, now
             _note_command(session, "resume", row)
-            return make_stored_run(row)
+            return row
 
     def forget_run(self, run_id: str) -> None:
         """Delete a run that has left nothing."""
@@ -128,7 +125,8 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             _end_dead_commands(session, now)
 
     def set_state(self, run_id: str, state: RunState) -> None:
-        self._update(run_id, state=state.value)
+        with self._database.write() as session:
+            session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(state=state))
 
     def clock_moved(self, seconds: float) -> None:
         """Let every wait last as long as it was to, though the clock was put forward or back."""
@@ -146,12 +144,12 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             row = session.get_one(RunRow, run_id)
             until, begin_with = wait.until, wait.begin_with
             if wait.plan_asked is not None:
-                row.plan_asked, row.state = wait.plan_asked, RunState.AWAITING_APPROVAL.value
+                row.plan_asked, row.state = wait.plan_asked, RunState.AWAITING_APPROVAL
                 if row.stop_request or sql_requests.is_approved(session, row, wait.plan_asked):
                     # Somebody has spoken between its look and its wait.
                     until = 0.0
             if sql_requests.has_more(session, row):
-                until, begin_with, row.state = 0.0, "", RunState.RECEIVED.value
+                until, begin_with, row.state = 0.0, "", RunState.RECEIVED
             if wait.is_pause or row.begin_with != begin_with:
                 row.wait_count = 0
             row.wait_count += not wait.is_pause
@@ -174,17 +172,17 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         state = RunState(end.state) if end else RunState.OPEN
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
-            row.pull_end = end.model_dump_json() if end else None
-            is_news = not row.active and row.state != state.value
+            row.pull_end = end
+            is_news = not row.active and row.state != state
             if is_news:
-                row.state = state.value
+                row.state = state
                 row.follow_up_requests = None if end else row.follow_up_requests
                 shared = (RunState.OPEN, RunState.MERGED, RunState.CLOSED)
                 session.exec(
                     update(RunRow)
                     .where(col(RunRow.follows_run) == run_id, col(RunRow.active).is_(False))
-                    .where(col(RunRow.state).in_(run_state.value for run_state in shared))
-                    .values(state=state.value)
+                    .where(col(RunRow.state).in_(shared))
+                    .values(state=state)
                 )
             return is_news
 
@@ -198,8 +196,8 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         """List the workers of a fleet: name, machine and process, and when each was last seen."""
         columns = select(LeaseRow.number, LeaseRow.process, LeaseRow.last_seen)
         with self._database.read() as session:
-            found = session.exec(columns.order_by(col(LeaseRow.number))).all()
-            return [(f"{WORKER}{number}", process, seen) for number, process, seen in found]
+            workers = session.exec(columns.order_by(col(LeaseRow.number))).all()
+            return [(f"{WORKER}{number}", process, seen) for number, process, seen in workers]
 
     def list_carriers(self) -> dict[str, str]:
         """Name the worker that has each run which is under way; of a command `command ...`."""
@@ -215,10 +213,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
     def close(self) -> None:
         self._database.close()
 
-    def _update(self, run_id: str, **values: object) -> None:
-        with self._database.write() as session:
-            session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(**values))
-
 
 def open_store(loaded: Settings) -> SqlRunStore:
     """Open the runs where the settings say; raises what `SqlRunStore` does."""
@@ -226,8 +220,10 @@ def open_store(loaded: Settings) -> SqlRunStore:
 
 
 def _note_command(session: Session, action: str, row: RunRow) -> None:
-    given = {"run": row.run_id, "repository": row.repository}
-    sql_audit.add_entry(session, action, sql_audit.find_account(), "command line", **given)
+    account = sql_audit.find_account()
+    sql_audit.add_entry(
+        session, action, account, "command line", run=row.run_id, repository=row.repository
+    )
 
 
 def _end_dead_commands(session: Session, now: float) -> None:
@@ -245,8 +241,8 @@ def _is_dead(command: RunRow, now: float) -> bool:
 
 
 def _end_run(session: Session, row: RunRow, outcome: Outcome, now: float) -> None:
-    row.active, row.state, row.ended_at = False, outcome.state.value, now
-    row.outcome = outcome.model_dump_json(exclude={"files": {"text"}})
+    row.active, row.state, row.ended_at = False, outcome.state, now
+    row.outcome = replace(outcome, files=replace(outcome.files, text=None))
     # A round that pushed nothing has left a commit of somebody else there.
     row.head = outcome.commit if outcome.judged.digest else None
     row.pull = outcome.pull_request.number if outcome.pull_request else row.pull

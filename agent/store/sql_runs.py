@@ -1,18 +1,16 @@
 """Read runs: one, several, those of an issue or a pull request. A part of the store."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import ColumnExpressionArgument, or_
 from sqlmodel import col, select
 
-from agent.models.outcome import EarlierPull, StoredRun
+from agent.models.outcome import EarlierPull
 from agent.models.record import replace
 from agent.models.run import Run, RunState
 from agent.store.database import Database
-from agent.store.sql_tables import NEWEST, RunRow, is_of_issue, make_stored_run
+from agent.store.sql_tables import NEWEST, RunRow, is_of_issue, list_sound
 
 #: Rows in memory at a time.
 _AT_A_LOOK = 10
@@ -25,20 +23,20 @@ class RunReader:
 
     _database: Database
 
-    def get_run(self, run_id: str) -> StoredRun:
+    def get_run(self, run_id: str) -> RunRow:
         """Return the run of exactly this id; KeyError where there is none."""
         with self._database.read() as session:
             row = session.get(RunRow, run_id)
-            if row is None:
-                raise KeyError(run_id)
-            return make_stored_run(row)
+        if row is None or not list_sound([row]):
+            raise KeyError(run_id)
+        return row
 
-    def find_run(self, run_id: str) -> StoredRun | None:
+    def find_run(self, run_id: str) -> RunRow | None:
         """Look a run up; the beginning of its id is enough when only one begins so."""
-        found = self.find_by_prefix(run_id, 2)
-        return found[0] if len(found) == 1 else None
+        runs = self.find_by_prefix(run_id, 2)
+        return runs[0] if len(runs) == 1 else None
 
-    def find_by_prefix(self, start: str, limit: int) -> tuple[StoredRun, ...]:
+    def find_by_prefix(self, start: str, limit: int) -> tuple[RunRow, ...]:
         """List the runs whose ids begin so, newest first; one that is named in full is alone."""
         wanted = (
             select(RunRow)
@@ -47,24 +45,22 @@ class RunReader:
             .limit(limit)
         )
         with self._database.read() as session:
-            found = tuple(make_stored_run(row) for row in session.exec(wanted))
-        return found[:1] if found and found[0].run.run_id == start else found
+            runs = list_sound(session.exec(wanted))
+        return runs[:1] if runs and runs[0].run_id == start else runs
 
-    def list_latest(self, limit: int, repository: str | None = None) -> tuple[StoredRun, ...]:
+    def list_latest(self, limit: int, repository: str | None = None) -> tuple[RunRow, ...]:
         wanted = select(RunRow).order_by(*NEWEST).limit(limit)
         if repository is not None:
             wanted = wanted.where(col(RunRow.repository) == repository)
         with self._database.read() as session:
-            return tuple(make_stored_run(row) for row in session.exec(wanted))
+            return list_sound(session.exec(wanted))
 
-    def load(self, run_ids: Sequence[str]) -> Iterator[StoredRun]:
+    def load(self, run_ids: Sequence[str]) -> Iterator[RunRow]:
         """Yield the runs with these ids; skip unreadable rows."""
         for start in range(0, len(run_ids), _AT_ONCE):
             wanted = select(RunRow).where(col(RunRow.run_id).in_(run_ids[start:][:_AT_ONCE]))
             with self._database.read() as session:
-                for row in session.exec(wanted):
-                    with suppress(ValidationError):
-                        yield make_stored_run(row)
+                yield from list_sound(session.exec(wanted))
 
     def read_stamps(self, since: float | None = None) -> dict[str, tuple[object, ...]]:
         """Give of runs what tells whether anything about them is news, by id.
@@ -82,11 +78,11 @@ class RunReader:
         with self._database.read() as session:
             return {run_id: tuple(rest) for run_id, *rest in session.execute(wanted)}
 
-    def find_newest_run(self, repository_id: int, number: int) -> StoredRun | None:
+    def find_newest_run(self, repository_id: int, number: int) -> RunRow | None:
         newest = (col(RunRow.attempt).desc(), col(RunRow.round).desc())
         return self._first(is_of_issue(repository_id, number), order=newest)
 
-    def find_run_of_delivery(self, delivery_id: str) -> StoredRun | None:
+    def find_run_of_delivery(self, delivery_id: str) -> RunRow | None:
         """Return the run that a delivery has become, over or not."""
         return self._first(col(RunRow.delivery_id) == delivery_id)
 
@@ -94,15 +90,15 @@ class RunReader:
         with self._database.read() as session:
             return frozenset(session.exec(select(RunRow.run_id).where(col(RunRow.active))))
 
-    def find_run_of_pull(self, repository_id: int, number: int) -> StoredRun | None:
+    def find_run_of_pull(self, repository_id: int, number: int) -> RunRow | None:
         """Return the newest run that has opened a pull request, or pushed to it."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.pull) == number)
 
-    def find_run_of_head(self, repository_id: int, commit: str) -> StoredRun | None:
+    def find_run_of_head(self, repository_id: int, commit: str) -> RunRow | None:
         """Return the newest run whose branch ended in a commit when it was over."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
 
-    def list_open(self, repository_id: int, limit: int) -> tuple[StoredRun, ...]:
+    def list_open(self, repository_id: int, limit: int) -> tuple[RunRow, ...]:
         """List the runs whose pull requests are open, the newest first."""
         wanted = select(RunRow).where(
             col(RunRow.repository_id) == repository_id,
@@ -110,8 +106,7 @@ class RunReader:
             col(RunRow.follows_run).is_(None),
         )
         with self._database.read() as session:
-            rows = session.exec(wanted.order_by(*NEWEST).limit(limit)).all()
-            return tuple(make_stored_run(row) for row in rows)
+            return list_sound(session.exec(wanted.order_by(*NEWEST).limit(limit)))
 
     def list_earlier_pulls(self, run: Run) -> tuple[EarlierPull, ...]:
         """List the pull requests that earlier runs of the issue opened, the newest first."""
@@ -127,12 +122,11 @@ class RunReader:
         pulls: dict[int, EarlierPull] = {}
         with self._database.read() as session:
             for row in session.exec(wanted):
-                outcome, number = make_stored_run(row).outcome, row.pull or 0
+                outcome, number = row.outcome, row.pull or 0
                 # A round that pushed nothing has the commit that it found.
                 commit = outcome.commit if outcome and outcome.judged.plan else None
                 if row.follows_run is None:
-                    state = RunState(row.state)
-                    pulls[number] = EarlierPull(number=number, state=state, commit=commit)
+                    pulls[number] = EarlierPull(number=number, state=row.state, commit=commit)
                 elif commit and number in pulls:
                     pulls[number] = replace(pulls[number], commit=commit)
         return tuple(pulls.values())
@@ -160,26 +154,24 @@ class RunReader:
         with self._database.read() as session:
             return session.exec(wanted.limit(1)).first()
 
-    def follow_ups(self, run_id: str) -> tuple[StoredRun, ...]:
+    def follow_ups(self, run_id: str) -> tuple[RunRow, ...]:
         """List the runs that have gone on with the pull request of another, oldest first."""
         wanted = select(RunRow).where(col(RunRow.follows_run) == run_id)
         with self._database.read() as session:
-            rows = session.exec(wanted.order_by(col(RunRow.round))).all()
-            return tuple(make_stored_run(row) for row in rows)
+            return list_sound(session.exec(wanted.order_by(col(RunRow.round))))
 
-    def list_history(self, run: Run) -> tuple[StoredRun, ...]:
+    def list_history(self, run: Run) -> tuple[RunRow, ...]:
         """For a follow-up: list the run that opened the pull request, then earlier follow-ups."""
         if run.follow_up is None:
             return ()
-        later = (up for up in self.follow_ups(run.first) if up.run.run_id != run.run_id)
+        later = (up for up in self.follow_ups(run.first) if up.run_id != run.run_id)
         return (self.get_run(run.first), *later)
 
     def _first(
         self,
         *which: ColumnExpressionArgument[bool],
         order: Sequence[ColumnExpressionArgument[Any]] = NEWEST,
-    ) -> StoredRun | None:
+    ) -> RunRow | None:
         with self._database.read() as session:
             wanted = select(RunRow).where(*which).order_by(*order).limit(1)
-            row = session.exec(wanted).first()
-            return make_stored_run(row) if row else None
+            return next(iter(list_sound(session.exec(wanted))), None)

@@ -1,22 +1,71 @@
 """The tables of the runs, and their rows as records."""
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from enum import EnumType
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import structlog
-from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Index, and_, text
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import ColumnElement, Dialect, Index, String, TypeDecorator, and_, text
 from sqlmodel import Field, SQLModel, col
 
-from agent.models.outcome import Outcome, PullEnd, StoredRun
-from agent.models.run import Reason, Run, RunState
+from agent.models.outcome import Outcome, PullEnd
+from agent.models.record import Record
+from agent.models.run import Kind, Reason, Run, RunState
 
 _log = structlog.get_logger()
 
 
+T = TypeVar("T")
+
+
+class Typed(TypeDecorator[T]):
+    """A record as JSON, or a word of an enumeration; None and a line in the log if unreadable.
+
+    One row of another version must not fail a whole list. A search in such a column casts it to
+    `Text`: what it is compared with is a record as well.
+    """
+
+    impl, cache_ok = String, True
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind = kind
+        self._adapter: TypeAdapter[T] = TypeAdapter(kind)
+
+    def process_bind_param(self, value: T | None, dialect: Dialect) -> str | None:
+        if value is None or isinstance(value, str):
+            return None if value is None else str(value)
+        return self._adapter.dump_json(value).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> T | None:
+        if value is None:
+            return None
+        try:
+            if isinstance(self.kind, EnumType):
+                return self._adapter.validate_python(value)
+            return self._adapter.validate_json(value, extra="ignore")
+        except ValidationError:
+            _log.error("an unreadable record", kind=str(self.kind))
+            return None
+
+
+class FollowUpRequest(Record):
+    """A request for a follow-up, by a person or a check."""
+
+    kind: Kind
+    by: str = ""
+    """Login of the command's author; empty: there is none."""
+    quiet: float = 0.0
+    """Seconds in which no further one may come before it begins."""
+
+
 class RunRow(SQLModel, table=True):
+    """A run and its state; times are seconds since the epoch. Only the store changes one."""
+
     __tablename__ = "runs"
 
     run_id: str = Field(primary_key=True)
@@ -25,8 +74,9 @@ class RunRow(SQLModel, table=True):
     number: int
     title: str
     attempt: int
-    state: str
+    state: RunState = Field(sa_type=Typed(RunState))
     active: bool
+    """Whether it is not over: it waits, or a worker is at it."""
     not_before: float
     queued_at: float
     started_at: float | None = None
@@ -34,10 +84,11 @@ class RunRow(SQLModel, table=True):
     worker: str | None = None
     segment: int = 1
     begin_with: str | None = None
+    """The step that the present segment begins with; None: the first one."""
     wait_count: int = 0
     waits_for: str | None = None
     stop_request: str | None = None
-    stop_reason: str | None = None
+    stop_reason: Reason = Field(default=Reason.CANCELLED, sa_type=Typed(Reason), nullable=True)
     retries: int = 0
     grants: int = 1
     plan_asked: str | None = None
@@ -46,12 +97,17 @@ class RunRow(SQLModel, table=True):
     delivery_id: str | None = None
     round: int = 0
     follows_run: str | None = None
-    follow_up_requests: str | None = None
+    follow_up_requests: tuple[FollowUpRequest, ...] | None = Field(
+        default=None, sa_type=Typed(tuple[FollowUpRequest, ...])
+    )
     head: str | None = None
-    pull_end: str | None = None
+    pull_end: PullEnd | None = Field(default=None, sa_type=Typed(PullEnd))
+    """How the pull request that it opened has ended; None: it has not, or there is none."""
     purged_at: float | None = None
-    run: str
-    outcome: str | None = None
+    """When its texts and names were deleted; None: they are there."""
+    run: Run = Field(sa_type=Typed(Run))
+    outcome: Outcome | None = Field(default=None, sa_type=Typed(Outcome))
+    """Without its text."""
 
     __table_args__ = (
         Index(
@@ -69,6 +125,12 @@ class RunRow(SQLModel, table=True):
         Index("runs_of_head", "repository_id", "head"),
         Index("runs_that_follow", "follows_run"),
     )
+
+    @property
+    def command(self) -> int | None:
+        """Number of the process of the command that carries it; None: the service does."""
+        number = (self.worker or "").partition(COMMAND)[2].partition(" ")[0]
+        return int(number) if self.active and number.isdecimal() else None
 
 
 class SpendingRow(SQLModel, table=True):
@@ -153,15 +215,6 @@ class AuditRow(SQLModel, table=True):
     __table_args__ = (Index("audit_at", "at"), {"sqlite_autoincrement": True})
 
 
-class AuditSentRow(SQLModel, table=True):
-    """Not used any more; the next version that changes tables drops it."""
-
-    __tablename__ = "audit_sent"
-
-    key: int = Field(primary_key=True)
-    number: int
-
-
 class LeaseRow(SQLModel, table=True):
     """A worker of a fleet that is alive, by its own signs; a number is never given twice."""
 
@@ -194,10 +247,7 @@ class RunFileRow(SQLModel, table=True):
 
 
 METADATA = RunRow.metadata
-_NAMES = (
-    *("runs", "spendings", "guidance", "pauses", "worker_lease", "run_files"),
-    *("audit", "audit_sent"),
-)
+_NAMES = ("runs", "spendings", "guidance", "pauses", "worker_lease", "run_files", "audit")
 TABLES = [METADATA.tables[name] for name in _NAMES]
 NEWEST = (col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
 COMMAND = "command "
@@ -208,14 +258,9 @@ def is_of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
     return and_(col(RunRow.repository_id) == repository_id, col(RunRow.number) == number)
 
 
-def iterate_sound(rows: Iterable[RunRow], now: float) -> Iterator[tuple[RunRow, StoredRun]]:
-    """Yield the readable runs, and end the others."""
-    for row in rows:
-        try:
-            yield row, make_stored_run(row)
-        except ValidationError:
-            _log.error("an unreadable run was ended", run=row.run_id)
-            row.active, row.state, row.ended_at = False, RunState.FAILED.value, now
+def list_sound(rows: Iterable[RunRow]) -> tuple[RunRow, ...]:
+    """List the readable runs."""
+    return tuple(row for row in rows if row.run and row.state)
 
 
 def make_row(run: Run, now: float) -> RunRow:
@@ -229,24 +274,15 @@ def make_row(run: Run, now: float) -> RunRow:
         number=issue.number if issue else zlib.crc32(run.run_id.encode()) >> 1,
         title=snapshot.title if snapshot else Path(run.ticket).name,
         attempt=run.attempt,
-        state=RunState.RECEIVED.value,
+        state=RunState.RECEIVED,
         active=True,
         not_before=now,
         queued_at=now,
         pull=about.pull if about else None,
         round=about.round if about else 0,
         follows_run=about.of if about else None,
-        run=run.model_dump_json(),
+        run=run,
     )
-
-
-def make_stored_run(row: RunRow) -> StoredRun:
-    kept = {name: getattr(row, name) for name in StoredRun.model_fields if hasattr(row, name)}
-    kept["run"] = Run.model_validate_json(row.run)
-    kept["outcome"] = Outcome.model_validate_json(row.outcome) if row.outcome else None
-    kept["pull_end"] = PullEnd.model_validate_json(row.pull_end) if row.pull_end else None
-    kept["stop_reason"] = row.stop_reason or Reason.CANCELLED
-    return StoredRun(**kept, command=_find_command(row))
 
 
 def name_command(process: int) -> str:
@@ -265,8 +301,3 @@ def _name_machine() -> str:
     # Containers of one machine each see processes of their own.
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
-
-
-def _find_command(row: RunRow) -> int | None:
-    number = (row.worker or "").partition(COMMAND)[2].partition(" ")[0]
-    return int(number) if row.active and number.isdecimal() else None

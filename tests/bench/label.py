@@ -11,9 +11,9 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.models.outcome import StoredRun
 from agent.settings import Settings
 from agent.setup import storage
+from agent.store.sql_tables import RunRow
 from tests.bench import bare
 from tests.bench.timing import BareFailed, Row, Say, Section, measure_time, wait_for
 from tests.demo import play
@@ -84,7 +84,7 @@ def carry_issue(shown: Play) -> tuple[float, str]:
 
     seconds, _ = measure_time(await_pull)
 
-    def find_end() -> StoredRun | None:
+    def find_end() -> RunRow | None:
         run = shown.run()
         return None if run is None or run.active else run
 

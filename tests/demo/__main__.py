@@ -21,8 +21,8 @@ from agent import settings
 from agent.cli import terminal
 from agent.dashboard import sign_in_links
 from agent.dashboard.run_record import RunRecord, ShownStep
-from agent.models.outcome import StoredRun
 from agent.models.step import Step, read_step_name
+from agent.store.sql_tables import RunRow
 from agent.text import sanitise
 from tests.demo import play, recorded
 from tests.demo.play import Play
@@ -131,7 +131,7 @@ def show_play(played: Play, out: Console, *, is_whole: bool) -> bool:
     return is_as_told
 
 
-def _show_end(played: Play, run: StoredRun | None, out: Console, begun: float) -> bool:
+def _show_end(played: Play, run: RunRow | None, out: Console, begun: float) -> bool:
     outcome = run.outcome if run else None
     if outcome is None:
         out.print(f"not finished within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
@@ -152,8 +152,8 @@ def _show_all(played: Play, out: Console) -> None:
 
 
 def follow(
-    played: Play, out: Console, begun: float, *, after: StoredRun | None = None
-) -> StoredRun | None:
+    played: Play, out: Console, begun: float, *, after: RunRow | None = None
+) -> RunRow | None:
     """Show the steps as they end, and what fails with a change; return the run.
 
     Args:

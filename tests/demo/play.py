@@ -21,9 +21,9 @@ import httpx
 
 from agent.dashboard import run_record
 from agent.errors import PermanentError
-from agent.models.outcome import StoredRun
 from agent.settings import HEARTBEAT, Settings
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import RunRow
 from tests import scripted
 from tests.demo import recorded
 from tests.demo.scenarios import Scenario
@@ -201,7 +201,7 @@ class Play:
     def noticed(self) -> bool:
         return bool(self.issue.reactions or self.issue.comments)
 
-    def run(self) -> StoredRun | None:
+    def run(self) -> RunRow | None:
         """Return the newest run of the issue, once there is one."""
         for stored in self.stage.store.list_latest(_RECENT, self.repository.full_name):
             ours = self.repository.id, self.issue.number
@@ -210,13 +210,13 @@ class Play:
                 return stored
         return None
 
-    def run_page(self, run: StoredRun) -> str:
+    def run_page(self, run: RunRow) -> str:
         return f"{self.stage.dashboard}/runs/{run.run.run_id}"
 
     def get_pull_url(self, pull: Issue) -> str:
         return f"{self.stage.address}/{self.repository.full_name}/pull/{pull.number}"
 
-    def read_record(self, run: StoredRun) -> run_record.RunRecord:
+    def read_record(self, run: RunRow) -> run_record.RunRecord:
         """Read what is on record of a run so far."""
         return run_record.read_record(run_record.find_folder(self.stage.home, run.run.run_id))
 

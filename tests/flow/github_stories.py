@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 
 import httpx
 
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import RunRow
 from tests.demo import play
 from tests.demo.play import LABEL, MAINTAINER, OWNER, REPORTER, Stage
 from tests.faulty_github import Asked, Fault, Kind
@@ -183,7 +184,7 @@ class Story:
         """Our own account."""
         return self.stage.app.bot
 
-    def runs(self) -> list[StoredRun]:
+    def runs(self) -> list[RunRow]:
         rows = self._rows()
         if not rows:
             return []

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
+from agent.store.sql_tables import RunRow
 from tests import faulty_github
 from tests.demo.play import REPORTER, Stage
 from tests.flow import github_stories
@@ -107,7 +108,7 @@ def approves(seen: Seen) -> Said | None:
     return None
 
 
-def rounds(told: Story) -> list[StoredRun]:
+def rounds(told: Story) -> list[RunRow]:
     return [run for run in told.runs() if run.run.follow_up]
 
 

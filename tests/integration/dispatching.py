@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from agent.errors import CodeHostUnavailable, StorageFull, StoreUnavailable
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run, RunState
 from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import RunRow
 
 
-def done(stored: StoredRun, *_: object) -> Outcome:
+def done(stored: RunRow, *_: object) -> Outcome:
     return Outcome(
         run_id=stored.run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Done."
     )

@@ -13,12 +13,13 @@ import time
 from pathlib import Path
 
 from agent.models import fence
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
 from agent.models.run import Reason, Remember, RunState
 from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
 from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
+from agent.store.sql_tables import RunRow
 
 STEPS = 3
 _LOOK_SECONDS = 0.1
@@ -37,7 +38,7 @@ def main() -> None:
         with (folder / "said").open("a") as file:
             file.write(f"{time.time()} {name} {word}\n")
 
-    def carry(stored: StoredRun, remember: Remember, _: Cancellation) -> Outcome:
+    def carry(stored: RunRow, remember: Remember, _: Cancellation) -> Outcome:
         run_id = stored.run.run_id
 
         def attempt(step: str) -> str:

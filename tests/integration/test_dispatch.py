@@ -16,8 +16,7 @@ from agent.runs import waiting
 from agent.runs.waiting import RunPostponed
 from agent.service import dispatch, process
 from agent.settings import Settings
-from agent.store.sql_requests import FollowUpRequest
-from agent.store.sql_tables import PauseRow, name_command
+from agent.store.sql_tables import FollowUpRequest, PauseRow, name_command
 from tests.integration.dispatching import done, services
 from tests.run_samples import run
 

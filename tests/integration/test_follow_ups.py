@@ -3,7 +3,8 @@
 from agent.models.outcome import Outcome, PullEnd, PullRequest
 from agent.models.record import replace
 from agent.models.run import Reason, RunState
-from agent.store.sql_requests import MOST_ROUNDS, FollowUpRequest
+from agent.store.sql_requests import MOST_ROUNDS
+from agent.store.sql_tables import FollowUpRequest
 from tests import run_samples
 from tests.outcomes import change_outcome
 

@@ -111,7 +111,7 @@ def test_a_run_whose_end_cannot_be_stored_is_not_over(fleet, tmp_path):
         return Desk(settings, Host(None), sandbox=None, index=None, **own)
 
     settings, faults = Settings(home=tmp_path), ["", "down"]
-    keeper, stored = FakeKeeper(files=fleet.files), make_stored_run(run(1), command=None)
+    keeper, stored = FakeKeeper(files=fleet.files), make_stored_run(run(1), worker=None)
     given = stored, keeper, settings, compose, lambda name, attempt: attempt()
     with pytest.raises(StoreUnavailable):
         executor.execute_run(*given)

@@ -80,12 +80,12 @@ def test_the_run_of_a_command_that_was_killed_ends_with_a_reason(store):
     assert f"process {gone.pid}" in ended.outcome.sentence
 
 
-def test_a_database_of_another_revision_is_refused_with_the_way_out(tmp_path):
+def test_a_database_of_an_unknown_revision_is_refused_with_the_way_out(tmp_path):
     SqlRunStore(tmp_path).close()
     with sqlite3.connect(tmp_path / sql_run_store.FILE_NAME) as other:
         other.execute("UPDATE runs_version SET version_num = 'r0010'")
     other.close()
-    with pytest.raises(StoreUnusable, match=r"another version .*r0010.* empty MERGEWRIGHT_HOME"):
+    with pytest.raises(StoreUnusable, match=r"another version .*r0010.*Use that version"):
         SqlRunStore(tmp_path)
 
 

@@ -85,7 +85,7 @@ def test_what_is_waited_for_is_told_on_the_issue_where_that_answers(
     monkeypatch.setattr(executor, "run_workflow", carry)
     settings, compose = with_forge(home, code_host)
     with pytest.raises(RunPostponed):
-        executor.execute_run(stored(command=None), FakeKeeper(), settings, compose, direct)
+        executor.execute_run(stored(worker=None), FakeKeeper(), settings, compose, direct)
     assert len(code_host.marks) == (2 if told else 1)
     words = code_host.marks[-1].replace("\\", "")
     assert (" UTC. " in words, told in words) == (bool(told), True)
@@ -99,7 +99,7 @@ def test_where_no_sandbox_opens_the_service_waits_and_a_command_ends_before_any_
     code_host = FakeCodeHost(words)
     settings, compose = with_forge(home, code_host, sandbox=FakeSandbox(refuse))
     with pytest.raises(RunPostponed) as put_off:
-        executor.execute_run(stored(command=None), FakeKeeper(), settings, compose, direct)
+        executor.execute_run(stored(worker=None), FakeKeeper(), settings, compose, direct)
     assert put_off.value.wait.begin_with == Step.TRIAGE
     outcome, _ = executor.execute_run(stored(), FakeKeeper(), settings, compose, direct)
     assert (outcome.reason, outcome.stopped_at) == (Reason.NO_SANDBOX, Step.TRIAGE)
@@ -113,7 +113,7 @@ def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
     code_host, kept = Silent(None), []
     settings, compose = with_forge(home, code_host, kept.append)
     with pytest.raises(RunPostponed):
-        executor.execute_run(stored(command=None), FakeKeeper(), settings, compose, direct)
+        executor.execute_run(stored(worker=None), FakeKeeper(), settings, compose, direct)
     (events,) = kept
     path = home / "runs" / "r1" / "events.jsonl"
     before = path.read_bytes()

@@ -5,10 +5,11 @@ import pytest
 from agent.conversation.events import Request, Withdrawal
 from agent.errors import AccessLost, ActiveRun
 from agent.models.intake import LiveIssue, Permission
-from agent.models.outcome import Outcome, StoredRun
+from agent.models.outcome import Outcome
 from agent.models.record import replace
 from agent.models.run import Reason, RunState, make_run_id
 from agent.service import intake
+from agent.store.sql_tables import RunRow
 from tests.run_samples import run, snapshot
 
 SNAPSHOT = snapshot(42)
@@ -26,8 +27,8 @@ def active(**changes):
 
 def stored(run, *, stopped=None, reason=None):
     outcome = Outcome.for_stopped_run(run.run_id, reason, "Over.") if reason else None
-    return StoredRun(
-        run=run, state=outcome.state if outcome else RunState.EDITING, active=outcome is None,
+    return RunRow(
+        run_id=run.run_id, run=run, state=outcome.state if outcome else RunState.EDITING, active=outcome is None,
         not_before=0.0, queued_at=0.0, started_at=0.0, ended_at=None, stop_request=stopped,
         outcome=outcome,
     )  # fmt: skip

@@ -128,15 +128,15 @@ def fill(store: SqlRunStore, count: int, *, days: float = 200, seed: int = 1) ->
                 RunRow(
                     run_id=run.run_id, repository=issue.repository,
                     repository_id=issue.repository_id, number=issue.number,
-                    title=run.snapshot.title, attempt=1, state=state.value, active=is_active,
+                    title=run.snapshot.title, attempt=1, state=state, active=is_active,
                     not_before=at, queued_at=at, started_at=begun,
                     ended_at=None if is_active else at + took,
                     worker="worker 1" if is_carried else None,
                     plan_asked="0a1b2c3d" if state is RunState.AWAITING_APPROVAL else None,
                     pull=outcome.pull_request.number if outcome and outcome.pull_request else None,
-                    run=run.model_dump_json(),
-                    outcome=outcome.model_dump_json() if outcome else None,
-                    pull_end=end.model_dump_json() if end else None,
+                    run=run,
+                    outcome=outcome,
+                    pull_end=end,
                 )
             )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The tables as the models describe them; edited in place until version 0.1."""
+"""The tables as the models describe them; further revisions change those of earlier versions."""
 
 from alembic import context, op
 from sqlmodel import SQLModel
