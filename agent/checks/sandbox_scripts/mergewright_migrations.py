@@ -152,15 +152,12 @@ def lint_new_migrations(order):
     """Have django-migration-linter read the new migrations, each with the SQL that it runs."""
     from django.db import connection
 
-    # What the environment has comes first; other packages of ours stay outside.
-    sys.path.append(order["gate"])
-    from django_migration_linter import MigrationLinter
-
-    sys.path.remove(order["gate"])
+    name = "django_migration_linter"
+    base = mergewright_report.import_ours(name, order["gate"]).MigrationLinter
     switch_on(order)
     items, issues = {}, []
 
-    class Linter(MigrationLinter):
+    class Linter(base):
         def print_errors(self, errors):
             issues.extend(errors)
 
