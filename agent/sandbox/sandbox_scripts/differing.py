@@ -283,7 +283,7 @@ class Difference:
             for entry in inside:
                 path = folder + "/" + entry.name
                 if entry.name.casefold() == ".git":
-                    if folder:
+                    if path != "/.git":
                         self.entries[path[1:]] = 0, False, REPOSITORY
                 elif entry.is_dir(follow_symlinks=False):
                     if path.count("/") > MOST_DEPTH:
