@@ -36,7 +36,7 @@ from agent.models.checks import (
 from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.models.review import Judgement
-from agent.policy.layout import is_migration
+from agent.policy.migrations import is_migration
 
 #: Part of the seconds of base's tests; what took less there runs first.
 _QUICK = 0.1
@@ -135,7 +135,7 @@ class _Judging:
         new = tuple(
             file.path
             for file in change.files
-            if file.path in self.parts.product and file.before is None and is_migration(file.path)
+            if is_migration(file.path, file.after) and not is_migration(file.path, file.before)
         )
         if new:
             jobs.append(Job.at(dataclasses.replace(MIGRATIONS, new=new), self.bench.head))

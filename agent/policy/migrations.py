@@ -53,7 +53,7 @@ _LOSES_FIX = "Check that nothing uses it any more, and that there is a backup."
 _SEE_ROWS = "Check what it does to production data."
 
 
-def _is_migration(path: str, content: bytes | None) -> bool:
+def is_migration(path: str, content: bytes | None) -> bool:
     """Whether Django would load a file as a migration; those of tests change no data."""
     name = path.rpartition("/")[2]
     is_loaded = name.endswith(".py") and name[0] not in "_~" and not layout.is_test(path)
@@ -63,7 +63,7 @@ def _is_migration(path: str, content: bytes | None) -> bool:
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.python:
         source = change_context.read_source(file.path, file.after)
-        if _is_migration(file.path, file.before):
+        if is_migration(file.path, file.before):
             if _list_statements(file.before) != _list_statements(file.after):
                 says = (
                     "is already on the base branch, and databases that applied it will not change"
@@ -72,7 +72,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                 _, new_lines = change_context.changed_lines
                 lines = (line for path, line in new_lines if path == file.path)
                 yield MERGED.make_finding(file.path, says, fix, min(lines, default=None))
-        elif source and _is_migration(file.path, file.after):
+        elif source and is_migration(file.path, file.after):
             yield from _check_new(source)
 
 

@@ -603,6 +603,15 @@ def test_a_linter_reads_new_migrations(stage: Callable[..., Stage]) -> None:
     ]
 
 
+def test_a_linter_reads_new_migrations_in_another_folder(stage: Callable[..., Stage]) -> None:
+    files = {path.replace("/migrations/", "/steps/"): text for path, text in STOCK.items()}
+    files["proj/settings.py"] += "MIGRATION_MODULES = {'shop': 'shop.steps'}\n"
+    text = MIGRATION.format("0001_initial", "RunPython(fill)")
+    compared = stage(files, **NO_TESTS).compared(shop__steps__0002_more_DOT_py=text)
+    paths = {finding.path for finding in compared["migrations"].findings}
+    assert paths == {"shop/steps/0002_more.py"}
+
+
 def test_migrations_that_cannot_be_linted_are_for_the_reviewer(
     stage: Callable[..., Stage],
 ) -> None:

@@ -158,6 +158,19 @@ def test_special_files_closed_folders_and_a_second_name_hold_nothing_up(session)
     assert {finding.path for finding in taken.findings} == {"app/pipe", "sock"}
 
 
+def test_git_waits_for_no_pipe_in_place_of_its_own_files(session):
+    session.run(
+        "rm .gitignore; mkfifo .gitignore app/.gitattributes; mkdir .cache; mkfifo .cache/.gitignore;"
+        "echo x >app/views.py; echo y >new.py",
+        seconds=20,
+    )
+    taken = session.take()
+    assert paths(taken.change) == {
+        ".gitignore": "deleted", "app/views.py": "changed", "new.py": "added",
+    }  # fmt: skip
+    assert [finding.path for finding in taken.findings] == ["app/.gitattributes"]
+
+
 def test_a_repository_in_the_tree_runs_nothing_of_ours(place, session):
     canary = place.home / "canary"
     session.run(

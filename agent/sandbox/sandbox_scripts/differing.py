@@ -36,7 +36,9 @@ CACHES = frozenset(
     }
 )  # fmt: skip
 #: The rules of the tree, as `git add` reads them.
-RULES = ("--exclude-per-directory=.gitignore",)
+RULES = ("--exclude-per-directory=.gitignore", *("--exclude=%s/" % name for name in CACHES))
+#: What git reads in folders; it would wait for the writer of a pipe.
+READ_BY_GIT = frozenset({".gitignore", ".gitattributes"})
 #: No configuration but what is said here, and no attribute but the repository's own.
 GIT_ENVIRON = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -216,15 +218,17 @@ class Difference:
     A walk adds what git does not list or enter.
     """
 
-    def __init__(self, order: Order, index: int, include: list[str], links: list[str]) -> None:
+    def __init__(
+        self, order: Order, index: int | None, include: list[str], links: list[str]
+    ) -> None:
         """List it.
 
         Args:
-            index: See `make_index`.
+            index: See `make_index`; None: it is made.
             include: Ignored files and folders that count all the same.
             links: Links and submodules of the commit.
         """
-        self.order, self.tree, self.index = order, order["tree"], index
+        self.order, self.tree = order, order["tree"]
         self.links = frozenset(links)
         self.bulk = {folder["to"] for folder in order["bulk"]}
         self.is_cut = False
@@ -232,14 +236,20 @@ class Difference:
         """By path: size, whether its owner may execute it, and what it is if no plain file; None
         where it is gone."""
         self.walk()
-        self.ignored = self.list_paths("--others", "--ignored", "--directory", *RULES)
+        self.index = make_index(order) if index is None else index
+        bulk = ["--exclude=%s/" % place[len(self.tree) :] for place in self.bulk]
+        ignored = self.list_paths("--others", "--ignored", "--directory", *RULES, *bulk)
+        self.ignored = [
+            path
+            for path in ignored
+            if CACHES.isdisjoint(path.split("/"))
+            and os.path.join(self.tree, path.rstrip("/")) not in self.bulk
+        ]
         within = tuple(path for path in self.ignored if path.endswith("/"))
         self.entries = {
             path: at for path, at in self.entries.items() if not path.startswith(within)
         }
-        bulk = ["--exclude=%s/" % place[len(self.tree) :] for place in self.bulk]
-        caches = ["--exclude=%s/" % name for name in CACHES]
-        changed = self.list_paths("--modified", "--deleted", "--others", *RULES, *bulk, *caches)
+        changed = self.list_paths("--modified", "--deleted", "--others", *RULES, *bulk)
         more = [path for path in include if os.path.lexists("%s/%s" % (self.tree, path))]
         if more:
             changed += self.list_paths("--others", "--", *more)
@@ -273,7 +283,7 @@ class Difference:
             for entry in inside:
                 path = folder + "/" + entry.name
                 if entry.name.casefold() == ".git":
-                    if folder:
+                    if path != "/.git":
                         self.entries[path[1:]] = 0, False, REPOSITORY
                 elif entry.is_dir(follow_symlinks=False):
                     if path.count("/") > MOST_DEPTH:
@@ -282,6 +292,8 @@ class Difference:
                         todo.append((path, is_apart))
                 elif is_apart or not (entry.is_symlink() or entry.is_file(follow_symlinks=False)):
                     self.entries[path[1:]] = self.describe(path[1:])
+                    if entry.name in READ_BY_GIT and self.entries[path[1:]][2] == SPECIAL:
+                        os.unlink(entry.path)
 
     def describe(self, path: str) -> tuple[int, bool, str | None]:
         try:

@@ -260,14 +260,13 @@ class Server:
 
     def look(self, request: dict[str, Any], content: bytes) -> None:
         try:
-            if self.index is None:
-                self.index = differing.make_index(self.order)
             difference = differing.Difference(
                 self.order, self.index, request["include"], request["links"]
             )
         except differing.GitFailed as problem:
             self.channel.answer({"problem": str(problem)}, [])
             return
+        self.index = difference.index
         entries = [(path, *entry) for path, entry in difference.entries.items()]
         content = json.dumps({"entries": entries, "ignored": difference.ignored}).encode("ascii")
         self.channel.answer({"problem": "", "is_cut": difference.is_cut}, [content])

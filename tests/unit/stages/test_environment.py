@@ -279,8 +279,7 @@ jobs:
 TOX = CI.replace("pytest", "tox")
 
 
-def test_the_variables_and_options_of_ci_are_used_from_the_start(prepare):
-    workflow = """
+MATRIX = """
 on: pull_request
 jobs:
   test:
@@ -292,21 +291,41 @@ jobs:
     steps: [{run: pytest -W error}]
   e2e: {env: {BROWSER: chromium}, steps: [{run: pytest e2e}]}
 """
-    run_context = prepare((9, 0), workflow=workflow)
+
+
+def test_the_variables_and_options_of_ci_are_used_from_the_start(prepare):
+    assert not prepare((9, 0), workflow=CI).kept, "what CI has is read again"
+    run_context = prepare((9, 0), (9, 0), workflow=MATRIX)
     contract = run_context.prepared.contract
     assert contract.config.env == {"SETTINGS": "app.ci"}
     assert contract.project.tests == ("pytest -W error",)
-    assert not run_context.kept, "what CI has is read again"
+    assert run_context.kept == {"checks.tests": "pytest -W error", "env": {"SETTINGS": "app.ci"}}
     assert contract.project.unrun == {
         "Pythons of CI": ("3.11",), "matrix of CI": ("django: 4.2, 5.2",),
         "servers of CI": ("postgres:16", "minio/minio"),
         "variables of CI": ("BROWSER",),
     }  # fmt: skip
-    run_context = prepare((7, 2), (8, 1), workflow=workflow)
-    assert run_context.prepared.contract.config == RepoConfig(), "more tests pass without"
+
+
+def test_what_ci_has_is_not_used_where_more_tests_pass_without(prepare):
+    run_context = prepare((7, 2), (8, 1), workflow=MATRIX)
+    assert run_context.prepared.contract.config == RepoConfig()
     assert run_context.prepared.contract.project.unrun["jobs of CI"]
-    again = prepare((8, 1), workflow=workflow)
+    again = prepare((8, 1), workflow=MATRIX)
     assert again.prepared.contract.config == RepoConfig(), "they are compared once"
+
+
+@pytest.mark.parametrize(
+    "workflow",
+    [
+        CI.replace("run: pytest", "run: pytest -k one"),
+        CI.replace("SETTINGS: app.ci", "PYTEST_ADDOPTS: -k one"),
+    ],
+)
+def test_options_of_ci_that_leave_tests_out_are_not_taken(prepare, workflow):
+    run_context = prepare((1, 0), (9, 0), workflow=workflow)
+    assert run_context.prepared.contract.config == RepoConfig()
+    assert run_context.baseline == report(9, 0)
 
 
 def test_variables_of_ci_are_tried_with_the_servers_that_tests_then_connect_to(prepare):
