@@ -12,6 +12,7 @@ from agent.models.checks import AddedPackages
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 from agent.text.sanitise import list_some
+from repo_config.compiled_requirements import is_compiled
 from repo_config.dependencies import LOCAL, Dependency, list_own_names
 from repo_config.index_hosts import list_index_hosts
 from repo_config.project_files import ProjectFiles
@@ -59,6 +60,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         findings.setdefault((need.name, rule), finding)
 
     for need in has:
+        if is_compiled(after.text(need.path)):
+            # A lock: what it was compiled from declares the dependencies.
+            continue
         is_new = need.name not in names
         if is_new and demand == "forbid":
             says = f"declares {need.name}; scope.new_dependencies is forbid"
