@@ -41,7 +41,7 @@ class CompiledFile(NamedTuple):
 
 def find_stale(tree: Tree, changed: Collection[str]) -> list[CompiledFile]:
     """List the compiled files of a tree for which something changed; included ones come first."""
-    compiled = {file.path: file for file in _list_compiled(tree)}
+    compiled = {file.path: file for file in list_compiled(tree)}
     paths = frozenset(tree.paths())
 
     def reach(path: str) -> set[str]:
@@ -51,8 +51,8 @@ def find_stale(tree: Tree, changed: Collection[str]) -> list[CompiledFile]:
             path = waiting.pop()
             if path in paths and path not in reached:
                 reached.add(path)
-                own = compiled.get(path)
-                waiting += own.inputs if own else _list_included(tree, path)
+                file = compiled.get(path)
+                waiting += file.inputs if file else _list_included(tree, path)
         return reached
 
     reached = {path: reach(path) for path in compiled}
@@ -60,12 +60,8 @@ def find_stale(tree: Tree, changed: Collection[str]) -> list[CompiledFile]:
     return [compiled[path] for path in sorted(stale, key=lambda path: len(reached[path]))]
 
 
-def is_compiled(text: str) -> bool:
-    """Whether a file of requirements says that a tool has compiled it."""
-    return _HEAD.search(text[:_HEAD_CHARACTERS]) is not None
-
-
-def _list_compiled(tree: Tree) -> Iterator[CompiledFile]:
+def list_compiled(tree: Tree) -> Iterator[CompiledFile]:
+    """Yield the compiled files of a tree whose command is known, and what it reads there."""
     paths = frozenset(tree.paths())
     for path in sorted(paths):
         stem, ending = posixpath.splitext(path)
@@ -73,7 +69,8 @@ def _list_compiled(tree: Tree) -> Iterator[CompiledFile]:
             continue
         text = tree.read(path).decode("utf-8", "replace")
         head = _HEAD.search(text[:_HEAD_CHARACTERS])
-        if not head and f"{stem}.in" not in paths:
+        is_like_one = "requirement" in path.lower() and f"{stem}.in" in paths and "==" in text
+        if not (head or is_like_one):
             continue
         tool, command = (head[1], head[2].strip()) if head else ("pip-compile", "")
         file = _read_command(path, tool, command, paths)
@@ -81,8 +78,8 @@ def _list_compiled(tree: Tree) -> Iterator[CompiledFile]:
             # A script of the project's own, or no head.
             folder, name = posixpath.split(f"{stem}.in")
             options = ("--generate-hashes",) * ("--hash=" in text) + ("--no-header",) * (not head)
-            own = (*options, "--output-file", posixpath.basename(path), name)
-            file = CompiledFile(path, tool, command, own, folder, (f"{stem}.in",))
+            arguments = (*options, "--output-file", posixpath.basename(path), name)
+            file = CompiledFile(path, tool, command, arguments, folder, (f"{stem}.in",))
         if file is not None:
             yield file
 

@@ -52,10 +52,10 @@ def update_locks(change: Change, prepared: Prepared, desk: Desk) -> dict[str, by
     change_context = make_context(change, prepared, desk)
     _, after = change_context.files
     has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
-    own = FolderTree(change_context.after, change_context.project.root)
+    project = FolderTree(change_context.after, change_context.project.root)
     start = f"{change_context.project.root}/".lstrip("/")
     within = [path.removeprefix(start) for path in change.paths if path.startswith(start)]
-    if not compiled_requirements.find_stale(own, within):
+    if not compiled_requirements.find_stale(project, within):
         declares_others = new_dependencies.has_changed(change_context)
         if not has_lock or not (declares_others or list_built(change, prepared, desk)):
             return {}

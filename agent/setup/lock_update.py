@@ -57,15 +57,15 @@ def update_locks(
             name.
     """
     base = asked.config.folder
-    own = FolderTree(tree, base)
+    project = FolderTree(tree, base)
     kind, path = find_lock(ProjectFiles(tree), base)
     commands: dict[str, str] = {}
     if kind:
-        uv = _call_uv(own, is_for_lock=kind == "uv")
+        uv = _call_uv(project, is_for_lock=kind == "uv")
         commands[path] = _COMMANDS[kind].format(uv=uv)
     within = [posixpath.relpath(name, base or ".") for name in changed]
-    for file in compiled_requirements.find_stale(own, within):
-        commands[posixpath.join(base, file.path)] = _write_compile(file, own)
+    for file in compiled_requirements.find_stale(project, within):
+        commands[posixpath.join(base, file.path)] = _write_compile(file, project)
     before = {path: tree.read(path) for path in commands}
     made = _run(tree, asked, commands, build_context) if commands else {}
     index = build_context.index

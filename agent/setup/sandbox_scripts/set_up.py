@@ -104,15 +104,15 @@ def list_projects(top: str) -> dict[str, tuple[bool, int]]:
 
     Each has whether it is a link to the tree, and a mark that differs once it is installed anew.
     """
-    found = {}
+    projects = {}
     pattern = "lib/python3*/site-packages/*.dist-info/direct_url.json"
     for path in glob.glob(os.path.join(os.environ["VIRTUAL_ENV"], pattern)):
         with suppress(OSError, ValueError, KeyError, AttributeError), open(path, "rb") as file:
             written = json.load(file)
             if written["url"].startswith("file://" + top):
                 is_link = bool(written.get("dir_info", {}).get("editable"))
-                found[written["url"]] = (is_link, os.stat(path).st_ino)
-    return found
+                projects[written["url"]] = (is_link, os.stat(path).st_ino)
+    return projects
 
 
 def link_project(address: str, program: list[str]) -> None:
@@ -124,8 +124,9 @@ def link_project(address: str, program: list[str]) -> None:
 
 def join_read(parts: list[list[str] | None]) -> list[str] | None:
     """Join what was read; None: of a part it is not known."""
-    known = [part for part in parts if part is not None]
-    return sorted({path for part in known for path in part}) if len(known) == len(parts) else None
+    if None in parts:
+        return None
+    return sorted({path for part in parts for path in part or ()})
 
 
 def copy(source: str, target: str) -> None:
@@ -221,7 +222,7 @@ def main() -> int:
     inputs = join_read(read)
     # Other commands may have made what a copy was installed from.
     of_projects = [
-        built[address] if is_link else inputs
+        built.get(address) if is_link else inputs
         for address, (is_link, _) in list_projects(top).items()
     ]
     gone = []

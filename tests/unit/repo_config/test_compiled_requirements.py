@@ -43,11 +43,12 @@ def test_what_a_change_reaches_is_compiled_in_order_and_nothing_else():
     tree = DictTree(
         {
             "requirements/a-dev.in": b"-r base.in\n-c base.txt\npytest\n",
-            "requirements/a-dev.txt": b"",
+            "requirements/a-dev.txt": b"pytest==9.2.0\n",
             "requirements/base.in": b"six\n",
-            "requirements/base.txt": b"",
+            "requirements/base.txt": b"six==1.17.0\n",
             "requirements/docs.in": b"sphinx\n",
-            "requirements/docs.txt": b"",
+            "requirements/docs.txt": b"sphinx==8.0\n",
+            "requirements/plain.in": b"six\n",
             "requirements/plain.txt": b"six\n",
         }
     )
