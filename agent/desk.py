@@ -164,8 +164,9 @@ class Desk:
         The change is in the head folder.
         """
         request = self._request(prepared, self.head_folder(prepared.run))
-        clients = self.sandbox, self.index, self.settings, self.say
-        return environments.update_locks(request, change.paths, *clients)
+        return environments.update_locks(
+            request, change.paths, self.sandbox, self.index, self.settings, self.say
+        )
 
     def _request(self, prepared: Prepared, tree: Path) -> EnvironmentRequest:
         return EnvironmentRequest.from_tree(prepared.contract, prepared.checkout, tree)
