@@ -158,10 +158,15 @@ class Desk:
             request, self.sandbox, self.index, self.settings, self.say
         )
 
-    def updated_lock(self, prepared: Prepared) -> dict[str, bytes]:
-        """Have its tool bring a change's lock up to date (EnvironmentFailed); by its path."""
+    def update_locks(self, prepared: Prepared, change: Change) -> dict[str, bytes]:
+        """Have their tools bring a change's locks up to date (EnvironmentFailed); by their paths.
+
+        The change is in the head folder.
+        """
         request = self._request(prepared, self.head_folder(prepared.run))
-        return environments.update_lock(request, self.sandbox, self.index, self.settings, self.say)
+        return environments.update_locks(
+            request, change.paths, self.sandbox, self.index, self.settings, self.say
+        )
 
     def _request(self, prepared: Prepared, tree: Path) -> EnvironmentRequest:
         return EnvironmentRequest.from_tree(prepared.contract, prepared.checkout, tree)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from repo_config import documents
 from repo_config.detect import Project
-from repo_config.known_tools import OWN_FILES
+from repo_config.known_tools import OWN_FILES, PROGRAMS
 
 _CONFIGURES = "it configures the checks"
 _RUNS_FIRST = "Python runs it before anything else"
@@ -104,6 +104,27 @@ def list_read_by_tools(
     if old is None or new is None:
         return None
     return tuple(name for name in sorted(old | new) if old.get(name) != new.get(name))
+
+
+def changes_installation(path: str, before: bytes | None, after: bytes | None) -> bool:
+    """Whether locks or builds may read what differs: all but the tables of tools that check."""
+    old, new = (_read_installation(path, content) for content in (before, after))
+    return old is None or old != new
+
+
+def _read_installation(path: str, content: bytes | None) -> Tables | None:
+    """Return the tables that no known tool for checks has for itself; None: it does not parse."""
+    try:
+        text = (content or b"").decode()
+        if not path.lower().endswith(".toml"):
+            sections = documents.parse_ini(text)
+            of_build = ("options.entry_points", *filter(_PACKAGING_SECTION.fullmatch, sections))
+            return {name: sections[name] for name in of_build if name in sections}
+        tables = documents.parse_toml(text)
+    except (UnicodeDecodeError, documents.DocumentError, configparser.Error):
+        return None
+    tools = documents.as_map(tables.pop("tool", {}))
+    return tables | {name: tools[name] for name in tools.keys() - PROGRAMS - {"pytest"}}
 
 
 def _read_tables(path: str, content: bytes | None) -> Tables | None:

@@ -96,7 +96,7 @@ class SubmittedBehaviour(Form):
 
 
 class Submit(Form):
-    """Run all checks on your change."""
+    """Update the lock files, then run all checks on your change."""
 
     summary: str = show_limits(maxLength=MOST_SUMMARY)
     """For the reviewer: why so, and what to look at; paragraphs and lists stay."""

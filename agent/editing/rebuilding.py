@@ -7,42 +7,61 @@ from agent.models.environment import Prepared
 from agent.models.record import replace
 from agent.policy import gate_files, new_dependencies
 from agent.policy.change_context import ChangeContext
-from agent.setup import distributions, setup_commands
+from agent.setup import distributions, setup_commands, tree_files
 from agent.text import sanitise
-from repo_config import lock_files, rule_files
+from repo_config import compiled_requirements, lock_files, rule_files
+from repo_config.tree import FolderTree
 
 _MOST_PROBLEM = 3_000
 _MOST_NAMED = 40
 
 
 def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFile]:
-    """List the edited files that the set-up of base has read, C sources above all.
+    """List the edited files that the environment is made of: those that set-up has read.
 
-    Usual files, such as Python, stand in place as they are edited; tables for tools build nothing.
+    Of Python files only those count that the project is installed from, be it for its version or
+    for a copy: all others stand in place as they are edited. So do other usual files, unless
+    configured lines may make something of them.
     """
-    unusual = [
-        file
-        for file in change.files
-        if not (gate_files.is_usual(file.path) or rule_files.has_tables(file.path))
-    ]
-    read = setup_commands.list_inputs(desk.environment(prepared)) if unusual else frozenset[str]()
-    return [file for file in unusual if file.path in read]
+    read, built = setup_commands.list_inputs(desk.environment(prepared))
+    config = prepared.contract.config
+
+    def is_input(file: ChangedFile) -> bool:
+        path = file.path
+        if rule_files.has_tables(path):
+            return rule_files.changes_installation(path, file.before, file.after)
+        if path.endswith(".py"):
+            return not built.isdisjoint((path, tree_files.WHOLE))
+        if config.setup:
+            return True
+        return not (gate_files.is_usual(path) or read.isdisjoint((path, tree_files.WHOLE)))
+
+    return [file for file in change.files if is_input(file)]
 
 
-def update_lock(change: Change, prepared: Prepared, desk: Desk) -> dict[str, bytes]:
-    """Have its tool update the lock to what a change declares; new contents by path.
+def update_locks(change: Change, prepared: Prepared, desk: Desk) -> dict[str, bytes]:
+    """Have their tools update the locks to a change; new contents by path.
+
+    They are asked whenever something changes that they may have read.
 
     Raises:
-        EditFailed: It cannot be updated.
+        EditFailed: One cannot be updated.
     """
+    if not change.files:
+        return {}
     change_context = make_context(change, prepared, desk)
     _, after = change_context.files
     has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
-    if not has_lock or not new_dependencies.has_changed(change_context):
-        return {}
+    project = FolderTree(change_context.after, change_context.project.root)
+    start = f"{change_context.project.root}/".lstrip("/")
+    within = [path.removeprefix(start) for path in change.paths if path.startswith(start)]
+    if not compiled_requirements.find_stale(project, within):
+        declares_others = new_dependencies.has_changed(change_context)
+        if not has_lock or not (declares_others or list_built(change, prepared, desk)):
+            return {}
     desk.lay_out_head(prepared, change)
     try:
-        return desk.updated_lock(prepared)
+        return desk.update_locks(prepared, change)
     except EnvironmentFailed as problem:
         raise _refuse("the lock file could not be updated", problem) from problem
 

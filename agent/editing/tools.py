@@ -194,7 +194,10 @@ class ToolExecutor:
         if call.name == PLAN and self._is_planned:
             return "The plan is accepted. Carry it out; say in the summary what differs."
         if kind := self._forms.get(call.name):
-            batch.form, batch.form_name = forms.read_arguments(call, kind), call.name
+            form = forms.read_arguments(call, kind)
+            if isinstance(form, forms.Submit) and self._edits and self._is_planned:
+                self._update_locks(batch)
+            batch.form, batch.form_name = form, call.name
             return ""
         if call.name not in self._tools:
             there = ", ".join((*self._tools, *self._forms))
@@ -334,15 +337,21 @@ class ToolExecutor:
         if self._rebuilds == _MOST_REBUILDS:
             raise EditFailed(f"a conversation builds {_MOST_REBUILDS} environments at most")
         self._rebuilds += 1
-        session, desk = self._open(batch), self._bench.desk
+        self._open(batch)
+        self._update_locks(batch)
         change, _ = self._take(batch.before)
-        for path, content in rebuilding.update_lock(change, self._prepared, desk).items():
-            session.write(path, content)
-        change, _ = self._take(batch.before)
+        desk = self._bench.desk
         opened, words = rebuilding.find_environment(change, self._prepared, desk)
         self.close()
         self._session = self._open_session(opened, change)
         return f"{words or _AS_BASE} {LOST}"
+
+    def _update_locks(self, batch: _Batch) -> None:
+        """Bring the locks up to date, as part of the change; EditFailed: a tool cannot."""
+        change = self._take(batch.before)[0] if self._session else batch.before
+        locks = rebuilding.update_locks(change, self._prepared, self._bench.desk)
+        for path, content in locks.items():
+            self._open(batch).write(path, content)
 
     @property
     def _prepared(self) -> Prepared:

@@ -12,9 +12,11 @@ from agent.models.checks import AddedPackages
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 from agent.text.sanitise import list_some
+from repo_config.compiled_requirements import list_compiled
 from repo_config.dependencies import LOCAL, Dependency, list_own_names
 from repo_config.index_hosts import list_index_hosts
 from repo_config.project_files import ProjectFiles
+from repo_config.tree import FolderTree
 
 NEW_DEPENDENCY = Rule(
     "new-dependency", "New dependencies need review.", Severity.REVIEW, may_be_asked=True
@@ -51,6 +53,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     # Extras may name the project itself: `app[test]`.
     names = {need.name for need in had}.union(list_own_names(after)[:1])
     demand, root = change_context.config.scope.new_dependencies, change_context.project.root
+    # They are locks: what they are made of declares the dependencies.
+    compiled = {file.path for file in list_compiled(FolderTree(change_context.tree, root))}
     findings: dict[tuple[str, Rule], Finding] = {}
 
     def add(rule: Rule, need: Dependency, says: str, fix: str, **more: str) -> None:
@@ -64,7 +68,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             says = f"declares {need.name}; scope.new_dependencies is forbid"
             fix = "Do without it, or have someone declare it first."
             add(FORBIDDEN_DEPENDENCY, need, says, fix)
-        elif is_new and demand == "ask":
+        elif is_new and demand == "ask" and need.path not in compiled:
             fix = "Check its maintainer, its licence, and whether the project wants it."
             add(NEW_DEPENDENCY, need, f"adds the dependency {need.name}", fix, subject=need.name)
         is_moved = is_new or (need.name, "") in sources

@@ -13,7 +13,7 @@ An environment is made once for all that its lines have read, and never changed 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -132,18 +132,23 @@ def _find_end(committed: int, *, of_month: bool = False) -> str | None:
     return after.isoformat() if committed and is_past else None
 
 
-def update_lock(request: EnvironmentRequest, *clients: *Clients) -> dict[str, bytes]:
-    """Have its tool bring the lock of a work tree up to date; empty: there is none, or it is.
+def update_locks(
+    request: EnvironmentRequest, changed: Collection[str], *clients: *Clients
+) -> dict[str, bytes]:
+    """Have their tools bring the locks of a work tree up to date; empty: they are.
+
+    Args:
+        changed: Paths of the tree that differ from base, from the root of the repository.
 
     Returns:
-        The lock, by its path from the root of the repository.
+        The locks that differ, by their paths from the root of the repository.
 
     Raises:
-        EnvironmentFailed: It cannot; with the tool's own words.
+        EnvironmentFailed: They cannot; with the tool's own words.
     """
     tree = open_folder(Path(request.tree))
     build_context = _open_build(request, tree, *clients)
-    return lock_update.update_lock(tree, request, build_context)
+    return lock_update.update_locks(tree, request, changed, build_context)
 
 
 def reuse_environment(

@@ -1,11 +1,13 @@
-"""Have the tool that wrote a lock bring it up to date with what a tree declares.
+"""Have the tools that wrote locks bring them up to date with what a tree declares.
 
-It runs in a sandbox with the whole tree and the gateway to package indexes: workspaces, plugins and
-sources to build have a say. Of what it writes the lock alone comes back.
+They run in a sandbox with the whole tree and the gateway to package indexes: workspaces, plugins
+and sources to build have a say. Of what they write the locks alone come back.
 """
 
 import posixpath
 import re
+import shlex
+from collections.abc import Collection
 from pathlib import PurePosixPath
 
 from agent.errors import EnvironmentFailed
@@ -16,45 +18,95 @@ from agent.setup import gateway, sandbox_requests, templates, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
 from agent.setup.interpreters import mount_python
 from agent.setup.request import EnvironmentRequest
-from repo_config import lock_files
+from repo_config import compiled_requirements, lock_files
+from repo_config.compiled_requirements import CompiledFile
 from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
-from repo_config.tree import FolderTree
+from repo_config.tree import FolderTree, Tree
 
+_POETRY = "tool run --from 'poetry<3' poetry"
+#: PDM breaks with newer versions of what it needs, so it names its own.
+_PDM = "tool run --from 'pdm[locked]<3' pdm"
+#: By who writes the lock. One that fits stays byte for byte.
 _COMMANDS = {
-    "uv": ("lock",),
-    "poetry": ("tool", "run", "--from", "poetry<3", "poetry", "lock", "--no-interaction"),
-    # PDM breaks with newer versions of what it needs, so it names its own.
-    "pdm": ("tool", "run", "--from", "pdm[locked]<3", "pdm", "lock", "--update-reuse"),
-    "pipenv": ("tool", "run", "pipenv", "lock"),
+    "uv": "{uv} lock",
+    "poetry": f"{{uv}} {_POETRY} check --lock || {{uv}} {_POETRY} lock --no-interaction",
+    "pdm": f"{{uv}} {_PDM} lock --check || {{uv}} {_PDM} lock --update-reuse",
+    "pipenv": "{uv} tool run pipenv verify || {uv} tool run pipenv lock",
+}
+_COMPILERS = {
+    "uv": "{uv} pip compile",
+    "pip-compile": "{uv} tool run --from pip-tools pip-compile",
 }
 _HOST = re.compile(rb"://(?:[^/\s\"'@]*@)?([^/\s\"']+)")
 
 
-def update_lock(
-    tree: WorkTree, asked: EnvironmentRequest, build_context: BuildContext
+def update_locks(
+    tree: WorkTree, asked: EnvironmentRequest, changed: Collection[str], build_context: BuildContext
 ) -> dict[str, bytes]:
-    """Bring the lock of a tree up to date; empty: it is, or there is none that a tool updates.
+    """Bring the lock of a tree up to date, and the requirements that are compiled from a change.
+
+    Args:
+        changed: Paths that differ from base, from the root of the repository.
 
     Returns:
-        The lock, by its path from the root of the repository.
+        The locks whose content differs, by their paths from the root of the repository.
 
     Raises:
-        EnvironmentFailed: The tool cannot, or would take packages from hosts that the lock does not
+        EnvironmentFailed: A tool cannot, or would take packages from hosts that the lock does not
             name.
     """
     base = asked.config.folder
+    project = FolderTree(tree, base)
     kind, path = find_lock(ProjectFiles(tree), base)
-    if not kind:
-        return {}
-    before = tree.read(path)
-    build_context.say(f"{kind} updates {path}")
+    commands: dict[str, str] = {}
+    if kind:
+        uv = _call_uv(project, is_for_lock=kind == "uv")
+        commands[path] = _COMMANDS[kind].format(uv=uv)
+    within = [posixpath.relpath(name, base or ".") for name in changed]
+    for file in compiled_requirements.find_stale(project, within):
+        commands[posixpath.join(base, file.path)] = _write_compile(file, project)
+    before = {path: tree.read(path) for path in commands}
+    made = _run(tree, asked, commands, build_context) if commands else {}
+    index = build_context.index
+    addresses = (*(access.url for access in index.list_accesses()), *index.file_addresses)
+    of_index = _find_hosts("\n".join(addresses).encode())
+    for path, content in made.items():
+        known = _find_hosts(before[path]) or of_index
+        if others := sorted(_find_hosts(content) - known):
+            raise EnvironmentFailed(
+                f"{path} would take packages from other hosts than before: {', '.join(others)}."
+            )
+    return {path: content for path, content in made.items() if content != before[path]}
+
+
+def _write_compile(file: CompiledFile, tree: Tree) -> str:
+    """Write the line that compiles a file; its head stays as it is."""
+    uv, arguments = _call_uv(tree, is_for_lock=True), list(file.arguments)
+    if file.tool == "pip-compile":
+        # It would write down the index that this machine asks.
+        arguments.append("--no-emit-index-url")
+    command = f"{_COMPILERS[file.tool].format(uv=uv)} {shlex.join(arguments)}"
+    shown = shlex.quote(file.command)
+    variables = f"UV_CUSTOM_COMPILE_COMMAND={shown} CUSTOM_COMPILE_COMMAND={shown} "
+    return f"cd {shlex.quote(file.folder or '.')} && {variables * bool(file.command)}{command}"
+
+
+def _call_uv(tree: Tree, *, is_for_lock: bool) -> str:
     # Behind the name of the program.
-    own = ProjectFiles(FolderTree(tree, base))
-    words = templates.choose_uv(own, is_for_lock=kind == "uv")[1:]
-    python, place = build_context.interpreter, posixpath.join(SANDBOX_TREE, path)
+    words = templates.choose_uv(ProjectFiles(tree), is_for_lock=is_for_lock)[1:]
+    return shlex.join((uv_program.PATH, *words))
+
+
+def _run(
+    tree: WorkTree, asked: EnvironmentRequest, commands: dict[str, str], build_context: BuildContext
+) -> dict[str, bytes]:
+    """Run the commands in one sandbox; return what they leave at their paths."""
+    build_context.say(f"updating {', '.join(commands)}")
+    python = build_context.interpreter
+    places = {path: posixpath.join(SANDBOX_TREE, path) for path in commands}
     order = SandboxRequest(
-        argv=(uv_program.PATH, *words, *_COMMANDS[kind]),
+        argv=("/bin/sh", "-ec", "\n".join(f"( {command}\n)" for command in commands.values())),
         environ={
             "PATH": f"{uv_program.FOLDER}:{sandbox_requests.SYSTEM_PATH}",
             **sandbox_requests.name_indexes(build_context.index),
@@ -71,27 +123,17 @@ def update_lock(
             uv_program.mount(build_context.settings),
         ),
         tree=str(tree.folder),
-        directory=posixpath.join(SANDBOX_TREE, base).rstrip("/"),
+        directory=posixpath.join(SANDBOX_TREE, asked.config.folder).rstrip("/"),
         limits=SandboxLimits(seconds=600, processes=256, disk_bytes=4 * 1024**3),
-        collect=(place,),
+        collect=tuple(places.values()),
     )
     context = build_context.settings, build_context.index
     with gateway.open_gateway(*context, (), asked.git_hosts, asked.index_hosts) as opened:
         result = build_context.run(replace(order, outlet=opened.outlet))
     if result.exit_code != 0:
-        said = f"`{kind} lock` {describe_failure(result)}"
+        said = f"The update of {', '.join(commands)} {describe_failure(result)}"
         raise EnvironmentFailed(f"{said}{opened.explain_refused()}")
-    content = result.files.get(place)
-    if content is None:
-        return {}
-    index = build_context.index
-    addresses = (*(access.url for access in index.list_accesses()), *index.file_addresses)
-    known = _find_hosts(before) or _find_hosts("\n".join(addresses).encode())
-    if others := sorted(_find_hosts(content) - known):
-        raise EnvironmentFailed(
-            f"{path} would take packages from other hosts than before: {', '.join(others)}."
-        )
-    return {path: content}
+    return {path: result.files[place] for path, place in places.items() if place in result.files}
 
 
 def find_lock(files: ProjectFiles, base: str) -> tuple[str, str]:

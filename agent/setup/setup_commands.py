@@ -48,6 +48,7 @@ from agent.setup import (
     templates,
     toolsets,
     tree_files,
+    uv_program,
 )
 from agent.setup.build_context import BuildContext
 from agent.setup.request import EnvironmentRequest
@@ -60,6 +61,8 @@ _MADE = "/made"
 _JOB = "/tmp/set-up.json"  # noqa: S108
 _REPORT = f"{SANDBOX_OUT}/set-up.json"
 _SECONDS = 1800.0
+#: Installs a project as a link to its folder; an index answers for what its build needs.
+_LINK = (uv_program.PATH, "--no-config", "pip", "install", "--no-deps")
 _MOST_NAMED = 20
 #: Caches that would fill the home only to make a second run quicker.
 _CACHES = {
@@ -76,6 +79,9 @@ class _StoredLayer(Record):
     inputs: dict[str, str]
     """Digests of what the commands have read of the tree, by path; of the whole where the code of a
     change has made it, and where that is not known."""
+    built: tuple[str, ...] = ()
+    """Of these paths what the repository's own projects are installed from; the whole tree where
+    that is not known."""
     bulk: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
@@ -92,6 +98,7 @@ class _SetupReport(BaseModel):
     code: int | None = None
     gone: list[str] = []
     inputs: list[str] | None = None
+    built: list[str] | None = None
 
     @classmethod
     def read(cls, result: SandboxResult) -> Self:
@@ -148,14 +155,20 @@ def provide_layer(
     return environment
 
 
-def list_inputs(environment: Environment) -> frozenset[str]:
-    """List the files that the set-up of an environment has read; none where that is not known."""
-    found = frozenset[str]()
+def list_inputs(environment: Environment) -> tuple[frozenset[str], frozenset[str]]:
+    """List the files and folders that the set-up of an environment has read.
+
+    Returns:
+        All of them, then those that the repository's own projects are installed from; `WHOLE`
+        among them means all of the tree.
+    """
+    read, built = frozenset[str](), frozenset[str]()
     for layer in environment.layers:
         with suppress(OSError, ValidationError):
             content = (Path(layer.folder) / _RECORD).read_bytes()
-            found |= _StoredLayer.model_validate_json(content).inputs.keys()
-    return found
+            stored = _StoredLayer.model_validate_json(content)
+            read, built = read | stored.inputs.keys(), built.union(stored.built)
+    return read, built
 
 
 def _list_missing(output: str) -> list[str]:
@@ -201,7 +214,7 @@ class _CommandRun:
         parts = (
             # What a layer has read is what foreign code says.
             self.asked.repository,
-            storage.FORMAT, self.environment.sources, self.asked.tag, self.environment.key,
+            storage.FORMAT, _LINK, self.environment.sources, self.asked.tag, self.environment.key,
             self.asked.config.folder,
             context.mark, context.index.mark, sorted(self._variables.items()),
             base and [layer.folder for layer in base.layers],
@@ -265,8 +278,10 @@ class _CommandRun:
         # The code of a change could have a say in what it is said to have read.
         read = None if self.asked.base else report.inputs
         inputs = self._digest([tree_files.WHOLE] if read is None else read)
+        built = [tree_files.WHOLE] if report.built is None else report.built
         return _StoredLayer(
             inputs=inputs,
+            built=tuple(built),
             bulk=tuple(bulk),
             left_out=tuple(left_out),
             hosts=tuple(sorted(opened.hosts)),
@@ -280,6 +295,7 @@ class _CommandRun:
             "data": f"{_MADE}/{_SERVICES}",
             "directory": posixpath.join(SANDBOX_TREE, self.asked.config.folder).rstrip("/"),
             "report": _REPORT,
+            "link": _LINK,
             "places": {
                 "tree": {"from": SANDBOX_TREE, "to": f"{_MADE}/tree"},
                 "home": {"from": SANDBOX_HOME, "to": f"{_MADE}/home"},

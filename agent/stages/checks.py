@@ -114,10 +114,8 @@ def _prepare_environment(
     if declares_others:
         reason = "the change declares different packages; checking with those"
         failed = "The packages that the change declares cannot be installed."
-    elif rebuilding.list_built(change, prepared, desk) or (
-        prepared.contract.config.setup and not all(path.endswith(".py") for path in change.paths)
-    ):
-        reason = "the change touches more than Python code; running set-up again"
+    elif rebuilding.list_built(change, prepared, desk):
+        reason = "the change edits what the environment is made of; running set-up again"
         failed = "Set-up fails with the change."
     else:
         return desk.environment(prepared), ()

@@ -1,6 +1,7 @@
 """A change that declares other packages than base is checked with those, installed for real."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import pytest
 
@@ -73,3 +74,59 @@ def test_what_is_built_of_a_file_that_a_change_edits_is_built_again():
         cleared = changed(prepared, files, made_DOT_in="RATE = 2\n", test_made_DOT_py=test)
         (item,) = checks.judge_cleared(cleared, PLAN, before, prepared, desk).ran.tests.items
         assert (item.item_id, item.outcome) == ("test_made.py::test_made", "passed")
+
+
+PROJECT = """
+[project]
+name = "tool"
+dynamic = ["version"]
+
+[build-system]
+requires = ["setuptools>=68"]
+build-backend = "{backend}"
+backend-path = ["build"]
+
+[tool.setuptools]
+package-dir = {{"" = "src"}}
+packages = ["tool"]
+dynamic = {{version = {{attr = "tool.VERSION"}}}}
+"""
+COPIED = {
+    ".github/mergewright.yml": "setup: [pip install . pytest]\n",
+    "build/with_links.py": "from setuptools.build_meta import build_editable, build_wheel\n",
+    "build/wheels_only.py": "from setuptools.build_meta import build_wheel\n",
+    "src/tool/__init__.py": 'VERSION = "1"\n',
+    "src/tool/work.py": "def total(prices):\n    return sum(prices)\n",
+    "test_tool.py": "from tool import work\n\n\ndef test_total():\n    assert work.total([1]) == 1\n",
+}
+EDITED_TEST = """
+from importlib.metadata import version
+
+from tool import VERSION, work
+
+
+def test_total():
+    assert work.total([1]) == 2
+    assert version("tool") == VERSION == "2"
+"""
+
+
+@pytest.mark.parametrize("backend", ["with_links", "wheels_only"])
+def test_an_installed_copy_of_the_project_is_never_what_tests_of_a_change_import(backend):
+    files = COPIED | {"pyproject.toml": PROJECT.format(backend=backend)}
+    edits = {
+        "src/tool/work_DOT_py": "def total(prices):\n    return sum(prices) + 1\n",
+        "src/tool/__init___DOT_py": 'VERSION = "2"\n',
+        "test_tool_DOT_py": EDITED_TEST,
+    }
+    with with_our_tools() as settings:
+        prepared, desk = begin_run(settings, files)
+        before = baseline.measure_base(prepared, desk)
+        judge = partial(
+            checks.judge_cleared, plan=PLAN, before=before, prepared=prepared, desk=desk
+        )
+        (item,) = judge(changed(prepared, files, **edits)).ran.tests.items
+        assert (item.item_id, item.outcome) == ("test_tool.py::test_total", "passed"), item.text
+        only_code = {"src/tool/work_DOT_py": edits["src/tool/work_DOT_py"]}
+        (item,) = judge(changed(prepared, files, **only_code)).ran.tests.items
+        assert item.outcome == "failed"

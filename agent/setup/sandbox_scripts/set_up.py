@@ -19,6 +19,7 @@ import sys
 import tarfile
 import time
 from contextlib import suppress
+from urllib.parse import unquote, urlsplit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +85,50 @@ def list_read(top: str, paths: list[str]) -> list[str] | None:
     return read if len(read) <= MOST_READ else None
 
 
+def take_read(top: str, before: Marks) -> list[str] | None:
+    """List what was read since the last call; what is read next is noted anew.
+
+    The marks of what nobody has written to are renewed, since noting alters them.
+    """
+    read = list_read(top, ["", *before])
+    same = [path for path, mark in list_entries(top).items() if before.get(path) == mark]
+    mark_unread([top + path for path in same])
+    now = list_entries(top)
+    before.update((path, now[path]) for path in same if path in now)
+    mark_unread([top + path for path in ("", *now) if not path or stat.S_ISDIR(now[path][0])])
+    return read
+
+
+def list_projects(top: str) -> dict[str, tuple[bool, int]]:
+    """List the installed projects of the tree by their addresses.
+
+    Each has whether it is a link to the tree, and a mark that differs once it is installed anew.
+    """
+    projects = {}
+    pattern = "lib/python3*/site-packages/*.dist-info/direct_url.json"
+    for path in glob.glob(os.path.join(os.environ["VIRTUAL_ENV"], pattern)):
+        with suppress(OSError, ValueError, KeyError, AttributeError), open(path, "rb") as file:
+            written = json.load(file)
+            if written["url"].startswith("file://" + top):
+                is_link = bool(written.get("dir_info", {}).get("editable"))
+                projects[written["url"]] = (is_link, os.stat(path).st_ino)
+    return projects
+
+
+def link_project(address: str, program: list[str]) -> None:
+    """Replace the copy of a project by a link to the tree, if its build allows it."""
+    folder = unquote(urlsplit(address).path)
+    if os.path.isdir(folder):
+        subprocess.run([*program, "-e", folder], check=False)
+
+
+def join_read(parts: list[list[str] | None]) -> list[str] | None:
+    """Join what was read; None: of a part it is not known."""
+    if None in parts:
+        return None
+    return sorted({path for part in parts for path in part or ()})
+
+
 def copy(source: str, target: str) -> None:
     """Copy a folder, link or file; anything else stays."""
     state = os.lstat(source)
@@ -143,6 +188,18 @@ def main() -> int:
     os.makedirs(order["directory"], exist_ok=True)
     os.chdir(order["directory"])
     servers = sorted(glob.glob("/tmp/mergewright-services-*.sh"))  # noqa: S108
+    projects: dict[str, tuple[bool, int]] = {}
+    read: list[list[str] | None] = []
+    built: dict[str, list[str] | None] = {}
+
+    def note_read() -> None:
+        read.append(take_read(top, before["tree"]) if noted else None)
+        now = list_projects(top)
+        built.update(
+            (address, read[-1]) for address in now if now[address] != projects.get(address)
+        )
+        projects.update(now)
+
     for number, command in enumerate(order["commands"]):
         # A command may install what a server needs.
         servers = start_servers(servers)
@@ -153,12 +210,21 @@ def main() -> int:
         if code:
             leave(order, dict(report, code=code))
             return 1
+        note_read()
+    for address in [address for address, (is_link, _) in projects.items() if not is_link]:
+        link_project(address, order["link"])
+        note_read()
     for path in start_servers(servers):
         if subprocess.call(["/bin/sh", path]):
             return 1
     for server in order["servers"]:
         keep_data(server, order["data"])
-    read = list_read(top, ["", *before["tree"]]) if noted else None
+    inputs = join_read(read)
+    # Other commands may have made what a copy was installed from.
+    of_projects = [
+        built.get(address) if is_link else inputs
+        for address, (is_link, _) in list_projects(top).items()
+    ]
     gone = []
     for name, place in order["places"].items():
         now = list_entries(place["from"])
@@ -167,7 +233,7 @@ def main() -> int:
                 with suppress(FileNotFoundError):
                     copy(place["from"] + path, place["to"] + path)
         gone += [path[1:] for path in before[name] if name == "tree" and path not in now]
-    leave(order, {"gone": gone[:1000], "inputs": read})
+    leave(order, {"gone": gone[:1000], "inputs": inputs, "built": join_read(of_projects)})
     return 0
 
 

@@ -302,13 +302,13 @@ def test_a_lock_follows_what_is_declared_and_is_part_of_the_change(opened, monke
     same = opened.run_context.prepared.environment
     monkeypatch.setattr(Desk, "environment_of_change", lambda *given: same)
     lock = b'name = "tablib"\nversion = "3.8"\n'
-    monkeypatch.setattr(Desk, "updated_lock", lambda *given: {"uv.lock": lock})
+    monkeypatch.setattr(Desk, "update_locks", lambda *given: {"uv.lock": lock})
     declared = '[project]\nname = "shop"\ndependencies = ["tablib>=3"]\n'
     opened.call(write("uv.lock", "version = 1\n"), write("pyproject.toml", declared), REBUILD)
     assert opened.files["uv.lock"] == lock
 
-    def fail(services, prepared):
+    def fail(services, prepared, change):
         raise EnvironmentFailed("No index.")
 
-    monkeypatch.setattr(Desk, "updated_lock", fail)
+    monkeypatch.setattr(Desk, "update_locks", fail)
     assert "No index." in opened.content(REBUILD)
