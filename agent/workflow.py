@@ -225,6 +225,8 @@ def _by_answers(
 ) -> tuple[Round | None, Attempt | None, tuple[ItemAnswer, ...]]:
     """Have what is asked answered by rules, then by one conversation that begins at the branch."""
     task, history = run_context.task, run_context.history
+    if follow_up.is_by_recipe(pull, task.start, task.items):
+        return _by_recipe_again(pull, run_context)
     answered = run_context.once(Step.SETTLE, respond.answer_by_rules, pull, task.items)
     draft, answers, attempt = respond.answer_by_model(answered, pull.plan, run_context)
     # The branch stays as it is where nothing was edited or merged in.
@@ -233,6 +235,18 @@ def _by_answers(
     _prepare_base(run_context)
     attempt = attempts.run_attempt(attempt, run_context, run_context.judge(draft))
     return choose_best(history.rounds), attempt, answers
+
+
+def _by_recipe_again(
+    pull: PullContext, run_context: RunContext
+) -> tuple[Round, None, tuple[ItemAnswer, ...]]:
+    """Have the recipe make its change on the end of the base, in place of the one that forks."""
+    _prepare_base(run_context)
+    change = run_context.once(
+        Step.EDIT, edit.apply_plan, pull.plan, run_context.prepared, run_context.desk
+    )
+    answers = respond.answer_by_recipe(run_context.task.items)
+    return run_context.judge(Draft(plan=pull.plan, change=change)), None, answers
 
 
 def _review_change(
