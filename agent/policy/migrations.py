@@ -84,17 +84,20 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 def _list_statements(content: bytes | None) -> list[str] | bytes:
     """Write all that a migration does, without docstrings, imports and types."""
     try:
-        body = strip(content or b"").body
+        module = strip(content or b"")
     except UNREADABLE:
         return content or b""
-    for node in (node for node in body if isinstance(node, ast.ClassDef)):
-        node.body = [
+    holders: list[ast.Module | ast.ClassDef] = [module]
+    holders += [node for node in module.body if isinstance(node, ast.ClassDef)]
+    for holder in holders:
+        holder.body = [
             ast.Assign([part.target], part.value)
             if isinstance(part, ast.AnnAssign) and part.value
             else part
-            for part in node.body
+            for part in holder.body
         ]
-    return [ast.dump(node) for node in body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = ast.Import | ast.ImportFrom
+    return [ast.dump(node) for node in module.body if not isinstance(node, imports)]
 
 
 def _check_new(source: PythonSource) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ _BROKEN = frozenset({
     Reason.UNASKED_OPERATIONS,
 })  # fmt: skip
 _NO_FIT = "It no longer goes together with its base branch"
+_MARK_READY = "So the pull request is a draft now. Mark it ready once this is solved."
 _CONFLICT_MARKS = "conflict-marks"
 _SHOWN = 5
 _MOST_SOLUTION = 6_000
@@ -43,7 +44,7 @@ def report_broken(run: Run, outcome: Outcome, desk: Desk) -> None:
     """Say on the check of a pull request's commit that it does not fit its base branch by now."""
     is_left = any(thread.kind == "human" for thread in outcome.review_state.threads)
     if run.about.kind == "update" and (outcome.reason in _BROKEN or is_left):
-        summary = sanitise.format_words(outcome.sentence)
+        summary = f"{sanitise.format_words(outcome.sentence)}\n\n{_MARK_READY}"
         desk.code_host.report_broken(run, run.about.pull, _NO_FIT, summary)
 
 

@@ -234,10 +234,12 @@ def _list_forks(
     contents = {file.path: file.after for file in start.change.files}
     for fork in migration_chains.find_forks([*contents], base, ChangedTree(base, contents)):
         ours = next((path for path in fork.leaves if path in contents), fork.leaves[0])
+        leaves = sanitise.list_some(map(sanitise.format_code, fork.leaves))
         text = (
-            f"{pull.pull.base_branch} and the branch both add migrations to {fork.folder}, so that"
-            f" several are last: {sanitise.list_some(fork.leaves)}.\nMake the branch's follow the"
-            " base's, under a name of its own, and leave the base's as they are."
+            f"{pull.pull.base_branch} and the branch both add migrations to"
+            f" {sanitise.format_code(fork.folder)}, so that several are last: {leaves}."
+            "\nMake the branch's follow the base's, under a name of its own, and leave those of the"
+            " base as they are."
         )
         yield FollowUpItem(
             number=0, about=f"migrations in {fork.folder}", text=text, conflict=ours, is_fork=True

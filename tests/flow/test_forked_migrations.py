@@ -4,29 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.flow import github_stories
-from tests.flow.github_stories import FILES, MODELS, Story, await_
+from tests.flow.github_stories import MODELS, Story, await_, push_tint
 from tests.simulator.records import CheckRun
 
-pytestmark = pytest.mark.timeout(300)
-TINT = (
-    "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n"
-    '    dependencies = [("till", "0001_initial")]\n    operations = [\n'
-    '        migrations.AddField("purse", "tint", models.CharField(default="", max_length=20)),\n'
-    "    ]\n"
-)
-OWNER = "    owner = models.CharField(max_length=50)\n"
-
-
-def push_tint(told: Story) -> str:
-    """Have people add a field and its migration to the base."""
-    field = "    tint = models.CharField(default='', max_length=20)\n"
-    told.push(MODELS, FILES[MODELS].replace(OWNER, OWNER + field), "Tint purses", branch="main")
-    return told.push("till/migrations/0002_tint.py", TINT, "Migrate it", branch="main")
+pytestmark = pytest.mark.timeout(600)
 
 
 def await_check(told: Story, fits: Callable[[CheckRun], bool]) -> CheckRun:
-    return await_(lambda: next(filter(fits, told.checks()), None), "the check", 120)
+    return await_(lambda: next(filter(fits, told.checks()), None), "the check", 240)
 
 
 @pytest.mark.deep
@@ -71,5 +56,5 @@ def test_a_fork_that_people_have_to_mend_is_told_on_the_check(story, asked):
         "the status comment",
     )
     assert "0002_coin_note.py" in words and "0002_tint.py" in words
-    github_stories.await_(lambda: all(run.outcome for run in told.runs()) or None, "the end")
+    await_(lambda: all(run.outcome for run in told.runs()) or None, "the end")
     assert {run.run.follow_up.kind for run in told.runs() if run.run.follow_up} == {"update"}

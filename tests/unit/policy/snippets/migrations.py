@@ -155,6 +155,14 @@ CASES = {
         },
         passes={
             "a new one": _does(_PAID, None),
+            "types of alembic": Snippet(
+                {
+                    "db/versions/a_start.py": _REVISION.format("a", None, "pass").replace(
+                        "down_revision", "down_revision: str | None"
+                    )
+                },
+                base=_ALEMBIC,
+            ),
             "types": _edited(_NOTE.replace("operations =", "operations: list =")),
             "types and a docstring of its code": _filled(
                 _CODE.replace("(a):", "(a: A) -> None:\n    'Fill.'")
