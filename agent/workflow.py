@@ -226,7 +226,7 @@ def _by_answers(
     """Have what is asked answered by rules, then by one conversation that begins at the branch."""
     task, history = run_context.task, run_context.history
     if follow_up.is_by_recipe(pull, task.start, task.items):
-        return _by_recipe_again(pull, run_context)
+        return _by_recipe_again(run_context)
     answered = run_context.once(Step.SETTLE, respond.answer_by_rules, pull, task.items)
     draft, answers, attempt = respond.answer_by_model(answered, pull.plan, run_context)
     # The branch stays as it is where nothing was edited or merged in.
@@ -237,16 +237,14 @@ def _by_answers(
     return choose_best(history.rounds), attempt, answers
 
 
-def _by_recipe_again(
-    pull: PullContext, run_context: RunContext
-) -> tuple[Round, None, tuple[ItemAnswer, ...]]:
+def _by_recipe_again(run_context: RunContext) -> tuple[Round, None, tuple[ItemAnswer, ...]]:
     """Have the recipe make its change on the end of the base, in place of the one that forks."""
+    once, task, desk = run_context.once, run_context.task, run_context.desk
     _prepare_base(run_context)
-    change = run_context.once(
-        Step.EDIT, edit.apply_plan, pull.plan, run_context.prepared, run_context.desk
-    )
-    answers = respond.answer_by_recipe(run_context.task.items)
-    return run_context.judge(Draft(plan=pull.plan, change=change)), None, answers
+    agreed = once(Step.PLAN, edit.plan_again, task.ticket, run_context.prepared, desk)
+    change = once(Step.EDIT, edit.apply_plan, agreed, run_context.prepared, desk)
+    answers = respond.answer_by_recipe(task.items)
+    return run_context.judge(Draft(plan=agreed, change=change)), None, answers
 
 
 def _review_change(

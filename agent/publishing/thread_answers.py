@@ -21,8 +21,8 @@ from agent.text import sanitise
 _CHECK = "check:"
 #: Ends of a follow-up that was to merge the base, after which the two do not go together.
 _BROKEN = frozenset({
-    Reason.CONFLICT, Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY, Reason.EDIT_FAILED,
-    Reason.UNASKED_OPERATIONS,
+    Reason.CONFLICT, Reason.UNCLEAR, Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY,
+    Reason.EDIT_FAILED, Reason.UNASKED_OPERATIONS,
 })  # fmt: skip
 _NO_FIT = "It no longer goes together with its base branch"
 _MARK_READY = "So the pull request is a draft now. Mark it ready once this is solved."
