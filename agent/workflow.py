@@ -225,6 +225,8 @@ def _by_answers(
 ) -> tuple[Round | None, Attempt | None, tuple[ItemAnswer, ...]]:
     """Have what is asked answered by rules, then by one conversation that begins at the branch."""
     task, history = run_context.task, run_context.history
+    if follow_up.is_by_recipe(pull, task.start, task.items):
+        return _by_recipe_again(run_context)
     answered = run_context.once(Step.SETTLE, respond.answer_by_rules, pull, task.items)
     draft, answers, attempt = respond.answer_by_model(answered, pull.plan, run_context)
     # The branch stays as it is where nothing was edited or merged in.
@@ -233,6 +235,16 @@ def _by_answers(
     _prepare_base(run_context)
     attempt = attempts.run_attempt(attempt, run_context, run_context.judge(draft))
     return choose_best(history.rounds), attempt, answers
+
+
+def _by_recipe_again(run_context: RunContext) -> tuple[Round, None, tuple[ItemAnswer, ...]]:
+    """Have the recipe make its change on the end of the base, in place of the one that forks."""
+    once, task, desk = run_context.once, run_context.task, run_context.desk
+    _prepare_base(run_context)
+    agreed = once(Step.PLAN, edit.plan_again, task.ticket, run_context.prepared, desk)
+    change = once(Step.EDIT, edit.apply_plan, agreed, run_context.prepared, desk)
+    answers = respond.answer_by_recipe(task.items)
+    return run_context.judge(Draft(plan=agreed, change=change)), None, answers
 
 
 def _review_change(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from repo_config import ci_jobs, command_lines, versions
+from repo_config import alembic_checks, ci_jobs, command_lines, versions
 from repo_config.command_lines import CheckCommand
 from repo_config.documents import table, texts
 from repo_config.known_tools import HOOKS, HOOKS_FILE, TOOLS, KnownTool
@@ -71,7 +71,8 @@ def find_commands(files: ProjectFiles, config: RepoConfig, *, is_like_ci: bool =
 
     types = choose(config.checks.types, of_types=True)
     lint = choose(config.checks.lint, of_types=False)
-    further = (command_lines.read_command(check.run, check.name) for check in config.checks.extra)
+    further = [command_lines.read_command(check.run, check.name) for check in config.checks.extra]
+    further = [*alembic_checks.list_checks(files, config), *further]
     extra = tuple(command_lines.name_apart(further, taken))
     run = {TOOLS[command.tool].program for command in (*types, *lint, *extra) if command.tool}
     pins = dict(_list_required(files))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from repo_config import (
     absent_files,
+    alembic_checks,
     checking_tools,
     command_lines,
     dependencies,
@@ -167,7 +168,7 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
         project.commands,
         project.tests or command_lines.list_lines(config.checks.tests),
         command_lines.list_options(files.pytest.words("addopts")),
-        (*config.setup, *_list_migration_checks(django, config)),
+        (*config.setup, *_list_migration_checks(project, config)),
     )
     project = replace(project, unrun=unrun_checks.list_unrun(own, files, whole))
     return _move_up(project, config.folder)
@@ -182,7 +183,11 @@ def _choose_runner(files: ProjectFiles, django: DjangoProject | None) -> SuiteCo
     return SuiteCommand("django", script) if script or not django.missing else None
 
 
-def _list_migration_checks(django: DjangoProject | None, config: RepoConfig) -> Iterator[str]:
+def _list_migration_checks(project: Project, config: RepoConfig) -> Iterator[str]:
+    for command in project.extra:
+        if command.name in (alembic_checks.UPGRADE, alembic_checks.CHECK):
+            yield command.line.rpartition("&& ")[2]
+    django = project.django
     if django and django.manage and config.checks.makemigrations == "auto":
         check = f"python {django.manage} makemigrations --check"
         yield from (check, f"{check} --dry-run")

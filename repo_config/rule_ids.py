@@ -8,7 +8,7 @@ paths file-mode size secrets sample-secrets suppression conflict-marks hidden-te
 gate-files other-files test-edited module-in-place-of-another
 python-syntax unreadable-python
 new-dependency forbidden-dependency dependency-source
-migration-merged migration-by-hand migration-destructive
+migration-merged migration-by-hand migration-destructive migration-forked
 concurrency sync-handler django-signals django-views django-manager
 fastapi-auth fastapi-auth-uncovered
 newer-syntax http-client http-timeout background-tasks

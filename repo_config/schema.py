@@ -129,6 +129,10 @@ class ChecksSection(Section):
     or type checkers, these also run with the base commit's."""
     makemigrations: Literal["auto", "off"] = "auto"
     """auto: `makemigrations --check --dry-run` and `check` in a Django project."""
+    alembic: values.Command | tuple[values.Command, ...] = "auto"
+    """How alembic is started, as in `alembic -c db/alembic.ini` or `flask --app shop db`; several
+    for several databases; or off. Behind each run `upgrade head`, and `check`: they count where
+    they pass on the base commit. auto: where `alembic.ini` or Flask-Migrate's folder is."""
     extra: tuple[ExtraCheck, ...] = ()
     """Additional checks, as in `[{name: docs, run: make docs}]`. Like all commands of `checks`,
     they run in the project's folder, with `env` and `services`. If a command calls one of the tools

@@ -69,7 +69,7 @@ class ProofTrials:
         human = {one.path: one for one in bench.human_changes.files} if bench.human_changes else {}
         units: list[Unit] = []
         for file in parts.change.files:
-            if not file.path.endswith(".py") or is_migration(file.path):
+            if not file.path.endswith(".py") or is_migration(file.path, file.after):
                 continue
             if file.path not in parts.product or human.get(file.path) == file:
                 continue
@@ -143,7 +143,7 @@ class ProofTrials:
 
     def finish(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> Proof:
         """Say what is proved; what nothing near needs is taken back for the whole suite."""
-        tests, near = find_tests(ran, TESTS), find_tests(ran, NEAR)
+        parts, tests, near = self.parts, find_tests(ran, TESTS), find_tests(ran, NEAR)
         if tests is None or not self.bench.base.names_tests:
             if self.bench.head.config.checks.tests == "off":
                 return Proof(unneeded="tests are turned off in the configuration")
@@ -177,7 +177,8 @@ class ProofTrials:
         if self.asks_for_tests and not needed:
             why = "no test notices a mistake" if self._tried else "no mistake could be made"
             return replace(proof, missing=f"{why} in what the new tests call", unneeded="")
-        asks = bool(self._tried) or any(map(is_migration, self.parts.product))
+        files = (file for file in parts.change.files if file.path in parts.product)
+        asks = bool(self._tried) or any(is_migration(file.path, file.after) for file in files)
         return proof if asks else replace(proof, missing="")
 
     # --- the change's own tests ---------------------------------------------------------------

@@ -117,6 +117,26 @@ class GithubCodeHost(GithubPulls):
         )
         return replace(pull, notes=(*pull.notes, missing)) if missing else pull
 
+    def report_broken(self, run: Run, number: int, title: str, summary: str) -> None:
+        session = self._access.open_run_session(run)
+        commit = pull_requests.withdraw(session, number)
+        if not commit:
+            return
+        proposal = NewPullRequest(
+            branch="",
+            commit=commit,
+            base_branch="",
+            title="",
+            body="",
+            summary=summary,
+            check_title=title,
+            is_broken=True,
+        )
+        session.try_nicety(
+            "the check on the commit",
+            lambda: project_checks.report_check(session, proposal, self._page(run), anew=False),
+        )
+
     def await_approval(self, run: Run, text: str, number: str) -> None:
         self._status(run).begin(text, occasion=f"plan-{number}")
 

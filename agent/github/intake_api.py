@@ -96,6 +96,10 @@ class GithubIntakeApi:
             )
         return None
 
+    def list_folder(self, pull: IssueRef, folder: str, branch: str) -> frozenset[str]:
+        """List the paths in a folder of a repository as a branch has it."""
+        return repositories.list_folder(self._session(pull), folder, branch)
+
     def has_comment(self, subject: IssueRef, comment: int) -> bool:
         """Whether a comment of a conversation was not deleted meanwhile."""
         with ignore_statuses(*repositories.GONE):

@@ -79,7 +79,7 @@ def report_check(
         "name": NAME,
         "head_sha": proposal.commit,
         "status": "completed",
-        "conclusion": "success" if proposal.checked else "neutral",
+        "conclusion": _conclude(proposal),
         "external_id": run_id,
         "output": {
             "title": title,
@@ -106,6 +106,12 @@ def report_check(
 
     if anew or not find_effect():
         session.ask(work, find_effect=find_effect, doing="report the check")
+
+
+def _conclude(proposal: NewPullRequest) -> str:
+    if proposal.is_broken:
+        return "failure"
+    return "success" if proposal.checked else "neutral"
 
 
 def _make_annotation(finding: Finding) -> dict[str, str | int]:

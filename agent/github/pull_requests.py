@@ -182,6 +182,22 @@ def _edit_pull(session: RepositorySession, number: int, title: str, body: str) -
     return session.ask(work, doing=f"bring pull request #{number} up to date")
 
 
+def withdraw(session: RepositorySession, number: int) -> str:
+    """Make an open pull request a draft, as far as GitHub lets us; return its last commit.
+
+    Returns:
+        "" where it is no longer open.
+    """
+    pull = session.ask(
+        lambda repository: repository.get_pull(number), doing=f"read pull request #{number}"
+    )
+    if pull.state != "open":
+        return ""
+    if not pull.draft:
+        _convert_to_draft(session, pull)
+    return pull.head.sha
+
+
 def _convert_to_draft(session: RepositorySession, pull: GithubPull) -> list[str]:
     """Make a draft of what is open for merging; return why it is none, in words."""
     try:

@@ -120,8 +120,19 @@ def read_config(session: RepositorySession) -> RepoConfig | None:
     return None
 
 
-def _read_contents(session: RepositorySession, path: str) -> list[ContentFile] | ContentFile | None:
-    """Read something of the default branch; None: there is no such path."""
+def list_folder(session: RepositorySession, folder: str, branch: str) -> frozenset[str]:
+    """List the paths in a folder as a branch has it; nothing where that or the folder is gone."""
+    listed = _read_contents(session, folder, branch)
+    return frozenset(file.path for file in listed) if isinstance(listed, list) else frozenset()
+
+
+def _read_contents(
+    session: RepositorySession, path: str, branch: str = ""
+) -> list[ContentFile] | ContentFile | None:
+    """Read something of a branch, by default the default one; None: there is no such path."""
+    at = {"ref": branch} if branch else {}
     with ignore_statuses(404):
-        return session.ask(lambda repository: repository.get_contents(path), doing=f"read {path}")
+        return session.ask(
+            lambda repository: repository.get_contents(path, **at), doing=f"read {path}"
+        )
     return None

@@ -39,6 +39,8 @@ class NewPullRequest(Record):
     """Title of the check that is reported on the commit; empty: none is."""
     checked: bool = True
     """Whether anything was; else that check neither passed nor failed."""
+    is_broken: bool = False
+    """Whether that check fails."""
     begun: float | None = None
     """When the run began, in seconds since the epoch: that check took from then to now."""
 
@@ -139,6 +141,14 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def rewrite_text(self, run: Run, number: int, body: str) -> None:
+        raise AssertionError(_FOLDER)
+
+    def report_broken(self, run: Run, number: int, title: str, summary: str) -> None:
+        """Let the check of a pull request's last commit fail, and make it a draft, once for a run.
+
+        Args:
+            summary: Markdown of ours.
+        """
         raise AssertionError(_FOLDER)
 
     def close_pull(self, run: Run, number: int) -> None:

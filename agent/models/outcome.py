@@ -90,6 +90,8 @@ class JudgedChange(Record):
     """Findings of rules, with their places."""
     review: ReviewNotes | None = None
     """Result of the second model's review."""
+    migration_folders: tuple[str, ...] = ()
+    """Folders to which a published change adds migrations: so may the base, later on."""
 
 
 class ReviewState(Record):

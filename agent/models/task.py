@@ -22,6 +22,8 @@ class FollowUpItem(Record):
     check: ProjectCheck | None = None
     conflict: str = ""
     """The path on which the branch and its base do not go together; "": it is about no such."""
+    is_fork: bool = False
+    """Whether the two go together for git, but not for what applies their migrations."""
     settled: str = ""
     """Why it is for a person, where that is known from the beginning."""
 

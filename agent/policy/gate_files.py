@@ -107,6 +107,8 @@ def explain_gate_file(file: ChangedFile, project: Project) -> list[str]:
         return ["it determines which packages the checks use"]
     if layout.is_note(file.path):
         return ["models that work on the repository read it as advice"]
+    if name == "env.py" and b"run_migrations(" in (file.before or b"") + (file.after or b""):
+        return ["it decides what alembic compares"]
     reason = _BY_NAME.get(name) or rule_files.explain_file(file.path, project)
     return [reason] if reason else []
 

@@ -21,6 +21,7 @@ _APART_FOLDERS = frozenset(
 _APART_FILE = re.compile(
     r"(?:setup|noxfile|fabfile|manage|cli|__main__|benchmark.*|bench_.*|example.*)\.py$"
 )
+_REVISION = re.compile(rb"^revision\b[^=\n]*=.*^down_revision\b[^=\n]*=", re.MULTILINE | re.DOTALL)
 #: Instructions for contributors, and for the models that work for them.
 _NOTE = re.compile(
     r"(?:.*/)?(?:agents|claude|gemini|contributing|copilot-instructions"
@@ -44,7 +45,13 @@ def is_apart(path: str) -> bool:
     )
 
 
-def is_migration(path: str) -> bool:
-    """Whether Django would load it as a migration."""
+def is_migration(path: str, content: bytes | None = None) -> bool:
+    """Whether Django would load it as a migration, or alembic, which shows in its content."""
     folder, name = posixpath.split(path)
-    return "/migrations/" in f"/{folder}/" and name.endswith(".py") and name[0] not in "_~"
+    is_of_django = "/migrations/" in f"/{folder}/" and name[0] not in "_~"
+    return name.endswith(".py") and (is_of_django or is_revision(content))
+
+
+def is_revision(content: bytes | None) -> bool:
+    """Whether a module is a migration of alembic: it names itself, and the one before."""
+    return bool(_REVISION.search(content or b""))

@@ -18,7 +18,7 @@ from agent.text.sanitise import list_some
 MERGED = Rule("migration-merged", "Merged migrations are not edited or deleted.", Severity.BLOCK)
 BY_HAND = Rule(
     "migration-by-hand",
-    "Migrations with anything but Django's table operations need review.",
+    "Migrations with anything but table operations need review.",
     Severity.REVIEW,
 )
 DESTRUCTIVE = Rule(
@@ -44,6 +44,9 @@ _LOSES = {
     "RenameField": "renames a column that running code still uses",
     "RenameModel": "renames a table that running code still uses",
     "AlterModelTable": "renames a table that running code still uses",
+    "drop_column": "drops a column and its data",
+    "drop_table": "drops a table and its data",
+    "rename_table": "renames a table that running code still uses",
 }
 _LINTED = {
     DESTRUCTIVE: re.compile(r"RUNPYTHON_MODEL_IMPORT|ADD_UNIQUE|RENAME_|DROP_"),
@@ -55,15 +58,23 @@ _SEE_ROWS = "Check what it does to production data."
 
 def is_migration(path: str, content: bytes | None) -> bool:
     """Whether Django would load a file as a migration; those of tests change no data."""
+    is_of_django = b"django.db" in (content or b"") and bool(_CLASS.search(content or b""))
+    return is_of_django and _is_loaded(path)
+
+
+def _is_revision(path: str, content: bytes | None) -> bool:
+    return layout.is_revision(content) and _is_loaded(path)
+
+
+def _is_loaded(path: str) -> bool:
     name = path.rpartition("/")[2]
-    is_loaded = name.endswith(".py") and name[0] not in "_~" and not layout.is_test(path)
-    return is_loaded and b"django.db" in (content or b"") and bool(_CLASS.search(content or b""))
+    return name.endswith(".py") and name[0] not in "_~" and not layout.is_test(path)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.python:
         source = change_context.read_source(file.path, file.after)
-        if is_migration(file.path, file.before):
+        if is_migration(file.path, file.before) or _is_revision(file.path, file.before):
             if _list_statements(file.before) != _list_statements(file.after):
                 says = (
                     "is already on the base branch, and databases that applied it will not change"
@@ -74,22 +85,27 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                 yield MERGED.make_finding(file.path, says, fix, min(lines, default=None))
         elif source and is_migration(file.path, file.after):
             yield from _check_new(source)
+        elif source and _is_revision(file.path, file.after):
+            yield from _check_revision(source)
 
 
 def _list_statements(content: bytes | None) -> list[str] | bytes:
     """Write all that a migration does, without docstrings, imports and types."""
     try:
-        body = strip(content or b"").body
+        module = strip(content or b"")
     except UNREADABLE:
         return content or b""
-    for node in (node for node in body if isinstance(node, ast.ClassDef)):
-        node.body = [
+    holders: list[ast.Module | ast.ClassDef] = [module]
+    holders += [node for node in module.body if isinstance(node, ast.ClassDef)]
+    for holder in holders:
+        holder.body = [
             ast.Assign([part.target], part.value)
             if isinstance(part, ast.AnnAssign) and part.value
             else part
-            for part in node.body
+            for part in holder.body
         ]
-    return [ast.dump(node) for node in body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = ast.Import | ast.ImportFrom
+    return [ast.dump(node) for node in module.body if not isinstance(node, imports)]
 
 
 def _check_new(source: PythonSource) -> Iterator[Finding]:
@@ -105,6 +121,21 @@ def _check_new(source: PythonSource) -> Iterator[Finding]:
     if by_hand:
         says = f"has more than Django's operations on tables: {list_some(by_hand)}"
         yield BY_HAND.make_finding(source.path, says, _SEE_ROWS, min(by_hand.values()))
+
+
+def _check_revision(source: PythonSource) -> Iterator[Finding]:
+    """Find what a new migration of alembic takes away, or does by hand, when it is applied."""
+    for function in source.module.body:
+        if not (isinstance(function, ast.FunctionDef) and function.name == "upgrade"):
+            continue
+        for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
+            kind = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+            if loses := _LOSES.get(kind):
+                says = f"{loses}: {ast.unparse(call)}"
+                yield DESTRUCTIVE.make_finding(source.path, says, _LOSES_FIX, call.lineno)
+            elif kind == "execute":
+                says = f"runs SQL of its own: {ast.unparse(call)}"
+                yield BY_HAND.make_finding(source.path, says, _SEE_ROWS, call.lineno)
 
 
 def _list_parts(source: PythonSource) -> Iterator[ast.stmt | ast.expr]:

@@ -5,6 +5,7 @@ from agent.policy import (
     fastapi_auth,
     gate_files,
     line_rules,
+    migration_chains,
     migrations,
     new_dependencies,
     paths,
@@ -17,7 +18,7 @@ from agent.policy.rule import Rule, RuleModule
 
 MODULES: tuple[RuleModule, ...] = (
     *(paths, secrets, line_rules, gate_files, test_changes, python_modules),
-    *(new_dependencies, migrations, conventions, fastapi_auth),
+    *(new_dependencies, migrations, migration_chains, conventions, fastapi_auth),
 )
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Rules that read the change alone, before anything runs."""

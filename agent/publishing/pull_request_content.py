@@ -10,7 +10,7 @@ from pathlib import Path
 from agent.desk import Desk
 from agent.errors import PolicyRefused
 from agent.git import worktree
-from agent.models.change import Change, Finding, Severity
+from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.checks import PackageRun, Status
 from agent.models.code_host import NewPullRequest, Remote
 from agent.models.environment import Prepared
@@ -215,7 +215,7 @@ def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
     kinds: dict[str, list[str]] = {}
     for file in change.files:
         shown = f"`{file.path}`" if file.after is not None else f"`{file.path}` (deleted)"
-        kinds.setdefault(_find_kind(file.path), []).append(shown)
+        kinds.setdefault(_find_kind(file), []).append(shown)
     listed = (f"{kind}: {sanitise.list_some(kinds[kind], 6)}." for kind in _KINDS if kind in kinds)
     return (*listed, *change.notes)
 
@@ -225,7 +225,7 @@ def list_sensitive(decided: DecidedChange, prepared: Prepared) -> Iterator[tuple
     findings = [item for item in decided.findings if item.rule == gate_files.OTHER_FILES.id]
     for file in decided.cleared.change.files:
         reasons = gate_files.explain_gate_file(file, prepared.contract.project)
-        if is_migration(file.path):
+        if is_migration(file.path, file.after):
             reasons.append("database migration")
         if rule_files.has_tables(file.path):
             reasons = reasons or ["project metadata and dependencies"]
@@ -239,9 +239,9 @@ def list_sensitive(decided: DecidedChange, prepared: Prepared) -> Iterator[tuple
             yield f"{package.name} {package.version}".rstrip(), why
 
 
-def _find_kind(path: str) -> str:
-    if is_test(path):
+def _find_kind(file: ChangedFile) -> str:
+    if is_test(file.path):
         return "Tests"
-    if is_migration(path):
+    if is_migration(file.path, file.after):
         return "Migrations"
-    return "Code" if path.endswith(".py") else "Other files"
+    return "Code" if file.path.endswith(".py") else "Other files"

@@ -19,6 +19,13 @@ from agent.text import sanitise
 
 #: How the id of what is no thread but a check begins.
 _CHECK = "check:"
+#: Ends of a follow-up that was to merge the base, after which the two do not go together.
+_BROKEN = frozenset({
+    Reason.CONFLICT, Reason.UNCLEAR, Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY,
+    Reason.EDIT_FAILED, Reason.UNASKED_OPERATIONS,
+})  # fmt: skip
+_NO_FIT = "It no longer goes together with its base branch"
+_MARK_READY = "So the pull request is a draft now. Mark it ready once this is solved."
 _CONFLICT_MARKS = "conflict-marks"
 _SHOWN = 5
 _MOST_SOLUTION = 6_000
@@ -31,6 +38,14 @@ def post_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
         words = outcome.files.text or sanitise.format_words(outcome.sentence)
         key = f"{run.run_id} {outcome.reason.value}"
         desk.code_host.add_comment(run, run.about.pull, words, key=key)
+
+
+def report_broken(run: Run, outcome: Outcome, desk: Desk) -> None:
+    """Say on the check of a pull request's commit that it does not fit its base branch by now."""
+    is_left = any(thread.kind == "human" for thread in outcome.review_state.threads)
+    if run.about.kind == "update" and (outcome.reason in _BROKEN or is_left):
+        summary = f"{sanitise.format_words(outcome.sentence)}\n\n{_MARK_READY}"
+        desk.code_host.report_broken(run, run.about.pull, _NO_FIT, summary)
 
 
 # --- threads --------------------------------------------------------------------------------------

@@ -301,6 +301,8 @@ def _deliver_outcome(
 def _report_outcome(run: Run, outcome: Outcome, desk: Desk, *, is_stopped: bool) -> Outcome:
     if is_stopped and run.follow_up:
         thread_answers.post_stopped(run, outcome, desk)
+    if run.follow_up:
+        thread_answers.report_broken(run, outcome, desk)
     dated = replace(outcome, figures=replace(outcome.figures, told_at=read_clock()))
     return status.report_outcome(run, dated, desk)
 

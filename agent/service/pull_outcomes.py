@@ -96,6 +96,11 @@ def _handle_checks(
         return Decision(
             "ignored", "not the last commit of one of our pull requests", is_routine=True
         )
+    update = _find_last_update(run, store)
+    if update and update.active:
+        return Decision("postponed", f"run {update.run_id} merges the base branch")
+    if _is_left_to_people(update):
+        return Decision("ignored", "the pull request conflicts with its base branch")
     following = store.queue_follow_up(run.run.first, wish, now)
     if following in ("over", "full"):
         return Decision("ignored", f"no follow-up for these checks ({following})")
@@ -113,6 +118,8 @@ def _handle_push(
 ) -> Decision:
     """Have the base branch merged into our pull requests that conflict with it by now.
 
+    They do for git, or since both add migrations to a folder, which then fork.
+
     A run at work may open one that conflicts: then the push is decided once more after it.
 
     Args:
@@ -123,13 +130,13 @@ def _handle_push(
         about = opened.outcome and opened.outcome.pull_request
         if opened.run.snapshot is None or not about or about.base_branch != event.branch:
             continue
-        if _is_left_to_people(opened, store):
+        if _is_left_to_people(_find_last_update(opened, store)):
             continue
         pull = _read_pull(event, opened.run.snapshot.issue, about.number, intake_api)
         if pull is None or pull.state != "open":
             continue
         unknown += pull.conflicts is None
-        if pull.conflicts:
+        if pull.conflicts or _lacks_migrations(event, opened, intake_api):
             following = store.queue_follow_up(opened.run_id, wish, now)
             queued += following not in ("over", "full")
     if age < _LONGEST_RUN and (working := store.find_run_at_work(event.repository_id)):
@@ -142,10 +149,30 @@ def _handle_push(
     return Decision("heard", f"{count} to merge {event.branch}, which conflicts")
 
 
-def _is_left_to_people(opened: RunRow, store: SqlRunStore) -> bool:
-    """Whether the last conflict was not solved: the next push of the base asks nobody again."""
-    last = next(reversed(store.follow_ups(opened.run_id)), None)
-    if last is None or last.run.about.kind != "update" or last.outcome is None:
+def _lacks_migrations(
+    event: ConversationEvent, opened: RunRow, intake_api: GithubIntakeApi
+) -> bool:
+    """Whether the base has files that our branch lacks where that adds migrations."""
+    outcome, snapshot = opened.outcome, opened.run.snapshot
+    if outcome is None or not outcome.branch or snapshot is None:
         return False
-    ends = (thread.kind for thread in last.outcome.review_state.threads)
-    return not last.outcome.is_done or "human" in ends
+    issue = replace(snapshot.issue, repository=event.repository)
+    return any(
+        intake_api.list_folder(issue, folder, event.branch)
+        - intake_api.list_folder(issue, folder, outcome.branch)
+        for folder in outcome.judged.migration_folders
+    )
+
+
+def _find_last_update(run: RunRow, store: SqlRunStore) -> RunRow | None:
+    """Return the last follow-up of a pull request if it was to merge the base branch."""
+    last = next(reversed(store.follow_ups(run.run.first)), None)
+    return last if last and last.run.about.kind == "update" else None
+
+
+def _is_left_to_people(update: RunRow | None) -> bool:
+    """Whether the last conflict was not solved: the next push of the base asks nobody again."""
+    if update is None or update.outcome is None:
+        return False
+    ends = (thread.kind for thread in update.outcome.review_state.threads)
+    return not update.outcome.is_done or "human" in ends

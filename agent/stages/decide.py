@@ -27,7 +27,8 @@ from agent.models.outcome import Verdict
 from agent.models.record import replace
 from agent.models.review import Judgement, ReviewNotes, SourcePart
 from agent.models.run import Reason
-from agent.policy.layout import is_migration
+from agent.policy.layout import is_migration, is_revision
+from agent.policy.mapped_columns import edits_columns
 from agent.text.check_summary import (
     format_count,
     is_of_tests,
@@ -37,9 +38,12 @@ from agent.text.check_summary import (
     summarize_check,
 )
 from agent.text.sanitise import list_some
+from repo_config import alembic_checks
 
 PROOF = "proof"
 """In place of a rule's id, in the finding that a change is not proved."""
+#: Checks that compare models with migrations, with what a person types.
+_DRIFT_CHECKS = {"makemigrations": "makemigrations --check", alembic_checks.CHECK: "alembic check"}
 _ADD_TEST = "Add a test that fails without it, or review it closely."
 
 
@@ -149,15 +153,14 @@ class VerdictFacts:
                 message = f"{name_check(check)} did not finish: {check.reason}."
                 fix = "Run it before merging, or raise `limits.minutes`."
                 yield _make_remark("unfinished", message, fix)
-            elif check.name == "makemigrations" and check.verdict is Status.UNMEASURABLE:
-                for path in self.cleared.change.paths:
-                    if is_migration(path) or "models" in path.removesuffix(".py").split("/"):
-                        message = (
-                            "`makemigrations --check` cannot run on the base branch, so model and "
-                            "migration drift is unchecked."
-                        )
-                        fix = "Run `makemigrations --check` by hand."
-                        yield _make_remark(check.name, message, fix, path)
+            elif check.verdict is Status.UNMEASURABLE:
+                command = _DRIFT_CHECKS.get(check.name)
+                for path in self._list_unmatched(check.name):
+                    message = (
+                        f"`{command}` does not pass on the base branch, so model and migration "
+                        "drift is unchecked."
+                    )
+                    yield _make_remark(check.name, message, f"Run `{command}` by hand.", path)
         for test in self._tests:
             ran = test.base_count - test.base_skipped
             if test.head_failures >= test.base_failures > ran / 2:
@@ -167,6 +170,19 @@ class VerdictFacts:
                 )
                 fix = "Configure what they need: `services`, `env`, `setup`."
                 yield _make_remark("base branch tests", message, fix)
+
+    def _list_unmatched(self, name: str) -> Iterator[str]:
+        """List files with models and migrations, which a check that cannot run would compare."""
+        files, upgrade = self.cleared.change.files, alembic_checks.UPGRADE
+        applied = {check.name for check in self.compared if check.verdict is Status.PASSED}
+        for file in files if name == "makemigrations" else ():
+            if is_migration(file.path) or "models" in file.path.removesuffix(".py").split("/"):
+                yield file.path
+        new = [file for file in files if file.before is None and is_revision(file.after)]
+        if name == alembic_checks.CHECK and not (new and upgrade in applied):
+            yield from (
+                file.path for file in files if is_revision(file.after) or edits_columns(file)
+            )
 
     def _find_unproved_parts(self) -> Iterator[Finding]:
         """Yield parts of source that no test needs; the whole change where no test shows anything.

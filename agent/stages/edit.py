@@ -9,7 +9,10 @@ from agent.errors import EditFailed
 from agent.git import worktree
 from agent.models.change import Change, Plan
 from agent.models.environment import Prepared
+from agent.models.ticket import Ticket
+from agent.recipes.add_field import recipe
 from agent.text import sanitise
+from repo_config.tree import FolderFilter
 
 #: Characters of a recorded diff.
 _MOST_DIFF = 256_000
@@ -32,6 +35,13 @@ def apply_plan(plan: Plan, prepared: Prepared, desk: Desk) -> Change:
         notes=made.notes,
         not_done=made.not_done,
     )
+
+
+def plan_again(ticket: Ticket, prepared: Prepared, desk: Desk) -> Plan:
+    """Plan by the recipe on a base that has moved, where the model is at other lines by now."""
+    contract = prepared.contract
+    tree = FolderFilter(desk.open_base(prepared), contract.config.folder)
+    return recipe.draft_plan(recipe.resolve_parameters(ticket, tree, contract.project))
 
 
 def record_draft(change: Change, number: int, prepared: Prepared, desk: Desk) -> None:

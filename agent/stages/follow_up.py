@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from agent.conversation.commands import ROUNDS_OVER, is_command, is_for_others, is_mentioned
 from agent.desk import Desk
-from agent.errors import RequestRefused, Superseded
+from agent.errors import MergeConflict, RequestRefused, Superseded
+from agent.git import worktree
 from agent.models.change import Plan
 from agent.models.code_host import CodeHost
 from agent.models.outcome import PastRun, ThreadOutcome
@@ -19,7 +20,9 @@ from agent.models.pulls import (
 from agent.models.record import replace
 from agent.models.run import FollowUp, Run
 from agent.models.task import FollowUpItem, PullContext
+from agent.policy import migration_chains
 from agent.text import sanitise
+from repo_config.tree import ChangedTree
 
 #: Maximum number of threads that one round answers, the oldest first.
 MOST_THREADS = 20
@@ -163,16 +166,36 @@ def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
 def list_items(
     pull: PullContext, start: BranchState, run: Run, desk: Desk
 ) -> tuple[FollowUpItem, ...]:
-    """List what is asked of the pull request, each with a number."""
+    """List what is asked of the pull request, each with a number.
+
+    Raises:
+        MergeConflict: Migrations fork, and neither a recipe nor a model is to mend that.
+    """
     found = [_of_thread(thread) for thread in pull.threads]
     if start.brought_up:
         found += [_of_conflict(path, pull.pull.base_branch) for path in start.conflicts]
+        found += _list_forks(pull, start, run, desk)
     found += list(_of_checks(pull, start, run, desk))
     # The pull request, as long as it is there, shows what it is about.
-    return tuple(
+    items = tuple(
         replace(item, number=at, about=desk.redactor(item.about)[:_LONGEST_ABOUT])
         for at, item in enumerate(found, 1)
     )
+    forks = [item for item in items if item.is_fork]
+    is_asked = pull.about.by or pull.about.kind != "update" or start.conflicts
+    if forks and not is_by_recipe(pull, start, items) and not (is_asked and desk.has_editor):
+        way = "Make the branch's again by hand, after the base's."
+        if desk.has_editor:
+            way = "To have a model make the branch's again, comment `/mergewright rebase`."
+        raise MergeConflict(f"{forks[0].text.partition(chr(10))[0]} {way}")
+    return items
+
+
+def is_by_recipe(pull: PullContext, start: BranchState, items: tuple[FollowUpItem, ...]) -> bool:
+    """Whether the recipe makes its change again, which forks, on the base as it is by now."""
+    is_own = bool(pull.plan.recipe) and not start.foreign_commits
+    is_update = pull.about.kind == "update"
+    return is_own and is_update and bool(items) and all(item.is_fork for item in items)
 
 
 def _of_thread(thread: Thread) -> FollowUpItem:
@@ -201,6 +224,26 @@ def _of_conflict(path: str, base_branch: str) -> FollowUpItem:
         " the tests of both, and remove the marks. If that is impossible, leave it to a person."
     )
     return FollowUpItem(number=0, about=f"conflict in {path}", text=text, conflict=path)
+
+
+def _list_forks(
+    pull: PullContext, start: BranchState, run: Run, desk: Desk
+) -> Iterator[FollowUpItem]:
+    """Yield where the branch and its base both add migrations after the same one."""
+    base = worktree.open_tree(start.checkout, desk.base_folder(run))
+    contents = {file.path: file.after for file in start.change.files}
+    for fork in migration_chains.find_forks([*contents], base, ChangedTree(base, contents)):
+        ours = next((path for path in fork.leaves if path in contents), fork.leaves[0])
+        leaves = sanitise.list_some(map(sanitise.format_code, fork.leaves))
+        text = (
+            f"{pull.pull.base_branch} and the branch both add migrations to"
+            f" {sanitise.format_code(fork.folder)}, so that several are last: {leaves}."
+            "\nMake the branch's follow the base's, under a name of its own, and leave those of the"
+            " base as they are."
+        )
+        yield FollowUpItem(
+            number=0, about=f"migrations in {fork.folder}", text=text, conflict=ours, is_fork=True
+        )
 
 
 def _of_checks(

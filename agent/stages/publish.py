@@ -4,6 +4,7 @@ Executes nothing of the repository's. May run twice: an equal commit on an equal
 again, each thread is answered once, and the texts are written anew.
 """
 
+import posixpath
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ from agent.models.run import Reason, Run
 from agent.models.step import Step
 from agent.models.task import ItemAnswer, PullContext, Task
 from agent.models.ticket import Ticket
+from agent.policy import layout
 from agent.publishing import earlier_pulls, messages, pull_request_content, thread_answers, threads
 from agent.publishing.evidence import DecidedChange
 from agent.publishing.pull_request_content import BranchDraft, PushedBranch
@@ -138,6 +140,7 @@ def _make_outcome(
             checks=decided.compared,
             findings=decided.findings,
             review=decided.notes if decided.work.uses else None,
+            migration_folders=_list_migration_folders(decided.cleared.change) if placed else (),
         )
     return Outcome(
         run_id=run.run_id,
@@ -160,6 +163,14 @@ def _make_outcome(
             waiting_threads=posted.waiting,
         ),
     )
+
+
+def _list_migration_folders(change: Change) -> tuple[str, ...]:
+    new = (file for file in change.files if file.before is None and not layout.is_test(file.path))
+    folders = {
+        posixpath.dirname(file.path) for file in new if layout.is_migration(file.path, file.after)
+    }
+    return tuple(sorted(folders))
 
 
 # --- a new pull request ---------------------------------------------------------------------------
@@ -338,7 +349,7 @@ def _extend_branch(
     pull_request_content.refuse_secrets(change, desk.redactor)
     is_review = any(item.thread for item in task.items)
     title = "Address review comments" if is_review else "Fix failing checks"
-    title = "Solve conflicts" if task.start.brought_up and task.start.conflicts else title
+    title = "Solve conflicts" if any(item.conflict for item in task.items) else title
     plan = replace(decided.plan, title=title)
     done = {answer.item for answer in answers if answer.end == "commit"}
     message = pull_request_content.write_commit_message(

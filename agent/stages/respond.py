@@ -36,6 +36,12 @@ def answer_by_rules(pull: PullContext, items: tuple[FollowUpItem, ...]) -> tuple
     return tuple(_for_people(item, why) for item, why in answered if why)
 
 
+def answer_by_recipe(items: tuple[FollowUpItem, ...]) -> tuple[ItemAnswer, ...]:
+    """Answer what the recipe settles by making its change again."""
+    text = "The recipe made its change again, after the base's migrations."
+    return tuple(ItemAnswer(item=item.number, end="commit", text=text) for item in items)
+
+
 def answer_by_model(
     given: tuple[ItemAnswer, ...], plan: Plan, run_context: RunContext
 ) -> tuple[Draft, tuple[ItemAnswer, ...], Attempt | None]:

@@ -37,6 +37,14 @@ OTHER_BODY = BODY.replace("Coin", "Purse")
 #: Names a model that is not there, which is asked about.
 WRONG = BODY.replace("Coin", "Coyn")
 MODELS = "till/models.py"
+#: A field and its migration, as people add them to the base.
+_TINT = (
+    "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n"
+    '    dependencies = [("till", "0001_initial")]\n    operations = [\n'
+    '        migrations.AddField("purse", "tint", models.CharField(default="", max_length=20)),\n'
+    "    ]\n"
+)
+_OWNER = "    owner = models.CharField(max_length=50)\n"
 #: Small, so that a run of it takes a moment.
 FILES: Mapping[str, str] = {
     "pyproject.toml": (
@@ -343,6 +351,13 @@ def await_(found: Callable[[], T | None], what: str, seconds: float = 60) -> T:
         time.sleep(pause)
         pause = min(1.2 * pause, 0.2)
     raise AssertionError(f"{what} did not come within {seconds} s")
+
+
+def push_tint(told: Story) -> str:
+    """Have people add a field and its migration to the base."""
+    field = "    tint = models.CharField(default='', max_length=20)\n"
+    told.push(MODELS, FILES[MODELS].replace(_OWNER, _OWNER + field), "Tint purses", branch="main")
+    return told.push("till/migrations/0002_tint.py", _TINT, "Migrate it", branch="main")
 
 
 def tell(

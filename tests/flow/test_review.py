@@ -269,3 +269,32 @@ def test_a_base_in_conflict_is_merged_by_a_model_and_shown_or_left_to_people(ope
     assert "# In cents." in merged and "note" in merged and "<<<" not in merged
     (pull,) = opened.pulls()
     assert any("+++ solution" in comment.body for comment in pull.comments)
+
+
+@pytest.mark.deep
+def test_migrations_that_fork_wait_for_a_command_by_which_a_model_mends_them(opened, voice):
+    (branch,) = opened.branches()
+    text = opened.git("show", f"{branch}:{PATH}").replace("Add the coins up.", "Add up.")
+    opened.push(PATH, text, "Say it shorter")
+    base = github_stories.push_tint(opened)
+    outcome = follow_up(opened)
+    assert outcome.reason.value == "merge_conflict", outcome.sentence
+    assert "comment `/mergewright rebase`" in outcome.sentence
+    assert voice.seen == []
+    (pull,) = opened.pulls()
+    assert pull.pull.draft
+    folder = "till/migrations"
+    rename = (
+        f"mv {folder}/0002_coin_note.py {folder}/0003_coin_note.py;"
+        f" sed -i s/0001_initial/0002_tint/ {folder}/0003_coin_note.py"
+    )
+    turns = iter((calls(bash(rename), answers((1, "done", "Ours follows."))), calls(submit())))
+    voice.script = lambda seen: approves(seen) or next(turns)
+    opened.say("/mergewright rebase")
+    outcome = follow_up(opened, 2)
+    assert outcome.reason.value == "ready", outcome.sentence
+    assert opened.git("merge-base", branch, "main").strip() == base
+    listed = opened.git("ls-tree", "--name-only", branch, f"{folder}/")
+    assert "0003_coin_note.py" in listed and "0002_coin_note.py" not in listed
+    (check,) = opened.checks()
+    assert check.conclusion == "success"

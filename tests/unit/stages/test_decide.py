@@ -85,6 +85,16 @@ UNMEASURED = tool(
     "makemigrations", base=Status.UNMEASURABLE, verdict=Status.UNMEASURABLE, reason="no module"
 )
 MODELS = ChangedFile(path="shop/models.py", before=b"a = 1\n", after=b"a = 2\n")
+NO_ALEMBIC = replace(UNMEASURED, name="alembic check")
+UPGRADED = tool("alembic upgrade")
+COLUMNS = ChangedFile(
+    path="shop/order.py",
+    before=b"class Order(Base):\n    note: Mapped[str]\n",
+    after=b"class Order(Base):\n    note: Mapped[int]\n",
+)
+REVISION = ChangedFile(
+    path="db/versions/b.py", before=None, after=b"revision = 'b'\ndown_revision = 'a'\n"
+)
 A, B = SourcePart(path="a.py", line=3), SourcePart(path="b.py", line=9)
 WRONG = replace(A, kind="mistake", text="`<` in place of `>=`")
 REMOVAL = replace(A, is_removal=True)
@@ -154,6 +164,21 @@ DECISIONS = {
     ),
     "base breaks makemigrations, and models are touched": (
         [suite(), UNMEASURED], {"files": (MODELS,)}, "open as draft", "READY", "shop/models.py",
+    ),
+    "base breaks alembic's check, and columns are touched": (
+        [suite(), UPGRADED, NO_ALEMBIC], {"files": (COLUMNS,)},
+        "open as draft", "READY", "shop/order.py",
+    ),
+    "base breaks alembic's check, and a migration is applied": (
+        [suite(), UPGRADED, NO_ALEMBIC], {"files": (COLUMNS, REVISION)},
+        "open", "READY", "cannot be measured",
+    ),
+    "base breaks all of alembic, and columns are touched with a migration": (
+        [suite(), NO_ALEMBIC], {"files": (COLUMNS, REVISION)},
+        "open as draft", "READY", "shop/order.py, db/versions/b.py",
+    ),
+    "base breaks alembic's check, and models change otherwise": (
+        [suite(), NO_ALEMBIC], {"files": (MODELS,)}, "open", "READY", "cannot be measured",
     ),
     "no test notices a part of the source": (
         [suite()], {"proof": UNNOTICED}, "open as draft", "READY", "a.py:3, b.py:9",

@@ -32,17 +32,77 @@ def _does(operation: str, line: int | None = 6) -> Snippet:
     return _is(_CLASS.format(f"[{operation}]"), line)
 
 
+_REVISION = """from alembic import op
+
+revision: str = "{}"
+down_revision = {}
+
+
+def upgrade() -> None:
+    {}
+
+
+def downgrade() -> None:
+    op.drop_column("order", "note")
+"""
+_ALEMBIC: dict[str, str | bytes] = {
+    "db/versions/a_start.py": _REVISION.format("a", None, "pass"),
+    "db/versions/b_note.py": _REVISION.format("b", "'a'", "pass"),
+}
+_BRANCHES = {**_ALEMBIC, "db/versions/c_side.py": _REVISION.format("c", "'a'", "pass")}
+
+
+def _revises(
+    follows: object,
+    upgrade: str = "pass",
+    line: int | None = None,
+    base: dict[str, str | bytes] = _ALEMBIC,
+) -> Snippet:
+    return Snippet({"db/versions/d.py": _REVISION.format("d", follows, upgrade)}, base, line)
+
+
+def _follows(name: str, more: str = "") -> Snippet:
+    text = _HEAD + _CLASS.format("[]").replace("0001_initial", name) + more
+    return Snippet({"shop/migrations/0004_new.py": text}, base=_CHAIN)
+
+
+_CHAIN = {
+    "shop/migrations/0001_initial.py": _HEAD + _CLASS.format("[]").replace("0001_initial", "x"),
+    "shop/migrations/0002_note.py": _NOTE,
+}
+
 CASES = {
+    "migration-forked": Cases(
+        fails={
+            "two of Django": _follows("0001_initial"),
+            "two of alembic": _revises("'a'"),
+            "a third": _revises("'a'", base=_BRANCHES),
+        },
+        passes={
+            "one after the other": _follows("0002_note"),
+            "one that squashes": _follows(
+                "0000", "    replaces = [('shop', '0001_initial'), ('shop', '0002_note')]\n"
+            ),
+            "one after the other, of alembic": _revises("'b'"),
+            "it joins two": _revises("('b', 'c')", base=_BRANCHES),
+            "base has two already": _revises("'b'", base=_BRANCHES),
+        },
+    ),
     "migration-destructive": Cases(
         fails={
             "a dropped column": _does("migrations.RemoveField('order', 'note')"),
             "a renamed table": _does("migrations.RenameModel('Order', 'Purchase')"),
+            "a column, by alembic": _revises("'b'", "op.drop_column('order', 'paid')", 8),
         },
-        passes={"a field": _does(_PAID, None)},
+        passes={
+            "a field": _does(_PAID, None),
+            "a column, by alembic": _revises("'b'", "op.add_column('order', PAID)"),
+        },
     ),
     "migration-by-hand": Cases(
         fails={
             "code": _does("migrations.RunPython(print, migrations.RunPython.noop)"),
+            "SQL of alembic": _revises("'b'", "op.execute('select 1')", 8),
             "SQL": _does('migrations.RunSQL("select 1", "select 2")'),
             "state alone": _does(
                 "migrations.SeparateDatabaseAndState(state_operations="
@@ -86,10 +146,23 @@ CASES = {
             "a way to be applied": _edited(f"{_NOTE}\n    def apply(self, *given): ...\n", 7),
             "an attribute": _edited(f"{_NOTE}    atomic = False\n", 7),
             "what follows it": _edited(f"{_NOTE}Migration.operations.clear()\n", 7),
+            "one of alembic": Snippet(
+                {"db/versions/a_start.py": _REVISION.format("a", None, "op.drop_table('order')")},
+                base=_ALEMBIC,
+                line=8,
+            ),
             "its code": _filled(_CODE.replace("    a()", "    pass"), 5),
         },
         passes={
             "a new one": _does(_PAID, None),
+            "types of alembic": Snippet(
+                {
+                    "db/versions/a_start.py": _REVISION.format("a", None, "pass").replace(
+                        "down_revision", "down_revision: str | None"
+                    )
+                },
+                base=_ALEMBIC,
+            ),
             "types": _edited(_NOTE.replace("operations =", "operations: list =")),
             "types and a docstring of its code": _filled(
                 _CODE.replace("(a):", "(a: A) -> None:\n    'Fill.'")
