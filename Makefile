@@ -1,5 +1,6 @@
-# Every target sets up what it needs. PYTHON: a Python 3.11 or newer to make the environment with.
-PYTHON ?= python3
+# Every target sets up what it needs. PYTHON: a Python 3.11 or newer to make the environment with,
+# by default the newest.
+PYTHON ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready

@@ -4,7 +4,8 @@
 """
 
 _IN_ORDER = """\
-paths file-mode size secrets sample-secrets suppression conflict-marks hidden-text odd-text
+paths file-mode binary-file size secrets sample-secrets suppression conflict-marks hidden-text
+odd-text
 gate-files other-files test-edited module-in-place-of-another
 python-syntax unreadable-python
 new-dependency forbidden-dependency dependency-source

@@ -272,7 +272,9 @@ class FakeSession:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
 
-    def take(self, include: tuple[str, ...] = ()) -> CollectedChange:
+    def take(
+        self, include: tuple[str, ...] = (), binaries: tuple[str, ...] = ()
+    ) -> CollectedChange:
         files, ignored, findings = [], [], []
         places = {
             place.relative_to(self._tree).as_posix(): place for place in self._tree.rglob("*")

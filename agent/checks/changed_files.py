@@ -63,8 +63,8 @@ def lint_change(
     fresh = find_new(count_once(found.items), own, BY_ID)
     # Lines that left another file of the change were moved.
     items = tuple(find_new(fresh, find_new(own, found.items, BY_ID), lambda item: item.text))
-    packages = head.environment.versions
-    items = ruff_contract.select_items(items, change, config, disguised, packages)
+    packages, python = head.environment.versions, head.environment.interpreter.version
+    items = ruff_contract.select_items(items, change, config, disguised, packages, python)
     output = "\n".join(f"{item.place}: {item.text}" for item in items)
     return replace(found, items=items, status=Status.FAILED, output=output) if items else None
 

@@ -22,6 +22,10 @@ _EDITING: Forms = {"submit": Submit, **submissions.FORMS}
 _UNCHANGED = (
     "Nothing has changed since the last submit. Edit first, or submit again to keep it as it is."
 )
+_FORGOTTEN = (
+    "These planned files are not part of the change. Name them in `include` of `submit` if they"
+    " belong to it, or submit again without them."
+)
 _RUNS_AGAIN = "`submit` runs all of it again, from the rules on."
 
 
@@ -46,7 +50,7 @@ class Attempt:
         """Why no further draft comes."""
         self._talk, self._run_context, self._items = talk, run_context, items
         self._begun = self._last = talk.change.digest
-        self._may_stay = False
+        self._may_stay = self._is_reminded = False
         self._cut = ""
 
     def begin_edits(self, gate: str) -> None:
@@ -59,7 +63,7 @@ class Attempt:
         base = run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
         talk.answer(f"accepted\n{base}\n{gate}")
         talk.name = Step.EDIT.named(run_context.history.begin_conversation())
-        talk.tools.begin_edits(talk.next_turn)
+        talk.tools.begin_edits(talk.next_turn, self.plan.files)
 
     def close(self) -> None:
         self._talk.tools.close()
@@ -122,12 +126,22 @@ class Attempt:
             problems = submissions.find_answer_problems(form, self._items, is_edited=edited)
             self.answers = () if problems else submissions.read_answers(form)
             return "\n".join(f"- {problem}" for problem in problems)
+        if forgotten := self._find_forgotten():
+            return forgotten
         if self.is_changed:
             return ""
         if self._may_stay:
             raise ConversationOver("it submitted nothing new")
         self._may_stay = True
         return _UNCHANGED
+
+    def _find_forgotten(self) -> str:
+        """Name what the plan has and the change leaves out; only once."""
+        is_known, self._is_reminded = self._is_reminded, True
+        left = [one for one in self._talk.change.left_out if one.path in self.plan.files]
+        if is_known or not left:
+            return ""
+        return "\n".join((*(f"- {one.path}: {one.message}" for one in left), _FORGOTTEN))
 
     def _make_draft(self, *unfinished: Finding) -> Draft:
         change = self._talk.change
@@ -230,7 +244,7 @@ def begin_attempt(run_context: RunContext) -> Attempt:
         EditFailed: No plan came that the rules allow.
     """
     first = run_context.once(Step.PLAN.named("opening"), opening.open_ticket, run_context)
-    tools = _make_tools(_EDITING, run_context, is_planned=False)
+    tools = _make_tools(_EDITING, run_context)
     change = run_context.unchanged
     talk = _start_conversation(StepName(Step.PLAN), "agent", first, change, tools, run_context)
     return Attempt(talk, _agree_on_plan(talk, run_context), run_context)
@@ -282,15 +296,21 @@ def continue_draft(
     )
     submit: Forms = {"submit": FollowUpSubmission if items else Submit}
     is_begun = bool(items or draft.change.files)
-    tools = _make_tools(submit if is_begun else _EDITING, run_context)
+    tools = _make_tools(submit if is_begun else _EDITING, run_context, draft.plan)
     prompt = "answer" if items else "agent"
     talk = _start_conversation(name, prompt, first, draft.change, tools, run_context)
     return Attempt(talk, draft.plan, run_context, items)
 
 
-def _make_tools(forms: Forms, run_context: RunContext, *, is_planned: bool = True) -> ToolExecutor:
+def _make_tools(forms: Forms, run_context: RunContext, plan: Plan | None = None) -> ToolExecutor:
     most = limit_batch(run_context.turns.find_window("editor"))
-    return ToolExecutor(run_context.bench, forms, most_of_a_batch=most, is_planned=is_planned)
+    return ToolExecutor(
+        run_context.bench,
+        forms,
+        most_of_a_batch=most,
+        is_planned=plan is not None,
+        planned=plan.files if plan else (),
+    )
 
 
 def _start_conversation(

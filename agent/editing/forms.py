@@ -106,7 +106,7 @@ class Submit(Form):
     left_out: str = show_limits("", maxLength=MOST_SUMMARY)
     """What the ticket asks for and the change does not do, and why."""
     include: tuple[str, ...] = ()
-    """Files that git ignores and that belong to the change all the same."""
+    """Files that belong to the change although git ignores them, or they are binary and small."""
 
 
 Forms = Mapping[str, type[Form]]

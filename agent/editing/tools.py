@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import posixpath
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,12 +21,13 @@ from agent.editing.memory import PLAN
 from agent.editing.preparation import Preparation
 from agent.editing.turns import Turn
 from agent.errors import EditFailed, SandboxLost, SandboxMissing
-from agent.models.change import Change, Severity
+from agent.models.change import Change, Finding, Severity
 from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
 from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.record import replace
 from agent.models.sandbox import CollectedChange
+from agent.sandbox import change_collection
 from agent.sandbox.session import Session
 from agent.text import sanitise
 from agent.text.sanitise import list_some
@@ -47,9 +48,11 @@ _MOST_REBUILDS = 5
 LOST = "This is a new sandbox. Only your change was kept from the previous one."
 _REDIRECT = "cut; send it to a file in /tmp and read parts of that"
 _IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
+_PLANNED = "The plan names the file, and .gitignore keeps it out of the change."
 _LEFT_BEHIND = (
     "left behind by the base branch's tests; `include` of `submit` makes it part of the change"
 )
+_EMPTY = "empty, and no call names it; `include` of `submit` makes it part of the change"
 _CALLS_LOST = (
     "The sandbox was lost during these calls. Their changes are gone; earlier changes are kept."
 )
@@ -87,6 +90,7 @@ class ToolExecutor:
         most_of_a_batch: int = _MOST_OF_A_BATCH,
         edits: bool = True,
         is_planned: bool = True,
+        planned: tuple[str, ...] = (),
     ) -> None:
         """Take the forms that can be submitted, by name.
 
@@ -95,9 +99,12 @@ class ToolExecutor:
             edits: Whether what happens in the sandbox becomes part of the change.
             is_planned: Whether a plan is accepted; before that the base is read, without an
                 environment.
+            planned: Files that the plan names.
         """
         self._bench, self._forms, self._edits = bench, given, edits
-        self._is_planned = is_planned
+        self._is_planned, self._planned = is_planned, planned
+        self._left_behind: set[str] = set()
+        """New empty files that no call names: a program may open a database and write nothing."""
         self._first_turn = 1
         """The first turn that works in the sandbox as it is."""
         names = _TOOLS.keys() if edits else {"bash"}
@@ -128,9 +135,9 @@ class ToolExecutor:
         given = (forms.make_tool_spec(name, form) for name, form in self._forms.items())
         return (*tools, *given)
 
-    def begin_edits(self, turn_number: int) -> None:
+    def begin_edits(self, turn_number: int, planned: tuple[str, ...]) -> None:
         """Go on in a sandbox with the environment from a turn on, since the plan is accepted."""
-        self._is_planned, self._first_turn = True, turn_number
+        self._is_planned, self._planned, self._first_turn = True, planned, turn_number
         self.close()
 
     def close(self) -> None:
@@ -242,7 +249,7 @@ class ToolExecutor:
         include = batch.form.include if isinstance(batch.form, forms.Submit) else ()
         if self._edits and self._is_planned and (batch.is_open or include):
             self._open(batch)
-            change, taken = self._take(before, include)
+            change, taken = self._take(batch, include)
             known = {file.path: file.after for file in before.files}
             written = [
                 file.path
@@ -255,11 +262,13 @@ class ToolExecutor:
                 batch.notes.append(f"Also changed by a command: {list_some(written)}.")
             left = [
                 (finding.path, finding.message)
-                for finding in taken.findings
+                for finding in change.left_out
                 if finding.severity is not Severity.INFO or batch.is_named(finding.path)
             ]
-            dropped = (path for path in taken.change.paths if path not in change.paths)
-            left += [(path, _LEFT_BEHIND) for path in dropped if batch.is_named(path)]
+            dropped = {*taken.change.paths} - {*change.paths}
+            left += [(path, _EMPTY) for path in sorted(dropped & self._left_behind)]
+            dropped -= self._left_behind
+            left += [(path, _LEFT_BEHIND) for path in sorted(dropped) if batch.is_named(path)]
             left += [(path, _IGNORED) for path in taken.ignored if batch.is_named(path)]
             messages = [f"{path}: {message}" for path, message in left]
             listed = [line for line in messages if line not in self._reported][:_MOST_LISTED]
@@ -268,23 +277,48 @@ class ToolExecutor:
         self._digest = change.digest
         return change
 
-    def _take(
-        self, before: Change, include: tuple[str, ...] = ()
-    ) -> tuple[Change, CollectedChange]:
-        """Take the change, without new files that base's tests leave behind as well.
+    def _take(self, batch: _Batch, include: tuple[str, ...] = ()) -> tuple[Change, CollectedChange]:
+        """Take the change, without new files that programs have left behind.
 
         Args:
-            include: Files that belong to it although they are ignored, besides those of before.
+            include: Files that belong to it although they are ignored, binary or left behind.
         """
         assert self._session is not None  # noqa: S101
+        before, binaries = batch.before, (*include, *self._planned)
         include = (*before.paths, *include)
-        taken, ready = self._session.take(include), self._bench.preparation.ready
-        left = {*(ready.baseline.tests.left_behind if ready else ())}.difference(include)
+        taken, ready = self._session.take(include, binaries), self._bench.preparation.ready
+        self._left_behind |= {
+            file.path
+            for file in taken.change.files
+            # Python's own marks of packages are made by generators, too.
+            if not (file.before or file.after or file.path.endswith(".py"))
+            and not batch.is_named(file.path)
+        }
+        left = {*(ready.baseline.tests.left_behind if ready else ()), *self._left_behind}
+        left -= {*include, *self._planned}
         files = tuple(
             file for file in taken.change.files if file.before is not None or file.path not in left
         )
-        change = replace(taken.change, files=files, notes=before.notes, left_out=taken.findings)
-        return change, taken
+        out = (*taken.findings, *self._find_planned(taken.ignored))
+        return replace(taken.change, files=files, notes=before.notes, left_out=out), taken
+
+    def _find_planned(self, ignored: tuple[str, ...]) -> Iterator[Finding]:
+        """Yield a finding for each file that the plan names and the repository's rules ignore."""
+        assert self._session is not None  # noqa: S101
+        folders = tuple(path for path in ignored if path.endswith("/"))
+        for path in self._planned:
+            is_there = path in ignored
+            if path.startswith(folders):
+                with suppress(EditFailed):
+                    is_there = self._session.read(path) is not None
+            if is_there:
+                yield Finding(
+                    rule=change_collection.RULE,
+                    severity=Severity.REVIEW,
+                    path=path,
+                    message=_PLANNED,
+                    fix="Add it by hand if it is needed.",
+                )
 
     def run_bash(self, batch: _Batch, asked: forms.Bash) -> str:
         """Run a command; its output, exit code and limits are the answer."""
@@ -339,7 +373,7 @@ class ToolExecutor:
         self._rebuilds += 1
         self._open(batch)
         self._update_locks(batch)
-        change, _ = self._take(batch.before)
+        change, _ = self._take(batch)
         desk = self._bench.desk
         opened, words = rebuilding.find_environment(change, self._prepared, desk)
         self.close()
@@ -348,7 +382,7 @@ class ToolExecutor:
 
     def _update_locks(self, batch: _Batch) -> None:
         """Bring the locks up to date, as part of the change; EditFailed: a tool cannot."""
-        change = self._take(batch.before)[0] if self._session else batch.before
+        change = self._take(batch)[0] if self._session else batch.before
         locks = rebuilding.update_locks(change, self._prepared, self._bench.desk)
         for path, content in locks.items():
             self._open(batch).write(path, content)

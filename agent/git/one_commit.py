@@ -1,19 +1,29 @@
 """A throw-away repository of one commit, for sandboxes: git works there, and nothing comes back.
 
+Where tests call git, it is the base commit itself, with its history and the tags of that: nothing
+later.
+
 Its objects are packed once for a run; a few small files in the `.git` of a sandbox lead there. The
 runner itself lists with it what has changed in a tree.
 """
 
+import os
 from pathlib import Path
 
 from agent.git import mirror, objects, process
 from agent.git.mirror import LockedMirror
+from agent.git.process import GitPlace
+from repo_config.test_files import has_test_name
 
 NAME = "base.git"
 """Name of its folder, next to the work trees of a run."""
 SHOWN = f"/{NAME}"
 """Where sandboxes see it."""
 _MARK = "made-of"
+_TAGS = "packed-refs"
+_SHALLOW = "shallow"
+#: The program as a word of its own in quotes, or GitPython, in a file of tests.
+_CALLS_GIT = "['\"]git['\" ]|^ *(import|from) git( |\\.|$)"
 CONFIG = b"""\
 [user]
 	name = base
@@ -31,21 +41,44 @@ CONFIG = b"""\
 
 
 def make_repository(locked: LockedMirror, commit: str, folder: Path) -> None:
-    """Pack the tree of a commit below a commit without parents, with an index of it."""
-    dated = process.run_git(locked.place, "show", "--no-patch", "--format=%ct", commit)
-    by = objects.Identity("base", "base@localhost", int(dated))
-    place = objects.use_index(locked, keep=False)
-    single = objects.write_commit(place, objects.find_tree(place, commit), (), "Base", by)
+    """Pack a commit for sandboxes, with an index of it."""
     packs = folder / "objects" / "pack"
     packs.mkdir(parents=True)
+    place = objects.use_index(locked, keep=False)
+    wanted, tags = [commit], ""
+    if _has_tests_of_git(locked.place, commit):
+        form = "%(objectname) %(refname)"
+        args = ("for-each-ref", f"--format={form}", f"--merged={commit}", "refs/tags")
+        tags = os.fsdecode(process.run_git(locked.place, *args))
+        wanted += [line.split()[0] for line in tags.splitlines()]
+        shallow = locked.place.git_dir / _SHALLOW
+        if shallow.is_file():
+            (folder / _SHALLOW).write_bytes(shallow.read_bytes())
+    else:
+        wanted = [_write_single(locked, place, commit)]
+    (folder / _TAGS).write_bytes(os.fsencode(tags))
     args = ("pack-objects", "--revs", "--quiet", str(packs / "pack"))
-    process.run_git(place, *args, stdin=f"{single}\n".encode())
-    process.run_git(place.with_environ(GIT_INDEX_FILE=folder / "index"), "read-tree", single)
+    process.run_git(place, *args, stdin="".join(f"{name}\n" for name in wanted).encode())
+    process.run_git(place.with_environ(GIT_INDEX_FILE=folder / "index"), "read-tree", wanted[0])
     (folder / "refs").mkdir()
     (folder / "info").mkdir()
     (folder / "info" / "attributes").write_text(mirror.ATTRIBUTES)
-    (folder / "HEAD").write_text(f"{single}\n")
+    (folder / "HEAD").write_text(f"{wanted[0]}\n")
     (folder / _MARK).write_text(commit)
+
+
+def _has_tests_of_git(place: GitPlace, commit: str) -> bool:
+    args = ("grep", "-l", "-z", "-I", "-E", "-e", _CALLS_GIT, commit)
+    found = os.fsdecode(process.run_git(place, *args, ok=(0, 1))).split("\0")
+    paths = (path.removeprefix(f"{commit}:") for path in found)
+    return any(has_test_name(path) or path.endswith("conftest.py") for path in paths)
+
+
+def _write_single(locked: LockedMirror, place: GitPlace, commit: str) -> str:
+    """Write a commit of the same tree without parents."""
+    dated = process.run_git(locked.place, "show", "--no-patch", "--format=%ct", commit)
+    by = objects.Identity("base", "base@localhost", int(dated))
+    return objects.write_commit(place, objects.find_tree(place, commit), (), "Base", by)
 
 
 def is_of(folder: Path, commit: str) -> bool:
@@ -61,10 +94,12 @@ def read_commit(folder: Path) -> bytes:
 def read_files(folder: Path) -> dict[str, bytes]:
     """Return what a sandbox has in its own `.git`, by path in there."""
     commit = read_commit(folder)
+    more = {name: folder / name for name in (_TAGS, _SHALLOW)}
     return {
         "HEAD": b"ref: refs/heads/main\n",
         "config": b"[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n",
         "index": (folder / "index").read_bytes(),
         "objects/info/alternates": f"{SHOWN}/objects\n".encode(),
         "refs/heads/main": commit,
+        **{name: path.read_bytes() for name, path in more.items() if path.is_file()},
     }

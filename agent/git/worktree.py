@@ -133,7 +133,7 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
 def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
     """Open the work tree that `lay_out` made of the commit; make it if it is not there.
 
-    Next to it is the repository that sandboxes get: the commit without its history.
+    Next to it is the repository that sandboxes get, see `one_commit`.
     """
     _lay_out_one_commit(checkout, folder.with_name(one_commit.NAME))
     marker = _add_suffix(folder, ".commit")

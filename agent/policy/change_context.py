@@ -43,6 +43,8 @@ class ChangeContext:
     ticket: Ticket | None = None
     list_modules: Callable[[], Collection[str]] = tuple
     """Names by which installed packages are imported."""
+    python_version: str = ""
+    """Of the environment, as in 3.12.1; empty: not known."""
     list_hunks: Callable[[Change], Mapping[str, Sequence[Hunk]]] = lambda _: {}
     """Hunks of each file of a change, as git finds them; by default for where no rule is asked."""
     _sources: dict[tuple[str, bytes], PythonSource | None] = field(default_factory=dict)

@@ -20,6 +20,7 @@ PATHS = Rule(
     Severity.BLOCK,
     floor=Severity.BLOCK,
 )
+BINARY_FILE = Rule("binary-file", "New and changed binary files need review.", Severity.REVIEW)
 FILE_MODE = Rule("file-mode", "Changes to executable bits need review.", Severity.REVIEW)
 SIZE = Rule(
     "size",
@@ -27,9 +28,10 @@ SIZE = Rule(
     Severity.BLOCK,
     floor=Severity.BLOCK,
 )
-RULES = (PATHS, FILE_MODE, SIZE)
+RULES = (PATHS, FILE_MODE, BINARY_FILE, SIZE)
 #: A file that grows to this, or by this, is not something a person reads.
 _HUGE_BYTES = 1_000_000
+_MOST_BINARY_BYTES = 64 * 1024
 
 _CONFIG_FILES = frozenset({".github/mergewright.yml", ".github/mergewright.yaml"})
 #: Lists that forbid: what they are for, and the way out.
@@ -53,8 +55,10 @@ def check_size(change_context: ChangeContext) -> Iterator[Finding]:
     for file in files:
         before, after = len(file.before or b""), len(file.after or b"")
         if b"\0" in (file.after or b"") and file.after != file.before:
-            says = "has binary content, which cannot be reviewed"
-            yield SIZE.make_finding(file.path, says, "Add binary files in your own commit.")
+            is_small = after <= _MOST_BINARY_BYTES
+            says = f"is binary ({after:,} bytes), so that no diff shows its content"
+            fix = "Open the file." if is_small else "Add it in your own commit."
+            yield (BINARY_FILE if is_small else SIZE).make_finding(file.path, says, fix)
         elif after - (before if before > _HUGE_BYTES else 0) > _HUGE_BYTES:
             says = f"has {after:,} bytes after the change; the maximum is {_HUGE_BYTES:,}"
             fix = "Keep data of this size out of the repository, or add it in your own commit."

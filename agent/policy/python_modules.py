@@ -1,7 +1,8 @@
 """Refuse modules that Python cannot read, or would import in the place of installed ones.
 
 A `json.py` at the root decides what every `import json` brings, in tests and in what they use.
-Syntax that the oldest supported Python lacks is ruff's (`newer-syntax`).
+Syntax that the oldest supported Python lacks is ruff's (`newer-syntax`), and so are files in syntax
+that is newer than the Python of this service.
 """
 
 import posixpath
@@ -26,9 +27,8 @@ PYTHON_SYNTAX = Rule(
 )
 UNREADABLE_PYTHON = Rule(
     "unreadable-python",
-    "Every changed Python file can be parsed.",
-    Severity.REVIEW,
-    floor=Severity.REVIEW,
+    "Every changed Python file can be read by the rules.",
+    Severity.INFO,
 )
 RULES = (IN_PLACE, PYTHON_SYNTAX, UNREADABLE_PYTHON)
 #: Python imports them by itself when it starts.
@@ -40,8 +40,7 @@ _HOST = sys.version_info[:2]
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     yield from _find_shadows(change_context)
-    version = re.match(r"(\d+)\.(\d+)", change_context.project.python_version or "")
-    is_newer = version is not None and (int(version[1]), int(version[2])) > _HOST
+    is_newer = is_newer_python(change_context.python_version)
     gone = {file.before for file in change_context.change.files if file.after is None}
     for file in change_context.python:
         if (problem := source.find_problem(file.after or b"")) is None:
@@ -50,11 +49,18 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         name = posixpath.basename(file.path)
         was_unreadable = file.after in gone or source.find_problem(file.before or b"")
         if is_newer or was_unreadable:
-            fix = "Check by hand that it is valid Python."
+            says += ", so that no rule has read it"
+            fix = "Check it by hand."
             yield UNREADABLE_PYTHON.make_finding(file.path, says, fix, problem[1])
         elif not layout.is_test(file.path) or _TEST_MODULE.fullmatch(name):
             fix = "Use syntax of the oldest supported Python, or set python.version."
             yield PYTHON_SYNTAX.make_finding(file.path, says, fix, problem[1])
+
+
+def is_newer_python(version: str) -> bool:
+    """Whether an environment's Python may read what ours cannot; empty: it is not known."""
+    named = re.match(r"(\d+)\.(\d+)", version)
+    return named is not None and (int(named[1]), int(named[2])) > _HOST
 
 
 def _find_shadows(change_context: ChangeContext) -> Iterator[Finding]:

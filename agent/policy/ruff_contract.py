@@ -13,6 +13,7 @@ from agent.models.change import Change, Finding, Severity
 from agent.models.checks import CheckItem, split_place
 from agent.policy import source
 from agent.policy.layout import is_apart, is_test
+from agent.policy.python_modules import is_newer_python
 from agent.policy.rule import Rule
 from repo_config.schema import ConcurrencySection, RepoConfig
 
@@ -198,19 +199,21 @@ def select_items(
     config: RepoConfig,
     disguised: Collection[str],
     packages: Collection[str],
+    python_version: str = "",
 ) -> tuple[CheckItem, ...]:
     """Return what rules have to say something about.
 
     Args:
         disguised: Files that are called as those of tests are, and are none.
         packages: Normalised names of what the environment has.
+        python_version: Of the environment, as in 3.12.1; empty: not known.
     """
     after = {file.path: file.after or b"" for file in change.files}
 
     def is_counted(item: CheckItem) -> bool:
         path, (row, banned) = split_place(item.place)[0], _read_item(item, config)
-        # What no Python reads, `python-syntax` says once.
-        is_syntax = item.text.startswith(_SYNTAX)
+        # `python-syntax` says it, unless the environment may read what our Python cannot.
+        is_syntax = item.text.startswith(_SYNTAX) and not is_newer_python(python_version)
         if row is None or (is_syntax and source.find_problem(after.get(path, b""))):
             return False
         is_exempt = row.exempt(path) and not (path in disguised and row.exempt is is_test)

@@ -1,10 +1,11 @@
 """Make a Change of what a sandbox says has changed in its tree.
 
-Owns what counts: regular files of text, within the caps. What is left out becomes a finding. A tree
-that lies can only fool itself: the gate judges the Change.
+Owns what counts: regular files of text, and small binary ones that are asked for, within the caps.
+What is left out becomes a finding. A tree that lies can only fool itself: the gate judges the
+Change.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, islice
@@ -23,12 +24,18 @@ MOST_BYTES = 48 * 1024**2
 _MOST_READ = 2 * MOST_BYTES
 """Maximum size of all files that are read: sparse files look large and cost nothing."""
 MOST_FILE_BYTES = 8 * 1024**2
+MOST_BINARY_BYTES = 64 * 1024
+"""Maximum size of a binary file: a person opens it beside the diff."""
 _MOST_FINDINGS = 50
 _MOST_IGNORED = 200
 #: As git decides: a zero byte among the first ones.
 _LOOKED_AT = 8000
 #: As the runner says it; a new one is most likely left behind by a program.
 _SPECIAL = "A pipe, socket or device"
+_BINARY = (
+    "A binary file is not part of the change, unless it has 64 kB at most and the plan or `include`"
+    " of `submit` names it."
+)
 _RENAME = "Give it another name."
 _LESS = "Leave it out, or make it smaller."
 _BY_HAND = "Change it by hand if it is needed."
@@ -73,6 +80,8 @@ class TreeBase:
 @dataclass
 class _ChangeCollector:
     ground: TreeBase
+    binaries: Collection[str] = ()
+    """Binary files that are asked for."""
     files: dict[str, ChangedFile] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     total: int = 0
@@ -154,20 +163,18 @@ class _ChangeCollector:
             return
         if is_new and self.ground.laid.get(path) == content:
             return
-        if b"\0" in content[:_LOOKED_AT] and content not in (before, earlier and earlier.after):
+        is_binary = b"\0" in content[:_LOOKED_AT]
+        is_wanted = path in self.binaries and len(content) <= MOST_BINARY_BYTES
+        if is_binary and not is_wanted and content not in (before, earlier and earlier.after):
             # A new one is most likely left behind by a program.
-            severity = Severity.INFO if is_new else Severity.REVIEW
-            self.skip_path(path, "A binary file is not part of the change.", _BY_HAND, severity)
+            is_unasked = is_new and path not in self.binaries
+            severity = Severity.INFO if is_unasked else Severity.REVIEW
+            self.skip_path(path, _BINARY, _BY_HAND, severity)
             return
         was_executable = None if before is None else base.is_executable(path)
-        is_executable = bool(was_executable)
-        if earlier is not None:
-            is_executable, was_executable = earlier.executable, earlier.was_executable
-        elif is_new:
-            is_executable = entry.is_executable and content.startswith(b"#!")
-        if not is_new and entry.is_executable != is_executable:
-            self.note(path, "Its mode is unchanged.", _BY_HAND, Severity.INFO)
-        if (content, is_executable) == (before, before is not None and base.is_executable(path)):
+        # A new file is no program by its mode alone, which a program may have set for all files.
+        is_executable = entry.is_executable and (not is_new or content.startswith(b"#!"))
+        if (content, is_executable) == (before, was_executable):
             return
         self.add(
             ChangedFile(
@@ -205,6 +212,7 @@ def collect_change(
     fetch: Callable[[str], bytes | None],
     ground: TreeBase,
     ignored: Iterable[str] = (),
+    binaries: Collection[str] = (),
     *,
     is_cut: bool = False,
 ) -> CollectedChange:
@@ -213,9 +221,10 @@ def collect_change(
     Args:
         fetch: Returns the content of a regular file; None where there is none that can be read.
         ignored: What was left out by the repository's rules.
+        binaries: Files that are part of it although they are binary, up to `MOST_BINARY_BYTES`.
         is_cut: There were more entries than are listed.
     """
-    collector = _ChangeCollector(ground)
+    collector = _ChangeCollector(ground, binaries)
     plain = collector.sort_out(entries)
     read = _limit_entries(plain)
     collector.left_out += len(plain) - len(read)

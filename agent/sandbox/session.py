@@ -84,11 +84,14 @@ class Session:
         if problem:
             raise EditFailed(f"`{path}` cannot be written: {problem}")
 
-    def take(self, include: tuple[str, ...] = ()) -> CollectedChange:
+    def take(
+        self, include: tuple[str, ...] = (), binaries: tuple[str, ...] = ()
+    ) -> CollectedChange:
         """Return what differs between base and the tree, in which nothing runs any more.
 
         Args:
             include: Ignored files or folders that are part of the change all the same.
+            binaries: Binary files that are part of it, if they are small.
         """
         wanted = {path.rstrip("/") for path in (*self._ground.given, *include)}
         answer = self._ask("look", include=sorted(wanted), links=sorted(self._ground.links))
@@ -100,6 +103,7 @@ class Session:
             lambda path: self._read(path)[1],
             self._ground,
             (path for path in listed["ignored"] if path.rstrip("/") not in wanted),
+            binaries,
             is_cut=answer.facts["is_cut"],
         )
 

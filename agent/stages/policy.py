@@ -45,6 +45,7 @@ def clear_change(
         desk.open_base(prepared),
         ticket,
         partial(distributions.list_modules, environment.path),
+        environment.interpreter.version,
         partial(worktree.list_hunks, prepared.checkout),
     )
     cleared = apply_rules(change_context, human_changes)

@@ -169,7 +169,7 @@ def test_ignored_is_what_git_would_not_add(session):
     assert more.ignored == ("c.txt",)
 
 
-def test_links_binary_files_and_modes_are_reported_and_not_taken(session):
+def test_modes_are_taken_and_links_and_binary_files_that_nobody_asked_for_are_not(session):
     session.run(
         "ln -s /etc/passwd out; rm link; ln -s app link; rm docs/index.md;"
         "ln -s ../run.sh docs/index.md; printf 'a\\0b' >b.dat; printf '\\0' >>picture.bin;"
@@ -180,12 +180,17 @@ def test_links_binary_files_and_modes_are_reported_and_not_taken(session):
     taken = session.take()
     found = {finding.path for finding in taken.findings}
     assert found == {
-        "out", "link", "docs/index.md", "b.dat", "picture.bin", "app/views.py", "run.sh", "pipe",
+        "out", "link", "docs/index.md", "b.dat", "picture.bin", "pipe",
     }  # fmt: skip
     assert {file.path: file.executable for file in taken.change.files} == {
+        "app/views.py": True,
         "plain": False,
+        "run.sh": False,
         "s": True,
     }
+    taken = session.take(binaries=("b.dat", "picture.bin", "out"))
+    assert {"b.dat", "picture.bin"} < set(taken.change.paths)
+    assert "out" in {finding.path for finding in taken.findings}
 
 
 @pytest.mark.parametrize("is_fake", [True, False])

@@ -131,3 +131,20 @@ def test_a_change_that_is_taken_can_always_be_laid(tmp_path, monkeypatch, most_b
                 )
             }
             assert not unsaid, (seed, unsaid, left)
+
+
+def test_sandboxes_have_tags_and_history_where_tests_call_git(tmp_path):
+    files = {"tests/test_a.py": "run(['git', 'describe'])\n"}
+    repository = git_samples.make(tmp_path / "repository", files)
+    git_samples.git(repository, "tag", "v1")
+    lay_files(repository, {"tests/test_a.py": "x = 'legit'\n"})
+    git_samples.commit_all(repository, "Later")
+    git_samples.git(repository, "tag", "v2")
+    contents = []
+    for commit in ("v1", "v2"):
+        checkout = worktree.prepare_checkout(str(repository), commit, tmp_path / "mirrors")
+        worktree.open_tree(checkout, tmp_path / commit / "tree")
+        inside = one_commit.read_files(tmp_path / commit / one_commit.NAME)
+        is_base = inside["refs/heads/main"].decode().strip() == checkout.commit
+        contents.append((is_base, b"/v1" in inside["packed-refs"], b"/v2" in inside["packed-refs"]))
+    assert contents == [(True, True, False), (False, False, False)]

@@ -119,6 +119,23 @@ def test_ignored_files_are_named_and_taken_where_they_are_asked_for(opened):
     assert opened.files == {"run.log": b"x\n"}
 
 
+def test_an_ignored_file_that_the_plan_names_goes_with_the_change_until_it_is_included(opened):
+    opened.tools.begin_edits(1, ("run.log", "shop/new.py"))
+    opened.call(write(), bash("echo x > run.log; echo x > other.log"))
+    assert [one.path for one in opened.change.left_out] == ["run.log"]
+    opened.call(submit(include=["run.log"]))
+    assert (opened.change.paths, opened.change.left_out) == (("run.log", "shop/new.py"), ())
+
+
+def test_an_empty_file_that_no_call_names_is_no_part_of_the_change(opened):
+    done = opened.call(bash("s=sqlite3; touch db.$s py.typed; touch $(echo first second).py"))
+    assert done.text.startswith("db.sqlite3: empty")
+    assert opened.call(bash("ls db.sqlite3")).text == ""
+    assert opened.change.paths == ("first", "py.typed", "second.py")
+    opened.call(submit(include=["db.sqlite3"]))
+    assert opened.files["db.sqlite3"] == b""
+
+
 def test_a_link_is_told_not_taken_and_goes_with_the_change(opened):
     done = opened.call(bash("ln -s /etc/passwd shop/link.py"))
     assert "shop/link.py" in done.text
@@ -171,7 +188,7 @@ def test_what_is_behind_a_form_is_not_run(opened):
         "plan",
         [False, True, True],
     )
-    opened.tools.begin_edits(2)
+    opened.tools.begin_edits(2, ())
     done = opened.call(edit(), submit(), turn=dataclasses.replace(TURN, number=2))
     assert (done.form_name, done.text) == ("submit", "")
     assert done.change.paths == ("shop/prices.py",)

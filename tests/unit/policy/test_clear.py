@@ -168,3 +168,11 @@ def test_an_index_that_any_line_names_is_for_the_reviewer():
     line = "RUN pip install --index-url https://a.example/simple x\n"
     found = judge({"Dockerfile": line, "README.md": line}).findings
     assert [one.path for one in found if one.rule == "dependency-source"] == ["Dockerfile"]
+
+
+def test_syntax_newer_than_this_service_is_a_note_where_the_environment_may_read_it():
+    made, tree = cases.change({"app/a.py": "x = 1\nnew syntax\n"})
+    given = cases.config(), cases.project(), tree
+    context = cases.make_context(made, *given, python_version="3.99.0")
+    (finding,) = (one for one in policy.apply_rules(context).findings if one.path == "app/a.py")
+    assert (finding.rule, finding.severity) == ("unreadable-python", Severity.INFO)

@@ -82,11 +82,15 @@ CASES = {
         },
         passes={"a script that stays a program": _mode("exit 1\n", executable=True, was=True)},
     ),
+    "binary-file": Cases(
+        fails={"a small picture": Snippet({"a.png": b"\x89PNG\0"})},
+        passes={"text in another encoding": Snippet({"a.txt": b"caf\xe9\n"})},
+    ),
     "size": Cases(
         fails={
             "too many files": _limited(dict(_FILES)),
             "too many lines over all of them": _limited({"a": "line\n" * 2, "b": "line\n" * 3}),
-            "text with a NUL at its end": Snippet({"a.txt": b"text\n" * 1000 + b"\0"}),
+            "a large binary file": Snippet({"a.png": b"\0" * (64 * 1024 + 1)}),
             "a huge file": Snippet({"data.csv": _DATA}),
         },
         passes={
