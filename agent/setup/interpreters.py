@@ -76,7 +76,7 @@ def read_hints(tree: Tree, folder: str = "", committed: int = 0) -> PythonHints:
         version_file=version_file,
         requires=requires,
         minors=minors,
-        tested=tuple(minor for job in jobs for minor in job.pythons),
+        tested=tuple(version for job in jobs for version in job.pythons),
         committed=committed,
     )
 

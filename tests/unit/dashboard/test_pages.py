@@ -124,7 +124,7 @@ def test_a_log_is_given_from_where_it_was_read_to(store, operator, tmp_path):
 def test_a_run_of_another_version_is_not_there(store, operator, tmp_path):
     run, _ = add_whole_run(store, tmp_path)
     with closing(sqlite3.connect(tmp_path / "mergewright.sqlite")) as database, database:
-        database.execute("UPDATE runs SET outcome = '{}'")
+        database.execute("UPDATE runs SET run = '{}'")
     assert operator.get(f"/runs/{run.run_id}").status_code == 404
 
 

@@ -70,7 +70,7 @@ CI = """
 def test_where_nothing_else_names_a_python_the_newest_of_ci_is_taken():
     files = {"shop/a.py": "", ".github/workflows/a.yml": CI}
     hints = interpreters.read_hints(DictTree(files), "shop")
-    assert hints.tested == ("3.10", "3.12", "3.11", "3.12")
+    assert hints.tested == ("3.10", "3.12", "3.11", "pypy-3.13", "3.12")
     assert best(**dict(hints)) == "3.12.1"
     assert best(tested=("3.14",)) == "3.13.0", "the newest that is here"
     for name, text in (
