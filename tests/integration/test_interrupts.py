@@ -19,12 +19,13 @@ interrupts._SAME_SECONDS = 0.5
 interrupts.end_on_signals()
 given = {"env": {**os.environ, "MARK": sys.argv[1]}, "start_new_session": True}
 subprocess.Popen(["sh", "-c", "sleep 99 & wait"], **given)
-print("begun", flush=True)
+word = "begun"
 while True:
     try:
+        print(word, flush=True)
         time.sleep(60)
     except KeyboardInterrupt:
-        print("told", flush=True)
+        word = "told"
 """
 CLONING = """
 import os, sys

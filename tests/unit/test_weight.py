@@ -36,7 +36,7 @@ CEILINGS = {
     "lines of agent/telemetry": 1_024,
     "lines of agent/text": 994,
     "lines of repo_config": 3_420,
-    "lines of tests": 50_244,
+    "lines of tests": 50_246,
     "lines of webhooks": 686,
     "uses of model_copy": 2,
     "lines that bind a pronoun": 347,
