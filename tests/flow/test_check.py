@@ -28,7 +28,7 @@ def test_a_base_is_measured_once_and_its_repository_stays_as_it_is(sample, store
     assert checks.keys() == names
     assert checks["tests"]["failing"] == ["shop/tests/test_red.py::test_always_red"]
     assert checks["mypy"]["result"] == "passed"
-    assert base["unrun"] == {"steps of CI": ["tox -e docs"]}
+    assert base["unrun"] == {"jobs of CI": ["a: tox -e docs"]}
     assert (sample.state(), sample.branches()) == (before, branches)
 
     again = json.loads(run_agent(*words, environ=of_home(store), timeout=300).stdout)
