@@ -41,7 +41,8 @@ def _find_starts(files: ProjectFiles, config: RepoConfig) -> Iterator[str]:
         if scripts or (tool and not folder):
             # A folder that is not said to be beside the file is one of where alembic starts.
             is_of_root = folder and files.has_file(posixpath.normpath(f"{scripts}/env.py"))
-            yield _start_in(folder, "alembic") if not is_of_root else f"alembic -c {path}"
+            of_root = f"alembic -c {shlex.quote(path)}"
+            yield of_root if is_of_root else _start_in(folder, "alembic")
         elif files.has_file(posixpath.join(folder, "env.py")):
             yield from _find_flask(files, config, folder)
 

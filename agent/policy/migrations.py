@@ -126,7 +126,8 @@ def _check_new(source: PythonSource) -> Iterator[Finding]:
 def _check_revision(source: PythonSource) -> Iterator[Finding]:
     """Find what a new migration of alembic takes away, or does by hand, when it is applied."""
     for function in source.module.body:
-        if not (isinstance(function, ast.FunctionDef) and function.name == "upgrade"):
+        # `upgrade` may call others: with several databases it calls a function for each.
+        if not isinstance(function, ast.FunctionDef) or function.name.startswith("downgrade"):
             continue
         for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
             kind = call.func.attr if isinstance(call.func, ast.Attribute) else ""

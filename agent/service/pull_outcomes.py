@@ -130,7 +130,12 @@ def _handle_push(
         about = opened.outcome and opened.outcome.pull_request
         if opened.run.snapshot is None or not about or about.base_branch != event.branch:
             continue
-        if _is_left_to_people(_find_last_update(opened, store)):
+        update = _find_last_update(opened, store)
+        if _is_left_to_people(update):
+            continue
+        if update and update.active and update.queued_at >= now - age:
+            # Where the push is decided once more: what it has queued merges it.
+            queued += 1
             continue
         pull = _read_pull(event, opened.run.snapshot.issue, about.number, intake_api)
         if pull is None or pull.state != "open":

@@ -167,6 +167,9 @@ def test_a_base_that_adds_a_migration_where_ours_does_is_merged(opened):
     assert opened.follow_ups() == [("update", RunState.RECEIVED)]
     claimed = opened.store.claim_run(time.time() + 61, most=9)
     assert opened.check().outcome == "postponed"
+    assert opened.look(number=None, branch="main", age=60.0).outcome == "heard"
+    first = opened.store.get_run(opened.run.run_id)
+    assert first.follow_up_requests is None, "what merges the push is at work"
     ended = Outcome.for_stopped_run(claimed.run.run_id, Reason.CONFLICT, "Both add migrations.")
     opened.store.finish_run(claimed.run.run_id, ended, time.time())
     assert opened.check().outcome == "ignored", "the red check is our own word on it"

@@ -16,6 +16,10 @@ FOUND = {
         {"db/alembic.ini": INI.format("db/scripts"), "db/scripts/env.py": ""},
         "alembic -c db/alembic.ini",
     ),
+    "in a folder whose name has a meaning in a shell": (
+        {"a;b/alembic.ini": INI.format("a;b/scripts"), "a;b/scripts/env.py": ""},
+        "alembic -c 'a;b/alembic.ini'",
+    ),
     "in pyproject.toml": (
         {
             "alembic.ini": "[alembic]\n",

@@ -93,6 +93,11 @@ CASES = {
             "a dropped column": _does("migrations.RemoveField('order', 'note')"),
             "a renamed table": _does("migrations.RenameModel('Order', 'Purchase')"),
             "a column, by alembic": _revises("'b'", "op.drop_column('order', 'paid')", 8),
+            "a column of one of several databases, by alembic": _revises(
+                "'b'",
+                "upgrade_shop()\n\n\ndef upgrade_shop():\n    op.drop_column('order', 'paid')",
+                12,
+            ),
         },
         passes={
             "a field": _does(_PAID, None),
