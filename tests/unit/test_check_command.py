@@ -119,7 +119,7 @@ def test_the_next_step_is_one_for_a_check(repository, measured, monkeypatch, rea
 
 
 def test_steps_that_did_not_run_can_be_configured(tmp_path):
-    base = replace(BASE, unrun={"steps of CI": ("make docs",)})
+    base = replace(BASE, unrun={"jobs of CI": ("make docs",)})
     titles = [title for title, _ in command._list_more(base, Settings(home=tmp_path))]
     assert titles == ["", "to run more"]
 

@@ -225,7 +225,7 @@ def draft_not_measurable() -> str:
     prepared = evidence_of_issue().prepared
     unrun = {
         "pre-commit hooks": ("codespell", "mdformat`", "pyupgrade", "zizmor", "end-of-file", "x"),
-        "steps of CI": ("make docs", "npm ci"),
+        "jobs of CI": ("make docs", "npm ci"),
     }
     project = replace(
         prepared.contract.project,
@@ -404,7 +404,7 @@ BASE = BaseReport(
     commit="c" * 40, branch="main", set_up="By a template.", python="3.12.4", packages=31,
     setup=("uv sync --frozen",), setup_seconds=41.2, services=("PostgreSQL 15",),
     hosts=("pypi.org",), attempt_seconds=97.0, minutes=30, usd=3.0,
-    unrun={"steps of CI": ("tox -e docs",)},
+    unrun={"jobs of CI": ("tox -e docs",)},
     checks=(
         BaseCheck(
             name="mypy", command="mypy .", result=Status.UNMEASURABLE, counts="", failing=(),
