@@ -83,7 +83,9 @@ def _list_leaves(tree: Tree, folder: str) -> tuple[str, ...]:
     ]
     names = {migration.name for migration in migrations}
     followed = {name for migration in migrations for name in migration.follows}
-    # What squashes others stands beside them until these are deleted.
+    # What squashes others stands beside them until these are deleted; who follows it, follows them.
+    for migration in migrations:
+        followed |= migration.replaces if migration.name in followed else set()
     squashing = {migration.name for migration in migrations if migration.replaces & names}
     return tuple(
         migration.path for migration in migrations if migration.name not in followed | squashing

@@ -83,6 +83,16 @@ CASES = {
             "one that squashes": _follows(
                 "0000", "    replaces = [('shop', '0001_initial'), ('shop', '0002_note')]\n"
             ),
+            "it follows one that squashes": Snippet(
+                {
+                    "shop/migrations/0001_squashed.py": _HEAD
+                    + _CLASS.format("[]").replace("0001_initial", "x")
+                    + "    replaces = [('shop', '0001_initial'), ('shop', '0002_note')]\n",
+                    "shop/migrations/0004_new.py": _HEAD
+                    + _CLASS.format("[]").replace("0001_initial", "0001_squashed"),
+                },
+                base=_CHAIN,
+            ),
             "one after the other, of alembic": _revises("'b'"),
             "it joins two": _revises("('b', 'c')", base=_BRANCHES),
             "base has two already": _revises("'b'", base=_BRANCHES),
