@@ -293,7 +293,7 @@ jobs:
       db: {image: "postgres:16"}
       s3: {image: minio/minio}
     strategy: {matrix: {python: ["3.11", "3.12"], django: ["4.2", "5.2"], os: [ubuntu-latest]}}
-    env: {SETTINGS: app.ci, UV_SYSTEM_PYTHON: "1"}
+    env: {SETTINGS: app.ci, UV_SYSTEM_PYTHON: "1", DJANGO: "${{ matrix.django }}"}
     steps: [{run: pytest -W error}]
   e2e: {env: {BROWSER: chromium}, steps: [{run: pytest e2e}]}
 """
