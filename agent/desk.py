@@ -1,7 +1,7 @@
 """The clients a stage may be given, and the folders of one run."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from agent.sandbox.session import Session
 from agent.settings import Settings
 from agent.setup import build as environments
 from agent.setup import storage
+from agent.setup.lock_update import UpdatedLocks
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from agent.telemetry import signature
@@ -158,14 +159,14 @@ class Desk:
             request, self.sandbox, self.index, self.settings, self.say
         )
 
-    def update_locks(self, prepared: Prepared, change: Change) -> dict[str, bytes]:
-        """Have their tools bring a change's locks up to date (EnvironmentFailed); by their paths.
+    def update_locks(self, prepared: Prepared, changed: Collection[str]) -> UpdatedLocks:
+        """Have their tools bring the locks of what is in the head folder up to date.
 
-        The change is in the head folder.
+        `changed` are paths that differ from base. EnvironmentFailed: the project's lock is not.
         """
         request = self._request(prepared, self.head_folder(prepared.run))
         return environments.update_locks(
-            request, change.paths, self.sandbox, self.index, self.settings, self.say
+            request, changed, self.sandbox, self.index, self.settings, self.say
         )
 
     def _request(self, prepared: Prepared, tree: Path) -> EnvironmentRequest:

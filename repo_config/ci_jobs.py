@@ -18,6 +18,7 @@ _OPEN = "${{"
 _OTHER_PYTHON = re.compile(r"(?:pypy|graalpy)[\w.-]*|3\.[0-9]+t")
 #: Their variables, as UV_SYSTEM_PYTHON, are about another machine.
 _INSTALLERS = frozenset({"pip", *lock_files.PYTHON})
+_SWITCHES = frozenset({"true", "false"})
 #: What a job asks that sums up others.
 _OF_OTHERS = "toJSON(needs)"
 
@@ -84,6 +85,19 @@ class CiJob(NamedTuple):
                     plain = (text for text in texts(value) if _OPEN not in text)
                     axes.setdefault(axis, []).extend(plain)
         return {axis: list(dict.fromkeys(values)) for axis, values in axes.items()}
+
+    @property
+    def choices(self) -> dict[str, list[str]]:
+        """Its axes without those of Python, titles, which only names show, and switches."""
+        about = {"name", "strategy", "steps"}
+        used = str([part[key] for part in self.parts for key in part.keys() - about])
+        return {
+            axis: values
+            for axis, values in self.axes.items()
+            if "python" not in axis
+            and re.search(rf"\bmatrix\.{re.escape(axis)}\b", used)
+            and not _SWITCHES.issuperset(values)
+        }
 
     @property
     def pythons(self) -> list[str]:

@@ -84,9 +84,8 @@ def list_cells(
     """
     jobs = ci_jobs.list_testing_jobs(files) or ci_jobs.list_jobs(files)
     axes: dict[str, dict[str, None]] = {}
-    for axis, values in (item for job in jobs for item in job.axes.items()):
-        if "python" not in axis:
-            axes.setdefault(axis, {}).update(dict.fromkeys(values))
+    for axis, values in (item for job in jobs for item in job.choices.items()):
+        axes.setdefault(axis, {}).update(dict.fromkeys(values))
     kinds = {
         "Pythons of CI": (version for job in jobs for version in job.pythons if version != python),
         # What is there once is no choice; Ubuntu stands for Linux.

@@ -2,16 +2,18 @@
 
 from agent.desk import Desk
 from agent.errors import EditFailed, EnvironmentFailed
-from agent.models.change import Change, ChangedFile
+from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.environment import Prepared
 from agent.models.record import replace
 from agent.policy import gate_files, new_dependencies
 from agent.policy.change_context import ChangeContext
-from agent.setup import distributions, setup_commands, tree_files
+from agent.setup import distributions, obstacles, setup_commands, tree_files
 from agent.text import sanitise
 from repo_config import compiled_requirements, lock_files, rule_files
 from repo_config.tree import FolderTree
 
+NOT_COMPILED = "not-compiled"
+"""In place of a rule's id, in the finding that compiled requirements do not follow a change."""
 _MOST_PROBLEM = 3_000
 _MOST_NAMED = 40
 
@@ -21,7 +23,7 @@ def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFi
 
     Of Python files only those count that the project is installed from, be it for its version or
     for a copy: all others stand in place as they are edited. So do other usual files, unless
-    configured lines may make something of them.
+    configured lines have read them, or are to find another list of files.
     """
     read, built = setup_commands.list_inputs(desk.environment(prepared))
     config = prepared.contract.config
@@ -29,41 +31,68 @@ def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFi
     def is_input(file: ChangedFile) -> bool:
         path = file.path
         if rule_files.has_tables(path):
-            return rule_files.changes_installation(path, file.before, file.after)
+            return _is_for_installation(file)
         if path.endswith(".py"):
             return not built.isdisjoint((path, tree_files.WHOLE))
-        if config.setup:
+        if config.setup and None in (file.before, file.after):
+            # Lines may take whatever is in a folder.
             return True
-        return not (gate_files.is_usual(path) or read.isdisjoint((path, tree_files.WHOLE)))
+        is_read = not read.isdisjoint((path, tree_files.WHOLE))
+        return is_read and bool(config.setup or not gate_files.is_usual(path))
 
     return [file for file in change.files if is_input(file)]
 
 
-def update_locks(change: Change, prepared: Prepared, desk: Desk) -> dict[str, bytes]:
-    """Have their tools update the locks to a change; new contents by path.
+def _is_for_installation(file: ChangedFile) -> bool:
+    """Whether locks or builds may read what differs in a file."""
+    is_for_tools = rule_files.has_tables(file.path) and not rule_files.changes_installation(
+        file.path, file.before, file.after
+    )
+    return not is_for_tools
+
+
+def update_locks(
+    change: Change, prepared: Prepared, desk: Desk
+) -> tuple[dict[str, bytes], tuple[Finding, ...]]:
+    """Have their tools update the locks to a change.
 
     They are asked whenever something changes that they may have read.
 
+    Returns:
+        New contents by path, and a finding for each list of requirements that cannot be compiled.
+
     Raises:
-        EditFailed: One cannot be updated.
+        EditFailed: The lock of the project cannot be updated.
     """
     if not change.files:
-        return {}
+        return {}, ()
     change_context = make_context(change, prepared, desk)
     _, after = change_context.files
     has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
     project = FolderTree(change_context.after, change_context.project.root)
     start = f"{change_context.project.root}/".lstrip("/")
-    within = [path.removeprefix(start) for path in change.paths if path.startswith(start)]
+    changed = [file.path for file in change.files if _is_for_installation(file)]
+    within = [path.removeprefix(start) for path in changed if path.startswith(start)]
     if not compiled_requirements.find_stale(project, within):
         declares_others = new_dependencies.has_changed(change_context)
         if not has_lock or not (declares_others or list_built(change, prepared, desk)):
-            return {}
+            return {}, ()
     desk.lay_out_head(prepared, change)
     try:
-        return desk.update_locks(prepared, change)
+        updated = desk.update_locks(prepared, changed)
     except EnvironmentFailed as problem:
         raise _refuse("the lock file could not be updated", problem) from problem
+    findings = (
+        Finding(
+            rule=NOT_COMPILED,
+            severity=Severity.REVIEW,
+            path=path,
+            message=f"It is not compiled anew. Its command failed: {_quote_end(words)}.",
+            fix="Compile it by hand.",
+        )
+        for path, words in updated.failed.items()
+    )
+    return updated.contents, tuple(findings)
 
 
 def find_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple[Prepared, str]:
@@ -91,6 +120,10 @@ def find_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple[Pr
     if unmet := distributions.find_unmet(asked, built):
         said.append(f"Declared but not installed: {', '.join(unmet[:_MOST_NAMED])}.")
     return replace(prepared, environment=built), " ".join(said)
+
+
+def _quote_end(printed: str) -> str:
+    return obstacles.quote_as_code(printed.strip()[-obstacles.LONGEST :])
 
 
 def _refuse(what: str, problem: EnvironmentFailed) -> EditFailed:

@@ -299,7 +299,7 @@ class ToolExecutor:
         files = tuple(
             file for file in taken.change.files if file.before is not None or file.path not in left
         )
-        out = (*taken.findings, *self._find_planned(taken.ignored))
+        out = (*taken.findings, *self._find_planned(taken.ignored), *batch.findings)
         return replace(taken.change, files=files, notes=before.notes, left_out=out), taken
 
     def _find_planned(self, ignored: tuple[str, ...]) -> Iterator[Finding]:
@@ -383,7 +383,10 @@ class ToolExecutor:
     def _update_locks(self, batch: _Batch) -> None:
         """Bring the locks up to date, as part of the change; EditFailed: a tool cannot."""
         change = self._take(batch)[0] if self._session else batch.before
-        locks = rebuilding.update_locks(change, self._prepared, self._bench.desk)
+        given = change, self._prepared, self._bench.desk
+        locks, batch.findings = rebuilding.update_locks(*given)
+        if batch.findings:
+            self._open(batch)
         for path, content in locks.items():
             self._open(batch).write(path, content)
 
@@ -410,6 +413,8 @@ class _Batch:
     is_open: bool = False
     """Whether a call works in the sandbox."""
     notes: list[str] = field(default_factory=list)
+    findings: tuple[Finding, ...] = ()
+    """Of compiled requirements that do not follow the change."""
 
     def is_named(self, path: str) -> bool:
         """Whether a call names a file: what programs leave behind is not offered."""

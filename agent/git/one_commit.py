@@ -81,6 +81,11 @@ def _write_single(locked: LockedMirror, place: GitPlace, commit: str) -> str:
     return objects.write_commit(place, objects.find_tree(place, commit), (), "Base", by)
 
 
+def has_shallow_history(folder: Path) -> bool:
+    """Whether tests call git, and the history that it shows them is cut off."""
+    return (folder / _SHALLOW).is_file()
+
+
 def is_of(folder: Path, commit: str) -> bool:
     mark = folder / _MARK
     return mark.is_file() and mark.read_text() == commit

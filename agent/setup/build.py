@@ -36,6 +36,7 @@ from agent.setup import (
     toolsets,
 )
 from agent.setup.build_context import BuildContext
+from agent.setup.lock_update import UpdatedLocks
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
 from repo_config.project_files import ProjectFiles
@@ -134,17 +135,11 @@ def _find_end(committed: int, *, of_month: bool = False) -> str | None:
 
 def update_locks(
     request: EnvironmentRequest, changed: Collection[str], *clients: *Clients
-) -> dict[str, bytes]:
-    """Have their tools bring the locks of a work tree up to date; empty: they are.
-
-    Args:
-        changed: Paths of the tree that differ from base, from the root of the repository.
-
-    Returns:
-        The locks that differ, by their paths from the root of the repository.
+) -> UpdatedLocks:
+    """Have their tools bring the locks of a work tree up to date; see `lock_update.update_locks`.
 
     Raises:
-        EnvironmentFailed: They cannot; with the tool's own words.
+        EnvironmentFailed: The project's own cannot be; with the tool's words.
     """
     tree = open_folder(Path(request.tree))
     build_context = _open_build(request, tree, *clients)

@@ -9,15 +9,17 @@ import re
 import shlex
 from collections.abc import Collection
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from agent.errors import EnvironmentFailed
 from agent.git.tree import WorkTree
 from agent.models.record import replace
-from agent.models.sandbox import SANDBOX_TREE, SandboxLimits, SandboxRequest
+from agent.models.sandbox import SANDBOX_OUT, SANDBOX_TREE, SandboxLimits, SandboxRequest
 from agent.setup import gateway, sandbox_requests, templates, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
 from agent.setup.interpreters import mount_python
 from agent.setup.request import EnvironmentRequest
+from agent.text import sanitise
 from repo_config import compiled_requirements, lock_files
 from repo_config.compiled_requirements import CompiledFile
 from repo_config.documents import table
@@ -41,20 +43,26 @@ _COMPILERS = {
 _HOST = re.compile(rb"://(?:[^/\s\"'@]*@)?([^/\s\"']+)")
 
 
+class UpdatedLocks(NamedTuple):
+    """Locks and compiled requirements, by their paths from the root of the repository."""
+
+    contents: dict[str, bytes]
+    """Of those that differ."""
+    failed: dict[str, str]
+    """What the commands printed that compile requirements and failed."""
+
+
 def update_locks(
     tree: WorkTree, asked: EnvironmentRequest, changed: Collection[str], build_context: BuildContext
-) -> dict[str, bytes]:
+) -> UpdatedLocks:
     """Bring the lock of a tree up to date, and the requirements that are compiled from a change.
 
     Args:
         changed: Paths that differ from base, from the root of the repository.
 
-    Returns:
-        The locks whose content differs, by their paths from the root of the repository.
-
     Raises:
-        EnvironmentFailed: A tool cannot, or would take packages from hosts that the lock does not
-            name.
+        EnvironmentFailed: The lock cannot be, or a tool would take packages from hosts that a
+            lock does not name.
     """
     base = asked.config.folder
     project = FolderTree(tree, base)
@@ -62,12 +70,17 @@ def update_locks(
     commands: dict[str, str] = {}
     if kind:
         uv = _call_uv(project, is_for_lock=kind == "uv")
-        commands[path] = _COMMANDS[kind].format(uv=uv)
+        commands[path] = f"( {_COMMANDS[kind].format(uv=uv)}\n)"
     within = [posixpath.relpath(name, base or ".") for name in changed]
     for file in compiled_requirements.find_stale(project, within):
-        commands[posixpath.join(base, file.path)] = _write_compile(file, project)
+        path = posixpath.join(base, file.path)
+        printed = f"{SANDBOX_OUT}/{len(commands)}"
+        command = _write_compile(file, project)
+        commands[path] = f"( {command}\n) >{printed} 2>&1 && rm {printed}"
+    if not commands:
+        return UpdatedLocks({}, {})
     before = {path: tree.read(path) for path in commands}
-    made = _run(tree, asked, commands, build_context) if commands else {}
+    made, failed = _run(tree, asked, commands, build_context)
     index = build_context.index
     addresses = (*(access.url for access in index.list_accesses()), *index.file_addresses)
     of_index = _find_hosts("\n".join(addresses).encode())
@@ -77,7 +90,8 @@ def update_locks(
             raise EnvironmentFailed(
                 f"{path} would take packages from other hosts than before: {', '.join(others)}."
             )
-    return {path: content for path, content in made.items() if content != before[path]}
+    contents = {path: content for path, content in made.items() if content != before[path]}
+    return UpdatedLocks(contents, failed)
 
 
 def _write_compile(file: CompiledFile, tree: Tree) -> str:
@@ -100,13 +114,13 @@ def _call_uv(tree: Tree, *, is_for_lock: bool) -> str:
 
 def _run(
     tree: WorkTree, asked: EnvironmentRequest, commands: dict[str, str], build_context: BuildContext
-) -> dict[str, bytes]:
+) -> UpdatedLocks:
     """Run the commands in one sandbox; return what they leave at their paths."""
     build_context.say(f"updating {', '.join(commands)}")
     python = build_context.interpreter
     places = {path: posixpath.join(SANDBOX_TREE, path) for path in commands}
     order = SandboxRequest(
-        argv=("/bin/sh", "-ec", "\n".join(f"( {command}\n)" for command in commands.values())),
+        argv=("/bin/sh", "-ec", "\n".join((*commands.values(), "true"))),
         environ={
             "PATH": f"{uv_program.FOLDER}:{sandbox_requests.SYSTEM_PATH}",
             **sandbox_requests.name_indexes(build_context.index),
@@ -125,7 +139,7 @@ def _run(
         tree=str(tree.folder),
         directory=posixpath.join(SANDBOX_TREE, asked.config.folder).rstrip("/"),
         limits=SandboxLimits(seconds=600, processes=256, disk_bytes=4 * 1024**3),
-        collect=tuple(places.values()),
+        collect=(*places.values(), f"{SANDBOX_OUT}/*"),
     )
     context = build_context.settings, build_context.index
     with gateway.open_gateway(*context, (), asked.git_hosts, asked.index_hosts) as opened:
@@ -133,7 +147,18 @@ def _run(
     if result.exit_code != 0:
         said = f"The update of {', '.join(commands)} {describe_failure(result)}"
         raise EnvironmentFailed(f"{said}{opened.explain_refused()}")
-    return {path: result.files[place] for path, place in places.items() if place in result.files}
+    names = ((path, f"{SANDBOX_OUT}/{number}") for number, path in enumerate(commands))
+    failed = {
+        path: sanitise.strip_terminal_codes(result.files[name].decode("utf-8", "replace"))
+        for path, name in names
+        if name in result.files
+    }
+    contents = {
+        path: result.files[place]
+        for path, place in places.items()
+        if place in result.files and path not in failed
+    }
+    return UpdatedLocks(contents, failed)
 
 
 def find_lock(files: ProjectFiles, base: str) -> tuple[str, str]:

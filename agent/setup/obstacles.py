@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from agent.models.checks import Status, TestRun
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
+from agent.setup import proposal
 from agent.text import sanitise
 from agent.text.failures import find_error_line
 from repo_config.test_files import has_test_name
@@ -84,13 +85,13 @@ def name_way(lines: Sequence[str]) -> str:
         lines: Of the set-up so far.
     """
     keys = (
-        "setup: [uv pip install -e . --group test, COMMAND]",
+        proposal.write_pair("setup", [*lines, "COMMAND"]),
         'python: {version: "3.12", system_packages: [libpq-dev]}', "env: {NAME: VALUE}",
         "services: [postgres, redis]",
     )  # fmt: skip
     way = "If a command, a Debian package, a variable, a server or another Python is needed, add it"
     way += f" to `.github/mergewright.yml`: {', '.join(f'`{key}`' for key in keys)}."
-    way += " `setup` replaces the lines so far, which `mergewright check` shows."
+    way += " `setup` replaces the lines so far." * bool(lines)
     if not lines:
         way += (
             " The root declares no dependencies: if the project is in a folder, add `root: FOLDER`."

@@ -115,7 +115,7 @@ def _prepare_environment(
         reason = "the change declares different packages; checking with those"
         failed = "The packages that the change declares cannot be installed."
     elif rebuilding.list_built(change, prepared, desk):
-        reason = "the change edits what the environment is made of; running set-up again"
+        reason = "the change edits what set-up may read; checking with what it makes of that"
         failed = "Set-up fails with the change."
     else:
         return desk.environment(prepared), ()

@@ -23,7 +23,7 @@ from agent.errors import (
     RequestRefused,
     RunStopped,
 )
-from agent.git import worktree
+from agent.git import one_commit, worktree
 from agent.git.tree import WorkTree
 from agent.models.checks import CheckReport, ServerKnock, Status, TestRun
 from agent.models.environment import Checkout, Contract, Environment, OpenedRepository, Prepared
@@ -47,6 +47,7 @@ Scout = Callable[[Callable[[], Prepared], Obstacle], Search]
 
 _CI, _FROM_CI = "CI", "CI or their connections ask for"
 _NOT_AGAIN = "So an earlier search ended; the next one begins when the configured set-up changes."
+_SHALLOW = "earlier commits, which a shallow clone lacks: run git fetch --unshallow"
 _MOST_LEFT_OUT = 5
 #: Characters of a configuration that is quoted.
 _MOST_LINES = 200
@@ -337,15 +338,18 @@ class _Trials:
         return prepared, self.once(step, baseline.measure_others, prepared, report, self.desk)
 
     def name_cells(self, prepared: Prepared) -> Contract:
-        """Name what CI's jobs for the tests have and this environment has not."""
+        """Name what CI has for the tests and this environment has not; also missing history."""
         contract, environment = prepared.contract, prepared.environment
         python = ".".join(environment.interpreter.version.split(".")[:2])
         servers = {service.name: service.title for service in environment.services}
         variables = {*contract.config.variables}
         files = ProjectFiles(self._tree)
         cells = unrun_checks.list_cells(files, python, servers, variables)
-        project = contract.project
-        project = replace_record(project, unrun=project.unrun | cells)
+        project, absent = contract.project, contract.project.absent
+        history = self.desk.base_folder(self.base.run).with_name(one_commit.NAME)
+        if one_commit.has_shallow_history(history):
+            absent = (*absent, _SHALLOW)
+        project = replace_record(project, unrun=project.unrun | cells, absent=absent)
         return replace_record(contract, project=project)
 
     # --- what is said of it -----------------------------------------------------------------------

@@ -46,7 +46,7 @@ def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folde
     def update():
         request = EnvironmentRequest(repository="r", tree=str(folder))
         given = BubblewrapSandbox(settings), local(settings, served), settings, [].append
-        return build.update_locks(request, ("pyproject.toml",), *given)
+        return build.update_locks(request, ("pyproject.toml",), *given).contents
 
     assert update() == {}
     lay_files(folder, {"pyproject.toml": UV.format('"transitive==1.0"').replace('"1"', '"2"')})
@@ -95,7 +95,7 @@ def test_other_locks_are_brought_up_to_date_by_their_own_tools(settings, folder,
     project.write_text(text)
     request = EnvironmentRequest(repository="r", tree=str(folder))
     given = BubblewrapSandbox(settings), PackageIndex(), settings, [].append
-    (content,) = build.update_locks(request, ("pyproject.toml",), *given).values()
+    (content,) = build.update_locks(request, ("pyproject.toml",), *given).contents.values()
     assert b"attrs" in content
     assert b"six" in content
     lock.write_bytes(content)
@@ -118,13 +118,16 @@ def test_requirements_are_compiled_anew_by_their_own_command(settings, folder, t
         "base.in": "six\nattrs<24\n", "base.txt": f"{heads['base']}six==1.16.0\n",
         "dev.in": "-c base.txt\nsix\n", "dev.txt": f"{heads['dev']}six==1.16.0\n",
         "docs/requirements.in": "six\n", "docs/requirements.txt": "six==1.15.0\n",
+        "lost.in": "no-such-package-of-ours\n-c base.txt\n", "requirements-lost.txt":
+        _HEAD.format(program, f"{tool} -o requirements-lost.txt lost.in"),
     }  # fmt: skip
     lay_files(folder, files)
     request = EnvironmentRequest(repository="r", tree=str(folder))
     given = BubblewrapSandbox(settings), PackageIndex(), settings, [].append
     made = build.update_locks(request, ("base.in",), *given)
-    assert made.keys() == {"base.txt", "dev.txt"}, "that of the docs is made of others"
-    for name, content in made.items():
+    assert made.contents.keys() == {"base.txt", "dev.txt"}, "that of the docs is made of others"
+    assert "no-such-package-of-ours" in made.failed["requirements-lost.txt"]
+    for name, content in made.contents.items():
         text = content.decode()
         assert heads[name.removesuffix(".txt")].splitlines()[-1] in text
         assert re.search(r"^six==1\.16\.0 \\\n    --hash=sha256:", text, re.MULTILINE), text

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import RepositoryUnfit, StorageFull
-from agent.git import history, worktree
+from agent.git import folders, history, one_commit, worktree
 from tests.folders import lay_files
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
@@ -87,9 +87,15 @@ def test_a_linked_work_tree_and_a_bare_repository_serve_as_well(repository, mirr
 
 
 def test_a_shallow_clone_serves(repository, mirrors, tmp_path):
+    (repository / "test_a.py").write_text("run(['git', 'log'])\n")
     second = samples.commit_all(repository, "Second")
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", "shallow")
+    whole = worktree.prepare_checkout(str(repository), None, mirrors)
     checkout = worktree.prepare_checkout(str(tmp_path / "shallow"), None, mirrors)
+    for base, is_cut in ((whole, False), (checkout, True)):
+        worktree.open_tree(base, tmp_path / "run" / "base")
+        assert one_commit.has_shallow_history(tmp_path / "run" / one_commit.NAME) is is_cut
+        folders.delete_folder(tmp_path / "run")
     assert (checkout.commit, checkout.subjects) == (second, ("Second",))
     tree = worktree.lay_out(checkout, tmp_path / "tree")
     assert tree.read("a.py") == b"x = 1\n"

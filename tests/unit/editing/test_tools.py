@@ -10,11 +10,12 @@ from agent.editing.forms import Submit
 from agent.editing.tools import ToolExecutor
 from agent.editing.turns import Turn
 from agent.errors import EnvironmentFailed, SandboxLost
-from agent.models.change import Change
+from agent.models.change import Change, Severity
 from agent.models.chat import Reply
 from agent.models.checks import Status, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import CommandResult
+from agent.setup.lock_update import UpdatedLocks
 from tests.fakes import FakeModel, FakeSession, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, submit, write
@@ -315,16 +316,32 @@ def test_no_conversation_builds_environments_without_end(opened, monkeypatch):
     assert told[-1].results[-1].failed
 
 
+def test_requirements_that_cannot_be_compiled_need_review_and_stop_no_submit(opened, monkeypatch):
+    updated = UpdatedLocks({}, {"requirements.txt": "Python.h: No such file\n"})
+    asked: list[list[str]] = []
+    monkeypatch.setattr(
+        Desk, "update_locks", lambda desk, prepared, changed: asked.append(changed) or updated
+    )
+    files = {"requirements.in": "six\n", "requirements.txt": "six==1.17.0\n"}
+    opened.call(*(write(path, text) for path, text in files.items()))
+    done = opened.call(submit())
+    assert "Python.h: No such file" in done.text
+    (finding,) = opened.change.left_out
+    assert (finding.path, finding.severity) == ("requirements.txt", Severity.REVIEW)
+    assert asked == [[*files]]
+
+
 def test_a_lock_follows_what_is_declared_and_is_part_of_the_change(opened, monkeypatch):
     same = opened.run_context.prepared.environment
     monkeypatch.setattr(Desk, "environment_of_change", lambda *given: same)
     lock = b'name = "tablib"\nversion = "3.8"\n'
-    monkeypatch.setattr(Desk, "update_locks", lambda *given: {"uv.lock": lock})
+    updated = UpdatedLocks({"uv.lock": lock}, {})
+    monkeypatch.setattr(Desk, "update_locks", lambda *given: updated)
     declared = '[project]\nname = "shop"\ndependencies = ["tablib>=3"]\n'
     opened.call(write("uv.lock", "version = 1\n"), write("pyproject.toml", declared), REBUILD)
     assert opened.files["uv.lock"] == lock
 
-    def fail(services, prepared, change):
+    def fail(services, prepared, changed):
         raise EnvironmentFailed("No index.")
 
     monkeypatch.setattr(Desk, "update_locks", fail)

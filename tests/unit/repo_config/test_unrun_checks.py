@@ -130,8 +130,15 @@ on: {push: {tags: ["*"]}, pull_request: {}}
 env: {PIP_NO_COLOR: "1", COLUMNS: "120"}
 jobs:
   tests:
-    strategy: {matrix: {python-version: ["3.12", pypy-3.11, 3.13t]}}
-    steps: [{run: tox}]
+    name: "${{ matrix.title }}"
+    strategy:
+      matrix:
+        python-version: ["3.12", pypy-3.11, 3.13t]
+        tox: [plain, minimal]
+        experimental: [true, false]
+        include: [{title: Newest, tox: plain}, {title: Oldest, tox: minimal}]
+    continue-on-error: ${{ matrix.experimental }}
+    steps: [{run: tox, name: "${{ matrix.title }}", env: {TOXENV: "${{ matrix.tox }}"}}]
   release: {if: "startsWith(github.ref, 'refs/tags/')", steps: [{run: twine upload}]}
   notes: {needs: [release], steps: [{run: gh release create}]}
   all: {needs: [tests], steps: [{uses: an/action, with: {jobs: "${{ toJSON(needs) }}"}}]}
@@ -143,5 +150,6 @@ jobs:
     assert project.unrun == {"jobs of CI": ("tests: tox",)}
     assert unrun_checks.list_cells(ProjectFiles(tree), "3.11", {}, ()) == {
         "Pythons of CI": ("3.12", "3.13", "pypy-3.11", "3.13t"),
+        "matrix of CI": ("tox: plain, minimal",),
         "variables of CI": ("COLUMNS",),
     }

@@ -69,6 +69,7 @@ def test_without_an_environment_its_words_are_the_cause():
     found = obstacles.find_obstacle(None, "No wheel of pycurl.", lines, steps)
     assert found.words.startswith("No wheel of pycurl.")
     assert found.words.endswith("CI's steps that did not run here: `uv sync; mkdir data`.")
+    assert "`setup: [uv pip install -e ., COMMAND]`" in found.words
     assert "root: FOLDER" not in found.words
     assert "`root: FOLDER`" in obstacles.find_obstacle(None, "No wheel of pycurl.").words
 

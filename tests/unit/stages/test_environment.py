@@ -123,6 +123,12 @@ def test_a_set_up_that_works_pays_for_nothing_more(prepare, counts):
     assert not run_context.prepared.environment.why
 
 
+def test_that_git_lacks_history_which_tests_read_is_named(prepare, monkeypatch):
+    monkeypatch.setattr(environment.one_commit, "has_shallow_history", lambda folder: True)
+    (absent,) = prepare((90, 10)).prepared.contract.project.absent
+    assert "git fetch --unshallow" in absent
+
+
 def test_where_no_test_runs_the_cause_is_said_and_nothing_goes_on(prepare):
     with pytest.raises(RepositoryUnfit, match="tests fail on the base commit") as caught:
         prepare(RED)
@@ -287,7 +293,7 @@ jobs:
       db: {image: "postgres:16"}
       s3: {image: minio/minio}
     strategy: {matrix: {python: ["3.11", "3.12"], django: ["4.2", "5.2"], os: [ubuntu-latest]}}
-    env: {SETTINGS: app.ci, UV_SYSTEM_PYTHON: "1"}
+    env: {SETTINGS: app.ci, UV_SYSTEM_PYTHON: "1", DJANGO: "${{ matrix.django }}"}
     steps: [{run: pytest -W error}]
   e2e: {env: {BROWSER: chromium}, steps: [{run: pytest e2e}]}
 """

@@ -17,8 +17,11 @@ from tests.unit.trees import DictTree, make_project
 def run(tmp_path: Path):
     installed: Any = SimpleNamespace(path=str(tmp_path), versions={}, layers=())
 
-    def set_up(path: str, commands: tuple[str, ...], answer: Any) -> object:
-        change = Change(base_commit="c", files=(ChangedFile(path=path, before=None, after=b"x"),))
+    def set_up(
+        path: str, commands: tuple[str, ...], answer: Any, before: bytes | None = None
+    ) -> object:
+        file = ChangedFile(path=path, before=before, after=b"x")
+        change = Change(base_commit="c", files=(file,))
         contract = SimpleNamespace(config=RepoConfig(setup=commands), project=make_project())
         desk: Any = SimpleNamespace(
             say=lambda line: None,
@@ -38,6 +41,7 @@ def test_it_runs_where_files_changed_that_commands_may_read(run):
     built = SimpleNamespace(**vars(of_base))
     assert set_up("package.json", ("make",), lambda: built)[0] is built
     assert set_up("app/views.py", ("make",), lambda: built)[0] is of_base
+    assert set_up("package.json", ("make",), lambda: built, b"{}")[0] is of_base, "not read"
     assert set_up("package.json", (), lambda: built)[0] is of_base
 
 
