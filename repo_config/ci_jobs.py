@@ -21,6 +21,8 @@ _INSTALLERS = frozenset({"pip", *lock_files.PYTHON})
 _SWITCHES = frozenset({"true", "false"})
 #: What a job asks that sums up others.
 _OF_OTHERS = "toJSON(needs)"
+#: A condition, or a term of one, that holds for tags alone.
+_FOR_TAGS = re.compile(r"startsWith\(github\.ref, *'refs/tags/.*'\)|github\.ref_type *== *'tag'")
 
 
 class CiJob(NamedTuple):
@@ -161,8 +163,9 @@ def _read_workflow(files: ProjectFiles, path: str, depth: int = 0) -> Iterator[C
     """
     workflow = files.yaml(path)
     jobs = {str(key): as_map(job) for key, job in table(workflow, "jobs").items()}
+    for_tags = _list_for_tags(jobs)
     for key, job in jobs.items():
-        if _is_for_tags(jobs, key) or _OF_OTHERS in str(job):
+        if key in for_tags or (_OF_OTHERS in str(job) and not CiJob(key, job).suites):
             continue
         used = str(job.get("uses", "")).removeprefix("./")
         if depth < _DEEPEST and used.startswith(_FOLDER) and files.has_file(used):
@@ -186,12 +189,22 @@ def _is_for_changes(events: object) -> bool:
     return "pull_request" in _name_events(events) and is_for_commits
 
 
-def _is_for_tags(jobs: dict[str, dict[str, Any]], key: str, depth: int = 0) -> bool:
-    job = jobs.get(key, {})
-    needed = texts(job.get("needs")) if depth < len(jobs) else []
-    return "refs/tags" in str(job.get("if")) or any(
-        _is_for_tags(jobs, name, depth + 1) for name in needed
-    )
+def _list_for_tags(jobs: dict[str, dict[str, Any]]) -> set[str]:
+    """List the jobs that run for tags alone, and those that need one."""
+    for_tags = {key for key, job in jobs.items() if _is_for_tags(str(job.get("if", "")))}
+    while (
+        needing := {
+            key for key, job in jobs.items() if not for_tags.isdisjoint(texts(job.get("needs")))
+        }
+        - for_tags
+    ):
+        for_tags |= needing
+    return for_tags
+
+
+def _is_for_tags(condition: str) -> bool:
+    terms = condition.strip().removeprefix(_OPEN).removesuffix("}}").split("&&")
+    return "||" not in condition and any(_FOR_TAGS.fullmatch(term.strip()) for term in terms)
 
 
 def _is_for_pushes(events: object) -> bool:

@@ -7,8 +7,9 @@ file says what it is made of.
 import posixpath
 import re
 import shlex
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Set
 from contextlib import suppress
+from itertools import pairwise
 from typing import NamedTuple
 
 from repo_config.tree import Tree
@@ -21,6 +22,7 @@ _HEAD_CHARACTERS = 4_000
 _CALL = re.compile(r"(?:\S*uv pip compile|(?:\S+ -m )?\S*(?:pip-compile|piptools compile))(?: |\Z)")
 _INCLUDES = re.compile(r"^(?:-[rc]|--requirement|--constraint)[ =]*(\S+)", re.MULTILINE)
 _OUTPUT = re.compile(r"-o|--output-file(?:=|\Z)")
+_BOUND = re.compile(r"-c|--constraints?")
 #: What both tools read where no file is named.
 _DEFAULTS = ("requirements.in", "setup.py", "pyproject.toml", "setup.cfg")
 
@@ -36,7 +38,7 @@ class CompiledFile(NamedTuple):
     folder: str
     """In which the command runs."""
     inputs: tuple[str, ...]
-    """Paths of the files that it names."""
+    """Paths of what it compiles, then of what bounds it."""
 
 
 def find_stale(tree: Tree, changed: Collection[str]) -> list[CompiledFile]:
@@ -84,30 +86,36 @@ def list_compiled(tree: Tree) -> Iterator[CompiledFile]:
             yield file
 
 
-def _read_command(
-    path: str, tool: str, command: str, paths: Collection[str]
-) -> CompiledFile | None:
+def _read_command(path: str, tool: str, command: str, paths: Set[str]) -> CompiledFile | None:
     """Read a command of one of the tools; None: it is none, or what it reads is not here."""
     call = _CALL.match(command)
     words = list[str]()
     with suppress(ValueError):
         words = shlex.split(command[call.end() :]) if call else []
     # An option and its value may be one word.
-    names = [part for word in words for part in (word, word.partition("=")[2]) if part]
+    names = [part for word in words for part in word.split("=", 1) if part]
+    bounds = {value for option, value in pairwise(names) if _BOUND.fullmatch(option)}
     names_output = any(_OUTPUT.match(word) for word in words)
-    folders = dict.fromkeys(("", posixpath.dirname(path)))
-    for named in (names, _DEFAULTS) if call else ():
+    sources = [name for name in names if name not in bounds]
+    # Where it ran is not said: beside its output, or at the root.
+    folders = dict.fromkeys((posixpath.dirname(path), ""))
+    for named in (sources, _DEFAULTS) if call else ():
         for folder in folders:
-            places = [posixpath.normpath(posixpath.join(folder, name)) for name in named]
-            inputs = [place for place in places if place in paths and place != path]
-            if not inputs or (named is names and names_output and path not in places):
+            inputs = _list_there(folder, named, paths - {path})
+            if not inputs or (names_output and not _list_there(folder, names, {path})):
                 continue
             output = (
                 () if names_output else ("--output-file", posixpath.relpath(path, folder or "."))
             )
-            count = len(inputs) if named is names else 1
-            return CompiledFile(path, tool, command, (*words, *output), folder, (*inputs[:count],))
+            count = len(inputs) if named is sources else 1
+            inputs = inputs[:count] + _list_there(folder, bounds, paths)
+            return CompiledFile(path, tool, command, (*words, *output), folder, (*inputs,))
     return None
+
+
+def _list_there(folder: str, names: Collection[str], paths: Set[str]) -> list[str]:
+    places = (posixpath.normpath(posixpath.join(folder, name)) for name in names)
+    return [place for place in places if place in paths]
 
 
 def _list_included(tree: Tree, path: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from repo_config.compiled_requirements import find_stale
+from repo_config.compiled_requirements import find_stale, list_compiled
 from tests.unit.trees import DictTree
 
 PIP = (
@@ -37,6 +37,23 @@ def test_the_command_is_read_in_the_head(path, head, arguments, folder):
     }
     (file,) = find_stale(DictTree(tree), [path])
     assert (" ".join(file.arguments), file.folder) == (arguments, folder)
+
+
+def test_what_it_compiles_lies_beside_it_and_a_bound_is_no_source():
+    tree = DictTree(
+        {
+            "requirements.in": b"six\n",
+            "constraints.txt": b"six<2\n",
+            "requirements.txt": f"{PIP}#    pip-compile -c constraints.txt\n".encode(),
+            "docs/requirements.in": b"sphinx\n",
+            "docs/requirements.txt": f"{PIP}#    pip-compile requirements.in\n".encode(),
+        }
+    )
+    inputs = {file.path: file.inputs for file in list_compiled(tree)}
+    assert inputs == {
+        "requirements.txt": ("requirements.in", "constraints.txt"),
+        "docs/requirements.txt": ("docs/requirements.in",),
+    }
 
 
 def test_what_a_change_reaches_is_compiled_in_order_and_nothing_else():

@@ -141,13 +141,14 @@ jobs:
     steps: [{run: tox, name: "${{ matrix.title }}", env: {TOXENV: "${{ matrix.tox }}"}}]
   release: {if: "startsWith(github.ref, 'refs/tags/')", steps: [{run: twine upload}]}
   notes: {needs: [release], steps: [{run: gh release create}]}
+  docs: {if: "${{ !startsWith(github.ref, 'refs/tags/') }}", steps: [{run: make docs}]}
   all: {needs: [tests], steps: [{uses: an/action, with: {jobs: "${{ toJSON(needs) }}"}}]}
 """,
         "closed": "on: {pull_request: {types: [closed]}}\njobs: {a: {steps: [{run: thanks}]}}",
     }
     tree = DictTree({f".github/workflows/{name}.yml": text for name, text in workflows.items()})
     project = detect.detect_project(tree, RepoConfig())
-    assert project.unrun == {"jobs of CI": ("tests: tox",)}
+    assert project.unrun == {"jobs of CI": ("tests: tox", "docs: make docs")}
     assert unrun_checks.list_cells(ProjectFiles(tree), "3.11", {}, ()) == {
         "Pythons of CI": ("3.12", "3.13", "pypy-3.11", "3.13t"),
         "matrix of CI": ("tox: plain, minimal",),
