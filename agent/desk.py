@@ -1,7 +1,7 @@
 """The clients a stage may be given, and the folders of one run."""
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,7 @@ from agent.telemetry.private_files import write_private_file
 from agent.telemetry.run_events import RunEvents
 from agent.telemetry.signature import Seal
 from agent.text.redaction import Redactor
+from repo_config.compiled_requirements import CompiledFile
 
 _REDACTED = (*("github_token", "github_private_key", "webhook_secret", "signing_key"),)
 
@@ -159,14 +160,14 @@ class Desk:
             request, self.sandbox, self.index, self.settings, self.say
         )
 
-    def update_locks(self, prepared: Prepared, changed: Collection[str]) -> UpdatedLocks:
+    def update_locks(self, prepared: Prepared, stale: Sequence[CompiledFile]) -> UpdatedLocks:
         """Have their tools bring the locks of what is in the head folder up to date.
 
-        `changed` are paths that differ from base. EnvironmentFailed: the project's lock is not.
+        `stale` are requirements to compile. EnvironmentFailed: the project's lock is not updated.
         """
         request = self._request(prepared, self.head_folder(prepared.run))
         return environments.update_locks(
-            request, changed, self.sandbox, self.index, self.settings, self.say
+            request, stale, self.sandbox, self.index, self.settings, self.say
         )
 
     def _request(self, prepared: Prepared, tree: Path) -> EnvironmentRequest:

@@ -7,7 +7,8 @@ file says what it is made of.
 import posixpath
 import re
 import shlex
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from itertools import pairwise
 from typing import NamedTuple
@@ -86,7 +87,9 @@ def list_compiled(tree: Tree) -> Iterator[CompiledFile]:
             yield file
 
 
-def _read_command(path: str, tool: str, command: str, paths: Set[str]) -> CompiledFile | None:
+def _read_command(
+    path: str, tool: str, command: str, paths: AbstractSet[str]
+) -> CompiledFile | None:
     """Read a command of one of the tools; None: it is none, or what it reads is not here."""
     call = _CALL.match(command)
     words = list[str]()
@@ -113,7 +116,7 @@ def _read_command(path: str, tool: str, command: str, paths: Set[str]) -> Compil
     return None
 
 
-def _list_there(folder: str, names: Collection[str], paths: Set[str]) -> list[str]:
+def _list_there(folder: str, names: Collection[str], paths: AbstractSet[str]) -> list[str]:
     places = (posixpath.normpath(posixpath.join(folder, name)) for name in names)
     return [place for place in places if place in paths]
 

@@ -10,9 +10,9 @@ import posixpath
 import re
 from collections.abc import Mapping
 
-from repo_config import documents
+from repo_config import documents, lock_files
 from repo_config.detect import Project
-from repo_config.known_tools import OWN_FILES, PROGRAMS
+from repo_config.known_tools import OWN_FILES
 
 _CONFIGURES = "it configures the checks"
 _RUNS_FIRST = "Python runs it before anything else"
@@ -39,6 +39,8 @@ Tables = dict[str, object]
 _PACKAGING_SECTION = re.compile(
     r"metadata|options(?!\.entry_points)(?:\..*)?|bdist_.*|sdist|build.*|egg_info"
 )
+#: What writes locks, by its table.
+_LOCKERS = frozenset({*lock_files.PYTHON, "pip-tools"})
 #: Keys that a tool or the build reads in tables that declare the project and its packages.
 _READ_BY_TOOLS: Mapping[str, tuple[str, ...]] = {
     "project": ("entry-points",),
@@ -113,7 +115,7 @@ def changes_installation(path: str, before: bytes | None, after: bytes | None) -
 
 
 def _read_installation(path: str, content: bytes | None) -> Tables | None:
-    """Return the tables that no known tool for checks has for itself; None: it does not parse."""
+    """Return the tables that declare, lock or build the project; None: it does not parse."""
     try:
         text = (content or b"").decode()
         if not path.lower().endswith(".toml"):
@@ -124,7 +126,17 @@ def _read_installation(path: str, content: bytes | None) -> Tables | None:
     except (UnicodeDecodeError, documents.DocumentError, configparser.Error):
         return None
     tools = documents.as_map(tables.pop("tool", {}))
-    return tables | {name: tools[name] for name in tools.keys() - PROGRAMS - {"pytest"}}
+    build = documents.table(tables, "build-system")
+    requires = documents.texts(build.get("requires")) or ["setuptools"]
+    builders = [text.lower().replace("_", "-") for text in requires]
+
+    def is_read(name: str) -> bool:
+        # `hatchling` and `hatch-vcs` read `tool.hatch`; a backend in the tree may read any table.
+        start = name.lower().replace("_", "-")
+        is_of_builder = any(builder.startswith(start) for builder in builders)
+        return is_of_builder or name in _LOCKERS or "backend-path" in build
+
+    return tables | {name: tools[name] for name in filter(is_read, tools)}
 
 
 def _read_tables(path: str, content: bytes | None) -> Tables | None:

@@ -45,10 +45,9 @@ def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFi
 
 def _is_for_installation(file: ChangedFile) -> bool:
     """Whether locks or builds may read what differs in a file."""
-    is_for_tools = rule_files.has_tables(file.path) and not rule_files.changes_installation(
+    return not rule_files.has_tables(file.path) or rule_files.changes_installation(
         file.path, file.before, file.after
     )
-    return not is_for_tools
 
 
 def update_locks(
@@ -56,7 +55,7 @@ def update_locks(
 ) -> tuple[dict[str, bytes], tuple[Finding, ...]]:
     """Have their tools update the locks to a change.
 
-    They are asked whenever something changes that they may have read.
+    They are asked whenever something changes that they may have read; prose is none of that.
 
     Returns:
         New contents by path, and a finding for each list of requirements that cannot be compiled.
@@ -73,13 +72,15 @@ def update_locks(
     start = f"{change_context.project.root}/".lstrip("/")
     changed = [file.path for file in change.files if _is_for_installation(file)]
     within = [path.removeprefix(start) for path in changed if path.startswith(start)]
-    if not compiled_requirements.find_stale(project, within):
-        declares_others = new_dependencies.has_changed(change_context)
-        if not has_lock or not (declares_others or list_built(change, prepared, desk)):
+    stale = compiled_requirements.find_stale(project, within)
+    if not stale:
+        built = [file.path for file in list_built(change, prepared, desk)]
+        is_read = any(path.endswith(".py") or not gate_files.is_usual(path) for path in built)
+        if not has_lock or not (is_read or new_dependencies.has_changed(change_context)):
             return {}, ()
     desk.lay_out_head(prepared, change)
     try:
-        updated = desk.update_locks(prepared, changed)
+        updated = desk.update_locks(prepared, stale)
     except EnvironmentFailed as problem:
         raise _refuse("the lock file could not be updated", problem) from problem
     findings = (

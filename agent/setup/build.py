@@ -13,7 +13,7 @@ An environment is made once for all that its lines have read, and never changed 
 """
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from agent.setup.build_context import BuildContext
 from agent.setup.lock_update import UpdatedLocks
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
+from repo_config.compiled_requirements import CompiledFile
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
@@ -134,7 +135,7 @@ def _find_end(committed: int, *, of_month: bool = False) -> str | None:
 
 
 def update_locks(
-    request: EnvironmentRequest, changed: Collection[str], *clients: *Clients
+    request: EnvironmentRequest, stale: Sequence[CompiledFile], *clients: *Clients
 ) -> UpdatedLocks:
     """Have their tools bring the locks of a work tree up to date; see `lock_update.update_locks`.
 
@@ -143,7 +144,7 @@ def update_locks(
     """
     tree = open_folder(Path(request.tree))
     build_context = _open_build(request, tree, *clients)
-    return lock_update.update_locks(tree, request, changed, build_context)
+    return lock_update.update_locks(tree, request, stale, build_context)
 
 
 def reuse_environment(

@@ -7,7 +7,7 @@ and sources to build have a say. Of what they write the locks alone come back.
 import posixpath
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from agent.setup.build_context import BuildContext, describe_failure
 from agent.setup.interpreters import mount_python
 from agent.setup.request import EnvironmentRequest
 from agent.text import sanitise
-from repo_config import compiled_requirements, lock_files
+from repo_config import lock_files
 from repo_config.compiled_requirements import CompiledFile
 from repo_config.documents import table
 from repo_config.project_files import ProjectFiles
@@ -53,12 +53,15 @@ class UpdatedLocks(NamedTuple):
 
 
 def update_locks(
-    tree: WorkTree, asked: EnvironmentRequest, changed: Collection[str], build_context: BuildContext
+    tree: WorkTree,
+    asked: EnvironmentRequest,
+    stale: Sequence[CompiledFile],
+    build_context: BuildContext,
 ) -> UpdatedLocks:
-    """Bring the lock of a tree up to date, and the requirements that are compiled from a change.
+    """Bring the lock of a tree up to date, and requirements that have to be compiled anew.
 
     Args:
-        changed: Paths that differ from base, from the root of the repository.
+        stale: In the order in which they are compiled; their paths are from the project's folder.
 
     Raises:
         EnvironmentFailed: The lock cannot be, or a tool would take packages from hosts that a
@@ -71,8 +74,7 @@ def update_locks(
     if kind:
         uv = _call_uv(project, is_for_lock=kind == "uv")
         commands[path] = f"( {_COMMANDS[kind].format(uv=uv)}\n)"
-    within = [posixpath.relpath(name, base or ".") for name in changed]
-    for file in compiled_requirements.find_stale(project, within):
+    for file in stale:
         path = posixpath.join(base, file.path)
         printed = f"{SANDBOX_OUT}/{len(commands)}"
         command = _write_compile(file, project)

@@ -9,10 +9,12 @@ import pytest
 import uv
 
 from agent.errors import EnvironmentFailed
+from agent.git.tree import open_folder
 from agent.sandbox.bubblewrap import BubblewrapSandbox
 from agent.setup import build
 from agent.setup.package_index import PackageIndex
 from agent.setup.request import EnvironmentRequest
+from repo_config.compiled_requirements import find_stale
 from tests.folders import lay_files
 from tests.integration.environment_building import ensure, local
 from tests.unit.setup import local_index
@@ -46,7 +48,7 @@ def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folde
     def update():
         request = EnvironmentRequest(repository="r", tree=str(folder))
         given = BubblewrapSandbox(settings), local(settings, served), settings, [].append
-        return build.update_locks(request, ("pyproject.toml",), *given).contents
+        return build.update_locks(request, (), *given).contents
 
     assert update() == {}
     lay_files(folder, {"pyproject.toml": UV.format('"transitive==1.0"').replace('"1"', '"2"')})
@@ -95,7 +97,7 @@ def test_other_locks_are_brought_up_to_date_by_their_own_tools(settings, folder,
     project.write_text(text)
     request = EnvironmentRequest(repository="r", tree=str(folder))
     given = BubblewrapSandbox(settings), PackageIndex(), settings, [].append
-    (content,) = build.update_locks(request, ("pyproject.toml",), *given).contents.values()
+    (content,) = build.update_locks(request, (), *given).contents.values()
     assert b"attrs" in content
     assert b"six" in content
     lock.write_bytes(content)
@@ -124,7 +126,8 @@ def test_requirements_are_compiled_anew_by_their_own_command(settings, folder, t
     lay_files(folder, files)
     request = EnvironmentRequest(repository="r", tree=str(folder))
     given = BubblewrapSandbox(settings), PackageIndex(), settings, [].append
-    made = build.update_locks(request, ("base.in",), *given)
+    stale = find_stale(open_folder(folder), ["base.in"])
+    made = build.update_locks(request, stale, *given)
     assert made.contents.keys() == {"base.txt", "dev.txt"}, "that of the docs is made of others"
     assert "no-such-package-of-ours" in made.failed["requirements-lost.txt"]
     for name, content in made.contents.items():

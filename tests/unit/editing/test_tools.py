@@ -16,6 +16,7 @@ from agent.models.checks import Status, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import CommandResult
 from agent.setup.lock_update import UpdatedLocks
+from repo_config.compiled_requirements import CompiledFile
 from tests.fakes import FakeModel, FakeSession, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, submit, write
@@ -318,9 +319,9 @@ def test_no_conversation_builds_environments_without_end(opened, monkeypatch):
 
 def test_requirements_that_cannot_be_compiled_need_review_and_stop_no_submit(opened, monkeypatch):
     updated = UpdatedLocks({}, {"requirements.txt": "Python.h: No such file\n"})
-    asked: list[list[str]] = []
+    asked: list[list[CompiledFile]] = []
     monkeypatch.setattr(
-        Desk, "update_locks", lambda desk, prepared, changed: asked.append(changed) or updated
+        Desk, "update_locks", lambda desk, prepared, stale: asked.append(stale) or updated
     )
     files = {"requirements.in": "six\n", "requirements.txt": "six==1.17.0\n"}
     opened.call(*(write(path, text) for path, text in files.items()))
@@ -328,7 +329,7 @@ def test_requirements_that_cannot_be_compiled_need_review_and_stop_no_submit(ope
     assert "Python.h: No such file" in done.text
     (finding,) = opened.change.left_out
     assert (finding.path, finding.severity) == ("requirements.txt", Severity.REVIEW)
-    assert asked == [[*files]]
+    assert [[file.path for file in stale] for stale in asked] == [["requirements.txt"]]
 
 
 def test_a_lock_follows_what_is_declared_and_is_part_of_the_change(opened, monkeypatch):
@@ -341,7 +342,7 @@ def test_a_lock_follows_what_is_declared_and_is_part_of_the_change(opened, monke
     opened.call(write("uv.lock", "version = 1\n"), write("pyproject.toml", declared), REBUILD)
     assert opened.files["uv.lock"] == lock
 
-    def fail(services, prepared, changed):
+    def fail(services, prepared, stale):
         raise EnvironmentFailed("No index.")
 
     monkeypatch.setattr(Desk, "update_locks", fail)

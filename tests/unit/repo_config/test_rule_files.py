@@ -80,3 +80,19 @@ def test_pyproject_decides_by_its_tool_tables(before: bytes, after: bytes, rules
 )  # fmt: skip
 def test_settings_of_tools_are_held_as_base_has_them_and_no_code_is(path, is_held):
     assert rule_files.is_tool_setting(path) is is_held
+
+
+@pytest.mark.parametrize(
+    ("tables", "installs"),
+    [
+        ("[tool.coverage.run]\nbranch = true\n", False),
+        ("[tool.towncrier]\nname = 'shop'\n", False),
+        ("[tool.hatch.version]\npath = 'shop.py'\n", True),
+        ("[tool.uv]\nexclude-newer = '2026-01-01'\n", True),
+        ("[project]\nname = 'shop'\n", True),
+    ],
+)
+def test_a_lock_or_a_build_reads_tables_of_its_own_tools_alone(tables, installs):
+    before = '[build-system]\nrequires = ["hatchling"]\n'
+    both = before.encode(), (before + tables).encode()
+    assert rule_files.changes_installation("pyproject.toml", *both) is installs
