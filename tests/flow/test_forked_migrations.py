@@ -35,8 +35,7 @@ def test_a_recipe_makes_its_migration_again_after_the_one_of_the_base(story):
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("asked", [False, True], ids=["left alone", "asked for a rebase"])
-def test_a_fork_that_people_have_to_mend_is_told_on_the_check(story, asked):
+def test_a_fork_that_people_have_to_mend_is_told_on_the_check(story):
     told = story()
     told.label()
     told.assert_ready()
@@ -44,8 +43,6 @@ def test_a_fork_that_people_have_to_mend_is_told_on_the_check(story, asked):
     text = told.git("show", f"{branch}:{MODELS}").replace("Add the coins up.", "Add up.")
     commit = told.push(MODELS, text, "Say it shorter")
     push_tint(told)
-    if asked:
-        told.say("/mergewright rebase")
     check = await_check(told, lambda check: check.conclusion == "failure")
     assert check.head_sha == commit
     (pull,) = told.pulls()

@@ -140,11 +140,18 @@ def test_sandboxes_have_tags_and_history_where_tests_call_git(tmp_path):
     lay_files(repository, {"tests/test_a.py": "x = 'legit'\n"})
     git_samples.commit_all(repository, "Later")
     git_samples.git(repository, "tag", "v2")
-    contents = []
+    later = git_samples.git(repository, "rev-parse", "v2")
+    described = []
     for commit in ("v1", "v2"):
         checkout = worktree.prepare_checkout(str(repository), commit, tmp_path / "mirrors")
-        worktree.open_tree(checkout, tmp_path / commit / "tree")
-        inside = one_commit.read_files(tmp_path / commit / one_commit.NAME)
-        is_base = inside["refs/heads/main"].decode().strip() == checkout.commit
-        contents.append((is_base, b"/v1" in inside["packed-refs"], b"/v2" in inside["packed-refs"]))
-    assert contents == [(True, True, False), (False, False, False)]
+        folder = tmp_path / commit / "tree"
+        worktree.open_tree(checkout, folder)
+        place = tmp_path / commit / one_commit.NAME
+        inside = one_commit.read_files(place)
+        inside["objects/info/alternates"] = f"{place}/objects\n".encode()
+        lay_files(folder / ".git", inside)
+        described.append(git_samples.git(folder, "describe", "--tags", "--always", "--long")[:3])
+        everything = "cat-file", "--batch-check", "--batch-all-objects"
+        assert later not in git_samples.git(folder, *everything), commit
+    assert described[0] == "v1-"
+    assert described[1] != "v2-", "no test of this commit calls git"
