@@ -27,8 +27,9 @@ class PythonSection(Section):
     """Which Python, and which Debian packages."""
 
     version: values.PythonMinor | None = None
-    """Minor version, as in "3.11". Default: .python-version, otherwise the newest installed version
-    that requires-python allows and came before the year of the commit."""
+    """Minor version, as in "3.11". Default: .python-version, otherwise the newest installed one of
+    CI's jobs for tests that requires-python allows, otherwise the newest that this allows and that
+    came before the year of the commit."""
     system_packages: tuple[values.SystemPackage, ...] = ()
     """Debian packages that `setup` and checks need, such as libpq-dev."""
 

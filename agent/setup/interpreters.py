@@ -45,7 +45,7 @@ class PythonHints(Record):
     minors: tuple[int, ...] = ()
     """Minor versions that the former allows; empty: any."""
     tested: tuple[str, ...] = ()
-    """The minor versions of CI's jobs, where nothing else names one."""
+    """The minor versions of CI's testing jobs, or of all; none where a version file names one."""
     committed: int = 0
     """When, in seconds since the epoch; 0: not known."""
 
@@ -71,7 +71,8 @@ def read_hints(tree: Tree, folder: str = "", committed: int = 0) -> PythonHints:
     files = ProjectFiles(tree, folder)
     version_file = versions.read_version_file(files)
     requires, minors = versions.find_declared_pythons(files)
-    jobs = () if version_file or minors else ci_jobs.list_jobs(ProjectFiles(tree))
+    root = ProjectFiles(tree)
+    jobs = () if version_file else ci_jobs.list_testing_jobs(root) or ci_jobs.list_jobs(root)
     return PythonHints(
         version_file=version_file,
         requires=requires,

@@ -67,19 +67,19 @@ CI = """
     """
 
 
-def test_where_nothing_else_names_a_python_the_newest_of_ci_is_taken():
+def test_the_newest_python_of_ci_that_is_allowed_is_taken_unless_a_file_names_one():
     files = {"shop/a.py": "", ".github/workflows/a.yml": CI}
     hints = interpreters.read_hints(DictTree(files), "shop")
     assert hints.tested == ("3.10", "3.12", "3.11", "pypy-3.13", "3.12")
     assert best(**dict(hints)) == "3.12.1"
     assert best(tested=("3.14",)) == "3.13.0", "the newest that is here"
-    for name, text in (
-        ("setup.cfg", "[options]\npython_requires = >=3.9\n"),
-        (".python-version", "3.13"),
+    for name, text, version in (
+        ("setup.cfg", "[options]\npython_requires = >=3.9,<3.12\n", "3.11.2"),
+        ("setup.cfg", "[options]\npython_requires = >=3.13\n", "3.13.0"),
+        (".python-version", "3.13", "3.13.0"),
     ):
         named = interpreters.read_hints(DictTree({**files, f"shop/{name}": text}), "shop")
-        assert named.tested == ()
-        assert best(**dict(named)) == "3.13.0"
+        assert best(**dict(named)) == version
 
 
 @pytest.fixture
