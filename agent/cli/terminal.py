@@ -35,11 +35,9 @@ def show_table(
     *,
     cuts_last: bool = False,
 ) -> None:
-    """Print rows of any text in columns, in a pipe or a file each on its line.
+    """Print rows of any text in columns, in a pipe each on its line; headings may be empty.
 
-    Args:
-        headings: All empty: no line for them.
-        cuts_last: Whether the last column is cut in a terminal, so that each row is one line.
+    `cuts_last` cuts the last column in a terminal, so that each row is one line.
     """
     cells = [[make_line(cell) for cell in row] for row in rows]
     width = max(Console(width=None if sys.stdout.isatty() else _WIDEST).width, _NARROWEST)
@@ -70,7 +68,6 @@ def print_wrapped(text: str, indent: str = "") -> None:
 
 
 def print_json(value: object) -> None:
-    """Print what a program has asked for."""
     print(json.dumps(value, indent=2), flush=True)
 
 
@@ -143,7 +140,6 @@ class StepDisplay:
             self._alive.stop()
 
     def started(self, step: AnyStep) -> None:
-        """Show that a step begins."""
         self._step, self._line, self._begun = describe_step(step), "", time.monotonic()
         self._under_way.add(step)
 

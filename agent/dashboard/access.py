@@ -96,12 +96,9 @@ class SignIns:
         address: str,
         find_starters: Callable[[str], tuple[str, ...] | None],
     ) -> None:
-        """Keep what sessions need.
+        """Keep what sessions need; without `github` nobody signs in there.
 
-        Args:
-            github: Asks GitHub who somebody is; None: nobody signs in there.
-            address: Of the dashboard. All ports of a host share cookies, so names tell it.
-            find_starters: Names who may start runs in a repository.
+        All ports of a host share cookies, so their names contain the address.
         """
         self.github, self._find_starters = github, find_starters
         self._is_https = address.startswith("https://")
@@ -113,14 +110,9 @@ class SignIns:
         self._lock = threading.Lock()
 
     def find_visitor(self, request: Request, *, is_action: bool = False) -> Visitor:
-        """Find who sent a request.
+        """Find who sent a request; for an action permissions are asked for now.
 
-        Args:
-            is_action: Permissions are asked for now.
-
-        Raises:
-            SignInNeeded: Nobody who is signed in.
-            CodeHostUnavailable: GitHub could not confirm their permissions.
+        Raises SignInNeeded, or CodeHostUnavailable if GitHub could not confirm permissions.
         """
         session_id = request.cookies.get(self._cookie, "")
         session = self._sessions.get(session_id)
@@ -158,10 +150,7 @@ class SignIns:
         response.delete_cookie(self._cookie, secure=self._is_https)
 
     def begin_github(self, back_to: str) -> Response:
-        """Send a browser to GitHub, and let it remember that, and from which page.
-
-        AccessLost: nobody signs in by GitHub here.
-        """
+        """Send a browser to GitHub, and have it remember the page. Raises AccessLost."""
         state = secrets.token_urlsafe(24)
         claims = {"state": state, "next": back_to, "exp": int(read_clock()) + _STATE_SECONDS}
         address = self._require_github().authorize_url(state, self._make_verifier(state))
@@ -171,11 +160,9 @@ class SignIns:
         return answer
 
     def end_github(self, request: Request, state: str, code: str) -> tuple[Person, str]:
-        """Find out who GitHub sends back, and from which page they came.
+        """Return who GitHub sends back, and from which page they came.
 
-        Raises:
-            SignInNeeded: It is another browser, or too late.
-            AgentError: GitHub does not know the code, or does not answer.
+        Raises SignInNeeded if it is another browser or too late, AgentError if the code is unknown.
         """
         cookie = request.cookies.get(self._state_cookie, "")
         try:
@@ -252,7 +239,6 @@ class Dashboard:
     sessions: SignIns
 
     def render(self, template: str, who: Visitor, **values: object) -> Response:
-        """Make a page for a visitor."""
         return pages.render(template, 200, who=who, paused=self.store.pauses.find(), **values)
 
     def find_run(self, run_id: str, visitor: Visitor) -> RunRow:

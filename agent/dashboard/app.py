@@ -32,10 +32,7 @@ _log = structlog.get_logger()
 
 
 def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
-    """Make the application; people reach it under the address, without slash at the end.
-
-    SettingsInvalid: what signs people in is wrong.
-    """
+    """Make the application at an address without a slash at its end. Raises SettingsInvalid."""
     app = FastAPI(**PLAIN)
     app.state.dashboard = Dashboard(
         home=loaded.home,

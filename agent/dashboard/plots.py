@@ -71,11 +71,8 @@ def make_charts(
 ) -> Charts:
     """Make the charts that have something to show.
 
-    Args:
-        every: All runs, each with its cost.
-        runs: Runs of issues, each with the cost of its follow-ups.
-        since: Beginning of the chosen time; 0: of the first run.
-        filters: What both were narrowed by.
+    `every` has all runs with their own cost, `runs` those of issues with the cost of follow-ups,
+    both narrowed by `filters`; `since` 0 is the time of the first run.
     """
     narrowed = filters.model_dump(mode="json", exclude_defaults=True)
     tickets = narrowed | {"origin": "ticket"}

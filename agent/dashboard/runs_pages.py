@@ -62,7 +62,6 @@ def list_runs(here: Here, who: Who, filters: Annotated[RunFilters, Query()]) -> 
 
 @router.get("/runs/{run_id}")
 def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
-    """Show how a run stands, and what it came to."""
     run = here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)

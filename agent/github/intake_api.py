@@ -43,10 +43,7 @@ class GithubIntakeApi:
         return replace(permission, is_listed=is_listed)
 
     def read_start_label(self, issue: IssueRef) -> str:
-        """Return the label that starts a run in this repository.
-
-        A configuration that cannot be read counts as none; the run will name what is wrong.
-        """
+        """Return the label that starts runs; the default if the configuration cannot be read."""
         return (self._read_recent_config(issue) or RepoConfig()).label
 
     def read_runs_per_day(self, issue: IssueRef) -> int | None:
@@ -125,11 +122,7 @@ class GithubIntakeApi:
     def add_reaction(
         self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool
     ) -> None:
-        """React to a comment; what GitHub refuses is logged, since it is only a sign.
-
-        Args:
-            inline: Whether it is on a line of a pull request.
-        """
+        """React to a comment, `inline` on a line of a pull request; a refusal is only logged."""
         session, where = self._session(subject), "pulls" if inline else "issues"
         session.try_nicety(
             "a reaction",

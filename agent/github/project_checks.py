@@ -61,11 +61,8 @@ def report_check(
 ) -> None:
     """Report once what our checks said, also when it is asked for again.
 
-    GitHub takes check runs from Apps alone: with a person's token the pull request's text tells it.
-
-    Args:
-        page: Where people read the run.
-        anew: The pull request was made just now, so nothing can have been reported yet.
+    GitHub takes check runs from Apps alone. `page` is where people read the run; `anew` says that
+    the pull request was made just now, so that nothing can have been reported yet.
     """
     if session.access.tokens.app_id is None:
         return
@@ -133,11 +130,9 @@ def _make_annotation(finding: Finding) -> dict[str, str | int]:
 def list_checks(session: RepositorySession, commit: str) -> tuple[ProjectCheck, ...]:
     """List the project's checks of a commit by name, of each the newest run alone.
 
-    A job has its workflow's name before its own, as on GitHub's pages. Where several checks have
-    one name, as a job that two events start, the result furthest from passing counts.
-
-    Raises:
-        RefusedRequest: We may not read check runs there.
+    A job has its workflow's name before its own, as on GitHub's pages. If several checks have one
+    name, as a job that two events start, the result furthest from passing counts. Raises
+    RefusedRequest if we may not read check runs there.
     """
     checks: dict[str, ProjectCheck] = {}
     for run in (*_list_check_runs(session, commit), *_list_statuses(session, commit)):
@@ -267,11 +262,7 @@ def _list_if_allowed(session: RepositorySession, path: str, key: str, wanted: Ra
 
 
 def read_log(session: RepositorySession, job: int) -> str:
-    """Read the end of a job's log as people see it; empty: it has none that we may read.
-
-    Raises:
-        CodeHostUnavailable: It could not be fetched, after all attempts.
-    """
+    """Read the end of a job's log; empty: there is none for us. Raises CodeHostUnavailable."""
 
     def work(repository: Repository) -> str:
         # It is on another server, for a minute, and needs no more than the address.
@@ -292,11 +283,7 @@ def read_log(session: RepositorySession, job: int) -> str:
 
 
 def _fetch_log(address: str, api: str) -> str:
-    """Fetch the end of a log without any token; empty: it is not there.
-
-    Raises:
-        LostReply: No usable reply, or an address that we do not follow.
-    """
+    """Fetch the end of a log without any token; empty: it is not there. Raises LostReply."""
     _require_safe(address, api)
     kept, read, begun = bytearray(), 0, time.monotonic()
     try:

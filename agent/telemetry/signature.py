@@ -131,10 +131,7 @@ def _digest(content: bytes) -> str:
 
 
 def export_run(folder: Path, out: IO[bytes]) -> None:
-    """Write what is signed of the log in a run's folder as a zip file.
-
-    LogUnusable: it has no signature yet, or a damaged one.
-    """
+    """Write what is signed of a run's log as a zip file. Raises LogUnusable if nothing is."""
     try:
         raw = (folder / FILE_NAME).read_bytes()
         log = SignedLog.model_validate_json(raw)
@@ -201,12 +198,7 @@ def _read(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def load_key(settings: Settings) -> Ed25519PrivateKey:
-    """Load the key of this installation, and make one if there is none.
-
-    Raises:
-        SettingsInvalid: What is given or stored is no such key, or cannot be read.
-        StorageFull: A new key could not be written.
-    """
+    """Load the key of this installation, or make one. Raises SettingsInvalid, StorageFull."""
     place = settings.home / "signing" / "key.pem"
     secret, origin = read_secret(settings, "signing_key"), variable("signing_key")
     try:
