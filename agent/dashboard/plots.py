@@ -4,7 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -152,11 +152,11 @@ def _plot(
     measure: Measure,
 ) -> tuple[Bar, ...]:
     """Make a bar for each day or week, also for an empty one."""
-    days = (columns[0][1] - columns[0][0]).days + 1
-    counted: dict[int, list[CountedRun]] = defaultdict(list)
+    (first, last), counted = columns[0], defaultdict[float, list[CountedRun]](list)
+    begin, seconds = datetime.combine(first, time.min, UTC).timestamp(), 86_400.0
+    seconds *= (last - first).days + 1
     for run in runs:
-        day = datetime.fromtimestamp(run.queued_at, UTC).date()
-        counted[(day - columns[0][0]).days // days].append(run)
+        counted[(run.queued_at - begin) // seconds].append(run)
     return tuple(
         Bar(
             first.isoformat(),

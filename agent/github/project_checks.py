@@ -38,7 +38,15 @@ _ACTIONS = "github-actions"
 _PASSED = frozenset({"success", "neutral", "skipped"})
 #: Nothing is wrong with the commit; somebody has to start it anew.
 _CUT_SHORT = frozenset({"cancelled", "stale"})
-_STATUSES = {"success": "passed", "pending": "pending", "failure": "failed", "error": "failed"}
+State = Literal["failed", "waiting", "pending", "passed"]
+#: Furthest from passing first.
+_STATES = get_args(State)
+_STATUSES: dict[str, State] = {
+    "success": "passed",
+    "pending": "pending",
+    "failure": "failed",
+    "error": "failed",
+}
 _SUMMARY_LINES, _SUMMARY_CHARACTERS = 10, 1_000
 _LOG_CHARACTERS = 200_000
 #: The end of a longer log is not looked for; so many bytes are read in at most so many seconds.
@@ -47,10 +55,6 @@ _STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z ?", 
 #: A log is deleted after a while, a job may never have begun, and we may not be let in.
 _NO_LOG = (403, 404, 410)
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-State = Literal["failed", "waiting", "pending", "passed"]
-#: Furthest from passing first.
-_STATES = get_args(State)
 
 
 # --- our own -----------------------------------------------------------------------------------
@@ -72,11 +76,12 @@ def report_check(
     summary = session.hide(proposal.summary or title)
     if left_out := len(annotations[_MOST_ANNOTATIONS:]):
         summary = f"{left_out:,} more findings are in {page or 'the log of the run'}.\n\n{summary}"
+    sound = "success" if proposal.checked else "neutral"
     wanted: dict[str, Any] = {
         "name": NAME,
         "head_sha": proposal.commit,
         "status": "completed",
-        "conclusion": _conclude(proposal),
+        "conclusion": "failure" if proposal.is_broken else sound,
         "external_id": run_id,
         "output": {
             "title": title,
@@ -103,12 +108,6 @@ def report_check(
 
     if anew or not find_effect():
         session.ask(work, find_effect=find_effect, doing="report the check")
-
-
-def _conclude(proposal: NewPullRequest) -> str:
-    if proposal.is_broken:
-        return "failure"
-    return "success" if proposal.checked else "neutral"
 
 
 def _make_annotation(finding: Finding) -> dict[str, str | int]:
@@ -233,15 +232,11 @@ def _summarize(*texts: str | None) -> str:
 
 def _list_statuses(session: RepositorySession, commit: str) -> Iterable[ProjectCheck]:
     for status in _list_if_allowed(session, f"commits/{commit}/status", "statuses", {}):
-        yield ProjectCheck.model_validate(
-            {
-                "name": status["context"],
-                "state": _STATUSES[status["state"]],
-                "url": status["target_url"] or "",
-                "summary": _summarize(status["description"])
-                if status["state"] != "success"
-                else "",
-            }
+        yield ProjectCheck(
+            name=status["context"],
+            state=_STATUSES[status["state"]],
+            url=status["target_url"] or "",
+            summary=_summarize(status["description"]) if status["state"] != "success" else "",
         )
 
 

@@ -39,7 +39,9 @@ def open_or_update(
     elif pull.state != "open":
         raise Superseded(f"Pull request #{pull.number} of this run was closed.")
     if not new and (pull.title, (pull.body or "").replace("\r\n", "\n")) != (title, body):
-        pull = _edit_pull(session, pull.number, title, body)
+        number, facts = pull.number, {"title": title, "body": body}
+        doing = f"bring pull request #{number} up to date"
+        session.call("PATCH", f"pulls/{number}", body=facts, doing=doing)
     draft = pull.draft or False
     if proposal.draft and not (new or draft):
         refused = _convert_to_draft(session, pull)
@@ -166,15 +168,6 @@ def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
     before, now = proposal.base_commit[:12], base[:12]
     change = f"{proposal.base_branch} has moved from {before} to {now} since the run began"
     return [f"{change}: update the branch and rerun the checks before merging"]
-
-
-def _edit_pull(session: RepositorySession, number: int, title: str, body: str) -> GithubPull:
-    def work(repository: Repository) -> GithubPull:
-        pull = repository.get_pull(number)
-        pull.edit(title=title, body=body)
-        return pull
-
-    return session.ask(work, doing=f"bring pull request #{number} up to date")
 
 
 def withdraw(session: RepositorySession, number: int) -> str:

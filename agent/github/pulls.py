@@ -260,8 +260,7 @@ def _quote_thread(thread: Thread) -> str:
     """Say what an answer in the conversation answers: its first words, and whose they are."""
     asked = thread.comments[-1]
     visible, _ = sanitise.clean_ticket(asked.body)
-    flat = " ".join(visible.split())
-    short = flat if len(flat) <= _QUOTED else f"{flat[:_QUOTED].rstrip()} ..."
+    short = sanitise.shorten(visible, _QUOTED)
     whose = sanitise.format_code(asked.author)
     who = f"[{whose}]({asked.url})" if asked.url else whose
     return f"> {sanitise.format_words(short) or '(no text)'}\n\nTo {who}:"

@@ -106,14 +106,14 @@ class RunLists:
             return list_sound(session.exec(wanted.order_by(*NEWEST)))[::-1]
 
     def count_figures(self, filters: RunFilters, repositories: Repositories) -> list[CountedRun]:
-        """Read what statistics need of the runs, the newest first."""
+        """Read what statistics need of the runs, in no order."""
         columns = [getattr(RunRow, name) for name in CountedRun._fields if name != "state"]
         state = type_coerce(RunRow.state, String)
         wanted = select(state, *columns).where(*_match(filters, repositories))
         with self._database.read() as session:
             # Without the session's objects, which would take most of the time.
             rows = session.connection().execute(wanted).all()
-        return [CountedRun(*row) for row in rows]
+        return list(map(CountedRun._make, rows))
 
 
 def _match(filters: RunFilters, repositories: Repositories) -> Iterator[ColumnElement[bool]]:

@@ -205,7 +205,9 @@ def load_key(settings: Settings) -> Ed25519PrivateKey:
         if secret is None:
             origin = str(place)
             if not place.exists():
-                write_private_file(place, _make_key(), replace=False)
+                private, encrypted = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+                made = Ed25519PrivateKey.generate().private_bytes(_PEM, private, encrypted)
+                write_private_file(place, made.decode(), replace=False)
             pem = place.read_bytes()
         else:
             pem = secret.get_secret_value().encode()
@@ -223,11 +225,6 @@ def load_key(settings: Settings) -> Ed25519PrivateKey:
     if not published.exists() or published.read_bytes() != shown:
         write_private_file(published, shown.decode())
     return key
-
-
-def _make_key() -> str:
-    private, encrypted = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return Ed25519PrivateKey.generate().private_bytes(_PEM, private, encrypted).decode()
 
 
 def name_key(key: Ed25519PrivateKey) -> str:
