@@ -82,7 +82,6 @@ def make_line(value: object) -> str:
 
 
 def format_span(seconds: float) -> str:
-    """Write a length of time for people."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
@@ -144,7 +143,6 @@ class StepDisplay:
         self._under_way.add(step)
 
     def said(self, line: str) -> None:
-        """Show one line from within the present step."""
         self._line = make_line(line)
         if not self._alive:
             self._console.print(f"      {escape(self._line)}", highlight=False, soft_wrap=True)

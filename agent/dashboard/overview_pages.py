@@ -25,7 +25,6 @@ TimeRange = Annotated[str, Query(alias="range")]
 
 @router.get("/queue")
 def show_queue(here: Here, who: Who) -> Response:
-    """Show what is under way, what waits and for what, and whether the worker is alive."""
     active = {run.run_id: run for run in here.store.list_active(who.readable)}
     now, workers = read_clock(), here.list_workers()
     advice = {run_id: worker.advice for worker in workers for run_id in worker.run_ids}

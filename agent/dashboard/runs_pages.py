@@ -39,19 +39,20 @@ _NOTICES = {"stop": "The run is being stopped.", "retry": "The run is queued.",
 @router.get("/")
 @router.get("/runs")
 def list_runs(here: Here, who: Who, filters: Annotated[RunFilters, Query()]) -> Response:
-    runs, count = here.store.list_runs(filters, who.readable, per_page=_PER_PAGE)
+    count = here.store.count_runs(filters, who.readable)
     pages = max(1, -(-count // _PER_PAGE))
+    filters.page = min(max(1, filters.page), pages)
     return here.render(
         "runs.html.j2",
         who,
-        runs=runs,
+        runs=here.store.list_runs(filters, who.readable, per_page=_PER_PAGE),
         count=count,
         every=here.store.count_runs(RunFilters(), who.readable),
         filters=filters,
         choices={name: here.store.list_choices(name, who.readable) for name in NARROWED_BY}
         | {"model": here.store.list_choices("models", who.readable)},
         sorts=("newest", "oldest", "longest", "costliest"),
-        page=min(max(1, filters.page), pages),
+        page=filters.page,
         pages=pages,
         query=urlencode(filters.model_dump(exclude={"page"}, exclude_defaults=True)),
     )

@@ -94,7 +94,6 @@ class GithubIntakeApi:
         return None
 
     def list_folder(self, pull: IssueRef, folder: str, branch: str) -> frozenset[str]:
-        """List the paths in a folder of a repository as a branch has it."""
         return repositories.list_folder(self._session(pull), folder, branch)
 
     def has_comment(self, subject: IssueRef, comment: int) -> bool:
@@ -135,7 +134,6 @@ class GithubIntakeApi:
         )
 
     def mark_seen(self, run: Run) -> None:
-        """Let people see that the run of an issue will begin."""
         if run.snapshot is not None:
             comments.mark_issue_seen(self._session(run.snapshot.issue))
 

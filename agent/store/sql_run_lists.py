@@ -65,24 +65,23 @@ class RunLists:
 
     def list_runs(
         self, filters: RunFilters, repositories: Repositories, *, per_page: int
-    ) -> tuple[tuple[RunRow, ...], int]:
-        """List a page of runs, the last one if there are fewer; and count those on all pages."""
+    ) -> tuple[RunRow, ...]:
+        """List the runs of one page, from 1, in the wanted order."""
         took = func.coalesce(RunRow.ended_at, read_clock()) - col(RunRow.started_at)
         orders: dict[str, tuple[Any, ...]] = {
             "oldest": (col(RunRow.queued_at), col(RunRow.run_id)),
             "longest": (took.desc().nulls_last(), *NEWEST),
             "costliest": (col(RunRow.usd).desc().nulls_last(), *NEWEST),
         }
-        count = self.count_runs(filters, repositories)
-        page = min(max(1, filters.page), max(1, -(-count // per_page)))
         wanted = (
             select(RunRow)
             .where(*_match(filters, repositories))
             .order_by(*orders.get(filters.sort, NEWEST))
         )
         with self._database.read() as session:
-            rows = session.exec(wanted.limit(per_page).offset((page - 1) * per_page))
-            return list_sound(rows), count
+            return list_sound(
+                session.exec(wanted.limit(per_page).offset((filters.page - 1) * per_page))
+            )
 
     def count_runs(self, filters: RunFilters, repositories: Repositories) -> int:
         counted = select(func.count()).select_from(RunRow).where(*_match(filters, repositories))

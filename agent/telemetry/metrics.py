@@ -247,5 +247,4 @@ def _measure_disk(home: Path, name: str) -> float:
 
 
 def write_metrics(*further: CollectorRegistry) -> bytes:
-    """Write all figures of a worker as Prometheus reads them."""
     return b"".join(map(generate_latest, (REGISTRY, *further)))
