@@ -319,11 +319,7 @@ def begin(order: Order, backtests: Path) -> Path:
 
 
 def find(home: Path, name: str | None) -> Path:
-    """Find a backtest by the beginning of its name; None: the newest.
-
-    Raises:
-        RequestRefused: There is none, or there are several.
-    """
+    """Find a backtest by the beginning of its name; None: the newest. Raises RequestRefused."""
     named = [place for place in folders.list_folders(home) if place.name.startswith(name or "")]
     if name and len(named) > 1:
         last = ", ".join(place.name for place in named[-5:])

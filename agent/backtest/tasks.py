@@ -65,12 +65,7 @@ class SkippedChange(NamedTuple):
 def read_commits(
     repository: Path, revisions: str, *, most: int
 ) -> tuple[list[PastChange], list[SkippedChange]]:
-    """Read the newest commits of a clone that changed code and tests.
-
-    Args:
-        revisions: As `git log` takes them, such as `v1..main`.
-        most: Tasks; older commits are not looked at once there are so many.
-    """
+    """Read up to `most` commits of a clone, newest first, that changed code and tests."""
     tasks: list[PastChange] = []
     left: list[SkippedChange] = []
     with history.read_commits(str(repository), revisions) as commits:
@@ -95,12 +90,10 @@ def read_pulls(
     *,
     most: int,
 ) -> tuple[list[PastChange], list[SkippedChange]]:
-    """Read merged pull requests that closed an issue and changed code and tests.
+    """Read up to `most` merged pull requests that closed an issue and changed code and tests.
 
-    Args:
-        pulls: The newest first; where several closed the same issue, the first one counts.
-        read: Gives what one changed; see `agent.git.history.read_pulls`.
-        most: Tasks; older ones are not looked at once there are so many.
+    `pulls` come newest first; if several closed the same issue, the first one counts. `read` is
+    that of `agent.git.history.read_pulls`.
     """
     tasks: list[PastChange] = []
     left: list[SkippedChange] = []
@@ -168,14 +161,10 @@ def _make_task(past: PastCommit, repository: Path, instance_id: str, ticket: str
 
 
 def read_rows(file: Path, clones: Path | None) -> list[PastChange]:
-    """Read tasks from a file of SWE-bench's format, one JSON object a line.
+    """Read tasks in SWE-bench's format, one JSON object a line.
 
-    Args:
-        clones: Folder of the repositories, as `owner/name`, `owner__name` or `name`.
-
-    Raises:
-        RequestRefused: A line is none, its id was there before, or its repository is not there;
-            file and line are named.
+    `clones` has their repositories, as `owner/name`, `owner__name` or `name`. Raises RequestRefused
+    with file and line.
     """
     try:
         # Other ends of lines are part of the texts.

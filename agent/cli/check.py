@@ -51,9 +51,9 @@ def check(
     """Set up the repository and run its checks, without a ticket.
 
     Shows each check with its result and what fails already, what was installed, which hooks and CI
-    steps are not run, what a ticket takes, and the configuration to commit. With a GitHub token,
-    CI's own result for the commit is shown too. Nothing is changed or pushed. Exit code 0: done; 1:
-    not done; 2: wrong usage or invalid configuration; 130: interrupted by Ctrl-C or SIGTERM.
+    steps are not run, what a ticket takes, and the configuration to commit. Nothing is changed or
+    pushed. Exit code 0: done; 1: not done; 2: wrong usage or invalid configuration; 130:
+    interrupted by Ctrl-C or SIGTERM.
     """
     console, begun_at = Console(stderr=True, quiet=as_json), time.monotonic()
     interrupts.end_on_signals()

@@ -90,11 +90,9 @@ def show(
     more: Iterable[tuple[str, str]] = (),
     command: str = "",
 ) -> None:
-    """Print what a person wants to know first: done or not, the checks, where things are.
+    """Print first what a person wants to know: done or not, the checks, where things are.
 
-    Args:
-        more: Facts about a base commit, each with its title.
-        command: Continues the run; "": `--resume` does.
+    `more` are facts about a base commit, each with its title; `command` continues the run.
     """
     if outcome.base:
         show_base(outcome.base, more)

@@ -202,9 +202,7 @@ def run_ticket(
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a ticket file to its end; return how it ended, and seconds by step.
 
-    Args:
-        ticket: None: the base is only set up and checked.
-        model: Models for it, as `MERGEWRIGHT_MODEL` names them; None: those of the settings.
+    Without `ticket` base is only set up and checked; `model` None: those of the settings.
     """
     from agent.git import source
 
@@ -236,9 +234,7 @@ def carry(
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end with live progress; return how it ended, and seconds by step.
 
-    Args:
-        way: To the GitHub of its issue; None: its ticket is on this machine.
-        resumes: It has begun: what has a record is neither done nor asked for again.
+    Without a `way` to GitHub its ticket is on this machine; `resumes`: its records are used again.
     """
     from agent import wiring
     from agent.runs import commands
@@ -275,10 +271,7 @@ def _run_issue(
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry an issue on GitHub to its end; to call this is to approve its text as it is.
 
-    Raises:
-        SettingsInvalid: What answers is not GitHub, or does not know us.
-        AccessLost: The repository is not there for us.
-        RequestRefused: It has no such issue.
+    Raises SettingsInvalid, AccessLost, or RequestRefused if there is no such issue.
     """
     from agent import wiring
 
@@ -305,11 +298,7 @@ def _run_issue(
 
 
 def read_repository_name(repo: str, github_url: str) -> str:
-    """Read `OWNER/NAME` from an address or from itself.
-
-    Args:
-        github_url: Of the API that the run would go to; an address elsewhere is refused.
-    """
+    """Read `OWNER/NAME` from itself, or from an address on the server of the API's address."""
     address = re.fullmatch(
         r"(?:https?://(?P<web>[^/\s@]+)/|git@(?P<ssh>[^:/\s]+):)?"
         r"(?P<name>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?",

@@ -166,11 +166,7 @@ def work() -> None:
 
 
 def _require_access(loaded: Settings) -> None:
-    """Check the form of the credentials for GitHub; nothing is requested yet.
-
-    Raises:
-        SettingsInvalid: Names what is missing or wrong and where to get it.
-    """
+    """Check the form of the credentials for GitHub, without a request. Raises SettingsInvalid."""
     # Only what works on GitHub needs its client.
     from agent.github import tokens
 

@@ -35,11 +35,9 @@ def show_table(
     *,
     cuts_last: bool = False,
 ) -> None:
-    """Print rows of any text in columns, in a pipe or a file each on its line.
+    """Print rows of any text in columns, in a pipe each on its line; headings may be empty.
 
-    Args:
-        headings: All empty: no line for them.
-        cuts_last: Whether the last column is cut in a terminal, so that each row is one line.
+    `cuts_last` cuts the last column in a terminal, so that each row is one line.
     """
     cells = [[make_line(cell) for cell in row] for row in rows]
     width = max(Console(width=None if sys.stdout.isatty() else _WIDEST).width, _NARROWEST)
@@ -70,7 +68,6 @@ def print_wrapped(text: str, indent: str = "") -> None:
 
 
 def print_json(value: object) -> None:
-    """Print what a program has asked for."""
     print(json.dumps(value, indent=2), flush=True)
 
 
@@ -85,7 +82,6 @@ def make_line(value: object) -> str:
 
 
 def format_span(seconds: float) -> str:
-    """Write a length of time for people."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
@@ -143,12 +139,10 @@ class StepDisplay:
             self._alive.stop()
 
     def started(self, step: AnyStep) -> None:
-        """Show that a step begins."""
         self._step, self._line, self._begun = describe_step(step), "", time.monotonic()
         self._under_way.add(step)
 
     def said(self, line: str) -> None:
-        """Show one line from within the present step."""
         self._line = make_line(line)
         if not self._alive:
             self._console.print(f"      {escape(self._line)}", highlight=False, soft_wrap=True)

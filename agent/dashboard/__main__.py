@@ -4,13 +4,9 @@ Exit codes: 0 stopped by a signal; 1 it cannot start just now; 2 settings, so th
 is no use. The words say what to do.
 """
 
-import gc
 import os
-import threading
-from contextlib import suppress
 
 import structlog
-from fastapi import FastAPI
 
 from agent import settings
 from agent.dashboard.app import create_app
@@ -38,17 +34,8 @@ def main() -> None:
         run_log.report_problem("mergewright dashboard", problem.message)
         raise SystemExit(2 if isinstance(problem, SettingsInvalid) else 1) from None
     _log.info("showing the dashboard", host=host, port=port, address=address)
-    threading.Thread(target=_warm, args=(app,), daemon=True).start()
     web_server.serve(app, door, lifespan="off", stop_seconds=3)
     _log.info("stopped")
-
-
-def _warm(app: FastAPI) -> None:
-    """Read all runs before somebody asks; what was read stays, and is not looked at for garbage."""
-    with suppress(AgentError):  # whoever asks is told
-        app.state.dashboard.index.entries()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import hmac
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +18,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 from fastapi import Depends
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.dashboard import pages, run_record
 from agent.dashboard.github_people import GithubPeople, Person
-from agent.dashboard.index import RunEntry, RunIndex, make_entry
 from agent.errors import AccessLost, CodeHostUnavailable
 from agent.models.clock import read_clock
 from agent.settings import HEARTBEAT
@@ -62,8 +60,10 @@ class Visitor:
     find_starters: Callable[[str], tuple[str, ...] | None] = lambda repository: None
     """Names who may start runs in a repository; None: all who may write."""
 
-    def may_read(self, repository_id: int) -> bool:
-        return self.is_operator or repository_id in self.repositories
+    @property
+    def readable(self) -> Collection[int] | None:
+        """Numbers of the repositories whose runs they may see; None: all."""
+        return None if self.is_operator else self.repositories.keys()
 
     def may_write(self, repository_id: int) -> bool:
         return self.is_operator or self.repositories.get(repository_id, False)
@@ -96,12 +96,9 @@ class SignIns:
         address: str,
         find_starters: Callable[[str], tuple[str, ...] | None],
     ) -> None:
-        """Keep what sessions need.
+        """Keep what sessions need; without `github` nobody signs in there.
 
-        Args:
-            github: Asks GitHub who somebody is; None: nobody signs in there.
-            address: Of the dashboard. All ports of a host share cookies, so names tell it.
-            find_starters: Names who may start runs in a repository.
+        All ports of a host share cookies, so their names contain the address.
         """
         self.github, self._find_starters = github, find_starters
         self._is_https = address.startswith("https://")
@@ -113,14 +110,9 @@ class SignIns:
         self._lock = threading.Lock()
 
     def find_visitor(self, request: Request, *, is_action: bool = False) -> Visitor:
-        """Find who sent a request.
+        """Find who sent a request; for an action permissions are asked for now.
 
-        Args:
-            is_action: Permissions are asked for now.
-
-        Raises:
-            SignInNeeded: Nobody who is signed in.
-            CodeHostUnavailable: GitHub could not confirm their permissions.
+        Raises SignInNeeded, or CodeHostUnavailable if GitHub could not confirm permissions.
         """
         session_id = request.cookies.get(self._cookie, "")
         session = self._sessions.get(session_id)
@@ -158,10 +150,7 @@ class SignIns:
         response.delete_cookie(self._cookie, secure=self._is_https)
 
     def begin_github(self, back_to: str) -> Response:
-        """Send a browser to GitHub, and let it remember that, and from which page.
-
-        AccessLost: nobody signs in by GitHub here.
-        """
+        """Send a browser to GitHub, and have it remember the page. Raises AccessLost."""
         state = secrets.token_urlsafe(24)
         claims = {"state": state, "next": back_to, "exp": int(read_clock()) + _STATE_SECONDS}
         address = self._require_github().authorize_url(state, self._make_verifier(state))
@@ -171,11 +160,9 @@ class SignIns:
         return answer
 
     def end_github(self, request: Request, state: str, code: str) -> tuple[Person, str]:
-        """Find out who GitHub sends back, and from which page they came.
+        """Return who GitHub sends back, and from which page they came.
 
-        Raises:
-            SignInNeeded: It is another browser, or too late.
-            AgentError: GitHub does not know the code, or does not answer.
+        Raises SignInNeeded if it is another browser or too late, AgentError if the code is unknown.
         """
         cookie = request.cookies.get(self._state_cookie, "")
         try:
@@ -249,27 +236,20 @@ class Dashboard:
 
     home: Path
     store: SqlRunStore
-    index: RunIndex
     sessions: SignIns
 
     def render(self, template: str, who: Visitor, **values: object) -> Response:
-        """Make a page for a visitor."""
         return pages.render(template, 200, who=who, paused=self.store.pauses.find(), **values)
 
-    def list_runs(self, visitor: Visitor) -> list[RunEntry]:
-        """List the runs that a visitor may see, newest first."""
-        return [entry for entry in self.index.entries() if visitor.may_read(entry.repository_id)]
-
-    def find_run(self, run_id: str, visitor: Visitor) -> tuple[RunRow, RunEntry]:
+    def find_run(self, run_id: str, visitor: Visitor) -> RunRow:
         """Read a run as the store has it now; PageMissing also if the visitor may not see it."""
         try:
-            stored = self.store.get_run(run_id)
-        except (KeyError, ValidationError):  # or another version has written it
+            run = self.store.get_run(run_id)
+        except KeyError:  # or another version has written it
             raise PageMissing from None
-        entry = make_entry(stored)
-        if not visitor.may_read(entry.repository_id):
+        if visitor.readable is not None and run.repository_id not in visitor.readable:
             raise PageMissing
-        return stored, entry
+        return run
 
     def find_folder(self, run_id: str) -> Path | None:
         """Name the folder of a run; None: it has none. A fleet's comes from the database."""

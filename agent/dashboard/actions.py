@@ -42,13 +42,9 @@ def _list_possible(run: RunRow, visitor: Visitor) -> tuple[str, ...]:
 
 
 def act(action: str, run: RunRow, store: SqlRunStore, visitor: Visitor, plan: str = "") -> None:
-    """Do what a visitor asks of a run.
+    """Do what a visitor asks of a run; `plan` is the number of the plan that they have seen.
 
-    Args:
-        plan: Number of the plan that they have seen, to approve it.
-
-    Raises:
-        ActionRefused: The run has changed meanwhile, or they may not.
+    Raises ActionRefused if the run has changed meanwhile, or they may not.
     """
     if action not in list_actions(run, visitor):
         raise ActionRefused("The run has changed since, so this is no longer possible.")

@@ -18,7 +18,6 @@ from agent import limits, rotation, settings
 from agent.dashboard import backtest_page, overview_pages, pages, runs_pages, sign_in_pages
 from agent.dashboard.access import ActionRefused, Dashboard, PageMissing, SignInNeeded, SignIns
 from agent.dashboard.github_people import GithubPeople, find_website
-from agent.dashboard.index import RunIndex
 from agent.errors import AgentError
 from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
@@ -33,15 +32,11 @@ _log = structlog.get_logger()
 
 
 def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
-    """Make the application; people reach it under the address, without slash at the end.
-
-    SettingsInvalid: what signs people in is wrong.
-    """
+    """Make the application at an address without a slash at its end. Raises SettingsInvalid."""
     app = FastAPI(**PLAIN)
     app.state.dashboard = Dashboard(
         home=loaded.home,
         store=store,
-        index=RunIndex(store),
         sessions=SignIns(
             _make_github(loaded, address),
             address,

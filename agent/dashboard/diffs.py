@@ -68,18 +68,14 @@ def parse_diff(
         count += 1
         if count >= most:
             break
-    _place(files, findings)
+    by_path = {file.path: file for file in files}
+    for finding in dict.fromkeys(findings):
+        if (file := by_path.get(finding.path)) is not None:
+            at = (line for line in file.lines if line.new is not None and line.new == finding.line)
+            next(at, file).findings.append(finding)
     return files, count >= most
 
 
 def _show(text: str) -> str:
     plain = sanitise.strip_terminal_codes(text)
     return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
-
-
-def _place(files: list[DiffFile], findings: Iterable[Finding]) -> None:
-    by_path = {file.path: file for file in files}
-    for finding in dict.fromkeys(findings):
-        if (file := by_path.get(finding.path)) is not None:
-            at = (line for line in file.lines if line.new is not None and line.new == finding.line)
-            next(at, file).findings.append(finding)

@@ -53,7 +53,6 @@ class GithubPeople:
         client_secret: Callable[[], SecretStr | None],
         address: str,
     ) -> None:
-        """Take the App's client, and the dashboard's address as people reach it."""
         self._api_url, self._website = api_url, website
         self._client_id, self._client_secret = client_id, client_secret
         self._back = address + CALLBACK_PATH

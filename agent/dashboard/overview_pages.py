@@ -8,9 +8,9 @@ from starlette.responses import RedirectResponse, Response
 
 from agent.dashboard import plots, statistics
 from agent.dashboard.access import ActionRefused, Actor, Form, Here, Who
-from agent.dashboard.index import RunEntry, summarize_runs
 from agent.models.clock import read_clock
-from agent.store.sql_tables import PauseRow
+from agent.store.sql_run_lists import RunFilters
+from agent.store.sql_tables import PauseRow, RunRow
 
 router = APIRouter()
 
@@ -25,25 +25,21 @@ TimeRange = Annotated[str, Query(alias="range")]
 
 @router.get("/queue")
 def show_queue(here: Here, who: Who) -> Response:
-    """Show what is under way, what waits and for what, and whether the worker is alive."""
-    active = {entry.run_id: entry for entry in reversed(here.list_runs(who)) if entry.active}
-    stored = {run.run.run_id: run for run in here.store.load(list(active))}
+    active = {run.run_id: run for run in here.store.list_active(who.readable)}
     now, workers = read_clock(), here.list_workers()
     advice = {run_id: worker.advice for worker in workers for run_id in worker.run_ids}
-    groups: dict[str, list[RunEntry]] = {"Running": [], "Next": [], "Waiting": []}
-    for run_id, entry in active.items():
-        run = stored.get(run_id)
-        if run is not None and run_id in advice:
-            groups["Running"].append(entry)
-        elif run is not None:
-            groups["Waiting" if run.not_before > now else "Next"].append(entry)
-            if run.wait_count >= _MANY_WAITS:
-                advice[run_id] = f"It has waited {run.wait_count} times. Fix the cause, or stop it."
+    groups: dict[str, list[RunRow]] = {"Running": [], "Next": [], "Waiting": []}
+    for run in active.values():
+        if run.run_id in advice:
+            groups["Running"].append(run)
+            continue
+        groups["Waiting" if run.not_before > now else "Next"].append(run)
+        if run.wait_count >= _MANY_WAITS:
+            advice[run.run_id] = f"It has waited {run.wait_count} times. Fix the cause, or stop it."
     return here.render(
         "queue.html.j2",
         who,
         groups=groups,
-        stored=stored,
         workers=workers,
         active=active,
         advice=advice,
@@ -71,23 +67,19 @@ def show_statistics(
     here: Here, who: Who, time_range: TimeRange = "", repository: str = ""
 ) -> Response:
     within = time_range if time_range in _RANGES else _USUAL_RANGE
-    now, filters = read_clock(), {"repository": repository}
+    now, filters = read_clock(), RunFilters(repository=repository)
     since = (now // _DAY - _RANGES[within] + 1) * _DAY if _RANGES[within] else 0.0
     if since:
-        filters["since"] = datetime.fromtimestamp(since, UTC).date().isoformat()
-    every = here.list_runs(who)
-
-    def is_wanted(entry: RunEntry) -> bool:
-        return entry.queued_at >= since and repository in ("", entry.repository)
-
-    runs = summarize_runs(every, is_wanted)
+        filters.since = datetime.fromtimestamp(since, UTC).date()
+    every = here.store.count_figures(filters, who.readable)
+    runs = statistics.join_follow_ups(every)
     return here.render(
         "statistics.html.j2",
         who,
         numbers=statistics.compute_statistics("all", runs),
-        charts=plots.make_charts(list(filter(is_wanted, every)), runs, since, now, filters),
+        charts=plots.make_charts(every, runs, since, now, filters),
         ranges=tuple(_RANGES),
         range=within,
         repository=repository,
-        repositories=sorted({entry.repository for entry in every if entry.repository}),
+        repositories=here.store.list_choices("repository", who.readable),
     )

@@ -89,7 +89,6 @@ def write_code(text: str) -> Markup:
 
 
 def write_iso(seconds: float) -> str:
-    """Write a time as HTML has it."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
@@ -120,7 +119,6 @@ def write_ago(seconds: float | None) -> str:
 
 
 def write_word(name: object) -> str:
-    """Write the name of a state or reason as words."""
     return "queued" if name == RunState.RECEIVED else str(name or "").replace("_", " ")
 
 

@@ -1,17 +1,18 @@
 """What the charts show: bars, each with the address of the runs that it counts. Pure."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from agent.dashboard import statistics
-from agent.dashboard.index import RunEntry
 from agent.dashboard.pages import write_money, write_span, write_word
-from agent.dashboard.statistics import UNKNOWN, Statistics
+from agent.dashboard.statistics import Statistics
+from agent.store.sql_run_lists import UNKNOWN, CountedRun, RunFilters
 
 #: With more days than these, and than a screen has space for, a column is a week.
 _MOST_DAYS, _MOST_ROWS = 92, 15
@@ -19,10 +20,9 @@ _MOST_DAYS, _MOST_ROWS = 92, 15
 _LEAST_DAYS = 30
 ENDS = {"success": "open", "done": "merged", "attention": "closed", "danger": "no pull request"}
 """How runs end, by the tone that it is shown in."""
-_TONES = {words: tone for tone, words in ENDS.items()}
 Parts = tuple[tuple[str, float], ...]
 """Tones with their values."""
-Measure = Callable[[Sequence[RunEntry]], tuple[Parts, str]]
+Measure = Callable[[Sequence[CountedRun]], tuple[Parts, str]]
 """Measures some runs: the values, and how people write them."""
 
 
@@ -47,7 +47,7 @@ class Chart:
     about: str
     """What is counted, in a sentence."""
     bars: tuple[Bar, ...]
-    legend: Mapping[str, str]
+    legend: Mapping[str, str] = field(default_factory=dict)
     """Words of each tone, if there are several."""
 
     @property
@@ -63,85 +63,76 @@ class Charts(NamedTuple):
 
 
 def make_charts(
-    entries: Sequence[RunEntry],
-    runs: Sequence[RunEntry],
+    every: Sequence[CountedRun],
+    runs: Sequence[CountedRun],
     since: float,
     now: float,
-    filters: dict[str, str],
+    filters: RunFilters,
 ) -> Charts:
     """Make the charts that have something to show.
 
-    Args:
-        entries: All runs with what they cost.
-        runs: The same as statistics count them, with their follow-ups.
-        since: Beginning of the chosen time; 0: of the first run.
-        filters: What both were narrowed by, as the list of runs has it.
+    `every` has all runs with their own cost, `runs` those of issues with the cost of follow-ups,
+    both narrowed by `filters`; `since` 0 is the time of the first run.
     """
-    tickets = {**filters, "origin": "ticket"}
-    unpriced = sum(entry.used is not None and entry.used.usd is None for entry in entries)
+    narrowed = filters.model_dump(mode="json", exclude_defaults=True)
+    tickets = narrowed | {"origin": "ticket"}
     about = "Cost of models."
-    if unpriced:
+    if unpriced := sum(run.reason is not None and run.usd is None for run in every):
         about += f" {unpriced:,} runs of models without known prices are left out."
-    columns = _list_columns(since or min((run.queued_at for run in entries), default=now), now)
+    columns = _list_columns(since or min((run.queued_at for run in runs), default=now), now)
+    unit = "day" if columns[0][0] == columns[0][1] else "week"
     over_time = (
-        _plot("spend", "Spend", about, entries, columns, filters, _measure_spend),
-        _plot("runs", "Runs", "How the runs ended.", runs, columns, tickets, _measure_ends, ENDS),
-        _plot("time", "Label to pull request", "Median time.", runs, columns, tickets,
-              _measure_time),
+        Chart("spend", f"Spend by {unit}", about, _plot(every, columns, narrowed, _measure_spend)),
+        Chart("runs", f"Runs by {unit}", "How the runs ended.",
+              _plot(runs, columns, tickets, _measure_ends), ENDS),
+        Chart("time", f"Label to pull request by {unit}", "Median time.",
+              _plot(runs, columns, tickets, _measure_time)),
     )  # fmt: skip
-    failed = (run for run in runs if run.reason and run.state not in statistics.OPENED)
+    costs = [(model, usd) for run in every for model, usd in json.loads(run.costs or "{}").items()]
+    failed = [run for run in runs if run.reason and run.state not in statistics.OPENED]
     ranked = (
-        _rank("model", "Spend by model", about, filters,
-              (pair for entry in entries for pair in entry.models)),
-        _rank("repository", "Spend by repository", about, filters,
-              ((entry.repository, entry.usd) for entry in entries)),
-        _rank("person", "Spend by person", about, filters,
-              ((entry.person, entry.usd) for entry in entries)),
-        _rank("reason", "Runs without a pull request", "Why they ended.", tickets,
-              ((run.reason or "", 1) for run in failed)),
+        Chart("by-model", "Spend by model", about, _rank("model", costs, narrowed)),
+        *(
+            Chart(f"by-{name}", f"Spend by {name}", about,
+                  _rank(name, ((getattr(run, name), run.usd) for run in every), narrowed))
+            for name in ("repository", "person")
+        ),
+        Chart("by-reason", "Runs without a pull request", "Why they ended.",
+              _rank("reason", ((run.reason, 1) for run in failed), tickets)),
     )  # fmt: skip
-    groups = (
+    by_category = tuple(
         (
             statistics.compute_statistics(category, group),
-            _make_bar(category, group, _measure_ends, tickets | {"category": category}),
+            Bar(category, *_measure_ends(group), _link(tickets, category=category)),
         )
         for category, group in statistics.group_by_category(runs)
     )
-    return Charts(_leave_out_empty(over_time), _leave_out_empty(ranked), tuple(groups))
-
-
-def _leave_out_empty(charts: Iterable[Chart]) -> tuple[Chart, ...]:
-    return tuple(chart for chart in charts if any(bar.total for bar in chart.bars))
+    shown = [
+        tuple(chart for chart in charts if any(bar.total for bar in chart.bars))
+        for charts in (over_time, ranked)
+    ]
+    return Charts(shown[0], shown[1], by_category)
 
 
 def _rank(
-    narrowed_by: str,
-    title: str,
-    about: str,
-    filters: dict[str, str],
-    values: Iterable[tuple[str, float | None]],
-) -> Chart:
+    name: str, values: Iterable[tuple[str | None, float | None]], filters: dict[str, str]
+) -> tuple[Bar, ...]:
     """Make a bar for the sum of each label, the largest first; the smallest of many are one bar."""
-    is_failure = narrowed_by == "reason"
-    tone = "danger" if is_failure else "active"
-    write = "{:,.0f}".format if is_failure else write_money
+    is_failure = name == "reason"
+    tone, write = ("danger", "{:,.0f}".format) if is_failure else ("active", write_money)
     sums: dict[str, float] = defaultdict(float)
     for label, value in values:
         sums[label or UNKNOWN] += value or 0.0
     ranked = sorted((label for label in sums if sums[label]), key=lambda at: (-sums[at], at))
     bars = [
-        Bar(
-            write_word(label) if is_failure else label,
-            ((tone, sums[label]),),
-            write(sums[label]),
-            _link({**filters, narrowed_by: label}),
-        )
+        Bar(write_word(label) if is_failure else label, ((tone, sums[label]),),
+            write(sums[label]), _link(filters, **{name: label}))
         for label in ranked[:_MOST_ROWS]
-    ]
+    ]  # fmt: skip
     if rest := ranked[_MOST_ROWS:]:
         total = sum(sums[label] for label in rest)
         bars.append(Bar(f"{len(rest):,} others", ((tone, total),), write(total)))
-    return Chart(f"by-{narrowed_by}", title, about, tuple(bars), {})
+    return tuple(bars)
 
 
 def _list_columns(begin: float, now: float) -> list[tuple[date, date]]:
@@ -155,58 +146,47 @@ def _list_columns(begin: float, now: float) -> list[tuple[date, date]]:
 
 
 def _plot(
-    name: str,
-    title: str,
-    about: str,
-    runs: Sequence[RunEntry],
+    runs: Sequence[CountedRun],
     columns: Sequence[tuple[date, date]],
     filters: dict[str, str],
     measure: Measure,
-    legend: Mapping[str, str] | None = None,
-) -> Chart:
-    """Make a column for each day or week, also for an empty one."""
-    by_day: dict[date, list[RunEntry]] = defaultdict(list)
+) -> tuple[Bar, ...]:
+    """Make a bar for each day or week, also for an empty one."""
+    (first, last), counted = columns[0], defaultdict[float, list[CountedRun]](list)
+    begin, seconds = datetime.combine(first, time.min, UTC).timestamp(), 86_400.0
+    seconds *= (last - first).days + 1
     for run in runs:
-        by_day[datetime.fromtimestamp(run.queued_at, UTC).date()].append(run)
-    bars = []
-    for first, last in columns:
-        days = [first + timedelta(number) for number in range((last - first).days + 1)]
-        counted = [run for day in days for run in by_day[day]]
-        within = filters | {"since": first.isoformat(), "until": last.isoformat()}
-        bars.append(_make_bar(first.isoformat(), counted, measure, within))
-    unit = "day" if columns[0][0] == columns[0][1] else "week"
-    return Chart(name, f"{title} by {unit}", about, tuple(bars), legend or {})
+        counted[(run.queued_at - begin) // seconds].append(run)
+    return tuple(
+        Bar(
+            first.isoformat(),
+            *measure(counted[number]),
+            _link(filters, since=str(first), until=str(last)) if counted[number] else "",
+        )
+        for number, (first, last) in enumerate(columns)
+    )
 
 
-def _make_bar(
-    label: str, runs: Sequence[RunEntry], measure: Measure, filters: dict[str, str]
-) -> Bar:
-    return Bar(label, *measure(runs), _link(filters) if runs else "")
-
-
-def _measure_spend(runs: Sequence[RunEntry]) -> tuple[Parts, str]:
-    usd = sum(run.usd for run in runs)
+def _measure_spend(runs: Sequence[CountedRun]) -> tuple[Parts, str]:
+    usd = sum(run.usd or 0.0 for run in runs)
     return (("active", usd),), write_money(usd) if usd else "–"
 
 
-def _measure_ends(runs: Sequence[RunEntry]) -> tuple[Parts, str]:
-    counts = Counter(
-        _TONES[run.state.value if run.state in statistics.OPENED else "no pull request"]
-        for run in runs
-        if run.reason is not None
-    )
+def _measure_ends(runs: Sequence[CountedRun]) -> tuple[Parts, str]:
+    tones = {words: tone for tone, words in ENDS.items()}
+    counts = Counter(tones.get(run.state, "danger") for run in runs if run.reason)
     parts = tuple((tone, counts[tone]) for tone in ENDS if tone in counts)
     return parts, ", ".join(f"{value:,} {ENDS[tone]}" for tone, value in parts) or "–"
 
 
-def _measure_time(runs: Sequence[RunEntry]) -> tuple[Parts, str]:
+def _measure_time(runs: Sequence[CountedRun]) -> tuple[Parts, str]:
     seconds = [run.seconds_to_pull for run in runs if run.seconds_to_pull is not None]
     value = median(seconds) if seconds else None
     return (("active", value or 0.0),), write_span(value)
 
 
-def _link(filters: dict[str, str]) -> str:
-    return f"/runs?{urlencode({name: value for name, value in filters.items() if value})}"
+def _link(filters: dict[str, str], **narrowed: str) -> str:
+    return f"/runs?{urlencode(filters | narrowed)}"
 
 
 def count_ends(ends: Sequence[tuple[str, str]], legend: Mapping[str, str]) -> Chart:

@@ -166,10 +166,7 @@ def _add_event(event: dict[str, Any], record: RunRecord) -> None:
 
 
 def iter_events(path: Path, *, without: tuple[bytes, ...] = ()) -> Iterator[dict[str, Any]]:
-    """Go through the events in a file, up to a line that is none.
-
-    Lines that hold a part of `without` are passed over unread.
-    """
+    """Yield events up to a line that is none; lines with a part of `without` are passed over."""
     with suppress(OSError), open_file(path) as file:
         for line in file:
             if len(line) > _LONGEST_LINE or any(part in line for part in without):

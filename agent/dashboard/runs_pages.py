@@ -1,120 +1,61 @@
 """The pages about runs: the list; one run, its change, conversation, log and actions."""
 
-import math
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
 from starlette.background import BackgroundTask
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from agent.dashboard import actions, diffs, run_record, transcript
 from agent.dashboard.access import Actor, Form, Here, PageMissing, Visitor, Who
-from agent.dashboard.index import RunEntry
 from agent.dashboard.pages import is_web_link, render_markdown, write_span
-from agent.dashboard.statistics import UNKNOWN
 from agent.models.change import Finding, Plan
 from agent.models.clock import read_clock
 from agent.models.environment import Contract, Environment
 from agent.models.review import ReviewNotes
 from agent.models.step import Step
 from agent.publishing import messages
-from agent.store.sql_tables import RunRow
+from agent.store.sql_run_lists import RunFilters
+from agent.store.sql_tables import NARROWED_BY, RunRow
 from agent.telemetry import signature
 from agent.text import check_summary
 
 router = APIRouter()
 
 _PER_PAGE = 50
-_NARROWED_BY = ("repository", "state", "reason", "category", "person", "origin")
 _TAIL_BYTES = 8 * 1024
 _CHUNK_BYTES = 64 * 1024
 _NOTICES = {"stop": "The run is being stopped.", "retry": "The run is queued.",
             "approve": "The plan is approved; the run continues."}  # fmt: skip
-_SORTS: dict[str, Callable[[RunEntry], float]] = {
-    "oldest": lambda entry: entry.queued_at,
-    "longest": lambda entry: -(entry.seconds or 0.0),
-    "costliest": lambda entry: -entry.usd,
-}
 
 
 # --- the list ------------------------------------------------------------------------------------
 
 
-class Filters(BaseModel):
-    """What a list of runs is narrowed by; empty: by nothing."""
-
-    text: str = ""
-    repository: str = ""
-    state: str = ""
-    reason: str = ""
-    category: str = ""
-    person: str = ""
-    origin: str = ""
-    model: str = ""
-    since: Literal[""] | date = ""
-    """The first day."""
-    until: Literal[""] | date = ""
-    """The last day."""
-    sort: str = "newest"
-    page: int = 1
-
-
 @router.get("/")
 @router.get("/runs")
-def list_runs(here: Here, who: Who, filters: Annotated[Filters, Query()]) -> Response:
-    every = here.list_runs(who)
-    wanted = {name: value for name in _NARROWED_BY if (value := getattr(filters, name))}
-    since, until = _find_second(filters.since, 0), _find_second(filters.until, 1) or math.inf
-    runs = [
-        entry
-        for entry in every
-        if since <= entry.queued_at < until
-        and (not filters.model or filters.model in dict(entry.models))
-        and _fits(entry, wanted, filters.text)
-    ]
-    # The index lists the newest first.
-    if filters.sort in _SORTS:
-        runs.sort(key=_SORTS[filters.sort])
-    pages = max(1, -(-len(runs) // _PER_PAGE))
-    page = min(max(1, filters.page), pages)
+def list_runs(here: Here, who: Who, filters: Annotated[RunFilters, Query()]) -> Response:
+    count = here.store.count_runs(filters, who.readable)
+    pages = max(1, -(-count // _PER_PAGE))
+    filters.page = min(max(1, filters.page), pages)
     return here.render(
         "runs.html.j2",
         who,
-        runs=runs[(page - 1) * _PER_PAGE : page * _PER_PAGE],
-        count=len(runs),
-        every=len(every),
+        runs=here.store.list_runs(filters, who.readable, per_page=_PER_PAGE),
+        count=count,
+        every=here.store.count_runs(RunFilters(), who.readable),
         filters=filters,
-        choices={name: _list_values(getattr(entry, name) for entry in every)
-                 for name in _NARROWED_BY}
-        | {"model": _list_values(model for entry in every for model, _ in entry.models)},
-        sorts=("newest", *_SORTS),
-        page=page,
+        choices={name: here.store.list_choices(name, who.readable) for name in NARROWED_BY}
+        | {"model": here.store.list_choices("models", who.readable)},
+        sorts=("newest", "oldest", "longest", "costliest"),
+        page=filters.page,
         pages=pages,
         query=urlencode(filters.model_dump(exclude={"page"}, exclude_defaults=True)),
-    )  # fmt: skip
-
-
-def _fits(entry: RunEntry, wanted: dict[str, str], text: str) -> bool:
-    if any(str(getattr(entry, name) or UNKNOWN) != value for name, value in wanted.items()):
-        return False
-    sought = f"{entry.title}\n{entry.repository}#{entry.number}\n{entry.run_id}\n{entry.sentence}"
-    return not text or text.casefold() in sought.casefold()
-
-
-def _find_second(day: Literal[""] | date, days_later: int) -> float:
-    if not day:
-        return 0.0
-    return datetime.combine(day, time.min, UTC).timestamp() + days_later * 86_400
-
-
-def _list_values(values: Iterable[object]) -> list[str]:
-    return sorted({str(value) for value in values if value})[:500]
+    )
 
 
 # --- one run -------------------------------------------------------------------------------------
@@ -122,24 +63,23 @@ def _list_values(values: Iterable[object]) -> list[str]:
 
 @router.get("/runs/{run_id}")
 def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
-    """Show how a run stands, and what it came to."""
-    stored, entry = here.find_run(run_id, who)
+    run = here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
-    outcome = stored.outcome
+    outcome = run.outcome
     judged = record.judged
     checks = (outcome.judged.checks if outcome else ()) or (judged.compared if judged else ())
     text = run_record.read_tail(folder, "pull_request.md")
     is_done = outcome is not None and outcome.is_done
-    stages = record.list_stages(is_active=stored.active, outcome=outcome)
+    stages = record.list_stages(is_active=run.active, outcome=outcome)
     return here.render(
         "run.html.j2",
         who,
-        **_describe(who, stored, entry, "run"),
+        **_describe(who, run, "run"),
         notice=_NOTICES.get(notice, ""),
         headline=outcome.headline if outcome and not is_done else "",
         result=render_markdown(messages.render_outcome_text(outcome)) if outcome else "",
-        next_step=messages.find_next_step(outcome, stored.run) if outcome and not is_done else "",
+        next_step=messages.find_next_step(outcome, run.run) if outcome and not is_done else "",
         advice=next(
             (worker.advice for worker in here.list_workers() if run_id in worker.run_ids), ""
         ),
@@ -151,30 +91,30 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
         current=next((stage for stage in stages if stage.begun), None),
         plan=(outcome.judged.plan if outcome else None) or record.read(Step.PLAN, Plan),
         checks=[(check, check_summary.summarize_check(check)) for check in checks],
-        findings=_list_findings(stored, record),
+        findings=_list_findings(run, record),
         review=(outcome.judged.review if outcome else None)
         or record.read(Step.REVIEW, ReviewNotes),
         text=render_markdown(text) if text else None,
-        spent=here.store.spendings.sum_of_run(run_id) if stored.active else 0.0,
+        spent=here.store.spendings.sum_of_run(run_id) if run.active else 0.0,
         guidance=here.store.list_guidance(run_id),
         follow_ups=here.store.follow_ups(run_id),
-        tail=run_record.read_tail(folder, "run.log", _TAIL_BYTES) if stored.active else "",
+        tail=run_record.read_tail(folder, "run.log", _TAIL_BYTES) if run.active else "",
     )
 
 
 @router.get("/runs/{run_id}/changes")
 def show_changes(here: Here, who: Who, run_id: str) -> Response:
-    stored, entry = here.find_run(run_id, who)
+    run = here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     diff = record.diff or run_record.read_tail(folder, "change.patch")
-    findings = _list_findings(stored, record)
+    findings = _list_findings(run, record)
     files, is_cut = diffs.parse_diff(diff, findings)
     shown = {file.path for file in files}
     return here.render(
         "changes.html.j2",
         who,
-        **_describe(who, stored, entry, "changes"),
+        **_describe(who, run, "changes"),
         files=files,
         is_cut=is_cut,
         others=[finding for finding in findings if finding.path not in shown],
@@ -183,25 +123,25 @@ def show_changes(here: Here, who: Who, run_id: str) -> Response:
 
 @router.get("/runs/{run_id}/conversation")
 def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Response:
-    stored, entry = here.find_run(run_id, who)
+    run = here.find_run(run_id, who)
     turns, pages = transcript.read_turns(here.find_folder(run_id), page := max(1, page))
-    head = _describe(who, stored, entry, "conversation")
+    head = _describe(who, run, "conversation")
     return here.render("conversation.html.j2", who, **head, turns=turns, page=page, pages=pages)
 
 
 @router.get("/runs/{run_id}/log")
 def show_log(here: Here, who: Who, run_id: str) -> Response:
     """Show the page of the log, whose script fetches the log itself in pieces."""
-    stored, entry = here.find_run(run_id, who)
+    run = here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)
     return here.render(
         "log.html.j2",
         who,
-        **_describe(who, stored, entry, "log"),
+        **_describe(who, run, "log"),
         steps={
             step.name: (step.state, "" if step.state == "running" else write_span(step.seconds))
-            for stage in record.list_stages(is_active=stored.active)
+            for stage in record.list_stages(is_active=run.active)
             for step in stage.steps
         },
         has_log=folder is not None and (folder / "run.log").is_file(),
@@ -242,25 +182,24 @@ def give_signed_log(here: Here, who: Who, run_id: str) -> Response:
 
 @router.post("/runs/{run_id}/{action}")
 def act(here: Here, who: Actor, form: Form, run_id: str, action: str) -> Response:
-    stored, _ = here.find_run(run_id, who)
-    actions.act(action, stored, here.store, who, form.get("plan", ""))
+    run = here.find_run(run_id, who)
+    actions.act(action, run, here.store, who, form.get("plan", ""))
     return RedirectResponse(f"/runs/{run_id}?notice={action}", 303)
 
 
 # --- parts ---------------------------------------------------------------------------------------
 
 
-def _describe(who: Visitor, stored: RunRow, entry: RunEntry, tab: str) -> dict[str, Any]:
+def _describe(who: Visitor, run: RunRow, tab: str) -> dict[str, Any]:
     """Collect what the head of every page of a run shows."""
-    snapshot, outcome = stored.run.snapshot, stored.outcome
+    snapshot, outcome = run.run.snapshot, run.outcome
     pull = outcome.pull_request if outcome else None
     return {
         "tab": tab,
-        "run": stored,
-        "entry": entry,
+        "run": run,
         "issue_url": snapshot.url if snapshot and is_web_link(snapshot.url) else "",
         "pull_url": pull.url if pull and is_web_link(pull.url) else "",
-        "actions": actions.list_actions(stored, who),
+        "actions": actions.list_actions(run, who),
     }
 
 
@@ -271,10 +210,10 @@ class _Cleared:
     findings: tuple[Finding, ...]
 
 
-def _list_findings(stored: RunRow, record: run_record.RunRecord) -> tuple[Finding, ...]:
+def _list_findings(run: RunRow, record: run_record.RunRecord) -> tuple[Finding, ...]:
     """List the findings of a run that is over; until then those of the rules."""
-    if stored.outcome is not None:
-        return tuple(dict.fromkeys(stored.outcome.judged.findings))
+    if run.outcome is not None:
+        return tuple(dict.fromkeys(run.outcome.judged.findings))
     cleared = record.read(Step.POLICY, _Cleared)
     return cleared.findings if cleared else ()
 

@@ -18,10 +18,7 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def create_sign_in_link(home: Path, address: str) -> str:
-    """Make a link that signs in once, within ten minutes, below the dashboard's address.
-
-    SettingsInvalid: the data folder cannot be written to.
-    """
+    """Make a link that signs in once, within ten minutes. Raises SettingsInvalid."""
     code = secrets.token_urlsafe(32)
     try:
         folder = home / "dashboard" / "links"

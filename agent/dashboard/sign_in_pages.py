@@ -40,7 +40,6 @@ def use_link(request: Request, here: Here, form: Form) -> Response:
 
 @router.get("/sign-in/github")
 def go_to_github(here: Here, next: str = "/") -> Response:  # noqa: A002
-    """Send somebody to GitHub, which asks whether we may know them."""
     return here.sessions.begin_github(_require_page(next))
 
 

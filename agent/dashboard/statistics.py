@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean, median
 from typing import NamedTuple
 
-from agent.dashboard.index import RunEntry
 from agent.models.run import Reason, RunState
+from agent.store.sql_run_lists import UNKNOWN, CountedRun
 
-UNKNOWN = "unknown"
 OPENED = (RunState.OPEN, RunState.MERGED, RunState.CLOSED)
 """States of a run that has opened a pull request."""
 
@@ -46,26 +45,39 @@ class Statistics(NamedTuple):
     """Mean model cost in dollars per merged pull request, including follow-ups."""
 
 
-def compute_statistics(group: str, runs: Sequence[RunEntry]) -> Statistics:
+def join_follow_ups(every: Iterable[CountedRun]) -> list[CountedRun]:
+    """List the runs of issues, each with the cost of what has gone on with its pull request."""
+    runs = {run.run_id: run for run in every}
+    joined = {name: run for name, run in runs.items() if run.origin == "ticket"}
+    for run in runs.values():
+        first = joined.get(run.follows_run or "")
+        if first and run.reason:
+            known = first.usd is not None and run.usd is not None
+            usd = (first.usd or 0.0) + (run.usd or 0.0) if known else None
+            joined[first.run_id] = first._replace(usd=usd)
+    return list(joined.values())
+
+
+def compute_statistics(group: str, runs: Sequence[CountedRun]) -> Statistics:
     opened = [run for run in runs if run.state in OPENED]
-    merged = [run for run in runs if run.state is RunState.MERGED]
+    merged = [run for run in runs if run.state == RunState.MERGED]
     ended = [run for run in runs if run.state in (RunState.MERGED, RunState.CLOSED)]
     rounds = [run.first_round for run in runs if run.first_round or run.state in OPENED]
     return Statistics(
         group=group,
         runs=len(runs),
         pull_requests=len(opened),
-        merged=compute_mean(run.state is RunState.MERGED for run in ended),
-        first_round=compute_mean(judged is Reason.READY if judged else None for judged in rounds),
+        merged=compute_mean(run.state == RunState.MERGED for run in ended),
+        first_round=compute_mean(judged == Reason.READY if judged else None for judged in rounds),
         seconds_to_pull=_compute_figure((run.seconds_to_pull for run in opened), median),
-        total_usd=sum(filter(None, map(_get_usd, runs))),
-        usd=compute_mean(map(_get_usd, merged)),
+        total_usd=sum(run.usd or 0.0 for run in runs),
+        usd=compute_mean(run.usd for run in merged),
     )
 
 
-def group_by_category(runs: Sequence[RunEntry]) -> list[tuple[str, list[RunEntry]]]:
+def group_by_category(runs: Sequence[CountedRun]) -> list[tuple[str, list[CountedRun]]]:
     """Group runs by the category of their tickets, the largest group first."""
-    groups: dict[str, list[RunEntry]] = defaultdict(list)
+    groups: dict[str, list[CountedRun]] = defaultdict(list)
     for run in runs:
         groups[run.category or UNKNOWN].append(run)
     return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
@@ -81,7 +93,3 @@ def _compute_figure(
 ) -> Figure:
     numbers = [value for value in values if value is not None]
     return Figure(round(compute(numbers), 4) if numbers else None, len(numbers))
-
-
-def _get_usd(run: RunEntry) -> float | None:
-    return run.used.usd if run.used else None

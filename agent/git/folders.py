@@ -40,11 +40,7 @@ def provide_folder(place: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def delete_folder(folder: Path) -> None:
-    """Delete a folder or file with all that is in it; links in it are not followed.
-
-    Raises:
-        PermanentError: Something in it belongs to another user; the message says what to do.
-    """
+    """Delete a file or folder; links are not followed. Raises PermanentError if it is not ours."""
     if not os.path.lexists(folder):
         return
     if folder.is_symlink() or not folder.is_dir():

@@ -30,13 +30,9 @@ class PastCommit(NamedTuple):
 
 @contextmanager
 def read_commits(repository: str, revisions: str) -> Iterator[Iterator[PastCommit]]:
-    """Give the commits that `git log --first-parent` lists, the newest first; roots are left out.
+    """Open the commits that `git log --first-parent` lists, newest first, without roots.
 
-    Args:
-        revisions: As git log takes them, such as `v1..main`.
-
-    Raises:
-        RequestRefused: Git does not know them.
+    `revisions` are git's, such as `v1..main`. Raises RequestRefused if git does not know them.
     """
     try:
         yield _list_commits(source.find_source(repository).place, revisions)

@@ -65,13 +65,10 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
 
 @contextmanager
 def lock_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
-    """Wait until no other run uses the mirror, keep it, and say what a failure of git in it means.
+    """Wait until no other run uses the mirror, lock it, and explain failures of git in it.
 
     What a git that was cut off leaves in it is removed, before and afterwards. The lock's file
-    stays: another process may wait for it.
-
-    Args:
-        stopped: Once it is set, neither the wait goes on nor a git in the mirror.
+    stays: another process may wait for it. `stopped` ends the wait, and a git in the mirror.
     """
     mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = mirror.with_suffix(".scratch")

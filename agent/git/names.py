@@ -90,10 +90,7 @@ def find_collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def leads_out(link: str, links: Mapping[str, str]) -> bool:
-    """Whether one of the links (path to target) leads out of the tree.
-
-    Followed as the kernel does: a link may pass through other links.
-    """
+    """Whether a link leads out of the tree, followed through other links as the kernel does."""
     here: list[str] = []
     ahead = link.split("/")[::-1]
     followed = 0

@@ -47,13 +47,9 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
 ) -> BranchState:
     """Fetch the branch of a pull request and its base, and compare them. May run twice.
 
-    Args:
-        commit: Of ours, in the mirror, that is to end the branch; None: the code host has it.
-        keeps_conflicts: Whether the two are merged in spite of conflicts, which stay between marks.
-        author: Under which name our commits are made; with `email`, what tells them from others.
-
-    Raises:
-        RepositoryUnfit: We cannot carry the branch on: links, submodules, its size.
+    `commit`, of ours and in the mirror, is to end the branch; None: the code host has it. With
+    `keeps_conflicts` the two are merged in spite of conflicts, which stay between marks. `author`
+    and `email` tell our commits from others. Raises RepositoryUnfit for links, submodules and size.
     """
     for name in (branch, base_branch):
         branches.require_name(name)
@@ -225,10 +221,9 @@ def make_follow_up_commit(
 def push_follow(
     branch_state: BranchState, commit: str, branch: str, url: str, token: str, *, look_again: str
 ) -> None:
-    """Move the branch of a pull request to the commit, unless somebody moved it. May run twice.
+    """Move the branch of a pull request to the commit. May run twice.
 
-    BranchMoved: somebody has pushed to the branch, or deleted it; the step `look_again` is done
-    again.
+    Raises BranchMoved if somebody has moved or deleted it; the step `look_again` is done again.
     """
     branches.require_name(branch)
     with (

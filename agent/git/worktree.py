@@ -47,10 +47,7 @@ IDENTITY = (AUTHOR, AUTHOR_EMAIL)
 def prepare_checkout(
     repository: str, base: str | None, mirrors: Path, stopped: Flag | None = None
 ) -> Checkout:
-    """Fix the base commit (None: what is checked out) and update our mirror of the repository.
-
-    `stopped` is as for `prepare_remote`.
-    """
+    """Fix the base commit (None: the one checked out) and update our mirror, unless `stopped`."""
     user = source.find_source(repository)
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
     with mirror.lock_mirror(copy, stopped) as locked, source.explain_git(user):
@@ -73,12 +70,9 @@ def prepare_remote(
     max_mb: int = remote.MAX_MB,
     stopped: Flag | None = None,
 ) -> Checkout:
-    """Fix the base commit of a repository behind an address, and bring our mirror up to date.
+    """Fix the base commit of a remote repository, of at most `max_mb`, and update our mirror.
 
-    Args:
-        url: For git, without credentials.
-        max_mb: That may be fetched, with the history.
-        stopped: Once it is set, git is ended, and the mirror is left as it was.
+    The URL has no credentials. Once `stopped` is set, git is ended and the mirror left as it was.
     """
     branches.require_name(branch)
     with remote.open_mirror(url, token, mirrors, stopped) as repository:
@@ -216,10 +210,7 @@ def make_commit(
     author: str = AUTHOR,
     email: str = AUTHOR_EMAIL,
 ) -> str:
-    """Make one commit of a Change in our mirror; equal arguments give the same commit.
-
-    The date, in seconds since the epoch, is that of author and committer.
-    """
+    """Make one commit of a Change, dated in epoch seconds; equal arguments give the same one."""
     with mirror.lock_mirror_of(checkout) as locked:
         place = objects.use_index(locked, keep=True)
         tree = objects.write_tree(place, locked.scratch, checkout.commit, change)
@@ -272,11 +263,8 @@ def push_commit(
 ) -> str:
     """Push the commit to a branch of the repository at the address; return its name.
 
-    A branch that is there is never moved: at another commit the next free name is used (`-2`, …).
-
-    Args:
-        taken: Called with the name of a branch that is there, before the next is tried; true: it
-            is left at that.
+    A branch that is there is never moved: `taken` is called with its name, and unless it returns
+    something true, the next free name is used (`-2`, …).
     """
     branches.require_name(branch)
     with (

@@ -46,14 +46,11 @@ def connect_to_github(
     pacing: Pacing | None = None,
     stopping: Event | None = None,
 ) -> Access:
-    """Make the way to GitHub that the operator's settings describe; asks GitHub nothing yet.
+    """Make the way to GitHub that the operator's settings describe; request nothing yet.
 
-    Args:
-        record: Called with every write that goes out: its kind and facts, the run among them.
-        stopping: Once set, waits for GitHub end at once.
-
-    Raises:
-        SettingsInvalid: There is neither App nor token, or both, or the key is none.
+    `record` is called with the kind and facts of every write that goes out; `stopping` ends waits
+    for GitHub. Raises SettingsInvalid if there is neither App nor token, or both, or the key is
+    none.
     """
     base_url, pacing = settings.github_url.rstrip("/"), pacing or Pacing()
     tokens = Tokens(read_credentials(settings), base_url, pacing)
@@ -136,11 +133,7 @@ class Access:
         return f"{number}{login}@users.noreply.{website}"
 
     def open_session(self, issue: IssueRef, purpose: str) -> RepositorySession:
-        """Hand out what one run, or the intake of one repository, works with.
-
-        Args:
-            purpose: The run's id; equal arguments share tokens and counters.
-        """
+        """Return the session of a run, or of an intake; equal arguments share one."""
         return self._make_session(self, issue, purpose)
 
     def open_run_session(self, run: Run) -> RepositorySession:
@@ -229,12 +222,7 @@ class RepositorySession:
         parameters: Raw | None = None,
         **how: Any,
     ) -> T:
-        """Ask for what PyGithub lacks, or takes more requests for.
-
-        Args:
-            path: Below the repository.
-            read: Takes what is wanted out of the answer's JSON.
-        """
+        """Call the REST API: `path` is below the repository, `read` takes the answer's JSON."""
 
         def work(repository: Repository) -> T:
             _, answer = repository.requester.requestJsonAndCheck(
@@ -264,12 +252,10 @@ class RepositorySession:
     def query_pages(
         self, query: str, variables: Raw, read: Callable[[Any], Raw], *, most: int, **how: Any
     ) -> Iterator[Raw]:
-        """Go through a list of the repository page by page, without entries that we may not see.
+        """Read a list page by page, at most `most` pages, without entries that we may not see.
 
-        Args:
-            query: Takes `$cursor`, and names the fields of `pageInfo` `more` and `cursor`.
-            read: Takes `nodes` and `pageInfo` out of the answer's data.
-            most: Number of pages; what lies behind them is left out.
+        `query` takes `$cursor`, and names the fields of `pageInfo` `more` and `cursor`; `read`
+        takes `nodes` and `pageInfo` out of the answer's data.
         """
         cursor = None
         for _ in range(most):
@@ -282,11 +268,9 @@ class RepositorySession:
     def pages(
         self, path: str, parameters: Raw, *, most: int, key: str = "", **how: Any
     ) -> Iterator[Raw]:
-        """Go through a list page by page.
+        """Read a list page by page; what is behind `most` pages is left out, and that is logged.
 
-        Args:
-            most: Number of pages; what lies behind them is left out, and that logged.
-            key: Under which an answer has the list; empty: it is the answer.
+        `key` names the list in an answer; empty: it is the answer.
         """
         for page in range(1, most + 1):
             wanted = {**parameters, "per_page": _PER_PAGE, "page": page}
@@ -299,11 +283,7 @@ class RepositorySession:
         _log.warning("a GitHub list has more pages", repository=self.name, path=path, pages=most)
 
     def try_nicety(self, what: str, work: Callable[[], object]) -> str:
-        """Do what a run can do without; return why it could not be done, or an empty text.
-
-        Args:
-            what: What is not there then, as "the check".
-        """
+        """Do what a run can do without; return why `what` is missing then, or an empty text."""
         try:
             with translate_errors():
                 work()

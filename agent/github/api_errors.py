@@ -127,17 +127,10 @@ class RateLimited(Exception):
 def raise_for_answer(
     status: int, headers: Mapping[str, Any], data: object, request: str = ""
 ) -> None:
-    """Raise what an answer of 300 and more means; return on success.
+    """Raise what an answer of 300 and more means: RateLimited, LostReply or RefusedRequest.
 
-    Args:
-        headers: With names in lower case.
-        data: The answer's JSON; a text where it was none.
-        request: Method and path, for the words of a refusal.
-
-    Raises:
-        RateLimited: We are to wait.
-        LostReply: The server failed.
-        RefusedRequest: It said no, or sent us elsewhere.
+    Names of headers are in lower case; `data` is the answer's JSON, or a text if it was none;
+    `request` is method and path.
     """
     if status < 300:
         return

@@ -39,11 +39,7 @@ class GithubCodeHost(GithubPulls):
         self._comment: StatusComment | None = None
 
     def read_ticket(self, run: Run) -> Ticket:
-        """Make a ticket of the approved snapshot, if the issue is still as it was.
-
-        Raises:
-            Superseded: It is closed, locked, gone, moved, or its label was taken away.
-        """
+        """Make a ticket of the approved snapshot. Raises Superseded if the issue was withdrawn."""
         snapshot = require_snapshot(run)
         live = issues.read_issue(self._access.open_run_session(run))
         if why := explain_withdrawal(snapshot, live, self._intake_api.read_start_label):
@@ -64,10 +60,7 @@ class GithubCodeHost(GithubPulls):
         )
 
     def announce_start(self, run: Run, text: str) -> None:
-        """Show that the run has started: reaction and status comment.
-
-        A dry run shows nothing on the issue, neither here nor later.
-        """
+        """Show that the run has started, by reaction and status comment; not of a dry run."""
         if run.dry_run:
             return
         session = self._access.open_run_session(run)
@@ -84,11 +77,7 @@ class GithubCodeHost(GithubPulls):
             self._status(run).update(text, is_news=is_news)
 
     def find_remote(self, run: Run) -> Remote | None:
-        """Say where git finds the repository now.
-
-        Raises:
-            AccessLost: It is gone, archived, disabled or out of our reach.
-        """
+        """Return where git finds the repository now. Raises AccessLost if it is out of reach."""
         return repositories.read_remote(self._access.open_run_session(run))
 
     def create_credential(self, run: Run, *, write: bool) -> str:
@@ -145,10 +134,8 @@ class GithubCodeHost(GithubPulls):
     ) -> Outcome:
         """Show on the issue how the run ended; what GitHub refuses by now is logged, not raised.
 
-        Where GitHub is silent at the end of a run that a command has started, the sentence tells.
-
-        Raises:
-            CodeHostUnavailable: GitHub did not answer; delivering again does no harm.
+        Raises CodeHostUnavailable, after which delivering again does no harm; of a command's run,
+        the outcome's sentence says so instead.
         """
         if run.dry_run:
             return outcome

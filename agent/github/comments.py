@@ -38,11 +38,7 @@ def mark_issue_seen(session: RepositorySession) -> None:
 def list_comments(
     session: RepositorySession, mark: str, *, on: int | None = None
 ) -> list[OwnComment]:
-    """List the comments of ours that begin with a mark, the oldest first.
-
-    Args:
-        on: Number of the issue or pull request; None: the session's.
-    """
+    """List our comments that begin with a mark, oldest first; `on` None: of the session's issue."""
     return [
         _read_comment(raw)
         for raw in issues.list_comments(session, on or session.issue.number)

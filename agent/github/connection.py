@@ -96,10 +96,7 @@ class _HttpsConnection(_Judged, HTTPSRequestsConnectionClass):
 
 
 class RenewableToken(Auth):
-    """A token that is taken for each request; `renew` says whether there is another one.
-
-    Called with the seconds that our clock is behind GitHub's.
-    """
+    """A token taken for each request; `renew`, given our clock's lag in seconds, may renew it."""
 
     def __init__(
         self,
@@ -292,17 +289,11 @@ class RetryingRequest:
         doing: str,
         find_effect: Callable[[], T | None] | None = None,
     ) -> T:
-        """Do the work, again after a lost reply.
+        """Do the work, again after a lost reply; `doing` names it, after "to".
 
-        Args:
-            doing: What it is, after "to".
-            find_effect: Looks for what an earlier attempt has left, where one effect is wanted.
-                None: the work may be repeated freely.
-
-        Raises:
-            RefusedRequest: GitHub said no.
-            CodeHostUnavailable: No usable reply after all attempts.
-            CodeHostLimited: We are asked to wait for longer than we do here.
+        `find_effect` looks for what an earlier attempt has left, if only one effect is wanted.
+        Raises RefusedRequest, CodeHostUnavailable after all attempts, or CodeHostLimited if we are
+        asked to wait for longer than we do here.
         """
         retrying = Retrying(
             stop=stop_after_attempt(self._pacing.attempts),

@@ -43,10 +43,7 @@ class GithubIntakeApi:
         return replace(permission, is_listed=is_listed)
 
     def read_start_label(self, issue: IssueRef) -> str:
-        """Return the label that starts a run in this repository.
-
-        A configuration that cannot be read counts as none; the run will name what is wrong.
-        """
+        """Return the label that starts runs; the default if the configuration cannot be read."""
         return (self._read_recent_config(issue) or RepoConfig()).label
 
     def read_runs_per_day(self, issue: IssueRef) -> int | None:
@@ -97,7 +94,6 @@ class GithubIntakeApi:
         return None
 
     def list_folder(self, pull: IssueRef, folder: str, branch: str) -> frozenset[str]:
-        """List the paths in a folder of a repository as a branch has it."""
         return repositories.list_folder(self._session(pull), folder, branch)
 
     def has_comment(self, subject: IssueRef, comment: int) -> bool:
@@ -125,11 +121,7 @@ class GithubIntakeApi:
     def add_reaction(
         self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool
     ) -> None:
-        """React to a comment; what GitHub refuses is logged, since it is only a sign.
-
-        Args:
-            inline: Whether it is on a line of a pull request.
-        """
+        """React to a comment, `inline` on a line of a pull request; a refusal is only logged."""
         session, where = self._session(subject), "pulls" if inline else "issues"
         session.try_nicety(
             "a reaction",
@@ -142,7 +134,6 @@ class GithubIntakeApi:
         )
 
     def mark_seen(self, run: Run) -> None:
-        """Let people see that the run of an issue will begin."""
         if run.snapshot is not None:
             comments.mark_issue_seen(self._session(run.snapshot.issue))
 

@@ -58,10 +58,7 @@ def name_author(raw: Raw) -> str:
 
 
 def add_last_edit(session: RepositorySession, live: LiveIssue) -> LiveIssue | None:
-    """Read text and `changed_at`, when it was last edited, at once; None: the issue is gone.
-
-    REST does not tell of edits.
-    """
+    """Read the text and `changed_at`, its last edit, which REST lacks; None: the issue is gone."""
 
     def read(data: Raw) -> LiveIssue:
         raw = data["repository"]["issue"]

@@ -38,7 +38,15 @@ _ACTIONS = "github-actions"
 _PASSED = frozenset({"success", "neutral", "skipped"})
 #: Nothing is wrong with the commit; somebody has to start it anew.
 _CUT_SHORT = frozenset({"cancelled", "stale"})
-_STATUSES = {"success": "passed", "pending": "pending", "failure": "failed", "error": "failed"}
+State = Literal["failed", "waiting", "pending", "passed"]
+#: Furthest from passing first.
+_STATES = get_args(State)
+_STATUSES: dict[str, State] = {
+    "success": "passed",
+    "pending": "pending",
+    "failure": "failed",
+    "error": "failed",
+}
 _SUMMARY_LINES, _SUMMARY_CHARACTERS = 10, 1_000
 _LOG_CHARACTERS = 200_000
 #: The end of a longer log is not looked for; so many bytes are read in at most so many seconds.
@@ -47,10 +55,6 @@ _STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z ?", 
 #: A log is deleted after a while, a job may never have begun, and we may not be let in.
 _NO_LOG = (403, 404, 410)
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
-State = Literal["failed", "waiting", "pending", "passed"]
-#: Furthest from passing first.
-_STATES = get_args(State)
 
 
 # --- our own -----------------------------------------------------------------------------------
@@ -61,11 +65,8 @@ def report_check(
 ) -> None:
     """Report once what our checks said, also when it is asked for again.
 
-    GitHub takes check runs from Apps alone: with a person's token the pull request's text tells it.
-
-    Args:
-        page: Where people read the run.
-        anew: The pull request was made just now, so nothing can have been reported yet.
+    GitHub takes check runs from Apps alone. `page` is where people read the run; `anew` says that
+    the pull request was made just now, so that nothing can have been reported yet.
     """
     if session.access.tokens.app_id is None:
         return
@@ -75,11 +76,12 @@ def report_check(
     summary = session.hide(proposal.summary or title)
     if left_out := len(annotations[_MOST_ANNOTATIONS:]):
         summary = f"{left_out:,} more findings are in {page or 'the log of the run'}.\n\n{summary}"
+    sound = "success" if proposal.checked else "neutral"
     wanted: dict[str, Any] = {
         "name": NAME,
         "head_sha": proposal.commit,
         "status": "completed",
-        "conclusion": _conclude(proposal),
+        "conclusion": "failure" if proposal.is_broken else sound,
         "external_id": run_id,
         "output": {
             "title": title,
@@ -108,12 +110,6 @@ def report_check(
         session.ask(work, find_effect=find_effect, doing="report the check")
 
 
-def _conclude(proposal: NewPullRequest) -> str:
-    if proposal.is_broken:
-        return "failure"
-    return "success" if proposal.checked else "neutral"
-
-
 def _make_annotation(finding: Finding) -> dict[str, str | int]:
     line = max(1, finding.line or 1)
     words = f"{finding.message} {finding.fix}".strip() or finding.rule
@@ -133,11 +129,9 @@ def _make_annotation(finding: Finding) -> dict[str, str | int]:
 def list_checks(session: RepositorySession, commit: str) -> tuple[ProjectCheck, ...]:
     """List the project's checks of a commit by name, of each the newest run alone.
 
-    A job has its workflow's name before its own, as on GitHub's pages. Where several checks have
-    one name, as a job that two events start, the result furthest from passing counts.
-
-    Raises:
-        RefusedRequest: We may not read check runs there.
+    A job has its workflow's name before its own, as on GitHub's pages. If several checks have one
+    name, as a job that two events start, the result furthest from passing counts. Raises
+    RefusedRequest if we may not read check runs there.
     """
     checks: dict[str, ProjectCheck] = {}
     for run in (*_list_check_runs(session, commit), *_list_statuses(session, commit)):
@@ -238,15 +232,11 @@ def _summarize(*texts: str | None) -> str:
 
 def _list_statuses(session: RepositorySession, commit: str) -> Iterable[ProjectCheck]:
     for status in _list_if_allowed(session, f"commits/{commit}/status", "statuses", {}):
-        yield ProjectCheck.model_validate(
-            {
-                "name": status["context"],
-                "state": _STATUSES[status["state"]],
-                "url": status["target_url"] or "",
-                "summary": _summarize(status["description"])
-                if status["state"] != "success"
-                else "",
-            }
+        yield ProjectCheck(
+            name=status["context"],
+            state=_STATUSES[status["state"]],
+            url=status["target_url"] or "",
+            summary=_summarize(status["description"]) if status["state"] != "success" else "",
         )
 
 
@@ -267,11 +257,7 @@ def _list_if_allowed(session: RepositorySession, path: str, key: str, wanted: Ra
 
 
 def read_log(session: RepositorySession, job: int) -> str:
-    """Read the end of a job's log as people see it; empty: it has none that we may read.
-
-    Raises:
-        CodeHostUnavailable: It could not be fetched, after all attempts.
-    """
+    """Read the end of a job's log; empty: there is none for us. Raises CodeHostUnavailable."""
 
     def work(repository: Repository) -> str:
         # It is on another server, for a minute, and needs no more than the address.
@@ -292,11 +278,7 @@ def read_log(session: RepositorySession, job: int) -> str:
 
 
 def _fetch_log(address: str, api: str) -> str:
-    """Fetch the end of a log without any token; empty: it is not there.
-
-    Raises:
-        LostReply: No usable reply, or an address that we do not follow.
-    """
+    """Fetch the end of a log without any token; empty: it is not there. Raises LostReply."""
     _require_safe(address, api)
     kept, read, begun = bytearray(), 0, time.monotonic()
     try:

@@ -25,10 +25,8 @@ def open_or_update(
 ) -> tuple[PullRequest, bool]:
     """Open the pull request of a branch, or bring ours up to date; say whether it is new.
 
-    Raises:
-        AccessLost: We may not, or the branch's pull request is somebody else's.
-        Superseded: A person has closed it.
-        RepositoryUnfit: Its base branch is gone, or nothing differs from it.
+    Raises AccessLost if it is somebody else's, Superseded if a person has closed it,
+    RepositoryUnfit if its base branch is gone or nothing differs from it.
     """
     title, body = session.hide(proposal.title), session.hide(proposal.body)
     notes: list[str] = []
@@ -41,7 +39,9 @@ def open_or_update(
     elif pull.state != "open":
         raise Superseded(f"Pull request #{pull.number} of this run was closed.")
     if not new and (pull.title, (pull.body or "").replace("\r\n", "\n")) != (title, body):
-        pull = _edit_pull(session, pull.number, title, body)
+        number, facts = pull.number, {"title": title, "body": body}
+        doing = f"bring pull request #{number} up to date"
+        session.call("PATCH", f"pulls/{number}", body=facts, doing=doing)
     draft = pull.draft or False
     if proposal.draft and not (new or draft):
         refused = _convert_to_draft(session, pull)
@@ -64,10 +64,7 @@ def _make_pull_request(pull: GithubPull, notes: list[str], *, draft: bool = Fals
 
 
 def _find_pull(session: RepositorySession, branch: str) -> GithubPull | None:
-    """Look for the pull request of a branch of ours: the open one, else the newest.
-
-    AccessLost: the open one is somebody else's, and none of ours is open.
-    """
+    """Find our pull request of a branch, an open one first; AccessLost: only theirs is open."""
     pulls, is_own = _list_of_branch(session, branch), session.access.is_own
     ours = [pull for pull in pulls if is_own(_login(pull))]
     is_open = any(pull.state == "open" for pull in ours)
@@ -173,21 +170,8 @@ def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
     return [f"{change}: update the branch and rerun the checks before merging"]
 
 
-def _edit_pull(session: RepositorySession, number: int, title: str, body: str) -> GithubPull:
-    def work(repository: Repository) -> GithubPull:
-        pull = repository.get_pull(number)
-        pull.edit(title=title, body=body)
-        return pull
-
-    return session.ask(work, doing=f"bring pull request #{number} up to date")
-
-
 def withdraw(session: RepositorySession, number: int) -> str:
-    """Make an open pull request a draft, as far as GitHub lets us; return its last commit.
-
-    Returns:
-        "" where it is no longer open.
-    """
+    """Make an open pull request a draft if GitHub lets us; return its last commit, "" if closed."""
     pull = session.ask(
         lambda repository: repository.get_pull(number), doing=f"read pull request #{number}"
     )

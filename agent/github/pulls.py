@@ -60,10 +60,7 @@ class GithubPulls:
         self._dashboard_url = settings.dashboard_url
 
     def read_pull(self, run: Run, number: int) -> PullSnapshot | None:
-        """Read the pull request with all its threads; None: it is not there any more.
-
-        AccessLost: the repository is out of our reach.
-        """
+        """Read the pull request with all its threads; None: it is gone. Raises AccessLost."""
         session = self._access.open_run_session(run)
         raw: Raw | None = None
         with ignore_statuses(*repositories.GONE):
@@ -100,12 +97,9 @@ class GithubPulls:
     ) -> str:
         """Answer a thread once for each key; return the answer's page.
 
-        On lines the answer is in the thread, as long as that is there; else in the
-        conversation, with what it answers.
-
-        Args:
-            thread: As it was read in this attempt: an earlier answer of ours is in it.
-            words: Markdown of ours.
+        The answer goes into the thread, or if that is gone into the conversation, with what it
+        answers. `thread` is as read in this attempt, so that an earlier answer of ours is in it;
+        `words` are Markdown of ours.
         """
         session, mark = self._access.open_run_session(run), _make_mark("reply", key)
         words = self._shorten_text(run, words)
@@ -266,8 +260,7 @@ def _quote_thread(thread: Thread) -> str:
     """Say what an answer in the conversation answers: its first words, and whose they are."""
     asked = thread.comments[-1]
     visible, _ = sanitise.clean_ticket(asked.body)
-    flat = " ".join(visible.split())
-    short = flat if len(flat) <= _QUOTED else f"{flat[:_QUOTED].rstrip()} ..."
+    short = sanitise.shorten(visible, _QUOTED)
     whose = sanitise.format_code(asked.author)
     who = f"[{whose}]({asked.url})" if asked.url else whose
     return f"> {sanitise.format_words(short) or '(no text)'}\n\nTo {who}:"

@@ -22,11 +22,7 @@ _BUILT_ON = {"maintain": "write", "triage": "read"}
 
 
 def read_facts(session: RepositorySession) -> Raw:
-    """Read the repository.
-
-    Raises:
-        AccessLost: It is gone, out of our reach, or another one has its name.
-    """
+    """Read the repository. Raises AccessLost if it is gone, or another one has its name."""
     number = session.issue.repository_id
     with ignore_statuses(*GONE):
         facts = session.ask(
@@ -49,11 +45,7 @@ def _validate_facts(raw: Raw) -> Raw:
 
 
 def read_remote(session: RepositorySession) -> Remote:
-    """Say where git finds the repository.
-
-    Raises:
-        AccessLost: It is gone, archived, disabled or out of our reach.
-    """
+    """Return where git finds the repository. Raises AccessLost: it is archived or out of reach."""
     facts = read_facts(session)
     name = str(facts["full_name"])
     if facts["archived"]:

@@ -88,12 +88,10 @@ class StatusComment:
             self._try_edit(text)
 
     def finish(self, text: str, *, make: bool = True, occasion: str = "") -> None:
-        """Show the last text.
+        """Show the last text; `make` a comment if there is none.
 
-        Args:
-            make: Also where there is no comment.
-            occasion: Why a person has to act, in one word: they are notified of each once. Empty:
-                nobody is notified.
+        `occasion` is why a person has to act, in one word: they are notified of each once. Empty:
+        nobody is.
         """
         with self._lock:
             self._is_closed, self._state = True, "over"

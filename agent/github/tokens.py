@@ -106,10 +106,7 @@ def _prepare_key(settings: Settings) -> Any:
 
 
 def read_credentials(settings: Settings) -> App | SecretStr:
-    """Read who we are from the operator's settings: an App, or whose token it is.
-
-    SettingsInvalid: there is neither App nor token, or both, or the key is none.
-    """
+    """Read our App or token from the settings; SettingsInvalid: there is not exactly one."""
     operator.raise_all_problems(
         lambda: operator.read_secret(settings, "github_token"),
         lambda: operator.read_secret(settings, "github_private_key"),
@@ -177,12 +174,7 @@ class Tokens:
         return WatchedRequester(self.who.auth, self._base_url, self._pacing, notes)
 
     def fetch_login(self, notes: RequestNotes, asking: RetryingRequest) -> str:
-        """Ask what GitHub calls us: the first question of every process.
-
-        Raises:
-            SettingsInvalid: It does not know us, or is not what the address leads to.
-            CodeHostUnavailable: No usable answer; try again.
-        """
+        """Ask what GitHub calls us, first of all. Raises SettingsInvalid if it does not know us."""
         who = self.who
         if isinstance(who, SecretStr):
             path, name, ending = "/user", "login", ""

@@ -18,11 +18,7 @@ _RED = ("failed", "error", "finding")
 def describe_base(
     prepared: Prepared, baseline: CheckReport, original: Contract, desk: Desk
 ) -> BaseReport:
-    """Describe a measured base commit.
-
-    Args:
-        original: The contract as the repository has it, before a set-up was looked for.
-    """
+    """Describe a measured base commit; `original` is the contract before a set-up was sought."""
     environment, config = prepared.environment, prepared.contract.config
     tree, changed = desk.open_base(prepared), proposal.find_difference(original.config, config)
     ran = [result for result in baseline.results if result.status is not Status.ABSENT]

@@ -34,10 +34,8 @@ def write_subject(
     """Write the first line of a commit, or a title, in the repository's convention.
 
     Recognised, each when at least half of the latest subjects follow it: Conventional Commits,
-    Django's "Fixed #N -- …", lower case, a full stop at the end.
-
-    Args:
-        title: Imperative and capitalised, without a prefix.
+    Django's "Fixed #N -- …", lower case, a full stop at the end. The title is imperative and
+    capitalised, without a prefix.
     """
     by_hand = [subject for subject in subjects if not _NOT_BY_HAND.match(subject)]
 
@@ -69,9 +67,7 @@ def write_message(
 ) -> str:
     """Write the commit message: the subject, and why, in at most ten wrapped lines.
 
-    Args:
-        why: A sentence; the number of the issue follows, where there is one.
-        signed_off_by: `Name <address>` for the line that ends the message.
+    The issue's number follows the sentence `why`; `signed_off_by` is `Name <address>`.
     """
     line = write_subject(title, subjects, ticket_id, category)
     first, reason = sanitise.shorten(line, _SUBJECT_LIMIT), sanitise.make_inert(why)
@@ -95,12 +91,9 @@ def write_message(
 def name_branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None = None) -> str:
     """Name the branch `<prefix><ticket>-<slug>`: lower-case ASCII, digits and dashes only.
 
-    A title that is too long gives way to its first clause, or else is left out: no name ends in
-    the middle of a phrase.
-
-    Args:
-        run_id: Where several runs may share a repository, a part of it ends the name, so that
-            a run finds its own branch again.
+    A title that is too long gives way to its first clause, or is left out: no name ends in the
+    middle of a phrase. If several runs may share a repository, a part of `run_id` ends the name, so
+    that a run finds its own branch again.
     """
     clause = re.split(r"[,;:(]|\s-+\s", title, maxsplit=1)[0]
     slugs = (make_slug(title), make_slug(clause))

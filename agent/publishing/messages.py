@@ -135,12 +135,10 @@ def _get_next_step_of_follow_up(reason: Reason) -> str:
 def get_next_step_here(
     reason: Reason, run_id: str, *, config_name: str | None = None, command: str = ""
 ) -> str:
-    """What a person can do about it on this machine; empty where that is nothing.
+    """Say what a person can do about it on this machine; empty: nothing.
 
-    Args:
-        command: Continues the run; "": `--resume` does.
-        config_name: The file that took the place of the repository's configuration; it counts as it
-            is on the disk.
+    `command` continues the run (default: `--resume`); `config_name` is the file that took the place
+    of the repository's configuration.
     """
     words, phrases = (_NEXT | _NEXT_HERE).get(reason, ""), dict(_HERE)
     file = _CONFIGURATION

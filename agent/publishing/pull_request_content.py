@@ -49,10 +49,7 @@ class PushedBranch(Record):
 
 
 def refuse_secrets(change: Change, redactor: Redactor) -> None:
-    """Stop before a secret in hand is pushed; what merely looks like one is a rule of policy.
-
-    PolicyRefused names the places, without the values.
-    """
+    """Raise PolicyRefused for a secret of ours; what only looks like one is a rule of policy."""
     places: list[tuple[str, int | None]] = []
     for file in change.files:
         before = (file.before or b"").decode("utf-8", "replace")

@@ -74,7 +74,6 @@ def render_plan(run: Run, plan: Plan, number: str, progress: Progress, page: str
 
 
 def render_working(run: Run, progress: Progress, page: str | None) -> str:
-    """Write the text of a run that is at work."""
     head = "**Mergewright is working on this issue.**"
     if run.follow_up is not None:
         head = f"**#{run.follow_up.pull}: {_round(run.follow_up)} is in progress.**"

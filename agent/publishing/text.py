@@ -119,11 +119,7 @@ def render_checks_summary(
 def render_onboarding(
     run: Run, report: BaseReport | None, configuration: str, redactor: Redactor
 ) -> str:
-    """Render the text of the pull request that proposes a configuration.
-
-    Args:
-        report: None: the base could not be set up.
-    """
+    """Render the pull request that proposes a configuration; report None: base was not set up."""
     number = run.snapshot.issue.number if run.snapshot else 0
     facts = {"number": number, "configuration": configuration, "tables": base_table}
     return redactor(_render("onboarding", report=report, **facts)).strip()

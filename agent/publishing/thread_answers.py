@@ -54,11 +54,7 @@ def report_broken(run: Run, outcome: Outcome, desk: Desk) -> None:
 def withhold_answers(
     answers: tuple[ItemAnswer, ...], decided: DecidedChange | None, refused: tuple[Finding, ...]
 ) -> tuple[ItemAnswer, ...]:
-    """Answer what was edited and is not published.
-
-    Args:
-        refused: Why rules did not let it through; then nothing was decided.
-    """
+    """Answer what was edited and is not published; `refused` are findings that blocked it."""
     if refused and refused[0].rule == _CONFLICT_MARKS:
         why = f"A conflict was left unsolved in {refused[0].path}."
     elif refused:
@@ -84,11 +80,7 @@ def answer_threads(
     run: Run,
     desk: Desk,
 ) -> tuple[ThreadOutcome, ...]:
-    """Answer each thread where it is; what a check was about has no thread.
-
-    Args:
-        now: The pull request as it is in this attempt: an earlier one may have answered some.
-    """
+    """Answer each thread where it is in `now`, as read in this attempt; a check has no thread."""
     by_number = {answer.item: desk.redactor.redact_record(answer) for answer in answers}
     pairs = [(item, by_number[item.number]) for item in items if item.number in by_number]
     for item, answer in pairs:
@@ -172,12 +164,7 @@ def list_waiting(ends: Iterable[ThreadOutcome]) -> tuple[ThreadOutcome, ...]:
 def list_notes(
     task: Task, pull: PullContext, commit: str, *, is_published: bool, is_edited: bool
 ) -> list[str]:
-    """List what is to be said of the branch.
-
-    Args:
-        commit: At its end.
-        is_published: Whether that is new.
-    """
+    """List notes about the branch, which ends in `commit`; `is_published`: that one is new."""
     start, notes, base = task.start, [], pull.pull.base_branch
     if start.conflicts and not (start.brought_up and is_published):
         notes.append(
@@ -206,11 +193,7 @@ def list_notes(
 
 
 def show_solutions(task: Task, change: Change) -> str:
-    """Show each conflict with its solution; "": there was none.
-
-    Args:
-        change: What was made of the merge.
-    """
+    """Show each conflict with its solution in `change`, made of the merge; "": there was none."""
     merged = {file.path: file.after for file in task.start.change.files}
     solved = {file.path: file.after for file in change.files}
     parts = []

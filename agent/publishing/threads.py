@@ -25,11 +25,7 @@ _MOST_ROWS = 10
 
 
 def write_reply(answer: ItemAnswer, commit: str) -> str:
-    """Write the answer to a thread.
-
-    Args:
-        commit: The one with what was done; empty: nothing was.
-    """
+    """Write the answer to a thread; `commit` has what was done, empty: nothing was."""
     head = {
         "commit": f"Done in {commit}.",
         "reply": "",

@@ -39,11 +39,9 @@ class TicketDocument(NamedTuple):
     """Everything else below the title."""
 
     def list_rest(self, *used: str, asks: tuple[str, ...]) -> tuple[str, ...]:
-        """List what the ticket says besides.
+        """List what the ticket says besides `used`, the code that states the request.
 
-        Args:
-            used: Code that states the request.
-            asks: The words around that code in a sentence that says nothing else.
+        `asks` are the words around that code in a sentence that says nothing else.
         """
         marked = {f"`{mark}`" for mark in used}
         rest = [

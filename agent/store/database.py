@@ -41,8 +41,9 @@ from agent.errors import (
 )
 from agent.settings import require_home
 
-REVISION, _FIRST = "drop_audit_sent", "initial"
-"""Names of the newest revision of the tables (`migrations/versions`), and of the first one."""
+_REVISIONS = ("initial", "drop_audit_sent", "summaries_of_runs")
+"""Names of the revisions of the tables (`migrations/versions`), the oldest first."""
+REVISION = _REVISIONS[-1]
 #: Noted in place of the first revision, before there were further ones.
 _FIRST_DIGESTS = ("71150f3a2903", "df2fd698abab")
 
@@ -161,12 +162,13 @@ class Database:
             noted = connection.execute(select(self._version.c.version_num)).scalar()
             if noted == REVISION:
                 return
-            if noted not in _FIRST_DIGESTS:
+            if noted in _FIRST_DIGESTS:
+                connection.execute(update(self._version).values(version_num=_REVISIONS[0]))
+            elif noted not in _REVISIONS:
                 raise StoreUnusable(
                     f"{self.name} is of another version of Mergewright (table revision {noted},"
                     f" not {REVISION}). Use that version, or a later one."
                 )
-            connection.execute(update(self._version).values(version_num=_FIRST))
         from alembic import command
         from alembic.config import Config
 

@@ -23,6 +23,7 @@ from agent.store.sql_purges import SqlPurges
 from agent.store.sql_queue import WORKER, RunQueue, SqlPauses
 from agent.store.sql_requests import RunRequests
 from agent.store.sql_run_files import SqlRunFiles
+from agent.store.sql_run_lists import RunLists
 from agent.store.sql_runs import RunReader
 from agent.store.sql_spendings import SqlSpendings
 from agent.store.sql_tables import (
@@ -44,7 +45,7 @@ _COMMANDS = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswi
 _CONSEQUENCE = "; to restart runs that were queued in it, remove their label and set it again."
 
 
-class SqlRunStore(RunQueue, RunRequests, RunReader):
+class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
     """Runs in `mergewright.sqlite`; safe to use from several threads and processes."""
 
     def __init__(self, home: Path, url: str | None = None) -> None:

@@ -1,9 +1,9 @@
 """Read runs: one, several, those of an issue or a pull request. A part of the store."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnExpressionArgument, or_
+from sqlalchemy import ColumnExpressionArgument
 from sqlmodel import col, select
 
 from agent.models.outcome import EarlierPull
@@ -11,11 +11,6 @@ from agent.models.record import replace
 from agent.models.run import Run, RunState
 from agent.store.database import Database
 from agent.store.sql_tables import NEWEST, RunRow, is_of_issue, list_sound
-
-#: Rows in memory at a time.
-_AT_A_LOOK = 10
-#: Rows that one query names; databases bound the variables of a statement.
-_AT_ONCE = 500
 
 
 class RunReader:
@@ -54,29 +49,6 @@ class RunReader:
             wanted = wanted.where(col(RunRow.repository) == repository)
         with self._database.read() as session:
             return list_sound(session.exec(wanted))
-
-    def load(self, run_ids: Sequence[str]) -> Iterator[RunRow]:
-        """Yield the runs with these ids; skip unreadable rows."""
-        for start in range(0, len(run_ids), _AT_ONCE):
-            wanted = select(RunRow).where(col(RunRow.run_id).in_(run_ids[start:][:_AT_ONCE]))
-            with self._database.read() as session:
-                yield from list_sound(session.exec(wanted))
-
-    def read_stamps(self, since: float | None = None) -> dict[str, tuple[object, ...]]:
-        """Give of runs what tells whether anything about them is news, by id.
-
-        With `since`: only of runs that are not over, or were queued or ended since then.
-        """
-        columns: tuple[Any, ...] = (
-            *(RunRow.state, RunRow.active, RunRow.queued_at, RunRow.started_at, RunRow.ended_at),
-            *(RunRow.segment, RunRow.stop_request, RunRow.plan_asked, RunRow.purged_at),
-        )
-        wanted = select(RunRow.run_id).add_columns(*columns)
-        if since is not None:
-            recent = or_(col(RunRow.queued_at) >= since, col(RunRow.ended_at) >= since)
-            wanted = wanted.where(or_(col(RunRow.active), recent))
-        with self._database.read() as session:
-            return {run_id: tuple(rest) for run_id, *rest in session.execute(wanted)}
 
     def find_newest_run(self, repository_id: int, number: int) -> RunRow | None:
         newest = (col(RunRow.attempt).desc(), col(RunRow.round).desc())

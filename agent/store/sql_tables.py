@@ -1,7 +1,10 @@
 """The tables of the runs, and their rows as records."""
 
+import json
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
 from enum import EnumType
 from functools import cache
 from pathlib import Path
@@ -9,10 +12,12 @@ from typing import Any, TypeVar
 
 import structlog
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Dialect, Index, String, TypeDecorator, and_, text
+from sqlalchemy import ColumnElement, Dialect, Index, String, TypeDecorator, and_, event, text
 from sqlmodel import Field, SQLModel, col
 
-from agent.models.outcome import Outcome, PullEnd
+from agent.models.clock import read_clock
+from agent.models.model_use import ModelTotal
+from agent.models.outcome import Outcome, PullEnd, RunFigures
 from agent.models.record import Record
 from agent.models.run import Kind, Reason, Run, RunState
 
@@ -63,6 +68,10 @@ class FollowUpRequest(Record):
     """Seconds in which no further one may come before it begins."""
 
 
+NARROWED_BY = ("repository", "state", "reason", "category", "person", "origin")
+"""Columns that a list of runs can be narrowed by, each to one value."""
+
+
 class RunRow(SQLModel, table=True):
     """A run and its state; times are seconds since the epoch. Only the store changes one."""
 
@@ -105,6 +114,23 @@ class RunRow(SQLModel, table=True):
     """How the pull request that it opened has ended; None: it has not, or there is none."""
     purged_at: float | None = None
     """When its texts and names were deleted; None: they are there."""
+    person: str | None = None
+    """Login of who set the label. This and the next columns are what `summarize` says."""
+    origin: str | None = None
+    """`ticket`, `dry run`, or what a follow-up is about."""
+    reason: str | None = None
+    sentence: str | None = None
+    category: str | None = None
+    first_round: str | None = None
+    """Reason of the first change that was judged; `ready`: it passed."""
+    usd: float | None = None
+    """Cost of models; None: it is not over, or no price is known of some of it."""
+    models: str | None = None
+    """JSON: names of the models that were used."""
+    costs: str | None = None
+    """JSON: cost of each of them."""
+    seconds_to_pull: float | None = None
+    """From the label to the end of a run that opened a pull request."""
     run: Run = Field(sa_type=Typed(Run))
     outcome: Outcome | None = Field(default=None, sa_type=Typed(Outcome))
     """Without its text."""
@@ -124,13 +150,68 @@ class RunRow(SQLModel, table=True):
         Index("runs_of_pull", "repository_id", "pull"),
         Index("runs_of_head", "repository_id", "head"),
         Index("runs_that_follow", "follows_run"),
+        Index("runs_queued", "queued_at", "run_id"),
+        Index("runs_narrowed", "repository_id", *NARROWED_BY),
     )
+
+    @property
+    def heading(self) -> str:
+        return "Deleted ticket" if self.purged_at else self.title
+
+    @property
+    def issue(self) -> str:
+        """`owner/name#number`; of a ticket file the repository alone."""
+        return f"{self.repository}#{self.number}" if self.run.snapshot else self.repository
+
+    @property
+    def seconds(self) -> float | None:
+        """Duration so far; None: it has not begun."""
+        if self.started_at is None:
+            return None
+        return max(0.0, (self.ended_at or read_clock()) - self.started_at)
 
     @property
     def command(self) -> int | None:
         """Number of the process of the command that carries it; None: the service does."""
         number = (self.worker or "").partition(COMMAND)[2].partition(" ")[0]
         return int(number) if self.active and number.isdecimal() else None
+
+
+def summarize(run: Run, outcome: Outcome | None, ended_at: float | None) -> dict[str, Any]:
+    """Compute the columns of a run that lists and statistics read."""
+    snapshot, figures = run.snapshot, outcome.figures if outcome else RunFigures()
+    names = tuple(dict.fromkeys(use.model for use in figures.models))
+    costs = {
+        name: ModelTotal.from_uses(use for use in figures.models if use.model == name).usd
+        for name in names
+    }
+    seconds = None
+    if snapshot and outcome and outcome.pull_request and ended_at is not None:
+        # Clocks may differ, and a code host writes the first of the times.
+        with suppress(ValueError):
+            labelled_at = datetime.fromisoformat(snapshot.approved_at).timestamp()
+            seconds = round(max(0.0, ended_at - labelled_at), 3)
+    dry_run = run.dry_run or snapshot is None
+    return {
+        "person": snapshot.actor if snapshot else "",
+        "origin": run.follow_up.kind if run.follow_up else "dry run" if dry_run else "ticket",
+        "reason": outcome.reason.value if outcome else None,
+        "sentence": outcome.sentence if outcome else None,
+        "category": figures.category,
+        "first_round": figures.first_round.value if figures.first_round else None,
+        "usd": figures.total_usage.usd if outcome else None,
+        "models": json.dumps(names),
+        "costs": json.dumps(costs),
+        "seconds_to_pull": seconds,
+    }
+
+
+@event.listens_for(RunRow, "before_insert")
+@event.listens_for(RunRow, "before_update")
+def _summarize_row(_mapper: object, _connection: object, row: RunRow) -> None:
+    if row.run:  # None: another version wrote it
+        for name, value in summarize(row.run, row.outcome, row.ended_at).items():
+            setattr(row, name, value)
 
 
 class SpendingRow(SQLModel, table=True):

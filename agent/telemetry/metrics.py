@@ -189,11 +189,7 @@ def note_budget(headers: Mapping[str, object]) -> None:
 def note_queue(
     *, waiting: int, oldest: float | None, held_up: int, is_paused: bool, states: Mapping[str, int]
 ) -> None:
-    """Note the state of the queue.
-
-    Args:
-        oldest: When the run that waits for longest was queued, in seconds since the epoch.
-    """
+    """Note the state of the queue; `oldest` is when its first run was queued, in epoch seconds."""
     _GAUGES["queue_runs"].set(waiting)
     _GAUGES["queue_oldest_seconds"].set(0.0 if oldest is None else max(0.0, read_clock() - oldest))
     _GAUGES["held_up_runs"].set(held_up)
@@ -251,5 +247,4 @@ def _measure_disk(home: Path, name: str) -> float:
 
 
 def write_metrics(*further: CollectorRegistry) -> bytes:
-    """Write all figures of a worker as Prometheus reads them."""
     return b"".join(map(generate_latest, (REGISTRY, *further)))

@@ -11,11 +11,7 @@ from agent.errors import StorageFull
 def write_private_file(place: Path, text: str, *, replace: bool = True) -> None:
     """Write a file that nobody else can read, whole or not at all, and its folder if need be.
 
-    Args:
-        replace: False: an existing file stays, also one that another process has just made.
-
-    Raises:
-        StorageFull: It could not be written.
+    Without `replace` an existing file stays, also one that was made just now. Raises StorageFull.
     """
     try:
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -22,12 +22,7 @@ class EventsClosed(Exception):
 
 class RunEvents:
     def __init__(self, path: Path | None = None, store: Callable[[], None] | None = None) -> None:
-        """Open the events of a run.
-
-        Args:
-            path: None: nothing is written.
-            store: Stores what is written where other machines find it; raises AgentError.
-        """
+        """Open the events at a path, if any; `store` puts them where other machines find them."""
         self.store = store or (lambda: None)
         self.unfinished: Counter[str] = Counter()
         """For each step, the earlier attempts in a row that began it and died."""
@@ -51,10 +46,7 @@ class RunEvents:
                 self.unfinished[event["step"]] = 0
 
     def append(self, step: str, event: str, /, **facts: object) -> None:
-        """Write one event, redacted by the caller, and wait until it is on disk.
-
-        Raises EventsClosed if the attempt is over.
-        """
+        """Write one event, redacted by the caller, to the disk. Raises EventsClosed."""
         self._append(step, event, facts, sync=True)
 
     def note(self, step: str, event: str, /, **facts: object) -> None:

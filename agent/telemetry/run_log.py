@@ -40,18 +40,12 @@ _log = structlog.get_logger()
 
 
 def configure_logging(*, verbose: bool) -> None:
-    """Send structured events to stderr as JSON lines: warnings only, or all when verbose.
-
-    When verbose the words of libraries become events as well, from warnings on.
-    """
+    """Log JSON lines to stderr: warnings; when verbose everything, and libraries' warnings."""
     _configure(logging.DEBUG if verbose else logging.WARNING, with_libraries=verbose)
 
 
 def configure_service_logging() -> None:
-    """Send all that a process of the service says to stderr as JSON lines, tracebacks as well.
-
-    What every run brings about and nobody looks for is left out.
-    """
+    """Log all that a process of the service says to stderr as JSON lines, tracebacks as well."""
     _configure(logging.INFO, with_libraries=True)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_exception

@@ -131,10 +131,7 @@ def _digest(content: bytes) -> str:
 
 
 def export_run(folder: Path, out: IO[bytes]) -> None:
-    """Write what is signed of the log in a run's folder as a zip file.
-
-    LogUnusable: it has no signature yet, or a damaged one.
-    """
+    """Write what is signed of a run's log as a zip file. Raises LogUnusable if nothing is."""
     try:
         raw = (folder / FILE_NAME).read_bytes()
         log = SignedLog.model_validate_json(raw)
@@ -201,19 +198,16 @@ def _read(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def load_key(settings: Settings) -> Ed25519PrivateKey:
-    """Load the key of this installation, and make one if there is none.
-
-    Raises:
-        SettingsInvalid: What is given or stored is no such key, or cannot be read.
-        StorageFull: A new key could not be written.
-    """
+    """Load the key of this installation, or make one. Raises SettingsInvalid, StorageFull."""
     place = settings.home / "signing" / "key.pem"
     secret, origin = read_secret(settings, "signing_key"), variable("signing_key")
     try:
         if secret is None:
             origin = str(place)
             if not place.exists():
-                write_private_file(place, _make_key(), replace=False)
+                private, encrypted = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+                made = Ed25519PrivateKey.generate().private_bytes(_PEM, private, encrypted)
+                write_private_file(place, made.decode(), replace=False)
             pem = place.read_bytes()
         else:
             pem = secret.get_secret_value().encode()
@@ -231,11 +225,6 @@ def load_key(settings: Settings) -> Ed25519PrivateKey:
     if not published.exists() or published.read_bytes() != shown:
         write_private_file(published, shown.decode())
     return key
-
-
-def _make_key() -> str:
-    private, encrypted = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return Ed25519PrivateKey.generate().private_bytes(_PEM, private, encrypted).decode()
 
 
 def name_key(key: Ed25519PrivateKey) -> str:

@@ -40,14 +40,7 @@ def restart_without(kept: dict[str, str]) -> None:
 
 
 def open_door(host: str, port: int, names: str) -> socket.socket:
-    """Bind an address.
-
-    Args:
-        names: The settings that it comes from, for the error.
-
-    Raises:
-        SettingsInvalid: Something else listens there, or it is no address of this machine.
-    """
+    """Bind an address. Raises SettingsInvalid with the names of the settings that it comes from."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -10,6 +10,7 @@ from agent.models.run import RunState
 from agent.store import sql_inbox, sql_run_store
 from agent.store.database import REVISION
 from agent.store.sql_inbox import Inbox
+from agent.store.sql_run_lists import RunFilters
 from agent.store.sql_run_store import SqlRunStore
 from tests.integration.test_run_store import outcome, run
 
@@ -65,7 +66,16 @@ def test_a_database_of_the_version_before_is_carried_over(tmp_path, database_url
         with closing(SqlRunStore(tmp_path, database_url)) as store:
             ended = store.get_run(run("a").run_id)
             assert (ended.run, ended.state, ended.pull) == (run("a"), RunState.OPEN, 4)
-            assert ended.outcome.sentence == "S"
+            assert (ended.outcome.sentence, ended.sentence, ended.origin) == ("S", "S", "ticket")
+            issue = ended.run.snapshot.issue
+            filters = RunFilters(text=f"{issue.repository}#{issue.number}".upper(), state="open",
+                                 person=ended.run.snapshot.actor, sort="longest")  # fmt: skip
+            listed = store.list_runs(filters, [issue.repository_id], per_page=9)
+            assert listed == (ended,)
+            assert store.list_runs(filters, [0], per_page=9) == ()
+            assert store.list_runs(RunFilters(model="m"), None, per_page=9) == ()
+            assert store.list_choices("origin", None) == ["ticket"]
+            assert [run.run_id for run in store.count_figures(filters, None)] == [ended.run_id]
             waiting = store.get_run(run("b").run_id)
             assert (waiting.active, waiting.begin_with) == (True, "edit")
     with closing(SqlRunStore(tmp_path, database_url)) as store:

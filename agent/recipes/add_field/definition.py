@@ -43,11 +43,7 @@ def read_value(source: str) -> ast.expr:
 
 
 def write_value(node: ast.expr, model: Model) -> Expression:
-    """Write a value for the file of a model.
-
-    Raises:
-        UnfitError: It contains more than literals, names and calls, or an unknown name.
-    """
+    """Write a value for a model's file. Raises UnfitError for more than literals, names, calls."""
     node, names, imports = copy.deepcopy(node), model.names, list[str]()
     for part in ast.walk(node):
         _require_plain(part)

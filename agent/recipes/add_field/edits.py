@@ -28,9 +28,7 @@ _DEEPEST, _MOST_PARTS = 60, 1_000
 def make_edits(tree: Tree, parameters: Parameters) -> Edits:
     """Add the field, and its test if one was asked for.
 
-    Raises:
-        EditFailed: A file would no longer be Python.
-        RequestRefused: The model's file cannot be read or edited; the message says why.
+    Raises RequestRefused if the model's file cannot be edited, EditFailed if a result is no Python.
     """
     path, content = parameters.path, tree.read(parameters.path)
     mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""

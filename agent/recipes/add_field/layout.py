@@ -58,11 +58,7 @@ def lay_out(node: ast.expr, width: int, step: str, head: str = "", tail: str = "
 
 
 def add_import(content: bytes, statement: str, package: str, style: Style) -> bytes:
-    """Add an import where isort would put it.
-
-    Args:
-        package: Top-level package of the file.
-    """
+    """Add an import where isort would put it in a file of this top-level package."""
     lines, body = content.splitlines(keepends=True), foreign_python.parse_module(content).body
     body = [node for node in body if getattr(node, "module", "") != "__future__"]
     body = body[isinstance(getattr(body[0], "value", None), ast.Constant) :]

@@ -51,7 +51,6 @@ def _to_snake_case(name: str) -> str:
 
 
 def list_lines(parameters: Parameters, test: NewTestSpec) -> Iterator[str]:
-    """Yield the lines of the test's file."""
     model, name = parameters.model, parameters.name
     indent = ""
     if test.is_method:

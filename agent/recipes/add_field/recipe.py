@@ -46,12 +46,7 @@ def states_all(ticket: Ticket) -> bool:
 
 
 def resolve_parameters(ticket: Ticket, tree: Tree, project: Project) -> str:
-    """Turn the ticket into parameters, every fact proved by the code.
-
-    Raises:
-        TicketUnclear: Facts are missing or do not fit; with the form, filled in so far.
-        RequestRefused: The ticket asks for what cannot be done.
-    """
+    """Turn the ticket into parameters, proved by the code. Raises TicketUnclear, RequestRefused."""
     parameters = resolving.resolve_facts(request.read_request(ticket), tree, project)
     edits.make_edits(tree, parameters)
     return parameters.model_dump_json()

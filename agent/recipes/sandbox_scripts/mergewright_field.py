@@ -230,11 +230,7 @@ def find_changes(model, request, report):
 
 
 def format_files(formatters, paths, root):
-    """Give new files the shape that the repository's own checks, with its exclusions, ask for.
-
-    Args:
-        formatters: Each tool with the options that the checks run it with, in their order.
-    """
+    """Format new files as the repository's checks do: each tool with its options, in order."""
     # black applies exclusions only to what it finds by itself.
     only = "|".join("/%s$" % re.escape(path) for path in paths)
     commands = {

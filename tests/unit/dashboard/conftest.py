@@ -77,11 +77,6 @@ class Browser:
         self._app = app
         return self
 
-    def forget_index(self) -> None:
-        """Have the next page look at all runs anew."""
-        index = self._app.state.dashboard.index
-        index._read_at = index._read_whole_at = float("-inf")
-
     def sign_in_operator(self) -> Browser:
         code = sign_in_links.create_sign_in_link(self._home, ADDRESS).rpartition("=")[2]
         assert self.post("/sign-in/once", code=code).status_code == 303

@@ -21,7 +21,7 @@ from agent.models.review import Judgement, Proof, ProofRow, SourcePart
 from agent.models.run import Reason, Run, RunState
 from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
-from agent.store.sql_tables import RunRow
+from agent.store.sql_tables import make_row
 from agent.telemetry import signature
 from agent.telemetry.run_events import RunEvents
 from tests import outcomes, run_samples
@@ -121,24 +121,15 @@ def fill(store: SqlRunStore, count: int, *, days: float = 200, seed: int = 1) ->
                 state = RunState.MERGED if luck.random() < 0.8 else RunState.CLOSED
                 pull = outcome.pull_request.number
                 end = PullEnd(pull=pull, state=state.value, at="2026-11-01T10:00:00Z")
-            issue = run.snapshot.issue
-            begun = None if state is RunState.RECEIVED else at
-            is_carried = is_active and state in (RunState.EDITING, RunState.CHECKING)
-            session.add(
-                RunRow(
-                    run_id=run.run_id, repository=issue.repository,
-                    repository_id=issue.repository_id, number=issue.number,
-                    title=run.snapshot.title, attempt=1, state=state, active=is_active,
-                    not_before=at, queued_at=at, started_at=begun,
-                    ended_at=None if is_active else at + took,
-                    worker="worker 1" if is_carried else None,
-                    plan_asked="0a1b2c3d" if state is RunState.AWAITING_APPROVAL else None,
-                    pull=outcome.pull_request.number if outcome and outcome.pull_request else None,
-                    run=run,
-                    outcome=outcome,
-                    pull_end=end,
-                )
-            )  # fmt: skip
+            row = make_row(run, at)
+            row.state, row.active, row.outcome, row.pull_end = state, is_active, outcome, end
+            row.started_at = None if state is RunState.RECEIVED else at
+            row.ended_at = None if is_active else at + took
+            if is_active and state in (RunState.EDITING, RunState.CHECKING):
+                row.worker = "worker 1"
+            row.plan_asked = "0a1b2c3d" if state is RunState.AWAITING_APPROVAL else None
+            row.pull = outcome.pull_request.number if outcome and outcome.pull_request else None
+            session.add(row)
 
 
 DIFF = """\

@@ -274,7 +274,6 @@ def test_a_purged_run_has_a_page_without_its_words_and_nothing_to_do(
     for path in folder.iterdir():
         path.unlink()
     store.purges.blank_run(run.run_id, time.time(), has_repository=has_repository)
-    operator.forget_index()
     for path in ("/", "/statistics", "/queue", f"/runs/{run.run_id}"):
         answer = operator.get(path)
         assert answer.status_code == 200, path

@@ -3,33 +3,31 @@
 import html
 import re
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
 from agent.dashboard import statistics
-from agent.dashboard.index import RunIndex, summarize_runs
-from agent.models.model_use import ModelTotal
 from agent.models.run import Reason, RunState
+from agent.store.sql_run_lists import RunFilters
 from agent.store.sql_run_store import SqlRunStore
 from tests.unit.dashboard import made_runs
 
 
 @pytest.fixture(scope="module")
-def entries(tmp_path_factory):
+def runs(tmp_path_factory):
     with closing(SqlRunStore(tmp_path_factory.mktemp("statistics"))) as store:
         made_runs.fill(store, 150, days=60)
-        return RunIndex(store).entries()
+        return store.count_figures(RunFilters(), None)
 
 
-def test_what_has_gone_on_with_a_pull_request_counts_with_it(entries):
-    first = next(
-        entry for entry in entries if entry.used and entry.used.calls and not entry.is_dry_run
-    )
-    following = [replace(first, run_id=name, follows=first.run_id) for name in ("f1", "f2")]
-    [joined] = summarize_runs([first, *following])
-    assert joined.run_id == first.run_id
-    assert joined.used.calls == 3 * first.used.calls
+def test_what_has_gone_on_with_a_pull_request_counts_with_it(runs):
+    first = next(run for run in runs if run.usd)
+    followed = [
+        first._replace(run_id=name, follows_run=first.run_id, origin="review")
+        for name in ("f1", "f2")
+    ]
+    [joined] = statistics.join_follow_ups([*followed, first])
+    assert joined == first._replace(usd=pytest.approx(3 * first.usd))
 
 
 def test_each_bar_leads_to_the_runs_that_it_counts(store, operator):
@@ -47,15 +45,14 @@ def test_each_bar_leads_to_the_runs_that_it_counts(store, operator):
         assert f">{count} of 60 runs" in operator.get(html.unescape(link)).text, link
 
 
-def test_what_is_not_known_is_left_out_of_figures(entries):
-    used = ModelTotal(calls=3, input_tokens=900, cached_tokens=0, output_tokens=100, usd=0.2)
-    merged = replace(
-        entries[0], state=RunState.MERGED, reason=Reason.READY, queued_at=0.0,
-        category="bug", first_round=Reason.READY, seconds_to_pull=120.0, used=used,
+def test_what_is_not_known_is_left_out_of_figures(runs):
+    merged = runs[0]._replace(
+        state=RunState.MERGED, reason=Reason.READY, queued_at=0.0, category="bug",
+        first_round=Reason.READY, seconds_to_pull=120.0, usd=0.2,
     )  # fmt: skip
-    unknown = replace(merged, first_round=None, seconds_to_pull=None, used=None)
-    closed = replace(merged, state=RunState.CLOSED, first_round=Reason.UNFIT)
-    declined = replace(unknown, state=RunState.DECLINED, category=None)
+    unknown = merged._replace(first_round=None, seconds_to_pull=None, usd=None)
+    closed = merged._replace(state=RunState.CLOSED, first_round=Reason.UNFIT)
+    declined = unknown._replace(state=RunState.DECLINED, category=None)
     every = statistics.compute_statistics("all", [merged, unknown, closed, declined])
     assert (every.runs, every.pull_requests, every.total_usd) == (4, 3, 0.4)
     assert every.merged == (0.6667, 3)
