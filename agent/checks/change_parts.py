@@ -43,7 +43,7 @@ class ChangeParts:
     configuration: frozenset[str] = frozenset()
     """What tests are configured by, or started with."""
     as_base: Selection | None = field(default_factory=Selection)
-    """Tests of base that run as base has them, too; None: all."""
+    """Tests of base that run as base has them, too."""
     imports: Imports = field(default_factory=lambda: Imports({}))
     """Of the tree with the change."""
 

@@ -114,7 +114,7 @@ class ToolCheck(_Command):
             return _start_pyright(site, program)
         return f"{site.locate_tool(program)}/bin/{program}", *subcommand
 
-    def judge(self, site: Site, result: SandboxResult) -> LintRun:
+    def read_result(self, site: Site, result: SandboxResult) -> LintRun:
         content, reader = result.files.get(report.PATH), self.reader
         text = sanitise.strip_terminal_codes((content or b"").decode("utf-8", "replace"))
         remarks = None if content is None else reader.read(text)
@@ -181,7 +181,7 @@ class ShellCheck(_Command):
         order = sandbox_requests.share_tools(order, site.environment, site.config.env)
         return sandbox_services.add_services(order, site.environment.services)
 
-    def judge(self, site: Site, result: SandboxResult) -> CommandRun:
+    def read_result(self, site: Site, result: SandboxResult) -> CommandRun:
         code = result.exit_code
         reason = f"exit code {code}: {check.get_last_lines(result)}" if code else ""
         status = Status.FAILED if reason else Status.PASSED

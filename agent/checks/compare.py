@@ -64,11 +64,11 @@ def compare_reports(
         before, after = base.result(name) or absent, head.result(name) or absent
         if {before.status, after.status} != {Status.ABSENT}:
             check = tests if tests and name == TESTS else _begin_comparison(name, before, after)
-            compared.append(_judge_check(check, before, after))
+            compared.append(_give_verdict(check, before, after))
     return tuple(compared)
 
 
-def _judge_check(compared: AnyComparison, before: AnyRun, after: AnyRun) -> AnyComparison:
+def _give_verdict(compared: AnyComparison, before: AnyRun, after: AnyRun) -> AnyComparison:
     """Give a comparison its verdict."""
     if before.status is Status.UNMEASURABLE:
         if after.status is Status.PASSED:
@@ -181,7 +181,7 @@ def _compare_findings(name: str, before: AnyRun, after: LintRun) -> LintComparis
 # --- rules -----------------------------------------------------------------------------------
 
 
-def weigh_comparisons(
+def apply_rules(
     compared: tuple[AnyComparison, ...],
     base: CheckReport,
     head: CheckReport,
@@ -198,7 +198,7 @@ def weigh_comparisons(
     for check in compared:
         after, found = head.result(check.name), check
         if isinstance(found, LintComparison):
-            found = _weigh_findings(found, base, head, contract)
+            found = _apply_to_findings(found, base, head, contract)
         more: list[Finding] = []
         if isinstance(check, TestComparison) and isinstance(after, TestRun):
             more += test_changes.find_problems(check, after)
@@ -211,7 +211,7 @@ def weigh_comparisons(
     return tuple(weighed)
 
 
-def _weigh_findings(
+def _apply_to_findings(
     found: LintComparison,
     base: CheckReport,
     head: CheckReport,

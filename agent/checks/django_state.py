@@ -58,7 +58,7 @@ class DjangoState:
     def make_request(self, site: Site) -> SandboxRequest:
         return request_django(site, self.arguments[0], new=self.new)
 
-    def judge(self, site: Site, result: SandboxResult) -> LintRun:
+    def read_result(self, site: Site, result: SandboxResult) -> LintRun:
         events = report.read_report(result, (DjangoAnswer,))
         answer, broken = events.first(DjangoAnswer), events.first(BrokenEvent)
         items = tuple(CheckItem(**dict(item)) for item in (answer.items if answer else ()))

@@ -48,7 +48,8 @@ def judge_change(
     """Run all checks on a change and compare them with base's.
 
     Where linters fail, or tests near the change fail twice, that is the answer, which is never
-    published, and the others are ended.
+    published, and the others are ended. Short suites are awaited whole: there one failure is enough
+    that base does not show.
 
     Args:
         already: What ran before, such as the look at packages that the change brings along.
@@ -81,7 +82,7 @@ def judge_base(base: CheckReport, contract: Contract) -> Judgement:
         pairs = test_pairs.classify_tests(tests, tests, None, parts).values()
         counted = test_pairs.count_tests(tests, tests, pairs, parts)
     compared = compare.compare_reports(base, base, counted)
-    return Judgement(ran=base, compared=compare.weigh_comparisons(compared, base, base, contract))
+    return Judgement(ran=base, compared=compare.apply_rules(compared, base, base, contract))
 
 
 def is_in_the_way(judged: Judgement) -> bool:
@@ -183,13 +184,22 @@ class _Judging:
     # --- what it says -----------------------------------------------------------------------------
 
     def compare(self, *, is_partial: bool = False) -> Judgement:
-        """Compare what has run with all of base; what fails newly runs once more."""
+        """Compare what has run with all of base, and keep the pairs of tests for the proof.
+
+        What fails newly runs once more, but not again where an earlier call has done that.
+        """
         tests, near = find_tests(self.ran, TESTS), find_tests(self.ran, NEAR)
         if tests is None and near and is_conclusive(near):
             tests = replace(near, name=TESTS, is_partial=True)
         ended, counted = self.ran.get(TESTS), None
         if tests:
-            ended, counted = self.verdicts.weigh(tests, self.ran)
+            ended, counted = self.verdicts.find_verdicts(tests, self.ran)
+        # Runs of tests are read by their names, all others here.
+        others = [
+            self.ran[name]
+            for name in dict.fromkeys((*self._others, *self.ran))
+            if name in self.ran and name != TESTS and not isinstance(self.ran[name], TestRun)
+        ]
         base, bench = self.verdicts.base, self.bench
         names = [f"{run.name}{BASE_SETTINGS}" for run in base.results]
         twice = (
@@ -198,15 +208,14 @@ class _Judging:
             if name in self._others
         )
         base = replace(base, results=(*base.results, *twice))
-        ran = (self.ran[name] for name in self._others if name in self.ran)
         report = CheckReport(
             side="head",
             commit=base.commit,
-            results=(*self.already, *ran, *((ended,) if ended else ())),
+            results=(*self.already, *others, *((ended,) if ended else ())),
             is_partial=is_partial,
         )
         compared = compare.compare_reports(base, report, counted)
-        compared = compare.weigh_comparisons(
+        compared = compare.apply_rules(
             compared, base, report, bench.contract, self.parts.change, bench.human_changes
         )
         return Judgement(ran=report, compared=compared, is_partial=is_partial)

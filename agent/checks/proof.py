@@ -146,10 +146,10 @@ class ProofTrials:
         parts, tests, near = self.parts, find_tests(ran, TESTS), find_tests(ran, NEAR)
         if tests is None or not self.bench.base.names_tests:
             if self.bench.head.config.checks.tests == "off":
-                return Proof(unneeded="tests are turned off in the configuration")
+                return Proof(exemption="tests are turned off in the configuration")
             is_code = any(path.endswith(".py") for path in self.parts.product)
             why = "no runner of its tests is known"
-            return Proof(missing=why) if is_code else Proof(unneeded="no code was changed")
+            return Proof(missing=why) if is_code else Proof(exemption="no code was changed")
         if self.bench.plan.recipe and not self.parts.own_tests:
             return Proof()  # its edits are known beforehand
         red = list_red(tests) | {*self.bench.repeated}
@@ -176,7 +176,7 @@ class ProofTrials:
         )
         if self.asks_for_tests and not needed:
             why = "no test notices a mistake" if self._tried else "no mistake could be made"
-            return replace(proof, missing=f"{why} in what the new tests call", unneeded="")
+            return replace(proof, missing=f"{why} in what the new tests call", exemption="")
         files = (file for file in parts.change.files if file.path in parts.product)
         asks = bool(self._tried) or any(is_migration(file.path, file.after) for file in files)
         return proof if asks else replace(proof, missing="")
@@ -189,7 +189,7 @@ class ProofTrials:
         """Say what each test did, and what is missing in that, or why no proof is asked for."""
         if all(path.endswith(PROSE) for path in self.parts.product):
             what = "only tests were changed" if self.parts.own_tests else "no code was changed"
-            return Proof(unneeded=what)
+            return Proof(exemption=what)
         if not isinstance(run, TestRun):
             return Proof(missing="the change adds no test")
         if run.status is Status.UNVERIFIED or (run.reason and run.files is None):

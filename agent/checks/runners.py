@@ -34,7 +34,6 @@ class Suite:
 
     name: str = TESTS
     only: Selection | None = None
-    """None: all tests."""
     known_red: frozenset[str] | None = None
     """The first test that fails ends the run, but for these; None: none does."""
     covers: tuple[str, ...] = ()
@@ -83,9 +82,9 @@ class Suite:
             lists_new=self == Suite(),
         )
 
-    def judge(self, site: Site, result: SandboxResult) -> TestRun:
+    def read_result(self, site: Site, result: SandboxResult) -> TestRun:
         may_stop = self.known_red is not None
-        return suite.read_run(self, site, result, is_part=bool(self.only), may_stop=may_stop)
+        return suite.read_run(self, site, result, is_selection=bool(self.only), may_stop=may_stop)
 
     def _list_words(self, site: Site, words: tuple[str, ...]) -> Iterator[str]:
         """List our script and its arguments.

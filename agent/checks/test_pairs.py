@@ -28,7 +28,15 @@ OTHER_TEXT, UNRUN = "other text", "unrun"
 _GENERATED = re.compile(r"_\d+(?:_\w*)?$")
 _MOST_VERSIONS = 20
 
-State = Literal["fine", "known", "broken", "gone", "rewritten", "unrun", "flaky"]
+State = Literal[
+    "fine",  # it passes, or does no less than on base
+    "known",  # it fails, as on base
+    "broken",  # it fails newly; or it passed, and is skipped or missing though nothing touches it
+    "gone",  # it is skipped or missing, which the change may intend: a person looks
+    "rewritten",  # it passes as the change has it, and not as base has it
+    "unrun",  # nobody knows: there was no time
+    "flaky",  # it fails newly, and base fails it as well when it runs once more
+]
 
 
 class PairedTest(NamedTuple):

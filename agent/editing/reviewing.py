@@ -226,4 +226,4 @@ def summarize_checks(best: Round) -> str:
     words = f"Tests that fail without the change: {shown}." if shown else best.proof.missing
     idle = ", ".join(best.proof.unexecuted)
     more = f" Tests near the change do not run these lines: {idle}." if idle else ""
-    return f"Checks of the change: {checks}. {words or best.proof.unneeded}{more}"
+    return f"Checks of the change: {checks}. {words or best.proof.exemption}{more}"

@@ -22,7 +22,7 @@ class Status(StrEnum):
     ABSENT = "absent"
     """The repository does not have this check."""
     UNMEASURABLE = "not measurable"
-    """On base the tool itself failed; then it blocks no change."""
+    """On base the tool itself failed, or the run's minutes ended first: it blocks no change."""
 
 
 class CheckItem(Record):
@@ -221,6 +221,7 @@ class CheckReport(Record):
 
     side: str
     commit: str
+    """Of base, on both sides: what is checked with the change becomes a commit later."""
     results: tuple[AnyRun, ...]
     is_partial: bool = False
     """Whether checks may be missing, since others are asked first."""

@@ -91,7 +91,7 @@ class Proof(Record):
     """Results of its new and changed tests; the ones that show something come first."""
     missing: str = ""
     """Why the change is not proved, in words; empty: it is, or need not be."""
-    unneeded: str = ""
+    exemption: str = ""
     """Why no proof is asked for, in words."""
     needed: tuple[SourcePart, ...] = ()
     """Parts without which a test fails."""

@@ -239,7 +239,7 @@ class VerdictFacts:
         return f"{name_check(first)}: {what}: {shown}.{also}"
 
     def describe_failed(self) -> str:
-        """A check did not complete, or no longer exists."""
+        """A check fails as a whole, is unverified or no longer exists, and only with the change."""
         for check in self.compared:
             if check.verdict is Status.FAILED:
                 why = check.reason or "it passed before the change and fails now"
@@ -249,7 +249,7 @@ class VerdictFacts:
         return ""
 
     def describe_unverified(self) -> str:
-        """A check's result is unverified, before or after the change."""
+        """A check has no verified result on the base branch to compare with."""
         for check in self.compared:
             is_remark = check.unfinished or not is_of_tests(check)
             if check.verdict is Status.UNMEASURABLE and is_remark:
@@ -286,8 +286,8 @@ class VerdictFacts:
         """A person must review something.
 
         That is: a `review` finding, no test proves the change or a part of it, a check did not
-        finish, a test is flaky, most tests fail on the base branch, the ticket is only partly done,
-        the second review did not approve, or the set-up is unconfirmed.
+        finish, a flaky test never passed with the change, most tests fail on the base branch, the
+        ticket is only partly done, the second review did not approve, or the set-up is unconfirmed.
         """
         if not self.remarks:
             return ""

@@ -169,7 +169,7 @@ def test_a_ticket_for_tests_has_mistakes_in_what_the_new_tests_call() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "own", "missing", "unneeded"),
+    ("after", "own", "missing", "exemption"),
     [
         ({"README.md": "b"}, (), "", "no code was changed"),
         ({FILE: "b = 1\n"}, (FILE,), "", "only tests were changed"),
@@ -180,12 +180,12 @@ def test_a_ticket_for_tests_has_mistakes_in_what_the_new_tests_call() -> None:
     ],
 )
 def test_a_proof_is_asked_for_where_there_is_something_to_show(
-    after: dict[str, str | bytes | None], own: tuple[str, ...], missing: str, unneeded: str
+    after: dict[str, str | bytes | None], own: tuple[str, ...], missing: str, exemption: str
 ) -> None:
     trials, _ = try_parts(None, after, own)
     found = trials.finish({TESTS: HEAD}, ())
     assert (missing in found.missing, bool(found.missing)) == (True, bool(missing))
-    assert found.unneeded == unneeded
+    assert found.exemption == exemption
 
 
 def test_added_lines_that_did_not_run_are_listed_in_ranges() -> None:

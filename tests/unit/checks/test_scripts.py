@@ -60,7 +60,7 @@ class Runner:
             **facts,
         )
         lay_files(here.tree, {path: dedent(text).lstrip("\n") for path, text in files.items()})
-        return suite.judge(here, self._run(suite, here))
+        return suite.read_result(here, self._run(suite, here))
 
     def _run(self, suite: Suite, here: Site) -> SandboxResult:
         order = suite.make_request(here)

@@ -49,7 +49,7 @@ def test_only_what_base_fails_as_well_is_excused(
     was: str, base: str, head: str, state: str, words: str
 ) -> None:
     pair = make_pair(was=was)
-    weighed = test_verdicts.weigh_again(pair, RepeatedTest(item_id="t.py::a", base=base, head=head))
+    weighed = test_verdicts.read_repeat(pair, RepeatedTest(item_id="t.py::a", base=base, head=head))
     assert weighed.state == state
     assert weighed.head
     assert words in weighed.head.text
@@ -129,7 +129,7 @@ def test_a_failure_in_base_s_version_counts_where_it_comes_back(again: str, stat
     base, head = suite_of("t.py::a", "t.py::b=failed"), suite_of("t.py::a", "t.py::b")
     verdicts = TestVerdicts(make_parts("t.py"), report("base", base), bench)
     ran = {VERSIONS: suite_of("t.py::a=failed", "t.py::b=failed", name=VERSIONS)}
-    verdicts.weigh(head, ran)
+    verdicts.find_verdicts(head, ran)
     assert [pair.state for pair in verdicts.pairs] == [state, "fine"]
     assert bench.asked == [("head", ("t.py::a",))]
 
@@ -139,5 +139,5 @@ def test_base_that_fails_what_it_passed_before_is_measured_anew() -> None:
     base, head = suite_of("t.py::a", "t.py::b"), suite_of("t.py::a=failed", "t.py::b=failed")
     bench.measure_anew = lambda: head
     verdicts = TestVerdicts(make_parts(), report("base", base), bench)
-    verdicts.weigh(head, {})
+    verdicts.find_verdicts(head, {})
     assert ([pair.state for pair in verdicts.pairs], bench.measure_anew) == (["known"] * 2, None)

@@ -17,7 +17,7 @@ def weigh(base: CheckReport, head: CheckReport, tool: str = "") -> tuple[AnyComp
     line = CheckCommand(name="black", line="", tool=tool)
     project = replace(make_project(), lint=(line,))
     contract = Contract(config=RepoConfig(), project=project, source=None)
-    return compare.weigh_comparisons(compare_sides(base, head), base, head, contract)
+    return compare.apply_rules(compare_sides(base, head), base, head, contract)
 
 
 def black(side: str, *items: tuple[str, str]) -> CheckReport:

@@ -50,7 +50,7 @@ CLAIMS = {
     "Not proved by a test: the change adds no test": (
         {"proof": UNPROVED}, {"proof": replace(UNPROVED, needed=(PART,))},
     ),
-    "No proof needed: only tests were changed": ({"proof": Proof(unneeded="only tests were changed")}, {}),
+    "No proof needed: only tests were changed": ({"proof": Proof(exemption="only tests were changed")}, {}),
     "made the edits, without a model": (RECIPE, {}),
     "No test was added": (RECIPE, {**RECIPE, "proof": PROOF}),
     "Sensitive files:** `a.py`": ({"sensitive": (("a.py", "database migration"),)}, {}),
