@@ -16,7 +16,6 @@ newer-syntax http-client http-timeout background-tasks
 forbidden-import
 blocking-call test-tool-in-source environment-read
 data-code security-lint
-other-settings
 test-rewritten test-removed test-surroundings test-not-run test-not-collected
 environment-altered package-unasked
 migration-downtime
@@ -26,6 +25,6 @@ RULE_IDS = tuple(_IN_ORDER.split())
 RETIRED = (
     *("look-alikes", "hidden-from-rules", "replaced-command", "test-asserts-nothing"),
     *("test-limited", "test-module-in-use", "checker-in-code"),
-    *("application-guard", "application-changed", "migration-on-rows"),
+    *("other-settings", "application-guard", "application-changed", "migration-on-rows"),
 )
 """Rules that have gone: accepted until the next release, with a warning."""

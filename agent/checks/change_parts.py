@@ -107,19 +107,6 @@ def keep_tests(parts: ChangeParts) -> Change:
     return replace(parts.change, files=tuple(kept), notes=())
 
 
-def list_tool_settings(change: Change) -> frozenset[str]:
-    """List what a change edits of the settings of linters and type checkers."""
-    return frozenset(
-        file.path
-        for file in change.files
-        if rule_files.is_tool_setting(file.path)
-        and (
-            not rule_files.has_tables(file.path)
-            or rule_files.list_read_by_tools(file.path, file.before, file.after) != ()
-        )
-    )
-
-
 def list_uncollected(parts: ChangeParts, run: TestRun) -> Iterator[str]:
     """Say which new tests no runner has collected: they look as if they proved something."""
     if run.is_partial or run.limit or run.reason:

@@ -11,7 +11,6 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
 
 from agent.checks import check, report
 from agent.checks.check import Site
@@ -43,8 +42,6 @@ _WITH_PLUGINS = (
 _JSON_START = re.compile(r"\A(?:\s|\ufeff|//[^\n]*|/\*.*?\*/)*+\{", re.DOTALL)
 #: Part of the sandbox's memory for Node.js's heap.
 _HEAP = 0.75
-#: Ends the name of a tool that runs with base's settings, since the change edits them.
-BASE_SETTINGS = ", base settings"
 #: The shell's code where there is no such program.
 _NO_PROGRAM = 127
 
@@ -56,10 +53,6 @@ class _Command:
     @property
     def name(self) -> str:
         return self.command_line.name
-
-    def rename(self, name: str) -> Self:
-        """Run it under another name."""
-        return dataclasses.replace(self, command_line=replace(self.command_line, name=name))
 
     def explain_absence(self, site: Site) -> str:
         return ""

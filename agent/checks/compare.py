@@ -8,7 +8,6 @@ passed.
 from operator import attrgetter
 
 from agent.checks.check import MINUTES_LIMIT
-from agent.checks.commands import BASE_SETTINGS
 from agent.checks.django_state import MIGRATIONS
 from agent.checks.readers import FORMATTERS
 from agent.models.change import Change, Finding
@@ -33,7 +32,6 @@ from agent.models.checks import (
 from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.policy import (
-    gate_files,
     levels,
     migrations,
     new_dependencies,
@@ -218,9 +216,8 @@ def _apply_to_findings(
     contract: Contract,
 ) -> LintComparison:
     """Replace what a tool newly finds by what a rule says of it."""
-    name, after = found.name.removesuffix(BASE_SETTINGS), head.result(found.name)
-    is_extra = found.name in (MIGRATIONS.name, name + BASE_SETTINGS)
-    is_unknown = is_extra and found.is_in_the_way and bool(found.reason)
+    name, after = found.name, head.result(found.name)
+    is_unknown = name == MIGRATIONS.name and found.is_in_the_way and bool(found.reason)
     config, project = contract.config, contract.project
     tools = {command.name: command.tool for command in project.commands}
     if tools.get(name) in FORMATTERS:
@@ -229,9 +226,6 @@ def _apply_to_findings(
         problems = ruff_contract.find_problems(found.new_failures, config)
     elif name == MIGRATIONS.name and isinstance(after, LintRun):
         problems = migrations.find_problems(after)
-    elif head.result(name + BASE_SETTINGS):
-        why = CheckItem(item_id="", outcome="finding", text=found.reason)
-        problems = gate_files.find_by_base_settings((why,) if is_unknown else found.new_failures)
     else:
         return found
     found = _replace_failures(found, levels.apply_levels(problems, config))

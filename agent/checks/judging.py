@@ -1,19 +1,17 @@
 """Judge a change: run its checks, compare them with base, and prove it.
 
 Three trees show most of it, beside base: the commit, the commit with base's versions of the test
-files that it touches, and the commit without a part of what it does. Tools also run with base's
-settings where the change edits these, and new tests without the change's other code.
+files that it touches, and the commit without a part of what it does.
 """
 
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 
-from agent.checks import change_parts, compare, imports, running, test_pairs
+from agent.checks import compare, imports, running, test_pairs
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site
-from agent.checks.commands import BASE_SETTINGS, ToolCheck
 from agent.checks.django_state import MIGRATIONS
 from agent.checks.proof import ProofTrials
 from agent.checks.runners import Suite
@@ -128,10 +126,7 @@ class _Judging:
 
     @cached_property
     def _others(self) -> dict[str, Job]:
-        """All checks but the tests, by name; new migrations have one of their own.
-
-        Tools run also with base's settings, where the change edits these.
-        """
+        """All checks but the tests, by name; new migrations have one of their own."""
         change, jobs = self.parts.change, [*running.list_others(self.bench.head)]
         new = tuple(
             file.path
@@ -140,18 +135,9 @@ class _Judging:
         )
         if new:
             jobs.append(Job.at(dataclasses.replace(MIGRATIONS, new=new), self.bench.head))
-        if settings := change_parts.list_tool_settings(change):
-            kept = tuple(file for file in change.files if file.path not in settings)
-            lay_out = partial(self.bench.lay_out, replace(change, files=kept), "")
-            jobs += [
-                Job(job.check.rename(job.check.name + BASE_SETTINGS), lay_out)
-                for job in jobs
-                if isinstance(job.check, ToolCheck)
-            ]
         return {job.check.name: job for job in jobs}
 
     def _is_quick(self, name: str) -> bool:
-        name = name.removesuffix(BASE_SETTINGS)
         result = self.verdicts.base.result(name)
         is_lint = name in {command.name for command in self.bench.head.project.lint}
         return is_lint or (result is not None and result.seconds < _QUICK * self.base_seconds)
@@ -201,13 +187,6 @@ class _Judging:
             if name in self.ran and name != TESTS and not isinstance(self.ran[name], TestRun)
         ]
         base, bench = self.verdicts.base, self.bench
-        names = [f"{run.name}{BASE_SETTINGS}" for run in base.results]
-        twice = (
-            replace(run, name=name)
-            for run, name in zip(base.results, names, strict=True)
-            if name in self._others
-        )
-        base = replace(base, results=(*base.results, *twice))
         report = CheckReport(
             side="head",
             commit=base.commit,

@@ -461,22 +461,6 @@ def test_linters_and_formatters_find_and_place(
     assert all("mergewright" not in result.output for result in report.results)
 
 
-def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
-    stage: Callable[..., Stage],
-) -> None:
-    made = stage({**GREEN, "ruff.toml": "line-length = 40\n[lint]\nselect = ['E501']\n"},
-                 test_runner="pytest", lint=("ruff check .",))  # fmt: skip
-    found = made.compared(
-        ruff_DOT_toml="line-length = 80\n[lint]\nselect = ['E501']\n",
-        more_DOT_py="number = 1000 + 1000 + 1000 + 1000 + 1000\n",
-    )
-    assert found["ruff check"].verdict is Status.PASSED
-    held = found["ruff check, base settings"]
-    assert (held.verdict, [finding.rule for finding in held.findings]) == (
-        Status.PASSED, ["other-settings"],
-    )  # fmt: skip
-
-
 _OWN_PYTHON = "import sys\n\n\ndef test_prefix():\n    assert sys.prefix == '/env'\n"
 
 

@@ -6,7 +6,6 @@ from agent.checks.change_parts import (
     ChangeParts,
     find_versions,
     keep_tests,
-    list_tool_settings,
     list_uncollected,
     revert_tests,
     split_change,
@@ -88,18 +87,13 @@ def test_what_a_file_of_tests_has_a_say_in_runs_as_base_has_it(path: str, again:
 
 
 @pytest.mark.parametrize(
-    ("edit", "is_of_tests", "is_of_tools"),
-    [("'-q'", True, True), ("true", False, True), ("[tool.mypy]", False, False)],
+    ("edit", "is_of_tests"), [("'-q'", True), ("true", False), ("[tool.mypy]", False)]
 )
-def test_of_settings_the_edited_tables_tell_whose_they_are(
-    edit: str, is_of_tests: bool, is_of_tools: bool
-) -> None:
+def test_of_settings_the_edited_tables_tell_whose_they_are(edit: str, is_of_tests: bool) -> None:
     text = str(TREE["pyproject.toml"])
     other = {"'-q'": "'-x'", "true": "false", "[tool.mypy]": "[tool.mypy]  # types"}[edit]
     parts = split({"pyproject.toml": text.replace(edit, other)})
     assert (parts.as_base is None, bool(parts.configuration)) == (is_of_tests, is_of_tests)
-    tools = list_tool_settings(parts.change)
-    assert bool(tools) is is_of_tools
 
 
 def test_base_s_versions_stand_beside_the_product_of_the_change() -> None:

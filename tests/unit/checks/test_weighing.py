@@ -67,30 +67,3 @@ def test_what_a_linter_says_of_new_migrations_withholds_nothing() -> None:
     listed = [("migration-destructive", "review"), ("migration-downtime", "info")]
     assert tell(linted) == (Status.PASSED, listed)
     assert tell(failed) == (Status.UNMEASURABLE, listed[:1])
-
-
-RED = {"status": Status.FAILED, "items": (CheckItem(item_id="a: b: c", outcome="finding"),)}
-BROKEN = {"status": Status.FAILED, "reason": "no such plugin"}
-
-
-@pytest.mark.parametrize(
-    ("name", "facts", "verdict", "rules"),
-    [
-        ("mypy", RED, Status.PASSED, ["other-settings"]),
-        ("mypy, base settings", RED, Status.PASSED, ["other-settings"]),
-        ("mypy", BROKEN, Status.FAILED, []),
-        # Of base's settings it only adds to what the change's say.
-        ("mypy, base settings", BROKEN, Status.UNMEASURABLE, ["other-settings"]),
-    ],
-)
-def test_what_either_settings_object_to_is_for_the_reviewer(
-    name: str, facts: dict[str, object], verdict: Status, rules: list[str]
-) -> None:
-    runs = {one: {"name": one, "status": Status.PASSED} for one in ("mypy", "mypy, base settings")}
-    base, head = (
-        report(side, *map(LintRun.model_validate, each.values()))
-        for side, each in (("base", runs), ("head", runs | {name: runs[name] | facts}))
-    )
-    weighed = weigh(base, head)
-    [found] = [one for one in weighed if one.name == name]
-    assert (found.verdict, [finding.rule for finding in found.findings]) == (verdict, rules)

@@ -69,14 +69,3 @@ def test_any_other_file_is_neither(path):
 )
 def test_pyproject_decides_by_its_tool_tables(before: bytes, after: bytes, rules: bool) -> None:
     assert (rule_files.list_read_by_tools("pyproject.toml", before, after) != ()) is rules
-
-
-@pytest.mark.parametrize(
-    ("path", "is_held"),
-    [
-        ("api/ruff.toml", True), ("setup.cfg", True), (".gitignore", True), ("conftest.py", False),
-        ("site/conf.py", False), ("a.py", False),
-    ],
-)  # fmt: skip
-def test_settings_of_tools_are_held_as_base_has_them_and_no_code_is(path, is_held):
-    assert rule_files.is_tool_setting(path) is is_held
