@@ -78,7 +78,7 @@ def judge_base(base: CheckReport, contract: Contract) -> Judgement:
     parts, counted = ChangeParts(Change(base_commit=base.commit, files=())), None
     if isinstance(tests := base.result(TESTS), TestRun):
         pairs = test_pairs.classify_tests(tests, tests, None, parts).values()
-        counted = test_pairs.count_tests(tests, tests, pairs, parts)
+        counted = test_pairs.count_tests(tests, tests, pairs)
     compared = compare.compare_reports(base, base, counted)
     return Judgement(ran=base, compared=compare.apply_rules(compared, base, base, contract))
 

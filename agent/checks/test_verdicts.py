@@ -106,7 +106,7 @@ class TestVerdicts:
             uncollected=tuple(change_parts.list_uncollected(self.parts, tests)),
             doubts=doubts,
         )
-        return tests, test_pairs.count_tests(self.base.tests, tests, pairs, self.parts)
+        return tests, test_pairs.count_tests(self.base.tests, tests, pairs)
 
     def _repeat(self, broken: Iterable[PairedTest]) -> None:
         """Run tests that fail newly once more on both sides."""

@@ -101,9 +101,6 @@ class RewrittenTest(Record):
     outcome: str
     """As in a CheckItem; `gone` where it did not come up, `other text` of a doctest."""
     text: str = ""
-    before: str = ""
-    """As base has it, cut; empty where it is not found in its file."""
-    after: str = ""
 
     @property
     def cause(self) -> str:

@@ -5,10 +5,8 @@ time: a person, or the second model, settles that. What runs is left to `agent.c
 """
 
 import ast
-import difflib
 import re
 from collections.abc import Iterator
-from itertools import islice
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import RewrittenTest, TestComparison, TestRun
@@ -21,8 +19,7 @@ from repo_config.foreign_python import FunctionNode, list_functions
 
 REWRITTEN = Rule(
     "test-rewritten",
-    "Existing tests pass unmodified; a test that passes only in its changed version is"
-    " shown in both versions.",
+    "Existing tests pass unmodified; a test that passes only in its changed version is named.",
     Severity.REVIEW,
     floor=Severity.REVIEW,
     is_reading=True,
@@ -58,7 +55,7 @@ _MOST = 20
 _TEST = re.compile(r"(?:^|\.)test\w*$")
 _NEEDED = "Check whether what it tested is still needed."
 _HIDDEN = "no run shows whether it passes as the base branch has it"
-_READ = "Compare both versions: does the ticket ask for the new behaviour?"
+_READ = "Compare both versions in the diff: does the ticket ask for the new behaviour?"
 _COLLECTED = (
     "Check the test discovery settings (testpaths, python_files, python_classes, checks.tests),"
     " or add a missing __init__.py."
@@ -116,10 +113,7 @@ def find_problems(compared: TestComparison, head: TestRun) -> Iterator[Finding]:
         many = f"{len(ids):,} tests pass" if len(ids) > 1 else f"{ids[0]} passes"
         named = f" ({list_some(ids)})" if len(ids) > 1 else ""
         message = f"{many} only in the changed version{named}; the old version: {words}"
-        # The lines that differ, old next to new.
-        sides = tests[0].before.splitlines(), tests[0].after.splitlines()
-        lines = islice(difflib.unified_diff(*sides, n=2, lineterm=""), 2, None)
-        yield REWRITTEN.make_finding("", message, _READ, source="\n".join(lines))
+        yield REWRITTEN.make_finding("", message, _READ)
     if len(alike) > _MOST:
         yield REWRITTEN.make_finding("", f"{len(alike) - _MOST:,} more such tests", _READ)
     if compared.gone:

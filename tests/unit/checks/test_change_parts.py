@@ -4,7 +4,6 @@ import pytest
 
 from agent.checks.change_parts import (
     ChangeParts,
-    find_versions,
     keep_tests,
     list_uncollected,
     revert_tests,
@@ -120,14 +119,3 @@ def test_new_tests_that_were_not_run_are_named() -> None:
     assert said.endswith(" test_a")
     assert not [*list_uncollected(parts, suite_of("test_n.test_a_0", "other.It.test_c"))]
     assert not [*list_uncollected(parts, suite_of(is_partial=True))]
-
-
-def test_both_versions_of_a_test_are_shown_or_what_else_is_edited() -> None:
-    item = BASE.items[0]
-    after = str(TREE[A]).replace("== 1", "== 2")
-    assert find_versions(split({A: after}), item) == (
-        "def test_a():\n    assert f() == 1", "def test_a():\n    assert f() == 2",
-    )  # fmt: skip
-    assert find_versions(split({"tests/helpers.py": "a = 1\n"}), item) == (
-        "from tests import more", "a = 1\n",
-    )  # fmt: skip
