@@ -9,7 +9,8 @@ odd-text
 gate-files other-files test-edited module-in-place-of-another
 python-syntax unreadable-python
 new-dependency forbidden-dependency dependency-source
-migration-merged migration-by-hand migration-destructive migration-forked
+migration-merged migration-by-hand migration-destructive migration-downtime
+migration-forked
 concurrency sync-handler django-signals django-views django-manager
 fastapi-auth fastapi-auth-uncovered
 newer-syntax http-client http-timeout background-tasks
@@ -18,7 +19,6 @@ blocking-call test-tool-in-source environment-read
 data-code security-lint
 test-rewritten test-removed test-surroundings test-not-run test-not-collected
 environment-altered package-unasked
-migration-downtime
 """
 RULE_IDS = tuple(_IN_ORDER.split())
 """In the order in which findings are listed."""

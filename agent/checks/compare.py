@@ -8,7 +8,6 @@ passed.
 from operator import attrgetter
 
 from agent.checks.check import MINUTES_LIMIT
-from agent.checks.django_state import MIGRATIONS
 from agent.checks.readers import FORMATTERS
 from agent.models.change import Change, Finding
 from agent.models.checks import (
@@ -33,7 +32,6 @@ from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.policy import (
     levels,
-    migrations,
     new_dependencies,
     ruff_contract,
     test_changes,
@@ -196,7 +194,7 @@ def apply_rules(
     for check in compared:
         after, found = head.result(check.name), check
         if isinstance(found, LintComparison):
-            found = _apply_to_findings(found, base, head, contract)
+            found = _apply_to_findings(found, base, contract)
         more: list[Finding] = []
         if isinstance(check, TestComparison) and isinstance(after, TestRun):
             more += test_changes.find_problems(check, after)
@@ -210,27 +208,17 @@ def apply_rules(
 
 
 def _apply_to_findings(
-    found: LintComparison,
-    base: CheckReport,
-    head: CheckReport,
-    contract: Contract,
+    found: LintComparison, base: CheckReport, contract: Contract
 ) -> LintComparison:
     """Replace what a tool newly finds by what a rule says of it."""
-    name, after = found.name, head.result(found.name)
-    is_unknown = name == MIGRATIONS.name and found.is_in_the_way and bool(found.reason)
     config, project = contract.config, contract.project
     tools = {command.name: command.tool for command in project.commands}
-    if tools.get(name) in FORMATTERS:
+    if tools.get(found.name) in FORMATTERS:
         found = _drop_unformatted(found, base.result(found.name))
-    if name == ruff_contract.CHECK:
-        problems = ruff_contract.find_problems(found.new_failures, config)
-    elif name == MIGRATIONS.name and isinstance(after, LintRun):
-        problems = migrations.find_problems(after)
-    else:
+    if found.name != ruff_contract.CHECK:
         return found
-    found = _replace_failures(found, levels.apply_levels(problems, config))
-    # What is extra only adds to what the other checks say.
-    return replace(found, verdict=Status.UNMEASURABLE) if is_unknown else found
+    problems = ruff_contract.find_problems(found.new_failures, config)
+    return _replace_failures(found, levels.apply_levels(problems, config))
 
 
 def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintComparison:

@@ -4,7 +4,6 @@ Three trees show most of it, beside base: the commit, the commit with base's ver
 files that it touches, and the commit without a part of what it does.
 """
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +11,6 @@ from functools import cached_property
 from agent.checks import compare, imports, running, test_pairs
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site
-from agent.checks.django_state import MIGRATIONS
 from agent.checks.proof import ProofTrials
 from agent.checks.runners import Suite
 from agent.checks.running import Bench, Job
@@ -34,7 +32,6 @@ from agent.models.checks import (
 from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.models.review import Judgement
-from agent.policy.migrations import is_migration
 
 #: Part of the seconds of base's tests; what took less there runs first.
 _QUICK = 0.1
@@ -126,16 +123,8 @@ class _Judging:
 
     @cached_property
     def _others(self) -> dict[str, Job]:
-        """All checks but the tests, by name; new migrations have one of their own."""
-        change, jobs = self.parts.change, [*running.list_others(self.bench.head)]
-        new = tuple(
-            file.path
-            for file in change.files
-            if is_migration(file.path, file.after) and not is_migration(file.path, file.before)
-        )
-        if new:
-            jobs.append(Job.at(dataclasses.replace(MIGRATIONS, new=new), self.bench.head))
-        return {job.check.name: job for job in jobs}
+        """All checks but the tests, by name."""
+        return {job.check.name: job for job in running.list_others(self.bench.head)}
 
     def _is_quick(self, name: str) -> bool:
         result = self.verdicts.base.result(name)

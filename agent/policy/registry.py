@@ -26,7 +26,6 @@ OF_RUNS: tuple[Rule, ...] = (
     *ruff_contract.RULES,
     *test_changes.OF_TESTS,
     *(new_dependencies.ALTERED, new_dependencies.UNASKED),
-    migrations.DOWNTIME,
 )
 """Rules of what is found in sandboxes, with the change and not on base."""
 RULES: tuple[Rule, ...] = (*OF_CHANGES, *OF_RUNS)

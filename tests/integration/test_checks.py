@@ -9,7 +9,6 @@ import pytest
 from agent.checks import running
 from agent.checks.check import Selection
 from agent.checks.runners import Suite
-from agent.models.change import Severity
 from agent.models.checks import Status
 from agent.models.record import replace
 from agent.stages import baseline
@@ -521,88 +520,3 @@ def test_a_test_may_ask_git_on_both_sides(stage: Callable[..., Stage]) -> None:
     )
     found = made.compared(new_DOT_py="x = 1\n")["tests"]
     assert (found.base, found.head) == (Status.PASSED, Status.PASSED)
-
-
-# --- new migrations --------------------------------------------------------------------------
-
-STOCK: dict[str, str] = {
-    **DJANGO,
-    "shop/models.py": """
-        from django.db import models
-
-        class Order(models.Model):
-            code = models.CharField(max_length=20, null=True)
-            size = models.IntegerField(default=0)
-    """,
-    "shop/migrations/0001_initial.py": """
-        from django.db import migrations, models
-
-        class Migration(migrations.Migration):
-            operations = [
-                migrations.CreateModel("Order", fields=[
-                    ("id", models.BigAutoField(primary_key=True)),
-                    ("code", models.CharField(max_length=20, null=True)),
-                    ("size", models.IntegerField(default=0)),
-                ]),
-            ]
-    """,
-}
-MIGRATION = """
-    from django.db import migrations, models
-
-    def fill(apps, schema_editor):
-        from shop.models import Order
-        Order.objects.update(size=1)
-
-    class Migration(migrations.Migration):
-        dependencies = [("shop", "{}")]
-        operations = [migrations.{}]
-"""
-
-
-def test_a_linter_reads_new_migrations(stage: Callable[..., Stage]) -> None:
-    operations = (
-        "RunSQL('ALTER TABLE shop_order DROP COLUMN code')",
-        "AlterUniqueTogether('order', {('code', 'id')})",
-        "RunPython(fill)",
-        # Rules name it by its class; and SQLite makes tables anew.
-        "RemoveField('order', 'size')",
-        "AddField('order', 'note', models.TextField(default=''))",
-    )
-    files, before = {}, "0001_initial"
-    for number, operation in enumerate(operations, 2):
-        text = MIGRATION.format(before, operation)
-        files[f"shop__migrations__000{number}_more_DOT_py"] = text
-        before = f"000{number}_more"
-    linted = stage(STOCK, **NO_TESTS).compared(**files)["migrations"]
-    assert (linted.verdict, linted.reason) == (Status.PASSED, "")
-    assert [
-        (finding.path[-12:-3], finding.severity.value, finding.message.split(": ")[1])
-        for finding in linted.findings
-    ] == [
-        ("0002_more", "review", "DROP_COLUMN"),
-        ("0003_more", "review", "ADD_UNIQUE"),
-        ("0004_more", "review", "RUNPYTHON_MODEL_IMPORT"),
-        ("0004_more", "info", "RUNPYTHON_REVERSIBLE"),
-    ]
-
-
-def test_a_linter_reads_new_migrations_in_another_folder(stage: Callable[..., Stage]) -> None:
-    files = {path.replace("/migrations/", "/steps/"): text for path, text in STOCK.items()}
-    files["proj/settings.py"] += "MIGRATION_MODULES = {'shop': 'shop.steps'}\n"
-    text = MIGRATION.format("0001_initial", "RunPython(fill)")
-    compared = stage(files, **NO_TESTS).compared(shop__steps__0002_more_DOT_py=text)
-    paths = {finding.path for finding in compared["migrations"].findings}
-    assert paths == {"shop/steps/0002_more.py"}
-
-
-def test_migrations_that_cannot_be_linted_are_for_the_reviewer(
-    stage: Callable[..., Stage],
-) -> None:
-    lost = MIGRATION.format("0000_gone", "AlterModelOptions('order', {})")
-    linted = stage(STOCK, **NO_TESTS).compared(shop__migrations__0002_more_DOT_py=lost)[
-        "migrations"
-    ]
-    [finding] = linted.findings
-    assert (finding.severity, linted.verdict) == (Severity.REVIEW, Status.UNMEASURABLE)
-    assert "NodeNotFoundError" in finding.message

@@ -49,21 +49,3 @@ def test_a_formatter_is_heeded_in_files_that_base_passes(
     assert found.kind == "findings"
     assert [item.place for item in found.new_failures] == failing
     assert found.verdict is (Status.FAILED if failing else Status.PASSED)
-
-
-def test_what_a_linter_says_of_new_migrations_withholds_nothing() -> None:
-    texts = ["DROP_COLUMN: DROPPING columns", "ALTER_COLUMN: ALTERING columns", "OTHER: naming"]
-    path = "shop/migrations/0002_a.py"
-    items = tuple(
-        CheckItem(item_id=text, outcome="warning", text=text, place=path) for text in texts
-    )
-    linted = LintRun(name="migrations", status=Status.PASSED, items=items)
-    failed = LintRun(name="migrations", status=Status.FAILED, reason="no server")
-
-    def tell(run: LintRun) -> tuple[Status, list[tuple[str, str]]]:
-        [found] = weigh(report("base"), report("head", run))
-        return found.verdict, [(one.rule, one.severity.value) for one in found.findings]
-
-    listed = [("migration-destructive", "review"), ("migration-downtime", "info")]
-    assert tell(linted) == (Status.PASSED, listed)
-    assert tell(failed) == (Status.UNMEASURABLE, listed[:1])
