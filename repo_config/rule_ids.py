@@ -6,7 +6,7 @@
 _IN_ORDER = """\
 paths file-mode binary-file size secrets sample-secrets suppression conflict-marks hidden-text
 odd-text
-gate-files other-files test-edited module-in-place-of-another
+gate-files other-files test-rewritten test-removed module-in-place-of-another
 python-syntax unreadable-python
 new-dependency forbidden-dependency dependency-source
 migration-merged migration-by-hand migration-destructive migration-downtime
@@ -16,8 +16,8 @@ fastapi-auth fastapi-auth-uncovered
 newer-syntax http-client http-timeout background-tasks
 forbidden-import
 blocking-call test-tool-in-source environment-read
-data-code security-lint
-test-rewritten test-removed test-surroundings test-not-run test-not-collected
+security-lint
+test-surroundings test-not-run test-not-collected
 environment-altered package-unasked
 """
 RULE_IDS = tuple(_IN_ORDER.split())
@@ -25,6 +25,7 @@ RULE_IDS = tuple(_IN_ORDER.split())
 RETIRED = (
     *("look-alikes", "hidden-from-rules", "replaced-command", "test-asserts-nothing"),
     *("test-limited", "test-module-in-use", "checker-in-code"),
-    *("other-settings", "application-guard", "application-changed", "migration-on-rows"),
+    *("application-guard", "application-changed", "migration-on-rows"),
+    *("other-settings", "test-edited", "data-code"),
 )
 """Rules that have gone: accepted until the next release, with a warning."""

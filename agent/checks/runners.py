@@ -92,7 +92,7 @@ class Suite:
         What shuffles does so alike on both sides; traced, one process runs, and no other tracer.
         """
         if site.project.test_runner != "pytest":
-            yield from ("mergewright_django.py", *_fix_seed(words))
+            yield from ("mergewright_django.py", *words)
             if self.covers and (words[0] == "-m" or posixpath.basename(words[0]) == "manage.py"):
                 yield "--parallel=1"
             return
@@ -170,11 +170,3 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     if not is_from_root and any(script_folder.rglob("test*.py")):
         return folder, (name, "test", *words)
     return root, (from_root, "test", *words)
-
-
-def _fix_seed(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Name a seed for Django's `--shuffle` where none is named, so that both sides sort alike."""
-    return tuple(
-        "--shuffle=1" if word == "--shuffle" and not after.isdecimal() else word
-        for word, after in zip(words, (*words[1:], ""), strict=True)
-    )

@@ -28,7 +28,6 @@ from agent.models.checks import CheckReport, LintRun, PackageRun, TestRun
 from agent.models.environment import Environment, Prepared
 from agent.models.review import Judgement
 from agent.policy import levels, new_dependencies, ruff_contract
-from repo_config.test_files import is_test
 
 
 def judge_cleared(
@@ -64,8 +63,7 @@ def judge_cleared(
     # An earlier round may have measured it anew.
     before = reports.refresh_tests(before, prepared, desk.settings)
     parts = change_parts.split_change(change, before.tests, tree, prepared.contract.project)
-    disguised = frozenset(path for path in parts.product if is_test(path))
-    linted = changed_files.lint_change(change, site, base, disguised, desk.sandbox, desk.say)
+    linted = changed_files.lint_change(change, site, base, desk.sandbox, desk.say)
     _refuse_forbidden(linted, change, human_changes, prepared, desk)
     bench = Bench(
         base=base,
