@@ -6,7 +6,7 @@ from the contract. Which rule that breaks is left to `agent.policy`.
 
 import dataclasses
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 from agent.checks import readers, running
@@ -28,9 +28,13 @@ RUFF = "ruff check"
 
 
 def lint_change(
-    change: Change, head: Site, base: Site, sandbox: Sandbox, say: Say
+    change: Change, head: Site, base: Site, disguised: Collection[str], sandbox: Sandbox, say: Say
 ) -> LintRun | None:
-    """Check a change by ruff's rules; None where nothing is new."""
+    """Check a change by ruff's rules; None where nothing is new.
+
+    Args:
+        disguised: Files that are called as those of tests are, and are none.
+    """
     config, version = head.config, head.project.python_version
     options = *ruff_contract.arguments(version), *ruff_contract.make_ban(config)
     reader = dataclasses.replace(READERS[RUFF], read=read_remarks)
@@ -55,7 +59,7 @@ def lint_change(
     # Lines that left another file of the change were moved.
     items = tuple(find_new(fresh, find_new(own, found.items, BY_ID), lambda item: item.text))
     python = head.environment.interpreter.version
-    items = ruff_contract.select_items(items, change, config, python)
+    items = ruff_contract.select_items(items, change, config, disguised, python)
     output = "\n".join(f"{item.place}: {item.text}" for item in items)
     return replace(found, items=items, status=Status.FAILED, output=output) if items else None
 

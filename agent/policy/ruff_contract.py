@@ -6,7 +6,7 @@ rule as its message.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from agent.models.change import Change, Finding, Severity
@@ -182,11 +182,13 @@ def select_items(
     items: tuple[CheckItem, ...],
     change: Change,
     config: RepoConfig,
+    disguised: Collection[str] = (),
     python_version: str = "",
 ) -> tuple[CheckItem, ...]:
     """Return what rules have to say something about.
 
     Args:
+        disguised: Files that are called as those of tests are, and are none.
         python_version: Of the environment, as in 3.12.1; empty: not known.
     """
     after = {file.path: file.after or b"" for file in change.files}
@@ -200,7 +202,8 @@ def select_items(
         # The modules of a package may have each other.
         folder = f"{banned.replace('.', '/')}/"
         is_own = row.id == "forbidden-import" and path.startswith((folder, f"src/{folder}"))
-        return not (row.exempt(path) or is_own)
+        is_exempt = row.exempt(path) and not (path in disguised and row.exempt is is_test)
+        return not (is_exempt or is_own)
 
     return tuple(filter(is_counted, items))
 
