@@ -1,9 +1,9 @@
 """Results of checks, and the comparison of base and head."""
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
 from agent.models.change import Finding
 from agent.models.record import Record
@@ -55,18 +55,13 @@ UNPROVED = "unproved"
 """Outcome of a test whose sandbox proves nothing, or did not have it."""
 
 
-def _read_outcome(stored: Any) -> Any:
-    """Read how a test ended once more; an earlier version has stored a list of runs."""
-    return "".join(run["outcome"] for run in stored[:1]) if isinstance(stored, list) else stored
-
-
 class RepeatedTest(Record):
     """A test that failed with the change, and how it ended when it ran once more."""
 
     item_id: str
-    base: Annotated[str, BeforeValidator(_read_outcome)] = ""
+    base: str = ""
     """Outcome as in a CheckItem, or `unproved`; empty: it did not run once more there."""
-    head: Annotated[str, BeforeValidator(_read_outcome)] = ""
+    head: str = ""
     place: str = ""
     """`path:line` where it failed with the change."""
 
@@ -193,8 +188,6 @@ class LintRun(CheckRun):
     kind: Literal["findings"] = "findings"
     items: tuple[CheckItem, ...] = ()
     """Equal ids may occur more than once."""
-    # Fields that an earlier version has stored are passed over.
-    model_config = ConfigDict(extra="ignore")
 
 
 class CommandRun(CheckRun):

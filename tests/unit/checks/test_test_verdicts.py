@@ -11,7 +11,7 @@ from agent.checks.running import Job
 from agent.checks.test_pairs import PairedTest, classify_tests
 from agent.checks.test_verdicts import VERSIONS, TestVerdicts
 from agent.models.change import Change, Severity
-from agent.models.checks import CheckItem, LintRun, RepeatedTest, Status, TestRun
+from agent.models.checks import CheckItem, RepeatedTest, TestRun
 from agent.models.record import replace
 from tests.unit.checks.samples import make_parts, report, suite_of
 
@@ -64,14 +64,6 @@ def test_a_flaky_test_that_never_passed_with_the_change_is_for_review(
 ) -> None:
     test = RepeatedTest(item_id="t.py::a", base="failed", head=head)
     assert test_verdicts.make_finding(test).severity is severity
-
-
-def test_what_an_earlier_version_has_stored_of_it_is_read() -> None:
-    runs = [{"outcome": "failed", "text": "1 != 2"}]
-    stored = {"item_id": "t.py::a", "base": [], "head": runs, "place": ""}
-    assert RepeatedTest.model_validate(stored) == RepeatedTest(item_id="t.py::a", head="failed")
-    run = LintRun(name="mypy", status=Status.PASSED)
-    assert LintRun.model_validate({**run.model_dump(), "settings_of_base": ["a.toml"]}) == run
 
 
 class Bench:
