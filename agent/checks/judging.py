@@ -58,13 +58,13 @@ def judge_change(
         is_beside = is_short or bench.base.at_once > 1
         jobs.start([*(tests if is_beside else ()), *first])
         work.ran = jobs.wait([*first, *(tests if is_short else ())])
-        early = work.compare(is_partial=True)
+        early = work.compare_with_base(is_partial=True)
         if is_in_the_way(early):
             bench.say("a check fails already: the others are ended")
             return early
         jobs.start([*(() if is_beside else tests), *work.list_rest()])
         work.ran |= jobs.wait()
-        judged = work.compare()
+        judged = work.compare_with_base()
         if is_in_the_way(judged):
             return judged
         return replace(judged, proof=work.proof.finish(work.ran, work.verdicts.pairs))
@@ -122,13 +122,13 @@ class _Judging:
     # --- what runs --------------------------------------------------------------------------------
 
     @cached_property
-    def _others(self) -> dict[str, Job]:
-        """All checks but the tests, by name."""
-        return {job.check.name: job for job in running.list_others(self.bench.head)}
+    def _others(self) -> tuple[Job, ...]:
+        """All checks but the tests."""
+        return running.list_others(self.bench.head)
 
-    def _is_quick(self, name: str) -> bool:
-        result = self.verdicts.base.result(name)
-        is_lint = name in {command.name for command in self.bench.head.project.lint}
+    def _is_quick(self, job: Job) -> bool:
+        result = self.verdicts.base.result(job.check.name)
+        is_lint = job.check.name in {command.name for command in self.bench.head.project.lint}
         return is_lint or (result is not None and result.seconds < _QUICK * self.base_seconds)
 
     def _list_some(self, suite: Suite, lay_out: Callable[[], Site] | None = None) -> list[Job]:
@@ -139,7 +139,7 @@ class _Judging:
 
     def list_first(self) -> list[Job]:
         """List linters, what takes base a moment, and the tests near the change."""
-        quick = [job for name, job in self._others.items() if self._is_quick(name)]
+        quick = filter(self._is_quick, self._others)
         source = (path for path in self.parts.product if path.endswith(".py"))
         covers = tuple(path for path in source if (self.bench.head.tree / path).is_file())
         return [*quick, *self._list_some(Suite(NEAR, self.near, covers=covers))]
@@ -148,7 +148,7 @@ class _Judging:
         """List what runs where none of the first fails, the longest first."""
         as_base, own = Suite(VERSIONS, self.parts.as_base), self.parts.own_tests
         again = Selection(files=tuple(path for path in own if path in self.near.files))
-        slow = [job for name, job in self._others.items() if not self._is_quick(name)]
+        slow = [job for job in self._others if not self._is_quick(job)]
         return [
             *self._list_some(as_base, lambda: self.verdicts.versions_site),
             *slow[::-1],
@@ -158,7 +158,7 @@ class _Judging:
 
     # --- what it says -----------------------------------------------------------------------------
 
-    def compare(self, *, is_partial: bool = False) -> Judgement:
+    def compare_with_base(self, *, is_partial: bool = False) -> Judgement:
         """Compare what has run with all of base, and keep the pairs of tests for the proof.
 
         What fails newly runs once more, but not again where an earlier call has done that.
@@ -170,11 +170,12 @@ class _Judging:
         if tests:
             ended, counted = self.verdicts.find_verdicts(tests, self.ran)
         # Runs of tests are read by their names, all others here.
-        others = [
+        names = dict.fromkeys((*(job.check.name for job in self._others), *self.ran))
+        others = (
             self.ran[name]
-            for name in dict.fromkeys((*self._others, *self.ran))
+            for name in names
             if name in self.ran and name != TESTS and not isinstance(self.ran[name], TestRun)
-        ]
+        )
         base, bench = self.verdicts.base, self.bench
         report = CheckReport(
             side="head",
