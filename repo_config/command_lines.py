@@ -28,7 +28,7 @@ _DJANGOS = frozenset({"django", "django-admin", "manage.py"})
 _LONGEST_NAME = 60
 #: Names of checks that are no command lines.
 TAKEN = frozenset({
-    "tests", "django check", "makemigrations", "migrations", "packages", "contract lint",
+    "tests", "django check", "makemigrations", "packages", "contract lint",
 })  # fmt: skip
 
 

@@ -1,8 +1,7 @@
 """Which files, and which tables of pyproject.toml and setup.cfg, decide about the checks.
 
-Files that checks are configured by or started with: checks are first run
-without changes to them, and the reviewer sees them. Of the two files with tables of several readers
-the tables decide.
+Files that checks are configured by or started with: the reviewer sees changes to them. Of the two
+files with tables of several readers the tables decide.
 """
 
 import configparser
@@ -30,8 +29,6 @@ _BY_NAME = {
     ),
     _CONFIGURES,
 )  # fmt: skip
-#: By these some tools know what to pass over.
-_LEAVE_OUT = frozenset({".gitignore", ".ignore"})
 _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 Tables = dict[str, object]
 
@@ -61,15 +58,6 @@ def explain_file(path: str, project: Project) -> str | None:
     if _is_in_use(path, project):
         return "it is a settings module that the checks use"
     return "it looks like a settings module" if is_setting(path, project) else None
-
-
-def is_tool_setting(path: str) -> bool:
-    """Whether linters and type checkers are configured by a file, or told to skip something.
-
-    They run on the change with such files as base has them.
-    """
-    name = posixpath.basename(path).lower()
-    return _BY_NAME.get(name) == _CONFIGURES or name in _LEAVE_OUT or has_tables(path)
 
 
 def is_setting(path: str, project: Project) -> bool:

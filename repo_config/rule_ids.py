@@ -6,20 +6,19 @@
 _IN_ORDER = """\
 paths file-mode binary-file size secrets sample-secrets suppression conflict-marks hidden-text
 odd-text
-gate-files other-files test-edited module-in-place-of-another
+gate-files other-files test-rewritten test-removed module-in-place-of-another
 python-syntax unreadable-python
 new-dependency forbidden-dependency dependency-source
-migration-merged migration-by-hand migration-destructive migration-forked
+migration-merged migration-by-hand migration-destructive migration-downtime
+migration-forked
 concurrency sync-handler django-signals django-views django-manager
 fastapi-auth fastapi-auth-uncovered
 newer-syntax http-client http-timeout background-tasks
 forbidden-import
 blocking-call test-tool-in-source environment-read
-data-code security-lint
-other-settings
-test-rewritten test-removed test-surroundings test-not-run test-not-collected
+security-lint
+test-surroundings test-not-run test-not-collected
 environment-altered package-unasked
-migration-downtime
 """
 RULE_IDS = tuple(_IN_ORDER.split())
 """In the order in which findings are listed."""
@@ -27,5 +26,6 @@ RETIRED = (
     *("look-alikes", "hidden-from-rules", "replaced-command", "test-asserts-nothing"),
     *("test-limited", "test-module-in-use", "checker-in-code"),
     *("application-guard", "application-changed", "migration-on-rows"),
+    *("other-settings", "test-edited", "data-code"),
 )
 """Rules that have gone: accepted until the next release, with a warning."""

@@ -6,7 +6,6 @@ file of the product imports it. All else is product.
 
 import ast
 import posixpath
-import textwrap
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -29,7 +28,6 @@ from repo_config.test_files import has_test_name, is_test
 from repo_config.tree import Tree
 
 _CONFTEST = "conftest.py"
-_MOST_SOURCE = 2_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class ChangeParts:
     configuration: frozenset[str] = frozenset()
     """What tests are configured by, or started with."""
     as_base: Selection | None = field(default_factory=Selection)
-    """Tests of base that run as base has them, too; None: all."""
+    """Tests of base that run as base has them, too."""
     imports: Imports = field(default_factory=lambda: Imports({}))
     """Of the tree with the change."""
 
@@ -107,19 +105,6 @@ def keep_tests(parts: ChangeParts) -> Change:
     return replace(parts.change, files=tuple(kept), notes=())
 
 
-def list_tool_settings(change: Change) -> frozenset[str]:
-    """List what a change edits of the settings of linters and type checkers."""
-    return frozenset(
-        file.path
-        for file in change.files
-        if rule_files.is_tool_setting(file.path)
-        and (
-            not rule_files.has_tables(file.path)
-            or rule_files.list_read_by_tools(file.path, file.before, file.after) != ()
-        )
-    )
-
-
 def list_uncollected(parts: ChangeParts, run: TestRun) -> Iterator[str]:
     """Say which new tests no runner has collected: they look as if they proved something."""
     if run.is_partial or run.limit or run.reason:
@@ -135,32 +120,6 @@ def list_uncollected(parts: ChangeParts, run: TestRun) -> Iterator[str]:
         missing = [test for test in sorted(new) if not any(name.startswith(test) for name in names)]
         if missing:
             yield f"{file.path} has tests that were not run: {list_some(missing)}"
-
-
-def find_versions(parts: ChangeParts, item: CheckItem) -> tuple[str, str]:
-    """Return a test as base and as the change has it, cut; else what else of tests is edited."""
-    files = {file.path: file for file in parts.change.files}
-    if (file := files.get(item.file)) is not None:
-        before, after = _find_test(file.before, item), _find_test(file.after, item)
-        if before != after:
-            return before, after
-    others = (path for path in files if path in parts.touched and path != item.file)
-    if (other := next(others, None)) is None:
-        return "", ""
-    file = files[other]
-    texts = [(side or b"").decode("utf-8", "replace") for side in (file.before, file.after)]
-    return texts[0][:_MOST_SOURCE], texts[1][:_MOST_SOURCE]
-
-
-def _find_test(content: bytes | None, item: CheckItem) -> str:
-    """Return a test as it is written, cut; "" where it is not found."""
-    wanted = item.item_id.partition("[")[0].replace("::", ".")
-    for name, node in foreign_python.list_functions(read_module(content)):
-        if wanted.endswith(f".{name}"):
-            first = min(part.lineno for part in (node, *node.decorator_list))
-            lines = (content or b"").decode("utf-8", "replace").splitlines()
-            return textwrap.dedent("\n".join(lines[first - 1 : node.end_lineno]))[:_MOST_SOURCE]
-    return ""
 
 
 def _belongs_to_tests(path: str, collected: set[str], imports: Imports) -> bool:

@@ -28,12 +28,7 @@ RUFF = "ruff check"
 
 
 def lint_change(
-    change: Change,
-    head: Site,
-    base: Site,
-    disguised: Collection[str],
-    sandbox: Sandbox,
-    say: Say,
+    change: Change, head: Site, base: Site, disguised: Collection[str], sandbox: Sandbox, say: Say
 ) -> LintRun | None:
     """Check a change by ruff's rules; None where nothing is new.
 
@@ -63,8 +58,8 @@ def lint_change(
     fresh = find_new(count_once(found.items), own, BY_ID)
     # Lines that left another file of the change were moved.
     items = tuple(find_new(fresh, find_new(own, found.items, BY_ID), lambda item: item.text))
-    packages, python = head.environment.versions, head.environment.interpreter.version
-    items = ruff_contract.select_items(items, change, config, disguised, packages, python)
+    python = head.environment.interpreter.version
+    items = ruff_contract.select_items(items, change, config, disguised, python)
     output = "\n".join(f"{item.place}: {item.text}" for item in items)
     return replace(found, items=items, status=Status.FAILED, output=output) if items else None
 

@@ -123,7 +123,10 @@ class Site:
 
 @dataclass(frozen=True)
 class Selection:
-    """Some of the tests of a suite: those of these ids, and in these files, in this order."""
+    """Some of the tests of a suite: those of these ids, and in these files, in this order.
+
+    Where a field may be None in its place, that means all tests; an empty one means none.
+    """
 
     ids: tuple[str, ...] = ()
     """As they are reported."""
@@ -155,7 +158,7 @@ class Check(Protocol[Run_co]):
 
     def make_request(self, site: Site) -> SandboxRequest: ...
 
-    def judge(self, site: Site, result: SandboxResult) -> Run_co:
+    def read_result(self, site: Site, result: SandboxResult) -> Run_co:
         """Read what came back; nothing in it is trusted to have the right form."""
         ...
 
@@ -179,12 +182,10 @@ def request_script(
     gate = site.environment.get_packages(SANDBOX_GATE)
     request = {"report": report.PATH, "tree": SANDBOX_TREE, "gate": gate, **options}
     name, *arguments = script
-    # Compiled code in the tree may say that it need not be compared with its source.
-    flags = ("--check-hash-based-pycs", "always")
     order = sandbox_requests.make_request(
         site.environment,
         site.tree,
-        (sandbox_requests.PYTHON, *flags, f"{SANDBOX_OURS}/checks/{name}", *arguments),
+        (sandbox_requests.PYTHON, f"{SANDBOX_OURS}/checks/{name}", *arguments),
         environ=get_variables(site),
         limits=limits,
         files=(SandboxFile(path=report.REQUEST_PATH, content=json.dumps(request).encode()),),

@@ -11,7 +11,6 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
 
 from agent.checks import check, report
 from agent.checks.check import Site
@@ -43,8 +42,6 @@ _WITH_PLUGINS = (
 _JSON_START = re.compile(r"\A(?:\s|\ufeff|//[^\n]*|/\*.*?\*/)*+\{", re.DOTALL)
 #: Part of the sandbox's memory for Node.js's heap.
 _HEAP = 0.75
-#: Ends the name of a tool that runs with base's settings, since the change edits them.
-BASE_SETTINGS = ", base settings"
 #: The shell's code where there is no such program.
 _NO_PROGRAM = 127
 
@@ -56,10 +53,6 @@ class _Command:
     @property
     def name(self) -> str:
         return self.command_line.name
-
-    def rename(self, name: str) -> Self:
-        """Run it under another name."""
-        return dataclasses.replace(self, command_line=replace(self.command_line, name=name))
 
     def explain_absence(self, site: Site) -> str:
         return ""
@@ -114,7 +107,7 @@ class ToolCheck(_Command):
             return _start_pyright(site, program)
         return f"{site.locate_tool(program)}/bin/{program}", *subcommand
 
-    def judge(self, site: Site, result: SandboxResult) -> LintRun:
+    def read_result(self, site: Site, result: SandboxResult) -> LintRun:
         content, reader = result.files.get(report.PATH), self.reader
         text = sanitise.strip_terminal_codes((content or b"").decode("utf-8", "replace"))
         remarks = None if content is None else reader.read(text)
@@ -181,7 +174,7 @@ class ShellCheck(_Command):
         order = sandbox_requests.share_tools(order, site.environment, site.config.env)
         return sandbox_services.add_services(order, site.environment.services)
 
-    def judge(self, site: Site, result: SandboxResult) -> CommandRun:
+    def read_result(self, site: Site, result: SandboxResult) -> CommandRun:
         code = result.exit_code
         reason = f"exit code {code}: {check.get_last_lines(result)}" if code else ""
         status = Status.FAILED if reason else Status.PASSED

@@ -8,8 +8,6 @@ passed.
 from operator import attrgetter
 
 from agent.checks.check import MINUTES_LIMIT
-from agent.checks.commands import BASE_SETTINGS
-from agent.checks.django_state import MIGRATIONS
 from agent.checks.readers import FORMATTERS
 from agent.models.change import Change, Finding
 from agent.models.checks import (
@@ -33,9 +31,7 @@ from agent.models.checks import (
 from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.policy import (
-    gate_files,
     levels,
-    migrations,
     new_dependencies,
     ruff_contract,
     test_changes,
@@ -64,11 +60,11 @@ def compare_reports(
         before, after = base.result(name) or absent, head.result(name) or absent
         if {before.status, after.status} != {Status.ABSENT}:
             check = tests if tests and name == TESTS else _begin_comparison(name, before, after)
-            compared.append(_judge_check(check, before, after))
+            compared.append(_give_verdict(check, before, after))
     return tuple(compared)
 
 
-def _judge_check(compared: AnyComparison, before: AnyRun, after: AnyRun) -> AnyComparison:
+def _give_verdict(compared: AnyComparison, before: AnyRun, after: AnyRun) -> AnyComparison:
     """Give a comparison its verdict."""
     if before.status is Status.UNMEASURABLE:
         if after.status is Status.PASSED:
@@ -181,7 +177,7 @@ def _compare_findings(name: str, before: AnyRun, after: LintRun) -> LintComparis
 # --- rules -----------------------------------------------------------------------------------
 
 
-def weigh_comparisons(
+def apply_rules(
     compared: tuple[AnyComparison, ...],
     base: CheckReport,
     head: CheckReport,
@@ -198,7 +194,7 @@ def weigh_comparisons(
     for check in compared:
         after, found = head.result(check.name), check
         if isinstance(found, LintComparison):
-            found = _weigh_findings(found, base, head, contract)
+            found = _apply_to_findings(found, base, contract)
         more: list[Finding] = []
         if isinstance(check, TestComparison) and isinstance(after, TestRun):
             more += test_changes.find_problems(check, after)
@@ -211,32 +207,18 @@ def weigh_comparisons(
     return tuple(weighed)
 
 
-def _weigh_findings(
-    found: LintComparison,
-    base: CheckReport,
-    head: CheckReport,
-    contract: Contract,
+def _apply_to_findings(
+    found: LintComparison, base: CheckReport, contract: Contract
 ) -> LintComparison:
     """Replace what a tool newly finds by what a rule says of it."""
-    name, after = found.name.removesuffix(BASE_SETTINGS), head.result(found.name)
-    is_extra = found.name in (MIGRATIONS.name, name + BASE_SETTINGS)
-    is_unknown = is_extra and found.is_in_the_way and bool(found.reason)
     config, project = contract.config, contract.project
     tools = {command.name: command.tool for command in project.commands}
-    if tools.get(name) in FORMATTERS:
+    if tools.get(found.name) in FORMATTERS:
         found = _drop_unformatted(found, base.result(found.name))
-    if name == ruff_contract.CHECK:
-        problems = ruff_contract.find_problems(found.new_failures, config)
-    elif name == MIGRATIONS.name and isinstance(after, LintRun):
-        problems = migrations.find_problems(after)
-    elif head.result(name + BASE_SETTINGS):
-        why = CheckItem(item_id="", outcome="finding", text=found.reason)
-        problems = gate_files.find_by_base_settings((why,) if is_unknown else found.new_failures)
-    else:
+    if found.name != ruff_contract.CHECK:
         return found
-    found = _replace_failures(found, levels.apply_levels(problems, config))
-    # What is extra only adds to what the other checks say.
-    return replace(found, verdict=Status.UNMEASURABLE) if is_unknown else found
+    problems = ruff_contract.find_problems(found.new_failures, config)
+    return _replace_failures(found, levels.apply_levels(problems, config))
 
 
 def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintComparison:

@@ -1,7 +1,4 @@
-"""Django's own questions about a project: missing migrations, conflicts, system check.
-
-New migrations are also read by a linter, for the reviewer.
-"""
+"""Django's own questions about a project: missing migrations, conflicts, system check."""
 
 import posixpath
 from dataclasses import dataclass
@@ -36,8 +33,6 @@ class DjangoState:
     name: str
     arguments: tuple[str, ...]
     """Arguments of manage.py; the first is the job of our script."""
-    new: tuple[str, ...] = ()
-    """Migrations of the change, by their paths."""
     kind = LintRun
 
     def explain_absence(self, site: Site) -> str:
@@ -56,9 +51,9 @@ class DjangoState:
         return ("python", "-m", "django", *self.arguments, *more)
 
     def make_request(self, site: Site) -> SandboxRequest:
-        return request_django(site, self.arguments[0], new=self.new)
+        return request_django(site, self.arguments[0])
 
-    def judge(self, site: Site, result: SandboxResult) -> LintRun:
+    def read_result(self, site: Site, result: SandboxResult) -> LintRun:
         events = report.read_report(result, (DjangoAnswer,))
         answer, broken = events.first(DjangoAnswer), events.first(BrokenEvent)
         items = tuple(CheckItem(**dict(item)) for item in (answer.items if answer else ()))
@@ -97,5 +92,3 @@ def request_django(site: Site, job: str, **options: object) -> SandboxRequest:
 
 MAKEMIGRATIONS = DjangoState("makemigrations", ("makemigrations", "--check", "--dry-run"))
 DJANGO_CHECK = DjangoState("django check", ("check",))
-MIGRATIONS = DjangoState("migrations", ("lintmigrations",))
-"""Made for a change, with the migrations that are new in it."""

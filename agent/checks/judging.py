@@ -1,20 +1,16 @@
 """Judge a change: run its checks, compare them with base, and prove it.
 
 Three trees show most of it, beside base: the commit, the commit with base's versions of the test
-files that it touches, and the commit without a part of what it does. Tools also run with base's
-settings where the change edits these, and new tests without the change's other code.
+files that it touches, and the commit without a part of what it does.
 """
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 
-from agent.checks import change_parts, compare, imports, running, test_pairs
+from agent.checks import compare, imports, running, test_pairs
 from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Selection, Site
-from agent.checks.commands import BASE_SETTINGS, ToolCheck
-from agent.checks.django_state import MIGRATIONS
 from agent.checks.proof import ProofTrials
 from agent.checks.runners import Suite
 from agent.checks.running import Bench, Job
@@ -36,7 +32,6 @@ from agent.models.checks import (
 from agent.models.environment import Contract
 from agent.models.record import replace
 from agent.models.review import Judgement
-from agent.policy.migrations import is_migration
 
 #: Part of the seconds of base's tests; what took less there runs first.
 _QUICK = 0.1
@@ -48,7 +43,8 @@ def judge_change(
     """Run all checks on a change and compare them with base's.
 
     Where linters fail, or tests near the change fail twice, that is the answer, which is never
-    published, and the others are ended.
+    published, and the others are ended. Short suites are awaited whole: there one failure is enough
+    that base does not show.
 
     Args:
         already: What ran before, such as the look at packages that the change brings along.
@@ -62,13 +58,13 @@ def judge_change(
         is_beside = is_short or bench.base.at_once > 1
         jobs.start([*(tests if is_beside else ()), *first])
         work.ran = jobs.wait([*first, *(tests if is_short else ())])
-        early = work.compare(is_partial=True)
+        early = work.compare_with_base(is_partial=True)
         if is_in_the_way(early):
             bench.say("a check fails already: the others are ended")
             return early
         jobs.start([*(() if is_beside else tests), *work.list_rest()])
         work.ran |= jobs.wait()
-        judged = work.compare()
+        judged = work.compare_with_base()
         if is_in_the_way(judged):
             return judged
         return replace(judged, proof=work.proof.finish(work.ran, work.verdicts.pairs))
@@ -79,9 +75,9 @@ def judge_base(base: CheckReport, contract: Contract) -> Judgement:
     parts, counted = ChangeParts(Change(base_commit=base.commit, files=())), None
     if isinstance(tests := base.result(TESTS), TestRun):
         pairs = test_pairs.classify_tests(tests, tests, None, parts).values()
-        counted = test_pairs.count_tests(tests, tests, pairs, parts)
+        counted = test_pairs.count_tests(tests, tests, pairs)
     compared = compare.compare_reports(base, base, counted)
-    return Judgement(ran=base, compared=compare.weigh_comparisons(compared, base, base, contract))
+    return Judgement(ran=base, compared=compare.apply_rules(compared, base, base, contract))
 
 
 def is_in_the_way(judged: Judgement) -> bool:
@@ -126,33 +122,13 @@ class _Judging:
     # --- what runs --------------------------------------------------------------------------------
 
     @cached_property
-    def _others(self) -> dict[str, Job]:
-        """All checks but the tests, by name; new migrations have one of their own.
+    def _others(self) -> tuple[Job, ...]:
+        """All checks but the tests."""
+        return running.list_others(self.bench.head)
 
-        Tools run also with base's settings, where the change edits these.
-        """
-        change, jobs = self.parts.change, [*running.list_others(self.bench.head)]
-        new = tuple(
-            file.path
-            for file in change.files
-            if is_migration(file.path, file.after) and not is_migration(file.path, file.before)
-        )
-        if new:
-            jobs.append(Job.at(dataclasses.replace(MIGRATIONS, new=new), self.bench.head))
-        if settings := change_parts.list_tool_settings(change):
-            kept = tuple(file for file in change.files if file.path not in settings)
-            lay_out = partial(self.bench.lay_out, replace(change, files=kept), "")
-            jobs += [
-                Job(job.check.rename(job.check.name + BASE_SETTINGS), lay_out)
-                for job in jobs
-                if isinstance(job.check, ToolCheck)
-            ]
-        return {job.check.name: job for job in jobs}
-
-    def _is_quick(self, name: str) -> bool:
-        name = name.removesuffix(BASE_SETTINGS)
-        result = self.verdicts.base.result(name)
-        is_lint = name in {command.name for command in self.bench.head.project.lint}
+    def _is_quick(self, job: Job) -> bool:
+        result = self.verdicts.base.result(job.check.name)
+        is_lint = job.check.name in {command.name for command in self.bench.head.project.lint}
         return is_lint or (result is not None and result.seconds < _QUICK * self.base_seconds)
 
     def _list_some(self, suite: Suite, lay_out: Callable[[], Site] | None = None) -> list[Job]:
@@ -163,7 +139,7 @@ class _Judging:
 
     def list_first(self) -> list[Job]:
         """List linters, what takes base a moment, and the tests near the change."""
-        quick = [job for name, job in self._others.items() if self._is_quick(name)]
+        quick = filter(self._is_quick, self._others)
         source = (path for path in self.parts.product if path.endswith(".py"))
         covers = tuple(path for path in source if (self.bench.head.tree / path).is_file())
         return [*quick, *self._list_some(Suite(NEAR, self.near, covers=covers))]
@@ -172,41 +148,43 @@ class _Judging:
         """List what runs where none of the first fails, the longest first."""
         as_base, own = Suite(VERSIONS, self.parts.as_base), self.parts.own_tests
         again = Selection(files=tuple(path for path in own if path in self.near.files))
-        slow = [job for name, job in self._others.items() if not self._is_quick(name)]
+        slow = [job for job in self._others if not self._is_quick(job)]
         return [
             *self._list_some(as_base, lambda: self.verdicts.versions_site),
             *slow[::-1],
             *self._list_some(Suite(AGAIN, again)),  # each run has another hash seed
-            *self.proof.list_jobs(self.ran, self.verdicts.pairs),
+            *self.proof.list_jobs(self.ran),
         ]
 
     # --- what it says -----------------------------------------------------------------------------
 
-    def compare(self, *, is_partial: bool = False) -> Judgement:
-        """Compare what has run with all of base; what fails newly runs once more."""
+    def compare_with_base(self, *, is_partial: bool = False) -> Judgement:
+        """Compare what has run with all of base, and keep the pairs of tests for the proof.
+
+        What fails newly runs once more, but not again where an earlier call has done that.
+        """
         tests, near = find_tests(self.ran, TESTS), find_tests(self.ran, NEAR)
         if tests is None and near and is_conclusive(near):
             tests = replace(near, name=TESTS, is_partial=True)
         ended, counted = self.ran.get(TESTS), None
         if tests:
-            ended, counted = self.verdicts.weigh(tests, self.ran)
-        base, bench = self.verdicts.base, self.bench
-        names = [f"{run.name}{BASE_SETTINGS}" for run in base.results]
-        twice = (
-            replace(run, name=name)
-            for run, name in zip(base.results, names, strict=True)
-            if name in self._others
+            ended, counted = self.verdicts.find_verdicts(tests, self.ran)
+        # Runs of tests are read by their names, all others here.
+        names = dict.fromkeys((*(job.check.name for job in self._others), *self.ran))
+        others = (
+            self.ran[name]
+            for name in names
+            if name in self.ran and name != TESTS and not isinstance(self.ran[name], TestRun)
         )
-        base = replace(base, results=(*base.results, *twice))
-        ran = (self.ran[name] for name in self._others if name in self.ran)
+        base, bench = self.verdicts.base, self.bench
         report = CheckReport(
             side="head",
             commit=base.commit,
-            results=(*self.already, *ran, *((ended,) if ended else ())),
+            results=(*self.already, *others, *((ended,) if ended else ())),
             is_partial=is_partial,
         )
         compared = compare.compare_reports(base, report, counted)
-        compared = compare.weigh_comparisons(
+        compared = compare.apply_rules(
             compared, base, report, bench.contract, self.parts.change, bench.human_changes
         )
         return Judgement(ran=report, compared=compared, is_partial=is_partial)

@@ -34,7 +34,6 @@ class Suite:
 
     name: str = TESTS
     only: Selection | None = None
-    """None: all tests."""
     known_red: frozenset[str] | None = None
     """The first test that fails ends the run, but for these; None: none does."""
     covers: tuple[str, ...] = ()
@@ -83,9 +82,9 @@ class Suite:
             lists_new=self == Suite(),
         )
 
-    def judge(self, site: Site, result: SandboxResult) -> TestRun:
+    def read_result(self, site: Site, result: SandboxResult) -> TestRun:
         may_stop = self.known_red is not None
-        return suite.read_run(self, site, result, is_part=bool(self.only), may_stop=may_stop)
+        return suite.read_run(self, site, result, is_selection=bool(self.only), may_stop=may_stop)
 
     def _list_words(self, site: Site, words: tuple[str, ...]) -> Iterator[str]:
         """List our script and its arguments.
@@ -93,7 +92,7 @@ class Suite:
         What shuffles does so alike on both sides; traced, one process runs, and no other tracer.
         """
         if site.project.test_runner != "pytest":
-            yield from ("mergewright_django.py", *_fix_seed(words))
+            yield from ("mergewright_django.py", *words)
             if self.covers and (words[0] == "-m" or posixpath.basename(words[0]) == "manage.py"):
                 yield "--parallel=1"
             return
@@ -171,11 +170,3 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     if not is_from_root and any(script_folder.rglob("test*.py")):
         return folder, (name, "test", *words)
     return root, (from_root, "test", *words)
-
-
-def _fix_seed(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Name a seed for Django's `--shuffle` where none is named, so that both sides sort alike."""
-    return tuple(
-        "--shuffle=1" if word == "--shuffle" and not after.isdecimal() else word
-        for word, after in zip(words, (*words[1:], ""), strict=True)
-    )

@@ -231,7 +231,7 @@ def run_check(
     if problem:
         found = make_result(check, site, result, Status.UNVERIFIED, problem)
     else:
-        found = check.judge(site, result)
+        found = check.read_result(site, result)
         if ended:
             found = replace(found, status=Status.FAILED, reason=ended)
     if knock and isinstance(found, TestRun):

@@ -129,7 +129,7 @@ def read_run(
     site: Site,
     result: SandboxResult,
     *,
-    is_part: bool,
+    is_selection: bool,
     may_stop: bool,
 ) -> TestRun:
     """Say how a run of all tests ended, or of some; `may_stop`: with the first failure."""
@@ -139,7 +139,7 @@ def read_run(
     reason, is_proved = events.problem, False
     if suite.begun:
         reason = next(suite.find_disagreements(words, may_stop=may_stop), reason)
-        if is_red and result.exit_code == 0 and not is_part:
+        if is_red and result.exit_code == 0 and not is_selection:
             reason = reason or "tests failed, but the exit code was 0"
         if is_proved := not reason:
             cause = "no test started in time" if suite.files else "no tests were collected"

@@ -6,10 +6,10 @@ gone or not run, and each of these is named.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from agent.checks.change_parts import ChangeParts, find_versions
+from agent.checks.change_parts import ChangeParts
 from agent.checks.suite import FAILING, PASSING
 from agent.models.checks import (
     GONE,
@@ -26,9 +26,16 @@ from agent.models.record import replace
 OTHER_TEXT, UNRUN = "other text", "unrun"
 #: What parameterized and ddt add to the name of a test for each set of parameters.
 _GENERATED = re.compile(r"_\d+(?:_\w*)?$")
-_MOST_VERSIONS = 20
 
-State = Literal["fine", "known", "broken", "gone", "rewritten", "unrun", "flaky"]
+State = Literal[
+    "fine",  # it passes, or does no less than on base
+    "known",  # it fails, as on base
+    "broken",  # it fails newly; or it passed, and is skipped or missing though nothing touches it
+    "gone",  # it is skipped or missing, which the change may intend: a person looks
+    "rewritten",  # it passes as the change has it, and not as base has it
+    "unrun",  # nobody knows: there was no time
+    "flaky",  # it fails newly, and base fails it as well when it runs once more
+]
 
 
 class PairedTest(NamedTuple):
@@ -162,9 +169,7 @@ def pair_parameters(old: Mapping[str, CheckItem], new: Mapping[str, CheckItem]) 
     return paired
 
 
-def count_tests(
-    before: TestRun, after: TestRun, pairs: Collection[PairedTest], parts: ChangeParts
-) -> TestComparison:
+def count_tests(before: TestRun, after: TestRun, pairs: Collection[PairedTest]) -> TestComparison:
     """Count what became of the tests, and list what people have to know of."""
     states: dict[State, list[PairedTest]] = defaultdict(list)
     repeated = {test.item_id: test for test in after.repeated}
@@ -193,7 +198,7 @@ def count_tests(
             "new_failures": tuple(map(_explain_broken, broken)),
             "flaky": tuple(repeated[pair.current_id] for pair in states["flaky"]),
             "gone": tuple(pair.item_id for pair in gone),
-            "rewritten": tuple(_list_rewritten(states["rewritten"], parts)),
+            "rewritten": tuple(map(_describe_rewritten, states["rewritten"])),
             "unrun": tuple(sorted(pair.item_id for pair in states["unrun"])),
             "is_partial": after.is_partial,
             "added": tuple(
@@ -229,17 +234,11 @@ def _explain_broken(pair: PairedTest) -> CheckItem:
     return replace(pair.head, text=text)
 
 
-def _list_rewritten(pairs: Iterable[PairedTest], parts: ChangeParts) -> Iterator[RewrittenTest]:
-    """Yield what rewritten tests did as base has them; both versions of the first are shown."""
-    for number, pair in enumerate(pairs):
-        outcome, text = (pair.version.outcome, pair.version.text) if pair.version else (GONE, "")
-        if pair.version and pair.version.is_collection:
-            outcome, text = GONE, text.strip().rpartition("\n")[2]
-        if pair.base and pair.base.digest:
-            outcome = OTHER_TEXT
-        before, after = "", ""
-        if pair.base and number < _MOST_VERSIONS:
-            before, after = find_versions(parts, pair.base)
-        yield RewrittenTest(
-            item_id=pair.current_id, outcome=outcome, text=text, before=before, after=after
-        )
+def _describe_rewritten(pair: PairedTest) -> RewrittenTest:
+    """Say what a rewritten test did as base has it."""
+    outcome, text = (pair.version.outcome, pair.version.text) if pair.version else (GONE, "")
+    if pair.version and pair.version.is_collection:
+        outcome, text = GONE, text.strip().rpartition("\n")[2]
+    if pair.base and pair.base.digest:
+        outcome = OTHER_TEXT
+    return RewrittenTest(item_id=pair.current_id, outcome=outcome, text=text)

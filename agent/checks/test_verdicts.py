@@ -66,13 +66,16 @@ class TestVerdicts:
     """Measured anew where its results turn out to be out of date."""
     bench: Bench
     pairs: tuple[PairedTest, ...] = ()
+    """As they were last compared."""
 
     @cached_property
     def versions_site(self) -> Site:
         """The change with base's versions of the tests that it touches."""
         return self.bench.lay_out(change_parts.revert_tests(self.parts), "versions")
 
-    def weigh(self, tests: TestRun, ran: Mapping[str, AnyRun]) -> tuple[TestRun, TestComparison]:
+    def find_verdicts(
+        self, tests: TestRun, ran: Mapping[str, AnyRun]
+    ) -> tuple[TestRun, TestComparison]:
         """Compare the tests with base's; what fails with the change alone runs once more."""
         bench, repeated = self.bench, self.bench.repeated
         versions, doubts = self._read_versions(find_tests(ran, VERSIONS))
@@ -80,13 +83,13 @@ class TestVerdicts:
         pairs = [pair for pair in classified.values() if pair.head or not tests.is_partial]
         if is_conclusive(self.base.tests):
             self._repeat(pair for pair in pairs if pair.state == "broken")
-        pairs = [weigh_again(pair, repeated.get(pair.current_id)) for pair in pairs]
+        pairs = [read_repeat(pair, repeated.get(pair.current_id)) for pair in pairs]
         if bench.measure_anew and any(pair.state == "flaky" for pair in pairs):
             bench.say("base fails tests that it passed before: measuring it anew")
             anew, bench.measure_anew = bench.measure_anew(), None
             kept = (anew if run.name == TESTS else run for run in self.base.results)
             self.base = replace(self.base, results=tuple(kept))
-            return self.weigh(tests, ran)
+            return self.find_verdicts(tests, ran)
         if tests.is_partial:
             # What passes when it runs again is left to the run of all tests.
             passing = {name for name, test in repeated.items() if test.head in PASSING}
@@ -94,7 +97,7 @@ class TestVerdicts:
                 pair for pair in pairs if pair.state != "broken" or pair.current_id not in passing
             ]
         else:
-            pairs = self._weigh_other_runs(pairs, ran)
+            pairs = self._fail_intermittent(pairs, ran)
             tests = self._explain_code(tests)
         self.pairs = tuple(pairs)
         tests = replace(
@@ -103,7 +106,7 @@ class TestVerdicts:
             uncollected=tuple(change_parts.list_uncollected(self.parts, tests)),
             doubts=doubts,
         )
-        return tests, test_pairs.count_tests(self.base.tests, tests, pairs, self.parts)
+        return tests, test_pairs.count_tests(self.base.tests, tests, pairs)
 
     def _repeat(self, broken: Iterable[PairedTest]) -> None:
         """Run tests that fail newly once more on both sides."""
@@ -154,7 +157,7 @@ class TestVerdicts:
         )
         return replace(run, items=tuple(items)), ()
 
-    def _weigh_other_runs(
+    def _fail_intermittent(
         self, pairs: list[PairedTest], ran: Mapping[str, AnyRun]
     ) -> list[PairedTest]:
         """Fail the change's own tests that fail in another run, unless base fails them as well."""
@@ -224,7 +227,7 @@ def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str
     return outcomes
 
 
-def weigh_again(pair: PairedTest, test: RepeatedTest | None) -> PairedTest:
+def read_repeat(pair: PairedTest, test: RepeatedTest | None) -> PairedTest:
     """Say what became of a test that fails newly, by how it ended when it ran once more."""
     if pair.state != "broken" or pair.head is None:
         return pair
@@ -242,12 +245,11 @@ def weigh_again(pair: PairedTest, test: RepeatedTest | None) -> PairedTest:
 
 
 def make_finding(repeated: RepeatedTest) -> Finding:
-    """Name a test that fails at times; for review where base says nothing, or it never passed."""
-    is_known = bool(repeated.base) and repeated.head in PASSING
+    """Name a test that fails on base at times; for review where it did not pass once."""
     path, line = split_place(repeated.place)
     return Finding(
         rule=RULE,
-        severity=Severity.INFO if is_known else Severity.REVIEW,
+        severity=Severity.INFO if repeated.head in PASSING else Severity.REVIEW,
         path=path or repeated.item_id.partition("::")[0],
         line=line,
         message=f"the test {repeated.item_id} is flaky: it {repeated.summary}.",

@@ -22,10 +22,9 @@ _LONGEST_QUOTE = 300
 _NUMBERED = (
     "Some open findings have a number. In `findings`, answer each of these in one sentence."
     " `settled` is true where ticket and diff show that the change is right as it is: the ticket"
-    " asks for the changed test or contradicts its old assertion (both versions are shown below the"
-    " finding), nothing needs a removed file any more, a refactoring does in every case what the"
-    " base did and the ticket asks for no more. It is false where a person has to check. Skip"
-    " findings without a number."
+    " asks for the changed test or contradicts its old assertion, nothing needs a removed file any"
+    " more, a refactoring does in every case what the base did and the ticket asks for no more. It"
+    " is false where a person has to check. Skip findings without a number."
 )
 SECOND_REVIEW = "second-review"
 """The rule in findings that a review leaves."""
@@ -226,4 +225,4 @@ def summarize_checks(best: Round) -> str:
     words = f"Tests that fail without the change: {shown}." if shown else best.proof.missing
     idle = ", ".join(best.proof.unexecuted)
     more = f" Tests near the change do not run these lines: {idle}." if idle else ""
-    return f"Checks of the change: {checks}. {words or best.proof.unneeded}{more}"
+    return f"Checks of the change: {checks}. {words or best.proof.exemption}{more}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -237,8 +236,7 @@ def format_remarks(remarks: tuple[Remark, ...], change: Change) -> str:
 
 def format_finding(finding: Finding, change: Change) -> str:
     """Say what a finding leads to and who resolves it, what it says, and in which line."""
-    quoted = textwrap.indent(f"\n{finding.source}", "    ") if finding.source else ""
-    quoted = quoted or _quote_line(change, finding.path, finding.line)
+    quoted = _quote_line(change, finding.path, finding.line)
     said = f"{finding.place} {finding.message} ({finding.rule}) {finding.fix}".strip()
     return f"[{_name_effect(finding)}] {said}{quoted}"
 

@@ -54,8 +54,6 @@ class Finding(Record):
     """Whether reading is enough to decide on it, so that a reviewer can."""
     asks_author: bool = True
     """Whether an edit may resolve it; else only reviewers and people see it."""
-    source: str = ""
-    """Its subject as text, such as both versions of a test; empty: its line shows it."""
     subject: str = ""
     """What a ticket may name in place of the path: a package, normalised."""
 

@@ -1,9 +1,9 @@
 """Results of checks, and the comparison of base and head."""
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
 from agent.models.change import Finding
 from agent.models.record import Record
@@ -22,7 +22,7 @@ class Status(StrEnum):
     ABSENT = "absent"
     """The repository does not have this check."""
     UNMEASURABLE = "not measurable"
-    """On base the tool itself failed; then it blocks no change."""
+    """On base the tool itself failed, or the run's minutes ended first: it blocks no change."""
 
 
 class CheckItem(Record):
@@ -55,18 +55,13 @@ UNPROVED = "unproved"
 """Outcome of a test whose sandbox proves nothing, or did not have it."""
 
 
-def _read_outcome(stored: Any) -> Any:
-    """Read how a test ended once more; an earlier version has stored a list of runs."""
-    return "".join(run["outcome"] for run in stored[:1]) if isinstance(stored, list) else stored
-
-
 class RepeatedTest(Record):
     """A test that failed with the change, and how it ended when it ran once more."""
 
     item_id: str
-    base: Annotated[str, BeforeValidator(_read_outcome)] = ""
+    base: str = ""
     """Outcome as in a CheckItem, or `unproved`; empty: it did not run once more there."""
-    head: Annotated[str, BeforeValidator(_read_outcome)] = ""
+    head: str = ""
     place: str = ""
     """`path:line` where it failed with the change."""
 
@@ -101,9 +96,6 @@ class RewrittenTest(Record):
     outcome: str
     """As in a CheckItem; `gone` where it did not come up, `other text` of a doctest."""
     text: str = ""
-    before: str = ""
-    """As base has it, cut; empty where it is not found in its file."""
-    after: str = ""
 
     @property
     def cause(self) -> str:
@@ -196,8 +188,6 @@ class LintRun(CheckRun):
     kind: Literal["findings"] = "findings"
     items: tuple[CheckItem, ...] = ()
     """Equal ids may occur more than once."""
-    # Fields that an earlier version has stored are passed over.
-    model_config = ConfigDict(extra="ignore")
 
 
 class CommandRun(CheckRun):
@@ -221,6 +211,7 @@ class CheckReport(Record):
 
     side: str
     commit: str
+    """Of base, on both sides: what is checked with the change becomes a commit later."""
     results: tuple[AnyRun, ...]
     is_partial: bool = False
     """Whether checks may be missing, since others are asked first."""

@@ -5,10 +5,11 @@ A ticket may ask for such a change; the reviewer sees it first, since a green re
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+
+from packaging.utils import canonicalize_name
 
 from agent.models.change import ChangedFile, Finding, Severity
-from agent.models.checks import CheckItem, split_place
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
@@ -31,12 +32,6 @@ OTHER_FILES = Rule(
     may_be_asked=True,
 )
 RULES = (GATE_FILES, OTHER_FILES)
-OTHER_SETTINGS = Rule(
-    "other-settings",
-    "Findings that appear only with the base branch's settings need review.",
-    Severity.REVIEW,
-    floor=Severity.REVIEW,
-)
 
 _BY_NAME = {
     "noxfile.py": "it configures the tests",
@@ -66,9 +61,9 @@ _READ = "Check what it asks of them."
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.change.files:
         reasons = explain_gate_file(file, change_context.project)
-        for reason in reasons:
-            fix = _READ if layout.is_note(file.path) else _LOOK
-            yield GATE_FILES.make_finding(file.path, f"was changed, and {reason}", fix)
+        for reason, subject in reasons.items():
+            fix, says = _READ if layout.is_note(file.path) else _LOOK, f"was changed, and {reason}"
+            yield GATE_FILES.make_finding(file.path, says, fix, subject=subject)
         is_known = reasons or rule_files.has_tables(file.path)
         # A new one without content, such as py.typed, does nothing by itself.
         is_marker = file.before is None and file.after == b""
@@ -91,33 +86,31 @@ def is_usual(path: str) -> bool:
     )
 
 
-def explain_gate_file(file: ChangedFile, project: Project) -> list[str]:
-    """Say why a changed file decides about the checks; nothing where it does not."""
+def explain_gate_file(file: ChangedFile, project: Project) -> dict[str, str]:
+    """Say why a changed file decides about the checks; nothing where it does not.
+
+    Returns:
+        By reason, what a ticket names that asks for it: a tool with a table; "": the file itself.
+    """
     name = posixpath.basename(file.path.lower())
     if rule_files.has_tables(file.path):
         tables = rule_files.list_read_by_tools(file.path, file.before, file.after)
         if tables is None:
-            return ["it configures the checks and does not parse before or after the change"]
-        return [f"[{table}] configures a tool" for table in tables]
+            return {"it configures the checks and does not parse before or after the change": ""}
+        return {f"[{table}] configures a tool": _name_tool(table) for table in tables}
     if (
         lock_files.LOCK.fullmatch(name)
         or _DEPENDENCIES.fullmatch(name)
         or "/requirements/" in f"/{file.path.lower()}"
     ):
-        return ["it determines which packages the checks use"]
+        return {"it determines which packages the checks use": ""}
     if layout.is_note(file.path):
-        return ["models that work on the repository read it as advice"]
+        return {"models that work on the repository read it as advice": ""}
     if name == "env.py" and b"run_migrations(" in (file.before or b"") + (file.after or b""):
-        return ["it decides what alembic compares"]
+        return {"it decides what alembic compares": ""}
     reason = _BY_NAME.get(name) or rule_files.explain_file(file.path, project)
-    return [reason] if reason else []
+    return {reason: ""} if reason else {}
 
 
-def find_by_base_settings(items: Iterable[CheckItem]) -> Iterator[Finding]:
-    """Make findings of what tools newly report, by the settings of base alone."""
-    for item in items:
-        path, line = split_place(item.place)
-        text = (item.item_id.partition(": ")[2] or item.text).rstrip(".")
-        message = f"has a finding under the base branch's settings: {text}"
-        fix = "Check that the settings should change."
-        yield OTHER_SETTINGS.make_finding(path, message, fix, line)
+def _name_tool(table: str) -> str:
+    return canonicalize_name(table.removeprefix("tool.").partition(".")[0])

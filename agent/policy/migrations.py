@@ -1,14 +1,10 @@
-"""Keep merged migrations as they are, and name what new ones take away or do by hand, as written.
-
-What django-migration-linter reads from their SQL comes from a sandbox (`agent.checks`).
-"""
+"""Keep merged migrations as they are, and name what new ones take away or do by hand."""
 
 import ast
 import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import LintRun
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
@@ -28,10 +24,10 @@ DESTRUCTIVE = Rule(
 )
 DOWNTIME = Rule(
     "migration-downtime",
-    "Migrations that may lock tables, or fail for code that still runs, are listed.",
+    "Migrations that may lock tables, or fail on rows that are there, are listed.",
     Severity.INFO,
 )
-RULES = (MERGED, BY_HAND, DESTRUCTIVE)
+RULES = (MERGED, BY_HAND, DESTRUCTIVE, DOWNTIME)
 _CLASS = re.compile(rb"^\s*class Migration\b", re.MULTILINE)
 _OPERATION = re.compile(
     r"django\.db\.migrations\.(?:operations\.)?(?!RunPython|RunSQL|SeparateDatabaseAndState)\w+"
@@ -47,12 +43,18 @@ _LOSES = {
     "drop_column": "drops a column and its data",
     "drop_table": "drops a table and its data",
     "rename_table": "renames a table that running code still uses",
+    "AddConstraint": "adds a constraint that rows or running code may break",
+    "AlterUniqueTogether": "adds a constraint that rows or running code may break",
+    "create_unique_constraint": "adds a constraint that rows or running code may break",
 }
-_LINTED = {
-    DESTRUCTIVE: re.compile(r"RUNPYTHON_MODEL_IMPORT|ADD_UNIQUE|RENAME_|DROP_"),
-    DOWNTIME: re.compile(r"ALTER_COLUMN|NOT_NULL|CREATE_INDEX|RUNPYTHON_REVERSIBLE"),
+_LOCKS = {
+    "AlterField": "alters a column",
+    "alter_column": "alters a column",
+    "AddIndex": "makes an index",
+    "create_index": "makes an index",
 }
-_LOSES_FIX = "Check that nothing uses it any more, and that there is a backup."
+_LOSES_FIX = "Check what running code and production data need, and that there is a backup."
+_LOCKS_FIX = "Check how large the table is, and whether its rows fit."
 _SEE_ROWS = "Check what it does to production data."
 
 
@@ -115,12 +117,21 @@ def _check_new(source: PythonSource) -> Iterator[Finding]:
         kind = name.rpartition(".")[2]
         if not (isinstance(part, ast.Call) and _OPERATION.fullmatch(name)):
             by_hand.setdefault(kind or ast.unparse(part).partition("\n")[0], part.lineno)
-        elif loses := _LOSES.get(kind):
-            says = f"{loses}: {ast.unparse(part)}"
-            yield DESTRUCTIVE.make_finding(source.path, says, _LOSES_FIX, part.lineno)
+        else:
+            yield from _find_effects(kind, part, source)
     if by_hand:
         says = f"has more than Django's operations on tables: {list_some(by_hand)}"
         yield BY_HAND.make_finding(source.path, says, _SEE_ROWS, min(by_hand.values()))
+
+
+def _find_effects(kind: str, call: ast.Call, source: PythonSource) -> Iterator[Finding]:
+    """Name what an operation of Django or alembic takes away, or holds up."""
+    for rule, effects, fix in (
+        (DESTRUCTIVE, _LOSES, _LOSES_FIX),
+        (DOWNTIME, _LOCKS, _LOCKS_FIX),
+    ):
+        if effect := effects.get(kind):
+            yield rule.make_finding(source.path, f"{effect}: {ast.unparse(call)}", fix, call.lineno)
 
 
 def _check_revision(source: PythonSource) -> Iterator[Finding]:
@@ -131,10 +142,8 @@ def _check_revision(source: PythonSource) -> Iterator[Finding]:
             continue
         for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
             kind = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-            if loses := _LOSES.get(kind):
-                says = f"{loses}: {ast.unparse(call)}"
-                yield DESTRUCTIVE.make_finding(source.path, says, _LOSES_FIX, call.lineno)
-            elif kind == "execute":
+            yield from _find_effects(kind, call, source)
+            if kind == "execute":
                 says = f"runs SQL of its own: {ast.unparse(call)}"
                 yield BY_HAND.make_finding(source.path, says, _SEE_ROWS, call.lineno)
 
@@ -159,15 +168,3 @@ def _list_parts(source: PythonSource) -> Iterator[ast.stmt | ast.expr]:
                     pass
                 case _:
                     yield statement
-
-
-def find_problems(linted: LintRun) -> Iterator[Finding]:
-    """Yield what django-migration-linter finds in new migrations."""
-    if linted.reason:
-        says = f"New migrations were not linted: {linted.reason}"
-        yield DESTRUCTIVE.make_finding("", says, _SEE_ROWS)
-    for item in linted.items:
-        for rule, codes in _LINTED.items():
-            if codes.match(item.text):
-                says = f"django-migration-linter: {item.text}"
-                yield rule.make_finding(item.place, says, _SEE_ROWS, 1)

@@ -24,10 +24,8 @@ OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in modu
 """Rules that read the change alone, before anything runs."""
 OF_RUNS: tuple[Rule, ...] = (
     *ruff_contract.RULES,
-    gate_files.OTHER_SETTINGS,
     *test_changes.OF_TESTS,
     *(new_dependencies.ALTERED, new_dependencies.UNASKED),
-    migrations.DOWNTIME,
 )
 """Rules of what is found in sandboxes, with the change and not on base."""
 RULES: tuple[Rule, ...] = (*OF_CHANGES, *OF_RUNS)

@@ -29,8 +29,6 @@ class RuffRule(Rule):
     exempt: Callable[[str], bool] = is_test
     """Paths that the rule does not apply to."""
     applies: Callable[[RepoConfig], bool] = lambda _: True
-    of_packages: frozenset[str] = frozenset()
-    """It applies where one of these is installed; empty: everywhere."""
 
 
 TABLE: tuple[RuffRule, ...] = (
@@ -83,7 +81,7 @@ TABLE: tuple[RuffRule, ...] = (
     ),
     RuffRule(
         "test-tool-in-source",
-        "Source does not use test tools or interpreter internals.",
+        "Source does not use test tools, and does not ask who calls it.",
         Severity.REVIEW,
         fix="Check that it does not influence test results.",
     ),
@@ -92,15 +90,6 @@ TABLE: tuple[RuffRule, ...] = (
         "Source that begins to read environment variables is listed.",
         Severity.INFO,
         fix="Check what the code does where they are set: the checks run without new ones.",
-    ),
-    RuffRule(
-        "data-code",
-        "Data frame and array code follows pandas' and NumPy's advice.",
-        Severity.INFO,
-        codes=("PD", "NPY", "PERF"),
-        fix="Follow the advice, or keep it if it reads better as it is.",
-        exempt=is_apart,
-        of_packages=frozenset({"pandas", "numpy"}),
     ),
     RuffRule(
         "security-lint",
@@ -117,14 +106,10 @@ _BANNED = re.compile(r"`(?P<name>[\w.]+)` is banned: (?P<rule>[\w-]+)")
 #: Common in good code, or a matter of style: asserts, texts that are called like passwords, errors
 #: that are passed over, random numbers, subprocesses. `secrets` knows passwords by their shapes.
 _LEFT_OUT = ("S101", "S105", "S106", "S107", "S110", "S112", "S311", "S404", "S603", "S606", "S607")
-#: With these, source could decide how its own tests end, or which migrations seem to be missing.
+#: With these, source could ask whether it is tested.
 _TEST_TOOLS = (
-    "pytest", "_pytest", "pluggy", "unittest", "django.test", "gc", "ctypes", "sys.modules",
-    "sys._getframe", "sys._getframemodulename", "sys._current_frames", "sys.settrace",
-    "sys.setprofile", "sys.monitoring", "threading.settrace", "threading.setprofile",
-    "inspect.currentframe", "inspect.stack", "inspect.trace", "inspect.getouterframes",
-    "traceback.walk_stack", "traceback.extract_stack", "traceback.format_stack",
-    "django.db.migrations.autodetector", "django.core.management.commands.makemigrations",
+    "pytest", "_pytest", "unittest", "django.test", "sys.modules", "sys._getframe",
+    "inspect.currentframe", "inspect.stack",
 )  # fmt: skip
 _VARIABLES = ("os.environ", "os.environb", "os.getenv", "os.getenvb")
 #: HTTP clients by the name that `http_client` gives them, and others that are common; rarer ones
@@ -197,15 +182,13 @@ def select_items(
     items: tuple[CheckItem, ...],
     change: Change,
     config: RepoConfig,
-    disguised: Collection[str],
-    packages: Collection[str],
+    disguised: Collection[str] = (),
     python_version: str = "",
 ) -> tuple[CheckItem, ...]:
     """Return what rules have to say something about.
 
     Args:
         disguised: Files that are called as those of tests are, and are none.
-        packages: Normalised names of what the environment has.
         python_version: Of the environment, as in 3.12.1; empty: not known.
     """
     after = {file.path: file.after or b"" for file in change.files}
@@ -216,12 +199,11 @@ def select_items(
         is_syntax = item.text.startswith(_SYNTAX) and not is_newer_python(python_version)
         if row is None or (is_syntax and source.find_problem(after.get(path, b""))):
             return False
-        is_exempt = row.exempt(path) and not (path in disguised and row.exempt is is_test)
-        is_absent = bool(row.of_packages) and row.of_packages.isdisjoint(packages)
         # The modules of a package may have each other.
         folder = f"{banned.replace('.', '/')}/"
         is_own = row.id == "forbidden-import" and path.startswith((folder, f"src/{folder}"))
-        return not (is_exempt or is_absent or is_own)
+        is_exempt = row.exempt(path) and not (path in disguised and row.exempt is is_test)
+        return not (is_exempt or is_own)
 
     return tuple(filter(is_counted, items))
 

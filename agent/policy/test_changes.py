@@ -1,14 +1,12 @@
-"""What a change does to the tests of base: as it is written, and as the runs of both show it. Pure.
+"""What a change does to the tests of base: as runs show it, else as it is written. Pure.
 
 A test that the change's own code breaks may be wrong by now, and one that goes may have had its
 time: a person, or the second model, settles that. What runs is left to `agent.checks`.
 """
 
 import ast
-import difflib
 import re
 from collections.abc import Iterator
-from itertools import islice
 
 from agent.models.change import Finding, Severity
 from agent.models.checks import RewrittenTest, TestComparison, TestRun
@@ -21,8 +19,7 @@ from repo_config.foreign_python import FunctionNode, list_functions
 
 REWRITTEN = Rule(
     "test-rewritten",
-    "Existing tests pass unmodified; a test that passes only in its changed version is"
-    " shown in both versions.",
+    "Existing tests pass unmodified; a test that passes only in its changed version is named.",
     Severity.REVIEW,
     floor=Severity.REVIEW,
     is_reading=True,
@@ -47,18 +44,13 @@ NOT_RUN = Rule(
     floor=Severity.REVIEW,
 )
 NOT_COLLECTED = Rule("test-not-collected", "New tests are collected and run.", Severity.BLOCK)
-OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED)
-EDITED = Rule(
-    "test-edited",
-    "Existing tests, and their data, that the change edits are listed.",
-    Severity.INFO,
-)
-RULES = (EDITED,)
+RULES = (REWRITTEN, REMOVED)
+OF_TESTS = (SURROUNDINGS, NOT_RUN, NOT_COLLECTED)
 _MOST = 20
 _TEST = re.compile(r"(?:^|\.)test\w*$")
 _NEEDED = "Check whether what it tested is still needed."
 _HIDDEN = "no run shows whether it passes as the base branch has it"
-_READ = "Compare both versions: does the ticket ask for the new behaviour?"
+_READ = "Compare both versions in the diff: does the ticket ask for the new behaviour?"
 _COLLECTED = (
     "Check the test discovery settings (testpaths, python_files, python_classes, checks.tests),"
     " or add a missing __init__.py."
@@ -66,16 +58,16 @@ _COLLECTED = (
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    fix = "Check that each still tests what it did."
-    suites = change_context.project.suites
-    # Else runs show what became of each.
-    is_hidden = not suites or any(suite.runner == "command" for suite in suites)
+    """Find edits of tests where no run shows what became of each."""
+    suites, fix = change_context.project.suites, "Check that each still tests what it did."
+    if suites and all(suite.runner != "command" for suite in suites):
+        return
     for file in change_context.change.files:
         if not is_test(file.path) or file.before is None:
             continue
-        if not is_python(file.path, file.after):
+        if not is_python(file.path, file.before):
             does = "deletes" if file.after is None else "edits"
-            yield EDITED.make_finding(file.path, f"{does} data of tests", fix)
+            yield REWRITTEN.make_finding(file.path, f"{does} data of tests; {_HIDDEN}", fix)
             continue
         sources = [
             change_context.read_source(file.path, side) for side in (file.before, file.after)
@@ -83,15 +75,12 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         before, after = (dict(list_functions(side.module)) if side else {} for side in sources)
         both = [name for name in before if name in after]
         edited = [name for name in both if ast.dump(before[name]) != ast.dump(after[name])]
-        if is_hidden and file.after:
-            old, new = ({*_list_others(side.module)} if side else set() for side in sources)
-            edited += ["what is outside functions"] * (not old <= new)
-        if edited and is_hidden:
+        old, new = ({*_list_others(side.module)} if side else set() for side in sources)
+        edited += ["what is outside functions"] * bool(file.after and old - new)
+        if edited:
             yield REWRITTEN.make_finding(file.path, f"edits {list_some(edited)}; {_HIDDEN}", fix)
-        elif edited:
-            yield EDITED.make_finding(file.path, f"edits {list_some(edited)}", fix)
         gone = [name for name in before.keys() - after.keys() if _TEST.search(name)]
-        if gone and is_hidden:
+        if gone:
             yield REMOVED.make_finding(file.path, f"removes {list_some(sorted(gone))}", _NEEDED)
 
 
@@ -116,10 +105,7 @@ def find_problems(compared: TestComparison, head: TestRun) -> Iterator[Finding]:
         many = f"{len(ids):,} tests pass" if len(ids) > 1 else f"{ids[0]} passes"
         named = f" ({list_some(ids)})" if len(ids) > 1 else ""
         message = f"{many} only in the changed version{named}; the old version: {words}"
-        # The lines that differ, old next to new.
-        sides = tests[0].before.splitlines(), tests[0].after.splitlines()
-        lines = islice(difflib.unified_diff(*sides, n=2, lineterm=""), 2, None)
-        yield REWRITTEN.make_finding("", message, _READ, source="\n".join(lines))
+        yield REWRITTEN.make_finding("", message, _READ)
     if len(alike) > _MOST:
         yield REWRITTEN.make_finding("", f"{len(alike) - _MOST:,} more such tests", _READ)
     if compared.gone:

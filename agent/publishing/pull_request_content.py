@@ -221,7 +221,7 @@ def list_sensitive(decided: DecidedChange, prepared: Prepared) -> Iterator[tuple
     """List the files and packages that ask for care, each with the reason."""
     findings = [item for item in decided.findings if item.rule == gate_files.OTHER_FILES.id]
     for file in decided.cleared.change.files:
-        reasons = gate_files.explain_gate_file(file, prepared.contract.project)
+        reasons = [*gate_files.explain_gate_file(file, prepared.contract.project)]
         if is_migration(file.path, file.after):
             reasons.append("database migration")
         if rule_files.has_tables(file.path):

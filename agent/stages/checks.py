@@ -17,6 +17,7 @@ from agent.checks import (
     packages,
     reports,
 )
+from agent.checks.change_parts import ChangeParts
 from agent.checks.check import Site, make_site
 from agent.checks.running import Bench, Jobs
 from agent.desk import Desk
@@ -58,30 +59,26 @@ def judge_cleared(
     change, until = cleared.change, time.monotonic() + seconds
     environment, added = _prepare_environment(change, prepared, desk)
     lay_out = partial(_lay_out, environment=environment, until=until, prepared=prepared, desk=desk)
-    tree, site = desk.open_base(prepared), lay_out(change, "head")
-    base_environment = desk.environment(prepared)
-    base = make_site(tree.folder, base_environment, prepared.contract, desk.settings, until)
+    tree, head, contract = desk.open_base(prepared), lay_out(change, "head"), prepared.contract
+    base = make_site(tree.folder, desk.environment(prepared), contract, desk.settings, until)
     # An earlier round may have measured it anew.
     before = reports.refresh_tests(before, prepared, desk.settings)
-    parts = change_parts.split_change(change, before.tests, tree, prepared.contract.project)
-    disguised = frozenset(path for path in parts.product if is_test(path))
-    linted = changed_files.lint_change(change, site, base, disguised, desk.sandbox, desk.say)
-    _refuse_forbidden(linted, change, human_changes, prepared, desk)
+    parts = change_parts.split_change(change, before.tests, tree, contract.project)
+    linted = _run_ruff_rules(parts, head, base, human_changes, desk)
     bench = Bench(
         base=base,
-        head=site,
+        head=head,
         tree=tree,
         hunks=worktree.list_hunks(prepared.checkout, change),
         lay_out=lay_out,
-        contract=prepared.contract,
+        contract=contract,
         plan=plan,
         human_changes=human_changes,
         jobs=Jobs(desk.sandbox, desk.say, base.at_once, until),
         say=desk.say,
         measure_anew=measure_anew if reports.is_older(prepared, desk.settings) else None,
     )
-    already = (*added, *((linted,) if linted else ()))
-    judged = judging.judge_change(parts, before, bench, already)
+    judged = judging.judge_change(parts, before, bench, (*added, *linted))
     desk.store_report(prepared.run, judged.ran)
     return judged
 
@@ -138,20 +135,18 @@ def _prepare_environment(
 # --- rules that ruff checks -----------------------------------------------------------------------
 
 
-def _refuse_forbidden(
-    linted: LintRun | None,
-    change: Change,
-    human_changes: Change | None,
-    prepared: Prepared,
-    desk: Desk,
-) -> None:
-    """End the checks before they have begun, where a rule that ruff checks forbids the change."""
+def _run_ruff_rules(
+    parts: ChangeParts, head: Site, base: Site, human_changes: Change | None, desk: Desk
+) -> tuple[LintRun, ...]:
+    """Check a change by the rules that ruff has; one that forbids it ends the checks at once."""
+    disguised = frozenset(path for path in parts.product if is_test(path))
+    linted = changed_files.lint_change(parts.change, head, base, disguised, desk.sandbox, desk.say)
     if linted is None or linted.reason:
-        return
-    config = prepared.contract.config
-    problems = ruff_contract.find_problems(linted.items, config)
-    weighed = levels.apply_levels(problems, config)
-    findings = levels.soften_human_findings(weighed, change, human_changes)
+        return (linted,) if linted else ()
+    problems = ruff_contract.find_problems(linted.items, head.config)
+    weighed = levels.apply_levels(problems, head.config)
+    findings = levels.soften_human_findings(weighed, parts.change, human_changes)
     if blocking := [finding for finding in findings if finding.severity is Severity.BLOCK]:
         desk.say(f"{linted.name}: {blocking[0].rule} blocks the change; no checks run")
         raise PolicyRefused(findings)
+    return (linted,)

@@ -93,7 +93,7 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
             for path in {remark.path for remark in placed}
         ),
     )
-    items = ruff_contract.select_items(once, change, config, (), {"pandas"})
+    items = ruff_contract.select_items(once, change, config)
     yield from (
         problem for problem in ruff_contract.find_problems(items, config) if problem.rule in rules
     )

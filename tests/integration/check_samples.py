@@ -62,8 +62,6 @@ TOOLS = (
     "isort[colors]",
     "coverage",
     "tblib",
-    "django-migration-linter",
-    "appdirs",
     "django>=5.2,<5.3",
 )
 GREEN = {"test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n"}

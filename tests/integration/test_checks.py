@@ -1,7 +1,7 @@
 """Checks in real sandboxes: what they find, and that no forgery comes out as passed."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +9,6 @@ import pytest
 from agent.checks import running
 from agent.checks.check import Selection
 from agent.checks.runners import Suite
-from agent.models.change import Severity
 from agent.models.checks import Status
 from agent.models.record import replace
 from agent.stages import baseline
@@ -28,12 +27,6 @@ from tests.integration.check_samples import (
     measured,
     outcomes,
 )
-
-
-def only_deep(kinds: Iterable[str], *usual: str) -> list[object]:
-    """All of them as cases, each that is not named here of the deep suite."""
-    return [kind if kind in usual else deep(kind) for kind in kinds]
-
 
 # --- pytest ----------------------------------------------------------------------------------
 
@@ -96,20 +89,6 @@ def test_other_pytests_say_the_same(workshop: Workshop, packages: tuple[str, ...
         "test_sums.py::test_sum": "passed",
         "test_sums.py::test_wrong": "failed",
     }
-
-
-@pytest.mark.deep
-def test_a_huge_report_proves_nothing(workshop: Workshop) -> None:
-    conftest = """
-        import glob, os
-        def pytest_unconfigure(config):
-            for name in glob.glob("/out/*"):
-                with open(name, "ab") as file:
-                    file.truncate(1024 ** 3)
-    """
-    result = workshop.tests({**GREEN, "conftest.py": conftest})
-    assert result.status is not Status.PASSED
-    assert result.reason
 
 
 # --- Django's runner -----------------------------------------------------------
@@ -278,31 +257,16 @@ def test_names_in_the_language_of_the_settings_need_no_migration(workshop: Works
     assert workshop.one("makemigrations", files, **NO_TESTS).status is Status.PASSED
 
 
-MIGRATION_LIES = {
-    "settings switch all migrations off": {
-        "proj/settings.py": DJANGO["proj/settings.py"]
-        + "class Off:\n    def __contains__(self, item): return True\n"
+def test_settings_that_switch_all_migrations_off_hide_no_missing_one(workshop: Workshop) -> None:
+    off = (
+        "class Off:\n    def __contains__(self, item): return True\n"
         "    def __getitem__(self, item): return None\nMIGRATION_MODULES = Off()\n"
-    },
-    "the process ends itself": {"shop/__init__.py": "import os\nos._exit(0)\n"},
-    "manage.py does nothing": {"manage.py": "print('No changes detected')\n"},
-}
-
-
-#: After these the missing migration cannot be named, and that is said.
-SPEECHLESS = {"the process ends itself"}
-
-
-@pytest.mark.parametrize("name", only_deep(MIGRATION_LIES, "settings switch all migrations off"))
-def test_no_lie_hides_a_missing_migration(workshop: Workshop, name: str) -> None:
-    result = workshop.one("makemigrations", {**PENDING, **MIGRATION_LIES[name]}, **NO_TESTS)
-    if name in SPEECHLESS:
-        assert result.status in {Status.FAILED, Status.UNVERIFIED}
-        assert result.reason
-    else:
-        assert result.status is Status.FAILED
-        assert [item.item_id for item in result.items] == ["shop: Add field note to order"]
-        assert result.command == ("python", "manage.py", "makemigrations", "--check", "--dry-run")
+    )
+    files = {**PENDING, "proj/settings.py": DJANGO["proj/settings.py"] + off}
+    result = workshop.one("makemigrations", files, **NO_TESTS)
+    assert result.status is Status.FAILED
+    assert [item.item_id for item in result.items] == ["shop: Add field note to order"]
+    assert result.command == ("python", "manage.py", "makemigrations", "--check", "--dry-run")
 
 
 def test_errors_of_the_system_check_fail_and_warnings_do_not(workshop: Workshop) -> None:
@@ -380,61 +344,6 @@ def test_a_hooks_mypy_knows_also_what_the_hook_installs_beside_it(workshop: Work
     assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"] * 2
 
 
-# --- the interpreter -------------------------------------------------------------------------
-
-AS_USUAL = {
-    "early/sitecustomize.py": "import builtins\nbuiltins.customized = True\n",
-    "early/helper.py": "VALUE = 1\n",
-    "early/trouble.py": "class Trouble(UserWarning): pass\n",
-    "test_usual.py": """
-        import importlib.util, multiprocessing, os, subprocess, sys, warnings
-        import pytest
-
-        def told():
-            return sys.flags.no_site, sys.prefix, customized, sys.path
-
-        def tell(queue):
-            queue.put(told())
-
-        def test_the_environment_is_entered():
-            import helper, sysconfig
-            assert sys.prefix == os.environ["VIRTUAL_ENV"] != sys.base_prefix
-            assert sysconfig.get_path("purelib").startswith(sys.prefix)
-            assert os.environ["PYTHONPATH"] == "/work/early"
-            assert (os.environ["EXTRA"], sys.flags.no_site, customized) == ("yes", 0, True)
-            assert sys.flags.utf8_mode == 1 and sys.flags.dont_write_bytecode == 1
-            assert not any("-S" in word for word in subprocess._args_from_interpreter_flags())
-            assert sys.path.index("/work/early") < sys.path.index(sysconfig.get_path("stdlib"))
-            assert importlib.util.find_spec("mergewright_report").origin.count("/checks/") == 1
-
-        def test_a_warning_is_an_error():
-            import trouble
-            with pytest.raises(trouble.Trouble):
-                warnings.warn("here", trouble.Trouble)
-
-        @pytest.mark.parametrize("way", ["fork", "spawn", "forkserver"])
-        def test_children_are_like_us(way):
-            context = multiprocessing.get_context(way)
-            queue = context.SimpleQueue()
-            child = context.Process(target=tell, args=(queue,))
-            child.start()
-            assert queue.get() == told()
-            child.join()
-    """,
-}
-
-
-@pytest.mark.deep
-def test_tests_see_an_interpreter_that_was_started_as_usual(workshop: Workshop) -> None:
-    environ = {
-        "PYTHONPATH": "/work/early", "PYTHONUTF8": "1", "EXTRA": "yes",
-        "PYTHONWARNINGS": "error::trouble.Trouble",
-    }  # fmt: skip
-    result = workshop.tests(AS_USUAL, config={"env": environ}, test_args=("-n", "1"))
-    assert (result.status, result.reason) == (Status.PASSED, ""), result.output
-    assert len(result.items) == 5
-
-
 # --- linters and formatters ------------------------------------------------------------------
 
 UNTIDY = {"shop/__init__.py": "", "shop/sums.py": "import os\nimport abc\nvalue   = [1,2]\n"}
@@ -459,22 +368,6 @@ def test_linters_and_formatters_find_and_place(
     assert [item.item_id.split(":")[0] for item in found["isort"].items] == ["shop/sums.py"]
     assert found["flake8"].items[0].place.startswith("shop/sums.py:")
     assert all("mergewright" not in result.output for result in report.results)
-
-
-def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
-    stage: Callable[..., Stage],
-) -> None:
-    made = stage({**GREEN, "ruff.toml": "line-length = 40\n[lint]\nselect = ['E501']\n"},
-                 test_runner="pytest", lint=("ruff check .",))  # fmt: skip
-    found = made.compared(
-        ruff_DOT_toml="line-length = 80\n[lint]\nselect = ['E501']\n",
-        more_DOT_py="number = 1000 + 1000 + 1000 + 1000 + 1000\n",
-    )
-    assert found["ruff check"].verdict is Status.PASSED
-    held = found["ruff check, base settings"]
-    assert (held.verdict, [finding.rule for finding in held.findings]) == (
-        Status.PASSED, ["other-settings"],
-    )  # fmt: skip
 
 
 _OWN_PYTHON = "import sys\n\n\ndef test_prefix():\n    assert sys.prefix == '/env'\n"
@@ -537,88 +430,3 @@ def test_a_test_may_ask_git_on_both_sides(stage: Callable[..., Stage]) -> None:
     )
     found = made.compared(new_DOT_py="x = 1\n")["tests"]
     assert (found.base, found.head) == (Status.PASSED, Status.PASSED)
-
-
-# --- new migrations --------------------------------------------------------------------------
-
-STOCK: dict[str, str] = {
-    **DJANGO,
-    "shop/models.py": """
-        from django.db import models
-
-        class Order(models.Model):
-            code = models.CharField(max_length=20, null=True)
-            size = models.IntegerField(default=0)
-    """,
-    "shop/migrations/0001_initial.py": """
-        from django.db import migrations, models
-
-        class Migration(migrations.Migration):
-            operations = [
-                migrations.CreateModel("Order", fields=[
-                    ("id", models.BigAutoField(primary_key=True)),
-                    ("code", models.CharField(max_length=20, null=True)),
-                    ("size", models.IntegerField(default=0)),
-                ]),
-            ]
-    """,
-}
-MIGRATION = """
-    from django.db import migrations, models
-
-    def fill(apps, schema_editor):
-        from shop.models import Order
-        Order.objects.update(size=1)
-
-    class Migration(migrations.Migration):
-        dependencies = [("shop", "{}")]
-        operations = [migrations.{}]
-"""
-
-
-def test_a_linter_reads_new_migrations(stage: Callable[..., Stage]) -> None:
-    operations = (
-        "RunSQL('ALTER TABLE shop_order DROP COLUMN code')",
-        "AlterUniqueTogether('order', {('code', 'id')})",
-        "RunPython(fill)",
-        # Rules name it by its class; and SQLite makes tables anew.
-        "RemoveField('order', 'size')",
-        "AddField('order', 'note', models.TextField(default=''))",
-    )
-    files, before = {}, "0001_initial"
-    for number, operation in enumerate(operations, 2):
-        text = MIGRATION.format(before, operation)
-        files[f"shop__migrations__000{number}_more_DOT_py"] = text
-        before = f"000{number}_more"
-    linted = stage(STOCK, **NO_TESTS).compared(**files)["migrations"]
-    assert (linted.verdict, linted.reason) == (Status.PASSED, "")
-    assert [
-        (finding.path[-12:-3], finding.severity.value, finding.message.split(": ")[1])
-        for finding in linted.findings
-    ] == [
-        ("0002_more", "review", "DROP_COLUMN"),
-        ("0003_more", "review", "ADD_UNIQUE"),
-        ("0004_more", "review", "RUNPYTHON_MODEL_IMPORT"),
-        ("0004_more", "info", "RUNPYTHON_REVERSIBLE"),
-    ]
-
-
-def test_a_linter_reads_new_migrations_in_another_folder(stage: Callable[..., Stage]) -> None:
-    files = {path.replace("/migrations/", "/steps/"): text for path, text in STOCK.items()}
-    files["proj/settings.py"] += "MIGRATION_MODULES = {'shop': 'shop.steps'}\n"
-    text = MIGRATION.format("0001_initial", "RunPython(fill)")
-    compared = stage(files, **NO_TESTS).compared(shop__steps__0002_more_DOT_py=text)
-    paths = {finding.path for finding in compared["migrations"].findings}
-    assert paths == {"shop/steps/0002_more.py"}
-
-
-def test_migrations_that_cannot_be_linted_are_for_the_reviewer(
-    stage: Callable[..., Stage],
-) -> None:
-    lost = MIGRATION.format("0000_gone", "AlterModelOptions('order', {})")
-    linted = stage(STOCK, **NO_TESTS).compared(shop__migrations__0002_more_DOT_py=lost)[
-        "migrations"
-    ]
-    [finding] = linted.findings
-    assert (finding.severity, linted.verdict) == (Severity.REVIEW, Status.UNMEASURABLE)
-    assert "NodeNotFoundError" in finding.message

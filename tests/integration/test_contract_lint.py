@@ -55,7 +55,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
             for path, content in files.items()
         ),
     )
-    items = ruff_contract.select_items(readers.list_items(made), change, config, (), {"pandas"})
+    items = ruff_contract.select_items(readers.list_items(made), change, config)
     return {(problem.path, problem.rule) for problem in ruff_contract.find_problems(items, config)}
 
 
@@ -84,10 +84,6 @@ EXAMPLES = {
         "import decimal  # and unittest in tests/test_cart.py",
     ),
     "environment-read": ("import os\n\nopen_to_all = os.getenv('OPEN')", "import os"),
-    "data-code": (
-        "import pandas as pd\n\ntable = pd.read_csv('a')\nprint(table.isnull())",
-        "import pandas as pd\n\ntable = pd.read_csv('a')\nprint(table.isna())",
-    ),
     "security-lint": (
         "import requests\n\nrequests.get(url, verify=False, timeout=10)",
         "import requests\n\nrequests.get(url, timeout=10)",

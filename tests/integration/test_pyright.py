@@ -89,7 +89,7 @@ def test_nothing_of_the_tree_is_run_and_packages_of_its_own_are_not_read(
             files, packages=("iniconfig",), collect=(f"{SANDBOX_OUT}/*",), config=config
         )
         assert set(result.files) == {report.PATH}, result.files
-        judged = PYRIGHT.judge(site, result)
+        judged = PYRIGHT.read_result(site, result)
         assert "shop.py: reportAttributeAccessIssue" in " ".join(
             item.item_id for item in judged.items
         ), (judged.reason, judged.output)
@@ -117,7 +117,7 @@ def test_nothing_of_the_tree_is_run_and_packages_of_its_own_are_not_read(
 def test_it_has_its_usual_mode_below_the_settings_of_a_project(
     run: Callable[..., tuple[Site, SandboxResult]], settings: Files, found: set[str]
 ) -> None:
-    judged = PYRIGHT.judge(
+    judged = PYRIGHT.read_result(
         *run({"a.py": "import nothing_there\n\n\ndef f(a): return a\n", **settings})
     )
     rules = {item.item_id.split(": ")[1] for item in judged.items}

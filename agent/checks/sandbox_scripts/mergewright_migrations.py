@@ -1,9 +1,9 @@
 """Ask Django itself for missing migrations, conflicts and system check messages.
 
 The project's own manage.py runs first, if there is one, for its effects on `sys.path` and the
-environment. django-migration-linter reads new migrations; that serves the reviewer.
+environment.
 
-Arguments: `makemigrations`, `check`, `lintmigrations`; `field` makes the migration for one.
+Arguments: `makemigrations`, `check`; `field` makes the migration for one.
 """
 
 from __future__ import annotations
@@ -20,9 +20,6 @@ import traceback
 
 import mergewright_report
 
-#: Operations that rules read in the source.
-_NAMED = {"RemoveField", "DeleteModel", "RenameField", "RenameModel", "AlterModelTable"}
-_UNIQUE = {"AlterUniqueTogether", "AddConstraint", "AlterField", "RunSQL"}
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 #: As `makemigrations` prints them; before Django 5 all operations begin with a minus.
 _APP, _OPERATION = re.compile(r"Migrations for '(.+)':"), re.compile(r"    [-+~] (.+)")
@@ -145,43 +142,6 @@ def switch_on(order):
     return hidden
 
 
-# --- new migrations --------------------------------------------------------------------------
-
-
-def lint_new_migrations(order):
-    """Have django-migration-linter read the new migrations, each with the SQL that it runs."""
-    from django.db import connection
-
-    name = "django_migration_linter"
-    base = mergewright_report.import_ours(name, order["gate"]).MigrationLinter
-    switch_on(order)
-    items, issues = {}, []
-
-    class Linter(base):
-        def print_errors(self, errors):
-            issues.extend(errors)
-
-        print_warnings = print_errors
-
-    linter = Linter(no_cache=True, no_output=True)
-    for migration in linter.migration_loader.disk_migrations.values():
-        file = sys.modules[type(migration).__module__].__file__
-        path = mergewright_report.relative_path(file, order["tree"])
-        if path in order["new"]:
-            del issues[:]
-            linter.lint_migration(migration)
-            kinds = {type(operation).__name__ for operation in migration.operations}
-            for issue in issues:
-                code, text = issue.code, "%s: %s" % (issue.code, issue.message)
-                # For nearly everything SQLite makes a table anew, with what is unique in it.
-                is_remade = code == "NOT_NULL" or (code == "ADD_UNIQUE" and not kinds & _UNIQUE)
-                is_known = code.startswith(("DROP_", "RENAME_")) and kinds & _NAMED
-                if not ((is_remade and connection.vendor == "sqlite") or is_known):
-                    name = "%s: %s" % (path, text)
-                    items[name] = _make_item(name, text, fails=False, place=path)
-    return [items[name] for name in sorted(items)]
-
-
 # --- system check ----------------------------------------------------------------------------
 
 
@@ -204,7 +164,6 @@ def run_system_check(order):
 JOBS = {
     "makemigrations": find_missing_migrations,
     "check": run_system_check,
-    "lintmigrations": lint_new_migrations,
 }
 
 

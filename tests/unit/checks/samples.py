@@ -44,4 +44,4 @@ def compare_sides(
     """Compare all checks of two sides; by default, as if the change touched no test."""
     parts = make_parts(*touched, **more)
     pairs = classify_tests(base.tests, head.tests, versions, parts).values()
-    return compare_reports(base, head, count_tests(base.tests, head.tests, pairs, parts))
+    return compare_reports(base, head, count_tests(base.tests, head.tests, pairs))

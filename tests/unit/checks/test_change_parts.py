@@ -4,9 +4,7 @@ import pytest
 
 from agent.checks.change_parts import (
     ChangeParts,
-    find_versions,
     keep_tests,
-    list_tool_settings,
     list_uncollected,
     revert_tests,
     split_change,
@@ -88,18 +86,13 @@ def test_what_a_file_of_tests_has_a_say_in_runs_as_base_has_it(path: str, again:
 
 
 @pytest.mark.parametrize(
-    ("edit", "is_of_tests", "is_of_tools"),
-    [("'-q'", True, True), ("true", False, True), ("[tool.mypy]", False, False)],
+    ("edit", "is_of_tests"), [("'-q'", True), ("true", False), ("[tool.mypy]", False)]
 )
-def test_of_settings_the_edited_tables_tell_whose_they_are(
-    edit: str, is_of_tests: bool, is_of_tools: bool
-) -> None:
+def test_of_settings_the_edited_tables_tell_whose_they_are(edit: str, is_of_tests: bool) -> None:
     text = str(TREE["pyproject.toml"])
     other = {"'-q'": "'-x'", "true": "false", "[tool.mypy]": "[tool.mypy]  # types"}[edit]
     parts = split({"pyproject.toml": text.replace(edit, other)})
     assert (parts.as_base is None, bool(parts.configuration)) == (is_of_tests, is_of_tests)
-    tools = list_tool_settings(parts.change)
-    assert bool(tools) is is_of_tools
 
 
 def test_base_s_versions_stand_beside_the_product_of_the_change() -> None:
@@ -126,14 +119,3 @@ def test_new_tests_that_were_not_run_are_named() -> None:
     assert said.endswith(" test_a")
     assert not [*list_uncollected(parts, suite_of("test_n.test_a_0", "other.It.test_c"))]
     assert not [*list_uncollected(parts, suite_of(is_partial=True))]
-
-
-def test_both_versions_of_a_test_are_shown_or_what_else_is_edited() -> None:
-    item = BASE.items[0]
-    after = str(TREE[A]).replace("== 1", "== 2")
-    assert find_versions(split({A: after}), item) == (
-        "def test_a():\n    assert f() == 1", "def test_a():\n    assert f() == 2",
-    )  # fmt: skip
-    assert find_versions(split({"tests/helpers.py": "a = 1\n"}), item) == (
-        "from tests import more", "a = 1\n",
-    )  # fmt: skip

@@ -21,7 +21,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *outcomes: str, only: Selection | None 
     """Run two commands that end so, each as `id=outcome, …`."""
     ran: list[str] = []
 
-    def judge(suite: Suite, at: object, *_: object) -> TestRun:
+    def read_result(suite: Suite, at: object, *_: object) -> TestRun:
         command = suite.command(at)  # type: ignore[arg-type]
         ids = [text.partition("=") for text in outcomes[len(ran)].split(", ") if text]
         ran.append(command[-1])
@@ -33,7 +33,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *outcomes: str, only: Selection | None 
             reason="" if items else "no tests were collected", files=(command[-1],),
         )  # fmt: skip
 
-    monkeypatch.setattr(Suite, "judge", judge)
+    monkeypatch.setattr(Suite, "read_result", read_result)
     first, more = read_suites(BOTH)
     project = make_project(test_runner="pytest", test_args=first.args, more_tests=(more,))
     nothing = SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0.1)

@@ -51,7 +51,7 @@ def judged(
     result = SandboxResult(
         exit_code=exit_code, output=output, output_bytes=0, seconds=0.1, files=files
     )
-    return tool.judge(site, result)
+    return tool.read_result(site, result)
 
 
 FINDING = {
@@ -147,11 +147,11 @@ def test_any_other_command_says_by_its_exit_code_how_it_went(site: Site) -> None
     assert order.environ["PYTHONPATH"].split(":")[-1] == "/work/early"
     assert order.environ["A"] == "b"
     result = SandboxResult(exit_code=2, output="a\n====\nb: gone\n", output_bytes=0, seconds=0.1)
-    red = docs.judge(site, result)
+    red = docs.read_result(site, result)
     assert (red.name, red.status, red.reason) == (
         "docs", Status.FAILED, "exit code 2: a / b: gone",
     )  # fmt: skip
-    green = docs.judge(site, replace(result, exit_code=0))
+    green = docs.read_result(site, replace(result, exit_code=0))
     assert (green.status, green.reason) == (Status.PASSED, "")
 
 

@@ -92,7 +92,7 @@ def collect(*ids: str) -> dict[str, object]:
 
 def judge(*events: object, code: int = 0, known_red: frozenset[str] | None = None) -> TestRun:
     result = came_back(written(*events, {"event": "exit", "code": code}), exit_code=code)
-    return Suite(known_red=known_red).judge(site(10), result)
+    return Suite(known_red=known_red).read_result(site(10), result)
 
 
 ONE = BEGIN, collect("a.py::b"), TEST

@@ -105,7 +105,7 @@ def test_a_test_that_fails_has_the_line_in_which_it_does(
     (linted.tree / "test_a.py").write_text("def test_a():\n    assert total() == 3\n")
     item = CheckItem(item_id="t", outcome="failed", place="test_a.py:2")
     made = TestRun(name="tests", status=Status.FAILED, items=(item,))
-    monkeypatch.setattr(Suite, "judge", lambda *_: made)
+    monkeypatch.setattr(Suite, "read_result", lambda *_: made)
     found = running.run_check(Suite(), linted, FakeSandbox(lambda _: ended(1)), lambda _: None)
     assert found.items[0].source == "assert total() == 3"
 

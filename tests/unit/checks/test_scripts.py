@@ -60,7 +60,7 @@ class Runner:
             **facts,
         )
         lay_files(here.tree, {path: dedent(text).lstrip("\n") for path, text in files.items()})
-        return suite.judge(here, self._run(suite, here))
+        return suite.read_result(here, self._run(suite, here))
 
     def _run(self, suite: Suite, here: Site) -> SandboxResult:
         order = suite.make_request(here)
@@ -488,14 +488,3 @@ def test_a_suite_half_of_whose_first_tests_fail_is_ended_where_that_is_wanted(
     for looks_early, ran in ((True, 50), (False, 60)):
         result = run(files, script=script, looks_early=looks_early)
         assert (len(result.items), len(result.unrun)) == (ran, 60 - ran)
-
-
-def test_a_runner_that_shuffles_has_a_seed_where_its_command_has_none(run: Runner) -> None:
-    def read_words(*args: str) -> list[str]:
-        project = make_project(test_runner="django", test_script="run.py", test_args=args)
-        here = dataclasses.replace(site(10), tree=run.folder, project=project)
-        return list(Suite().make_request(here).argv[-len(args) :])
-
-    assert read_words("--shuffle", "-v") == ["--shuffle=1", "-v"]
-    assert read_words("--shuffle", "7") == ["--shuffle", "7"]
-    assert read_words("--shuffle=7", "a") == ["--shuffle=7", "a"]

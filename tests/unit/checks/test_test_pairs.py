@@ -71,7 +71,7 @@ def compare(
 ) -> TestComparison:
     made = make_parts(*touched, **parts)
     pairs = classify_tests(before, after, versions, made)
-    return count_tests(before, after, pairs.values(), made)
+    return count_tests(before, after, pairs.values())
 
 
 def new(found: TestComparison) -> list[str]:

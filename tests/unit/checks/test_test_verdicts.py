@@ -11,7 +11,7 @@ from agent.checks.running import Job
 from agent.checks.test_pairs import PairedTest, classify_tests
 from agent.checks.test_verdicts import VERSIONS, TestVerdicts
 from agent.models.change import Change, Severity
-from agent.models.checks import CheckItem, LintRun, RepeatedTest, Status, TestRun
+from agent.models.checks import CheckItem, RepeatedTest, TestRun
 from agent.models.record import replace
 from tests.unit.checks.samples import make_parts, report, suite_of
 
@@ -49,30 +49,21 @@ def test_only_what_base_fails_as_well_is_excused(
     was: str, base: str, head: str, state: str, words: str
 ) -> None:
     pair = make_pair(was=was)
-    weighed = test_verdicts.weigh_again(pair, RepeatedTest(item_id="t.py::a", base=base, head=head))
+    weighed = test_verdicts.read_repeat(pair, RepeatedTest(item_id="t.py::a", base=base, head=head))
     assert weighed.state == state
     assert weighed.head
     assert words in weighed.head.text
 
 
 @pytest.mark.parametrize(
-    ("base", "head", "severity"),
-    [("failed", "passed", Severity.INFO), ("failed", "failed", Severity.REVIEW),
-     ("", "passed", Severity.REVIEW)],
-)  # fmt: skip
-def test_what_never_passed_or_base_does_not_know_is_for_review(
-    base: str, head: str, severity: Severity
+    ("head", "severity"),
+    [("passed", Severity.INFO), ("failed", Severity.REVIEW)],
+)
+def test_a_flaky_test_that_never_passed_with_the_change_is_for_review(
+    head: str, severity: Severity
 ) -> None:
-    test = RepeatedTest(item_id="t.py::a", base=base, head=head)
+    test = RepeatedTest(item_id="t.py::a", base="failed", head=head)
     assert test_verdicts.make_finding(test).severity is severity
-
-
-def test_what_an_earlier_version_has_stored_of_it_is_read() -> None:
-    runs = [{"outcome": "failed", "text": "1 != 2"}]
-    stored = {"item_id": "t.py::a", "base": [], "head": runs, "place": ""}
-    assert RepeatedTest.model_validate(stored) == RepeatedTest(item_id="t.py::a", head="failed")
-    run = LintRun(name="mypy", status=Status.PASSED)
-    assert LintRun.model_validate({**run.model_dump(), "settings_of_base": ["a.toml"]}) == run
 
 
 class Bench:
@@ -129,7 +120,7 @@ def test_a_failure_in_base_s_version_counts_where_it_comes_back(again: str, stat
     base, head = suite_of("t.py::a", "t.py::b=failed"), suite_of("t.py::a", "t.py::b")
     verdicts = TestVerdicts(make_parts("t.py"), report("base", base), bench)
     ran = {VERSIONS: suite_of("t.py::a=failed", "t.py::b=failed", name=VERSIONS)}
-    verdicts.weigh(head, ran)
+    verdicts.find_verdicts(head, ran)
     assert [pair.state for pair in verdicts.pairs] == [state, "fine"]
     assert bench.asked == [("head", ("t.py::a",))]
 
@@ -139,5 +130,5 @@ def test_base_that_fails_what_it_passed_before_is_measured_anew() -> None:
     base, head = suite_of("t.py::a", "t.py::b"), suite_of("t.py::a=failed", "t.py::b=failed")
     bench.measure_anew = lambda: head
     verdicts = TestVerdicts(make_parts(), report("base", base), bench)
-    verdicts.weigh(head, {})
+    verdicts.find_verdicts(head, {})
     assert ([pair.state for pair in verdicts.pairs], bench.measure_anew) == (["known"] * 2, None)

@@ -17,7 +17,7 @@ def weigh(base: CheckReport, head: CheckReport, tool: str = "") -> tuple[AnyComp
     line = CheckCommand(name="black", line="", tool=tool)
     project = replace(make_project(), lint=(line,))
     contract = Contract(config=RepoConfig(), project=project, source=None)
-    return compare.weigh_comparisons(compare_sides(base, head), base, head, contract)
+    return compare.apply_rules(compare_sides(base, head), base, head, contract)
 
 
 def black(side: str, *items: tuple[str, str]) -> CheckReport:
@@ -49,48 +49,3 @@ def test_a_formatter_is_heeded_in_files_that_base_passes(
     assert found.kind == "findings"
     assert [item.place for item in found.new_failures] == failing
     assert found.verdict is (Status.FAILED if failing else Status.PASSED)
-
-
-def test_what_a_linter_says_of_new_migrations_withholds_nothing() -> None:
-    texts = ["DROP_COLUMN: DROPPING columns", "ALTER_COLUMN: ALTERING columns", "OTHER: naming"]
-    path = "shop/migrations/0002_a.py"
-    items = tuple(
-        CheckItem(item_id=text, outcome="warning", text=text, place=path) for text in texts
-    )
-    linted = LintRun(name="migrations", status=Status.PASSED, items=items)
-    failed = LintRun(name="migrations", status=Status.FAILED, reason="no server")
-
-    def tell(run: LintRun) -> tuple[Status, list[tuple[str, str]]]:
-        [found] = weigh(report("base"), report("head", run))
-        return found.verdict, [(one.rule, one.severity.value) for one in found.findings]
-
-    listed = [("migration-destructive", "review"), ("migration-downtime", "info")]
-    assert tell(linted) == (Status.PASSED, listed)
-    assert tell(failed) == (Status.UNMEASURABLE, listed[:1])
-
-
-RED = {"status": Status.FAILED, "items": (CheckItem(item_id="a: b: c", outcome="finding"),)}
-BROKEN = {"status": Status.FAILED, "reason": "no such plugin"}
-
-
-@pytest.mark.parametrize(
-    ("name", "facts", "verdict", "rules"),
-    [
-        ("mypy", RED, Status.PASSED, ["other-settings"]),
-        ("mypy, base settings", RED, Status.PASSED, ["other-settings"]),
-        ("mypy", BROKEN, Status.FAILED, []),
-        # Of base's settings it only adds to what the change's say.
-        ("mypy, base settings", BROKEN, Status.UNMEASURABLE, ["other-settings"]),
-    ],
-)
-def test_what_either_settings_object_to_is_for_the_reviewer(
-    name: str, facts: dict[str, object], verdict: Status, rules: list[str]
-) -> None:
-    runs = {one: {"name": one, "status": Status.PASSED} for one in ("mypy", "mypy, base settings")}
-    base, head = (
-        report(side, *map(LintRun.model_validate, each.values()))
-        for side, each in (("base", runs), ("head", runs | {name: runs[name] | facts}))
-    )
-    weighed = weigh(base, head)
-    [found] = [one for one in weighed if one.name == name]
-    assert (found.verdict, [finding.rule for finding in found.findings]) == (verdict, rules)

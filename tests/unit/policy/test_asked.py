@@ -38,6 +38,20 @@ def test_a_package_that_the_ticket_names_as_code_is_no_reason_for_a_draft(ticket
 
 
 @pytest.mark.parametrize(
+    ("ticket", "severity"),
+    [
+        ("Sort imports with `ruff`, in pyproject.toml.", Severity.INFO),
+        ("Add httpx to pyproject.toml.", Severity.REVIEW),
+    ],
+)
+def test_a_ticket_that_names_pyproject_asks_for_no_settings_of_tools(ticket, severity):
+    files = {"pyproject.toml": "[tool.ruff.lint]\nignore = ['S']\n"}
+    snippet = Snippet(files, base={"pyproject.toml": "[tool.ruff.lint]\n"}, ticket=ticket)
+    [finding] = policy.apply_rules(snippet.change_context()).findings
+    assert (finding.rule, finding.severity) == ("gate-files", severity)
+
+
+@pytest.mark.parametrize(
     ("path", "before", "after", "is_reading"),
     [
         ("build.sh", "make\n", None, True),

@@ -38,9 +38,6 @@ CLAIMS = {
     "and each new function emptied": (
         prove(needed=(replace(PART, kind="empty"),)), {},
     ),
-    "Small bugs were added": (
-        prove(needed=(replace(PART, kind="mistake", text="`<` in place of `>=`"),)), {},
-    ),
     "No test is asked for `shop/prices.py:9`": (prove(notes=(OTHER,)), {}),
     "Reverting these breaks no test:** `shop/prices.py:9`": (prove(unneeded_parts=(OTHER,)), {}),
     "Not tested by reverting:** `shop/prices.py:9`": (prove(untried=(OTHER,)), {}),
@@ -50,7 +47,7 @@ CLAIMS = {
     "Not proved by a test: the change adds no test": (
         {"proof": UNPROVED}, {"proof": replace(UNPROVED, needed=(PART,))},
     ),
-    "No proof needed: only tests were changed": ({"proof": Proof(unneeded="only tests were changed")}, {}),
+    "No proof needed: only tests were changed": ({"proof": Proof(exemption="only tests were changed")}, {}),
     "made the edits, without a model": (RECIPE, {}),
     "No test was added": (RECIPE, {**RECIPE, "proof": PROOF}),
     "Sensitive files:** `a.py`": ({"sensitive": (("a.py", "database migration"),)}, {}),

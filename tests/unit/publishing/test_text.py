@@ -38,7 +38,7 @@ def test_foreign_words_are_inert(render, of_issue):
     finding = Finding(
         rule="size", severity=Severity.REVIEW, path=EVIL, line=1, message=EVIL, fix=EVIL
     )
-    held = RewrittenTest(item_id=EVIL, outcome="failed", text=EVIL, before=EVIL, after=f"x{EVIL}")
+    held = RewrittenTest(item_id=EVIL, outcome="failed", text=EVIL)
     ticket = {"removed": (EVIL,), "comments": (EVIL,)}
     evil = {
         "ticket": Ticket(ticket_id="42", title=EVIL, body="", digest="d", **ticket),

@@ -144,6 +144,5 @@ def test_no_further_check_is_called_like_one_of_ours():
         ruff_contract.CHECK,
         django_state.DJANGO_CHECK.name,
         django_state.MAKEMIGRATIONS.name,
-        django_state.MIGRATIONS.name,
     }
     assert own == command_lines.TAKEN

@@ -72,17 +72,6 @@ def test_pyproject_decides_by_its_tool_tables(before: bytes, after: bytes, rules
 
 
 @pytest.mark.parametrize(
-    ("path", "is_held"),
-    [
-        ("api/ruff.toml", True), ("setup.cfg", True), (".gitignore", True), ("conftest.py", False),
-        ("site/conf.py", False), ("a.py", False),
-    ],
-)  # fmt: skip
-def test_settings_of_tools_are_held_as_base_has_them_and_no_code_is(path, is_held):
-    assert rule_files.is_tool_setting(path) is is_held
-
-
-@pytest.mark.parametrize(
     ("tables", "installs"),
     [
         ("[tool.coverage.run]\nbranch = true\n", False),

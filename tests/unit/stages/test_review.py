@@ -117,9 +117,7 @@ def _open(path, rule, *, is_reading, line=None):
 def with_open_findings(prepared, *parts):
     """Give a passed round with a rewritten test, a gate file, and parts that no test notices."""
     best = passing(prepared)
-    versions = "-assert total() == 1\n+assert total() == 2"
     rewritten = _open("", "test-rewritten", is_reading=True)
-    rewritten = replace(rewritten, source=versions)
     guard = _open("conftest.py", "gate-files", is_reading=False)
     cleared = replace(best.cleared, findings=(guard,))
     compared = (replace(best.compared[0], findings=(rewritten,)), *best.compared[1:])
@@ -145,8 +143,7 @@ def test_a_reviewer_settles_what_is_a_matter_of_reading_and_nothing_that_guards_
     notes = reviewing.review_change(run_context.history.record_round(best), run_context)
     told = model.requests[0].messages[0].text
     accepted = "[draft for a person, unless an edit resolves it or the reviewer accepts it]"
-    versions = "    -assert total() == 1\n    +assert total() == 2\n"
-    assert f"1. {accepted} test-rewritten says. (test-rewritten) Look.\n{versions}" in told
+    assert f"1. {accepted} test-rewritten says. (test-rewritten) Look." in told
     edited = "[draft for a person, unless an edit resolves it]"
     assert f"-. {edited} conftest.py gate-files says. (gate-files) Look." in told
     weighed = decide.with_review(best, notes, prepared.contract)

@@ -5,20 +5,31 @@ from tests.unit.policy.cases import Cases, Snippet
 _PATH = "tests/test_cart.py"
 
 
+def _hidden(after: str | None, before: str, path: str = _PATH, runner: str = "command") -> Snippet:
+    return Snippet({path: after}, base={path: before}, project={"test_runner": runner})
+
+
+_TESTS = "def test_a(): assert f() == 1\n\n\ndef test_b(): assert g()\n"
 _EDITED = Cases(
     fails={
-        "an assertion less": Snippet(
-            {_PATH: "class T:\n    def test_a(self):\n        assert f()\n"},
-            base={_PATH: "class T:\n    def test_a(self):\n        assert f() == 1\n"},
-        ),
-        "its data": Snippet({"tests/a.json": "{}"}, base={"tests/a.json": "[]"}),
+        "an assertion less": _hidden(_TESTS.replace(" == 1", ""), _TESTS),
+        "a mark of the module": _hidden(_TESTS, f"pytestmark = strict\n{_TESTS}"),
+        "its data": _hidden("{}", "[]", "tests/a.json"),
     },
     passes={
-        "a comment, and a new test": Snippet(
-            {_PATH: "def test_a():\n    assert f()  # It is.\n\n\ndef test_b(): assert g()\n"},
-            base={_PATH: "def test_a():\n    assert f()\n"},
-        ),
-        "a helper of the source": Snippet("def test_a(): return 1\n", "def test_a(): return 2\n"),
+        "a comment, and a new test": _hidden(f"{_TESTS}# End.\ndef test_c(): ...\n", _TESTS),
+        "a helper of the source": _hidden("def test_a(): 1\n", "def test_a(): 2\n", "app/a.py"),
+        "runs show it": _hidden(_TESTS.replace(" == 1", ""), _TESTS, runner="pytest"),
+    },
+)
+_REMOVED = Cases(
+    fails={
+        "a test": _hidden("def test_b(): assert g()\n", _TESTS),
+        "a file": _hidden(None, _TESTS),
+    },
+    passes={
+        "a helper": _hidden(_TESTS, f"def make(): ...\n\n\n{_TESTS}"),
+        "runs show it": _hidden(None, _TESTS, runner="pytest"),
     },
 )
 
@@ -58,7 +69,8 @@ def _on(version: str | None, after: str, line: int | None = None, base: str = ""
 _OLD = "print 'a'\n"
 
 CASES = {
-    "test-edited": _EDITED,
+    "test-rewritten": _EDITED,
+    "test-removed": _REMOVED,
     "module-in-place-of-another": _NAMES,
     "python-syntax": Cases(
         fails={

@@ -102,6 +102,7 @@ CASES = {
         fails={
             "a dropped column": _does("migrations.RemoveField('order', 'note')"),
             "a renamed table": _does("migrations.RenameModel('Order', 'Purchase')"),
+            "a constraint": _does("migrations.AlterUniqueTogether('order', {('note',)})"),
             "a column, by alembic": _revises("'b'", "op.drop_column('order', 'paid')", 8),
             "a column of one of several databases, by alembic": _revises(
                 "'b'",
@@ -112,6 +113,16 @@ CASES = {
         passes={
             "a field": _does(_PAID, None),
             "a column, by alembic": _revises("'b'", "op.add_column('order', PAID)"),
+        },
+    ),
+    "migration-downtime": Cases(
+        fails={
+            "a column": _does("migrations.AlterField('order', 'note', models.TextField())"),
+            "an index, by alembic": _revises("'b'", "op.create_index('a', 'order', ['paid'])", 8),
+        },
+        passes={
+            "a field": _does(_PAID, None),
+            "a new table": _revises("'b'", "op.create_table('a')"),
         },
     ),
     "migration-by-hand": Cases(
