@@ -182,10 +182,12 @@ def request_script(
     gate = site.environment.get_packages(SANDBOX_GATE)
     request = {"report": report.PATH, "tree": SANDBOX_TREE, "gate": gate, **options}
     name, *arguments = script
+    # Compiled code in the tree may say that it need not be compared with its source.
+    flags = ("--check-hash-based-pycs", "always")
     order = sandbox_requests.make_request(
         site.environment,
         site.tree,
-        (sandbox_requests.PYTHON, f"{SANDBOX_OURS}/checks/{name}", *arguments),
+        (sandbox_requests.PYTHON, *flags, f"{SANDBOX_OURS}/checks/{name}", *arguments),
         environ=get_variables(site),
         limits=limits,
         files=(SandboxFile(path=report.REQUEST_PATH, content=json.dumps(request).encode()),),
