@@ -7,7 +7,7 @@ from agent.models.environment import Prepared
 from agent.models.record import replace
 from agent.policy import gate_files, new_dependencies
 from agent.policy.change_context import ChangeContext
-from agent.setup import distributions, obstacles, setup_commands, tree_files
+from agent.setup import distributions, obstacles, setup_commands
 from agent.text import sanitise
 from repo_config import compiled_requirements, lock_files, rule_files
 from repo_config.tree import FolderTree
@@ -33,11 +33,11 @@ def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFi
         if rule_files.has_tables(path):
             return _is_for_installation(file)
         if path.endswith(".py"):
-            return not built.isdisjoint((path, tree_files.WHOLE))
+            return not built.isdisjoint((path, setup_commands.WHOLE))
         if config.setup and None in (file.before, file.after):
             # Lines may take whatever is in a folder.
             return True
-        is_read = not read.isdisjoint((path, tree_files.WHOLE))
+        is_read = not read.isdisjoint((path, setup_commands.WHOLE))
         return is_read and bool(config.setup or not gate_files.is_usual(path))
 
     return [file for file in change.files if is_input(file)]
