@@ -104,7 +104,8 @@ def provide_pinned_tools(
                 break
             words = "npm would have to complete it"
         else:
-            build_context.say(f"{named} is not available; using another version: {words}")
+            instead = "it cannot run" if script else "using another version"
+            build_context.say(f"{named} is not available; {instead}: {words}")
     return tuple(found)
 
 
