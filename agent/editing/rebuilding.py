@@ -31,7 +31,7 @@ def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFi
     def is_input(file: ChangedFile) -> bool:
         path = file.path
         if rule_files.has_tables(path):
-            return _is_for_installation(file)
+            return rule_files.changes_installation(path, file.before, file.after)
         if path.endswith(".py"):
             return not built.isdisjoint((path, setup_commands.WHOLE))
         if config.setup and None in (file.before, file.after):
@@ -41,14 +41,6 @@ def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFi
         return is_read and bool(config.setup or not gate_files.is_usual(path))
 
     return [file for file in change.files if is_input(file)]
-
-
-def _is_for_installation(file: ChangedFile) -> bool:
-    """Whether locks or builds may read what differs in a file."""
-    is_for_tools = rule_files.has_tables(file.path) and not rule_files.changes_installation(
-        file.path, file.before, file.after
-    )
-    return not is_for_tools
 
 
 def update_locks(
@@ -71,7 +63,11 @@ def update_locks(
     has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
     project = FolderTree(change_context.after, change_context.project.root)
     start = f"{change_context.project.root}/".lstrip("/")
-    changed = [file.path for file in change.files if _is_for_installation(file)]
+    changed = [
+        file.path
+        for file in change.files
+        if rule_files.changes_installation(file.path, file.before, file.after)
+    ]
     within = [path.removeprefix(start) for path in changed if path.startswith(start)]
     if not compiled_requirements.find_stale(project, within):
         declares_others = new_dependencies.has_changed(change_context)
@@ -82,16 +78,14 @@ def update_locks(
         updated = desk.update_locks(prepared, changed)
     except EnvironmentFailed as problem:
         raise _refuse("the lock file could not be updated", problem) from problem
-    findings = (
-        Finding(
-            rule=NOT_COMPILED,
-            severity=Severity.REVIEW,
-            path=path,
-            message=f"It is not compiled anew. Its command failed: {_quote_end(words)}.",
-            fix="Compile it by hand.",
+    findings = []
+    for path, printed in updated.failed.items():
+        end = obstacles.quote_as_code(printed.strip()[-obstacles.LONGEST :])
+        says = f"It is not compiled anew. Its command failed: {end}."
+        fix, severity = "Compile it by hand.", Severity.REVIEW
+        findings.append(
+            Finding(rule=NOT_COMPILED, severity=severity, path=path, message=says, fix=fix)
         )
-        for path, words in updated.failed.items()
-    )
     return updated.contents, tuple(findings)
 
 
@@ -120,10 +114,6 @@ def find_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple[Pr
     if unmet := distributions.find_unmet(asked, built):
         said.append(f"Declared but not installed: {', '.join(unmet[:_MOST_NAMED])}.")
     return replace(prepared, environment=built), " ".join(said)
-
-
-def _quote_end(printed: str) -> str:
-    return obstacles.quote_as_code(printed.strip()[-obstacles.LONGEST :])
 
 
 def _refuse(what: str, problem: EnvironmentFailed) -> EditFailed:
