@@ -128,7 +128,7 @@ class Desk:
         CacheGone where it cannot be had as it was; the run goes on with the step that makes it.
         """
         known, stored = prepared.environment, storage.locate_environment(self.settings, "")
-        wants_more = prepared.contract.project.uses_pyright and "pyright" not in dict(known.tools)
+        wants_more = prepared.contract.project.node_tools - dict(known.tools).keys()
         parts = (known.key, *(Path(layer.folder).name for layer in known.layers))
         if not Path(known.path).is_relative_to(stored):
             return known

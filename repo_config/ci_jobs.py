@@ -93,12 +93,11 @@ class CiJob(NamedTuple):
         """Its axes without those of Python, titles, which only names show, and switches."""
         about = {"name", "strategy", "steps"}
         used = str([part[key] for part in self.parts for key in part.keys() - about])
+        named = {axis: values for axis, values in self.axes.items() if f"matrix.{axis}" in used}
         return {
             axis: values
-            for axis, values in self.axes.items()
-            if "python" not in axis
-            and re.search(rf"\bmatrix\.{re.escape(axis)}\b", used)
-            and not _SWITCHES.issuperset(values)
+            for axis, values in named.items()
+            if "python" not in axis and not _SWITCHES.issuperset(values)
         }
 
     @property

@@ -101,9 +101,9 @@ class Project(BaseModel):
     repository itself."""
 
     @property
-    def uses_pyright(self) -> bool:
-        """Whether pyright or basedpyright is among its checks."""
-        return bool({"pyright", "basedpyright"} & {command.tool for command in self.commands})
+    def node_tools(self) -> set[str]:
+        """Those of its tools that Node.js runs."""
+        return {"pyright", "basedpyright"} & {command.tool for command in self.commands}
 
     @property
     def commands(self) -> tuple[CheckCommand, ...]:

@@ -98,6 +98,8 @@ def list_read_by_tools(
 
 def changes_installation(path: str, before: bytes | None, after: bytes | None) -> bool:
     """Whether locks or builds may read what differs: all but the tables of tools that check."""
+    if not has_tables(path):
+        return True
     old, new = (_read_installation(path, content) for content in (before, after))
     return old is None or old != new
 

@@ -79,7 +79,7 @@ class ToolCheck(_Command):
         end = given.index("--") if "--" in given else len(given)
         words = (*given[:end], *reader.options, *given[end:])
         environ, files = _get_harmless(check.get_variables(site)), tuple[SandboxFile, ...]()
-        if line.tool in sandbox_requests.PYRIGHTS:
+        if line.tool in sandbox_requests.NODE_SCRIPTS:
             # It would start a Python that it finds.
             environ["PATH"] = "/nonexistent"
             if not {"-p", "--project"}.intersection(given):
@@ -103,7 +103,7 @@ class ToolCheck(_Command):
             return f"{SANDBOX_GATE}/bin/{program}", *subcommand
         if program == "mypy":
             return _start_mypy(site)
-        if program in sandbox_requests.PYRIGHTS:
+        if program in sandbox_requests.NODE_SCRIPTS:
             return _start_pyright(site, program)
         return f"{site.locate_tool(program)}/bin/{program}", *subcommand
 
@@ -203,7 +203,7 @@ def _start_mypy(site: Site) -> tuple[str, ...]:
 
 
 def _start_pyright(site: Site, program: str) -> tuple[str, ...]:
-    node, script = sandbox_requests.locate_pyright(site.environment, program)
+    node, script = sandbox_requests.locate_script(site.environment, program)
     heap = f"--max-old-space-size={int(site.tool_limits().memory_bytes * _HEAP) // 1024**2}"
     return node, heap, script
 
@@ -223,8 +223,6 @@ def _write_pyright_settings(site: Site, program: str) -> tuple[SandboxFile, ...]
             given = tools.get(program, tools.get("pyright"))
         own = json.dumps(documents.as_map(given), default=str)
     below = {"pythonVersion": ".".join(site.environment.interpreter.version.split(".")[:2])}
-    if sandbox_requests.is_replaced(site.environment, program):
-        below["typeCheckingMode"] = "standard"  # the other one's is stricter
     own = _JSON_START.sub(lambda start: f"{start[0]}{json.dumps(below)[1:-1]},", own)
     above = {
         "extends": "mergewright-pyright-own.json",

@@ -1,5 +1,7 @@
 """The lock and the environment that a change declares, for the model's sandbox."""
 
+import posixpath
+
 from agent.desk import Desk
 from agent.errors import EditFailed, EnvironmentFailed
 from agent.models.change import Change, ChangedFile, Finding, Severity
@@ -7,7 +9,7 @@ from agent.models.environment import Prepared
 from agent.models.record import replace
 from agent.policy import gate_files, new_dependencies
 from agent.policy.change_context import ChangeContext
-from agent.setup import distributions, obstacles, setup_commands, tree_files
+from agent.setup import distributions, obstacles, setup_commands
 from agent.text import sanitise
 from repo_config import compiled_requirements, lock_files, rule_files
 from repo_config.tree import FolderTree
@@ -22,32 +24,31 @@ def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFi
     """List the edited files that the environment is made of: those that set-up has read.
 
     Of Python files only those count that the project is installed from, be it for its version or
-    for a copy: all others stand in place as they are edited. So do other usual files, unless
-    configured lines have read them, or are to find another list of files.
+    for a copy, or that configured lines have run: all others stand in place as they are edited. So
+    do other usual files, unless configured lines have read them, or are to find another list of
+    files.
     """
     read, built = setup_commands.list_inputs(desk.environment(prepared))
     config = prepared.contract.config
+    folders_of_code = {posixpath.dirname(path) for path in read if path.endswith(".py")}
 
     def is_input(file: ChangedFile) -> bool:
         path = file.path
         if rule_files.has_tables(path):
-            return _is_for_installation(file)
+            return rule_files.changes_installation(path, file.before, file.after)
+        is_listed = None in (file.before, file.after)
+        is_read = not read.isdisjoint((path, setup_commands.WHOLE))
         if path.endswith(".py"):
-            return not built.isdisjoint((path, tree_files.WHOLE))
-        if config.setup and None in (file.before, file.after):
+            # A migration is run beside its neighbours.
+            is_run = is_read or (is_listed and posixpath.dirname(path) in folders_of_code)
+            is_built = not built.isdisjoint((path, setup_commands.WHOLE))
+            return is_built or bool(config.setup and is_run)
+        if config.setup and is_listed:
             # Lines may take whatever is in a folder.
             return True
-        is_read = not read.isdisjoint((path, tree_files.WHOLE))
         return is_read and bool(config.setup or not gate_files.is_usual(path))
 
     return [file for file in change.files if is_input(file)]
-
-
-def _is_for_installation(file: ChangedFile) -> bool:
-    """Whether locks or builds may read what differs in a file."""
-    return not rule_files.has_tables(file.path) or rule_files.changes_installation(
-        file.path, file.before, file.after
-    )
 
 
 def update_locks(
@@ -70,7 +71,11 @@ def update_locks(
     has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
     project = FolderTree(change_context.after, change_context.project.root)
     start = f"{change_context.project.root}/".lstrip("/")
-    changed = [file.path for file in change.files if _is_for_installation(file)]
+    changed = [
+        file.path
+        for file in change.files
+        if rule_files.changes_installation(file.path, file.before, file.after)
+    ]
     within = [path.removeprefix(start) for path in changed if path.startswith(start)]
     stale = compiled_requirements.find_stale(project, within)
     if not stale:
@@ -83,16 +88,14 @@ def update_locks(
         updated = desk.update_locks(prepared, stale)
     except EnvironmentFailed as problem:
         raise _refuse("the lock file could not be updated", problem) from problem
-    findings = (
-        Finding(
-            rule=NOT_COMPILED,
-            severity=Severity.REVIEW,
-            path=path,
-            message=f"It is not compiled anew. Its command failed: {_quote_end(words)}.",
-            fix="Compile it by hand.",
+    findings = []
+    for path, printed in updated.failed.items():
+        end = obstacles.quote_as_code(printed.strip()[-obstacles.LONGEST :])
+        says = f"It is not compiled anew. Its command failed: {end}."
+        fix, severity = "Compile it by hand.", Severity.REVIEW
+        findings.append(
+            Finding(rule=NOT_COMPILED, severity=severity, path=path, message=says, fix=fix)
         )
-        for path, words in updated.failed.items()
-    )
     return updated.contents, tuple(findings)
 
 
@@ -121,10 +124,6 @@ def find_environment(change: Change, prepared: Prepared, desk: Desk) -> tuple[Pr
     if unmet := distributions.find_unmet(asked, built):
         said.append(f"Declared but not installed: {', '.join(unmet[:_MOST_NAMED])}.")
     return replace(prepared, environment=built), " ".join(said)
-
-
-def _quote_end(printed: str) -> str:
-    return obstacles.quote_as_code(printed.strip()[-obstacles.LONGEST :])
 
 
 def _refuse(what: str, problem: EnvironmentFailed) -> EditFailed:

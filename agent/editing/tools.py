@@ -383,8 +383,8 @@ class ToolExecutor:
     def _update_locks(self, batch: _Batch) -> None:
         """Bring the locks up to date, as part of the change; EditFailed: a tool cannot."""
         change = self._take(batch)[0] if self._session else batch.before
-        given = change, self._prepared, self._bench.desk
-        locks, batch.findings = rebuilding.update_locks(*given)
+        desk = self._bench.desk
+        locks, batch.findings = rebuilding.update_locks(change, self._prepared, desk)
         if batch.findings:
             self._open(batch)
         for path, content in locks.items():

@@ -112,7 +112,7 @@ class Environment(Record):
     """Folder of our own pinned tools for the same Python, mounted as `/gate`."""
     tools: tuple[tuple[str, str], ...] = ()
     """Tools in the version that the repository pins, each with its folder, mounted as
-    `/tools/<name>`; as `pyright`, both type checkers of that name and their Node.js."""
+    `/tools/<name>`."""
     scripts_path: str
     """Our scripts (`checks/`, `setup/`), copied to where a sandbox's user can
     reach them; mounted as `/mergewright`."""

@@ -15,14 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import cache
 from io import FileIO
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from agent.errors import SandboxMissing
-from agent.git import worktree
-from agent.models.record import replace
-from agent.models.sandbox import Hear, Mount, Root, SandboxRequest
+from agent.models.sandbox import Hear, Root, SandboxRequest
 from agent.sandbox import bwrap_arguments, cgroup, layout, overlays, preparing
 from agent.sandbox.running import RunningSandbox, SandboxMaker
 from agent.settings import Settings
@@ -68,15 +65,7 @@ class BubblewrapSandbox(SandboxMaker):
                 " bubblewrap's now. Set MERGEWRIGHT_SANDBOX=docker, or start the run again."
             )
         order, slot = stack.enter_context(preparing.prepare_request(order, self._settings))
-        base = None
-        if order.checkout is not None and order.tree is not None and overlays.is_possible(home):
-            # Its user owns what a tree is laid over, and it never changes while it is.
-            base = Path(order.tree).with_name(f"session-{slot.number}")
-            worktree.open_tree(order.checkout, base)
-            owned = Mount(source=str(base), target=layout.SOURCE, writable=True)
-            stack.enter_context(preparing.give_mounts((owned,), slot.uid))
-            order = replace(order, tree=str(base))
-        laid = overlays.plan_overlays(order, home, slot.number, base)
+        laid = overlays.plan_overlays(order, home, slot.number)
         tasks = order.limits.processes + layout.count_own_tasks(order)
         group = cgroup.create_cgroup(slot.name, order.limits.memory_bytes, tasks)
         stack.enter_context(group)
@@ -218,10 +207,7 @@ class BubblewrapProcess(RunningSandbox):
             self._runner = os.pidfd_open(pid)
             self._group.add(pid)
             bounded = {"memory", "pids"} <= self._group.folders.keys()
-            more: dict[str, Any] = {"bulk_is_laid": self._laid is not None}
-            if self._laid is not None and self._laid.has_tree:
-                more["source"] = None
-            self.send_order(bounded=bounded, **more)
+            self.send_order(bounded=bounded, bulk_is_laid=self._laid is not None)
 
     def _take_down(self, process: subprocess.Popen[bytes]) -> None:
         self.kill()

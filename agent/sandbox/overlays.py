@@ -1,9 +1,9 @@
 """Overlays that the kernel mounts for one sandbox, so that no sandbox copies what they are over.
 
-Over the base of a session, over folders that set-up made in the tree, and over /usr, for Debian
-packages. Everything is mounted in a name space that is gone with the last process in it; what is
-written is in memory of the sandbox's own. Where that cannot be had, sandboxes copy folders, and
-have no packages but their root's.
+Over large folders that set-up made in the tree, and over /usr, for Debian packages. Everything is
+mounted in a name space that is gone with the last process in it; what is written is in memory of
+the sandbox's own. Where that cannot be had, sandboxes copy folders, and have no packages but their
+root's.
 """
 
 import os
@@ -58,10 +58,6 @@ class Overlays(NamedTuple):
     shown: tuple[str, ...] = ()
     """Arguments of bubblewrap for what belongs to the packages."""
 
-    @property
-    def has_tree(self) -> bool:
-        return any(overlay.target == SANDBOX_TREE for overlay in self.all)
-
     def prefix(self, size: int, uid: int) -> list[str]:
         """Say what mounts them and then becomes a program of this user."""
         apart = ["unshare", "--mount", "--propagation", "private"]
@@ -87,18 +83,10 @@ class Overlays(NamedTuple):
         return args
 
 
-def plan_overlays(
-    order: SandboxRequest, home: Path, number: int, base: Path | None = None
-) -> Overlays | None:
-    """Have a place for the overlays of an order; None: there are none, or folders are copied.
-
-    Args:
-        base: Folder that the whole tree is laid over.
-    """
+def plan_overlays(order: SandboxRequest, home: Path, number: int) -> Overlays | None:
+    """Have a place for the overlays of an order; None: there are none, or folders are copied."""
     found: list[Overlay] = []
     shown: list[str] = []
-    if base is not None:
-        found.append(Overlay(str(base), SANDBOX_TREE))
     for layer in order.layers:
         found += (
             Overlay(f"{layer.folder}/bulk/{index}", f"{SANDBOX_TREE}/{path}")

@@ -114,13 +114,10 @@ def _add_tools(
     # Not of the day: tools are shared, and each would be made again for nearly every commit.
     month = _find_end(request.committed, of_month=True)
     pins = {**project.tool_pins}
-    pinned = pins.pop("pyright", ("",))[0].partition("==")[2]
+    for tool in project.node_tools - pins.keys():
+        version = environment.versions.get(tool)
+        pins[tool] = (f"{tool}=={version}" if version else tool,)
     tools = toolsets.provide_pinned_tools(pins, environment, build_context, month)
-    if project.uses_pyright:
-        is_run = any(command.tool == "pyright" for command in project.commands)
-        pyright = pinned or environment.versions.get("pyright", "") if is_run else None
-        place = toolsets.provide_type_checkers(pyright, build_context, month)
-        tools = (*tools, ("pyright", str(place)))
     return replace(environment, tools=tools)
 
 

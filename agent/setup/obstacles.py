@@ -35,17 +35,13 @@ class Obstacle(Record):
 def is_measured(tests: TestRun) -> bool:
     """Whether a test came to an end of its own, or the runner found that there is none."""
     finds_none = tests.files is not None and not tests.items
-    return tests.status is Status.ABSENT or finds_none or has_ended(tests)
+    has_ended = not tests.limit and any(item.outcome != "error" for item in tests.items)
+    return tests.status is Status.ABSENT or finds_none or has_ended
 
 
 def ended_early(tests: TestRun) -> bool:
     """Whether tests were left out for another reason than a limit."""
     return tests.status is Status.UNVERIFIED and bool(tests.unrun) and not tests.limit
-
-
-def has_ended(tests: TestRun) -> bool:
-    """Whether at least one test came to an end of its own, and the whole run did."""
-    return not tests.limit and any(item.outcome != "error" for item in tests.items)
 
 
 def find_obstacle(
@@ -117,11 +113,6 @@ def _list_texts(tests: TestRun) -> list[str]:
 
 
 # --- how well a repository is set up, by base's tests -----------------------------------------
-
-
-def rate_tests(tests: TestRun) -> tuple[int, int]:
-    """Rate by the tests that pass; of as many, by how few fail, files not collected among them."""
-    return tests.count("passed"), -tests.count("failed", "error")
 
 
 def count_tests(tests: TestRun) -> int:

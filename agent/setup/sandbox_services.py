@@ -343,12 +343,11 @@ def add_services(
             failure,
             *(_KNOCK for service in services if not service.ports),
         ),
-        hosts=(*order.hosts, *_list_hosts(services)),
+        hosts=(
+            *order.hosts,
+            *dict.fromkeys(host for service in services for host in service.hosts),
+        ),
     )
-
-
-def _list_hosts(services: Sequence[SandboxService]) -> list[str]:
-    return list(dict.fromkeys(host for service in services for host in service.hosts))
 
 
 def _mount_data(services: Sequence[SandboxService]) -> Iterator[Mount]:

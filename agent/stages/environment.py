@@ -72,12 +72,10 @@ def prepare_environment(
     tried = trials.tried
     for candidate in trials.list_candidates():
         tried.append(trials.measure(candidate))
-    best = choose_best(tried)
+    best = trials.measure_whole(choose_best(tried))
     if best.prepared is None or best.report is None or not best.has_result:
         raise trials.explain(best)
     prepared, report = best.prepared, best.report
-    if best.candidate.looks_early and obstacles.ended_early(report.tests):
-        report = trials.measure_whole(prepared)
     prepared = replace_record(prepared, contract=trials.name_cells(prepared))
     desk.facts.suite_seconds = report.tests.seconds
     if report.is_partial:
@@ -87,7 +85,8 @@ def prepare_environment(
     values = proposal.find_difference(config, prepared.contract.config)
     why = "No other set-up is better."
     if values:
-        others = "".join(f" ({setup.passed})" for setup in tried if setup is not best)
+        name = best.candidate.name
+        others = "".join(f" ({setup.passed})" for setup in tried if setup.candidate.name != name)
         passed = f"{best.passed} tests pass on the base branch{others}."
         why = passed[0].upper() + passed[1:]
     is_of_ci = best.candidate.name == _CI
@@ -302,19 +301,16 @@ class _Trials:
             contract = once(step, proposed_lines.name_left_out, *found)
         return replace_record(prepared, contract=contract), report
 
-    def measure_whole(self, prepared: Prepared) -> CheckReport:
-        """Measure to the end what was ended early, where nothing better is found.
-
-        Raises:
-            RunStopped: No test runs; the cause is said, with the way out.
-        """
+    def measure_whole(self, best: TriedSetup) -> TriedSetup:
+        """Measure to the end what was ended early, where nothing better is found."""
+        tests, looks_early = best.tests, best.candidate.looks_early
+        if best.prepared is None or not (looks_early and tests and obstacles.ended_early(tests)):
+            return best
         name = Step.BASELINE.named("whole")
-        report = self.once(name, baseline.measure_base, prepared, self.desk)
-        if obstacles.is_measured(report.tests):
-            return report
-        lines = prepared.environment.sources
-        words = obstacles.find_obstacle(report.tests, "", lines).words
-        raise CheckUnfinished(words) if report.tests.limit else RepositoryUnfit(words)
+        report = self.once(name, baseline.measure_base, best.prepared, self.desk)
+        self.obstacle = None
+        whole = replace(best.candidate, looks_early=False)
+        return replace(best, candidate=whole, report=report)
 
     def drop_options(self, prepared: Prepared, report: CheckReport) -> tuple[Prepared, CheckReport]:
         """Run tools without CI's options, where base does not get through with these."""

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,16 +47,16 @@ def run(workshop: Workshop) -> Callable[..., tuple[Site, SandboxResult]]:
 
 
 def _with_checker(site: Site, workshop: Workshop) -> Site:
-    """Add pyright as it is fetched, kept for later tests."""
+    """Add the two as they are fetched, kept for later tests."""
     with data_folder("pyright", built=True) as home:
         settings = Settings(home=home)
         python = Interpreter(version="3.11.2", path="/usr/bin/python3.11")
         index = PackageIndex()
         context = BuildContext(workshop.sandbox, index, settings, python, workshop.said.append)
-        place = toolsets.provide_type_checkers("1.1.400", context).resolve()
-    return dataclasses.replace(
-        site, environment=replace(site.environment, tools=(("pyright", str(place)),))
-    )
+        wanted = {"pyright": ("pyright==1.1.400",), "basedpyright": ("basedpyright==1.40.2",)}
+        given = toolsets.provide_pinned_tools(wanted, site.environment, context)
+        tools = tuple((tool, str(Path(place).resolve())) for tool, place in given)
+    return dataclasses.replace(site, environment=replace(site.environment, tools=tools))
 
 
 #: Leaves a mark when it is run, and says what would hide every error.
@@ -142,12 +143,15 @@ def test_the_shell_of_a_model_has_it_with_the_packages_of_the_environment(
 HOOKS = """
 repos:
 - repo: https://github.com/RobertCraigie/pyright-python
-  rev: v1.1.360
-  hooks: [{id: pyright}]
+  rev: v{}
+  hooks: [{{id: pyright}}]
 """
 
 
-def test_it_is_fetched_for_those_that_use_it_and_kept() -> None:
+@pytest.mark.parametrize(
+    ("version", "used"), [("1.1.400", "pyright==1.1.400"), ("1.1.360", "pyright")]
+)
+def test_it_is_fetched_for_those_that_use_it_and_kept(version: str, used: str) -> None:
     with data_folder("pyright") as home:
         settings = Settings(home=home)
         sandbox, said = BubblewrapSandbox(settings), list[str]()
@@ -156,9 +160,9 @@ def test_it_is_fetched_for_those_that_use_it_and_kept() -> None:
         )
         assert plain.environment.tools == ()
         assert not [line for line in said if "pyright" in line]
-        files = {"a.py": "x: int = ''\n", ".pre-commit-config.yaml": HOOKS}
+        files = {"a.py": "x: int = ''\n", ".pre-commit-config.yaml": HOOKS.format(version)}
         site = check_samples.declared_site(files, {}, settings, sandbox, said.append)
-        assert "fetching basedpyright with its Node.js and pyright@1.1.360" in said
+        assert f"in its own environment: {used}" in said, "before 1.1.393 npm had to complete it"
         assert site.environment.key == plain.environment.key
         found = check_samples.measured(site, sandbox)["pyright"]
         assert [item.item_id.split(": ")[1] for item in found.items] == ["reportAssignmentType"]

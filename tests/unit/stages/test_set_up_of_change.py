@@ -8,6 +8,7 @@ import pytest
 
 from agent.errors import EnvironmentFailed
 from agent.models.change import Change, ChangedFile
+from agent.setup import setup_commands
 from agent.stages import checks
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree, make_project
@@ -43,6 +44,18 @@ def test_it_runs_where_files_changed_that_commands_may_read(run):
     assert set_up("app/views.py", ("make",), lambda: built)[0] is of_base
     assert set_up("package.json", ("make",), lambda: built, b"{}")[0] is of_base, "not read"
     assert set_up("package.json", (), lambda: built)[0] is of_base
+
+
+def test_a_migration_runs_again_what_ran_its_neighbours(run, monkeypatch):
+    set_up, of_base = run
+    ran = frozenset({"app/models.py", "app/versions/1.py", "app/versions"})
+    monkeypatch.setattr(setup_commands, "list_inputs", lambda _: (ran, frozenset()))
+    built = SimpleNamespace(**vars(of_base))
+    upgrade = ("alembic upgrade head",)
+    assert set_up("app/versions/2.py", upgrade, lambda: built)[0] is built
+    assert set_up("app/models.py", upgrade, lambda: built, b"y")[0] is built
+    assert set_up("tests/test_app.py", upgrade, lambda: built)[0] is of_base
+    assert set_up("app/models.py", (), lambda: built, b"y")[0] is of_base, "no line of theirs"
 
 
 def test_a_failure_is_said_to_come_with_the_change(run):
