@@ -129,10 +129,7 @@ def _open_base(start: BranchState, run: Run, once: StepRunner, desk: Desk) -> Op
 
 def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: Desk) -> RunContext:
     """Put together what the steps of a change work with; nothing is prepared yet."""
-    config = opened.contract.config
     roles = once(Step.ROLES, list_roles, desk.models)
-    # Requests that get no reply are bound by what the repository allows, too.
-    desk.lower_limit(desk.budget.find_usd(config))
 
     def scout(*given: Any) -> scouting.Search:
         return scouting.begin_search(run_context, *given)

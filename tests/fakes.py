@@ -142,7 +142,7 @@ class FakeModel:
     def find_window(self, model: str) -> int:
         return 200_000
 
-    def estimate_worst(self, request: ChatRequest, now: float | None = None) -> WorstCase:
+    def estimate_worst(self, request: ChatRequest) -> WorstCase:
         return self._worst
 
     def reply(

@@ -3,8 +3,7 @@
 import pytest
 
 from agent.editing import scouting
-from agent.errors import EnvironmentFailed
-from agent.models.chat import WorstCase
+from agent.errors import BudgetSpent, EnvironmentFailed
 from agent.models.checks import CheckItem, CheckReport, Status, TestRun
 from agent.models.record import replace
 from agent.models.sandbox import SandboxResult
@@ -56,7 +55,7 @@ def scout(prepared, home):
     """Let a model propose; each proposal ends as one of the reports, or for a reason."""
 
     def search(turns, ends, **facts):
-        model = FakeModel(lambda request: turns.pop(0), **facts)
+        model = FakeModel(turns if callable(turns) else lambda request: turns.pop(0), **facts)
         run_context = begin(prepared, home, model)
         found, tried = scouting.begin_search(run_context, lambda: prepared, OBSTACLE), []
         for candidate in found.propose(tried):
@@ -131,10 +130,14 @@ def test_a_try_in_which_few_tests_fail_is_answered_and_may_be_the_best(scout):
 
 def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
     limits = desks.run_context(prepared, home, FakeModel(lambda _: make_reply())).turns.caps
-    # The first costs a cent, and the next could cost as much as a quarter of the run.
-    found, _, _, run_context = scout(
-        [make_reply(desks.bash())], [], worst=WorstCase(tokens=9, usd=limits.usd / 4)
-    )
+
+    def answer(request):
+        assert request.most_usd == limits.usd / 4
+        if len(request.messages) > 1:
+            raise BudgetSpent("Nothing is left (limits.usd).")
+        return make_reply(desks.bash())
+
+    found, _, _, run_context = scout(answer, [])
     assert run_context.account.tokens == 10
     assert "quarter" in found.end
     assert "limits.usd" in found.end
