@@ -36,15 +36,10 @@ class Turn:
     conversation: StepName
     number: int
     """1-based."""
-    removed: int = 0
-    """Characters of old results that the request leaves out for the first time."""
-    is_repeated: bool = False
-    """Whether the same turn was asked for before, and the request was too long."""
 
     def named(self, part: str) -> StepName:
         """Name the step of a part of it."""
-        again = " shorter" * (self.is_repeated and part == "reply")
-        return self.conversation.named(f"{self.number}{again} {part}")
+        return self.conversation.named(f"{self.number} {part}")
 
     @property
     def facts(self) -> dict[str, object]:
@@ -92,14 +87,14 @@ class ModelTurns:
         most = self.caps.tokens
         return None if most is None else most - self.desk.facts.account.tokens
 
-    def request_reply(self, turn: Turn, request: ChatRequest) -> Reply:
+    def request_reply(self, name: StepName, turn: Turn, request: ChatRequest) -> Reply:
         """Have the next reply, from the record where there is one.
 
         Raises:
             AgentError: As `ChatModel.reply` does.
             BudgetSpent: The request could cost more than is left.
         """
-        reply = self.once(turn.named("reply"), self._request_reply, request, turn)
+        reply = self.once(name, self._request_reply, request, turn)
         # A refusal has been paid for as well.
         self.desk.facts.account.count_reply(request.role, reply)
         if reply.finish == "refused":
@@ -129,11 +124,6 @@ class ModelTurns:
             model_chain=models.list_chain(request.role),
             **desk.redactor.redact_record(words),
         )
-        if turn.removed:
-            desk.say(
-                f"{turn.conversation}: {turn.removed:,} characters of old results were removed,"
-                " since the conversation fills most of the model's context window"
-            )
         self.begin()
         reply = models.reply(request, desk.stopped, seconds)
         redacted = desk.redactor.redact_record(reply.model_dump(mode="json"))
