@@ -56,7 +56,7 @@ class Attempt:
         base = run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
         talk.answer(f"accepted\n{base}\n{gate}")
         talk.name = Step.EDIT.named(run_context.history.begin_conversation())
-        talk.tools.begin_edits(talk.next_turn, self.plan.files)
+        talk.tools.begin_edits(self.plan.files)
 
     @property
     def is_changed(self) -> bool:

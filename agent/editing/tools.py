@@ -102,8 +102,6 @@ class ToolExecutor:
         self._is_planned, self._planned = is_planned, planned
         self._left_behind: set[str] = set()
         """New empty files that no call names: a program may open a database and write nothing."""
-        self._first_turn = 1
-        """The first turn that works in the sandbox as it is."""
         names = _TOOLS.keys() if edits else {"bash"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
         self._most_of_a_batch = most_of_a_batch
@@ -132,9 +130,9 @@ class ToolExecutor:
         given = (forms.make_tool_spec(name, form) for name, form in self._forms.items())
         return (*tools, *given)
 
-    def begin_edits(self, turn_number: int, planned: tuple[str, ...]) -> None:
+    def begin_edits(self, planned: tuple[str, ...]) -> None:
         """Go on in a sandbox with the environment from a turn on, since the plan is accepted."""
-        self._is_planned, self._planned, self._first_turn = True, planned, turn_number
+        self._is_planned, self._planned = True, planned
         self.close()
 
     def close(self) -> None:
@@ -157,7 +155,7 @@ class ToolExecutor:
         self._left = self._most_of_a_batch
         if self._digest != before.digest:
             self.close()
-        batch = _Batch(before, reply.calls, is_late=turn.number > self._first_turn)
+        batch = _Batch(before, reply.calls, is_late=turn.number > 1)
         try:
             for call in reply.calls:
                 self._carry_out_call(call, batch)

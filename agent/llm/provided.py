@@ -231,30 +231,20 @@ class ProvidedModels:
         with suppress(TimeoutError):
             async with asyncio.timeout(asking.seconds):
                 while asking.names and not (asking.lost or (asking.failed and asking.is_late)):
-                    begun = time.monotonic()
+                    name, begun, kind = asking.names[0], time.monotonic(), "cancelled"
                     try:
-                        return await self._request_counted(asking.names[0], asking)
-                    except ModelFailure as failure:
+                        response = await self._request_reply(name, asking)
+                    except (ModelFailure, *failures.KNOWN) as problem:
+                        failure = failures.classify_error(problem, name, self._redact)
+                        kind = failure.kind
                         self._pass_over(failure, asking, time.monotonic() - begun)
+                    else:
+                        kind = ""
+                        return response
+                    finally:
+                        seconds = time.monotonic() - begun
+                        metrics.count_model_request(name, asking.request.role, seconds, kind)
         return None
-
-    async def _request_counted(self, name: str, asking: _RequestState) -> parts.ModelResponse:
-        """Request as `_request_reply` does, for the metrics as well; errors become Failures."""
-        begun, failed = time.monotonic(), "cancelled"
-        try:
-            response = await self._request_reply(name, asking)
-            failed = ""
-        except ModelFailure as failure:
-            failed = failure.kind
-            raise
-        except failures.KNOWN as problem:
-            found = failures.classify_error(problem, name, self._redact)
-            failed = found.kind
-            raise found from problem
-        finally:
-            seconds = time.monotonic() - begun
-            metrics.count_model_request(name, asking.request.role, seconds, failed)
-        return response
 
     def _pass_over(self, failure: ModelFailure, asking: _RequestState, seconds: float) -> None:
         """Note why the first in line did not answer within the seconds; decide who is asked next.

@@ -118,7 +118,7 @@ def test_ignored_files_are_named_once(opened):
 
 
 def test_an_ignored_file_that_the_plan_names_goes_with_the_change(opened):
-    opened.tools.begin_edits(1, ("run.log", "shop/new.py"))
+    opened.tools.begin_edits(("run.log", "shop/new.py"))
     opened.call(write(), bash("echo x > run.log; echo x > other.log"))
     assert [one.path for one in opened.change.left_out] == ["run.log"]
     assert opened.change.paths == ("shop/new.py",)
@@ -183,9 +183,9 @@ def test_what_is_behind_a_form_is_not_run(opened):
         "plan",
         [False, True, True],
     )
-    opened.tools.begin_edits(2, ())
+    opened.tools.begin_edits(())
     done = opened.call(edit(), submit(), turn=dataclasses.replace(TURN, number=2))
-    assert (done.form_name, done.text) == ("submit", "")
+    assert (done.form_name, done.text) == ("submit", tools.LOST)
     assert done.change.paths == ("shop/prices.py",)
 
 
