@@ -224,9 +224,8 @@ def begin_attempt(run_context: RunContext) -> Attempt:
         EditFailed: No plan came that the rules allow.
     """
     first = run_context.once(Step.PLAN.named("opening"), opening.open_ticket, run_context)
-    tools = _make_tools(_EDITING, run_context)
-    change = run_context.unchanged
-    talk = _start_conversation(StepName(Step.PLAN), "agent", first, change, tools, run_context)
+    name, change = StepName(Step.PLAN), run_context.unchanged
+    talk = _start_conversation(name, "agent", first, change, _EDITING, run_context)
     return Attempt(talk, _agree_on_plan(talk, run_context), run_context)
 
 
@@ -267,21 +266,10 @@ def continue_draft(
         name.named("opening"), opening.open_change, draft, items, failed, run_context
     )
     submit: Forms = {"submit": FollowUpSubmission if items else Submit}
-    tools = _make_tools(submit, run_context, draft.plan)
     prompt = "answer" if items else "agent"
-    talk = _start_conversation(name, prompt, first, draft.change, tools, run_context)
+    talk = _start_conversation(name, prompt, first, draft.change, submit, run_context)
+    talk.tools.begin_edits(draft.plan.files)
     return Attempt(talk, draft.plan, run_context, items)
-
-
-def _make_tools(forms: Forms, run_context: RunContext, plan: Plan | None = None) -> ToolExecutor:
-    most = limit_batch(run_context.turns.find_window("editor"))
-    return ToolExecutor(
-        run_context.bench,
-        forms,
-        most_of_a_batch=most,
-        is_planned=plan is not None,
-        planned=plan.files if plan else (),
-    )
 
 
 def _start_conversation(
@@ -289,15 +277,16 @@ def _start_conversation(
     prompt: str,
     first: str,
     change: Change,
-    tools: ToolExecutor,
+    forms: Forms,
     run_context: RunContext,
 ) -> Conversation:
+    most = limit_batch(run_context.turns.find_window("editor"))
     return Conversation(
         name=name,
         role="editor",
         prompt=prompting.make_prompt(prompt, run_context.base.contract),
         turns=run_context.turns,
-        tools=tools,
+        tools=ToolExecutor(run_context.bench, forms, most_of_a_batch=most, is_planned=False),
         change=change,
         messages=(UserTurn(text=first),),
     )

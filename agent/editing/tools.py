@@ -87,7 +87,6 @@ class ToolExecutor:
         most_of_a_batch: int = _MOST_OF_A_BATCH,
         edits: bool = True,
         is_planned: bool = True,
-        planned: tuple[str, ...] = (),
     ) -> None:
         """Take the forms that can be submitted, by name.
 
@@ -96,10 +95,11 @@ class ToolExecutor:
             edits: Whether what happens in the sandbox becomes part of the change.
             is_planned: Whether a plan is accepted; before that the base is read, without an
                 environment.
-            planned: Files that the plan names.
         """
         self._bench, self._forms, self._edits = bench, given, edits
-        self._is_planned, self._planned = is_planned, planned
+        self._is_planned = is_planned
+        self._planned: tuple[str, ...] = ()
+        """Files that the plan names."""
         self._left_behind: set[str] = set()
         """New empty files that no call names: a program may open a database and write nothing."""
         names = _TOOLS.keys() if edits else {"bash"}

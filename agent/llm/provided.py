@@ -170,17 +170,14 @@ class ProvidedModels:
         made = messages.read_reply(response, model, time.monotonic() - asking.begun, used, cost)
         why = dict(asking.failed).items()
         lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
-        return replace(
-            made,
-            passed_over=lines,
-            sent_bytes=request.sent_bytes,
-        )
+        return replace(made, passed_over=lines, sent_bytes=request.sent_bytes)
 
     def _bound_try(self, model: str, request: ChatRequest) -> Usage:
         """Say the most that one try with one model can use, in tokens.
 
-        What it was sent before its last reply, and that reply, are counted as its provider has
-        counted them, and as read from its cache, unless that is cold; all else by its bytes.
+        What it was sent before its last reply, if nothing is cut of that since then, and that reply
+        are counted as its provider has counted them, and as read from its cache, unless that is
+        cold; all else by its bytes.
         """
         replies = [
             (place, message.reply)
@@ -190,17 +187,17 @@ class ProvidedModels:
         counted, cached, fresh, size = 0, 0, request.messages, request.sent_bytes
         if replies:
             place, last = replies[-1]
-            counted, fresh = last.usage.tokens, request.messages[place + 1 :]
-            size -= last.sent_bytes
-            is_read = len(replies) == 1 or last.usage.cache_read_tokens > 0
-            # A shorter request has lost old results, so its beginning is another.
-            cached = counted if size >= 0 and is_read and not self._is_cold(model, last) else 0
+            if replace(request, messages=request.messages[:place]).sent_bytes == last.sent_bytes:
+                counted, fresh = last.usage.tokens, request.messages[place + 1 :]
+                size -= last.sent_bytes
+                is_read = len(replies) == 1 or last.usage.cache_read_tokens > 0
+                cached = counted if is_read and not self._is_cold(model, last) else 0
         thought = sum(
             message.reply.usage.output_tokens for message in fresh if isinstance(message, ModelTurn)
         )
         results = sum(len(turn.results) for turn in fresh if isinstance(turn, ToolTurn))
         parts_sent = len(fresh) + results + len(request.tools) + 1
-        text = max(0, size) // _BYTES_A_TOKEN + _TOKENS_A_MESSAGE * parts_sent
+        text = size // _BYTES_A_TOKEN + _TOKENS_A_MESSAGE * parts_sent
         return Usage(
             input_tokens=counted + thought + text,
             output_tokens=self._limit_reply(model, request),
