@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic_ai import exceptions as theirs
 
-from agent.errors import ModelUnavailable
-from agent.models.chat import WorstCase, vendor
+from agent.models.chat import vendor
 from agent.text import sanitise
 
 #: Errors of the library on an answer that is JSON but not of the promised shape.
@@ -52,27 +51,6 @@ class ModelFailure(Exception):
 
     def __str__(self) -> str:
         return self.words
-
-
-class ReplyLost(ModelUnavailable):
-    """A reply broke off, and may be charged for."""
-
-    def __init__(
-        self,
-        problem: ModelUnavailable,
-        lost: WorstCase,
-        next_model: str,
-        passed_over: tuple[str, ...] = (),
-    ) -> None:
-        """Take what happened.
-
-        Args:
-            lost: The most that may be charged for.
-            next_model: Who is to be asked next; who was asked last where the chain has no further.
-            passed_over: As in `Reply`.
-        """
-        super().__init__(problem.message, problem.until)
-        self.lost, self.next_model, self.passed_over = lost, next_model, passed_over
 
 
 def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) -> ModelFailure:

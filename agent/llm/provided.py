@@ -35,8 +35,9 @@ from agent.errors import (
     TimeSpent,
 )
 from agent.llm import failures, messages
-from agent.llm.failures import ModelFailure, ReplyLost
+from agent.llm.failures import ModelFailure
 from agent.llm.routes import Catalogue, Chains
+from agent.llm.spendings import ReplyLost
 from agent.models.chat import (
     LEAST_SECONDS,
     LEAST_TOKENS,

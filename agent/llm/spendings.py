@@ -12,7 +12,6 @@ from agent.errors import (
     ModelUnavailable,
     ModelUnusable,
 )
-from agent.llm.failures import ReplyLost
 from agent.models.chat import LEAST_TOKENS, ChatModel, ChatRequest, Reply, Role, WorstCase
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings, format_usd
@@ -34,6 +33,27 @@ def require_left(spent: float, usd: float, of_run: float) -> None:
             f" request could cost ${usd:.4f}. The limit is {format_usd(of_run)} (limits.usd,"
             " MERGEWRIGHT_MODEL_USD). Finished work is kept."
         )
+
+
+class ReplyLost(ModelUnavailable):
+    """A reply broke off, and may be charged for."""
+
+    def __init__(
+        self,
+        problem: ModelUnavailable,
+        lost: WorstCase,
+        next_model: str,
+        passed_over: tuple[str, ...] = (),
+    ) -> None:
+        """Take what happened.
+
+        Args:
+            lost: The most that may be charged for.
+            next_model: Who is to be asked next; who was asked last where the chain has no further.
+            passed_over: As in `Reply`.
+        """
+        super().__init__(problem.message, problem.until)
+        self.lost, self.next_model, self.passed_over = lost, next_model, passed_over
 
 
 class CountedModels:

@@ -19,8 +19,7 @@ from agent.errors import (
     ModelUnavailable,
 )
 from agent.limits import Limits
-from agent.llm.failures import ReplyLost
-from agent.llm.spendings import CountedModels
+from agent.llm.spendings import CountedModels, ReplyLost
 from agent.models.chat import MOST_TOKENS, ChatRequest, UserTurn, WorstCase
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome
