@@ -26,7 +26,7 @@ from agent.errors import (
 from agent.llm import provided
 from agent.llm.provided import ProvidedModels
 from agent.llm.routes import Catalogue
-from agent.llm.spendings import CountedModels, require_left
+from agent.llm.spendings import CountedModels
 from agent.models.chat import (
     LEAST_TOKENS,
     MOST_TOKENS,
@@ -45,7 +45,7 @@ from agent.models.record import replace
 from agent.telemetry import metrics
 from tests import scripted
 from tests.deep import deep
-from tests.fakes import make_reply
+from tests.fakes import Ledger, make_reply
 from tests.scripted import Call, Fault, Said, Script, Server
 from tests.scripted.faults import KEY, fault
 
@@ -69,21 +69,6 @@ TWO_CALLS = Said(
 WIRES = ("chat", "responses", "anthropic", "gemini")
 
 Open = Callable[..., tuple[ChatModel, Server]]
-
-
-class Ledger:
-    """Counts a run's dollars, up to its limit."""
-
-    def __init__(self) -> None:
-        self.usd: list[float] = []
-
-    def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
-        require_left(sum(self.usd), usd, limits.of_run)
-        self.usd.append(usd)
-        return len(self.usd) - 1
-
-    def record_cost(self, number: int, usd: float) -> None:
-        self.usd[number] = usd
 
 
 @pytest.fixture
