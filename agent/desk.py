@@ -15,7 +15,6 @@ from agent.errors import SettingsInvalid
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.llm.budget import Budget
-from agent.llm.spendings import CountedModels
 from agent.models.change import Change
 from agent.models.chat import ChatModel
 from agent.models.checks import CheckReport
@@ -116,11 +115,6 @@ class Desk:
     def has_editor(self) -> bool:
         """Whether a model is set that plans and edits."""
         return self.models is not None and bool(self.models.list_chain("editor"))
-
-    def lower_limit(self, usd: float) -> None:
-        """Lower what models may cost the run; requests without a reply count as well."""
-        if isinstance(self.models, CountedModels):
-            self.models.lower_limit(usd)
 
     def environment(self, prepared: Prepared) -> Environment:
         """Give the run's environment, also where another process had it built.

@@ -249,13 +249,10 @@ class ModelUnavailable(TransientError):
 
     until: float | None
     """When it may be tried again, in seconds since the epoch, where the provider said so."""
-    usd: float
-    """The most that requests without a reply may have cost."""
 
-    def __init__(self, message: str, until: float | None = None, usd: float = 0.0) -> None:
+    def __init__(self, message: str, until: float | None = None) -> None:
         super().__init__(message)
         self.until = until
-        self.usd = usd
 
 
 class BudgetReached(ModelUnavailable):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -78,7 +77,7 @@ def _make_desk(
 
 
 def make_models(settings: Settings) -> ProvidedModels | None:
-    """Make what asks models; None: no model is set. Raises as `make_provided_models` does."""
+    """Make what asks models; None: no model is set."""
     # A run without a model loads nothing of all this.
     from agent.llm.routes import list_chains
 
@@ -87,15 +86,11 @@ def make_models(settings: Settings) -> ProvidedModels | None:
 
 
 def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
-    """Make what asks the models of these chains, whatever chains are set.
-
-    ModelUnusable where one that is set has no such provider, or nothing bounds what it costs.
-    """
+    """Make what asks the models of these chains; see `routes.require_prices`."""
     from agent.llm import routes
 
     known = routes.load_catalogue(settings)
-    if problems := routes.find_problems(settings, known):
-        raise ModelUnusable("\n".join(problems))
+    routes.require_prices(chains, settings, known)
     from agent.llm.provided import ProvidedModels
 
     def redact(text: str) -> str:
@@ -140,9 +135,6 @@ def on_github(settings: Settings, way: Access) -> Compose:
     Redactor()("What looks like a secret is loaded by the first text, which is this one.")
     # Shared by all runs: connections to providers are kept from one to the next.
     asked = make_models(settings)
-    if asked is not None:
-        # What providers need takes seconds to load; the first run does not wait for all of it.
-        threading.Thread(target=asked.preload, name="load models", daemon=True).start()
 
     def reach(events: RunEvents) -> CodeHost:
         def record(kind: str, facts: Mapping[str, object]) -> None:

@@ -13,9 +13,9 @@ from agent.desk import Desk
 from agent.editing import attempts, preparation, reviewing, scouting
 from agent.editing.attempts import Attempt
 from agent.editing.preparation import UNPREPARED, Preparation
-from agent.editing.rounds import Draft, Round, choose_best, explain_stop
+from agent.editing.rounds import Draft, Round, choose_best
 from agent.editing.run_context import RunContext, list_roles
-from agent.errors import ASKING_ENDS, EditFailed, EnvironmentFailed, RepositoryUnfit
+from agent.errors import EditFailed, EnvironmentFailed, RepositoryUnfit
 from agent.models.environment import OpenedRepository
 from agent.models.outcome import Outcome
 from agent.models.pulls import BranchState
@@ -60,8 +60,6 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
     facts.ticket = ticket = once(Step.READ_TICKET, triage.read_ticket, run, desk)
     once(Step.ANNOUNCE, status.announce, run, desk)
     facts.recipe = chosen = once(Step.TRIAGE, triage.decide_ticket, ticket, pull, desk)
-    if not chosen:
-        facts.ticket = ticket = once(Step.EARLIER, triage.add_earlier_attempt, ticket, run, desk)
     start = once(Step.CHECKOUT, checkout.prepare_start, pull, run, desk)
     base = _open_base(start, run, once, desk)
     items = once(Step.READ_THREADS, follow_up.list_items, pull, start, run, desk) if pull else ()
@@ -129,10 +127,7 @@ def _open_base(start: BranchState, run: Run, once: StepRunner, desk: Desk) -> Op
 
 def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: Desk) -> RunContext:
     """Put together what the steps of a change work with; nothing is prepared yet."""
-    config = opened.contract.config
     roles = once(Step.ROLES, list_roles, desk.models)
-    # Requests that get no reply are bound by what the repository allows, too.
-    desk.lower_limit(desk.budget.find_usd(config))
 
     def scout(*given: Any) -> scouting.Search:
         return scouting.begin_search(run_context, *given)
@@ -179,28 +174,17 @@ def _by_recipe(run_context: RunContext) -> Round:
 
 
 def _by_model(run_context: RunContext) -> tuple[Round, Attempt]:
-    """One conversation from the plan to a change that passes; a second where none does.
+    """One conversation from the plan to a change that passes.
 
     Raises:
-        EditFailed: Nothing was changed by either.
+        EditFailed: Nothing was changed.
     """
-    history = run_context.history
+    rounds = run_context.history.rounds
     attempt = _plan_by_model(run_context)
     attempts.run_attempt(attempt, run_context)
-    if not history.has_passed:
-        tried = history.rounds
-        why = choose_best(tried).objection if tried else f"It changed nothing: {attempt.why}."
-        attempt.close()
-        try:
-            attempt = attempts.begin_anew(attempt.plan, why, run_context)
-            attempts.run_attempt(attempt, run_context)
-        except ASKING_ENDS as problem:
-            if not tried:
-                raise
-            history.record_loss(f"{explain_stop(problem)} before another attempt was finished.")
-    if not history.rounds:
+    if not rounds:
         raise EditFailed(f"The model changed nothing: {attempt.why}.")
-    return choose_best(history.rounds), attempt
+    return choose_best(rounds), attempt
 
 
 def _plan_by_model(run_context: RunContext) -> Attempt:

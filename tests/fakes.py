@@ -17,10 +17,12 @@ from typing import Any
 from agent.desk import Memory
 from agent.errors import EditFailed
 from agent.git import names
+from agent.llm.spendings import require_left
 from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, WorstCase
 from agent.models.code_host import CodeHost, NewPullRequest, Remote
 from agent.models.environment import Prepared
+from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Run, RunState
 from agent.models.sandbox import (
@@ -142,7 +144,7 @@ class FakeModel:
     def find_window(self, model: str) -> int:
         return 200_000
 
-    def estimate_worst(self, request: ChatRequest, now: float | None = None) -> WorstCase:
+    def estimate_worst(self, request: ChatRequest) -> WorstCase:
         return self._worst
 
     def reply(
@@ -151,6 +153,21 @@ class FakeModel:
         self.requests.append(request)
         self.seconds.append(seconds)
         return self._answer(request)
+
+
+class Ledger:
+    """Counts a run's dollars, up to its limit."""
+
+    def __init__(self) -> None:
+        self.usd: list[float] = []
+
+    def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
+        require_left(sum(self.usd), usd, limits.of_run)
+        self.usd.append(usd)
+        return len(self.usd) - 1
+
+    def record_cost(self, number: int, usd: float) -> None:
+        self.usd[number] = usd
 
 
 def make_reply(

@@ -53,7 +53,6 @@ class Test(ReportEvent):
     outcome: Ending
     text: Text = ""
     place: Text = ""
-    details: Text = ""
     file: Id = ""
     digest: Text = ""
     """Of a doctest in a module: of its text."""

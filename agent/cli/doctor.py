@@ -206,14 +206,11 @@ def _show(report: dict[str, Any]) -> None:
 def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
     """Gather each role's models, and the `problems` to fix; `ask` each model for one word."""
     chains = routes.list_chains(loaded)
-    problems = routes.find_problems(loaded, routes.load_catalogue(loaded))
-    states: dict[str, dict[str, Any]] = {}
-    if not problems:
-        names = dict.fromkeys(name for chain in chains.values() for name in chain)
-        states = {name: _try_model(name, loaded, ask=ask) for name in names}
-        problems = [
-            f"{name}: {state['problem']}" for name, state in states.items() if "problem" in state
-        ]
+    names = dict.fromkeys(name for chain in chains.values() for name in chain)
+    states = {name: _try_model(name, loaded, ask=ask) for name in names}
+    problems = [
+        f"{name}: {state['problem']}" for name, state in states.items() if "problem" in state
+    ]
     return {
         "roles": [
             {"role": role, "models": [{"name": name} | states.get(name, {}) for name in named]}
@@ -225,7 +222,10 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
 
 def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:
     """Say what keeps one model from being asked, as its key; or else whether it answers."""
-    chat = wiring.make_provided_models({"editor": (name,)}, loaded)
+    try:
+        chat = wiring.make_provided_models({"editor": (name,)}, loaded)
+    except AgentError as problem:
+        return {"problem": problem.message}
     try:
         if missing := chat.explain_missing("editor").removeprefix(f"{name}: "):
             return {"problem": f"{missing}."}

@@ -15,16 +15,9 @@ from agent.models.review import ReviewNotes
 from agent.models.step import Step, StepName
 from agent.models.task import FollowUpItem, ItemAnswer
 
-_GIVEN_UP = (
-    "An earlier attempt was abandoned and discarded; take another approach. Its best result:"
-)
 _EDITING: Forms = {"submit": Submit, **submissions.FORMS}
 _UNCHANGED = (
     "Nothing has changed since the last submit. Edit first, or submit again to keep it as it is."
-)
-_FORGOTTEN = (
-    "These planned files are not part of the change. Name them in `include` of `submit` if they"
-    " belong to it, or submit again without them."
 )
 _RUNS_AGAIN = "`submit` runs all of it again, from the rules on."
 
@@ -50,7 +43,7 @@ class Attempt:
         """Why no further draft comes."""
         self._talk, self._run_context, self._items = talk, run_context, items
         self._begun = self._last = talk.change.digest
-        self._may_stay = self._is_reminded = False
+        self._may_stay = False
         self._cut = ""
 
     def begin_edits(self, gate: str) -> None:
@@ -63,10 +56,7 @@ class Attempt:
         base = run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
         talk.answer(f"accepted\n{base}\n{gate}")
         talk.name = Step.EDIT.named(run_context.history.begin_conversation())
-        talk.tools.begin_edits(talk.next_turn, self.plan.files)
-
-    def close(self) -> None:
-        self._talk.tools.close()
+        talk.tools.begin_edits(self.plan.files)
 
     @property
     def is_changed(self) -> bool:
@@ -126,22 +116,12 @@ class Attempt:
             problems = submissions.find_answer_problems(form, self._items, is_edited=edited)
             self.answers = () if problems else submissions.read_answers(form)
             return "\n".join(f"- {problem}" for problem in problems)
-        if forgotten := self._find_forgotten():
-            return forgotten
         if self.is_changed:
             return ""
         if self._may_stay:
             raise ConversationOver("it submitted nothing new")
         self._may_stay = True
         return _UNCHANGED
-
-    def _find_forgotten(self) -> str:
-        """Name what the plan has and the change leaves out; only once."""
-        is_known, self._is_reminded = self._is_reminded, True
-        left = [one for one in self._talk.change.left_out if one.path in self.plan.files]
-        if is_known or not left:
-            return ""
-        return "\n".join((*(f"- {one.path}: {one.message}" for one in left), _FORGOTTEN))
 
     def _make_draft(self, *unfinished: Finding) -> Draft:
         change = self._talk.change
@@ -244,9 +224,8 @@ def begin_attempt(run_context: RunContext) -> Attempt:
         EditFailed: No plan came that the rules allow.
     """
     first = run_context.once(Step.PLAN.named("opening"), opening.open_ticket, run_context)
-    tools = _make_tools(_EDITING, run_context)
-    change = run_context.unchanged
-    talk = _start_conversation(StepName(Step.PLAN), "agent", first, change, tools, run_context)
+    name, change = StepName(Step.PLAN), run_context.unchanged
+    talk = _start_conversation(name, "agent", first, change, _EDITING, run_context)
     return Attempt(talk, _agree_on_plan(talk, run_context), run_context)
 
 
@@ -271,20 +250,12 @@ def _agree_on_plan(talk: Conversation, run_context: RunContext) -> Plan:
         talk.answer(words)
 
 
-def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:
-    """Begin from the base once more, with the next model, which learns why the last failed."""
-    run_context.account.try_next_model()
-    draft = Draft(plan=plan, change=run_context.unchanged)
-    return continue_draft(draft, (), f"{_GIVEN_UP}\n{failed}", run_context)
-
-
 def continue_draft(
     draft: Draft, items: tuple[FollowUpItem, ...], failed: str, run_context: RunContext
 ) -> Attempt:
     """Go on with a change that no conversation of this run has made, by a plan that is accepted.
 
     Args:
-        draft: Its change may be empty: then it is begun anew.
         items: What people ask of it; nothing where only judges do.
         failed: What blocks it, in words for the model; empty: nothing.
     """
@@ -295,22 +266,10 @@ def continue_draft(
         name.named("opening"), opening.open_change, draft, items, failed, run_context
     )
     submit: Forms = {"submit": FollowUpSubmission if items else Submit}
-    is_begun = bool(items or draft.change.files)
-    tools = _make_tools(submit if is_begun else _EDITING, run_context, draft.plan)
     prompt = "answer" if items else "agent"
-    talk = _start_conversation(name, prompt, first, draft.change, tools, run_context)
+    talk = _start_conversation(name, prompt, first, draft.change, submit, run_context)
+    talk.tools.begin_edits(draft.plan.files)
     return Attempt(talk, draft.plan, run_context, items)
-
-
-def _make_tools(forms: Forms, run_context: RunContext, plan: Plan | None = None) -> ToolExecutor:
-    most = limit_batch(run_context.turns.find_window("editor"))
-    return ToolExecutor(
-        run_context.bench,
-        forms,
-        most_of_a_batch=most,
-        is_planned=plan is not None,
-        planned=plan.files if plan else (),
-    )
 
 
 def _start_conversation(
@@ -318,15 +277,16 @@ def _start_conversation(
     prompt: str,
     first: str,
     change: Change,
-    tools: ToolExecutor,
+    forms: Forms,
     run_context: RunContext,
 ) -> Conversation:
+    most = limit_batch(run_context.turns.find_window("editor"))
     return Conversation(
         name=name,
         role="editor",
         prompt=prompting.make_prompt(prompt, run_context.base.contract),
         turns=run_context.turns,
-        tools=tools,
+        tools=ToolExecutor(run_context.bench, forms, most_of_a_batch=most, is_planned=False),
         change=change,
         messages=(UserTurn(text=first),),
     )

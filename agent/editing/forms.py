@@ -105,8 +105,6 @@ class Submit(Form):
     before."""
     left_out: str = show_limits("", maxLength=MOST_SUMMARY)
     """What the ticket asks for and the change does not do, and why."""
-    include: tuple[str, ...] = ()
-    """Files that belong to the change although git ignores them, or they are binary and small."""
 
 
 Forms = Mapping[str, type[Form]]

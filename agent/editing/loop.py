@@ -4,7 +4,6 @@ Each reply is a durable step, each batch of calls another, and all messages are 
 results. So a run that resumes after a kill sends the same messages and repeats no request.
 """
 
-import dataclasses
 from dataclasses import dataclass
 
 from agent.editing import forms, memory, turns
@@ -91,19 +90,17 @@ class Conversation:
 
     def _request_reply(self, turn: Turn) -> Reply:
         """Ask for the next reply; once more with a shorter conversation if this one is too long."""
+        window = self.turns.find_window(self.role)
+        self.messages = memory.shorten_messages(self.messages, window)
         try:
-            return self.turns.request_reply(self._shorten(turn), self._make_request())
+            return self.turns.request_reply(turn.named("reply"), turn, self._make_request())
         except ContextFull:
-            again = self._shorten(dataclasses.replace(turn, is_repeated=True))
-            if not again.removed:
+            shorter = memory.shorten_messages(self.messages, window, is_rejected=True)
+            if shorter == self.messages:
                 raise
-            return self.turns.request_reply(again, self._make_request())
-
-    def _shorten(self, turn: Turn) -> Turn:
-        window, before = self.turns.find_window(self.role), memory.count_characters(self.messages)
-        self.messages = memory.shorten_messages(self.messages, window, is_rejected=turn.is_repeated)
-        removed = before - memory.count_characters(self.messages)
-        return dataclasses.replace(turn, removed=removed)
+            self.messages = shorter
+            name = turn.named("shorter reply")
+            return self.turns.request_reply(name, turn, self._make_request())
 
     def _make_request(self) -> ChatRequest:
         return ChatRequest(

@@ -3,11 +3,10 @@
 All foreign words in it stand between marks, as data.
 """
 
-import math
-import shlex
 from collections.abc import Collection, Iterator
 
 from agent.checks import check
+from agent.editing import base_report
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
@@ -15,20 +14,9 @@ from agent.editing.tools import choose_seconds
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, Plan
-from agent.models.checks import (
-    TESTS,
-    AnyRun,
-    CheckItem,
-    LintRun,
-    Status,
-    TestRun,
-)
 from agent.models.task import FollowUpItem
 from agent.policy.layout import is_note
-from agent.text import sanitise
-from agent.text.check_summary import describe_outcomes
-from agent.text.failures import find_error_line
-from agent.text.sanitise import list_some
+from agent.text import base_table, sanitise
 from repo_config import dependencies
 from repo_config.project_files import ProjectFiles
 from repo_config.tree import FolderTree
@@ -36,8 +24,7 @@ from repo_config.tree import FolderTree
 #: Characters of each part.
 _MOST_TICKET, _MOST_DIFF, _MOST_ITEMS = 50_000, 120_000, 60_000
 _MOST_FAILED, _MOST_NOTES = 30_000, 20_000
-_MOST_NOTE_FILES, _MOST_FAILING, _MOST_VERSIONS = 4, 30, 40
-_MOST_REASON, _MOST_WHY, _MOST_ALIKE = 600, 300, 20
+_MOST_NOTE_FILES, _MOST_VERSIONS = 4, 40
 
 _MEANWHILE = (
     "While you read, the environment is set up and the checks run on the base commit: the answer to"
@@ -71,9 +58,8 @@ def open_change(
     """Begin with a plan that is agreed.
 
     Args:
-        draft: Its change may be empty: then it is begun anew.
         items: What people ask of it.
-        failed: What blocks it, or blocked an earlier attempt.
+        failed: What blocks it.
     """
     most = _MOST_ITEMS // max(1, len(items))
     base = describe_base(run_context)
@@ -174,39 +160,15 @@ def _find_notes(paths: Collection[str]) -> list[str]:
 
 
 def describe_base(run_context: RunContext) -> str:
-    """Describe set-up, versions, commands, limits, and which checks pass, fail or prove nothing."""
-    prepared, results = run_context.prepared, run_context.baseline.results
-    paths = _open_base(run_context).paths()
-    failed = [result for result in results if result.status is Status.FAILED]
-    unknown = [
-        f"{result.name} ({' '.join(result.reason.split())[:_MOST_REASON]})"
-        for result in results
-        if result.status in (Status.UNVERIFIED, Status.UNMEASURABLE)
-    ]
-    facts = {
-        "Versions": [
-            f"python=={prepared.environment.interpreter.version}",
-            *_list_versions(run_context),
-        ],
-        "Not installed": prepared.environment.left_out,
-        "Not here (tests that read it fail)": prepared.contract.project.absent,
-        "Passes": [result.name for result in results if result.status is Status.PASSED],
-        "Cannot be measured": unknown,
-    }
-    lines = [prepared.environment.why] if prepared.environment.why else []
-    lines += [
-        f"{name}: {(', ' if name in ('Versions', 'Passes') else '; ').join(found)}"
-        for name, found in facts.items()
-        if found
-    ]
-    lines += [f"Fails already: {_describe_failed(run, paths)}" for run in failed]
-    lines += [_COMPARED] if failed else []
-    lines += [
-        f"{result.name}: {shlex.join(result.command)}{_describe_size(result)}"
-        for result in results
-        if result.command and result.status is not Status.ABSENT
-    ]
-    seconds, processors = choose_seconds(run_context.baseline), check.count_processors()
+    """Describe checks, set-up, versions and limits, and what fails already."""
+    contract, prepared = run_context.base.contract, run_context.prepared
+    baseline = run_context.baseline
+    report = base_report.describe_base(prepared, baseline, contract, run_context.desk)
+    lines = [base_table.write_lines(report)]
+    lines += [_COMPARED] if any(check.failing_count for check in report.checks) else []
+    if versions := _list_versions(run_context):
+        lines.append(f"Versions: {', '.join(versions)}.")
+    seconds, processors = choose_seconds(baseline), check.count_processors()
     lines.append(f"Default seconds of bash: {seconds}. Processors: {processors}.")
     return "\n".join((*lines, describe_limits(run_context)))
 
@@ -231,36 +193,3 @@ def _list_versions(run_context: RunContext) -> list[str]:
     versions = run_context.prepared.environment.versions
     found = (f"{one.name}=={versions[one.name]}" for one in declared if one.name in versions)
     return list(dict.fromkeys(found))[:_MOST_VERSIONS]
-
-
-def _describe_size(result: AnyRun) -> str:
-    """Say how large a suite of tests is; empty for other checks."""
-    counts = describe_outcomes(result) if isinstance(result, TestRun) else ""
-    return f" ({counts}; {math.ceil(result.seconds):,} s)" if counts else ""
-
-
-def _describe_failed(result: AnyRun, paths: Collection[str]) -> str:
-    """Count what fails, and name the first of it that is the repository's own."""
-    items = result.items if isinstance(result, TestRun | LintRun) else ()
-    bad = [item for item in items if item.outcome in ("failed", "error", "finding")]
-    if not bad:
-        return f"{result.name}: {result.reason[:_MOST_REASON]}"
-    alike: dict[str, list[str]] = {}
-    for item in bad:
-        if _is_own(item, paths):
-            # A finding's name says it all.
-            why = find_error_line(item.text)[:_MOST_WHY] if item.outcome != "finding" else ""
-            alike.setdefault(why or item.item_id, []).append(item.item_id)
-    # Some of many findings say nothing; tests that fail may be the ticket's.
-    if len(alike) > _MOST_FAILING and result.name != TESTS:
-        alike = {}
-    named = [
-        f"\n- {list_some([*dict.fromkeys(ids)], _MOST_ALIKE)}{f': {why}' * (why != ids[0])}"
-        for why, ids in [*alike.items()][:_MOST_FAILING]
-    ]
-    return f"{result.name} ({len(bad):,}){':' * bool(named)}{''.join(named)}"
-
-
-def _is_own(item: CheckItem, paths: Collection[str]) -> bool:
-    path = (item.place or item.item_id).partition(":")[0]
-    return not path.endswith(".py") or path in paths

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from agent.desk import Desk
-from agent.editing import forms, prompting
+from agent.editing import base_report, forms, prompting
 from agent.editing.forms import Forms
 from agent.editing.loop import Conversation, ConversationOver
 from agent.editing.preparation import MeasuredBase
@@ -20,7 +20,7 @@ from agent.editing.tools import ToolExecutor, limit_batch
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change
 from agent.models.chat import UserTurn
-from agent.models.checks import CheckItem, CheckReport
+from agent.models.checks import CheckReport
 from agent.models.environment import LEFT_OUT, Contract, OpenedRepository, Prepared
 from agent.models.step import Step, StepName
 from agent.sandbox.session import Session
@@ -32,8 +32,7 @@ from agent.setup import (
 )
 from agent.setup.candidates import Candidate, TriedSetup
 from agent.setup.obstacles import Obstacle
-from agent.text import failures, sanitise
-from agent.text.check_summary import describe_outcomes
+from agent.text import base_table, sanitise
 from repo_config.servers import read_rows
 
 _MOST_TURNS = 30
@@ -44,8 +43,6 @@ _WITHIN = "A model may use a quarter of the run's budget and minutes on this."
 _MOST_ANSWER = 16_000
 _MOST_WORDS = 300
 _MOST_OF_LAST = 1_000
-#: Kinds of failure: with a traceback each, and in one line each.
-_MOST_KINDS, _MOST_LINES, _LONGEST_DETAILS = 5, 20, 2_500
 _NOT_ALL = (
     "The try is kept. If CI passes what fails here, find what its job has and this set-up has not,"
     " and try again. If not, end with `decline`: the best try is used."
@@ -164,7 +161,7 @@ class Search:
                     return
                 self.talk.answer(self._describe(last, _MOST_TRIES - len(tries)))
         if tries and not any(setup.has_result for setup in tries):
-            words = sanitise.shorten_middle(_describe_try(last), _MOST_OF_LAST, where="not kept")
+            words = self._describe_try(last, _MOST_OF_LAST)
             self.end = f"{self.end}\n\nThe last try: {words}"
 
     def _ask(self, *, is_tried: bool) -> str:
@@ -186,18 +183,27 @@ class Search:
 
     def _describe(self, last: TriedSetup, left: int) -> str:
         """Say what came of a try, and how many more fit into the minutes that are left."""
-        words = sanitise.shorten_middle(_describe_try(last), _MOST_ANSWER, where="not kept")
+        words = self._describe_try(last, _MOST_ANSWER)
         seconds = self.run_context.seconds_left
         if last.tests:
             left = min(left, int(seconds / max(1.0, last.tests.seconds)))
         return f"{words}\n\nLeft: {left} tries, {int(seconds / 60)} minutes."
 
+    def _describe_try(self, tried: TriedSetup, most: int) -> str:
+        words = _describe_try(tried, self.run_context.base, self.run_context.desk)
+        return sanitise.shorten_middle(words, most, where="not kept")
 
-def _describe_try(tried: TriedSetup) -> str:
+
+def _describe_try(tried: TriedSetup, base: OpenedRepository, desk: Desk) -> str:
+    """Say what came of a try: the base with it, what was left out, and the last errors."""
     if tried.prepared is None or tried.report is None:
         return tried.problem.message if tried.problem else ""
-    words = describe_tests(tried.prepared, tried.report)
-    return words if obstacles.is_poor(tried.report.tests) else f"{words}\n\n{_NOT_ALL}"
+    prepared, tests = tried.prepared, tried.report.tests
+    report = base_report.describe_base(prepared, tried.report, base.contract, desk)
+    left = (finding.message for finding in prepared.contract.scouted if finding.rule == LEFT_OUT)
+    errors = "" if tried.is_complete else f"The last errors:\n{obstacles.list_errors(tests)}"
+    advice = "" if obstacles.is_poor(tests) else _NOT_ALL
+    return "\n".join(filter(None, (base_table.write_lines(report), *left, errors, advice)))
 
 
 def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
@@ -219,27 +225,3 @@ def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
 def _explain_end(why: str) -> str:
     short = forms.flatten_text(why, _MOST_WORDS).rstrip(".")
     return f"A model found no set-up that makes the tests run: {short}."
-
-
-def describe_tests(prepared: Prepared, report: CheckReport) -> str:
-    """Count the tests, name what is left out, and the kinds of failure, each with an example."""
-    tests = report.tests
-    left = (finding.message for finding in prepared.contract.scouted if finding.rule == LEFT_OUT)
-    kinds = failures.group_failures(tests)
-    named = [_describe_kind(items) for items in kinds[:_MOST_LINES]]
-    named[_MOST_KINDS:] = [text.splitlines()[0] for text in named[_MOST_KINDS:]]
-    more = f"and {len(kinds) - len(named)} more kinds" if len(kinds) > len(named) else ""
-    head = describe_outcomes(tests) or "no tests"
-    last = "" if kinds else obstacles.list_errors(tests)
-    cut = f"{tests.cut} within `checks.minutes`: what did not run does not count."
-    lines = (head, cut * bool(tests.unrun), tests.reason, *left, *named, more, last)
-    return "\n".join(filter(None, lines))
-
-
-def _describe_kind(items: list[CheckItem]) -> str:
-    ids = sanitise.list_some(item.item_id for item in items)
-    line = f"- {failures.count_error(items)}: {ids}"
-    details = next((item.details for item in items if item.details), "")
-    return "\n".join(
-        filter(None, (line, sanitise.shorten_middle(details, _LONGEST_DETAILS, where="not kept")))
-    )

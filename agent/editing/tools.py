@@ -47,12 +47,9 @@ _MOST_LISTED = 20
 _MOST_REBUILDS = 5
 LOST = "This is a new sandbox. Only your change was kept from the previous one."
 _REDIRECT = "cut; send it to a file in /tmp and read parts of that"
-_IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
+_IGNORED = "ignored by the repository's rules, so no part of the change"
 _PLANNED = "The plan names the file, and .gitignore keeps it out of the change."
-_LEFT_BEHIND = (
-    "left behind by the base branch's tests; `include` of `submit` makes it part of the change"
-)
-_EMPTY = "empty, and no call names it; `include` of `submit` makes it part of the change"
+_LEFT_BEHIND = "left behind by a program, so no part of the change"
 _CALLS_LOST = (
     "The sandbox was lost during these calls. Their changes are gone; earlier changes are kept."
 )
@@ -90,7 +87,6 @@ class ToolExecutor:
         most_of_a_batch: int = _MOST_OF_A_BATCH,
         edits: bool = True,
         is_planned: bool = True,
-        planned: tuple[str, ...] = (),
     ) -> None:
         """Take the forms that can be submitted, by name.
 
@@ -99,14 +95,13 @@ class ToolExecutor:
             edits: Whether what happens in the sandbox becomes part of the change.
             is_planned: Whether a plan is accepted; before that the base is read, without an
                 environment.
-            planned: Files that the plan names.
         """
         self._bench, self._forms, self._edits = bench, given, edits
-        self._is_planned, self._planned = is_planned, planned
+        self._is_planned = is_planned
+        self._planned: tuple[str, ...] = ()
+        """Files that the plan names."""
         self._left_behind: set[str] = set()
         """New empty files that no call names: a program may open a database and write nothing."""
-        self._first_turn = 1
-        """The first turn that works in the sandbox as it is."""
         names = _TOOLS.keys() if edits else {"bash"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
         self._most_of_a_batch = most_of_a_batch
@@ -135,9 +130,9 @@ class ToolExecutor:
         given = (forms.make_tool_spec(name, form) for name, form in self._forms.items())
         return (*tools, *given)
 
-    def begin_edits(self, turn_number: int, planned: tuple[str, ...]) -> None:
+    def begin_edits(self, planned: tuple[str, ...]) -> None:
         """Go on in a sandbox with the environment from a turn on, since the plan is accepted."""
-        self._is_planned, self._planned, self._first_turn = True, planned, turn_number
+        self._is_planned, self._planned = True, planned
         self.close()
 
     def close(self) -> None:
@@ -160,7 +155,7 @@ class ToolExecutor:
         self._left = self._most_of_a_batch
         if self._digest != before.digest:
             self.close()
-        batch = _Batch(before, reply.calls, is_late=turn.number > self._first_turn)
+        batch = _Batch(before, reply.calls, is_late=turn.number > 1)
         try:
             for call in reply.calls:
                 self._carry_out_call(call, batch)
@@ -246,10 +241,8 @@ class ToolExecutor:
     def _collect(self, batch: _Batch) -> Change:
         """Take the change from the tree; say which files are no part of it."""
         change = before = batch.before
-        include = batch.form.include if isinstance(batch.form, forms.Submit) else ()
-        if self._edits and self._is_planned and (batch.is_open or include):
-            self._open(batch)
-            change, taken = self._take(batch, include)
+        if self._edits and self._is_planned and batch.is_open:
+            change, taken = self._take(batch)
             known = {file.path: file.after for file in before.files}
             written = [
                 file.path
@@ -259,16 +252,20 @@ class ToolExecutor:
                 and not batch.is_named(file.path)
             ]
             if written:
-                batch.notes.append(f"Also changed by a command: {list_some(written)}.")
+                batch.notes.append(
+                    f"Also changed by a command: {list_some(written, _MOST_LISTED)}."
+                )
             left = [
                 (finding.path, finding.message)
                 for finding in change.left_out
                 if finding.severity is not Severity.INFO or batch.is_named(finding.path)
             ]
             dropped = {*taken.change.paths} - {*change.paths}
-            left += [(path, _EMPTY) for path in sorted(dropped & self._left_behind)]
-            dropped -= self._left_behind
-            left += [(path, _LEFT_BEHIND) for path in sorted(dropped) if batch.is_named(path)]
+            left += [
+                (path, _LEFT_BEHIND)
+                for path in sorted(dropped)
+                if path in self._left_behind or batch.is_named(path)
+            ]
             left += [(path, _IGNORED) for path in taken.ignored if batch.is_named(path)]
             messages = [f"{path}: {message}" for path, message in left]
             listed = [line for line in messages if line not in self._reported][:_MOST_LISTED]
@@ -277,16 +274,11 @@ class ToolExecutor:
         self._digest = change.digest
         return change
 
-    def _take(self, batch: _Batch, include: tuple[str, ...] = ()) -> tuple[Change, CollectedChange]:
-        """Take the change, without new files that programs have left behind.
-
-        Args:
-            include: Files that belong to it although they are ignored, binary or left behind.
-        """
+    def _take(self, batch: _Batch) -> tuple[Change, CollectedChange]:
+        """Take the change, without new files that programs have left behind."""
         assert self._session is not None  # noqa: S101
-        before, binaries = batch.before, (*include, *self._planned)
-        include = (*before.paths, *include)
-        taken, ready = self._session.take(include, binaries), self._bench.preparation.ready
+        before, ready = batch.before, self._bench.preparation.ready
+        taken = self._session.take(before.paths, self._planned)
         self._left_behind |= {
             file.path
             for file in taken.change.files
@@ -295,7 +287,7 @@ class ToolExecutor:
             and not batch.is_named(file.path)
         }
         left = {*(ready.baseline.tests.left_behind if ready else ()), *self._left_behind}
-        left -= {*include, *self._planned}
+        left -= {*before.paths, *self._planned}
         files = tuple(
             file for file in taken.change.files if file.before is not None or file.path not in left
         )

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.desk import Desk
-from agent.errors import ModelRefused, ModelUnusable
-from agent.llm.budget import SpendingCaps, fit_request, require_budget
+from agent.errors import ModelRefused, ModelUnusable, TimeSpent
+from agent.llm.budget import SpendingCaps
 from agent.models.chat import (
+    LEAST_SECONDS,
     ChatModel,
     ChatRequest,
     Message,
@@ -18,9 +19,9 @@ from agent.models.chat import (
     Reply,
     Role,
     ToolTurn,
-    WorstCase,
 )
 from agent.models.model_use import format_usd
+from agent.models.record import replace
 from agent.models.step import Once, StepName
 from agent.text import sanitise
 from agent.text.check_summary import format_count
@@ -35,15 +36,10 @@ class Turn:
     conversation: StepName
     number: int
     """1-based."""
-    removed: int = 0
-    """Characters of old results that the request leaves out for the first time."""
-    is_repeated: bool = False
-    """Whether the same turn was asked for before, and the request was too long."""
 
     def named(self, part: str) -> StepName:
         """Name the step of a part of it."""
-        again = " shorter" * (self.is_repeated and part == "reply")
-        return self.conversation.named(f"{self.number}{again} {part}")
+        return self.conversation.named(f"{self.number} {part}")
 
     @property
     def facts(self) -> dict[str, object]:
@@ -84,18 +80,21 @@ class ModelTurns:
         """Say what models may still cost; empty: there is no limit."""
         spent, caps = self.desk.facts.account, self.caps
         usd = "" if caps.usd is None else f", {format_usd(max(0.0, caps.usd - spent.usd))}"
-        if caps.tokens is None:
-            return usd
-        return f"{usd}, {max(0, caps.tokens - spent.tokens):,} tokens"
+        tokens = self._count_tokens_left()
+        return usd if tokens is None else f"{usd}, {max(0, tokens):,} tokens"
 
-    def request_reply(self, turn: Turn, request: ChatRequest) -> Reply:
+    def _count_tokens_left(self) -> int | None:
+        most = self.caps.tokens
+        return None if most is None else most - self.desk.facts.account.tokens
+
+    def request_reply(self, name: StepName, turn: Turn, request: ChatRequest) -> Reply:
         """Have the next reply, from the record where there is one.
 
         Raises:
             AgentError: As `ChatModel.reply` does.
             BudgetSpent: The request could cost more than is left.
         """
-        reply = self.once(turn.named("reply"), self._request_reply, request, turn)
+        reply = self.once(name, self._request_reply, request, turn)
         # A refusal has been paid for as well.
         self.desk.facts.account.count_reply(request.role, reply)
         if reply.finish == "refused":
@@ -106,13 +105,13 @@ class ModelTurns:
 
     def _request_reply(self, request: ChatRequest, turn: Turn) -> Reply:
         models, desk, seconds = self.models, self.desk, self.find_seconds_left()
-        purpose = f"request {turn.number} of {turn.conversation}"
-
-        def require(request: ChatRequest) -> WorstCase:
-            worst, spent = models.estimate_worst(request), desk.facts.account
-            return require_budget(spent, worst, self.caps, seconds, purpose=purpose)
-
-        request, worst = fit_request(request, require)
+        if seconds < LEAST_SECONDS:
+            raise TimeSpent(
+                f"Only {seconds:.0f} s are left (limits.minutes) before request {turn.number} of"
+                f" {turn.conversation}; it needs at least {LEAST_SECONDS:.0f} s."
+            )
+        left = self._count_tokens_left()
+        request = replace(request, most_usd=self.caps.usd, tokens_left=left)
         facts = {**turn.facts, "digest": request.digest}
         # The last one is ours; all before it were sent with the reply before, or are that reply.
         new = [request.messages[-1].model_dump(mode="json")]
@@ -123,29 +122,21 @@ class ModelTurns:
             **facts,
             role=request.role,
             model_chain=models.list_chain(request.role),
-            most_tokens=request.most_tokens,
-            reserved_usd=worst.usd,
             **desk.redactor.redact_record(words),
         )
-        if turn.removed:
-            desk.say(
-                f"{turn.conversation}: {turn.removed:,} characters of old results were removed,"
-                " since the conversation fills most of the model's context window"
-            )
         self.begin()
         reply = models.reply(request, desk.stopped, seconds)
         redacted = desk.redactor.redact_record(reply.model_dump(mode="json"))
         desk.events.note("model", "model.answered", **facts, reply=redacted)
-        desk.say(_summarize_reply(turn, reply, worst))
+        desk.say(_summarize_reply(turn, reply))
         return reply
 
 
-def _summarize_reply(turn: Turn, reply: Reply, worst: WorstCase) -> str:
+def _summarize_reply(turn: Turn, reply: Reply) -> str:
     """Describe a reply in one line, without the model's words."""
     refused = reply.finish == "refused"
     calls = "it refused to answer" if refused else format_count(len(reply.calls), "call")
     price = "" if reply.cost_usd is None else f", ${reply.cost_usd:.4f}"
-    price += f" of ${worst.usd:.4f} reserved" if price and worst.usd is not None else ""
     line = (
         f"{turn.conversation}, turn {turn.number}: {calls}, {reply.usage.tokens:,} tokens{price},"
         f" {reply.seconds:.1f} s by {reply.model}"

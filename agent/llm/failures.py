@@ -55,6 +55,8 @@ class ModelFailure(Exception):
 
 def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) -> ModelFailure:
     """Turn a `KNOWN` error into what it means for a model."""
+    if isinstance(problem, ModelFailure):
+        return problem
     said = _read_message(problem, redact)
     found = _classify_kind(problem, name, _summarize_problem(problem, redact), said)
     status = getattr(problem, "status_code", None)

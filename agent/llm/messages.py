@@ -107,14 +107,6 @@ def is_cache_cold(reply: Reply, profile: ModelProfile, now: float) -> bool:
     return prompt_cache_outlook([_restore_reply(reply)], profile=profile, now=moment) == "cold"
 
 
-def find_joined_name(response: theirs.ModelResponse, request: ChatRequest) -> str:
-    """Return the name of a call that is names of several tools in a row; empty: there is none."""
-    known = "|".join(re.escape(tool.name) for tool in request.tools)
-    joined = re.compile(f"(?:{known}){{2,}}")
-    names = (call.tool_name for call in response.tool_calls if known)
-    return next(filter(joined.fullmatch, names), "")
-
-
 def normalise_reply(response: theirs.ModelResponse, request: ChatRequest) -> theirs.ModelResponse:
     """Make a reply one that can be kept, answered and sent back.
 

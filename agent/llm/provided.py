@@ -1,7 +1,7 @@
 """Asks models over the network: the chain of a role, one reply.
 
 The provider's own client tries again what may pass before a reply begins. A reply that breaks off
-may have been charged for: the next model of the chain is asked then, twice in all. pydantic-ai's
+may have been charged for: it ends the walk along the chain, see `ReplyLost`. pydantic-ai's
 FallbackModel goes no further than the first event of a stream, so the chain is walked here.
 """
 
@@ -37,6 +37,7 @@ from agent.errors import (
 from agent.llm import failures, messages
 from agent.llm.failures import ModelFailure
 from agent.llm.routes import Catalogue, Chains
+from agent.llm.spendings import ReplyLost
 from agent.models.chat import (
     LEAST_SECONDS,
     LEAST_TOKENS,
@@ -61,7 +62,6 @@ T = TypeVar("T")
 _LOOK_SECONDS = 0.5
 #: Retries of the provider's client on temporary errors.
 _RETRIES = 3
-_PAUSE_SECONDS = 1.0
 #: A streamed reply may take so long, however busy it is.
 _REPLY_SECONDS = 1800.0
 #: Characters of a reply: nobody writes an edit of this length, whatever a server lets it write.
@@ -86,8 +86,8 @@ class _RequestState:
     names: list[str]
     """Models to ask next, in order."""
     failed: list[tuple[str, ModelFailure]] = field(default_factory=list)
-    lost: list[WorstCase] = field(default_factory=list)
-    """The most that each try without a reply may have been charged for."""
+    lost: WorstCase | None = None
+    """The most that a reply that broke off may be charged for."""
     begun: float = field(default_factory=time.monotonic)
 
     @property
@@ -127,13 +127,6 @@ class ProvidedModels:
         self._open.clear()
         _run_in_background(self._connections.aclose())
 
-    def preload(self) -> None:
-        """Load the first model's provider; others cost their memory only once they are asked."""
-        for name in next(filter(None, self._chains.values()), ())[:1]:
-            # The first request reports what is wrong.
-            with suppress(*failures.KNOWN):
-                _run_in_background(self._open_model(name))
-
     def list_chain(self, role: Role) -> tuple[str, ...]:
         return self._chains.get(role, ())
 
@@ -151,20 +144,14 @@ class ProvidedModels:
     def find_window(self, model: str) -> int:
         return self._catalogue.find_window(model)
 
-    def estimate_worst(self, request: ChatRequest, now: float | None = None) -> WorstCase:
-        """Say the most that a request can use; see `ChatModel.estimate_worst`.
-
-        Each paid try is counted in full: one that breaks off is charged as far as it came, which
-        nobody knows in advance. Where too little is left for two, a request with one is sent.
-        """
+    def estimate_worst(self, request: ChatRequest) -> WorstCase:
+        """Say the most that a request can use; see `ChatModel.estimate_worst`."""
         names = self._list_asked(request)
-        most = [self._price_try(name, self._bound_try(name, request, now)) for name in names]
+        most = [self._price_try(name, self._bound_try(name, request)) for name in names]
         # A model without a price is bounded by tokens; it does not lift the bound of the others.
-        known = [one.usd for one in most if one.usd is not None]
-        return WorstCase(
-            tokens=max((one.tokens for one in most), default=0) * request.paid_tries,
-            usd=max(known) * request.paid_tries if known else None,
-        )
+        prices = [worst.usd for worst in most if worst.usd is not None]
+        tokens = max((worst.tokens for worst in most), default=0)
+        return WorstCase(tokens=tokens, usd=max(prices, default=None))
 
     def reply(
         self,
@@ -181,49 +168,37 @@ class ProvidedModels:
         used = messages.count_usage(response, self._bound_try(model, request))
         cost = self._catalogue.price_reply(model, used)
         metrics.count_model_use(model, request.role, used, cost)
-        if asking.lost:
-            # Known dollars count even where others are unknown.
-            cost = (cost or 0.0) + sum(one.usd or 0.0 for one in asking.lost) or cost
         made = messages.read_reply(response, model, time.monotonic() - asking.begun, used, cost)
         why = dict(asking.failed).items()
         lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
-        return replace(
-            made,
-            passed_over=lines,
-            lost_tokens=sum(one.tokens for one in asking.lost),
-            sent_bytes=request.sent_bytes,
-        )
+        return replace(made, passed_over=lines, sent_bytes=request.sent_bytes)
 
-    def _bound_try(self, model: str, request: ChatRequest, now: float | None = None) -> Usage:
+    def _bound_try(self, model: str, request: ChatRequest) -> Usage:
         """Say the most that one try with one model can use, in tokens.
 
-        What the model has been sent before, word for word, is counted as its provider has counted
-        it, and as read from its cache, unless replies show that there is none or it is cold.
+        What it was sent before its last reply, if nothing is cut of that since then, and that reply
+        are counted as its provider has counted them, and as read from its cache, unless that is
+        cold; all else by its bytes.
         """
-        fresh, counted, cached = request, 0, 0
         replies = [
             (place, message.reply)
             for place, message in enumerate(request.messages)
             if isinstance(message, ModelTurn) and message.reply.model == model
         ]
+        counted, cached, fresh, size = 0, 0, request.messages, request.sent_bytes
         if replies:
             place, last = replies[-1]
-            before = replace(request, messages=request.messages[:place])
-            if before.sent_bytes == last.sent_bytes:
-                counted = last.usage.tokens
-                fresh = replace(
-                    request, system="", tools=(), messages=request.messages[place + 1 :]
-                )
-            is_read = len(replies) == 1 or last.usage.cache_read_tokens > 0
-            cached = counted if is_read and not self._is_cold(model, last, now) else 0
+            if replace(request, messages=request.messages[:place]).sent_bytes == last.sent_bytes:
+                counted, fresh = last.usage.tokens, request.messages[place + 1 :]
+                size -= last.sent_bytes
+                is_read = len(replies) == 1 or last.usage.cache_read_tokens > 0
+                cached = counted if is_read and not self._is_cold(model, last) else 0
         thought = sum(
-            message.reply.usage.output_tokens
-            for message in fresh.messages
-            if isinstance(message, ModelTurn)
+            message.reply.usage.output_tokens for message in fresh if isinstance(message, ModelTurn)
         )
-        results = sum(len(one.results) for one in fresh.messages if isinstance(one, ToolTurn))
-        parts_sent = len(fresh.messages) + results + len(fresh.tools) + 1
-        text = fresh.sent_bytes // _BYTES_A_TOKEN + _TOKENS_A_MESSAGE * parts_sent
+        results = sum(len(turn.results) for turn in fresh if isinstance(turn, ToolTurn))
+        parts_sent = len(fresh) + results + len(request.tools) + 1
+        text = size // _BYTES_A_TOKEN + _TOKENS_A_MESSAGE * parts_sent
         return Usage(
             input_tokens=counted + thought + text,
             output_tokens=self._limit_reply(model, request),
@@ -234,11 +209,10 @@ class ProvidedModels:
         return WorstCase(tokens=most.tokens, usd=self._catalogue.price_worst_case(model, most))
 
     @staticmethod
-    def _is_cold(model: str, last: Reply, now: float | None) -> bool:
-        if now is None:
-            return False
+    def _is_cold(model: str, last: Reply) -> bool:
         with suppress(*failures.KNOWN):
-            return messages.is_cache_cold(last, infer_model_profile(split_level(model)[0]), now)
+            profile = infer_model_profile(split_level(model)[0])
+            return messages.is_cache_cold(last, profile, read_clock())
         return False
 
     def _limit_reply(self, model: str, request: ChatRequest) -> int:
@@ -254,35 +228,23 @@ class ProvidedModels:
         """Ask one after the other; None: nobody answered, or not before the run's minutes ended."""
         with suppress(TimeoutError):
             async with asyncio.timeout(asking.seconds):
-                while asking.names and not (asking.failed and asking.is_late):
-                    begun = time.monotonic()
+                while asking.names and not (asking.lost or (asking.failed and asking.is_late)):
+                    name, begun, kind = asking.names[0], time.monotonic(), "cancelled"
                     try:
-                        return await self._request_counted(asking.names[0], asking)
-                    except ModelFailure as failure:
-                        await self._pass_over(failure, asking, time.monotonic() - begun)
+                        response = await self._request_reply(name, asking)
+                    except (ModelFailure, *failures.KNOWN) as problem:
+                        failure = failures.classify_error(problem, name, self._redact)
+                        kind = failure.kind
+                        self._pass_over(failure, asking, time.monotonic() - begun)
+                    else:
+                        kind = ""
+                        return response
+                    finally:
+                        seconds = time.monotonic() - begun
+                        metrics.count_model_request(name, asking.request.role, seconds, kind)
         return None
 
-    async def _request_counted(self, name: str, asking: _RequestState) -> parts.ModelResponse:
-        """Request as `_request_reply` does, for the metrics as well; errors become Failures."""
-        begun, failed = time.monotonic(), "cancelled"
-        try:
-            response = await self._request_reply(name, asking)
-            failed = ""
-        except ModelFailure as failure:
-            failed = failure.kind
-            raise
-        except failures.KNOWN as problem:
-            found = failures.classify_error(problem, name, self._redact)
-            failed = found.kind
-            raise found from problem
-        finally:
-            seconds = time.monotonic() - begun
-            metrics.count_model_request(name, asking.request.role, seconds, failed)
-        return response
-
-    async def _pass_over(
-        self, failure: ModelFailure, asking: _RequestState, seconds: float
-    ) -> None:
+    def _pass_over(self, failure: ModelFailure, asking: _RequestState, seconds: float) -> None:
         """Note why the first in line did not answer within the seconds; decide who is asked next.
 
         A provider that refuses the limit of the reply is asked again with half of it: nobody knows
@@ -302,15 +264,8 @@ class ProvidedModels:
         if not failure.paid:
             return
         written = min(most.output_tokens, int(seconds * _TOKENS_A_SECOND))
-        most = replace(most, output_tokens=written)
-        lost = self._price_try(name, most)
-        asking.lost.append(lost)
-        metrics.count_model_usd(name, request.role, lost.usd)
-        if len(asking.lost) == request.paid_tries:
-            asking.names.clear()
-        elif not asking.names and failure.why == "unavailable":
-            asking.names.append(name)
-            await asyncio.sleep(_PAUSE_SECONDS)
+        asking.lost = self._price_try(name, replace(most, output_tokens=written))
+        metrics.count_model_usd(name, request.role, asking.lost.usd)
 
     async def _request_reply(self, name: str, asking: _RequestState) -> parts.ModelResponse:
         """Ask one model for the whole reply; one that breaks off or is empty is a Failure."""
@@ -337,12 +292,6 @@ class ProvidedModels:
         is_empty = not (response.tool_calls or (response.text or "").strip())
         if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise ModelFailure("its answer is empty", paid=True)
-        joined = messages.find_joined_name(response, asking.request)
-        if self._stream and joined:
-            words = (
-                f"its tool calls cannot be separated (`{joined}`); set MERGEWRIGHT_MODEL_STREAM=off"
-            )
-            raise ModelFailure(words, "unusable", paid=True)
         made = messages.normalise_reply(response, asking.request)
         _require_measure(sum(len(repr(part)) for part in made.parts), len(made.parts))
         return made
@@ -384,13 +333,17 @@ class ProvidedModels:
                 f" time (limits.minutes){': ' * bool(listed)}{listed}."
             )
         problem: AgentError
-        if "unavailable" in reasons:
+        if "unavailable" in reasons or (asking.lost and asking.names):
             words, until = f"No model answered as {role}: {listed}.", None
             if waits := [failure.after for failure in found if failure.after is not None]:
                 until = read_clock() + min(waits)
                 moment = datetime.fromtimestamp(until, UTC)
                 words += f" It may be asked again at {moment:%Y-%m-%d %H:%M:%S} UTC."
-            problem = ModelUnavailable(words, until, sum(one.usd or 0.0 for one in asking.lost))
+            problem = ModelUnavailable(words, until)
+            if asking.lost:
+                following = (*asking.names, asking.failed[-1][0])[0]
+                lines = tuple(map(self._redact, named))
+                problem = ReplyLost(problem, asking.lost, following, lines)
         elif reasons == {"unusable"}:
             words = f"No model can be used as {role}: {listed}."
             problem = ModelUnusable(f"{words} `mergewright doctor --models` tests them.")

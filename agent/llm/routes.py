@@ -1,9 +1,9 @@
 """Who is asked for each role, what its tokens cost, and how many of them it takes."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import NamedTuple
 
+from agent.errors import ModelUnusable
 from agent.models.chat import Usage, split_level, vendor
 from agent.models.record import replace
 from agent.settings import Settings, variable
@@ -78,59 +78,17 @@ def load_catalogue(settings: Settings) -> Catalogue:
     return Catalogue(prices, {split_level(name)[0]: int(tokens) for name, tokens in windows})
 
 
-def find_problems(settings: Settings, catalogue: Catalogue) -> list[str]:
-    """Say which models cannot be asked, whatever provider answers.
+def require_prices(chains: Chains, settings: Settings, catalogue: Catalogue) -> None:
+    """Refuse models without a known price where no number of tokens bounds their cost.
 
-    There is no such provider, nothing bounds the costs, or the model does not think.
+    Raises:
+        ModelUnusable: It names the first of them.
     """
-    names = sorted({name for chain in list_chains(settings).values() for name in chain})
-    unknown = {name: words for name in names if (words := _describe_unknown(name))}
-    unbounded = [
-        f"{name} has no known price, so its cost is unlimited. Set its price with"
-        f" {variable('model_prices')}, or limit the tokens per run with {variable('model_tokens')}."
-        for name in names
-        if name not in unknown
-        and settings.model_tokens is None
-        and catalogue.price_reply(name, Usage(input_tokens=1_000, output_tokens=1_000)) is None
-    ]
-    thoughtless = [
-        words for name in names if name not in unknown and (words := _describe_thoughtless(name))
-    ]
-    return [*unknown.values(), *unbounded, *thoughtless]
-
-
-def _describe_unknown(model: str) -> str:
-    """Say that there is no such provider, with the fix; empty: there is one."""
-    # It takes a second to load, which is of no use where no model is set.
-    from pydantic_ai.providers import infer_provider_class
-
-    provider = model.partition(":")[0]
-    try:
-        # The first request reports what has to be installed.
-        with suppress(ImportError):
-            infer_provider_class(provider)
-    except ValueError:
-        return (
-            f"{model}: unknown provider {provider}. Use openai, anthropic, google or another"
-            " one of pydantic-ai. For your own chat completions server, use openai-chat and set"
-            " OPENAI_BASE_URL."
-        )
-    return ""
-
-
-def _describe_thoughtless(model: str) -> str:
-    """Say that a model cannot think as its level has it, with the fix; empty: it can."""
-    name, level = split_level(model)
-    if level in (None, "off"):
-        return ""
-    from pydantic_ai.models import infer_model_profile
-
-    # The first request reports what has to be installed.
-    with suppress(ImportError):
-        profile = infer_model_profile(name)
-        if not (profile.get("supports_thinking") or profile.get("thinking_always_enabled")):
-            return (
-                f"{model}: this model is not known to think, so the level {level} would do nothing."
-                f" Write {name}, or choose a model that thinks."
+    for name in sorted({name for chain in chains.values() for name in chain}):
+        price = catalogue.price_reply(name, Usage(input_tokens=1_000, output_tokens=1_000))
+        if price is None and settings.model_tokens is None:
+            raise ModelUnusable(
+                f"{name} has no known price, so its cost is unlimited. Set its price with"
+                f" {variable('model_prices')}, or limit the tokens per run with"
+                f" {variable('model_tokens')}."
             )
-    return ""

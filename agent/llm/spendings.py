@@ -1,18 +1,21 @@
 """What requests to models may cost: set aside in advance, and counted also without a reply."""
 
+import time
+
 import structlog
 
 from agent.errors import (
     AgentError,
+    BudgetReached,
     BudgetSpent,
     ModelRequestRejected,
     ModelUnavailable,
     ModelUnusable,
 )
-from agent.llm.budget import fit_request
-from agent.models.chat import ChatModel, ChatRequest, Reply, Role, WorstCase
+from agent.models.chat import LEAST_TOKENS, ChatModel, ChatRequest, Reply, Role, WorstCase
 from agent.models.clock import read_clock
 from agent.models.model_use import SpendingLimits, Spendings, format_usd
+from agent.models.record import replace
 from agent.models.sandbox import Flag
 
 _log = structlog.get_logger()
@@ -32,6 +35,27 @@ def require_left(spent: float, usd: float, of_run: float) -> None:
         )
 
 
+class ReplyLost(ModelUnavailable):
+    """A reply broke off, and may be charged for."""
+
+    def __init__(
+        self,
+        problem: ModelUnavailable,
+        lost: WorstCase,
+        next_model: str,
+        passed_over: tuple[str, ...] = (),
+    ) -> None:
+        """Take what happened.
+
+        Args:
+            lost: The most that may be charged for.
+            next_model: Who is to be asked next; who was asked last where the chain has no further.
+            passed_over: As in `Reply`.
+        """
+        super().__init__(problem.message, problem.until)
+        self.lost, self.next_model, self.passed_over = lost, next_model, passed_over
+
+
 class CountedModels:
     """The models of one run: the highest possible cost of a request is reserved before it is sent.
 
@@ -42,10 +66,6 @@ class CountedModels:
     def __init__(self, models: ChatModel, store: Spendings, limits: SpendingLimits) -> None:
         self._models, self._store, self._limits = models, store, limits
 
-    def lower_limit(self, usd: float) -> None:
-        """Lower what the run may spend: a repository may allow less than the operator does."""
-        self._limits = self._limits._replace(of_run=min(usd, self._limits.of_run))
-
     def list_chain(self, role: Role) -> tuple[str, ...]:
         return self._models.list_chain(role)
 
@@ -55,8 +75,8 @@ class CountedModels:
     def find_window(self, model: str) -> int:
         return self._models.find_window(model)
 
-    def estimate_worst(self, request: ChatRequest, now: float | None = None) -> WorstCase:
-        return self._models.estimate_worst(request, now)
+    def estimate_worst(self, request: ChatRequest) -> WorstCase:
+        return self._models.estimate_worst(request)
 
     def reply(
         self,
@@ -64,33 +84,82 @@ class CountedModels:
         stopped: Flag | None = None,
         seconds: float | None = None,
     ) -> Reply:
-        """Ask, if that cannot go beyond what is left; raises what `Spendings.reserve` does."""
-        if not self._models.estimate_worst(request).usd:
-            # It costs nothing, or nobody knows how much: then tokens bound it.
-            return self._models.reply(request, stopped, seconds)
-        # The caller has fitted it to what replies have cost. Where requests without a reply have
-        # cost more, or the provider's cache is cold, it becomes smaller here.
-        request, number = fit_request(request, self._reserve)
+        """Ask, if that cannot go beyond what is left; raises what `Spendings.reserve` does.
+
+        Where a reply breaks off, the next model is asked, once, by a request that is reserved anew.
+        """
+        begun = time.monotonic()
+        try:
+            return self._request(request, stopped, seconds)
+        except ReplyLost as problem:
+            broken = problem
+        left = None if seconds is None else seconds - (time.monotonic() - begun)
+        try:
+            reply = self._request(replace(request, model=broken.next_model), stopped, left)
+        except ReplyLost as problem:
+            raise ModelUnavailable(problem.message, problem.until) from problem
+        usd = (reply.cost_usd or 0.0) + (broken.lost.usd or 0.0)
+        return replace(
+            reply,
+            cost_usd=usd or reply.cost_usd,
+            lost_tokens=broken.lost.tokens,
+            passed_over=(*broken.passed_over, *reply.passed_over),
+        )
+
+    def _request(self, request: ChatRequest, stopped: Flag | None, seconds: float | None) -> Reply:
+        request, number = self._reserve(request)
         try:
             reply = self._models.reply(request, stopped, seconds)
-        except ModelUnavailable as problem:
-            self._record_cost(number, problem.usd)
+        except ReplyLost as problem:
+            self._record_cost(number, problem.lost.usd or 0.0)
             raise
-        except (ModelRequestRejected, ModelUnusable):
+        except (ModelUnavailable, ModelRequestRejected, ModelUnusable):
             self._record_cost(number, 0.0)
             raise
         # The cost of a request that was broken off is unknown: all of it stays aside.
         self._record_cost(number, reply.cost_usd or 0.0)
         return reply
 
-    def _reserve(self, request: ChatRequest) -> int:
-        now = read_clock()
-        worst = self._models.estimate_worst(request, now).usd or 0.0
-        return self._store.reserve(worst, self._limits, now)
+    def _reserve(self, request: ChatRequest) -> tuple[ChatRequest, int | None]:
+        """Set aside what a request can cost; its reply is halved until that is left.
 
-    def _record_cost(self, number: int, usd: float) -> None:
+        Returns:
+            The request, and the number of what is reserved; None: it costs nothing, or nobody knows
+            how much.
+        """
+        limits = self._limits
+        if request.most_usd is not None:
+            limits = limits._replace(of_run=min(limits.of_run, request.most_usd))
+        while True:
+            worst = self._models.estimate_worst(request)
+            try:
+                _require_tokens(worst, request)
+                reserved = (
+                    self._store.reserve(worst.usd, limits, read_clock()) if worst.usd else None
+                )
+            except (BudgetSpent, BudgetReached):
+                half = request.most_tokens // 2
+                if half < LEAST_TOKENS:
+                    raise
+                request = replace(request, most_tokens=half)
+            else:
+                return request, reserved
+
+    def _record_cost(self, number: int | None, usd: float) -> None:
         """Note what a request cost; where that fails, all of it stays aside."""
+        if number is None:
+            return
         try:
             self._store.record_cost(number, usd)
         except (AgentError, OSError) as problem:
             _log.warning("the cost of a request could not be stored", problem=str(problem))
+
+
+def _require_tokens(worst: WorstCase, request: ChatRequest) -> None:
+    """Refuse a request that could use more tokens than are left."""
+    left = request.tokens_left
+    if left is not None and worst.tokens > left:
+        raise BudgetSpent(
+            f"The next request could take {worst.tokens:,} tokens, but only {max(0, left):,} are"
+            " left (MERGEWRIGHT_MODEL_TOKENS)."
+        )

@@ -133,8 +133,10 @@ class ChatRequest(Record):
     """Whether the reply has to call a tool, where the provider has such an option."""
     most_tokens: int = MOST_TOKENS
     """Maximum tokens of the reply."""
-    paid_tries: int = 2
-    """How often it may be charged for: a reply that breaks off is, and is then asked for again."""
+    most_usd: float | None = None
+    """What the run may have cost with it; None: what the run may cost."""
+    tokens_left: int | None = None
+    """What it may use with its reply; None: no limit."""
 
     @property
     def digest(self) -> str:
@@ -149,7 +151,7 @@ class ChatRequest(Record):
 
     @property
     def _shown(self) -> bytes:
-        shown = self.model_dump(mode="json", exclude={"model", "paid_tries"})
+        shown = self.model_dump(mode="json", exclude={"model", "most_usd", "tokens_left"})
         for message in shown["messages"]:
             if message["kind"] == "answered":
                 reply = message["reply"]
@@ -210,13 +212,8 @@ class ChatModel(Protocol):
         """Return how many tokens a request and its reply may have with `provider:name`."""
         ...
 
-    def estimate_worst(self, request: ChatRequest, now: float | None = None) -> WorstCase:
-        """Say the most that a request can use, with all its paid tries.
-
-        Args:
-            now: When it is sent, in seconds since the epoch: what the provider keeps no longer is
-                priced anew. None: its cache is as warm as the replies show.
-        """
+    def estimate_worst(self, request: ChatRequest) -> WorstCase:
+        """Say the most that a request can use if it is sent now."""
         ...
 
     def reply(

@@ -38,8 +38,6 @@ class CheckItem(Record):
     """`path:line` where the tool names one."""
     source: str = ""
     """The line at the place of a finding."""
-    details: str = ""
-    """Traceback and captured output of the first tests that fail with a text, cut."""
     file: str = ""
     """Of a test: its file, as far as that is known."""
     digest: str = ""

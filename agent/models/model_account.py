@@ -13,14 +13,9 @@ from agent.models.model_use import ModelUse
 class ModelAccount:
     def __init__(self) -> None:
         self._replies: list[tuple[Role, Reply]] = []
-        self._had_a_try: set[str] = set()
 
     def count_reply(self, role: Role, reply: Reply) -> None:
         self._replies.append((role, reply))
-
-    def try_next_model(self) -> None:
-        """Put those last who have made an attempt."""
-        self._had_a_try.add(self.find_last_model("editor"))
 
     @property
     def usd(self) -> float:
@@ -36,15 +31,9 @@ class ModelAccount:
         return next((reply.model for one, reply in reversed(self._replies) if one == role), "")
 
     def choose_model(self, role: Role, chain: Sequence[str]) -> str:
-        """Name who is asked: who answered last, while it is set; empty: the first of the chain.
-
-        After `try_next_model` somebody who had no try comes first.
-        """
+        """Name who is asked: who answered last, while it is set; empty: the first of the chain."""
         answered = self.find_last_model(role)
-        first = answered if answered in chain else ""
-        away = self._had_a_try if role == "editor" else set()
-        line = [name for name in (first, *chain) if name] if away else []
-        return next((name for name in line if name not in away), first)
+        return answered if answered in chain else ""
 
     @property
     def uses(self) -> tuple[ModelUse, ...]:

@@ -41,7 +41,6 @@ class Step(StrEnum):
     READ_PULL = "read pull", Stage.READ
     ANNOUNCE = "announce", Stage.READ, RunState.TRIAGING
     TRIAGE = "triage", Stage.READ, RunState.TRIAGING
-    EARLIER = "earlier", Stage.READ, RunState.TRIAGING
     CHECKOUT = "checkout", Stage.READ, RunState.PREPARING
     READ_THREADS = "read threads", Stage.READ
     READ_CONFIG = "read config", Stage.READ, RunState.PREPARING

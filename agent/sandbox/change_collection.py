@@ -33,8 +33,7 @@ _LOOKED_AT = 8000
 #: As the runner says it; a new one is most likely left behind by a program.
 _SPECIAL = "A pipe, socket or device"
 _BINARY = (
-    "A binary file is not part of the change, unless it has 64 kB at most and the plan or `include`"
-    " of `submit` names it."
+    "A binary file is not part of the change, unless it has 64 kB at most and the plan names it."
 )
 _RENAME = "Give it another name."
 _LESS = "Leave it out, or make it smaller."

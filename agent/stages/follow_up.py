@@ -101,17 +101,17 @@ class _Writers:
 
     def __init__(self, run: Run, code_host: CodeHost) -> None:
         self._run, self._code_host = run, code_host
-        self._known: dict[tuple[str, int], bool] = {}
+        self._answers: dict[tuple[str, int], bool] = {}
 
     def may_write(self, comment: ThreadComment) -> bool:
         account = comment.author.lower(), comment.author_id
-        if account not in self._known:
-            if comment.is_bot or len(self._known) >= _MOST_ACCOUNTS:
+        if account not in self._answers:
+            if comment.is_bot or len(self._answers) >= _MOST_ACCOUNTS:
                 return False
-            self._known[account] = self._code_host.may_write(
+            self._answers[account] = self._code_host.may_write(
                 self._run, comment.author, comment.author_id
             )
-        return self._known[account]
+        return self._answers[account]
 
     def hide_others(self, thread: Thread) -> Thread:
         """Empty what others have written in a thread: no model and no recipe gets to see it."""

@@ -6,6 +6,7 @@ here has to be remembered.
 """
 
 from agent.desk import Desk
+from agent.editing import base_report
 from agent.editing.preparation import MeasuredBase
 from agent.errors import Cancelled, RepositoryUnfit, RunStopped, Superseded
 from agent.git import worktree
@@ -14,7 +15,7 @@ from agent.models.code_host import NewPullRequest
 from agent.models.environment import Checkout, OpenedRepository
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
-from agent.publishing import base_report, text
+from agent.publishing import text
 from agent.setup import proposal
 from repo_config import load
 

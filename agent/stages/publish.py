@@ -8,19 +8,16 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
 from agent import steps
 from agent.desk import Desk
 from agent.errors import AccessLost, Cancelled, CodeHostUnavailable, Superseded
 from agent.git import branches, pull_branch, worktree
 from agent.models.change import Change, Finding
-from agent.models.code_host import Remote
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.outcome import (
     JudgedChange,
     Outcome,
-    PullRequest,
     ReviewState,
     RunFiles,
     ThreadOutcome,
@@ -35,26 +32,12 @@ from agent.models.ticket import Ticket
 from agent.policy import layout
 from agent.publishing import earlier_pulls, messages, pull_request_content, thread_answers, threads
 from agent.publishing.evidence import DecidedChange
-from agent.publishing.pull_request_content import BranchDraft, PushedBranch
+from agent.publishing.pull_request_content import PushedBranch
 from agent.text import sanitise
 from agent.text.check_summary import format_count
 
 #: The step that is done again where somebody has pushed: what is asked may be another by then.
 _LOOK_AGAIN = Step.READ_PULL
-
-
-@dataclass(frozen=True)
-class _Announcement:
-    placed: PushedBranch | None
-    """Where the change is now; None: nowhere."""
-    sentence: str
-    pull_request: PullRequest | None
-    text: str = ""
-    text_digest: str | None = None
-    """Digest of the pull request's text as it was written, without the section on its review."""
-    still_open: tuple[int, ...] = ()
-    threads: tuple[ThreadOutcome, ...] = ()
-    waiting: tuple[ThreadOutcome, ...] = ()
 
 
 def publish_result(
@@ -83,15 +66,15 @@ def publish_result(
     """
     if task.pull is None:
         assert decided is not None and isinstance(base, Prepared)  # noqa: S101, PT018
-        posted = _open_pull_request(base, decided, desk)
+        outcome = _open_pull_request(task, base, decided, desk)
     elif decided or refused or answers:
         answers = thread_answers.withhold_answers(answers, decided, refused)
-        posted = _update_pull_request(task, task.pull, decided, refused, answers, base, desk)
+        outcome = _update_pull_request(task, task.pull, decided, refused, answers, base, desk)
     else:
         return end_without_work(task.pull, base.run, desk)
-    if posted.placed and posted.pull_request:
-        desk.say(f"pull request {posted.pull_request.url}")
-    return desk.redactor.redact_record(_make_outcome(task, decided, refused, posted, base, desk))
+    if outcome.judged.plan and outcome.pull_request:
+        desk.say(f"pull request {outcome.pull_request.url}")
+    return desk.redactor.redact_record(outcome)
 
 
 def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
@@ -124,11 +107,17 @@ def _make_outcome(
     task: Task,
     decided: DecidedChange | None,
     refused: tuple[Finding, ...],
-    posted: _Announcement,
+    placed: PushedBranch | None,
+    sentence: str,
     base: OpenedRepository,
     desk: Desk,
 ) -> Outcome:
-    run, pull, placed = base.run, task.pull, posted.placed
+    """Make the outcome of a change; what is written on the code host comes on top of it.
+
+    Args:
+        placed: Where the change is now; None: nowhere.
+    """
+    run, pull = base.run, task.pull
     reason = decided.verdict.reason if decided else Reason.POLICY if refused else Reason.READY
     is_shown = decided is not None and decided.verdict.publish and run.dry_run
     reason = Reason.DRY_RUN if is_shown else reason
@@ -146,22 +135,15 @@ def _make_outcome(
         run_id=run.run_id,
         state=reason.state,
         reason=reason,
-        sentence=posted.sentence,
+        sentence=sentence,
         branch=placed.branch if placed else pull.pull.branch if pull else None,
         commit=placed.commit if placed else task.start.head if pull else None,
-        pull_request=posted.pull_request,
-        still_open=posted.still_open,
         files=RunFiles(
-            text=posted.text,
+            text="",
             patch_path=str(folder / pull_request_content.PATCH) if is_shown else None,
             log=str(folder / "run.log"),
         ),
         judged=judged,
-        review_state=ReviewState(
-            text_digest=posted.text_digest,
-            threads=posted.threads,
-            waiting_threads=posted.waiting,
-        ),
     )
 
 
@@ -176,34 +158,19 @@ def _list_migration_folders(change: Change) -> tuple[str, ...]:
 # --- a new pull request ---------------------------------------------------------------------------
 
 
-def _place_change(
-    prepared: Prepared, decided: DecidedChange, desk: Desk
-) -> tuple[DecidedChange, PushedBranch]:
-    """Find where the change is already, or make the branch; one that is there is left alone.
-
-    The world may have changed while the checks ran: then there is nothing to publish, or something
-    more to say about the text that was approved.
-    """
-    run, change = prepared.run, decided.cleared.change
-    remote = desk.code_host.find_remote(run)
-    draft = pull_request_content.draft_branch(prepared, decided, remote, desk.redactor)
-    if remote is None:
-        return decided, _make_branch(prepared, change, draft, remote, desk)
-    decided = _recheck_cleared(run, decided, draft.name, desk)
-    return decided, _make_branch(prepared, change, draft, remote, desk)
-
-
-def _open_pull_request(prepared: Prepared, decided: DecidedChange, desk: Desk) -> _Announcement:
+def _open_pull_request(
+    task: Task, prepared: Prepared, decided: DecidedChange, desk: Desk
+) -> Outcome:
     """Make the branch and open its pull request, or write down why there is none."""
     run, placed, pull_request = prepared.run, None, None
     still_open: tuple[int, ...] = ()
     if decided.verdict.publish and not run.dry_run:
-        decided, placed = _place_change(prepared, decided, desk)
+        placed = _push_change(prepared, decided, desk)
+        decided = _require_wanted(run, decided, placed, desk)
     sentence = decided.verdict.sentence
     with _name_branch_in_errors(placed, "its text could not be updated"):
         words = pull_request_content.render_text(prepared, decided, placed, desk)
     if placed and (remote := placed.remote):
-        _require_wanted(run, placed, remote, desk)
         with _name_branch_in_errors(placed):
             proposal = pull_request_content.make_proposal(
                 prepared, decided, placed, remote, words, desk
@@ -214,26 +181,15 @@ def _open_pull_request(prepared: Prepared, decided: DecidedChange, desk: Desk) -
         pull_request, still_open = earlier_pulls.close_replaced(
             pull_request, placed.branch, run, desk
         )
+    outcome = _make_outcome(task, decided, (), placed, sentence, prepared, desk)
     digest = threads.compute_digest(words) if pull_request else None
-    return _Announcement(placed, sentence, pull_request, words, digest, still_open)
-
-
-def _recheck_cleared(run: Run, decided: DecidedChange, branch: str, desk: Desk) -> DecidedChange:
-    """Read the ticket once more; what others see already is brought to its end all the same."""
-    try:
-        now = _read_ticket_unless_stopped(run, desk)
-    except (Superseded, Cancelled):
-        # A pull request that was merged or closed needs no branch any more.
-        with suppress(AccessLost):
-            if desk.code_host.has_open_pull_request(run, branch):
-                return decided
-        raise
-    # The text that was carried out stays, with what people have said to it; it may have been
-    # edited since then, which is reported.
-    carried = decided.ticket
-    removed = tuple(dict.fromkeys((*carried.removed, *now.removed)))
-    ticket = replace(carried, removed=removed)
-    return replace(decided, ticket=ticket)
+    return replace(
+        outcome,
+        pull_request=pull_request,
+        still_open=still_open,
+        files=replace(outcome.files, text=words),
+        review_state=ReviewState(text_digest=digest),
+    )
 
 
 def _read_ticket_unless_stopped(run: Run, desk: Desk) -> Ticket:
@@ -242,22 +198,31 @@ def _read_ticket_unless_stopped(run: Run, desk: Desk) -> Ticket:
     return desk.code_host.read_ticket(run)
 
 
-def _require_wanted(run: Run, placed: PushedBranch, remote: Remote, desk: Desk) -> None:
-    """Read the ticket once more before a pull request is opened; if obsolete, delete the branch."""
+def _require_wanted(
+    run: Run, decided: DecidedChange, placed: PushedBranch, desk: Desk
+) -> DecidedChange:
+    """Read the ticket once more before a pull request is opened; if obsolete, delete the branch.
+
+    The text that was carried out stays, with what people have said to it; what is hidden in it by
+    now is reported. A pull request that others see already is brought to its end all the same.
+    """
+    if placed.remote is None:
+        return decided
     with _name_branch_in_errors(placed):
         try:
-            _read_ticket_unless_stopped(run, desk)
+            now = _read_ticket_unless_stopped(run, desk)
         except (Superseded, Cancelled) as problem:
             obsolete = problem
         else:
-            return
+            removed = tuple(dict.fromkeys((*decided.ticket.removed, *now.removed)))
+            return replace(decided, ticket=replace(decided.ticket, removed=removed))
         with suppress(AccessLost):  # where we may not open one, there is none of ours
-            if desk.code_host.has_pull_request(run, placed.branch):
-                return
+            if desk.code_host.has_open_pull_request(run, placed.branch):
+                return decided
         token, gone = desk.create_token(run, write=True), False
         at = desk.mirrors, placed.branch, placed.commit
         with suppress(AccessLost):
-            gone = branches.remove_branch(remote.url, token, *at)
+            gone = branches.remove_branch(placed.remote.url, token, *at)
         if not gone:
             raise type(obsolete)(
                 "the run was cancelled. The branch was kept: it changed since the push, or"
@@ -283,11 +248,11 @@ def _name_branch_in_errors(
         raise problem from error
 
 
-def _make_branch(
-    prepared: Prepared, change: Change, draft: BranchDraft, remote: Remote | None, desk: Desk
-) -> PushedBranch:
-    """Make the one commit, and the branch that ends in it."""
-    run, base = prepared.run, prepared.checkout
+def _push_change(prepared: Prepared, decided: DecidedChange, desk: Desk) -> PushedBranch:
+    """Make the one commit, and the branch that ends in it; one that is there is left alone."""
+    run, base, change = prepared.run, prepared.checkout, decided.cleared.change
+    remote = desk.code_host.find_remote(run)
+    draft = pull_request_content.draft_branch(prepared, decided, remote, desk.redactor)
     commit = worktree.make_commit(
         base, change, draft.message, date=run.started, author=draft.author, email=draft.email
     )
@@ -382,7 +347,7 @@ def _update_pull_request(
     answers: tuple[ItemAnswer, ...],
     base: OpenedRepository,
     desk: Desk,
-) -> _Announcement:
+) -> Outcome:
     """Push what passed, answer every thread, bring the text up to date, and report the checks."""
     run, at, placed = base.run, pull.pull, None
     # People may have given it other words meanwhile.
@@ -433,8 +398,10 @@ def _update_pull_request(
     noun = "conflict" if any(item.conflict for item in task.items) else noun
     sentence = f"{messages.OVER}{at.number}: {_post_thread_answers(ends, decided, placed, noun)}."
     digest = threads.compute_digest(words) if words else None
-    return _Announcement(
-        placed, sentence, pull_request, text_digest=digest, threads=ends, waiting=waiting
+    return replace(
+        _make_outcome(task, decided, refused, placed, sentence, base, desk),
+        pull_request=pull_request,
+        review_state=ReviewState(text_digest=digest, threads=ends, waiting_threads=waiting),
     )
 
 

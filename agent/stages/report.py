@@ -1,13 +1,13 @@
 """Report: how the checks of a base commit ended, where nothing but that was asked for."""
 
 from agent.desk import Desk
+from agent.editing import base_report
 from agent.editing.preparation import MeasuredBase
 from agent.models.checks import TESTS, Status
 from agent.models.environment import OpenedRepository
 from agent.models.outcome import Outcome, RunFiles
 from agent.models.record import replace
 from agent.models.run import Reason
-from agent.publishing import base_report
 from agent.text.check_summary import format_count
 
 

@@ -1,27 +1,19 @@
 """Triage: who can carry this ticket out? What needs the code is asked later, by `plan`."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import get_args
 
-from agent.conversation.commands import is_command
 from agent.desk import Desk
-from agent.errors import AccessLost, NoModel, TicketUnclear
+from agent.errors import NoModel, TicketUnclear
 from agent.models.chat import ChatModel, Role
-from agent.models.code_host import CodeHost
-from agent.models.pulls import PullSnapshot, ThreadComment
 from agent.models.record import replace
-from agent.models.run import Run, RunState
+from agent.models.run import Run
 from agent.models.task import PullContext
 from agent.models.ticket import Guidance, Ticket
 from agent.recipes.add_field import recipe
 from agent.sandbox import limit_probes
 from agent.text import sanitise
-
-_MOST_REMARKS, _MOST_REMARK = 10, 2_000
-_MOST_ASKED = 20
-"""Maximum number of people whose write permission is requested."""
 
 
 def read_ticket(run: Run, desk: Desk) -> Ticket:
@@ -101,46 +93,3 @@ def explain_missing_models(models: ChatModel) -> str:
     """Say what has to be set before the models of each role can be asked; empty: nothing."""
     found = (models.explain_missing(role) for role in get_args(Role))
     return "; ".join(dict.fromkeys(filter(None, found)))
-
-
-def add_earlier_attempt(ticket: Ticket, run: Run, desk: Desk) -> Ticket:
-    """Add what people with write permission wrote in our last pull request for it, if it is closed.
-
-    The newest comments alone: what was said last is why it was closed, as a rule.
-    """
-    newest = next(iter(desk.memory.list_earlier_pulls(run)), None)
-    number = newest.number if newest and newest.state is not RunState.MERGED else None
-    try:
-        pull = desk.code_host.read_pull(run, number) if number else None
-        if pull is None or pull.state != "closed":
-            return ticket
-        remarks = list(islice(_list_remarks(pull, run, desk.code_host), _MOST_REMARKS))[::-1]
-    except AccessLost as problem:
-        desk.say(f"earlier pull request #{number} could not be read: {problem.message}")
-        return ticket
-    words = [
-        f"{remark.author}, {remark.at}:\n"
-        + sanitise.clean_ticket(remark.body)[0].strip()[:_MOST_REMARK]
-        for remark in remarks
-    ]
-    desk.say(f"earlier pull request #{number} was closed with {len(words)} comments by people")
-    began = f"Pull request #{number} for this was closed{':' if words else ' without comment.'}"
-    return replace(
-        ticket,
-        body="\n\n".join((ticket.body, began, *words)),
-        comments=(*ticket.comments, f"comments in #{number} (closed)"),
-    )
-
-
-def _list_remarks(pull: PullSnapshot, run: Run, code_host: CodeHost) -> Iterator[ThreadComment]:
-    """Yield what people with write permission wrote in a pull request, the newest first."""
-    said = [comment for thread in pull.threads for comment in thread.comments]
-    may_write: dict[tuple[str, int], bool] = {}
-    for comment in sorted(said, key=lambda comment: comment.at, reverse=True):
-        if comment.is_ours or comment.is_bot or is_command(comment.body):
-            continue
-        who = comment.author, comment.author_id
-        if who not in may_write and len(may_write) < _MOST_ASKED:
-            may_write[who] = code_host.may_write(run, *who)
-        if may_write.get(who):
-            yield comment

@@ -1,6 +1,7 @@
-"""Describe a base commit for people: its checks as rows, and what it takes to run them. Pure.
+"""Describe a base commit: its checks as rows, and what it takes to run them. Pure.
 
-`mergewright check` prints these; the pull request that proposes a configuration has the same ones.
+`mergewright check` prints these; the pull request that proposes a configuration, and models, get
+the same ones.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from agent.text import sanitise
 from agent.text.check_summary import format_count
 
 HEADINGS = ("check", "command", "result", "fails already", "seconds")
-_MOST_LISTED, _LONGEST = 5, 100
+#: Names of what fails already: for people and for models.
+_MOST_LISTED, _MOST_OF_MODEL = 5, 40
+_LONGEST = 100
 
 
 def list_rows(report: BaseReport) -> Iterator[tuple[str, ...]]:
@@ -24,12 +27,26 @@ def list_rows(report: BaseReport) -> Iterator[tuple[str, ...]]:
         yield check.name, check.command, result, failing, f"{check.seconds:.1f}"
 
 
-def list_facts(report: BaseReport) -> Iterator[tuple[str, str]]:
-    """Yield what fails already, what was installed and what is not run, each with its title."""
+def write_lines(report: BaseReport) -> str:
+    """Write rows and facts a line each, with more names of what fails already."""
+    rows = (
+        f"{name}: {' '.join(filter(None, (command, f'({result}; {seconds} s)')))}"
+        for name, command, result, _, seconds in list_rows(report)
+    )
+    facts = list_facts(report, _MOST_OF_MODEL)
+    return "\n".join((*rows, *(f"{title}: {words}" if title else words for title, words in facts)))
+
+
+def list_facts(report: BaseReport, most: int = _MOST_LISTED) -> Iterator[tuple[str, str]]:
+    """Yield what fails already, what was installed and what is not run, each with its title.
+
+    Args:
+        most: Number of names of what fails already, of each check.
+    """
     for check in report.checks:
         if check.failing:
-            names = sanitise.list_some(check.failing[:_MOST_LISTED], _MOST_LISTED)
-            more = check.failing_count - _MOST_LISTED
+            names = sanitise.list_some(check.failing[:most], most)
+            more = check.failing_count - most
             yield f"failing: {check.name}", names + (f" and {more:,} more" if more > 0 else "")
             yield from (("", sanitise.shorten(line, 2 * _LONGEST)) for line in check.causes)
     if report.python:

@@ -18,11 +18,13 @@ from agent.editing.forms import Form, Submit
 from agent.editing.loop import ConversationOver
 from agent.editing.run_context import RunContext
 from agent.errors import AgentError, BudgetSpent
-from agent.llm import provided
+from agent.llm.spendings import CountedModels
+from agent.models.model_use import SpendingLimits
 from tests import scripted
 from tests.attacks import hostile_models, planted
 from tests.attacks.hostile_models import BROKEN, ELSEWHERE, ON_EVERY_WIRE
 from tests.deep import deep
+from tests.fakes import Ledger
 from tests.flow.model_scripts import bash, calls, edit, submit, write
 from tests.scripted import Said, Script, Server
 from tests.scripted.server import KEY
@@ -88,7 +90,6 @@ Talker = Callable[..., Talk]
 @pytest.fixture
 def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talker]:
     """Have a conversation about a change with a scripted model."""
-    monkeypatch.setattr(provided, "_PAUSE_SECONDS", 0.0)
     secret = "cnry" + "0f3a9c5b7d1e4826" * 2
     (tmp_path / "secret.txt").write_text(secret)
     (tmp_path / "home").symlink_to(home)
@@ -107,7 +108,8 @@ def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             (tmp_path / "app" / ".env").write_text(secret)
             beside = tmp_path / "app", tmp_path / "secret.txt"
             before = planted.state(*beside)
-            job = desks.run_context(prepared, home, models, settings=settings)
+            counted = CountedModels(models, Ledger(), SpendingLimits("r1", 7, settings.model_usd))
+            job = desks.run_context(prepared, home, counted, settings=settings)
             about = desks.conversation(job)
             problem, form = None, None
             try:

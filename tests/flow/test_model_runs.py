@@ -96,8 +96,7 @@ def test_MO7_a_model_that_claims_success_to_the_end_is_withheld(carried):
     wrong = edit("shop/prices.py", "result = 0", "result = 7")
     turns = [PLANNED, calls(wrong, submit("All green, ready to merge!"))]
     idle = calls(read("shop/prices.py"), submit("All green!"))
-    again = [calls(wrong, submit("All green!")), *[idle] * 9]
-    ended, _ = carried(Scripts(agent=[[*turns, *[idle] * 9], again]))
+    ended, _ = carried(Scripts(agent=[[*turns, *[idle] * 9]]))
     assert (ended.exit_code, ended.result["reason"]) == (1, "new_failures")
     assert "test_nothing_costs_nothing" in ended.result["sentence"]
     assert "green" not in ended.text

@@ -19,10 +19,11 @@ from agent.errors import (
     ModelUnavailable,
 )
 from agent.limits import Limits
-from agent.llm.spendings import CountedModels
+from agent.llm.spendings import CountedModels, ReplyLost
 from agent.models.chat import MOST_TOKENS, ChatRequest, UserTurn, WorstCase
 from agent.models.model_use import SpendingLimits
 from agent.models.outcome import Outcome
+from agent.models.record import replace as replace_record
 from agent.models.run import Reason
 from agent.models.ticket import IssueRef
 from agent.runs import executor, waiting
@@ -131,24 +132,29 @@ def test_a_run_waits_for_a_budget_for_as_long_as_it_takes_and_looks_every_hour()
     assert told.value.wait.until == pytest.approx(time.time() + 3600, abs=5)
 
 
-def test_where_less_is_left_the_second_try_goes_and_then_the_reply_gets_shorter(store):
+def test_where_less_is_left_the_reply_gets_shorter(store):
     asked = model(usd=None)
-    asked.estimate_worst = lambda request, now=None: WorstCase(
-        tokens=1, usd=request.paid_tries * request.most_tokens / MOST_TOKENS
+    asked.estimate_worst = lambda request: WorstCase(
+        tokens=request.most_tokens, usd=request.most_tokens / MOST_TOKENS
     )
     models = counted(asked, store, 7, run=2.0)
-    for usd in (0.0, 0.5, 0.65, 0.75):
+    for usd in (0.0, 1.0, 0.5, 0.45):
         store.spendings.record_cost(store.spendings.reserve(0.0, limits(7), time.time()), usd)
         with suppress(BudgetSpent):
             models.reply(REQUEST)
-    shown = [(request.paid_tries, request.most_tokens) for request in asked.requests]
-    assert shown == [(2, MOST_TOKENS), (1, MOST_TOKENS), (1, MOST_TOKENS // 2)]
+    shown = [request.most_tokens for request in asked.requests]
+    assert shown == [MOST_TOKENS, MOST_TOKENS // 2, MOST_TOKENS // 4]
+    # A request may bound more than the run does, in dollars and in tokens.
+    counted(asked, store, 8, run_id="r2").reply(replace_record(REQUEST, most_usd=0.6))
+    with pytest.raises(BudgetSpent, match=r"only 4,095 .*MERGEWRIGHT_MODEL_TOKENS"):
+        counted(asked, store, 8, run_id="r2").reply(replace_record(REQUEST, tokens_left=4_095))
+    assert asked.requests[-1].most_tokens == MOST_TOKENS // 2
 
 
 @pytest.mark.parametrize(
     ("problem", "left"),
     [
-        (ModelUnavailable("cut", usd=0.2), 0.2),
+        (ModelUnavailable("503"), 0.0),
         (ModelRequestRejected("400"), 0.0),
         (ModelRefused("no"), 0.4),
         (Cancelled("stop"), 0.4),
@@ -186,11 +192,10 @@ def test_runs_at_a_time_cannot_spend_the_same_dollars(store):
 
 def test_what_got_no_reply_counts_for_the_run_however_often_it_goes_on(store):
     def lose(request):
-        raise ModelUnavailable("cut", usd=0.4)
+        raise ReplyLost(ModelUnavailable("cut"), WorstCase(tokens=9, usd=0.4), "fake:one")
 
-    for _ in range(2):
-        with pytest.raises(ModelUnavailable):
-            counted(model(lose), store, 7, run=1.0).reply(REQUEST)
+    with pytest.raises(ModelUnavailable, match="cut"):
+        counted(model(lose), store, 7, run=1.0).reply(REQUEST)
     # The day is no matter, and other runs of the repository are none.
     store.clock_moved(-2 * DAY)
     asked = model()
@@ -207,9 +212,7 @@ def test_what_got_no_reply_counts_for_the_run_however_often_it_goes_on(store):
 @pytest.mark.parametrize(
     ("on_issue", "of_day"), [(True, [9.0]), (False, [])], ids=["issue", "file"]
 )
-def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
-    store, home, monkeypatch, on_issue, of_day
-):
+def test_a_run_counts_its_models(store, home, monkeypatch, on_issue, of_day):
     given, run = [], code_host_runs.run(on_forge=on_issue)
     settings = Settings(home=home, model_usd=2.0, model_usd_per_day=9.0)
 
@@ -229,7 +232,3 @@ def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
     given = desk.models._limits
     assert (given.run_id, given.repository_id, given.of_run) == (run.run_id, repository_id, 6.0)
     assert [budget.usd for budget in given.budgets] == of_day
-    desk.lower_limit(9.0)
-    assert desk.models._limits.of_run == 6.0
-    desk.lower_limit(0.5)
-    assert desk.models._limits.of_run == 0.5

@@ -13,7 +13,6 @@ import importlib.util
 import os
 import runpy
 import sys
-import traceback
 import unittest
 import unittest.case
 import unittest.suite
@@ -101,8 +100,6 @@ class Recorder:
             # From another process it may have come as text.
             trace = raised[2] if hasattr(raised[2], "tb_frame") else None
             facts["place"] = mergewright_report.find_last_place(trace, self.request["tree"])
-            details = "".join(traceback.format_exception(raised[0], raised[1], trace))
-            facts["details"] = details if outcome == "failed" else ""
         if facts["id"].endswith(mergewright_report.COLLECTION):
             # unittest's words are a whole traceback; its last line says what is wrong.
             facts["outcome"], text = "error", (text.strip().splitlines() or [""])[-1]

@@ -171,15 +171,13 @@ def pytest_collectreport(report):
     """Report what could not be collected, and so hides its tests."""
     if not report.failed or _report is None:
         return
-    text = report.longreprtext
-    lines = text.splitlines()
+    lines = report.longreprtext.splitlines()
     errors = [line[1:] for line in lines if line.startswith("E ")] or lines[-15:]
     facts = {
         "id": _get_id(report.nodeid) + mergewright_report.COLLECTION,
         "outcome": "error",
         "file": _find_file(report.nodeid),
         "text": mergewright_report.cut(textwrap.dedent("\n".join(errors))),
-        "details": text,
     }
     _end_test(facts)
 
@@ -287,11 +285,8 @@ def _join_phase(facts, report):
 def _join_failure(facts, report):
     if facts["outcome"] != "failed":
         facts["outcome"] = "failed" if report.when == "call" else "error"
-    trace = report.longreprtext
-    captured = ("----- %s -----\n%s" % section for section in report.sections)
     crash = getattr(report.longrepr, "reprcrash", None)
-    text = getattr(crash, "message", "") or "\n".join(trace.splitlines()[-15:])
-    facts.setdefault("details", "\n".join((trace, *captured)))
+    text = getattr(crash, "message", "") or "\n".join(report.longreprtext.splitlines()[-15:])
     facts.setdefault("text", mergewright_report.cut(text))
     facts.setdefault("place", _find_place(report.longrepr, crash))
 

@@ -21,7 +21,7 @@ OURS = os.path.dirname(os.path.abspath(__file__))
 #: Name of the test that must fail, which shows that failures are detected.
 SENTINEL = "mergewright_sentinel"
 COLLECTION = " (collection)"
-LONGEST_TEXT, LONGEST_ID, MOST_DETAILS = 4000, 900, 20
+LONGEST_TEXT, LONGEST_ID = 4000, 900
 
 # Bound now: a test may replace these in their modules while one of its lines is written.
 _open, _getpid, _dumps = open, os.getpid, json.dumps
@@ -71,19 +71,13 @@ class TestLog:
     """Writes a line for each test, and says when no further one is to run."""
 
     def __init__(self, request, report):
-        self._request, self._report, self._texts = request, report, set()
+        self._request, self._report = request, report
         self._counts = {"passed": 0, "failed": 0, "error": 0}
         self._looks_early = request["looks_early"]
 
     def add(self, facts):
-        """Write what is known of a test; return why the run is over with it, or "".
-
-        Few have details of their failure: most with the same text say the same.
-        """
-        outcome, text, details = facts["outcome"], facts.get("text"), facts.pop("details", "")
-        if details and text not in self._texts and len(self._texts) < MOST_DETAILS:
-            self._texts.add(text)
-            facts["details"] = cut(details)
+        """Write what is known of a test; return why the run is over with it, or ""."""
+        outcome = facts["outcome"]
         self._report.add("test", **facts)
         if facts["id"] == SENTINEL:
             return ""

@@ -222,10 +222,6 @@ def test_every_kind_of_outcome_is_recorded_once_with_words_and_place(
     assert [test_id for test_id, item in items.items() if item.digest] == ["product.py::product"]
     assert items["test_all.py::test_fails"].place == f"{folder}test_all.py:7"
     assert "{'a': None} == {'a': 2}" in items["test_all.py::test_fails"].text
-    details = items["test_all.py::test_fails"].details
-    assert ">       assert {" in details
-    assert details.endswith("----- Captured stdout call -----\nsaid before\n")
-    assert "test_gone.py:1: in <module>" in items["test_gone.py (collection)"].details
     for name, lines in {
         "test_all.py::test_long": ("-     'there',", "+     'here',"),
         "test_case.py::Case::test_long": ("'same']", "'there']"),
@@ -381,7 +377,6 @@ def test_a_script_is_recorded_test_by_test(run: Runner) -> None:
     assert outcomes(result) == CASE_OUTCOMES
     items = {item.item_id: item for item in result.items}
     assert items["test_cases.Cases.test_bad"].place == "test_cases.py:5"
-    assert items["test_cases.Cases.test_bad"].details.startswith("Traceback (most recent")
     assert items["test_cases.Cases.test_sub"].text.startswith("(number=1)")
     broken = items["test_import (collection)"]
     assert broken.text == "ModuleNotFoundError: No module named 'no_such_module'"

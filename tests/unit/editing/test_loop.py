@@ -1,12 +1,12 @@
 """The loop between a model and its tools: bounded, on record, and done once."""
 
+import dataclasses
 import json
 
 import pytest
 
-from agent.errors import BudgetSpent, ModelRefused
+from agent.errors import ModelRefused, TimeSpent
 from agent.llm.budget import Budget, SpendingCaps
-from agent.models.chat import MOST_TOKENS, WorstCase
 from agent.models.record import replace
 from agent.text.redaction import REMOVED, Redactor
 from tests.fakes import FakeModel, make_reply
@@ -69,20 +69,20 @@ def test_a_malformed_form_gets_a_precise_answer(prepared, home, arguments):
     assert len(result.content) > 10
 
 
-def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypatch):
-    monkeypatch.setattr(Budget, "find_limits", lambda *given: SpendingCaps(tokens=35))
-    model = FakeModel(
-        lambda request: make_reply(write(f"a{len(request.messages)}.py")),
-        worst=WorstCase(tokens=20, usd=None),
-    )
+def test_a_request_says_what_is_left_and_none_is_made_where_that_is_too_little(
+    prepared, home, monkeypatch
+):
+    monkeypatch.setattr(Budget, "find_limits", lambda *given: SpendingCaps(usd=2.0, tokens=35))
+    model = script(make_reply(write("a1.py")), make_reply(write("a2.py")))
     run_context = desks.run_context(prepared, home, model)
-    talk = conversation(run_context)
-    with pytest.raises(BudgetSpent) as raised, run_context.close_at_end():
+    talk, seconds = conversation(run_context), iter((60.0, 60.0, 9.4))
+    talk.turns = dataclasses.replace(talk.turns, find_seconds_left=lambda: next(seconds))
+    with pytest.raises(TimeSpent, match=r"limits\.minutes"), run_context.close_at_end():
         talk.ask()
-    assert len(model.requests) == 2
+    left = [(request.most_usd, request.tokens_left) for request in model.requests]
+    assert left == [(2.0, 35), (2.0, 25)]
     assert run_context.once.at == "edit 1 3 reply"
-    assert "15 of 35 are left" in raised.value.message
-    assert talk.change.paths == ("a1.py", "a3.py")
+    assert talk.change.paths == ("a1.py", "a2.py")
 
 
 def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, home):
@@ -114,7 +114,6 @@ def test_all_that_is_said_is_on_record_once(prepared, home):
         request.digest for request in model.requests
     ]
     assert asked[0]["model_chain"] == ["fake:one"]
-    assert (asked[0]["most_tokens"], asked[0]["reserved_usd"]) == (MOST_TOKENS, 0.0)
     assert asked[0]["system"] == model.requests[0].system
     answered = events(home, prepared, "model.answered")
     assert [finding["reply"]["calls"][0]["name"] for finding in answered] == [

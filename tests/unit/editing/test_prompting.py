@@ -95,13 +95,13 @@ def test_an_error_is_named_by_its_own_line(text, line):
     assert failures.find_error_line(text) == line
 
 
-def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp_path, home):
+def test_what_fails_already_is_counted_and_named_with_its_causes(tmp_path, home):
     prepared = desks.repository(tmp_path, home, {"tests/test_a.py": ""})
     run_context = desks.run_context(prepared, home, FakeModel(lambda _: make_reply()))
     text = "AssertionError: assert 1 == 2\n  Use -v to get more diff"
     items = [
         CheckItem(item_id=f"tests/test_a.py::test_{n}", outcome="failed", text=text)
-        for n in range(32)
+        for n in range(42)
     ]
     elsewhere = "/env/lib/python3.11/site-packages/lib/a.py"
     types = CheckItem(item_id="x", outcome="finding", place=f"{elsewhere}:3")
@@ -113,10 +113,11 @@ def test_what_fails_already_is_counted_and_named_where_it_is_the_repositorys(tmp
     )  # fmt: skip
     desks.set_baseline(run_context, replace(desks.BEFORE, results=results))
     told = opening.describe_base(run_context)
-    assert "Fails already: mypy (1)\nFails already: tests (32):\n" in told
-    assert "- tests/test_a.py::test_0, tests/test_a.py::test_1, tests" in told
-    assert " and 12 more: AssertionError: assert 1 == 2\n" in told
-    assert "tests: python -m pytest (33 tests: 32 failed, 1 passed; 181 s)" in told
+    assert "mypy: (1 finding; 0.0 s)\n" in told
+    assert "failing: tests: tests/test_a.py::test_0, tests/test_a.py::test_1, tests" in told
+    assert "\n42 x AssertionError: assert 1 == 2\n" in told
+    assert ", tests/test_a.py::test_39 and 2 more\n" in told
+    assert "tests: python -m pytest (43 tests: 42 failed, 1 passed; 180.4 s)" in told
     assert "submit: 60 minutes, $5.00." in told
     plan = Plan(recipe="", title="t", parameters="", steps=("s",))
     draft = Draft(plan=plan, change=Change(base_commit=prepared.checkout.commit, files=()))

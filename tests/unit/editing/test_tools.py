@@ -113,29 +113,24 @@ def test_ends_of_lines_stay_what_they_are(opened):
     assert opened.files["w.py"] == b"a = 1\r\nb = 3\r\n"
 
 
-def test_ignored_files_are_named_and_taken_where_they_are_asked_for(opened):
+def test_ignored_files_are_named_once(opened):
     done = opened.call(bash("echo x > run.log"))
     assert ("run.log" in done.text, opened.files) == (True, {})
     assert opened.call(bash("true")).text == "", "once is enough"
-    opened.call(submit(include=["run.log"]))
-    assert opened.files == {"run.log": b"x\n"}
 
 
-def test_an_ignored_file_that_the_plan_names_goes_with_the_change_until_it_is_included(opened):
-    opened.tools.begin_edits(1, ("run.log", "shop/new.py"))
+def test_an_ignored_file_that_the_plan_names_goes_with_the_change(opened):
+    opened.tools.begin_edits(("run.log", "shop/new.py"))
     opened.call(write(), bash("echo x > run.log; echo x > other.log"))
     assert [one.path for one in opened.change.left_out] == ["run.log"]
-    opened.call(submit(include=["run.log"]))
-    assert (opened.change.paths, opened.change.left_out) == (("run.log", "shop/new.py"), ())
+    assert opened.change.paths == ("shop/new.py",)
 
 
 def test_an_empty_file_that_no_call_names_is_no_part_of_the_change(opened):
     done = opened.call(bash("s=sqlite3; touch db.$s py.typed; touch $(echo first second).py"))
-    assert done.text.startswith("db.sqlite3: empty")
+    assert done.text.startswith("db.sqlite3: left behind")
     assert opened.call(bash("ls db.sqlite3")).text == ""
     assert opened.change.paths == ("first", "py.typed", "second.py")
-    opened.call(submit(include=["db.sqlite3"]))
-    assert opened.files["db.sqlite3"] == b""
 
 
 def test_a_link_is_told_not_taken_and_goes_with_the_change(opened):
@@ -190,9 +185,9 @@ def test_what_is_behind_a_form_is_not_run(opened):
         "plan",
         [False, True, True],
     )
-    opened.tools.begin_edits(2, ())
+    opened.tools.begin_edits(())
     done = opened.call(edit(), submit(), turn=dataclasses.replace(TURN, number=2))
-    assert (done.form_name, done.text) == ("submit", "")
+    assert (done.form_name, done.text) == ("submit", tools.LOST)
     assert done.change.paths == ("shop/prices.py",)
 
 
@@ -230,8 +225,6 @@ def test_what_the_tests_of_base_leave_behind_is_no_part_of_the_change(opened):
     made = bash("touch hc.sqlite; mkdir new; echo 1 > new/data.json; echo 1 > new/own.json")
     assert "hc.sqlite: left behind" in opened.call(made).text
     assert [*opened.files] == ["new/own.json"]
-    opened.call(submit(include=["hc.sqlite"]))
-    assert [*opened.files] == ["hc.sqlite", "new/own.json"]
 
 
 def test_of_a_long_result_and_of_a_long_line_the_middle_is_left_out(opened):
