@@ -12,9 +12,6 @@ class Delivery(Record):
     delivery_id: str
     """The sender's GUID; a redelivery carries the same one."""
     event: str
-    content_key: str
-    """Equal for deliveries that say the same of the same version of an object; empty where the
-    content does not matter."""
     received_at: float
     body: bytes
     """The event for the intake (`agent.conversation.events`), as JSON; empty: none."""

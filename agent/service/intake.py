@@ -121,8 +121,8 @@ def _by_runs(request: Request, last: RunRow | None) -> Decision | None:
     if last.stop_request and last.active:
         return Decision("postponed", f"run {run_id} of this issue is being stopped")
     done = last.run.snapshot
-    if done and done.by_label and _get_approval_time(request.snapshot) < _get_approval_time(done):
-        return Decision("ignored", f"run {run_id} belongs to a later label")
+    if done and done.by_label and _get_approval_time(request.snapshot) <= _get_approval_time(done):
+        return Decision("ignored", f"run {run_id} belongs to this label, or to a later one")
     return None
 
 

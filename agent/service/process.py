@@ -242,16 +242,11 @@ class Worker:
             cleaner.run_once()
             return clean_up.EVERY_SECONDS
 
-        threads = [
+        return [
             self._repeat("queue", note_queue, _QUEUE_SECONDS),
             self._repeat("budgets", note_budgets),
             self._repeat("clean-up", clean),
         ]
-        if not self._inbox.is_shared:
-            # The waits of a fleet are no matter of one machine's clock.
-            look = loops.make_clock_watch(store.clock_moved)
-            threads.append(self._repeat("clock", look, _TROUBLE_SECONDS))
-        return threads
 
     def _repeat(
         self, name: str, turn: Callable[[], float], *how: float | threading.Event

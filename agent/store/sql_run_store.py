@@ -15,7 +15,7 @@ from agent.models.outcome import Outcome, PullEnd
 from agent.models.record import replace
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.settings import Settings
-from agent.store import sql_audit, sql_requests, sql_spendings
+from agent.store import sql_audit, sql_requests
 from agent.store.database import Database
 from agent.store.sql_audit import SqlAudit
 from agent.store.sql_leases import ONLY_LEASE, Lease, SharedLease
@@ -127,16 +127,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
     def set_state(self, run_id: str, state: RunState) -> None:
         with self._database.write() as session:
             session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(state=state))
-
-    def clock_moved(self, seconds: float) -> None:
-        """Let every wait last as long as it was to, though the clock was put forward or back."""
-        with self._database.write() as session:
-            session.execute(
-                update(RunRow)
-                .where(col(RunRow.active))
-                .values(not_before=RunRow.not_before + seconds)
-            )
-            sql_spendings.clock_moved(session, seconds)
 
     def postpone_run(self, run_id: str, wait: Wait) -> None:
         """Put a run that was under way back to wait; nothing of it is done again."""

@@ -78,11 +78,6 @@ class SqlSpendings:
             return session.exec(asked).one() or 0.0
 
 
-def clock_moved(session: Session, seconds: float) -> None:
-    """Let what was spent count for as long as it was to, though the clock was put elsewhere."""
-    session.execute(update(SpendingRow).values(at=SpendingRow.at + seconds))
-
-
 def _find_free(session: Session, usd: float, budget: SpendingBudget, now: float) -> float:
     """Find when a budget allows so many dollars, in seconds since the epoch; 0: now."""
     missing = usd - (budget.usd - _sum_spent(session, budget, now))
