@@ -6,7 +6,6 @@ worker hangs. In the last case deliveries are taken all the same, and wait.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import get_args
 
@@ -33,37 +32,30 @@ _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 _REFUSALS = (400, 401, 408, 413, 415, 422, 503)
 
 
-def make_app(committer: Committer, figures: ListenerMetrics) -> FastAPI:
-    """Make the application of the listener's second port."""
+def make_app(inbox: Inbox, committer: Committer, figures: ListenerMetrics) -> FastAPI:
 
     async def read_readiness() -> Readiness:
-        return await _probe(committer, figures)
+        """Write to the inbox, and look for the worker's sign of life."""
+        facts: list[tuple[int, float | None, float | None]] = []
+        if failure := await health.find_failure(lambda: facts.append(_prove(inbox))):
+            words = f"The inbox cannot be written, so deliveries are refused. {failure}"
+            return health.make_readiness(words, inbox={"writable": False})
+        ((unread, oldest, beat),) = facts
+        now = read_clock()
+        age = None if beat is None else now - beat
+        return health.make_readiness(
+            figures.explain_refusals() or _explain_standstill(age),
+            inbox={
+                "writable": True,
+                "waiting": committer.waiting,
+                "unread": unread,
+                "oldest_unread_seconds": None if oldest is None else round(now - oldest, 1),
+            },
+            deliveries={"refused_in_a_row": figures.refused_in_a_row},
+            worker={"heartbeat_seconds": None if age is None else round(age, 1)},
+        )
 
     return health.make_app(read_readiness, figures.write)
-
-
-async def _probe(committer: Committer, figures: ListenerMetrics) -> Readiness:
-    """Write to the inbox, after the commit under way, and look for the worker's sign of life."""
-    try:
-        async with asyncio.timeout(5.0):
-            unread, oldest, beat = await committer.ask(_prove)
-    except (AgentError, TimeoutError) as problem:
-        why = problem.message if isinstance(problem, AgentError) else "The write takes too long."
-        words = f"The inbox cannot be written, so deliveries are refused. {why}"
-        return health.make_readiness(words, inbox={"writable": False})
-    now = read_clock()
-    age = None if beat is None else now - beat
-    return health.make_readiness(
-        figures.explain_refusals() or _explain_standstill(age),
-        inbox={
-            "writable": True,
-            "waiting": committer.waiting,
-            "unread": unread,
-            "oldest_unread_seconds": None if oldest is None else round(now - oldest, 1),
-        },
-        deliveries={"refused_in_a_row": figures.refused_in_a_row},
-        worker={"heartbeat_seconds": None if age is None else round(age, 1)},
-    )
 
 
 def _explain_standstill(seconds: float | None) -> str | None:
@@ -87,8 +79,6 @@ def _prove(inbox: Inbox) -> tuple[int, float | None, float | None]:
 
 
 class ListenerMetrics:
-    """The figures of one listener."""
-
     def __init__(
         self, inbox: Inbox, committer: Committer, secrets: Callable[[], tuple[bytes, ...]]
     ) -> None:
@@ -128,7 +118,6 @@ class ListenerMetrics:
             self._answers.labels(str(status), "refused")
 
     def count_taken(self, status: ReceiptStatus, seconds: float) -> None:
-        """Count a delivery that was answered with 202."""
         self._taken[status].inc()
         self._seconds.observe(seconds)
         self.refused_in_a_row = 0
