@@ -19,7 +19,6 @@ class AgentError(Exception):
     """Something the agent could not do."""
 
     reason: Reason = Reason.UNAVAILABLE
-    """By which a run ends with it."""
     branch: str | None = None
     """The change that the run had made before."""
     commit: str | None = None
@@ -298,10 +297,7 @@ class InternalError(AgentError, reason=Reason.INTERNAL):
 
 
 class ErrorRecord(Record):
-    """An error as it is kept."""
-
     kind: str
-    """Name of the class."""
     reason: Reason
     message: str
     attributes: dict[str, str | float | Run | tuple[Finding, ...] | None]

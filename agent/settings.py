@@ -246,16 +246,13 @@ class Settings(Record):
 SECRETS = tuple(
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
 )
-"""Settings whose value is a secret."""
 
 
 def variable(field: str) -> str:
-    """Name the environment variable of a setting."""
     return _PREFIX + field.upper()
 
 
 def _list_variables(field: str) -> tuple[str, ...]:
-    """List the environment variables that a setting is read from."""
     name = variable(field)
     return (name, f"{name}_FILE") if field in SECRETS else (name,)
 

@@ -65,7 +65,6 @@ class StepRecord(Record):
 
     seconds: float
     value: str | None = None
-    """The result as JSON."""
     failure: errors.ErrorRecord | None = None
 
 

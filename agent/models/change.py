@@ -77,7 +77,6 @@ class Change(Record):
 
     @property
     def digest(self) -> str:
-        """sha256 over the base commit and every path, mode and new content."""
         total = hashlib.sha256(self.base_commit.encode())
         for file in self.files:
             content = b"\0absent" if file.after is None else file.after
@@ -95,12 +94,9 @@ class ClearedChange(Record):
 
     change: Change
     findings: tuple[Finding, ...]
-    """Findings below `block`."""
 
 
 class Plan(Record):
-    """What will be done, by whom, in which files."""
-
     recipe: str
     """Its name; "": a model edits."""
     title: str

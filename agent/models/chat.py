@@ -45,7 +45,6 @@ class ToolSpec(Record):
     name: str
     description: str
     parameters: dict[str, Any]
-    """JSON Schema of the arguments, an object."""
 
 
 class ToolCall(Record):
@@ -185,7 +184,6 @@ class CallResults(Record):
     form_name: str = ""
     """Tool of the form that was submitted; empty: none was."""
     form: str = ""
-    """As JSON."""
     text: str = ""
 
 

@@ -41,13 +41,11 @@ class CheckItem(Record):
     details: str = ""
     """Traceback and captured output of the first tests that fail with a text, cut."""
     file: str = ""
-    """Of a test: its file, as far as that is known."""
     digest: str = ""
     """Of a doctest in a module: of its text."""
 
     @property
     def is_collection(self) -> bool:
-        """Whether it is a test module that could not be imported."""
         return self.item_id.endswith(COLLECTION)
 
 
@@ -118,7 +116,6 @@ class Package(Record):
     version: str
     is_new: bool = True
     before: str = ""
-    """The version that base has."""
 
 
 class AddedPackages(Record):
@@ -141,7 +138,6 @@ class CheckRun(Record):
     command: tuple[str, ...] = ()
     """What a person runs to see the same, without our sentinels."""
     reason: str = ""
-    """Why it is unverified, failed as a whole, or absent."""
     output: str = ""
 
 
@@ -149,7 +145,6 @@ class ServerKnock(Record):
     """A server that tests connect to, and that nobody has configured."""
 
     name: str
-    """As in `services`."""
     user: str = ""
     database: str = ""
 
@@ -159,7 +154,6 @@ class TestRun(CheckRun):
 
     kind: Literal["tests"] = "tests"
     items: tuple[CheckItem, ...] = ()
-    """All tests by id."""
     files: tuple[str, ...] | None = None
     """Files of the tree with tests, sorted; None: the run ended before they were known."""
     left_behind: tuple[str, ...] = ()
@@ -201,8 +195,6 @@ class LintRun(CheckRun):
 
 
 class CommandRun(CheckRun):
-    """A command of which the exit code says how it went."""
-
     kind: Literal["command"] = "command"
 
 
@@ -230,7 +222,6 @@ class CheckReport(Record):
 
     @property
     def tests(self) -> TestRun:
-        """The run of the tests; absent where their runner is not known."""
         run = self.result(TESTS)
         return run if isinstance(run, TestRun) else TestRun(name=TESTS, status=Status.ABSENT)
 
@@ -252,13 +243,10 @@ class Comparison(Record):
 
     @property
     def is_in_the_way(self) -> bool:
-        """Whether it keeps a change from being published."""
         return self.verdict not in (Status.PASSED, Status.UNMEASURABLE)
 
 
 class ItemComparison(Comparison):
-    """Comparison of a check that reports single tests or findings."""
-
     base_count: int = 0
     """Tests that ran, or findings."""
     head_count: int = 0
@@ -274,16 +262,13 @@ class TestComparison(ItemComparison):
     base_failures: int = 0
     head_failures: int = 0
     base_skipped: int = 0
-    """They prove nothing."""
     head_skipped: int = 0
     base_xfailed: int = 0
-    """Tests that fail and are expected to."""
     head_xfailed: int = 0
     base_uncollected: int = 0
     """Modules that could not be collected; they are among the failures and no tests."""
     head_uncollected: int = 0
     base_unrun: int = 0
-    """Tests for which there was no time."""
     head_unrun: int = 0
     flaky: tuple[RepeatedTest, ...] = ()
     """Tests that failed with the change, and on base in the same way at times: no new failures."""
@@ -296,7 +281,6 @@ class TestComparison(ItemComparison):
     is_partial: bool = False
     """Whether the tests were ended early: the result answers a model, and decides nothing."""
     added: tuple[str, ...] = ()
-    """Ids that only head has."""
 
 
 class LintComparison(ItemComparison):
@@ -304,8 +288,6 @@ class LintComparison(ItemComparison):
 
 
 class CommandComparison(Comparison):
-    """Comparison of a check that has only one result."""
-
     kind: Literal["command"] = "command"
 
 

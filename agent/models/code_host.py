@@ -30,7 +30,6 @@ class NewPullRequest(Record):
     body: str
     draft: bool = False
     reviewers: tuple[str, ...] = ()
-    """Logins, or `org/team`."""
     labels: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     """Shown at their lines, as far as the code host can."""
@@ -40,7 +39,6 @@ class NewPullRequest(Record):
     checked: bool = True
     """Whether anything was; else that check neither passed nor failed."""
     is_broken: bool = False
-    """Whether that check fails."""
     begun: float | None = None
     """When the run began, in seconds since the epoch: that check took from then to now."""
 
@@ -123,7 +121,6 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
-        """Whether the login is still that account's and may write in the repository."""
         raise AssertionError(_FOLDER)
 
     def reply_in_thread(
@@ -137,7 +134,6 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def add_comment(self, run: Run, number: int, words: str, *, key: str) -> None:
-        """Comment once for each key in the conversation of the pull request."""
         raise AssertionError(_FOLDER)
 
     def rewrite_text(self, run: Run, number: int, body: str) -> None:
@@ -160,7 +156,6 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def list_checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
-        """List the project's own checks of a commit, without ours."""
         raise AssertionError(_FOLDER)
 
     def read_log(self, run: Run, check: ProjectCheck) -> str:

@@ -37,7 +37,6 @@ class Outlet(Record):
     """The way to package indexes; the sandbox then gets HTTP(S)_PROXY."""
 
     socket: str
-    """Path of a gateway's socket."""
     certificates: str
     """File with the authority that the gateway speaks by."""
 
@@ -88,7 +87,6 @@ class SandboxRequest(Record):
     """The whole environment besides PATH, HOME, LANG and TMPDIR, which the sandbox sets unless
     they are given here."""
     tree: str | None = None
-    """Host folder copied to SANDBOX_TREE."""
     checkout: Checkout | None = None
     """The commit below the tree of a session, which stays open for several commands; else None."""
     root: str = ""
@@ -109,7 +107,6 @@ class SandboxRequest(Record):
     means all files of a folder. Below SANDBOX_TREE only files that are new or differ from the
     tree that was given."""
     lists_new: bool = False
-    """Whether the result names the files that the command leaves in the tree."""
     limits: SandboxLimits = SandboxLimits()
 
 
@@ -125,7 +122,6 @@ class SandboxResult(Record):
     files: dict[str, bytes] = {}
     """Returned files by absolute path in the sandbox."""
     refused: tuple[str, ...] = ()
-    """Files that were not returned, with the reason: links, devices, too large, too many."""
     new: tuple[str, ...] = ()
     """Files that the command left in the tree, from its root; the first of them."""
 
@@ -173,7 +169,6 @@ class CommandResult(Record):
     """Negative for a signal; None where the command was ended, or its sandbox was."""
     timed_out: bool = False
     omitted_bytes: int = 0
-    """Bytes that `output` leaves out."""
 
 
 class CollectedChange(Record):

@@ -41,7 +41,6 @@ class CommandOutcome:
 
     outcome: Outcome | None = None
     seconds: dict[str, float] = field(default_factory=dict)
-    """Duration of each step, by name."""
     problem: Exception | None = None
     at: str | None = None
     """The step that it came to last; None: it came to none."""
@@ -82,7 +81,6 @@ def find_latest(store: SqlRunStore, repository: str, ticket: str | None = None) 
 
 
 def may_resume(stored: RunRow) -> bool:
-    """Whether `mergewright run --resume` can go on with a run."""
     return stored.outcome is None or not stored.outcome.reason.is_settled
 
 
@@ -169,7 +167,6 @@ def _is_lasting(name: str | None) -> bool:
 
 
 def stop_if_asked(store: SqlRunStore, run_id: str, cancellation: Cancellation) -> None:
-    """Stop a run if somebody has asked the store for it."""
     with suppress(AgentError):  # it is asked again
         stored = store.get_run(run_id)
         if stored.stop_request:

@@ -37,8 +37,6 @@ _MOST_STUMBLES = 5
 
 
 class SegmentEnd(Record):
-    """How one segment of a run ended: with an outcome, or with a wait."""
-
     outcome: Outcome | None = None
     wait: Wait | None = None
 
@@ -137,8 +135,6 @@ class SegmentRunner:
 
 
 class Dispatcher:
-    """Hands runs that may go on to the engine, and notes in the store what became of them."""
-
     def __init__(
         self,
         store: SqlRunStore,
@@ -219,7 +215,6 @@ class Dispatcher:
         return True
 
     def _finish(self, stored: RunRow, outcome: Outcome) -> None:
-        """Note the end of a run; the event has its reason and its usage."""
         run, now = stored.run, read_clock()
         usd = self._store.spendings.sum_of_run(run.run_id)
         self._store.finish_run(run.run_id, outcome, now)

@@ -31,9 +31,7 @@ class Decision(NamedTuple):
     outcome: Literal["accepted", "stopped", "heard", "ignored", "postponed", "failed"]
     """As the inbox stores it; `postponed`, until the present run of the issue is over, is not."""
     reason: str
-    """In words; the id of a run that was accepted."""
     run: Run | None = None
-    """The run that was accepted, or asked to stop."""
     is_routine: bool = False
     """Whether every run brings some of these about, so that nobody looks for them."""
 
@@ -129,7 +127,6 @@ def _by_runs(request: Request, last: RunRow | None) -> Decision | None:
 def _decide_beside(
     conflict: ActiveRun, request: Request, intake_api: GithubIntakeApi, store: SqlRunStore
 ) -> Decision:
-    """Decide on a label that was set while a run of the issue is under way."""
     active, asked = conflict.run, request.snapshot
     theirs = active.snapshot
     same = theirs is not None and theirs.says_the_same(asked.title, asked.body)

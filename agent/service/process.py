@@ -257,7 +257,6 @@ class Worker:
 def list_budget_uses(
     settings: Settings, spendings: SqlSpendings, now: float
 ) -> Iterator[metrics.BudgetUse]:
-    """List all budgets of which something was used in 30 days."""
     operator_limits = limits.load_limits(settings)
     listed: set[SpendingBudget] = set()
     for number, name in spendings.list_repositories(now).items():
@@ -283,7 +282,6 @@ def _choose_seconds(settings: Settings) -> float:
 
 
 def _thread(name: str, target: Callable[..., object], *args: object) -> threading.Thread:
-    """Make one that ends with the process."""
     return threading.Thread(target=target, args=args, name=name, daemon=True)
 
 

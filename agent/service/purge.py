@@ -22,13 +22,10 @@ from agent.telemetry.private_files import write_private_file
 
 class PurgeReport(Record):
     runs: tuple[str, ...]
-    """Ids of the runs whose texts, names, logs and records go."""
     issues: tuple[str, ...]
     deliveries: int
     mirrors: int
-    """Copies of repositories."""
     active_runs: int
-    """Runs that stay, since they are not over."""
 
 
 def purge_data(

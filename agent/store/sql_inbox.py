@@ -63,8 +63,6 @@ class DeliveryRow(SQLModel, table=True):
 
 
 class HeartbeatRow(SQLModel, table=True):
-    """When the intake of a fleet was last alive."""
-
     __tablename__ = "heartbeats"
 
     name: str = Field(primary_key=True)
@@ -128,7 +126,6 @@ class Inbox:
         return tuple(receipts)
 
     def list_unread(self, limit: int) -> Sequence[DeliveryRow]:
-        """List deliveries that are not decided, in the order of their arrival."""
         unread = select(DeliveryRow).where(col(DeliveryRow.outcome).is_(None))
         with self._database.read() as session:
             return session.exec(unread.order_by(col(DeliveryRow.number)).limit(limit)).all()
@@ -215,7 +212,6 @@ class Inbox:
         return numbers
 
     def blank(self, numbers: Sequence[int]) -> None:
-        """Delete the words of deliveries; they stay known, so that none is handled twice."""
         for start in range(0, len(numbers), _AT_ONCE):
             rows = _ROWS.c.number.in_(numbers[start:][:_AT_ONCE])
             with self._one, self._database.connect() as connection:
@@ -234,7 +230,6 @@ class Inbox:
 
 
 def open_inbox(loaded: Settings) -> Inbox:
-    """Open the inbox where the settings say; raises what `Inbox` does."""
     return Inbox(loaded.home, settings.find_database(loaded))
 
 

@@ -46,7 +46,6 @@ _AT_A_LOOK = 10
 
 class Backlog(Record):
     waiting: int
-    """For their turn."""
     oldest: float | None
     """When the one of them that waits for longest was queued, in seconds since the epoch."""
     held_up: int
@@ -55,8 +54,6 @@ class Backlog(Record):
 
 
 class RunQueue:
-    """The runs of one database that wait or are under way."""
-
     _database: Database
 
     def claim_run(
@@ -107,7 +104,6 @@ class RunQueue:
         return None
 
     def under_way(self, worker: int = ONLY) -> tuple[RunRow, ...]:
-        """List the runs that a worker has."""
         mine = col(RunRow.worker) == f"{WORKER}{worker}"
         wanted = select(RunRow).where(col(RunRow.active), mine)
         with self._database.read() as session:
@@ -158,7 +154,6 @@ def _end_unreadable(session: Session, run_ids: Collection[str], now: float) -> N
 
 
 def _find_spent_quotas(session: Session, now: float, per_day: int) -> list[int]:
-    """Find the repositories that have begun their runs of the day."""
     waiting = select(RunRow.repository_id).where(*_UNBEGUN)
     counted = session.exec(
         select(RunRow.repository_id, func.count())
@@ -218,7 +213,6 @@ class SqlPauses:
             return session.get(PauseRow, EVERYTHING)
 
     def put(self, pause: PauseRow) -> bool:
-        """Pause it; return False if it was paused before, which stays as it is."""
         with self._database.write() as session:
             if session.get(PauseRow, EVERYTHING) is not None:
                 return False
@@ -227,7 +221,6 @@ class SqlPauses:
             return True
 
     def remove(self, by: str = OPERATOR) -> bool:
-        """Let runs go on; return False if it was not paused."""
         with self._database.write() as session:
             if (row := session.get(PauseRow, EVERYTHING)) is not None:
                 session.delete(row)

@@ -117,7 +117,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             session.execute(delete(RunRow).where(col(RunRow.run_id) == run_id))
 
     def end_dead_commands(self, now: float) -> None:
-        """End the runs of commands that were killed, so that their issues can go on."""
         with self._database.read() as session:
             if not any(_is_dead(row, now) for row in session.exec(_COMMANDS)):
                 return
@@ -197,7 +196,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             return {run_id: worker for run_id, worker in session.exec(wanted) if worker}
 
     def prove_writable(self) -> None:
-        """Write to the disk now; raises what `Database.write` does."""
         self._database.prove_writable()
 
     def close(self) -> None:
@@ -205,7 +203,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
 
 
 def open_store(loaded: Settings) -> SqlRunStore:
-    """Open the runs where the settings say; raises what `SqlRunStore` does."""
     return SqlRunStore(loaded.home, settings.find_database(loaded))
 
 

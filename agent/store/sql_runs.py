@@ -19,8 +19,6 @@ _AT_ONCE = 500
 
 
 class RunReader:
-    """The runs of one database, for those who only look."""
-
     _database: Database
 
     def get_run(self, run_id: str) -> RunRow:
@@ -83,7 +81,6 @@ class RunReader:
         return self._first(is_of_issue(repository_id, number), order=newest)
 
     def find_run_of_delivery(self, delivery_id: str) -> RunRow | None:
-        """Return the run that a delivery has become, over or not."""
         return self._first(col(RunRow.delivery_id) == delivery_id)
 
     def list_active_ids(self) -> frozenset[str]:
@@ -99,7 +96,6 @@ class RunReader:
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
 
     def list_open(self, repository_id: int, limit: int) -> tuple[RunRow, ...]:
-        """List the runs whose pull requests are open, the newest first."""
         wanted = select(RunRow).where(
             col(RunRow.repository_id) == repository_id,
             col(RunRow.state) == RunState.OPEN,

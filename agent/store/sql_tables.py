@@ -154,8 +154,6 @@ class SpendingRow(SQLModel, table=True):
 
 
 class GuidanceRow(SQLModel, table=True):
-    """A person's answer to a run."""
-
     __tablename__ = "guidance"
 
     number: int | None = Field(default=None, primary_key=True)
@@ -184,7 +182,6 @@ class PauseRow(SQLModel, table=True):
     repository: str = ""
     """Empty; rows of one repository, of earlier versions, count no more."""
     since: float
-    """Seconds since the epoch."""
     by: str = OPERATOR
     """Login, or who the operator is called."""
     words: str = ""
@@ -197,14 +194,10 @@ class PauseRow(SQLModel, table=True):
 
 
 class AuditRow(SQLModel, table=True):
-    """An action of a person."""
-
     __tablename__ = "audit"
 
     number: int | None = Field(default=None, primary_key=True)
-    """Grows with each entry."""
     at: float
-    """Seconds since the epoch."""
     by: str
     """Login; `the operator` on the dashboard; the account of the machine on the command line."""
     via: str
@@ -259,7 +252,6 @@ def is_of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
 
 
 def list_sound(rows: Iterable[RunRow]) -> tuple[RunRow, ...]:
-    """List the readable runs."""
     return tuple(row for row in rows if row.run and row.state)
 
 
@@ -286,7 +278,6 @@ def make_row(run: Run, now: float) -> RunRow:
 
 
 def name_command(process: int) -> str:
-    """Name a command of this machine as the worker of a run."""
     return f"{COMMAND}{process} {_name_machine()}"
 
 
