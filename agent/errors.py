@@ -85,10 +85,6 @@ class ConfigInvalid(RepositoryUnfit, reason=Reason.CONFIG_INVALID):
     """The repository's configuration file has an error."""
 
 
-class MergeConflict(RunStopped, reason=Reason.CONFLICT):
-    """The branch of a pull request and its base do not go together."""
-
-
 class EnvironmentFailed(RunStopped, reason=Reason.ENVIRONMENT):
     """The repository's environment could not be built."""
 
@@ -248,10 +244,6 @@ class PermanentError(AgentError):
 
 class SandboxMissing(PermanentError, reason=Reason.NO_SANDBOX):
     """No sandbox can be opened on this machine, and nothing runs outside one."""
-
-
-class ProgramMissing(SandboxMissing):
-    """A program is not installed on this machine, without which nothing runs."""
 
 
 class SettingsInvalid(PermanentError, reason=Reason.SETTINGS_INVALID):

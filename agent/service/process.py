@@ -231,7 +231,7 @@ class Worker:
         def note_queue() -> float:
             there = store.count_backlog(read_clock())
             is_paused = store.pauses.find() is not None
-            metrics.note_queue(**dict(there), is_paused=is_paused)
+            metrics.note_queue(**there._asdict(), is_paused=is_paused)
             return _QUEUE_SECONDS
 
         def note_budgets() -> float:

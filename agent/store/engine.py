@@ -105,11 +105,15 @@ class Engine:
                 raise ProcessEnding
             name = str(DBOS.workflow_id)
             self._left.pop(name, None)
-            with self._count_alive():
-                try:
-                    return carry(run_id, _EngineMemory(self._name, self._draining))
-                finally:
-                    self._left[name] = time.monotonic()
+            with self._moved:
+                self._alive += 1
+            try:
+                return carry(run_id, _EngineMemory(self._name, self._draining))
+            finally:
+                self._left[name] = time.monotonic()
+                with self._moved:
+                    self._alive -= 1
+                    self._moved.notify_all()
 
         self._carried = carried
 
@@ -222,17 +226,6 @@ class Engine:
         self._draining.set()
         with self._moved:
             return self._moved.wait_for(lambda: self._alive == 0, seconds)
-
-    @contextmanager
-    def _count_alive(self) -> Iterator[None]:
-        with self._moved:
-            self._alive += 1
-        try:
-            yield
-        finally:
-            with self._moved:
-                self._alive -= 1
-                self._moved.notify_all()
 
     def close(self) -> None:
         """Let go of the database; what is alive goes on once another process begins it."""

@@ -7,13 +7,13 @@ wait, so that no repository takes every place.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import and_, case, func, literal, or_, text
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from agent.models.clock import read_clock
-from agent.models.record import Record
 from agent.models.run import RunState
 from agent.store import sql_audit, sql_requests
 from agent.store.database import Database
@@ -44,7 +44,7 @@ _DAY = 86_400.0
 _AT_A_LOOK = 10
 
 
-class Backlog(Record):
+class Backlog(NamedTuple):
     waiting: int
     oldest: float | None
     """When the one of them that waits for longest was queued, in seconds since the epoch."""
