@@ -39,7 +39,7 @@ from agent.telemetry.run_events import RunEvents
 from agent.telemetry.signature import Seal
 from agent.text.redaction import Redactor
 
-_REDACTED = (*("github_token", "github_private_key", "webhook_secret", "signing_key"),)
+_REDACTED = ("github_token", "github_private_key", "webhook_secret", "signing_key")
 
 
 class Sessions(Protocol):

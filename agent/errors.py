@@ -106,14 +106,13 @@ class PolicyRefused(RunStopped, reason=Reason.POLICY):
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         blocking = [finding for finding in findings if finding.severity is Severity.BLOCK]
-        listed = "\n".join(f"- {_in_words(finding)}" for finding in blocking)
+        listed = "\n".join(
+            f"- {finding.rule}:{f' {finding.place}' if finding.path else ''} {finding.message}"
+            f" {finding.fix}"
+            for finding in blocking
+        )
         super().__init__(f"Rules block the change:\n{listed}")
         self.findings = findings
-
-
-def _in_words(finding: Finding) -> str:
-    place = f" {finding.place}" if finding.path else ""
-    return f"{finding.rule}:{place} {finding.message} {finding.fix}"
 
 
 class TimeSpent(RunStopped, reason=Reason.TIME_SPENT):

@@ -45,7 +45,12 @@ def make_app(inbox: Inbox, committer: Committer, figures: ListenerMetrics) -> Fa
     async def read_readiness() -> Readiness:
         """Write to the inbox, and look for the worker's sign of life."""
         facts: list[tuple[int, float | None, float | None]] = []
-        if failure := await health.find_failure(lambda: facts.append(_prove(inbox))):
+
+        def prove() -> None:
+            inbox.prove_writable()
+            facts.append((*inbox.count_unread(), inbox.read_last_beat()))
+
+        if failure := await health.find_failure(prove):
             words = f"The inbox cannot be written, so deliveries are refused. {failure}"
             return health.make_readiness(words, inbox={"writable": False})
         ((unread, oldest, beat),) = facts
@@ -76,11 +81,6 @@ def _explain_standstill(seconds: float | None) -> str | None:
             " See its log."
         )
     return None
-
-
-def _prove(inbox: Inbox) -> tuple[int, float | None, float | None]:
-    inbox.prove_writable()
-    return *inbox.count_unread(), inbox.read_last_beat()
 
 
 # --- metrics ------------------------------------------------------------------------------------

@@ -61,7 +61,6 @@ class Finding(Record):
 
     @property
     def place(self) -> str:
-        """`path:line`, as far as they are known."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
 
@@ -102,7 +101,6 @@ class Plan(Record):
     title: str
     """Imperative, for the commit and the branch."""
     parameters: str
-    """The recipe's own parameters as JSON."""
     steps: tuple[str, ...]
     category: Category = "feature"
     files: tuple[str, ...] = ()

@@ -16,7 +16,6 @@ from agent.models.record import Record
 from agent.models.sandbox import Flag
 
 Role = Literal["editor", "reviewer"]
-"""What a model is asked to be; each is routed on its own."""
 #: Maximum tokens of one reply, thought included.
 MOST_TOKENS = 32_768
 LEAST_TOKENS = 4_096
@@ -92,7 +91,6 @@ class Reply(Record):
     lost_tokens: int = 0
     """The most that tries without a reply used before it; the cost has them too."""
     sent_bytes: int = 0
-    """Bytes of the request that it answers; see `ChatRequest.sent_bytes`."""
     passed_over: tuple[str, ...] = ()
     """Models that were to answer before this one, each with the reason why not."""
 
@@ -131,7 +129,6 @@ class ChatRequest(Record):
     must_call: bool = False
     """Whether the reply has to call a tool, where the provider has such an option."""
     most_tokens: int = MOST_TOKENS
-    """Maximum tokens of the reply."""
     paid_tries: int = 2
     """How often it may be charged for: a reply that breaks off is, and is then asked for again."""
 

@@ -37,7 +37,6 @@ class CheckItem(Record):
     place: str = ""
     """`path:line` where the tool names one."""
     source: str = ""
-    """The line at the place of a finding."""
     details: str = ""
     """Traceback and captured output of the first tests that fail with a text, cut."""
     file: str = ""
@@ -66,7 +65,6 @@ class RepeatedTest(Record):
     """Outcome as in a CheckItem, or `unproved`; empty: it did not run once more there."""
     head: Annotated[str, BeforeValidator(_read_outcome)] = ""
     place: str = ""
-    """`path:line` where it failed with the change."""
 
     @property
     def summary(self) -> str:
@@ -105,7 +103,6 @@ class RewrittenTest(Record):
 
     @property
     def cause(self) -> str:
-        """Why it did not come up; it shares that with others."""
         return self.text if self.outcome == GONE else ""
 
 
@@ -127,8 +124,6 @@ class AddedPackages(Record):
 
 
 class CheckRun(Record):
-    """The result of one check of one side."""
-
     name: str
     status: Status
     exit_code: int | None = None
@@ -159,7 +154,6 @@ class TestRun(CheckRun):
     left_behind: tuple[str, ...] = ()
     """Files of the tree that were not there before the tests ran."""
     unrun: tuple[str, ...] = ()
-    """Tests for which there was no time."""
     unexecuted: dict[str, tuple[int, ...]] = {}
     """1-based executable lines of traced files that did not run, by path."""
     is_partial: bool = False
@@ -201,7 +195,6 @@ class CommandRun(CheckRun):
 class PackageRun(CheckRun):
     kind: Literal["packages"] = "packages"
     counts: str
-    """Its counts, in words."""
     added_packages: AddedPackages
 
 

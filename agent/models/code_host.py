@@ -14,7 +14,6 @@ class Remote(Record):
     name: str
     """`owner/name`, as the code host calls it now."""
     url: str
-    """Address for git, without credentials."""
     default_branch: str
     author: str
     email: str
@@ -148,7 +147,6 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def close_pull(self, run: Run, number: int) -> None:
-        """Close a pull request; one that is closed stays so."""
         raise AssertionError(_FOLDER)
 
     def resolve_thread(self, run: Run, thread: Thread) -> bool:

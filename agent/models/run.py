@@ -112,7 +112,6 @@ class Reason(StrEnum):
 
 
 WITHHELD = frozenset({Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY, Reason.NO_TESTS})
-"""There is a change, and it is not published."""
 
 CAPS_REACHED = frozenset({Reason.BUDGET_SPENT, Reason.TIME_SPENT})
 """Continuing a run after these, and no others, grants it as much again."""
@@ -124,8 +123,6 @@ base branch that has moved."""
 
 
 class FollowUp(Record):
-    """The subject of a run that continues the pull request of an earlier one."""
-
     of: str
     pull: int
     round: int
@@ -158,7 +155,6 @@ class Run(Record):
     """Maximum runs of its repository within 24 hours, as its configuration had it when the
     label was set; None: as many as the operator allows."""
     follow_up: FollowUp | None = None
-    """None: it begins with the ticket."""
     models: str | None = None
     """Models that the command named for it, as `openai:NAME`; None: those of the settings."""
     started: int

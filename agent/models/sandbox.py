@@ -59,8 +59,6 @@ class Root(Record):
 
 
 class SandboxFile(Record):
-    """A file laid into the sandbox before the command starts (after the tree is copied)."""
-
     path: str
     """Absolute path in the sandbox, below a writable place."""
     content: bytes
@@ -77,7 +75,6 @@ class SandboxLimits(Record):
     output_bytes: int = 512 * 1024
     """Kept of what is printed: the first and the last half of this; the rest is counted."""
     returned_bytes: int = 64 * 1024**2
-    """Maximum size of all returned files together."""
     returned_files: int = 200
 
 
@@ -157,9 +154,7 @@ class Sandbox(Protocol):
         """
         ...
 
-    def roots(self) -> tuple[Root, ...]:
-        """List the root file systems that sandboxes can have, the usual one first."""
-        ...
+    def roots(self) -> tuple[Root, ...]: ...
 
 
 class CommandResult(Record):

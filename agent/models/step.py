@@ -14,8 +14,6 @@ P = ParamSpec("P")
 
 
 class Stage(StrEnum):
-    """The stages of a run that people see, in order."""
-
     READ = "Read the issue and the repository"
     ENVIRONMENT = "Build the environment"
     BASE = "Run the checks on the base branch"
@@ -135,9 +133,7 @@ class StepRunner(Once, Protocol):
         """Count the steps within to the minutes of set-up: as many again as the run has."""
         ...
 
-    def rename(self, detail: str) -> AbstractContextManager[None]:
-        """Add a detail to the names of the steps within, which are done once more."""
-        ...
+    def rename(self, detail: str) -> AbstractContextManager[None]: ...
 
 
 #: A name may begin with another one.

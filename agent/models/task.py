@@ -35,8 +35,6 @@ class ItemAnswer(Record):
 
 
 class PullContext(Record):
-    """A pull request of ours, and what in it waits for an answer."""
-
     about: FollowUp
     pull: PullSnapshot
     remote: Remote
@@ -67,7 +65,6 @@ class Task(Record):
     pull: PullContext | None = None
     items: tuple[FollowUpItem, ...] = ()
     parameters: str = ""
-    """A recipe's parameters; empty: no recipe carries it out."""
 
     @property
     def human_changes(self) -> Change | None:

@@ -104,4 +104,3 @@ class Ticket(Record):
 
 
 Category = Literal["bug", "feature", "refactor", "tests", "docs", "typing", "dependency"]
-"""What kind of work a ticket asks for."""

@@ -257,7 +257,6 @@ def _end_with(
 
 
 def _store_patch(run: Run, desk: Desk) -> str | None:
-    """Leave what a model has done until then as a patch in the run's folder; return its path."""
     base, change = desk.facts.checkout, desk.facts.change
     if change is None or not change.files or base is None:
         return None

@@ -44,15 +44,12 @@ class _Retry(NamedTuple):
     """When a delivery is decided again, and what has failed so far."""
 
     at: float = 0.0
-    """Seconds since the epoch."""
     failures: int = 0
     faults: int = 0
     """The unforeseen ones of the failures."""
 
 
 class Intake:
-    """Decides what each delivery means: a new run, the end of one, or nothing, with the reason."""
-
     def __init__(
         self,
         inbox: Inbox,

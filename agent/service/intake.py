@@ -26,8 +26,6 @@ _FRESH_SECONDS = 60.0
 
 
 class Decision(NamedTuple):
-    """The decision on a delivery, or on a polled event."""
-
     outcome: Literal["accepted", "stopped", "heard", "ignored", "postponed", "failed"]
     """As the inbox stores it; `postponed`, until the present run of the issue is over, is not."""
     reason: str

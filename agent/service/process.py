@@ -187,7 +187,6 @@ class Worker:
         return status.report_outcome(run, outcome, desk)
 
     def _make_watched_loops(self, heartbeat: Heartbeat) -> list[threading.Thread]:
-        """Make the loops without which nothing is done, the intake with its heartbeat first."""
         settings, lease, wake_ups = self._settings, self._lease, self._wake_ups
         intake = Intake(
             self._inbox,

@@ -70,8 +70,6 @@ class EngineStatus(StrEnum):
 
 
 class Engine:
-    """Carries segments, each in a thread of its own."""
-
     def __init__(
         self,
         home: Path,
@@ -174,7 +172,6 @@ class Engine:
                 )
 
     def read_status(self, segment: Segment) -> tuple[EngineStatus, str]:
-        """Say how far a segment is, and what it returned or why it broke."""
         with self._translate_errors():
             status = DBOS.get_workflow_status(segment.name)
         if status is None:

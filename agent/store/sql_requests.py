@@ -25,7 +25,6 @@ Following = Literal["queued", "joined", "after", "full", "over"]
 that is at work; there were too many; the pull request is not open."""
 
 MOST_WORDS = 20
-"""Answers and wishes that one run hears."""
 MOST_ANSWERED = 5
 """Maximum number of times that answers continue a run that ended with questions."""
 MOST_ROUNDS = 20
@@ -39,8 +38,6 @@ _LONGEST_QUIET_SECONDS = 600.0
 
 
 class RunRequests:
-    """Requests to the runs of one database; each comment counts once."""
-
     _database: Database
 
     def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:

@@ -4,6 +4,8 @@ Owns the table and two rules: an issue has at most one active run, and a deliver
 What a run does is the worker's; the events within a run are in its folder.
 """
 
+import fcntl
+import os
 from pathlib import Path
 
 import structlog
@@ -30,7 +32,6 @@ from agent.store.sql_tables import (
     TABLES,
     LeaseRow,
     RunRow,
-    is_dead_command,
     is_of_issue,
     make_row,
 )
@@ -78,7 +79,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             of_delivery = select(RunRow).where(col(RunRow.delivery_id) == delivery_id)
             if delivery_id is not None and (earlier := session.exec(of_delivery).first()):
                 return earlier.run
-            _end_dead_commands(session, now)
+            self._end_dead_commands(session, now)
             sql_requests.require_no_other(session, row)
             of_issue = is_of_issue(row.repository_id, row.number)
             before = session.exec(select(func.max(col(RunRow.attempt))).where(of_issue)).one() or 0
@@ -100,7 +101,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
         at which it stopped. ActiveRun where it is under way, or another run of its issue is.
         """
         with self._database.write() as session:
-            _end_dead_commands(session, now)
+            self._end_dead_commands(session, now)
             row = session.get_one(RunRow, run_id)
             sql_requests.require_no_other(session, row)
             outcome, segment = row.outcome, row.segment
@@ -118,10 +119,38 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
 
     def end_dead_commands(self, now: float) -> None:
         with self._database.read() as session:
-            if not any(_is_dead(row, now) for row in session.exec(_COMMANDS)):
+            if not any(self._is_dead(row, now) for row in session.exec(_COMMANDS)):
                 return
         with self._database.write() as session:
-            _end_dead_commands(session, now)
+            self._end_dead_commands(session, now)
+
+    def _end_dead_commands(self, session: Session, now: float) -> None:
+        for row in session.exec(_COMMANDS).all():
+            if self._is_dead(row, now):
+                process = f"process {row.command}"
+                sentence = f"The command ({process}) was killed before the run finished."
+                ended = Outcome.for_stopped_run(row.run_id, Reason.INTERRUPTED, sentence)
+                _end_run(session, row, ended, now)
+
+    def _is_dead(self, command: RunRow, now: float) -> bool:
+        is_carried = self.is_carried(command.run_id)
+        if is_carried is None:
+            return (command.started_at or now) < now - _LONGEST_COMMAND
+        return not is_carried
+
+    def is_carried(self, run_id: str) -> bool | None:
+        """Whether a command has its lock on the folder of a run; None: the folder is elsewhere."""
+        try:
+            folder = os.open(self.path.parent / "runs" / run_id, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(folder)
+        return False
 
     def set_state(self, run_id: str, state: RunState) -> None:
         with self._database.write() as session:
@@ -146,7 +175,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader):
             row.begin_with, row.waits_for = begin_with, wait.reason
 
     def finish_run(self, run_id: str, outcome: Outcome, now: float) -> None:
-        """Note how a run ended; the issue is free for another."""
         with self._database.write() as session:
             row = session.get(RunRow, run_id)
             if row is None:
@@ -211,20 +239,6 @@ def _note_command(session: Session, action: str, row: RunRow) -> None:
     sql_audit.add_entry(
         session, action, account, "command line", run=row.run_id, repository=row.repository
     )
-
-
-def _end_dead_commands(session: Session, now: float) -> None:
-    for row in session.exec(_COMMANDS).all():
-        if _is_dead(row, now):
-            process = (row.worker or "").split()[1]
-            sentence = f"The command (process {process}) was killed before the run finished."
-            ended = Outcome.for_stopped_run(row.run_id, Reason.INTERRUPTED, sentence)
-            _end_run(session, row, ended, now)
-
-
-def _is_dead(command: RunRow, now: float) -> bool:
-    began = command.started_at or now
-    return is_dead_command(command.worker or "") or began < now - _LONGEST_COMMAND
 
 
 def _end_run(session: Session, row: RunRow, outcome: Outcome, now: float) -> None:
