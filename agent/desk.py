@@ -40,7 +40,7 @@ from agent.telemetry.signature import Seal
 from agent.text.redaction import Redactor
 from repo_config.compiled_requirements import CompiledFile
 
-_REDACTED = (*("github_token", "github_private_key", "webhook_secret", "signing_key"),)
+_REDACTED = ("github_token", "github_private_key", "webhook_secret", "signing_key")
 
 
 class Sessions(Protocol):
@@ -91,21 +91,16 @@ class Desk:
     sessions: Sessions | None = None
     """Opens what a model works in; None where no model does."""
     models: ChatModel | None = None
-    """None: no model is configured."""
     redactor: Redactor = field(default_factory=Redactor)
-    """Takes secrets out of every text that leaves."""
     stopped: Flag = field(default_factory=threading.Event)
     """Set once the run is to stop; whatever takes more than a second looks at it."""
     events: RunEvents = field(default_factory=RunEvents)
-    """Records what happens in the run."""
     signing_key: Ed25519PrivateKey | None = None
     """Signs the log of the run; None: there is no run."""
     grants: int = 1
     """Times that the run was allowed its money and minutes."""
     facts: RunFacts = field(default_factory=RunFacts)
-    """What the run has found out so far."""
     memory: Memory = field(default_factory=Memory)
-    """Knows other runs, and what people have said."""
 
     @property
     def budget(self) -> Budget:
@@ -113,7 +108,6 @@ class Desk:
 
     @property
     def has_editor(self) -> bool:
-        """Whether a model is set that plans and edits."""
         return self.models is not None and bool(self.models.list_chain("editor"))
 
     def environment(self, prepared: Prepared) -> Environment:
@@ -180,7 +174,6 @@ class Desk:
 
     @property
     def mirrors(self) -> Path:
-        """Folder of the bare mirrors of all repositories."""
         return self.settings.home / "mirrors"
 
     def create_token(self, run: Run, *, write: bool) -> str:
@@ -190,7 +183,6 @@ class Desk:
         return token
 
     def run_folder(self, run: Run) -> Path:
-        """Folder that keeps the run's text, log and events."""
         return self.settings.home / "runs" / run.run_id
 
     def sign_log(self, run: Run) -> Seal | None:
@@ -213,7 +205,6 @@ class Desk:
         return self.store_file(run, f"checks-{report.side}.json", text)
 
     def page(self, run: Run) -> str | None:
-        """Return the address of the run on the dashboard; None: there is none."""
         address = self.settings.dashboard_url
         return f"{address}/runs/{run.run_id}" if address else None
 

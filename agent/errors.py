@@ -7,14 +7,8 @@
 
 `RunStopped` becomes an Outcome in one place, `agent.runs.executor`. Failing checks are data
 (`AnyComparison`), not errors. Every class can be kept in a record and be raised
-again from it.
+again from it, with its attributes.
 """
-
-from collections.abc import Iterator
-from types import GenericAlias
-from typing import Any, Self, get_type_hints
-
-from pydantic import TypeAdapter
 
 from agent.models.change import Finding, Severity
 from agent.models.record import Record
@@ -25,7 +19,6 @@ class AgentError(Exception):
     """Something the agent could not do."""
 
     reason: Reason = Reason.UNAVAILABLE
-    """By which a run ends with it."""
     branch: str | None = None
     """The change that the run had made before."""
     commit: str | None = None
@@ -40,10 +33,6 @@ class AgentError(Exception):
 
     def __init_subclass__(cls, reason: Reason | None = None) -> None:
         cls.reason = reason or cls.reason
-
-    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
-        """Keep what the class was made of; each parameter has an attribute of its name."""
-        return type(self), tuple(getattr(self, name) for name in _hints(type(self)))
 
     def name_branch(self, branch: str, commit: str | None, but: str) -> None:
         """Say what was made before it failed: people have to know of it."""
@@ -67,38 +56,25 @@ class ProcessEnding(BaseException):
 class RunStopped(AgentError, reason=Reason.UNFIT):
     """The run ends here, for a reason people can act on."""
 
+    def __init__(self, message: str | None = None, reason: Reason | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or self.reason
+
 
 class TicketUnclear(RunStopped, reason=Reason.UNCLEAR):
-    """Facts are missing from the ticket, or contradict each other."""
+    """Facts are missing from the ticket, or contradict each other.
 
-    answer: str
-    """A form with which the ticket would be clear, to be copied."""
+    Args:
+        answer: A form with which the ticket would be clear, to be copied.
+    """
 
     def __init__(self, questions: tuple[str, ...], answer: str = "") -> None:
         listed = "\n".join(f"- {question}" for question in questions)
         super().__init__("\n".join(filter(None, (f"Questions:\n{listed}", answer))))
-        self.questions = questions
-        self.answer = answer
-
-
-class NoRecipe(RunStopped, reason=Reason.NO_RECIPE):
-    """No recipe fits this ticket, and no model is configured; a person has to do it."""
-
-
-class NoModel(RunStopped, reason=Reason.MODEL_UNUSABLE):
-    """No recipe fits this ticket, and none of the models that are set can be asked."""
 
 
 class RequestRefused(RunStopped, reason=Reason.REFUSED):
     """The request is not allowed."""
-
-
-class TooLarge(RunStopped, reason=Reason.TOO_LARGE):
-    """The ticket is more than one change can carry; the message says how to split it."""
-
-
-class ForPeople(RunStopped, reason=Reason.FOR_PEOPLE):
-    """The ticket touches what is left to people; the message says what, and what would fit."""
 
 
 class RepositoryUnfit(RunStopped, reason=Reason.UNFIT):
@@ -107,10 +83,6 @@ class RepositoryUnfit(RunStopped, reason=Reason.UNFIT):
 
 class ConfigInvalid(RepositoryUnfit, reason=Reason.CONFIG_INVALID):
     """The repository's configuration file has an error."""
-
-
-class MergeConflict(RunStopped, reason=Reason.CONFLICT):
-    """The branch of a pull request and its base do not go together."""
 
 
 class EnvironmentFailed(RunStopped, reason=Reason.ENVIRONMENT):
@@ -134,14 +106,13 @@ class PolicyRefused(RunStopped, reason=Reason.POLICY):
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         blocking = [finding for finding in findings if finding.severity is Severity.BLOCK]
-        listed = "\n".join(f"- {_in_words(finding)}" for finding in blocking)
+        listed = "\n".join(
+            f"- {finding.rule}:{f' {finding.place}' if finding.path else ''} {finding.message}"
+            f" {finding.fix}"
+            for finding in blocking
+        )
         super().__init__(f"Rules block the change:\n{listed}")
         self.findings = findings
-
-
-def _in_words(finding: Finding) -> str:
-    place = f" {finding.place}" if finding.path else ""
-    return f"{finding.rule}:{place} {finding.message} {finding.fix}"
 
 
 class TimeSpent(RunStopped, reason=Reason.TIME_SPENT):
@@ -271,10 +242,6 @@ class SandboxMissing(PermanentError, reason=Reason.NO_SANDBOX):
     """No sandbox can be opened on this machine, and nothing runs outside one."""
 
 
-class ProgramMissing(SandboxMissing):
-    """A program is not installed on this machine, without which nothing runs."""
-
-
 class SettingsInvalid(PermanentError, reason=Reason.SETTINGS_INVALID):
     """An operator's setting is wrong."""
 
@@ -318,63 +285,38 @@ class InternalError(AgentError, reason=Reason.INTERNAL):
 
 
 class ErrorRecord(Record):
-    """An error as it is kept: which one, and what it was made of."""
-
     kind: str
-    """Name of the class."""
-    made_of: str
-    """The arguments of the class, as a JSON list."""
-    branch: str | None = None
-    commit: str | None = None
-    details: str = ""
+    reason: Reason
+    message: str
+    attributes: dict[str, str | float | Run | tuple[Finding, ...] | None]
 
 
 def make_failure(problem: AgentError) -> ErrorRecord:
-    """Make a record of an error, from which `restored` makes it again."""
-    # A class of some module's own is kept as what everybody else takes it for.
-    kind = next(one for one in type(problem).__mro__ if _KINDS.get(one.__name__) is one)
-    arguments = problem.__reduce__()[1] if kind is type(problem) else (problem.message,)
+    """Make a record of an error, from which `restore_error` makes it again."""
+    # A class of some module's own is kept as what everybody else takes it for, with its words.
+    kind = next(base for base in type(problem).__mro__ if _KINDS.get(base.__name__) is base)
+    attributes = {
+        name: value
+        for name, value in vars(problem).items()
+        if name != "reason" and (kind is type(problem) or isinstance(value, str | None))
+    }
     return ErrorRecord(
-        kind=kind.__name__,
-        made_of=_arguments(kind).dump_json(arguments).decode(),
-        branch=problem.branch,
-        commit=problem.commit,
-        details=problem.details,
+        kind=kind.__name__, reason=problem.reason, message=problem.message, attributes=attributes
     )
 
 
 def restore_error(failure: ErrorRecord) -> AgentError:
-    """Make an error again from its record.
-
-    Raises:
-        ValueError: There is no such class, or it is made of other parts.
-    """
+    """Make an error again from its record; ValueError: there is no such class."""
     kind = _KINDS.get(failure.kind)
     if kind is None:
         raise ValueError(f"unknown error type {failure.kind}")
-    problem = kind(*_arguments(kind).validate_json(failure.made_of))
-    problem.branch, problem.commit = failure.branch, failure.commit
-    problem.details = failure.details
-    problem.is_recorded = True
+    problem = kind.__new__(kind, failure.message)
+    vars(problem).update(failure.attributes, reason=failure.reason, is_recorded=True)
     return problem
 
 
-def _arguments(kind: type[AgentError]) -> TypeAdapter[tuple[Any, ...]]:
-    """How the arguments of a class are written and read."""
-    whole: Any = GenericAlias(tuple, tuple(_hints(kind).values()))
-    return TypeAdapter(whole)
-
-
-def _hints(kind: type[AgentError]) -> dict[str, Any]:
-    hints = get_type_hints(kind.__init__)
-    hints.pop("return", None)
-    return hints
-
-
-def _iterate_leaves(kind: type[AgentError]) -> Iterator[type[AgentError]]:
-    yield kind
-    for below in kind.__subclasses__():
-        yield from _iterate_leaves(below)
-
-
-_KINDS = {kind.__name__: kind for kind in _iterate_leaves(AgentError)}
+_KINDS: dict[str, type[AgentError]] = {
+    name: kind
+    for name, kind in globals().items()
+    if isinstance(kind, type) and issubclass(kind, AgentError)
+}

@@ -246,16 +246,13 @@ class Settings(Record):
 SECRETS = tuple(
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
 )
-"""Settings whose value is a secret."""
 
 
 def variable(field: str) -> str:
-    """Name the environment variable of a setting."""
     return _PREFIX + field.upper()
 
 
 def _list_variables(field: str) -> tuple[str, ...]:
-    """List the environment variables that a setting is read from."""
     name = variable(field)
     return (name, f"{name}_FILE") if field in SECRETS else (name,)
 
@@ -275,20 +272,13 @@ _GONE = {
     for name in (variable(field), f"{variable(field)}_FILE")
 }
 #: All that the listener, which strangers talk to, has a use for.
-_OF_LISTENER = (
-    *("home", "listen_host", "listen_port", "health_port", "webhook_secret", "database_url"),
-)
-_OF_DASHBOARD = (
-    *(
-        "home",
-        "limits",
-        "dashboard_host",
-        "dashboard_port",
-        "dashboard_url",
-        "github_url",
-    ),
-    *("github_client_id", "github_client_secret", "database_url"),
-)
+_OF_LISTENER = frozenset({
+    "home", "listen_host", "listen_port", "health_port", "webhook_secret", "database_url",
+})  # fmt: skip
+_OF_DASHBOARD = frozenset({
+    "home", "limits", "dashboard_host", "dashboard_port", "dashboard_url", "github_url",
+    "github_client_id", "github_client_secret", "database_url",
+})  # fmt: skip
 _OF_SYSTEM = frozenset({
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
     "NO_COLOR", "XDG_DATA_HOME", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONUNBUFFERED",
@@ -307,7 +297,7 @@ def keep_for_dashboard(environ: Mapping[str, str]) -> dict[str, str]:
     return _keep_for(_OF_DASHBOARD, environ)
 
 
-def _keep_for(fields: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
+def _keep_for(fields: frozenset[str], environ: Mapping[str, str]) -> dict[str, str]:
     # A setting that we do not know stays as well: reading the settings refuses it by name.
     others = (field for field in Settings.model_fields if field not in fields)
     withheld = {*_GONE, *(name for field in others for name in _list_variables(field))}

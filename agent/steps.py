@@ -38,7 +38,7 @@ from agent.llm.budget import Budget
 from agent.models.chat import CallResults, Reply
 from agent.models.clock import read_clock
 from agent.models.outcome import Outcome
-from agent.models.record import Record, replace
+from agent.models.record import Record
 from agent.models.run import Reason, Remember
 from agent.models.run_facts import RunFacts
 from agent.models.step import AnyStep, Step
@@ -65,7 +65,6 @@ class StepRecord(Record):
 
     seconds: float
     value: str | None = None
-    """The result as JSON."""
     failure: errors.ErrorRecord | None = None
 
 
@@ -320,10 +319,9 @@ def _describe_result(value: str, redactor: Redactor, *, whole: bool) -> dict[str
 
 
 def _describe_failure(failure: errors.ErrorRecord | None, redactor: Redactor) -> dict[str, object]:
-    if failure is None or len(failure.made_of) > _RECORDED_BYTES:
+    if failure is None or len(failure.model_dump_json()) > _RECORDED_BYTES:
         return {}
-    kept = replace(failure, made_of=redactor(failure.made_of), details=redactor(failure.details))
-    return {"failure": kept.model_dump(mode="json")}
+    return {"failure": redactor.redact_record(failure).model_dump(mode="json")}
 
 
 def result_adapter(work: Callable[..., T]) -> TypeAdapter[T]:

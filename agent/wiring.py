@@ -44,7 +44,6 @@ def make_local_desk(
 
 
 def on_this_machine(settings: Settings) -> Compose:
-    """Give what composes the desk of a run without a server."""
     require_machine(settings)
     asked = make_models(settings)
     return partial(_make_desk, settings, lambda events: LocalCodeHost(), asked)

@@ -106,7 +106,6 @@ def _bring_up(decided: DecidedChange, run_context: RunContext) -> tuple[DecidedC
 
 
 def _check_base(run: Run, once: StepRunner, desk: Desk) -> Outcome:
-    """Set the base up and run its checks, without a ticket."""
     start = once(Step.CHECKOUT, checkout.prepare_start, None, run, desk)
     base = _open_base(start, run, once, desk)
     ticket = Ticket(ticket_id="check", title="", body="", digest="")

@@ -6,7 +6,6 @@ is no use. The words say what to do.
 
 import gc
 import os
-import sys
 
 import structlog
 
@@ -20,7 +19,6 @@ _log = structlog.get_logger()
 
 
 def main() -> None:
-    """Listen until a signal says stop."""
     web_server.restart_without(settings.keep_for_listener(os.environ))
     run_log.configure_service_logging()
     try:
@@ -40,9 +38,6 @@ def main() -> None:
     made = make_listener(secrets, inbox)
     health_port = health_door.getsockname()[1]
     _log.info("listening", host=host, port=port, health_port=health_port, inbox=inbox.name)
-    # The thread that commits asks for the interpreter's lock after every statement; at the usual
-    # 5 ms the event loop lets it wait longer than the disk does.
-    sys.setswitchinterval(0.002)
     # Loaded modules stay, and objects of a delivery are freed by reference counts: collecting
     # garbage at every turn only costs time.
     gc.freeze()

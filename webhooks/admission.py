@@ -25,7 +25,6 @@ class RefusedDelivery(AgentError):
     """The request is not taken; nothing of it was kept."""
 
     def __init__(self, status: int, message: str) -> None:
-        """Say why, with the way out and the status of the HTTP answer."""
         super().__init__(message)
         self.status = status
 

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -37,8 +38,6 @@ _log = structlog.get_logger()
 
 
 class Listener(NamedTuple):
-    """The applications of the two ports."""
-
     deliveries: FastAPI
     health: FastAPI
 
@@ -81,16 +80,14 @@ def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Lis
         event = _header(given, "X-GitHub-Event", _EVENT)
         delivery_id = _header(given, "X-GitHub-Delivery", _DELIVERY_ID).lower()
         body = await admission.read_body(request.stream())
-        read = (secrets(), body, signature, event, delivery_id)
-        if len(body) > _ASIDE_BYTES:
-            return await asyncio.to_thread(_verify_delivery, *read)
-        return _verify_delivery(*read)
+        verify = partial(_verify_delivery, secrets(), body, signature, event, delivery_id)
+        return await asyncio.to_thread(verify) if len(body) > _ASIDE_BYTES else verify()
 
     # A plain route: there is nothing for the framework to take apart before the signature is
     # checked.
     app.add_route("/webhooks/github", answer, methods=["POST"])
     app.add_exception_handler(RefusedDelivery, _make_refusal)
-    return Listener(app, health.make_app(committer, figures))
+    return Listener(app, health.make_app(inbox, committer, figures))
 
 
 def _verify_delivery(

@@ -6,7 +6,7 @@ worker hangs. In the last case deliveries are taken all the same, and wait.
 
 from __future__ import annotations
 
-import asyncio
+import math
 from collections.abc import Callable
 from typing import get_args
 
@@ -30,40 +30,45 @@ _REFUSED_SECONDS = 600.0
 _MISCONFIGURED = (401, 415)
 _NAMESPACE = "mergewright"
 _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_GAUGES = {
+    "inbox_deliveries": "Deliveries not yet processed.",
+    "inbox_oldest_seconds": "Waiting time of the oldest delivery, in seconds.",
+    "inbox_uncommitted": "Deliveries waiting to be written to disk.",
+    "inbox_readable": "Whether the inbox can be read: 0 or 1.",
+    "worker_heartbeat_age_seconds": "Seconds since the worker's last heartbeat; NaN: none yet.",
+}
 _REFUSALS = (400, 401, 408, 413, 415, 422, 503)
 
 
-def make_app(committer: Committer, figures: ListenerMetrics) -> FastAPI:
-    """Make the application of the listener's second port."""
+def make_app(inbox: Inbox, committer: Committer, figures: ListenerMetrics) -> FastAPI:
 
     async def read_readiness() -> Readiness:
-        return await _probe(committer, figures)
+        """Write to the inbox, and look for the worker's sign of life."""
+        facts: list[tuple[int, float | None, float | None]] = []
+
+        def prove() -> None:
+            inbox.prove_writable()
+            facts.append((*inbox.count_unread(), inbox.read_last_beat()))
+
+        if failure := await health.find_failure(prove):
+            words = f"The inbox cannot be written, so deliveries are refused. {failure}"
+            return health.make_readiness(words, inbox={"writable": False})
+        ((unread, oldest, beat),) = facts
+        now = read_clock()
+        age = None if beat is None else now - beat
+        return health.make_readiness(
+            figures.explain_refusals() or _explain_standstill(age),
+            inbox={
+                "writable": True,
+                "waiting": committer.waiting,
+                "unread": unread,
+                "oldest_unread_seconds": None if oldest is None else round(now - oldest, 1),
+            },
+            deliveries={"refused_in_a_row": figures.refused_in_a_row},
+            worker={"heartbeat_seconds": None if age is None else round(age, 1)},
+        )
 
     return health.make_app(read_readiness, figures.write)
-
-
-async def _probe(committer: Committer, figures: ListenerMetrics) -> Readiness:
-    """Write to the inbox, after the commit under way, and look for the worker's sign of life."""
-    try:
-        async with asyncio.timeout(5.0):
-            unread, oldest, beat = await committer.ask(_prove)
-    except (AgentError, TimeoutError) as problem:
-        why = problem.message if isinstance(problem, AgentError) else "The write takes too long."
-        words = f"The inbox cannot be written, so deliveries are refused. {why}"
-        return health.make_readiness(words, inbox={"writable": False})
-    now = read_clock()
-    age = None if beat is None else now - beat
-    return health.make_readiness(
-        figures.explain_refusals() or _explain_standstill(age),
-        inbox={
-            "writable": True,
-            "waiting": committer.waiting,
-            "unread": unread,
-            "oldest_unread_seconds": None if oldest is None else round(now - oldest, 1),
-        },
-        deliveries={"refused_in_a_row": figures.refused_in_a_row},
-        worker={"heartbeat_seconds": None if age is None else round(age, 1)},
-    )
 
 
 def _explain_standstill(seconds: float | None) -> str | None:
@@ -78,17 +83,10 @@ def _explain_standstill(seconds: float | None) -> str | None:
     return None
 
 
-def _prove(inbox: Inbox) -> tuple[int, float | None, float | None]:
-    inbox.prove_writable()
-    return *inbox.count_unread(), inbox.read_last_beat()
-
-
 # --- metrics ------------------------------------------------------------------------------------
 
 
 class ListenerMetrics:
-    """The figures of one listener."""
-
     def __init__(
         self, inbox: Inbox, committer: Committer, secrets: Callable[[], tuple[bytes, ...]]
     ) -> None:
@@ -110,25 +108,16 @@ class ListenerMetrics:
             "Seconds from receiving a delivery to its 202, with the delivery on disk.",
             namespace=_NAMESPACE, registry=self._registry, buckets=_BUCKETS,
         )  # fmt: skip
-        self._depth = self._gauge("inbox_deliveries", "Deliveries not yet processed.")
-        self._oldest = self._gauge(
-            "inbox_oldest_seconds", "Waiting time of the oldest delivery, in seconds."
-        )
-        self._waiting = self._gauge(
-            "inbox_uncommitted", "Deliveries waiting to be written to disk."
-        )
-        self._readable = self._gauge("inbox_readable", "Whether the inbox can be read: 0 or 1.")
-        self._alive = self._gauge(
-            "worker_heartbeat_age_seconds",
-            "Seconds since the worker's last heartbeat; NaN: none yet.",
-        )
+        self._gauges = {
+            name: Gauge(name, words, namespace=_NAMESPACE, registry=self._registry)
+            for name, words in _GAUGES.items()
+        }
         # Looked up once; every delivery passes here.
         self._taken = {name: self._answers.labels("202", name) for name in get_args(ReceiptStatus)}
         for status in _REFUSALS:
             self._answers.labels(str(status), "refused")
 
     def count_taken(self, status: ReceiptStatus, seconds: float) -> None:
-        """Count a delivery that was answered with 202."""
         self._taken[status].inc()
         self._seconds.observe(seconds)
         self.refused_in_a_row = 0
@@ -154,19 +143,20 @@ class ListenerMetrics:
     def write(self) -> bytes:
         """Write all figures as Prometheus reads them; reads the inbox."""
         now = read_clock()
+        values: dict[str, float] = {
+            "inbox_uncommitted": self._committer.waiting,
+            "inbox_readable": 1,
+        }
         try:
             # Readers do not wait for writers.
             unread, oldest = self._inbox.count_unread()
         except AgentError:
-            self._readable.set(0)
+            values["inbox_readable"] = 0
         else:
-            self._readable.set(1)
-            self._depth.set(unread)
-            self._oldest.set(0.0 if oldest is None else max(0.0, now - oldest))
-        self._waiting.set(self._committer.waiting)
+            values["inbox_deliveries"] = unread
+            values["inbox_oldest_seconds"] = 0.0 if oldest is None else max(0.0, now - oldest)
         beat = self._inbox.read_last_beat()
-        self._alive.set(float("nan") if beat is None else now - beat)
+        values["worker_heartbeat_age_seconds"] = math.nan if beat is None else now - beat
+        for name, value in values.items():
+            self._gauges[name].set(value)
         return generate_latest(self._registry)
-
-    def _gauge(self, name: str, words: str) -> Gauge:
-        return Gauge(name, words, namespace=_NAMESPACE, registry=self._registry)

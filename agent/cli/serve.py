@@ -27,7 +27,7 @@ from agent import limits, settings, wiring
 from agent.dashboard import sign_in_links
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.settings import Settings
-from agent.store.worker_lock import WorkerLock
+from agent.store.worker_lock import lock_home
 from agent.telemetry import run_log
 
 _log = structlog.get_logger()
@@ -152,7 +152,7 @@ def work() -> None:
     stop = _stop_on_signals()
     loaded = settings.load_settings()
     _require_access(loaded)
-    with closing(WorkerLock(loaded.home)):
+    with lock_home(loaded.home):
         wiring.require_models(loaded)
         way = wiring.way_to_github(loaded, stop)
         compose, intake_api = wiring.on_github(loaded, way), wiring.make_intake_api(loaded, way)

@@ -20,6 +20,7 @@ from agent.conversation.events import (
     Withdrawal,
 )
 from agent.models.clock import read_clock
+from agent.models.record import replace
 from agent.models.ticket import Delivery, IssueRef, Snapshot
 
 #: GitHub takes no longer comments.
@@ -42,19 +43,10 @@ Reading = Callable[[dict[str, Any]], Event | Ignored]
 
 def make_delivery(delivery_id: str, event: str, parsed: Event | Ignored) -> Delivery:
     """Put what a payload says into the form in which the inbox stores it."""
-    key, body, reason = "", b"", ""
+    received = Delivery(delivery_id=delivery_id, event=event, received_at=read_clock(), body=b"")
     if isinstance(parsed, Ignored):
-        reason = parsed.reason
-    else:
-        key, body = parsed.deduplication_key, parsed.model_dump_json().encode()
-    return Delivery(
-        delivery_id=delivery_id,
-        event=event,
-        content_key=key,
-        received_at=read_clock(),
-        body=body,
-        ignored=reason,
-    )
+        return replace(received, ignored=parsed.reason)
+    return replace(received, body=parsed.model_dump_json().encode())
 
 
 def parse_payload(event: str, action: str | None, payload: dict[str, Any]) -> Event | Ignored:

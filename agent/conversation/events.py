@@ -4,8 +4,6 @@ Deliveries may be late, doubled, out of order or lost. So both only cause a look
 code host at that time counts.
 """
 
-import hashlib
-import json
 from typing import Literal
 
 from pydantic import TypeAdapter
@@ -15,14 +13,6 @@ from agent.models.ticket import IssueRef, Snapshot
 
 Place = Literal["issue", "review", "inline"]
 """In a conversation (of an issue or a pull request), as the text of a review, on a line."""
-
-
-class Occasion(Record):
-    """An event that only causes a look at the code host, which may happen twice."""
-
-    @property
-    def deduplication_key(self) -> str:
-        return ""
 
 
 class Request(Record):
@@ -36,23 +26,8 @@ class Request(Record):
     plan_first: bool = False
     """The plan is to be shown before anything is edited."""
 
-    @property
-    def deduplication_key(self) -> str:
-        """Equal for all deliveries of the same label on the same version of the issue."""
-        issue = self.snapshot.issue
-        parts = [
-            issue.repository_id,
-            issue.issue_id,
-            "labeled",
-            self.label,
-            # An author without permission must not take the place of one with it.
-            self.snapshot.actor_id,
-            self.snapshot.approved_at,
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-
-class Withdrawal(Occasion):
+class Withdrawal(Record):
     """Something was done to an issue that may take back what was asked for."""
 
     issue: IssueRef
@@ -78,14 +53,8 @@ class Comment(Record):
     clone_url: str
     """Address of the repository for git, without credentials."""
 
-    @property
-    def deduplication_key(self) -> str:
-        """Equal for all deliveries of the same comment."""
-        parts = ["comment", self.subject.repository_id, self.place, self.comment_id]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-
-class ConversationEvent(Occasion):
+class ConversationEvent(Record):
     """Something happened to a pull request, to the checks of a commit, or to a branch."""
 
     repository: str

@@ -28,7 +28,7 @@ from agent.models.clock import read_clock
 from agent.settings import HEARTBEAT
 from agent.store.sql_queue import ONLY, WORKER
 from agent.store.sql_run_store import SqlRunStore
-from agent.store.sql_tables import COMMAND, OPERATOR, RunRow, is_dead_command
+from agent.store.sql_tables import COMMAND, OPERATOR, RunRow
 
 _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
 #: Permissions are asked for again after the first; where GitHub was silent, after the second.
@@ -272,14 +272,15 @@ class Dashboard:
         return [
             Worker(
                 name="command" if name.startswith(COMMAND) else name,
-                process=process or name.partition(COMMAND)[2].partition(" ")[0],
+                process=process or name.partition(COMMAND)[2],
                 seen_at=seen or None,
-                is_alive=not is_dead_command(name)
+                is_alive=any(self.store.is_carried(run_id) is not False for run_id in run_ids)
                 if name.startswith(COMMAND)
                 else now - seen < _SILENT_WORKER,
-                run_ids=[run_id for run_id, carrier in carriers.items() if carrier == name],
+                run_ids=run_ids,
             )
             for name, process, seen in [*workers, *((name, "", 0.0) for name in sorted(gone))]
+            for run_ids in [[run_id for run_id, carrier in carriers.items() if carrier == name]]
         ]
 
 

@@ -18,10 +18,11 @@ from agent.editing.forms import (
     Submit,
 )
 from agent.editing.run_context import RunContext
-from agent.errors import ForPeople, TicketUnclear, TooLarge
+from agent.errors import RunStopped, TicketUnclear
 from agent.models.change import ChangedFile, Finding, Plan, Severity
 from agent.models.model_use import AuthorWords, ChangedBehaviour
 from agent.models.outcome import ThreadResult
+from agent.models.run import Reason
 from agent.models.sandbox import SANDBOX_TREE
 from agent.models.task import FollowUpItem, ItemAnswer
 from agent.models.ticket import Category
@@ -162,7 +163,7 @@ def find_closed(touched: Iterable[str], tree: Tree, config: RepoConfig) -> tuple
     return tuple(finding for finding in found if finding.severity is Severity.BLOCK)
 
 
-def read_refusal(form: forms.Form, run_context: RunContext) -> TicketUnclear | TooLarge | ForPeople:
+def read_refusal(form: forms.Form, run_context: RunContext) -> RunStopped:
     """Turn a model's questions, or its reasons to make no change, into an error in its words."""
     redact = run_context.desk.redactor.redact_record
     if isinstance(form, Questions):
@@ -179,11 +180,12 @@ def read_refusal(form: forms.Form, run_context: RunContext) -> TicketUnclear | T
     reason = f"“{why}”. What would make it fit: “{fits}”."
     if declined.refused_by:
         path = _flatten(declined.refused_by).replace("`", "")
-        return ForPeople(explain_refused(f"`{path}`"))
+        return RunStopped(explain_refused(f"`{path}`"), Reason.FOR_PEOPLE)
     if not declined.tickets:
-        return ForPeople(f"{model} leaves this to a person: {reason}")
+        return RunStopped(f"{model} leaves this to a person: {reason}", Reason.FOR_PEOPLE)
     listed = "\n".join(f"- {_flatten(ticket)}" for ticket in declined.tickets[:_MOST_QUESTIONS])
-    return TooLarge(f"{model} says that this is several changes: {reason}\n{listed}")
+    words = f"{model} says that this is several changes: {reason}\n{listed}"
+    return RunStopped(words, Reason.TOO_LARGE)
 
 
 def explain_refused(notes: str) -> str:

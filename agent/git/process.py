@@ -22,7 +22,7 @@ from agent.errors import (
     AgentError,
     Cancelled,
     PermanentError,
-    ProgramMissing,
+    SandboxMissing,
     StorageFull,
 )
 from agent.models.sandbox import Flag
@@ -250,7 +250,7 @@ def require_version(oldest: tuple[int, int], use: str = "") -> None:
 def _program(name: str, package: str = "git") -> str:
     path = shutil.which(name)
     if path is None:
-        raise ProgramMissing(
+        raise SandboxMissing(
             f"`{name}` is not installed here. On Debian: apt-get install {package}"
         )
     return path

@@ -10,8 +10,6 @@ from agent.models.run import WITHHELD, Reason, RunState
 
 
 class End(StrEnum):
-    """The run's sentence for the maintainer."""
-
     READY = "ready"
     DRAFT = "draft"
     WITHHELD = "withheld"
@@ -33,8 +31,6 @@ def find_end(reason: Reason, *, has_remarks: bool) -> End:
 
 
 class BacktestResult(Record):
-    """One past change, and what became of it."""
-
     instance_id: str
     """The task."""
     title: str
@@ -78,8 +74,6 @@ class BacktestResult(Record):
 
 
 class Figures(Record):
-    """What a backtest shows, in the order in which a maintainer asks."""
-
     tasks: int
     """Number of tasks."""
     judged: int

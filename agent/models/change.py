@@ -59,7 +59,6 @@ class Finding(Record):
 
     @property
     def place(self) -> str:
-        """`path:line`, as far as they are known."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
 
@@ -75,7 +74,6 @@ class Change(Record):
 
     @property
     def digest(self) -> str:
-        """sha256 over the base commit and every path, mode and new content."""
         total = hashlib.sha256(self.base_commit.encode())
         for file in self.files:
             content = b"\0absent" if file.after is None else file.after
@@ -93,18 +91,14 @@ class ClearedChange(Record):
 
     change: Change
     findings: tuple[Finding, ...]
-    """Findings below `block`."""
 
 
 class Plan(Record):
-    """What will be done, by whom, in which files."""
-
     recipe: str
     """Its name; "": a model edits."""
     title: str
     """Imperative, for the commit and the branch."""
     parameters: str
-    """The recipe's own parameters as JSON."""
     steps: tuple[str, ...]
     category: Category = "feature"
     files: tuple[str, ...] = ()

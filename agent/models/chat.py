@@ -16,7 +16,6 @@ from agent.models.record import Record
 from agent.models.sandbox import Flag
 
 Role = Literal["editor", "reviewer"]
-"""What a model is asked to be; each is routed on its own."""
 #: Maximum tokens of one reply, thought included.
 MOST_TOKENS = 32_768
 LEAST_TOKENS = 4_096
@@ -45,7 +44,6 @@ class ToolSpec(Record):
     name: str
     description: str
     parameters: dict[str, Any]
-    """JSON Schema of the arguments, an object."""
 
 
 class ToolCall(Record):
@@ -93,7 +91,6 @@ class Reply(Record):
     lost_tokens: int = 0
     """The most that tries without a reply used before it; the cost has them too."""
     sent_bytes: int = 0
-    """Bytes of the request that it answers; see `ChatRequest.sent_bytes`."""
     passed_over: tuple[str, ...] = ()
     """Models that were to answer before this one, each with the reason why not."""
 
@@ -187,7 +184,6 @@ class CallResults(Record):
     form_name: str = ""
     """Tool of the form that was submitted; empty: none was."""
     form: str = ""
-    """As JSON."""
     text: str = ""
 
 

@@ -39,13 +39,11 @@ class CheckItem(Record):
     source: str = ""
     """The line at the place of a finding."""
     file: str = ""
-    """Of a test: its file, as far as that is known."""
     digest: str = ""
     """Of a doctest in a module: of its text."""
 
     @property
     def is_collection(self) -> bool:
-        """Whether it is a test module that could not be imported."""
         return self.item_id.endswith(COLLECTION)
 
 
@@ -61,7 +59,6 @@ class RepeatedTest(Record):
     """Outcome as in a CheckItem, or `unproved`; empty: it did not run once more there."""
     head: str = ""
     place: str = ""
-    """`path:line` where it failed with the change."""
 
     @property
     def summary(self) -> str:
@@ -97,7 +94,6 @@ class RewrittenTest(Record):
 
     @property
     def cause(self) -> str:
-        """Why it did not come up; it shares that with others."""
         return self.text if self.outcome == GONE else ""
 
 
@@ -108,7 +104,6 @@ class Package(Record):
     version: str
     is_new: bool = True
     before: str = ""
-    """The version that base has."""
 
 
 class AddedPackages(Record):
@@ -120,8 +115,6 @@ class AddedPackages(Record):
 
 
 class CheckRun(Record):
-    """The result of one check of one side."""
-
     name: str
     status: Status
     exit_code: int | None = None
@@ -131,7 +124,6 @@ class CheckRun(Record):
     command: tuple[str, ...] = ()
     """What a person runs to see the same, without our sentinels."""
     reason: str = ""
-    """Why it is unverified, failed as a whole, or absent."""
     output: str = ""
 
 
@@ -139,7 +131,6 @@ class ServerKnock(Record):
     """A server that tests connect to, and that nobody has configured."""
 
     name: str
-    """As in `services`."""
     user: str = ""
     database: str = ""
 
@@ -149,13 +140,11 @@ class TestRun(CheckRun):
 
     kind: Literal["tests"] = "tests"
     items: tuple[CheckItem, ...] = ()
-    """All tests by id."""
     files: tuple[str, ...] | None = None
     """Files of the tree with tests, sorted; None: the run ended before they were known."""
     left_behind: tuple[str, ...] = ()
     """Files of the tree that were not there before the tests ran."""
     unrun: tuple[str, ...] = ()
-    """Tests for which there was no time."""
     unexecuted: dict[str, tuple[int, ...]] = {}
     """1-based executable lines of traced files that did not run, by path."""
     is_partial: bool = False
@@ -189,15 +178,12 @@ class LintRun(CheckRun):
 
 
 class CommandRun(CheckRun):
-    """A command of which the exit code says how it went."""
-
     kind: Literal["command"] = "command"
 
 
 class PackageRun(CheckRun):
     kind: Literal["packages"] = "packages"
     counts: str
-    """Its counts, in words."""
     added_packages: AddedPackages
 
 
@@ -219,7 +205,6 @@ class CheckReport(Record):
 
     @property
     def tests(self) -> TestRun:
-        """The run of the tests; absent where their runner is not known."""
         run = self.result(TESTS)
         return run if isinstance(run, TestRun) else TestRun(name=TESTS, status=Status.ABSENT)
 
@@ -241,13 +226,10 @@ class Comparison(Record):
 
     @property
     def is_in_the_way(self) -> bool:
-        """Whether it keeps a change from being published."""
         return self.verdict not in (Status.PASSED, Status.UNMEASURABLE)
 
 
 class ItemComparison(Comparison):
-    """Comparison of a check that reports single tests or findings."""
-
     base_count: int = 0
     """Tests that ran, or findings."""
     head_count: int = 0
@@ -263,16 +245,13 @@ class TestComparison(ItemComparison):
     base_failures: int = 0
     head_failures: int = 0
     base_skipped: int = 0
-    """They prove nothing."""
     head_skipped: int = 0
     base_xfailed: int = 0
-    """Tests that fail and are expected to."""
     head_xfailed: int = 0
     base_uncollected: int = 0
     """Modules that could not be collected; they are among the failures and no tests."""
     head_uncollected: int = 0
     base_unrun: int = 0
-    """Tests for which there was no time."""
     head_unrun: int = 0
     flaky: tuple[RepeatedTest, ...] = ()
     """Tests that failed with the change, and on base in the same way at times: no new failures."""
@@ -285,7 +264,6 @@ class TestComparison(ItemComparison):
     is_partial: bool = False
     """Whether the tests were ended early: the result answers a model, and decides nothing."""
     added: tuple[str, ...] = ()
-    """Ids that only head has."""
 
 
 class LintComparison(ItemComparison):
@@ -293,8 +271,6 @@ class LintComparison(ItemComparison):
 
 
 class CommandComparison(Comparison):
-    """Comparison of a check that has only one result."""
-
     kind: Literal["command"] = "command"
 
 

@@ -14,7 +14,6 @@ class Remote(Record):
     name: str
     """`owner/name`, as the code host calls it now."""
     url: str
-    """Address for git, without credentials."""
     default_branch: str
     author: str
     email: str
@@ -30,7 +29,6 @@ class NewPullRequest(Record):
     body: str
     draft: bool = False
     reviewers: tuple[str, ...] = ()
-    """Logins, or `org/team`."""
     labels: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     """Shown at their lines, as far as the code host can."""
@@ -40,7 +38,6 @@ class NewPullRequest(Record):
     checked: bool = True
     """Whether anything was; else that check neither passed nor failed."""
     is_broken: bool = False
-    """Whether that check fails."""
     begun: float | None = None
     """When the run began, in seconds since the epoch: that check took from then to now."""
 
@@ -123,7 +120,6 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
-        """Whether the login is still that account's and may write in the repository."""
         raise AssertionError(_FOLDER)
 
     def reply_in_thread(
@@ -137,7 +133,6 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def add_comment(self, run: Run, number: int, words: str, *, key: str) -> None:
-        """Comment once for each key in the conversation of the pull request."""
         raise AssertionError(_FOLDER)
 
     def rewrite_text(self, run: Run, number: int, body: str) -> None:
@@ -152,7 +147,6 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def close_pull(self, run: Run, number: int) -> None:
-        """Close a pull request; one that is closed stays so."""
         raise AssertionError(_FOLDER)
 
     def resolve_thread(self, run: Run, thread: Thread) -> bool:
@@ -160,7 +154,6 @@ class CodeHost(Protocol):
         raise AssertionError(_FOLDER)
 
     def list_checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
-        """List the project's own checks of a commit, without ours."""
         raise AssertionError(_FOLDER)
 
     def read_log(self, run: Run, check: ProjectCheck) -> str:

@@ -16,7 +16,6 @@ class Checkout(Record):
     mirror: str
     """Absolute path of the bare mirror, whose git directory no foreign code can reach."""
     commit: str
-    """Full object id of the base commit."""
     base_branch: str | None
     """Short name of the branch the base was taken from, where it was one."""
     nearest_tag: str | None
@@ -24,7 +23,6 @@ class Checkout(Record):
     subjects: tuple[str, ...] = ()
     """Subjects of the latest commits (newest first, at most 50): the commit convention."""
     signs_off: bool = False
-    """Whether most of those commits carry a Signed-off-by line."""
     committed: int = 0
     """When the commit was made, in seconds since 1970."""
 
@@ -54,7 +52,6 @@ class SandboxService(Record):
     """A server that a repository's checks need, started in each of their sandboxes."""
 
     name: str
-    """As in `services`."""
     title: str
     """For people, with its version."""
     argv: tuple[str, ...]
@@ -70,9 +67,7 @@ class SandboxService(Record):
     filled: str = ""
     """The same behind the set-up commands of base; empty: these have written nothing."""
     hosts: tuple[str, ...] = ()
-    """Further names of its host."""
     variables: dict[str, str] = {}
-    """Variables that tell projects where it is."""
 
 
 class Layer(Record):
@@ -88,11 +83,9 @@ class Interpreter(Record):
     version: str
     """As in 3.11.2."""
     path: str
-    """Path of the program in the sandbox."""
     prefix: str = "/usr"
     """Where it is installed; also its place in the sandbox."""
     is_system: bool = True
-    """Whether it belongs to a root file system of sandboxes."""
     root: str = ""
     """Name of that one; empty: the usual one. See `agent.models.sandbox.Root`."""
     root_mark: str = ""
@@ -119,7 +112,6 @@ class Environment(Record):
     interpreter: Interpreter
     """The one that the set-up lines have made their environments of."""
     sources: tuple[str, ...]
-    """The set-up lines that made it."""
     packages: tuple[str, ...]
     """`name==version`, sorted."""
     why: str = ""
@@ -128,7 +120,6 @@ class Environment(Record):
     hosts: tuple[str, ...] = ()
     """Hosts that the set-up lines read from."""
     seconds: float = 0.0
-    """How long the set-up lines took when they ran."""
     services: tuple[SandboxService, ...] = ()
     layers: tuple[Layer, ...] = ()
     system: str = ""
@@ -136,24 +127,18 @@ class Environment(Record):
 
     @property
     def versions(self) -> dict[str, str]:
-        """The versions of its packages, by their normalised names."""
         return dict(package.split("==", 1) for package in self.packages)
 
     def get_packages(self, place: str) -> str:
-        """Return the site-packages folder of one of the sandbox's environments."""
         minor = ".".join(self.interpreter.version.split(".")[:2])
         return f"{place}/lib/python{minor}/site-packages"
 
 
 class OpenedRepository(Record):
-    """A repository at the base commit, before anything of it is run."""
-
     run: Run
     checkout: Checkout
     contract: Contract
 
 
 class Prepared(OpenedRepository):
-    """All that is fixed before the first edit."""
-
     environment: Environment

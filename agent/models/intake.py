@@ -79,8 +79,6 @@ class Permission(Record):
 
 
 class EarlierRun(NamedTuple):
-    """What a code host still shows of a run that the same label has started before."""
-
     run_id: str
     over: bool
 

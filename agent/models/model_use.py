@@ -45,8 +45,6 @@ class ModelTotal(Record):
 
 
 class ModelUse(ModelTotal):
-    """What one model did in one role."""
-
     role: str
     model: str
     seconds: float
@@ -63,7 +61,6 @@ class AuthorWords(Record):
     summary: str = ""
     behaviour: tuple[ChangedBehaviour, ...] = ()
     left_out: str = ""
-    """Requests of the ticket that were left out."""
 
     @property
     def text(self) -> str:
@@ -86,7 +83,6 @@ class ModelWork(Record):
         return sum(use.usd or 0.0 for use in self.uses)
 
     def add_earlier(self, earlier: Iterable[ModelUse]) -> Self:
-        """Add what models did in earlier runs of the same ticket."""
         found: dict[tuple[str, str], list[ModelUse]] = {}
         for use in (*earlier, *self.uses):
             found.setdefault((use.role, use.model), []).append(use)
@@ -108,7 +104,6 @@ class SpendingBudget(NamedTuple):
     usd: float
     days: int
     key: str
-    """Where the operator sets it."""
     repository_id: int | None = None
     owner: str = ""
 
@@ -128,7 +123,6 @@ class SpendingLimits(NamedTuple):
     of_run: float
     budgets: tuple[SpendingBudget, ...] = ()
     owner: str = ""
-    """Owner of the repository, in lower case."""
 
 
 class Spendings(Protocol):

@@ -17,7 +17,6 @@ class Verdict(Record):
     reason: Reason
     sentence: str
     findings: tuple[Finding, ...] = ()
-    """What the decision itself found, beside rules and checks."""
     review: tuple[str, ...] = ()
     """Places that a person has to look at first, as in `shop/models.py:3`: the pull request is a
     draft until then."""
@@ -36,7 +35,6 @@ class ThreadOutcome(Record):
     thread_id: str
     place: Place
     about: str
-    """Its first words and place, on one line, for a table."""
     url: str = ""
     kind: ThreadResult
     text: str
@@ -52,7 +50,6 @@ class PullRequest(Record):
     url: str
     draft: bool = False
     base_branch: str = ""
-    """Branch that it is to be merged into."""
     notes: tuple[str, ...] = ()
     """Requests that could not be met, in words: draft, a reviewer, a label."""
     replaces: tuple[int, ...] = ()
@@ -95,13 +92,10 @@ class JudgedChange(Record):
 
 
 class ReviewState(Record):
-    """The state of a pull request's review, for its next round."""
-
     text_digest: str | None = None
     """Digest of the pull request's text as written, without what a review adds to it."""
     threads: tuple[ThreadOutcome, ...] = ()
     waiting_threads: tuple[ThreadOutcome, ...] = ()
-    """The threads of all rounds that wait for a person."""
 
 
 class RunFigures(Record):
@@ -179,8 +173,6 @@ class PullEnd(Record):
 
 
 class EarlierPull(Record):
-    """A pull request that an earlier run of the same issue opened, as it is on record."""
-
     number: int
     state: RunState
     commit: str | None

@@ -17,7 +17,6 @@ class ThreadComment(Record):
     author: str
     """Login; `ghost` where the account is gone."""
     author_id: int
-    """0 where the account is gone."""
     is_bot: bool = False
     is_ours: bool = False
     body: str
@@ -50,16 +49,13 @@ class PullSnapshot(Record):
     title: str
     body: str
     branch: str
-    """Short name of its own branch."""
     head: str
-    """Commit at the end of that."""
     base_branch: str
     threads: tuple[Thread, ...] = ()
     """All that are in it, by age; the comments that are commands are left in."""
 
     @property
     def reference(self) -> PullRequest:
-        """The same as the outcome of a run names it."""
         return PullRequest(
             number=self.number, url=self.url, draft=self.draft, base_branch=self.base_branch
         )
@@ -80,13 +76,11 @@ class BranchState(Record):
     foreign_commits: tuple[str, ...] = ()
     """Commits of the branch that are not ours, oldest first: never rewritten."""
     base_has_moved: bool = False
-    """Whether the base branch has commits that the branch has not."""
     conflicts: tuple[str, ...] = ()
     """Paths on which the two do not go together; where they were merged, between marks."""
 
     @classmethod
     def at_base(cls, checkout: Checkout) -> Self:
-        """Where a change begins that has no branch yet."""
         commit = checkout.commit
         nothing = Change(base_commit=commit, files=())
         return cls(checkout=checkout, change=nothing, head=commit, tip=commit, tree="")
@@ -100,7 +94,6 @@ class BranchState(Record):
 class ProjectCheck(Record):
     name: str
     state: Literal["pending", "passed", "failed", "waiting"]
-    """Waiting: for somebody to allow it."""
     url: str = ""
     job: int | None = None
     """Number of the job whose log can be read; None: it has none."""
@@ -119,6 +112,4 @@ class ClosedIssue(Record):
 class MergedPull(Record):
     number: int
     base_tip: str
-    """Commit at the end of its base branch."""
     issues: tuple[ClosedIssue, ...]
-    """The issues that it closed."""

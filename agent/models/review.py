@@ -11,12 +11,10 @@ class Remark(Record):
     text: str
     path: str = ""
     line: int | None = None
-    """1-based, in the new file."""
     blocking: bool = False
 
     @property
     def place(self) -> str:
-        """`path:line`, as far as they are known."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
 
@@ -25,7 +23,6 @@ class SettledFinding(Record):
 
     finding: Finding
     why: str
-    """Its words."""
 
 
 class ReviewNotes(Record):
@@ -42,12 +39,10 @@ class ReviewNotes(Record):
 
     @property
     def open(self) -> bool:
-        """Whether it leaves something for a person to look at first."""
         return self.unfinished or (self.ran and not self.approves)
 
     @property
     def blocking(self) -> tuple[Remark, ...]:
-        """The remarks that ask for another edit."""
         return tuple(remark for remark in self.remarks if remark.blocking)
 
 
@@ -62,7 +57,6 @@ class ProofRow(Record):
 
     @property
     def is_proof(self) -> bool:
-        """Whether it shows that the change does something."""
         return self.without in ("failed", "error") and self.with_change == "passed"
 
 
@@ -78,7 +72,6 @@ class SourcePart(Record):
     is_near_only: bool = False
     """Whether only tests near the change have been asked: there was no time for all."""
     is_removal: bool = False
-    """Whether the change only removes."""
 
     @property
     def name(self) -> str:
@@ -96,7 +89,6 @@ class Proof(Record):
     needed: tuple[SourcePart, ...] = ()
     """Parts without which a test fails."""
     unneeded_parts: tuple[SourcePart, ...] = ()
-    """Parts that no test needs."""
     untried: tuple[SourcePart, ...] = ()
     """Parts without a result: there was no time, or the run proved nothing."""
     notes: tuple[SourcePart, ...] = ()
@@ -108,13 +100,10 @@ class Proof(Record):
 
     @property
     def is_shown(self) -> bool:
-        """Whether anything shows that the change does something."""
         return bool(self.needed) or any(row.is_proof for row in self.rows)
 
 
 class Judgement(Record):
-    """What the checks of a change have shown."""
-
     ran: CheckReport
     compared: tuple[AnyComparison, ...]
     proof: Proof = Proof()

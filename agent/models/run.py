@@ -105,7 +105,6 @@ class Reason(StrEnum):
         state: RunState = _FAILED,
         is_settled: bool = False,  # noqa: FBT001, FBT002  a column of the table above
     ) -> Self:
-        """Make a member of one line of the table."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.headline, member.state, member.is_settled = headline, state, is_settled
@@ -113,7 +112,6 @@ class Reason(StrEnum):
 
 
 WITHHELD = frozenset({Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY, Reason.NO_TESTS})
-"""There is a change, and it is not published."""
 
 CAPS_REACHED = frozenset({Reason.BUDGET_SPENT, Reason.TIME_SPENT})
 """Continuing a run after these, and no others, grants it as much again."""
@@ -125,10 +123,7 @@ base branch that has moved."""
 
 
 class FollowUp(Record):
-    """The subject of a run that continues the pull request of an earlier one."""
-
     of: str
-    """Id of the run that opened it."""
     pull: int
     round: int
     """Counts the follow-ups of the pull request, from 1."""
@@ -154,15 +149,12 @@ class Run(Record):
     config_text: str | None = None
     """A configuration file of the caller in place of the repository's own."""
     config_name: str | None = None
-    """The name of that file; its ending says which format it has."""
     dry_run: bool = False
     plan_first: bool = False
-    """Somebody asked to see the plan before anything is edited."""
     runs_per_day: int | None = None
     """Maximum runs of its repository within 24 hours, as its configuration had it when the
     label was set; None: as many as the operator allows."""
     follow_up: FollowUp | None = None
-    """None: it begins with the ticket."""
     models: str | None = None
     """Models that the command named for it, as `openai:NAME`; None: those of the settings."""
     started: int
@@ -171,7 +163,6 @@ class Run(Record):
 
     @property
     def about(self) -> FollowUp:
-        """The follow-up's subject; ValueError: the run is none, it begins with its ticket."""
         if self.follow_up is None:
             raise ValueError(f"{self.run_id} begins with its ticket")
         return self.follow_up
@@ -191,7 +182,6 @@ class Wait(Record):
     """Why a run waits, and the step that it continues with, in a segment of its own."""
 
     reason: str
-    """In words."""
     until: float = 0.0
     """Seconds since the epoch."""
     begin_with: str | None = None
@@ -199,19 +189,13 @@ class Wait(Record):
     plan_asked: str | None = None
     """Number of the plan whose approval is waited for."""
     is_pause: bool = False
-    """Whether people have paused it, which counts as no wait of its own."""
 
 
 class Remember(Protocol):
-    """Keeps the records of one run's steps."""
-
-    def __call__(self, name: str, attempt: Callable[[], str]) -> str:
-        """Return the record of the step of that name; make the attempt if there is none."""
-        ...
+    def __call__(self, name: str, attempt: Callable[[], str]) -> str: ...
 
 
 RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}")
-"""As `make_run_id` names runs."""
 
 
 def make_run_id(started: int) -> str:

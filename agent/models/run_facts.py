@@ -16,7 +16,6 @@ class StageMark(NamedTuple):
     state: Literal["waiting", "running", "done"]
     detail: str = ""
     begun: float | None = None
-    """When the running one began, in seconds since the epoch."""
 
 
 class Progress(NamedTuple):
@@ -25,7 +24,6 @@ class Progress(NamedTuple):
     stages: tuple[StageMark, ...] = ()
     plan: Plan | None = None
     seconds: float = 0.0
-    """Seconds of its finished steps when this was written."""
     at: float | None = None
     """When that one began, in seconds since the epoch."""
     most_minutes: int | None = None
@@ -36,9 +34,7 @@ class Progress(NamedTuple):
     most_usd: float | None = None
     """Maximum dollars for models; None: not known yet, or unbounded."""
     again: int = 0
-    """How often the run was over before, and was continued."""
     waits_for: Literal["", "time", "operator"] = ""
-    """What the run waits for, so that this attempt ends; empty: it is at work."""
 
 
 @dataclass
@@ -47,18 +43,15 @@ class RunFacts:
 
     ticket: Ticket | None = None
     recipe: str | None = None
-    """Recipe of the ticket; "": it is for a model."""
     checkout: Checkout | None = None
     contract: Contract | None = None
     suite_seconds: float = 0.0
-    """Duration of the tests on base, once measured."""
     plan: Plan | None = None
     compared: tuple[AnyComparison, ...] = ()
     """The checks once they were compared: they are proved, however the run ends."""
     findings: tuple[Finding, ...] = ()
     """What policy has found in the change, and the verdict after it."""
     first_round: Reason | None = None
-    """Result of the first change, once it was judged."""
     change: Change | None = None
     """The best one that a model has made, for people who go on by hand."""
     account: ModelAccount = field(default_factory=ModelAccount)
@@ -66,6 +59,5 @@ class RunFacts:
     """As it was last shown, without secrets."""
 
     def note_round(self, reason: Reason, findings: tuple[Finding, ...] = ()) -> None:
-        """Note how a change was judged, and what policy and verdict have found in it."""
         self.findings = findings
         self.first_round = self.first_round or reason

@@ -35,7 +35,6 @@ class Outlet(Record):
     """The way to package indexes; the sandbox then gets HTTP(S)_PROXY."""
 
     socket: str
-    """Path of a gateway's socket."""
     certificates: str
     """File with the authority that the gateway speaks by."""
 
@@ -58,8 +57,6 @@ class Root(Record):
 
 
 class SandboxFile(Record):
-    """A file laid into the sandbox before the command starts (after the tree is copied)."""
-
     path: str
     """Absolute path in the sandbox, below a writable place."""
     content: bytes
@@ -76,7 +73,6 @@ class SandboxLimits(Record):
     output_bytes: int = 512 * 1024
     """Kept of what is printed: the first and the last half of this; the rest is counted."""
     returned_bytes: int = 64 * 1024**2
-    """Maximum size of all returned files together."""
     returned_files: int = 200
 
 
@@ -86,7 +82,6 @@ class SandboxRequest(Record):
     """The whole environment besides PATH, HOME, LANG and TMPDIR, which the sandbox sets unless
     they are given here."""
     tree: str | None = None
-    """Host folder copied to SANDBOX_TREE."""
     checkout: Checkout | None = None
     """The commit below the tree of a session, which stays open for several commands; else None."""
     root: str = ""
@@ -107,7 +102,6 @@ class SandboxRequest(Record):
     means all files of a folder. Below SANDBOX_TREE only files that are new or differ from the
     tree that was given."""
     lists_new: bool = False
-    """Whether the result names the files that the command leaves in the tree."""
     limits: SandboxLimits = SandboxLimits()
 
 
@@ -123,7 +117,6 @@ class SandboxResult(Record):
     files: dict[str, bytes] = {}
     """Returned files by absolute path in the sandbox."""
     refused: tuple[str, ...] = ()
-    """Files that were not returned, with the reason: links, devices, too large, too many."""
     new: tuple[str, ...] = ()
     """Files that the command left in the tree, from its root; the first of them."""
 
@@ -159,9 +152,7 @@ class Sandbox(Protocol):
         """
         ...
 
-    def roots(self) -> tuple[Root, ...]:
-        """List the root file systems that sandboxes can have, the usual one first."""
-        ...
+    def roots(self) -> tuple[Root, ...]: ...
 
 
 class CommandResult(Record):
@@ -171,7 +162,6 @@ class CommandResult(Record):
     """Negative for a signal; None where the command was ended, or its sandbox was."""
     timed_out: bool = False
     omitted_bytes: int = 0
-    """Bytes that `output` leaves out."""
 
 
 class CollectedChange(Record):

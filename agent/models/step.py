@@ -14,8 +14,6 @@ P = ParamSpec("P")
 
 
 class Stage(StrEnum):
-    """The stages of a run that people see, in order."""
-
     READ = "Read the issue and the repository"
     ENVIRONMENT = "Build the environment"
     BASE = "Run the checks on the base branch"
@@ -78,7 +76,6 @@ class Step(StrEnum):
         state: RunState | None = None,
         is_lasting: bool = False,  # noqa: FBT001, FBT002  a column of the table above
     ) -> Self:
-        """Make a member of one line of the table."""
         member = str.__new__(cls, name)
         member._value_ = name
         member.stage, member.state, member.is_lasting = stage, state, is_lasting
@@ -101,7 +98,6 @@ class StepName(str):
     detail: str
 
     def __new__(cls, step: Step, detail: str = "") -> Self:
-        """Join both to what is on record."""
         name = super().__new__(cls, f"{step.value} {detail}".strip())
         name.step, name.detail = step, detail
         return name
@@ -130,17 +126,13 @@ class StepRunner(Once, Protocol):
         """
         ...
 
-    def sum_up_uses(self) -> dict[str, float]:
-        """Add up the seconds of the run's minutes by what has used them."""
-        ...
+    def sum_up_uses(self) -> dict[str, float]: ...
 
     def count_apart(self) -> AbstractContextManager[None]:
         """Count the steps within to the minutes of set-up: as many again as the run has."""
         ...
 
-    def rename(self, detail: str) -> AbstractContextManager[None]:
-        """Add a detail to the names of the steps within, which are done once more."""
-        ...
+    def rename(self, detail: str) -> AbstractContextManager[None]: ...
 
 
 #: A name may begin with another one.

@@ -13,7 +13,6 @@ class FollowUpItem(Record):
     """One thing that a follow-up has to see to: a thread, or a check that is red."""
 
     number: int
-    """In its round, 1-based."""
     about: str
     """Place and first words, on one line; foreign words."""
     text: str
@@ -29,8 +28,6 @@ class FollowUpItem(Record):
 
 
 class ItemAnswer(Record):
-    """The answer to a review item, before it is published."""
-
     item: int
     end: ThreadResult
     text: str
@@ -38,8 +35,6 @@ class ItemAnswer(Record):
 
 
 class PullContext(Record):
-    """A pull request of ours, and what in it waits for an answer."""
-
     about: FollowUp
     pull: PullSnapshot
     remote: Remote
@@ -47,9 +42,7 @@ class PullContext(Record):
     """The threads that wait for an answer of ours, by age, as many as one round takes."""
     threads_left: int = 0
     checks: tuple[ProjectCheck, ...] = ()
-    """Those of the project's own that are red, or wait for somebody to allow them."""
     plan: Plan
-    """Plan of the change as we have left it."""
     thread_outcomes: tuple[ThreadOutcome, ...] = ()
     """What became of the threads of earlier rounds; of each the newest."""
     text_digest: str | None = None
@@ -57,7 +50,6 @@ class PullContext(Record):
     was_draft: bool = False
     """Whether we have left it as a draft before: then people say when it is ready."""
     earlier_rounds: int = 0
-    """How many rounds of this kind there were before."""
 
     @property
     def asks_anything(self) -> bool:
@@ -68,15 +60,11 @@ class PullContext(Record):
 class Task(Record):
     ticket: Ticket
     recipe: str
-    """Recipe of the ticket; "": a model plans and edits."""
     start: BranchState
     """Where the change begins: the base commit, or the branch of the pull request."""
     pull: PullContext | None = None
-    """None: there is no pull request yet."""
     items: tuple[FollowUpItem, ...] = ()
-    """Requests to the pull request."""
     parameters: str = ""
-    """A recipe's parameters; empty: no recipe carries it out."""
 
     @property
     def human_changes(self) -> Change | None:

@@ -12,9 +12,6 @@ class Delivery(Record):
     delivery_id: str
     """The sender's GUID; a redelivery carries the same one."""
     event: str
-    content_key: str
-    """Equal for deliveries that say the same of the same version of an object; empty where the
-    content does not matter."""
     received_at: float
     body: bytes
     """The event for the intake (`agent.conversation.events`), as JSON; empty: none."""
@@ -31,7 +28,6 @@ class IssueRef(Record):
 
     @property
     def owner(self) -> str:
-        """The account or organisation that the repository belongs to, in lower case."""
         return self.repository.partition("/")[0].lower()
 
 
@@ -61,7 +57,6 @@ class Snapshot(Record):
 
     @property
     def digest(self) -> str:
-        """sha256 over what was approved: title, body, labels in any order, and who approved it."""
         approved = [self.title, self.body, sorted(self.labels), self.actor_id]
         return hashlib.sha256(json.dumps(approved).encode()).hexdigest()
 
@@ -109,4 +104,3 @@ class Ticket(Record):
 
 
 Category = Literal["bug", "feature", "refactor", "tests", "docs", "typing", "dependency"]
-"""What kind of work a ticket asks for."""

@@ -41,7 +41,6 @@ class CommandOutcome:
 
     outcome: Outcome | None = None
     seconds: dict[str, float] = field(default_factory=dict)
-    """Duration of each step, by name."""
     problem: Exception | None = None
     at: str | None = None
     """The step that it came to last; None: it came to none."""
@@ -55,8 +54,12 @@ def begin_run(run: Run, settings: Settings) -> Iterator[tuple[SqlRunStore, RunRo
         ActiveRun: Its issue has a run that is not over.
         SettingsInvalid: The data folder cannot be written.
     """
-    with closing(open_store(settings)) as store:
-        added = store.add_run(run, read_clock(), worker=name_command(os.getpid()))
+    with closing(open_store(settings)) as store, folders.lock_run(settings.home, run) as folder:
+        try:
+            added = store.add_run(run, read_clock(), worker=name_command(os.getpid()))
+        except AgentError:
+            folder.rmdir()
+            raise
         yield store, store.get_run(added.run_id)
 
 
@@ -64,7 +67,10 @@ def begin_run(run: Run, settings: Settings) -> Iterator[tuple[SqlRunStore, RunRo
 def resume_run(run_id: str, settings: Settings) -> Iterator[tuple[SqlRunStore, RunRow]]:
     """Take up a run of a command that is not done; ActiveRun: another process carries it."""
     with closing(open_store(settings)) as store:
-        yield store, store.resume_run(run_id, read_clock(), name_command(os.getpid()))
+        # The lock of a command that was killed would seem to be ours.
+        store.end_dead_commands(read_clock())
+        with folders.lock_run(settings.home, store.get_run(run_id).run):
+            yield store, store.resume_run(run_id, read_clock(), name_command(os.getpid()))
 
 
 def find_latest(store: SqlRunStore, repository: str, ticket: str | None = None) -> RunRow | None:
@@ -82,7 +88,6 @@ def find_latest(store: SqlRunStore, repository: str, ticket: str | None = None) 
 
 
 def may_resume(stored: RunRow) -> bool:
-    """Whether `mergewright run --resume` can go on with a run."""
     return stored.outcome is None or not stored.outcome.reason.is_settled
 
 
@@ -169,7 +174,6 @@ def _is_lasting(name: str | None) -> bool:
 
 
 def stop_if_asked(store: SqlRunStore, run_id: str, cancellation: Cancellation) -> None:
-    """Stop a run if somebody has asked the store for it."""
     with suppress(AgentError):  # it is asked again
         stored = store.get_run(run_id)
         if stored.stop_request:

@@ -37,11 +37,8 @@ class CommandImpossible(Exception):
 
 
 class CommandAuthor(NamedTuple):
-    """Who gave a command, when and where."""
-
     name: str
     at: str
-    """ISO 8601, UTC."""
     comment: str
     """Names the comment; the same one counts once."""
     place: str = "run"
@@ -83,7 +80,6 @@ def change_plan(
     now: float,
     quiet: float,
 ) -> None:
-    """Have the plan that waits made anew with these words."""
     if run is None or not has_plan(run):
         raise CommandImpossible(
             f"No plan of this {speaker.place} is waiting. `/mergewright plan` without text"
@@ -113,7 +109,6 @@ def _add_guidance(
 def follow_up(
     speaker: CommandAuthor, run: RunRow | None, kind: Kind, store: SqlRunStore, now: float
 ) -> None:
-    """Begin a follow-up of the pull request that a run has opened."""
     if run is None:
         raise CommandImpossible(f"This {speaker.place} has no Mergewright pull request.")
     request, note = FollowUpRequest(kind=kind, by=speaker.name), ("command", kind)
@@ -215,7 +210,6 @@ def explain_state(run: RunRow | None, because: str = "") -> str:
 
 
 def _explain_end(run: RunRow, outcome: Outcome) -> str:
-    """Say how a run ended and what a person can do next."""
     pull = outcome.pull_request
     if pull is not None and run.state in (RunState.MERGED, RunState.CLOSED):
         # People may have done so since.

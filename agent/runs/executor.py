@@ -139,7 +139,6 @@ def execute_run(
 
 
 def _make_limits(stored: RunRow, settings: Settings) -> SpendingLimits:
-    """Say what models may cost the run, and which budgets it counts against."""
     issue = stored.run.snapshot.issue if stored.run.snapshot else None
     budgets = limits.load_limits(settings).list_budgets(issue, settings.model_usd_per_day)
     return SpendingLimits(
@@ -217,7 +216,6 @@ def run_workflow(
 
 
 def _record_beginning(run: Run, desk: Desk) -> None:
-    """Record what is carried out, and by which version."""
     kept = desk.redactor.redact_record(run)
     facts = {"run_record": kept.model_dump(mode="json"), "log": desk.log_place(run)}
     try:
@@ -259,7 +257,6 @@ def _end_with(
 
 
 def _store_patch(run: Run, desk: Desk) -> str | None:
-    """Leave what a model has done until then as a patch in the run's folder; return its path."""
     base, change = desk.facts.checkout, desk.facts.change
     if change is None or not change.files or base is None:
         return None
@@ -330,7 +327,6 @@ def _write_text(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
 
 
 def _close_records(run: Run, outcome: Outcome, desk: Desk, log: RunLog) -> None:
-    """Write the end into log and events, and sign them."""
     for comparison in outcome.judged.checks:
         log.line(run_log.describe_comparison(comparison))
     for finding in outcome.judged.findings:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from agent.errors import AgentError, TransientError
+from agent.errors import ActiveRun, AgentError, TransientError
 from agent.git.by_descriptor import FOLDER
 from agent.git.folders import delete_folder
 from agent.models.run import RUN_ID, Run
@@ -35,6 +35,23 @@ def make_run_folder(home: Path, run: Run) -> Path:
     except OSError as problem:
         raise make_agent_error(problem) from problem
     return folder
+
+
+@contextmanager
+def lock_run(home: Path, run: Run) -> Iterator[Path]:
+    """Lock the folder of a run that a command carries, so that the store sees that it goes on.
+
+    Raises:
+        ActiveRun: Another command carries it.
+        StorageFull: The disk is full.
+    """
+    folder = make_run_folder(home, run)
+    if (descriptor := _lock_folder(folder)) is None:
+        raise ActiveRun(run)
+    try:
+        yield folder
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -67,7 +84,6 @@ def _make_locked_folder(folder: Path) -> int | None:
 
 
 def remove_left_trees(home: Path) -> int:
-    """Remove the work trees of runs that were killed; return how many."""
     trees = home / "trees"
     return _remove_left(trees) if trees.is_dir() else 0
 
@@ -98,7 +114,6 @@ def _lock_folder(folder: Path) -> int | None:
 
 
 def _remove_folder(folder: Path) -> bool:
-    """Remove a folder; what stays of a run delays no other one."""
     try:
         delete_folder(folder)
     except (OSError, AgentError) as problem:

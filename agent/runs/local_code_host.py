@@ -52,14 +52,11 @@ def _split_title(text: str) -> tuple[str, str]:
     lines = text.strip().split("\n")
     first = lines[0].strip()
     if first.startswith(("# ", "#\t")):
-        return first[1:].strip().rstrip("#").rstrip(), _drop_blank_ends(lines[1:])
+        # Blank lines at either end go; code keeps its indentation.
+        body = "\n".join(lines[1:]).rstrip().lstrip("\n")
+        return first[1:].strip().rstrip("#").rstrip(), body
     if first.startswith("#"):
         # An issue form has no title of its own: its first heading is a question.
         return "", text.strip()
     # Prose: a first line alone is the title, but stays in the body, since it may contain facts.
     return first[:200], text.strip()
-
-
-def _drop_blank_ends(lines: list[str]) -> str:
-    """Join lines without blank ones at either end; code keeps its indentation."""
-    return "\n".join(lines).rstrip().lstrip("\n")

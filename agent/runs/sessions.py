@@ -28,8 +28,6 @@ _RIPGREP_LINES = b"--max-columns=400\n--max-columns-preview\n--hidden\n--glob=!.
 
 
 class SessionFactory:
-    """Opens a sandbox for each session."""
-
     def __init__(self, settings: Settings, sandbox: SandboxMaker) -> None:
         self._settings, self._sandbox = settings, sandbox
 
@@ -73,7 +71,6 @@ class SessionFactory:
         return session
 
     def _order_bare(self, base: WorkTree) -> SandboxRequest:
-        """Show the tree and git on it, before there is an environment."""
         order = SandboxRequest(
             argv=("bash", "-c"),
             environ={"PATH": sandbox_requests.SYSTEM_PATH},
@@ -83,7 +80,6 @@ class SessionFactory:
         return sandbox_requests.add_git(order, base.folder)
 
     def _order(self, prepared: Prepared, base: WorkTree) -> SandboxRequest:
-        """Say what the sandbox shows: the environment, and git on one commit."""
         environment, config = prepared.environment, prepared.contract.config
         environ = {**sandbox_services.variables(environment.services), **config.variables}
         order = sandbox_requests.make_request(

@@ -34,8 +34,6 @@ _MOST_APPROVAL_WAITS = 14
 
 
 class PastWait(NamedTuple):
-    """What a run has waited for, and how often."""
-
     step: str | None = None
     times: int = 0
 

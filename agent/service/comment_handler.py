@@ -60,11 +60,12 @@ class CommentHandler:
         self._answered: dict[tuple[int, int], list[float]] = {}
 
     def handle(self, comment: Comment, *, now: float, delivery_id: str) -> Decision:
-        """Act on a comment that a delivery brought, if it asks for something and its writer may."""
         own_logins = self._intake_api.own_logins()
         if comment.author.lower() in own_logins:
             return Decision("ignored", f"written by {comment.author}, a bot", is_routine=True)
-        run = self._find_run(comment)
+        at = comment.subject
+        find_run = self._store.find_run_of_pull if comment.on_pull else self._store.find_newest_run
+        run = find_run(at.repository_id, at.number)
         command = commands.parse_comment(comment.body)
         request = None if command else self._read_request(comment)
         # A comment without a request costs no look-up of its author.
@@ -80,8 +81,9 @@ class CommentHandler:
             return Decision("ignored", f"written before run {run.run_id}")
         if command is None and run is not None and control.is_awaiting_approval(run):
             return self._name_approval(comment, run)
-        if (taken_back := self._find_taken_back(comment)) is not None:
-            return taken_back
+        # Remarks on a pull request stand, also where they were deleted meanwhile.
+        if comment.place == "issue" and not self._intake_api.has_comment(at, comment.comment_id):
+            return Decision("ignored", "deleted before it was read")
         if command is None:
             return self._accept_answer(comment, run, now)
         if not command.name:
@@ -94,12 +96,6 @@ class CommentHandler:
             return self._refuse(comment, str(problem), str(problem).splitlines()[0])
 
     # --- who is heard --------------------------------------------------------------------------
-
-    def _find_run(self, comment: Comment) -> RunRow | None:
-        at = comment.subject
-        if comment.on_pull:
-            return self._store.find_run_of_pull(at.repository_id, at.number)
-        return self._store.find_newest_run(at.repository_id, at.number)
 
     def _asks_nothing(
         self,
@@ -185,14 +181,6 @@ class CommentHandler:
             " required"
         )
 
-    def _find_taken_back(self, comment: Comment) -> Decision | None:
-        """Turn away what was deleted meanwhile; remarks on a pull request stand."""
-        if comment.place == "issue" and not self._intake_api.has_comment(
-            comment.subject, comment.comment_id
-        ):
-            return Decision("ignored", "deleted before it was read")
-        return None
-
     # --- what words do -------------------------------------------------------------------------
 
     def _name_approval(self, comment: Comment, run: RunRow) -> Decision:
@@ -250,7 +238,6 @@ class CommentHandler:
         now: float,
         delivery_id: str,
     ) -> Decision:
-        """Carry a command out."""
         speaker, store = _make_speaker(comment), self._store
         match command:
             case Command(name="help"):
@@ -286,9 +273,11 @@ class CommentHandler:
         *,
         plan_first: bool,
     ) -> Decision:
-        """Make a run of the issue as it is now, for the author of the command."""
         if comment.on_pull:
             raise CommandImpossible("This command works only on the issue. Comment there.")
+        begun = run.run.snapshot if run is not None else None
+        if begun and (begun.approved_at, begun.actor_id) == (comment.at, comment.author_id):
+            return Decision("heard", "the comment has started a run before")
         if run is not None and run.active:
             if run.stop_request:
                 return Decision("postponed", f"run {run.run_id} of this issue is being stopped")

@@ -16,19 +16,19 @@ from agent.conversation.events import Comment, ConversationEvent, Withdrawal
 from agent.errors import AccessLost, AgentError, CodeHostLimited, RunStopped, TransientError
 from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
-from agent.models.ticket import Delivery
 from agent.service import intake, loops, pull_outcomes
 from agent.service.comment_handler import CommentHandler
 from agent.service.dispatch import Bounds
 from agent.service.intake import Decision
-from agent.store.sql_inbox import Inbox
+from agent.store.sql_inbox import DeliveryRow, Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import metrics
 
 _log = structlog.get_logger()
 
-_LONGEST_PUT_OFF = 2 * 3600.0
 _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
+#: Deliveries in one turn, besides those that were put off.
+_AT_ONCE = 100
 #: After this many undecidable deliveries in a row the code host itself is away.
 _FAILURES_IN_A_ROW = 3
 #: A run is over within two seconds of its stop, as a rule. What waits for a longer one is
@@ -44,15 +44,12 @@ class _Retry(NamedTuple):
     """When a delivery is decided again, and what has failed so far."""
 
     at: float = 0.0
-    """Seconds since the epoch."""
     failures: int = 0
     faults: int = 0
     """The unforeseen ones of the failures."""
 
 
 class Intake:
-    """Decides what each delivery means: a new run, the end of one, or nothing, with the reason."""
-
     def __init__(
         self,
         inbox: Inbox,
@@ -75,7 +72,7 @@ class Intake:
         self._accepted = accepted
         self._retries: dict[str, _Retry] = {}
         """By id of the delivery."""
-        # A clock that is put forward makes no delivery older.
+        # A clock that is set makes no delivery older, and no wait longer.
         self._clock = loops.SteadyClock()
 
     def run_once(self) -> bool:
@@ -85,16 +82,13 @@ class Intake:
         deliveries behind it only if those fail as well.
         """
         done = failed = 0
-        now = read_clock()
-        # A longer wait than any that is asked for means that the clock was put back.
-        retries = self._retries.items()
-        waiting = {name for name, retry in retries if 0 < retry.at - now < _LONGEST_PUT_OFF}
-        due = self._inbox.list_unread(without=waiting)
+        now = self._clock.now()
         # However many are put off, what was never looked at has its turn.
-        new = self._inbox.list_unread(without=self._retries) if self._retries else ()
-        for delivery in {unread.delivery_id: unread for unread in (*due, *new)}.values():
+        for delivery in self._inbox.list_unread(_AT_ONCE + len(self._retries)):
             if self._stop.is_set():
                 break
+            if self._find_retry(delivery).at > now:
+                continue
             self._alive()
             with structlog.contextvars.bound_contextvars(delivery=delivery.delivery_id):
                 decided = self._try_to_decide(delivery)
@@ -113,7 +107,7 @@ class Intake:
                     done, failed = done + 1, 0
         return done > 0
 
-    def _try_to_decide(self, delivery: Delivery) -> Decision | None:
+    def _try_to_decide(self, delivery: DeliveryRow) -> Decision | None:
         """Decide on a delivery; None: it cannot be decided now, and comes again."""
         retry, at = self._find_retry(delivery), None
         try:
@@ -138,17 +132,17 @@ class Intake:
             if retry.faults >= _TRIES:
                 details = f"{why}, {_TRIES} times; see the worker's log"
                 return Decision("failed", f"could not be processed: {details}")
-        now = read_clock()
+        now = self._clock.now()
         if at is None:
             at = now + _RETRY_SECONDS[min(retry.failures, len(_RETRY_SECONDS) - 1)]
         self._retries[delivery.delivery_id] = _Retry(at, retry.failures + 1, retry.faults)
         _log.warning("delivery postponed", problem=why, seconds=round(at - now))
         return None
 
-    def _find_retry(self, delivery: Delivery) -> _Retry:
+    def _find_retry(self, delivery: DeliveryRow) -> _Retry:
         return self._retries.get(delivery.delivery_id, _Retry())
 
-    def _decide(self, delivery: Delivery) -> Decision:
+    def _decide(self, delivery: DeliveryRow) -> Decision:
         intake_api, store, now = self._intake_api, self._store, read_clock()
         name, event = delivery.delivery_id, events.read_event(delivery.body)
         if isinstance(event, Withdrawal):
@@ -170,7 +164,7 @@ class Intake:
             return self._comment_handler.handle(event, now=now, delivery_id=name)
         return intake.accept_request(event, intake_api, store, now=now, delivery_id=name)
 
-    def _record_decision(self, delivery: Delivery, decided: Decision) -> None:
+    def _record_decision(self, delivery: DeliveryRow, decided: Decision) -> None:
         name = delivery.delivery_id
         self._retries.pop(name, None)
         if decided.outcome in ("accepted", "heard"):

@@ -37,8 +37,6 @@ _MOST_STUMBLES = 5
 
 
 class SegmentEnd(Record):
-    """How one segment of a run ended: with an outcome, or with a wait."""
-
     outcome: Outcome | None = None
     wait: Wait | None = None
 
@@ -51,9 +49,7 @@ class Bounds(NamedTuple):
     """Why runs wait that could begin otherwise."""
 
     most: int = 1
-    """Maximum number of runs of this worker at a time."""
     per_day: int | None = None
-    """Maximum number of runs of a repository within 24 hours."""
     quiet: float = 60.0
     """Seconds in which nobody may say more before a pull request is gone on with."""
     per_repository: int = 1
@@ -61,7 +57,6 @@ class Bounds(NamedTuple):
 
 
 Carry = Callable[[RunRow, Remember, Cancellation], Outcome]
-"""Carries a run to its end. Raises RunPostponed."""
 
 
 class SegmentRunner:
@@ -137,8 +132,6 @@ class SegmentRunner:
 
 
 class Dispatcher:
-    """Hands runs that may go on to the engine, and notes in the store what became of them."""
-
     def __init__(
         self,
         store: SqlRunStore,
@@ -219,7 +212,6 @@ class Dispatcher:
         return True
 
     def _finish(self, stored: RunRow, outcome: Outcome) -> None:
-        """Note the end of a run; the event has its reason and its usage."""
         run, now = stored.run, read_clock()
         usd = self._store.spendings.sum_of_run(run.run_id)
         self._store.finish_run(run.run_id, outcome, now)

@@ -26,14 +26,10 @@ _FRESH_SECONDS = 60.0
 
 
 class Decision(NamedTuple):
-    """The decision on a delivery, or on a polled event."""
-
     outcome: Literal["accepted", "stopped", "heard", "ignored", "postponed", "failed"]
     """As the inbox stores it; `postponed`, until the present run of the issue is over, is not."""
     reason: str
-    """In words; the id of a run that was accepted."""
     run: Run | None = None
-    """The run that was accepted, or asked to stop."""
     is_routine: bool = False
     """Whether every run brings some of these about, so that nobody looks for them."""
 
@@ -121,15 +117,14 @@ def _by_runs(request: Request, last: RunRow | None) -> Decision | None:
     if last.stop_request and last.active:
         return Decision("postponed", f"run {run_id} of this issue is being stopped")
     done = last.run.snapshot
-    if done and done.by_label and _get_approval_time(request.snapshot) < _get_approval_time(done):
-        return Decision("ignored", f"run {run_id} belongs to a later label")
+    if done and done.by_label and _get_approval_time(request.snapshot) <= _get_approval_time(done):
+        return Decision("ignored", f"run {run_id} belongs to this label, or to a later one")
     return None
 
 
 def _decide_beside(
     conflict: ActiveRun, request: Request, intake_api: GithubIntakeApi, store: SqlRunStore
 ) -> Decision:
-    """Decide on a label that was set while a run of the issue is under way."""
     active, asked = conflict.run, request.snapshot
     theirs = active.snapshot
     same = theirs is not None and theirs.says_the_same(asked.title, asked.body)

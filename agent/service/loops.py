@@ -17,8 +17,6 @@ _log = structlog.get_logger()
 
 #: Shortest wait between turns that nobody rings for, and where the code host names a time.
 _SHORTEST_SECONDS = 1.0
-#: A clock that is kept right is moved by less.
-_MOVED_SECONDS, _LOOK_SECONDS = 60.0, 1.0
 
 
 def repeat(
@@ -71,30 +69,7 @@ class SteadyClock:
     """The time since the epoch, as it was right when this was made, plus what has passed since."""
 
     def __init__(self) -> None:
-        self._began = read_boot_time()
+        self._began = read_clock() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def now(self) -> float:
-        """Seconds since the epoch."""
         return self._began + time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def read_boot_time() -> float:
-    """When the machine was started, by its clock; it stays the same until that is set."""
-    return read_clock() - time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def make_clock_watch(moved: Callable[[float], None]) -> Callable[[], float]:
-    """Make the turn that tells by how many seconds the clock was put forward, or back."""
-    boot_time = read_boot_time()
-
-    def look() -> float:
-        nonlocal boot_time
-        by = read_boot_time() - boot_time
-        if abs(by) >= _MOVED_SECONDS:
-            # Where this fails it is not taken as known, so it is told again.
-            moved(by)
-            boot_time += by
-            _log.warning("the clock was changed", seconds=round(by))
-        return _LOOK_SECONDS
-
-    return look

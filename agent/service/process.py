@@ -187,7 +187,6 @@ class Worker:
         return status.report_outcome(run, outcome, desk)
 
     def _make_watched_loops(self, heartbeat: Heartbeat) -> list[threading.Thread]:
-        """Make the loops without which nothing is done, the intake with its heartbeat first."""
         settings, lease, wake_ups = self._settings, self._lease, self._wake_ups
         intake = Intake(
             self._inbox,
@@ -231,7 +230,7 @@ class Worker:
         def note_queue() -> float:
             there = store.count_backlog(read_clock())
             is_paused = store.pauses.find() is not None
-            metrics.note_queue(**dict(there), is_paused=is_paused)
+            metrics.note_queue(**there._asdict(), is_paused=is_paused)
             return _QUEUE_SECONDS
 
         def note_budgets() -> float:
@@ -242,16 +241,11 @@ class Worker:
             cleaner.run_once()
             return clean_up.EVERY_SECONDS
 
-        threads = [
+        return [
             self._repeat("queue", note_queue, _QUEUE_SECONDS),
             self._repeat("budgets", note_budgets),
             self._repeat("clean-up", clean),
         ]
-        if not self._inbox.is_shared:
-            # The waits of a fleet are no matter of one machine's clock.
-            look = loops.make_clock_watch(store.clock_moved)
-            threads.append(self._repeat("clock", look, _TROUBLE_SECONDS))
-        return threads
 
     def _repeat(
         self, name: str, turn: Callable[[], float], *how: float | threading.Event
@@ -262,7 +256,6 @@ class Worker:
 def list_budget_uses(
     settings: Settings, spendings: SqlSpendings, now: float
 ) -> Iterator[metrics.BudgetUse]:
-    """List all budgets of which something was used in 30 days."""
     operator_limits = limits.load_limits(settings)
     listed: set[SpendingBudget] = set()
     for number, name in spendings.list_repositories(now).items():
@@ -288,7 +281,6 @@ def _choose_seconds(settings: Settings) -> float:
 
 
 def _thread(name: str, target: Callable[..., object], *args: object) -> threading.Thread:
-    """Make one that ends with the process."""
     return threading.Thread(target=target, args=args, name=name, daemon=True)
 
 

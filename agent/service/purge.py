@@ -22,13 +22,10 @@ from agent.telemetry.private_files import write_private_file
 
 class PurgeReport(Record):
     runs: tuple[str, ...]
-    """Ids of the runs whose texts, names, logs and records go."""
     issues: tuple[str, ...]
     deliveries: int
     mirrors: int
-    """Copies of repositories."""
     active_runs: int
-    """Runs that stay, since they are not over."""
 
 
 def purge_data(
@@ -38,7 +35,9 @@ def purge_data(
     runs, active = store.purges.find_runs(scope)
     with closing(sql_inbox.open_inbox(loaded)) as inbox:
         deliveries = inbox.find_worded(scope)
-        mirrors = _find_mirrors(loaded.home, runs) if scope.repository else []
+        addresses = {run.address for run in runs if run.issue and scope.repository}
+        mirrors = {remote.locate_mirror(address, loaded.home / "mirrors") for address in addresses}
+        mirrors = set(filter(Path.exists, mirrors))
         if not is_dry:
             inbox.blank(deliveries)
             engine.forget_segments(loaded.home, settings.find_database(loaded), runs)
@@ -59,10 +58,6 @@ def purge_data(
 
 
 def purge_old_runs(loaded: Settings, store: SqlRunStore, before: float) -> int:
-    """Delete texts and names of the runs that were over before a moment; return how many.
-
-    The engine deletes its records of them by itself.
-    """
     scope = PurgeScope(before=before)
     runs, _ = store.purges.find_runs(scope)
     _purge_runs(loaded, store, scope, runs)
@@ -96,9 +91,3 @@ def _purge_log(loaded: Settings, store: SqlRunStore, run_id: str) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         if path != place:
             folders.delete_folder(path)
-
-
-def _find_mirrors(home: Path, runs: list[PurgedRun]) -> list[Path]:
-    addresses = {run.address for run in runs if run.issue}
-    places = {remote.locate_mirror(address, home / "mirrors") for address in addresses}
-    return sorted(filter(Path.exists, places))

@@ -5,7 +5,7 @@ from typing import Any
 from agent.desk import Desk
 from agent.errors import (
     ConfigInvalid,
-    MergeConflict,
+    RunStopped,
     StoreUnavailable,
     Superseded,
     TransientError,
@@ -15,7 +15,7 @@ from agent.models.code_host import Remote
 from agent.models.environment import Checkout, Contract, Prepared
 from agent.models.pulls import BranchState
 from agent.models.record import replace
-from agent.models.run import Run
+from agent.models.run import Reason, Run
 from agent.models.task import PullContext
 from agent.publishing import pull_request_content
 from agent.publishing.evidence import DecidedChange
@@ -56,7 +56,7 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
 
     Raises:
         RepositoryUnfit: The branch contains what cannot be continued.
-        MergeConflict: The base is to be merged in, and the two do not go together, or we may not.
+        RunStopped: The base is to be merged in, and the two do not go together, or we may not.
     """
     if pull is None:
         return BranchState.at_base(prepare_checkout(run, desk))
@@ -67,7 +67,8 @@ def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState
         len(found.conflicts) > _MOST_CONFLICTS or (found.conflicts and not desk.has_editor)
     ):
         shown = list_some(map(sanitise.format_code, found.conflicts), 8)
-        raise MergeConflict(f"{base_branch} cannot be merged into {branch}: both changed {shown}.")
+        words = f"{base_branch} cannot be merged into {branch}: both changed {shown}."
+        raise RunStopped(words, Reason.CONFLICT)
     desk.say(f"branch {branch} at {found.head[:12]}, base {found.checkout.commit[:12]}")
     return found
 
@@ -95,7 +96,7 @@ def bring_up(decided: DecidedChange, base: Prepared, desk: Desk) -> BranchState 
     None: it is published as it was checked. May run twice.
 
     Raises:
-        MergeConflict: The two do not go together.
+        RunStopped: The two do not go together.
         Superseded: The base branch has the change already.
     """
     run, made, code_host = base.run, decided.cleared.change, desk.code_host
@@ -116,7 +117,8 @@ def bring_up(decided: DecidedChange, base: Prepared, desk: Desk) -> BranchState 
     is_pushed = branches.find_head(remote.url, token, desk.mirrors, branch) == commit
     if state.conflicts:
         shown = list_some(map(sanitise.format_code, state.conflicts), 8)
-        problem = MergeConflict(f"{base_branch} has moved; both it and the change edit {shown}.")
+        words = f"{base_branch} has moved; both it and the change edit {shown}."
+        problem = RunStopped(words, Reason.CONFLICT)
         if is_pushed:
             problem.name_branch(branch, commit, "no pull request was opened")
         raise problem

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from agent.conversation.commands import ROUNDS_OVER, is_command, is_for_others, is_mentioned
 from agent.desk import Desk
-from agent.errors import MergeConflict, RequestRefused, Superseded
+from agent.errors import RequestRefused, RunStopped, Superseded
 from agent.git import worktree
 from agent.models.change import Plan
 from agent.models.code_host import CodeHost
@@ -18,7 +18,7 @@ from agent.models.pulls import (
     ThreadComment,
 )
 from agent.models.record import replace
-from agent.models.run import FollowUp, Run
+from agent.models.run import FollowUp, Reason, Run
 from agent.models.task import FollowUpItem, PullContext
 from agent.policy import migration_chains
 from agent.text import sanitise
@@ -169,7 +169,7 @@ def list_items(
     """List what is asked of the pull request, each with a number.
 
     Raises:
-        MergeConflict: Migrations fork, and neither a recipe nor a model is to mend that.
+        RunStopped: Migrations fork, and neither a recipe nor a model is to mend that.
     """
     found = [_of_thread(thread) for thread in pull.threads]
     if start.brought_up:
@@ -187,7 +187,8 @@ def list_items(
         way = "Make the branch's again by hand, after the base's."
         if desk.has_editor:
             way = "To have a model make the branch's again, comment `/mergewright rebase`."
-        raise MergeConflict(f"{forks[0].text.partition(chr(10))[0]} {way}")
+        words = f"{forks[0].text.partition(chr(10))[0]} {way}"
+        raise RunStopped(words, Reason.CONFLICT)
     return items
 
 

@@ -6,15 +6,15 @@ from agent.desk import Desk
 from agent.editing import submissions
 from agent.errors import (
     ApprovalAwaited,
-    ForPeople,
-    NoRecipe,
     PolicyRefused,
     RepositoryUnfit,
     RequestRefused,
+    RunStopped,
     TicketUnclear,
 )
 from agent.models.change import Plan
 from agent.models.environment import Contract, OpenedRepository
+from agent.models.run import Reason
 from agent.models.task import Task
 from agent.models.ticket import Guidance, find_approval
 from agent.publishing import status
@@ -29,16 +29,17 @@ def resolve_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
     alone.
 
     Raises:
-        NoRecipe: No recipe fits, and no model is configured.
+        RunStopped: No recipe fits, and no model is configured; or the repository takes no changes
+            by machines.
         TicketUnclear: Facts are missing or wrong, and no model is configured.
         RequestRefused: The ticket asks for what cannot be done, and no model is configured.
         PolicyRefused: It needs a file that only people change.
-        ForPeople: The repository takes no changes by machines.
         RepositoryUnfit: A model would have no tests to show its work by.
     """
     contract = base.contract
     if contract.config.contributions == "refuse" and base.run.snapshot is not None:
-        raise ForPeople(submissions.explain_refused("`contributions: refuse`"))
+        words = submissions.explain_refused("`contributions: refuse`")
+        raise RunStopped(words, Reason.FOR_PEOPLE)
     can_ask = desk.has_editor
     if not task.recipe and can_ask:
         _require_tests(contract)
@@ -62,16 +63,17 @@ def resolve_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
     return parameters
 
 
-def _explain_no_recipe(tree: Tree, contract: Contract) -> NoRecipe:
+def _explain_no_recipe(tree: Tree, contract: Contract) -> RunStopped:
     example = recipe.make_example(tree, contract.project)
     listed = (
         " One kind of ticket works without a model. Copy this and fill it in:\n-"
         f" {example}\n{recipe.FORM}"
     )
-    return NoRecipe(
+    return RunStopped(
         "I can't make this change: no recipe fits the ticket and no model is configured"
         " (MERGEWRIGHT_MODEL or MERGEWRIGHT_MODEL_EDITOR)."
-        f"{listed if example else ''}"
+        f"{listed if example else ''}",
+        Reason.NO_RECIPE,
     )
 
 

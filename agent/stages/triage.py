@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import get_args
 
 from agent.desk import Desk
-from agent.errors import NoModel, TicketUnclear
+from agent.errors import RunStopped, TicketUnclear
 from agent.models.chat import ChatModel, Role
 from agent.models.record import replace
-from agent.models.run import Run
+from agent.models.run import Reason, Run
 from agent.models.task import PullContext
 from agent.models.ticket import Guidance, Ticket
 from agent.recipes.add_field import recipe
@@ -73,7 +73,7 @@ def choose_recipe(ticket: Ticket, models: ChatModel | None = None) -> str:
 
     Raises:
         TicketUnclear: The ticket is empty.
-        NoModel: No recipe fits, and what a model needs is not set.
+        RunStopped: No recipe fits, and what a model needs is not set.
     """
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
@@ -84,7 +84,8 @@ def choose_recipe(ticket: Ticket, models: ChatModel | None = None) -> str:
     if recipe.fits_ticket(ticket) and (recipe.states_all(ticket) or not has_editor):
         return recipe.NAME
     if missing:
-        raise NoModel(f"No recipe fits this ticket, and a model cannot be used ({missing}).")
+        words = f"No recipe fits this ticket, and a model cannot be used ({missing})."
+        raise RunStopped(words, Reason.MODEL_UNUSABLE)
     # Without a model, what can be written instead is said once the repository is known.
     return ""
 

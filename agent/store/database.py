@@ -143,7 +143,6 @@ class Database:
 
     @contextmanager
     def translate_errors(self) -> Iterator[None]:
-        """Make the driver's errors ours; see the function of this name."""
         with translate_errors(self.name, self._consequence):
             yield
 
@@ -232,7 +231,6 @@ def overwrite_free_pages(path: Path) -> None:
 
 
 def create_file(path: Path) -> None:
-    """Make a file where there is none; only this user may read it."""
     require_home(path.parent)
     try:
         # Rows contain the words of private repositories; SQLite gives its side files the same mode.

@@ -70,8 +70,6 @@ class EngineStatus(StrEnum):
 
 
 class Engine:
-    """Carries segments, each in a thread of its own."""
-
     def __init__(
         self,
         home: Path,
@@ -105,11 +103,15 @@ class Engine:
                 raise ProcessEnding
             name = str(DBOS.workflow_id)
             self._left.pop(name, None)
-            with self._count_alive():
-                try:
-                    return carry(run_id, _EngineMemory(self._name, self._draining))
-                finally:
-                    self._left[name] = time.monotonic()
+            with self._moved:
+                self._alive += 1
+            try:
+                return carry(run_id, _EngineMemory(self._name, self._draining))
+            finally:
+                self._left[name] = time.monotonic()
+                with self._moved:
+                    self._alive -= 1
+                    self._moved.notify_all()
 
         self._carried = carried
 
@@ -170,7 +172,6 @@ class Engine:
                 )
 
     def read_status(self, segment: Segment) -> tuple[EngineStatus, str]:
-        """Say how far a segment is, and what it returned or why it broke."""
         with self._translate_errors():
             status = DBOS.get_workflow_status(segment.name)
         if status is None:
@@ -222,17 +223,6 @@ class Engine:
         self._draining.set()
         with self._moved:
             return self._moved.wait_for(lambda: self._alive == 0, seconds)
-
-    @contextmanager
-    def _count_alive(self) -> Iterator[None]:
-        with self._moved:
-            self._alive += 1
-        try:
-            yield
-        finally:
-            with self._moved:
-                self._alive -= 1
-                self._moved.notify_all()
 
     def close(self) -> None:
         """Let go of the database; what is alive goes on once another process begins it."""

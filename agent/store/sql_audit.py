@@ -41,7 +41,6 @@ class SqlAudit:
             return session.exec(wanted.order_by(col(AuditRow.number)).limit(_AT_ONCE)).all()
 
     def forget_before(self, moment: float) -> int:
-        """Delete the entries from before a moment; return how many."""
         with self._database.connect() as connection:
             return connection.execute(delete(AuditRow).where(col(AuditRow.at) < moment)).rowcount
 
@@ -63,7 +62,6 @@ def add_entry(
 
 
 def note_guidance(session: Session, row: RunRow, guidance: Guidance) -> None:
-    """Note what somebody asked of a run; remarks ask for nothing."""
     if guidance.kind == "remark":
         return
     via: Via = "dashboard" if guidance.comment.startswith(_DASHBOARD) else "github"

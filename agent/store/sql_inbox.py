@@ -1,18 +1,17 @@
 """The inbox: deliveries on their way from the listener to the intake; a SQLite file of its own.
 
-Owns its tables and what counts as the same delivery. An append is on disk when it returns.
-Signatures and HTTP are the listener's; what a delivery means is the intake's.
+Owns its tables; a delivery is known by its id. An append is on disk when it returns. Signatures and
+HTTP are the listener's; what a delivery means is the intake's.
 """
 
-import itertools
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import ValidationError
-from sqlalchemy import BigInteger, ColumnElement, Connection, Index, Integer, Table, func, text
+from sqlalchemy import BigInteger, Index, Integer, Table, func, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, SQLModel, col, select
 
 from agent import settings
@@ -45,7 +44,8 @@ class DeliveryRow(SQLModel, table=True):
     )
     delivery_id: str = Field(unique=True)
     event: str
-    content_key: str
+    content_key: str = ""
+    """Not used any more; processes of the version before still write it."""
     received_at: float
     body: bytes
     outcome: str | None = None
@@ -59,19 +59,10 @@ class DeliveryRow(SQLModel, table=True):
             sqlite_where=text("outcome IS NULL"),
             postgresql_where=text("outcome IS NULL"),
         ),
-        Index(
-            "deliveries_content",
-            "content_key",
-            unique=True,
-            sqlite_where=text("content_key <> ''"),
-            postgresql_where=text("content_key <> ''"),
-        ),
     )
 
 
 class HeartbeatRow(SQLModel, table=True):
-    """When the intake of a fleet was last alive."""
-
     __tablename__ = "heartbeats"
 
     name: str = Field(primary_key=True)
@@ -82,10 +73,6 @@ class HeartbeatRow(SQLModel, table=True):
 _ROWS: Table = DeliveryRow.__table__  # type: ignore[attr-defined]
 _TABLES = [_ROWS, HeartbeatRow.metadata.tables[HeartbeatRow.__tablename__]]
 _SERVER_NOW: Any = func.extract("epoch", func.clock_timestamp())
-_COLUMNS = [column.name for column in _ROWS.columns if column.name != "number"]
-_ADD_NEW = f"INSERT INTO {_ROWS.name} ({', '.join(_COLUMNS)}) VALUES"
-
-
 ReceiptStatus = Literal["accepted", "duplicate", "ignored"]
 
 
@@ -93,6 +80,9 @@ class Receipt(NamedTuple):
     status: ReceiptStatus
     reason: str = ""
     """In words; empty when it was accepted."""
+
+
+_KNOWN = Receipt("duplicate", "already received")
 
 
 class Inbox:
@@ -110,6 +100,8 @@ class Inbox:
         """Whether it is on a server, where a fleet uses it."""
         self._one = threading.Lock()
         self._database = Database(self.path, _TABLES, _CONSEQUENCE, url=url, busy_seconds=4.0)
+        new = (postgresql.insert if url else sqlite.insert)(_ROWS).on_conflict_do_nothing()
+        self._add_new = new.returning(_ROWS.c.delivery_id)
         self.name = self._database.name
         self._database.require_sound()
         self._identity = _identity(self.path)
@@ -117,56 +109,32 @@ class Inbox:
     def append(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
         """Add deliveries in one transaction, in their order; they are on disk at the return.
 
-        A duplicate by delivery id leaves no trace; one by content alone is kept as decided. On
-        StoreUnavailable, StoreUnusable or StorageFull, none of them was added.
+        A duplicate leaves no trace. On StoreUnavailable, StoreUnusable or StorageFull, none of them
+        was added.
         """
         if not deliveries:
             return ()
-        receipts = tuple(map(_make_receipt, deliveries))
+        rows = [_make_row(delivery) for delivery in deliveries]
         with self._one, self._database.connect() as connection:
-            if _insert(connection, deliveries, receipts) != len(deliveries):
-                # Some are known; which, each of them tells.
-                connection.rollback()
-                receipts = ()
-        if not receipts:
-            with self._one, self._database.connect() as connection:
-                receipts = tuple(_append_one(connection, delivery) for delivery in deliveries)
+            added = set(connection.execute(self._add_new, rows).scalars())
         self._require_same_file()
-        return receipts
+        receipts = []
+        for delivery in deliveries:
+            is_new = delivery.delivery_id in added
+            added.discard(delivery.delivery_id)
+            receipts.append(_make_receipt(delivery) if is_new else _KNOWN)
+        return tuple(receipts)
 
-    def list_unread(
-        self, limit: int = 100, *, without: Collection[str] = ()
-    ) -> tuple[Delivery, ...]:
-        """Return deliveries that are not decided, in the order of their arrival.
-
-        An unreadable row is decided as `unreadable`, so that it does not delay others.
-
-        Args:
-            without: Ids of deliveries that are left out, so that they hide none behind them.
-        """
-        unread = (
-            select(DeliveryRow.number, DeliveryRow.delivery_id)
-            .where(col(DeliveryRow.outcome).is_(None))
-            .order_by(col(DeliveryRow.number))
-            .limit(limit + len(without))
-        )
-        good, bad = [], []
+    def list_unread(self, limit: int) -> Sequence[DeliveryRow]:
+        unread = select(DeliveryRow).where(col(DeliveryRow.outcome).is_(None))
         with self._database.read() as session:
-            others = (number for number, name in session.exec(unread) if name not in without)
-            numbers = list(itertools.islice(others, limit))
-            wanted = select(DeliveryRow).where(col(DeliveryRow.number).in_(numbers))
-            for row in session.exec(wanted.order_by(col(DeliveryRow.number))):
-                try:
-                    good.append(_delivery(row))
-                except ValidationError:
-                    bad.append(row.number)
-        if bad:
-            self._record_decision(_ROWS.c.number.in_(bad), "unreadable", "the row is no delivery")
-        return tuple(good)
+            return session.exec(unread.order_by(col(DeliveryRow.number)).limit(limit)).all()
 
     def record_decision(self, delivery_id: str, outcome: str, reason: str) -> None:
         """Say what became of a delivery; it is not unread any more. The last word counts."""
-        self._record_decision(_ROWS.c.delivery_id == delivery_id, outcome, reason)
+        decided = _ROWS.update().where(_ROWS.c.delivery_id == delivery_id)
+        with self._one, self._database.connect() as connection:
+            connection.execute(decided.values(outcome=outcome, reason=reason))
 
     def find(self, delivery_id: str) -> DeliveryRow | None:
         wanted = select(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id)
@@ -244,7 +212,6 @@ class Inbox:
         return numbers
 
     def blank(self, numbers: Sequence[int]) -> None:
-        """Delete the words of deliveries; they stay known, so that none is handled twice."""
         for start in range(0, len(numbers), _AT_ONCE):
             rows = _ROWS.c.number.in_(numbers[start:][:_AT_ONCE])
             with self._one, self._database.connect() as connection:
@@ -261,63 +228,26 @@ class Inbox:
                 f"{self.path} was removed or replaced while it was in use. Restart the service."
             )
 
-    def _record_decision(self, which: ColumnElement[bool], outcome: str, reason: str) -> None:
-        with self._one, self._database.connect() as connection:
-            connection.execute(_ROWS.update().where(which).values(outcome=outcome, reason=reason))
-
 
 def open_inbox(loaded: Settings) -> Inbox:
-    """Open the inbox where the settings say; raises what `Inbox` does."""
     return Inbox(loaded.home, settings.find_database(loaded))
-
-
-def _insert(
-    connection: Connection, deliveries: Sequence[Delivery], receipts: Sequence[Receipt]
-) -> int:
-    """Add rows; return how many of them were new."""
-    values: list[object] = []
-    for pair in zip(deliveries, receipts, strict=True):
-        row = _row(*pair)
-        values += [row[name] for name in _COLUMNS]
-    # One statement for all, past the statements' compiler: every delivery passes here, and at the
-    # end of each one a thread waits until the event loop lets go of the interpreter.
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    rows = ", ".join([f"({', '.join([mark] * len(_COLUMNS))})"] * len(deliveries))
-    statement = f"{_ADD_NEW} {rows} ON CONFLICT DO NOTHING"
-    return connection.exec_driver_sql(statement, tuple(values)).rowcount
-
-
-def _append_one(connection: Connection, delivery: Delivery) -> Receipt:
-    receipt = _make_receipt(delivery)
-    if _insert(connection, [delivery], [receipt]):
-        return receipt
-    same = Receipt("duplicate", "another delivery had the same content")
-    if _insert(connection, [delivery], [same]):
-        return same
-    return Receipt("duplicate", "already received")
 
 
 def _make_receipt(delivery: Delivery) -> Receipt:
     return Receipt("ignored", delivery.ignored) if delivery.ignored else Receipt("accepted")
 
 
-def _row(delivery: Delivery, receipt: Receipt) -> dict[str, object]:
-    accepted = receipt.status == "accepted"
+def _make_row(delivery: Delivery) -> dict[str, object]:
+    status, reason = _make_receipt(delivery)
     return {
         "delivery_id": delivery.delivery_id,
         "event": delivery.event,
-        "content_key": delivery.content_key if accepted else "",
+        "content_key": "",
         "received_at": delivery.received_at,
-        "body": delivery.body if accepted else b"",
-        "outcome": None if accepted else receipt.status,
-        "reason": receipt.reason,
+        "body": delivery.body,
+        "outcome": None if status == "accepted" else status,
+        "reason": reason,
     }
-
-
-def _delivery(row: DeliveryRow) -> Delivery:
-    # SQLite keeps any value in any column, and a table's model does not check what is read.
-    fields = {name: getattr(row, name) for name in Delivery.model_fields if name != "ignored"}
-    return Delivery.model_validate(fields, strict=True)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

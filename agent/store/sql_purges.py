@@ -27,9 +27,7 @@ _AT_ONCE = 200
 class PurgedRun(NamedTuple):
     run_id: str
     segment: int
-    """Number of the last one."""
     address: str
-    """Address of the repository, for git."""
     issue: str
     """`owner/name#number`; empty: a ticket file."""
 
@@ -88,7 +86,6 @@ class SqlPurges:
             session.execute(delete(GuidanceRow).where(col(GuidanceRow.run_id) == run_id))
 
     def blank_pauses(self, scope: PurgeScope) -> None:
-        """Delete the name or the words of pauses, which go on."""
         with self._database.write() as session:
             for row in session.exec(select(PauseRow)):
                 if scope.person and row.by.lower() == scope.person.lower():

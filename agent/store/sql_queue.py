@@ -1,19 +1,19 @@
 """The queue: which run begins or goes on next, and what waits. A part of the store.
 
 An issue has at most one active run; a repository has at most `per_repository`, on all workers
-together. The longest wait comes first; each run that its repository began within an hour counts as
-a shorter wait, so that no repository takes every turn.
+together. The run of the repository with the fewest runs under way comes first, then the longest
+wait, so that no repository takes every place.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, text
+from sqlalchemy import and_, case, func, literal, or_, text
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from agent.models.clock import read_clock
-from agent.models.record import Record
 from agent.models.run import RunState
 from agent.store import sql_audit, sql_requests
 from agent.store.database import Database
@@ -39,16 +39,13 @@ _UNBEGUN = (
     # Follow-ups of a pull request are bounded by its rounds.
     col(RunRow.round) == 0,
 )
-_HOUR, _DAY = 3600.0, 86_400.0
-#: Each run that a repository began within the hour counts as so much less of a wait.
-_PENALTY_SECONDS = 600.0
+_DAY = 86_400.0
 #: The first of them is taken, if it is sound; a long queue is not read whole for that.
 _AT_A_LOOK = 10
 
 
-class Backlog(Record):
+class Backlog(NamedTuple):
     waiting: int
-    """For their turn."""
     oldest: float | None
     """When the one of them that waits for longest was queued, in seconds since the epoch."""
     held_up: int
@@ -57,8 +54,6 @@ class Backlog(Record):
 
 
 class RunQueue:
-    """The runs of one database that wait or are under way."""
-
     _database: Database
 
     def claim_run(
@@ -88,12 +83,11 @@ class RunQueue:
         with self._database.write() as session:
             name = f"{WORKER}{worker}"
             columns = select(RunRow.worker, RunRow.repository_id)
-            busy = session.exec(columns.where(*_UNDER_WAY)).all()
-            own_runs = sum(carrier == name for carrier, _ in busy)
+            under_way = session.exec(columns.where(*_UNDER_WAY)).all()
+            has_room = sum(carrier == name for carrier, _ in under_way) < most
             spent = () if per_day is None else _find_spent_quotas(session, now, per_day)
-            taken = _find_taken((repository for _, repository in busy), per_repository)
-            room = false() if own_runs >= most else col(RunRow.repository_id).not_in(taken)
-            waiting = _select_waiting(now, room, spent)
+            taken = Counter(repository for _, repository in under_way)
+            waiting = _select_waiting(now, taken, per_repository if has_room else 0, spent)
             for row in session.exec(waiting.limit(_AT_A_LOOK)):
                 if not list_sound([row]):
                     _end_unreadable(session, [row.run_id], now)
@@ -110,7 +104,6 @@ class RunQueue:
         return None
 
     def under_way(self, worker: int = ONLY) -> tuple[RunRow, ...]:
-        """List the runs that a worker has."""
         mine = col(RunRow.worker) == f"{WORKER}{worker}"
         wanted = select(RunRow).where(col(RunRow.active), mine)
         with self._database.read() as session:
@@ -160,17 +153,7 @@ def _end_unreadable(session: Session, run_ids: Collection[str], now: float) -> N
     session.execute(rows.values(active=False, state=RunState.FAILED, ended_at=now))
 
 
-def _find_taken(repositories: Iterable[int], per_repository: int) -> list[int]:
-    """Find the repositories that have as many runs as they may have at a time."""
-    return [
-        repository
-        for repository, number in Counter(repositories).items()
-        if number >= per_repository
-    ]
-
-
 def _find_spent_quotas(session: Session, now: float, per_day: int) -> list[int]:
-    """Find the repositories that have begun their runs of the day."""
     waiting = select(RunRow.repository_id).where(*_UNBEGUN)
     counted = session.exec(
         select(RunRow.repository_id, func.count())
@@ -194,32 +177,27 @@ def _get_allowed_runs(session: Session, repository_id: int, per_day: int) -> int
 
 
 def _select_waiting(
-    now: float, room: ColumnElement[bool], spent: Sequence[int]
+    now: float, taken: Mapping[int, int], per_repository: int, spent: Sequence[int]
 ) -> SelectOfScalar[RunRow]:
     """Order the runs whose time has come.
 
     Args:
-        room: Whether a run finds a place.
+        taken: Number of runs under way, by repository.
+        per_repository: Maximum of them; 0: no run finds a place.
         spent: Repositories in which no further run is begun today.
     """
-    begun = (
-        select(RunRow.repository_id, func.count().label("number"))
-        .where(col(RunRow.started_at) > now - _HOUR)
-        .group_by(col(RunRow.repository_id))
-        .subquery()
-    )
+    number = case(taken, value=col(RunRow.repository_id), else_=0) if taken else literal(0)
     # Runs that have begun before go on.
     begun_before = or_(col(RunRow.started_at).is_not(None), col(RunRow.round) > 0)
     today = begun_before | col(RunRow.repository_id).not_in(spent)
     unpaused = ~select(PauseRow).where(col(PauseRow.repository_id) == EVERYTHING).exists()
-    may = col(RunRow.stop_request).is_not(None) | and_(room, today, unpaused)
-    turn = col(RunRow.queued_at) + _PENALTY_SECONDS * func.coalesce(begun.c.number, 0)
+    is_stopped = col(RunRow.stop_request).is_not(None)
+    may = is_stopped | and_(number < per_repository, today, unpaused)
     return (
         select(RunRow)
-        .outerjoin(begun, begun.c.repository_id == col(RunRow.repository_id))
         .where(col(RunRow.active), col(RunRow.worker).is_(None))
         .where(may, col(RunRow.not_before) <= now)
-        .order_by(col(RunRow.stop_request).is_(None), turn, col(RunRow.run_id))
+        .order_by(is_stopped.desc(), number, col(RunRow.queued_at), col(RunRow.run_id))
     )
 
 
@@ -235,7 +213,6 @@ class SqlPauses:
             return session.get(PauseRow, EVERYTHING)
 
     def put(self, pause: PauseRow) -> bool:
-        """Pause it; return False if it was paused before, which stays as it is."""
         with self._database.write() as session:
             if session.get(PauseRow, EVERYTHING) is not None:
                 return False
@@ -244,7 +221,6 @@ class SqlPauses:
             return True
 
     def remove(self, by: str = OPERATOR) -> bool:
-        """Let runs go on; return False if it was not paused."""
         with self._database.write() as session:
             if (row := session.get(PauseRow, EVERYTHING)) is not None:
                 session.delete(row)

@@ -25,7 +25,6 @@ Following = Literal["queued", "joined", "after", "full", "over"]
 that is at work; there were too many; the pull request is not open."""
 
 MOST_WORDS = 20
-"""Answers and wishes that one run hears."""
 MOST_ANSWERED = 5
 """Maximum number of times that answers continue a run that ended with questions."""
 MOST_ROUNDS = 20
@@ -39,12 +38,9 @@ _LONGEST_QUIET_SECONDS = 600.0
 
 
 class RunRequests:
-    """Requests to the runs of one database; each comment counts once."""
-
     _database: Database
 
     def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
-        """List what was said to a run, in the order in which it was heard."""
         with self._database.read() as session:
             return _list_guidance(session, run_id)
 
@@ -156,7 +152,6 @@ class RunRequests:
 
 
 def require_no_other(session: Session, row: RunRow) -> None:
-    """Raise ActiveRun where the issue of a run has another one that is not over."""
     if active := _find_active_row(session, row):
         raise ActiveRun(active.run)
 
@@ -168,7 +163,6 @@ def note_begin(session: Session, row: RunRow) -> None:
 
 
 def has_more(session: Session, row: RunRow) -> bool:
-    """Whether somebody has wished for something since the run began at its top."""
     return any(number > row.guidance_seen for number in _list_wishes(session, row.run_id))
 
 
@@ -219,7 +213,6 @@ def _list_wishes(session: Session, run_id: str) -> list[int]:
 
 
 def _is_awaited(session: Session, row: RunRow, guidance: Guidance) -> bool:
-    """Whether the run waits for such a word."""
     if not row.active or row.stop_request:
         return False
     begins_again = row.worker is None and row.state == RunState.RECEIVED and row.begin_with == ""
@@ -235,7 +228,6 @@ def _is_awaited(session: Session, row: RunRow, guidance: Guidance) -> bool:
 
 
 def _find_active_row(session: Session, of_issue: RunRow) -> RunRow | None:
-    """Find the run that is not over of the issue that a run is of."""
     where = is_of_issue(of_issue.repository_id, of_issue.number)
     return session.exec(select(RunRow).where(where, col(RunRow.active))).first()
 

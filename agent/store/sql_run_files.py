@@ -54,7 +54,6 @@ class SqlRunFiles:
         return FolderCopy(self._database, run_id, folder)
 
     def show(self, run_id: str, folder: Path) -> None:
-        """Write what is stored of a run by now into a folder."""
         newest = select(func.max(RunFileRow.number)).where(col(RunFileRow.run_id) == run_id)
         with self._lock:
             with self._database.read() as session:
@@ -67,7 +66,6 @@ class SqlRunFiles:
             self._remove_unused(folder.parent)
 
     def _remove_unused(self, copies: Path) -> None:
-        """Remove the copies that nobody has asked for within the hour."""
         for folder in copies.iterdir():
             if folder.stat().st_mtime < read_clock() - _COPY_SECONDS:
                 self._shown.pop(folder, None)
@@ -106,8 +104,6 @@ class SqlRunFiles:
 
 
 class FolderCopy:
-    """Stores what is written into the folder of one run."""
-
     def __init__(self, database: Database, run_id: str, folder: Path) -> None:
         self._database, self._run_id, self._folder = database, run_id, folder
         self._lock = threading.Lock()

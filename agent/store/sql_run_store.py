@@ -4,6 +4,8 @@ Owns the table and two rules: an issue has at most one active run, and a deliver
 What a run does is the worker's; the events within a run are in its folder.
 """
 
+import fcntl
+import os
 from pathlib import Path
 
 import structlog
@@ -15,7 +17,7 @@ from agent.models.outcome import Outcome, PullEnd
 from agent.models.record import replace
 from agent.models.run import Reason, Run, RunState, Wait
 from agent.settings import Settings
-from agent.store import sql_audit, sql_requests, sql_spendings
+from agent.store import sql_audit, sql_requests
 from agent.store.database import Database
 from agent.store.sql_audit import SqlAudit
 from agent.store.sql_leases import ONLY_LEASE, Lease, SharedLease
@@ -31,7 +33,6 @@ from agent.store.sql_tables import (
     TABLES,
     LeaseRow,
     RunRow,
-    is_dead_command,
     is_of_issue,
     make_row,
 )
@@ -79,7 +80,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             of_delivery = select(RunRow).where(col(RunRow.delivery_id) == delivery_id)
             if delivery_id is not None and (earlier := session.exec(of_delivery).first()):
                 return earlier.run
-            _end_dead_commands(session, now)
+            self._end_dead_commands(session, now)
             sql_requests.require_no_other(session, row)
             of_issue = is_of_issue(row.repository_id, row.number)
             before = session.exec(select(func.max(col(RunRow.attempt))).where(of_issue)).one() or 0
@@ -101,7 +102,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
         at which it stopped. ActiveRun where it is under way, or another run of its issue is.
         """
         with self._database.write() as session:
-            _end_dead_commands(session, now)
+            self._end_dead_commands(session, now)
             row = session.get_one(RunRow, run_id)
             sql_requests.require_no_other(session, row)
             outcome, segment = row.outcome, row.segment
@@ -118,26 +119,43 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             session.execute(delete(RunRow).where(col(RunRow.run_id) == run_id))
 
     def end_dead_commands(self, now: float) -> None:
-        """End the runs of commands that were killed, so that their issues can go on."""
         with self._database.read() as session:
-            if not any(_is_dead(row, now) for row in session.exec(_COMMANDS)):
+            if not any(self._is_dead(row, now) for row in session.exec(_COMMANDS)):
                 return
         with self._database.write() as session:
-            _end_dead_commands(session, now)
+            self._end_dead_commands(session, now)
+
+    def _end_dead_commands(self, session: Session, now: float) -> None:
+        for row in session.exec(_COMMANDS).all():
+            if self._is_dead(row, now):
+                process = f"process {row.command}"
+                sentence = f"The command ({process}) was killed before the run finished."
+                ended = Outcome.for_stopped_run(row.run_id, Reason.INTERRUPTED, sentence)
+                _end_run(session, row, ended, now)
+
+    def _is_dead(self, command: RunRow, now: float) -> bool:
+        is_carried = self.is_carried(command.run_id)
+        if is_carried is None:
+            return (command.started_at or now) < now - _LONGEST_COMMAND
+        return not is_carried
+
+    def is_carried(self, run_id: str) -> bool | None:
+        """Whether a command has its lock on the folder of a run; None: the folder is elsewhere."""
+        try:
+            folder = os.open(self.path.parent / "runs" / run_id, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(folder)
+        return False
 
     def set_state(self, run_id: str, state: RunState) -> None:
         with self._database.write() as session:
             session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(state=state))
-
-    def clock_moved(self, seconds: float) -> None:
-        """Let every wait last as long as it was to, though the clock was put forward or back."""
-        with self._database.write() as session:
-            session.execute(
-                update(RunRow)
-                .where(col(RunRow.active))
-                .values(not_before=RunRow.not_before + seconds)
-            )
-            sql_spendings.clock_moved(session, seconds)
 
     def postpone_run(self, run_id: str, wait: Wait) -> None:
         """Put a run that was under way back to wait; nothing of it is done again."""
@@ -158,7 +176,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             row.begin_with, row.waits_for = begin_with, wait.reason
 
     def finish_run(self, run_id: str, outcome: Outcome, now: float) -> None:
-        """Note how a run ended; the issue is free for another."""
         with self._database.write() as session:
             row = session.get(RunRow, run_id)
             if row is None:
@@ -208,7 +225,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             return {run_id: worker for run_id, worker in session.exec(wanted) if worker}
 
     def prove_writable(self) -> None:
-        """Write to the disk now; raises what `Database.write` does."""
         self._database.prove_writable()
 
     def close(self) -> None:
@@ -216,7 +232,6 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
 
 
 def open_store(loaded: Settings) -> SqlRunStore:
-    """Open the runs where the settings say; raises what `SqlRunStore` does."""
     return SqlRunStore(loaded.home, settings.find_database(loaded))
 
 
@@ -225,20 +240,6 @@ def _note_command(session: Session, action: str, row: RunRow) -> None:
     sql_audit.add_entry(
         session, action, account, "command line", run=row.run_id, repository=row.repository
     )
-
-
-def _end_dead_commands(session: Session, now: float) -> None:
-    for row in session.exec(_COMMANDS).all():
-        if _is_dead(row, now):
-            process = (row.worker or "").split()[1]
-            sentence = f"The command (process {process}) was killed before the run finished."
-            ended = Outcome.for_stopped_run(row.run_id, Reason.INTERRUPTED, sentence)
-            _end_run(session, row, ended, now)
-
-
-def _is_dead(command: RunRow, now: float) -> bool:
-    began = command.started_at or now
-    return is_dead_command(command.worker or "") or began < now - _LONGEST_COMMAND
 
 
 def _end_run(session: Session, row: RunRow, outcome: Outcome, now: float) -> None:

@@ -14,8 +14,6 @@ from agent.store.sql_tables import NEWEST, RunRow, is_of_issue, list_sound
 
 
 class RunReader:
-    """The runs of one database, for those who only look."""
-
     _database: Database
 
     def get_run(self, run_id: str) -> RunRow:
@@ -55,7 +53,6 @@ class RunReader:
         return self._first(is_of_issue(repository_id, number), order=newest)
 
     def find_run_of_delivery(self, delivery_id: str) -> RunRow | None:
-        """Return the run that a delivery has become, over or not."""
         return self._first(col(RunRow.delivery_id) == delivery_id)
 
     def list_active_ids(self) -> frozenset[str]:
@@ -63,7 +60,6 @@ class RunReader:
             return frozenset(session.exec(select(RunRow.run_id).where(col(RunRow.active))))
 
     def find_run_of_pull(self, repository_id: int, number: int) -> RunRow | None:
-        """Return the newest run that has opened a pull request, or pushed to it."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.pull) == number)
 
     def find_run_of_head(self, repository_id: int, commit: str) -> RunRow | None:
@@ -71,7 +67,6 @@ class RunReader:
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
 
     def list_open(self, repository_id: int, limit: int) -> tuple[RunRow, ...]:
-        """List the runs whose pull requests are open, the newest first."""
         wanted = select(RunRow).where(
             col(RunRow.repository_id) == repository_id,
             col(RunRow.state) == RunState.OPEN,
@@ -127,7 +122,6 @@ class RunReader:
             return session.exec(wanted.limit(1)).first()
 
     def follow_ups(self, run_id: str) -> tuple[RunRow, ...]:
-        """List the runs that have gone on with the pull request of another, oldest first."""
         wanted = select(RunRow).where(col(RunRow.follows_run) == run_id)
         with self._database.read() as session:
             return list_sound(session.exec(wanted.order_by(col(RunRow.round))))

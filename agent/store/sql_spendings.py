@@ -67,7 +67,6 @@ class SqlSpendings:
             return dict(session.exec(named).all())
 
     def sum_of_budget(self, budget: SpendingBudget, now: float) -> float:
-        """Add up what counts against a budget now."""
         with self._database.read() as session:
             return _sum_spent(session, budget, now)
 
@@ -76,11 +75,6 @@ class SqlSpendings:
         asked = select(func.sum(SpendingRow.usd)).where(col(SpendingRow.run_id) == run_id)
         with self._database.read() as session:
             return session.exec(asked).one() or 0.0
-
-
-def clock_moved(session: Session, seconds: float) -> None:
-    """Let what was spent count for as long as it was to, though the clock was put elsewhere."""
-    session.execute(update(SpendingRow).values(at=SpendingRow.at + seconds))
 
 
 def _find_free(session: Session, usd: float, budget: SpendingBudget, now: float) -> float:
@@ -103,7 +97,6 @@ def _sum_spent(session: Session, budget: SpendingBudget, now: float) -> float:
 
 
 def _select_budget(budget: SpendingBudget, now: float) -> tuple[ColumnElement[bool], ...]:
-    """Select what counts against a budget."""
     recent = col(SpendingRow.at) > now - budget.days * _DAY
     if budget.repository_id is not None:
         return recent, col(SpendingRow.repository_id) == budget.repository_id

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from enum import EnumType
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -59,8 +58,6 @@ class Typed(TypeDecorator[T]):
 
 
 class FollowUpRequest(Record):
-    """A request for a follow-up, by a person or a check."""
-
     kind: Kind
     by: str = ""
     """Login of the command's author; empty: there is none."""
@@ -235,8 +232,6 @@ class SpendingRow(SQLModel, table=True):
 
 
 class GuidanceRow(SQLModel, table=True):
-    """A person's answer to a run."""
-
     __tablename__ = "guidance"
 
     number: int | None = Field(default=None, primary_key=True)
@@ -265,11 +260,8 @@ class PauseRow(SQLModel, table=True):
     repository: str = ""
     """Empty; rows of one repository, of earlier versions, count no more."""
     since: float
-    """Seconds since the epoch."""
     by: str = OPERATOR
-    """Login, or who the operator is called."""
     words: str = ""
-    """Why, where somebody said so."""
 
     @property
     def sentence(self) -> str:
@@ -278,14 +270,10 @@ class PauseRow(SQLModel, table=True):
 
 
 class AuditRow(SQLModel, table=True):
-    """An action of a person."""
-
     __tablename__ = "audit"
 
     number: int | None = Field(default=None, primary_key=True)
-    """Grows with each entry."""
     at: float
-    """Seconds since the epoch."""
     by: str
     """Login; `the operator` on the dashboard; the account of the machine on the command line."""
     via: str
@@ -303,7 +291,6 @@ class LeaseRow(SQLModel, table=True):
 
     number: int | None = Field(default=None, primary_key=True)
     process: str
-    """Machine and process, for people."""
     home: str
     """Its data folder; records name places below it, so that all workers have the same."""
     key: str
@@ -332,7 +319,7 @@ _NAMES = ("runs", "spendings", "guidance", "pauses", "worker_lease", "run_files"
 TABLES = [METADATA.tables[name] for name in _NAMES]
 NEWEST = (col(RunRow.queued_at).desc(), col(RunRow.run_id).desc())
 COMMAND = "command "
-"""Prefix of the name of a worker that is a command; its process and machine follow."""
+"""Prefix of the name of a worker that is a command; its process follows."""
 
 
 def is_of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
@@ -340,7 +327,6 @@ def is_of_issue(repository_id: int, number: int) -> ColumnElement[bool]:
 
 
 def list_sound(rows: Iterable[RunRow]) -> tuple[RunRow, ...]:
-    """List the readable runs."""
     return tuple(row for row in rows if row.run and row.state)
 
 
@@ -367,18 +353,4 @@ def make_row(run: Run, now: float) -> RunRow:
 
 
 def name_command(process: int) -> str:
-    """Name a command of this machine as the worker of a run."""
-    return f"{COMMAND}{process} {_name_machine()}"
-
-
-def is_dead_command(worker: str) -> bool:
-    """Whether a command of this machine has ended; of another machine's nobody can tell here."""
-    _, process, machine = worker.split(" ", 2)
-    return machine == _name_machine() and not Path("/proc", process).exists()
-
-
-@cache
-def _name_machine() -> str:
-    # Containers of one machine each see processes of their own.
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    return f"{COMMAND}{process}"

@@ -8,7 +8,8 @@ with the process, however that ended, so that the file may stay.
 import fcntl
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agent.errors import EngineLocked
@@ -19,43 +20,40 @@ FILE_NAME = "worker.lock"
 _LET_GO_SECONDS = 1.0
 
 
-class WorkerLock:
-    """Locked from when it is made until it is closed, or the process ends."""
+@contextmanager
+def lock_home(home: Path) -> Iterator[None]:
+    """Lock the data folder while the block lasts.
 
-    def __init__(self, home: Path) -> None:
-        """Take it; EngineLocked, which names the owner, or SettingsInvalid where that fails."""
-        require_home(home)
-        # Closed in every program that is started, so that none of them has it after us.
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        with explain_home(home):
-            self._file = os.open(home / FILE_NAME, flags, 0o600)
-        try:
-            self._lock(home)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        os.close(self._file)
-
-    def _lock(self, home: Path) -> None:
+    Raises:
+        EngineLocked: Another process has it; the message names the owner.
+        SettingsInvalid: The folder cannot be used.
+    """
+    require_home(home)
+    # Closed in every program that is started, so that none of them has it after us.
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    with explain_home(home):
+        file = os.open(home / FILE_NAME, flags, 0o600)
+    try:
         until = time.monotonic() + _LET_GO_SECONDS
-        while not self._try_take():
-            if time.monotonic() > until:
-                owner = os.pread(self._file, 200, 0).decode("ascii", "replace").strip()
-                raise EngineLocked(
-                    f"{home} is in use by {owner or 'another process'}. Stop it first, or set"
-                    " a different MERGEWRIGHT_HOME."
-                )
-            time.sleep(0.05)
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise _make_locked(home, file) from None
+                time.sleep(0.05)
         owner = f"process {os.getpid()} since {time.strftime('%F %T')}\n"
         with suppress(OSError):  # the lock counts, though a full disk keeps no name
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, owner.encode(), 0)
+            os.ftruncate(file, 0)
+            os.pwrite(file, owner.encode(), 0)
+        yield
+    finally:
+        os.close(file)
 
-    def _try_take(self) -> bool:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+
+def _make_locked(home: Path, file: int) -> EngineLocked:
+    owner = os.pread(file, 200, 0).decode("ascii", "replace").strip() or "another process"
+    return EngineLocked(
+        f"{home} is in use by {owner}. Stop it first, or set a different MERGEWRIGHT_HOME."
+    )

@@ -33,6 +33,7 @@ PUBLIC_FILE = "mergewright.pub"
 """In the data folder: the public key, as PEM."""
 _SIGNED = re.compile(r"pull_request\.md|change\.patch|checks-(base|head)\.json|commit-[0-9a-f]+")
 _MOST_BYTES = 512 * 1024 * 1024
+_HEX_DIGITS = 64
 #: Prefix of what is signed, so that no other use of the key can sign a log.
 _USE = b"mergewright log 2\n"
 _PEM = serialization.Encoding.PEM
@@ -225,6 +226,20 @@ def load_key(settings: Settings) -> Ed25519PrivateKey:
     if not published.exists() or published.read_bytes() != shown:
         write_private_file(published, shown.decode())
     return key
+
+
+def read_public_key(text: str) -> str:
+    """Read a public key, in hexadecimal digits or as PEM; return the digits.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if len(text.strip()) == _HEX_DIGITS:
+        return bytes.fromhex(text).hex()
+    key = serialization.load_pem_public_key(text.encode())
+    if isinstance(key, Ed25519PublicKey):
+        return key.public_bytes_raw().hex()
+    raise ValueError("no Ed25519 key")
 
 
 def name_key(key: Ed25519PrivateKey) -> str:

@@ -16,10 +16,8 @@ from agent.models.sandbox import SandboxRequest
 from agent.runs.waiting import RunPostponed
 from agent.sandbox import running
 from agent.sandbox.bubblewrap import BubblewrapSandbox
-from agent.service import loops
 from agent.settings import Settings
 from agent.store.engine import FILE_NAME as ENGINE
-from agent.store.sql_run_store import SqlRunStore
 from tests.integration.dispatching import done, services
 from tests.integration.small_disks import fill, small_disk
 from tests.run_samples import run
@@ -119,40 +117,3 @@ def test_PF7_a_sandbox_that_hangs_while_it_is_opened_is_taken_down(home, monkeyp
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     with pytest.raises((SandboxMissing, SandboxLost)):
         BubblewrapSandbox(Settings(home=home)).run(SandboxRequest(argv=("/bin/true",)))
-
-
-def test_PF8_a_clock_that_is_set_while_we_work_shortens_and_lengthens_no_wait(home):
-    with closing(SqlRunStore(home)) as store:
-        store.add_run(run(1), 1000.0)
-        store.claim_run(1000.0, most=1)
-        store.postpone_run("r1", Wait(reason="waits", until=1060.0, begin_with="x"))
-        store.clock_moved(86_400.0)
-        assert store.claim_run(1000.0 + 86_400.0, most=1) is None
-        store.clock_moved(-2 * 86_400.0)
-        found = store.claim_run(1061.0 - 86_400.0, most=1)
-        assert found is not None
-
-
-def test_PF8_that_the_clock_was_set_is_noticed_and_told_until_it_is_heard(monkeypatch):
-    moved, stop, at = [], threading.Event(), [1000.0]
-    monkeypatch.setattr(loops, "read_boot_time", lambda: at[0])
-    for name in ("_LOOK_SECONDS", "_SHORTEST_SECONDS"):
-        monkeypatch.setattr(loops, name, 0.01)
-
-    def hear(by: float) -> None:
-        moved.append(by)
-        if len(moved) == 1:
-            raise StoreUnavailable("locked")
-
-    turn = loops.make_clock_watch(hear)
-    watching = threading.Thread(target=loops.repeat, args=("clock", turn, stop, 0.01))
-    watching.start()
-    time.sleep(0.1)
-    at[0] += 30.0
-    time.sleep(0.1)
-    assert moved == [], "clocks are corrected all the time"
-    at[0] = 1000.0 - 86_400.0
-    time.sleep(0.2)
-    stop.set()
-    watching.join(5)
-    assert moved == [-86_400.0, -86_400.0]

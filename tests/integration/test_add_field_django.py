@@ -276,8 +276,8 @@ def test_what_django_does_not_take_comes_back_with_the_form(
     repository.write({"shop/models.py": text})
     with pytest.raises(TicketUnclear) as raised:
         repository.add(form("shop.Customer", f"added = models.{field}", existing))
-    assert about in raised.value.questions[0]
-    assert f"  ### Field\n  added = models.{field}\n" in raised.value.answer
+    assert about in raised.value.message
+    assert f"  ### Field\n  added = models.{field}\n" in raised.value.message
 
 
 BASE = "    code = models.TextField()\n\n    def full(self):\n        pass\n"
@@ -307,7 +307,7 @@ def test_models_without_a_table_and_taken_names_come_back_with_the_form(
     repository.write({"shop/models.py": OTHERS})
     with pytest.raises(TicketUnclear) as raised:
         repository.add(form(f"shop.{model}", f"{name} = models.CharField(max_length=5, null=True)"))
-    assert about in raised.value.questions[0]
+    assert about in raised.value.message
 
 
 def test_a_table_that_no_migration_creates_is_named(repository: Repository) -> None:

@@ -11,11 +11,7 @@ from agent.models.step import Step
 from agent.runs import commands, executor
 from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore, open_store
-from agent.store.sql_tables import name_command
 from tests.unit.editing.desks import Watcher
-
-DEAD = 2**22 + 1
-"""More than the kernel numbers processes with."""
 
 
 def test_a_check_is_no_run_of_a_ticket_that_goes_on(home):
@@ -44,7 +40,6 @@ def test_one_that_was_over_before_that_was_noted_ends_so_and_is_not_carried_agai
     run = Run(run_id="r1", repository="/shop", ticket="/t.md", started=0)
     monkeypatch.setattr(executor, "execute_run", carry)
     with monkeypatch.context() as killed:
-        killed.setattr(commands, "name_command", lambda pid: name_command(DEAD))
         killed.setattr(SqlRunStore, "finish_run", lambda *given: None)
         with commands.begin_run(run, settings) as kept:
             commands.execute_run(*kept, settings, None, Watcher(), say=print)

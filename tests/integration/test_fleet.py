@@ -175,7 +175,7 @@ def test_the_role_of_listeners_adds_deliveries_and_reads_nothing_of_runs(tmp_pat
         postgresql.execute(statement, url.rpartition("/")[2])
     with closing(Inbox(tmp_path, url.replace("postgres@", "listener@"))) as inbox:
         inbox.prove_writable()
-        one = Delivery(delivery_id="1", event="issues", content_key="", received_at=1.0, body=b"{}")
+        one = Delivery(delivery_id="1", event="issues", received_at=1.0, body=b"{}")
         assert [receipt.status for receipt in inbox.append([one])] == ["accepted"]
         assert [receipt.status for receipt in inbox.append([one])] == ["duplicate"]
         assert (inbox.count_unread()[0], inbox.read_last_beat()) == (1, None)

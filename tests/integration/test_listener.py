@@ -297,7 +297,7 @@ def test_it_ends_gracefully_and_answers_what_is_under_way(tmp_path):
         assert one.process.returncode == 0
     assert json.loads(told.splitlines()[-1])["event"] == "stopped"
     inbox = Inbox(tmp_path)
-    assert len(inbox.list_unread()) == 1
+    assert len(inbox.list_unread(99)) == 1
     inbox.close()
 
 
@@ -440,7 +440,7 @@ def test_PF3_a_full_disk_takes_nothing_and_once_there_is_space_it_takes_again(sm
         for _ in range(count):
             name = str(uuid.uuid4())
             one = Delivery(
-                delivery_id=name, event="issues", content_key=name,
+                delivery_id=name, event="issues",
                 received_at=time.time(), body=b"x" * size,
             )  # fmt: skip
             inbox.append([one])
@@ -458,4 +458,4 @@ def test_PF3_a_full_disk_takes_nothing_and_once_there_is_space_it_takes_again(sm
             inbox.prove_writable()
         filling.unlink()
         take(5, 30_000)
-        assert [one.delivery_id for one in inbox.list_unread()] == taken
+        assert [one.delivery_id for one in inbox.list_unread(99)] == taken

@@ -82,7 +82,7 @@ def test_a_database_of_the_version_before_is_carried_over(tmp_path, database_url
         assert store.claim_run(9.0, most=1).run == run("b", 2)
         store.audit.add("purge", "maria", "command line")
     with closing(Inbox(tmp_path, database_url)) as inbox:
-        assert [delivery.delivery_id for delivery in inbox.list_unread()] == ["1"]
+        assert [delivery.delivery_id for delivery in inbox.list_unread(99)] == ["1"]
     engine = create_engine(urls[0])
     assert not inspect(engine).has_table("audit_sent")
     with engine.connect() as connection:

@@ -60,7 +60,7 @@ class Service:
             {"repository": repository, "author": actor, "body": f"{CANARY} {number}"}
         ).encode()
         delivery = Delivery(
-            delivery_id=f"d{number}", event="issues", content_key=f"k{number}", received_at=at,
+            delivery_id=f"d{number}", event="issues", received_at=at,
             body=event,
         )  # fmt: skip
         self.inbox.append([delivery])

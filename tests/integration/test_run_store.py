@@ -1,7 +1,6 @@
 """The runs in real SQLite: one active per issue, claimed once, kept over restarts."""
 
 import sqlite3
-import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,6 +12,7 @@ from sqlalchemy import create_engine
 
 from agent.errors import ActiveRun, StoreUnusable
 from agent.models.run import Reason, RunState, Wait
+from agent.runs import folders
 from agent.store import sql_run_store, sql_tables
 from agent.store.sql_run_store import SqlRunStore
 from tests import run_samples
@@ -69,15 +69,16 @@ def test_a_delivery_has_one_run_even_when_that_run_is_over(store):
 
 
 def test_the_run_of_a_command_that_was_killed_ends_with_a_reason(store):
-    with subprocess.Popen(["true"]) as gone:
-        gone.wait(10)
-    store.add_run(run("a"), 1.0, worker=sql_tables.name_command(gone.pid))
-    assert store.find_run("20261120-100000-a").state is RunState.TRIAGING
+    with folders.lock_run(store.path.parent, run("a")):
+        store.add_run(run("a"), 1.0, worker=sql_tables.name_command(12))
+        assert store.find_run("20261120-100000-a").state is RunState.TRIAGING
+        with pytest.raises(ActiveRun):
+            store.add_run(run("b"), 2.0)
     store.add_run(run("b"), 2.0)
     ended = store.find_run("20261120-100000-a")
     assert (ended.active, ended.state, ended.ended_at) == (False, RunState.CANCELLED, 2.0)
     assert ended.outcome.reason is Reason.INTERRUPTED
-    assert f"process {gone.pid}" in ended.outcome.sentence
+    assert "process 12" in ended.outcome.sentence
 
 
 def test_a_database_of_an_unknown_revision_is_refused_with_the_way_out(tmp_path):

@@ -13,7 +13,7 @@ from tests.run_samples import snapshot
 def delivery(number, received=None):
     request = Request(snapshot=snapshot(number), label="mergewright", clone_url="https://h/o/r.git")
     return Delivery(
-        delivery_id=f"d{number}", event="issues", content_key=f"k{number}",
+        delivery_id=f"d{number}", event="issues",
         received_at=time.time() if received is None else received,
         body=request.model_dump_json().encode(),
     )  # fmt: skip

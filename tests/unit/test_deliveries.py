@@ -29,17 +29,17 @@ def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store):
 
 def test_checks_that_wait_for_a_follow_up_hold_no_label_up(inbox, store, monkeypatch):
     now = time.time()
-    monkeypatch.setattr(deliveries, "read_clock", lambda: now)
     store.add_run(run(1), 1.0)
     store.claim_run(1.0, most=1)
     store.set_state("r1", RunState.FOLLOWING_UP)
     red = ConversationEvent(repository="o/r", repository_id=7, commit="a" * 40)
-    of_event = {"event": "status", "content_key": "", "received_at": now}
+    of_event = {"event": "status", "received_at": now}
     body = red.model_dump_json().encode()
     inbox.append(
         [Delivery(delivery_id=f"c{n}", body=body, **of_event) for n in range(150)] + [delivery(2)]
     )
     intake = deliveries.Intake(inbox, store, Gate({}))
+    monkeypatch.setattr(intake._clock, "now", lambda: now)
     for _ in range(3):
         intake.run_once()
         now += 1.0

@@ -29,7 +29,7 @@ def comes(inbox, intake, name, number=1, **changes):
         label="mergewright",
         clone_url="https://h/o/r",
     )
-    told = delivery(number).model_dump() | {"delivery_id": name, "content_key": ""}
+    told = delivery(number).model_dump() | {"delivery_id": name}
     inbox.append([Delivery.model_validate(told | {"body": body.model_dump_json().encode()})])
     intake.run_once()
 
@@ -53,6 +53,18 @@ def test_a_label_set_anew_waits_for_the_end_of_the_old_run_and_holds_no_other_up
     assert inbox.find("b").outcome == "accepted"
     newest = store.find_newest_run(7, 1)
     assert (newest.run.snapshot.body, newest.run.attempt) == ("surname", 2)
+
+
+def test_WH2_fresh_ids_with_the_same_content_make_one_run(inbox, store):
+    intake, at = Intake(inbox, store, Open({})), now()
+    comes(inbox, intake, "a", approved_at=at)
+    comes(inbox, intake, "b", approved_at=at)
+    (run,) = store.list_latest(9)
+    over = Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Over.")
+    store.finish_run(run.run_id, over, time.time())
+    comes(inbox, intake, "c", approved_at=at)
+    assert [inbox.find(name).outcome for name in "abc"] == ["accepted", "ignored", "ignored"]
+    assert len(store.list_latest(9)) == 1
 
 
 def test_a_command_that_carries_a_run_hears_that_it_is_to_stop(store):

@@ -145,6 +145,9 @@ def test_a_purge_is_signed_and_only_what_it_names_may_be_missing(folder, public,
 def test_a_person_elsewhere_needs_the_zip_and_the_key(folder, public, tmp_path):
     archive = tmp_path / "log.zip"
     archive.write_bytes(export(folder).getvalue())
+    # As served by the dashboard, or the digits.
+    served = tmp_path / signature.PUBLIC_FILE
+    assert CliRunner().invoke(app, ["verify", str(archive), "--key", str(served)]).exit_code == 0
     done = CliRunner().invoke(app, ["verify", str(archive), "--key", public])
     assert done.exit_code == 0, done.output
     lines = (folder / "events.jsonl").read_bytes().splitlines(keepends=True)
@@ -154,7 +157,7 @@ def test_a_person_elsewhere_needs_the_zip_and_the_key(folder, public, tmp_path):
     assert COMMIT_ID in done.output
     archive.write_bytes(export(folder, **{"change.patch": b"+admin\n"}).getvalue())
     assert CliRunner().invoke(app, ["verify", str(archive), "--key", public]).exit_code == 1
-    assert CliRunner().invoke(app, ["verify", str(archive), "--key", "x"]).exit_code == 1
+    assert CliRunner().invoke(app, ["verify", str(archive), "--key", "x"]).exit_code == 2
     archive.write_text("no zip file")
     with pytest.raises(LogUnusable):
         signature.verify_run(archive, public)

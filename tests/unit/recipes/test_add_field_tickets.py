@@ -102,9 +102,10 @@ def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
 ) -> None:
     with pytest.raises(TicketUnclear) as raised:
         resolve_parameters(body, FILES)
-    assert problem in " ".join(raised.value.questions)
-    first, *given = raised.value.answer.split("\n  ")
-    assert first == "Fill in this form to answer:"
+    questions, first, form = raised.value.message.partition("Fill in this form to answer:\n  ")
+    assert problem in questions
+    assert first
+    given = form.split("\n  ")
     asked = (line.removeprefix("### ").lower() for line in given[::2])
     assert lines <= {f"{key}: {value}" for key, value in zip(asked, given[1::2], strict=True)}
 

@@ -102,7 +102,8 @@ def questions(body: str, files: Mapping[str, str | bytes] = SHOP) -> tuple[str, 
     """What is asked; fails when nothing is."""
     with pytest.raises(TicketUnclear) as raised:
         resolve_parameters(body, files)
-    return raised.value.questions
+    asked, _, _ = raised.value.message.partition("\nFill in this form")
+    return tuple(asked.removeprefix("Questions:\n- ").split("\n- "))
 
 
 def models_file(body: str, head: str = "from django.db import models\n\n\n") -> dict[str, str]:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from agent.errors import ForPeople, NoRecipe, TicketUnclear
+from agent.errors import RunStopped, TicketUnclear
 from agent.models.record import replace
 from agent.stages import plan, triage
 from repo_config import detect
@@ -53,7 +53,7 @@ def test_what_is_refused_is_refused_before_any_request_but_to_a_local_run(tmp_pa
     if not on_forge:
         assert plan.resolve_parameters(*given) == ""
         return
-    with pytest.raises(ForPeople, match="`contributions: allow`"):
+    with pytest.raises(RunStopped, match="`contributions: allow`"):
         plan.resolve_parameters(*given)
 
 
@@ -80,7 +80,7 @@ def test_without_a_recipe_and_a_model_examples_are_of_this_repository(tmp_path, 
         replace(made, contract=contract),
         desk,
     )
-    with pytest.raises(NoRecipe, match="MERGEWRIGHT_MODEL") as raised:
+    with pytest.raises(RunStopped, match="MERGEWRIGHT_MODEL") as raised:
         plan.resolve_parameters(*given)
     examples = [line[2:] for line in raised.value.message.splitlines() if line.startswith("- ")]
     assert len(examples) == len(words)
@@ -94,4 +94,4 @@ def test_half_a_ticket_is_the_models_or_comes_back_as_the_form(resolve_parameter
     assert resolve_parameters(HALF, model=True) == ""
     with pytest.raises(TicketUnclear) as raised:
         resolve_parameters(HALF, model=False)
-    assert "### Field\n  note = models.TextField(" in raised.value.answer
+    assert "### Field\n  note = models.TextField(" in raised.value.message

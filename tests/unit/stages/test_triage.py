@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.errors import NoModel, TicketUnclear
+from agent.errors import RunStopped, TicketUnclear
 from agent.models.run import Reason
 from agent.models.ticket import Ticket
 from agent.stages import triage
@@ -26,7 +26,7 @@ def test_what_none_fits_is_for_the_editing_model_if_there_is_one() -> None:
 def test_a_model_without_a_key_is_named_before_anything_is_made_ready() -> None:
     said_missing = "openai:x: it has no key; set OPENAI_API_KEY"
     model = FakeModel(lambda _: make_reply(), missing=said_missing)
-    with pytest.raises(NoModel) as raised:
+    with pytest.raises(RunStopped) as raised:
         triage.choose_recipe(ticket("The page is slow."), model)
     assert said_missing in raised.value.message
     assert raised.value.reason is Reason.MODEL_UNUSABLE

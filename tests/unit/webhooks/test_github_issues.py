@@ -80,4 +80,3 @@ def test_GH7_what_takes_an_issue_back_is_kept_as_an_occasion_to_look(action):
     assert isinstance(told, Withdrawal)
     assert (told.issue.repository, told.issue.repository_id) == ("octo/shop", 5)
     assert told.issue.number == payload["issue"]["number"]
-    assert told.deduplication_key == "", "the same may be true again later"
