@@ -157,7 +157,10 @@ def _parse_push(payload: dict[str, Any]) -> ConversationEvent | Ignored:
 def _parse_suite(payload: dict[str, Any]) -> ConversationEvent | Ignored:
     parsed = payloads.CheckSuitePayload.model_validate(payload)
     suite = parsed.check_suite
-    return _make_checked(parsed.repository, suite.head_sha, suite.conclusion)
+    checked = _make_checked(parsed.repository, suite.head_sha, suite.conclusion)
+    if isinstance(checked, Ignored) or suite.app is None:
+        return checked
+    return replace(checked, app_id=suite.app.id)
 
 
 def _parse_status(payload: dict[str, Any]) -> ConversationEvent | Ignored:

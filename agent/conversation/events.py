@@ -64,6 +64,8 @@ class ConversationEvent(Record):
     """Number of the pull request; None: only the commit is known."""
     commit: str = ""
     """Commit of red or waiting checks; empty: the event is about something else."""
+    app_id: int | None = None
+    """The App whose checks they are; None: another reporter, or not known."""
     branch: str = ""
     """Branch that has moved, which may be the base of pull requests."""
 

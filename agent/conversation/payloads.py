@@ -105,7 +105,12 @@ class PostedText(PayloadPart):
     """Verdict of a review."""
 
 
+class GithubApp(PayloadPart):
+    id: int
+
+
 class ProjectCheckResult(PayloadPart):
+    app: GithubApp | None = None
     head_sha: Commit
     conclusion: str | None = Field(default=None, max_length=40)
 

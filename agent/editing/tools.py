@@ -279,13 +279,14 @@ class ToolExecutor:
         assert self._session is not None  # noqa: S101
         before, ready = batch.before, self._bench.preparation.ready
         taken = self._session.take(before.paths, self._planned)
+        named = {file for file in taken.change.files if batch.is_named(file.path)}
         self._left_behind |= {
             file.path
             for file in taken.change.files
             # Python's own marks of packages are made by generators, too.
-            if not (file.before or file.after or file.path.endswith(".py"))
-            and not batch.is_named(file.path)
+            if not (file.before or file.after or file.path.endswith(".py") or file in named)
         }
+        self._left_behind -= {file.path for file in named if file.after}
         left = {*(ready.baseline.tests.left_behind if ready else ()), *self._left_behind}
         left -= {*before.paths, *self._planned}
         files = tuple(

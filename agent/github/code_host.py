@@ -106,9 +106,11 @@ class GithubCodeHost(GithubPulls):
         )
         return replace(pull, notes=(*pull.notes, missing)) if missing else pull
 
-    def report_broken(self, run: Run, number: int, title: str, summary: str) -> None:
+    def report_broken(
+        self, run: Run, number: int, title: str, summary: str, *, draft_note: str
+    ) -> None:
         session = self._access.open_run_session(run)
-        commit = pull_requests.withdraw(session, number)
+        commit, is_draft = pull_requests.withdraw(session, number)
         if not commit:
             return
         proposal = NewPullRequest(
@@ -117,7 +119,7 @@ class GithubCodeHost(GithubPulls):
             base_branch="",
             title="",
             body="",
-            summary=summary,
+            summary=f"{summary}\n\n{draft_note}" if is_draft else summary,
             check_title=title,
             is_broken=True,
         )

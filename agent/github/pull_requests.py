@@ -170,16 +170,18 @@ def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
     return [f"{change}: update the branch and rerun the checks before merging"]
 
 
-def withdraw(session: RepositorySession, number: int) -> str:
-    """Make an open pull request a draft if GitHub lets us; return its last commit, "" if closed."""
+def withdraw(session: RepositorySession, number: int) -> tuple[str, bool]:
+    """Make an open pull request a draft if GitHub lets us.
+
+    Returns:
+        Its last commit, "" if it is closed; whether it is a draft.
+    """
     pull = session.ask(
         lambda repository: repository.get_pull(number), doing=f"read pull request #{number}"
     )
     if pull.state != "open":
-        return ""
-    if not pull.draft:
-        _convert_to_draft(session, pull)
-    return pull.head.sha
+        return "", False
+    return pull.head.sha, pull.draft or not _convert_to_draft(session, pull)
 
 
 def _convert_to_draft(session: RepositorySession, pull: GithubPull) -> list[str]:

@@ -138,11 +138,14 @@ class CodeHost(Protocol):
     def rewrite_text(self, run: Run, number: int, body: str) -> None:
         raise AssertionError(_FOLDER)
 
-    def report_broken(self, run: Run, number: int, title: str, summary: str) -> None:
+    def report_broken(
+        self, run: Run, number: int, title: str, summary: str, *, draft_note: str
+    ) -> None:
         """Let the check of a pull request's last commit fail, and make it a draft, once for a run.
 
         Args:
             summary: Markdown of ours.
+            draft_note: Added to it where the pull request is a draft then.
         """
         raise AssertionError(_FOLDER)
 

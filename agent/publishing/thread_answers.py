@@ -44,8 +44,8 @@ def report_broken(run: Run, outcome: Outcome, desk: Desk) -> None:
     """Say on the check of a pull request's commit that it does not fit its base branch by now."""
     is_left = any(thread.kind == "human" for thread in outcome.review_state.threads)
     if run.about.kind == "update" and (outcome.reason in _BROKEN or is_left):
-        summary = f"{sanitise.format_words(outcome.sentence)}\n\n{_MARK_READY}"
-        desk.code_host.report_broken(run, run.about.pull, _NO_FIT, summary)
+        summary, note = sanitise.format_words(outcome.sentence), _MARK_READY
+        desk.code_host.report_broken(run, run.about.pull, _NO_FIT, summary, draft_note=note)
 
 
 # --- threads --------------------------------------------------------------------------------------

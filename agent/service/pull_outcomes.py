@@ -42,6 +42,8 @@ def handle_event(
     if event.branch:
         return _handle_push(event, intake_api, store, now, quiet, age=now - received_at)
     if event.commit:
+        if event.app_id is not None and event.app_id == intake_api.app_id:
+            return Decision("ignored", "a check of our own", is_routine=True)
         return _handle_checks(event, store, now, quiet)
     if event.number is None:
         return Decision("ignored", "it names neither a commit nor a pull request", is_routine=True)
@@ -99,8 +101,6 @@ def _handle_checks(
     update = _find_last_update(run, store)
     if update and update.active:
         return Decision("postponed", f"run {update.run_id} merges the base branch")
-    if _is_left_to_people(update):
-        return Decision("ignored", "the pull request conflicts with its base branch")
     following = store.queue_follow_up(run.run.first, wish, now)
     if following in ("over", "full"):
         return Decision("ignored", f"no follow-up for these checks ({following})")

@@ -85,10 +85,8 @@ ENDS = {
     "a hook that runs tests itself: the code is broken": ("withheld", "test_add"),
 }
 _USUAL = {
-    "an assignment in a new test file",
     "Django: the test is skipped elsewhere",
     "source that skips its tests",
-    "PYTHONOPTIMIZE and --assert=plain: the code is broken",
 }
 #: A comment that turns a linter off is named also where it hides nothing.
 HONEST = sorted(

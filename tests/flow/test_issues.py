@@ -165,6 +165,7 @@ def move_base(told: Story, *, rewritten: bool) -> str:
     return made
 
 
+@pytest.mark.deep
 def test_GH6_a_lost_delivery_limits_garbage_tokens_that_end_and_a_base_that_moves_are_lived_with(
     story, stage
 ):
@@ -263,6 +264,7 @@ def retry(told: Story) -> Outcome:
     return await_(lambda: told.runs()[-1].outcome, f"the end of {run_id}", 120)
 
 
+@pytest.mark.deep
 def test_GH4_a_kept_change_is_not_made_again_and_checked_again_once_its_base_has_moved(story):
     told = story()
     branch = refuse_pull(told)

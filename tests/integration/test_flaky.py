@@ -8,6 +8,8 @@ import dataclasses
 import json
 from collections.abc import Callable
 
+import pytest
+
 from agent.checks.report import REQUEST_PATH
 from agent.models.change import Finding
 from agent.models.checks import Status, TestComparison
@@ -82,6 +84,7 @@ class Judged:
         return one.base[:1], one.head[:1]
 
 
+@pytest.mark.deep
 def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
     stage: Callable[..., Stage],
 ) -> None:

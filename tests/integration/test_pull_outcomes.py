@@ -155,13 +155,14 @@ def test_a_base_that_conflicts_by_now_is_merged_until_that_is_left_to_people(ope
     assert opened.follow_ups() == [("update", RunState.OPEN)]
 
 
-def test_a_base_that_adds_a_migration_where_ours_does_is_merged(opened):
+def test_a_base_that_adds_a_migration_where_ours_does_is_merged(opened, monkeypatch):
     def push(path):
         samples.put_file(opened.scene.repository, path, "x = 1\n")
         return opened.look(number=None, branch="main").outcome
 
     folders = ("till/migrations",)
-    opened.finish(opened.run.run_id, commit=opened.commit, branch=BRANCH, migration_folders=folders)
+    made = {"commit": opened.commit, "digest": "d", "branch": BRANCH}
+    opened.finish(opened.run.run_id, **made, migration_folders=folders)
     assert push("till/models.py") == "ignored"
     assert push("till/migrations/0002_tint.py") == "heard"
     assert opened.follow_ups() == [("update", RunState.RECEIVED)]
@@ -172,7 +173,10 @@ def test_a_base_that_adds_a_migration_where_ours_does_is_merged(opened):
     assert first.follow_up_requests is None, "what merges the push is at work"
     ended = Outcome.for_stopped_run(claimed.run.run_id, Reason.CONFLICT, "Both add migrations.")
     opened.store.finish_run(claimed.run.run_id, ended, time.time())
-    assert opened.check().outcome == "ignored", "the red check is our own word on it"
+    monkeypatch.setattr(type(opened.scene.intake_api), "app_id", 7)
+    ours = opened.look(number=None, commit=opened.commit, app_id=7)
+    assert ours.outcome == "ignored", "the red check is our own word on it"
+    assert opened.check().outcome == "heard"
 
 
 def test_a_push_is_decided_once_more_after_a_run_that_has_not_seen_it(opened):

@@ -141,7 +141,8 @@ SHOP = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("runner", ["pytest", deep("python manage.py test")])
+@pytest.mark.deep
+@pytest.mark.parametrize("runner", ["pytest", "python manage.py test"])
 def test_a_django_project_on_postgres_is_checked_as_a_whole(ground, runner):
     found = ground.measured(ground.site(SHOP, {**BOTH, "checks": {"tests": runner}}))
     told = {name: (one.status, one.reason) for name, one in found.items()}

@@ -131,6 +131,8 @@ def test_an_empty_file_that_no_call_names_is_no_part_of_the_change(opened):
     assert done.text.startswith("db.sqlite3: left behind")
     assert opened.call(bash("ls db.sqlite3")).text == ""
     assert opened.change.paths == ("first", "py.typed", "second.py")
+    opened.call(write("db.sqlite3", "text by now\n"))
+    assert "db.sqlite3" in opened.change.paths
 
 
 def test_a_link_is_told_not_taken_and_goes_with_the_change(opened):
