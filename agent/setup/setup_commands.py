@@ -147,15 +147,13 @@ def provide_layer(
     )
     if (place / layer_files.ENVIRONMENT).is_dir():
         environment = replace(environment, path=str(place / layer_files.ENVIRONMENT))
-    # A server starts before the script that checks, so code of a change has no say in its data.
-    for folder in (Path(layer.folder) for layer in base.layers) if base else (place,):
-        services = tuple(
-            replace(service, filled=str(data) if data.is_file() else "")
-            for service in environment.services
-            for data in [folder / _SERVICES / f"{service.name}.tar"]
-        )
-        environment = replace(environment, services=services)
-    return environment
+    # Of a change that is set up anew, its own: its migrations have run.
+    services = tuple(
+        replace(service, filled=str(data) if data.is_file() else "")
+        for service in environment.services
+        for data in [place / _SERVICES / f"{service.name}.tar"]
+    )
+    return replace(environment, services=services)
 
 
 def list_inputs(environment: Environment) -> tuple[frozenset[str], frozenset[str]]:

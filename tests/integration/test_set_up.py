@@ -106,7 +106,9 @@ def test_uv_takes_the_chosen_python_and_no_other_that_a_file_names(yard: Yard) -
     assert yard.run(made, "ls found.txt").exit_code == 0
 
 
-def test_what_commands_of_base_write_to_the_database_is_there_for_every_check(yard: Yard) -> None:
+def test_what_commands_write_to_the_database_is_there_for_every_check_on_their_tree(
+    yard: Yard,
+) -> None:
     config = RepoConfig(services=("postgres",))
     services, _ = sandbox_services.provide_services(config, yard.context())
     yard.environment = replace(yard.environment, services=services)
@@ -115,10 +117,10 @@ def test_what_commands_of_base_write_to_the_database_is_there_for_every_check(ya
     made = yard.set_up(f"{psql} -c 'CREATE TABLE kept (n int)' -c 'INSERT INTO kept VALUES (7)'")
     assert yard.run(made, look).output == "7\n"
     lay_files(yard.tree, {"package.json": "{ }\n"})
-    create = f"createdb -U postgres -h 127.0.0.1 x; {psql} -c 'CREATE TABLE kept (n int)'"
+    create = f"{psql} -c 'CREATE TABLE kept (n int)' -c 'INSERT INTO kept VALUES (8)'"
     changed = yard.set_up(create, base=replace(made, services=services))
     assert changed.layers != made.layers
-    assert yard.run(changed, look).output == "7\n"
+    assert yard.run(changed, look).output == "8\n"
 
 
 def test_a_second_time_nothing_runs(yard: Yard) -> None:
