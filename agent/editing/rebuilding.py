@@ -79,8 +79,14 @@ def update_locks(
     within = [path.removeprefix(start) for path in changed if path.startswith(start)]
     stale = compiled_requirements.find_stale(project, within)
     if not stale:
-        built = [file.path for file in list_built(change, prepared, desk)]
-        is_read = any(path.endswith(".py") or not gate_files.is_usual(path) for path in built)
+        _, built = setup_commands.list_inputs(desk.environment(prepared))
+        paths = [file.path for file in list_built(change, prepared, desk)]
+        is_read = any(
+            not built.isdisjoint((path, setup_commands.WHOLE))
+            if path.endswith(".py")
+            else not gate_files.is_usual(path)
+            for path in paths
+        )
         if not has_lock or not (is_read or new_dependencies.has_changed(change_context)):
             return {}, ()
     desk.lay_out_head(prepared, change)
