@@ -165,7 +165,6 @@ def move_base(told: Story, *, rewritten: bool) -> str:
     return made
 
 
-@pytest.mark.deep
 def test_GH6_a_lost_delivery_limits_garbage_tokens_that_end_and_a_base_that_moves_are_lived_with(
     story, stage
 ):
