@@ -20,13 +20,18 @@ _MOST_PROBLEM = 3_000
 _MOST_NAMED = 40
 
 
-def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFile]:
+def list_built(
+    change: Change, prepared: Prepared, desk: Desk, *, for_lock: bool = False
+) -> list[ChangedFile]:
     """List the edited files that the environment is made of: those that set-up has read.
 
     Of Python files only those count that the project is installed from, be it for its version or
     for a copy, or that configured lines have run: all others stand in place as they are edited. So
     do other usual files, unless configured lines have read them, or are to find another list of
     files.
+
+    Args:
+        for_lock: Only those that may have a say in a lock: neither prose nor code that lines run.
     """
     read, built = setup_commands.list_inputs(desk.environment(prepared))
     config = prepared.contract.config
@@ -42,7 +47,9 @@ def list_built(change: Change, prepared: Prepared, desk: Desk) -> list[ChangedFi
             # A migration is run beside its neighbours.
             is_run = is_read or (is_listed and posixpath.dirname(path) in folders_of_code)
             is_built = not built.isdisjoint((path, setup_commands.WHOLE))
-            return is_built or bool(config.setup and is_run)
+            return is_built or bool(config.setup and is_run and not for_lock)
+        if for_lock and gate_files.is_usual(path):
+            return False
         if config.setup and is_listed:
             # Lines may take whatever is in a folder.
             return True
@@ -79,15 +86,9 @@ def update_locks(
     within = [path.removeprefix(start) for path in changed if path.startswith(start)]
     stale = compiled_requirements.find_stale(project, within)
     if not stale:
-        _, built = setup_commands.list_inputs(desk.environment(prepared))
-        paths = [file.path for file in list_built(change, prepared, desk)]
-        is_read = any(
-            not built.isdisjoint((path, setup_commands.WHOLE))
-            if path.endswith(".py")
-            else not gate_files.is_usual(path)
-            for path in paths
-        )
-        if not has_lock or not (is_read or new_dependencies.has_changed(change_context)):
+        declares_others = new_dependencies.has_changed(change_context)
+        is_read = declares_others or list_built(change, prepared, desk, for_lock=True)
+        if not has_lock or not is_read:
             return {}, ()
     desk.lay_out_head(prepared, change)
     try:

@@ -146,7 +146,8 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
         except OSError:
             return None
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared: two who look at a time do not take each other for a command.
+            fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         finally:
@@ -225,6 +226,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             return {run_id: worker for run_id, worker in session.exec(wanted) if worker}
 
     def prove_writable(self) -> None:
+        """Write to the disk now; raises what `Database.write` does."""
         self._database.prove_writable()
 
     def close(self) -> None:
@@ -232,6 +234,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
 
 
 def open_store(loaded: Settings) -> SqlRunStore:
+    """Open the runs where the settings say; raises what `SqlRunStore` does."""
     return SqlRunStore(loaded.home, settings.find_database(loaded))
 
 

@@ -14,6 +14,7 @@ down_revision = "drop_audit_sent"
 _TEXTS = ("person", "origin", "reason", "sentence", "category", "first_round", "models",
           "costs")  # fmt: skip
 _NUMBERS = ("usd", "seconds_to_pull")
+_NARROWED_BY = ("repository", "state", "reason", "category", "person", "origin")
 
 
 def upgrade() -> None:
@@ -32,7 +33,7 @@ def upgrade() -> None:
         op.add_column("runs", column)
     if missing:
         op.create_index("runs_queued", "runs", ["queued_at", "run_id"])
-        op.create_index("runs_narrowed", "runs", ["repository_id", *sql_tables.NARROWED_BY])
+        op.create_index("runs_narrowed", "runs", ["repository_id", *_NARROWED_BY])
     every = connection.execute(text("SELECT run_id FROM runs")).scalars().all() if missing else ()
     for run_id in every:
         words = text("SELECT run, outcome, ended_at FROM runs WHERE run_id = :run_id")
@@ -45,4 +46,5 @@ def upgrade() -> None:
             )
         except ValidationError:  # of another version; lists leave it out
             continue
-        connection.execute(runs.update().where(runs.c.run_id == run_id).values(**summary))
+        values = {column.name: summary[column.name] for column in columns}
+        connection.execute(runs.update().where(runs.c.run_id == run_id).values(values))
