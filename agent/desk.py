@@ -91,6 +91,7 @@ class Desk:
     sessions: Sessions | None = None
     """Opens what a model works in; None where no model does."""
     models: ChatModel | None = None
+    """None: no model is configured."""
     redactor: Redactor = field(default_factory=Redactor)
     stopped: Flag = field(default_factory=threading.Event)
     """Set once the run is to stop; whatever takes more than a second looks at it."""
@@ -205,6 +206,7 @@ class Desk:
         return self.store_file(run, f"checks-{report.side}.json", text)
 
     def page(self, run: Run) -> str | None:
+        """Return the address of the run on the dashboard; None: there is none."""
         address = self.settings.dashboard_url
         return f"{address}/runs/{run.run_id}" if address else None
 

@@ -65,6 +65,7 @@ class StepRecord(Record):
 
     seconds: float
     value: str | None = None
+    """The result as JSON."""
     failure: errors.ErrorRecord | None = None
 
 

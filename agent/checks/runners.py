@@ -34,6 +34,7 @@ class Suite:
 
     name: str = TESTS
     only: Selection | None = None
+    """None: all tests."""
     known_red: frozenset[str] | None = None
     """The first test that fails ends the run, but for these; None: none does."""
     covers: tuple[str, ...] = ()

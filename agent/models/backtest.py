@@ -74,6 +74,8 @@ class BacktestResult(Record):
 
 
 class Figures(Record):
+    """What a backtest shows, in the order in which a maintainer asks."""
+
     tasks: int
     """Number of tasks."""
     judged: int

@@ -59,6 +59,7 @@ class Finding(Record):
 
     @property
     def place(self) -> str:
+        """`path:line`, as far as they are known."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
 
@@ -74,6 +75,7 @@ class Change(Record):
 
     @property
     def digest(self) -> str:
+        """sha256 over the base commit and every path, mode and new content."""
         total = hashlib.sha256(self.base_commit.encode())
         for file in self.files:
             content = b"\0absent" if file.after is None else file.after
@@ -99,6 +101,7 @@ class Plan(Record):
     title: str
     """Imperative, for the commit and the branch."""
     parameters: str
+    """The recipe's own parameters as JSON."""
     steps: tuple[str, ...]
     category: Category = "feature"
     files: tuple[str, ...] = ()

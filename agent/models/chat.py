@@ -44,6 +44,7 @@ class ToolSpec(Record):
     name: str
     description: str
     parameters: dict[str, Any]
+    """JSON Schema of the arguments, an object."""
 
 
 class ToolCall(Record):
@@ -91,6 +92,7 @@ class Reply(Record):
     lost_tokens: int = 0
     """The most that tries without a reply used before it; the cost has them too."""
     sent_bytes: int = 0
+    """Bytes of the request that it answers; see `ChatRequest.sent_bytes`."""
     passed_over: tuple[str, ...] = ()
     """Models that were to answer before this one, each with the reason why not."""
 
@@ -184,6 +186,7 @@ class CallResults(Record):
     form_name: str = ""
     """Tool of the form that was submitted; empty: none was."""
     form: str = ""
+    """As JSON."""
     text: str = ""
 
 

@@ -29,6 +29,7 @@ class NewPullRequest(Record):
     body: str
     draft: bool = False
     reviewers: tuple[str, ...] = ()
+    """Logins, or `org/team`."""
     labels: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     """Shown at their lines, as far as the code host can."""

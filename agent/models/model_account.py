@@ -26,6 +26,7 @@ class ModelAccount:
         return sum(reply.usage.tokens + reply.lost_tokens for _, reply in self._replies)
 
     def find_last_model(self, role: Role) -> str:
+        """Name who answered a role last; empty: nobody has."""
         return next((reply.model for one, reply in reversed(self._replies) if one == role), "")
 
     def choose_model(self, role: Role, chain: Sequence[str]) -> str:
@@ -35,6 +36,7 @@ class ModelAccount:
 
     @property
     def uses(self) -> tuple[ModelUse, ...]:
+        """What each model did in each role, by the order in which they came."""
         kinds = dict.fromkeys((role, reply.model) for role, reply in self._replies)
         return tuple(self._sum_up(role, model) for role, model in kinds)
 

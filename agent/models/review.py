@@ -15,6 +15,7 @@ class Remark(Record):
 
     @property
     def place(self) -> str:
+        """`path:line`, as far as they are known."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
 

@@ -124,6 +124,7 @@ base branch that has moved."""
 
 class FollowUp(Record):
     of: str
+    """Id of the run that opened it."""
     pull: int
     round: int
     """Counts the follow-ups of the pull request, from 1."""
@@ -155,6 +156,7 @@ class Run(Record):
     """Maximum runs of its repository within 24 hours, as its configuration had it when the
     label was set; None: as many as the operator allows."""
     follow_up: FollowUp | None = None
+    """None: it begins with the ticket."""
     models: str | None = None
     """Models that the command named for it, as `openai:NAME`; None: those of the settings."""
     started: int

@@ -16,6 +16,7 @@ class StageMark(NamedTuple):
     state: Literal["waiting", "running", "done"]
     detail: str = ""
     begun: float | None = None
+    """When the running one began, in seconds since the epoch."""
 
 
 class Progress(NamedTuple):
@@ -24,6 +25,7 @@ class Progress(NamedTuple):
     stages: tuple[StageMark, ...] = ()
     plan: Plan | None = None
     seconds: float = 0.0
+    """Seconds of its finished steps when this was written."""
     at: float | None = None
     """When that one began, in seconds since the epoch."""
     most_minutes: int | None = None
@@ -35,6 +37,7 @@ class Progress(NamedTuple):
     """Maximum dollars for models; None: not known yet, or unbounded."""
     again: int = 0
     waits_for: Literal["", "time", "operator"] = ""
+    """What the run waits for, so that this attempt ends; empty: it is at work."""
 
 
 @dataclass
@@ -43,6 +46,7 @@ class RunFacts:
 
     ticket: Ticket | None = None
     recipe: str | None = None
+    """Recipe of the ticket; "": it is for a model."""
     checkout: Checkout | None = None
     contract: Contract | None = None
     suite_seconds: float = 0.0

@@ -73,6 +73,7 @@ class SandboxLimits(Record):
     output_bytes: int = 512 * 1024
     """Kept of what is printed: the first and the last half of this; the rest is counted."""
     returned_bytes: int = 64 * 1024**2
+    """Maximum size of all returned files together."""
     returned_files: int = 200
 
 
@@ -162,6 +163,7 @@ class CommandResult(Record):
     """Negative for a signal; None where the command was ended, or its sandbox was."""
     timed_out: bool = False
     omitted_bytes: int = 0
+    """Bytes that `output` leaves out."""
 
 
 class CollectedChange(Record):

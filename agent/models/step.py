@@ -14,6 +14,8 @@ P = ParamSpec("P")
 
 
 class Stage(StrEnum):
+    """The stages of a run that people see, in order."""
+
     READ = "Read the issue and the repository"
     ENVIRONMENT = "Build the environment"
     BASE = "Run the checks on the base branch"

@@ -13,6 +13,7 @@ class FollowUpItem(Record):
     """One thing that a follow-up has to see to: a thread, or a check that is red."""
 
     number: int
+    """In its round, 1-based."""
     about: str
     """Place and first words, on one line; foreign words."""
     text: str
@@ -60,11 +61,14 @@ class PullContext(Record):
 class Task(Record):
     ticket: Ticket
     recipe: str
+    """Recipe of the ticket; "": a model plans and edits."""
     start: BranchState
     """Where the change begins: the base commit, or the branch of the pull request."""
     pull: PullContext | None = None
+    """None: there is no pull request yet."""
     items: tuple[FollowUpItem, ...] = ()
     parameters: str = ""
+    """A recipe's parameters; empty: no recipe carries it out."""
 
     @property
     def human_changes(self) -> Change | None:

@@ -28,6 +28,7 @@ class IssueRef(Record):
 
     @property
     def owner(self) -> str:
+        """The account or organisation that the repository belongs to, in lower case."""
         return self.repository.partition("/")[0].lower()
 
 
@@ -57,6 +58,7 @@ class Snapshot(Record):
 
     @property
     def digest(self) -> str:
+        """sha256 over what was approved: title, body, labels in any order, and who approved it."""
         approved = [self.title, self.body, sorted(self.labels), self.actor_id]
         return hashlib.sha256(json.dumps(approved).encode()).hexdigest()
 

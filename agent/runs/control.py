@@ -39,6 +39,7 @@ class CommandImpossible(Exception):
 class CommandAuthor(NamedTuple):
     name: str
     at: str
+    """ISO 8601, UTC."""
     comment: str
     """Names the comment; the same one counts once."""
     place: str = "run"

@@ -84,6 +84,7 @@ def _make_locked_folder(folder: Path) -> int | None:
 
 
 def remove_left_trees(home: Path) -> int:
+    """Remove the work trees of runs that were killed; return how many."""
     trees = home / "trees"
     return _remove_left(trees) if trees.is_dir() else 0
 

@@ -44,6 +44,7 @@ class _Retry(NamedTuple):
     """When a delivery is decided again, and what has failed so far."""
 
     at: float = 0.0
+    """Seconds since the epoch."""
     failures: int = 0
     faults: int = 0
     """The unforeseen ones of the failures."""

@@ -49,7 +49,9 @@ class Bounds(NamedTuple):
     """Why runs wait that could begin otherwise."""
 
     most: int = 1
+    """Maximum number of runs of this worker at a time."""
     per_day: int | None = None
+    """Maximum number of runs of a repository within 24 hours."""
     quiet: float = 60.0
     """Seconds in which nobody may say more before a pull request is gone on with."""
     per_repository: int = 1

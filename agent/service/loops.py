@@ -72,4 +72,5 @@ class SteadyClock:
         self._began = read_clock() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def now(self) -> float:
+        """Seconds since the epoch."""
         return self._began + time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -22,6 +22,7 @@ from agent.telemetry.private_files import write_private_file
 
 class PurgeReport(Record):
     runs: tuple[str, ...]
+    """Ids of the runs whose texts, names, logs and records go."""
     issues: tuple[str, ...]
     deliveries: int
     mirrors: int

@@ -41,6 +41,7 @@ class SqlAudit:
             return session.exec(wanted.order_by(col(AuditRow.number)).limit(_AT_ONCE)).all()
 
     def forget_before(self, moment: float) -> int:
+        """Delete the entries from before a moment; return how many."""
         with self._database.connect() as connection:
             return connection.execute(delete(AuditRow).where(col(AuditRow.at) < moment)).rowcount
 

@@ -230,6 +230,7 @@ class Inbox:
 
 
 def open_inbox(loaded: Settings) -> Inbox:
+    """Open the inbox where the settings say; raises what `Inbox` does."""
     return Inbox(loaded.home, settings.find_database(loaded))
 
 

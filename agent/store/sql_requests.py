@@ -41,6 +41,7 @@ class RunRequests:
     _database: Database
 
     def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
+        """List what was said to a run, in the order in which it was heard."""
         with self._database.read() as session:
             return _list_guidance(session, run_id)
 
@@ -152,6 +153,7 @@ class RunRequests:
 
 
 def require_no_other(session: Session, row: RunRow) -> None:
+    """Raise ActiveRun where the issue of a run has another one that is not over."""
     if active := _find_active_row(session, row):
         raise ActiveRun(active.run)
 

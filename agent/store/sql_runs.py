@@ -60,6 +60,7 @@ class RunReader:
             return frozenset(session.exec(select(RunRow.run_id).where(col(RunRow.active))))
 
     def find_run_of_pull(self, repository_id: int, number: int) -> RunRow | None:
+        """Return the newest run that has opened a pull request, or pushed to it."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.pull) == number)
 
     def find_run_of_head(self, repository_id: int, commit: str) -> RunRow | None:
@@ -67,6 +68,7 @@ class RunReader:
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
 
     def list_open(self, repository_id: int, limit: int) -> tuple[RunRow, ...]:
+        """List the runs whose pull requests are open, the newest first."""
         wanted = select(RunRow).where(
             col(RunRow.repository_id) == repository_id,
             col(RunRow.state) == RunState.OPEN,
@@ -122,6 +124,7 @@ class RunReader:
             return session.exec(wanted.limit(1)).first()
 
     def follow_ups(self, run_id: str) -> tuple[RunRow, ...]:
+        """List the runs that have gone on with the pull request of another, oldest first."""
         wanted = select(RunRow).where(col(RunRow.follows_run) == run_id)
         with self._database.read() as session:
             return list_sound(session.exec(wanted.order_by(col(RunRow.round))))

@@ -108,7 +108,10 @@ class RunRow(SQLModel, table=True):
     )
     head: str | None = None
     pull_end: PullEnd | None = Field(default=None, sa_type=Typed(PullEnd))
-    """How the pull request that it opened has ended; None: it has not, or there is none."""
+    """How the pull request that it opened has ended; None: it has not, or there is none.
+
+    Written for workers of the version before: `state` says it as well.
+    """
     purged_at: float | None = None
     """When its texts and names were deleted; None: they are there."""
     person: str | None = None
@@ -260,7 +263,9 @@ class PauseRow(SQLModel, table=True):
     repository: str = ""
     """Empty; rows of one repository, of earlier versions, count no more."""
     since: float
+    """Seconds since the epoch."""
     by: str = OPERATOR
+    """Login, or who the operator is called."""
     words: str = ""
 
     @property
