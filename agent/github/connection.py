@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import isfunction
 from threading import Event, RLock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -360,6 +361,6 @@ def translate_errors() -> Iterator[None]:
 def translating_errors(port: type[T]) -> type[T]:
     """Have every public method of a class that implements a port fail in our words."""
     for name, method in vars(port).copy().items():
-        if not name.startswith("_"):
+        if isfunction(method) and not name.startswith("_"):
             setattr(port, name, translate_errors()(method))
     return port

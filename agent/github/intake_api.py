@@ -32,11 +32,8 @@ class GithubIntakeApi:
 
     def __init__(self, access: Access, settings: Settings) -> None:
         self._access, self._settings = access, settings
-
-    @property
-    def app_id(self) -> int | None:
-        """Our App; None: a personal token."""
-        return self._access.tokens.app_id
+        self.app_id = access.tokens.app_id
+        """Number of our App; None with a personal token."""
 
     def read_permission(self, issue: IssueRef, login: str) -> Permission:
         session = self._session(issue)

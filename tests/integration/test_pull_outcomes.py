@@ -173,7 +173,7 @@ def test_a_base_that_adds_a_migration_where_ours_does_is_merged(opened, monkeypa
     assert first.follow_up_requests is None, "what merges the push is at work"
     ended = Outcome.for_stopped_run(claimed.run.run_id, Reason.CONFLICT, "Both add migrations.")
     opened.store.finish_run(claimed.run.run_id, ended, time.time())
-    monkeypatch.setattr(type(opened.scene.intake_api), "app_id", 7)
+    monkeypatch.setattr(opened.scene.intake_api, "app_id", 7)
     ours = opened.look(number=None, commit=opened.commit, app_id=7)
     assert ours.outcome == "ignored", "the red check is our own word on it"
     assert opened.check().outcome == "heard"
