@@ -317,6 +317,14 @@ def write_address(host: str, port: int) -> str:
     return f"http://{reached}:{port}"
 
 
+def find_website(github_url: str) -> str:
+    """Return the address of GitHub's pages, and of git, for that of its API."""
+    parts = urlsplit(github_url)
+    if parts.path:  # an Enterprise server
+        return github_url.removesuffix("/api/v3")
+    return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
+
+
 def model_keys(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return what opens a provider of models, by its variable: only the worker has a use for it.
 

@@ -164,9 +164,8 @@ def find_folder(repo: str) -> Path:
     """Find the repository on this disk; one with an address is cloned into this folder once."""
     folder = Path(repo)
     if not folder.exists() and _OWNER_AND_NAME.fullmatch(repo):
-        # The API of github.com has a host of its own.
-        host = urlsplit(settings.load_settings().github_url).netloc.removeprefix("api.")
-        repo = f"https://{host}/{repo}"
+        website = settings.find_website(settings.load_settings().github_url)
+        repo = f"https://{urlsplit(website).netloc}/{repo}"
     if "://" in repo:
         folder = Path(repo.rstrip("/").rpartition("/")[2].removesuffix(".git"))
         if not folder.exists() and not _clone(repo, folder):
@@ -309,8 +308,7 @@ def read_repository_name(repo: str, github_url: str) -> str:
             f"{repo} is not a GitHub repository; use OWNER/NAME or its URL",
             param_hint="--repo",
         )
-    # The API of github.com has a host of its own.
-    ours = urlsplit(github_url).netloc.removeprefix("api.")
+    ours = urlsplit(settings.find_website(github_url)).netloc
     if (address["web"] or ours) != ours or (address["ssh"] or ours) not in (
         ours,
         ours.split(":")[0],

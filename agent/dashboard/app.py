@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agent import limits, rotation, settings
 from agent.dashboard import backtest_page, overview_pages, pages, runs_pages, sign_in_pages
 from agent.dashboard.access import ActionRefused, Dashboard, PageMissing, SignInNeeded, SignIns
-from agent.dashboard.github_people import GithubPeople, find_website
+from agent.dashboard.github_people import GithubPeople
 from agent.errors import AgentError
 from agent.settings import Settings
 from agent.store.sql_run_store import SqlRunStore
@@ -89,7 +89,7 @@ def _make_github(loaded: Settings, address: str) -> GithubPeople | None:
     secret = rotation.RotatingSecret(loaded, "github_client_secret", read_client_secret)
     if loaded.github_client_id is None or secret() is None:
         return None
-    website = find_website(loaded.github_url)
+    website = settings.find_website(loaded.github_url)
     return GithubPeople(loaded.github_url, website, loaded.github_client_id, secret, address)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import SecretStr, TypeAdapter, ValidationError
@@ -32,14 +32,6 @@ class Person:
     token: SecretStr
     repositories: Mapping[int, bool]
     """By number, whether they may write there."""
-
-
-def find_website(api_url: str) -> str:
-    """Name the address of GitHub's pages from that of its API."""
-    parts = urlsplit(api_url)
-    if parts.path:  # an Enterprise server
-        return api_url.removesuffix("/api/v3")
-    return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
 
 
 class GithubPeople:

@@ -26,7 +26,7 @@ from agent.github.connection import (
 from agent.github.tokens import IssuedToken, Tokens, TokenScope, read_credentials
 from agent.models.run import Run
 from agent.models.ticket import IssueRef, Snapshot
-from agent.settings import Settings
+from agent.settings import Settings, find_website
 from repo_config.schema import RepoConfig
 
 T = TypeVar("T")
@@ -128,9 +128,8 @@ class Access:
                         doing=f"look {login} up",
                     )
             number = f"{self.cache.number}+" if self.cache.number else ""
-        host = urlsplit(self.base_url).hostname or ""
-        website = "github.com" if host == "api.github.com" else host.removeprefix("api.")
-        return f"{number}{login}@users.noreply.{website}"
+        host = urlsplit(find_website(self.base_url)).hostname
+        return f"{number}{login}@users.noreply.{host}"
 
     def open_session(self, issue: IssueRef, purpose: str) -> RepositorySession:
         """Return the session of a run, or of an intake; equal arguments share one."""

@@ -11,6 +11,7 @@ from agent.github.access import Raw, RepositorySession
 from agent.github.api_errors import LostReply, ignore_statuses
 from agent.models.code_host import Remote
 from agent.models.intake import Permission
+from agent.settings import find_website
 from repo_config import load
 from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
 from repo_config.schema import RepoConfig
@@ -64,7 +65,8 @@ def read_remote(session: RepositorySession) -> Remote:
 def _require_same_server(session: RepositorySession, named: str) -> str:
     """Take the address for git only where it is on the server that we talk to."""
     api, git = urlsplit(session.access.base_url.lower()), urlsplit(named)
-    if (git.scheme, git.netloc.lower()) != (api.scheme, api.netloc.removeprefix("api.")):
+    website = urlsplit(find_website(api.geturl()))
+    if (git.scheme, git.netloc.lower()) != (website.scheme, website.netloc):
         # Without what may stand before the host.
         place = git.netloc.rpartition("@")[2]
         raise AccessLost(

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from importlib import import_module, resources
 from pathlib import Path
 
@@ -234,35 +234,22 @@ def create_file(path: Path) -> None:
     require_home(path.parent)
     try:
         # Rows contain the words of private repositories; SQLite gives its side files the same mode.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        # It is not opened here: closing it again would take away the locks that connections of
-        # this process have on it, and who closes the file next would think it was the last.
-        _require_own(path)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        # It is not opened once more: closing it would release the locks that connections of this
+        # process have on it, and who closes the file next would think it was the last.
+        _require_regular(path)
+        path.chmod(0o600)
     except OSError as problem:
-        raise _make_unwritable(path, problem) from problem
+        raise SettingsInvalid(
+            f"MERGEWRIGHT_HOME: {path} cannot be opened for writing ({problem.strerror}). Use a"
+            " folder that this user can write to."
+        ) from problem
 
 
-def _require_own(path: Path) -> None:
-    number = 0
+def _require_regular(path: Path) -> None:
     if not stat.S_ISREG(path.lstat().st_mode):
-        number = errno.ELOOP
-    elif not os.access(path, os.R_OK | os.W_OK):
-        number = errno.EACCES
-    else:
-        try:
-            path.chmod(0o600)
-        except OSError as problem:
-            number = problem.errno or errno.EACCES
-    if number:
-        raise _make_unwritable(path, OSError(number, os.strerror(number)))
-
-
-def _make_unwritable(path: Path, problem: OSError) -> SettingsInvalid:
-    return SettingsInvalid(
-        f"MERGEWRIGHT_HOME: {path} cannot be opened for writing ({problem.strerror}). Use a"
-        " folder that this user can write to."
-    )
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
 
 
 @contextmanager

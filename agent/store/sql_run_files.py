@@ -6,7 +6,6 @@ with a run, or shows it, lays its folder out anew from here.
 
 from __future__ import annotations
 
-import io
 import shutil
 import threading
 import time
@@ -15,7 +14,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import structlog
 from sqlalchemy import ColumnElement, delete, func
@@ -109,7 +107,7 @@ class FolderCopy:
         self._lock = threading.Lock()
         self._stored = {path.name: path.stat() for path in folder.iterdir()}
         self._sizes: dict[str, int] = {}
-        """Bytes of the growing files that are stored, where that is known."""
+        """Number of stored bytes of the growing files, if it is known."""
 
     def store(self) -> None:
         """Store every file that has changed. Raises StoreUnavailable."""
@@ -125,41 +123,29 @@ class FolderCopy:
         facts, before = path.stat(), self._stored.get(path.name)
         if before and (before.st_mtime_ns, before.st_size) == (facts.st_mtime_ns, facts.st_size):
             return
+        # If the connection breaks, it is unknown what is stored: then the whole file is, again.
+        begin = self._sizes.pop(path.name, 0)
+        with path.open("rb") as file, self._database.write() as session:
+            if not begin:
+                names = col(RunFileRow.run_id) == self._run_id, col(RunFileRow.name) == path.name
+                session.execute(delete(RunFileRow).where(*names))
+            file.seek(begin)
+            content = file.read()
+            if path.name in _GROWING:
+                # Another thread may be writing the last line.
+                content = content[: content.rfind(b"\n") + 1]
+                begin += len(content)
+            self._add_pieces(session, path.name, content)
         if path.name in _GROWING:
-            self._store_growth(path)
-        else:
-            with self._database.write() as session, path.open("rb") as file:
-                session.execute(delete(RunFileRow).where(*self._pieces_of(path.name)))
-                self._store_pieces(session, file, path.name)
+            self._sizes[path.name] = begin
         self._stored[path.name] = facts
 
-    def _store_growth(self, path: Path) -> None:
-        # Where the connection breaks it is unknown whether a piece is stored: then it is looked up.
-        begin = self._sizes.pop(path.name, None)
-        with self._database.write() as session:
-            if begin is None:
-                sizes = func.sum(func.length(col(RunFileRow.content)))
-                stored = session.exec(select(sizes).where(*self._pieces_of(path.name))).one()
-                begin = int(stored or 0)
-            with path.open("rb") as file:
-                file.seek(begin)
-                # Another thread may be writing the last line.
-                lines, end, _ = file.read().rpartition(b"\n")
-            if end:
-                self._store_pieces(session, io.BytesIO(lines + end), path.name)
-        self._sizes[path.name] = begin + len(lines + end)
-
-    def _pieces_of(self, name: str) -> tuple[ColumnElement[bool], ...]:
-        return col(RunFileRow.run_id) == self._run_id, col(RunFileRow.name) == name
-
-    def _store_pieces(self, session: Session, file: BinaryIO, name: str) -> None:
-        """Store what is left of a file; an empty one is a piece as well."""
-        content = file.read(_PIECE_BYTES)
-        while True:
-            session.add(RunFileRow(run_id=self._run_id, name=name, content=content))
+    def _add_pieces(self, session: Session, name: str, content: bytes) -> None:
+        """Add content in pieces, an empty one as well."""
+        for start in range(0, len(content) or 1, _PIECE_BYTES):
+            piece = content[start : start + _PIECE_BYTES]
+            session.add(RunFileRow(run_id=self._run_id, name=name, content=piece))
             session.flush()
-            if not (content := file.read(_PIECE_BYTES)):
-                return
 
 
 def _persist(store: Callable[[], None]) -> None:
