@@ -1,1 +1,1 @@
-"""What is kept in databases: the inbox, runs, and what the steps of each run returned."""
+"""Databases: the inbox, the runs, and the results of each run's steps."""

@@ -1,8 +1,8 @@
-"""One database of ours: opened, its tables made, its errors named. SQLite, or PostgreSQL by URL.
+"""One database of ours: it is opened, its tables are created, its errors are translated.
 
-Commits survive a power failure. A transaction that writes takes a lock first: SQLite's own, or on
-PostgreSQL an advisory one. So reading and then writing is atomic, also between processes. A
-transaction that only reads takes no lock, and never waits.
+SQLite, or PostgreSQL by URL. Commits survive a power failure. A writing transaction takes a lock
+first: SQLite's own, or on PostgreSQL an advisory one. So reading and then writing is atomic, also
+between processes. A reading transaction takes no lock and never waits.
 """
 
 import errno
@@ -63,20 +63,21 @@ class Database:
         """Open the database; create file and tables, or bring older tables up to date.
 
         Args:
-            consequence: Of moving a damaged file away; ends the sentence that advises it.
-            url: Of PostgreSQL; None: the file is used.
-            busy_seconds: How long to wait for a lock.
+            consequence: Consequence of moving a damaged file away; ends the sentence that advises
+                it.
+            url: URL of PostgreSQL; None: the file is used.
+            busy_seconds: Maximum wait for a lock.
 
         Raises:
-            SettingsInvalid: The file cannot be made or opened there.
-            StoreUnusable: It is damaged, no database, or of a later version.
-            StoreUnavailable: Somebody else has its lock.
+            SettingsInvalid: The file cannot be created or opened.
+            StoreUnusable: The database is damaged, of a later version, or the file is no database.
+            StoreUnavailable: Another process holds the lock.
         """
         self.path, self._consequence = path, consequence
         self.is_server = url is not None
         self.name = "PostgreSQL" if url else str(path)
         self.guard: Callable[[Connection], None] = lambda connection: None
-        """Called in each transaction that writes, once nobody else writes."""
+        """Called in each writing transaction after it has the writers' lock."""
         self._version = table(f"{tables[0].name}_version", column("version_num", String))
         if url is None:
             create_file(path)
@@ -95,7 +96,7 @@ class Database:
             with self.translate_errors():
                 is_new = not inspect(self.engine).has_table(self._version.name)
             if is_new:
-                # Loaded only where tables are made, and while nobody waits for that.
+                # Loaded only if tables are created, and before the writers' lock is held.
                 import_module("alembic.command")
             with self.connect() as connection:
                 self._create_tables(connection, tables)
@@ -124,7 +125,7 @@ class Database:
             yield connection
 
     def require_sound(self) -> None:
-        """Look through the file; StoreUnusable where it is damaged. A server looks itself."""
+        """Check the whole file. Raises StoreUnusable if it is damaged. A server checks itself."""
         if self.is_server:
             return
         with self.connect() as connection:
@@ -179,7 +180,7 @@ class Database:
 
 
 def _make_connect_arguments(busy_seconds: float) -> dict[str, object]:
-    """Ask for connections that delay nobody for long when their client is cut off or stopped."""
+    """Return connection options that bound how long a dead or stopped client blocks others."""
     milliseconds = round(busy_seconds * 1000)
     return {
         "connect_timeout": 5,
@@ -214,9 +215,10 @@ def _open_file(path: Path, busy_seconds: float) -> Engine:
 
 
 def overwrite_free_pages(path: Path) -> None:
-    """Write a SQLite file anew, without what was deleted; its users wait for that.
+    """Rewrite a SQLite file without deleted rows; its users wait meanwhile.
 
-    TransientError: One of them did not let go of it.
+    Raises:
+        TransientError: A user did not release the file in time.
     """
     if not path.exists():
         return
@@ -236,8 +238,8 @@ def create_file(path: Path) -> None:
         # Rows contain the words of private repositories; SQLite gives its side files the same mode.
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        # It is not opened once more: closing it would release the locks that connections of this
-        # process have on it, and who closes the file next would think it was the last.
+        # The file is not opened again: closing it would release the locks that connections of this
+        # process hold on it, and the process that closes it next would believe it was the last.
         _require_regular(path)
         path.chmod(0o600)
     except OSError as problem:

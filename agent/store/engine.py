@@ -1,13 +1,13 @@
-"""The durable engine: DBOS keeps what each step of a run returned, and goes on after a kill.
+"""The durable engine: DBOS stores the result of each step of a run, and continues after a kill.
 
 The only module that knows DBOS. A run is carried in segments: the first begins at the top, each
-further one takes over the records of the one before up to a step. No segment is alive while a run
-waits; the wait is a row in our own store, as are order and limits.
+further one takes over the records of the previous one up to a step. No segment is alive while a run
+waits; waits, order and limits are rows in our own store.
 
-Each process has a name of its own, and takes nothing over by itself. Who takes a run over calls
-`begin` with its segment: that moves the records to it, and from then on the engine takes none of
-who had it before. Who may do so, the lock of the data folder (`agent.store.worker_lock`) says on
-SQLite, and a lease on PostgreSQL, where each worker also has a queue of its own.
+Each process has its own executor name, and DBOS moves no run between them. A worker takes over a
+run by calling `begin` with its segment. From then on DBOS rejects steps of the previous worker. On
+SQLite the lock of the data folder (`agent.store.worker_lock`) decides who may do so, on PostgreSQL
+a lease; there each worker also has its own queue.
 """
 
 import logging
@@ -42,7 +42,7 @@ from agent.store.sql_queue import ONLY
 FILE_NAME = "engine.sqlite"
 #: DBOS never carries a run of another version on, so this stays.
 VERSION = "runs-1"
-#: More than it takes to note the end of a segment.
+#: Longer than it takes to record the end of a segment.
 _NOTED_SECONDS = 5.0
 _WORKFLOW = "carry"
 _BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
@@ -64,7 +64,7 @@ class Segment(Record):
 class EngineStatus(StrEnum):
     ALIVE = "alive"
     STRANDED = "stranded"
-    """It is not over, and nobody carries it: it goes on, or begins, once it is begun here."""
+    """It is not over, and no process carries it; `begin` starts or continues it here."""
     ENDED = "ended"
     BROKEN = "broken"
 
@@ -78,24 +78,24 @@ class Engine:
         url: str | None = None,
         worker: int = ONLY,
     ) -> None:
-        """Take the folder of its file, and what it carries.
+        """Prepare an engine in a data folder; `launch` opens its database.
 
         Args:
-            carry: Takes the id of a run and what keeps the records of its steps; returns how the
-                segment ended. It may be called again for the same run after a kill.
-            url: Of PostgreSQL; None: a file in the data folder.
+            carry: Carries a run, given its id and the recorder of its steps; returns how the
+                segment ended. Called again for the same run after a kill.
+            url: URL of PostgreSQL; None: a file in the data folder.
         """
         self.path = home / FILE_NAME
         self._url = url
         self._name = "PostgreSQL" if url else str(self.path)
         self._queue = f"worker-{worker}"
-        # The engine itself would go on with what a process of the same name had.
+        # With a fixed name, DBOS itself would continue the workflows of an earlier process.
         self._executor = f"{self._queue}-{uuid4().hex}"
         self._draining = threading.Event()
         self._alive = 0
         self._moved = threading.Condition()
         self._left: dict[str, float] = {}
-        """When segments were left that nobody carries, by name: at their end, or to the queue."""
+        """When segments ended or were queued again here, by name; monotonic seconds."""
 
         @DBOS.workflow(name=_WORKFLOW)
         def carried(run_id: str) -> str:
@@ -116,9 +116,10 @@ class Engine:
         self._carried = carried
 
     def launch(self) -> None:
-        """Open the database; what processes before had goes on once it is begun.
+        """Open the database. Workflows of earlier processes stay until `begin`.
 
-        Raises StoreUnusable, StoreUnavailable or SettingsInvalid.
+        Raises:
+            StoreUnusable, StoreUnavailable, SettingsInvalid: The database cannot be opened.
         """
         try:
             if self._url is None:
@@ -128,7 +129,7 @@ class Engine:
                     # Readers and the writer do not wait for each other; every commit is on disk.
                     with closing(sqlite3.connect(self.path, timeout=10.0)) as connection:
                         connection.execute("PRAGMA journal_mode = WAL")
-                # Its own words are for those who run DBOS; what matters of them is raised.
+                # DBOS logs for its own developers; errors that matter are raised.
                 logging.getLogger("dbos").setLevel(logging.ERROR)
                 # It then sets up no output of its own.
                 logging.getLogger("dbos").addHandler(logging.NullHandler())
@@ -141,12 +142,12 @@ class Engine:
             raise
 
     def begin(self, segment: Segment, begin_with: str | None = None) -> None:
-        """Begin a segment; one that this worker has begun already is left alone.
+        """Begin a segment; does nothing if this worker has already begun it.
 
         Args:
-            begin_with: For a further segment: the step of the one before that it begins with. The
-                records of all steps before that are taken over; where there are none any more, it
-                begins at the top. Empty: at the top as well. None: the records of every step.
+            begin_with: Step of the previous segment to begin with: the records of all steps before
+                it are taken over; if they are gone, the segment begins at the top. Empty: at the
+                top as well. None: the records of every step are taken over.
         """
         with self._translate_errors():
             if (there := DBOS.get_workflow_status(segment.name)) is not None:
@@ -197,9 +198,9 @@ class Engine:
                 DBOS.delete_workflows(names)
 
     def forget_before(self, moment: float, kept: Container[str]) -> int:
-        """Delete the records of runs that were over before a moment; return of how many segments.
+        """Delete the records of runs that ended before a moment; return the number of segments.
 
-        Those of the runs `kept` stay, however old.
+        Runs in `kept` keep their records, however old.
         """
         over = datetime.fromtimestamp(moment, UTC).isoformat()
         with self._translate_errors():
@@ -219,13 +220,13 @@ class Engine:
         return len(gone)
 
     def drain(self, seconds: float) -> bool:
-        """Let every run stop before its next step; return whether all did so in time."""
+        """Stop every run before its next step; return whether all stopped in time."""
         self._draining.set()
         with self._moved:
             return self._moved.wait_for(lambda: self._alive == 0, seconds)
 
     def close(self) -> None:
-        """Let go of the database; what is alive goes on once another process begins it."""
+        """Close the database; another process can continue the active segments."""
         self._draining.set()
         if self._url is not None:  # The queue of a file is that of the next process as well.
             with suppress(AgentError), self._translate_errors():

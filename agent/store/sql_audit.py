@@ -1,6 +1,6 @@
-"""The audit log: what people did with runs, repositories and data, as rows that are only added.
+"""The audit log: actions of people on runs, repositories and data; entries are never changed.
 
-What a person asks of a run is noted in the transaction in which it counts. A part of the store.
+An action on a run is recorded in the transaction in which it takes effect. A part of the store.
 """
 
 import os
@@ -47,7 +47,7 @@ class SqlAudit:
 
 
 def find_account() -> str:
-    """Name the account of this machine that gives a command."""
+    """Return the name of the account that runs a command on this machine."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

@@ -1,7 +1,7 @@
 """The inbox: deliveries on their way from the listener to the intake; a SQLite file of its own.
 
-Owns its tables; a delivery is known by its id. An append is on disk when it returns. Signatures and
-HTTP are the listener's; what a delivery means is the intake's.
+Owns its tables. A delivery is identified by its id. An append is on disk when it returns.
+Signatures and HTTP are the listener's part; the meaning of a delivery is the intake's.
 """
 
 import threading
@@ -89,15 +89,15 @@ class Inbox:
     """Deliveries; safe to use from several threads and processes."""
 
     def __init__(self, home: Path, url: str | None = None) -> None:
-        """Open the inbox; SettingsInvalid, StoreUnusable or StoreUnavailable where that fails.
+        """Open the inbox. Raises SettingsInvalid, StoreUnusable or StoreUnavailable.
 
         Args:
-            url: Of PostgreSQL; None: a file in the data folder.
+            url: URL of PostgreSQL; None: a file in the data folder.
         """
         self.path = home / FILE_NAME
         self._heartbeat = home / HEARTBEAT
         self.is_shared = url is not None
-        """Whether it is on a server, where a fleet uses it."""
+        """Whether it is on a server, which a fleet shares."""
         self._one = threading.Lock()
         self._database = Database(self.path, _TABLES, _CONSEQUENCE, url=url, busy_seconds=4.0)
         new = (postgresql.insert if url else sqlite.insert)(_ROWS).on_conflict_do_nothing()
@@ -131,7 +131,7 @@ class Inbox:
             return session.exec(unread.order_by(col(DeliveryRow.number)).limit(limit)).all()
 
     def record_decision(self, delivery_id: str, outcome: str, reason: str) -> None:
-        """Say what became of a delivery; it is not unread any more. The last word counts."""
+        """Record the decision about a delivery, which is then read. The last decision counts."""
         decided = _ROWS.update().where(_ROWS.c.delivery_id == delivery_id)
         with self._one, self._database.connect() as connection:
             connection.execute(decided.values(outcome=outcome, reason=reason))
@@ -173,7 +173,7 @@ class Inbox:
                 session.merge(HeartbeatRow(name=_BEAT, at=_SERVER_NOW))
 
     def read_last_beat(self) -> float | None:
-        """When the reader last left a sign of life, in seconds since the epoch; None: never."""
+        """Return the reader's last heartbeat, in seconds since the epoch; None: there was none."""
         if self.is_shared:
             with suppress(StoreUnavailable), self._database.read() as session:
                 beat = session.get(HeartbeatRow, _BEAT)
@@ -183,12 +183,13 @@ class Inbox:
         return None
 
     def prune(self, now: float, before: float = 0.0) -> int:
-        """Remove old decided deliveries, and return how many.
+        """Remove old decided deliveries; return their number.
 
-        What is unread stays, however old. A removed delivery would be new if it came again.
+        Unread deliveries stay, however old. A removed delivery would be new if it came again.
 
         Args:
-            before: Of those received before that, in seconds since the epoch, no word stays.
+            before: Deliveries received before this time, in seconds since the epoch, lose their
+                texts.
         """
         decided, old = _ROWS.c.outcome.is_not(None), _ROWS.c.received_at < now - _KEPT_SECONDS
         worded = (_ROWS.c.received_at < before) & ((_ROWS.c.body != b"") | (_ROWS.c.reason != ""))
@@ -230,7 +231,7 @@ class Inbox:
 
 
 def open_inbox(loaded: Settings) -> Inbox:
-    """Open the inbox where the settings say; raises what `Inbox` does."""
+    """Open the inbox of the settings. Raises the errors of `Inbox`."""
     return Inbox(loaded.home, settings.find_database(loaded))
 
 

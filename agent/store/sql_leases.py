@@ -1,11 +1,11 @@
-"""Leases: which workers of a fleet are alive, and the runs of dead ones.
+"""Leases: which workers of a fleet are alive, and takeover of the runs of dead ones.
 
-A worker renews its row while it lives. Where a whole lease passes without that, its row is
-deleted, and its runs wait for their turn again, in one transaction without other writers.
-From then on no transaction of the dead worker is let in, nor any write to the code host. A worker
-that cannot tell ends itself well before the others declare it dead. All times are the database's.
+A worker renews its row while it lives. If it misses a whole lease, its row is deleted and its runs
+are queued again, in one transaction without other writers. From then on no transaction of the dead
+worker is accepted, nor any of its writes to the code host. A worker that cannot reach the database
+exits well before others declare it dead. All times are the database's.
 
-On SQLite there is one worker, which has the lock of the data folder instead.
+On SQLite there is one worker, which holds the lock of the data folder instead.
 """
 
 import os
@@ -42,24 +42,24 @@ class Lease:
     number = ONLY
 
     def keep(self) -> None:
-        """Give signs of life from now on, and end the process where they do not arrive."""
+        """Start heartbeats; the process exits if they do not reach the database."""
 
     def require(self) -> None:
         """Renew the lease; the process ends where others have taken its runs over."""
 
     def set_ready(self, *, ready: bool) -> None:
-        """Say whether this worker is at work, and may lead."""
+        """Record whether this worker is at work, and may lead."""
 
     def leads(self) -> bool:
         """Whether this worker decides on deliveries: the longest at work."""
         return True
 
     def take_over(self) -> int:
-        """Have the runs of dead workers wait for their turn again; return of how many workers."""
+        """Queue the runs of dead workers again; return the number of those workers."""
         return 0
 
     def give_back(self) -> None:
-        """Hand what this worker has to the others; it writes nothing any more."""
+        """Release this worker's runs and its lease; it must not write any more."""
 
 
 ONLY_LEASE = Lease()
@@ -69,10 +69,10 @@ class SharedLease(Lease):
     """Lease of one of several workers, from when it is made."""
 
     def __init__(self, database: Database, home: Path, seconds: float, key: str) -> None:
-        """Take a new number; the lease lasts only after `keep`.
+        """Register a worker; the lease is renewed only after `keep`.
 
         Args:
-            seconds: After so long without a sign of life the others take over.
+            seconds: Time without a heartbeat after which other workers take over.
             key: Public half of the key that this worker signs logs with.
 
         Raises:
@@ -119,7 +119,7 @@ class SharedLease(Lease):
         self._seen = begun
 
     def set_ready(self, *, ready: bool) -> None:
-        # Nobody comes before who leads already: that one may be at a delivery.
+        # Join at the end: the current leader may be processing a delivery.
         last = select(func.coalesce(func.max(LeaseRow.turn), 0) + 1).scalar_subquery()
         with self._database.write() as session:
             mine = col(LeaseRow.number) == self.number
@@ -133,7 +133,7 @@ class SharedLease(Lease):
     def take_over(self) -> int:
         silent = col(LeaseRow.last_seen) < _NOW - self._seconds
         with self._database.read() as session:
-            # Most looks find nobody, and take no lock for that.
+            # Usually no worker is dead: then no lock is taken.
             if session.exec(select(LeaseRow.number).where(silent).limit(1)).first() is None:
                 return 0
         with self._database.write() as session:
@@ -169,7 +169,7 @@ class SharedLease(Lease):
 
 
 def _free_runs(session: Session) -> None:
-    """Let every run wait for its turn whose worker has no lease."""
+    """Queue every run again whose worker has no lease."""
     names = select(func.concat(WORKER, LeaseRow.number))
     theirs = col(RunRow.active), col(RunRow.worker).startswith(WORKER)
     gone = col(RunRow.worker).not_in(names)

@@ -1,7 +1,7 @@
-"""Delete what is stored of people and texts: of runs that are over. A part of the store.
+"""Delete stored texts and names of runs that are over. A part of the store.
 
-A run keeps its id, times, outcome and cost. So statistics, budgets and the signatures of its log
-hold on.
+A run keeps its id, times, outcome and cost, so statistics, budgets and the signature of its log
+stay valid.
 """
 
 from typing import NamedTuple
@@ -133,7 +133,7 @@ def _blank_run(run: Run, *, has_repository: bool) -> Run:
             actor="",
             actor_id=0,
             labels=(),
-            by_label=False,  # nobody waits for what becomes of it
+            by_label=False,  # the reaction and comments on the issue are not needed any more
         )
     return replace(
         run,

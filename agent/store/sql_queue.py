@@ -1,8 +1,8 @@
-"""The queue: which run begins or goes on next, and what waits. A part of the store.
+"""The queue: which run begins or continues next. A part of the store.
 
 An issue has at most one active run; a repository has at most `per_repository`, on all workers
-together. The run of the repository with the fewest runs under way comes first, then the longest
-wait, so that no repository takes every place.
+together. The run of the repository with the fewest active runs comes first, then the longest wait,
+so that no repository takes every slot.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ from agent.store.sql_tables import (
 WORKER = "worker "
 """Prefix of the name of the service's workers; the number follows."""
 ONLY = 1
-"""Number of the worker where there is no other."""
+"""Number of a worker that is the only one."""
 _UNDER_WAY = (col(RunRow.active), col(RunRow.worker).startswith(WORKER))
 _UNBEGUN = (
     col(RunRow.active),
@@ -47,7 +47,7 @@ _AT_A_LOOK = 10
 class Backlog(NamedTuple):
     waiting: int
     oldest: float | None
-    """When the one of them that waits for longest was queued, in seconds since the epoch."""
+    """When the longest-waiting of them was queued, in seconds since the epoch."""
     held_up: int
     """Until a time, for a person or a service that they wait for."""
     states: dict[str, int]
@@ -65,19 +65,19 @@ class RunQueue:
         per_repository: int = 1,
         worker: int = ONLY,
     ) -> RunRow | None:
-        """Take the run whose turn it is; None: there is none, or too many are under way.
+        """Claim the next run; None: none is ready, or too many are active.
 
-        What was stopped only has to say so, and waits for nothing. A row that makes no sense is
-        ended, so that it delays nobody.
+        A stopped run only has to report that, and waits for nothing. A row that cannot be read is
+        ended, so that it delays no other run.
 
         Args:
-            most: Maximum number of this worker's runs; 0: only what was stopped is taken.
+            most: Maximum number of this worker's runs; 0: only stopped runs are claimed.
             per_day: Maximum number of runs that a repository begins within 24 hours.
-            per_repository: Maximum number of its runs under way, on all workers together.
+            per_repository: Maximum number of its active runs, on all workers together.
         """
         anybody = select(RunRow.run_id).where(col(RunRow.active), col(RunRow.worker).is_(None))
         with self._database.read() as session:
-            # Most looks find nobody, and take no lock for that.
+            # Usually no run waits: then no lock is taken.
             if session.exec(anybody.limit(1)).first() is None:
                 return None
         with self._database.write() as session:
@@ -95,7 +95,7 @@ class RunQueue:
                 row.worker, row.started_at = name, row.started_at or now
                 row.waits_for = None
                 if row.begin_with == "":
-                    # It begins at its top, where it reads what was said to it.
+                    # It begins at its top, where it reads all guidance so far.
                     sql_requests.note_begin(session, row)
                 if row.state == RunState.RECEIVED:
                     begun = RunState.FOLLOWING_UP if row.round else RunState.TRIAGING
@@ -115,7 +115,7 @@ class RunQueue:
         return runs
 
     def explain_wait(self, run_id: str, now: float, per_day: int | None = None) -> str:
-        """Say which pause or limit holds a waiting run back; empty: none, or it is under way."""
+        """Return the pause or limit that delays a waiting run; empty: none, or it is active."""
         with self._database.read() as session:
             row = session.get(RunRow, run_id)
             if row is None or not row.active or row.worker is not None:
@@ -148,7 +148,7 @@ class RunQueue:
 
 
 def _end_unreadable(session: Session, run_ids: Collection[str], now: float) -> None:
-    """End runs whose rows make no sense, so that they delay no other."""
+    """End runs whose rows cannot be read, so that they delay no other."""
     rows = update(RunRow).where(col(RunRow.run_id).in_(run_ids))
     session.execute(rows.values(active=False, state=RunState.FAILED, ended_at=now))
 
@@ -169,7 +169,7 @@ def _find_spent_quotas(session: Session, now: float, per_day: int) -> list[int]:
 
 
 def _get_allowed_runs(session: Session, repository_id: int, per_day: int) -> int:
-    """The lower of the operator's bound and what the newest run found in the configuration."""
+    """Return the lower of the operator's limit and the repository's, as its newest run read it."""
     wanted = select(RunRow).where(col(RunRow.repository_id) == repository_id, *_UNBEGUN)
     rows = list_sound(session.exec(wanted.order_by(*NEWEST).limit(1)))
     configured = rows[0].run.runs_per_day if rows else None

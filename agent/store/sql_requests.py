@@ -28,7 +28,7 @@ MOST_WORDS = 20
 MOST_ANSWERED = 5
 """Maximum number of times that answers continue a run that ended with questions."""
 MOST_ROUNDS = 20
-"""Follow-ups of one pull request, whatever they are about."""
+"""Maximum number of follow-ups of one pull request, of all kinds."""
 #: Follow-ups that are kept for people: red checks and conflicts cannot use them up.
 _FOR_PEOPLE = 10
 #: Comments within this time are handled together.
@@ -41,7 +41,7 @@ class RunRequests:
     _database: Database
 
     def list_guidance(self, run_id: str) -> tuple[Guidance, ...]:
-        """List what was said to a run, in the order in which it was heard."""
+        """List all guidance for a run, in the order of its arrival."""
         with self._database.read() as session:
             return _list_guidance(session, run_id)
 
@@ -50,20 +50,21 @@ class RunRequests:
             return _was_heard(session, run_id, comment)
 
     def note_guidance(self, run_id: str, guidance: Guidance) -> None:
-        """Keep what was said, with no effect of its own."""
+        """Store guidance without any effect on the run."""
         with self._database.write() as session:
             _store_guidance(session, run_id, guidance)
 
     def add_guidance(
         self, run_id: str, guidance: Guidance, now: float, quiet: float = QUIET_SECONDS
     ) -> Hearing:
-        """Let a run hear what somebody said: one that waits for it goes on.
+        """Store guidance for a run, and let the run continue if it waits for it.
 
-        With its plan, or from its top with another one; a run that ended with questions goes on
-        with the answer from its top. ActiveRun where the issue has another run by now.
+        An approval continues with the plan, a change begins at the top with another one. A run that
+        ended with questions begins at the top with the answer. Raises ActiveRun if the issue has
+        another active run by now.
 
         Args:
-            quiet: Seconds until it begins at its top, in which more may be said.
+            quiet: Seconds until it begins at its top, in which more comments may follow.
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
@@ -87,7 +88,7 @@ class RunRequests:
                 else:
                     row.not_before = now + quiet
                     row.begin_with, row.state = "", RunState.RECEIVED
-            # Else it is looking just now: what it has not heard is found when it waits again.
+            # Otherwise a worker carries it: guidance that it missed is seen when it waits again.
             return "heard"
 
     def request_stop(
@@ -119,13 +120,13 @@ class RunRequests:
     def retry_run(
         self, run_id: str, begin_with: str, now: float, *, guidance: Guidance | None = None
     ) -> None:
-        """Let a run that is over go on; one that has reached a cap may use as much again.
+        """Continue a run that is over; one that reached a cap may use as much again.
 
-        ActiveRun where its issue has a run that is not over, which may be this one.
+        Raises ActiveRun if its issue has an active run, which may be this one.
 
         Args:
-            begin_with: The step that it goes on with; empty: it begins at the top.
-            said: The command that asks for it; counts once.
+            begin_with: Step to continue with; empty: it begins at the top.
+            guidance: The command that asks for it; counts once.
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
@@ -139,7 +140,7 @@ class RunRequests:
     def queue_follow_up(
         self, run_id: str, wish: FollowUpRequest, now: float, *, guidance: Guidance | None = None
     ) -> Following:
-        """Queue a run that goes on with the pull request of this one; a command counts once."""
+        """Queue a follow-up of this run's pull request; the same command counts once."""
         with self._database.write() as session:
             first = session.get_one(RunRow, run_id)
             if guidance is not None and _was_heard(session, run_id, guidance.comment):
@@ -147,13 +148,13 @@ class RunRequests:
             active = _find_active_row(session, first)
             following = _queue_follow_up(session, first, active, wish, now)
             if guidance is not None and following not in ("over", "full"):
-                # A refusal counts only once it was posted.
+                # A refusal counts only after it was posted.
                 _store_guidance(session, run_id, guidance)
             return following
 
 
 def require_no_other(session: Session, row: RunRow) -> None:
-    """Raise ActiveRun where the issue of a run has another one that is not over."""
+    """Raise ActiveRun if the issue of a run has another active run."""
     if active := _find_active_row(session, row):
         raise ActiveRun(active.run)
 
@@ -173,7 +174,7 @@ def is_approved(session: Session, row: RunRow, plan: str) -> bool:
 
 
 def queue_waiting_follow_up(session: Session, over: RunRow, now: float) -> None:
-    """Queue what was wished for while a run of the issue was at work; it is over now."""
+    """Queue a follow-up that was requested during the run of the issue that has just ended."""
     wanted = select(RunRow).where(
         is_of_issue(over.repository_id, over.number), col(RunRow.follow_up_requests).is_not(None)
     )
@@ -235,7 +236,7 @@ def _find_active_row(session: Session, of_issue: RunRow) -> RunRow | None:
 
 
 def requeue_run(row: RunRow, begin_with: str, now: float) -> None:
-    """Let a run that is over wait for its turn again; at a cap it may use as much once more."""
+    """Queue a finished run again; after a cap it may use as much once more."""
     if row.purged_at is not None:
         raise RequestRefused(
             f"The texts of run {row.run_id} were deleted, so it cannot continue. Set the label"
@@ -274,7 +275,7 @@ def _queue_follow_up(
             return "joined"
         stored = {request.kind: request for request in first.follow_up_requests or ()}
         same = stored.pop(wish.kind, wish)
-        # The author of the command gets an answer, whatever else asks for it afterwards.
+        # The author of the command gets an answer, also if later requests have no author.
         wish = replace(wish, by=wish.by or same.by)
         first.follow_up_requests = (*stored.values(), wish)
         return "after"

@@ -1,7 +1,6 @@
-"""The folders of runs in the database of a fleet: what one machine has written, another one reads.
+"""Folders of runs in the database of a fleet, so that another machine can continue or show a run.
 
-They are stored when a step begins and ends, and before anything that others can see. Who goes on
-with a run, or shows it, lays its folder out anew from here.
+Files are stored when a step begins and ends, and before any effect that others can see.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from agent.telemetry.signature import FILE_NAME as SIGNATURE
 _COPY_SECONDS = 3600.0
 #: They only grow.
 _GROWING = (EVENTS, "run.log")
-#: PostgreSQL takes no value of half a gigabyte.
+#: PostgreSQL accepts no value of half a gigabyte.
 _PIECE_BYTES = 16 * 1024**2
-#: Seconds between attempts while the database is away; where that lasts, the lease runs out first.
+#: Seconds between attempts while the database is away; after these, the lease runs out first.
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 _log = structlog.get_logger()
 
@@ -41,11 +40,11 @@ class SqlRunFiles:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._shown: dict[Path, int] = {}
-        """Number of the last piece in the folders that were laid out to be looked at."""
+        """Number of the last piece in each folder that `show` has written."""
         self._lock = threading.Lock()
 
     def open(self, run_id: str, folder: Path) -> FolderCopy:
-        """Lay the folder of a run out as it was left; what is written there from now on is kept."""
+        """Write the stored files of a run to its folder; return what stores later changes."""
         # Events that are not stored have changed nothing outside.
         (folder / EVENTS).unlink(missing_ok=True)
         self._lay_out(run_id, folder)
@@ -80,7 +79,7 @@ class SqlRunFiles:
         pieces: dict[str, list[bytes]] = defaultdict(list)
         with self._database.read() as session:
             ordered = wanted.order_by(col(RunFileRow.number))
-            # A server ends the transaction of a client that is busy for long with what it has.
+            # A server ends the transaction of a client that processes a result for too long.
             for name, content in session.exec(ordered, execution_options={"yield_per": 8}):
                 pieces[name].append(content)
         return {name: b"".join(several) for name, several in pieces.items()}

@@ -21,7 +21,7 @@ _MOST_CHOICES = 500
 
 
 class RunFilters(BaseModel):
-    """What a list of runs is narrowed by; empty: by nothing."""
+    """Filters of a list of runs; an empty one does not filter."""
 
     text: str = ""
     repository: str = ""
@@ -110,7 +110,7 @@ class RunLists:
         state = type_coerce(RunRow.state, String)
         wanted = select(state, *columns).where(*_match(filters, repositories))
         with self._database.read() as session:
-            # Without the session's objects, which would take most of the time.
+            # Plain rows: creating the session's objects would take most of the time.
             rows = session.connection().execute(wanted).all()
         return list(map(CountedRun._make, rows))
 

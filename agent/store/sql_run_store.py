@@ -1,7 +1,7 @@
-"""The runs: what was asked for, each one's state, how it ended. SQLite by default.
+"""The runs: their requests, states and outcomes. SQLite by default.
 
 Owns the table and two rules: an issue has at most one active run, and a delivery at most one run.
-What a run does is the worker's; the events within a run are in its folder.
+Carrying a run is the worker's part; the events within a run are in its folder.
 """
 
 import fcntl
@@ -50,10 +50,10 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
     """Runs in `mergewright.sqlite`; safe to use from several threads and processes."""
 
     def __init__(self, home: Path, url: str | None = None) -> None:
-        """Open the store; SettingsInvalid, StoreUnusable or StoreUnavailable where that fails.
+        """Open the store. Raises SettingsInvalid, StoreUnusable or StoreUnavailable.
 
         Args:
-            url: Of PostgreSQL; None: a file in the data folder.
+            url: URL of PostgreSQL; None: a file in the data folder.
         """
         self.path = home / FILE_NAME
         self._database = Database(self.path, TABLES, _CONSEQUENCE, url=url, busy_seconds=10.0)
@@ -67,10 +67,10 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
     def add_run(
         self, run: Run, now: float, *, worker: str | None = None, delivery_id: str | None = None
     ) -> Run:
-        """Queue a run as the next attempt at its issue, or note one that a command carries.
+        """Queue a run as the next attempt at its issue, or record one that a command carries.
 
-        Returns the run that is kept: this one with its number, or the earlier one of the delivery;
-        ActiveRun where the issue has one that is not over.
+        Returns the stored run: this one with its number, or the earlier one of the delivery. Raises
+        ActiveRun if the issue has a run that is not over.
         """
         row = make_row(run, now)
         row.delivery_id = delivery_id
@@ -96,10 +96,10 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             return row.run
 
     def resume_run(self, run_id: str, now: float, worker: str) -> RunRow:
-        """Let a command go on with a run that one has carried before.
+        """Continue a run of an earlier command.
 
-        One that was interrupted goes on with the records as they are, any other one with the step
-        at which it stopped. ActiveRun where it is under way, or another run of its issue is.
+        An interrupted run continues with its records as they are, any other with the step at which
+        it stopped. Raises ActiveRun if it is active, or another run of its issue is.
         """
         with self._database.write() as session:
             self._end_dead_commands(session, now)
@@ -146,7 +146,8 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
         except OSError:
             return None
         try:
-            # Shared: two who look at a time do not take each other for a command.
+            # A shared lock: two processes that look at a time do not mistake each other for a
+            # command.
             fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -159,14 +160,14 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(state=state))
 
     def postpone_run(self, run_id: str, wait: Wait) -> None:
-        """Put a run that was under way back to wait; nothing of it is done again."""
+        """Let an active run wait; none of its finished steps is done again."""
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
             until, begin_with = wait.until, wait.begin_with
             if wait.plan_asked is not None:
                 row.plan_asked, row.state = wait.plan_asked, RunState.AWAITING_APPROVAL
                 if row.stop_request or sql_requests.is_approved(session, row, wait.plan_asked):
-                    # Somebody has spoken between its look and its wait.
+                    # Guidance arrived between its last look and its wait.
                     until = 0.0
             if sql_requests.has_more(session, row):
                 until, begin_with, row.state = 0.0, "", RunState.RECEIVED
@@ -219,7 +220,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             return [(f"{WORKER}{number}", process, seen) for number, process, seen in workers]
 
     def list_carriers(self) -> dict[str, str]:
-        """Name the worker that has each run which is under way; of a command `command ...`."""
+        """Map each active run to the worker that carries it; a command is `command PROCESS`."""
         columns = select(RunRow.run_id, RunRow.worker)
         with self._database.read() as session:
             wanted = columns.where(col(RunRow.active), col(RunRow.worker).is_not(None))
@@ -234,7 +235,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
 
 
 def open_store(loaded: Settings) -> SqlRunStore:
-    """Open the runs where the settings say; raises what `SqlRunStore` does."""
+    """Open the runs of the settings. Raises the errors of `SqlRunStore`."""
     return SqlRunStore(loaded.home, settings.find_database(loaded))
 
 
@@ -248,7 +249,7 @@ def _note_command(session: Session, action: str, row: RunRow) -> None:
 def _end_run(session: Session, row: RunRow, outcome: Outcome, now: float) -> None:
     row.active, row.state, row.ended_at = False, outcome.state, now
     row.outcome = replace(outcome, files=replace(outcome.files, text=None))
-    # A round that pushed nothing has left a commit of somebody else there.
+    # A round that pushed nothing left a commit of another author there.
     row.head = outcome.commit if outcome.judged.digest else None
     row.pull = outcome.pull_request.number if outcome.pull_request else row.pull
     session.flush()

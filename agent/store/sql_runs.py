@@ -17,7 +17,7 @@ class RunReader:
     _database: Database
 
     def get_run(self, run_id: str) -> RunRow:
-        """Return the run of exactly this id; KeyError where there is none."""
+        """Return the run with exactly this id. Raises KeyError if there is none."""
         with self._database.read() as session:
             row = session.get(RunRow, run_id)
         if row is None or not list_sound([row]):
@@ -25,7 +25,7 @@ class RunReader:
         return row
 
     def find_run(self, run_id: str) -> RunRow | None:
-        """Look a run up; the beginning of its id is enough when only one begins so."""
+        """Find a run by its id, or by a beginning that only one id has."""
         runs = self.find_by_prefix(run_id, 2)
         return runs[0] if len(runs) == 1 else None
 
@@ -101,7 +101,7 @@ class RunReader:
         return tuple(pulls.values())
 
     def is_publishing(self, repository_id: int, *, of_follow_up: bool = False) -> bool:
-        """Whether a run, or also a follow-up, may have pushed what is not noted yet."""
+        """Whether an active run, or also a follow-up, may have pushed what is not recorded yet."""
         states = [RunState.PUBLISHING, *([RunState.FOLLOWING_UP] if of_follow_up else [])]
         wanted = select(RunRow.run_id).where(
             col(RunRow.repository_id) == repository_id,

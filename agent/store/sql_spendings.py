@@ -71,7 +71,7 @@ class SqlSpendings:
             return _sum_spent(session, budget, now)
 
     def sum_of_run(self, run_id: str) -> float:
-        """Add up what a run has cost, with what a request under way may cost."""
+        """Sum up the cost of a run, including the maximum of a request that is under way."""
         asked = select(func.sum(SpendingRow.usd)).where(col(SpendingRow.run_id) == run_id)
         with self._database.read() as session:
             return session.exec(asked).one() or 0.0

@@ -27,10 +27,11 @@ T = TypeVar("T")
 
 
 class Typed(TypeDecorator[T]):
-    """A record as JSON, or a word of an enumeration; None and a line in the log if unreadable.
+    """A record stored as JSON, or an enumeration as a word.
 
-    One row of another version must not fail a whole list. A search in such a column casts it to
-    `Text`: what it is compared with is a record as well.
+    A value that cannot be read is None and logged: one row of another version must not fail a whole
+    list. A search in such a column casts it to `Text`, since values to compare with would be
+    converted too.
     """
 
     impl, cache_ok = String, True
@@ -60,7 +61,7 @@ class Typed(TypeDecorator[T]):
 class FollowUpRequest(Record):
     kind: Kind
     by: str = ""
-    """Login of the command's author; empty: there is none."""
+    """Login of the command's author; empty: no command asked for it."""
     quiet: float = 0.0
     """Seconds in which no further one may come before it begins."""
 
@@ -108,16 +109,16 @@ class RunRow(SQLModel, table=True):
     )
     head: str | None = None
     pull_end: PullEnd | None = Field(default=None, sa_type=Typed(PullEnd))
-    """How the pull request that it opened has ended; None: it has not, or there is none.
+    """How the pull request of this run ended; None: it is open, or there is none.
 
-    Written for workers of the version before: `state` says it as well.
+    Written for workers of the previous version: `state` says it as well.
     """
     purged_at: float | None = None
     """When its texts and names were deleted; None: they are there."""
     person: str | None = None
     """Login of who set the label. This and the next columns are what `summarize` says."""
     origin: str | None = None
-    """`ticket`, `dry run`, or what a follow-up is about."""
+    """`ticket`, `dry run`, or the kind of a follow-up."""
     reason: str | None = None
     sentence: str | None = None
     category: str | None = None
@@ -297,17 +298,18 @@ class LeaseRow(SQLModel, table=True):
     number: int | None = Field(default=None, primary_key=True)
     process: str
     home: str
-    """Its data folder; records name places below it, so that all workers have the same."""
+    """Its data folder. Records name paths below it, so all workers have the same."""
     key: str
-    """Public half of the key that it signs logs with; all workers have the same."""
+    """Public half of the key that it signs logs with, which all workers share."""
     last_seen: float
     """Seconds since the epoch, by the database's clock."""
     turn: int | None = None
-    """Its place among those at work, the first of which leads; None: it begins or ends just now."""
+    """Its position in the order of ready workers, the first of which leads; None: starting or
+    ending."""
 
 
 class RunFileRow(SQLModel, table=True):
-    """A piece of a file in the folder of a run, so that another machine can go on with it."""
+    """A piece of a file in the folder of a run, so that another machine can continue it."""
 
     __tablename__ = "run_files"
 

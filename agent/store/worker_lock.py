@@ -1,8 +1,8 @@
-"""One process at a time works on a data folder: a lock on a file in it, which names its owner.
+"""Only one process works on a data folder: it locks a file there, which names its owner.
 
-Two of them would carry the same runs: each would take the other's for what a dead process left.
-The worker has the lock from before it looks at anything until it ends; the kernel lets go of it
-with the process, however that ended, so that the file may stay.
+Two workers would carry the same runs: each would mistake the other's for those of a dead process.
+The worker holds the lock from its first read until it ends. The kernel releases it with the
+process, so the file may stay.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ def lock_home(home: Path) -> Iterator[None]:
         SettingsInvalid: The folder cannot be used.
     """
     require_home(home)
-    # Closed in every program that is started, so that none of them has it after us.
+    # Not inherited: a child program must not keep the lock after us.
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     with explain_home(home):
         file = os.open(home / FILE_NAME, flags, 0o600)

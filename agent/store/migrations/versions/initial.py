@@ -1,4 +1,4 @@
-"""The tables as the models describe them; further revisions change those of earlier versions."""
+"""The first revision: tables as the models describe them; later revisions change older tables."""
 
 from alembic import context, op
 from sqlmodel import SQLModel
