@@ -1,4 +1,4 @@
-"""What a request must be to be taken: its signature, and what it may cost in size, time, memory.
+"""Requirements on a request: its signature, and bounds on size, time and memory.
 
 All of it is checked before anything is parsed.
 """
@@ -30,31 +30,31 @@ class RefusedDelivery(AgentError):
 
 
 def join_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Give the headers of a request by their lower-case names.
+    """Return the headers of a request by their lower-case names.
 
-    The values of one that is repeated are joined by commas, as HTTP reads them; nothing that we
-    look for has that shape.
+    Values of a repeated header are joined by commas, as HTTP defines; no header that we read allows
+    that.
     """
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     for name_bytes, value_bytes in raw:
         name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
-def check_head(given: Mapping[str, str]) -> None:
+def check_head(headers: Mapping[str, str]) -> None:
     """Refuse by the headers alone what could not be taken anyway.
 
     Raises:
         RefusedDelivery: 413 too large, 415 another type or compressed.
     """
-    declared = given.get("content-length", "0")
+    declared = headers.get("content-length", "0")
     # More digits than any size has are not worth the time of int().
     if len(declared) > 20 or (declared.isdecimal() and int(declared) > BODY_BYTES):
         raise _too_large()
-    if given.get("content-encoding", "identity").strip().lower() != "identity":
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise RefusedDelivery(415, "Content-Encoding is not accepted: send the body as it is.")
-    kind = given.get("content-type", "").partition(";")[0].strip().lower()
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         raise RefusedDelivery(
             415,
@@ -69,7 +69,7 @@ async def read_body(parts: AsyncIterator[bytes]) -> bytes:
     """Read the body, whatever length was declared.
 
     Raises:
-        RefusedDelivery: 413 too large, 408 too slow, 400 broken off.
+        RefusedDelivery: 413 too large, 408 too slow, 400 incomplete.
     """
     kept: list[bytes] = []
     size = 0
@@ -101,7 +101,7 @@ def read_signature(header: str | None) -> str:
     """Return the signature of a request, in hexadecimal, before its body is read.
 
     Raises:
-        RefusedDelivery: 401, there is none, more than one, or it is no SHA-256.
+        RefusedDelivery: 401: there is none, more than one, or it is no SHA-256.
     """
     if header is None or not (shape := _SIGNATURE.fullmatch(header)):
         raise RefusedDelivery(
@@ -113,9 +113,9 @@ def read_signature(header: str | None) -> str:
 
 
 def verify_signature(secrets: tuple[bytes, ...], body: bytes, signature: str) -> None:
-    """Compare the signature with those of the raw body, in constant time; else refuse (401)."""
+    """Compare the signature with those of the raw body, in constant time; refuse with 401."""
     expected = [hmac.new(secret, body, "sha256").hexdigest() for secret in secrets]
-    if not any(hmac.compare_digest(one, signature) for one in expected):
+    if not any(hmac.compare_digest(digest, signature) for digest in expected):
         raise RefusedDelivery(
             401,
             f"{SIGNATURE_HEADER} does not match this body. The webhook's secret must match"

@@ -1,8 +1,7 @@
 """The listener's routes: verify, parse, commit, answer.
 
-`POST /webhooks/github` answers 202 only for what is on disk. Requests that their headers rule out
-are refused before the body is read. Everything else is judged only after the signature was found
-right.
+`POST /webhooks/github` answers 202 only for deliveries on disk. Requests with unacceptable headers
+are refused before the body is read. Everything else is checked only after the signature.
 """
 
 import asyncio
@@ -46,7 +45,7 @@ def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Lis
     """Make the listener's applications; the inbox is closed when that of deliveries ends.
 
     Args:
-        secrets: Gives those of the webhook that count now.
+        secrets: Returns the current secrets of the webhook.
     """
     committer = Committer(inbox)
     figures = health.ListenerMetrics(inbox, committer, secrets)
@@ -73,18 +72,17 @@ def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Lis
         return Response(to_json(accepted), 202, media_type="application/json")
 
     async def read_delivery(request: Request) -> Delivery:
-        # Taken apart once: to ask the framework for each is a search through all of them.
-        given = admission.join_headers(request.scope["headers"])
-        admission.check_head(given)
-        signature = admission.read_signature(given.get(admission.SIGNATURE_HEADER.lower()))
-        event = _header(given, "X-GitHub-Event", _EVENT)
-        delivery_id = _header(given, "X-GitHub-Delivery", _DELIVERY_ID).lower()
+        # Joined once: the framework searches all of them for each look-up.
+        headers = admission.join_headers(request.scope["headers"])
+        admission.check_head(headers)
+        signature = admission.read_signature(headers.get(admission.SIGNATURE_HEADER.lower()))
+        event = _header(headers, "X-GitHub-Event", _EVENT)
+        delivery_id = _header(headers, "X-GitHub-Delivery", _DELIVERY_ID).lower()
         body = await admission.read_body(request.stream())
         verify = partial(_verify_delivery, secrets(), body, signature, event, delivery_id)
         return await asyncio.to_thread(verify) if len(body) > _ASIDE_BYTES else verify()
 
-    # A plain route: there is nothing for the framework to take apart before the signature is
-    # checked.
+    # A plain route: the framework must parse nothing before the signature is checked.
     app.add_route("/webhooks/github", answer, methods=["POST"])
     app.add_exception_handler(RefusedDelivery, _make_refusal)
     return Listener(app, health.make_app(inbox, committer, figures))
@@ -93,17 +91,17 @@ def make_listener(secrets: Callable[[], tuple[bytes, ...]], inbox: Inbox) -> Lis
 def _verify_delivery(
     secrets: tuple[bytes, ...], body: bytes, signature: str, event: str, delivery_id: str
 ) -> Delivery:
-    """Check the signature, then parse; only what the intake reads is kept."""
+    """Check the signature, then parse; only fields that the intake reads are kept."""
     admission.verify_signature(secrets, body, signature)
     if not _GUID.fullmatch(delivery_id):
-        # Other servers and relays number their deliveries. The header is not signed, so anybody who
-        # sends an old body once more could use up the number of the next one.
+        # Other servers and relays number their deliveries. The header is not signed, so a replay of
+        # an old body could use up the number of the next delivery.
         delivery_id += f"-{hashlib.sha256(body).hexdigest()[:32]}"
     return deliveries.make_delivery(delivery_id, event, events.parse_event(event, body))
 
 
-def _header(given: Mapping[str, str], name: str, shape: re.Pattern[str]) -> str:
-    value = given.get(name.lower(), "")
+def _header(headers: Mapping[str, str], name: str, shape: re.Pattern[str]) -> str:
+    value = headers.get(name.lower(), "")
     if not shape.fullmatch(value):
         raise RefusedDelivery(400, f"The header {name} is missing or not in GitHub's format.")
     return value

@@ -66,10 +66,11 @@ def parse_event(event: str, body: bytes) -> Event | Ignored:
     """Read a delivery whose signature is verified.
 
     Args:
-        event: As the header names it: a short word, which is not signed.
+        event: Event of the unsigned header: a short word.
 
     Raises:
-        RefusedDelivery: 400 the body is not JSON that we read; 422 it does not fit the event.
+        RefusedDelivery: 400: the body is not JSON within our bounds; 422: it does not fit the
+            event.
     """
     payload = read_body(event, body)
     action = payload.get("action")

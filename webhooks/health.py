@@ -1,7 +1,7 @@
-"""Is the listener ready, and is what it takes carried out? Its figures for Prometheus.
+"""Readiness of the listener and the inbox's reader, and their metrics for Prometheus.
 
-It is not ready while the inbox cannot be written, while it refuses every delivery, or while the
-worker hangs. In the last case deliveries are taken all the same, and wait.
+The listener is not ready while the inbox cannot be written, while it refuses every delivery, or
+while the worker hangs. In the last case deliveries are still accepted, and wait.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from webhooks.inbox import Committer
 
 #: The worker leaves a sign of life every second; longer than this it hangs.
 _STALE_SECONDS = 30.0
-#: Anybody can have a request refused; after so long the last one says nothing any more.
+#: Strangers can cause refusals; after this time the last one means nothing any more.
 _REFUSED_SECONDS = 600.0
-#: Where the webhook's settings are wrong, every delivery is refused so: secret, content type.
+#: Statuses of refusals for wrong webhook settings: secret, content type.
 _MISCONFIGURED = (401, 415)
 _NAMESPACE = "mergewright"
 _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -72,7 +72,7 @@ def make_app(inbox: Inbox, committer: Committer, figures: ListenerMetrics) -> Fa
 
 
 def _explain_standstill(seconds: float | None) -> str | None:
-    """Say that nobody carries out what is taken, by the age of the worker's sign of life."""
+    """Explain that accepted deliveries are not processed, by the age of the worker's heartbeat."""
     if seconds is None:
         return "The worker has not started yet; deliveries are queued. See its log."
     if seconds > _STALE_SECONDS:
@@ -112,7 +112,7 @@ class ListenerMetrics:
             name: Gauge(name, words, namespace=_NAMESPACE, registry=self._registry)
             for name, words in _GAUGES.items()
         }
-        # Looked up once; every delivery passes here.
+        # Looked up once; every delivery is counted here.
         self._taken = {name: self._answers.labels("202", name) for name in get_args(ReceiptStatus)}
         for status in _REFUSALS:
             self._answers.labels(str(status), "refused")
@@ -130,9 +130,9 @@ class ListenerMetrics:
             self._last_refusal = read_clock(), problem.message
 
     def explain_refusals(self) -> str | None:
-        """Say why each delivery is refused, if none was taken with the present secrets.
+        """Explain why every delivery is refused, if none was accepted with the present secrets.
 
-        Once one was, the settings are right, and those that are refused come from strangers.
+        After one was accepted, the settings are right, and refused ones come from strangers.
         """
         at, why = self._last_refusal
         age, number = read_clock() - at, self.refused_in_a_row

@@ -42,7 +42,7 @@ class Committer:
         self._task = asyncio.create_task(self._commit_forever())
 
     async def stop(self) -> None:
-        """Commit what waits, then let go of the inbox."""
+        """Commit waiting deliveries, then close the inbox."""
         await self._queue.join()
         if self._task is not None:
             self._task.cancel()

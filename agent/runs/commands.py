@@ -1,9 +1,9 @@
 """Runs that a command carries, without the service: of a ticket file, or of an issue.
 
-They are in the store with all others, in the hands of the command, so that no worker takes them.
-The records of its steps are in an engine file in the folder of each run: several commands and a
-service work on one data folder. The file is not redacted, since a run has to go on with the exact
-words; it is deleted once nothing is left to go on with.
+They are in the store like all others, marked as the command's, so that no worker claims them. The
+records of their steps are in an engine file in the folder of each run: several commands and a
+service share one data folder. The file is not redacted, since a run has to continue with the exact
+texts; it is deleted when nothing is left to continue.
 """
 
 import os
@@ -48,7 +48,7 @@ class CommandOutcome:
 
 @contextmanager
 def begin_run(run: Run, settings: Settings) -> Iterator[tuple[SqlRunStore, RunRow]]:
-    """Put a run on record before its first step, in the hands of this process.
+    """Record a run before its first step, as carried by this process.
 
     Raises:
         ActiveRun: Its issue has a run that is not over.
@@ -65,7 +65,7 @@ def begin_run(run: Run, settings: Settings) -> Iterator[tuple[SqlRunStore, RunRo
 
 @contextmanager
 def resume_run(run_id: str, settings: Settings) -> Iterator[tuple[SqlRunStore, RunRow]]:
-    """Take up a run of a command that is not done; ActiveRun: another process carries it."""
+    """Continue an unfinished run of a command. Raises ActiveRun if another process carries it."""
     with closing(open_store(settings)) as store:
         # The lock of a command that was killed would seem to be ours.
         store.end_dead_commands(read_clock())
@@ -74,10 +74,10 @@ def resume_run(run_id: str, settings: Settings) -> Iterator[tuple[SqlRunStore, R
 
 
 def find_latest(store: SqlRunStore, repository: str, ticket: str | None = None) -> RunRow | None:
-    """Find the newest run of a ticket file in this repository that can go on.
+    """Find the newest run of a ticket file in this repository that can be continued.
 
     Args:
-        ticket: The file; None: any; empty: what is wanted is a run of `mergewright check`.
+        ticket: The file; None: any file; empty: a run of `mergewright check`.
     """
     for stored in store.list_latest(_MOST_RUNS, repository):
         run = stored.run
@@ -102,8 +102,8 @@ def execute_run(
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end; return its outcome and the seconds by step.
 
-    Ctrl-C breaks off what is under way; the run can be taken up again where it was. What does not
-    end in time, such as a wait for a lock, ends with the process.
+    Ctrl-C interrupts the current step; the run can be continued there. What does not end in time,
+    such as a wait for a lock, ends with the process.
 
     Raises:
         SettingsInvalid: The operator's settings are wrong.

@@ -1,4 +1,4 @@
-"""What commands do to runs, from comments and the dashboard; who may is decided before."""
+"""Effects of commands on runs, from comments and the dashboard; callers check who may."""
 
 from typing import NamedTuple
 
@@ -41,9 +41,9 @@ class CommandAuthor(NamedTuple):
     at: str
     """ISO 8601, UTC."""
     comment: str
-    """Names the comment; the same one counts once."""
+    """Identifies the comment; the same one counts once."""
     place: str = "run"
-    """`issue`, `pull request` or `run`: what it was said about."""
+    """`issue`, `pull request` or `run`: the place of the comment."""
 
     def make_guidance(self, kind: str, words: str) -> Guidance:
         source = {"by": self.name, "at": self.at, "comment": self.comment}
@@ -121,12 +121,12 @@ def follow_up(
 
 
 def may_retry(run: RunRow) -> bool:
-    """Whether people may let a run go on by a word, without another one being begun."""
+    """Whether people may continue a run by a command, without starting another one."""
     return may_go_on(run) or find_ended_kind(run) is not None
 
 
 def retry_run(speaker: CommandAuthor, run: RunRow, store: SqlRunStore, now: float) -> None:
-    """Let a run go on that kept its work, or have its follow-up done again."""
+    """Continue a run that kept its work, or repeat its follow-up."""
     if not may_go_on(run):
         follow_up(speaker, run, find_ended_kind(run) or "review", store, now)
         return
@@ -172,7 +172,7 @@ def may_go_on(run: RunRow | None) -> bool:
 
 
 def find_ended_kind(run: RunRow | None) -> Kind | None:
-    """Tell what a follow-up was about that has ended without a result."""
+    """Return the kind of a follow-up that has ended without a result."""
     about = run.run.follow_up if run is not None and not run.active else None
     return about.kind if about and run and run.state is not RunState.OPEN else None
 
@@ -183,10 +183,10 @@ def is_public(run: Run) -> bool:
 
 
 def explain_state(run: RunRow | None, because: str = "") -> str:
-    """Say how far a run is.
+    """Describe the state of a run.
 
     Args:
-        because: Why it waits, as a sentence; empty: nothing but its turn.
+        because: Why it waits, as a sentence; empty: it only waits for its turn.
     """
     if run is None:
         return (

@@ -78,10 +78,10 @@ def execute_run(
     """Carry a run to its end; return its outcome and the seconds by step.
 
     Args:
-        say: Takes each line of progress, besides the log.
+        say: Called with each line of progress, besides the log.
 
     Raises:
-        RunPostponed: Something delays the run; it goes on later.
+        RunPostponed: The run is delayed, and continues later.
         SettingsInvalid: The operator's settings are wrong before there is a step.
         AgentError: A durable run did not come to its first step, or its end is not stored.
     """
@@ -125,7 +125,7 @@ def execute_run(
     )
     try:
         outcome = run_workflow(run, step, desk, log, waited=waited)
-        # Once the run is over, nobody stores what is missing.
+        # After the run is over, missing files are never stored.
         events.store()
     except RunPostponed as postponed:
         _report_wait(postponed, run_progress)
@@ -133,7 +133,7 @@ def execute_run(
     finally:
         # The next attempt goes on with the file: this one changes nothing any more.
         events.close()
-        with suppress(AgentError):  # its next segment begins with what is stored
+        with suppress(AgentError):  # its next segment begins with the stored files
             events.store()
     return outcome, {str(name): seconds for name, seconds in step.seconds.items()}
 
@@ -151,7 +151,7 @@ def _make_limits(stored: RunRow, settings: Settings) -> SpendingLimits:
 
 
 def _report_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
-    """Show on the issue what is waited for; what is wrong with the service is its operator's."""
+    """Show on the issue why the run waits; problems of the service in general words."""
     wait = postponed.wait
     match postponed.__cause__:
         case BudgetReached(until=until):
@@ -178,11 +178,11 @@ def run_workflow(
     """Run the workflow and give every ending a reason, a sentence and a text.
 
     Args:
-        waited: What the run has waited for before this; None: it waits for nothing.
+        waited: Previous waits of the run; None: it never waits.
 
     Raises:
-        RunPostponed: Something delays the run that is not its own: a code host that asks us to
-            wait or is silent, a full disk, a machine without sandboxes, a setting.
+        RunPostponed: The run is delayed by something else: a code host that is limited or silent, a
+            full disk, a machine without sandboxes, a setting.
     """
     facts = desk.facts
     with structlog.contextvars.bound_contextvars(run=run.run_id):
@@ -198,7 +198,7 @@ def run_workflow(
             outcome = _end_with(error, run, step, desk, waited)
         judged = replace(outcome.judged, checks=outcome.judged.checks or facts.compared)
         if not outcome.is_done:
-            # Those of a change that was published came with it.
+            # A published change brought its findings along.
             judged = replace(judged, findings=judged.findings or facts.findings)
         figures = replace(
             outcome.figures,
@@ -285,7 +285,7 @@ def _deliver_outcome(
     outcome = _write_text(run, outcome, desk)
     try:
         if outcome.reason is Reason.VERSION_UNKNOWN:
-            # Where the records are not ours to follow, none can be added to them.
+            # The records are of another version, so nothing can be added to them.
             return status.report_outcome(run, outcome, desk)
         return step(Step.DELIVER, _report_outcome, run, outcome, desk, is_stopped=stopped)
     except AgentError as problem:
@@ -305,7 +305,7 @@ def _report_outcome(run: Run, outcome: Outcome, desk: Desk, *, is_stopped: bool)
 
 
 def _notify(run: Run, outcome: Outcome, step: Steps, desk: Desk) -> None:
-    """Send word of an end once: what has a record was sent, or its process was killed at it."""
+    """Notify once of an end: with a record it was sent, or its process was killed at that."""
     begun = []
 
     def describe() -> str:

@@ -1,7 +1,6 @@
-"""The folders of runs: what a run leaves for people, and its work trees.
+"""The folders of runs: their files for people, and their work trees.
 
-The folder of a run's work trees is locked as long as the run is at work; one that nobody has locked
-is a left-over.
+The folder of a run's work trees is locked while the run is active; an unlocked one is a leftover.
 """
 
 import fcntl
@@ -26,7 +25,7 @@ _LET_GO_SECONDS = 5.0
 
 
 def make_run_folder(home: Path, run: Run) -> Path:
-    """Make the folder of a run, nobody else's business; StorageFull: the disk is full."""
+    """Create the folder of a run with mode 0700. Raises StorageFull."""
     folder = home / "runs" / run.run_id
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -39,7 +38,7 @@ def make_run_folder(home: Path, run: Run) -> Path:
 
 @contextmanager
 def lock_run(home: Path, run: Run) -> Iterator[Path]:
-    """Lock the folder of a run that a command carries, so that the store sees that it goes on.
+    """Lock the folder of a run that a command carries, so that the store sees it as alive.
 
     Raises:
         ActiveRun: Another command carries it.
@@ -99,7 +98,7 @@ def _remove_left(trees: Path) -> int:
 
 
 def _lock_folder(folder: Path) -> int | None:
-    """Lock a folder of ours; None: somebody else has it, or has just removed it."""
+    """Lock a folder; None: another process holds it, or has just removed it."""
     try:
         descriptor = os.open(folder, FOLDER)
     except OSError:

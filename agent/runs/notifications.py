@@ -1,7 +1,7 @@
-"""Tell people elsewhere how a run of an issue ended: in chats, by mail, by webhooks.
+"""Notify people of the end of an issue's run: in chats, by mail, by webhooks.
 
-One line and a link, never twice for a run. An address that cannot be reached delays nothing, and is
-not tried again: the issue has the words.
+One line and a link, once for a run. An unreachable address delays nothing and is not retried: the
+issue has the result.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WORDS = {
 
 
 def describe_end(run: Run, outcome: Outcome) -> str:
-    """Say in a line and a link how a run ended; empty: nobody needs to hear of it."""
+    """Describe the end of a run in a line and a link; empty: no notification is sent."""
     pull, snapshot = outcome.pull_request, run.snapshot
     if snapshot is None or run.follow_up is not None or run.dry_run:
         return ""
@@ -52,7 +52,7 @@ def load_receivers(settings: Settings) -> tuple[Apprise, ...]:
     """
     if not (addresses := read_addresses(settings)):
         return ()
-    # It takes a second to load, and most have no use for it.
+    # It takes a second to load, and most installations do not use it.
     import apprise
 
     receivers = []

@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 _STAGES = tuple(Stage)
 #: Stages of a follow-up that have other words.
 _OF_FOLLOW_UP = {Stage.READ: "Read the pull request", Stage.PUBLISH: "Publish and answer"}
-#: Nobody asks what becomes of a run that hangs for less than this.
+#: Shorter waits are not shown.
 _SHORTEST_WAIT_SECONDS = 60.0
 
 
@@ -69,11 +69,11 @@ class RunProgress:
             self._at = max(self._at, stage)
 
     def show_wait(self, until: float, why: str, *, for_operator: bool = False) -> None:
-        """Show that the stage is tried again later.
+        """Show that the stage is retried later.
 
         Args:
             until: Seconds since the epoch.
-            for_operator: Whether it fails until the operator acts, so that it is shown at once.
+            for_operator: Whether it fails until the operator acts; then it is shown at once.
         """
         if self._at >= 0 and (for_operator or until - read_clock() >= _SHORTEST_WAIT_SECONDS):
             moment = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -23,7 +23,7 @@ from agent.setup import sandbox_requests, sandbox_services, uv_program
 
 _OWN = f"{SANDBOX_HOME}/venv"
 _RIPGREP = f"{SANDBOX_HOME}/.config/ripgrep"
-#: Long lines fill an answer with what nobody reads; .github and its kin are part of the code.
+#: Long lines fill a result with noise; .github and the like are part of the code.
 _RIPGREP_LINES = b"--max-columns=400\n--max-columns-preview\n--hidden\n--glob=!.git\n"
 
 
@@ -34,10 +34,10 @@ class SessionFactory:
     def open(
         self, opened: OpenedRepository, change: Change, stopped: Flag | None = None
     ) -> Session:
-        """Lay out the base commit and the change, with the environment where one is prepared.
+        """Open the base commit with the change, and with the environment if it is prepared.
 
         Args:
-            stopped: Once it is set, what runs in the session is ended within half a second.
+            stopped: Once it is set, commands in the session are ended within half a second.
         """
         folder = self._settings.home / "trees" / opened.run.run_id
         base = worktree.open_tree(opened.checkout, folder / "base")
@@ -54,18 +54,23 @@ class SessionFactory:
         environ: dict[str, str],
         stopped: Flag | None = None,
     ) -> Session:
-        """Lay out the base commit, with an empty environment and a way to package indexes."""
+        """Open the base commit with an empty environment and access to package indexes."""
         folder = self._settings.home / "trees" / prepared.run.run_id
         base = worktree.open_tree(prepared.checkout, folder / "base")
         empty = Change(base_commit=prepared.checkout.commit, files=())
         order = self._order(prepared, base)
-        given = {**order.environ, **environ, "VIRTUAL_ENV": _OWN, "UV_PROJECT_ENVIRONMENT": _OWN}
+        variables = {
+            **order.environ,
+            **environ,
+            "VIRTUAL_ENV": _OWN,
+            "UV_PROJECT_ENVIRONMENT": _OWN,
+        }
         python = prepared.environment.interpreter.path
-        given["PATH"] = (
+        variables["PATH"] = (
             f"{_OWN}/bin:{uv_program.FOLDER}:{sandbox_requests.SYSTEM_PATH}:{posixpath.dirname(python)}"
         )
-        given.pop("PYTHONPATH", None)
-        order = replace(order, environ=given, outlet=outlet, checkout=prepared.checkout)
+        variables.pop("PYTHONPATH", None)
+        order = replace(order, environ=variables, outlet=outlet, checkout=prepared.checkout)
         session = Session(self._sandbox, order, base, empty, stopped)
         session.run(f"uv venv --quiet --seed --python {shlex.quote(python)} {_OWN}", seconds=120)
         return session

@@ -1,4 +1,4 @@
-"""What a run does about an error: it ends with it, or waits and tries again."""
+"""How a run reacts to an error: it ends with it, or waits and retries."""
 
 from typing import NamedTuple
 
@@ -24,11 +24,11 @@ from agent.models.step import AnyStep, Step
 MOST_WAITS = 32
 #: Posting an end is tried for about an hour.
 _MOST_TELLINGS = 11
-#: A sandbox that ends or does not start once more has a cause that waiting does not remove.
+#: A sandbox that is lost or does not start repeatedly has a cause that waiting does not remove.
 _MOST_LOST = 3
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
 _BUDGET_SECONDS = 3600.0
-#: The word on a plan wakes the run; without one it looks once a day, for two weeks.
+#: An approval wakes the run; without one it looks once a day, for two weeks.
 _APPROVAL_SECONDS = 86_400.0
 _MOST_APPROVAL_WAITS = 14
 
@@ -47,10 +47,10 @@ class RunPostponed(Exception):
 
 
 def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait | None) -> None:
-    """Have the run wait, where the cause is not the run itself.
+    """Let the run wait if the cause lies outside it.
 
-    A code host that says when is believed; a model is as well, but not for ever. Who is silent is
-    asked again ever less often, and not for ever.
+    A code host that names a time is believed; a model is too, but not without end. Silent services
+    are retried with increasing pauses, a limited number of times.
 
     Raises:
         RunPostponed: The run has not waited for long enough yet.
@@ -79,8 +79,8 @@ def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait 
     elif isinstance(problem, BranchMoved):
         after = problem.look_again
     elif isinstance(problem, StoreUnavailable | StoreUnusable) and not problem.is_recorded:
-        # It is the records that cannot be had, of which none is to be left out. What is a record
-        # itself would be met again for ever.
+        # The records cannot be read or written, and none of them may be left out. A recorded error
+        # would occur again without end.
         after = None
     asked = problem.plan if isinstance(problem, ApprovalAwaited) else None
     wait = Wait(reason=problem.message, until=until, begin_with=after, plan_asked=asked)
@@ -94,7 +94,7 @@ def _find_most_waits(problem: AgentError, step_at: AnyStep | None) -> int:
 
 
 def write_sentence(problem: AgentError, waited: PastWait | None) -> str:
-    """The message; details of the machine are not shown to readers of the issue."""
+    """Return the message for readers of the issue, without details of the machine."""
     if isinstance(problem, ApprovalAwaited):
         return f"Plan {problem.plan} was not approved within two weeks, so nothing was edited."
     if waited is None or not isinstance(problem, PermanentError):

@@ -1,7 +1,7 @@
-"""Clean up after ourselves: what killed processes left behind, and what is kept for too long.
+"""Clean up after ourselves: leftovers of killed processes, and data past its retention.
 
-Nothing goes that does not carry our mark: a lock of ours that nobody has, a name that only we
-give. What somebody may still work with stays.
+Only what carries our mark is removed: an unheld lock of ours, or a name that only we use. What may
+still be in use stays.
 """
 
 import re
@@ -44,13 +44,13 @@ class Cleaner:
         self._settings, self._home = settings, settings.home
         self._store, self._inbox = store, inbox
         self._engine = engine
-        # Nothing is older because somebody puts the clock forward.
+        # A clock that is put forward must make nothing older.
         self._clock = loops.SteadyClock()
 
     def run_once(self) -> dict[str, int]:
-        """Remove what there is, and say how much of each kind.
+        """Remove what is due; return the number removed of each kind.
 
-        What cannot be removed now is logged, and tried the next time.
+        A part that fails is logged and tried again next time.
         """
         now = self._clock.now()
         before = now - self._settings.keep_days * _DAY
@@ -86,7 +86,7 @@ class Cleaner:
             if not RUN_ID.fullmatch(path.name) or path.is_symlink():
                 continue
             is_lost = path.name not in purged_at and log.stat().st_mtime < before
-            # A fleet keeps in its database what is left of a purged run.
+            # A fleet keeps the rest of a purged run in its database.
             is_copy = self._store.files is not None and purged_at.get(path.name) is not None
             if is_lost or is_copy:
                 gone.append(path)
@@ -96,7 +96,7 @@ class Cleaner:
 
 
 def _remove_files(home: Path, before: float) -> int:
-    """Remove what was being written when a process was killed."""
+    """Remove temporary files of processes that were killed while writing."""
     gone = 0
     for where, name in _TEMPORARY:
         for folder in home.glob(where) if where != "." else (home,):

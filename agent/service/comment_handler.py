@@ -1,8 +1,8 @@
 """Handle comments about runs: answers, approvals, commands. No comment waits behind a run.
 
-Owns who is heard; the words are found by `conversation.commands`, and `control` carries them
-out. Only people with write permission are heard: what others write has no effect and gets no
-answer, so that nobody can make us write. Everything may be done twice: a comment counts once.
+Decides whose comments count; `conversation.commands` finds commands in them, and `control` carries
+these out. Only people with write permission count: comments of others have no effect and get no
+answer, so that strangers cannot make us write. Everything may be done twice: a comment counts once.
 """
 
 from agent.conversation import commands
@@ -95,7 +95,8 @@ class CommentHandler:
         except CommandImpossible as problem:
             return self._refuse(comment, str(problem), str(problem).splitlines()[0])
 
-    # --- who is heard --------------------------------------------------------------------------
+    # --- whose comments count
+    # ----------------------------------------------------------------------
 
     def _asks_nothing(
         self,
@@ -118,7 +119,7 @@ class CommentHandler:
             if request is not None:
                 return Decision("ignored", "no pull request of ours", is_routine=True)
         if command is None and run is not None and control.is_awaiting_approval(run):
-            # Said once for each plan; a program that answers us is not answered again.
+            # Once for each plan; a program that answers us is not answered again.
             if self._store.was_heard(run.run_id, f"plan:{run.plan_asked}"):
                 return Decision(
                     "ignored", f"no command, and the plan {run.plan_asked} is waiting for one"
@@ -134,7 +135,7 @@ class CommentHandler:
         if control.is_awaiting_approval(run):
             return True
         if run.active:
-            # Another one may have let it go on a moment ago; the store knows.
+            # Another comment may have continued it a moment ago; the store knows.
             return run.state is RunState.RECEIVED and run.retries > 0 and run.begin_with == ""
         if run.outcome is None or run.outcome.reason is not Reason.UNCLEAR:
             return False
@@ -142,7 +143,7 @@ class CommentHandler:
         return intake.parse_moment(comment.at) >= asked_at - _SKEW_SECONDS
 
     def _read_request(self, comment: Comment) -> FollowUpRequest | None:
-        """Say what words without a command ask for; None: nothing of us."""
+        """Return the follow-up that a comment without a command asks for; None: none."""
         names = self._intake_api.own_logins()
         if not comment.on_pull or (
             comment.place != "inline" and commands.is_for_others(comment.body, names)
@@ -157,7 +158,7 @@ class CommentHandler:
         return any(self._store.was_heard(run_id, name) for run_id in {run.run_id, run.run.first})
 
     def _explain_refusal(self, comment: Comment, command: Command | None, now: float) -> str | None:
-        """Say why a person is not heard; None: they may write, and start runs if they ask to."""
+        """Explain why a comment does not count; None: its author may do what it asks."""
         key = (comment.subject.repository_id, comment.author_id)
         if self._refused_until.get(key, 0.0) > now:
             return f"written by {comment.author}, who had no write permission a moment ago"
@@ -184,7 +185,7 @@ class CommentHandler:
     # --- what words do -------------------------------------------------------------------------
 
     def _name_approval(self, comment: Comment, run: RunRow) -> Decision:
-        """Say once for each plan that only a command approves it: words may mean anything."""
+        """Explain once for each plan that only a command approves it: other words are ambiguous."""
         plan = run.plan_asked
         words = (
             f"Plan `{plan}` needs approval. Comment `/mergewright approve {plan}` to start it,"
@@ -302,7 +303,7 @@ class CommentHandler:
         label = self._intake_api.read_start_label(comment.subject)
         labels, is_labelled = text.labels, True
         if label.lower() not in {name.lower() for name in labels}:
-            # Where the label cannot be set, the command alone asks for the run.
+            # If the label cannot be set, the command alone is the request.
             is_labelled = self._intake_api.set_label(comment.subject, label)
             labels = (*labels, label) if is_labelled else labels
         snapshot = Snapshot(

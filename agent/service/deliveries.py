@@ -1,8 +1,7 @@
 """Deliveries: the intake's turns at the inbox, in which every delivery is decided.
 
-Owns when a delivery is decided, what is put off for later and what is posted about a run that
-waits. What a delivery becomes is decided by `agent.service.intake`; when its run begins, by
-`agent.service.dispatch`.
+Owns when a delivery is decided, and retries. `agent.service.intake` decides what a delivery
+becomes, `agent.service.dispatch` when its run begins.
 """
 
 import threading
@@ -27,21 +26,21 @@ from agent.telemetry import metrics
 _log = structlog.get_logger()
 
 _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
-#: Deliveries in one turn, besides those that were put off.
+#: Maximum number of deliveries in one turn, besides postponed ones.
 _AT_ONCE = 100
 #: After this many undecidable deliveries in a row the code host itself is away.
 _FAILURES_IN_A_ROW = 3
 #: A run is over within two seconds of its stop, as a rule. What waits for a longer one is
 #: looked at after a part of the time that it has waited.
 _SOON_SECONDS, _PUT_OFF_SHARE, _LATE_SECONDS = 0.5, 0.1, 60.0
-#: For so long a delivery is decided once more if GitHub denies access.
+#: Age up to which a delivery is retried if GitHub denies access.
 _ACCESS_SECONDS = 300.0
 #: Number of tries after an unforeseen error.
 _TRIES = 3
 
 
 class _Retry(NamedTuple):
-    """When a delivery is decided again, and what has failed so far."""
+    """Retry of a delivery: its time, and the failures so far."""
 
     at: float = 0.0
     """Seconds since the epoch."""
@@ -77,14 +76,14 @@ class Intake:
         self._clock = loops.SteadyClock()
 
     def run_once(self) -> bool:
-        """Decide on the deliveries that are there; return whether there was any.
+        """Decide on unread deliveries; return whether any was decided.
 
-        What the code host does not answer stays unread and comes again after a while; it delays the
-        deliveries behind it only if those fail as well.
+        If the code host does not answer, a delivery stays unread and is retried later; it delays
+        the deliveries behind it only if those fail as well.
         """
         done = failed = 0
         now = self._clock.now()
-        # However many are put off, what was never looked at has its turn.
+        # However many are postponed, new deliveries get their turn.
         for delivery in self._inbox.list_unread(_AT_ONCE + len(self._retries)):
             if self._stop.is_set():
                 break
@@ -114,7 +113,7 @@ class Intake:
         try:
             return self._decide(delivery)
         except RunStopped as problem:
-            # What was granted a moment ago may be refused for some time.
+            # GitHub may refuse for a while what was granted a moment ago.
             age = self._clock.now() - delivery.received_at
             if not isinstance(problem, AccessLost) or age > _ACCESS_SECONDS:
                 return Decision("ignored", problem.message)

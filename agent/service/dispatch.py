@@ -53,7 +53,7 @@ class Bounds(NamedTuple):
     per_day: int | None = None
     """Maximum number of runs of a repository within 24 hours."""
     quiet: float = 60.0
-    """Seconds in which nobody may say more before a pull request is gone on with."""
+    """Seconds without further comments before a pull request is continued."""
     per_repository: int = 1
     """So many runs of a repository are under way at a time, on all workers together."""
 
@@ -146,7 +146,7 @@ class Dispatcher:
         stop: threading.Event | None = None,
     ) -> None:
         self._lease = lease
-        # Once set, no run is begun any more.
+        # Once it is set, no further run is begun.
         self._stop = stop or threading.Event()
         self._store = store
         self._engine = engine
@@ -155,10 +155,10 @@ class Dispatcher:
         # Posts the end of a run that could not post it itself.
         self._deliver = deliver
         self._untold: dict[str, tuple[int, float]] = {}
-        """By segments that broke: attempts to tell of the end, and when the next one is due."""
+        """For segments that broke: attempts to post the end, and when the next one is due."""
 
     def run_once(self) -> bool:
-        """Note what ended, stop what is to be stopped, begin what may begin; say if any was."""
+        """Record ended runs, stop runs on request, begin the next ones; return if any changed."""
         moved = False
         if dead := self._lease.take_over():
             metrics.count_lost_workers(dead)
@@ -239,9 +239,9 @@ class Dispatcher:
         self._engine.begin(_segment(stored), stored.begin_with)
 
     def _end_for_it(self, stored: RunRow, problem: str) -> None:
-        """End a run that could not say so itself, once that was posted.
+        """End a run whose segment broke, after posting its end.
 
-        Until then it is not over, so that the next process posts it where this one ends.
+        Until it is posted, the run is not over, so that the next process posts it if this one ends.
         """
         name = _segment(stored).name
         times, due = self._untold.get(name, (0, 0.0))

@@ -27,10 +27,10 @@ class WorkerHealth:
         heartbeat: Heartbeat,
         find_disk_wait: Callable[[], Wait | None],
     ) -> None:
-        """Take what is looked at.
+        """Prepare the checks of a worker's health.
 
         Args:
-            heartbeat: Of the intake.
+            heartbeat: Heartbeat of the intake.
             find_disk_wait: Returns the last wait of a run for space on the disk.
         """
         self._home, self._store, self._heartbeat = home, store, heartbeat

@@ -31,7 +31,7 @@ class Decision(NamedTuple):
     reason: str
     run: Run | None = None
     is_routine: bool = False
-    """Whether every run brings some of these about, so that nobody looks for them."""
+    """Whether every run causes such decisions, so that they are logged at debug level only."""
 
 
 def accept_request(
@@ -64,8 +64,8 @@ def accept_request(
     if is_late and (earlier := intake_api.find_earlier_run(request.snapshot)):
         if earlier.over or (store and store.find_run(earlier.run_id) is not None):
             return Decision("ignored", f"run {earlier.run_id} was already started by this label")
-        # The worker of that run has lost it. What it has left is found again by its id, and by
-        # the time of its commit.
+        # The worker of that run has lost it. What it left is found again by its id, and by the time
+        # of its commit.
         run_id = earlier.run_id
     run = Run(
         run_id=run_id,
@@ -89,7 +89,7 @@ def reconsider_run(
 ) -> Decision:
     """Stop the run of an issue that is no longer as it was approved; may be called twice.
 
-    What the event says is only the occasion to look: events may be late, doubled or out of order.
+    The event is only a reason to read the issue: events may be late, repeated or out of order.
     """
     issue = withdrawal.issue
     last = store.find_newest_run(issue.repository_id, issue.number)
@@ -142,7 +142,7 @@ def _decide_beside(
 
 
 def _explain_active(active: Run, request: Request, intake_api: GithubIntakeApi) -> None:
-    """Say once that a label starts nothing during another run, and how it does later."""
+    """Explain once that a label starts nothing during another run, and how to start one later."""
     if active.dry_run:
         why = f"An operator is doing a dry run of this issue (run {active.run_id})"
     else:
@@ -155,7 +155,7 @@ def _explain_active(active: Run, request: Request, intake_api: GithubIntakeApi) 
 
 
 def parse_moment(at: str) -> float:
-    """Read a time of the code host's, in seconds since the epoch; what is none was long ago."""
+    """Parse a time of the code host, in seconds since the epoch; 0 if it is none."""
     try:
         return datetime.fromisoformat(at).timestamp()
     except ValueError:
@@ -167,7 +167,7 @@ def _get_approval_time(snapshot: Snapshot) -> float:
 
 
 def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | None:
-    """Say why the request starts nothing; what costs no question is looked at first."""
+    """Explain why the request starts nothing; checks without a request to GitHub come first."""
     snapshot = request.snapshot
     issue, actor = snapshot.issue, snapshot.actor
     if request.actor_is_bot or actor.lower() in intake_api.own_logins():
@@ -177,7 +177,7 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
         return f"the label {request.label} does not start a run here; {wanted} does"
     permission = intake_api.read_permission(issue, actor)
     if permission.level == "none":
-        # To set a label takes more: it was taken away, or GitHub does not know it just now.
+        # Setting a label takes access: it was removed since, or GitHub does not know of it yet.
         raise AccessLost(f"{actor}, who set the label, has no access to {issue.repository}.")
     if permission.account_id != snapshot.actor_id:
         return (
@@ -202,7 +202,7 @@ def _explain_refusal(request: Request, intake_api: GithubIntakeApi) -> str | Non
 def refuse_unlisted(
     issue: IssueRef, login: str, account_id: int, intake_api: GithubIntakeApi
 ) -> str:
-    """Tell somebody once that the operator lets others start runs; return the reason."""
+    """Explain once that the operator restricts who may start runs; return the reason."""
     words = (
         f"{sanitise.format_code(login)} is not on the operator's list of people who may start runs"
         " in this repository. Ask someone on the list, or ask the operator to add you. Everyone"

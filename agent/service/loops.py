@@ -1,8 +1,4 @@
-"""Loops: turns taken one after the other until told to stop; signs of life, and clocks.
-
-Owns when the next turn is taken: at once, when somebody rings, or after a while. What a turn does
-is its owner's.
-"""
+"""Loops that call a function in turns until they are stopped; heartbeats, and clocks."""
 
 import threading
 import time
@@ -15,7 +11,7 @@ from agent.models.clock import read_clock
 
 _log = structlog.get_logger()
 
-#: Shortest wait between turns that nobody rings for, and where the code host names a time.
+#: Minimum wait between turns without a wake-up, and if the code host names a time.
 _SHORTEST_SECONDS = 1.0
 
 
@@ -26,12 +22,13 @@ def repeat(
     after_failure: float = 60.0,
     wake_up: threading.Event | None = None,
 ) -> None:
-    """Take turns until told to stop; one that fails is logged once, and the next one taken later.
+    """Call `turn` until `stop` is set; a repeated error is logged once.
 
     Args:
-        turn: Returns the seconds until it is time again.
-        after_failure: Seconds until the next turn, unless the code host names a time.
-        wake_up: Set where something becomes due before that.
+        turn: Returns the seconds until the next turn.
+        after_failure: Seconds until the next turn after an error, unless the code host names a
+            time.
+        wake_up: Set if a turn is due earlier.
     """
     logged, shortest = "", 0.0 if wake_up else _SHORTEST_SECONDS
     while not stop.is_set():
@@ -66,7 +63,7 @@ class Heartbeat:
 
 
 class SteadyClock:
-    """The time since the epoch, as it was right when this was made, plus what has passed since."""
+    """The time since the epoch that ignores changes of the clock after this object was made."""
 
     def __init__(self) -> None:
         self._began = read_clock() - time.clock_gettime(time.CLOCK_BOOTTIME)

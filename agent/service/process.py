@@ -1,13 +1,13 @@
-"""The service's worker: a process that takes deliveries in and has the runs of them carried.
+"""The service's worker: a process that reads deliveries and carries their runs.
 
-Owns which loops there are, what they share, and their beginning and end. The intake
-(`deliveries`) decides what a delivery becomes; the dispatch (`dispatch`) hands runs over to the
-engine, whose threads carry them (`agent.runs.executor`), and notes their end. Each has a loop of
-its own, so that a labelled issue is answered while runs are at work. A run that was under
-way when the process ended goes on with the step it was at.
+Owns the loops, what they share, and their start and end. The intake (`deliveries`) decides what a
+delivery becomes. The dispatch (`dispatch`) gives runs to the engine, whose threads carry them
+(`agent.runs.executor`), and records their end. Each has its own loop, so that a labelled issue is
+answered while runs are active. If the process ends, an active run continues with its interrupted
+step.
 
-On PostgreSQL there may be several. Each carries runs; the longest at work
-takes deliveries in and asks the code host what it could not tell.
+On PostgreSQL there may be several workers. Each carries runs; the longest-running one reads
+deliveries, and asks the code host for missed ones.
 """
 
 import itertools
@@ -55,7 +55,7 @@ _BEAT_SECONDS = 1.0
 _QUEUE_SECONDS, _BUDGET_SECONDS = 5.0, 60.0
 #: A code host that cannot be reached at the start is asked again after so long.
 _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
-#: A service manager kills what takes longer than 90 s to stop.
+#: A service manager kills a process that takes longer than 90 s to stop.
 _DRAIN_SECONDS = 60.0
 #: As long as one delivery takes, as a rule.
 _LEAVE_SECONDS = 5.0
@@ -69,15 +69,15 @@ _RECONCILE_SECONDS, _FETCH_SECONDS = 300.0, 20.0
 
 
 class Worker:
-    """Take turns at inbox and queue until told to stop; what a killed worker left goes on.
+    """Serve inbox and queue until stopped; runs of a killed worker continue.
 
-    The caller has the lock of the data folder. When it is told to stop, the steps under way are
-    brought to their end, within bounds; the runs go on with another worker, or the next one.
+    The caller holds the lock of the data folder. On a stop, steps under way get limited time to
+    finish; their runs continue with another worker, or the next one.
 
     Args:
-        way: To GitHub; of the process.
+        way: Access to GitHub of this process.
         compose: Makes the desk of each run.
-        intake_api: What the intake asks.
+        intake_api: GitHub as the intake uses it.
     """
 
     def __init__(
@@ -121,10 +121,11 @@ class Worker:
         )
 
     def run(self) -> None:
-        """Have all loops go round until told to stop; then hand over what is under way.
+        """Run all loops until stopped; then release the active runs.
 
         Raises:
-            SettingsInvalid: GitHub is not where the settings say, or does not know us.
+            SettingsInvalid: The configured address is not GitHub's, or GitHub does not know our
+                App.
             PermanentError: One of the loops has ended.
         """
         if (port := self._settings.metrics_port) is not None:
@@ -182,7 +183,7 @@ class Worker:
             self._wake_ups["dispatch"].set()
 
     def _deliver(self, run: Run, outcome: Outcome) -> Outcome:
-        """Report the end of a run that is not at work, so that nobody follows it."""
+        """Report the end of a run that no worker carries, as the status of its issue."""
         desk = self._compose(say=lambda line: None, redactor=make_redactor(self._settings))
         return status.report_outcome(run, outcome, desk)
 
@@ -215,7 +216,7 @@ class Worker:
             AppDeliveries(self._way),
             self._inbox,
             seconds=_choose_seconds(settings),
-            found=wake_ups["intake"].set,
+            wake_up=wake_ups["intake"].set,
         )
 
         def reconcile_deliveries() -> float:
@@ -274,7 +275,7 @@ def list_budget_uses(
 
 
 def _choose_seconds(settings: Settings) -> float:
-    """Say how often GitHub's log is looked at: most of all where nothing else reaches us."""
+    """Return the seconds between reads of GitHub's log; few if no webhook can reach us."""
     if settings.reconcile_minutes is not None:
         return settings.reconcile_minutes * 60.0
     return _RECONCILE_SECONDS if settings.public_url else _FETCH_SECONDS
@@ -291,16 +292,16 @@ def watch_heartbeat(
     stop: threading.Event,
     leads: Callable[[], bool],
 ) -> None:
-    """Leave a sign of life every second as long as there is life, until told to stop.
+    """Record a heartbeat every second while all loops are alive, until stopped.
 
-    A run may take an hour, so that the dispatch has only to be there; the intake has to go on.
+    A run may take an hour, so the dispatch has only to exist; the intake has to make progress.
 
     Args:
-        heartbeat: Of the intake.
-        leads: Whether it is this worker's intake that decides.
+        heartbeat: Heartbeat of the intake.
+        leads: Whether this worker's intake decides.
 
     Raises:
-        PermanentError: A thread has ended that should not; the process has to start anew.
+        PermanentError: A loop's thread has ended; the process has to restart.
     """
     while not stop.wait(_BEAT_SECONDS):
         for thread in threads:
@@ -314,12 +315,12 @@ def watch_heartbeat(
 
 
 def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
-    """Ask the code host who we are until it tells; return whether it did before we were to stop.
+    """Ask the code host for our login until it answers; return whether it did before `stop`.
 
-    Nothing is decided before: whatever answers at a wrong address would seem to say no to all.
+    No delivery is decided before: a server at a wrong address would seem to deny every request.
 
     Raises:
-        SettingsInvalid: What answers is not the code host, or does not know us.
+        SettingsInvalid: The server is not the code host, or does not know us.
     """
     # In a thread, since a code host that hangs must delay neither signs of life nor the end.
     answer: Future[None] = Future()
@@ -333,7 +334,7 @@ def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
 
 
 def _connect_until_known(way: Access, answer: Future[None], stop: threading.Event) -> None:
-    """Log in, again and again while the code host is away; whatever else happens is the answer."""
+    """Log in, with retries while the code host is away; any other error is the answer."""
     for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
         try:
             _log.info("signed in to the code host", login=way.login())

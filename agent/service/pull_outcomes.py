@@ -1,6 +1,6 @@
-"""What becomes of our pull requests.
+"""Outcomes of our pull requests, red checks on them, and pushes to their base branches.
 
-What a delivery says is only the occasion: the pull request's state is requested.
+A delivery is only a reason to look: the pull request's current state is requested.
 """
 
 from agent.conversation.events import ConversationEvent
@@ -89,7 +89,7 @@ def _stop_follow_up(run: RunRow, became: str, store: SqlRunStore) -> None:
 def _handle_checks(
     event: ConversationEvent, store: SqlRunStore, now: float, quiet: float
 ) -> Decision:
-    """Have red checks seen to, where they are of the commit that we have pushed last."""
+    """Queue a follow-up for red checks on the commit that we pushed last."""
     wish = FollowUpRequest(kind="ci", quiet=quiet)
     run = store.find_run_of_head(event.repository_id, event.commit)
     if run is None and store.is_publishing(event.repository_id, of_follow_up=True):
@@ -116,11 +116,10 @@ def _handle_push(
     *,
     age: float,
 ) -> Decision:
-    """Have the base branch merged into our pull requests that conflict with it by now.
+    """Queue follow-ups that merge the base branch into our pull requests that conflict with it.
 
-    They do for git, or since both add migrations to a folder, which then fork.
-
-    A run at work may open one that conflicts: then the push is decided once more after it.
+    They conflict in git, or both sides add migrations to a folder, which then fork. An active run
+    may open one that conflicts: then the push is decided once more after it.
 
     Args:
         age: Seconds since the push was received.
@@ -134,7 +133,7 @@ def _handle_push(
         if _is_left_to_people(update):
             continue
         if update and update.active and update.queued_at >= now - age:
-            # Where the push is decided once more: what it has queued merges it.
+            # If the push is decided once more, the follow-up that it queued merges it.
             queued += 1
             continue
         pull = _read_pull(event, opened.run.snapshot.issue, about.number, intake_api)
@@ -157,7 +156,7 @@ def _handle_push(
 def _lacks_migrations(
     event: ConversationEvent, opened: RunRow, intake_api: GithubIntakeApi
 ) -> bool:
-    """Whether the base has files that our branch lacks where that adds migrations."""
+    """Whether the base has files that our branch lacks, in folders to which it adds migrations."""
     outcome, snapshot = opened.outcome, opened.run.snapshot
     if outcome is None or not outcome.branch or snapshot is None:
         return False
@@ -176,7 +175,7 @@ def _find_last_update(run: RunRow, store: SqlRunStore) -> RunRow | None:
 
 
 def _is_left_to_people(update: RunRow | None) -> bool:
-    """Whether the last conflict was not solved: the next push of the base asks nobody again."""
+    """Whether the last conflict was not solved: then the next push of the base queues nothing."""
     if update is None or update.outcome is None:
         return False
     ends = (thread.kind for thread in update.outcome.review_state.threads)

@@ -1,7 +1,7 @@
-"""Delete what is stored of a repository, of a person, or of old runs, in all places at once.
+"""Delete stored data of a repository, of a person, or of old runs, in all places at once.
 
-Owns the order: a run is noted as purged once nothing of it is left elsewhere, so that a purge that
-was interrupted is repeated whole.
+A run is marked as purged only after nothing of it is left elsewhere, so that an interrupted purge
+is repeated as a whole.
 """
 
 from contextlib import closing
@@ -32,7 +32,7 @@ class PurgeReport(Record):
 def purge_data(
     loaded: Settings, store: SqlRunStore, scope: PurgeScope, *, is_dry: bool
 ) -> PurgeReport:
-    """Delete the data of a scope; dry: only say what there is."""
+    """Delete the data of a scope; with `is_dry` only report them."""
     runs, active = store.purges.find_runs(scope)
     with closing(sql_inbox.open_inbox(loaded)) as inbox:
         deliveries = inbox.find_worded(scope)
@@ -74,7 +74,7 @@ def _purge_runs(
 
 
 def _purge_log(loaded: Settings, store: SqlRunStore, run_id: str) -> None:
-    """Leave of a run's folder its signature, which names what was deleted."""
+    """Delete a run's folder except its signature, which names the deleted files."""
     files, folder = store.files, loaded.home / "runs" / run_id
     place = folder / signature.FILE_NAME
     raw = files.read(run_id, place.name) if files else None

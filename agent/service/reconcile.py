@@ -1,8 +1,8 @@
 """Fetch deliveries that did not reach us, so that none is lost.
 
-GitHub keeps a log of what it has sent to the App's webhook. What is not in our inbox is read there
-and goes through inbox and intake like any other: where the service was away, and where GitHub
-cannot reach it at all.
+GitHub keeps a log of what it has sent to the App's webhook. Deliveries that are not in our inbox
+are read there, and go through inbox and intake like any other: after an outage of the service, and
+if GitHub cannot reach it at all.
 """
 
 import math
@@ -19,7 +19,7 @@ _log = structlog.get_logger()
 
 #: GitHub keeps its log for so long.
 _REACH_SECONDS = 3 * 86_400.0
-#: A delivery may take its time, and is in the log under the time at which it was tried.
+#: A delivery may take long, and the log has it under the time of its attempt.
 _OVERLAP_SECONDS = 1_800.0
 #: Pages of a hundred deliveries each, in one turn.
 _MOST_PAGES = 500
@@ -27,24 +27,24 @@ _FETCHED_AT_ONCE = 100
 
 
 class MissedDeliveries:
-    """Lays deliveries that are not in our inbox into it.
+    """Adds deliveries that are missing in our inbox.
 
-    Nothing is kept across restarts: log and inbox together tell what is missing. All times are the
+    Keeps no state across restarts: log and inbox together show what is missing. All times are the
     code host's.
     """
 
     def __init__(
-        self, log: AppDeliveries, inbox: Inbox, *, seconds: float, found: Callable[[], None]
+        self, log: AppDeliveries, inbox: Inbox, *, seconds: float, wake_up: Callable[[], None]
     ) -> None:
         # `seconds` from one look at the log to the next.
-        self._log, self._inbox, self._seconds, self._found = log, inbox, seconds, found
+        self._log, self._inbox, self._seconds, self._wake_up = log, inbox, seconds, wake_up
         self._read_from = -math.inf
         """Older deliveries were read, and are not missing."""
         self._gone: set[str] = set()
         """In the log, and not on GitHub any more."""
 
     def run_once(self) -> float:
-        """Read the log and fetch what is missing, the oldest first; return the seconds to wait."""
+        """Read the log and fetch missing deliveries, oldest first; return the seconds to wait."""
         sent, now, is_whole = self._read_log()
         missing = [
             attempt
@@ -70,7 +70,7 @@ class MissedDeliveries:
         fetched = deliveries.make_delivery(attempt.delivery_id, attempt.event, parsed)
         self._inbox.append([fetched])
         _log.info("delivery fetched", delivery=attempt.delivery_id)
-        self._found()
+        self._wake_up()
 
     def _read_log(self) -> tuple[dict[str, SentDelivery], float, bool]:
         """Read the log as far back as something may be missing, three days at most.

@@ -102,7 +102,7 @@ def reconciler(code_host: CodeHost) -> MissedDeliveries:
         code_host,  # type: ignore[arg-type]
         code_host.inbox,
         seconds=300.0,
-        found=lambda: code_host.rung.append(1),
+        wake_up=lambda: code_host.rung.append(1),
     )
 
 
