@@ -161,7 +161,7 @@ def _quote_path(path: str) -> str:
     return f"`{''.join(shown)}`"
 
 
-# --- what is known of it ---------------------------------------------------------------------
+# --- its description -------------------------------------------------------------------------
 
 
 def describe_commit(place: GitPlace, repository: str, start: PinnedCommit) -> Checkout:

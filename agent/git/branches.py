@@ -10,7 +10,7 @@ from agent.git.source import UserRepository
 
 MOST_NAMES = 99
 """Maximum number of branches with one name and a number."""
-# No look-alikes: what a person reads is what git compares.
+# No look-alikes: a person reads the same name that git compares.
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,199}")
 
 
@@ -31,7 +31,7 @@ def require_name(branch: str) -> None:
 
 
 def list_candidate_names(branch: str) -> list[str]:
-    """List the wanted name, and the ones to try where it is taken."""
+    """List the wanted name, and further ones in case it is taken."""
     return [branch, *(f"{branch}-{number}" for number in range(2, MOST_NAMES + 1))]
 
 
@@ -42,7 +42,7 @@ def remove_branch(url: str, token: str, mirrors: Path, branch: str, commit: str)
     """Delete a branch on the code host that is still at our commit; say whether it was."""
     with remote.open_mirror(url, token, mirrors) as repository:
         with mirror.renew_mirror(repository.locked.place, repository.locked.scratch):
-            pass  # git pushes from a repository alone, whatever is in it
+            pass  # git pushes only from a repository, even an empty one
         try:
             repository.push_branch("", branch, expected=commit)
         except remote.LeaseLost:
@@ -51,7 +51,7 @@ def remove_branch(url: str, token: str, mirrors: Path, branch: str, commit: str)
 
 
 def find_head(url: str, token: str, mirrors: Path, branch: str) -> str | None:
-    """Return the commit that a branch on the code host is at; None: there is no such branch."""
+    """Return the commit of a branch on the code host; None: there is no such branch."""
     with remote.open_mirror(url, token, mirrors) as repository:
         return repository.find_head(branch)
 
@@ -60,7 +60,7 @@ def find_head(url: str, token: str, mirrors: Path, branch: str) -> str | None:
 
 
 def send_objects(here: GitPlace, there: GitPlace, start: str, commit: str) -> None:
-    """Hand over the commit's objects as loose ones; git checks each, and that all are there."""
+    """Copy the commit's objects as loose ones; git checks each, and that none is missing."""
     excluded = [f"^{start}"] if base.peel_object(there, start) else []
     wanted = "\n".join([commit, *excluded, ""]).encode()
     pack = process.run_git(here, "pack-objects", "--revs", "--stdout", "--quiet", stdin=wanted)
@@ -68,14 +68,14 @@ def send_objects(here: GitPlace, there: GitPlace, start: str, commit: str) -> No
 
 
 def create_branch(user: UserRepository, commit: str, branch: str) -> str:
-    """Make the branch, or one with the next free name, where the user has it; return its name."""
+    """Create the branch, or one with the next free name, in the user's repository."""
     refs = base.list_refs(user.place, "refs/heads")
     for name in list_candidate_names(branch):
         ref = f"refs/heads/{name}"
         if refs.get(ref) == commit:
             return name
         if not any(f"{present}/".lower().startswith(f"{ref}/".lower()) for present in refs):
-            # The zeros say that it must not be there yet. Without a log nobody has to be named.
+            # The zeros require that it does not exist yet. Without a reflog no identity is needed.
             args = ("-c", "core.logAllRefUpdates=false", "update-ref", ref, commit)
             process.run_git(user.place, *args, "0" * len(commit))
             return name

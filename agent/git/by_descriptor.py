@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK: to open a FIFO would wait for somebody to write into it.
+# O_NONBLOCK: opening a FIFO would wait for a writer.
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TEMPORARY = ".mergewright-part"
@@ -19,7 +19,7 @@ _TEMPORARY = ".mergewright-part"
 
 @contextmanager
 def open_parent(root: str, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
-    """Open the folder a path lies in, one part after the other; give it, and the last part."""
+    """Open the folder that contains a path, part by part; yield it, and the last part."""
     *folders, name = path.split("/")
     here = os.open(root, FOLDER)
     try:
@@ -36,9 +36,9 @@ def open_parent(root: str, path: str, *, create: bool = False) -> Iterator[tuple
 
 
 def replace_file(root: str, path: str, content: bytes, *, executable: bool | None) -> None:
-    """Put a new file in the place of another; a hard link or open file of old stays as it was.
+    """Replace or create a file; hard links to the old one and open descriptors keep its content.
 
-    `executable` None keeps the mode of the file that is there.
+    `executable` None keeps the mode of the existing file.
     """
     mode = 0o755 if executable else 0o644
     with open_parent(root, path, create=True) as (folder, name):

@@ -1,4 +1,4 @@
-"""Make folders whole or not at all, and delete those whose content we did not make ourselves."""
+"""Create folders as a whole, and delete folders with content that we did not create."""
 
 import hashlib
 import os
@@ -11,10 +11,11 @@ from agent.errors import PermanentError
 
 
 def provide_folder(place: Path, files: Mapping[str, bytes]) -> Path:
-    """Have a folder of these files that every user can read, and return it.
+    """Return a folder of these files that every user can read; create it if needed.
 
     Args:
-        place: Without the digest of the files, which the name ends in: so it never changes.
+        place: Its path without the digest of the files, which is appended: so its content never
+            changes.
     """
     total = hashlib.sha256()
     for path, content in sorted(files.items()):
@@ -33,7 +34,7 @@ def provide_folder(place: Path, files: Mapping[str, bytes]) -> Path:
     try:
         part.rename(goal)
     except OSError:
-        delete_folder(part)  # somebody else was quicker
+        delete_folder(part)  # another process was quicker
         if not goal.is_dir():
             raise
     return goal
@@ -49,7 +50,7 @@ def delete_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         return
-    # A folder without write permission keeps what is in it, also from its owner. A link is not
+    # A folder without write permission cannot be emptied, not even by its owner. A link is not
     # followed, except by an exchange in this very moment, in a folder of our own.
     with suppress(OSError):
         folder.chmod(0o700)

@@ -1,7 +1,7 @@
-"""Read what a repository's own history did: commits as patches, and a patch as a Change.
+"""Read a repository's history: commits as patches, and a patch as a Change.
 
-Nothing is applied to a work tree. A repository on this disk is read where it is, one on GitHub
-through our mirror.
+Nothing is applied to a work tree. A repository on this disk is read in place, one on GitHub through
+our mirror.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,14 +18,14 @@ from agent.models.environment import Checkout
 
 
 class PastCommit(NamedTuple):
-    """A commit, or the branch of a pull request, with what it changed."""
+    """A commit, or the branch of a pull request, with its changes."""
 
     commit: str
     parent: str
     message: str
     paths: tuple[str, ...]
     diff: Callable[[tuple[str, ...]], str]
-    """Gives the patch of some of its files."""
+    """Returns the patch of some of its files."""
 
 
 @contextmanager
@@ -44,10 +44,10 @@ def read_commits(repository: str, revisions: str) -> Iterator[Iterator[PastCommi
 def read_pulls(
     url: str, token: str, branch: str, mirrors: Path, *, max_mb: int
 ) -> Iterator[tuple[Path, Callable[[int, str], PastCommit | None]]]:
-    """Give our mirror of a repository on GitHub, and what reads a pull request of it.
+    """Open our mirror of a repository on GitHub, and return a reader of its pull requests.
 
-    What reads takes the number and the end of the base branch; None: they have no commit in common
-    that is still there.
+    The reader takes the number and the end of the base branch; None: they have no commit in common
+    that still exists.
     """
     with remote.open_mirror(url, token, mirrors) as repository:
         repository.fetch_base(branch, max_mb)
@@ -81,7 +81,7 @@ def _describe_commit(place: GitPlace, commit: str, parent: str, message: str) ->
 
 
 def read_patch(checkout: Checkout, patch: str) -> Change:
-    """Read what a patch, as `git diff --binary` writes it, makes of the base commit.
+    """Read a patch, as `git diff --binary` writes it, as a Change of the base commit.
 
     Raises:
         RequestRefused: It does not apply.

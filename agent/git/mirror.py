@@ -21,14 +21,14 @@ from agent.models.sandbox import Flag
 from agent.models.step import Step
 
 FETCH_SECONDS = 3600.0
-#: Where the bases of runs are pinned.
+#: Refs that pin the bases of runs.
 BASES = "refs/mergewright/bases/"
 _FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
 
 # Git tidies up, as it does by itself in people's repositories.
 _TIDY = ("-c", "gc.auto=6700", "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
 
-# What a git that was cut off leaves in a git directory: locks, and objects that are not whole.
+# Leftovers of an interrupted git in a git directory: locks, and incomplete objects.
 _LEFT = (
     "*.lock", "refs/**/*.lock", "gc.pid", "objects/tmp_*", "objects/??/tmp_obj_*",
     "objects/pack/tmp_*", "objects/pack/.tmp-*",
@@ -65,10 +65,10 @@ def locate_mirror(root: Path, mirrors: Path) -> Path:
 
 @contextmanager
 def lock_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMirror]:
-    """Wait until no other run uses the mirror, lock it, and explain failures of git in it.
+    """Lock the mirror, after other runs have released it, and explain failures of git in it.
 
-    What a git that was cut off leaves in it is removed, before and afterwards. The lock's file
-    stays: another process may wait for it. `stopped` ends the wait, and a git in the mirror.
+    Leftovers of an interrupted git are removed before and afterwards. The lock's file stays:
+    another process may wait for it. `stopped` ends the wait, and a git in the mirror.
     """
     mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = mirror.with_suffix(".scratch")
@@ -129,7 +129,7 @@ def lock_mirror_of(checkout: Checkout) -> AbstractContextManager[LockedMirror]:
 
 @contextmanager
 def explain_mirror(place: Path) -> Iterator[None]:
-    """Say what a failure of git in a mirror means: it is gone, or a person has to look at it."""
+    """Translate a failure of git in a mirror: the mirror is gone, or an operator has to act."""
     try:
         yield
     except GitFailed as problem:
@@ -149,7 +149,7 @@ def explain_mirror(place: Path) -> Iterator[None]:
 
 @contextmanager
 def renew_mirror(place: GitPlace, scratch: Path) -> Iterator[GitPlace]:
-    """Give where to fetch into: the mirror, or one that takes its place once the block is over."""
+    """Yield the place to fetch into: the mirror, or a new one that becomes it after the block."""
     mirror, fresh = place.git_dir, scratch / "fresh.git"
     if mirror.exists():
         yield place
@@ -160,12 +160,12 @@ def renew_mirror(place: GitPlace, scratch: Path) -> Iterator[GitPlace]:
         (fresh / "info" / "attributes").write_text(ATTRIBUTES)
         yield begun
         fresh.rename(mirror)
-    with suppress(GitFailed, StorageFull):  # what is not tidied now is tidied by a later run
+    with suppress(GitFailed, StorageFull):  # a later run tries again
         process.run_git(place, *_TIDY, seconds=FETCH_SECONDS)
 
 
 def pin_commit(locked: LockedMirror, commit: str, kind: str = "bases") -> None:
-    """Keep a commit by a ref, so that no clean-up deletes it before the run is done with it."""
+    """Pin a commit by a ref, so that git's clean-up keeps it until the run is over."""
     process.run_git(locked.place, "update-ref", f"refs/mergewright/{kind}/{commit}", commit)
 
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 
 MAX_PATH_BYTES = 4000
-"""Below the kernel's 4096, so that a folder can stand before it."""
+"""Below the kernel's 4096, with space for the path of a folder before it."""
 MAX_DEPTH = 200
 _MAX_NAME_BYTES = 255
 _MAX_LINKS_FOLLOWED = 40
@@ -22,7 +22,7 @@ _ORDINARY = re.compile(f"{_PART}(?:/{_PART})*")
 
 
 def name_problem(path: str) -> str | None:
-    """Say why a file inside a tree is neither read nor edited here, or None when it is."""
+    """Explain why a file in a tree is neither read nor edited; None: it can be."""
     if len(path) <= _MAX_NAME_BYTES and _ORDINARY.fullmatch(path):
         return None
     if _UNSHOWABLE.search(path):
@@ -37,7 +37,7 @@ def name_problem(path: str) -> str | None:
 
 
 def tree_problem(path: str) -> str | None:
-    """Say why a tree with this path in it is not laid out, or None when it is."""
+    """Explain why a tree with this path cannot be checked out; None: it can be."""
     if not path:
         return "the path is empty"
     if path.startswith("/"):

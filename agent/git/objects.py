@@ -67,7 +67,7 @@ def use_index(locked: LockedMirror, *, keep: bool) -> GitPlace:
 
 
 def compare_trees(place: GitPlace, before: str, after: str) -> dict[str, tuple[Entry, Entry]]:
-    """Give what two commits or trees have of each file in which they differ, by path in order."""
+    """Compare two commits or trees: both entries of each file that differs, by path in order."""
     listed = process.run_git(place, "diff-tree", "-r", "-z", "--no-renames", before, after)
     fields = iter(os.fsdecode(listed).split("\0")[:-1])
     entries: dict[str, tuple[Entry, Entry]] = {}
@@ -90,10 +90,10 @@ def read_contents(place: GitPlace, ids: Iterable[str]) -> Iterator[bytes]:
 
 
 def make_patch(place: GitPlace, before: str, after: str, paths: Sequence[str]) -> str:
-    """Show what two trees have of these files as a patch that `git apply` takes anywhere.
+    """Return the differences of two trees in these files as a patch for `git apply`.
 
-    It is UTF-8, so that it survives files and JSON: where a file's lines are not, git encodes them
-    as it does binary files. Nobody who writes or reads it may translate its line ends.
+    It is UTF-8, so that it survives files and JSON: if a file's lines are not, git encodes them as
+    it does binary files. Line ends must never be translated.
     """
     args = (*_DIFF_TREE, before, after, "--", *paths)
     shown = process.run_git(place, *args) if paths else b""
@@ -125,14 +125,14 @@ def list_hunks(place: GitPlace, before: str, after: str) -> Iterator[Hunk]:
                 (int(start), int(b"1" if count is None else count))
                 for start, count in (ranges.group(1, 2), ranges.group(3, 4))
             )
-            # Of no lines, git names the one before them.
+            # For an empty range, git names the line before it.
             starts = (start + (not count) for start, count in (old, new))
             sides = zip(starts, (old[1], new[1]), strict=True)
             yield Hunk(path, *(range(start, start + count) for start, count in sides))
 
 
 def find_fork(place: GitPlace, ours: str, theirs: str) -> str | None:
-    """Find the newest commit that two have in common; None: there is none."""
+    """Return the newest common commit of two commits; None: there is none."""
     return process.run_git(place, "merge-base", ours, theirs, ok=(0, 1)).decode().strip() or None
 
 

@@ -1,10 +1,8 @@
-"""A throw-away repository of one commit, for sandboxes: git works there, and nothing comes back.
+"""A disposable repository of the base commit, for git in sandboxes; nothing comes back from it.
 
-Where tests call git, it is the base commit itself, with its history and the tags of that: nothing
-later.
-
-Its objects are packed once for a run; a few small files in the `.git` of a sandbox lead there. The
-runner itself lists with it what has changed in a tree.
+It has one commit. If tests call git, it also has the commit's history and the tags of that, but
+nothing later. Its objects are packed once for a run; a few small files in the `.git` of a sandbox
+refer to them. The runner itself uses it to list the changes in a tree.
 """
 
 import os
@@ -69,8 +67,8 @@ def make_repository(locked: LockedMirror, commit: str, folder: Path) -> None:
 
 def _has_tests_of_git(place: GitPlace, commit: str) -> bool:
     args = ("grep", "-l", "-z", "-I", "-E", "-e", _CALLS_GIT, commit)
-    found = os.fsdecode(process.run_git(place, *args, ok=(0, 1))).split("\0")
-    paths = (path.removeprefix(f"{commit}:") for path in found)
+    listed = os.fsdecode(process.run_git(place, *args, ok=(0, 1))).split("\0")
+    paths = (path.removeprefix(f"{commit}:") for path in listed)
     return any(has_test_name(path) or path.endswith("conftest.py") for path in paths)
 
 
@@ -97,7 +95,7 @@ def read_commit(folder: Path) -> bytes:
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
-    """Return what a sandbox has in its own `.git`, by path in there."""
+    """Return the files of a sandbox's own `.git`, by path in there."""
     commit = read_commit(folder)
     more = {name: folder / name for name in (_TAGS, _SHALLOW)}
     return {

@@ -34,7 +34,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 import git
 
 SECONDS = 600.0
-"""After this long a git that is not said to take longer is ended."""
+"""Timeout of git commands without their own."""
 _OLDEST = (2, 31)
 """Older ones do not know GIT_CONFIG_COUNT, and would run without the configuration below."""
 
@@ -118,13 +118,13 @@ class FileTooLarge(GitFailed):
 class GitPlace:
     git_dir: Path
     inherited: tuple[int, ...] = ()
-    """Descriptors that git and what it starts may use. The mirror's lock is among them: a git that
+    """Descriptors that git and its children inherit. The mirror's lock is among them: a git that
     outlives us keeps it until it has ended."""
     environ: Mapping[str, str] = field(default_factory=dict)
     run_as: tuple[int, int] | None = None
     """User and group to become; None: who we are."""
     stopped: Flag | None = None
-    """Once it is set, a git that runs here is ended, and none is started."""
+    """Once it is set, a running git is ended, and none is started."""
 
     def with_environ(self, **environ: str | Path) -> Self:
         more = {name: str(value) for name, value in environ.items()}
@@ -139,11 +139,13 @@ def run_git(
     ok: tuple[int, ...] = (0,),
     file_bytes: int | None = None,
 ) -> bytes:
-    """Run git to its end; whatever interrupts the wait ends git as well.
+    """Run git to its end; an interruption of the wait ends git as well.
 
-    GitFailed: it ended with a code that is not `ok`, or was too slow. StorageFull: so
-    it did, and a disk of the place is full. FileTooLarge: it wrote a file that is larger than
-    `file_bytes`. Cancelled: the place was stopped.
+    Raises:
+        GitFailed: It ended with a code that is not in `ok`, or took too long.
+        StorageFull: It failed, and a disk of the place is full.
+        FileTooLarge: It wrote a file that is larger than `file_bytes`.
+        Cancelled: The place was stopped.
     """
     with _start_git(place, args, seconds, file_bytes) as process:
         # Without a time of its own: given one, Popen looks for the end only every other moment.
@@ -174,7 +176,7 @@ def read_records(place: GitPlace, *args: str) -> Iterator[bytes]:
 def _start_git(
     place: GitPlace, args: Sequence[str], seconds: float, file_bytes: int | None = None
 ) -> Iterator[Any]:
-    """Start git, and end it once it is late, stopped, or the block is left."""
+    """Start git; end it if it is late, stopped, or the block is left."""
     stopped = place.stopped
     if stopped is not None and stopped.is_set():
         raise _make_cancelled(args)
@@ -209,12 +211,12 @@ def _start_git(
 
 
 def _launch(place: GitPlace, args: Sequence[str], file_bytes: int | None) -> Any:
-    """Start git; GitPython ends it as soon as what is returned here is let go."""
+    """Start git; GitPython ends it as soon as the returned object is released."""
     program = _program("git")
     require_version(_OLDEST)
     path = f"{Path(program).parent}:/usr/local/bin:/usr/bin:/bin"
     environ = {"PATH": path, **_ENVIRON, "GIT_DIR": str(place.git_dir), **place.environ}
-    # GitPython adds to the environment it finds; `env -i` leaves git only what is listed here.
+    # GitPython extends our environment; `env -i` gives git only these variables.
     settings = (f"{name}={value}" for name, value in environ.items())
     user, group = place.run_as or (None, None)
     bound: tuple[str, ...] = ()
@@ -225,8 +227,8 @@ def _launch(place: GitPlace, args: Sequence[str], file_bytes: int | None) -> Any
         istream=subprocess.PIPE,
         as_process=True,
         start_new_session=True,
-        # Python ignores the signal of a file that grows too large. Inherited, that lets git say
-        # what happened, before it ends.
+        # Python ignores the signal of a file that grows too large. If git inherits that, it reports
+        # the reason before it ends.
         restore_signals=file_bytes is None,
         umask=0o022,
         pass_fds=place.inherited,
@@ -238,7 +240,7 @@ def _launch(place: GitPlace, args: Sequence[str], file_bytes: int | None) -> Any
 
 @cache
 def require_version(oldest: tuple[int, int], use: str = "") -> None:
-    """Refuse a git that is older than what is needed, be it for one use of it."""
+    """Raise PermanentError if git is too old, in general or for one use."""
     version = git.Git("/").version_info
     if version < oldest:
         raise PermanentError(
@@ -261,7 +263,7 @@ def _kill_git(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
     with suppress(ProcessLookupError):
-        # On the first one git takes its lock files away; the second is for what it has started.
+        # On the first signal git removes its lock files; the second is for its children.
         os.killpg(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(5.0)
@@ -275,7 +277,7 @@ def _kill_git(process: subprocess.Popen[bytes]) -> None:
 
 
 def _command(args: Sequence[str]) -> str:
-    """Return the command of git, behind what is configured for it alone."""
+    """Return git's command, after its own configuration."""
     configured = {number + 1 for number, arg in enumerate(args) if arg == "-c"}
     return next(arg for at, arg in enumerate(args) if arg != "-c" and at not in configured)
 
@@ -287,7 +289,7 @@ def _make_cancelled(args: Sequence[str]) -> Cancelled:
 def _make_failure(place: GitPlace, args: Sequence[str], code: int, words: bytes) -> AgentError:
     text = words.decode(errors="replace").strip()[-2000:]
     text = text or f"git {_command(args)} ended with exit code {code}"
-    # Git does not always give the reason, as for a file of a work tree.
+    # Git does not always report the reason, for example for a file of a work tree.
     folders = {place.git_dir, Path(place.environ.get("GIT_WORK_TREE", place.git_dir))}
     is_full = any(
         shutil.disk_usage(folder).free < _LITTLE_SPACE for folder in folders if folder.exists()

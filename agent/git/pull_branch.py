@@ -23,9 +23,9 @@ MOST_FILES = 1_000
 MOST_BYTES = 32 * 1024**2
 """Maximum size of the changed files before and after, together."""
 _LOOKED_AT = "refs/mergewright/looked-at"
-"""Where the branch is in the mirror, till the next look."""
+"""The branch in the mirror, until it is read again."""
 _FORGE = ("GitHub", "noreply@github.com")
-"""The committer of what the code host commits and signs for an author."""
+"""The committer of commits that the code host creates and signs for an author."""
 
 
 # --- looking -----------------------------------------------------------------------------------
@@ -47,9 +47,10 @@ def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a se
 ) -> BranchState:
     """Fetch the branch of a pull request and its base, and compare them. May run twice.
 
-    `commit`, of ours and in the mirror, is to end the branch; None: the code host has it. With
-    `keeps_conflicts` the two are merged in spite of conflicts, which stay between marks. `author`
-    and `email` tell our commits from others. Raises RepositoryUnfit for links, submodules and size.
+    `commit`, of ours and in the mirror, is taken as the branch's end; None: the code host's is.
+    With `keeps_conflicts` the two are merged in spite of conflicts, which stay between marks.
+    `author` and `email` distinguish our commits. Raises RepositoryUnfit for links, submodules and
+    size.
     """
     for name in (branch, base_branch):
         branches.require_name(name)
@@ -120,10 +121,10 @@ def _join_base(
 def _list_commits(
     place: GitPlace, tip: str, head: str, ours: tuple[str, str]
 ) -> Iterator[tuple[str, bool]]:
-    """Yield the newest commits of a branch that its base has not, oldest first, and if it is ours.
+    """Yield a branch's newest commits that its base lacks, oldest first, and whether each is ours.
 
-    What a commit says is no proof: a person who amends ours becomes its committer, and what the
-    forge commits for a person has them as its author.
+    The author alone is no proof: a person who amends our commit becomes its committer, and a commit
+    that the code host creates for a person has them as its author.
     """
     fields = "%H%x00%an%x00%ae%x00%cn%x00%ce"
     args = ("log", "-z", "--topo-order", "--reverse", f"--max-count={MOST_COMMITS + 1}")
@@ -184,11 +185,11 @@ def make_follow_up_commit(
     author: str = worktree.AUTHOR,
     email: str = worktree.AUTHOR_EMAIL,
 ) -> str:
-    """Make in our mirror what goes on the branch next; equal arguments give the same commit.
+    """Create in our mirror the next commit of the branch; equal arguments give the same one.
 
-    Where the base was brought in, that is a merge: nobody's commit is rewritten. On top comes what
-    the Change, all of it against the checkout, has beyond that; or, where both conflict, the merge
-    is what the Change makes of it. Returns the branch's head where nothing is to be done or left.
+    If the base was merged in, that is a merge: no commit is rewritten. On top comes the rest of the
+    Change, which is relative to the checkout; or, if both conflict, the merge has the tree of the
+    Change. Returns the branch's head if there is nothing to commit, or nothing left of the change.
     """
     against, made = branch_state.checkout.commit, branch_state.head
     by = objects.Identity(author, email, date)
@@ -223,7 +224,7 @@ def push_follow(
 ) -> None:
     """Move the branch of a pull request to the commit. May run twice.
 
-    Raises BranchMoved if somebody has moved or deleted it; the step `look_again` is done again.
+    Raises BranchMoved if it was moved or deleted meanwhile; the step `look_again` is done again.
     """
     branches.require_name(branch)
     with (
@@ -243,7 +244,7 @@ def push_follow(
 
 
 def _require_there(place: GitPlace, branch_state: BranchState, *more: str) -> None:
-    """Have the checkout done again where the mirror was made anew since, without the commits."""
+    """Raise CacheGone if the mirror was recreated without the commits: the checkout is repeated."""
     for commit in (branch_state.tip, branch_state.head, *more):
         if base.peel_object(place, commit) != commit:
             raise CacheGone(f"{place.git_dir} no longer contains commit {commit}", Step.CHECKOUT)

@@ -1,8 +1,8 @@
-"""A repository behind an address: fetch its base into our mirror, push one branch to it.
+"""A repository with a URL: fetch its base into our mirror, push one branch to it.
 
-The token reaches git by the descriptor of a file without a name: it is in no argument, environment,
+Git reads the token from a descriptor of an unnamed file: it is in no argument, environment,
 configuration or address. Git follows no redirect. Reading raises AccessLost, CodeHostUnavailable,
-or RepositoryUnfit where a branch is missing, too large, or has an object that git refuses.
+or RepositoryUnfit if a branch is missing, too large, or has an object that git refuses.
 """
 
 import os
@@ -22,7 +22,7 @@ from agent.git.process import GitFailed, GitPlace
 from agent.models import fence
 from agent.models.sandbox import Flag
 
-#: Plain http would show the token to the network; on the machine itself there is none.
+#: Plain http would show the token to the network, except on this machine.
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 #: How this machine reaches the outside is the operator's; nothing else of the environment counts.
 _PASSED_ON = (
@@ -51,7 +51,7 @@ class BranchMissing(RepositoryUnfit):
 
 
 class LeaseLost(RepositoryUnfit):
-    """The branch is not where it was last seen."""
+    """The branch has moved since it was read."""
 
 
 class TokenUnknown(CodeHostUnavailable):
@@ -69,7 +69,7 @@ _retry_new_token = retry(
 
 @dataclass(frozen=True)
 class RemoteRepository:
-    """A repository behind an address, from our mirror of it, which is ours alone meanwhile."""
+    """A repository with a URL, accessed from our locked mirror of it."""
 
     locked: LockedMirror
     place: GitPlace
@@ -102,7 +102,7 @@ class RemoteRepository:
 
     @_retry_new_token
     def find_head(self, branch: str) -> str | None:
-        """Ask which commit a branch of the remote is at; None: there is no such branch."""
+        """Read the commit of a branch of the remote; None: there is no such branch."""
         args = ("ls-remote", "--quiet", "--heads", "--", self.address, f"refs/heads/{branch}")
         with self._explain_reading(branch):
             listed = process.run_git(self.place, *args, seconds=120.0)
@@ -122,8 +122,8 @@ class RemoteRepository:
         reference = f"refs/heads/{branch}"
         lease = f"--force-with-lease={reference}:{expected or ''}"
         args = (*_PUSH, lease, "--", self.address, f"{commit}:{reference}")
-        # Not ended by a stop: what was sent may have arrived, and a run tells what it has left.
-        # A push locks the mirror without a branch.
+        # A stop does not end it: what was sent may have arrived, and a run reports what it left. A
+        # push locks the mirror without a branch.
         fence.require_lease()
         try:
             process.run_git(self.place, *args, seconds=600.0)
@@ -146,9 +146,9 @@ class RemoteRepository:
             raise CodeHostUnavailable(f"The push of {branch} failed: {words}") from problem
 
     def push_unless_moved(self, commit: str, branch: str, *, expected: str | None) -> str | None:
-        """Push as `push_branch` does; return the commit that the branch is at afterwards.
+        """Push as `push_branch` does; return the commit of the branch afterwards.
 
-        Where somebody was quicker, or the answer was lost on its way, what is there tells.
+        If another push was first, or the response was lost, the branch is read.
         """
         try:
             self.push_branch(commit, branch, expected=expected)
@@ -163,7 +163,7 @@ class RemoteRepository:
 
     @contextmanager
     def _explain_reading(self, branch: str) -> Iterator[None]:
-        """Say what a failure to read from the code host means."""
+        """Translate a failure to read from the code host."""
         try:
             yield
         except GitFailed as problem:
@@ -189,7 +189,7 @@ class RemoteRepository:
 
 @contextmanager
 def reach_remote(locked: LockedMirror, url: str, token: str) -> Iterator[RemoteRepository]:
-    """Raises PermanentError where the address is not one that a token may be sent to."""
+    """Prepare git for a URL with a token. Raises PermanentError if no token may be sent there."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
@@ -224,7 +224,7 @@ def locate_mirror(url: str, mirrors: Path) -> Path:
 def open_mirror(
     url: str, token: str, mirrors: Path, stopped: Flag | None = None
 ) -> Iterator[RemoteRepository]:
-    """Lock the mirror of a repository behind an address; it is made where it is missing."""
+    """Lock the mirror of a repository with a URL; it need not exist yet."""
     place = locate_mirror(url, mirrors)
     with (
         mirror.lock_mirror(place, stopped) as locked,

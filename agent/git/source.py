@@ -1,9 +1,8 @@
-"""The repository on this disk that the user named, and how git is started on it.
+"""The user's repository on this disk, and how git is started on it.
 
-Git reads the configuration of that repository, but nothing in it starts a program:
-ours comes later and counts more, hooks are off, and no transport is allowed. What goes into our
-mirror is fetched; the one program that this starts on their side is `git upload-pack`, which is
-made for repositories that nobody trusts.
+Git reads the configuration of that repository, but nothing in it starts a program: ours comes later
+and has priority, hooks are off, and no transport is allowed. Our mirror fetches; on the user's side
+that starts only `git upload-pack`, which is made for untrusted repositories.
 """
 
 import os
@@ -17,7 +16,7 @@ from agent.errors import RepositoryUnfit
 from agent.git import process
 from agent.git.process import GitFailed, GitPlace
 
-# Git lets the side that is fetched from inherit no configuration of the environment.
+# Git does not pass configuration of the environment to the other side of a fetch.
 _UPLOAD_PACK_CONFIG = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -28,15 +27,15 @@ _UPLOAD_PACK_CONFIG = (
 
 class UserRepository(NamedTuple):
     root: Path
-    """What the user named: the top of a work tree, or a bare repository."""
+    """The named folder: the top of a work tree, or a bare repository."""
     place: GitPlace
-    """For root, git becomes the owner of the repository here: what is new in it must be theirs."""
+    """If we are root, git becomes the repository's owner here, who must own new files in it."""
     common_dir: Path
     """Has objects, refs and the configuration, of linked work trees as well."""
 
     @property
     def upload_pack(self) -> str:
-        """What a fetch starts on the user's side, for a shell."""
+        """Command that a fetch starts on the user's side, for a shell."""
         # Another user's repository is served all the same: its owner is looked after by the place.
         folders = (self.root, self.place.git_dir, self.common_dir)
         configured = [*_UPLOAD_PACK_CONFIG, *(f"safe.directory={folder}" for folder in folders)]
@@ -81,11 +80,11 @@ def _explain_missing(root: Path, problem: GitFailed) -> str:
 
 
 def count_uncommitted(repository: str) -> int:
-    """Count files with changes that no commit has; 0: none, or there is no work tree."""
+    """Count files with uncommitted changes; 0: none, or there is no work tree."""
     try:
         user = find_source(repository)
     except RepositoryUnfit:
-        return 0  # the run says what is wrong with the repository
+        return 0  # the run reports the problem of the repository
     if user.place.git_dir == user.root:
         return 0
     place = user.place.with_environ(GIT_WORK_TREE=user.root)
@@ -104,7 +103,7 @@ def count_uncommitted(repository: str) -> int:
 
 @contextmanager
 def explain_git(source: UserRepository) -> Iterator[None]:
-    """Take a failure of git for one of the user's repository, with git's own words."""
+    """Translate a failure of git to one of the user's repository, with git's own words."""
     try:
         yield
     except GitFailed as problem:

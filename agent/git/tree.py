@@ -26,7 +26,7 @@ class WorkTree:
     """The files of a folder; implements `repo_config.tree.Tree` and adds writing."""
 
     def __init__(self, folder: Path, paths: Iterable[str]) -> None:
-        """Take the folder as it is; `paths` are its tracked regular files."""
+        """Open a folder; `paths` are its tracked regular files."""
         self.folder = folder
         self._paths = set(paths)
         self._originals: dict[str, _File | None] = {}
@@ -47,9 +47,9 @@ class WorkTree:
         return self._load(path).content
 
     def write(self, path: str, content: bytes, *, executable: bool | None = None) -> None:
-        """Create or replace a file, and the folders it needs; whole or not at all.
+        """Create or replace a file as a whole, and the folders it needs.
 
-        `executable` None keeps what the file has; a new one is then not executable.
+        `executable` None keeps the mode; a new file is not executable.
         """
         before = self._remember(path)
         if executable is None:
@@ -85,12 +85,12 @@ class WorkTree:
         return tuple(changed)
 
     def replay(self, change: Change) -> None:
-        """Make the files what they were after an earlier Change on the same base commit."""
+        """Restore the files of an earlier Change on the same base commit."""
         for file in change.files:
             present = self.read(file.path) if file.path in self._paths else None
             if present != file.before:
                 raise EditFailed(f"`{file.path}` has changed since the change was made")
-        # Deletions first: a file may stand where a folder is needed.
+        # Deletions first: a file may be where a folder is needed.
         for file in sorted(change.files, key=lambda file: file.after is not None):
             if file.after is None:
                 self.delete(file.path)
@@ -98,7 +98,7 @@ class WorkTree:
                 self.write(file.path, file.after, executable=file.executable)
 
     def _remember(self, path: str) -> _File | None:
-        """Keep the original the first time; return what is there now."""
+        """Remember the original once; return the present file."""
         _require_plain(path)
         present = self._load(path) if path in self._paths else None
         self._originals.setdefault(path, present)

@@ -4,8 +4,8 @@ Every git runs on a git directory that no foreign code can reach. Text from outs
 option: it is checked first, and passed as a full ref, an object id or after `--`. Bytes in a work
 tree are the bytes in git; submodules stay empty folders, and LFS files pointers.
 
-Whatever is asked here may be asked twice, also at once, and may raise RepositoryUnfit; StorageFull,
-and then nothing is left half done; CacheGone, where a mirror is gone.
+Every function may be called twice, also at the same time, and may raise RepositoryUnfit;
+StorageFull, after which nothing is left half done; CacheGone, if a mirror is gone.
 """
 
 import os
@@ -47,7 +47,7 @@ IDENTITY = (AUTHOR, AUTHOR_EMAIL)
 def prepare_checkout(
     repository: str, base: str | None, mirrors: Path, stopped: Flag | None = None
 ) -> Checkout:
-    """Fix the base commit (None: the one checked out) and update our mirror, unless `stopped`."""
+    """Resolve the base commit (None: the current checkout) and update our mirror."""
     user = source.find_source(repository)
     copy = mirror.locate_mirror(user.root, mirrors.absolute())
     with mirror.lock_mirror(copy, stopped) as locked, source.explain_git(user):
@@ -70,7 +70,7 @@ def prepare_remote(
     max_mb: int = remote.MAX_MB,
     stopped: Flag | None = None,
 ) -> Checkout:
-    """Fix the base commit of a remote repository, of at most `max_mb`, and update our mirror.
+    """Resolve the base commit of a remote repository of at most `max_mb`, and update our mirror.
 
     The URL has no credentials. Once `stopped` is set, git is ended and the mirror left as it was.
     """
@@ -102,9 +102,10 @@ def has_commit(mirrored: str, commit: str) -> bool:
 
 
 def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> WorkTree:
-    """Make the folder the clean work tree of the commit; what `open_tree` asks for comes last.
+    """Create a clean work tree of the commit in the folder, replacing an earlier one.
 
-    Once `stopped` is set, git is ended, and the folder is gone.
+    The mark that `open_tree` checks is written last. Once `stopped` is set, git is ended, and the
+    folder is gone.
     """
     folder = folder.absolute()
     index = _add_suffix(folder, ".index")
@@ -142,7 +143,7 @@ def _lay_out_one_commit(checkout: Checkout, folder: Path) -> None:
         return
     fresh = _add_suffix(folder, ".new")
     with mirror.lock_mirror_of(checkout) as locked:
-        # Somebody else may have made it meanwhile, or was cut off at it.
+        # Another thread may have made it meanwhile, or was interrupted.
         if not one_commit.is_of(folder, checkout.commit):
             folders.delete_folder(fresh)
             one_commit.make_repository(locked, checkout.commit, fresh)
@@ -210,7 +211,7 @@ def make_commit(
     author: str = AUTHOR,
     email: str = AUTHOR_EMAIL,
 ) -> str:
-    """Make one commit of a Change, dated in epoch seconds; equal arguments give the same one."""
+    """Create a commit of a Change, dated in epoch seconds; equal arguments give the same one."""
     with mirror.lock_mirror_of(checkout) as locked:
         place = objects.use_index(locked, keep=True)
         tree = objects.write_tree(place, locked.scratch, checkout.commit, change)
@@ -261,9 +262,9 @@ def push_commit(
     *,
     taken: Callable[[str], object] = lambda name: None,
 ) -> str:
-    """Push the commit to a branch of the repository at the address; return its name.
+    """Push the commit to a branch of the repository with the URL; return its name.
 
-    A branch that is there is never moved: `taken` is called with its name, and unless it returns
+    An existing branch is never moved: `taken` is called with its name, and unless it returns
     something true, the next free name is used (`-2`, …).
     """
     branches.require_name(branch)

@@ -46,11 +46,11 @@ def connect_to_github(
     pacing: Pacing | None = None,
     stopping: Event | None = None,
 ) -> Access:
-    """Make the way to GitHub that the operator's settings describe; request nothing yet.
+    """Return access to GitHub as the operator's settings describe it; request nothing yet.
 
-    `record` is called with the kind and facts of every write that goes out; `stopping` ends waits
-    for GitHub. Raises SettingsInvalid if there is neither App nor token, or both, or the key is
-    none.
+    `record` is called with the kind and facts of every write that is sent; `stopping` ends waits
+    for GitHub. Raises SettingsInvalid if there is neither App nor token, or both, or the key cannot
+    be used.
     """
     base_url, pacing = settings.github_url.rstrip("/"), pacing or Pacing()
     tokens = Tokens(read_credentials(settings), base_url, pacing)
@@ -63,7 +63,7 @@ class AccessCache:
     """Caches that all runs of a process share: about us, or about a repository."""
 
     configs: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
-    """Configurations of repositories, with the time of the request; None: there is none."""
+    """Configurations of repositories, with the time of the request; None: no valid one."""
     comments: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Number and text of status comments, by the issue; one that was deleted is made anew."""
     login: str | None = None
@@ -96,11 +96,11 @@ class Access:
         self._make_session = lru_cache(maxsize=32)(RepositorySession)
 
     def recording(self, record: Record) -> Access:
-        """Give the same way to GitHub, whose writes are recorded elsewhere."""
+        """Return a copy that records its writes with `record`."""
         return replace(self, record=record)
 
     def login(self) -> str:
-        """The login under which our writes show up; asked once."""
+        """Return the login of our account; asked once."""
         with self.cache.lock:
             if self.cache.login is None:
                 notes = self.start_notes("self")
@@ -108,14 +108,14 @@ class Access:
             return self.cache.login
 
     def own_logins(self) -> frozenset[str]:
-        """The same in lower case, to compare with."""
+        """Return our logins in lower case, for comparisons."""
         return frozenset({self.login().lower()})
 
     def is_own(self, login: str) -> bool:
         return login.lower() == self.login().lower()
 
     def address(self, session: RepositorySession) -> str:
-        """The mail address by which GitHub knows our commits; its number is asked for once."""
+        """Return our e-mail address, by which GitHub attributes commits; asked once."""
         login, us = self.login(), session.requester()
         path = f"/users/{quote(login, safe='')}"
         with self.cache.lock:
@@ -141,7 +141,7 @@ class Access:
     def open_named_session(
         self, repository: str, purpose: str, number: int = 0
     ) -> RepositorySession:
-        """Hand out what is needed where nothing but a repository's name is known yet."""
+        """Open the session of a repository of which only the name is known yet."""
         unknown = IssueRef(repository=repository, repository_id=0, number=number, issue_id=0)
         return self.open_session(unknown, f"{purpose} {repository}#{number}")
 
@@ -174,7 +174,7 @@ class RepositorySession:
         return self.access.tokens.hide(text)
 
     def token(self, scope: TokenScope) -> str:
-        """A token that still lasts a while; asks GitHub for one at most once per call."""
+        """Return a token that is valid for a while; at most one request to GitHub."""
         with self._lock:
             minted = self._tokens.get(scope)
             if minted is None or not minted.is_fresh:
@@ -204,7 +204,7 @@ class RepositorySession:
         find_effect: Callable[[], T | None] | None = None,
         scope: TokenScope = TokenScope.TALK,
     ) -> T:
-        """Do the work on the repository as PyGithub knows it; see `Asking.ask`."""
+        """Do the work on the repository as PyGithub knows it; see `RetryingRequest.ask`."""
         return self.access.asking().ask(
             lambda: work(Repository(self.requester(scope), url=f"/repos/{self.name}")),
             doing=doing,
@@ -221,7 +221,7 @@ class RepositorySession:
         parameters: Raw | None = None,
         **how: Any,
     ) -> T:
-        """Call the REST API: `path` is below the repository, `read` takes the answer's JSON."""
+        """Call the REST API: `path` is below the repository, `read` converts the JSON response."""
 
         def work(repository: Repository) -> T:
             _, answer = repository.requester.requestJsonAndCheck(
@@ -267,9 +267,9 @@ class RepositorySession:
     def pages(
         self, path: str, parameters: Raw, *, most: int, key: str = "", **how: Any
     ) -> Iterator[Raw]:
-        """Read a list page by page; what is behind `most` pages is left out, and that is logged.
+        """Read a list page by page; entries after `most` pages are left out, which is logged.
 
-        `key` names the list in an answer; empty: it is the answer.
+        `key` names the list in a response; empty: the response is the list.
         """
         for page in range(1, most + 1):
             wanted = {**parameters, "per_page": _PER_PAGE, "page": page}
@@ -282,7 +282,7 @@ class RepositorySession:
         _log.warning("a GitHub list has more pages", repository=self.name, path=path, pages=most)
 
     def try_nicety(self, what: str, work: Callable[[], object]) -> str:
-        """Do what a run can do without; return why `what` is missing then, or an empty text."""
+        """Do optional work; return why `what` is missing if it fails, or an empty text."""
         try:
             with translate_errors():
                 work()

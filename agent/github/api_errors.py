@@ -1,4 +1,4 @@
-"""What an answer of GitHub means: the three ways in which a request can fail, and their words."""
+"""Meaning of GitHub's responses: the three ways in which a request fails, and their messages."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from requests.utils import parse_header_links
 from agent.errors import AccessLost, AgentError, CodeHostLimited, Superseded
 from agent.models.clock import read_clock
 
-#: GitHub's advice where it limits us without saying for how long.
+#: GitHub's advice for limits without a named time.
 _UNNAMED_WAIT = 60.0
 _LIMIT_WORDS = re.compile(
     r"(?i)rate limit|abuse detection|please wait a few minutes|retry your request again later"
@@ -41,7 +41,7 @@ class RefusedRequest(Exception):
 
     @property
     def full_message(self) -> str:
-        """All that GitHub says, each thing once."""
+        """All messages of GitHub's response, each once."""
         return "; ".join(dict.fromkeys((self.words, *self.problems)))
 
     def has_phrase(self, *parts: str) -> bool:
@@ -49,7 +49,7 @@ class RefusedRequest(Exception):
         return any(part in self.full_message.lower() for part in parts)
 
     def make_agent_error(self) -> AgentError:
-        """Turn it into an error of ours: what was asked, what GitHub said, what to do."""
+        """Return it as an error of ours: the request, GitHub's response, what to do."""
         answer = ": ".join(filter(None, (str(self.status), self.full_message.rstrip("."))))
         reply = f"{self.request} answered {answer}" if self.request else answer
         if self.status < 400:
@@ -89,7 +89,7 @@ class RefusedRequest(Exception):
 
 @contextmanager
 def ignore_statuses(*statuses: int) -> Iterator[None]:
-    """Go on after a refusal with one of these statuses: what is asked for is not there for us."""
+    """Ignore a refusal with one of these statuses: the block ends there."""
     try:
         yield
     except RefusedRequest as problem:
@@ -106,7 +106,7 @@ class TokenUnknown(LostReply):
 
 
 class UnexpectedAnswer(LostReply):
-    """An answer that GitHub's API does not give: the address may be that of something else."""
+    """A response that GitHub's API does not give: the address may be another server's."""
 
 
 class RateLimited(Exception):
@@ -127,9 +127,9 @@ class RateLimited(Exception):
 def raise_for_answer(
     status: int, headers: Mapping[str, Any], data: object, request: str = ""
 ) -> None:
-    """Raise what an answer of 300 and more means: RateLimited, LostReply or RefusedRequest.
+    """Raise RateLimited, LostReply or RefusedRequest for a response of 300 and more.
 
-    Names of headers are in lower case; `data` is the answer's JSON, or a text if it was none;
+    Names of headers are in lower case; `data` is the response's JSON, or its text if it was none;
     `request` is method and path.
     """
     if status < 300:
@@ -142,7 +142,7 @@ def raise_for_answer(
 
 
 def raise_for_query(headers: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Raise what the errors of a GraphQL answer mean, which comes with status 200."""
+    """Raise the errors of a GraphQL response, which come with status 200."""
     errors = data.get("errors")
     if not errors:
         return
@@ -179,7 +179,7 @@ def _read_wait_seconds(headers: Mapping[str, Any]) -> float:
 
 
 def read_next_link(headers: Mapping[str, Any]) -> dict[str, str]:
-    """Give the query of the address of the next page, as the header `Link` names it."""
+    """Return the query of the next page's address, from the header `Link`."""
     for link in parse_header_links(str(headers.get("link") or "")):
         if link.get("rel") == "next":
             return dict(parse_qsl(urlsplit(link["url"]).query))
@@ -187,7 +187,7 @@ def read_next_link(headers: Mapping[str, Any]) -> dict[str, str]:
 
 
 def server_time(headers: Mapping[str, Any]) -> float:
-    """Seconds since the epoch as the server counts them; ours where it does not say."""
+    """Return the time of the `Date` header, else of this machine, in seconds since the epoch."""
     date = _date(str(headers.get("date") or ""))
     return read_clock() if date is None else date
 

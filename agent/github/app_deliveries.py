@@ -1,4 +1,4 @@
-"""GitHub's own log of what it has sent to the App's webhook, with what was in it."""
+"""GitHub's log of deliveries to the App's webhook, with their payloads."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ class SentPage(NamedTuple):
 
     deliveries: tuple[SentDelivery, ...]
     after: str | None
-    """Cursor of the next page, with older ones; None: there is none."""
+    """Cursor of the next page, which has older ones; None: this is the last page."""
     now: float
     """The code host's clock, in seconds since the epoch."""
 
@@ -57,7 +57,7 @@ class AppDeliveries:
         return self._access.asking().ask(work, doing="read the log of deliveries")
 
     def read_payload(self, number: int) -> dict[str, Any] | None:
-        """Read what an attempt has sent; None: GitHub does not have it any more."""
+        """Read the payload of an attempt; None: GitHub no longer has it."""
         with ignore_statuses(404, 410):
             _, delivery = self._access.asking().ask(
                 lambda: self._app.requestJsonAndCheck("GET", f"{_DELIVERIES}/{number}"),

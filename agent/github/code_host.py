@@ -1,7 +1,7 @@
-"""GitHub as the place where tickets come from and results go: implements `CodeHost`.
+"""GitHub as the source of tickets and the destination of results: implements `CodeHost`.
 
-Owns the order of requests in each part of a run. How each thing is done once, and
-found again, is left to the other modules of this package; when it is asked again, to `connection`.
+Owns the order of requests in each part of a run. Other modules of this package do each thing once
+and find it again; `connection` repeats requests.
 """
 
 import structlog

@@ -1,7 +1,7 @@
-"""Comments of ours on issues and pull requests: made once, and found again.
+"""Comments of ours on issues and pull requests: created once, and found again.
 
-Found by their author and the hidden marker they begin with; a stranger's comment that quotes the
-marker is never taken for ours.
+They are found by their author and their hidden first marker; a stranger's comment that quotes the
+marker is never mistaken for ours.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ def make_marker(kind: str, key: str) -> str:
 
 
 def mark_issue_seen(session: RepositorySession) -> None:
-    """Show on the issue with a pair of eyes that the label was seen; once per account."""
+    """Add the eyes reaction to the issue: its label was seen; once per account."""
     number = session.issue.number
     session.try_nicety(
         "the reaction",

@@ -1,8 +1,8 @@
-"""Requests to GitHub: PyGithub's requester, watched, and asked again within bounds.
+"""Requests to GitHub: PyGithub's requester, with records, checks and bounded retries.
 
 Every request passes `WatchedRequester.requestJson`: it is counted, recorded if it changes anything,
-and its answer judged. Redirects are not followed, so that a token goes to no other place and no
-loop runs. PyGithub's own retry repeats POST after a lost reply; it is off.
+and its response checked. Redirects are not followed, so that no other server gets a token and no
+loop occurs. PyGithub's own retry repeats POST after a lost reply; it is off.
 """
 
 import hashlib
@@ -107,7 +107,7 @@ class RenewableToken(Auth):
         *,
         is_minted: bool = False,
     ) -> None:
-        """Take where tokens come from; minted are those that GitHub has made for our App."""
+        """Prepare a source of tokens; `is_minted`: GitHub has made them for our App."""
         self._source = token
         self.renew = renew
         self.is_minted = is_minted
@@ -127,7 +127,7 @@ class RequestNotes:
     run_id: str
     record: Record
     hide: Callable[[str], str]
-    """Takes our own secrets out of a text."""
+    """Removes our own secrets from a text."""
     behind: float = 0.0
     """Seconds that our clock is behind GitHub's, as its last answer said."""
     missing: frozenset[str] = frozenset()
@@ -150,7 +150,7 @@ class WatchedRequester(Requester):
             api_version="2022-11-28",
         )
         self._notes = notes
-        # PyGithub's own pause between writes lasts for hours where the clock is put back.
+        # PyGithub's own pause between writes lasts for hours if the clock is put back.
         self._between_writes, self._next_write = pacing.seconds_between_writes, 0.0
         # PyGithub keeps a request in its connection until it is sent; two threads could swap.
         self._one_at_a_time = RLock()
@@ -191,7 +191,7 @@ class WatchedRequester(Requester):
         auth = self.auth
         if status == 401 and isinstance(auth, RenewableToken) and auth.renew(self._notes.behind):
             status, answered, body = send()
-        # Refusals are shown to people, and a server may repeat what we have sent.
+        # Refusals are shown to people, and a server may repeat our request.
         shown = self._notes.hide(body) if status >= 400 else body
         path = urlsplit(url).path.removeprefix(urlsplit(self.base_url).path.rstrip("/"))
         if status == 401 and isinstance(auth, RenewableToken) and auth.is_minted:
@@ -228,7 +228,7 @@ class WatchedRequester(Requester):
 
 
 def _find_mutation(body: object) -> str:
-    """Name what a GraphQL request changes; empty: nothing, or it is none."""
+    """Return the name of a GraphQL mutation; empty: the request is none."""
     asked = body.get("query") if isinstance(body, dict) else None
     named = _MUTATION.search(str(asked))
     return named[1] if named else ""
@@ -245,7 +245,7 @@ WatchedRequester.injectConnectionClasses(_HttpConnection, _HttpsConnection)
 
 @contextmanager
 def _hide_network_errors() -> Iterator[None]:
-    """Turn what the network does into a lost reply; no message repeats an address."""
+    """Convert network errors to LostReply; no message repeats an address."""
     try:
         yield
     except (requests.RequestException, OSError) as problem:
@@ -255,7 +255,7 @@ def _hide_network_errors() -> Iterator[None]:
 
 
 def _find_cause(problem: BaseException) -> str:
-    """The name of what went wrong, as deep as libraries have wrapped it."""
+    """Return the name of the innermost error that libraries have wrapped."""
     args = getattr(problem, "args", ())
     inner = next((arg for arg in args if isinstance(arg, BaseException)), None)
     inner = getattr(problem, "reason", None) or inner
@@ -290,11 +290,11 @@ class RetryingRequest:
         doing: str,
         find_effect: Callable[[], T | None] | None = None,
     ) -> T:
-        """Do the work, again after a lost reply; `doing` names it, after "to".
+        """Do the work, with retries after a lost reply; `doing` describes it, after "to".
 
-        `find_effect` looks for what an earlier attempt has left, if only one effect is wanted.
-        Raises RefusedRequest, CodeHostUnavailable after all attempts, or CodeHostLimited if we are
-        asked to wait for longer than we do here.
+        `find_effect` looks for the effect of an earlier attempt, if only one effect is wanted.
+        Raises RefusedRequest, CodeHostUnavailable after all attempts, or CodeHostLimited if GitHub
+        asks for a longer wait than we sleep here.
         """
         retrying = Retrying(
             stop=stop_after_attempt(self._pacing.attempts),
@@ -359,7 +359,7 @@ def translate_errors() -> Iterator[None]:
 
 
 def translating_errors(port: type[T]) -> type[T]:
-    """Have every public method of a class that implements a port fail in our words."""
+    """Wrap every public method of a class that implements a port in `translate_errors`."""
     for name, method in vars(port).copy().items():
         if isfunction(method) and not name.startswith("_"):
             setattr(port, name, translate_errors()(method))

@@ -1,4 +1,4 @@
-"""What intake asks GitHub before a run is made, and tells it."""
+"""GitHub as the intake uses it, before there is a run."""
 
 import re
 import time
@@ -58,7 +58,7 @@ class GithubIntakeApi:
         return issues.read_issue(self._session(issue))
 
     def find_earlier_run(self, snapshot: Snapshot) -> EarlierRun | None:
-        """Find what an earlier run of the same approval left on GitHub."""
+        """Find the run on GitHub that the same approval, or a later one, has started."""
         return status_comment.find_earlier_run(self._session(snapshot.issue), snapshot)
 
     def own_logins(self) -> frozenset[str]:
@@ -140,12 +140,12 @@ class GithubIntakeApi:
             comments.mark_issue_seen(self._session(run.snapshot.issue))
 
     def show_last_status(self, run: Run, text: str) -> None:
-        """Have the status comment of a run that is over say this."""
+        """Show a text as the last status of a run that is over."""
         if run.snapshot is not None:
             StatusComment(self._session(run.snapshot.issue), run).show_last(text)
 
     def find_issue(self, repository: str, number: int) -> LiveIssue | None:
-        """Look an issue up by `owner/name` and number, for a run that no webhook has started."""
+        """Find an issue by `owner/name` and number, for a run that no webhook has started."""
         session = self._access.open_named_session(repository, "find", number)
         facts = repositories.read_facts(session)
         live = issues.read_issue(session)
@@ -158,7 +158,7 @@ class GithubIntakeApi:
         return self._access.open_session(issue, f"intake {issue.repository_id}#{issue.number}")
 
     def _read_recent_config(self, issue: IssueRef) -> RepoConfig | None:
-        """The repository's configuration as it was a moment ago, if it is sound."""
+        """Return the repository's configuration of a moment ago; None: no valid one."""
         configs = self._access.cache.configs
         cached = configs.get(issue.repository_id)
         if cached is None or time.monotonic() - cached[0] >= _LABEL_SECONDS:

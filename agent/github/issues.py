@@ -33,7 +33,7 @@ def read_issue(session: RepositorySession) -> LiveIssue | None:
 
 
 def _make_live_issue(wanted: IssueRef, raw: Raw) -> LiveIssue | None:
-    """Make our record of the answer; None: it is another issue than the one wanted."""
+    """Convert a response; None: it is another issue than the wanted one."""
     if not isinstance(raw["id"], int):
         raise LostReply("its response contains no issue")
     if wanted.issue_id and raw["id"] != wanted.issue_id:
@@ -53,7 +53,7 @@ def _make_live_issue(wanted: IssueRef, raw: Raw) -> LiveIssue | None:
 
 
 def name_author(raw: Raw) -> str:
-    """The login of who wrote something; `ghost` where the account is gone, as GitHub shows it."""
+    """Return the login of an author; `ghost` if the account is gone, as GitHub shows it."""
     return str(raw["user"]["login"]) if raw["user"] else "ghost"
 
 

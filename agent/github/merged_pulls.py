@@ -69,7 +69,7 @@ def _read_pull(raw: Raw) -> MergedPull:
 
 
 def _read_issue(raw: Raw, moment: str) -> ClosedIssue:
-    """Read what an issue said at a moment; GitHub's times sort as text."""
+    """Read the text of an issue at a moment; GitHub's times sort as text."""
     edits = sorted(
         filter(None, raw["userContentEdits"]["nodes"]), key=lambda edit: edit["editedAt"]
     )

@@ -26,9 +26,9 @@ from agent.text import sanitise
 
 _log = structlog.get_logger()
 
-#: What a person sees in the list of checks.
+#: Name of our check in GitHub's list.
 NAME = "Mergewright"
-#: More, GitHub does not take in one request.
+#: GitHub accepts no more in one request.
 _MOST_ANNOTATIONS = 50
 _LONGEST_TITLE = 255
 _LEVELS = {Severity.BLOCK: "failure", Severity.REVIEW: "warning", Severity.INFO: "notice"}
@@ -36,7 +36,7 @@ _LEVELS = {Severity.BLOCK: "failure", Severity.REVIEW: "warning", Severity.INFO:
 #: GitHub's own App, whose check runs are jobs with the same number.
 _ACTIONS = "github-actions"
 _PASSED = frozenset({"success", "neutral", "skipped"})
-#: Nothing is wrong with the commit; somebody has to start it anew.
+#: Nothing is wrong with the commit; a person has to restart the check.
 _CUT_SHORT = frozenset({"cancelled", "stale"})
 State = Literal["failed", "waiting", "pending", "passed"]
 #: Furthest from passing first.
@@ -52,7 +52,7 @@ _LOG_CHARACTERS = 200_000
 #: The end of a longer log is not looked for; so many bytes are read in at most so many seconds.
 _LOG_BYTES = 64 * 1024**2
 _STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z ?", re.MULTILINE)
-#: A log is deleted after a while, a job may never have begun, and we may not be let in.
+#: A log is deleted after a while, a job may never have begun, or we have no access.
 _NO_LOG = (403, 404, 410)
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -63,10 +63,10 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 def report_check(
     session: RepositorySession, proposal: NewPullRequest, page: str | None, *, anew: bool
 ) -> None:
-    """Report once what our checks said, also when it is asked for again.
+    """Report the result of our checks once, also if this is called again.
 
-    GitHub takes check runs from Apps alone. `page` is where people read the run; `anew` says that
-    the pull request was made just now, so that nothing can have been reported yet.
+    GitHub accepts check runs from Apps alone. `page` is the run's page for people; `anew`: the pull
+    request is new, so that nothing can have been reported yet.
     """
     if session.access.tokens.app_id is None:
         return
@@ -159,7 +159,7 @@ def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[Projec
         workflow, output, state = workflows.get(suite), run["output"] or {}, _read_check_state(run)
         states.setdefault(suite, set()).add(state)
         if workflow and run["conclusion"] in _CUT_SHORT and workflow["conclusion"] == "failure":
-            # GitHub ends the other jobs of a matrix once one has failed; they run again with it.
+            # GitHub cancels the other jobs of a matrix after one failed; they run again with it.
             state = "pending"
         texts = (output.get("title"), output.get("summary"), _explain_state(run))
         yield ProjectCheck(
@@ -180,9 +180,9 @@ def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[Projec
 def _read_workflows(
     session: RepositorySession, commit: str
 ) -> tuple[dict[int, Raw], frozenset[int]]:
-    """By check suite: the newest run of each workflow on a commit; and the suites of forks.
+    """Return the newest run of each workflow on a commit, by check suite; and suites of forks.
 
-    Anybody may push our commit to a fork and open a pull request of it. Its workflows then run as
+    Anyone may push our commit to a fork and open a pull request of it. Its workflows then run as
     the fork defines them. Those runs are not the project's checks of our branch.
     """
     path, wanted = "actions/runs", {"head_sha": commit}
@@ -216,7 +216,7 @@ def _read_check_state(run: Raw) -> State:
 
 
 def _explain_state(run: Raw) -> str:
-    """Say what is not to be seen from the state alone."""
+    """Describe what the state alone does not show."""
     if run["status"] == "waiting" or run["conclusion"] == "action_required":
         return "It is waiting for approval."
     if run["conclusion"] in _CUT_SHORT:
@@ -246,7 +246,7 @@ def _list_items(session: RepositorySession, path: str, key: str, wanted: Raw) ->
 
 
 def _list_if_allowed(session: RepositorySession, path: str, key: str, wanted: Raw) -> list[Raw]:
-    """Read a list; empty where we are not let in."""
+    """Read a list; empty if we have no access."""
     with ignore_statuses(403, 404):
         return _list_items(session, path, key, wanted)
     _log.warning("some of the project's checks are not visible", part=key)
@@ -257,7 +257,7 @@ def _list_if_allowed(session: RepositorySession, path: str, key: str, wanted: Ra
 
 
 def read_log(session: RepositorySession, job: int) -> str:
-    """Read the end of a job's log; empty: there is none for us. Raises CodeHostUnavailable."""
+    """Read the end of a job's log; empty: it is not available. Raises CodeHostUnavailable."""
 
     def work(repository: Repository) -> str:
         # It is on another server, for a minute, and needs no more than the address.

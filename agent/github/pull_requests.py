@@ -23,9 +23,9 @@ _DRAFT = """mutation Draft($input: ConvertPullRequestToDraftInput!) {
 def open_or_update(
     session: RepositorySession, proposal: NewPullRequest
 ) -> tuple[PullRequest, bool]:
-    """Open the pull request of a branch, or bring ours up to date; say whether it is new.
+    """Open the pull request of a branch, or update ours; return it, and whether it is new.
 
-    Raises AccessLost if it is somebody else's, Superseded if a person has closed it,
+    Raises AccessLost if it is another account's, Superseded if a person has closed it,
     RepositoryUnfit if its base branch is gone or nothing differs from it.
     """
     title, body = session.hide(proposal.title), session.hide(proposal.body)
@@ -83,7 +83,7 @@ def _login(pull: GithubPull) -> str:
 
 
 def has_pull_request(session: RepositorySession, branch: str) -> bool:
-    """Say whether there is or was a pull request of a branch, also of somebody else."""
+    """Whether a branch has or had a pull request, of any account."""
     return bool(_list_of_branch(session, branch))
 
 
@@ -111,7 +111,7 @@ def _list_of_branch(session: RepositorySession, branch: str) -> list[GithubPull]
     def work(repository: Repository) -> list[GithubPull]:
         head = f"{session.name.partition('/')[0]}:{branch}"
         pulls = islice(repository.get_pulls(state="all", head=head), 100)
-        # An odd server may take no notice of the filter.
+        # Some servers ignore the filter.
         return [pull for pull in pulls if pull.head.ref == branch]
 
     return session.ask(work, doing="look for our pull request")
@@ -161,7 +161,7 @@ def _explain_unfit(problem: RefusedRequest, proposal: NewPullRequest) -> Reposit
 
 
 def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
-    """Say that the checks were compared with what the base branch was before."""
+    """Return a note if the base branch has moved since the checks compared with it."""
     base = pull.base.sha or "" if pull.base else ""
     if not (base and proposal.base_commit) or base == proposal.base_commit:
         return []
@@ -171,7 +171,7 @@ def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
 
 
 def withdraw(session: RepositorySession, number: int) -> tuple[str, bool]:
-    """Make an open pull request a draft if GitHub lets us.
+    """Convert an open pull request to a draft if GitHub allows it.
 
     Returns:
         Its last commit, "" if it is closed; whether it is a draft.
@@ -185,7 +185,7 @@ def withdraw(session: RepositorySession, number: int) -> tuple[str, bool]:
 
 
 def _convert_to_draft(session: RepositorySession, pull: GithubPull) -> list[str]:
-    """Make a draft of what is open for merging; return why it is none, in words."""
+    """Convert an open pull request to a draft; return the reason if that is refused."""
     try:
         # GitHub asks for the permission to write contents, too.
         session.query(
@@ -254,7 +254,7 @@ def _set_labels(session: RepositorySession, pull: GithubPull, wanted: tuple[str,
 def _as_far_as_possible(
     request: Callable[[list[str]], None], names: list[str], not_done: str
 ) -> list[str]:
-    """Ask for all at once; GitHub refuses all for one, so then each by itself."""
+    """Request all at once; GitHub refuses all for one, so then each alone."""
     if not names:
         return []
     try:

@@ -1,6 +1,6 @@
-"""A pull request of ours after it was opened: the second half of `CodeHost`.
+"""Pull requests of ours after they were opened: the second half of `CodeHost`.
 
-Review threads are read and resolved by GraphQL. What the project's own checks say is left to
+Review threads are read and resolved by GraphQL. The project's own checks are read in
 `project_checks`.
 """
 
@@ -25,11 +25,11 @@ _MAY_WRITE = frozenset({"write", "maintain", "admin"})
 #: States of reviews whose text is no request.
 _ASKS_NOTHING = frozenset({"APPROVED", "DISMISSED"})
 _QUOTED = 140
-#: Space for what we put around the words of an answer.
+#: Space for the frame of an answer.
 _FRAME = 1_000
 #: Pages of review threads, newest first.
 _MOST_PAGES = 10
-#: Of each thread its first comment, which is the one to answer, and the newest ones.
+#: Of each thread its first comment, which answers refer to, and the newest ones.
 _THREADS = """query Threads($owner: String!, $name: String!, $number: Int!, $cursor: String) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
@@ -66,7 +66,7 @@ class GithubPulls:
         with ignore_statuses(*repositories.GONE):
             raw = session.call("GET", f"pulls/{number}", dict, doing=f"read pull request #{number}")
         if raw is None:
-            # Where the repository itself is out of reach, this says so.
+            # If the repository itself is not accessible, this raises AccessLost.
             repositories.read_facts(session)
             return None
         threads = sorted(
@@ -97,9 +97,9 @@ class GithubPulls:
     ) -> str:
         """Answer a thread once for each key; return the answer's page.
 
-        The answer goes into the thread, or if that is gone into the conversation, with what it
-        answers. `thread` is as read in this attempt, so that an earlier answer of ours is in it;
-        `words` are Markdown of ours.
+        The answer goes into the thread, or if that is gone into the conversation, with a quotation.
+        `thread` was read in this attempt, so that an earlier answer of ours is in it; `words` are
+        Markdown of ours.
         """
         session, mark = self._access.open_run_session(run), _make_mark("reply", key)
         words = self._shorten_text(run, words)
@@ -245,7 +245,7 @@ def _reply_on_lines(
 
     # Answers are given to the comment that began the thread.
     first = thread.comments[0].comment_id
-    # The thread is as it was read just now; what an earlier attempt has said is in it.
+    # The thread was read just now, so it contains the answer of an earlier attempt.
     return find_answer([thread]) or session.call(
         "POST",
         f"pulls/{number}/comments/{first}/replies",
@@ -257,7 +257,7 @@ def _reply_on_lines(
 
 
 def _quote_thread(thread: Thread) -> str:
-    """Say what an answer in the conversation answers: its first words, and whose they are."""
+    """Quote the first words of a thread, with their author, for an answer in the conversation."""
     asked = thread.comments[-1]
     visible, _ = sanitise.clean_ticket(asked.body)
     short = sanitise.shorten(visible, _QUOTED)

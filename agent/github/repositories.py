@@ -1,4 +1,4 @@
-"""A repository as it is now: where git finds it, what its branches ask, who may do what."""
+"""A repository as it is now: its address for git, its configuration, permissions."""
 
 from pathlib import PurePosixPath
 from typing import get_args
@@ -63,7 +63,7 @@ def read_remote(session: RepositorySession) -> Remote:
 
 
 def _require_same_server(session: RepositorySession, named: str) -> str:
-    """Take the address for git only where it is on the server that we talk to."""
+    """Return the address for git if it is on the server of the API. Raises AccessLost."""
     api, git = urlsplit(session.access.base_url.lower()), urlsplit(named)
     website = urlsplit(find_website(api.geturl()))
     if (git.scheme, git.netloc.lower()) != (website.scheme, website.netloc):
@@ -77,11 +77,11 @@ def _require_same_server(session: RepositorySession, named: str) -> str:
 
 
 def read_permission(session: RepositorySession, login: str) -> Permission:
-    """Look up what the account that has the login may do now; nothing if it is unknown there."""
+    """Read the repository permission of the account that currently owns the login."""
 
     def read(answer: Raw) -> Permission:
         role, level = str(answer.get("role_name") or ""), str(answer["permission"])
-        # A role of the organisation's own making counts as what it is built on.
+        # A custom role of the organization counts as the role it extends.
         named = role if _BUILT_ON.get(role, role) == level else level
         account = answer["user"]
         if account is None or named not in _LEVELS:
@@ -100,8 +100,8 @@ def read_permission(session: RepositorySession, login: str) -> Permission:
 
 
 def read_config(session: RepositorySession) -> RepoConfig | None:
-    """Read the configuration on the default branch, if there is one and it is sound."""
-    # Most repositories have none of the files; one look tells.
+    """Read the configuration on the default branch; None: no valid one."""
+    # Most repositories have none of the files, which one request shows.
     listed = _read_contents(session, str(PurePosixPath(OWN_FILES[0]).parent))
     there = {file.path for file in listed} if isinstance(listed, list) else set()
     for name in (*(file for file in OWN_FILES if file in there), PYPROJECT):
@@ -115,7 +115,7 @@ def read_config(session: RepositorySession) -> RepoConfig | None:
 
 
 def list_folder(session: RepositorySession, folder: str, branch: str) -> frozenset[str]:
-    """List the paths in a folder as a branch has it; nothing where that or the folder is gone."""
+    """List the paths in a folder of a branch; empty if either is gone."""
     listed = _read_contents(session, folder, branch)
     return frozenset(file.path for file in listed) if isinstance(listed, list) else frozenset()
 
@@ -123,7 +123,7 @@ def list_folder(session: RepositorySession, folder: str, branch: str) -> frozens
 def _read_contents(
     session: RepositorySession, path: str, branch: str = ""
 ) -> list[ContentFile] | ContentFile | None:
-    """Read something of a branch, by default the default one; None: there is no such path."""
+    """Read a path of a branch, by default the default one; None: there is no such path."""
     at = {"ref": branch} if branch else {}
     with ignore_statuses(404):
         return session.ask(

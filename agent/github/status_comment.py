@@ -1,4 +1,4 @@
-"""The one comment that an issue keeps: how far its run is, then how it ended."""
+"""The one status comment of an issue: the progress of its run, then its end."""
 
 import re
 import time
@@ -18,16 +18,16 @@ _log = structlog.get_logger()
 
 #: Seconds between edits within a stage, in which costs and turns of a model move on.
 _REFRESH_SECONDS = 25.0
-#: Seconds without an edit once GitHub has not taken one, however often asked: the run waits for it.
+#: Seconds without edits after GitHub refused one despite retries, for which the run waits.
 _SILENT_SECONDS = 300.0
 _STATUS = "<!-- mergewright:status run="
-#: People with write access can edit our comments, too: what is no name of a run is none.
+#: People with write access can edit our comments: only a valid id of a run counts.
 _HEAD = re.compile(rf"<!-- mergewright:status run=({RUN_ID.pattern})(?: call=[a-z0-9_-]+)? -->")
 _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way) -->\s*$")
 
 
 def find_earlier_run(session: RepositorySession, snapshot: Snapshot) -> EarlierRun | None:
-    """Look in the status comment for a run that the same approval, or a later one, has started."""
+    """Find in the status comment a run that the same approval, or a later one, has started."""
     own_comments = comments.list_comments(session, _STATUS)
     body = own_comments[-1].body if own_comments else ""
     run, approval = _HEAD.match(body), _APPROVAL.search(body)
@@ -45,10 +45,10 @@ def find_earlier_run(session: RepositorySession, snapshot: Snapshot) -> EarlierR
 
 
 class StatusComment:
-    """The status comment of an issue, for one run: edited in place, not too often.
+    """The status comment of an issue, for one run: edited in place, with a minimum pause.
 
-    An edit notifies nobody: where a person has to act, a new comment takes its place. Its first
-    line names run and occasion, so that the comment of a killed attempt is found again.
+    An edit notifies nobody. If a person has to act, a new comment replaces it. Its first line names
+    run and occasion, so that the comment of a killed attempt is found again.
     """
 
     def __init__(self, session: RepositorySession, run: Run) -> None:
@@ -74,7 +74,7 @@ class StatusComment:
             self._put(text, occasion=occasion)
 
     def update(self, text: str, *, is_news: bool) -> None:
-        """Show a newer text: news at once, others now and then; failures are only logged."""
+        """Show a newer text: news at once, others after a pause; failures are only logged."""
         with self._lock:
             now = time.monotonic()
             is_due = is_news or now - self._edited >= _REFRESH_SECONDS
@@ -82,16 +82,16 @@ class StatusComment:
                 self._try_edit(text)
 
     def show_last(self, text: str) -> None:
-        """Show a text at once, and no other until `begin`; a failure is logged, never raised."""
+        """Show a text at once, and no other until `begin`; failures are only logged."""
         with self._lock:
             self._is_closed = True
             self._try_edit(text)
 
     def finish(self, text: str, *, make: bool = True, occasion: str = "") -> None:
-        """Show the last text; `make` a comment if there is none.
+        """Show the last text; with `make` create a comment if there is none.
 
-        `occasion` is why a person has to act, in one word: they are notified of each once. Empty:
-        nobody is.
+        `occasion` is a word for the reason why a person has to act, who is notified once for each.
+        Empty: nobody is notified.
         """
         with self._lock:
             self._is_closed, self._state = True, "over"
@@ -105,7 +105,7 @@ class StatusComment:
             self._create(self._whole(text, f"{self._mark}-->"))
 
     def _replace(self, text: str, occasion: str) -> None:
-        """Say it in a new comment, then delete the earlier ones; may be done twice."""
+        """Create a new comment, then delete the earlier ones; may be done twice."""
         head = f"{self._mark}call={occasion} -->"
         earlier = comments.list_comments(self._session, _STATUS)
         made = next((comment for comment in earlier if comment.body.startswith(head)), None)
@@ -138,7 +138,7 @@ class StatusComment:
             _log.warning("status comment not updated", reason=str(problem))
 
     def _edit(self, text: str) -> bool:
-        """Have the comment say this, where it says something else; return whether there is one."""
+        """Edit the comment unless it has this text; return whether there is one."""
         comment, shown = self._known.get(self._issue) or self._find_comment()
         if comment is None:
             return False
@@ -155,7 +155,7 @@ class StatusComment:
         except RefusedRequest as problem:
             if problem.status != 404:
                 raise
-            # Somebody has deleted it meanwhile.
+            # A person has deleted it meanwhile.
             del self._known[self._issue]
             return self._find_comment()[0] not in (None, comment) and self._edit(text)
         self._known[self._issue] = comment, whole

@@ -27,7 +27,7 @@ from agent.settings import Settings
 
 #: Accepted by GitHub.
 _ALGORITHM = "RS256"
-#: A token is not given out when it ends sooner than this; a clone may take a while.
+#: Minimum remaining time of a token that is used; a clone may take a while.
 _SPARE_SECONDS = 600.0
 #: GitHub knows a token everywhere some seconds after it was made; octokit waits for five.
 _NEW_SECONDS = 10.0
@@ -55,7 +55,7 @@ PERMISSIONS = {
         "statuses": "read",
         "actions": "read",
     },
-    # To resolve a review thread takes both.
+    # Resolving a review thread takes both.
     TokenScope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
 }
 #: Without it a token is of no use; without the others a run says what could not be had.
@@ -77,19 +77,19 @@ class App:
 
     def _sign(self) -> str:
         now = int(read_clock() + self._behind)
-        # GitHub takes at most ten minutes.
+        # GitHub accepts at most ten minutes.
         claims = {"iat": now - 60, "exp": now + 300, "iss": str(self.app_id)}
         return jwt.encode(claims, self._key(), _ALGORITHM)
 
     def _follow_clock(self, behind: float) -> bool:
-        """Say whether a token that was refused had the time of a clock that is wrong."""
+        """Return whether a refused token was signed by a wrong clock, which is then corrected."""
         moved = abs(behind - self._behind) > _SKEW_SECONDS
         self._behind = behind
         return moved
 
 
 def _prepare_key(settings: Settings) -> Any:
-    """Read the App's key; to check its numbers takes fifty times as long as to sign."""
+    """Parse the App's key once: parsing takes fifty times as long as signing."""
     key = operator.read_secret(settings, "github_private_key")
     try:
         made = jwt.get_algorithm_by_name(_ALGORITHM).prepare_key(
@@ -148,7 +148,7 @@ class IssuedToken(NamedTuple):
 
 
 class Tokens:
-    """Mints tokens, and remembers all of them, so that none is shown."""
+    """Creates tokens, and remembers all of them, to remove them from texts."""
 
     def __init__(self, who: App | SecretStr, base_url: str, pacing: Pacing) -> None:
         self.who = who
@@ -236,7 +236,7 @@ class Tokens:
         token, ends = SecretStr(data["token"]), datetime.fromisoformat(str(data["expires_at"]))
         self._secrets.append(token)
         lasts = ends.timestamp() - api_errors.server_time(headers)
-        # A token that lasts less than our reserve, as an odd server may give, is used at once.
+        # A token that lasts less than our reserve, which some servers create, is used at once.
         now = time.monotonic()
         return IssuedToken(token, now + max(lasts, _SPARE_SECONDS + 1.0), made=now)
 
