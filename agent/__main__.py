@@ -6,8 +6,8 @@ import os
 import signal
 
 #: To load libraries makes much that stays, and so does reading a repository; looked through for
-#: garbage at every turn, and once more at the exit, that takes a fifth of the time that the program
-#: itself needs.
+#: Loading libraries and reading a repository create many lasting objects. Searching them for
+#: garbage at every turn and at the exit would take a fifth of the program's own time.
 GARBAGE = (200_000, 20, 20)
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     atexit.register(gc.freeze)
     from agent.cli.main import main as command_line
 
-    # What is loaded by now is never looked through at all.
+    # Objects that exist by now are never searched.
     gc.freeze()
     signal.signal(signal.SIGINT, before)
     command_line()

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent import settings as given
+from agent import settings as operator
 from agent.errors import SettingsInvalid
 from agent.git import worktree
 from agent.git.tree import WorkTree
@@ -44,7 +44,7 @@ _REDACTED = ("github_token", "github_private_key", "webhook_secret", "signing_ke
 
 
 class Sessions(Protocol):
-    """Opens what models work in: `agent.runs.sessions`. SandboxMissing where there is no way to."""
+    """Opens sandboxes for models: `agent.runs.sessions`. Raises SandboxMissing."""
 
     def open(
         self, opened: OpenedRepository, change: Change, stopped: Flag | None = None
@@ -80,21 +80,21 @@ class Memory:
 
 @dataclass(frozen=True)
 class Desk:
-    """What stages work with; made once for each execution of a run, in `agent.wiring`."""
+    """The clients that stages use; made once for each execution of a run, in `agent.wiring`."""
 
     settings: Settings
     code_host: CodeHost
     sandbox: Sandbox
     index: PackageIndex
     say: Callable[[str], None]
-    """Takes one line of progress, or one that a check prints; any thread."""
+    """Called with a line of progress, or of a check's output; in any thread."""
     sessions: Sessions | None = None
-    """Opens what a model works in; None where no model does."""
+    """Opens sandboxes for models; None: no model is used."""
     models: ChatModel | None = None
     """None: no model is configured."""
     redactor: Redactor = field(default_factory=Redactor)
     stopped: Flag = field(default_factory=threading.Event)
-    """Set once the run is to stop; whatever takes more than a second looks at it."""
+    """Set when the run is to stop; work that takes more than a second checks it."""
     events: RunEvents = field(default_factory=RunEvents)
     signing_key: Ed25519PrivateKey | None = None
     """Signs the log of the run; None: there is no run."""
@@ -112,25 +112,26 @@ class Desk:
         return self.models is not None and bool(self.models.list_chain("editor"))
 
     def environment(self, prepared: Prepared) -> Environment:
-        """Give the run's environment, also where another process had it built.
+        """Return the run's environment, also if another process built it.
 
-        CacheGone where it cannot be had as it was; the run goes on with the step that makes it.
+        Raises CacheGone if it cannot be had unchanged; the run continues with the step that makes
+        it.
         """
-        known, stored = prepared.environment, storage.locate_environment(self.settings, "")
-        wants_more = prepared.contract.project.node_tools - dict(known.tools).keys()
-        parts = (known.key, *(Path(layer.folder).name for layer in known.layers))
-        if not Path(known.path).is_relative_to(stored):
-            return known
+        environment, stored = prepared.environment, storage.locate_environment(self.settings, "")
+        wants_more = prepared.contract.project.node_tools - dict(environment.tools).keys()
+        parts = (environment.key, *(Path(layer.folder).name for layer in environment.layers))
+        if not Path(environment.path).is_relative_to(stored):
+            return environment
         # Each of them is noted as used.
         if all(storage.note_use(self.settings, key) for key in parts) and not wants_more:
-            return known
+            return environment
         request = self._request(prepared, self.open_base(prepared).folder)
         return environments.reuse_environment(
-            request, known, self.sandbox, self.index, self.settings, self.say
+            request, environment, self.sandbox, self.index, self.settings, self.say
         )
 
     def provide(self, opened: OpenedT) -> OpenedT:
-        """Have the environment of a prepared base on this machine; see `environment`."""
+        """Provide the environment of a prepared base on this machine; see `environment`."""
         if not isinstance(opened, Prepared):
             return opened
         built = self.environment(opened)
@@ -139,7 +140,7 @@ class Desk:
     def environment_of_change(
         self, prepared: Prepared, requirements: tuple[str, ...] = ()
     ) -> Environment:
-        """Give the environment that base's lines make of the change in the head folder.
+        """Return the environment of the change in the head folder, by base's set-up lines.
 
         `requirements` are the change's.
         """
@@ -150,7 +151,7 @@ class Desk:
         )
 
     def update_locks(self, prepared: Prepared, stale: Sequence[CompiledFile]) -> UpdatedLocks:
-        """Have their tools bring the locks of what is in the head folder up to date.
+        """Update the locks of the head folder with their own tools.
 
         `stale` are requirements to compile. EnvironmentFailed: the project's lock is not updated.
         """
@@ -163,11 +164,11 @@ class Desk:
         return EnvironmentRequest.from_tree(prepared.contract, prepared.checkout, tree)
 
     def open_base(self, base: OpenedRepository) -> WorkTree:
-        """Open the work tree of the base commit; a run that goes on may have to lay it out anew."""
+        """Open the work tree of the base commit; a continued run may have to create it again."""
         return worktree.open_tree(base.checkout, self.base_folder(base.run))
 
     def lay_out_head(self, base: OpenedRepository, change: Change | None = None) -> WorkTree:
-        """Lay out the base commit with a change, in place of what was laid out before."""
+        """Create the work tree of the base commit with a change, in place of an earlier one."""
         tree = worktree.lay_out(base.checkout, self.head_folder(base.run), self.stopped)
         if change is not None:
             tree.replay(change)
@@ -201,17 +202,17 @@ class Desk:
     def store_report(self, run: Run, report: CheckReport) -> Path:
         """Write `checks-base.json` or `checks-head.json`, without secrets; may run twice."""
         kept = self.redactor.redact_record(report)
-        # In ASCII: somebody may show the file, and printed text may contain anything.
+        # In ASCII: people may print the file, whose text may contain anything.
         text = kept.model_dump_json(indent=1, ensure_ascii=True)
         return self.store_file(run, f"checks-{report.side}.json", text)
 
     def page(self, run: Run) -> str | None:
-        """Return the address of the run on the dashboard; None: there is none."""
+        """Return the page of the run on the dashboard; None: there is none."""
         address = self.settings.dashboard_url
         return f"{address}/runs/{run.run_id}" if address else None
 
     def log_place(self, run: Run) -> str:
-        """Where people find the full log: an address if there is one, else the file."""
+        """Return the place of the full log: its page if there is one, else the file."""
         page = self.page(run)
         if page and run.snapshot:
             return f"{page}/log"
@@ -227,25 +228,25 @@ class Desk:
 
 
 Compose = Callable[..., Desk]
-"""Makes the desk of one execution of a run; takes what is not of the process, as keywords."""
+"""Makes the desk of one execution of a run; keywords are the parts that differ by run."""
 
 
 def make_redactor(settings: Settings) -> Redactor:
     """Make what knows the secrets of the operator, and keeps them out of every text."""
-    found = Redactor()
+    redactor = Redactor()
     for name in _REDACTED:
-        # A file that cannot be read is reported where it is needed.
+        # A file that cannot be read is reported where it is used.
         with suppress(SettingsInvalid):
-            if (secret := given.read_secret(settings, name)) is not None:
-                found.learn(secret.get_secret_value())
+            if (secret := operator.read_secret(settings, name)) is not None:
+                redactor.learn(secret.get_secret_value())
     with suppress(SettingsInvalid):
-        for address in given.read_addresses(settings):
-            found.learn(address)
+        for address in operator.read_addresses(settings):
+            redactor.learn(address)
     with suppress(SettingsInvalid):
-        for key in given.model_keys().values():
-            found.learn(key)
+        for key in operator.model_keys().values():
+            redactor.learn(key)
     with suppress(SettingsInvalid):
-        parts = given.DATABASE_URL.fullmatch(given.find_database(settings) or "")
+        parts = operator.DATABASE_URL.fullmatch(operator.find_database(settings) or "")
         if parts and parts["password"]:
-            found.learn(unquote(parts["password"]))
-    return found
+            redactor.learn(unquote(parts["password"]))
+    return redactor

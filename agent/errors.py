@@ -23,10 +23,10 @@ class AgentError(Exception):
     """The change that the run had made before."""
     commit: str | None = None
     details: str = ""
-    """More for the operator, and for no issue: what a provider says, the address that was asked.
-    Without secrets and what a terminal would obey, in one line."""
+    """More for the operator, and for no issue: a provider's message, a requested address. On one
+    line, without secrets and terminal codes."""
     is_recorded: bool = False
-    """Whether it is on record as what a step gave back."""
+    """Whether it was read from the record of a step."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip())
@@ -35,21 +35,21 @@ class AgentError(Exception):
         cls.reason = reason or cls.reason
 
     def name_branch(self, branch: str, commit: str | None, but: str) -> None:
-        """Say what was made before it failed: people have to know of it."""
+        """Add to the message that a branch was made before the failure: people need to know it."""
         self.branch, self.commit = branch, commit
         message = f"The branch `{branch}` was created; {but}: {self.message}"
         self.args = (message, *self.args[1:])
 
     @property
     def message(self) -> str:
-        """The sentence for people, with the next step to take where there is one."""
+        """The sentence for people, with the next step to take if there is one."""
         return str(self.args[0])
 
 
 class ProcessEnding(BaseException):
-    """The process is about to end: the run stops where it is, and goes on with another process.
+    """The process is about to end: the run stops there, and continues with another process.
 
-    No stage may catch it, and what is under way leaves no record.
+    No stage may catch it, and the current step leaves no record.
     """
 
 
@@ -219,7 +219,7 @@ class ModelUnavailable(TransientError):
     """No model answered."""
 
     until: float | None
-    """When it may be tried again, in seconds since the epoch, where the provider said so."""
+    """When to retry, in seconds since the epoch, if the provider named a time."""
 
     def __init__(self, message: str, until: float | None = None) -> None:
         super().__init__(message)
@@ -251,9 +251,9 @@ class ModelUnusable(SettingsInvalid, reason=Reason.MODEL_UNUSABLE):
 
 
 RUN_ENDS = (Superseded, AccessLost, Cancelled, VersionUnknown)
-"""These end the run, whatever it has made."""
+"""These end the run, whatever it has done."""
 ROUND_ENDS = (RunStopped, ModelUnavailable, ModelUnusable)
-"""All others of these end a round alone, once a change has passed: it is published."""
+"""All others of these end only a round after a change has passed: that one is published."""
 
 
 class StorageFull(PermanentError, reason=Reason.STORAGE_FULL):
@@ -293,7 +293,7 @@ class ErrorRecord(Record):
 
 def make_failure(problem: AgentError) -> ErrorRecord:
     """Make a record of an error, from which `restore_error` makes it again."""
-    # A class of some module's own is kept as what everybody else takes it for, with its words.
+    # A private subclass is stored as its nearest class of this module, with its message.
     kind = next(base for base in type(problem).__mro__ if _KINDS.get(base.__name__) is base)
     attributes = {
         name: value
@@ -306,7 +306,7 @@ def make_failure(problem: AgentError) -> ErrorRecord:
 
 
 def restore_error(failure: ErrorRecord) -> AgentError:
-    """Make an error again from its record; ValueError: there is no such class."""
+    """Restore an error from its record. Raises ValueError for an unknown class."""
     kind = _KINDS.get(failure.kind)
     if kind is None:
         raise ValueError(f"unknown error type {failure.kind}")

@@ -40,25 +40,24 @@ class Limits(Section):
         """Yield the budgets that a run counts against.
 
         Args:
-            issue: None: the run is of a ticket file, which counts against what is for all.
-            usd_per_day: Maximum of a repository that the file sets none for.
+            issue: None: the run is of a ticket file, which counts against the budgets for all.
+            usd_per_day: Maximum of a repository without its own in the file.
         """
         if issue is not None:
-            own = self._find_row(issue.repository)
-            if own.usd_per_day is None:
+            row = self._find_row(issue.repository)
+            if row.usd_per_day is None:
                 key = variable("model_usd_per_day")
                 yield SpendingBudget(usd_per_day, 1, key, repository_id=issue.repository_id)
             where = {"repository_id": issue.repository_id}
-            yield from _list_budgets(own, f"repositories.{issue.repository}", **where)
-            if (row := self.organizations.get(owner := issue.owner)) is not None:
-                yield from _list_budgets(row, f"organizations.{owner}", owner=owner)
+            yield from _list_budgets(row, f"repositories.{issue.repository}", **where)
+            if (of_owner := self.organizations.get(owner := issue.owner)) is not None:
+                yield from _list_budgets(of_owner, f"organizations.{owner}", owner=owner)
         yield from _list_budgets(self.all, "all")
 
     def find_starters(self, repository: str) -> tuple[str, ...] | None:
-        """Find who may start runs in a repository; None: all with write permission.
+        """Return the people who may start runs in a repository; None: all with write permission.
 
-        The list for the repository counts before its organisation's, and that before the one for
-        all.
+        The list of the repository has priority, then that of its organization, then that of all.
         """
         owner = repository.partition("/")[0].lower()
         rows = (self._find_row(repository), self.organizations.get(owner, LimitRow()), self.all)

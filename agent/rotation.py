@@ -1,6 +1,6 @@
-"""Secrets that change while a process runs: their files are read again, and nothing is restarted.
+"""Secrets that change while a process runs: their files are read again, without a restart.
 
-A file that cannot be used just now, or without such a secret, leaves the one before in use.
+If a file cannot be used, the previous secret stays in use.
 """
 
 import os
@@ -19,18 +19,18 @@ _log = structlog.get_logger()
 
 
 class RotatingSecret(Generic[T]):
-    """What is made of a secret: once, or whenever its file has changed."""
+    """An object made of a secret: once, or again when its file has changed."""
 
     def __init__(self, loaded: Settings, field: str, make: Callable[[], T]) -> None:
         """Make it; raises SettingsInvalid as `make` does."""
-        given = getattr(loaded, field)
-        self._path = given if isinstance(given, Path) else None
+        secret = getattr(loaded, field)
+        self._path = secret if isinstance(secret, Path) else None
         self._make, self._name = make, settings.variable(f"{field}_file")
         self._seen = self._identify_file()
         self._made = make()
 
     def __call__(self) -> T:
-        """Give the present one; costs a look at the file."""
+        """Return the present object; costs a look at the file."""
         if self._path is not None and (there := self._identify_file()) != self._seen:
             self._seen = there
             try:
@@ -50,7 +50,7 @@ class RotatingSecret(Generic[T]):
 
 
 def refresh_model_keys() -> bool:
-    """Put the keys of providers that are in files where their clients look; say if any is new."""
+    """Set the keys of providers that are in files in the environment; return whether any is new."""
     try:
         changed = {
             name: key for name, key in settings.model_keys().items() if os.environ.get(name) != key

@@ -1,7 +1,7 @@
-"""The operator's settings: environment variables `MERGEWRIGHT_*` and where data lives.
+"""The operator's settings: environment variables `MERGEWRIGHT_*` and the data folder.
 
-Owns how a secret is given (by value or by file) and read. What a secret opens is left to its
-holder: the listener the webhook secret alone, the code host adapter key and token.
+Owns how a secret is given (by value or by file) and read. Using it is its holder's part: the
+listener has the webhook secret alone, the code host adapter key and token.
 """
 
 import difflib
@@ -288,7 +288,7 @@ _OF_SYSTEM = frozenset({
 
 
 def keep_for_listener(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that the listener may have; what it lacks, nobody can get out of it."""
+    """Return the variables that the listener may have; an attacker can get no others out of it."""
     return _keep_for(_OF_LISTENER, environ)
 
 
@@ -311,7 +311,7 @@ def _keep_for(fields: frozenset[str], environ: Mapping[str, str]) -> dict[str, s
 
 
 def write_address(host: str, port: int) -> str:
-    """Write the address at which this machine reaches what is bound to a host and a port."""
+    """Return the local URL of a server that is bound to a host and a port."""
     shown = f"[{host}]" if ":" in host else host
     reached = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 compared
     return f"http://{reached}:{port}"
@@ -333,9 +333,9 @@ def model_keys(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     Raises:
         SettingsInvalid: A file cannot be read.
     """
-    given = {name: value for name, value in environ.items() if value}
-    keys = {name: value for name, value in given.items() if _OF_A_PROVIDER.fullmatch(name)}
-    for name, path in given.items():
+    variables = {name: value for name, value in environ.items() if value}
+    keys = {name: value for name, value in variables.items() if _OF_A_PROVIDER.fullmatch(name)}
+    for name, path in variables.items():
         if name.endswith("_FILE") and _OF_A_PROVIDER.fullmatch(name.removesuffix("_FILE")):
             key = _read_secret_file(Path(path), name).strip()
             if not key:
@@ -357,26 +357,26 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         SettingsInvalid: `MERGEWRIGHT_*` variables are unknown or have wrong values; the message
             names each on a line of its own, with what to do.
     """
-    given: dict[str, object] = {
+    values: dict[str, object] = {
         name.removeprefix(_PREFIX).lower(): value
         for name, value in environ.items()
         if name.startswith(_PREFIX) and name not in _GONE
     }
-    if "home" not in given:
-        given["home"] = _default_home(environ)
+    if "home" not in values:
+        values["home"] = _default_home(environ)
     for name, field in Settings.model_fields.items():
-        listed = given.get(name)
+        listed = values.get(name)
         if get_origin(field.annotation) is tuple and isinstance(listed, str):
-            given[name] = tuple(one.strip() for one in listed.split(",") if one.strip())
+            values[name] = tuple(entry.strip() for entry in listed.split(",") if entry.strip())
     problems = []
     for name in SECRETS:
-        if (file := given.pop(f"{name}_file", None)) is not None:
-            if name in given:
+        if (file := values.pop(f"{name}_file", None)) is not None:
+            if name in values:
                 both = " and ".join(_list_variables(name))
                 problems.append(f"{both} are both set. Keep only one.")
-            given[name] = Path(str(file))
+            values[name] = Path(str(file))
     try:
-        loaded = Settings.model_validate(given, strict=False)
+        loaded = Settings.model_validate(values, strict=False)
     except ValidationError as problem:
         raise _join_problems([*problems, *_explain_errors(problem)]) from problem
     if problems:
@@ -392,15 +392,14 @@ def list_gone(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def _explain_errors(problem: ValidationError) -> Iterator[str]:
-    """Say what is wrong with each variable; with a list, which of its entries."""
+    """Describe the mistake of each variable; in a list, of which entry."""
     for error in problem.errors():
         field, *inside = (*error["loc"],)
         name = variable(str(field))
         if error["type"] == "extra_forbidden":
-            names = [one for known in Settings.model_fields for one in _list_variables(known)]
+            names = [name for field in Settings.model_fields for name in _list_variables(field)]
             near = difflib.get_close_matches(name, names, 1, 0.75)
-            known = ", ".join(names)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {known}"
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(names)}"
             yield f"{name} is not a setting. {hint}"
             continue
         entry = f"entry {inside[0] + 1}: " if inside and isinstance(inside[0], int) else ""
@@ -412,7 +411,7 @@ def _explain_errors(problem: ValidationError) -> Iterator[str]:
 
 
 def describe_form(field: str) -> str:
-    """Say which form the value of a setting has, as "a whole number, at least 1, at most 64"."""
+    """Describe the form of a setting's value, as "a whole number, at least 1, at most 64"."""
     annotation = Settings.model_fields[field].annotation
     if field in SECRETS:
         return "a secret"
@@ -434,7 +433,7 @@ def describe_form(field: str) -> str:
 
 
 def raise_all_problems(*checks: Callable[[], object]) -> None:
-    """Make every check; SettingsInvalid says in one go what is wrong, a problem a line."""
+    """Run every check. Raises SettingsInvalid with all problems, one a line."""
     problems = []
     for check in checks:
         try:
@@ -467,26 +466,26 @@ def read_webhook_secrets(settings: Settings) -> tuple[bytes, ...]:
             " secret in GitHub. `openssl rand -hex 32` generates one."
         )
     lines = tuple(line.strip().encode() for line in secret.get_secret_value().splitlines())
-    found = tuple(filter(None, lines))
-    if len(found) > _MOST_WEBHOOK_SECRETS:
+    secrets = tuple(filter(None, lines))
+    if len(secrets) > _MOST_WEBHOOK_SECRETS:
         raise SettingsInvalid(
-            f"The webhook secret has {len(found)} lines. Keep the secret that is set in GitHub,"
+            f"The webhook secret has {len(secrets)} lines. Keep the secret that is set in GitHub,"
             " and while you change it the next one."
         )
-    if (shortest := min(map(len, found))) < SHORTEST_SECRET:
+    if (shortest := min(map(len, secrets))) < SHORTEST_SECRET:
         raise SettingsInvalid(
             f"The webhook secret has {shortest} bytes and could be guessed. Use at least"
             f" {SHORTEST_SECRET}, for example from `openssl rand -hex 32`, and set it in GitHub"
             " too."
         )
-    return found
+    return secrets
 
 
 def require_home(home: Path) -> None:
-    """Have the data folder, and the right to write there.
+    """Create the data folder if needed, and check that it can be written.
 
     Raises:
-        SettingsInvalid: It cannot be made, or belongs to somebody else.
+        SettingsInvalid: It cannot be made, or belongs to another user.
         StorageFull: There is no space for it.
     """
     with explain_home(home):
@@ -500,7 +499,7 @@ def require_home(home: Path) -> None:
 
 @contextmanager
 def explain_home(home: Path) -> Iterator[None]:
-    """Make errors of what is opened in the data folder ours."""
+    """Translate errors about files in the data folder."""
     try:
         yield
     except OSError as problem:
@@ -518,11 +517,11 @@ def read_secret(settings: Settings, field: str) -> SecretStr | None:
     Raises:
         SettingsInvalid: The file cannot be read.
     """
-    given: _Secret | None = getattr(settings, field)
-    if isinstance(given, Path):
-        text = _read_secret_file(given, variable(f"{field}_file"))
+    stored: _Secret | None = getattr(settings, field)
+    if isinstance(stored, Path):
+        text = _read_secret_file(stored, variable(f"{field}_file"))
     else:
-        text = given.get_secret_value() if given is not None else ""
+        text = stored.get_secret_value() if stored is not None else ""
     # Editors and `echo` end a file with a newline that is no part of the secret.
     return SecretStr(text.strip()) if text.strip() else None
 

@@ -1,7 +1,7 @@
 """The `step` port: each piece of work is done once, bounded, timed, recorded and remembered.
 
-Owns what a step leaves behind (`StepRecord`: JSON, no pickle) and how it is read again. Where the
-records are kept is the engine's (`agent.store.engine`).
+Owns the record of a step (`StepRecord`: JSON, no pickle) and how it is read again. The engine
+(`agent.store.engine`) stores the records.
 
 A step whose process was killed runs again, so it may run more than once; one that has a record
 never does.
@@ -53,10 +53,10 @@ _log = structlog.get_logger()
 
 #: Of larger results only the digest is recorded.
 _RECORDED_BYTES = 64 * 1024
-#: A step that takes its worker down with it is not to do so for ever. Whatever else was under way
-#: when a worker died is counted as well.
+#: A step that kills its worker must not do so without end. Other steps that were active when a
+#: worker died are counted as well.
 _MOST_LOST = 20
-#: After so long a command that is interrupted no longer waits for what it breaks off.
+#: Maximum wait of an interrupted command for its current step.
 BREAK_OFF_SECONDS = 3.0
 
 
@@ -70,7 +70,7 @@ class StepRecord(Record):
 
 
 class Cancellation:
-    """Stops a run; what it is doing breaks off within two seconds."""
+    """Stops a run; its current work breaks off within two seconds."""
 
     def __init__(self) -> None:
         self.problem: RunStopped = Cancelled()
@@ -85,7 +85,7 @@ class Cancellation:
         self._set.set()
 
     def break_off(self) -> None:
-        """End what it is doing without a record of it: the run goes on with another process."""
+        """End the current work without a record: the run continues with another process."""
         self.is_broken_off = True
         self._set.set()
 
@@ -115,10 +115,10 @@ class Steps:
         *,
         cancellation: Cancellation | None = None,
     ) -> None:
-        """Take what a run's steps need.
+        """Prepare the steps of a run.
 
         Args:
-            cancellation: Once set, no further step is begun, and one under way may end early.
+            cancellation: Once set, no further step is begun, and the current one may end early.
         """
         self._events = events
         self._log = log
@@ -133,18 +133,18 @@ class Steps:
         """Names of the steps that are counted to the minutes of set-up."""
         self._is_apart = False
         self._detail = ""
-        """What is added to the names of steps."""
+        """Suffix of the names of steps."""
         self.at: AnyStep | None = None
         """The step that was asked for last."""
 
     def __call__(
         self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Do the work, or return what it returned before; a name may occur only once in a run.
+        """Do the work, or return its recorded result; a name may occur only once in a run.
 
         Raises:
-            AgentError: What the work raised, now or before.
-            Cancelled: Somebody stopped the run.
+            AgentError: The error of the work, now or before.
+            Cancelled: The run was stopped.
             VersionUnknown: The record was made by code that this code cannot follow.
         """
         name = name.named(self._detail) if self._detail else name
@@ -181,7 +181,7 @@ class Steps:
     def _attempt(
         self, name: AnyStep, work: Callable[..., T], called: Callable[[], T], fresh: list[T]
     ) -> StepRecord:
-        """Do the work once and make the record of it; an error is a result as well."""
+        """Do the work once and return its record; an error is a result as well."""
         begun = time.monotonic()
         value, failure, result = None, None, None
         try:
@@ -190,7 +190,7 @@ class Steps:
             record = self._events.append if is_lasting else self._events.note
             record(name, "started", at=round(read_clock(), 3))
             try:
-                # Whoever goes on after a kill counts it, also on another machine.
+                # An attempt after a kill counts this one, also on another machine.
                 self._events.store()
             except AgentError:
                 if is_lasting:
@@ -200,7 +200,7 @@ class Steps:
                 watcher.started(name)
             self._may_begin(name)
             result = called()
-            # What a step returns must survive the process.
+            # The result must survive the process.
             value = result_adapter(work).dump_json(result).decode()
             seconds = round(time.monotonic() - begun, 3)
             # Replies and results of calls have events of their own, which are redacted.
@@ -215,7 +215,7 @@ class Steps:
                 error.name_branch(result.branch, result.commit, "its record could not be written")
             value, failure = None, errors.make_failure(error)
         finally:
-            # Also where the process is interrupted and no record is made.
+            # Also if the process is interrupted and there is no record.
             seconds = self.seconds[name] = round(time.monotonic() - begun, 3)
             self._report_ended(name, seconds, ok=value is not None)
             if value is None:
@@ -231,7 +231,7 @@ class Steps:
             watcher.ended(name, seconds, ok=ok)
 
     def _explain_error(self, name: AnyStep, problem: Exception) -> AgentError:
-        """Give an error its sentence; what breaks off because the run was stopped is no trouble."""
+        """Convert an error to one of ours; errors caused by a stop of the run become that stop."""
         broken_off = not name.step.is_lasting or isinstance(problem, Cancelled)
         if self._cancellation.is_set() and broken_off:
             if self._cancellation.is_broken_off:
@@ -255,7 +255,7 @@ class Steps:
             )
         if name.step is Step.DELIVER:
             return
-        # What an earlier attempt has begun to hand over may be seen already; the step looks itself.
+        # An earlier attempt may have published a part already; the step itself looks for that.
         begun = name.step.is_lasting and name in self._events.begun
         if self._cancellation.is_set() and not begun:
             raise ProcessEnding if self._cancellation.is_broken_off else self._cancellation.problem
@@ -326,7 +326,7 @@ def _describe_failure(failure: errors.ErrorRecord | None, redactor: Redactor) ->
 
 
 def result_adapter(work: Callable[..., T]) -> TypeAdapter[T]:
-    """How the results of a piece of work are written and read: by what it says it returns."""
+    """Return the adapter that writes and reads results of a function, by its return type."""
     # A method is made anew each time that it is named; its function stays.
     return _adapter_of(getattr(work, "__func__", work))
 

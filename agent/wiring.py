@@ -1,4 +1,4 @@
-"""Put the parts together: the only module that knows every adapter."""
+"""Composition root: the only module that knows every adapter."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def _make_desk(
     *,
     events: RunEvents | None = None,
     stopped: Flag | None = None,
-    **own: Any,
+    **of_run: Any,
 ) -> Desk:
-    """Put the clients of the process to what is of one execution; see `Compose`."""
+    """Combine the clients of the process with the parts of one execution; see `Compose`."""
     events, stopped = events or RunEvents(), stopped or Event()
-    # Each run has its own: what an engine has answered to another run says nothing of this one.
+    # One for each run: the answers of a container engine to other runs must not be reused.
     sandbox = sandboxes.make_sandbox(settings)
     return Desk(
         settings=settings,
@@ -71,7 +71,7 @@ def _make_desk(
         sessions=SessionFactory(settings, sandbox),
         stopped=stopped,
         events=events,
-        **own,
+        **of_run,
     )
 
 
@@ -88,8 +88,8 @@ def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
     """Make what asks the models of these chains; see `routes.require_prices`."""
     from agent.llm import routes
 
-    known = routes.load_catalogue(settings)
-    routes.require_prices(chains, settings, known)
+    catalogue = routes.load_catalogue(settings)
+    routes.require_prices(chains, settings, catalogue)
     from agent.llm.provided import ProvidedModels
 
     def redact(text: str) -> str:
@@ -98,7 +98,7 @@ def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
 
     return ProvidedModels(
         chains,
-        known,
+        catalogue,
         stream=settings.model_stream == "on",
         silence_seconds=settings.model_silence_seconds,
         redacted=redact,
@@ -106,11 +106,11 @@ def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
 
 
 def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
-    """Make the way to GitHub that everything of one process shares; asks nothing yet.
+    """Return the access to GitHub that all of one process shares; requests nothing yet.
 
-    What is written outside of runs, as the intake does, is on record in the process's log. Once
-    `stopping` is set, waits for GitHub end. SettingsInvalid where there is neither App nor token,
-    or both, or the key is none.
+    Writes outside of runs, such as the intake's, are in the process's log. Once `stopping` is set,
+    waits for GitHub end. Raises SettingsInvalid if there is neither App nor token, or both, or the
+    key cannot be used.
     """
     # Only runs on GitHub need its client; the others start without.
     from agent.github import access
@@ -121,9 +121,9 @@ def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
 
 
 def on_github(settings: Settings, way: Access) -> Compose:
-    """Give what composes the desk of each run of an issue.
+    """Return the maker of desks for runs of issues.
 
-    `way` is that of the process: what it has learned of us and of repositories is not asked anew.
+    `way` is that of the process, which caches facts about our account and repositories.
     """
     # Loaded now, so that the first run does not wait for it.
     from agent.github.code_host import GithubCodeHost
@@ -137,7 +137,7 @@ def on_github(settings: Settings, way: Access) -> Compose:
 
     def reach(events: RunEvents) -> CodeHost:
         def record(kind: str, facts: Mapping[str, object]) -> None:
-            # What was written is written, even after the end of the attempt.
+            # The write has happened, also after the end of the attempt.
             with suppress(EventsClosed):
                 events.append("forge", kind, **facts)
 
@@ -156,7 +156,7 @@ def make_intake_api(settings: Settings, way: Access) -> GithubIntakeApi:
 
 
 def require_machine(settings: Settings) -> None:
-    """Have the data folder, and find what would stop every run on this machine.
+    """Create the data folder, and check for problems that would stop every run on this machine.
 
     SettingsInvalid: the folder cannot be made. Else as `limit_probes.require_machine`.
     """
@@ -173,7 +173,7 @@ def require_machine(settings: Settings) -> None:
 
 
 def require_models(settings: Settings) -> None:
-    """Raise ModelUnusable with each model that is set and cannot be asked, and what it lacks.
+    """Raise ModelUnusable if a configured model cannot be used, with the reasons.
 
     SettingsInvalid: the file of a provider's key cannot be read.
     """

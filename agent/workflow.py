@@ -1,9 +1,9 @@
-"""The flow, of a ticket and of what is asked of a pull request; nothing but the order.
+"""The flow of a ticket, and of requests on a pull request; nothing but the order.
 
-No I/O here, no clock, no chance: everything happens in a step, whose name is stable and unique
-and whose result is a small record. So a durable engine can stand under `once` and repeat the
-function from the top; a finished step is then remembered, not done again. What models do are
-steps as well, one for each reply and one for its calls: `agent.editing.loop`.
+No I/O here, no clock, no chance: everything happens in a step, whose name is stable and unique and
+whose result is a small record. So a durable engine can implement `once` and repeat the function
+from the top; a finished step is then remembered, not done again. Replies of models and their calls
+are steps as well: `agent.editing.loop`.
 """
 
 from functools import partial
@@ -88,7 +88,7 @@ def run_task(run: Run, once: StepRunner, desk: Desk) -> Outcome:
 
 
 def _bring_up(decided: DecidedChange, run_context: RunContext) -> tuple[DecidedChange, RunContext]:
-    """Check a finished change once more where its base branch has moved before a retry."""
+    """Check a finished change again if its base branch has moved before a retry."""
     run, once, desk = run_context.base.run, run_context.once, run_context.desk
     start = once(Step.BRING_UP, checkout.bring_up, decided, run_context.prepared, desk)
     if start is None:
@@ -116,7 +116,7 @@ def _check_base(run: Run, once: StepRunner, desk: Desk) -> Outcome:
 
 
 def _open_base(start: BranchState, run: Run, once: StepRunner, desk: Desk) -> OpenedRepository:
-    """Have the base commit here, and read what the repository demands there."""
+    """Provide the base commit, and read the repository's requirements there."""
     desk.facts.checkout = commit = start.checkout
     checkout.restore_checkout(run, start, desk)
     contract = once(Step.READ_CONFIG, checkout.read_contract, run, commit, desk)
@@ -125,13 +125,13 @@ def _open_base(start: BranchState, run: Run, once: StepRunner, desk: Desk) -> Op
 
 
 def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: Desk) -> RunContext:
-    """Put together what the steps of a change work with; nothing is prepared yet."""
+    """Build the context of a change's steps; nothing is prepared yet."""
     roles = once(Step.ROLES, list_roles, desk.models)
 
-    def scout(*given: Any) -> scouting.Search:
-        return scouting.begin_search(run_context, *given)
+    def scout(*args: Any) -> scouting.Search:
+        return scouting.begin_search(run_context, *args)
 
-    # Steps alone decide what follows, so that a run that goes on meets the same ones.
+    # Only steps decide the further flow, so that a continued run repeats the same ones.
     measure, measure_ahead = (
         partial(environment.prepare_environment, opened, search if "editor" in roles else None)
         for search in (scout, preparation.need_model)
@@ -146,7 +146,7 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
 
 
 def _prepare_base(run_context: RunContext) -> None:
-    """Have the base ready for a change; propose what that takes."""
+    """Prepare the base for a change; propose the configuration that takes."""
     if run_context.preparation.ready is not None:
         return
     once, base, desk = run_context.once, run_context.base, run_context.desk
@@ -187,12 +187,12 @@ def _by_model(run_context: RunContext) -> tuple[Round, Attempt]:
 
 
 def _plan_by_model(run_context: RunContext) -> Attempt:
-    """Have a plan made while the base is prepared, and approved."""
+    """Plan while the base is prepared, and await the approval."""
     once, desk = run_context.once, run_context.desk
     try:
         attempt = attempts.begin_attempt(run_context)
     except UNPREPARED:
-        # What was prepared meanwhile has failed: the run's own steps meet that again.
+        # The preparation has failed meanwhile: the run's own steps fail in the same way.
         _prepare_base(run_context)
         raise
     _prepare_base(run_context)
@@ -206,7 +206,7 @@ def _plan_by_model(run_context: RunContext) -> Attempt:
 def _by_answers(
     pull: PullContext, run_context: RunContext
 ) -> tuple[Round | None, Attempt | None, tuple[ItemAnswer, ...]]:
-    """Have what is asked answered by rules, then by one conversation that begins at the branch."""
+    """Answer by rules first, then by one conversation that begins at the branch."""
     task, history = run_context.task, run_context.history
     if follow_up.is_by_recipe(pull, task.start, task.items):
         return _by_recipe_again(run_context)
@@ -221,7 +221,7 @@ def _by_answers(
 
 
 def _by_recipe_again(run_context: RunContext) -> tuple[Round, None, tuple[ItemAnswer, ...]]:
-    """Have the recipe make its change on the end of the base, in place of the one that forks."""
+    """Repeat the recipe's change on the end of the base, in place of the one that forks."""
     once, task, desk = run_context.once, run_context.task, run_context.desk
     _prepare_base(run_context)
     agreed = once(Step.PLAN, edit.plan_again, task.ticket, run_context.prepared, desk)
@@ -233,7 +233,7 @@ def _by_recipe_again(run_context: RunContext) -> tuple[Round, None, tuple[ItemAn
 def _review_change(
     chosen: Round, attempt: Attempt | None, run_context: RunContext
 ) -> DecidedChange | None:
-    """Have a second model look at what a model has edited; what it demands is seen to once."""
+    """Review a model's change by a second model; its demands are answered once."""
     notes = reviewing.review_change(chosen, run_context)
     if attempt and notes.remarks and chosen.is_passed:
         if made := attempts.answer_review(attempt, chosen, notes, run_context):

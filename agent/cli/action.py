@@ -61,7 +61,7 @@ def action(
 
 
 def _run_for_event(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
-    """Decide as the service decides, and carry the run; or say why there is none."""
+    """Decide as the service does, and carry the run; return the reason if there is none."""
     from agent import wiring
 
     parsed = deliveries.parse_payload("issues", payload.get("action"), payload)
@@ -87,7 +87,7 @@ def _read_event(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _stop_workflow_commands() -> Iterator[None]:
-    """Let nothing that tests, models or tickets print be a command to the runner."""
+    """Disable the runner's commands in the output of tests, models and tickets."""
     token = secrets.token_hex(16)
     print(f"::stop-commands::{token}", flush=True)
     try:

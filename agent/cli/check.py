@@ -88,7 +88,7 @@ def check(
 
 
 def _read_files(folder: Path, loaded: Settings, *, as_json: bool) -> BaseReport:
-    """Describe a work tree as far as its files and earlier runs tell."""
+    """Describe a work tree by its files and earlier runs alone."""
     from agent.setup import proposal
 
     place, tree, read = repository.open_repository(folder, as_json=as_json)
@@ -116,7 +116,7 @@ def _list_more(base: BaseReport, loaded: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _write_configuration(place: Path, base: BaseReport) -> None:
-    """Write the proposed configuration; RequestRefused: it may not take the place of another."""
+    """Write the proposed configuration. Raises RequestRefused if it must not replace another."""
     if not base.configuration:
         terminal.print_aside(f"{base.config_file} says all of this already; nothing was written.")
         return

@@ -105,7 +105,7 @@ def explain(
 
 
 def _find_values(key: str, values: list[EffectiveValue]) -> list[EffectiveValue]:
-    """Find a key with what is below it, or the key in whose value it is."""
+    """Find a key and all below it, or the key whose value contains it."""
     below = [value for value in values if value.key == key or value.key.startswith(f"{key}.")]
     around = [value for value in values if key.startswith((f"{value.key}.", f"{value.key}["))]
     if not below and not around:

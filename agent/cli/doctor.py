@@ -86,7 +86,7 @@ def examine(loaded: Settings, *, ask_models: bool = False) -> dict[str, Any]:
 
 
 def _try(check: Callable[[Settings], str], loaded: Settings) -> tuple[str, str]:
-    """Return what is wrong, and else what is right, in words."""
+    """Run a check; return its problem and its result, one of them empty."""
     try:
         return "", check(loaded)
     except AgentError as problem:
@@ -106,7 +106,7 @@ def _measure(loaded: Settings) -> dict[str, Any]:
     return {"missing": missing, "broken": broken, "limits": limits}
 
 
-# --- what is needed: each check returns what is right, and raises AgentError if something is wrong
+# --- requirements: each check returns a result, and raises AgentError if there is a problem ------
 
 
 def check_git(_loaded: Settings) -> str:
@@ -123,7 +123,7 @@ def check_folder(loaded: Settings) -> str:
 
 
 def check_database(loaded: Settings) -> str:
-    """An empty database gets its tables."""
+    """Connect to the database; an empty one gets its tables."""
     if settings.find_database(loaded) is None:
         return "SQLite in the data folder"
     sql_run_store.open_store(loaded).close()
@@ -148,7 +148,7 @@ def check_index(loaded: Settings) -> str:
 
 
 def check_signing(loaded: Settings) -> str:
-    """All workers sign with one key."""
+    """Check the signing key, which all workers share."""
     if settings.find_database(loaded) is None:
         return "generated in the data folder"
     if settings.read_secret(loaded, "signing_key") is None:
@@ -221,7 +221,7 @@ def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
 
 
 def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:
-    """Say what keeps one model from being asked, as its key; or else whether it answers."""
+    """Return why a model cannot be used, as `problem`; or else its answer."""
     try:
         chat = wiring.make_provided_models({"editor": (name,)}, loaded)
     except AgentError as problem:

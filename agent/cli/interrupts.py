@@ -1,4 +1,4 @@
-"""How a command ends that is told to, by Ctrl-C or by SIGTERM."""
+"""How a command ends on Ctrl-C or SIGTERM."""
 
 import os
 import signal
@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Never
 
 EXIT_CODE = 130
-#: A terminal, and a program between, may both hand on what is one signal.
+#: A terminal, and a program in between, may both send the same signal.
 _SAME_SECONDS = 1.0
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
 def end_on_signals() -> None:
-    """Have SIGTERM end what is under way as Ctrl-C does, and a second signal the process at once.
+    """Let SIGTERM end the command as Ctrl-C does; a second signal ends the process at once.
 
-    Where Ctrl-C is ignored, as in the background of a script, it stays so.
+    If Ctrl-C is ignored, as in the background of a script, it stays ignored.
     """
     first: list[float] = []
 
@@ -37,7 +37,7 @@ def end_on_signals() -> None:
 
 
 def leave() -> Never:
-    """End this process and all below it, whatever its threads are still at."""
+    """End this process and all below it, without a wait for its threads."""
     end_children()
     os._exit(EXIT_CODE)
 
@@ -52,7 +52,7 @@ def end_children() -> None:
     below, children = set[int](), {os.getpid()}
     while children := {pid for pid, parent in parents.items() if parent in children} - below:
         below |= children
-    # At one go, so that no thread that waits for one of them starts the next.
+    # All at once, so that no waiting thread starts the next one.
     for pid in below:
         with suppress(OSError):
             os.kill(pid, signal.SIGTERM)

@@ -1,8 +1,8 @@
 """The `mergewright` command: collects the command groups and turns errors into exit codes.
 
 Exit codes: 0 done, 1 not done (with a reason), 2 usage, settings, no sandbox on this machine or
-data that this version cannot use, 130 interrupted. What is 2 stays so until somebody changes
-something; the rest may be tried again.
+data that this version cannot use, 130 interrupted. After 2 a repetition fails in the same way until
+something is changed.
 """
 
 import json
@@ -40,7 +40,7 @@ from agent.errors import (
 from agent.models.run import Reason
 from agent.telemetry import run_log
 
-#: Errors that stay until somebody changes something.
+#: Errors that last until something is changed.
 _LASTING = (
     ConfigInvalid,
     SettingsInvalid,
@@ -52,7 +52,7 @@ _LASTING = (
 
 app = typer.Typer(
     name="mergewright",
-    # Paragraphs are wrapped where the terminal ends, and not where the source does.
+    # Paragraphs are wrapped to the terminal's width, not as in the source.
     rich_markup_mode="markdown",
     help="Turn a ticket into a branch that passed the project's own checks.",
     no_args_is_help=True,
@@ -131,6 +131,6 @@ def _leave() -> Never:
 
 
 def _as_json(problem: str, reason: str | None = None) -> None:
-    """Print what is wrong for programs, where they have asked for one object."""
+    """Print a problem as one object for programs, if `--json` was given."""
     if "--json" in sys.argv[1:]:
         print(json.dumps({"problem": problem} | ({"reason": reason} if reason else {})))

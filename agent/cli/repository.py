@@ -102,7 +102,7 @@ def open_repository(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, 
 
 
 def _refuse_links(folder: Path) -> None:
-    """A link would be passed over by every run; here the owner can still do something about it."""
+    """Raise ConfigProblem for a link, which every run would ignore; here the owner can fix it."""
     why, fix = "the file is a link; links are not followed", "Replace it with the file itself"
     links = [name for name in load.OWN_FILES if (folder / name).is_symlink()]
     if links:

@@ -24,7 +24,7 @@ _MODEL_MAY_HELP = (Reason.UNFIT, Reason.ENVIRONMENT, Reason.CHECK_UNFINISHED)
 
 
 def choose_exit_code(outcome: Outcome) -> int:
-    """Return what the process ends with.
+    """Return the exit code of the process.
 
     0: done as asked; 1: not done; 2: not before configuration or machine are corrected; 130:
     interrupted.
@@ -37,11 +37,11 @@ def choose_exit_code(outcome: Outcome) -> int:
 
 
 def list_next_steps(outcome: Outcome, repo: Path | None, command: str = "") -> tuple[str, ...]:
-    """Say what there is to do now: commands with their purpose, or a sentence.
+    """List the next steps: commands with their purpose, or a sentence.
 
     Args:
-        repo: Of a run on this machine; None: the run is of an issue, whose page says it.
-        command: Continues the run; "": `--resume` does.
+        repo: Repository of a run on this machine; None: the run is of an issue, whose page says it.
+        command: Command that continues the run; "": `--resume` does.
     """
     if outcome.base and outcome.reason is Reason.UNFIT:
         return ()  # It has no Python: nothing is wrong with it.
@@ -68,9 +68,9 @@ def list_next_steps(outcome: Outcome, repo: Path | None, command: str = "") -> t
 def make_report(
     outcome: Outcome, seconds: dict[str, float], repo: Path | None = None, command: str = ""
 ) -> dict[str, object]:
-    """Build the object that `--json` prints: the outcome, and what follows of it.
+    """Return the object that `--json` prints: the outcome, and values derived from it.
 
-    What the service alone needs for its next round is left out.
+    Values that only the service's next round needs are left out.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -90,7 +90,7 @@ def show(
     more: Iterable[tuple[str, str]] = (),
     command: str = "",
 ) -> None:
-    """Print first what a person wants to know: done or not, the checks, where things are.
+    """Print an outcome in the order of interest: done or not, the checks, paths.
 
     `more` are facts about a base commit, each with its title; `command` continues the run.
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agent.github.access import Access
 
 _MODEL = "MERGEWRIGHT_MODEL"
-#: Settings that a model named on the command line takes the place of.
+#: Settings that a model on the command line replaces.
 _ASKED = re.compile(rf"{_MODEL}(_EDITOR|_REVIEWER)?")
 
 
@@ -161,7 +161,7 @@ def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> Run:
 
 
 def find_folder(repo: str) -> Path:
-    """Find the repository on this disk; one with an address is cloned into this folder once."""
+    """Find the repository on this disk; a URL is cloned into the current folder once."""
     folder = Path(repo)
     if not folder.exists() and _OWNER_AND_NAME.fullmatch(repo):
         website = settings.find_website(settings.load_settings().github_url)
@@ -182,7 +182,7 @@ def _clone(address: str, folder: Path) -> bool:
         return git.wait() == 0
     except KeyboardInterrupt:
         interrupts.end_children()
-        git.wait()  # It takes away what it has cloned.
+        git.wait()  # It removes its incomplete clone.
         raise
 
 
@@ -199,9 +199,9 @@ def run_ticket(
     model: str | None,
     dry_run: bool,
 ) -> tuple[Outcome, dict[str, float]]:
-    """Carry a ticket file to its end; return how it ended, and seconds by step.
+    """Carry a ticket file to its end; return the outcome, and seconds by step.
 
-    Without `ticket` base is only set up and checked; `model` None: those of the settings.
+    Without `ticket`, base is only set up and checked; `model` None: the models of the settings.
     """
     from agent.git import source
 
@@ -249,7 +249,7 @@ def carry(
 
 
 def load_settings_with(model: str | None) -> settings.Settings:
-    """Load the settings, with other models where the command names them."""
+    """Load the settings, with the models of the command if it names any."""
     if model is None:
         return settings.load_settings()
     others = {name: value for name, value in os.environ.items() if not _ASKED.fullmatch(name)}
@@ -268,7 +268,7 @@ def _run_issue(
     base: str | None,
     dry_run: bool,
 ) -> tuple[Outcome, dict[str, float]]:
-    """Carry an issue on GitHub to its end; to call this is to approve its text as it is.
+    """Carry an issue on GitHub to its end; the caller approves its current text.
 
     Raises SettingsInvalid, AccessLost, or RequestRefused if there is no such issue.
     """
@@ -276,7 +276,7 @@ def _run_issue(
 
     name, way = read_repository_name(repo, loaded.github_url), wiring.way_to_github(loaded)
     intake_api = wiring.make_intake_api(loaded, way)
-    # Whatever answers at a wrong address would say that nothing is there.
+    # A server at a wrong address would answer that nothing exists.
     intake_api.own_logins()
     live = intake_api.find_issue(name, number)
     if live is None:

@@ -73,7 +73,7 @@ def find_run(store: SqlRunStore | None, prefix: str) -> RunRow:
 
 @contextmanager
 def open_folder(loaded: Settings, run_id: str) -> Iterator[Path]:
-    """Give the folder of the run whose id begins so; of a fleet it comes from the database."""
+    """Open the folder of the run with this prefix; a fleet's comes from the database."""
     with open_store(loaded) as store, tempfile.TemporaryDirectory() as copies:
         named = find_run(store, run_id).run.run_id
         folder = loaded.home / "runs" / named
@@ -91,7 +91,7 @@ def format_time(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-# --- what there is ------------------------------------------------------------------------------
+# --- runs ----------------------------------------------------------------------------------------
 
 
 @app.command("list")
@@ -134,7 +134,7 @@ def _make_row(stored: RunRow) -> list[str]:
 
 
 def describe_result(stored: RunRow) -> str:
-    """Say in a word or two where a run is or how it ended."""
+    """Describe in a word or two the state or end of a run."""
     outcome = stored.outcome
     if outcome is None:
         words = "queued" if stored.state is RunState.RECEIVED else stored.state.value

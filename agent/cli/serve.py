@@ -1,6 +1,6 @@
-"""`mergewright serve`: listener, dashboard and worker as processes, or one of them; watched over.
+"""`mergewright serve`: starts and watches listener, dashboard and worker, or one of them.
 
-Owns what each of them is given and how they are started, started again and ended. What they do is
+Owns the environment of each process, and how it is started, restarted and ended. Their work is in
 `webhooks`, `agent.dashboard` and `agent.service.process`.
 """
 
@@ -157,8 +157,8 @@ def work() -> None:
         way = wiring.way_to_github(loaded, stop)
         compose, intake_api = wiring.on_github(loaded, way), wiring.make_intake_api(loaded, way)
         process.Worker(loaded, stop, way, compose, intake_api).run()
-    # A step that takes too long does not delay the end: its sandboxes go with this
-    # process, and the run goes on when the worker is started again.
+    # A slow step does not delay the end: its sandboxes end with this process, and the run continues
+    # when the worker is started again.
     os._exit(0)
 
 
@@ -203,7 +203,7 @@ class _Child:
     alive_at: float = 0.0
     """When that was first seen, or the process started."""
     was_well: bool = False
-    """Some start of it went well, so that its settings were right."""
+    """An earlier start succeeded, so its settings were right."""
 
     def watch(self) -> int | None:
         """Start it when it is time; return its exit code if starting again is no use."""
@@ -274,7 +274,7 @@ class _Child:
 
 
 def _bind_to(parent: int) -> Callable[[], None]:
-    """Make what a child does first: see to it that it ends with us, even if we are killed."""
+    """Return what a child runs first: it makes the child end with us, even if we are killed."""
     prctl = ctypes.CDLL(None).prctl
 
     def bind() -> None:
@@ -306,7 +306,7 @@ def _supervise(children: tuple[_Child, ...]) -> int:
 
 
 def _stop_on_signals() -> threading.Event:
-    """Have a signal set the event that is returned."""
+    """Return an event that a signal sets."""
     stop = threading.Event()
     for number in _STOPPING:
         signal.signal(number, lambda *_: stop.set())

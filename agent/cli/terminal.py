@@ -25,7 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _WIDEST, _NARROWEST = 10_000, 72
 #: A last column is not cut to less.
 _LEAST_CUT = 8
-#: Characters of a line about a step before what it said last.
+#: Width of a line about a step, before the step's last output.
 _HEAD_WIDTH = 52
 
 
@@ -35,7 +35,7 @@ def show_table(
     *,
     cuts_last: bool = False,
 ) -> None:
-    """Print rows of any text in columns, in a pipe each on its line; headings may be empty.
+    """Print rows of any text in columns; in a pipe each row is one line, and headings may be empty.
 
     `cuts_last` cuts the last column in a terminal, so that each row is one line.
     """
@@ -72,7 +72,7 @@ def print_json(value: object) -> None:
 
 
 def print_aside(text: str, style: str | None = None) -> None:
-    """Print a line for people on stderr, apart from what the command prints."""
+    """Print a line for people on stderr, separate from the command's output."""
     Console(stderr=True).print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -88,7 +88,7 @@ def format_span(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
-#: Steps that end at once and say nothing to a person are not shown.
+#: Steps that end faster without any output are not shown.
 QUIET_SECONDS = 0.05
 
 
@@ -168,9 +168,9 @@ class StepDisplay:
 
 
 def _is_lively(console: Console) -> bool:
-    """Whether somebody looks who wants motion: FORCE_COLOR asks for colours in a file, no more.
+    """Whether a person watches a terminal with motion: FORCE_COLOR only asks for colors in a file.
 
-    Who sets NO_COLOR, or has a terminal that cannot move its cursor, reads lines.
+    With NO_COLOR, or on a terminal that cannot move its cursor, lines are printed.
     """
     plain = console.no_color or console.is_dumb_terminal or console.quiet
     return console.file.isatty() and not plain

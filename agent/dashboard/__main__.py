@@ -1,7 +1,7 @@
 """`python -m agent.dashboard`: the dashboard's process, from its environment to a graceful end.
 
-Exit codes: 0 stopped by a signal; 1 it cannot start just now; 2 settings, so that starting it again
-is no use. The words say what to do.
+Exit codes: 0 stopped by a signal; 1 it cannot start now; 2 invalid settings, with which no restart
+helps. The message says how to fix it.
 """
 
 import os

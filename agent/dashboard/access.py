@@ -1,6 +1,6 @@
-"""Who uses the dashboard, and what they may see and do: sessions, forms, and what pages work with.
+"""Visitors of the dashboard and their permissions: sessions, forms, and the context of pages.
 
-A session is a random id in a cookie; all else is kept in memory, so that to sign out ends it
+A session is a random id in a cookie. Everything else is in memory: signing out ends the session
 everywhere, and after a restart people sign in again.
 """
 
@@ -40,7 +40,7 @@ _FORM_BYTES = 64 * 1024
 
 
 class SignInNeeded(Exception):
-    """Nobody is signed in, or not any more."""
+    """The visitor is not signed in, or not any more."""
 
 
 class ActionRefused(Exception):
@@ -48,7 +48,7 @@ class ActionRefused(Exception):
 
 
 class PageMissing(Exception):
-    """There is no such page, or not for this visitor: both get the same words."""
+    """There is no such page, or not for this visitor: both get the same response."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,10 @@ class Visitor:
     login: str
     is_operator: bool
     repositories: Mapping[int, bool] = field(default_factory=dict)
-    """By number, whether they may write there; nothing for the operator, who may everywhere."""
+    """Repositories by number, with whether they may write there; empty for the operator, who always
+    may."""
     find_starters: Callable[[str], tuple[str, ...] | None] = lambda repository: None
-    """Names who may start runs in a repository; None: all who may write."""
+    """Returns the people who may start runs in a repository; None: all who may write."""
 
     @property
     def readable(self) -> Collection[int] | None:
@@ -69,7 +70,7 @@ class Visitor:
         return self.is_operator or self.repositories.get(repository_id, False)
 
     def may_start(self, repository: str) -> bool:
-        """Whether the operator lets them start runs there, by name."""
+        """Whether the operator allows this visitor to start runs in a repository, given by name."""
         listed = None if self.is_operator else self.find_starters(repository)
         return listed is None or self.login.lower() in {name.lower() for name in listed}
 
@@ -80,7 +81,7 @@ class _Session:
     """None: the operator."""
     ends_at: float
     asked_at: float
-    """When GitHub said what they may do."""
+    """When GitHub last confirmed the permissions."""
     silent_until: float = 0.0
     """Until then pages do not wait for GitHub again."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -96,7 +97,7 @@ class SignIns:
         address: str,
         find_starters: Callable[[str], tuple[str, ...] | None],
     ) -> None:
-        """Keep what sessions need; without `github` nobody signs in there.
+        """Prepare sessions; without `github` people cannot sign in there.
 
         All ports of a host share cookies, so their names contain the address.
         """
@@ -131,7 +132,7 @@ class SignIns:
         )
 
     def _ask_again(self, session_id: str, session: _Session, *, is_action: bool) -> None:
-        """Ask GitHub what somebody may do; a page does not ask one that was silent just now."""
+        """Read a person's permissions from GitHub; for pages not if it was silent a moment ago."""
         if not is_action and time.monotonic() < session.silent_until:
             raise CodeHostUnavailable(_SILENT)
         try:
@@ -175,7 +176,7 @@ class SignIns:
         return person, str(claims["next"])
 
     def forget_state(self, response: Response) -> None:
-        """Have the browser forget that it was sent to GitHub: that counts once."""
+        """Delete the cookie of a sign-in by GitHub, which counts once."""
         response.delete_cookie(self._state_cookie, secure=self._is_https)
 
     def _make_verifier(self, state: str) -> str:
@@ -210,16 +211,16 @@ class SignIns:
 class Worker:
     name: str
     process: str
-    """Machine and process, as far as known."""
+    """Machine and process, if known."""
     seen_at: float | None
     """When it gave a sign of life; None: it is not known."""
     is_alive: bool
     run_ids: list[str]
-    """What it does."""
+    """Active runs."""
 
     @property
     def advice(self) -> str:
-        """Say what to do where it is gone; empty: it is not."""
+        """Advice if the worker is gone; empty: it is alive."""
         if self.is_alive:
             return ""
         if self.name == "command":
@@ -260,7 +261,7 @@ class Dashboard:
         return run_record.find_folder(copies, run_id)
 
     def list_workers(self) -> list[Worker]:
-        """List the workers, also those that have a run and are gone."""
+        """List the workers, including dead ones with runs."""
         now, carriers = read_clock(), self.store.list_carriers()
         workers: list[tuple[str, str, float]] = []
         if self.store.files is not None:

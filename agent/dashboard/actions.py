@@ -17,7 +17,7 @@ _SETTLED = frozenset({Reason.READY, Reason.DRY_RUN})
 
 
 def list_actions(run: RunRow, visitor: Visitor) -> tuple[str, ...]:
-    """Name what a visitor can ask of a run as it is now."""
+    """List the actions that a visitor can request of a run now."""
     snapshot = run.run.snapshot
     if snapshot is None or not visitor.may_write(snapshot.issue.repository_id) or run.purged_at:
         return ()
@@ -42,9 +42,9 @@ def _list_possible(run: RunRow, visitor: Visitor) -> tuple[str, ...]:
 
 
 def act(action: str, run: RunRow, store: SqlRunStore, visitor: Visitor, plan: str = "") -> None:
-    """Do what a visitor asks of a run; `plan` is the number of the plan that they have seen.
+    """Carry out an action; `plan` is the number of the plan that the visitor has seen.
 
-    Raises ActionRefused if the run has changed meanwhile, or they may not.
+    Raises ActionRefused if the run has changed meanwhile, or the visitor may not.
     """
     if action not in list_actions(run, visitor):
         raise ActionRefused("The run has changed since, so this is no longer possible.")

@@ -69,13 +69,13 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
     ):  # fmt: skip
         app.add_exception_handler(problem, _explain)
     app.add_middleware(_SecurityHeaders)
-    # Stronger compression takes longer than a network of today.
+    # Stronger compression would take longer than the network.
     app.add_middleware(GZipMiddleware, compresslevel=4)
     return app
 
 
 async def read_readiness(store: SqlRunStore) -> health.Readiness:
-    """Say whether pages can be read; why not is in the log, since anybody may ask."""
+    """Check that pages can be read; the cause of a failure is only logged: the route is public."""
     if failure := await health.find_failure(store.pauses.find):
         _log.error("the database cannot be read", problem=failure)
         return health.make_readiness("The database cannot be read. See the log.")
@@ -103,7 +103,7 @@ async def _ask_to_sign_in(request: Request, problem: Exception) -> Response:
 
 
 async def _explain(request: Request, problem: Exception) -> Response:
-    """Show what went wrong; that a page is not there, or not for somebody, has the same words."""
+    """Return a page about an error; missing and forbidden pages have the same text."""
     match problem:
         case ActionRefused():
             status, title, words = 409, "This is not possible", str(problem)

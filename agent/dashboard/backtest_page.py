@@ -1,6 +1,6 @@
-"""Backtests: their list, each on a page, and as one to hand on, which fetches nothing.
+"""Backtests: their list, a page for each, and a page to share, which fetches nothing.
 
-They are the operator's, so nobody else sees them, and their runs count in no statistics.
+They are visible to the operator alone, and their runs count in no statistics.
 """
 
 from dataclasses import dataclass
@@ -84,14 +84,14 @@ def _list_stored(here: Dashboard, who: Visitor) -> list[StoredBacktest]:
 
 
 def render_page(backtest: StoredBacktest) -> str:
-    """Write the page to hand on."""
+    """Render the page to share."""
     style = pages.read_static("style.css").decode()
     values = _make_values(backtest, {row.instance_id for row in backtest.rows})
     return pages.render_text("backtest_export.html.j2", style=style, **values)
 
 
 def _make_values(backtest: StoredBacktest, shown: set[str]) -> dict[str, Any]:
-    """Give what the page shows; what would have been wrongly ready comes first."""
+    """Return the values of the page; changes that would have been wrongly ready come first."""
     rows = sorted(backtest.rows, key=lambda row: not row.is_wrongly_ready)
     ends = [(row.end.value, _JUDGED_TONES[folders.JUDGED[row.resolved]]) for row in rows]
     return {

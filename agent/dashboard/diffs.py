@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from agent.models.change import Finding
 from agent.text import sanitise
 
-#: What is longer is shown by git, and by GitHub.
+#: Longer diffs are shown by git and GitHub.
 _MOST_LINES, _LONGEST = 4_000, 400
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 KINDS = {"+": "added", "-": "removed", " ": "same"}
@@ -29,7 +29,7 @@ class DiffFile:
     path: str
     lines: list[DiffLine] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    """Those that stand at no line that is shown."""
+    """Findings at lines that are not shown."""
 
     @property
     def added_count(self) -> int:
@@ -43,7 +43,7 @@ class DiffFile:
 def parse_diff(
     diff: str, findings: Iterable[Finding] = (), most: int = _MOST_LINES
 ) -> tuple[list[DiffFile], bool]:
-    """Take a diff of git's apart: files with findings at their lines, and whether it was cut."""
+    """Parse a diff of git: files with findings at their lines, and whether it was cut."""
     files: list[DiffFile] = []
     old = new = count = 0
     in_hunk = False
@@ -53,8 +53,8 @@ def parse_diff(
             in_hunk = False
         elif not files:
             continue
-        elif found := _HUNK.match(raw):
-            old, new, in_hunk = int(found[1]), int(found[2]), True
+        elif hunk := _HUNK.match(raw):
+            old, new, in_hunk = int(hunk[1]), int(hunk[2]), True
             files[-1].lines.append(DiffLine("hunk", _show(raw)))
         elif in_hunk and raw[:1] in KINDS:
             line = DiffLine(KINDS[raw[0]], _show(raw[1:]))

@@ -1,7 +1,7 @@
-"""Who somebody is at GitHub, and which of our repositories they can read or write.
+"""GitHub accounts of visitors, and which of our repositories they can read or write.
 
-By the user authorisation of the App: a token of the person's own, which reaches only repositories
-that both the person and the App can reach. It is kept in memory and shown nowhere.
+By the user authorization of the App: a token of the person, which reaches only repositories that
+both the person and the App can access. It is kept in memory and shown nowhere.
 """
 
 import base64
@@ -50,9 +50,9 @@ class GithubPeople:
         self._back = address + CALLBACK_PATH
 
     def authorize_url(self, state: str, verifier: str) -> str:
-        """Name the page of GitHub that asks a person whether we may know them.
+        """Return the page of GitHub that asks a person to authorize us.
 
-        `verifier` is a secret that `exchange` shows, so that a stolen code is no use (PKCE).
+        `verifier` is a secret that `exchange` sends, so that a stolen code is useless (PKCE).
         """
         digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
         query = {
@@ -65,7 +65,7 @@ class GithubPeople:
         return f"{self._website}/login/oauth/authorize?{urlencode(query)}"
 
     def exchange(self, code: str, verifier: str) -> Person:
-        """Find out who GitHub has sent back with a code; AccessLost: it does not know the code."""
+        """Identify a person by a code of GitHub's. Raises AccessLost for an unknown code."""
         secret = self._client_secret()
         form = {
             "client_id": self._client_id,
@@ -82,7 +82,7 @@ class GithubPeople:
             return self._describe(client, SecretStr(token))
 
     def ask_again(self, person: Person) -> Person:
-        """Find out anew what somebody may do; AccessLost: the token counts no more."""
+        """Read a person's permissions again. Raises AccessLost if the token is no longer valid."""
         with _client() as client:
             return replace(self._describe(client, person.token), login=person.login)
 
@@ -114,7 +114,7 @@ def _client() -> httpx.Client:
 
 @cache
 def _read_certificates() -> ssl.SSLContext:
-    """Read the authorities once: for each client anew it would take 40 ms of processor time."""
+    """Read the authorities once: reading them takes 40 ms of processor time."""
     return httpx.create_ssl_context()
 
 

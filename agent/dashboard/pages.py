@@ -44,7 +44,7 @@ _TONES = {
     RunState.CANCELLED: "quiet",
 }
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-#: Our own texts are shorter; whatever is longer is shown as it is.
+#: Our own texts are shorter; longer ones are shown as plain text.
 _LONGEST = 70_000
 _SUMMARY = re.compile(r"<details><summary>([^<>\n]{1,60})</summary>")
 _CODE = re.compile(r"`([^`\n]+)`")
@@ -74,7 +74,7 @@ def write_moment(seconds: float | None) -> str:
 
 
 def write_money(usd: float) -> str:
-    """Write dollars as people do; what is less than a cent is not nothing."""
+    """Format dollars; less than a cent is not zero."""
     return "under $0.01" if 0 < usd < 0.005 else f"${usd:,.2f}"
 
 
@@ -83,7 +83,7 @@ def write_share(share: float | None) -> str:
 
 
 def write_code(text: str) -> Markup:
-    """Write a sentence, with what is in backticks as code."""
+    """Format a sentence, with text in backticks as code."""
     plain = str(escape(sanitise.strip_terminal_codes(text)))
     return Markup(_CODE.sub(r"<code>\1</code>", plain))  # noqa: S704 - HTML in it is escaped
 
@@ -108,7 +108,7 @@ def write_span(seconds: float | None) -> str:
 
 
 def write_ago(seconds: float | None) -> str:
-    """Say how long ago something was, in its largest unit."""
+    """Format how long ago a time was, in its largest unit."""
     if seconds is None:
         return "–"
     past = max(0, round(read_clock() - seconds))
@@ -127,7 +127,7 @@ def find_tone(state: str) -> str:
 
 
 def _finalize(value: object) -> object:
-    """Take what deceives out of every text that a page shows; it is escaped after that."""
+    """Remove deceiving characters from every text that a page shows; it is escaped after that."""
     return sanitise.strip_terminal_codes(value) if type(value) is str else value
 
 
@@ -157,7 +157,7 @@ def _make_renderer() -> MarkdownIt:
 
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     renderer.validateLink = is_web_link  # type: ignore[assignment,method-assign]
-    # A wide one scrolls by itself, also for who has no mouse.
+    # A wide table scrolls by itself, also with the keyboard.
     around = '<div class="scroll" tabindex="0" role="group" aria-label="Table">'
     renderer.add_render_rule("table_open", lambda *_: f"{around}<table>\n")
     renderer.add_render_rule("table_close", lambda *_: "</table></div>\n")

@@ -1,4 +1,4 @@
-"""What the charts show: bars, each with the address of the runs that it counts. Pure."""
+"""Charts: bars, each with a link to the runs that it counts. Pure."""
 
 import json
 from collections import Counter, defaultdict
@@ -16,7 +16,7 @@ from agent.store.sql_run_lists import UNKNOWN, CountedRun, RunFilters
 
 #: With more days than these, and than a screen has space for, a column is a week.
 _MOST_DAYS, _MOST_ROWS = 92, 15
-#: Time that is plotted at least, so that no column is wider than a day deserves.
+#: Minimum range of a plot, so that columns do not become too wide.
 _LEAST_DAYS = 30
 ENDS = {"success": "open", "done": "merged", "attention": "closed", "danger": "no pull request"}
 """How runs end, by the tone that it is shown in."""
@@ -33,7 +33,7 @@ class Bar:
     words: str
     """The values as people write them."""
     link: str = ""
-    """The page of the runs that are counted; empty: there is none."""
+    """Page of the counted runs; empty: there is none."""
 
     @property
     def total(self) -> float:
@@ -45,7 +45,7 @@ class Chart:
     name: str
     title: str
     about: str
-    """What is counted, in a sentence."""
+    """Description of the counted values, as a sentence."""
     bars: tuple[Bar, ...]
     legend: Mapping[str, str] = field(default_factory=dict)
     """Words of each tone, if there are several."""
@@ -69,7 +69,7 @@ def make_charts(
     now: float,
     filters: RunFilters,
 ) -> Charts:
-    """Make the charts that have something to show.
+    """Make the charts that have any values.
 
     `every` has all runs with their own cost, `runs` those of issues with the cost of follow-ups,
     both narrowed by `filters`; `since` 0 is the time of the first run.
@@ -190,7 +190,7 @@ def _link(filters: dict[str, str], **narrowed: str) -> str:
 
 
 def count_ends(ends: Sequence[tuple[str, str]], legend: Mapping[str, str]) -> Chart:
-    """Count how past changes ended, each by its end and the tone of what the merged tests say."""
+    """Count the ends of repeated changes, by end and by the tone of the merged tests' result."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for end, tone in ends:
         counts[end][tone] += 1

@@ -1,7 +1,7 @@
-"""What the folder of a run tells of it: its events, its log and the text that was handed over.
+"""The content of a run's folder: its events, its log and its published text.
 
-All of it was redacted when it was written, and is treated as foreign text all the same. Of events
-that are being written, or were cut off, there is what is there.
+All of it was redacted when it was written, and is treated as foreign text all the same. Incomplete
+events are shown as far as they can be read.
 """
 
 import json
@@ -47,18 +47,18 @@ class StageRecord:
     steps: list[ShownStep] = field(default_factory=list)
 
     def measure(self, now: float) -> float:
-        """Add up the seconds of its steps, of the one under way until now."""
+        """Sum up the seconds of its steps, up to now for the current one."""
         under_way = max(0.0, now - self.begun) if self.begun else 0.0
         return sum(step.seconds for step in self.steps) + under_way
 
     @property
     def state(self) -> StepState:
-        """How far it is: its last step tells."""
+        """The state of its last step."""
         return self.steps[-1].state if self.steps else "waiting"
 
     @property
     def begun(self) -> float | None:
-        """When the step under way began, in seconds since the epoch; None: none is under way."""
+        """When the current step began, in seconds since the epoch; None: no step is active."""
         return self.steps[-1].begun if self.state == "running" else None
 
     @property
@@ -74,15 +74,15 @@ class StageRecord:
 
 @dataclass
 class RunRecord:
-    """What the events of one run tell, without what was said to models."""
+    """The events of a run, without the conversation with models."""
 
     steps: dict[str, ShownStep] = field(default_factory=dict)
     results: dict[Step, Any] = field(default_factory=dict)
-    """What the latest step of each kind returned, as JSON."""
+    """Result of the latest step of each kind, as JSON."""
     diff: str = ""
 
     def read(self, step: Step, kind: type[T]) -> T | None:
-        """Read what a step returned; None: it did not, or as another version has it."""
+        """Return the result of a step; None: there is none, or another version wrote it."""
         with suppress(ValidationError):
             return TypeAdapter(kind).validate_python(self.results.get(step), strict=False)
         return None
@@ -92,9 +92,9 @@ class RunRecord:
         return self.read(Step.CHECKS, Judgement)
 
     def list_stages(self, *, is_active: bool, outcome: Outcome | None = None) -> list[StageRecord]:
-        """Fold the steps into stages; those of a run under way that are still to come are there.
+        """Group the steps into stages; of an active run, future stages are included.
 
-        Of a run that failed, so did the last stage before its words for people.
+        Of a failed run, the last stage before its report has failed too.
         """
         stages = {title.value: StageRecord(title) for title in Stage}
         for step in self.steps.values():
@@ -124,13 +124,13 @@ def find_folder(home: Path, run_id: str) -> Path | None:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a file of a run's folder, for bytes; OSError where it is a link, a pipe or gone."""
+    """Open a file of a run's folder, for bytes. Raises OSError for a link, a pipe or none."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     return os.fdopen(os.open(path, flags), "rb")
 
 
 def read_record(folder: Path | None) -> RunRecord:
-    """Read the events of a run, as far as they are there."""
+    """Read the events of a run that are complete."""
     with suppress(OSError):
         if folder is not None:
             path = find_events(folder)
@@ -180,7 +180,7 @@ def iter_events(path: Path, *, without: tuple[bytes, ...] = ()) -> Iterator[dict
 
 
 def read_tail(folder: Path | None, name: str, limit: int = 256 * 1024) -> str:
-    """Read the last lines of a text in a run's folder, inert; empty where there is none."""
+    """Read the last lines of a text in a run's folder, made inert; empty if there is none."""
     if folder is None:
         return ""
     try:

@@ -151,7 +151,7 @@ def show_log(here: Here, who: Who, run_id: str) -> Response:
 
 @router.get("/runs/{run_id}/log.txt")
 def give_log(here: Here, who: Who, run_id: str, after: Annotated[int, Query(ge=0)] = 0) -> Response:
-    """Give the log as it is now, after so many bytes; it may grow while it is read."""
+    """Return the present log after so many bytes; it may grow meanwhile."""
     here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     if folder is None or not (folder / "run.log").is_file():
@@ -168,7 +168,7 @@ def give_log(here: Here, who: Who, run_id: str, after: Annotated[int, Query(ge=0
 
 @router.get("/runs/{run_id}/log.zip")
 def give_signed_log(here: Here, who: Who, run_id: str) -> Response:
-    """Give the signed log with its files, as `mergewright verify` reads it."""
+    """Return the signed log with its files, in the form that `mergewright verify` reads."""
     here.find_run(run_id, who)
     folder, file = here.find_folder(run_id), tempfile.TemporaryFile()  # noqa: SIM115
     if folder is None or not (folder / signature.FILE_NAME).is_file():
@@ -191,7 +191,7 @@ def act(here: Here, who: Actor, form: Form, run_id: str, action: str) -> Respons
 
 
 def _describe(who: Visitor, run: RunRow, tab: str) -> dict[str, Any]:
-    """Collect what the head of every page of a run shows."""
+    """Return the values of the head that all pages of a run share."""
     snapshot, outcome = run.run.snapshot, run.outcome
     pull = outcome.pull_request if outcome else None
     return {
@@ -205,13 +205,13 @@ def _describe(who: Visitor, run: RunRow, tab: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Cleared:
-    """What a page shows of a change that the rules let pass."""
+    """A cleared change as a page shows it."""
 
     findings: tuple[Finding, ...]
 
 
 def _list_findings(run: RunRow, record: run_record.RunRecord) -> tuple[Finding, ...]:
-    """List the findings of a run that is over; until then those of the rules."""
+    """List the findings of a finished run; before that, those of the rules."""
     if run.outcome is not None:
         return tuple(dict.fromkeys(run.outcome.judged.findings))
     cleared = record.read(Step.POLICY, _Cleared)
@@ -219,7 +219,7 @@ def _list_findings(run: RunRow, record: run_record.RunRecord) -> tuple[Finding, 
 
 
 def _place_bars(seconds: Sequence[float]) -> list[tuple[float, float]]:
-    """Place a bar for each stage after those before it, in per cent of all."""
+    """Place a bar for each stage after the previous ones, in per cent of the total."""
     total, at, bars = sum(seconds) or 1.0, 0.0, []
     for took in seconds:
         bars.append((round(100 * at / total, 2), round(100 * took / total, 2)))

@@ -1,6 +1,6 @@
-"""One-time links by which whoever runs the service signs in.
+"""One-time links by which the operator of the service signs in.
 
-A link is a file named by the digest of its code: to follow it removes the file, so it works once,
+A link is a file named by the digest of its code. Using the link removes the file, so it works once,
 also over restarts and between processes.
 """
 
@@ -18,7 +18,7 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def create_sign_in_link(home: Path, address: str) -> str:
-    """Make a link that signs in once, within ten minutes. Raises SettingsInvalid."""
+    """Create a link that signs in once, within ten minutes. Raises SettingsInvalid."""
     code = secrets.token_urlsafe(32)
     try:
         folder = home / "dashboard" / "links"

@@ -1,4 +1,4 @@
-"""Signing in and out: by GitHub, or by a one-time link for whoever runs the service."""
+"""Signing in and out: by GitHub, or by a one-time link for the operator."""
 
 import re
 
@@ -15,7 +15,7 @@ from agent.store.sql_tables import OPERATOR
 
 router = APIRouter()
 
-#: A page of ours, and no address of anybody else's.
+#: A path on this dashboard, never an address of another site.
 _PAGE = re.compile(r"/(?![/\\])[!-~]{0,500}")
 
 
@@ -45,7 +45,7 @@ def go_to_github(here: Here, next: str = "/") -> Response:  # noqa: A002
 
 @router.get(CALLBACK_PATH)
 def come_back(request: Request, here: Here, code: str = "", state: str = "") -> Response:
-    """Take whoever GitHub sends back; the state counts once, whatever comes of it."""
+    """Complete a sign-in that GitHub sends back; its state counts once, whatever the result."""
     try:
         answer = _sign_in(here, *here.sessions.end_github(request, state, code))
     except SignInNeeded:

@@ -1,6 +1,6 @@
-"""Statistics over runs: how they ended, how long they took, what people made of them. Pure.
+"""Statistics over runs: ends, durations, and what people did with the results. Pure.
 
-What is not known is never counted as nothing: each figure comes with its count.
+An unknown value is never counted as zero: each figure comes with its count.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ OPENED = (RunState.OPEN, RunState.MERGED, RunState.CLOSED)
 
 
 class Figure(NamedTuple):
-    """A median, a share or a price, of those of which it is known."""
+    """A median, a share or a price, over known values."""
 
     value: float | None
     """A share is from 0 to 1; None: unknown for all."""
@@ -46,14 +46,14 @@ class Statistics(NamedTuple):
 
 
 def join_follow_ups(every: Iterable[CountedRun]) -> list[CountedRun]:
-    """List the runs of issues, each with the cost of what has gone on with its pull request."""
+    """List the runs of issues, each with the cost of its follow-ups added."""
     runs = {run.run_id: run for run in every}
     joined = {name: run for name, run in runs.items() if run.origin == "ticket"}
     for run in runs.values():
         first = joined.get(run.follows_run or "")
         if first and run.reason:
-            known = first.usd is not None and run.usd is not None
-            usd = (first.usd or 0.0) + (run.usd or 0.0) if known else None
+            is_priced = first.usd is not None and run.usd is not None
+            usd = (first.usd or 0.0) + (run.usd or 0.0) if is_priced else None
             joined[first.run_id] = first._replace(usd=usd)
     return list(joined.values())
 

@@ -1,4 +1,4 @@
-"""What was said between us and models in one run, a page of turns at a time."""
+"""The conversation with models in one run, a page of turns at a time."""
 
 import difflib
 import json
@@ -21,7 +21,7 @@ _GAP = DiffLine("hunk", "…")
 
 @dataclass
 class Call:
-    """What a model called: its arguments by name, or the lines of a diff."""
+    """A call of a model: its arguments by name, or the lines of a diff."""
 
     name: str
     arguments: dict[str, str]
@@ -31,13 +31,13 @@ class Call:
 
     @property
     def subject(self) -> str:
-        """What it is about, on one line: a path, a command's first line."""
+        """The first argument on one line: a path, a command's first line."""
         first = next(iter(self.arguments.values()), "").strip()
         return first.partition("\n")[0][:160]
 
     @property
     def details(self) -> dict[str, str]:
-        """The arguments that the subject does not show whole."""
+        """The arguments that the subject does not show completely."""
         return {
             name: text
             for at, (name, text) in enumerate(self.arguments.items())
@@ -47,7 +47,7 @@ class Call:
 
 @dataclass
 class ShownTurn:
-    """What we said, and what the model answered."""
+    """A request of ours, and the model's reply."""
 
     conversation: str
     number: int
@@ -63,7 +63,7 @@ class ShownTurn:
 
 
 def show_text(text: object) -> str:
-    """Make a text inert, and cut its middle where it is too long for a page."""
+    """Make a text inert, and cut its middle if it is too long for a page."""
     plain = sanitise.strip_terminal_codes(str(text or ""))
     return sanitise.shorten_middle(plain, _LONGEST_TEXT, where="the signed log")
 
@@ -95,7 +95,7 @@ def _make_turn(events: Sequence[dict[str, Any]]) -> ShownTurn:
     for event in events:
         match event["event"]:
             case "model.asked":
-                # What it returned is shown beside the calls of the turn before.
+                # Results are shown with the calls of the previous turn.
                 texts = (message.get("text") for message in event.get("messages", ()))
                 turn.asked = [show_text(text) for text in texts if text]
             case "model.answered":

@@ -126,8 +126,8 @@ class FolderCopy:
         begin = self._sizes.pop(path.name, 0)
         with path.open("rb") as file, self._database.write() as session:
             if not begin:
-                names = col(RunFileRow.run_id) == self._run_id, col(RunFileRow.name) == path.name
-                session.execute(delete(RunFileRow).where(*names))
+                of_run = delete(RunFileRow).where(col(RunFileRow.run_id) == self._run_id)
+                session.execute(of_run.where(col(RunFileRow.name) == path.name))
             file.seek(begin)
             content = file.read()
             if path.name in _GROWING:

@@ -1,7 +1,7 @@
-"""`/livez`, `/readyz` and `/metrics` of a process: whether it lives, whether it can do its work.
+"""`/livez`, `/readyz` and `/metrics` of a process: is it alive, and can it do its work?
 
-`/livez` is for those who restart a process or choose where requests are sent. `/readyz` is for
-alerts: it answers 503 with the reason. All other paths answer 404.
+`/livez` is for supervisors and load balancers. `/readyz` is for alerts: it answers 503 with the
+reason. All other paths answer 404.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ def make_app(
     write_metrics: Callable[[], bytes],
     is_alive: Callable[[], bool] = lambda: True,
 ) -> FastAPI:
-    """Make the application for a port that nobody but supervisors and monitors reaches."""
+    """Make the application for a port that only supervisors and monitors reach."""
     app = FastAPI(**web_server.PLAIN)
     add_routes(app, read_readiness, is_alive)
 
@@ -54,12 +54,12 @@ def add_routes(
 
 
 def make_readiness(reason: str | None, **facts: object) -> Readiness:
-    """Put an answer together; no reason: it is ready."""
+    """Return a readiness; without a reason it is ready."""
     return {"ready": reason is None, "reason": reason, **facts}
 
 
 async def find_failure(trial: Callable[[], object]) -> str | None:
-    """Try for some seconds at most what has to work; return why it does not."""
+    """Run a trial for some seconds at most; return why it failed."""
     try:
         async with asyncio.timeout(_TRIAL_SECONDS):
             await asyncio.to_thread(trial)

@@ -1,8 +1,8 @@
-"""What the worker counts and measures of itself, for Prometheus.
+"""Metrics of the worker for Prometheus.
 
-A worker serves them at a port of its own. Counters are of the process and begin anew with it, which
-Prometheus allows for; gauges of the queue and of budgets are read from the database. Labels are
-words of ours and names of repositories and models, so that there are few of them.
+A worker serves them at its own port. Counters start anew with the process, which Prometheus allows
+for; gauges of the queue and of budgets are read from the database. Labels are words of ours and
+names of repositories and models, so that there are few series.
 """
 
 import platform
@@ -27,7 +27,7 @@ from agent.models.clock import read_clock
 from agent.models.run import ENDS, Reason, RunState
 from agent.models.step import AnyStep
 
-# When each counter began is the process's start, which is written once.
+# Each counter starts with the process, whose start has its own metric.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
 _NAMESPACE = "mergewright"
@@ -85,7 +85,7 @@ for _outcome in ("accepted", "ignored", "stopped", "failed"):
     _COUNTERS["deliveries_settled"].labels(_outcome)
 
 
-# --- what is noted as it happens -----------------------------------------------------------------
+# --- recorded events -----------------------------------------------------------------------------
 
 
 class StepTimes:
@@ -106,7 +106,7 @@ class StepTimes:
 
 
 def expect_end(repository: str) -> None:
-    """Make the counters of a repository before a run of it ends, so that the end has a rate."""
+    """Create the counters of a repository before its run ends, so that the end has a rate."""
     for reason in Reason:
         _COUNTERS["runs_ended"].labels(repository, reason.state.value, reason.value)
 
@@ -120,7 +120,7 @@ def count_lost_workers(number: int) -> None:
 
 
 def watch_sandboxes(opened: Sized) -> None:
-    """Tell from now on how many sandboxes there are in a collection."""
+    """Export the size of a collection of sandboxes from now on."""
     _GAUGES["sandboxes_open"].set_function(lambda: len(opened))
 
 
@@ -155,7 +155,7 @@ def count_model_request(name: str, role: Role, seconds: float, failed: str) -> N
 
 
 def count_model_use(name: str, role: Role, usage: Usage, usd: float | None) -> None:
-    """Count what a reply used; `usd` None: no price is known."""
+    """Count the use of a reply; `usd` None: its price is unknown."""
     labels = _label_model(name, role)
     tokens = {
         "input": max(0, usage.input_tokens - usage.cache_read_tokens),

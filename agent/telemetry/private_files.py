@@ -1,4 +1,4 @@
-"""Write files that nobody else can read."""
+"""Write files that no other user can read."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ from agent.errors import StorageFull
 
 
 def write_private_file(place: Path, text: str, *, replace: bool = True) -> None:
-    """Write a file that nobody else can read, whole or not at all, and its folder if need be.
+    """Write a file that no other user can read, as a whole, and its folder if needed.
 
     Without `replace` an existing file stays, also one that was made just now. Raises StorageFull.
     """

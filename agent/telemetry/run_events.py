@@ -73,7 +73,7 @@ def _write(path: Path, line: bytes, *, sync: bool) -> None:
     with path.open("ab", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         try:
-            # A disk that fills up takes a part first, and refuses the rest.
+            # A disk that fills up accepts a part first, and refuses the rest.
             while line:
                 line = line[file.write(line) :]
             if sync:

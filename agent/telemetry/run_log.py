@@ -1,7 +1,7 @@
-"""What a run leaves behind while it happens: a log for people and structured events.
+"""Logs: a text for people about each run, and structured events of the process.
 
-`RunLog` is the run's full log, a text file that only grows; no secret is in it, since it is served
-as it is; `configure` sets up structlog, whose events carry the run id.
+`RunLog` is the run's full log, a text file that only grows. It has no secrets, since it is served
+unchanged. `configure_logging` sets up structlog, whose events carry the run id.
 """
 
 import contextvars
@@ -30,7 +30,7 @@ from agent.text.redaction import Redactor
 
 #: As the table of checks calls them.
 _SIDES = {"base": "before", "head": "after"}
-#: Characters of what a model said and called in one turn.
+#: Maximum length of a model's text and calls in one turn.
 _MOST_SAID = 2_000
 
 P = ParamSpec("P")
@@ -54,7 +54,7 @@ def configure_service_logging() -> None:
 
 
 def report_problem(program: str, problem: str) -> None:
-    """Say why a process ends: as an event where a service has no terminal, else as a line."""
+    """Report why a process ends: as an event if a service has no terminal, else as a line."""
     if sys.excepthook is _log_exception and not sys.stderr.isatty():
         _log.error("cannot go on", program=program, problem=problem)
     else:
@@ -87,7 +87,7 @@ def _configure(least: int, *, with_libraries: bool) -> None:
 
 
 def keep_log_context(work: Callable[P, T]) -> Callable[P, T]:
-    """Let work that other threads do log what it is part of, as the thread that hands it over."""
+    """Run `work` in other threads with the logging context of this one."""
     context = contextvars.copy_context()
 
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -104,7 +104,7 @@ class _ToStructlog(logging.Handler):
         super().__init__(logging.WARNING)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log what a library has to say; in its own thread, so that it is known what it is of."""
+        """Log a library's message; in the thread of the caller, whose context it gets."""
         structlog.get_logger().log(
             record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
         )
@@ -118,7 +118,7 @@ class RunLog:
     """
 
     def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
-        """Take the place of the log; by default whatever looks like a secret is taken out."""
+        """Prepare a log at a path; by default known shapes of secrets are removed."""
         self.path = path
         self.redactor = redactor or Redactor()
 
@@ -128,7 +128,7 @@ class RunLog:
         self._append(f"{stamp} {sanitise.strip_terminal_codes(text)}\n")
 
     def result(self, name: str, result: object) -> None:
-        """Append what a step gave back, as far as a person wants to read it."""
+        """Append the result of a step in a form for people."""
         if isinstance(result, Reply):
             self._append(f"---- {name} (model output)\n{self._format_reply(result)}\n----\n")
         elif isinstance(result, Record) and (summary := describe_result(result, with_colors=True)):
@@ -158,7 +158,7 @@ class RunLog:
 
 
 def describe_result(result: object, *, with_colors: bool = False) -> str:
-    """Say what a step's result means; empty for records that need no words in the log."""
+    """Describe the result of a step; empty for records that need no text in the log."""
     match result:
         case Environment():
             sources = "; ".join(result.sources) or "nothing declared"

@@ -34,13 +34,13 @@ PUBLIC_FILE = "mergewright.pub"
 _SIGNED = re.compile(r"pull_request\.md|change\.patch|checks-(base|head)\.json|commit-[0-9a-f]+")
 _MOST_BYTES = 512 * 1024 * 1024
 _HEX_DIGITS = 64
-#: Prefix of what is signed, so that no other use of the key can sign a log.
+#: Prefix of the signed bytes, so that no other use of the key can sign a log.
 _USE = b"mergewright log 2\n"
 _PEM = serialization.Encoding.PEM
 
 
 class Seal(Record):
-    """What a published text shows of the signed log."""
+    """The signed log's digest and key, as a published text shows them."""
 
     digest: str
     """sha256 of the events until then, in hexadecimal digits; so is the public key."""
@@ -72,7 +72,7 @@ class SignedLog(Record):
 
     @property
     def statement(self) -> bytes:
-        """What is signed."""
+        """The signed bytes."""
         facts = self.model_dump(mode="json", exclude={"signature"}, exclude_defaults=True)
         return _USE + json.dumps(facts, sort_keys=True).encode()
 
@@ -132,7 +132,7 @@ def _digest(content: bytes) -> str:
 
 
 def export_run(folder: Path, out: IO[bytes]) -> None:
-    """Write what is signed of a run's log as a zip file. Raises LogUnusable if nothing is."""
+    """Write the signed files of a run's log as a zip file. Raises LogUnusable if there are none."""
     try:
         raw = (folder / FILE_NAME).read_bytes()
         log = SignedLog.model_validate_json(raw)
@@ -153,7 +153,7 @@ def export_run(folder: Path, out: IO[bytes]) -> None:
 def verify_run(file: Path | IO[bytes], public: str) -> tuple[SignedLog, tuple[str, ...]]:
     """Verify an exported log with a public key, in hexadecimal digits.
 
-    Returns what was signed, and a sentence for each difference. Raises LogUnusable.
+    Returns the signed content, and a sentence for each difference. Raises LogUnusable.
     """
     try:
         with zipfile.ZipFile(file) as archive:

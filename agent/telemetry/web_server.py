@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from agent.errors import SettingsInvalid
 
 _BACKLOG = 256
-#: No generated pages: they would be the only ones with scripts, and bring those of others. No
-#: redirects to paths without a slash: they would lead to whatever host the request names. And the
-#: framework reports nothing of a request to anybody.
+#: No generated pages: they would be the only ones with scripts, also of third parties. No redirects
+#: to paths without a slash: they would lead to any host that the request names. And no telemetry of
+#: the framework about requests.
 PLAIN: dict[str, Any] = {
     "docs_url": None,
     "redoc_url": None,
@@ -62,7 +62,7 @@ def serve(
     app: FastAPI, door: socket.socket, *, lifespan: Literal["on", "off"], stop_seconds: int
 ) -> None:
     """Serve an application until a signal says stop; requests may then take `stop_seconds`."""
-    # uvicorn raises the signal that stopped it once more; being stopped is no failure.
+    # uvicorn raises the signal that stopped it again; being stopped is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     _make_server(app, lifespan, stop_seconds).run(sockets=[door])
@@ -84,7 +84,7 @@ def _make_server(app: FastAPI, lifespan: Literal["on", "off"], stop_seconds: int
         log_level="warning",
         access_log=False,
         server_header=False,
-        # Nobody's word is taken for where a request comes from.
+        # No header decides where a request comes from.
         proxy_headers=False,
         backlog=_BACKLOG,
         limit_concurrency=512,
