@@ -16,8 +16,8 @@ from agent.models.ticket import Snapshot
 from agent.runs import control
 from agent.runs.control import CommandAuthor, CommandImpossible
 from agent.service import intake
-from agent.service.dispatch import Bounds
 from agent.service.intake import Decision
+from agent.settings import Settings
 from agent.store.sql_requests import QUIET_SECONDS
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import FollowUpRequest, RunRow
@@ -47,12 +47,9 @@ _SKEW_SECONDS = 5.0
 
 
 class CommentHandler:
-    def __init__(
-        self, intake_api: GithubIntakeApi, store: SqlRunStore, bounds: Bounds | None = None
-    ) -> None:
-        bounds = bounds or Bounds()
-        self._per_day, self._quiet = bounds.per_day, bounds.quiet
-        self._pause = min(bounds.quiet, QUIET_SECONDS)
+    def __init__(self, intake_api: GithubIntakeApi, store: SqlRunStore, settings: Settings) -> None:
+        self._per_day, self._quiet = settings.runs_per_day, settings.quiet_seconds
+        self._pause = min(settings.quiet_seconds, QUIET_SECONDS)
         """Seconds without a further word before a pull request is gone on with, and a run."""
         self._intake_api = intake_api
         self._store = store

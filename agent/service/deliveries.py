@@ -17,8 +17,8 @@ from agent.github.intake_api import GithubIntakeApi
 from agent.models.clock import read_clock
 from agent.service import intake, loops, pull_outcomes
 from agent.service.comment_handler import CommentHandler
-from agent.service.dispatch import Bounds
 from agent.service.intake import Decision
+from agent.settings import Settings
 from agent.store.sql_inbox import DeliveryRow, Inbox
 from agent.store.sql_run_store import SqlRunStore
 from agent.telemetry import metrics
@@ -55,20 +55,20 @@ class Intake:
         inbox: Inbox,
         store: SqlRunStore,
         intake_api: GithubIntakeApi,
+        settings: Settings,
         accepted: Callable[[], None] = lambda: None,
         alive: Callable[[], None] = lambda: None,
         *,
-        bounds: Bounds | None = None,
         stop: threading.Event | None = None,
     ) -> None:
         # Once `stop` is set, no further delivery is decided.
         self._alive = alive
         self._stop = stop or threading.Event()
-        self._bounds = bounds or Bounds()
+        self._settings = settings
         self._inbox = inbox
         self._store = store
         self._intake_api = intake_api
-        self._comment_handler = CommentHandler(intake_api, store, self._bounds)
+        self._comment_handler = CommentHandler(intake_api, store, settings)
         self._accepted = accepted
         self._retries: dict[str, _Retry] = {}
         """By id of the delivery."""
@@ -154,7 +154,7 @@ class Intake:
                 store,
                 now=now,
                 received_at=delivery.received_at,
-                quiet=self._bounds.quiet,
+                quiet=self._settings.quiet_seconds,
             )
         # Run and delivery are in two files: a worker that was killed between the two writes has
         # left a run whose delivery still counts as unread.

@@ -8,7 +8,6 @@ the process was killed.
 import math
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
 
 import structlog
 from pydantic import ValidationError
@@ -22,6 +21,7 @@ from agent.models.run import Reason, Remember, Run, Wait
 from agent.models.step import Step
 from agent.runs import waiting
 from agent.runs.waiting import PastWait, RunPostponed
+from agent.settings import Settings
 from agent.steps import Cancellation
 from agent.store.engine import Engine, EngineStatus, Segment
 from agent.store.sql_leases import ONLY_LEASE, Lease
@@ -43,19 +43,6 @@ class SegmentEnd(Record):
 
 class RunsPaused(BaseException):
     """A pause, in words: the run stops before its next step, and no stage may catch that."""
-
-
-class Bounds(NamedTuple):
-    """Why runs wait that could begin otherwise."""
-
-    most: int = 1
-    """Maximum number of runs of this worker at a time."""
-    per_day: int | None = None
-    """Maximum number of runs of a repository within 24 hours."""
-    quiet: float = 60.0
-    """Seconds without further comments before a pull request is continued."""
-    per_repository: int = 1
-    """So many runs of a repository are under way at a time, on all workers together."""
 
 
 Carry = Callable[[RunRow, Remember, Cancellation], Outcome]
@@ -140,7 +127,7 @@ class Dispatcher:
         engine: Engine,
         runner: SegmentRunner,
         *,
-        bounds: Bounds,
+        settings: Settings,
         deliver: Callable[[Run, Outcome], object],
         lease: Lease = ONLY_LEASE,
         stop: threading.Event | None = None,
@@ -151,7 +138,7 @@ class Dispatcher:
         self._store = store
         self._engine = engine
         self._runner = runner
-        self._bounds = bounds
+        self._settings = settings
         # Posts the end of a run that could not post it itself.
         self._deliver = deliver
         self._untold: dict[str, tuple[int, float]] = {}
@@ -173,9 +160,9 @@ class Dispatcher:
         while not self._stop.is_set() and (
             claimed := self._store.claim_run(
                 read_clock(),
-                most=self._bounds.most,
-                per_day=self._bounds.per_day,
-                per_repository=self._bounds.per_repository,
+                most=self._settings.max_runs,
+                per_day=self._settings.runs_per_day,
+                per_repository=self._settings.runs_per_repository,
                 worker=self._lease.number,
             )
         ):

@@ -36,7 +36,7 @@ from agent.runs import executor
 from agent.sandbox import running
 from agent.service import clean_up, loops, reconcile
 from agent.service.deliveries import Intake
-from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
+from agent.service.dispatch import Dispatcher, SegmentRunner
 from agent.service.health import STILL_SECONDS, WorkerHealth
 from agent.service.loops import Heartbeat
 from agent.settings import Settings, find_database, variable
@@ -95,12 +95,6 @@ class Worker:
         self._lease = self._store.acquire_worker_lease(settings.lease_seconds, key)
         self._lease.keep()
         fence.raise_fence(self._lease.require)
-        self._bounds = Bounds(
-            settings.max_runs,
-            settings.runs_per_day,
-            settings.quiet_seconds,
-            settings.runs_per_repository,
-        )
         self._wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
         self._heartbeat = Heartbeat()
         runner = SegmentRunner(self._store, self._execute)
@@ -114,7 +108,7 @@ class Worker:
             self._store,
             self._engine,
             runner,
-            bounds=self._bounds,
+            settings=settings,
             deliver=self._deliver,
             lease=self._lease,
             stop=stop,
@@ -193,9 +187,9 @@ class Worker:
             self._inbox,
             self._store,
             self._intake_api,
+            settings,
             wake_ups["dispatch"].set,
             heartbeat.beat,
-            bounds=self._bounds,
             stop=self._stop,
         )
         pause = _LOOK_SECONDS_OF_MANY if self._inbox.is_shared else _LOOK_SECONDS

@@ -10,7 +10,8 @@ import pytest
 from agent.errors import CodeHostUnavailable, StorageFull, StoreUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run, RunState
-from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
+from agent.service.dispatch import Dispatcher, SegmentRunner
+from agent.settings import Settings
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import RunRow
@@ -30,7 +31,7 @@ class Service:
         home: Path,
         carry: Callable[..., Outcome] = done,
         most: int = 2,
-        per_day: int | None = None,
+        per_day: int = 100,
     ) -> None:
         self.store = SqlRunStore(home)
         self.told: list[tuple[str, Reason]] = []
@@ -41,7 +42,9 @@ class Service:
             self.store,
             self.engine,
             self.runner,
-            bounds=Bounds(most, per_day),
+            settings=Settings(
+                home=home, max_runs=most, runs_per_day=per_day, runs_per_repository=1
+            ),
             deliver=self._deliver,
         )
         self.engine.launch()

@@ -15,7 +15,8 @@ from pathlib import Path
 from agent.models import fence
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Remember, RunState
-from agent.service.dispatch import Bounds, Dispatcher, SegmentRunner
+from agent.service.dispatch import Dispatcher, SegmentRunner
+from agent.settings import Settings
 from agent.steps import Cancellation
 from agent.store.engine import Engine
 from agent.store.sql_run_store import SqlRunStore
@@ -65,7 +66,7 @@ def main() -> None:
         store,
         engine,
         runner,
-        bounds=Bounds(int(most)),
+        settings=Settings(home=folder, max_runs=int(most), runs_per_repository=1),
         deliver=lambda *_: None,
         lease=lease,
         stop=stop,

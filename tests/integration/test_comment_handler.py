@@ -36,7 +36,7 @@ class Talk:
 
     def __init__(self, scene: Scene, store: SqlRunStore) -> None:
         self.scene, self.store = scene, store
-        self.comment_handler = CommentHandler(scene.intake_api, store)
+        self.comment_handler = CommentHandler(scene.intake_api, store, scene.settings)
 
     def write(self, body: str, by: str = "wanda", **more: object) -> Comment:
         """Write a comment on the issue; what a delivery would tell of it."""
@@ -154,7 +154,9 @@ def listed(talk, tmp_path) -> Talk:
     file, scene = tmp_path / "limits.yml", talk.scene
     file.write_text(f"organizations: {{{scene.owner}: {{start: [wanda, ann]}}}}\n")
     settings = replace(scene.settings, limits=file)
-    talk.comment_handler = CommentHandler(GithubIntakeApi(scene.access, settings), talk.store)
+    talk.comment_handler = CommentHandler(
+        GithubIntakeApi(scene.access, settings), talk.store, settings
+    )
     return talk
 
 

@@ -1,13 +1,17 @@
 """Deliveries that ask for runs, and forges that answer what the intake asks."""
 
 import time
+from pathlib import Path
 
 from agent.conversation.events import Request
 from agent.models.intake import LiveIssue, Permission
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.models.ticket import Delivery
+from agent.settings import Settings
 from tests.run_samples import snapshot
+
+SETTINGS = Settings(home=Path("nowhere"))
 
 
 def delivery(number, received=None):

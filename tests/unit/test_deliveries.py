@@ -10,7 +10,7 @@ from agent.models.run import RunState
 from agent.models.ticket import Delivery
 from agent.service import deliveries
 from tests.run_samples import run
-from tests.unit.delivery_samples import Gate, delivery, done
+from tests.unit.delivery_samples import SETTINGS, Gate, delivery, done
 
 
 def outcomes(inbox, count):
@@ -20,7 +20,7 @@ def outcomes(inbox, count):
 def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store):
     gate = Gate({1: CodeHostUnavailable("away")})
     inbox.append([delivery(1), delivery(2)])
-    intake = deliveries.Intake(inbox, store, gate)
+    intake = deliveries.Intake(inbox, store, gate, SETTINGS)
     assert intake.run_once()
     assert outcomes(inbox, 2) == [None, "ignored"]
     assert not intake.run_once()
@@ -38,7 +38,7 @@ def test_checks_that_wait_for_a_follow_up_hold_no_label_up(inbox, store, monkeyp
     inbox.append(
         [Delivery(delivery_id=f"c{n}", body=body, **of_event) for n in range(150)] + [delivery(2)]
     )
-    intake = deliveries.Intake(inbox, store, Gate({}))
+    intake = deliveries.Intake(inbox, store, Gate({}), SETTINGS)
     monkeypatch.setattr(intake._clock, "now", lambda: now)
     for _ in range(3):
         intake.run_once()
@@ -49,7 +49,7 @@ def test_checks_that_wait_for_a_follow_up_hold_no_label_up(inbox, store, monkeyp
 def test_a_delivery_that_could_not_be_decided_for_a_day_is_given_up_with_the_reason(inbox, store):
     gate = Gate({1: CodeHostUnavailable("away")})
     inbox.append([delivery(1, received=time.time() - 90_000)])
-    deliveries.Intake(inbox, store, gate).run_once()
+    deliveries.Intake(inbox, store, gate, SETTINGS).run_once()
     settled = inbox.find("d1")
     assert settled.outcome == "ignored"
     assert "for a day: away" in settled.reason
@@ -63,7 +63,7 @@ def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, ove
     if over:
         store.finish_run("r1", done(run(1)), 2.0)
     gate = Gate({})
-    assert deliveries.Intake(inbox, store, gate).run_once()
+    assert deliveries.Intake(inbox, store, gate, SETTINGS).run_once()
     settled = inbox.find("d1")
     assert (settled.outcome, settled.reason) == ("accepted", "r1")
     assert [one.run.run_id for one in store.list_latest(9)] == ["r1"]
@@ -74,7 +74,7 @@ def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, st
     monkeypatch.setattr(deliveries, "_RETRY_SECONDS", (0.0,))
     gate = Gate({1: CodeHostUnavailable("away")})
     inbox.append([delivery(1), delivery(2)])
-    intake = deliveries.Intake(inbox, store, gate)
+    intake = deliveries.Intake(inbox, store, gate, SETTINGS)
     intake.run_once()  # what the code host does not answer does not count
     gate.problems[1] = ZeroDivisionError()
     for _ in range(2):

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from agent.errors import AccessLost, CodeHostLimited, CodeHostUnavailable, PermanentError
 from agent.service import deliveries, loops, process
 from agent.service.loops import Heartbeat
-from tests.unit.delivery_samples import Gate, delivery
+from tests.unit.delivery_samples import SETTINGS, Gate, delivery
 
 
 @pytest.fixture
@@ -81,7 +81,9 @@ def test_PF5_a_forge_that_hangs_at_the_start_holds_up_neither_signs_of_life_nor_
 def test_each_delivery_is_a_sign_of_life(inbox, store):
     noted = []
     inbox.append([delivery(1), delivery(2)])
-    intake = deliveries.Intake(inbox, store, Gate({}), alive=lambda: noted.append("delivery"))
+    intake = deliveries.Intake(
+        inbox, store, Gate({}), SETTINGS, alive=lambda: noted.append("delivery")
+    )
     assert intake.run_once()
     assert noted == ["delivery", "delivery"]
 

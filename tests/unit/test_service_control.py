@@ -10,11 +10,10 @@ from agent.models.run import Reason
 from agent.models.ticket import Delivery
 from agent.runs import commands
 from agent.service.deliveries import Intake
-from agent.service.dispatch import Bounds
 from agent.steps import Cancellation
 from agent.store.sql_tables import name_command
 from tests.run_samples import run, snapshot
-from tests.unit.delivery_samples import Open, delivery
+from tests.unit.delivery_samples import SETTINGS, Open, delivery
 
 
 def now(later=0.0):
@@ -35,7 +34,7 @@ def comes(inbox, intake, name, number=1, **changes):
 
 
 def test_a_label_set_anew_waits_for_the_end_of_the_old_run_and_holds_no_other_up(inbox, store):
-    intake = Intake(inbox, store, Open({}), bounds=Bounds(most=5))
+    intake = Intake(inbox, store, Open({}), SETTINGS)
     comes(inbox, intake, "a")
     (old,) = store.list_latest(9)
     comes(inbox, intake, "b", body="surname", approved_at=now(5))
@@ -49,14 +48,14 @@ def test_a_label_set_anew_waits_for_the_end_of_the_old_run_and_holds_no_other_up
     over = Outcome.for_stopped_run(old.run.run_id, Reason.SUPERSEDED, "Over.")
     store.finish_run(old.run.run_id, over, time.time())
     # Another one: what was put off is known from the inbox alone.
-    Intake(inbox, store, Open({}), bounds=Bounds(most=5)).run_once()
+    Intake(inbox, store, Open({}), SETTINGS).run_once()
     assert inbox.find("b").outcome == "accepted"
     newest = store.find_newest_run(7, 1)
     assert (newest.run.snapshot.body, newest.run.attempt) == ("surname", 2)
 
 
 def test_WH2_fresh_ids_with_the_same_content_make_one_run(inbox, store):
-    intake, at = Intake(inbox, store, Open({})), now()
+    intake, at = Intake(inbox, store, Open({}), SETTINGS), now()
     comes(inbox, intake, "a", approved_at=at)
     comes(inbox, intake, "b", approved_at=at)
     (run,) = store.list_latest(9)
