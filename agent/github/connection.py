@@ -28,7 +28,6 @@ from github.Requester import (
     Requester,
     RequestsResponse,
 )
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from agent.errors import CodeHostUnavailable
 from agent.github import api_errors
@@ -296,54 +295,33 @@ class RetryingRequest:
         Raises RefusedRequest, CodeHostUnavailable after all attempts, or CodeHostLimited if GitHub
         asks for a longer wait than we sleep here.
         """
-        retrying = Retrying(
-            stop=stop_after_attempt(self._pacing.attempts),
-            wait=self._wait,
-            sleep=self._sleep,
-            retry=retry_if_exception(self._is_worth_another),
-            reraise=True,
-        )
-        again = False
-
-        def attempt() -> T:
-            nonlocal again
-            look, again = again and find_effect, True
+        attempt = 0
+        while True:
+            attempt += 1
+            is_last = attempt == self._pacing.attempts
             try:
-                hit = look() if look else None
-                return work() if hit is None else hit
-            except MALFORMED as problem:
-                name = type(problem).__name__
-                raise LostReply(f"its response is invalid ({name})") from problem
-
-        try:
-            return retrying(attempt)
-        except LostReply as problem:
-            message = f"Could not {doing} on GitHub: {problem}"
-            raise CodeHostUnavailable(message) from problem
-        except RateLimited as problem:
-            raise problem.make_agent_error(doing) from problem
-        except RefusedRequest as problem:
-            problem.doing = doing
-            raise
-
-    def _is_worth_another(self, problem: BaseException) -> bool:
-        if isinstance(problem, RateLimited):
-            return problem.wait <= self._pacing.longest_limit
-        return isinstance(problem, LostReply)
-
-    def _wait(self, state: RetryCallState) -> float:
-        problem = state.outcome.exception() if state.outcome else None
-        if isinstance(problem, RateLimited):
-            return problem.wait
-        # By default 1, 2 and 4 s where GitHub has to get to know a token.
-        doublings = state.attempt_number - (not isinstance(problem, TokenUnknown))
-        pause = self._pacing.first_wait * 2**doublings
-        return float(pause * random.uniform(0.75, 1.25))  # noqa: S311 - spreads callers, no secret
-
-    def _sleep(self, seconds: float) -> None:
-        """Sleep, but no longer than the service runs."""
-        if self._stopping.wait(seconds):
-            raise CodeHostUnavailable("The service stopped while waiting for GitHub.")
+                effect = find_effect() if find_effect and attempt > 1 else None
+                return work() if effect is None else effect
+            except RefusedRequest as problem:
+                problem.doing = doing
+                raise
+            except RateLimited as problem:
+                if is_last or problem.wait > self._pacing.longest_limit:
+                    raise problem.make_agent_error(doing) from problem
+                pause = problem.wait
+            except (LostReply, *MALFORMED) as problem:
+                if is_last:
+                    cause = f"its response is invalid ({type(problem).__name__})"
+                    cause = str(problem) if isinstance(problem, LostReply) else cause
+                    message = f"Could not {doing} on GitHub: {cause}"
+                    raise CodeHostUnavailable(message) from problem
+                # By default 0.5, 1 and 2 s; twice that while GitHub gets to know a token.
+                doublings = attempt - (not isinstance(problem, TokenUnknown))
+                pause = self._pacing.first_wait * 2**doublings
+                pause *= random.uniform(0.75, 1.25)  # noqa: S311 - spreads callers, no secret
+            # No longer than the service runs.
+            if self._stopping.wait(pause):
+                raise CodeHostUnavailable("The service stopped while waiting for GitHub.")
 
 
 @contextmanager
