@@ -105,7 +105,7 @@ def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
     )
 
 
-def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
+def make_access(settings: Settings, stopping: Event | None = None) -> Access:
     """Return the access to GitHub that all of one process shares; requests nothing yet.
 
     Writes outside of runs, such as the intake's, are in the process's log. Once `stopping` is set,
@@ -120,10 +120,10 @@ def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
     )
 
 
-def on_github(settings: Settings, way: Access) -> Compose:
+def on_github(settings: Settings, access: Access) -> Compose:
     """Return the maker of desks for runs of issues.
 
-    `way` is that of the process, which caches facts about our account and repositories.
+    `access` is that of the process, which caches facts about our account and repositories.
     """
     # Loaded now, so that the first run does not wait for it.
     from agent.github.code_host import GithubCodeHost
@@ -141,15 +141,15 @@ def on_github(settings: Settings, way: Access) -> Compose:
             with suppress(EventsClosed):
                 events.append("forge", kind, **facts)
 
-        return GithubCodeHost(way.recording(record), settings)
+        return GithubCodeHost(access.recording(record), settings)
 
     return partial(_make_desk, settings, reach, asked)
 
 
-def make_intake_api(settings: Settings, way: Access) -> GithubIntakeApi:
+def make_intake_api(settings: Settings, access: Access) -> GithubIntakeApi:
     from agent.github.intake_api import GithubIntakeApi
 
-    return GithubIntakeApi(way, settings)
+    return GithubIntakeApi(access, settings)
 
 
 # --- before anything is started ---------------------------------------------------------------

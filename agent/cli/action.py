@@ -69,12 +69,12 @@ def _run_for_event(payload: dict[str, Any], loaded: Settings) -> Outcome | str:
         return parsed.reason
     if not isinstance(parsed, Request):
         return "only labelling an issue starts a run"
-    way = wiring.way_to_github(loaded)
-    intake_api = wiring.make_intake_api(loaded, way)
+    access = wiring.make_access(loaded)
+    intake_api = wiring.make_intake_api(loaded, access)
     decided = intake.accept_request(parsed, intake_api, None, now=read_clock())
     if decided.run is None:
         return decided.reason
-    return run.carry(decided.run, way, loaded, Console(stderr=True))[0]
+    return run.carry(decided.run, access, loaded, Console(stderr=True))[0]
 
 
 def _read_event(path: Path) -> dict[str, Any]:

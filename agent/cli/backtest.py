@@ -172,7 +172,7 @@ def _read_pulls(
     from agent.github import merged_pulls
 
     name = run.read_repository_name(repo, loaded.github_url)
-    remote, token, pulls = merged_pulls.open_repository(wiring.way_to_github(loaded), name)
+    remote, token, pulls = merged_pulls.open_repository(wiring.make_access(loaded), name)
     place, limit = loaded.home / "mirrors", loaded.max_repository_mb
     opened = history.read_pulls(remote.url, token, remote.default_branch, place, max_mb=limit)
     with opened as (mirror, read):

@@ -167,8 +167,8 @@ def check_github(loaded: Settings) -> str:
     # Only who works on GitHub needs its client.
     from agent.github import access
 
-    way = access.connect_to_github(loaded)
-    return f"{way.login()} at {way.base_url}"
+    github = access.connect_to_github(loaded)
+    return f"{github.login()} at {github.base_url}"
 
 
 def _show(report: dict[str, Any]) -> None:

@@ -108,8 +108,8 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
         begun = _find_unfinished(run_id, repo, ticket)
         loaded = load_settings_with(model or begun.models)
         folder = None if begun.snapshot else Path(begun.repository)
-        way = wiring.way_to_github(loaded) if begun.snapshot else None
-        outcome, seconds = carry(begun, way, loaded, console, resumes=True)
+        access = wiring.make_access(loaded) if begun.snapshot else None
+        outcome, seconds = carry(begun, access, loaded, console, resumes=True)
     elif run_id is not None:
         raise typer.BadParameter("a run id requires --resume", param_hint="RUN")
     elif issue is not None and ticket is None:
@@ -225,7 +225,7 @@ def run_ticket(
 
 def carry(
     run: Run,
-    way: Access | None,
+    access: Access | None,
     loaded: settings.Settings,
     console: Console,
     *,
@@ -233,19 +233,21 @@ def carry(
 ) -> tuple[Outcome, dict[str, float]]:
     """Carry a run to its end with live progress; return how it ended, and seconds by step.
 
-    Without a `way` to GitHub its ticket is on this machine; `resumes`: its records are used again.
+    Without `access` to GitHub its ticket is on this machine; `resumes`: its records are used again.
     """
     from agent import wiring
     from agent.runs import commands
 
     # An error that would stop every run is reported before this one is stored.
-    compose = wiring.on_github(loaded, way) if way else wiring.on_this_machine(loaded)
+    compose = wiring.on_github(loaded, access) if access else wiring.on_this_machine(loaded)
     begun = commands.resume_run(run.run_id, loaded) if resumes else commands.begin_run(run, loaded)
     with begun as (store, stored):
         head = "continuing" if resumes else "run"
         console.print(f"{head} {stored.run.run_id}", highlight=False, soft_wrap=True)
         with StepDisplay(console) as progress:
-            return commands.execute_run(store, stored, loaded, compose, progress, say=progress.said)
+            return commands.execute_run(
+                store, stored, loaded, compose, progress, say=progress.show_line
+            )
 
 
 def load_settings_with(model: str | None) -> settings.Settings:
@@ -274,8 +276,8 @@ def _run_issue(
     """
     from agent import wiring
 
-    name, way = read_repository_name(repo, loaded.github_url), wiring.way_to_github(loaded)
-    intake_api = wiring.make_intake_api(loaded, way)
+    name, access = read_repository_name(repo, loaded.github_url), wiring.make_access(loaded)
+    intake_api = wiring.make_intake_api(loaded, access)
     # A server at a wrong address would answer that nothing exists.
     intake_api.own_logins()
     live = intake_api.find_issue(name, number)
@@ -293,7 +295,7 @@ def _run_issue(
         dry_run=dry_run,
         started=started,
     )
-    return carry(request, way, loaded, console)
+    return carry(request, access, loaded, console)
 
 
 def read_repository_name(repo: str, github_url: str) -> str:

@@ -154,9 +154,12 @@ def work() -> None:
     _require_access(loaded)
     with lock_home(loaded.home):
         wiring.require_models(loaded)
-        way = wiring.way_to_github(loaded, stop)
-        compose, intake_api = wiring.on_github(loaded, way), wiring.make_intake_api(loaded, way)
-        process.Worker(loaded, stop, way, compose, intake_api).run()
+        access = wiring.make_access(loaded, stop)
+        compose, intake_api = (
+            wiring.on_github(loaded, access),
+            wiring.make_intake_api(loaded, access),
+        )
+        process.Worker(loaded, stop, access, compose, intake_api).run()
     # A slow step does not delay the end: its sandboxes end with this process, and the run continues
     # when the worker is started again.
     os._exit(0)

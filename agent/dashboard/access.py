@@ -123,7 +123,7 @@ class SignIns:
             return Visitor(OPERATOR, is_operator=True)
         with session.lock:
             if is_action or time.monotonic() - session.asked_at > _ASK_SECONDS:
-                self._ask_again(session_id, session, is_action=is_action)
+                self._refresh_permissions(session_id, session, is_action=is_action)
         return Visitor(
             session.person.login,
             is_operator=False,
@@ -131,13 +131,13 @@ class SignIns:
             find_starters=self._find_starters,
         )
 
-    def _ask_again(self, session_id: str, session: _Session, *, is_action: bool) -> None:
+    def _refresh_permissions(self, session_id: str, session: _Session, *, is_action: bool) -> None:
         """Read a person's permissions from GitHub; for pages not if it was silent a moment ago."""
         if not is_action and time.monotonic() < session.silent_until:
             raise CodeHostUnavailable(_SILENT)
         try:
             if session.person is not None:
-                session.person = self._require_github().ask_again(session.person)
+                session.person = self._require_github().refresh(session.person)
         except AccessLost as problem:
             self._sessions.pop(session_id, None)
             raise SignInNeeded from problem

@@ -50,19 +50,19 @@ def act(action: str, run: RunRow, store: SqlRunStore, visitor: Visitor, plan: st
         raise ActionRefused("The run has changed since, so this is no longer possible.")
     now = read_clock()
     moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    speaker = CommandAuthor(visitor.login, moment, f"dashboard:{uuid.uuid4()}")
+    author = CommandAuthor(visitor.login, moment, f"dashboard:{uuid.uuid4()}")
     try:
         match action:
             case "stop":
-                control.stop_run(speaker, run, store)
+                control.stop_run(author, run, store)
             case "approve":
-                control.approve_plan(speaker, run, plan, store, now)
+                control.approve_plan(author, run, plan, store, now)
             case "retry" if visitor.is_operator or not control.may_retry(run):
                 begin_with = run.outcome.stopped_at if run.outcome else None
-                note = speaker.make_guidance("command", action)
+                note = author.make_guidance("command", action)
                 store.retry_run(run.run.run_id, begin_with or "", now, guidance=note)
             case "retry":
-                control.retry_run(speaker, run, store, now)
+                control.retry_run(author, run, store, now)
     except CommandImpossible as problem:
         raise ActionRefused(str(problem)) from problem
     except ActiveRun as other:

@@ -48,7 +48,7 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
     static = {name: pages.read_static(name) for name in _STATIC}
 
     @app.get("/static/{name}")
-    def give_static(name: str) -> Response:
+    def get_static(name: str) -> Response:
         if name not in static:
             raise PageMissing
         cached = {"Cache-Control": "max-age=3600"}
@@ -57,7 +57,7 @@ def create_app(loaded: Settings, store: SqlRunStore, address: str) -> FastAPI:
     health.add_routes(app, partial(read_readiness, store))
 
     @app.get("/.well-known/mergewright.pub")
-    def give_public_key() -> Response:
+    def get_public_key() -> Response:
         try:
             return PlainTextResponse((loaded.home / PUBLIC_FILE).read_text())
         except OSError:

@@ -81,7 +81,7 @@ class GithubPeople:
                 raise AccessLost("GitHub rejected this sign-in. Try again.")
             return self._describe(client, SecretStr(token))
 
-    def ask_again(self, person: Person) -> Person:
+    def refresh(self, person: Person) -> Person:
         """Read a person's permissions again. Raises AccessLost if the token is no longer valid."""
         with _client() as client:
             return replace(self._describe(client, person.token), login=person.login)

@@ -150,7 +150,7 @@ def show_log(here: Here, who: Who, run_id: str) -> Response:
 
 
 @router.get("/runs/{run_id}/log.txt")
-def give_log(here: Here, who: Who, run_id: str, after: Annotated[int, Query(ge=0)] = 0) -> Response:
+def get_log(here: Here, who: Who, run_id: str, after: Annotated[int, Query(ge=0)] = 0) -> Response:
     """Return the present log after so many bytes; it may grow meanwhile."""
     here.find_run(run_id, who)
     folder = here.find_folder(run_id)
@@ -167,7 +167,7 @@ def give_log(here: Here, who: Who, run_id: str, after: Annotated[int, Query(ge=0
 
 
 @router.get("/runs/{run_id}/log.zip")
-def give_signed_log(here: Here, who: Who, run_id: str) -> Response:
+def get_signed_log(here: Here, who: Who, run_id: str) -> Response:
     """Return the signed log with its files, in the form that `mergewright verify` reads."""
     here.find_run(run_id, who)
     folder, file = here.find_folder(run_id), tempfile.TemporaryFile()  # noqa: SIM115

@@ -21,7 +21,7 @@ _PAGE = re.compile(r"/(?![/\\])[!-~]{0,500}")
 
 @router.get("/sign-in")
 def show_sign_in(here: Here, next: str = "/") -> Response:  # noqa: A002  its name in addresses
-    return _show_ways(here, next)
+    return _show_sign_in_form(here, next)
 
 
 @router.get("/sign-in/once")
@@ -34,24 +34,26 @@ def follow_link(code: str = "") -> Response:
 def use_link(request: Request, here: Here, form: Form) -> Response:
     if not is_from_our_page(request) or not sign_in_links.use_code(here.home, form.get("code", "")):
         problem = "This link was already used or has expired. Create a new one."
-        return _show_ways(here, problem=problem)
+        return _show_sign_in_form(here, problem=problem)
     return _sign_in(here, None, "/")
 
 
 @router.get("/sign-in/github")
-def go_to_github(here: Here, next: str = "/") -> Response:  # noqa: A002
+def begin_github_sign_in(here: Here, next: str = "/") -> Response:  # noqa: A002
     return here.sessions.begin_github(_require_page(next))
 
 
 @router.get(CALLBACK_PATH)
-def come_back(request: Request, here: Here, code: str = "", state: str = "") -> Response:
+def end_github_sign_in(request: Request, here: Here, code: str = "", state: str = "") -> Response:
     """Complete a sign-in that GitHub sends back; its state counts once, whatever the result."""
     try:
         answer = _sign_in(here, *here.sessions.end_github(request, state, code))
     except SignInNeeded:
-        answer = _show_ways(here, problem="This sign-in was started elsewhere or has expired.")
+        answer = _show_sign_in_form(
+            here, problem="This sign-in was started elsewhere or has expired."
+        )
     except AgentError as problem:
-        answer = _show_ways(here, problem=problem.message)
+        answer = _show_sign_in_form(here, problem=problem.message)
     here.sessions.forget_state(answer)
     return answer
 
@@ -71,7 +73,7 @@ def _sign_in(here: Dashboard, person: Person | None, page: str) -> Response:
     return answer
 
 
-def _show_ways(here: Dashboard, page: str = "/", problem: str = "") -> Response:
+def _show_sign_in_form(here: Dashboard, page: str = "/", problem: str = "") -> Response:
     return render(
         "sign_in.html.j2",
         403 if problem else 200,

@@ -74,7 +74,7 @@ def lock_mirror(mirror: Path, stopped: Flag | None = None) -> Iterator[LockedMir
     scratch = mirror.with_suffix(".scratch")
     lock = _open_lock(mirror)
     try:
-        while not _take(lock):
+        while not _try_lock(lock):
             time.sleep(0.1)
             if stopped is not None and stopped.is_set():
                 raise Cancelled("The run was stopped while it waited for another run's git.")
@@ -95,7 +95,7 @@ def remove_left_scratch(mirrors: Path) -> int:
     for scratch in mirrors.glob("*.scratch"):
         lock = _open_lock(scratch)
         try:
-            if _take(lock):
+            if _try_lock(lock):
                 folders.delete_folder(scratch)
                 gone += 1
         finally:
@@ -107,7 +107,7 @@ def _open_lock(place: Path) -> int:
     return os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
-def _take(lock: int) -> bool:
+def _try_lock(lock: int) -> bool:
     """Lock a mirror; False: another run uses it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,21 +10,21 @@ from agent.models.ticket import Guidance
 from agent.publishing import messages
 from agent.store.sql_requests import (
     MOST_ANSWERED,
+    MOST_GUIDANCE,
     MOST_ROUNDS,
-    MOST_WORDS,
     QUIET_SECONDS,
-    Following,
+    FollowUpResult,
 )
 from agent.store.sql_run_store import SqlRunStore
 from agent.store.sql_tables import FollowUpRequest, RunRow
 from agent.text import sanitise
 
 ANSWERS_EXHAUSTED = (
-    f"This run has reached its limit of {MOST_WORDS} answers and plan changes, or"
+    f"This run has reached its limit of {MOST_GUIDANCE} answers and plan changes, or"
     f" {MOST_ANSWERED} continuations. Put your request in the issue's text, then comment"
     " `/mergewright retry` when this run has finished."
 )
-ROUND_REFUSALS: dict[Following, str] = {
+ROUND_REFUSALS: dict[FollowUpResult, str] = {
     "over": "No Mergewright pull request is open here, so there is nothing to continue.",
     "full": f"This pull request has had its {MOST_ROUNDS} rounds. A person has to continue.",
 }
@@ -50,31 +50,31 @@ class CommandAuthor(NamedTuple):
         return Guidance.model_validate({"kind": kind, "words": words, **source})
 
 
-def stop_run(speaker: CommandAuthor, run: RunRow | None, store: SqlRunStore) -> None:
-    words, note = f"{speaker.name} stopped this run.", speaker.make_guidance("command", "stop")
+def stop_run(author: CommandAuthor, run: RunRow | None, store: SqlRunStore) -> None:
+    words, note = f"{author.name} stopped this run.", author.make_guidance("command", "stop")
     if run is None or not run.active or not store.request_stop(run.run_id, words, guidance=note):
         raise CommandImpossible(
-            f"No run of this {speaker.place} is active, so there is nothing to stop."
+            f"No run of this {author.place} is active, so there is nothing to stop."
         )
 
 
 def approve_plan(
-    speaker: CommandAuthor, run: RunRow | None, words: str, store: SqlRunStore, now: float
+    author: CommandAuthor, run: RunRow | None, words: str, store: SqlRunStore, now: float
 ) -> None:
     number = words.split(maxsplit=1)[0].strip("`.,:;!()<>*_\"'").lower() if words else ""
     if run is None or not has_plan(run):
-        raise CommandImpossible(f"No plan of this {speaker.place} is waiting for approval.")
+        raise CommandImpossible(f"No plan of this {author.place} is waiting for approval.")
     if number != run.plan_asked:
         which = f", not {sanitise.format_code(number[:40])}" if number else ""
         raise CommandImpossible(
             f"The waiting plan is `{run.plan_asked}`{which}. Read it, then comment"
             f" `/mergewright approve {run.plan_asked}`."
         )
-    _add_guidance(run, speaker.make_guidance("approval", number), store, now, QUIET_SECONDS)
+    _add_guidance(run, author.make_guidance("approval", number), store, now, QUIET_SECONDS)
 
 
 def change_plan(
-    speaker: CommandAuthor,
+    author: CommandAuthor,
     run: RunRow | None,
     words: str,
     store: SqlRunStore,
@@ -83,7 +83,7 @@ def change_plan(
 ) -> None:
     if run is None or not has_plan(run):
         raise CommandImpossible(
-            f"No plan of this {speaker.place} is waiting. `/mergewright plan` without text"
+            f"No plan of this {author.place} is waiting. `/mergewright plan` without text"
             " creates one."
         )
     if not words:
@@ -91,7 +91,7 @@ def change_plan(
             f"Plan `{run.plan_asked}` is already waiting; see the status comment. To change it,"
             " comment `/mergewright plan …` followed by what to change."
         )
-    _add_guidance(run, speaker.make_guidance("change", words), store, now, quiet)
+    _add_guidance(run, author.make_guidance("change", words), store, now, quiet)
 
 
 def _add_guidance(
@@ -108,13 +108,13 @@ def _add_guidance(
 
 
 def follow_up(
-    speaker: CommandAuthor, run: RunRow | None, kind: Kind, store: SqlRunStore, now: float
+    author: CommandAuthor, run: RunRow | None, kind: Kind, store: SqlRunStore, now: float
 ) -> None:
     if run is None:
-        raise CommandImpossible(f"This {speaker.place} has no Mergewright pull request.")
-    request, note = FollowUpRequest(kind=kind, by=speaker.name), ("command", kind)
+        raise CommandImpossible(f"This {author.place} has no Mergewright pull request.")
+    request, note = FollowUpRequest(kind=kind, by=author.name), ("command", kind)
     following = store.queue_follow_up(
-        run.run.first, request, now, guidance=speaker.make_guidance(*note)
+        run.run.first, request, now, guidance=author.make_guidance(*note)
     )
     if following in ("over", "full"):
         raise CommandImpossible(ROUND_REFUSALS[following])
@@ -125,10 +125,10 @@ def may_retry(run: RunRow) -> bool:
     return may_go_on(run) or find_ended_kind(run) is not None
 
 
-def retry_run(speaker: CommandAuthor, run: RunRow, store: SqlRunStore, now: float) -> None:
+def retry_run(author: CommandAuthor, run: RunRow, store: SqlRunStore, now: float) -> None:
     """Continue a run that kept its work, or repeat its follow-up."""
     if not may_go_on(run):
-        follow_up(speaker, run, find_ended_kind(run) or "review", store, now)
+        follow_up(author, run, find_ended_kind(run) or "review", store, now)
         return
     if run.grants >= MOST_GRANTS:
         raise CommandImpossible(
@@ -136,7 +136,7 @@ def retry_run(speaker: CommandAuthor, run: RunRow, store: SqlRunStore, now: floa
             " on the dashboard. Or make the issue smaller."
         )
     begin_with = run.outcome.stopped_at if run.outcome else None
-    note = speaker.make_guidance("command", "retry")
+    note = author.make_guidance("command", "retry")
     try:
         store.retry_run(run.run_id, begin_with or "", now, guidance=note)
     except ActiveRun as other:

@@ -68,7 +68,7 @@ class CommentHandler:
         # A comment without a request costs no look-up of its author.
         if (nothing := self._asks_nothing(comment, run, command, request, now)) is not None:
             return nothing
-        if run is not None and self._was_heard(comment, run):
+        if run is not None and self._has_guidance(comment, run):
             return Decision("heard", "heard before")
         if refusal := self._explain_refusal(comment, command, now):
             return Decision("ignored", refusal)
@@ -88,7 +88,7 @@ class CommentHandler:
             words = f"Unknown command {named}. Available commands:\n\n{_LIST}"
             return self._refuse(comment, words, "no such command")
         try:
-            return self._obey(command, comment, run, now, delivery_id)
+            return self._carry_out(command, comment, run, now, delivery_id)
         except CommandImpossible as problem:
             return self._refuse(comment, str(problem), str(problem).splitlines()[0])
 
@@ -117,7 +117,7 @@ class CommentHandler:
                 return Decision("ignored", "no pull request of ours", is_routine=True)
         if command is None and run is not None and control.is_awaiting_approval(run):
             # Once for each plan; a program that answers us is not answered again.
-            if self._store.was_heard(run.run_id, f"plan:{run.plan_asked}"):
+            if self._store.has_guidance(run.run_id, f"plan:{run.plan_asked}"):
                 return Decision(
                     "ignored", f"no command, and the plan {run.plan_asked} is waiting for one"
                 )
@@ -150,9 +150,9 @@ class CommentHandler:
             return None
         return FollowUpRequest(kind="review", quiet=self._quiet)
 
-    def _was_heard(self, comment: Comment, run: RunRow) -> bool:
-        name = _make_speaker(comment).comment
-        return any(self._store.was_heard(run_id, name) for run_id in {run.run_id, run.run.first})
+    def _has_guidance(self, comment: Comment, run: RunRow) -> bool:
+        name = _make_author(comment).comment
+        return any(self._store.has_guidance(run_id, name) for run_id in {run.run_id, run.run.first})
 
     def _explain_refusal(self, comment: Comment, command: Command | None, now: float) -> str | None:
         """Explain why a comment does not count; None: its author may do what it asks."""
@@ -189,8 +189,8 @@ class CommentHandler:
             " or `/mergewright plan …` followed by what to change. Other comments have no effect."
         )
         self._intake_api.explain_refusal(comment.subject, words, key=f"plan-{plan}")
-        speaker = _make_speaker(comment)._replace(comment=f"plan:{plan}")
-        self._store.note_guidance(run.run_id, speaker.make_guidance("remark", comment.body))
+        author = _make_author(comment)._replace(comment=f"plan:{plan}")
+        self._store.note_guidance(run.run_id, author.make_guidance("remark", comment.body))
         return Decision("ignored", f"no command, and the plan {plan} is waiting for one")
 
     def _accept_answer(self, comment: Comment, run: RunRow | None, now: float) -> Decision:
@@ -199,7 +199,7 @@ class CommentHandler:
         if live is None or live.state == "closed" or live.locked:
             return Decision("ignored", "the issue is closed, locked or gone")
         run_id = run.run_id
-        answer = _make_speaker(comment).make_guidance("answer", comment.body)
+        answer = _make_author(comment).make_guidance("answer", comment.body)
         try:
             hearing = self._store.add_guidance(run_id, answer, now, self._pause)
         except ActiveRun as other:
@@ -217,7 +217,7 @@ class CommentHandler:
     def _follow_up(
         self, comment: Comment, run: RunRow, request: FollowUpRequest, now: float
     ) -> Decision:
-        note = _make_speaker(comment).make_guidance("command", request.kind)
+        note = _make_author(comment).make_guidance("command", request.kind)
         following = self._store.queue_follow_up(run.run.first, request, now, guidance=note)
         if following == "full":
             # Once: a reply to that is not answered again.
@@ -228,7 +228,7 @@ class CommentHandler:
         self._react(comment, _READ)
         return Decision("heard", f"about pull request #{comment.subject.number} ({following})")
 
-    def _obey(
+    def _carry_out(
         self,
         command: Command,
         comment: Comment,
@@ -236,7 +236,7 @@ class CommentHandler:
         now: float,
         delivery_id: str,
     ) -> Decision:
-        speaker, store = _make_speaker(comment), self._store
+        author, store = _make_author(comment), self._store
         match command:
             case Command(name="help"):
                 words = f"Commands for people with write permission:\n\n{_LIST}"
@@ -245,17 +245,17 @@ class CommentHandler:
                 wait = store.explain_wait(run.run_id, now, self._per_day) if run else ""
                 self._answer(comment, control.explain_state(run, wait))
             case Command(name="stop"):
-                control.stop_run(speaker, run, store)
+                control.stop_run(author, run, store)
             case Command(name="approve", words=words):
-                control.approve_plan(speaker, run, words, store, now)
+                control.approve_plan(author, run, words, store, now)
             case Command(name="plan", words=words) if words or control.is_awaiting_approval(run):
-                control.change_plan(speaker, run, words, store, now, self._pause)
+                control.change_plan(author, run, words, store, now, self._pause)
             case Command(name="fix-ci" | "rebase" as name):
-                control.follow_up(speaker, run, _KINDS[name], store, now)
+                control.follow_up(author, run, _KINDS[name], store, now)
             case Command(name="retry") if run and (
                 control.may_go_on(run) or (comment.on_pull and control.find_ended_kind(run))
             ):
-                control.retry_run(speaker, run, store, now)
+                control.retry_run(author, run, store, now)
             case Command(name="plan" | "retry" as name):
                 first = name == "plan" or (run is not None and run.run.plan_first)
                 return self._begin_run(comment, run, delivery_id, now, plan_first=first)
@@ -359,7 +359,7 @@ class CommentHandler:
             )
 
 
-def _make_speaker(comment: Comment) -> CommandAuthor:
+def _make_author(comment: Comment) -> CommandAuthor:
     place = "pull request" if comment.on_pull else "issue"
     return CommandAuthor(comment.author, comment.at, f"{comment.place}:{comment.comment_id}", place)
 

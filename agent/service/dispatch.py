@@ -141,7 +141,7 @@ class Dispatcher:
         self._settings = settings
         # Posts the end of a run that could not post it itself.
         self._deliver = deliver
-        self._untold: dict[str, tuple[int, float]] = {}
+        self._unposted: dict[str, tuple[int, float]] = {}
         """For segments that broke: attempts to post the end, and when the next one is due."""
 
     def run_once(self) -> bool:
@@ -185,12 +185,12 @@ class Dispatcher:
             return False
         self._runner.forget_run(run_id)
         if status is EngineStatus.BROKEN:
-            self._end_for_it(stored, result)
+            self._end_broken_run(stored, result)
             return False
         try:
             end = SegmentEnd.model_validate_json(result)
         except ValidationError as problem:
-            self._end_for_it(stored, f"its result is invalid: {problem}")
+            self._end_broken_run(stored, f"its result is invalid: {problem}")
             return False
         if end.wait is not None:
             # The next segment begins with the records of this one.
@@ -225,21 +225,21 @@ class Dispatcher:
             cancellation.set(stored.stop_request, stored.stop_reason)
         self._engine.begin(_segment(stored), stored.begin_with)
 
-    def _end_for_it(self, stored: RunRow, problem: str) -> None:
+    def _end_broken_run(self, stored: RunRow, problem: str) -> None:
         """End a run whose segment broke, after posting its end.
 
         Until it is posted, the run is not over, so that the next process posts it if this one ends.
         """
         name = _segment(stored).name
-        times, due = self._untold.get(name, (0, 0.0))
+        times, due = self._unposted.get(name, (0, 0.0))
         if read_clock() < due:
             return
         if not times:
             _log.error("run broken", problem=problem)
-        self._untold[name] = times, math.inf
+        self._unposted[name] = times, math.inf
         # The code host may be slow; the others do not wait for that.
-        telling = threading.Thread(target=self._post_end, args=(stored, name, times), daemon=True)
-        telling.start()
+        posting = threading.Thread(target=self._post_end, args=(stored, name, times), daemon=True)
+        posting.start()
 
     def _post_end(self, stored: RunRow, name: str, times: int) -> None:
         run = stored.run
@@ -258,10 +258,10 @@ class Dispatcher:
             self._finish(stored, outcome)
             # It stays noted as posted: a turn may have read the run before it was over.
         except RunPostponed as postponed:
-            self._untold[name] = times + 1, postponed.wait.until
+            self._unposted[name] = times + 1, postponed.wait.until
         except Exception as problem:  # noqa: BLE001  the run is still there
             _log.error("outcome not stored", run=run.run_id, problem=repr(problem))
-            self._untold[name] = times, read_clock() + _TROUBLE_SECONDS
+            self._unposted[name] = times, read_clock() + _TROUBLE_SECONDS
 
 
 def _segment(stored: RunRow, *, back: int = 0) -> Segment:

@@ -71,11 +71,11 @@ _RECONCILE_SECONDS, _FETCH_SECONDS = 300.0, 20.0
 class Worker:
     """Serve inbox and queue until stopped; runs of a killed worker continue.
 
-    The caller holds the lock of the data folder. On a stop, steps under way get limited time to
+    The caller holds the lock of the data folder. On a stop, the current steps get limited time to
     finish; their runs continue with another worker, or the next one.
 
     Args:
-        way: Access to GitHub of this process.
+        access: Access to GitHub of this process.
         compose: Makes the desk of each run.
         intake_api: GitHub as the intake uses it.
     """
@@ -84,16 +84,16 @@ class Worker:
         self,
         settings: Settings,
         stop: threading.Event,
-        way: Access,
+        access: Access,
         compose: Compose,
         intake_api: GithubIntakeApi,
     ) -> None:
         self._settings, self._stop = settings, stop
         self._inbox, self._store = open_inbox(settings), open_store(settings)
-        self._way, self._compose, self._intake_api = way, compose, intake_api
+        self._access, self._compose, self._intake_api = access, compose, intake_api
         key = signature.name_key(signature.load_key(settings))
         self._lease = self._store.acquire_worker_lease(settings.lease_seconds, key)
-        self._lease.keep()
+        self._lease.start_heartbeats()
         fence.raise_fence(self._lease.require)
         self._wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
         self._heartbeat = Heartbeat()
@@ -124,7 +124,7 @@ class Worker:
         """
         if (port := self._settings.metrics_port) is not None:
             self._serve_health(port)
-        if wait_until_known(self._way, self._inbox, self._stop):
+        if wait_until_known(self._access, self._inbox, self._stop):
             self._heartbeat.beat()
             self._health.is_signed_in = True
             self._work()
@@ -158,7 +158,7 @@ class Worker:
                 self._lease.set_ready(ready=False)
             if not self._engine.drain(_DRAIN_SECONDS):
                 _log.warning("a step was interrupted; another worker repeats it")
-            self._lease.give_back()
+            self._lease.release()
             self._engine.close()
 
     def _execute(self, stored: RunRow, remember: Remember, cancellation: Cancellation) -> Outcome:
@@ -194,20 +194,20 @@ class Worker:
         )
         pause = _LOOK_SECONDS_OF_MANY if self._inbox.is_shared else _LOOK_SECONDS
 
-        def take_deliveries() -> float:
+        def read_deliveries() -> float:
             heartbeat.beat()
             return 0.0 if lease.leads() and intake.run_once() else pause
 
         def dispatch() -> float:
             return 0.0 if self._dispatcher.run_once() else pause
 
-        turns = {"intake": take_deliveries, "dispatch": dispatch}
+        turns = {"intake": read_deliveries, "dispatch": dispatch}
         threads = [
             self._repeat(name, turn, _TROUBLE_SECONDS, wake_ups[name])
             for name, turn in turns.items()
         ]
         missed = reconcile.MissedDeliveries(
-            AppDeliveries(self._way),
+            AppDeliveries(self._access),
             self._inbox,
             seconds=_choose_seconds(settings),
             wake_up=wake_ups["intake"].set,
@@ -308,7 +308,7 @@ def watch_heartbeat(
             _log.error("the intake is stuck", seconds=round(heartbeat.seconds_since_beat()))
 
 
-def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
+def wait_until_known(access: Access, inbox: Inbox, stop: threading.Event) -> bool:
     """Ask the code host for our login until it answers; return whether it did before `stop`.
 
     No delivery is decided before: a server at a wrong address would seem to deny every request.
@@ -318,7 +318,7 @@ def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
     """
     # In a thread, since a code host that hangs must delay neither signs of life nor the end.
     answer: Future[None] = Future()
-    _thread("login", _connect_until_known, way, answer, stop).start()
+    _thread("login", _connect_until_known, access, answer, stop).start()
     while not answer.done() and not stop.is_set():
         inbox.beat()
         futures.wait([answer], _BEAT_SECONDS)
@@ -327,11 +327,11 @@ def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
     return answer.done() and not stop.is_set()
 
 
-def _connect_until_known(way: Access, answer: Future[None], stop: threading.Event) -> None:
+def _connect_until_known(access: Access, answer: Future[None], stop: threading.Event) -> None:
     """Log in, with retries while the code host is away; any other error is the answer."""
     for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
         try:
-            _log.info("signed in to the code host", login=way.login())
+            _log.info("signed in to the code host", login=access.login())
             return answer.set_result(None)
         except Exception as problem:  # noqa: BLE001  raised again in the waiting thread
             if isinstance(problem, SettingsInvalid) or not isinstance(problem, AgentError):

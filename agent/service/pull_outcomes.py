@@ -90,7 +90,7 @@ def _handle_checks(
     event: ConversationEvent, store: SqlRunStore, now: float, quiet: float
 ) -> Decision:
     """Queue a follow-up for red checks on the commit that we pushed last."""
-    wish = FollowUpRequest(kind="ci", quiet=quiet)
+    request = FollowUpRequest(kind="ci", quiet=quiet)
     run = store.find_run_of_head(event.repository_id, event.commit)
     if run is None and store.is_publishing(event.repository_id, of_follow_up=True):
         return Decision("postponed", "a run of this repository is about to report its commit")
@@ -101,7 +101,7 @@ def _handle_checks(
     update = _find_last_update(run, store)
     if update and update.active:
         return Decision("postponed", f"run {update.run_id} merges the base branch")
-    following = store.queue_follow_up(run.run.first, wish, now)
+    following = store.queue_follow_up(run.run.first, request, now)
     if following in ("over", "full"):
         return Decision("ignored", f"no follow-up for these checks ({following})")
     return Decision("heard", f"checks of run {run.run_id}'s commit ({following})")
@@ -124,7 +124,7 @@ def _handle_push(
     Args:
         age: Seconds since the push was received.
     """
-    wish, queued, unknown = FollowUpRequest(kind="update", quiet=quiet), 0, 0
+    request, queued, unknown = FollowUpRequest(kind="update", quiet=quiet), 0, 0
     for opened in store.list_open(event.repository_id, _MOST_PULLS):
         about = opened.outcome and opened.outcome.pull_request
         if opened.run.snapshot is None or not about or about.base_branch != event.branch:
@@ -141,7 +141,7 @@ def _handle_push(
             continue
         unknown += pull.conflicts is None
         if pull.conflicts or _lacks_migrations(event, opened, intake_api):
-            following = store.queue_follow_up(opened.run_id, wish, now)
+            following = store.queue_follow_up(opened.run_id, request, now)
             queued += following not in ("over", "full")
     if age < _LONGEST_RUN and (working := store.find_run_at_work(event.repository_id)):
         return Decision("postponed", f"run {working} has read the base before this push")

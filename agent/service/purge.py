@@ -35,7 +35,7 @@ def purge_data(
     """Delete the data of a scope; with `is_dry` only report them."""
     runs, active = store.purges.find_runs(scope)
     with closing(sql_inbox.open_inbox(loaded)) as inbox:
-        deliveries = inbox.find_worded(scope)
+        deliveries = inbox.find_texts(scope)
         addresses = {run.address for run in runs if run.issue and scope.repository}
         mirrors = {remote.locate_mirror(address, loaded.home / "mirrors") for address in addresses}
         mirrors = set(filter(Path.exists, mirrors))

@@ -198,7 +198,7 @@ class Inbox:
             blanked = _ROWS.update().where(decided, worded).values(_BLANK)
             return removed + connection.execute(blanked).rowcount
 
-    def find_worded(self, scope: PurgeScope) -> list[int]:
+    def find_texts(self, scope: PurgeScope) -> list[int]:
         """Find decided deliveries with words of or about the scope, by number."""
         pattern, numbers = scope.pattern, []
         columns = _ROWS.c.number, _ROWS.c.received_at, _ROWS.c.body, _ROWS.c.reason

@@ -41,7 +41,7 @@ class Lease:
 
     number = ONLY
 
-    def keep(self) -> None:
+    def start_heartbeats(self) -> None:
         """Start heartbeats; the process exits if they do not reach the database."""
 
     def require(self) -> None:
@@ -58,7 +58,7 @@ class Lease:
         """Queue the runs of dead workers again; return the number of those workers."""
         return 0
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Release this worker's runs and its lease; it must not write any more."""
 
 
@@ -69,7 +69,7 @@ class SharedLease(Lease):
     """Lease of one of several workers, from when it is made."""
 
     def __init__(self, database: Database, home: Path, seconds: float, key: str) -> None:
-        """Register a worker; the lease is renewed only after `keep`.
+        """Register a worker; the lease is renewed only after `start_heartbeats`.
 
         Args:
             seconds: Time without a heartbeat after which other workers take over.
@@ -104,7 +104,7 @@ class SharedLease(Lease):
             self.number = row.number or 0
             self._renew(session.connection())
 
-    def keep(self) -> None:
+    def start_heartbeats(self) -> None:
         self._database.guard = self._require_row
         for work in (self._beat, self._watch):
             threading.Thread(target=work, name="lease", daemon=True).start()
@@ -141,7 +141,7 @@ class SharedLease(Lease):
             _free_runs(session)
         return int(dead)
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         self._over.set()
         with self._database.write() as session:
             session.execute(delete(LeaseRow).where(col(LeaseRow.number) == self.number))

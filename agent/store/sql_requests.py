@@ -17,14 +17,14 @@ from agent.store import sql_audit
 from agent.store.database import Database
 from agent.store.sql_tables import FollowUpRequest, GuidanceRow, RunRow, is_of_issue, make_row
 
-Hearing = Literal["heard", "again", "late", "full"]
+GuidanceResult = Literal["heard", "again", "late", "full"]
 """Result of an answer: it counts; the same comment counted before; the run does not wait for
 it (any more); the run has had its maximum of answers."""
-Following = Literal["queued", "joined", "after", "full", "over"]
+FollowUpResult = Literal["queued", "joined", "after", "full", "over"]
 """Result of a request: a run of its own; part of one that has not begun; it comes after the run
 that is at work; there were too many; the pull request is not open."""
 
-MOST_WORDS = 20
+MOST_GUIDANCE = 20
 MOST_ANSWERED = 5
 """Maximum number of times that answers continue a run that ended with questions."""
 MOST_ROUNDS = 20
@@ -45,9 +45,9 @@ class RunRequests:
         with self._database.read() as session:
             return _list_guidance(session, run_id)
 
-    def was_heard(self, run_id: str, comment: str) -> bool:
+    def has_guidance(self, run_id: str, comment: str) -> bool:
         with self._database.read() as session:
-            return _was_heard(session, run_id, comment)
+            return _has_guidance(session, run_id, comment)
 
     def note_guidance(self, run_id: str, guidance: Guidance) -> None:
         """Store guidance without any effect on the run."""
@@ -56,7 +56,7 @@ class RunRequests:
 
     def add_guidance(
         self, run_id: str, guidance: Guidance, now: float, quiet: float = QUIET_SECONDS
-    ) -> Hearing:
+    ) -> GuidanceResult:
         """Store guidance for a run, and let the run continue if it waits for it.
 
         An approval continues with the plan, a change begins at the top with another one. A run that
@@ -68,9 +68,9 @@ class RunRequests:
         """
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
-            if _was_heard(session, run_id, guidance.comment):
+            if _has_guidance(session, run_id, guidance.comment):
                 return "again"
-            is_full = len(_list_wishes(session, run_id)) >= MOST_WORDS
+            is_full = len(_list_request_numbers(session, run_id)) >= MOST_GUIDANCE
             if guidance.kind == "answer" and not row.active:
                 require_no_other(session, row)
                 if is_full or row.retries >= MOST_ANSWERED:
@@ -109,7 +109,7 @@ class RunRequests:
             row = session.get(RunRow, run_id)
             if row is None or not row.active:
                 return False
-            if guidance is not None and not _was_heard(session, run_id, guidance.comment):
+            if guidance is not None and not _has_guidance(session, run_id, guidance.comment):
                 _store_guidance(session, run_id, guidance)
             if row.stop_request is None:
                 row.stop_request, row.stop_reason = words, reason
@@ -131,22 +131,22 @@ class RunRequests:
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
             if guidance is not None:
-                if _was_heard(session, run_id, guidance.comment):
+                if _has_guidance(session, run_id, guidance.comment):
                     return
                 _store_guidance(session, run_id, guidance)
             require_no_other(session, row)
             requeue_run(row, begin_with, now)
 
     def queue_follow_up(
-        self, run_id: str, wish: FollowUpRequest, now: float, *, guidance: Guidance | None = None
-    ) -> Following:
+        self, run_id: str, request: FollowUpRequest, now: float, *, guidance: Guidance | None = None
+    ) -> FollowUpResult:
         """Queue a follow-up of this run's pull request; the same command counts once."""
         with self._database.write() as session:
             first = session.get_one(RunRow, run_id)
-            if guidance is not None and _was_heard(session, run_id, guidance.comment):
+            if guidance is not None and _has_guidance(session, run_id, guidance.comment):
                 return "joined"
             active = _find_active_row(session, first)
-            following = _queue_follow_up(session, first, active, wish, now)
+            following = _queue_follow_up(session, first, active, request, now)
             if guidance is not None and following not in ("over", "full"):
                 # A refusal counts only after it was posted.
                 _store_guidance(session, run_id, guidance)
@@ -165,8 +165,8 @@ def note_begin(session: Session, row: RunRow) -> None:
     row.guidance_seen, row.plan_asked = session.exec(newest).one() or 0, None
 
 
-def has_more(session: Session, row: RunRow) -> bool:
-    return any(number > row.guidance_seen for number in _list_wishes(session, row.run_id))
+def has_new_guidance(session: Session, row: RunRow) -> bool:
+    return any(number > row.guidance_seen for number in _list_request_numbers(session, row.run_id))
 
 
 def is_approved(session: Session, row: RunRow, plan: str) -> bool:
@@ -180,9 +180,9 @@ def queue_waiting_follow_up(session: Session, over: RunRow, now: float) -> None:
     )
     for first in session.exec(wanted.order_by(col(RunRow.attempt).desc())):
         stored = first.follow_up_requests or ()
-        for number, wish in enumerate(stored, 1):
+        for number, request in enumerate(stored, 1):
             first.follow_up_requests = stored[number:] or None
-            if _queue_follow_up(session, first, None, wish, now) == "queued":
+            if _queue_follow_up(session, first, None, request, now) == "queued":
                 return
 
 
@@ -196,7 +196,7 @@ def _list_guidance(session: Session, run_id: str) -> tuple[Guidance, ...]:
     return tuple(Guidance.model_validate(row.model_dump(exclude=ours)) for row in rows)
 
 
-def _was_heard(session: Session, run_id: str, comment: str) -> bool:
+def _has_guidance(session: Session, run_id: str, comment: str) -> bool:
     wanted = select(GuidanceRow.number).where(
         col(GuidanceRow.run_id) == run_id, col(GuidanceRow.comment) == comment
     )
@@ -208,7 +208,7 @@ def _store_guidance(session: Session, run_id: str, guidance: Guidance) -> None:
     sql_audit.note_guidance(session, session.get_one(RunRow, run_id), guidance)
 
 
-def _list_wishes(session: Session, run_id: str) -> list[int]:
+def _list_request_numbers(session: Session, run_id: str) -> list[int]:
     wanted = select(GuidanceRow.number).where(
         col(GuidanceRow.run_id) == run_id, col(GuidanceRow.kind).in_(("answer", "change"))
     )
@@ -221,10 +221,10 @@ def _is_awaited(session: Session, row: RunRow, guidance: Guidance) -> bool:
     begins_again = row.worker is None and row.state == RunState.RECEIVED and row.begin_with == ""
     if guidance.kind == "answer":
         # Another one has revived it a moment ago.
-        return begins_again and has_more(session, row)
+        return begins_again and has_new_guidance(session, row)
     waits = row.state == RunState.AWAITING_APPROVAL and row.plan_asked is not None
     if guidance.kind == "approval":
-        return waits and guidance.words == row.plan_asked and not has_more(session, row)
+        return waits and guidance.words == row.plan_asked and not has_new_guidance(session, row)
     if waits and not is_approved(session, row, row.plan_asked or ""):
         return True
     return begins_again and row.plan_asked is not None
@@ -257,8 +257,8 @@ def requeue_run(row: RunRow, begin_with: str, now: float) -> None:
 
 
 def _queue_follow_up(
-    session: Session, first: RunRow, active: RunRow | None, wish: FollowUpRequest, now: float
-) -> Following:
+    session: Session, first: RunRow, active: RunRow | None, request: FollowUpRequest, now: float
+) -> FollowUpResult:
     """Queue a follow-up of a run that opened a pull request, or join one that is there.
 
     `active` is the run of its issue that is not over.
@@ -266,42 +266,42 @@ def _queue_follow_up(
     if first.active or first.state != RunState.OPEN or first.pull is None:
         return "over"
     if active is not None:
-        if _may_join(active, first, wish):
-            latest = active.queued_at + max(wish.quiet, _LONGEST_QUIET_SECONDS)
-            active.not_before = min(now + wish.quiet, latest)
-            if wish.by:
-                about = replace(active.run.about, by=wish.by)
+        if _may_join(active, first, request):
+            latest = active.queued_at + max(request.quiet, _LONGEST_QUIET_SECONDS)
+            active.not_before = min(now + request.quiet, latest)
+            if request.by:
+                about = replace(active.run.about, by=request.by)
                 active.run = replace(active.run, follow_up=about)
             return "joined"
-        stored = {request.kind: request for request in first.follow_up_requests or ()}
-        same = stored.pop(wish.kind, wish)
+        stored = {waiting.kind: waiting for waiting in first.follow_up_requests or ()}
+        same = stored.pop(request.kind, request)
         # The author of the command gets an answer, also if later requests have no author.
-        wish = replace(wish, by=wish.by or same.by)
-        first.follow_up_requests = (*stored.values(), wish)
+        request = replace(request, by=request.by or same.by)
+        first.follow_up_requests = (*stored.values(), request)
         return "after"
     number = select(func.max(col(RunRow.round))).where(col(RunRow.follows_run) == first.run_id)
     # Earlier rounds are in it also where their rows are gone.
     last = session.exec(number).one() or 0
-    unasked = wish.kind != "review" and not wish.by
+    unasked = request.kind != "review" and not request.by
     if last >= (MOST_ROUNDS - _FOR_PEOPLE if unasked else MOST_ROUNDS):
         return "full"
-    _add_run(session, first, wish, last + 1, now)
+    _add_run(session, first, request, last + 1, now)
     return "queued"
 
 
-def _may_join(active: RunRow, first: RunRow, wish: FollowUpRequest) -> bool:
+def _may_join(active: RunRow, first: RunRow, request: FollowUpRequest) -> bool:
     """Whether the active run is a follow-up for the same that has not begun."""
     waits = active.worker is None and active.started_at is None and active.stop_request is None
     about = active.run.follow_up
-    return waits and about is not None and (about.of, about.kind) == (first.run_id, wish.kind)
+    return waits and about is not None and (about.of, about.kind) == (first.run_id, request.kind)
 
 
 def _add_run(
-    session: Session, first: RunRow, wish: FollowUpRequest, number: int, now: float
+    session: Session, first: RunRow, request: FollowUpRequest, number: int, now: float
 ) -> None:
     run_id = make_run_id(int(now))
     about = FollowUp(
-        of=first.run_id, pull=first.pull or 0, round=number, kind=wish.kind, by=wish.by
+        of=first.run_id, pull=first.pull or 0, round=number, kind=request.kind, by=request.by
     )
     run = replace(
         first.run,
@@ -311,5 +311,5 @@ def _add_run(
         plan_first=False,
     )
     row = make_row(run, now)
-    row.not_before = now + wish.quiet
+    row.not_before = now + request.quiet
     session.add(row)

@@ -47,7 +47,7 @@ class SqlRunFiles:
         """Write the stored files of a run to its folder; return what stores later changes."""
         # Events that are not stored have changed nothing outside.
         (folder / EVENTS).unlink(missing_ok=True)
-        self._lay_out(run_id, folder)
+        self._write_files(run_id, folder)
         return FolderCopy(self._database, run_id, folder)
 
     def show(self, run_id: str, folder: Path) -> None:
@@ -58,7 +58,7 @@ class SqlRunFiles:
             if self._shown.get(folder) != number:
                 # Files that are not stored any more go with the copy.
                 shutil.rmtree(folder, ignore_errors=True)
-                self._lay_out(run_id, folder)
+                self._write_files(run_id, folder)
                 self._shown[folder] = number
             self._remove_unused(folder.parent)
 
@@ -84,7 +84,7 @@ class SqlRunFiles:
                 pieces[name].append(content)
         return {name: b"".join(several) for name, several in pieces.items()}
 
-    def _lay_out(self, run_id: str, folder: Path) -> None:
+    def _write_files(self, run_id: str, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name, content in self._read(run_id).items():
             fresh = folder / f".{name}.new"

@@ -169,7 +169,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
                 if row.stop_request or sql_requests.is_approved(session, row, wait.plan_asked):
                     # Guidance arrived between its last look and its wait.
                     until = 0.0
-            if sql_requests.has_more(session, row):
+            if sql_requests.has_new_guidance(session, row):
                 until, begin_with, row.state = 0.0, "", RunState.RECEIVED
             if wait.is_pause or row.begin_with != begin_with:
                 row.wait_count = 0

@@ -32,7 +32,7 @@ def make_app(
     add_routes(app, read_readiness, is_alive)
 
     @app.get("/metrics")
-    def give_metrics() -> Response:
+    def get_metrics() -> Response:
         return Response(write_metrics(), headers=_HEADERS, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return app
@@ -43,12 +43,12 @@ def add_routes(
 ) -> None:
 
     @app.get("/livez")
-    async def give_life() -> Response:
+    async def get_liveness() -> Response:
         alive = is_alive()
         return JSONResponse({"alive": alive}, 200 if alive else 503, _HEADERS)
 
     @app.get("/readyz")
-    async def give_readiness() -> Response:
+    async def get_readiness() -> Response:
         facts = await read_readiness()
         return JSONResponse(facts, 200 if facts["ready"] else 503, _HEADERS)
 

@@ -161,7 +161,7 @@ def sign_in(scene: Scene) -> None:
         code = httpx.URL(sent).params["code"]
         person = people.exchange(code, "secret")
         assert person.login == "ann"
-        assert people.ask_again(person).repositories == person.repositories
+        assert people.refresh(person).repositories == person.repositories
         assert scene.run.snapshot.issue.repository_id in person.repositories
         with pytest.raises(AccessLost):
             people.exchange(code, "secret")

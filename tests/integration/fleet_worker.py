@@ -57,7 +57,7 @@ def main() -> None:
     # All have the same folder by name, as on machines of their own.
     store = SqlRunStore(folder, url)
     lease = store.acquire_worker_lease(float(lease_seconds), key="")
-    lease.keep()
+    lease.start_heartbeats()
     fence.raise_fence(lease.require)
     stop = threading.Event()
     runner = SegmentRunner(store, carry)
@@ -81,7 +81,7 @@ def main() -> None:
             say(f"failed {problem!r}")
         time.sleep(_LOOK_SECONDS)
     engine.drain(20)
-    lease.give_back()
+    lease.release()
     say("left")
     os._exit(0)
 

@@ -53,7 +53,7 @@ def test_a_command_says_what_the_operator_has_to_do_and_asks_no_model(
         monkeypatch.delenv("OPENAI_BASE_URL")
         monkeypatch.delenv("OPENAI_API_KEY")
     monkeypatch.setattr("agent.cli.serve._require_access", lambda _: None)
-    monkeypatch.setattr("agent.wiring.way_to_github", lambda *_: None)
+    monkeypatch.setattr("agent.wiring.make_access", lambda *_: None)
     (tmp_path / "ticket.md").write_text("The page is slow.")
     place = str(repository)
     words = {

@@ -135,7 +135,7 @@ def test_who_was_at_work_first_leads_until_it_leaves(tmp_path, postgresql):
         second.set_ready(ready=False)
         assert (first.leads(), second.leads()) == (True, False)
         second.set_ready(ready=True)
-        first.give_back()
+        first.release()
         assert (first.leads(), second.leads()) == (False, True)
 
 
@@ -147,7 +147,7 @@ def test_a_worker_that_signs_with_another_key_is_refused_until_the_others_are_st
         with pytest.raises(SettingsInvalid, match="stop all workers first"):
             store.acquire_worker_lease(30.0, key="new")
         for one in old:
-            one.give_back()
+            one.release()
         store.acquire_worker_lease(30.0, key="new")
 
 

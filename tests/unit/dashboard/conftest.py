@@ -39,7 +39,7 @@ class KnownPeople:
             raise AccessLost("unknown")
         return Person(code, SecretStr("token"), self.repositories[code])
 
-    def ask_again(self, person: Person) -> Person:
+    def refresh(self, person: Person) -> Person:
         self.asked += 1
         if self.problem:
             raise self.problem
