@@ -54,7 +54,7 @@ def doctor(
 
 
 def examine(loaded: Settings, *, ask_models: bool = False) -> dict[str, Any]:
-    """Gather limits, versions and places; `sound` says whether tickets can be worked on here."""
+    """Collect limits, versions and paths; `sound`: tickets can be processed here."""
     measured = _measure(loaded)
     broken = measured["broken"] and f"not enforced: {', '.join(measured['broken'])}"
     unfit = measured["missing"] or broken
@@ -204,7 +204,7 @@ def _show(report: dict[str, Any]) -> None:
 
 
 def examine_models(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
-    """Gather each role's models, and the `problems` to fix; `ask` each model for one word."""
+    """Collect each role's models, and the `problems` to fix; `ask` each model for one word."""
     chains = routes.list_chains(loaded)
     names = dict.fromkeys(name for chain in chains.values() for name in chain)
     states = {name: _try_model(name, loaded, ask=ask) for name in names}

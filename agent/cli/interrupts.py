@@ -43,7 +43,7 @@ def leave() -> Never:
 
 
 def end_children() -> None:
-    """End what this process has started, and what that has started."""
+    """End all descendants of this process."""
     parents: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

@@ -110,10 +110,10 @@ def main() -> None:
         lasting = isinstance(problem, _LASTING)
         raise SystemExit(2 if lasting else 1) from problem
     except (SystemExit, KeyboardInterrupt) as end:
-        # A wrong argument: its words are on stderr by then.
+        # A wrong argument: its message is on stderr already.
         if words := getattr(end.__context__, "format_message", None):
             _as_json(words())
-        # The library for commands makes an exit of Ctrl-C, without a word.
+        # Typer turns Ctrl-C into an exit without a message.
         elif KeyboardInterrupt in map(type, (end, getattr(end.__context__, "__cause__", None))):
             print("mergewright: interrupted", file=sys.stderr)
             _as_json("interrupted", Reason.INTERRUPTED.value)
@@ -124,7 +124,7 @@ def main() -> None:
 
 
 def _leave() -> Never:
-    """End an interrupted command, without a wait for what its threads may still be at."""
+    """End an interrupted command, without a wait for its threads."""
     with suppress(OSError):
         sys.stdout.flush()
     interrupts.leave()

@@ -69,7 +69,7 @@ def find_root(folder: Path | None) -> Path:
 
 
 def find_clone(folder: Path | None) -> Path:
-    """Find the repository whose commits are meant; it may be one without a work tree."""
+    """Find the repository to read commits from, which may have no work tree."""
     here = (folder or Path()).resolve()
     return here if (here / "HEAD").exists() else find_root(here)
 

@@ -121,7 +121,7 @@ def show(
 
 
 def show_base(base: BaseReport, more: Iterable[tuple[str, str]]) -> None:
-    """Print what runs on a base commit, with its results, and the configuration to commit."""
+    """Print the checks of a base commit, with their results, and the configuration to commit."""
     if base.checks:
         terminal.show_table(base_table.HEADINGS, base_table.list_rows(base))
         print()

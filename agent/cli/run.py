@@ -137,7 +137,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
 
 
 def _find_unfinished(run_id: str | None, repo: str, ticket: Path | None) -> Run:
-    """Find the run that is to go on; anything but one is a wrong argument."""
+    """Find the run to continue; raise BadParameter unless it is exactly one."""
     from agent.runs import commands
 
     with runs.open_store(settings.load_settings()) as store:

@@ -46,7 +46,7 @@ _CANDIDATES = 10
 
 @contextmanager
 def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
-    """Open the runs while the block lasts; None: there are none, and to look makes none."""
+    """Open the store while the block lasts; None: there is none, and none is created."""
     # The database is loaded only by the commands that need it.
     from agent.store import sql_run_store
 
@@ -59,7 +59,7 @@ def open_store(loaded: Settings) -> Iterator[SqlRunStore | None]:
 
 
 def find_run(store: SqlRunStore | None, prefix: str) -> RunRow:
-    """Find the run whose id begins so; a prefix that not exactly one has is a wrong argument."""
+    """Find the run with this prefix; raise BadParameter unless it is exactly one."""
     runs = store.find_by_prefix(prefix, _CANDIDATES + 1) if store else ()
     if len(runs) == 1:
         return runs[0]

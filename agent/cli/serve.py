@@ -45,7 +45,7 @@ _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL = 1
 #: A wrong setting, or a machine without sandboxes, does not go away by starting again.
 _EXIT_SETTINGS = 2
-#: Secrets that the worker is never given.
+#: Secrets that the worker never gets.
 _SECRETS_OF_OTHERS = frozenset(
     settings.variable(f"{name}{ending}")
     for name in ("webhook_secret", "github_client_secret")
@@ -170,7 +170,7 @@ def work() -> None:
 
 def _require_access(loaded: Settings) -> None:
     """Check the form of the credentials for GitHub, without a request. Raises SettingsInvalid."""
-    # Only what works on GitHub needs its client.
+    # Only commands that use GitHub need its client.
     from agent.github import tokens
 
     if not isinstance(tokens.read_credentials(loaded), tokens.App):
@@ -230,7 +230,7 @@ class _Child:
         return None
 
     def _is_stuck(self, now: float) -> bool:
-        """Whether it has given no sign of life for long: a process that computes cannot."""
+        """Whether its heartbeat has stopped for long: a blocked process cannot send one."""
         if self.heartbeat is None:
             return False
         with suppress(OSError):
@@ -282,7 +282,7 @@ def _bind_to(parent: int) -> Callable[[], None]:
 
     def bind() -> None:
         prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # we were gone before it was bound
+        if os.getppid() != parent:  # we ended before it was bound
             os._exit(1)
 
     return bind

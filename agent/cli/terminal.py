@@ -92,7 +92,7 @@ def format_span(seconds: float) -> str:
 QUIET_SECONDS = 0.05
 
 
-#: Words for steps whose recorded names say little to people.
+#: Titles of steps whose recorded names are unclear to people.
 _WORDS = {
     Step.ENVIRONMENT: "set-up",
     Step.BASELINE: "checks on the base branch",
@@ -155,7 +155,7 @@ class StepDisplay:
         return shown
 
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None:
-        """Show how a step ended; one that did not begin here is taken from the record."""
+        """Show the end of a step; one that did not start here comes from the record."""
         kept = "" if step in self._under_way else "  reused from the record"
         self._under_way.discard(step)
         if seconds >= QUIET_SECONDS or self._line or not ok:

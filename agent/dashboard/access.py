@@ -34,7 +34,7 @@ _SESSION_SECONDS, _STATE_SECONDS = 8 * 3600, 600
 #: Permissions are asked for again after the first; where GitHub was silent, after the second.
 _ASK_SECONDS, _SILENT_SECONDS = 60.0, 30.0
 _SILENT = "GitHub could not confirm your permissions. Try again in a minute."
-#: After so long without a sign of life a worker is gone.
+#: A worker without a heartbeat for so long is gone.
 _SILENT_WORKER = 30.0
 _FORM_BYTES = 64 * 1024
 
@@ -44,7 +44,7 @@ class SignInNeeded(Exception):
 
 
 class ActionRefused(Exception):
-    """A form that is not taken; the words say why."""
+    """A rejected form; the message says why."""
 
 
 class PageMissing(Exception):
@@ -63,7 +63,7 @@ class Visitor:
 
     @property
     def readable(self) -> Collection[int] | None:
-        """Numbers of the repositories whose runs they may see; None: all."""
+        """Numbers of the repositories with visible runs; None: all."""
         return None if self.is_operator else self.repositories.keys()
 
     def may_write(self, repository_id: int) -> bool:
@@ -204,7 +204,7 @@ class SignIns:
         )
 
 
-# --- what pages work with ------------------------------------------------------------------------
+# --- the context of pages ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ class Dashboard:
         return run
 
     def find_folder(self, run_id: str) -> Path | None:
-        """Name the folder of a run; None: it has none. A fleet's comes from the database."""
+        """Return the folder of a run; None: it has none. A fleet's comes from the database."""
         if self.store.files is None:
             return run_record.find_folder(self.home, run_id)
         copies = self.home / "dashboard"
@@ -304,9 +304,9 @@ async def _read_form(request: Request) -> dict[str, str]:
 
 
 def is_from_our_page(request: Request) -> bool:
-    """Whether the browser says that a page of this dashboard has sent the request.
+    """Whether a page of this dashboard sent the request, according to the browser.
 
-    Without TLS, on another machine, browsers say it by `Origin` alone.
+    Without TLS, on another machine, browsers show it by `Origin` alone.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
     if site is not None:

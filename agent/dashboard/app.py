@@ -1,4 +1,4 @@
-"""The dashboard's application: its pages, what stands in every answer's head, and its errors."""
+"""The dashboard's application: its pages, security headers and errors."""
 
 from functools import partial
 from urllib.parse import quote

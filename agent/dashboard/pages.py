@@ -1,4 +1,4 @@
-"""How pages are made: templates in which every foreign word is escaped and inert, and headers."""
+"""Rendering of pages: templates that escape foreign text and make it inert, and headers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from agent.text import sanitise
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
-#: Scripts and styles are our own files; nothing is fetched from elsewhere, framed or kept.
+#: Scripts and styles are our own files; nothing is fetched from elsewhere, framed or stored.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"

@@ -24,7 +24,7 @@ from agent.telemetry.run_events import find_events
 from agent.text import sanitise
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")
-#: Longer lines hold what pages do not show.
+#: Longer lines have content that pages do not show.
 _LONGEST_LINE = 8 * 1024 * 1024
 _OTHERS = "Other steps"
 T = TypeVar("T")
@@ -102,7 +102,7 @@ class RunRecord:
             if state == "running" and not is_active:
                 state = "broken off"
             elif state == "failed" and is_active and step.name == list(self.steps)[-1]:
-                state = "waiting"  # for a word of people, or to be tried again
+                state = "waiting"  # waits for an approval, or to be retried
             name = read_step_name(step.name)
             title = (name.step.stage or Stage.PUBLISH).value if name else _OTHERS
             stages.setdefault(title, StageRecord(title)).steps.append(replace(step, state=state))
@@ -192,6 +192,6 @@ def read_tail(folder: Path | None, name: str, limit: int = 256 * 1024) -> str:
         return ""
     if size > limit:
         raw = raw.partition(b"\n")[2]
-    # An escape that never ends must not swallow what other steps have written.
+    # An unterminated escape must not swallow the output of other steps.
     lines = raw.decode("utf-8", "replace").split("\n")
     return "\n".join(sanitise.strip_terminal_codes(line) for line in lines)

@@ -131,7 +131,7 @@ def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Respo
 
 @router.get("/runs/{run_id}/log")
 def show_log(here: Here, who: Who, run_id: str) -> Response:
-    """Show the page of the log, whose script fetches the log itself in pieces."""
+    """Return the page of the log, whose script fetches the log itself in pieces."""
     run = here.find_run(run_id, who)
     folder = here.find_folder(run_id)
     record = run_record.read_record(folder)

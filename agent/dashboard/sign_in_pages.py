@@ -26,7 +26,7 @@ def show_sign_in(here: Here, next: str = "/") -> Response:  # noqa: A002  its na
 
 @router.get("/sign-in/once")
 def follow_link(code: str = "") -> Response:
-    """Show the button of a one-time link: what only looks at the link does not use it up."""
+    """Return a page with the button of a one-time link: reading the link does not use it up."""
     return render("once.html.j2", code=code)
 
 

@@ -76,7 +76,7 @@ def read_turns(folder: Path | None, page: int) -> tuple[list[ShownTurn], int]:
             if str(event.get("event")).startswith("model."):
                 key = f"{event.get('conversation')} {event.get('turn')}"
                 if event["event"] == "model.asked":
-                    # It is asked anew, so what came of it before no longer counts.
+                    # The request is repeated, so its earlier reply no longer counts.
                     events.pop(key, None)
                 events.setdefault(key, []).append(event)
     pages = max(1, -(-len(events) // TURNS))

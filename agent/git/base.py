@@ -61,7 +61,7 @@ def find_commit(source: UserRepository, base: str | None) -> PinnedCommit:
 
 
 def list_refs(place: GitPlace, *prefixes: str) -> dict[str, str]:
-    """List object ids by full name; refuse far too many."""
+    """List object ids by full name. Raises RepositoryUnfit for far too many."""
     args = (f"--count={MAX_REFS + 1}", "--format=%(objectname) %(refname)", *prefixes)
     lines = os.fsdecode(process.run_git(place, "for-each-ref", *args)).split("\n")
     if len(lines) > MAX_REFS:
@@ -74,7 +74,7 @@ def list_refs(place: GitPlace, *prefixes: str) -> dict[str, str]:
 
 
 def peel_object(place: GitPlace, name: str) -> str | None:
-    """Return the full id of the commit that an object id or HEAD leads to, if it leads to one."""
+    """Return the full id of the commit behind an object id or HEAD; None: there is none."""
     args = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     return process.run_git(place, *args, ok=(0, 1, 128)).decode().strip() or None
 
@@ -111,7 +111,7 @@ def require_fit(place: GitPlace, commit: str) -> None:
         [f"{_quote_path(path)} and {_quote_path(twin)}" for path, twin in same],
         "Rename one of each and commit",
     )
-    # One whose text is too long for a path counts as leading out.
+    # A link whose target is too long for a path counts as leading out.
     wanted = {path: object_id for path, object_id in links.items() if object_id}
     contents = map(os.fsdecode, objects.read_contents(place, wanted.values()))
     targets = dict.fromkeys(links, "/") | dict(zip(wanted, contents, strict=True))
@@ -127,7 +127,7 @@ def require_fit(place: GitPlace, commit: str) -> None:
 
 
 def _list_files(place: GitPlace, commit: str) -> Iterator[tuple[bytes, str, int, str]]:
-    """Yield mode, object id, size and path of every file, as long as the limits allow."""
+    """Yield mode, object id, size and path of every file. Raises RepositoryUnfit beyond a limit."""
     files = folders = total = 0
     # Folders are listed too: a tree may be endless without a single file in it.
     for record in process.read_records(place, "ls-tree", "-r", "-t", "-z", "--long", commit):

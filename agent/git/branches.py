@@ -1,4 +1,4 @@
-"""The branch that a commit goes to: its name, whose it is, and how it appears in one move."""
+"""The branch of a commit: its name, and how it is created or deleted."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,199}")
 
 
 def require_name(branch: str) -> None:
-    """Refuse a name that git does not take, or that a reader could mistake."""
+    """Raise RepositoryUnfit for a name that git rejects, or that a reader could mistake."""
     shown = branch.encode("unicode_escape", "replace").decode()[:100]
     problem = f"`{shown}` is not accepted as a branch name"
     fix = "Set pull_request.branch_prefix to letters, digits and dashes, ending with a slash"
@@ -39,7 +39,7 @@ def list_candidate_names(branch: str) -> list[str]:
 
 
 def remove_branch(url: str, token: str, mirrors: Path, branch: str, commit: str) -> bool:
-    """Delete a branch on the code host that is still at our commit; say whether it was."""
+    """Delete a branch on the code host that is still at our commit; return whether it was."""
     with remote.open_mirror(url, token, mirrors) as repository:
         with mirror.renew_mirror(repository.locked.place, repository.locked.scratch):
             pass  # git pushes only from a repository, even an empty one

@@ -47,10 +47,10 @@ Facts = dict[str, object]
 Record = Callable[[str, Facts], None]
 
 _MUTATION = re.compile(r"mutation[^{]*\{\s*(\w+)")
-#: PyGithub would follow a 301, and wait on a 202, by itself and without end. It sees a status
-#: that says the same and that it leaves to us.
+#: PyGithub would follow a 301, and wait on a 202, without end. It gets a status of the same meaning
+#: that it leaves to its caller.
 _LEFT_TO_US = {301: 308, 202: 503}
-#: Errors of PyGithub and our records on an answer that is JSON but not of the promised shape.
+#: Errors of PyGithub and our records on a response that is JSON of another shape.
 MALFORMED = (
     BadAttributeException,
     GithubException,
@@ -70,7 +70,7 @@ class Pacing:
     first_wait: float = 0.5
     """Seconds before the second attempt; doubled each time."""
     longest_limit: float = 20.0
-    """A wait that GitHub asks for is slept up to here; a longer one ends the step."""
+    """Maximum wait that GitHub asks for and we sleep; a longer one ends the step."""
     seconds_between_writes: float = 0.2
     """Between writes of one run; GitHub allows 80 new texts a minute."""
     timeout_seconds: int = 20
@@ -128,7 +128,7 @@ class RequestNotes:
     hide: Callable[[str], str]
     """Removes our own secrets from a text."""
     behind: float = 0.0
-    """Seconds that our clock is behind GitHub's, as its last answer said."""
+    """Seconds that our clock is behind GitHub's, by its last response."""
     missing: frozenset[str] = frozenset()
     """Permissions that would be used if our App had them, as `checks: write`."""
 
@@ -144,7 +144,7 @@ class WatchedRequester(Requester):
             verify=True,
             retry=0,
             pool_size=None,
-            # Objects ask for nothing by themselves.
+            # Objects send no requests by themselves.
             lazy=True,
             api_version="2022-11-28",
         )
@@ -164,11 +164,11 @@ class WatchedRequester(Requester):
         cnx: HTTPRequestsConnectionClass | HTTPSRequestsConnectionClass | None = None,
         follow_302_redirect: bool = False,  # noqa: FBT001, FBT002 - as above
     ) -> tuple[int, dict[str, Any], str]:
-        """Send one request; return only what succeeded."""
+        """Send one request; raise for every response but success."""
 
         def send() -> tuple[int, dict[str, Any], str]:
             if isinstance(self.auth, RenewableToken):
-                # Minted before the request counts as sent.
+                # Created before the request counts as sent.
                 _ = self.auth.token
             with self._one_at_a_time:
                 if verb != "GET":
@@ -199,7 +199,7 @@ class WatchedRequester(Requester):
         return status, answered, body
 
     def query(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-        """Ask GraphQL, and judge the errors that it sends with status 200."""
+        """Send a GraphQL query, and raise for the errors that come with status 200."""
         answered, data = self.requestJsonAndCheck(
             "POST", self.graphql_url, input={"query": query, "variables": variables}
         )
@@ -315,18 +315,18 @@ class RetryingRequest:
                     cause = str(problem) if isinstance(problem, LostReply) else cause
                     message = f"Could not {doing} on GitHub: {cause}"
                     raise CodeHostUnavailable(message) from problem
-                # By default 0.5, 1 and 2 s; twice that while GitHub gets to know a token.
+                # By default 0.5, 1 and 2 s; twice that while a new token spreads at GitHub.
                 doublings = attempt - (not isinstance(problem, TokenUnknown))
                 pause = self._pacing.first_wait * 2**doublings
                 pause *= random.uniform(0.75, 1.25)  # noqa: S311 - spreads callers, no secret
-            # No longer than the service runs.
+            # Not after the service has stopped.
             if self._stopping.wait(pause):
                 raise CodeHostUnavailable("The service stopped while waiting for GitHub.")
 
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Make an error of ours of what GitHub refuses; CodeHostUnavailable: it answers nonsense."""
+    """Translate a refusal of GitHub; CodeHostUnavailable: its response has another shape."""
     try:
         yield
     except RefusedRequest as problem:

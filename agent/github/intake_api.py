@@ -18,14 +18,14 @@ from agent.settings import Settings
 from agent.text import sanitise
 from repo_config.schema import RepoConfig
 
-#: Labels come in bursts; a label that was configured just now counts after this long.
+#: Deliveries of labels come in bursts; a changed label in the configuration counts after this.
 _LABEL_SECONDS = 20.0
 _KEY = re.compile(r"[^A-Za-z0-9._:=-]+")
 
 
 @translating_errors
 class GithubIntakeApi:
-    """Asks GitHub about people, labels and issues; everything as it is now.
+    """Reads people, labels and issues from GitHub, always as they are now.
 
     Raises CodeHostUnavailable, CodeHostLimited.
     """
@@ -49,12 +49,12 @@ class GithubIntakeApi:
         return (self._read_recent_config(issue) or RepoConfig()).label
 
     def read_runs_per_day(self, issue: IssueRef) -> int | None:
-        """Return how many runs a day the repository's configuration allows; None: any number."""
+        """Return the maximum number of runs a day by the configuration; None: unlimited."""
         configured = self._read_recent_config(issue)
         return configured.limits.runs_per_day if configured else None
 
     def read_issue(self, issue: IssueRef) -> LiveIssue | None:
-        """Read the issue now; None: it is not there any more, or in another repository."""
+        """Read the issue; None: it is gone, or in another repository."""
         return issues.read_issue(self._session(issue))
 
     def find_earlier_run(self, snapshot: Snapshot) -> EarlierRun | None:
@@ -71,13 +71,13 @@ class GithubIntakeApi:
         comments.leave_comment(self._session(issue), mark, text)
 
     def read_text(self, issue: IssueRef) -> LiveIssue | None:
-        """Read an issue with when its text was changed; None: it is not there any more."""
+        """Read an issue with the time of its last edit; None: it is gone."""
         session = self._session(issue)
         live = issues.read_issue(session)
         return issues.add_last_edit(session, live) if live else None
 
     def read_pull(self, pull: IssueRef) -> PullEnd | None:
-        """Read a pull request by its repository and number; None: it is not there."""
+        """Read a pull request by its repository and number; None: there is none."""
 
         def read(raw: Raw) -> PullEnd:
             ended = raw["merged_at"] or raw["closed_at"]
@@ -99,7 +99,7 @@ class GithubIntakeApi:
         return repositories.list_folder(self._session(pull), folder, branch)
 
     def has_comment(self, subject: IssueRef, comment: int) -> bool:
-        """Whether a comment of a conversation was not deleted meanwhile."""
+        """Whether a comment of a conversation still exists."""
         with ignore_statuses(*repositories.GONE):
             self._session(subject).call(
                 "GET",
@@ -110,7 +110,7 @@ class GithubIntakeApi:
         return False
 
     def set_label(self, issue: IssueRef, label: str) -> bool:
-        """Set a label on an issue; return False where GitHub refuses it."""
+        """Set a label on an issue; return False if GitHub refuses it."""
         session = self._session(issue)
         return not session.try_nicety(
             f"the label {label}",

@@ -49,7 +49,7 @@ _STATUSES: dict[str, State] = {
 }
 _SUMMARY_LINES, _SUMMARY_CHARACTERS = 10, 1_000
 _LOG_CHARACTERS = 200_000
-#: The end of a longer log is not looked for; so many bytes are read in at most so many seconds.
+#: Only the end of a log counts; maximum number of bytes that are read for it.
 _LOG_BYTES = 64 * 1024**2
 _STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z ?", re.MULTILINE)
 #: A log is deleted after a while, a job may never have begun, or we have no access.
@@ -171,7 +171,7 @@ def _list_check_runs(session: RepositorySession, commit: str) -> Iterator[Projec
         )
     for suite, workflow in workflows.items():
         state, of_jobs = _read_check_state(workflow), states.get(suite, set())
-        # A run that waits, or has no jobs yet, shows in no job.
+        # A run that waits, or has no jobs yet, has no check run.
         if (state == "waiting" and state not in of_jobs) or (not of_jobs and state != "passed"):
             url, why = str(workflow["html_url"]), _explain_state(workflow)
             yield ProjectCheck(name=_name(workflow), state=state, url=url, summary=why)
@@ -190,7 +190,7 @@ def _read_workflows(
     newest: dict[tuple[object, ...], Raw] = {}
     foreign = set()
     for run in sorted(listed, key=lambda run: int(run["id"])):
-        # A fork may be gone by now.
+        # The fork may be deleted.
         if (run["head_repository"] or {}).get("id") == run["repository"]["id"]:
             newest[_get_workflow_key(run)] = run
         else:
@@ -260,7 +260,7 @@ def read_log(session: RepositorySession, job: int) -> str:
     """Read the end of a job's log; empty: it is not available. Raises CodeHostUnavailable."""
 
     def work(repository: Repository) -> str:
-        # It is on another server, for a minute, and needs no more than the address.
+        # The log is on another server for a minute; its URL is enough.
         try:
             repository.requester.requestJsonAndCheck(
                 "GET", f"{repository.url}/actions/jobs/{job}/logs"
@@ -304,7 +304,7 @@ def _fetch_log(address: str, api: str) -> str:
 
 
 def _require_safe(address: str, api: str) -> None:
-    """Raise LostReply unless an address is https; on this machine, where GitHub is simulated."""
+    """Raise LostReply unless a URL is https; http is allowed for a GitHub simulated here."""
     parts = urlsplit(address)
     is_local = {parts.hostname, urlsplit(api).hostname} <= _LOOPBACK
     if not parts.hostname or parts.scheme not in (("http", "https") if is_local else ("https",)):

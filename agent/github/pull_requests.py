@@ -64,7 +64,7 @@ def _make_pull_request(pull: GithubPull, notes: list[str], *, draft: bool = Fals
 
 
 def _find_pull(session: RepositorySession, branch: str) -> GithubPull | None:
-    """Find our pull request of a branch, an open one first; AccessLost: only theirs is open."""
+    """Find our pull request of a branch, an open one first; AccessLost: only another's is open."""
     pulls, is_own = _list_of_branch(session, branch), session.access.is_own
     ours = [pull for pull in pulls if is_own(_login(pull))]
     is_open = any(pull.state == "open" for pull in ours)
@@ -78,7 +78,7 @@ def _find_pull(session: RepositorySession, branch: str) -> GithubPull | None:
 
 
 def _login(pull: GithubPull) -> str:
-    """Login of who opened it; empty: the account was deleted."""
+    """Login of its author; empty: the account was deleted."""
     return pull.user.login if pull.user else ""
 
 
@@ -93,7 +93,7 @@ def has_open_pull_request(session: RepositorySession, branch: str) -> bool:
 
 
 def list_others(session: RepositorySession, branch: str) -> tuple[int, ...]:
-    """List our open pull requests whose branches are named after the issue, but that branch's."""
+    """List our other open pull requests with branches of the same issue."""
     start = f"{branch.rpartition('/')[0]}/{session.issue.number}-"
 
     def work(repository: Repository) -> tuple[int, ...]:
@@ -187,7 +187,7 @@ def withdraw(session: RepositorySession, number: int) -> tuple[str, bool]:
 def _convert_to_draft(session: RepositorySession, pull: GithubPull) -> list[str]:
     """Convert an open pull request to a draft; return the reason if that is refused."""
     try:
-        # GitHub asks for the permission to write contents, too.
+        # GitHub requires the permission to write contents, too.
         session.query(
             _DRAFT,
             {"input": {"pullRequestId": pull.node_id}},
@@ -208,7 +208,7 @@ def _convert_to_draft(session: RepositorySession, pull: GithubPull) -> list[str]
 def _request_reviews(
     session: RepositorySession, pull: GithubPull, wanted: tuple[str, ...]
 ) -> list[str]:
-    """Ask for reviews; return who could not be asked, in words."""
+    """Request reviews; return a note for each that could not be requested."""
     is_own = session.access.is_own
     owner = session.name.partition("/")[0].lower()
     asked = {team.slug.lower() for team in pull.requested_teams or ()}
@@ -238,7 +238,7 @@ def _request_reviews(
 
 
 def _set_labels(session: RepositorySession, pull: GithubPull, wanted: tuple[str, ...]) -> list[str]:
-    """Label the pull request; return which labels could not be set, in words."""
+    """Label the pull request; return a note for each label that could not be set."""
     there = {label.name.lower() for label in pull.labels or ()}
     missing = [name for name in dict.fromkeys(wanted) if name.lower() not in there]
 

@@ -22,7 +22,7 @@ from agent.text import sanitise
 _log = structlog.get_logger()
 
 _MAY_WRITE = frozenset({"write", "maintain", "admin"})
-#: States of reviews whose text is no request.
+#: States of reviews whose text requests nothing.
 _ASKS_NOTHING = frozenset({"APPROVED", "DISMISSED"})
 _QUOTED = 140
 #: Space for the frame of an answer.
@@ -160,7 +160,7 @@ class GithubPulls:
 
 
 def _list_threads(session: RepositorySession, number: int) -> Iterator[Thread]:
-    """List what people say: in the conversation, in reviews, and on lines."""
+    """List the threads of a pull request: in the conversation, in reviews, and on lines."""
     for raw in issues.list_comments(session, number):
         comment = _make_comment(session, raw, raw["created_at"])
         yield Thread(thread_id=f"issue:{comment.comment_id}", place="issue", comments=(comment,))
@@ -193,9 +193,9 @@ def _list_line_threads(session: RepositorySession, number: int) -> Iterator[Thre
             thread_id=node["id"],
             place="inline",
             path=node["path"],
-            # A line of the file as it was before is no line of the file.
+            # A line of the file before the change is none of the file.
             line=node["line"] if node["diffSide"] == "RIGHT" else None,
-            # A comment that we may not see comes as null, also the first.
+            # A comment that is hidden from us is null, also the first.
             hunk=written[0].get("diffHunk", ""),
             resolved=node["isResolved"],
             comments=tuple(_make_line_comment(session, raw) for raw in comments_by_id.values()),
@@ -217,7 +217,7 @@ def _make_comment(session: RepositorySession, raw: Raw, at: str) -> ThreadCommen
 
 
 def _make_line_comment(session: RepositorySession, raw: Raw) -> ThreadComment:
-    """Make our record of a comment that GraphQL has; bots lack the suffix of REST there."""
+    """Convert a comment of GraphQL, where logins of bots lack the suffix that REST has."""
     user = None
     if author := raw["author"]:
         kind, login = author["__typename"], author["login"]
@@ -243,7 +243,7 @@ def _reply_on_lines(
                 return comment.url
         return None
 
-    # Answers are given to the comment that began the thread.
+    # Replies refer to the first comment of the thread.
     first = thread.comments[0].comment_id
     # The thread was read just now, so it contains the answer of an earlier attempt.
     return find_answer([thread]) or session.call(

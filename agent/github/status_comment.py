@@ -16,7 +16,7 @@ from agent.models.ticket import Snapshot
 
 _log = structlog.get_logger()
 
-#: Seconds between edits within a stage, in which costs and turns of a model move on.
+#: Seconds between edits within a stage, while costs and turns change.
 _REFRESH_SECONDS = 25.0
 #: Seconds without edits after GitHub refused one despite retries, for which the run waits.
 _SILENT_SECONDS = 300.0
@@ -54,8 +54,8 @@ class StatusComment:
     def __init__(self, session: RepositorySession, run: Run) -> None:
         self._session = session
         self._issue = f"{session.name}#{session.issue.number}"
-        # A follow-up goes on for the run that opened the pull request, which is over: the same
-        # label starts no other.
+        # A follow-up continues the run that opened the pull request, which is over: the same label
+        # starts no other.
         self._begun = "over" if run.follow_up is not None else "under-way"
         self._state = self._begun
         self._run_id = run.first
@@ -64,11 +64,11 @@ class StatusComment:
         self._known = session.access.cache.comments
         self._edited = self._silent_until = 0.0
         self._is_closed = False
-        # The intake and the run itself may be at it at the same time.
+        # The intake and the run may edit it at the same time.
         self._lock = session.access.cache.get_comment_lock(self._issue)
 
     def begin(self, text: str, *, occasion: str = "") -> None:
-        """Make the comment, or go on with an earlier one; `occasion` as for `finish`."""
+        """Create the comment, or continue an earlier one; `occasion` as for `finish`."""
         with self._lock:
             self._is_closed, self._state = False, self._begun
             self._put(text, occasion=occasion)
@@ -124,7 +124,7 @@ class StatusComment:
         self._known[self._issue], self._edited = (made.number, made.body), time.monotonic()
 
     def _find_comment(self) -> tuple[int | None, str]:
-        """Find the comment, for other runs of this process as well."""
+        """Find the comment, and share it with other runs of this process."""
         if own_comments := comments.list_comments(self._session, _STATUS):
             self._known[self._issue], self._edited = own_comments[-1][:2], time.monotonic()
         return self._known.get(self._issue, (None, ""))
@@ -144,7 +144,7 @@ class StatusComment:
             return False
         head = _HEAD.match(shown)
         if head is not None and head[1] > self._run_id:
-            return True  # a newer run of the issue has it; ids of runs are in the order of time
+            return True  # a newer run of the issue has it; ids of runs sort by time
         of_run = head is not None and shown.startswith(self._mark)
         whole = self._whole(text, head[0] if head and of_run else f"{self._mark}-->")
         self._edited = time.monotonic()

@@ -1,4 +1,4 @@
-"""Who we are on GitHub: an App with tokens for one repository and purpose each, or one token."""
+"""Our identity on GitHub: an App with tokens for one repository and purpose each, or one token."""
 
 import time
 from collections import deque
@@ -29,9 +29,9 @@ from agent.settings import Settings
 _ALGORITHM = "RS256"
 #: Minimum remaining time of a token that is used; a clone may take a while.
 _SPARE_SECONDS = 600.0
-#: GitHub knows a token everywhere some seconds after it was made; octokit waits for five.
+#: GitHub accepts a new token everywhere only after some seconds; octokit waits for five.
 _NEW_SECONDS = 10.0
-#: Tokens that an App signs bear a clock that is wrong by so much.
+#: Error of the clock that an App's own tokens tolerate.
 _SKEW_SECONDS = 30.0
 _SECRETS = 500
 _LEVELS = ("read", "write", "admin")
@@ -44,7 +44,7 @@ class TokenScope(Enum):
     """Write contents."""
 
 
-#: The link in `deploy/README.md` by which our App is registered asks for these.
+#: The link in `deploy/README.md` that registers our App requests these.
 PERMISSIONS = {
     TokenScope.TALK: {
         "metadata": "read",
@@ -58,7 +58,7 @@ PERMISSIONS = {
     # Resolving a review thread takes both.
     TokenScope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
 }
-#: Without it a token is of no use; without the others a run says what could not be had.
+#: Without these a token is useless; without others a run says what is missing.
 _REQUIRED = {
     TokenScope.TALK: ("issues",),
     TokenScope.PUSH: ("contents", "pull_requests"),
@@ -69,7 +69,7 @@ class App:
     """Our App, whose requests carry a token that it signs itself, by GitHub's clock."""
 
     def __init__(self, app_id: int, settings: Settings) -> None:
-        """Read the key; SettingsInvalid: it is none."""
+        """Read the key. Raises SettingsInvalid if it cannot be used."""
         self.app_id = app_id
         self.auth = RenewableToken(self._sign, self._follow_clock, "Bearer")
         self._behind = 0.0
@@ -131,7 +131,7 @@ def read_credentials(settings: Settings) -> App | SecretStr:
 
 
 class IssuedToken(NamedTuple):
-    """A token and when it ends, by our own steady clock."""
+    """A token and its end, by our own monotonic clock."""
 
     token: SecretStr
     ends: float
@@ -143,7 +143,7 @@ class IssuedToken(NamedTuple):
 
     @property
     def is_new(self) -> bool:
-        """Whether GitHub may not know it everywhere yet."""
+        """Whether some of GitHub's servers may not accept it yet."""
         return time.monotonic() - self.made < _NEW_SECONDS
 
 
@@ -169,12 +169,12 @@ class Tokens:
         return text
 
     def as_app(self, notes: RequestNotes) -> WatchedRequester:
-        """Requests as the App that we are, for tokens and its log of deliveries."""
+        """Return a requester with the App's own identity, for tokens and its log of deliveries."""
         assert isinstance(self.who, App)  # noqa: S101  a token has neither
         return WatchedRequester(self.who.auth, self._base_url, self._pacing, notes)
 
     def fetch_login(self, notes: RequestNotes, asking: RetryingRequest) -> str:
-        """Ask what GitHub calls us, first of all. Raises SettingsInvalid if it does not know us."""
+        """Ask GitHub for our login. Raises SettingsInvalid if it does not know us."""
         who = self.who
         if isinstance(who, SecretStr):
             path, name, ending = "/user", "login", ""
@@ -197,14 +197,14 @@ class Tokens:
             raise
         except RefusedRequest as problem:
             if problem.status == 403 and "by integration" in problem.words:
-                # A token of no account and not of our App: that of a job of GitHub Actions.
+                # A token of a job of GitHub Actions belongs to no account and not to our App.
                 return "github-actions[bot]"
             if problem.status == 403:
                 raise problem.make_agent_error() from problem
             raise self._explain_unknown(f"{path}: {problem.status} {problem.words}") from problem
 
     def mint(self, issue: IssueRef, scope: TokenScope, notes: RequestNotes) -> IssuedToken:
-        """Get a token for one repository.
+        """Create a token for one repository.
 
         Raises:
             AccessLost: The App is not, or no longer, installed there, or lacks a permission.
@@ -247,7 +247,7 @@ class Tokens:
         granted_levels: dict[str, str],
         notes: RequestNotes,
     ) -> dict[str, str]:
-        """Ask no more than the installation may do, if a run can do without the rest."""
+        """Return the permissions to request: those granted, if a run can do without the rest."""
         wanted = PERMISSIONS[scope]
         missing = {
             name: level

@@ -1,1 +1,1 @@
-"""One run, carried from its beginning to its end."""
+"""Carrying one run from its start to its end."""

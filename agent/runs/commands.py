@@ -29,7 +29,7 @@ from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
 from agent.store.sql_run_store import SqlRunStore, open_store
 from agent.store.sql_tables import RunRow, name_command
 
-#: Seconds between looks whether the run is over, or is to be stopped.
+#: Seconds between checks for the run's end, or a request to stop.
 _LOOK_SECONDS = 0.5
 #: Number of a repository's newest runs among which one to resume is searched.
 _MOST_RUNS = 500
@@ -149,7 +149,7 @@ def execute_run(
         except KeyboardInterrupt:
             cancellation.break_off()
             while not over.wait(BREAK_OFF_SECONDS) and _is_lasting(ended.at):
-                pass  # what others can see is brought to its end
+                pass  # a step with visible effects is finished
     finally:
         engine.close()
         _note_end(store, stored, ended, folder)
@@ -159,7 +159,7 @@ def execute_run(
 
 
 def _was_over(engine: Engine, segment: Segment, ended: CommandOutcome) -> bool:
-    """Whether a run was over when an earlier process was killed; InternalError: it cannot go on."""
+    """Whether a run had ended before an earlier process was killed. Raises InternalError."""
     status, result = engine.read_status(segment)
     if status is EngineStatus.BROKEN:
         raise InternalError(f"The engine cannot continue {segment.run_id}: {result}")

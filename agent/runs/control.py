@@ -33,7 +33,7 @@ MOST_GRANTS = 5
 
 
 class CommandImpossible(Exception):
-    """A command that is not possible now; the words say why."""
+    """A command that is not possible now; the message says why."""
 
 
 class CommandAuthor(NamedTuple):
@@ -178,7 +178,7 @@ def find_ended_kind(run: RunRow | None) -> Kind | None:
 
 
 def is_public(run: Run) -> bool:
-    """Whether people have asked for the run on the issue, and see there what becomes of it."""
+    """Whether people asked for the run on the issue, and see its result there."""
     return run.snapshot is not None and run.snapshot.by_label and not run.dry_run
 
 

@@ -96,7 +96,7 @@ def execute_run(
     log = RunLog(folder / "run.log", redactor)
 
     def report_line(line: str) -> None:
-        # It names tests, findings and issues in their own words, and may show a secret.
+        # It may quote tests, findings and issues, and so show a secret.
         line = redactor(line)
         log.line(line)
         say(line)
@@ -131,7 +131,7 @@ def execute_run(
         _report_wait(postponed, run_progress)
         raise
     finally:
-        # The next attempt goes on with the file: this one changes nothing any more.
+        # The next attempt continues the file: this one must not change it any more.
         events.close()
         with suppress(AgentError):  # its next segment begins with the stored files
             events.store()
@@ -155,7 +155,7 @@ def _report_wait(postponed: RunPostponed, run_progress: RunProgress) -> None:
     wait = postponed.wait
     match postponed.__cause__:
         case BudgetReached(until=until):
-            # The run looks more often than that.
+            # The run checks more often than that.
             run_progress.show_wait(until or wait.until, wait.reason)
         case ModelUnavailable() | IndexUnavailable() | CodeHostLimited():
             run_progress.show_wait(wait.until, wait.reason)
@@ -233,7 +233,7 @@ def _end_with(
     if waited is not None and not step.at:
         # Before the first step is repeated, no other may be recorded.
         raise problem from error
-    # The decision to wait no longer was made before the end was posted.
+    # The decision to stop waiting was made before the end was posted.
     if waited is None or waited.step != Step.DELIVER:
         waiting.postpone_run(problem, step.at, waited)
     sentence = waiting.write_sentence(problem, waited)
@@ -290,7 +290,7 @@ def _deliver_outcome(
         return step(Step.DELIVER, _report_outcome, run, outcome, desk, is_stopped=stopped)
     except AgentError as problem:
         waiting.postpone_run(problem, step.at, waited)
-        # A full disk or a silent code host may have been the reason; the words reach the caller.
+        # A full disk or a silent code host may be the reason; the caller gets the text.
         desk.say(f"the text could not be delivered: {problem.message}")
         return outcome
 
@@ -320,7 +320,7 @@ def _notify(run: Run, outcome: Outcome, step: Steps, desk: Desk) -> None:
 def _write_text(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
     if not outcome.files.text:
         return outcome
-    with suppress(OSError, StorageFull):  # the caller has the words
+    with suppress(OSError, StorageFull):  # the caller has the text
         place = desk.store_file(run, "pull_request.md", outcome.files.text)
         return replace(outcome, files=replace(outcome.files, text_path=str(place)))
     return outcome

@@ -29,7 +29,7 @@ def make_run_folder(home: Path, run: Run) -> Path:
     folder = home / "runs" / run.run_id
     try:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # It is there when a run begins anew.
+        # It exists if a run begins again.
         folder.mkdir(exist_ok=True, mode=0o700)
     except OSError as problem:
         raise make_agent_error(problem) from problem
@@ -55,7 +55,7 @@ def lock_run(home: Path, run: Run) -> Iterator[Path]:
 
 @contextmanager
 def lock_trees(folder: Path) -> Iterator[None]:
-    """Lock the run's folder of work trees, and remove what killed runs left next to it."""
+    """Lock the run's folder of work trees, and remove leftovers of killed runs next to it."""
     folder.parent.mkdir(exist_ok=True, mode=0o711)
     until = time.monotonic() + _LET_GO_SECONDS
     while (descriptor := _make_locked_folder(folder)) is None:

@@ -24,7 +24,7 @@ from agent.store.sql_tables import RunRow
 _log = structlog.get_logger()
 
 _STAGES = tuple(Stage)
-#: Stages of a follow-up that have other words.
+#: Stages with other titles in a follow-up.
 _OF_FOLLOW_UP = {Stage.READ: "Read the pull request", Stage.PUBLISH: "Publish and answer"}
 #: Shorter waits are not shown.
 _SHORTEST_WAIT_SECONDS = 60.0
@@ -45,13 +45,13 @@ class RunProgress:
         self._step_begun: float | None = None
         self._seconds = 0.0
         self._met: set[int] = set()
-        """Stages of which a step was begun or is on record."""
+        """Stages with a step that has started or is recorded."""
 
     def started(self, step: AnyStep) -> None:
         """Mark the step's stage as running, and all before it as done."""
         self._change_state(step.step.state)
         if step.step is Step.APPROVAL:
-            return  # while it is waited for, its own words stand in the status comment
+            return  # the status comment shows the plan meanwhile
         stage = self._at if step.step.stage is None else _STAGES.index(step.step.stage)
         # After a kill the code host knows no stage yet, even if the next step begins none.
         if stage > self._at or (stage >= 0 and self._stage_begun is None):

@@ -1,4 +1,4 @@
-"""The sandboxes that models work in: what each shows, and how it is opened."""
+"""The sandboxes for models: their content, and how they are opened."""
 
 import posixpath
 import shlex

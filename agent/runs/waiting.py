@@ -39,7 +39,7 @@ class PastWait(NamedTuple):
 
 
 class RunPostponed(Exception):
-    """The run cannot go on before a time, and goes on then; nothing of it is lost."""
+    """The run has to wait until a time, and then continues; nothing of it is lost."""
 
     def __init__(self, wait: Wait) -> None:
         super().__init__(wait.reason)

@@ -1,1 +1,1 @@
-"""The service: what deliveries become, and which run goes on when."""
+"""The service: decisions on deliveries, and the order of runs."""

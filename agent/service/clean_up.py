@@ -25,7 +25,7 @@ from agent.store.sql_run_store import SqlRunStore
 _log = structlog.get_logger()
 
 _HOUR, _DAY = 3600.0, 86_400.0
-#: Entries of the audit log are kept for so long.
+#: Retention of the audit log.
 _AUDIT_DAYS = 365
 EVERY_SECONDS = _HOUR
 #: Such a file is in use for less than an hour.

@@ -29,15 +29,16 @@ _CANNOT: Reaction = "confused"
 _LIST = "\n".join(
     f"- `/mergewright {name}`: {meant_for}." for name, meant_for in commands.MEANT_FOR.items()
 )
-#: Commands that change what becomes of the very run that is there.
+#: Commands that act on the present run.
 _OF_THIS_RUN = frozenset({"stop", "retry"})
 _STARTING_NOTHING = frozenset({"stop", "explain", "help"})
 _KINDS: dict[commands.Name, Kind] = {"fix-ci": "ci", "rebase": "update"}
 #: An account without write access is not looked up again so long: strangers' comments cost little.
 _REFUSED_SECONDS, _MOST_REFUSED = 60.0, 10_000
-#: Comments of one place that are answered in words within an hour; others get a reaction alone.
+#: Maximum number of text answers in one conversation within an hour; further comments get only a
+#: reaction.
 _MOST_ANSWERS, _ANSWERS_SECONDS, _MOST_PLACES = 10, 3600.0, 10_000
-#: Runs of one issue that comments begin; for more, the label is set.
+#: Maximum number of runs of one issue that comments start; for more, the label is set.
 _MOST_BEGUN = 10
 #: Usual maximum of seconds from a run's questions until it is over, also where another worker takes
 #: it over in between.
@@ -50,7 +51,7 @@ class CommentHandler:
     def __init__(self, intake_api: GithubIntakeApi, store: SqlRunStore, settings: Settings) -> None:
         self._per_day, self._quiet = settings.runs_per_day, settings.quiet_seconds
         self._pause = min(settings.quiet_seconds, QUIET_SECONDS)
-        """Seconds without a further word before a pull request is gone on with, and a run."""
+        """Seconds without a further comment before a run continues."""
         self._intake_api = intake_api
         self._store = store
         self._refused_until: dict[tuple[int, int], float] = {}
@@ -179,7 +180,8 @@ class CommentHandler:
             " required"
         )
 
-    # --- what words do -------------------------------------------------------------------------
+    # --- effects of comments
+    # -----------------------------------------------------------------------
 
     def _name_approval(self, comment: Comment, run: RunRow) -> Decision:
         """Explain once for each plan that only a command approves it: other words are ambiguous."""
@@ -338,7 +340,7 @@ class CommentHandler:
         return Decision("heard", f"answered: {reason}")
 
     def _answer(self, comment: Comment, words: str) -> None:
-        """Answer in words, unless too much was said there of late: two programs end here."""
+        """Answer with a text, up to a limit an hour: two programs could answer each other."""
         place = (comment.subject.repository_id, comment.subject.number)
         written = intake.parse_moment(comment.at)
         of_late = [at for at in self._answered.get(place, ()) if at > written - _ANSWERS_SECONDS]

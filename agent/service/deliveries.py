@@ -108,7 +108,7 @@ class Intake:
         return done > 0
 
     def _try_to_decide(self, delivery: DeliveryRow) -> Decision | None:
-        """Decide on a delivery; None: it cannot be decided now, and comes again."""
+        """Decide on a delivery; None: not possible now, it is retried."""
         retry, at = self._find_retry(delivery), None
         try:
             return self._decide(delivery)
@@ -168,11 +168,11 @@ class Intake:
         name = delivery.delivery_id
         self._retries.pop(name, None)
         if decided.outcome in ("accepted", "heard"):
-            # A run may begin, or go on, by it.
+            # A run may start, or continue, because of it.
             self._accepted()
         outcome, reason, run, is_routine = decided
         if outcome == "stopped" and run is not None:
-            # It shows in the store, into which the others look.
+            # The stop is in the store, which the workers read.
             _log.info("asked to stop", run=run.run_id, reason=reason)
         self._inbox.record_decision(name, outcome, reason)
         metrics.count_delivery(outcome)

@@ -1,4 +1,4 @@
-"""Dispatch: which run starts when, and what follows when the engine is done with it.
+"""Dispatch: starts runs in their turn, and records what the engine did with them.
 
 Owns the hand-over between our queue and the engine, both ways. Every action may be repeated. Only
 the records of store and engine count, not this process's memory. So it makes no difference where
@@ -42,7 +42,7 @@ class SegmentEnd(Record):
 
 
 class RunsPaused(BaseException):
-    """A pause, in words: the run stops before its next step, and no stage may catch that."""
+    """A pause, as a sentence: the run stops before its next step, and no stage may catch that."""
 
 
 Carry = Callable[[RunRow, Remember, Cancellation], Outcome]
@@ -180,7 +180,7 @@ class Dispatcher:
         if status is EngineStatus.ALIVE:
             return False
         if status is EngineStatus.STRANDED:
-            # A process was killed, or the server gone; or the engine's file is another.
+            # A process was killed, the server was unreachable, or the engine's file is another.
             self._begin(stored)
             return False
         self._runner.forget_run(run_id)

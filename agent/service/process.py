@@ -59,8 +59,8 @@ _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
 _DRAIN_SECONDS = 60.0
 #: As long as one delivery takes, as a rule.
 _LEAVE_SECONDS = 5.0
-#: Seconds after which a worker looks for work that others have written, the only one and one of
-#: several; and after which one of several looks whether it leads.
+#: Seconds between looks for work that other processes have added, of a single worker and of one of
+#: several; and seconds between looks of one of several whether it leads.
 _LOOK_SECONDS, _LOOK_SECONDS_OF_MANY, _FOLLOW_SECONDS = 0.25, 0.5, 5.0
 #: Until the next turn after one that failed.
 _TROUBLE_SECONDS = 1.0

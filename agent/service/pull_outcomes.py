@@ -19,7 +19,7 @@ from agent.text.check_summary import format_count
 _MOST_PULLS = 20
 #: GitHub finds out about conflicts within a minute, and of some pull requests never.
 _MOST_SECONDS = 600.0
-#: A run that works for longer than this has waited, or its worker is gone.
+#: A run that takes longer has waited, or its worker is gone.
 _LONGEST_RUN = 2 * 3600.0
 
 

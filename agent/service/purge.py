@@ -22,7 +22,7 @@ from agent.telemetry.private_files import write_private_file
 
 class PurgeReport(Record):
     runs: tuple[str, ...]
-    """Ids of the runs whose texts, names, logs and records go."""
+    """Ids of the runs that lose texts, names, logs and records."""
     issues: tuple[str, ...]
     deliveries: int
     mirrors: int
@@ -87,7 +87,7 @@ def _purge_log(loaded: Settings, store: SqlRunStore, run_id: str) -> None:
         folders.delete_folder(folder)
         return
     if purged:
-        # First of all: a purge that is killed in between goes on with it.
+        # Written first: an interrupted purge continues with it.
         write_private_file(place, purged.decode())
     for path in folder.iterdir() if folder.is_dir() else ():
         if path != place:

@@ -36,7 +36,7 @@ class MissedDeliveries:
     def __init__(
         self, log: AppDeliveries, inbox: Inbox, *, seconds: float, wake_up: Callable[[], None]
     ) -> None:
-        # `seconds` from one look at the log to the next.
+        # `seconds` between two reads of the log.
         self._log, self._inbox, self._seconds, self._wake_up = log, inbox, seconds, wake_up
         self._read_from = -math.inf
         """Older deliveries were read, and are not missing."""
@@ -83,7 +83,7 @@ class MissedDeliveries:
         page = self._log.read_page(None)
         now, down_to = page.now, max(page.now - _REACH_SECONDS, self._read_from)
         for _ in range(_MOST_PAGES):
-            # Newest first: what comes later was tried earlier.
+            # Newest first: later entries are older attempts.
             sent |= {
                 attempt.delivery_id: attempt
                 for attempt in page.deliveries

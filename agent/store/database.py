@@ -199,11 +199,11 @@ def _open_file(path: Path, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, _: object) -> None:
-        # Transactions are begun below, by name, not by the driver's guess.
+        # Transactions are begun explicitly below, not implicitly by the driver.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        # Deleted rows leave no words in free pages.
+        # Free pages keep no text of deleted rows.
         connection.execute("PRAGMA secure_delete = ON")
 
     @event.listens_for(engine, "begin")
@@ -235,7 +235,7 @@ def overwrite_free_pages(path: Path) -> None:
 def create_file(path: Path) -> None:
     require_home(path.parent)
     try:
-        # Rows contain the words of private repositories; SQLite gives its side files the same mode.
+        # Rows contain texts of private repositories; SQLite gives its side files the same mode.
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         # The file is not opened again: closing it would release the locks that connections of this

@@ -51,7 +51,7 @@ _CONSEQUENCE = "; active runs then start over and find what they already wrote."
 
 
 class Segment(Record):
-    """One stretch of a run that is carried without a wait."""
+    """A part of a run that is carried without a wait."""
 
     run_id: str
     number: int = 1
@@ -187,7 +187,8 @@ class Engine:
 
     def _is_ours(self, status: WorkflowStatus) -> bool:
         waits = status.status == "ENQUEUED" and status.queue_name == self._queue
-        # A full disk keeps no end: the segment is begun again, and finds all its records.
+        # After a full disk no end is recorded: the segment is begun again, and finds all its
+        # records.
         left = time.monotonic() - self._left.get(status.workflow_id, math.inf)
         return waits or (status.executor_id == self._executor and left < _NOTED_SECONDS)
 
@@ -243,7 +244,7 @@ class Engine:
             serializer=DBOSPortableJSONSerializer(),
             log_level="ERROR",
             enable_otlp=False,
-            # It looks for nothing, but `close` waits until it is awake.
+            # Nothing is sent by it, but `close` waits for its next poll.
             notification_listener_polling_interval_sec=0.05,
             # The database ends a transaction of a worker that hangs in it.
             sys_db_idle_transaction_timeout_sec=10.0,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class PurgeScope(NamedTuple):
-    """Whose data go; exactly one of them is given."""
+    """The data to delete; exactly one field is set."""
 
     repository: str = ""
     """`owner/name`."""

@@ -23,10 +23,10 @@ from agent.store.purge_scope import PurgeScope
 
 FILE_NAME = "inbox.sqlite"
 _CONSEQUENCE = " and let GitHub redeliver what is missing."
-#: The sender repeats deliveries of up to 30 days; the rows are kept for longer.
+#: GitHub redelivers for up to 30 days; rows stay longer.
 _KEPT_SECONDS = 35 * 86_400.0
 _BEAT = "intake"
-#: Values of a delivery whose words were removed.
+#: Values of a delivery whose texts were deleted.
 _BLANK = {"body": b"", "reason": ""}
 _AT_ONCE = 500
 
@@ -79,7 +79,7 @@ ReceiptStatus = Literal["accepted", "duplicate", "ignored"]
 class Receipt(NamedTuple):
     status: ReceiptStatus
     reason: str = ""
-    """In words; empty when it was accepted."""
+    """A sentence; empty if it was accepted."""
 
 
 _KNOWN = Receipt("duplicate", "already received")
@@ -199,7 +199,7 @@ class Inbox:
             return removed + connection.execute(blanked).rowcount
 
     def find_texts(self, scope: PurgeScope) -> list[int]:
-        """Find decided deliveries with words of or about the scope, by number."""
+        """Return the numbers of decided deliveries with texts of or about the scope."""
         pattern, numbers = scope.pattern, []
         columns = _ROWS.c.number, _ROWS.c.received_at, _ROWS.c.body, _ROWS.c.reason
         wanted = select(*columns).where(_ROWS.c.outcome.is_not(None))

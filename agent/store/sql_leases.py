@@ -30,14 +30,14 @@ _BEAT, _FENCE = 1 / 6, 0.6
 #: A supervisor starts the worker again, with another number.
 EXIT_FENCED = 70
 _NOW = func.extract("epoch", func.clock_timestamp())
-#: A sign of life that a crash of the server forgets only makes the worker look older.
+#: If a crash of the server loses a heartbeat, the worker only looks older.
 _BRIEF = text("SET LOCAL synchronous_commit = off")
 
 _log = structlog.get_logger()
 
 
 class Lease:
-    """The right of a process to carry runs; this one is the only worker's, which needs no sign."""
+    """The right of a process to carry runs; this one is a single worker's, without heartbeats."""
 
     number = ONLY
 
@@ -66,7 +66,7 @@ ONLY_LEASE = Lease()
 
 
 class SharedLease(Lease):
-    """Lease of one of several workers, from when it is made."""
+    """The lease of one of several workers, from its creation."""
 
     def __init__(self, database: Database, home: Path, seconds: float, key: str) -> None:
         """Register a worker; the lease is renewed only after `start_heartbeats`.
@@ -182,5 +182,5 @@ def _leave(why: str) -> NoReturn:
 
 
 def _read_clock() -> float:
-    """Seconds that go on while the machine sleeps, and do not jump."""
+    """Return seconds of a clock that continues during suspend and never jumps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -20,7 +20,7 @@ _TEXTS = [
     cast(column, Text)
     for column in (RunRow.run, RunRow.outcome, RunRow.stop_request, RunRow.follow_up_requests)
 ]
-#: Rows whose texts are read at a time.
+#: Number of rows whose texts are read at a time.
 _AT_ONCE = 200
 
 
@@ -37,7 +37,7 @@ class SqlPurges:
         self._database = database
 
     def find_runs(self, scope: PurgeScope) -> tuple[list[PurgedRun], int]:
-        """Find the runs whose data go; and the number of active ones, which stay."""
+        """Find the runs to purge; return also the number of active ones, which stay."""
         pattern = scope.pattern if scope.person else None
         columns = (RunRow.run_id, RunRow.segment, RunRow.active, RunRow.repository, RunRow.number)
         runs, active = [], 0
@@ -81,7 +81,7 @@ class SqlPurges:
             row.repository = row.repository if has_repository else ""
             row.title, row.purged_at = "", now
             row.stop_request = row.waits_for = row.plan_asked = row.follow_up_requests = None
-            # Nothing goes on with it.
+            # No follow-up can continue it.
             row.pull = row.head = None
             session.execute(delete(GuidanceRow).where(col(GuidanceRow.run_id) == run_id))
 

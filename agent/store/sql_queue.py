@@ -179,7 +179,7 @@ def _get_allowed_runs(session: Session, repository_id: int, per_day: int) -> int
 def _select_waiting(
     now: float, taken: Mapping[int, int], per_repository: int, spent: Sequence[int]
 ) -> SelectOfScalar[RunRow]:
-    """Order the runs whose time has come.
+    """Select the runs that are due, in the order of their turn.
 
     Args:
         taken: Number of runs under way, by repository.
@@ -187,7 +187,7 @@ def _select_waiting(
         spent: Repositories in which no further run is begun today.
     """
     number = case(taken, value=col(RunRow.repository_id), else_=0) if taken else literal(0)
-    # Runs that have begun before go on.
+    # Runs that have begun before continue.
     begun_before = or_(col(RunRow.started_at).is_not(None), col(RunRow.round) > 0)
     today = begun_before | col(RunRow.repository_id).not_in(spent)
     unpaused = ~select(PauseRow).where(col(PauseRow.repository_id) == EVERYTHING).exists()

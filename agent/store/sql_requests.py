@@ -29,7 +29,7 @@ MOST_ANSWERED = 5
 """Maximum number of times that answers continue a run that ended with questions."""
 MOST_ROUNDS = 20
 """Maximum number of follow-ups of one pull request, of all kinds."""
-#: Follow-ups that are kept for people: red checks and conflicts cannot use them up.
+#: Follow-ups reserved for people: red checks and conflicts cannot use them up.
 _FOR_PEOPLE = 10
 #: Comments within this time are handled together.
 QUIET_SECONDS = 5.0
@@ -99,11 +99,11 @@ class RunRequests:
         *,
         guidance: Guidance | None = None,
     ) -> bool:
-        """Ask for a run to be stopped; return whether it is not over yet. Who asks first is heard.
+        """Request the stop of a run; return whether it is active. The first request counts.
 
         Args:
             words: Who or what asks for it, as a sentence.
-            said: The command that asks for it.
+            guidance: The command that asks for it.
         """
         with self._database.write() as session:
             row = session.get(RunRow, run_id)
@@ -160,7 +160,7 @@ def require_no_other(session: Session, row: RunRow) -> None:
 
 
 def note_begin(session: Session, row: RunRow) -> None:
-    """Note that the run begins with all that was said to it so far; its plan is made anew."""
+    """Record that the run begins with all guidance so far; its plan is made again."""
     newest = select(func.max(col(GuidanceRow.number))).where(col(GuidanceRow.run_id) == row.run_id)
     row.guidance_seen, row.plan_asked = session.exec(newest).one() or 0, None
 
@@ -186,7 +186,7 @@ def queue_waiting_follow_up(session: Session, over: RunRow, now: float) -> None:
                 return
 
 
-# --- words ---------------------------------------------------------------------------------------
+# --- guidance ------------------------------------------------------------------------------------
 
 
 def _list_guidance(session: Session, run_id: str) -> tuple[Guidance, ...]:
@@ -280,7 +280,7 @@ def _queue_follow_up(
         first.follow_up_requests = (*stored.values(), request)
         return "after"
     number = select(func.max(col(RunRow.round))).where(col(RunRow.follows_run) == first.run_id)
-    # Earlier rounds are in it also where their rows are gone.
+    # The number also counts earlier rounds whose rows are gone.
     last = session.exec(number).one() or 0
     unasked = request.kind != "review" and not request.by
     if last >= (MOST_ROUNDS - _FOR_PEOPLE if unasked else MOST_ROUNDS):
@@ -290,7 +290,7 @@ def _queue_follow_up(
 
 
 def _may_join(active: RunRow, first: RunRow, request: FollowUpRequest) -> bool:
-    """Whether the active run is a follow-up for the same that has not begun."""
+    """Whether the active run is a follow-up of the same kind that has not begun."""
     waits = active.worker is None and active.started_at is None and active.stop_request is None
     about = active.run.follow_up
     return waits and about is not None and (about.of, about.kind) == (first.run_id, request.kind)

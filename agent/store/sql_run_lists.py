@@ -105,7 +105,7 @@ class RunLists:
             return list_sound(session.exec(wanted.order_by(*NEWEST)))[::-1]
 
     def count_figures(self, filters: RunFilters, repositories: Repositories) -> list[CountedRun]:
-        """Read what statistics need of the runs, in no order."""
+        """Read the columns for statistics, in no order."""
         columns = [getattr(RunRow, name) for name in CountedRun._fields if name != "state"]
         state = type_coerce(RunRow.state, String)
         wanted = select(state, *columns).where(*_match(filters, repositories))

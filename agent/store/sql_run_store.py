@@ -40,7 +40,7 @@ from agent.store.sql_tables import (
 _log = structlog.get_logger()
 
 FILE_NAME = "mergewright.sqlite"
-#: A command of another machine that was begun before that was killed there.
+#: A command of another machine that began before this was killed there.
 _LONGEST_COMMAND = 86_400.0
 _COMMANDS = select(RunRow).where(col(RunRow.active), col(RunRow.worker).startswith(COMMAND))
 _CONSEQUENCE = "; to restart runs that were queued in it, remove their label and set it again."
@@ -167,7 +167,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             if wait.plan_asked is not None:
                 row.plan_asked, row.state = wait.plan_asked, RunState.AWAITING_APPROVAL
                 if row.stop_request or sql_requests.is_approved(session, row, wait.plan_asked):
-                    # Guidance arrived between its last look and its wait.
+                    # Guidance arrived after it was read, and before this wait.
                     until = 0.0
             if sql_requests.has_new_guidance(session, row):
                 until, begin_with, row.state = 0.0, "", RunState.RECEIVED

@@ -30,7 +30,7 @@ class RunReader:
         return runs[0] if len(runs) == 1 else None
 
     def find_by_prefix(self, start: str, limit: int) -> tuple[RunRow, ...]:
-        """List the runs whose ids begin so, newest first; one that is named in full is alone."""
+        """List the runs with this prefix, newest first; an exact id is returned alone."""
         wanted = (
             select(RunRow)
             .where(col(RunRow.run_id).startswith(start, autoescape=True))
@@ -64,11 +64,11 @@ class RunReader:
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.pull) == number)
 
     def find_run_of_head(self, repository_id: int, commit: str) -> RunRow | None:
-        """Return the newest run whose branch ended in a commit when it was over."""
+        """Return the newest run whose branch ended in a commit."""
         return self._first(col(RunRow.repository_id) == repository_id, col(RunRow.head) == commit)
 
     def list_open(self, repository_id: int, limit: int) -> tuple[RunRow, ...]:
-        """List the runs whose pull requests are open, the newest first."""
+        """List the runs with open pull requests, newest first."""
         wanted = select(RunRow).where(
             col(RunRow.repository_id) == repository_id,
             col(RunRow.state) == RunState.OPEN,
@@ -124,7 +124,7 @@ class RunReader:
             return session.exec(wanted.limit(1)).first()
 
     def follow_ups(self, run_id: str) -> tuple[RunRow, ...]:
-        """List the runs that have gone on with the pull request of another, oldest first."""
+        """List the follow-ups of a run's pull request, oldest first."""
         wanted = select(RunRow).where(col(RunRow.follows_run) == run_id)
         with self._database.read() as session:
             return list_sound(session.exec(wanted.order_by(col(RunRow.round))))

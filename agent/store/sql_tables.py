@@ -63,7 +63,7 @@ class FollowUpRequest(Record):
     by: str = ""
     """Login of the command's author; empty: no command asked for it."""
     quiet: float = 0.0
-    """Seconds in which no further one may come before it begins."""
+    """Minimum time in seconds after the last request before it begins."""
 
 
 NARROWED_BY = ("repository", "state", "reason", "category", "person", "origin")
@@ -116,7 +116,7 @@ class RunRow(SQLModel, table=True):
     purged_at: float | None = None
     """When its texts and names were deleted; None: they are there."""
     person: str | None = None
-    """Login of who set the label. This and the next columns are what `summarize` says."""
+    """Login of the person who set the label. `summarize` computes this and the next columns."""
     origin: str | None = None
     """`ticket`, `dry run`, or the kind of a follow-up."""
     reason: str | None = None
@@ -166,7 +166,7 @@ class RunRow(SQLModel, table=True):
 
     @property
     def seconds(self) -> float | None:
-        """Duration so far; None: it has not begun."""
+        """Duration so far; None: it has not started."""
         if self.started_at is None:
             return None
         return max(0.0, (self.ended_at or read_clock()) - self.started_at)
@@ -256,7 +256,7 @@ OPERATOR = "the operator"
 
 
 class PauseRow(SQLModel, table=True):
-    """That no run goes on."""
+    """A pause of all runs."""
 
     __tablename__ = "pauses"
 
@@ -291,7 +291,7 @@ class AuditRow(SQLModel, table=True):
 
 
 class LeaseRow(SQLModel, table=True):
-    """A worker of a fleet that is alive, by its own signs; a number is never given twice."""
+    """A worker of a fleet that is alive, by its heartbeats; a number is never reused."""
 
     __tablename__ = "worker_lease"
 

@@ -1,4 +1,4 @@
-"""Drop what noted the last entry of the audit log that was posted."""
+"""Drop the table with the last entry of the audit log that was posted."""
 
 from alembic import op
 
