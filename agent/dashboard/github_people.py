@@ -6,10 +6,8 @@ both the person and the App can access. It is kept in memory and shown nowhere.
 
 import base64
 import hashlib
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -109,13 +107,7 @@ class GithubPeople:
 
 def _client() -> httpx.Client:
     headers = {"Accept": "application/json", "User-Agent": "mergewright"}
-    return httpx.Client(timeout=_SECONDS, headers=headers, verify=_read_certificates())
-
-
-@cache
-def _read_certificates() -> ssl.SSLContext:
-    """Read the authorities once: reading them takes 40 ms of processor time."""
-    return httpx.create_ssl_context()
+    return httpx.Client(timeout=_SECONDS, headers=headers)
 
 
 def _ask(

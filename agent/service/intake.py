@@ -62,7 +62,7 @@ def accept_request(
     # code host remembers more than we do.
     is_late = now - _get_approval_time(request.snapshot) > _FRESH_SECONDS
     if is_late and (earlier := intake_api.find_earlier_run(request.snapshot)):
-        if earlier.over or (store and store.find_run(earlier.run_id) is not None):
+        if earlier.over or (store and store.find_by_prefix(earlier.run_id, 1)):
             return Decision("ignored", f"run {earlier.run_id} was already started by this label")
         # The worker of that run has lost it. What it left is found again by its id, and by the time
         # of its commit.

@@ -24,11 +24,6 @@ class RunReader:
             raise KeyError(run_id)
         return row
 
-    def find_run(self, run_id: str) -> RunRow | None:
-        """Find a run by its id, or by a beginning that only one id has."""
-        runs = self.find_by_prefix(run_id, 2)
-        return runs[0] if len(runs) == 1 else None
-
     def find_by_prefix(self, start: str, limit: int) -> tuple[RunRow, ...]:
         """List the runs with this prefix, newest first; an exact id is returned alone."""
         wanted = (

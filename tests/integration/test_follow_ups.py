@@ -109,7 +109,7 @@ def test_nothing_follows_a_pull_request_that_is_over(store):
     store.finish_run(at_work.run_id, _ended(at_work.run_id, Reason.SUPERSEDED), NOW + 3)
     assert store.claim_run(NOW + 9_999, most=9) is None
     assert store.queue_follow_up(first.run_id, REVIEW, NOW + 4) == "over"
-    assert store.find_run(earlier.run_id).state is RunState.MERGED
+    assert store.get_run(earlier.run_id).state is RunState.MERGED
 
 
 def test_an_issue_that_is_labelled_anew_has_its_own_attempts_counted(store):
