@@ -56,7 +56,6 @@ class Intake:
         store: SqlRunStore,
         intake_api: GithubIntakeApi,
         settings: Settings,
-        accepted: Callable[[], None] = lambda: None,
         alive: Callable[[], None] = lambda: None,
         *,
         stop: threading.Event | None = None,
@@ -69,7 +68,6 @@ class Intake:
         self._store = store
         self._intake_api = intake_api
         self._comment_handler = CommentHandler(intake_api, store, settings)
-        self._accepted = accepted
         self._retries: dict[str, _Retry] = {}
         """By id of the delivery."""
         # A clock that is set makes no delivery older, and no wait longer.
@@ -167,9 +165,6 @@ class Intake:
     def _record_decision(self, delivery: DeliveryRow, decided: Decision) -> None:
         name = delivery.delivery_id
         self._retries.pop(name, None)
-        if decided.outcome in ("accepted", "heard"):
-            # A run may start, or continue, because of it.
-            self._accepted()
         outcome, reason, run, is_routine = decided
         if outcome == "stopped" and run is not None:
             # The stop is in the store, which the workers read.

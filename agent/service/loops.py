@@ -11,8 +11,8 @@ from agent.models.clock import read_clock
 
 _log = structlog.get_logger()
 
-#: Minimum wait between turns without a wake-up, and if the code host names a time.
-_SHORTEST_SECONDS = 1.0
+#: Minimum wait in seconds if the code host names a time.
+_SHORTEST_WAIT = 1.0
 
 
 def repeat(
@@ -20,7 +20,6 @@ def repeat(
     turn: Callable[[], float],
     stop: threading.Event,
     after_failure: float = 60.0,
-    wake_up: threading.Event | None = None,
 ) -> None:
     """Call `turn` until `stop` is set; a repeated error is logged once.
 
@@ -28,14 +27,13 @@ def repeat(
         turn: Returns the seconds until the next turn.
         after_failure: Seconds until the next turn after an error, unless the code host names a
             time.
-        wake_up: Set if a turn is due earlier.
     """
-    logged, shortest = "", 0.0 if wake_up else _SHORTEST_SECONDS
+    logged = ""
     while not stop.is_set():
         try:
-            pause, logged = max(turn(), shortest), ""
+            pause, logged = turn(), ""
         except CodeHostLimited as problem:
-            pause = max(problem.until - read_clock(), _SHORTEST_SECONDS)
+            pause = max(problem.until - read_clock(), _SHORTEST_WAIT)
             _log.warning("waits", loop=name, problem=problem.message, seconds=round(pause))
         except Exception as problem:  # noqa: BLE001  the service outlives its bugs
             pause, is_ours = after_failure, isinstance(problem, AgentError | OSError)
@@ -43,9 +41,7 @@ def repeat(
                 logged = str(problem)
                 cause = {"problem": logged} if is_ours else {"exc_info": problem}
                 _log.error("turn failed", loop=name, **cause)
-        (wake_up or stop).wait(pause)
-        if wake_up is not None:
-            wake_up.clear()
+        stop.wait(pause)
 
 
 class Heartbeat:

@@ -51,8 +51,6 @@ from agent.telemetry import health, metrics, signature, web_server
 _log = structlog.get_logger()
 
 _BEAT_SECONDS = 1.0
-#: Seconds between counts of the queue, and between sums of a day's dollars.
-_QUEUE_SECONDS, _BUDGET_SECONDS = 5.0, 60.0
 #: A code host that cannot be reached at the start is asked again after so long.
 _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
 #: A service manager kills a process that takes longer than 90 s to stop.
@@ -95,7 +93,6 @@ class Worker:
         self._lease = self._store.acquire_worker_lease(settings.lease_seconds, key)
         self._lease.start_heartbeats()
         fence.raise_fence(self._lease.require)
-        self._wake_ups = {"intake": threading.Event(), "dispatch": threading.Event()}
         self._heartbeat = Heartbeat()
         runner = SegmentRunner(self._store, self._execute)
         self._health = WorkerHealth(
@@ -132,21 +129,33 @@ class Worker:
     def _serve_health(self, port: int) -> None:
         metrics.watch_sandboxes(running.OPEN)
         of_process = metrics.make_process_registry("worker", self._settings.home)
-        app = health.make_app(
-            self._health.read_readiness,
-            lambda: metrics.write_metrics(of_process),
-            self._health.is_alive,
-        )
+        settings, store = self._settings, self._store
+
+        def write_metrics() -> bytes:
+            now = read_clock()
+            with suppress(AgentError):  # figures of the database stay while it is away
+                is_paused = store.pauses.find() is not None
+                metrics.note_queue(**store.count_backlog(now)._asdict(), is_paused=is_paused)
+                metrics.note_budgets(list_budget_uses(settings, store.spendings, now))
+            return metrics.write_metrics(of_process)
+
+        app = health.make_app(self._health.read_readiness, write_metrics, self._health.is_alive)
         name = variable("metrics_port")
         web_server.serve_in_thread(app, web_server.open_door("0.0.0.0", port, name))  # noqa: S104
 
     def _work(self) -> None:
         heartbeat = self._heartbeat
-        watched, unwatched = self._make_watched_loops(heartbeat), self._make_other_loops()
+        cleaner = clean_up.Cleaner(self._settings, self._store, self._inbox, self._engine)
+
+        def clean() -> float:
+            cleaner.run_once()
+            return clean_up.EVERY_SECONDS
+
+        watched = self._make_watched_loops(heartbeat)
         self._engine.launch()
         self._lease.set_ready(ready=True)
         try:
-            for thread in (*watched, *unwatched):
+            for thread in (*watched, self._repeat("clean-up", clean)):
                 thread.start()
             number = self._lease.number
             _log.info("working", home=str(self._settings.home), worker=number)
@@ -162,19 +171,16 @@ class Worker:
             self._engine.close()
 
     def _execute(self, stored: RunRow, remember: Remember, cancellation: Cancellation) -> Outcome:
-        try:
-            outcome, _ = executor.execute_run(
-                stored,
-                self._store,
-                self._settings,
-                self._compose,
-                remember,
-                metrics.StepTimes(),
-                cancellation=cancellation,
-            )
-            return outcome
-        finally:
-            self._wake_ups["dispatch"].set()
+        outcome, _ = executor.execute_run(
+            stored,
+            self._store,
+            self._settings,
+            self._compose,
+            remember,
+            metrics.StepTimes(),
+            cancellation=cancellation,
+        )
+        return outcome
 
     def _deliver(self, run: Run, outcome: Outcome) -> Outcome:
         """Report the end of a run that no worker carries, as the status of its issue."""
@@ -182,13 +188,12 @@ class Worker:
         return status.report_outcome(run, outcome, desk)
 
     def _make_watched_loops(self, heartbeat: Heartbeat) -> list[threading.Thread]:
-        settings, lease, wake_ups = self._settings, self._lease, self._wake_ups
+        settings, lease = self._settings, self._lease
         intake = Intake(
             self._inbox,
             self._store,
             self._intake_api,
             settings,
-            wake_ups["dispatch"].set,
             heartbeat.beat,
             stop=self._stop,
         )
@@ -201,51 +206,23 @@ class Worker:
         def dispatch() -> float:
             return 0.0 if self._dispatcher.run_once() else pause
 
-        turns = {"intake": read_deliveries, "dispatch": dispatch}
-        threads = [
-            self._repeat(name, turn, _TROUBLE_SECONDS, wake_ups[name])
-            for name, turn in turns.items()
-        ]
         missed = reconcile.MissedDeliveries(
-            AppDeliveries(self._access),
-            self._inbox,
-            seconds=_choose_seconds(settings),
-            wake_up=wake_ups["intake"].set,
+            AppDeliveries(self._access), self._inbox, seconds=_choose_seconds(settings)
         )
 
         def reconcile_deliveries() -> float:
             return missed.run_once() if lease.leads() else _FOLLOW_SECONDS
 
-        return [*threads, self._repeat("reconcile", reconcile_deliveries)]
-
-    def _make_other_loops(self) -> list[threading.Thread]:
-        settings, store = self._settings, self._store
-        cleaner = clean_up.Cleaner(settings, store, self._inbox, self._engine)
-
-        def note_queue() -> float:
-            there = store.count_backlog(read_clock())
-            is_paused = store.pauses.find() is not None
-            metrics.note_queue(**there._asdict(), is_paused=is_paused)
-            return _QUEUE_SECONDS
-
-        def note_budgets() -> float:
-            metrics.note_budgets(list_budget_uses(settings, store.spendings, read_clock()))
-            return _BUDGET_SECONDS
-
-        def clean() -> float:
-            cleaner.run_once()
-            return clean_up.EVERY_SECONDS
-
         return [
-            self._repeat("queue", note_queue, _QUEUE_SECONDS),
-            self._repeat("budgets", note_budgets),
-            self._repeat("clean-up", clean),
+            self._repeat("intake", read_deliveries, _TROUBLE_SECONDS),
+            self._repeat("dispatch", dispatch, _TROUBLE_SECONDS),
+            self._repeat("reconcile", reconcile_deliveries),
         ]
 
     def _repeat(
-        self, name: str, turn: Callable[[], float], *how: float | threading.Event
+        self, name: str, turn: Callable[[], float], *after_failure: float
     ) -> threading.Thread:
-        return _thread(name, loops.repeat, name, turn, self._stop, *how)
+        return _thread(name, loops.repeat, name, turn, self._stop, *after_failure)
 
 
 def list_budget_uses(

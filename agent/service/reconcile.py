@@ -6,7 +6,6 @@ if GitHub cannot reach it at all.
 """
 
 import math
-from collections.abc import Callable
 
 import structlog
 
@@ -33,11 +32,9 @@ class MissedDeliveries:
     code host's.
     """
 
-    def __init__(
-        self, log: AppDeliveries, inbox: Inbox, *, seconds: float, wake_up: Callable[[], None]
-    ) -> None:
+    def __init__(self, log: AppDeliveries, inbox: Inbox, *, seconds: float) -> None:
         # `seconds` between two reads of the log.
-        self._log, self._inbox, self._seconds, self._wake_up = log, inbox, seconds, wake_up
+        self._log, self._inbox, self._seconds = log, inbox, seconds
         self._read_from = -math.inf
         """Older deliveries were read, and are not missing."""
         self._gone: set[str] = set()
@@ -70,7 +67,6 @@ class MissedDeliveries:
         fetched = deliveries.make_delivery(attempt.delivery_id, attempt.event, parsed)
         self._inbox.append([fetched])
         _log.info("delivery fetched", delivery=attempt.delivery_id)
-        self._wake_up()
 
     def _read_log(self) -> tuple[dict[str, SentDelivery], float, bool]:
         """Read the log as far back as something may be missing, three days at most.

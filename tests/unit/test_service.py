@@ -126,36 +126,3 @@ def test_GH2_the_next_turn_waits_for_as_long_as_the_forge_says():
     turns = Turns(CodeHostLimited("wait", until=time.time() + 0.3), 0.0)
     loops.repeat("x", turns.turn, turns.stop, 0.01)
     assert turns.at[1] - turns.at[0] > 0.25
-
-
-def test_the_bell_wakes_a_loop_that_waits():
-    turns, stop, wake_up = [], threading.Event(), threading.Event()
-
-    def turn():
-        turns.append(time.monotonic())
-        return 30.0
-
-    given = "x", turn, stop, 1.0, wake_up
-    thread = threading.Thread(target=loops.repeat, args=given, daemon=True)
-    thread.start()
-    time.sleep(0.2)
-    wake_up.set()
-    time.sleep(0.2)
-    stop.set()
-    wake_up.set()
-    thread.join(5)
-    assert len(turns) == 2
-    assert not thread.is_alive()
-
-
-def test_a_turn_that_nobody_rings_for_is_not_taken_again_at_once(monkeypatch):
-    monkeypatch.setattr(loops, "_SHORTEST_SECONDS", 30.0)
-    stop, taken = threading.Event(), []
-
-    def turn():
-        taken.append(1)
-        threading.Timer(0.3, stop.set).start()
-        return 0.0
-
-    loops.repeat("x", turn, stop)
-    assert taken == [1]
