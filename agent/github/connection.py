@@ -129,8 +129,6 @@ class RequestNotes:
     """Removes our own secrets from a text."""
     behind: float = 0.0
     """Seconds that our clock is behind GitHub's, by its last response."""
-    missing: frozenset[str] = frozenset()
-    """Permissions that would be used if our App had them, as `checks: write`."""
 
 
 class WatchedRequester(Requester):

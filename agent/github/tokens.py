@@ -218,7 +218,7 @@ class Tokens:
                 "GET", f"/repos/{issue.repository}/installation"
             )
             body: dict[str, object] = {
-                "permissions": self._limit(issue, scope, installation["permissions"], notes)
+                "permissions": self._limit(issue, scope, installation["permissions"])
             }
             if issue.repository_id:
                 body["repository_ids"] = [issue.repository_id]
@@ -241,11 +241,7 @@ class Tokens:
         return IssuedToken(token, now + max(lasts, _SPARE_SECONDS + 1.0), made=now)
 
     def _limit(
-        self,
-        issue: IssueRef,
-        scope: TokenScope,
-        granted_levels: dict[str, str],
-        notes: RequestNotes,
+        self, issue: IssueRef, scope: TokenScope, granted_levels: dict[str, str]
     ) -> dict[str, str]:
         """Return the permissions to request: those granted, if a run can do without the rest."""
         wanted = PERMISSIONS[scope]
@@ -259,7 +255,6 @@ class Tokens:
                 f"Our GitHub App needs the permission {name}: {missing[name]} in"
                 f" {issue.repository}. An owner has to accept it on the App's installation page."
             )
-        notes.missing |= {f"{name}: {level}" for name, level in missing.items()}
         granted = {name: level for name, level in wanted.items() if name not in missing}
         return granted | {name: granted_levels[name] for name in missing if name in granted_levels}
 

@@ -16,10 +16,7 @@ _SHORTEST_WAIT = 1.0
 
 
 def repeat(
-    name: str,
-    turn: Callable[[], float],
-    stop: threading.Event,
-    after_failure: float = 60.0,
+    name: str, turn: Callable[[], float], stop: threading.Event, after_failure: float = 60.0
 ) -> None:
     """Call `turn` until `stop` is set; a repeated error is logged once.
 
