@@ -105,19 +105,16 @@ def make_provided_models(chains: Chains, settings: Settings) -> ProvidedModels:
     )
 
 
-def make_access(settings: Settings, stopping: Event | None = None) -> Access:
+def make_access(settings: Settings) -> Access:
     """Return the access to GitHub that all of one process shares; requests nothing yet.
 
-    Writes outside of runs, such as the intake's, are in the process's log. Once `stopping` is set,
-    waits for GitHub end. Raises SettingsInvalid if there is neither App nor token, or both, or the
-    key cannot be used.
+    Writes outside of runs, such as the intake's, are in the process's log. Raises SettingsInvalid
+    if there is neither App nor token, or both, or the key cannot be used.
     """
     # Only runs on GitHub need its client; the others start without.
     from agent.github import access
 
-    return access.connect_to_github(
-        settings, record=lambda kind, facts: _log.info(kind, **facts), stopping=stopping
-    )
+    return access.connect_to_github(settings, record=lambda kind, facts: _log.info(kind, **facts))
 
 
 def on_github(settings: Settings, access: Access) -> Compose:

@@ -154,7 +154,7 @@ def work() -> None:
     _require_access(loaded)
     with lock_home(loaded.home):
         wiring.require_models(loaded)
-        access = wiring.make_access(loaded, stop)
+        access = wiring.make_access(loaded)
         compose, intake_api = (
             wiring.on_github(loaded, access),
             wiring.make_intake_api(loaded, access),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from threading import Event, RLock
+from threading import RLock
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -19,8 +19,8 @@ from agent.github.connection import (
     Record,
     RenewableToken,
     RequestNotes,
-    RetryingRequest,
     WatchedRequester,
+    retry_request,
     translate_errors,
 )
 from agent.github.tokens import IssuedToken, Tokens, TokenScope, read_credentials
@@ -40,22 +40,17 @@ _PER_PAGE = 100
 
 
 def connect_to_github(
-    settings: Settings,
-    *,
-    record: Record | None = None,
-    pacing: Pacing | None = None,
-    stopping: Event | None = None,
+    settings: Settings, *, record: Record | None = None, pacing: Pacing | None = None
 ) -> Access:
     """Return access to GitHub as the operator's settings describe it; request nothing yet.
 
-    `record` is called with the kind and facts of every write that is sent; `stopping` ends waits
-    for GitHub. Raises SettingsInvalid if there is neither App nor token, or both, or the key cannot
-    be used.
+    `record` is called with the kind and facts of every write that is sent. Raises SettingsInvalid
+    if there is neither App nor token, or both, or the key cannot be used.
     """
     base_url, pacing = settings.github_url.rstrip("/"), pacing or Pacing()
     tokens = Tokens(read_credentials(settings), base_url, pacing)
     record = record or (lambda kind, facts: None)
-    return Access(base_url, tokens, record, pacing, stopping, AccessCache())
+    return Access(base_url, tokens, record, pacing, AccessCache())
 
 
 @dataclass
@@ -88,7 +83,6 @@ class Access:
     tokens: Tokens
     record: Record
     pacing: Pacing
-    stopping: Event | None
     cache: AccessCache
 
     def __post_init__(self) -> None:
@@ -104,7 +98,7 @@ class Access:
         with self.cache.lock:
             if self.cache.login is None:
                 notes = self.start_notes("self")
-                self.cache.login = self.tokens.fetch_login(notes, self.asking())
+                self.cache.login = self.tokens.fetch_login(notes)
             return self.cache.login
 
     def own_logins(self) -> frozenset[str]:
@@ -123,7 +117,7 @@ class Access:
                 # A server that does not know bots by their names gets an address without number.
                 self.cache.number = 0
                 with ignore_statuses(404):
-                    self.cache.number = self.asking().ask(
+                    self.cache.number = self.ask(
                         lambda: int(us.requestJsonAndCheck("GET", path)[1]["id"]),
                         doing=f"look {login} up",
                     )
@@ -148,8 +142,15 @@ class Access:
     def start_notes(self, purpose: str) -> RequestNotes:
         return RequestNotes(purpose, self.record, self.tokens.hide)
 
-    def asking(self) -> RetryingRequest:
-        return RetryingRequest(self.pacing, self.stopping)
+    def ask(
+        self,
+        work: Callable[[], T],
+        *,
+        doing: str,
+        find_effect: Callable[[], T | None] | None = None,
+    ) -> T:
+        """Do work that sends requests; see `retry_request`."""
+        return retry_request(self.pacing, work, doing=doing, find_effect=find_effect)
 
 
 def require_snapshot(run: Run) -> Snapshot:
@@ -204,8 +205,8 @@ class RepositorySession:
         find_effect: Callable[[], T | None] | None = None,
         scope: TokenScope = TokenScope.TALK,
     ) -> T:
-        """Do the work on the repository as PyGithub knows it; see `RetryingRequest.ask`."""
-        return self.access.asking().ask(
+        """Do the work on the repository as PyGithub knows it; see `retry_request`."""
+        return self.access.ask(
             lambda: work(Repository(self.requester(scope), url=f"/repos/{self.name}")),
             doing=doing,
             find_effect=find_effect,

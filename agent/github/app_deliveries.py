@@ -54,12 +54,12 @@ class AppDeliveries:
                 now=api_errors.server_time(headers),
             )
 
-        return self._access.asking().ask(work, doing="read the log of deliveries")
+        return self._access.ask(work, doing="read the log of deliveries")
 
     def read_payload(self, number: int) -> dict[str, Any] | None:
         """Read the payload of an attempt; None: GitHub no longer has it."""
         with ignore_statuses(404, 410):
-            _, delivery = self._access.asking().ask(
+            _, delivery = self._access.ask(
                 lambda: self._app.requestJsonAndCheck("GET", f"{_DELIVERIES}/{number}"),
                 doing=f"read delivery {number}",
             )

@@ -83,7 +83,7 @@ class GithubCodeHost(GithubPulls):
     def create_credential(self, run: Run, *, write: bool) -> str:
         session = self._access.open_run_session(run)
         scope = TokenScope.PUSH if write else TokenScope.TALK
-        return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
+        return self._access.ask(lambda: session.token(scope), doing="get a token for git")
 
     def has_pull_request(self, run: Run, branch: str) -> bool:
         return pull_requests.has_pull_request(self._access.open_run_session(run), branch)

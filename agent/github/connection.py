@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import isfunction
-from threading import Event, RLock
+from threading import RLock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -275,51 +275,44 @@ def _read_json(status: int, body: str) -> object:
 # --- asking again ------------------------------------------------------------------------------
 
 
-class RetryingRequest:
-    def __init__(self, pacing: Pacing, stopping: Event | None = None) -> None:
-        self._pacing = pacing
-        self._stopping = stopping or Event()
+def retry_request(
+    pacing: Pacing,
+    work: Callable[[], T],
+    *,
+    doing: str,
+    find_effect: Callable[[], T | None] | None = None,
+) -> T:
+    """Do the work, with retries after a lost reply; `doing` describes it, after "to".
 
-    def ask(
-        self,
-        work: Callable[[], T],
-        *,
-        doing: str,
-        find_effect: Callable[[], T | None] | None = None,
-    ) -> T:
-        """Do the work, with retries after a lost reply; `doing` describes it, after "to".
-
-        `find_effect` looks for the effect of an earlier attempt, if only one effect is wanted.
-        Raises RefusedRequest, CodeHostUnavailable after all attempts, or CodeHostLimited if GitHub
-        asks for a longer wait than we sleep here.
-        """
-        attempt = 0
-        while True:
-            attempt += 1
-            is_last = attempt == self._pacing.attempts
-            try:
-                effect = find_effect() if find_effect and attempt > 1 else None
-                return work() if effect is None else effect
-            except RefusedRequest as problem:
-                problem.doing = doing
-                raise
-            except RateLimited as problem:
-                if is_last or problem.wait > self._pacing.longest_limit:
-                    raise problem.make_agent_error(doing) from problem
-                pause = problem.wait
-            except (LostReply, *MALFORMED) as problem:
-                if is_last:
-                    cause = f"its response is invalid ({type(problem).__name__})"
-                    cause = str(problem) if isinstance(problem, LostReply) else cause
-                    message = f"Could not {doing} on GitHub: {cause}"
-                    raise CodeHostUnavailable(message) from problem
-                # By default 0.5, 1 and 2 s; twice that while a new token spreads at GitHub.
-                doublings = attempt - (not isinstance(problem, TokenUnknown))
-                pause = self._pacing.first_wait * 2**doublings
-                pause *= random.uniform(0.75, 1.25)  # noqa: S311 - spreads callers, no secret
-            # Not after the service has stopped.
-            if self._stopping.wait(pause):
-                raise CodeHostUnavailable("The service stopped while waiting for GitHub.")
+    `find_effect` looks for the effect of an earlier attempt, if only one effect is wanted.
+    Raises RefusedRequest, CodeHostUnavailable after all attempts, or CodeHostLimited if GitHub
+    asks for a longer wait than we sleep here.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        is_last = attempt == pacing.attempts
+        try:
+            effect = find_effect() if find_effect and attempt > 1 else None
+            return work() if effect is None else effect
+        except RefusedRequest as problem:
+            problem.doing = doing
+            raise
+        except RateLimited as problem:
+            if is_last or problem.wait > pacing.longest_limit:
+                raise problem.make_agent_error(doing) from problem
+            pause = problem.wait
+        except (LostReply, *MALFORMED) as problem:
+            if is_last:
+                cause = f"its response is invalid ({type(problem).__name__})"
+                cause = str(problem) if isinstance(problem, LostReply) else cause
+                message = f"Could not {doing} on GitHub: {cause}"
+                raise CodeHostUnavailable(message) from problem
+            # By default 0.5, 1 and 2 s; twice that while a new token spreads at GitHub.
+            doublings = attempt - (not isinstance(problem, TokenUnknown))
+            pause = pacing.first_wait * 2**doublings
+            pause *= random.uniform(0.75, 1.25)  # noqa: S311 - spreads callers, no secret
+        time.sleep(pause)
 
 
 @contextmanager

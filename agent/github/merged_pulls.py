@@ -36,7 +36,7 @@ _MERGED = """query Merged($owner: String!, $name: String!, $cursor: String) {
 def open_repository(access: Access, name: str) -> tuple[Remote, str, Iterator[MergedPull]]:
     """Return a repository's remote, a token to read it, and its merged pulls. Raises AccessLost."""
     session = access.open_named_session(name, "backtest")
-    token = access.asking().ask(lambda: session.token(TokenScope.TALK), doing="get a token for git")
+    token = access.ask(lambda: session.token(TokenScope.TALK), doing="get a token for git")
     return read_remote(session), token, _list_merged(session)
 
 

@@ -17,8 +17,8 @@ from agent.github.connection import (
     Pacing,
     RenewableToken,
     RequestNotes,
-    RetryingRequest,
     WatchedRequester,
+    retry_request,
 )
 from agent.models.clock import read_clock
 from agent.models.ticket import IssueRef
@@ -173,7 +173,7 @@ class Tokens:
         assert isinstance(self.who, App)  # noqa: S101  a token has neither
         return WatchedRequester(self.who.auth, self._base_url, self._pacing, notes)
 
-    def fetch_login(self, notes: RequestNotes, asking: RetryingRequest) -> str:
+    def fetch_login(self, notes: RequestNotes) -> str:
         """Ask GitHub for our login. Raises SettingsInvalid if it does not know us."""
         who = self.who
         if isinstance(who, SecretStr):
@@ -190,7 +190,7 @@ class Tokens:
             return f"{account[name]}{ending}"
 
         try:
-            return asking.ask(work, doing="name us")
+            return retry_request(self._pacing, work, doing="name us")
         except CodeHostUnavailable as problem:
             if isinstance(problem.__cause__, UnexpectedAnswer):
                 raise self._explain_unknown(f"{path}: {problem.__cause__}") from problem
