@@ -57,10 +57,10 @@ _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
 _DRAIN_SECONDS = 60.0
 #: As long as one delivery takes, as a rule.
 _LEAVE_SECONDS = 5.0
-#: Seconds between looks for work that other processes have added, of a single worker and of one of
-#: several; and seconds between looks of one of several whether it leads.
-_LOOK_SECONDS, _LOOK_SECONDS_OF_MANY, _FOLLOW_SECONDS = 0.25, 0.5, 5.0
-#: Until the next turn after one that failed.
+#: Seconds between looks for work that other processes have added, and of one of several workers
+#: whether it leads.
+_LOOK_SECONDS, _FOLLOW_SECONDS = 0.25, 5.0
+#: Seconds until the next turn after an error.
 _TROUBLE_SECONDS = 1.0
 #: Seconds between reads of GitHub's log of deliveries; the second: if GitHub cannot reach us.
 _RECONCILE_SECONDS, _FETCH_SECONDS = 300.0, 20.0
@@ -197,14 +197,13 @@ class Worker:
             heartbeat.beat,
             stop=self._stop,
         )
-        pause = _LOOK_SECONDS_OF_MANY if self._inbox.is_shared else _LOOK_SECONDS
 
         def read_deliveries() -> float:
             heartbeat.beat()
-            return 0.0 if lease.leads() and intake.run_once() else pause
+            return 0.0 if lease.leads() and intake.run_once() else _LOOK_SECONDS
 
         def dispatch() -> float:
-            return 0.0 if self._dispatcher.run_once() else pause
+            return 0.0 if self._dispatcher.run_once() else _LOOK_SECONDS
 
         missed = reconcile.MissedDeliveries(
             AppDeliveries(self._access), self._inbox, seconds=_choose_seconds(settings)

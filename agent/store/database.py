@@ -12,7 +12,7 @@ import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from importlib import import_module, resources
+from importlib import resources
 from pathlib import Path
 
 from sqlalchemy import (
@@ -93,11 +93,6 @@ class Database:
             """For a write that takes no lock, since it may never wait; a server's only."""
             self._lock_writers(tables[0].name)
         try:
-            with self.translate_errors():
-                is_new = not inspect(self.engine).has_table(self._version.name)
-            if is_new:
-                # Loaded only if tables are created, and before the writers' lock is held.
-                import_module("alembic.command")
             with self.connect() as connection:
                 self._create_tables(connection, tables)
         except BaseException:
