@@ -134,8 +134,7 @@ class Desk:
         """Provide the environment of a prepared base on this machine; see `environment`."""
         if not isinstance(opened, Prepared):
             return opened
-        built = self.environment(opened)
-        return replace(opened, environment=built)
+        return replace(opened, environment=self.environment(opened))
 
     def environment_of_change(
         self, prepared: Prepared, requirements: tuple[str, ...] = ()

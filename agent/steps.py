@@ -115,11 +115,7 @@ class Steps:
         *,
         cancellation: Cancellation | None = None,
     ) -> None:
-        """Prepare the steps of a run.
-
-        Args:
-            cancellation: Once set, no further step is begun, and the current one may end early.
-        """
+        """Prepare the steps of a run; once `cancellation` is set, no further one is begun."""
         self._events = events
         self._log = log
         self._watchers = watchers
@@ -168,15 +164,14 @@ class Steps:
                 self._report_ended(name, record.seconds, ok=record.failure is None)
             if record.failure is not None:
                 raise errors.restore_error(record.failure)
-            result = (
-                fresh[0] if fresh else result_adapter(work).validate_json(record.value or "null")
-            )
+            if fresh:
+                return fresh[0]
+            return result_adapter(work).validate_json(record.value or "null")
         except ValueError as unknown:
             raise VersionUnknown(
                 f"The step '{name}' was recorded by an incompatible version of Mergewright."
                 " Remove the label from the issue and set it again to start over."
             ) from unknown
-        return result
 
     def _attempt(
         self, name: AnyStep, work: Callable[..., T], called: Callable[[], T], fresh: list[T]

@@ -39,9 +39,8 @@ def choose_exit_code(outcome: Outcome) -> int:
 def list_next_steps(outcome: Outcome, repo: Path | None, command: str = "") -> tuple[str, ...]:
     """List the next steps: commands with their purpose, or a sentence.
 
-    Args:
-        repo: Repository of a run on this machine; None: the run is of an issue, whose page says it.
-        command: Command that continues the run; "": `--resume` does.
+    `repo` is of a run on this machine; None: the run is of an issue, whose page says it. `command`
+    continues the run; "": `--resume` does.
     """
     if outcome.base and outcome.reason is Reason.UNFIT:
         return ()  # It has no Python: nothing is wrong with it.

@@ -245,9 +245,7 @@ def carry(
         head = "continuing" if resumes else "run"
         console.print(f"{head} {stored.run.run_id}", highlight=False, soft_wrap=True)
         with StepDisplay(console) as progress:
-            return commands.execute_run(
-                store, stored, loaded, compose, progress, say=progress.show_line
-            )
+            return commands.execute_run(store, stored, loaded, compose, progress, say=progress.show)
 
 
 def load_settings_with(model: str | None) -> settings.Settings:

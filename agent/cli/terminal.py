@@ -142,7 +142,7 @@ class StepDisplay:
         self._step, self._line, self._begun = describe_step(step), "", time.monotonic()
         self._under_way.add(step)
 
-    def show_line(self, line: str) -> None:
+    def show(self, line: str) -> None:
         self._line = make_line(line)
         if not self._alive:
             self._console.print(f"      {escape(self._line)}", highlight=False, soft_wrap=True)

@@ -141,11 +141,9 @@ def run_git(
 ) -> bytes:
     """Run git to its end; an interruption of the wait ends git as well.
 
-    Raises:
-        GitFailed: It ended with a code that is not in `ok`, or took too long.
-        StorageFull: It failed, and a disk of the place is full.
-        FileTooLarge: It wrote a file that is larger than `file_bytes`.
-        Cancelled: The place was stopped.
+    Raises GitFailed if its exit code is not in `ok` or it takes too long, then StorageFull if a
+    disk of the place is full, FileTooLarge if it wrote more than `file_bytes` into a file, and
+    Cancelled if the place was stopped.
     """
     with _start_git(place, args, seconds, file_bytes) as process:
         # Without a time of its own: given one, Popen looks for the end only every other moment.

@@ -76,8 +76,7 @@ def resume_run(run_id: str, settings: Settings) -> Iterator[tuple[SqlRunStore, R
 def find_latest(store: SqlRunStore, repository: str, ticket: str | None = None) -> RunRow | None:
     """Find the newest run of a ticket file in this repository that can be continued.
 
-    Args:
-        ticket: The file; None: any file; empty: a run of `mergewright check`.
+    `ticket` None: of any file; empty: of `mergewright check`.
     """
     for stored in store.list_latest(_MOST_RUNS, repository):
         run = stored.run

@@ -185,8 +185,7 @@ def is_public(run: Run) -> bool:
 def explain_state(run: RunRow | None, because: str = "") -> str:
     """Describe the state of a run.
 
-    Args:
-        because: Why it waits, as a sentence; empty: it only waits for its turn.
+    `because` is why it waits, as a sentence; empty: it only waits for its turn.
     """
     if run is None:
         return (

@@ -69,11 +69,9 @@ class RunProgress:
             self._at = max(self._at, stage)
 
     def show_wait(self, until: float, why: str, *, for_operator: bool = False) -> None:
-        """Show that the stage is retried later.
+        """Show that the stage is retried at a time, in seconds since the epoch.
 
-        Args:
-            until: Seconds since the epoch.
-            for_operator: Whether it fails until the operator acts; then it is shown at once.
+        `for_operator`: it fails until the operator acts, so it is shown at once.
         """
         if self._at >= 0 and (for_operator or until - read_clock() >= _SHORTEST_WAIT_SECONDS):
             moment = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")

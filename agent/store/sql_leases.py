@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import structlog
-from sqlalchemy import Connection, delete, func, text, update
+from sqlalchemy import Connection, delete, func, update
 from sqlmodel import Session, col, select
 
 from agent.errors import AgentError, SettingsInvalid
@@ -30,8 +30,6 @@ _BEAT, _FENCE = 1 / 6, 0.6
 #: A supervisor starts the worker again, with another number.
 EXIT_FENCED = 70
 _NOW = func.extract("epoch", func.clock_timestamp())
-#: If a crash of the server loses a heartbeat, the worker only looks older.
-_BRIEF = text("SET LOCAL synchronous_commit = off")
 
 _log = structlog.get_logger()
 
@@ -112,7 +110,6 @@ class SharedLease(Lease):
     def require(self) -> None:
         begun = _read_clock()
         with self._database.translate_errors(), self._database.reads.begin() as connection:
-            connection.execute(_BRIEF)
             renewed = self._renew(connection)
         if not renewed:
             _leave("others have taken over")

@@ -14,7 +14,7 @@ from agent.cli.terminal import StepDisplay
 with StepDisplay(Console(stderr=True)) as progress:
     progress.ended(Step.BASELINE, 2.0, ok=True)
     progress.started(Step.ENVIRONMENT)
-    progress.show_line("fetching")
+    progress.show("fetching")
     time.sleep(0.3)
     progress.ended(Step.ENVIRONMENT, 0.3, ok=True)
 """
