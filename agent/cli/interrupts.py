@@ -15,7 +15,7 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM end the command as Ctrl-C does; a second signal ends the process at once.
+    """End the command on SIGTERM as on Ctrl-C, and on a second signal the process at once.
 
     If Ctrl-C is ignored, as in the background of a script, it stays ignored.
     """

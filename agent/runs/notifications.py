@@ -79,5 +79,5 @@ def _send(settings: Settings, words: str) -> None:
         for number, receiver in enumerate(load_receivers(settings), 1):
             if not receiver.notify(body=words, body_format="text"):
                 _log.warning("a notification could not be sent", entry=number)
-    except Exception as problem:  # noqa: BLE001  whatever a receiver does, no run feels it
+    except Exception as problem:  # noqa: BLE001  no receiver may affect the run
         _log.warning("no notification was sent", error=type(problem).__name__)

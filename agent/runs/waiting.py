@@ -47,7 +47,7 @@ class RunPostponed(Exception):
 
 
 def postpone_run(problem: AgentError, step_at: AnyStep | None, waited: PastWait | None) -> None:
-    """Let the run wait if the cause lies outside it.
+    """Raise RunPostponed if the cause of an error lies outside the run.
 
     A code host that names a time is believed; a model is too, but not without end. Silent services
     are retried with increasing pauses, a limited number of times.

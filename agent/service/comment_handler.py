@@ -93,8 +93,7 @@ class CommentHandler:
         except CommandImpossible as problem:
             return self._refuse(comment, str(problem), str(problem).splitlines()[0])
 
-    # --- whose comments count
-    # ----------------------------------------------------------------------
+    # --- whose comments count ---------------------------------------------------------------------
 
     def _asks_nothing(
         self,
@@ -180,8 +179,7 @@ class CommentHandler:
             " required"
         )
 
-    # --- effects of comments
-    # -----------------------------------------------------------------------
+    # --- effects of comments ----------------------------------------------------------------------
 
     def _name_approval(self, comment: Comment, run: RunRow) -> Decision:
         """Explain once for each plan that only a command approves it: other words are ambiguous."""

@@ -75,10 +75,10 @@ class RunQueue:
             per_day: Maximum number of runs that a repository begins within 24 hours.
             per_repository: Maximum number of its active runs, on all workers together.
         """
-        anybody = select(RunRow.run_id).where(col(RunRow.active), col(RunRow.worker).is_(None))
+        unclaimed = select(RunRow.run_id).where(col(RunRow.active), col(RunRow.worker).is_(None))
         with self._database.read() as session:
             # Usually no run waits: then no lock is taken.
-            if session.exec(anybody.limit(1)).first() is None:
+            if session.exec(unclaimed.limit(1)).first() is None:
                 return None
         with self._database.write() as session:
             name = f"{WORKER}{worker}"

@@ -160,7 +160,7 @@ class SqlRunStore(RunQueue, RunRequests, RunReader, RunLists):
             session.execute(update(RunRow).where(col(RunRow.run_id) == run_id).values(state=state))
 
     def postpone_run(self, run_id: str, wait: Wait) -> None:
-        """Let an active run wait; none of its finished steps is done again."""
+        """Postpone an active run; none of its finished steps is done again."""
         with self._database.write() as session:
             row = session.get_one(RunRow, run_id)
             until, begin_with = wait.until, wait.begin_with
