@@ -6,7 +6,6 @@ from urllib.parse import quote
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import SecretStr
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
@@ -83,10 +82,8 @@ async def read_readiness(store: SqlRunStore) -> health.Readiness:
 
 
 def _make_github(loaded: Settings, address: str) -> GithubPeople | None:
-    def read_client_secret() -> SecretStr | None:
-        return settings.read_secret(loaded, "github_client_secret")
-
-    secret = rotation.RotatingSecret(loaded, "github_client_secret", read_client_secret)
+    name = "github_client_secret"
+    secret = rotation.RotatingSecret(loaded, name, partial(settings.read_secret, loaded, name))
     if loaded.github_client_id is None or secret() is None:
         return None
     website = settings.find_website(loaded.github_url)

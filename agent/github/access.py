@@ -69,10 +69,7 @@ class AccessCache:
     comment_locks: tuple[RLock, ...] = field(
         default_factory=lambda: tuple(RLock() for _ in range(16))
     )
-
-    def get_comment_lock(self, issue: str) -> RLock:
-        """Locked while the status comment of an issue, or of some others, is made or edited."""
-        return self.comment_locks[hash(issue) % len(self.comment_locks)]
+    """Locked while a status comment is edited, one for all issues with the same remainder."""
 
 
 @dataclass(eq=False, repr=False)

@@ -65,7 +65,8 @@ class StatusComment:
         self._edited = self._silent_until = 0.0
         self._is_closed = False
         # The intake and the run may edit it at the same time.
-        self._lock = session.access.cache.get_comment_lock(self._issue)
+        locks = session.access.cache.comment_locks
+        self._lock = locks[hash(self._issue) % len(locks)]
 
     def begin(self, text: str, *, occasion: str = "") -> None:
         """Create the comment, or continue an earlier one; `occasion` as for `finish`."""

@@ -74,7 +74,7 @@ def lock_trees(folder: Path) -> Iterator[None]:
 
 def _make_locked_folder(folder: Path) -> int | None:
     """Make the folder and lock it; None: another attempt at the same run is not quite over."""
-    _remove_left(folder.parent)
+    remove_left_trees(folder.parent)
     try:
         folder.mkdir(mode=0o711)
     except FileExistsError:
@@ -82,15 +82,10 @@ def _make_locked_folder(folder: Path) -> int | None:
     return _lock_folder(folder)
 
 
-def remove_left_trees(home: Path) -> int:
-    """Remove the work trees of runs that were killed; return how many."""
-    trees = home / "trees"
-    return _remove_left(trees) if trees.is_dir() else 0
-
-
-def _remove_left(trees: Path) -> int:
+def remove_left_trees(trees: Path) -> int:
+    """Remove the work trees of killed runs from a folder; return their number."""
     gone = 0
-    for folder in trees.iterdir():
+    for folder in trees.glob("*"):
         if RUN_ID.fullmatch(folder.name) and (descriptor := _lock_folder(folder)) is not None:
             gone += _remove_folder(folder)
             os.close(descriptor)

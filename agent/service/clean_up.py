@@ -57,7 +57,7 @@ class Cleaner:
         parts: dict[str, Callable[[], int]] = {
             "sandboxes": lambda: sandboxes.remove_strays(self._settings),
             "clones": lambda: mirror.remove_left_scratch(self._home / "mirrors"),
-            "trees": lambda: run_folders.remove_left_trees(self._home),
+            "trees": lambda: run_folders.remove_left_trees(self._home / "trees"),
             "environments": lambda: storage.remove_unused(self._settings),
             "files": lambda: _remove_files(self._home, self._clock.now() - _HOUR),
             "records": lambda: self._engine.forget_before(before, self._store.list_active_ids()),

@@ -60,8 +60,9 @@ def handle_event(
     if newest and newest.active and newest.state is RunState.PUBLISHING:
         # Its record has to be complete, should its process be killed.
         return Decision("postponed", f"run {newest.run_id} may just be replacing it")
-    if pull.state != "open":
-        _stop_follow_up(run, pull.state, store)
+    if pull.state != "open" and run.active and (about := run.run.follow_up):
+        words = f"Pull request #{about.pull} was {pull.state}, so its follow-up was stopped."
+        store.request_stop(run.run_id, words, Reason.SUPERSEDED)
     if not store.note_pull(first, None if pull.state == "open" else pull):
         return Decision(
             "ignored", f"the pull request is already known to be {pull.state}", is_routine=True
@@ -77,13 +78,6 @@ def _read_pull(
     # In the repository as it is called by now.
     pull = replace(issue, repository=event.repository, number=number, issue_id=0)
     return intake_api.read_pull(pull)
-
-
-def _stop_follow_up(run: RunRow, became: str, store: SqlRunStore) -> None:
-    about = run.run.follow_up
-    if about is not None and run.active:
-        words = f"Pull request #{about.pull} was {became}, so its follow-up was stopped."
-        store.request_stop(run.run_id, words, Reason.SUPERSEDED)
 
 
 def _handle_checks(

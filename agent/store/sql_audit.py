@@ -5,7 +5,7 @@ An action on a run is recorded in the transaction in which it takes effect. A pa
 
 import os
 import pwd
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal
 
 from sqlalchemy import delete
@@ -31,14 +31,14 @@ class SqlAudit:
 
     def list_after(self, number: int = 0) -> Iterator[AuditRow]:
         """Yield the entries after a number, oldest first."""
-        while rows := self._read_some(number):
+        entries = select(AuditRow).order_by(col(AuditRow.number)).limit(_AT_ONCE)
+        while True:
+            with self._database.read() as session:
+                rows = session.exec(entries.where(col(AuditRow.number) > number)).all()
+            if not rows:
+                return
             yield from rows
             number = rows[-1].number or 0
-
-    def _read_some(self, number: int) -> Sequence[AuditRow]:
-        wanted = select(AuditRow).where(col(AuditRow.number) > number)
-        with self._database.read() as session:
-            return session.exec(wanted.order_by(col(AuditRow.number)).limit(_AT_ONCE)).all()
 
     def forget_before(self, moment: float) -> int:
         """Delete the entries from before a moment; return how many."""
