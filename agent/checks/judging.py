@@ -153,7 +153,7 @@ class _Judging:
             *self._list_some(as_base, lambda: self.verdicts.versions_site),
             *slow[::-1],
             *self._list_some(Suite(AGAIN, again)),  # each run has another hash seed
-            *self.proof.list_jobs(self.ran, self.verdicts.pairs),
+            *self.proof.list_jobs(self.ran),
         ]
 
     # --- what it says -----------------------------------------------------------------------------
