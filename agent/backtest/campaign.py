@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from agent.backtest import folders
-from agent.backtest.judging import ExpectedTests, Judge
+from agent.backtest.merged_tests import ExpectedTests, MergedTests
 from agent.backtest.tasks import PastChange
 from agent.desk import Desk
 from agent.errors import AgentError, Cancelled, RequestRefused
@@ -139,31 +139,31 @@ class Campaign:
             self.say(f"{task.instance_id}: {line}")
 
         desk = self.make_desk(self.settings, say, self._stopped)
-        wanted, set_up = self._with_judge(task, desk, Judge.find_wanted)
+        wanted, set_up = self._ask_merged_tests(task, desk, MergedTests.find_wanted)
         if wanted and wanted.why_not:
             return _make_row(task, wanted, set_up)
         reported = self._run(task, say)
         if wanted is None:
             # By now the run knows how the set-up was found.
-            wanted, set_up = self._with_judge(task, desk, Judge.find_wanted)
+            wanted, set_up = self._ask_merged_tests(task, desk, MergedTests.find_wanted)
         if wanted is None:
             why = f"the tests of the base commit could not be run: {set_up}"
             wanted = ExpectedTests(why_not=why)
         row = _add_end(_make_row(task, wanted, set_up), reported)
         if wanted.why_not:
             return row
-        failing, problem = self._with_judge(
-            task, desk, lambda judge: judge.list_failing(row.patch, wanted)
+        failing, problem = self._ask_merged_tests(
+            task, desk, lambda merged: merged.list_failing(row.patch, wanted)
         )
         if failing is None:
             # A patch that does not apply, or a failing machine, is no fault of the change.
             return replace(row, why_not=problem)
         return replace(row, resolved=not failing, failing=failing)
 
-    def _with_judge(
-        self, task: PastChange, desk: Desk, ask: Callable[[Judge], T]
+    def _ask_merged_tests(
+        self, task: PastChange, desk: Desk, ask: Callable[[MergedTests], T]
     ) -> tuple[T | None, str]:
-        """Ask a judge of the base commit, set up without a model.
+        """Set up the base commit without a model, and ask about the merged tests there.
 
         Return the answer, and where the set-up is from; None and why, where there is none.
 
@@ -172,7 +172,7 @@ class Campaign:
         answer: T | None = None
         try:
             with self._prepare(task, desk) as prepared:
-                answer, words = ask(Judge(task, prepared, desk)), _name_set_up(prepared)
+                answer, words = ask(MergedTests(task, prepared, desk)), _name_set_up(prepared)
         except AgentError as problem:
             words = problem.message
         if self._stopped.is_set():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from agent.checks import compare, imports, running, test_pairs
-from agent.checks.change_parts import ChangeParts
+from agent.checks.change_split import SplitChange
 from agent.checks.check import Selection, Site
 from agent.checks.proof import ProofTrials
 from agent.checks.runners import Suite
@@ -38,7 +38,7 @@ _QUICK = 0.1
 
 
 def judge_change(
-    parts: ChangeParts, base: CheckReport, bench: Bench, already: Sequence[AnyRun]
+    split: SplitChange, base: CheckReport, bench: Bench, already: Sequence[AnyRun]
 ) -> Judgement:
     """Run all checks on a change and compare them with base's.
 
@@ -49,7 +49,7 @@ def judge_change(
     Args:
         already: What ran before, such as the look at packages that the change brings along.
     """
-    work = _Judging(parts, bench, TestVerdicts(parts, base, bench), already)
+    work = _ChangeRuns(split, bench, TestVerdicts(split, base, bench), already)
     # All of the exact commit's, as CI runs them.
     tests, first = running.list_tests(bench.head), work.list_first()
     is_short = work.base_seconds < imports.SHORT_SUITE
@@ -70,11 +70,11 @@ def judge_change(
         return replace(judged, proof=work.proof.finish(work.ran, work.verdicts.pairs))
 
 
-def judge_base(base: CheckReport, contract: Contract) -> Judgement:
+def compare_base(base: CheckReport, contract: Contract) -> Judgement:
     """Compare base with itself: no edit has caused what that says."""
-    parts, counted = ChangeParts(Change(base_commit=base.commit, files=())), None
+    split, counted = SplitChange(Change(base_commit=base.commit, files=())), None
     if isinstance(tests := base.result(TESTS), TestRun):
-        pairs = test_pairs.classify_tests(tests, tests, None, parts).values()
+        pairs = test_pairs.classify_tests(tests, tests, None, split).values()
         counted = test_pairs.count_tests(tests, tests, pairs)
     compared = compare.compare_reports(base, base, counted)
     return Judgement(ran=base, compared=compare.apply_rules(compared, base, base, contract))
@@ -86,10 +86,10 @@ def is_in_the_way(judged: Judgement) -> bool:
 
 
 @dataclass
-class _Judging:
+class _ChangeRuns:
     """The runs of one change, and what they say."""
 
-    parts: ChangeParts
+    split: SplitChange
     bench: Bench
     verdicts: TestVerdicts
     already: Sequence[AnyRun]
@@ -97,7 +97,7 @@ class _Judging:
 
     @cached_property
     def proof(self) -> ProofTrials:
-        return ProofTrials(self.parts, self.bench, self.near)
+        return ProofTrials(self.split, self.bench, self.near)
 
     @property
     def base_seconds(self) -> float:
@@ -108,15 +108,15 @@ class _Judging:
     @cached_property
     def near(self) -> Selection:
         """Test files near the change; empty: there are none, or base does not tell."""
-        tests, parts = self.verdicts.base.tests, self.parts
+        tests, split = self.verdicts.base.tests, self.split
         if not is_conclusive(tests):
             return Selection()
         collected = {item.file for item in tests.items}
-        helpers = (path for path in parts.own_tests if path not in collected)
-        edited = [*(path for path in parts.product if path.endswith(".py")), *helpers]
-        paths = {*self.bench.tree.paths(), *parts.change.paths}
+        helpers = (path for path in split.own_tests if path not in collected)
+        edited = [*(path for path in split.product if path.endswith(".py")), *helpers]
+        paths = {*self.bench.tree.paths(), *split.change.paths}
         return Selection(
-            files=imports.choose_near(edited, parts.own_tests, tests, parts.imports, paths)
+            files=imports.choose_near(edited, split.own_tests, tests, split.imports, paths)
         )
 
     # --- what runs --------------------------------------------------------------------------------
@@ -140,13 +140,13 @@ class _Judging:
     def list_first(self) -> list[Job]:
         """List linters, what takes base a moment, and the tests near the change."""
         quick = filter(self._is_quick, self._others)
-        source = (path for path in self.parts.product if path.endswith(".py"))
+        source = (path for path in self.split.product if path.endswith(".py"))
         covers = tuple(path for path in source if (self.bench.head.tree / path).is_file())
         return [*quick, *self._list_some(Suite(NEAR, self.near, covers=covers))]
 
     def list_rest(self) -> list[Job]:
         """List what runs where none of the first fails, the longest first."""
-        as_base, own = Suite(VERSIONS, self.parts.as_base), self.parts.own_tests
+        as_base, own = Suite(VERSIONS, self.split.as_base), self.split.own_tests
         again = Selection(files=tuple(path for path in own if path in self.near.files))
         slow = [job for job in self._others if not self._is_quick(job)]
         return [
@@ -185,6 +185,6 @@ class _Judging:
         )
         compared = compare.compare_reports(base, report, counted)
         compared = compare.apply_rules(
-            compared, base, report, bench.contract, self.parts.change, bench.human_changes
+            compared, base, report, bench.contract, self.split.change, bench.human_changes
         )
         return Judgement(ran=report, compared=compared, is_partial=is_partial)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import cast
 
-from agent.checks import change_parts, hunk_reverts
-from agent.checks.change_parts import ChangeParts
+from agent.checks import change_split, hunk_reverts
+from agent.checks.change_split import SplitChange
 from agent.checks.check import Selection, Site
 from agent.checks.hunk_reverts import Unit
 from agent.checks.runners import Suite
@@ -39,7 +39,7 @@ _MOST_SLOWER, _MOST_SLOWER_SECONDS = 5, 10
 class ProofTrials:
     """What is tried to prove a change, beside its checks and after them."""
 
-    parts: ChangeParts
+    split: SplitChange
     bench: Bench
     near: Selection
     """Files with tests near the change; empty: there are none."""
@@ -48,16 +48,16 @@ class ProofTrials:
     @cached_property
     def units(self) -> tuple[Unit, ...]:
         """What is taken back, in the order of the files; of a recipe's change nothing."""
-        bench, parts = self.bench, self.parts
+        bench, split = self.bench, self.split
         if bench.plan.recipe:
             return ()
         is_read = not _READERS.isdisjoint(bench.base.environment.versions)
         human = {one.path: one for one in bench.human_changes.files} if bench.human_changes else {}
         units: list[Unit] = []
-        for file in parts.change.files:
+        for file in split.change.files:
             if not file.path.endswith(".py") or is_migration(file.path, file.after):
                 continue
-            if file.path not in parts.product or human.get(file.path) == file:
+            if file.path not in split.product or human.get(file.path) == file:
                 continue
             hunks = bench.hunks.get(file.path, ())
             units += hunk_reverts.list_units(file, hunks, reads_signatures=is_read)
@@ -81,15 +81,15 @@ class ProofTrials:
         near, jobs = find_tests(ran, NEAR), list[Job]()
         if not self.bench.base.names_tests:
             return []
-        if self.parts.own_tests and self.parts.product:
-            own = Suite(OWN_ON_BASE, Selection(files=self.parts.own_tests))
+        if self.split.own_tests and self.split.product:
+            own = Suite(OWN_ON_BASE, Selection(files=self.split.own_tests))
             jobs.append(Job(own, self._lay_out_tests))
         if near is None or not is_conclusive(accept_empty(near)) or self.near == Selection():
             return jobs
         red = list_red(near) | {*self.bench.repeated}
         for name, unit in self._tried.items():
             # The first failure ends it: those that most likely notice this part come first.
-            users = self.parts.imports.importers_of(unit.part.path)
+            users = self.split.imports.importers_of(unit.part.path)
             files = tuple(sorted(self.near.files, key=lambda path: path not in users))
             suite = Suite(name, Selection(files=files), known_red=red)
             lay_out = partial(self._lay_out_without, [unit], near)
@@ -105,25 +105,25 @@ class ProofTrials:
 
     def _lay_out_tests(self) -> Site:
         """Lay out base with what the change does to tests."""
-        site = self.bench.lay_out(change_parts.keep_tests(self.parts), "")
+        site = self.bench.lay_out(change_split.keep_tests(self.split), "")
         return dataclasses.replace(site, environment=self.bench.base.environment)
 
     def _lay_out_without(self, units: Sequence[Unit], run: TestRun) -> Site:
         """Lay out the change without some parts, with a limit by a run of the same tests."""
         seconds = _MOST_SLOWER * run.seconds + _MOST_SLOWER_SECONDS
-        change = hunk_reverts.take_back(self.parts.change, units)
+        change = hunk_reverts.take_back(self.split.change, units)
         return self.bench.lay_out(change, "").limit_seconds(seconds)
 
     def finish(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> Proof:
         """Say what is proved; what nothing near needs is taken back for the whole suite."""
-        parts, tests, near = self.parts, find_tests(ran, TESTS), find_tests(ran, NEAR)
+        split, tests, near = self.split, find_tests(ran, TESTS), find_tests(ran, NEAR)
         if tests is None or not self.bench.base.names_tests:
             if self.bench.head.config.checks.tests == "off":
                 return Proof(exemption="tests are turned off in the configuration")
-            is_code = any(path.endswith(".py") for path in self.parts.product)
+            is_code = any(path.endswith(".py") for path in self.split.product)
             why = "no runner of its tests is known"
             return Proof(missing=why) if is_code else Proof(exemption="no code was changed")
-        if self.bench.plan.recipe and not self.parts.own_tests:
+        if self.bench.plan.recipe and not self.split.own_tests:
             return Proof()  # its edits are known beforehand
         red = list_red(tests) | {*self.bench.repeated}
         trials = [(unit, _is_noticed(ran.get(name), red)) for name, unit in self._tried.items()]
@@ -147,7 +147,7 @@ class ProofTrials:
             is_refactoring=self.bench.plan.category == "refactor",
             unexecuted=tuple(self._list_unexecuted(near)) if near else (),
         )
-        files = (file for file in parts.change.files if file.path in parts.product)
+        files = (file for file in split.change.files if file.path in split.product)
         asks = bool(self._tried) or any(is_migration(file.path, file.after) for file in files)
         return proof if asks else replace(proof, missing="")
 
@@ -157,8 +157,8 @@ class ProofTrials:
         self, run: AnyRun | None, tests: TestRun, pairs: Collection[PairedTest]
     ) -> Proof:
         """Say what each test did, and what is missing in that, or why no proof is asked for."""
-        if all(path.endswith(PROSE) for path in self.parts.product):
-            what = "only tests were changed" if self.parts.own_tests else "no code was changed"
+        if all(path.endswith(PROSE) for path in self.split.product):
+            what = "only tests were changed" if self.split.own_tests else "no code was changed"
             return Proof(exemption=what)
         if not isinstance(run, TestRun):
             return Proof(missing="the change adds no test")
@@ -182,7 +182,7 @@ class ProofTrials:
         without = {item.item_id: item for item in run.items}
         lost = {item.file: item for item in run.items if item.is_collection}
         for item in tests.items:
-            if item.file not in self.parts.own_tests or item.is_collection:
+            if item.file not in self.split.own_tests or item.is_collection:
                 continue
             before = without.get(item.item_id)
             if before is None and item.item_id in new:

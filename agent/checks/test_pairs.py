@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from agent.checks.change_parts import ChangeParts
+from agent.checks.change_split import SplitChange
 from agent.checks.suite import FAILING, PASSING
 from agent.models.checks import (
     GONE,
@@ -56,7 +56,7 @@ class PairedTest(NamedTuple):
 
 
 def classify_tests(
-    base: TestRun, head: TestRun, versions: TestRun | None, parts: ChangeParts
+    base: TestRun, head: TestRun, versions: TestRun | None, split: SplitChange
 ) -> dict[str, PairedTest]:
     """Pair every test that either side has or had no time for, and say what became of it.
 
@@ -80,7 +80,7 @@ def classify_tests(
             state: State = "unrun"
         elif not after and before.is_collection:
             state = "fine" if before.file in read else "gone"
-        elif parts.is_touched(before):
+        elif split.is_touched(before):
             state = _find_touched_state(before, after, version, has_versions=versions is not None)
         else:
             state = _find_state(before, after, has_family=name_family(item_id) in families)

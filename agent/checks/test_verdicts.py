@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, zip_longest
 
-from agent.checks import change_parts, running, suite, test_pairs
-from agent.checks.change_parts import ChangeParts
+from agent.checks import change_split, running, suite, test_pairs
+from agent.checks.change_split import SplitChange
 from agent.checks.check import Selection, Site, get_last_lines
 from agent.checks.runners import Suite
 from agent.checks.running import Bench, Job
@@ -61,7 +61,7 @@ class TestVerdicts:
 
     __test__ = False
 
-    parts: ChangeParts
+    split: SplitChange
     base: CheckReport
     """Measured anew where its results turn out to be out of date."""
     bench: Bench
@@ -71,7 +71,7 @@ class TestVerdicts:
     @cached_property
     def versions_site(self) -> Site:
         """The change with base's versions of the tests that it touches."""
-        return self.bench.lay_out(change_parts.revert_tests(self.parts), "versions")
+        return self.bench.lay_out(change_split.revert_tests(self.split), "versions")
 
     def find_verdicts(
         self, tests: TestRun, ran: Mapping[str, AnyRun]
@@ -79,7 +79,7 @@ class TestVerdicts:
         """Compare the tests with base's; what fails with the change alone runs once more."""
         bench, repeated = self.bench, self.bench.repeated
         versions, doubts = self._read_versions(find_tests(ran, VERSIONS))
-        classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.parts)
+        classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.split)
         pairs = [pair for pair in classified.values() if pair.head or not tests.is_partial]
         if not tests.is_partial:
             pairs = [*self._fail_intermittent(pairs, ran)]
@@ -104,7 +104,7 @@ class TestVerdicts:
         tests = replace(
             tests,
             repeated=tuple(repeated.values()),
-            uncollected=tuple(change_parts.list_uncollected(self.parts, tests)),
+            uncollected=tuple(change_split.list_uncollected(self.split, tests)),
             doubts=doubts,
         )
         return tests, test_pairs.count_tests(self.base.tests, tests, pairs)
@@ -168,7 +168,7 @@ class TestVerdicts:
             for run in runs
             if run and is_conclusive(run)
             for item in run.items
-            if item.outcome in FAILING and item.file in self.parts.own_tests
+            if item.outcome in FAILING and item.file in self.split.own_tests
         }
         for pair in pairs:
             item = failed.get(pair.current_id)

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from functools import partial
 
 from agent.checks import (
-    change_parts,
+    change_split,
     changed_files,
     judging,
     packages,
     reports,
 )
-from agent.checks.change_parts import ChangeParts
+from agent.checks.change_split import SplitChange
 from agent.checks.check import Site, make_site
 from agent.checks.running import Bench, Jobs
 from agent.desk import Desk
@@ -32,7 +32,7 @@ from agent.policy import levels, new_dependencies, ruff_contract
 from repo_config.test_files import is_test
 
 
-def judge_cleared(
+def check_cleared(
     cleared: ClearedChange,
     plan: Plan,
     before: CheckReport,
@@ -63,8 +63,8 @@ def judge_cleared(
     base = make_site(tree.folder, desk.environment(prepared), contract, desk.settings, until)
     # An earlier round may have measured it anew.
     before = reports.refresh_tests(before, prepared, desk.settings)
-    parts = change_parts.split_change(change, before.tests, tree, contract.project)
-    linted = _run_ruff_rules(parts, head, base, human_changes, desk)
+    split = change_split.split_change(change, before.tests, tree, contract.project)
+    linted = _run_ruff_rules(split, head, base, human_changes, desk)
     bench = Bench(
         base=base,
         head=head,
@@ -78,7 +78,7 @@ def judge_cleared(
         say=desk.say,
         measure_anew=measure_anew if reports.is_older(prepared, desk.settings) else None,
     )
-    judged = judging.judge_change(parts, before, bench, (*added, *linted))
+    judged = judging.judge_change(split, before, bench, (*added, *linted))
     desk.store_report(prepared.run, judged.ran)
     return judged
 
@@ -136,16 +136,16 @@ def _prepare_environment(
 
 
 def _run_ruff_rules(
-    parts: ChangeParts, head: Site, base: Site, human_changes: Change | None, desk: Desk
+    split: SplitChange, head: Site, base: Site, human_changes: Change | None, desk: Desk
 ) -> tuple[LintRun, ...]:
     """Check a change by the rules that ruff has; one that forbids it ends the checks at once."""
-    disguised = frozenset(path for path in parts.product if is_test(path))
-    linted = changed_files.lint_change(parts.change, head, base, disguised, desk.sandbox, desk.say)
+    disguised = frozenset(path for path in split.product if is_test(path))
+    linted = changed_files.lint_change(split.change, head, base, disguised, desk.sandbox, desk.say)
     if linted is None or linted.reason:
         return (linted,) if linted else ()
     problems = ruff_contract.find_problems(linted.items, head.config)
     weighed = levels.apply_levels(problems, head.config)
-    findings = levels.soften_human_findings(weighed, parts.change, human_changes)
+    findings = levels.soften_human_findings(weighed, split.change, human_changes)
     if blocking := [finding for finding in findings if finding.severity is Severity.BLOCK]:
         desk.say(f"{linted.name}: {blocking[0].rule} blocks the change; no checks run")
         raise PolicyRefused(findings)

@@ -20,7 +20,7 @@ from agent.stages import baseline, checks, decide, edit, policy
 from agent.text.check_summary import format_count
 
 
-def judge_draft(draft: Draft, run_context: RunContext) -> Round:
+def validate_draft(draft: Draft, run_context: RunContext) -> Round:
     """Judge a change; if judging stops early, keep the earlier change that passed."""
     judged = Round(run_context.history.round_number, draft, unfinished=True)
     with run_context.history.keep_passed_change("the checks of another change finished"):
@@ -39,7 +39,7 @@ def _run_gate(draft: Draft, run_context: RunContext) -> Round:
         cleared = once(Step.POLICY.named(number), policy.clear_change, *inputs)
         anew = partial(baseline.measure_anew, before, prepared, desk)
         given = cleared, draft.plan, before, prepared, desk, human, run_context.gate_seconds, anew
-        judged = once(Step.CHECKS.named(number), checks.judge_cleared, *given)
+        judged = once(Step.CHECKS.named(number), checks.check_cleared, *given)
     except PolicyRefused as problem:
         desk.facts.note_round(problem.reason)
         return Round(number, draft, refused=problem.findings)
@@ -69,7 +69,7 @@ def describe_gate(run_context: RunContext) -> str:
         f"`submit` runs the rules, {names}, the new and changed tests without the change, and tests"
         f" without parts of it. Expect {format_count(seconds, 'second')} or more."
     )
-    judged = judging.judge_base(baseline, contract)
+    judged = judging.compare_base(baseline, contract)
     given = contract.config, contract.project, desk.open_base(prepared)
     nothing = policy.apply_rules(ChangeContext(run_context.unchanged, *given))
     verdict = decide.decide_verdict(judged, nothing, contract)

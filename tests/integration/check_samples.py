@@ -292,7 +292,7 @@ class Stage:
             prepared = replace(prepared, contract=replace(prepared.contract, config=config))
         base = baseline.measure_base(self.prepared, self.services)
         cleared, desk = self.cleared(**edits), self.services
-        return checks_stage.judge_cleared(cleared, plan, base, prepared, desk, human_changes)
+        return checks_stage.check_cleared(cleared, plan, base, prepared, desk, human_changes)
 
     def compared(self, **more: Any) -> dict[str, Any]:
         """The checks of a change compared with base's, by name."""

@@ -87,7 +87,7 @@ class TestLog:
         return "at least half of the first tests fail" if self._are_first_poor(outcome) else ""
 
     def _are_first_poor(self, outcome):
-        """Judge the first 50 tests, or as many as ended within a minute, once."""
+        """Decide once, on the first 50 tests or as many as ended within a minute."""
         if not self._looks_early or outcome not in self._counts:
             return False
         self._counts[outcome] += 1

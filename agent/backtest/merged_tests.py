@@ -1,9 +1,9 @@
-"""Judge a change by the tests that were merged, as SWE-bench does.
+"""Measure a change by the tests that were merged, as SWE-bench does.
 
-Resolved is a change with which all tests pass that failed before the merged change and pass with
-it, and all that passed before and pass with it. Which these are is measured where it is not given:
-the merged test files on the base commit, and twice with the merged change. They run in fresh
-sandboxes that no model has seen.
+A change resolves a task if it passes two kinds of tests: those that fail before the merged change
+and pass with it, and those that pass before and with it. Where a task does not name them, they are
+measured: the merged test files run on the base commit, and twice with the merged change. Each run
+has a fresh sandbox that no model has seen.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class ExpectedTests(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Judge:
+class MergedTests:
     """Runs the merged tests of one past change."""
 
     task: PastChange

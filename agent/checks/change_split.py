@@ -31,7 +31,7 @@ _CONFTEST = "conftest.py"
 
 
 @dataclass(frozen=True)
-class ChangeParts:
+class SplitChange:
     change: Change
     product: tuple[str, ...] = ()
     own_tests: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class ChangeParts:
         return bool(item.digest) and item.file in self.product
 
 
-def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -> ChangeParts:
+def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -> SplitChange:
     """Split a change, by the tests of base and the imports with the change."""
     files = {file.path: file for file in change.files}
     sources = read_python_sources(tree) | {
@@ -77,7 +77,7 @@ def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -
     as_base = frozenset(
         module for path in touched | conftests for module in _list_users(path, collected, imports)
     )
-    return ChangeParts(
+    return SplitChange(
         change=change,
         product=tuple(path for path in files if path not in of_tests | configuration),
         own_tests=tuple(own),
@@ -88,32 +88,32 @@ def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -
     )
 
 
-def revert_tests(parts: ChangeParts) -> Change:
+def revert_tests(split: SplitChange) -> Change:
     """Give the change with base's versions of touched test files, and base's configuration."""
     kept = tuple(
         file
-        for file in parts.change.files
-        if file.path not in parts.touched | parts.configuration
+        for file in split.change.files
+        if file.path not in split.touched | split.configuration
         and posixpath.basename(file.path) != _CONFTEST
     )
-    return replace(parts.change, files=kept)
+    return replace(split.change, files=kept)
 
 
-def keep_tests(parts: ChangeParts) -> Change:
+def keep_tests(split: SplitChange) -> Change:
     """Give what the change does to tests alone."""
-    kept = (file for file in parts.change.files if file.path not in parts.product)
-    return replace(parts.change, files=tuple(kept), notes=())
+    kept = (file for file in split.change.files if file.path not in split.product)
+    return replace(split.change, files=tuple(kept), notes=())
 
 
-def list_uncollected(parts: ChangeParts, run: TestRun) -> Iterator[str]:
+def list_uncollected(split: SplitChange, run: TestRun) -> Iterator[str]:
     """Say which new tests no runner has collected: they look as if they proved something."""
     if run.is_partial or run.limit or run.reason:
         return
     # Not by their files: tests of a class that others inherit from run elsewhere.
     ids = (test.partition("[")[0] for test in (*(item.item_id for item in run.items), *run.unrun))
     names = {item_id.replace("::", ".").rpartition(".")[2] for item_id in ids}
-    for file in parts.change.files:
-        if file.path not in parts.own_tests or not has_test_name(file.path):
+    for file in split.change.files:
+        if file.path not in split.own_tests or not has_test_name(file.path):
             continue
         new = _list_tests(file.after) - _list_tests(file.before)
         # Libraries add to the name of a test, as for each set of parameters.
