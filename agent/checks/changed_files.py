@@ -6,21 +6,22 @@ from the contract. Which rule that breaks is left to `agent.policy`.
 
 import dataclasses
 import posixpath
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Literal
 
 from agent.checks import readers, running
+from agent.checks.change_split import SplitChange
 from agent.checks.check import Site
 from agent.checks.commands import ToolCheck
 from agent.checks.compare import BY_ID
 from agent.checks.readers import READERS, ToolRemark
 from agent.checks.running import Say
-from agent.models.change import Change
 from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.record import replace
 from agent.models.sandbox import Sandbox
 from agent.policy import ruff_contract, source
 from agent.policy.change_context import find_new
+from agent.policy.layout import is_test
 from agent.policy.ruff_contract import BAN
 from repo_config.command_lines import CheckCommand
 
@@ -28,13 +29,10 @@ RUFF = "ruff check"
 
 
 def lint_change(
-    change: Change, head: Site, base: Site, disguised: Collection[str], sandbox: Sandbox, say: Say
+    split: SplitChange, head: Site, base: Site, sandbox: Sandbox, say: Say
 ) -> LintRun | None:
-    """Check a change by ruff's rules; None where nothing is new.
-
-    Args:
-        disguised: Files that are called as those of tests are, and are none.
-    """
+    """Check a change by ruff's rules; None where nothing is new."""
+    change = split.change
     config, version = head.config, head.project.python_version
     options = *ruff_contract.arguments(version), *ruff_contract.make_ban(config)
     reader = dataclasses.replace(READERS[RUFF], read=read_remarks)
@@ -59,6 +57,8 @@ def lint_change(
     # Lines that left another file of the change were moved.
     items = tuple(find_new(fresh, find_new(own, found.items, BY_ID), lambda item: item.text))
     python = head.environment.interpreter.version
+    # Files that are named as tests are, and belong to the product.
+    disguised = frozenset(filter(is_test, split.product))
     items = ruff_contract.select_items(items, change, config, disguised, python)
     output = "\n".join(f"{item.place}: {item.text}" for item in items)
     return replace(found, items=items, status=Status.FAILED, output=output) if items else None

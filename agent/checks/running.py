@@ -88,10 +88,10 @@ class Bench:
     same folder for all that one thread lays out without a name."""
     contract: Contract
     plan: Plan
-    human_changes: Change | None
-    """The branch's earlier change; what rules find in lines of people only remarks."""
     jobs: "Jobs"
     say: Say
+    human_changes: Change | None = None
+    """The branch's earlier change; findings in lines of people never block."""
     measure_anew: Callable[[], TestRun] | None = None
     """Runs base's tests once more; None: its results are of this run."""
     repeated: dict[str, RepeatedTest] = field(default_factory=dict)
