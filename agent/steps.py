@@ -185,16 +185,7 @@ class Steps:
         begun = time.monotonic()
         value, failure, result = None, None, None
         try:
-            # What others can see is on disk as begun before it begins; the rest runs again.
-            is_lasting = name.step.is_lasting
-            record = self._events.append if is_lasting else self._events.note
-            record(name, "started", at=round(read_clock(), 3))
-            try:
-                # Whoever goes on after a kill counts it, also on another machine.
-                self._events.store()
-            except AgentError:
-                if is_lasting:
-                    raise
+            self._record_start(name)
             self._log.line(f"[{name}]")
             for watcher in self._watchers:
                 watcher.started(name)
@@ -225,6 +216,18 @@ class Steps:
             with suppress(AgentError):  # else with the next step
                 self._events.store()
         return StepRecord(seconds=seconds, value=value, failure=failure)
+
+    def _record_start(self, name: AnyStep) -> None:
+        """Record that a step begins: a step that others can see, on disk; any other runs again."""
+        is_lasting = name.step.is_lasting
+        record = self._events.append if is_lasting else self._events.note
+        record(name, "started", at=round(read_clock(), 3))
+        try:
+            # A process that goes on after a kill, also on another machine, counts the attempts.
+            self._events.store()
+        except AgentError:
+            if is_lasting:
+                raise
 
     def _report_ended(self, name: AnyStep, seconds: float, *, ok: bool) -> None:
         for watcher in self._watchers:

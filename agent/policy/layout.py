@@ -6,6 +6,7 @@ A test may sleep and a script may read a file where code that answers requests m
 import posixpath
 import re
 
+from agent.models.change import Change
 from repo_config import test_files
 
 is_test = test_files.is_test
@@ -50,6 +51,16 @@ def is_migration(path: str, content: bytes | None = None) -> bool:
     folder, name = posixpath.split(path)
     is_of_django = "/migrations/" in f"/{folder}/" and name[0] not in "_~"
     return name.endswith(".py") and (is_of_django or is_revision(content))
+
+
+def list_migration_folders(change: Change) -> tuple[str, ...]:
+    """List the folders of the migrations that a change adds, those of tests apart."""
+    new = (file for file in change.files if file.before is None and not is_test(file.path))
+    return tuple(
+        sorted(
+            {posixpath.dirname(file.path) for file in new if is_migration(file.path, file.after)}
+        )
+    )
 
 
 def is_revision(content: bytes | None) -> bool:

@@ -6,7 +6,7 @@ May run twice: the comment has a key, and what is closed stays closed.
 from contextlib import suppress
 
 from agent.desk import Desk
-from agent.errors import RunStopped
+from agent.errors import RunStopped, Superseded
 from agent.models.outcome import EarlierPull, PullRequest
 from agent.models.record import replace
 from agent.models.run import Run, RunState
@@ -49,3 +49,18 @@ def close_replaced(
         others = desk.code_host.list_others(run, branch)
         still_open += (number for number in others if number not in (*closed, *still_open))
     return replace(pull, replaces=tuple(closed)), tuple(still_open)
+
+
+def require_unproposed(run: Run, branch: str, desk: Desk) -> None:
+    """Refuse a second pull request for a branch of this run.
+
+    Only a run that goes on from an old backup comes here: its branch is named after it.
+
+    Raises:
+        Superseded: The branch has one, with newer commits of someone else.
+    """
+    if desk.code_host.has_pull_request(run, branch):
+        raise Superseded(
+            f"This run's branch {branch} already has a pull request with newer commits by"
+            " someone else. It was left unchanged."
+        )

@@ -171,8 +171,8 @@ def render_text(
     """
     change = decided.cleared.change
     diff = worktree.make_diff(prepared.checkout, change)
-    shown = diff if decided.verdict.publish else desk.redactor(diff)
-    desk.store_file(prepared.run, PATCH, shown)
+    is_published = decided.verdict.publish
+    desk.store_file(prepared.run, PATCH, diff if is_published else desk.redactor(diff))
     if placed and (commit := worktree.read_commit(prepared.checkout, placed.commit)):
         desk.store_file(prepared.run, f"{COMMIT}{placed.commit}", commit)
     history = desk.memory.list_history(prepared.run)
@@ -200,9 +200,8 @@ def render_text(
         base_head=placed.base_head if placed else None,
         earlier_rounds=len(outcomes),
     )
-    if decided.verdict.publish:
-        return text.render_pull_request(evidence, desk.redactor)
-    return text.render_withheld(evidence, desk.redactor)
+    render = text.render_pull_request if is_published else text.render_withheld
+    return render(evidence, desk.redactor)
 
 
 def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:

@@ -4,18 +4,21 @@ May run twice: each thread is answered once.
 """
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from agent.desk import Desk
 from agent.models.change import Change, Finding
-from agent.models.outcome import Outcome, ThreadOutcome
+from agent.models.outcome import Outcome, ThreadOutcome, ThreadResult
 from agent.models.pulls import PullSnapshot, Thread
 from agent.models.record import replace
 from agent.models.run import Reason, Run
 from agent.models.task import FollowUpItem, ItemAnswer, PullContext, Task
 from agent.publishing import messages, threads
 from agent.publishing.evidence import DecidedChange
+from agent.publishing.pull_request_content import PushedBranch
 from agent.text import sanitise
+from agent.text.check_summary import format_count
 
 #: How the id of what is no thread but a check begins.
 _CHECK = "check:"
@@ -154,8 +157,10 @@ def list_lasting(pull: PullContext) -> tuple[ThreadOutcome, ...]:
     )
 
 
-def list_waiting(ends: Iterable[ThreadOutcome]) -> tuple[ThreadOutcome, ...]:
-    return tuple(end for end in ends if end.kind == "human")
+def list_waiting(ends: Iterable[ThreadOutcome], now: PullSnapshot) -> tuple[ThreadOutcome, ...]:
+    """List what is left to people, and that they have not resolved by now."""
+    resolved = {thread.thread_id for thread in now.threads if thread.resolved}
+    return tuple(end for end in ends if end.kind == "human" and end.thread_id not in resolved)
 
 
 # --- texts ----------------------------------------------------------------------------------------
@@ -219,6 +224,13 @@ def add_section(now: PullSnapshot, section: str) -> str:
     return body if len(body) <= sanitise.TEXT_LIMIT else now.body
 
 
+def rewrite_section(now: PullSnapshot, section: str, run: Run, desk: Desk) -> None:
+    """Rewrite the text of a pull request where the section changes it."""
+    body = add_section(now, section)
+    if body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
+        desk.code_host.rewrite_text(run, now.number, body)
+
+
 def call_people(ends: Sequence[ThreadOutcome]) -> str:
     """Say what a person has to do that is said in no thread; an edited text tells nobody."""
     unanswered = [end for end in ends if end.kind == "human" and end.thread_id.startswith(_CHECK)]
@@ -227,3 +239,38 @@ def call_people(ends: Sequence[ThreadOutcome]) -> str:
         for outcome in unanswered
     ]
     return "\n".join(("**A person has to handle this.**", "", *lines)) if lines else ""
+
+
+def summarize_ends(
+    task: Task,
+    pull: PullContext,
+    ends: Sequence[ThreadOutcome],
+    decided: DecidedChange | None,
+    placed: PushedBranch | None,
+) -> str:
+    """Say what became of a follow-up, as the end of a sentence.
+
+    Args:
+        ends: What became of each thread, check or conflict; empty: nothing was asked.
+        placed: Where the change was pushed; None: nowhere.
+    """
+    if not ends:
+        if placed:
+            return f"updated with the base branch in {placed.commit[:12]}"
+        sentence = decided.verdict.sentence if decided else "a rule blocks the result"
+        return sentence.rstrip(".")
+    noun = "check" if pull.about.kind == "ci" else "comment"
+    noun = "conflict" if any(item.conflict for item in task.items) else noun
+    commit = next((end.commit for end in ends if end.commit), "")
+    counts = Counter[str](end.kind for end in ends)
+    needs = "needs" if counts["human"] == 1 else "need"
+    results: dict[ThreadResult, str] = {
+        "commit": f"addressed in {commit[:12]}",
+        "reply": "answered",
+        "human": f"{needs} a person",
+    }
+    return ", ".join(
+        f"{format_count(counts[kind], noun)} {result}"
+        for kind, result in results.items()
+        if counts[kind]
+    )

@@ -83,12 +83,7 @@ def prepare_environment(
     prepared, report = trials.drop_options(prepared, report)
     desk.store_report(base.run, report)
     values = proposal.find_difference(config, prepared.contract.config)
-    why = "No other set-up is better."
-    if values:
-        name = best.candidate.name
-        others = "".join(f" ({setup.passed})" for setup in tried if setup.candidate.name != name)
-        passed = f"{best.passed} tests pass on the base branch{others}."
-        why = passed[0].upper() + passed[1:]
+    why = trials.explain_choice(best) if values else "No other set-up is better."
     is_of_ci = best.candidate.name == _CI
     if len(tried) > 1 or trials.search or (values and not is_of_ci):
         trials.remember(why, values, obstacles.share_passed(report.tests))
@@ -314,10 +309,8 @@ class _Trials:
 
     def drop_options(self, prepared: Prepared, report: CheckReport) -> tuple[Prepared, CheckReport]:
         """Run tools without CI's options, where base does not get through with these."""
-        contract, files = (
-            prepared.contract,
-            ProjectFiles(self._tree, prepared.contract.project.root),
-        )
+        contract = prepared.contract
+        files = ProjectFiles(self._tree, contract.project.root)
         plain = checking_tools.find_commands(files, contract.config, is_like_ci=False)
         own = {command.name: command for command in contract.project.commands}
         failed = {run.name for run in report.results if run.status is Status.UNMEASURABLE}
@@ -374,6 +367,13 @@ class _Trials:
         if best.tests and best.tests.limit:
             return CheckUnfinished(words)
         return EnvironmentFailed(words) if best.tests is None else RepositoryUnfit(words)
+
+    def explain_choice(self, best: TriedSetup) -> str:
+        """Say how many tests pass with the best set-up, and with the others."""
+        others = [setup for setup in self.tried if setup.candidate.name != best.candidate.name]
+        counts = "".join(f" ({setup.passed})" for setup in others)
+        passed = f"{best.passed} tests pass on the base branch{counts}."
+        return passed[0].upper() + passed[1:]
 
     def remember(
         self, why: str, values: dict[str, object], share: float | None, end: str = ""

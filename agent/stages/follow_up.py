@@ -14,6 +14,7 @@ from agent.models.code_host import CodeHost
 from agent.models.outcome import PastRun, ThreadOutcome
 from agent.models.pulls import (
     BranchState,
+    PullSnapshot,
     Thread,
     ThreadComment,
 )
@@ -58,16 +59,7 @@ def read_context(run: Run, desk: Desk) -> PullContext:
     digests = [digest for digest in texts if digest]
     asked: tuple[Thread, ...] = ()
     if about.kind == "review":
-        names = frozenset((remote.author,))
-        people = _Writers(run, code_host)
-        threads = tuple(_as_read(thread, ends) for thread in pull.threads)
-        newest = sorted(threads, key=lambda thread: thread.comments[-1].at, reverse=True)
-        wanted_ids = {
-            thread.thread_id for thread in newest if _is_asked(thread, ends, names, people)
-        }
-        asked = tuple(
-            people.hide_others(thread) for thread in threads if thread.thread_id in wanted_ids
-        )
+        asked = _find_asked(pull, ends, remote.author, _Writers(run, code_host))
     return PullContext(
         about=about,
         remote=remote,
@@ -86,6 +78,22 @@ def read_context(run: Run, desk: Desk) -> PullContext:
         was_draft=any(outcome.pull_request and outcome.pull_request.draft for outcome in outcomes),
         earlier_rounds=sum(_is_like(stored_run, about) for stored_run in history),
     )
+
+
+def _find_asked(
+    pull: PullSnapshot, ends: dict[str, ThreadOutcome], author: str, people: "_Writers"
+) -> tuple[Thread, ...]:
+    """Find the threads that wait for an answer of ours.
+
+    Args:
+        ends: What became of threads in earlier rounds, by their ids.
+        author: Our name on the code host.
+    """
+    threads = tuple(_as_read(thread, ends) for thread in pull.threads)
+    newest = sorted(threads, key=lambda thread: thread.comments[-1].at, reverse=True)
+    names = frozenset((author,))
+    asked = {thread.thread_id for thread in newest if _is_asked(thread, ends, names, people)}
+    return tuple(people.hide_others(thread) for thread in threads if thread.thread_id in asked)
 
 
 def _is_like(earlier: PastRun, about: FollowUp) -> bool:

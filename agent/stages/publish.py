@@ -4,24 +4,21 @@ Executes nothing of the repository's. May run twice: an equal commit on an equal
 again, each thread is answered once, and the texts are written anew.
 """
 
-import posixpath
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from agent import steps
 from agent.desk import Desk
 from agent.errors import AccessLost, Cancelled, CodeHostUnavailable, Superseded
 from agent.git import branches, pull_branch, worktree
-from agent.models.change import Change, Finding
+from agent.models.change import Finding
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.outcome import (
     JudgedChange,
     Outcome,
+    PullRequest,
     ReviewState,
     RunFiles,
-    ThreadOutcome,
-    ThreadResult,
 )
 from agent.models.pulls import PullSnapshot
 from agent.models.record import replace
@@ -34,7 +31,6 @@ from agent.publishing import earlier_pulls, messages, pull_request_content, thre
 from agent.publishing.evidence import DecidedChange
 from agent.publishing.pull_request_content import PushedBranch
 from agent.text import sanitise
-from agent.text.check_summary import format_count
 
 #: The step that is done again where somebody has pushed: what is asked may be another by then.
 _LOOK_AGAIN = Step.READ_PULL
@@ -98,7 +94,7 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
         pull_request=at.reference,
         files=RunFiles(text=""),
         review_state=ReviewState(
-            waiting_threads=thread_answers.list_waiting(thread_answers.list_lasting(pull))
+            waiting_threads=thread_answers.list_waiting(thread_answers.list_lasting(pull), at)
         ),
     )
 
@@ -123,13 +119,14 @@ def _make_outcome(
     reason = Reason.DRY_RUN if is_shown else reason
     judged, folder = JudgedChange(findings=refused), desk.run_folder(run)
     if decided is not None:
+        folders = layout.list_migration_folders(decided.cleared.change)
         judged = JudgedChange(
             digest=decided.cleared.change.digest,
             plan=decided.plan if placed else None,
             checks=decided.compared,
             findings=decided.findings,
             review=decided.notes if decided.work.uses else None,
-            migration_folders=_list_migration_folders(decided.cleared.change) if placed else (),
+            migration_folders=folders if placed else (),
         )
     return Outcome(
         run_id=run.run_id,
@@ -145,14 +142,6 @@ def _make_outcome(
         ),
         judged=judged,
     )
-
-
-def _list_migration_folders(change: Change) -> tuple[str, ...]:
-    new = (file for file in change.files if file.before is None and not layout.is_test(file.path))
-    folders = {
-        posixpath.dirname(file.path) for file in new if layout.is_migration(file.path, file.after)
-    }
-    return tuple(sorted(folders))
 
 
 # --- a new pull request ---------------------------------------------------------------------------
@@ -265,24 +254,12 @@ def _push_change(prepared: Prepared, decided: DecidedChange, desk: Desk) -> Push
         draft.name,
         remote.url,
         token,
-        taken=lambda name: _require_unproposed(run, name, desk),
+        taken=lambda name: earlier_pulls.require_unproposed(run, name, desk),
     )
     head, base_branch = None, base.base_branch or remote.default_branch
     with suppress(AccessLost, CodeHostUnavailable):  # it is for the text alone
         head = branches.find_head(remote.url, token, desk.mirrors, base_branch)
     return PushedBranch(branch=name, commit=commit, remote=remote, base_head=head)
-
-
-def _require_unproposed(run: Run, branch: str, desk: Desk) -> None:
-    """Open no second pull request where there is one of this run that somebody has worked on since.
-
-    Only a run that goes on from an old backup comes here: its branch is named after it.
-    """
-    if desk.code_host.has_pull_request(run, branch):
-        raise Superseded(
-            f"This run's branch {branch} already has a pull request with newer commits by"
-            " someone else. It was left unchanged."
-        )
 
 
 # --- a pull request of ours -----------------------------------------------------------------------
@@ -357,73 +334,62 @@ def _update_pull_request(
     commit = placed.commit if placed else task.start.head
     ends = thread_answers.answer_threads(task.items, answers, commit, now, run, desk)
     every = {end.thread_id: end for end in (*thread_answers.list_lasting(pull), *ends)}
-    resolved = {thread.thread_id for thread in now.threads if thread.resolved}
-    waiting = thread_answers.list_waiting(
-        end for end in every.values() if end.thread_id not in resolved
-    )
+    waiting = thread_answers.list_waiting(every.values(), now)
     is_edited = threads.compute_digest(now.body) != pull.text_digest
     notes = thread_answers.list_notes(
         task, pull, commit, is_published=placed is not None, is_edited=is_edited
     )
     section = threads.write_section(tuple(every.values()), notes)
-    body, words = thread_answers.add_section(now, section), ""
-    pull_request = at.reference
+    pull_request, words = at.reference, ""
     if placed and decided is not None and isinstance(base, Prepared):
         if not is_edited:
             words = pull_request_content.render_text(base, decided, placed, desk, left=len(waiting))
-            space = sanitise.TEXT_LIMIT - len(section) - 2
-            cut = sanitise.cut_markdown(words, space, where=desk.log_place(run))
-            body = threads.replace_section(cut, section)
-        content = pull_request_content.make_proposal(base, decided, placed, pull.remote, body, desk)
-        # The title is people's by now, and they have been asked to look already.
-        content = replace(
-            content,
-            title=now.title,
-            base_branch=at.base_branch,
-            draft=bool(decided.verdict.review) and not pull.was_draft,
-            reviewers=(),
-            labels=(),
-        )
-        pull_request = desk.code_host.publish_pull_request(run, content)
-    elif body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
-        desk.code_host.rewrite_text(run, now.number, body)
-    if placed and decided:
+        pull_request = _publish_update(pull, now, section, words, decided, placed, base, desk)
         solved = desk.redactor(thread_answers.show_solutions(task, decided.cleared.change))
         if solved:
             desk.code_host.add_comment(run, at.number, solved, key=f"{commit} conflicts")
+    else:
+        thread_answers.rewrite_section(now, section, run, desk)
     if call := thread_answers.call_people(ends):
         of = run.run_id if (decided or refused) and not placed else commit
         desk.code_host.add_comment(run, at.number, call, key=f"{of} people")
-    noun = "check" if pull.about.kind == "ci" else "comment"
-    noun = "conflict" if any(item.conflict for item in task.items) else noun
-    sentence = f"{messages.OVER}{at.number}: {_post_thread_answers(ends, decided, placed, noun)}."
+    summary = thread_answers.summarize_ends(task, pull, ends, decided, placed)
+    sentence = f"{messages.OVER}{at.number}: {summary}."
+    outcome = _make_outcome(task, decided, refused, placed, sentence, base, desk)
     digest = threads.compute_digest(words) if words else None
-    return replace(
-        _make_outcome(task, decided, refused, placed, sentence, base, desk),
-        pull_request=pull_request,
-        review_state=ReviewState(text_digest=digest, threads=ends, waiting_threads=waiting),
-    )
+    state = ReviewState(text_digest=digest, threads=ends, waiting_threads=waiting)
+    return replace(outcome, pull_request=pull_request, review_state=state)
 
 
-def _post_thread_answers(
-    ends: Sequence[ThreadOutcome],
-    decided: DecidedChange | None,
-    placed: PushedBranch | None,
-    noun: str,
-) -> str:
-    if not ends:
-        if placed:
-            return f"updated with the base branch in {placed.commit[:12]}"
-        said = decided.verdict.sentence if decided else "a rule blocks the result"
-        return said.rstrip(".")
-    commit = next((end.commit for end in ends if end.commit), "")
-    counts = Counter[str](end.kind for end in ends)
-    needs = "needs" if counts["human"] == 1 else "need"
-    words: dict[ThreadResult, str] = {
-        "commit": f"addressed in {commit[:12]}",
-        "reply": "answered",
-        "human": f"{needs} a person",
-    }
-    return ", ".join(
-        f"{format_count(counts[kind], noun)} {said}" for kind, said in words.items() if counts[kind]
+def _publish_update(
+    pull: PullContext,
+    now: PullSnapshot,
+    section: str,
+    words: str,
+    decided: DecidedChange,
+    placed: PushedBranch,
+    prepared: Prepared,
+    desk: Desk,
+) -> PullRequest:
+    """Publish the pull request again, for the commit that was pushed.
+
+    Args:
+        section: What became of its review.
+        words: Its new text, without that; "": people have edited theirs, which stays.
+    """
+    body = thread_answers.add_section(now, section)
+    if words:
+        space = sanitise.TEXT_LIMIT - len(section) - 2
+        cut = sanitise.cut_markdown(words, space, where=desk.log_place(prepared.run))
+        body = threads.replace_section(cut, section)
+    content = pull_request_content.make_proposal(prepared, decided, placed, pull.remote, body, desk)
+    # The title is people's by now, and they have been asked to look already.
+    content = replace(
+        content,
+        title=now.title,
+        base_branch=pull.pull.base_branch,
+        draft=bool(decided.verdict.review) and not pull.was_draft,
+        reviewers=(),
+        labels=(),
     )
+    return desk.code_host.publish_pull_request(prepared.run, content)
