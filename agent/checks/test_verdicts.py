@@ -1,6 +1,6 @@
-"""Say what became of each test: paired with base's, and run once more where it fails newly.
+"""Find the verdict on each test: pair it with base's, and repeat it if it is a new failure.
 
-What excuses a failure is seen on base, which a change cannot touch.
+Only a failure on base, which a change cannot influence, excuses a failure.
 """
 
 from collections import defaultdict
@@ -34,7 +34,7 @@ from agent.models.record import replace
 NEAR, AGAIN = "tests near the change", "changed tests, once more"
 VERSIONS = "tests as the base branch has them"
 RULE = "flaky-tests"
-#: Of more failures the change is the cause: so many of them are run again.
+#: Maximum number of tests that run once more: of more failures, the change is the cause.
 MOST_TESTS = 10
 _SUSPECT = ("failed", "error", "skipped")
 
@@ -46,7 +46,7 @@ def find_tests(ran: Mapping[str, AnyRun], name: str) -> TestRun | None:
 
 
 def is_conclusive(run: CheckRun) -> bool:
-    """Whether a check came to its end and names its findings by test or place."""
+    """Whether a check ran to its end and listed its findings."""
     return run.status in (Status.PASSED, Status.FAILED) and not run.reason
 
 
@@ -57,26 +57,26 @@ def list_red(run: TestRun) -> frozenset[str]:
 
 @dataclass
 class TestVerdicts:
-    """What became of the tests of one change."""
+    """Finds the verdicts on the tests of a change."""
 
     __test__ = False
 
     split: SplitChange
     base: CheckReport
-    """Measured anew where its results turn out to be out of date."""
+    """Replaced by a new measurement if its results turn out to be out of date."""
     bench: Bench
     pairs: tuple[PairedTest, ...] = ()
-    """As they were last compared."""
+    """The pairs of the last comparison."""
 
     @cached_property
     def versions_site(self) -> Site:
-        """The change with base's versions of the tests that it touches."""
+        """The change, with base's versions of the tests that it touches."""
         return self.bench.lay_out(change_split.revert_tests(self.split), "versions")
 
     def find_verdicts(
         self, tests: TestRun, ran: Mapping[str, AnyRun]
     ) -> tuple[TestRun, TestComparison]:
-        """Compare the tests with base's; what fails with the change alone runs once more."""
+        """Compare the tests with base's; new failures run once more on both sides."""
         bench, repeated = self.bench, self.bench.repeated
         versions, doubts = self._read_versions(find_tests(ran, VERSIONS))
         classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.split)
@@ -93,7 +93,7 @@ class TestVerdicts:
             self.base = replace(self.base, results=tuple(kept))
             return self.find_verdicts(tests, ran)
         if tests.is_partial:
-            # What passes when it runs again is left to the run of all tests.
+            # A test that passes the second time is left to the run of all tests.
             passing = {name for name, test in repeated.items() if test.head in PASSING}
             pairs = [
                 pair for pair in pairs if pair.state != "broken" or pair.current_id not in passing
@@ -110,12 +110,12 @@ class TestVerdicts:
         return tests, test_pairs.count_tests(self.base.tests, tests, pairs)
 
     def _repeat(self, broken: Iterable[PairedTest]) -> None:
-        """Run tests that fail newly once more on both sides."""
+        """Run new failures once more on both sides."""
         bench, by_file = self.bench, defaultdict[str, list[PairedTest]](list)
         for pair in broken:
             if (item := pair.head) is None or pair.current_id in bench.repeated:
                 continue
-            # A module that cannot be imported has no test that could be asked for.
+            # A module that cannot be imported has no test that could run.
             if item.outcome in _SUSPECT and not item.is_collection:
                 by_file[item.file].append(pair)
         suspects = [*filter(None, chain.from_iterable(zip_longest(*by_file.values())))]
@@ -140,9 +140,9 @@ class TestVerdicts:
             bench.repeated[test.item_id] = test
 
     def _read_versions(self, run: TestRun | None) -> tuple[TestRun | None, tuple[str, ...]]:
-        """Return what tests do as base has them, or why that is not known.
+        """Return the run of base's versions of tests, or why it has no result.
 
-        What fails runs once more, and counts as it ends then.
+        Its failures run once more; the second outcome counts.
         """
         if run is None:
             return None, ()
@@ -161,7 +161,7 @@ class TestVerdicts:
     def _fail_intermittent(
         self, pairs: Iterable[PairedTest], ran: Mapping[str, AnyRun]
     ) -> Iterator[PairedTest]:
-        """Fail the change's own tests that pass in the run of all tests, and fail in another."""
+        """Mark tests of the change as broken that pass in the run of all, and fail in another."""
         runs = (find_tests(ran, name) for name in (NEAR, AGAIN))
         failed = {
             item.item_id: item
@@ -179,16 +179,16 @@ class TestVerdicts:
                 yield pair
 
     def _explain_code(self, tests: TestRun) -> TestRun:
-        """Fail tests whose exit code no test explains, and that base does not have, seen twice."""
+        """Fail a run whose exit code is red twice, though no test fails and base's code differs."""
         base = self.base.tests
-        known = {0, None} | ({base.exit_code} if not list_red(base) else set())
+        harmless = {0, None} | ({base.exit_code} if not list_red(base) else set())
         is_red = bool(list_red(tests))
-        if tests.reason or tests.limit or is_red or tests.exit_code in known:
+        if tests.reason or tests.limit or is_red or tests.exit_code in harmless:
             return tests
         self.bench.say("tests: the exit code is red where no test is; running all again")
         again = self._suite_again
         is_red = bool(isinstance(again, TestRun) and list_red(again))
-        if again.exit_code in known or is_red:
+        if again.exit_code in harmless or is_red:
             return tests
         reason = (
             f"the tests end with exit code {again.exit_code}, and with {base.exit_code} on the base"
@@ -202,9 +202,9 @@ class TestVerdicts:
 
 
 def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str, str]]:
-    """Run tests at several places, side by side; return for each place how each test ended.
+    """Run tests on several sites, at the same time; return their outcomes by id, site by site.
 
-    Where a sandbox proves nothing, that is unproved.
+    The outcome is `unproved` if a run is inconclusive or does not have the test.
     """
     jobs: dict[str, Job] = {}
     for site, ids in asked:
@@ -221,24 +221,24 @@ def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str
 
 
 def read_repeat(pair: PairedTest, test: RepeatedTest | None) -> PairedTest:
-    """Say what became of a test that fails newly, by how it ended when it ran once more."""
+    """Classify a new failure again, by its outcomes when it ran once more."""
     if pair.state != "broken" or pair.head is None:
         return pair
     was, on_base = pair.base.outcome if pair.base else "", test.base if test else ""
     if was == UNRUN and on_base not in (*PASSING, *FAILING):
         return pair._replace(state="unrun")
     if on_base in FAILING and on_base != was:
-        # Base had no time for it: nobody knows how often it fails.
+        # Base had no time for it at first: how often it fails there is unknown.
         return pair._replace(state="known" if was == UNRUN else "flaky")
     if test is None:
         return pair
-    said = "It fails intermittently." if test.head in PASSING else ""
-    words = (pair.head.text, said, f"(run again: it {test.summary})")
-    return pair._replace(head=replace(pair.head, text="\n".join(filter(None, words))))
+    note = "It fails intermittently." if test.head in PASSING else ""
+    lines = (pair.head.text, note, f"(run again: it {test.summary})")
+    return pair._replace(head=replace(pair.head, text="\n".join(filter(None, lines))))
 
 
 def make_finding(repeated: RepeatedTest) -> Finding:
-    """Name a test that fails on base at times; for review where it did not pass once."""
+    """Make the finding of a flaky test; for review if it never passed with the change."""
     path, line = split_place(repeated.place)
     return Finding(
         rule=RULE,

@@ -15,7 +15,7 @@ PRONOUNS = {"each", "found", "given", "known", "one", "other", "own", "said", "s
 CEILINGS = {
     "lines of agent": 2_110,
     "lines of agent/backtest": 739,
-    "lines of agent/checks": 4_524,
+    "lines of agent/checks": 4_557,
     "lines of agent/cli": 2_540,
     "lines of agent/conversation": 550,
     "lines of agent/dashboard": 2_179,
@@ -39,7 +39,7 @@ CEILINGS = {
     "lines of tests": 49_764,
     "lines of webhooks": 641,
     "uses of model_copy": 2,
-    "lines that bind a pronoun": 329,
+    "lines that bind a pronoun": 276,
     "calls that splat a local tuple": 49,
 }
 
