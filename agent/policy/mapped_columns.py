@@ -1,4 +1,4 @@
-"""The columns that SQLAlchemy's models map, and SQLModel's, as they are written. Pure."""
+"""Find the columns that models of SQLAlchemy and SQLModel map, in source. Pure."""
 
 import ast
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from repo_config.foreign_python import parse_module
 
 
 def edits_columns(file: ChangedFile) -> bool:
-    """Whether a changed file maps other columns than before, so that a migration is due."""
+    """Whether a file maps other columns than before, so that it needs a migration."""
     before, after = ([*map(ast.dump, _list_columns(side))] for side in (file.before, file.after))
     return before != after
 
@@ -29,4 +29,4 @@ def _list_columns(content: bytes | None) -> Iterator[ast.AST]:
             case ast.AnnAssign(annotation=ast.Subscript(value=ast.Name(id="Mapped"))):
                 yield node
             case ast.ClassDef(keywords=[ast.keyword(arg="table")]):
-                yield from (part for part in node.body if isinstance(part, ast.AnnAssign))
+                yield from (field for field in node.body if isinstance(field, ast.AnnAssign))

@@ -1,4 +1,4 @@
-"""Keep merged migrations as they are, and name what new ones take away or do by hand."""
+"""Check that merged migrations are unchanged, and what new ones remove or do by hand."""
 
 import ast
 import re
@@ -59,7 +59,7 @@ _SEE_ROWS = "Check what it does to production data."
 
 
 def is_migration(path: str, content: bytes | None) -> bool:
-    """Whether Django would load a file as a migration; those of tests change no data."""
+    """Whether Django would load a file as a migration, by its content; tests have none."""
     is_of_django = b"django.db" in (content or b"") and bool(_CLASS.search(content or b""))
     return is_of_django and _is_loaded(path)
 
@@ -92,7 +92,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def _list_statements(content: bytes | None) -> list[str] | bytes:
-    """Write all that a migration does, without docstrings, imports and types."""
+    """List the statements of a migration, without docstrings, imports and annotations."""
     try:
         module = strip(content or b"")
     except UNREADABLE:
@@ -101,10 +101,10 @@ def _list_statements(content: bytes | None) -> list[str] | bytes:
     holders += [node for node in module.body if isinstance(node, ast.ClassDef)]
     for holder in holders:
         holder.body = [
-            ast.Assign([part.target], part.value)
-            if isinstance(part, ast.AnnAssign) and part.value
-            else part
-            for part in holder.body
+            ast.Assign([statement.target], statement.value)
+            if isinstance(statement, ast.AnnAssign) and statement.value
+            else statement
+            for statement in holder.body
         ]
     imports = ast.Import | ast.ImportFrom
     return [ast.dump(node) for node in module.body if not isinstance(node, imports)]
@@ -112,20 +112,20 @@ def _list_statements(content: bytes | None) -> list[str] | bytes:
 
 def _check_new(source: PythonSource) -> Iterator[Finding]:
     by_hand: dict[str, int] = {}
-    for part in _list_parts(source):
-        name = source.find_name(part)
+    for node in _list_operations(source):
+        name = source.find_name(node)
         kind = name.rpartition(".")[2]
-        if not (isinstance(part, ast.Call) and _OPERATION.fullmatch(name)):
-            by_hand.setdefault(kind or ast.unparse(part).partition("\n")[0], part.lineno)
+        if not (isinstance(node, ast.Call) and _OPERATION.fullmatch(name)):
+            by_hand.setdefault(kind or ast.unparse(node).partition("\n")[0], node.lineno)
         else:
-            yield from _find_effects(kind, part, source)
+            yield from _find_effects(kind, node, source)
     if by_hand:
         says = f"has more than Django's operations on tables: {list_some(by_hand)}"
         yield BY_HAND.make_finding(source.path, says, _SEE_ROWS, min(by_hand.values()))
 
 
 def _find_effects(kind: str, call: ast.Call, source: PythonSource) -> Iterator[Finding]:
-    """Name what an operation of Django or alembic takes away, or holds up."""
+    """Yield findings for an operation of Django or alembic that loses data or locks tables."""
     for rule, effects, fix in (
         (DESTRUCTIVE, _LOSES, _LOSES_FIX),
         (DOWNTIME, _LOCKS, _LOCKS_FIX),
@@ -135,9 +135,9 @@ def _find_effects(kind: str, call: ast.Call, source: PythonSource) -> Iterator[F
 
 
 def _check_revision(source: PythonSource) -> Iterator[Finding]:
-    """Find what a new migration of alembic takes away, or does by hand, when it is applied."""
+    """Yield findings for a new migration of alembic, for when it is applied."""
     for function in source.module.body:
-        # `upgrade` may call others: with several databases it calls a function for each.
+        # `upgrade` may call other functions, for example one for each of several databases.
         if not isinstance(function, ast.FunctionDef) or function.name.startswith("downgrade"):
             continue
         for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
@@ -148,8 +148,8 @@ def _check_revision(source: PythonSource) -> Iterator[Finding]:
                 yield BY_HAND.make_finding(source.path, says, _SEE_ROWS, call.lineno)
 
 
-def _list_parts(source: PythonSource) -> Iterator[ast.stmt | ast.expr]:
-    """Yield a migration's operations, and what it has beside these and its order."""
+def _list_operations(source: PythonSource) -> Iterator[ast.stmt | ast.expr]:
+    """Yield a migration's operations, and other statements that may have an effect."""
     for node in source.module.body:
         match node:
             case ast.ClassDef(name="Migration", bases=[base], keywords=[], decorator_list=[]) if (

@@ -1,6 +1,6 @@
-"""Check where and how large a change is: the limits of `scope`, and what no setting opens.
+"""Check paths, modes and size of a change, by `scope` and by limits that no setting lifts.
 
-Whether a file decides about the checks is the matter of `gate_files`.
+`gate_files` names the files that decide about checks.
 """
 
 import unicodedata
@@ -18,7 +18,7 @@ PATHS = Rule(
     "paths",
     "Changes stay within the paths that `scope` allows, and use plain file names.",
     Severity.BLOCK,
-    floor=Severity.BLOCK,
+    minimum=Severity.BLOCK,
 )
 BINARY_FILE = Rule("binary-file", "New and changed binary files need review.", Severity.REVIEW)
 FILE_MODE = Rule("file-mode", "Changes to executable bits need review.", Severity.REVIEW)
@@ -26,15 +26,15 @@ SIZE = Rule(
     "size",
     "Changes stay within the size limits of `scope`; files are text and not huge.",
     Severity.BLOCK,
-    floor=Severity.BLOCK,
+    minimum=Severity.BLOCK,
 )
 RULES = (PATHS, FILE_MODE, BINARY_FILE, SIZE)
-#: A file that grows to this, or by this, is not something a person reads.
+#: A file that grows to this size, or by it, cannot be reviewed.
 _HUGE_BYTES = 1_000_000
 _MOST_BINARY_BYTES = 64 * 1024
 
 _CONFIG_FILES = frozenset({".github/mergewright.yml", ".github/mergewright.yaml"})
-#: Lists that forbid: what they are for, and the way out.
+#: Lists of `scope` that forbid paths, each with the reason and the way out.
 _FORBIDS = {
     "human_only": ("only people may change it", "Leave this part of the ticket to a person."),
     "protect": ("it is protected", "Leave it unchanged, or remove it from scope.protect first."),
@@ -50,7 +50,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def check_size(change_context: ChangeContext) -> Iterator[Finding]:
-    """Check that a person can review it; lines that move count on both sides."""
+    """Check that a person can review the size of a change; a moved line counts twice."""
     files, scope = change_context.change.files, change_context.config.scope
     for file in files:
         before, after = len(file.before or b""), len(file.after or b"")
@@ -78,14 +78,18 @@ def check_size(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 class PathRules:
-    """What a change may touch in one repository, file by file."""
+    """The files that a change may touch in a repository."""
 
     def __init__(self, config: RepoConfig, present: Iterable[str]) -> None:
-        """Take the configuration, and the paths of the base commit."""
+        """Compile the lists of `scope`.
+
+        Args:
+            present: Paths of the base commit.
+        """
         self._spellings = {fold_case(path): path for path in present}
         self._lists: dict[str, Patterns] = {}
         self.faults: list[Finding] = []
-        """Patterns of the configuration that cannot be read."""
+        """Findings for configured patterns that cannot be read."""
         for key in (*_FORBIDS, "allow"):
             self._lists[key] = Patterns(())
             try:
@@ -96,7 +100,7 @@ class PathRules:
                 self.faults.append(PATHS.make_finding("", says, fix))
 
     def check(self, file: ChangedFile) -> Iterator[Finding]:
-        """Yield a finding for everything that is wrong with where a file lies."""
+        """Yield findings for the path and the mode of a file."""
         if fault := _find_name_fault(file.path):
             fix = "Use a plain relative path with forward slashes."
             yield PATHS.make_finding(file.path, fault, fix)
@@ -121,7 +125,7 @@ class PathRules:
 
 
 def _find_name_fault(path: str) -> str:
-    """Say why a path cannot be taken at its word, if so."""
+    """Return why a path is not allowed in any repository; "": it is."""
     if problem := names.name_problem(path):
         return f"is not an allowed path: {problem}"
     if ".gitmodules" in fold_case(path).split("/"):
@@ -145,7 +149,7 @@ def _check_own_configuration(file: ChangedFile) -> Iterator[Finding]:
 
 
 def _read_own_table(content: bytes | None) -> object | None:
-    """Return the table `tool.mergewright`; () where there is none, None where it is unknown."""
+    """Return the table `tool.mergewright`; (): there is none; None: the file cannot be parsed."""
     if content is None:
         return ()
     try:
