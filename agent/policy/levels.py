@@ -1,7 +1,7 @@
 """Set the severity of findings.
 
-A repository may configure the severity of a rule, but not below the rule's minimum. A finding is less
-severe if the ticket asks for it, or if people committed what it is about.
+A repository may configure the severity of a rule, but not below the rule's minimum. A finding is
+less severe if the ticket asks for it, or if people committed what it is about.
 """
 
 import re

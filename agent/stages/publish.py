@@ -1,7 +1,7 @@
-"""Publish: commit, branch and text for a change that passed; words for all that was asked.
+"""Publish: push a change that passed, open or update its pull request, and answer its threads.
 
-Executes nothing of the repository's. May run twice: an equal commit on an equal branch is found
-again, each thread is answered once, and the texts are written anew.
+Nothing of the repository is executed. May run twice: an equal commit on an equal branch is found
+again, each thread is answered once, and texts are written again.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ from agent.publishing.evidence import DecidedChange
 from agent.publishing.pull_request_content import PushedBranch
 from agent.text import sanitise
 
-#: The step that is done again where somebody has pushed: what is asked may be another by then.
+#: The step with which a run continues after a push by others: what is asked may have changed.
 _LOOK_AGAIN = Step.READ_PULL
 
 
@@ -44,21 +44,21 @@ def publish_result(
     base: OpenedRepository,
     desk: Desk,
 ) -> Outcome:
-    """Put a change that passed on a branch, and tell people what became of the task.
+    """Push a change that passed, and report the result of the task to people.
 
     Args:
-        decided: None: nothing was edited, or rules refused it.
-        refused: Why rules did.
-        answers: To what is asked of the pull request.
-        base: With its environment, where anything was decided.
+        decided: None: nothing was edited, or rules refused the change.
+        refused: The findings for which rules refused it.
+        answers: Answers to the items of a follow-up.
+        base: With its environment, if there is a decision.
 
     Raises:
         Superseded: Issue or pull request are no longer what was approved. A new branch that was
             pushed for it is removed again, by this attempt or the clean-up.
         Cancelled: The run was stopped; likewise.
-        BranchMoved: Somebody has pushed meanwhile.
-        PolicyRefused: The change contains a secret of the service's own.
-        AccessLost: The code host does not let us write.
+        BranchMoved: The branch has new commits of others.
+        PolicyRefused: The change contains a secret of the service.
+        AccessLost: The code host refuses to let us write.
     """
     if task.pull is None:
         assert decided is not None and isinstance(base, Prepared)  # noqa: S101, PT018
@@ -74,7 +74,7 @@ def publish_result(
 
 
 def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
-    """End a follow-up that finds nothing to do; tell the person who commanded it."""
+    """End a follow-up that has nothing to do; answer the person whose command began it."""
     about, at = pull.about, pull.pull
     words = {
         "review": "No comment in the pull request needs an answer.",
@@ -82,8 +82,7 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
         "update": f"The branch is up to date with {at.base_branch}.",
     }[about.kind]
     if about.by:
-        said = f"{words} Nothing was done."
-        desk.code_host.add_comment(run, about.pull, said, key=run.run_id)
+        desk.code_host.add_comment(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
     return Outcome(
         run_id=run.run_id,
         state=Reason.READY.state,
@@ -108,10 +107,10 @@ def _make_outcome(
     base: OpenedRepository,
     desk: Desk,
 ) -> Outcome:
-    """Make the outcome of a change; what is written on the code host comes on top of it.
+    """Make the outcome of a change, without what is written on the code host.
 
     Args:
-        placed: Where the change is now; None: nowhere.
+        placed: The branch with the change; None: it was not pushed.
     """
     run, pull = base.run, task.pull
     reason = decided.verdict.reason if decided else Reason.POLICY if refused else Reason.READY
@@ -150,7 +149,7 @@ def _make_outcome(
 def _open_pull_request(
     task: Task, prepared: Prepared, decided: DecidedChange, desk: Desk
 ) -> Outcome:
-    """Make the branch and open its pull request, or write down why there is none."""
+    """Push a branch and open its pull request, or write why there is none."""
     run, placed, pull_request = prepared.run, None, None
     still_open: tuple[int, ...] = ()
     if decided.verdict.publish and not run.dry_run:
@@ -192,8 +191,8 @@ def _require_wanted(
 ) -> DecidedChange:
     """Read the ticket once more before a pull request is opened; if obsolete, delete the branch.
 
-    The text that was carried out stays, with what people have said to it; what is hidden in it by
-    now is reported. A pull request that others see already is brought to its end all the same.
+    The text that was carried out stays; parts that were hidden in it since are reported. A run with
+    an open pull request always goes on.
     """
     if placed.remote is None:
         return decided
@@ -205,7 +204,7 @@ def _require_wanted(
         else:
             removed = tuple(dict.fromkeys((*decided.ticket.removed, *now.removed)))
             return replace(decided, ticket=replace(decided.ticket, removed=removed))
-        with suppress(AccessLost):  # where we may not open one, there is none of ours
+        with suppress(AccessLost):  # without access, there is no open one of ours
             if desk.code_host.has_open_pull_request(run, placed.branch):
                 return decided
         token, gone = desk.create_token(run, write=True), False
@@ -225,7 +224,7 @@ def _require_wanted(
 def _name_branch_in_errors(
     placed: PushedBranch | None, but: str = "no pull request could be opened"
 ) -> Iterator[None]:
-    """Let what fails after the push say that there is a branch, and which."""
+    """Add the name of the branch to errors that are raised after the push."""
     try:
         yield
     except Exception as error:
@@ -238,7 +237,7 @@ def _name_branch_in_errors(
 
 
 def _push_change(prepared: Prepared, decided: DecidedChange, desk: Desk) -> PushedBranch:
-    """Make the one commit, and the branch that ends in it; one that is there is left alone."""
+    """Make the commit and push its branch; an existing branch is not changed."""
     run, base, change = prepared.run, prepared.checkout, decided.cleared.change
     remote = desk.code_host.find_remote(run)
     draft = pull_request_content.draft_branch(prepared, decided, remote, desk.redactor)
@@ -257,7 +256,7 @@ def _push_change(prepared: Prepared, decided: DecidedChange, desk: Desk) -> Push
         taken=lambda name: earlier_pulls.require_unproposed(run, name, desk),
     )
     head, base_branch = None, base.base_branch or remote.default_branch
-    with suppress(AccessLost, CodeHostUnavailable):  # it is for the text alone
+    with suppress(AccessLost, CodeHostUnavailable):  # only the text needs it
         head = branches.find_head(remote.url, token, desk.mirrors, base_branch)
     return PushedBranch(branch=name, commit=commit, remote=remote, base_head=head)
 
@@ -266,9 +265,9 @@ def _push_change(prepared: Prepared, decided: DecidedChange, desk: Desk) -> Push
 
 
 def _require_open(pull: PullContext, run: Run, desk: Desk) -> PullSnapshot:
-    """Look once more before anything is pushed or said.
+    """Return the pull request as it is now, if it is still open.
 
-    That the issue is no longer what was approved stops the run by itself.
+    An issue that is no longer what was approved stops the run elsewhere.
     """
     if desk.stopped.is_set():
         raise Cancelled
@@ -286,7 +285,11 @@ def _extend_branch(
     prepared: Prepared,
     desk: Desk,
 ) -> PushedBranch:
-    """Put the change on the branch; BranchMoved: somebody has pushed since it was looked at."""
+    """Push the change to the branch of a pull request.
+
+    Raises:
+        BranchMoved: The branch has new commits of others.
+    """
     run, remote, change = prepared.run, pull.remote, decided.cleared.change
     pull_request_content.refuse_secrets(change, desk.redactor)
     is_review = any(item.thread for item in task.items)
@@ -325,9 +328,9 @@ def _update_pull_request(
     base: OpenedRepository,
     desk: Desk,
 ) -> Outcome:
-    """Push what passed, answer every thread, bring the text up to date, and report the checks."""
+    """Push a change that passed, answer all threads, update the text, and report the checks."""
     run, at, placed = base.run, pull.pull, None
-    # People may have given it other words meanwhile.
+    # People may have edited its text since the follow-up began.
     now = _require_open(pull, run, desk)
     if decided is not None and decided.verdict.publish and isinstance(base, Prepared):
         placed = _extend_branch(task, pull, answers, decided, base, desk)
@@ -371,11 +374,11 @@ def _publish_update(
     prepared: Prepared,
     desk: Desk,
 ) -> PullRequest:
-    """Publish the pull request again, for the commit that was pushed.
+    """Update the pull request for the commit that was pushed.
 
     Args:
-        section: What became of its review.
-        words: Its new text, without that; "": people have edited theirs, which stays.
+        section: The section about its review.
+        words: Its new text, without that section; "": people have edited the text, which stays.
     """
     body = thread_answers.add_section(now, section)
     if words:
@@ -383,7 +386,7 @@ def _publish_update(
         cut = sanitise.cut_markdown(words, space, where=desk.log_place(prepared.run))
         body = threads.replace_section(cut, section)
     content = pull_request_content.make_proposal(prepared, decided, placed, pull.remote, body, desk)
-    # The title is people's by now, and they have been asked to look already.
+    # The title may have been edited, and reviewers were requested before.
     content = replace(
         content,
         title=now.title,

@@ -31,7 +31,7 @@ CEILINGS = {
     "lines of agent/sandbox": 3_873,
     "lines of agent/service": 2_044,
     "lines of agent/setup": 4_938,
-    "lines of agent/stages": 2_607,
+    "lines of agent/stages": 2_633,
     "lines of agent/store": 3_175,
     "lines of agent/telemetry": 998,
     "lines of agent/text": 1_011,
@@ -39,8 +39,8 @@ CEILINGS = {
     "lines of tests": 49_764,
     "lines of webhooks": 641,
     "uses of model_copy": 2,
-    "lines that bind a pronoun": 276,
-    "calls that splat a local tuple": 49,
+    "lines that bind a pronoun": 244,
+    "calls that splat a local tuple": 44,
 }
 
 
