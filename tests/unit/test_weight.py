@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PRONOUNS = {"each", "found", "given", "known", "one", "other", "own", "said", "some", "told"}
 CEILINGS = {
     "lines of agent": 2_110,
-    "lines of agent/backtest": 739,
+    "lines of agent/backtest": 757,
     "lines of agent/checks": 4_557,
     "lines of agent/cli": 2_540,
     "lines of agent/conversation": 550,
@@ -25,7 +25,7 @@ CEILINGS = {
     "lines of agent/llm": 1_052,
     "lines of agent/models": 2_721,
     "lines of agent/policy": 2_627,
-    "lines of agent/publishing": 1_666,
+    "lines of agent/publishing": 1_695,
     "lines of agent/recipes": 1_342,
     "lines of agent/runs": 1_373,
     "lines of agent/sandbox": 3_873,
