@@ -168,12 +168,8 @@ class _ChangeRuns:
         if tests:
             ended, counted = self.verdicts.find_verdicts(tests, self.ran)
         # Other runs of tests are read by their names, in the verdicts and in the proof.
-        names = dict.fromkeys((*(job.check.name for job in self._others), *self.ran))
-        others = (
-            self.ran[name]
-            for name in names
-            if name in self.ran and name != TESTS and not isinstance(self.ran[name], TestRun)
-        )
+        names = (job.check.name for job in self._others)
+        others = (self.ran[name] for name in names if name in self.ran)
         base, bench = self.verdicts.base, self.bench
         report = CheckReport(
             side="head",

@@ -206,14 +206,17 @@ def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str
 
     The outcome is `unproved` if a run is inconclusive or does not have the test.
     """
-    jobs: dict[str, Job] = {}
-    for site, ids in asked:
-        name = f"{TESTS} on the base branch" if site is bench.base else f"{TESTS}, once more"
-        jobs[name] = Job.at(Suite(name, Selection(ids=tuple(ids))), site)
-    ran = bench.run_all([job for job, (_, ids) in zip(jobs.values(), asked, strict=True) if ids])
+
+    def name_run(site: Site) -> str:
+        return f"{TESTS} on the base branch" if site is bench.base else f"{TESTS}, once more"
+
+    suites = (
+        (Suite(name_run(site), Selection(ids=tuple(ids))), site) for site, ids in asked if ids
+    )
+    ran = bench.run_all([Job.at(suite, site) for suite, site in suites])
     outcomes = []
-    for name, (_, ids) in zip(jobs, asked, strict=True):
-        run = find_tests(ran, name)
+    for site, ids in asked:
+        run = find_tests(ran, name_run(site))
         items = run.items if run and is_conclusive(run) else ()
         ended = {item.item_id: item.outcome for item in items}
         outcomes.append({item_id: ended.get(item_id, UNPROVED) for item_id in ids})
