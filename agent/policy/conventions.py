@@ -74,8 +74,8 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield from _find_hits(source, change_context.config)
 
     for path, hit in change_context.find_new_hits(find):
-        rule, says = hit.what
-        yield rule.make_finding(path, says, _FIXES[rule], hit.line)
+        rule, text = hit.what
+        yield rule.make_finding(path, text, _FIXES[rule], hit.line)
 
 
 def _find_hits(source: PythonSource, config: RepoConfig) -> Iterator[_Hit]:
@@ -88,21 +88,21 @@ def _find_hits(source: PythonSource, config: RepoConfig) -> Iterator[_Hit]:
     for name, line, is_async, is_view in handlers:
         written = "async" if is_async else "sync"
         if mode not in (written, "any"):
-            says = f"handles requests in the {written} {name}; code is {mode} here"
-            yield Hit((CONCURRENCY if is_async else SYNC_HANDLER, says), line)
+            text = f"handles requests in the {written} {name}; code is {mode} here"
+            yield Hit((CONCURRENCY if is_async else SYNC_HANDLER, text), line)
         if is_view and views == "class":
-            says = f"defines the view {name} as a function; views are classes here"
-            yield Hit((VIEWS, says), line)
+            text = f"defines the view {name} as a function; views are classes here"
+            yield Hit((VIEWS, text), line)
     classes = [node for node in source.module.body if isinstance(node, ast.ClassDef)]
     for node in classes if views == "function" else ():
         if any(map(_VIEW.search, _list_bases(node.name, source))):
-            says = f"defines the view {node.name} as a class; views are functions here"
-            yield Hit((VIEWS, says), node.lineno)
+            text = f"defines the view {node.name} as a class; views are functions here"
+            yield Hit((VIEWS, text), node.lineno)
     if config.django.signals == "forbid":
-        for says, line in _list_signals(source):
-            yield Hit((SIGNALS, f"{says}; this project does not use signals"), line)
-    for says, line in _list_queries(source, config.django.managers):
-        yield Hit((MANAGER, says), line)
+        for text, line in _list_signals(source):
+            yield Hit((SIGNALS, f"{text}; this project does not use signals"), line)
+    for text, line in _list_queries(source, config.django.managers):
+        yield Hit((MANAGER, text), line)
 
 
 def _list_signals(source: PythonSource) -> Iterator[tuple[str, int]]:
@@ -123,8 +123,8 @@ def _list_queries(source: PythonSource, managers: Mapping[str, str]) -> Iterator
             key = next((key for key in managers if f".{name}".endswith(f".{key}")), None)
             if key and node.attr != managers[key]:
                 model = key.rpartition(".")[2]
-                says = f"queries {model} through {node.attr}; the configured manager is"
-                yield f"{says} {managers[key]}", node.lineno
+                text = f"queries {model} through {node.attr}; the configured manager is"
+                yield f"{text} {managers[key]}", node.lineno
 
 
 def _list_handlers(source: PythonSource) -> Iterator[tuple[str, int, bool, bool]]:

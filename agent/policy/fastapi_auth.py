@@ -87,13 +87,13 @@ def _list_uncovered(
     addresses = {route.address for route in before}
     for route in after:
         if not _find_required(auth, route) and route.address not in addresses:
-            says = f"answers {route.address}, which fastapi.auth does not cover"
+            text = f"answers {route.address}, which fastapi.auth does not cover"
             fix = "Check that anybody may call it."
-            yield UNCOVERED.make_finding(route.file, says, fix, route.line)
+            yield UNCOVERED.make_finding(route.file, text, fix, route.line)
     for entry in auth if changed & {route.file for route in (*before, *after)} else ():
         if not any(_meets(entry, route.path) for route in after):
-            says = f"no endpoint was found for {', '.join(entry.paths)} of fastapi.auth"
-            yield UNCOVERED.make_finding("", says, "Check who may call what is there.")
+            text = f"no endpoint was found for {', '.join(entry.paths)} of fastapi.auth"
+            yield UNCOVERED.make_finding("", text, "Check who may call what is there.")
 
 
 def _find_open(auth: _Auth, before: list[Endpoint], after: list[Endpoint]) -> Iterator[Finding]:
@@ -109,10 +109,10 @@ def _find_open(auth: _Auth, before: list[Endpoint], after: list[Endpoint]) -> It
             required = {entry.dependency for entry in auth} & had[route.name]
         for name in sorted(required - route.asks):
             if not {(name, route.name), (name, route.address)} & open_before:
-                says = f"answers {route.address} without depending on {name}"
+                text = f"answers {route.address} without depending on {name}"
                 fix = f"Add {name} to its signature, decorator or router, or exclude the path."
-                says = f"{says}, which fastapi.auth requires"
-                yield FASTAPI_AUTH.make_finding(route.file, says, fix, route.line)
+                text = f"{text}, which fastapi.auth requires"
+                yield FASTAPI_AUTH.make_finding(route.file, text, fix, route.line)
 
 
 def _find_required(auth: _Auth, route: Endpoint) -> set[str]:
@@ -159,10 +159,10 @@ def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]
         for name in sorted(used.keys() & (before.keys() | after.keys())):
             had, has = ({ast.dump(part): part for part in side[name]} for side in (before, after))
             if [*had] != [*has]:
-                says = f"edits {name}, by which {used[name]} of fastapi.auth decides"
+                text = f"edits {name}, by which {used[name]} of fastapi.auth decides"
                 fix = "Check that it still rejects all whom it should reject."
-                line = next((has[text].lineno for text in has if text not in had), None)
-                yield FASTAPI_AUTH.make_finding(file.path, says, fix, line)
+                line = next((has[code].lineno for code in has if code not in had), None)
+                yield FASTAPI_AUTH.make_finding(file.path, text, fix, line)
 
 
 def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:

@@ -62,19 +62,19 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.change.files:
         reasons = explain_gate_file(file, change_context.project)
         for reason, subject in reasons.items():
-            fix, says = _READ if layout.is_note(file.path) else _LOOK, f"was changed, and {reason}"
-            yield GATE_FILES.make_finding(file.path, says, fix, subject=subject)
+            fix, text = _READ if layout.is_note(file.path) else _LOOK, f"was changed, and {reason}"
+            yield GATE_FILES.make_finding(file.path, text, fix, subject=subject)
         is_known = reasons or rule_files.has_tables(file.path)
         # A new empty file, such as py.typed, does nothing by itself.
         is_marker = file.before is None and file.after == b""
         if not (is_known or is_marker or is_usual(file.path)):
-            says = "not Python, a template, a static file, a translation, docs or test data"
+            text = "not Python, a template, a static file, a translation, docs or test data"
             # A deleted file does nothing any more.
             more = {"is_reading": file.after is None}
-            yield OTHER_FILES.make_finding(file.path, says, "Check what it does.", **more)
+            yield OTHER_FILES.make_finding(file.path, text, "Check what it does.", **more)
         elif _SCRIPT.findall(file.before or b"") != _SCRIPT.findall(file.after or b""):
-            says = "declares packages that are installed when it is run"
-            yield OTHER_FILES.make_finding(file.path, says, "Check what it brings in.")
+            text = "declares packages that are installed when it is run"
+            yield OTHER_FILES.make_finding(file.path, text, "Check what it brings in.")
 
 
 def is_usual(path: str) -> bool:

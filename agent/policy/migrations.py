@@ -78,13 +78,13 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         source = change_context.read_source(file.path, file.after)
         if is_migration(file.path, file.before) or _is_revision(file.path, file.before):
             if _list_statements(file.before) != _list_statements(file.after):
-                says = (
+                text = (
                     "is already on the base branch, and databases that applied it will not change"
                 )
                 fix = "Leave it unchanged and add a new migration."
                 _, new_lines = change_context.changed_lines
                 lines = (line for path, line in new_lines if path == file.path)
-                yield MERGED.make_finding(file.path, says, fix, min(lines, default=None))
+                yield MERGED.make_finding(file.path, text, fix, min(lines, default=None))
         elif source and is_migration(file.path, file.after):
             yield from _check_new(source)
         elif source and _is_revision(file.path, file.after):
@@ -120,8 +120,8 @@ def _check_new(source: PythonSource) -> Iterator[Finding]:
         else:
             yield from _find_effects(kind, node, source)
     if by_hand:
-        says = f"has more than Django's operations on tables: {list_some(by_hand)}"
-        yield BY_HAND.make_finding(source.path, says, _SEE_ROWS, min(by_hand.values()))
+        text = f"has more than Django's operations on tables: {list_some(by_hand)}"
+        yield BY_HAND.make_finding(source.path, text, _SEE_ROWS, min(by_hand.values()))
 
 
 def _find_effects(kind: str, call: ast.Call, source: PythonSource) -> Iterator[Finding]:
@@ -144,8 +144,8 @@ def _check_revision(source: PythonSource) -> Iterator[Finding]:
             kind = call.func.attr if isinstance(call.func, ast.Attribute) else ""
             yield from _find_effects(kind, call, source)
             if kind == "execute":
-                says = f"runs SQL of its own: {ast.unparse(call)}"
-                yield BY_HAND.make_finding(source.path, says, _SEE_ROWS, call.lineno)
+                text = f"runs SQL of its own: {ast.unparse(call)}"
+                yield BY_HAND.make_finding(source.path, text, _SEE_ROWS, call.lineno)
 
 
 def _list_operations(source: PythonSource) -> Iterator[ast.stmt | ast.expr]:

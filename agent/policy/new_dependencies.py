@@ -57,25 +57,25 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     compiled = {file.path for file in list_compiled(FolderTree(change_context.tree, root))}
     findings: dict[tuple[str, Rule], Finding] = {}
 
-    def add(rule: Rule, need: Dependency, says: str, fix: str, **more: str) -> None:
+    def add(rule: Rule, need: Dependency, text: str, fix: str, **more: str) -> None:
         line = _find_line(after, need.path, need.name)
-        finding = rule.make_finding(posixpath.join(root, need.path), says, fix, line, **more)
+        finding = rule.make_finding(posixpath.join(root, need.path), text, fix, line, **more)
         findings.setdefault((need.name, rule), finding)
 
     for need in has:
         is_new = need.name not in names
         if is_new and demand == "forbid":
-            says = f"declares {need.name}; scope.new_dependencies is forbid"
+            text = f"declares {need.name}; scope.new_dependencies is forbid"
             fix = "Do without it, or have someone declare it first."
-            add(FORBIDDEN_DEPENDENCY, need, says, fix)
+            add(FORBIDDEN_DEPENDENCY, need, text, fix)
         elif is_new and demand == "ask" and need.path not in compiled:
             fix = "Check its maintainer, its licence, and whether the project wants it."
             add(NEW_DEPENDENCY, need, f"adds the dependency {need.name}", fix, subject=need.name)
         is_moved = is_new or (need.name, "") in sources
         if need.source and is_moved and (need.name, need.source) not in sources:
-            says = f"installs {need.name} from {need.source[:200]}, not from the package index"
+            text = f"installs {need.name} from {need.source[:200]}, not from the package index"
             fix = "Use a released version, or check what is there and who can change it."
-            add(SOURCE, need, says, fix)
+            add(SOURCE, need, text, fix)
     yield from findings.values()
 
 
@@ -83,18 +83,18 @@ def _check_index_hosts(change_context: ChangeContext) -> Iterator[Finding]:
     sides = change_context.tree, change_context.after
     had, has = (list_index_hosts(side, change_context.project.root) for side in sides)
     for host in sorted(has.keys() - had.keys()):
-        says = f"names the package index host {host[:200]}, from which set-up may read once merged"
-        yield SOURCE.make_finding(has[host], says, "Check who runs it and what is taken from it.")
+        text = f"names the package index host {host[:200]}, from which set-up may read once merged"
+        yield SOURCE.make_finding(has[host], text, "Check who runs it and what is taken from it.")
 
 
 def find_package_problems(added: AddedPackages) -> Iterator[Finding]:
     """Yield findings for packages that a change installs without declaring or that were altered."""
     if added.altered:
-        says = f"the change's set-up modifies installed files: {list_some(added.altered, 5)}"
-        yield ALTERED.make_finding("", says, "Find out what its build does, and why.")
+        text = f"the change's set-up modifies installed files: {list_some(added.altered, 5)}"
+        yield ALTERED.make_finding("", text, "Find out what its build does, and why.")
     if added.unasked:
-        says = f"the change's set-up installs undeclared packages: {list_some(added.unasked, 5)}"
-        yield UNASKED.make_finding("", says, "Find out what installs it. Declare it or remove it.")
+        text = f"the change's set-up installs undeclared packages: {list_some(added.unasked, 5)}"
+        yield UNASKED.make_finding("", text, "Find out what installs it. Declare it or remove it.")
 
 
 def has_changed(change_context: ChangeContext) -> bool:

@@ -56,25 +56,25 @@ def check_size(change_context: ChangeContext) -> Iterator[Finding]:
         before, after = len(file.before or b""), len(file.after or b"")
         if b"\0" in (file.after or b"") and file.after != file.before:
             is_small = after <= _MOST_BINARY_BYTES
-            says = f"is binary ({after:,} bytes), so that no diff shows its content"
+            text = f"is binary ({after:,} bytes), so that no diff shows its content"
             fix = "Open the file." if is_small else "Add it in your own commit."
-            yield (BINARY_FILE if is_small else SIZE).make_finding(file.path, says, fix)
+            yield (BINARY_FILE if is_small else SIZE).make_finding(file.path, text, fix)
         elif after - (before if before > _HUGE_BYTES else 0) > _HUGE_BYTES:
-            says = f"has {after:,} bytes after the change; the maximum is {_HUGE_BYTES:,}"
+            text = f"has {after:,} bytes after the change; the maximum is {_HUGE_BYTES:,}"
             fix = "Keep data of this size out of the repository, or add it in your own commit."
-            yield SIZE.make_finding(file.path, says, fix)
+            yield SIZE.make_finding(file.path, text, fix)
     lines = {
         path: sum(len(hunk.before) + len(hunk.after) for hunk in hunks)
         for path, hunks in change_context.hunks.items()
     }
     total, largest = sum(lines.values()), max(lines, key=lambda path: lines[path], default="")
-    for key, count, says in (
+    for key, count, text in (
         ("max_files", len(files), f"touches {len(files):,} files"),
         ("max_lines", total, f"adds and removes {total:,} lines, most in {largest}"),
     ):
         if count > (most := getattr(scope, key)):
             fix = f"Split the ticket, or raise scope.{key}."
-            yield SIZE.make_finding("", f"The change {says}; scope.{key} is {most:,}", fix)
+            yield SIZE.make_finding("", f"The change {text}; scope.{key} is {most:,}", fix)
 
 
 class PathRules:
@@ -95,9 +95,9 @@ class PathRules:
             try:
                 self._lists[key] = Patterns(getattr(config.scope, key), lenient=key in _FORBIDS)
             except ValueError as problem:
-                says = f"scope.{key} of the configuration: {problem}"
+                text = f"scope.{key} of the configuration: {problem}"
                 fix = "Write the pattern as in a .gitignore file."
-                self.faults.append(PATHS.make_finding("", says, fix))
+                self.faults.append(PATHS.make_finding("", text, fix))
 
     def check(self, file: ChangedFile) -> Iterator[Finding]:
         """Yield findings for the path and the mode of a file."""
@@ -109,19 +109,19 @@ class PathRules:
         verb = "deleted" if file.after is None else "added" if file.before is None else "changed"
         for key, (why, fix) in _FORBIDS.items():
             if pattern := self._lists[key].first(file.path):
-                says = f"is {verb}, but {why} (scope.{key}: {pattern!r})"
-                yield PATHS.make_finding(file.path, says, fix)
+                text = f"is {verb}, but {why} (scope.{key}: {pattern!r})"
+                yield PATHS.make_finding(file.path, text, fix)
         if not self._lists["allow"].first(file.path):
             fix = "Stay within scope.allow, or extend it first."
             yield PATHS.make_finding(file.path, f"is {verb}, but is outside scope.allow", fix)
         if file.before is None and (spelling := self._spellings.get(fold_case(file.path))):
-            says = f"differs from the existing {spelling} in case or look-alike letters only"
+            text = f"differs from the existing {spelling} in case or look-alike letters only"
             fix = f"Use the existing spelling, {spelling}."
-            yield PATHS.make_finding(file.path, says, fix)
+            yield PATHS.make_finding(file.path, text, fix)
         was = file.was_executable if file.before is not None else False
         if file.after is not None and was is not None and was != file.executable:
-            says = f"is {'' if file.executable else 'no longer '}executable after the change"
-            yield FILE_MODE.make_finding(file.path, says, "Check that this is intended.")
+            text = f"is {'' if file.executable else 'no longer '}executable after the change"
+            yield FILE_MODE.make_finding(file.path, text, "Check that this is intended.")
 
 
 def _find_name_fault(path: str) -> str:
@@ -139,13 +139,13 @@ def _check_own_configuration(file: ChangedFile) -> Iterator[Finding]:
     name = fold_case(file.path)
     fix = "Change the configuration in your own reviewed commit."
     if name in _CONFIG_FILES:
-        says = "is Mergewright's configuration, which runs may not change"
-        yield PATHS.make_finding(file.path, says, fix)
+        text = "is Mergewright's configuration, which runs may not change"
+        yield PATHS.make_finding(file.path, text, fix)
     elif name == "pyproject.toml" and _read_own_table(file.after) != _read_own_table(file.before):
         before, table, _ = (file.after or b"").partition(b"tool.mergewright")
         line = before.count(b"\n") + 1 if table else None
-        says = "does not parse, or changes [tool.mergewright], which runs may not change"
-        yield PATHS.make_finding(file.path, says, fix, line)
+        text = "does not parse, or changes [tool.mergewright], which runs may not change"
+        yield PATHS.make_finding(file.path, text, fix, line)
 
 
 def _read_own_table(content: bytes | None) -> object | None:

@@ -45,16 +45,16 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.python:
         if (problem := source.find_problem(file.after or b"")) is None:
             continue
-        says = f"does not parse with Python {_HOST[0]}.{_HOST[1]} ({problem[0]})"
+        text = f"does not parse with Python {_HOST[0]}.{_HOST[1]} ({problem[0]})"
         name = posixpath.basename(file.path)
         was_unreadable = file.after in gone or source.find_problem(file.before or b"")
         if is_newer or was_unreadable:
-            says += ", so that no rule has read it"
+            text += ", so that no rule has read it"
             fix = "Check it by hand."
-            yield UNREADABLE_PYTHON.make_finding(file.path, says, fix, problem[1])
+            yield UNREADABLE_PYTHON.make_finding(file.path, text, fix, problem[1])
         elif not layout.is_test(file.path) or _TEST_MODULE.fullmatch(name):
             fix = "Use syntax of the oldest supported Python, or set python.version."
-            yield PYTHON_SYNTAX.make_finding(file.path, says, fix, problem[1])
+            yield PYTHON_SYNTAX.make_finding(file.path, text, fix, problem[1])
 
 
 def is_newer_python(version: str) -> bool:
@@ -76,9 +76,9 @@ def _find_shadows(change_context: ChangeContext) -> Iterator[Finding]:
         if folder not in places or before & {f"{module}.py", f"{module}/__init__.py"}:
             continue
         if name in {*sys.stdlib_module_names, *_BY_ITSELF, *change_context.list_modules()}:
-            says = f"would be imported instead of the existing {name}"
+            text = f"would be imported instead of the existing {name}"
             fix = "Rename it, or move it into a package."
-            yield IN_PLACE.make_finding(file.path, says, fix, 1)
+            yield IN_PLACE.make_finding(file.path, text, fix, 1)
 
 
 def _find_places_of_tests(paths: frozenset[str]) -> Iterator[str]:

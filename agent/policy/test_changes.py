@@ -110,16 +110,16 @@ def find_problems(compared: TestComparison, head: TestRun) -> Iterator[Finding]:
         yield REWRITTEN.make_finding("", f"{len(alike) - _MOST:,} more such tests", _READ)
     if compared.gone:
         many = f"{len(compared.gone):,} tests" if len(compared.gone) > 1 else "1 test"
-        says = f"{many} from the base branch did not run: {list_some(compared.gone, _MOST)}"
-        yield REMOVED.make_finding("", says, _NEEDED)
+        text = f"{many} from the base branch did not run: {list_some(compared.gone, _MOST)}"
+        yield REMOVED.make_finding("", text, _NEEDED)
     if compared.unrun:
         total = compared.base_count + compared.base_unrun
-        says = f"{len(compared.unrun):,} of {total:,} tests did not run in time, such as"
+        text = f"{len(compared.unrun):,} of {total:,} tests did not run in time, such as"
         fix = "Run them, or raise `checks.minutes` (and `limits.minutes`, for the whole run)."
-        says = f"{says} {list_some(compared.unrun)}"
-        yield NOT_RUN.make_finding("", says, fix, asks_author=False)
-    for says in head.uncollected:
-        yield NOT_COLLECTED.make_finding(says.partition(" ")[0], says, _COLLECTED)
-    for says in head.doubts:
+        text = f"{text} {list_some(compared.unrun)}"
+        yield NOT_RUN.make_finding("", text, fix, asks_author=False)
+    for text in head.uncollected:
+        yield NOT_COLLECTED.make_finding(text.partition(" ")[0], text, _COLLECTED)
+    for text in head.doubts:
         fix = "Check that the tests still prove the same."
-        yield SURROUNDINGS.make_finding("", says, fix)
+        yield SURROUNDINGS.make_finding("", text, fix)
