@@ -62,7 +62,7 @@ class RepeatedTest(Record):
 
     @property
     def summary(self) -> str:
-        """Say how often it failed, with the runs of all tests counted."""
+        """Return how often it failed, with the runs of all tests counted."""
         return (
             f"failed in {_format_failures(self.head, 1)} with the change"
             f" and in {_format_failures(self.base, 0)} on the base branch"
@@ -163,7 +163,7 @@ class TestRun(CheckRun):
 
     @property
     def cut(self) -> str:
-        """Say how many tests ran before a limit ended the run; "": it ran to its end."""
+        """Return how many tests ran before a limit ended the run; "": it ran to its end."""
         ran = sum(not item.is_collection for item in self.items)
         total = ran + len(self.unrun)
         return f"{ran:,} of {total:,} tests ran" if self.unrun or self.limit else ""

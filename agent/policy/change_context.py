@@ -1,4 +1,4 @@
-"""Give rules a change with its base and configuration, each read once."""
+"""Define what rules read: a change with its base and configuration, each read once."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

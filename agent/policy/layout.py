@@ -1,4 +1,4 @@
-"""Tell tests, scripts, migrations and notes from the application's own files, by path.
+"""Classify files by path: tests, scripts, migrations and notes, or the application itself.
 
 Some rules apply only to the application: a test may sleep, code that answers requests may not.
 """

@@ -108,7 +108,10 @@ def _make_bench(
 def _prepare_environment(
     change: Change, prepared: Prepared, desk: Desk
 ) -> tuple[Environment, tuple[PackageRun, ...]]:
-    """Build what the change declares or sets up, and look at it; that of base where it will do."""
+    """Return the environment of the change, and a check of its packages if they differ.
+
+    That of base serves unless the change declares packages, or edits files that set-up reads.
+    """
     change_context = rebuilding.make_context(change, prepared, desk)
     declares_others = new_dependencies.has_changed(change_context)
     if declares_others:
