@@ -13,15 +13,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from agent.checks.check import Selection
-from agent.checks.imports import (
-    Imports,
-    list_folders,
-    read_module,
-    read_python_sources,
-)
+from agent.checks.imports import Imports, list_folders, read_python_sources
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import CheckItem, TestRun
 from agent.models.record import replace
+from agent.policy.source import read_module
 from agent.text.sanitise import list_some
 from repo_config import foreign_python, rule_files
 from repo_config.detect import Project

@@ -5,11 +5,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 
-from agent.checks.imports import read_module
 from agent.models.change import Change, ChangedFile, Hunk
 from agent.models.record import replace
 from agent.models.review import SourcePart
-from agent.policy.source import find_problem, is_same
+from agent.policy.source import find_problem, is_same, read_module
 from repo_config import foreign_python
 
 _LONGEST = 120

@@ -15,8 +15,7 @@ from functools import lru_cache
 
 from agent.errors import EditFailed
 from agent.models.checks import TestRun
-from agent.policy.source import UNREADABLE
-from repo_config import foreign_python
+from agent.policy.source import read_module
 from repo_config.tree import Tree
 
 _CONFTEST = "conftest.py"
@@ -68,13 +67,6 @@ def read_python_sources(tree: Tree) -> dict[str, bytes]:
             with suppress(EditFailed):  # a link, or a file that is gone
                 sources[path] = tree.read(path)
     return sources
-
-
-def read_module(content: bytes | None) -> ast.Module:
-    """Parse a module; one that cannot be parsed, or is too large, has no statements."""
-    with suppress(*UNREADABLE):
-        return foreign_python.parse_module(content or b"")
-    return ast.Module([], [])
 
 
 def name_module(path: str) -> str:

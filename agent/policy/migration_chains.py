@@ -13,9 +13,8 @@ from agent.models.change import Finding, Severity
 from agent.policy.change_context import ChangeContext
 from agent.policy.layout import is_migration, is_test
 from agent.policy.rule import Rule
-from agent.policy.source import UNREADABLE
+from agent.policy.source import read_module
 from agent.text.sanitise import list_some
-from repo_config.foreign_python import parse_module
 from repo_config.tree import Tree
 
 FORKED = Rule(
@@ -94,10 +93,7 @@ def _list_leaves(tree: Tree, folder: str) -> tuple[str, ...]:
 
 def _read_migration(path: str, content: bytes) -> Migration | None:
     """Read a migration; None: the file is no migration, or cannot be parsed."""
-    try:
-        module = parse_module(content.decode("utf-8", "replace"))
-    except UNREADABLE:
-        return None
+    module = read_module(content)
     values = dict(_list_assignments(module.body))
     if "down_revision" in values:
         revision = next(iter(_list_texts(values.get("revision"))), "")

@@ -3,12 +3,13 @@
 import ast
 import re
 from collections.abc import Iterator
+from typing import Literal
 
-from agent.models.change import Finding, Severity
+from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
-from agent.policy.source import UNREADABLE, PythonSource, strip
+from agent.policy.source import UNREADABLE, PythonSource, read_module, strip
 from agent.text.sanitise import list_some
 
 MERGED = Rule("migration-merged", "Merged migrations are not edited or deleted.", Severity.BLOCK)
@@ -58,25 +59,21 @@ _LOCKS_FIX = "Check how large the table is, and whether its rows fit."
 _SEE_ROWS = "Check what it does to production data."
 
 
-def is_migration(path: str, content: bytes | None) -> bool:
-    """Whether Django would load a file as a migration, by its content; tests have none."""
-    is_of_django = b"django.db" in (content or b"") and bool(_CLASS.search(content or b""))
-    return is_of_django and _is_loaded(path)
-
-
-def _is_revision(path: str, content: bytes | None) -> bool:
-    return layout.is_revision(content) and _is_loaded(path)
-
-
-def _is_loaded(path: str) -> bool:
+def _find_kind(path: str, content: bytes | None) -> Literal["django", "alembic", ""]:
+    """Return which tool would load a file as a migration, by its content; "": none."""
     name = path.rpartition("/")[2]
-    return name.endswith(".py") and name[0] not in "_~" and not layout.is_test(path)
+    if not name.endswith(".py") or name[0] in "_~" or layout.is_test(path):
+        return ""
+    if b"django.db" in (content or b"") and _CLASS.search(content or b""):
+        return "django"
+    return "alembic" if layout.is_revision(content) else ""
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.python:
         source = change_context.read_source(file.path, file.after)
-        if is_migration(file.path, file.before) or _is_revision(file.path, file.before):
+        kind = _find_kind(file.path, file.after)
+        if _find_kind(file.path, file.before):
             if _list_statements(file.before) != _list_statements(file.after):
                 text = (
                     "is already on the base branch, and databases that applied it will not change"
@@ -85,9 +82,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
                 _, new_lines = change_context.changed_lines
                 lines = (line for path, line in new_lines if path == file.path)
                 yield MERGED.make_finding(file.path, text, fix, min(lines, default=None))
-        elif source and is_migration(file.path, file.after):
+        elif source and kind == "django":
             yield from _check_new(source)
-        elif source and _is_revision(file.path, file.after):
+        elif source and kind == "alembic":
             yield from _check_revision(source)
 
 
@@ -168,3 +165,26 @@ def _list_operations(source: PythonSource) -> Iterator[ast.stmt | ast.expr]:
                     pass
                 case _:
                     yield statement
+
+
+# --- models of SQLAlchemy and SQLModel --------------------------------------------------------
+
+
+def edits_columns(file: ChangedFile) -> bool:
+    """Whether a file maps other columns than before, so that it needs a migration."""
+    before, after = ([*map(ast.dump, _list_columns(side))] for side in (file.before, file.after))
+    return before != after
+
+
+def _list_columns(content: bytes | None) -> Iterator[ast.AST]:
+    for node in ast.walk(read_module(content)):
+        match node:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in (
+                "Column",
+                "mapped_column",
+            ):
+                yield node
+            case ast.AnnAssign(annotation=ast.Subscript(value=ast.Name(id="Mapped"))):
+                yield node
+            case ast.ClassDef(keywords=[ast.keyword(arg="table")]):
+                yield from (field for field in node.body if isinstance(field, ast.AnnAssign))

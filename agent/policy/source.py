@@ -4,6 +4,7 @@ import ast
 import posixpath
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 from repo_config import foreign_python
 from repo_config.foreign_python import FunctionNode
@@ -20,6 +21,13 @@ def is_python(path: str, content: bytes | None) -> bool:
         return True
     bare_name = "." not in posixpath.basename(path)
     return bare_name and content is not None and _SHEBANG.match(content) is not None
+
+
+def read_module(content: bytes | None) -> ast.Module:
+    """Parse a module; one that cannot be parsed, or is too large, has no statements."""
+    with suppress(*UNREADABLE):
+        return foreign_python.parse_module(content or b"")
+    return ast.Module([], [])
 
 
 def find_problem(content: bytes) -> tuple[str, int | None] | None:

@@ -28,7 +28,7 @@ from agent.models.record import replace
 from agent.models.review import Judgement, ReviewNotes, SourcePart
 from agent.models.run import Reason
 from agent.policy.layout import is_migration, is_revision
-from agent.policy.mapped_columns import edits_columns
+from agent.policy.migrations import edits_columns
 from agent.text.check_summary import (
     format_count,
     is_of_tests,
