@@ -313,11 +313,9 @@ class _Trials:
         contract = prepared.contract
         files = ProjectFiles(self._tree, contract.project.root)
         plain = checking_tools.find_commands(files, contract.config, is_like_ci=False)
-        configured = {command.name: command for command in contract.project.commands}
+        configured = contract.project.commands
         failed = {run.name for run in report.results if run.status is Status.UNMEASURABLE}
-        changed = {
-            command.name for command in plain.commands if command != configured.get(command.name)
-        }
+        changed = {command.name for command in plain.commands if command not in configured}
         if not failed & changed:
             return prepared, report
         project = replace_record(
@@ -334,8 +332,7 @@ class _Trials:
         contract, environment = prepared.contract, prepared.environment
         python = ".".join(environment.interpreter.version.split(".")[:2])
         servers = {service.name: service.title for service in environment.services}
-        variables = {*contract.config.variables}
-        files = ProjectFiles(self._tree)
+        files, variables = ProjectFiles(self._tree), {*contract.config.variables}
         cells = unrun_checks.list_cells(files, python, servers, variables)
         project, absent = contract.project, contract.project.absent
         history = self.desk.base_folder(self.base.run).with_name(one_commit.NAME)
