@@ -1,9 +1,10 @@
-"""Revert parts of a change: a hunk, or the body of a new function. Pure."""
+"""Revert parts of a change, a hunk or the body of a new function, or make mistakes. Pure."""
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import islice
 
 from agent.models.change import Change, ChangedFile, Hunk
 from agent.models.record import replace
@@ -12,6 +13,11 @@ from agent.policy.source import find_problem, is_same, read_module
 from repo_config import foreign_python
 
 _LONGEST = 120
+_OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+}  # fmt: skip
+_MOST_OF_FUNCTION = 3
 Edit = tuple[range, bytes]
 """1-based lines of the newer version, and the text that replaces them."""
 
@@ -160,3 +166,43 @@ def _quote(content: bytes | None, numbers: Sequence[int]) -> str:
     lines = _split_lines(content)
     texts = (lines[number - 1].strip() for number in numbers if number <= len(lines))
     return next(filter(None, texts), b"").decode("utf-8", "replace")[:_LONGEST]
+
+
+# --- mistakes, for the tests of a ticket that asks for tests ----------------------------------
+
+
+def list_called_names(test: bytes) -> frozenset[str]:
+    """Return what a test file calls, by the last part of each name."""
+    nodes = ast.walk(read_module(test))
+    calls = (node.func for node in nodes if isinstance(node, ast.Call))
+    return frozenset(ast.unparse(called).rpartition(".")[2] for called in calls)
+
+
+def make_mistakes(path: str, source: bytes, names: Collection[str]) -> Iterator[Unit]:
+    """Yield a file with one mistake each, in its functions of these names."""
+    lines = source.splitlines(keepends=True)
+    file = ChangedFile(path=path, before=source, after=source)
+    for name, node in foreign_python.list_functions(read_module(source)):
+        if name.rpartition(".")[2] in names:
+            wrong = (made for inner in ast.walk(node) if (made := _make_wrong(inner)))
+            for old, new in islice(wrong, _MOST_OF_FUNCTION):
+                words = f"{ast.unparse(new)} in place of {ast.unparse(old)}"
+                part = SourcePart(path=path, line=old.lineno, text=words, kind="mistake")
+                place = range(old.lineno, (old.end_lineno or old.lineno) + 1)
+                first, last = lines[place.start - 1], lines[place.stop - 2]
+                text = first[: old.col_offset] + ast.unparse(new).encode()
+                yield Unit(part, file, ((place, text + last[old.end_col_offset :]),))
+
+
+def _make_wrong(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+    """Return an expression, and what a mistake makes of it."""
+    match node:
+        case ast.Compare(left=left, ops=[op], comparators=values) if type(op) in _OPPOSITE:
+            return node, ast.Compare(left, [_OPPOSITE[type(op)]()], values)
+        case ast.BoolOp(op=op, values=values):
+            return node, ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)
+        case ast.Return(value=ast.expr() as value) if ast.unparse(value) != "None":
+            return value, ast.Constant(None)
+        case ast.Constant(value=int() as number) if not isinstance(number, bool):
+            return node, ast.Constant(number + 1)
+    return None

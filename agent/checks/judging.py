@@ -151,7 +151,7 @@ class _ChangeRuns:
             *self._list_selected(as_base, lambda: self.verdicts.versions_site),
             *slow[::-1],
             *self._list_selected(Suite(AGAIN, again)),  # each run has another hash seed
-            *self.proof.list_jobs(self.ran),
+            *self.proof.list_jobs(self.ran, self.verdicts.pairs),
         ]
 
     # --- the comparison ---------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""Prove a change: its tests fail without it, and a test notices when a part is taken back."""
+"""Prove a change: its tests fail without it, and a test notices when a part is taken back.
+
+Of a ticket that asks for tests, small mistakes in the functions that the new tests call take the
+place of parts.
+"""
 
 import dataclasses
 import itertools
@@ -12,6 +16,7 @@ from agent.checks import change_split, hunk_reverts
 from agent.checks.change_split import SplitChange
 from agent.checks.check import Selection, Site
 from agent.checks.hunk_reverts import Unit
+from agent.checks.imports import read_python_sources
 from agent.checks.runners import Suite
 from agent.checks.running import Bench, Job
 from agent.checks.suite import FAILING, accept_empty
@@ -20,7 +25,7 @@ from agent.checks.test_verdicts import NEAR, find_tests, is_conclusive, list_red
 from agent.models.checks import TESTS, AnyRun, CheckItem, Status, TestRun
 from agent.models.record import replace
 from agent.models.review import Proof, ProofRow
-from agent.policy.layout import is_migration
+from agent.policy.layout import is_migration, is_test
 
 PROSE = (".md", ".rst", ".txt")
 """Endings of files that need no test."""
@@ -33,6 +38,7 @@ _READERS = frozenset({"pydantic", "msgspec", "typer"})
 _NEAR_SHARE, _LEAST_SECONDS = 0.1, 60.0
 #: A run without a part is ended at this multiple of the near run, plus seconds: it may not end.
 _MOST_SLOWER, _MOST_SLOWER_SECONDS = 5, 10
+_MOST_MISTAKES = 10
 
 
 @dataclass
@@ -46,11 +52,19 @@ class ProofTrials:
     _end: float = 0.0
 
     @cached_property
+    def asks_for_tests(self) -> bool:
+        """Whether nothing but tests was to be changed, and that is all that is changed."""
+        is_asked = self.bench.plan.category == "tests"
+        return is_asked and all(path.endswith(PROSE) for path in self.split.product)
+
+    @cached_property
     def units(self) -> tuple[Unit, ...]:
         """The parts to be reverted, in the order of the files; none of a recipe's change."""
         bench, split = self.bench, self.split
         if bench.plan.recipe:
             return ()
+        if self.asks_for_tests:
+            return tuple(itertools.islice(self._list_mistakes(), _MOST_MISTAKES))
         is_read = not _READERS.isdisjoint(bench.base.environment.versions)
         human_files = bench.human_changes.files if bench.human_changes else ()
         human = {file.path: file for file in human_files}
@@ -64,6 +78,14 @@ class ProofTrials:
             units += hunk_reverts.list_units(file, hunks, reads_signatures=is_read)
         return tuple(units)
 
+    def _list_mistakes(self) -> Iterator[Unit]:
+        tests = {file.path: file.after or b"" for file in self.split.change.files}
+        for path, source in read_python_sources(self.bench.tree).items():
+            users = self.split.imports.importers_of(path).intersection(self.split.own_tests)
+            if users and not is_test(path):
+                names = (hunk_reverts.list_called_names(tests[user]) for user in users)
+                yield from hunk_reverts.make_mistakes(path, source, {*itertools.chain(*names)})
+
     @cached_property
     def _tried(self) -> dict[str, Unit]:
         """The parts that a test has to need, by the names of their runs."""
@@ -73,11 +95,12 @@ class ProofTrials:
             for number, unit in enumerate(asked, 1)
         }
 
-    def list_jobs(self, ran: Mapping[str, AnyRun]) -> list[Job]:
+    def list_jobs(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> list[Job]:
         """List the runs of the proof that need no result of the other checks.
 
         Args:
             ran: Results so far, with those of the tests near the change, if any.
+            pairs: The tests of these, paired with base's.
         """
         near, jobs = find_tests(ran, NEAR), list[Job]()
         if not self.bench.base.names_tests:
@@ -85,14 +108,18 @@ class ProofTrials:
         if self.split.own_tests and self.split.product:
             on_base = Suite(OWN_ON_BASE, Selection(files=self.split.own_tests))
             jobs.append(Job(on_base, self._lay_out_tests))
-        if near is None or not is_conclusive(accept_empty(near)) or self.near == Selection():
+        selection = self.near
+        if self.asks_for_tests:
+            ids = tuple(pair.current_id for pair in pairs if pair.head and not pair.base)
+            selection = Selection(ids=ids, files=() if ids else self.split.own_tests)
+        if near is None or not is_conclusive(accept_empty(near)) or selection == Selection():
             return jobs
         red = list_red(near) | {*self.bench.repeated}
         for name, unit in self._tried.items():
             # The first failure ends the run, so tests that import the file come first.
             users = self.split.imports.importers_of(unit.part.path)
-            files = tuple(sorted(self.near.files, key=lambda path: path not in users))
-            suite = Suite(name, Selection(files=files), known_red=red)
+            files = tuple(sorted(selection.files, key=lambda path: path not in users))
+            suite = Suite(name, Selection(selection.ids, files), known_red=red)
             lay_out = partial(self._lay_out_without, [unit], near)
             jobs.append(Job(suite, lay_out, until=self._find_end))
         return jobs
@@ -135,7 +162,7 @@ class ProofTrials:
         needed = [unit.part for unit, noticed in trials if noticed]
         silent = [unit for unit, noticed in trials if noticed is False]
         silent_parts = [unit.part for unit in silent]
-        if silent:
+        if silent and not self.asks_for_tests:
             answers = self._ask_all(silent, tests, red)
             asked = [*zip(silent_parts, answers, strict=True)]
             needed += [part for part, answer in asked if answer]
@@ -152,6 +179,9 @@ class ProofTrials:
             is_refactoring=self.bench.plan.category == "refactor",
             unexecuted=tuple(self._list_unexecuted(near)) if near else (),
         )
+        if self.asks_for_tests and not needed:
+            why = "no test notices a mistake" if self._tried else "no mistake could be made"
+            return replace(proof, missing=f"{why} in what the new tests call", exemption="")
         files = (file for file in split.change.files if file.path in split.product)
         asks = bool(self._tried) or any(is_migration(file.path, file.after) for file in files)
         return proof if asks else replace(proof, missing="")

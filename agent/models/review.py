@@ -62,14 +62,14 @@ class ProofRow(Record):
 
 
 class SourcePart(Record):
-    """A part of the change that a test should notice."""
+    """A part of the source that a test should notice: a part of the change, or a mistake."""
 
     path: str
     line: int
     """1-based, in the new file."""
     text: str = ""
-    """Its first line, cut; or the name of a function."""
-    kind: Literal["revert", "empty"] = "revert"
+    """Its first line, cut; the name of a function; a mistake in words."""
+    kind: Literal["revert", "empty", "mistake"] = "revert"
     is_near_only: bool = False
     """Whether only tests near the change have been asked: there was no time for all."""
     is_removal: bool = False

@@ -187,20 +187,23 @@ class VerdictFacts:
     def _find_unproved_parts(self) -> Iterator[Finding]:
         """Yield findings for parts that no test needs, or for a change that no test proves.
 
-        Parts that were not tried, for lack of time, are a finding only if nothing else is proved.
+        Parts that were not tried, for lack of time, are a finding only if nothing else is proved; so
+        are mistakes in code that is not changed: the tests need not notice each of them.
         """
         proof = self.judged.proof
         flaky = [f"{test.item_id} is flaky" for test in self._flaky_tests]
         more = f" Not counted: {list_some(flaky)}." if flaky else ""
+        is_shown = proof.is_shown
         of_author: dict[str, Any] = {"asks_author": True, "is_reading": proof.is_refactoring}
-        for part in proof.unneeded_parts:
+        parts = [part for part in proof.unneeded_parts if not (part.kind == "mistake" and is_shown)]
+        for part in parts:
             of_author["is_reading"] = part.is_removal or proof.is_refactoring
             message = _describe_unneeded(part) + more
             yield _make_remark(PROOF, message, _ADD_TEST, part.path, part.line, **of_author)
-        if proof.missing and not (proof.needed or proof.unneeded_parts):
+        if proof.missing and not (proof.needed or parts):
             message = f"No test proves the change: {proof.missing}.{more}"
             yield _make_remark(PROOF, message, _ADD_TEST, **of_author)
-        if (untried := proof.untried) and not proof.is_shown:
+        if (untried := proof.untried) and not is_shown:
             message = (
                 f"{format_count(len(untried), 'part')} of the code, starting here, could not be "
                 "tested by reverting: no test is near, or the time was up."
@@ -316,6 +319,8 @@ TABLE: tuple[tuple[Reason, Callable[[VerdictFacts], str]], ...] = (
 
 
 def _describe_unneeded(part: SourcePart) -> str:
+    if part.kind == "mistake":
+        return f"No test catches {part.text}."
     verb = "Emptying this function" if part.kind == "empty" else "Reverting this"
     near = " near it, and there was no time for all tests" if part.is_near_only else ""
     return f"{verb} breaks no test{near}."

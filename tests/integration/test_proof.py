@@ -1,8 +1,11 @@
 """Changes are proved in real sandboxes: parts of them are taken back."""
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.integration.check_samples import Stage, Workshop, make_stage
+from agent.models.record import replace
+from tests.integration.check_samples import PLAN, Stage, Workshop, make_stage
 
 SUMS = "def add(a, b):\n    return a\n\n\ndef less(a, b):\n    return a\n"
 ADDED = SUMS.replace("return a\n", "return a + b\n", 1)
@@ -12,6 +15,7 @@ FEE_TEST = "import fee\n\n\ndef test_fee():\n    assert fee.fee(3) == 4\n"
 FAR_TEST = (
     "import importlib\n\n\ndef test_far():\n    assert importlib.import_module('far').RATE == 1\n"
 )
+WRITE_TESTS = replace(PLAN, category="tests")
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +52,11 @@ def test_parts_that_no_test_needs_and_lines_that_none_runs_are_named(shop: Stage
         "test_fee.py::test_fee": ("error", "passed"), "test_sums.py::test_add": ("failed", "passed"),
         "tests/test_far.py::test_far": ("failed", "passed"),
     }  # fmt: skip
+
+
+@pytest.mark.deep
+def test_old_tests_notice_nothing_for_new_ones(stage: Callable[..., Stage]) -> None:
+    made = stage({"sums.py": ADDED, "test_sums.py": TEST}, test_runner="pytest")
+    hollow = f"{TEST}\n\ndef test_new():\n    sums.add(1, 2)\n"
+    proof = made.judge(plan=WRITE_TESTS, test_sums_DOT_py=hollow).proof
+    assert (proof.needed, bool(proof.missing)) == ((), True)

@@ -59,12 +59,15 @@ def try_parts(
     noticing: dict[tuple[int, ...], str] | None = None,
     after: dict[str, str | bytes | None] = AFTER,
     own: tuple[str, ...] = (FILE,),
+    category: str = "feature",
     **facts: object,
 ) -> tuple[ProofTrials, Any]:
     made, tree = change(after, dict(BASE))
     product = tuple(path for path in after if path not in own)
     split = make_split(change=made, product=product, own_tests=own)
-    plan = Plan.model_validate({"recipe": "", "title": "t", "parameters": "", "steps": ()} | facts)
+    plan = Plan.model_validate(
+        {"recipe": "", "title": "t", "parameters": "", "steps": (), "category": category} | facts
+    )
     bench: Any = Bench(made, tree, noticing or {}, plan)
     return ProofTrials(split, bench, Selection(files=(FILE,))), bench
 
@@ -72,7 +75,7 @@ def try_parts(
 def prove(trials: ProofTrials, bench: Any, tests: TestRun = HEAD) -> Proof:
     """Try all parts near the change and say what is proved; base has one test."""
     ran = bench.run_all(
-        [job for job in trials.list_jobs({NEAR: HEAD}) if job.check.name != OWN_ON_BASE]
+        [job for job in trials.list_jobs({NEAR: HEAD}, ()) if job.check.name != OWN_ON_BASE]
     )
     ran[OWN_ON_BASE] = suite_of(OLD, f"{NEW}=failed")
     pairs = classify_tests(suite_of(OLD), tests, None, make_split())
@@ -152,6 +155,17 @@ def test_a_recipe_and_lines_of_people_have_no_parts() -> None:
     trials, bench = try_parts()
     bench.human_changes = trials.split.change
     assert trials.units == ()
+
+
+def test_a_ticket_for_tests_has_mistakes_in_what_the_new_tests_call() -> None:
+    only_tests = {FILE: AFTER[FILE]}
+    trials, bench = try_parts({(2,): NEW}, only_tests, category="tests")
+    object.__setattr__(trials.parts, "imports", SimpleNamespace(importers_of=lambda _: {FILE}))
+    found = prove(trials, bench)
+    assert {part.kind for part in found.needed} == {"mistake"}
+    assert (found.missing, len(bench.asked)) == ("", 2)
+    trials, bench = try_parts({}, only_tests, category="tests")
+    assert prove(trials, bench).missing == "no mistake could be made in what the new tests call"
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,9 @@ CLAIMS = {
     "and each new function emptied": (
         prove(needed=(replace(PART, kind="empty"),)), {},
     ),
+    "Small bugs were added": (
+        prove(needed=(replace(PART, kind="mistake", text="`<` in place of `>=`"),)), {},
+    ),
     "No test is asked for `shop/prices.py:9`": (prove(notes=(OTHER,)), {}),
     "Reverting these breaks no test:** `shop/prices.py:9`": (prove(unneeded_parts=(OTHER,)), {}),
     "Not tested by reverting:** `shop/prices.py:9`": (prove(untried=(OTHER,)), {}),

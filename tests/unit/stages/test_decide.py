@@ -96,6 +96,7 @@ REVISION = ChangedFile(
     path="db/versions/b.py", before=None, after=b"revision = 'b'\ndown_revision = 'a'\n"
 )
 A, B = SourcePart(path="a.py", line=3), SourcePart(path="b.py", line=9)
+WRONG = replace(A, kind="mistake", text="`<` in place of `>=`")
 REMOVAL = replace(A, is_removal=True)
 KEPT = Proof(is_refactoring=True, unneeded_parts=(A,))
 UNNOTICED = Proof(unneeded_parts=(A,), untried=(B,))
@@ -185,6 +186,14 @@ DECISIONS = {
     "there was no time for a part, another is noticed": (
         [suite()], {"proof": Proof(needed=(A,), untried=(B,))},
         "open", "READY", "",
+    ),
+    "tests notice one mistake in code that is not changed, and another not": (
+        [suite()], {"proof": Proof(needed=(A,), unneeded_parts=(WRONG,))},
+        "open", "READY", "",
+    ),
+    "tests notice no mistake": (
+        [suite()], {"proof": Proof(unneeded_parts=(WRONG,))},
+        "open as draft", "READY", "a.py:3",
     ),
     "no test needs what a refactoring has edited": (
         [suite()], {"proof": KEPT},
