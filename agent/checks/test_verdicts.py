@@ -4,7 +4,7 @@ Only a failure on base, which a change cannot influence, excuses a failure.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, zip_longest
@@ -81,8 +81,6 @@ class TestVerdicts:
         versions, doubts = self._read_versions(find_tests(ran, VERSIONS))
         classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.split)
         pairs = [pair for pair in classified.values() if pair.head or not tests.is_partial]
-        if not tests.is_partial:
-            pairs = [*self._fail_intermittent(pairs, ran)]
         if is_conclusive(self.base.tests):
             self._repeat(pair for pair in pairs if pair.state == "broken")
         pairs = [read_repeat(pair, repeated.get(pair.current_id)) for pair in pairs]
@@ -99,6 +97,7 @@ class TestVerdicts:
                 pair for pair in pairs if pair.state != "broken" or pair.current_id not in passing
             ]
         else:
+            pairs = self._fail_intermittent(pairs, ran)
             tests = self._explain_code(tests)
         self.pairs = tuple(pairs)
         tests = replace(
@@ -159,9 +158,9 @@ class TestVerdicts:
         return replace(run, items=tuple(items)), ()
 
     def _fail_intermittent(
-        self, pairs: Iterable[PairedTest], ran: Mapping[str, AnyRun]
-    ) -> Iterator[PairedTest]:
-        """Mark tests of the change as broken that pass in the run of all, and fail in another."""
+        self, pairs: list[PairedTest], ran: Mapping[str, AnyRun]
+    ) -> list[PairedTest]:
+        """Fail the change's own tests that fail in another run, unless base fails them as well."""
         runs = (find_tests(ran, name) for name in (NEAR, AGAIN))
         failed = {
             item.item_id: item
@@ -170,13 +169,21 @@ class TestVerdicts:
             for item in run.items
             if item.outcome in FAILING and item.file in self.split.own_tests
         }
-        for pair in pairs:
-            item = failed.get(pair.current_id)
-            if item and pair.head and pair.head.outcome in PASSING:
-                head = replace(item, text=f"It passed in the run of all tests.\n{item.text}")
-                yield pair._replace(head=head, state="broken")
-            else:
-                yield pair
+        own = [
+            pair
+            for pair in pairs
+            if pair.head and pair.head.outcome in PASSING and pair.current_id in failed
+        ]
+        [on_base] = run_again(
+            self.bench, (self.bench.base, [pair.item_id for pair in own if pair.base])
+        )
+        weighed = {}
+        for pair in own:
+            if on_base.get(pair.item_id, "passed") in PASSING:
+                item = failed[pair.current_id]
+                head = replace(item, text=f"It fails intermittently.\n{item.text}")
+                weighed[pair.current_id] = pair._replace(head=head, state="broken")
+        return [weighed.get(pair.current_id, pair) for pair in pairs]
 
     def _explain_code(self, tests: TestRun) -> TestRun:
         """Fail a run whose exit code is red twice, though no test fails and base's code differs."""

@@ -187,8 +187,8 @@ class VerdictFacts:
     def _find_unproved_parts(self) -> Iterator[Finding]:
         """Yield findings for parts that no test needs, or for a change that no test proves.
 
-        Parts that were not tried, for lack of time, are a finding only if nothing else is proved; so
-        are mistakes in code that is not changed: the tests need not notice each of them.
+        Parts that were not tried, for lack of time, are a finding only if nothing else is proved.
+        So are mistakes in code that is not changed: the tests need not notice each of them.
         """
         proof = self.judged.proof
         flaky = [f"{test.item_id} is flaky" for test in self._flaky_tests]

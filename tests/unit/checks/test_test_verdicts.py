@@ -9,7 +9,7 @@ from agent.checks import test_verdicts
 from agent.checks.runners import Suite
 from agent.checks.running import Job
 from agent.checks.test_pairs import PairedTest, classify_tests
-from agent.checks.test_verdicts import AGAIN, VERSIONS, TestVerdicts
+from agent.checks.test_verdicts import VERSIONS, TestVerdicts
 from agent.models.change import Change, Severity
 from agent.models.checks import CheckItem, RepeatedTest, TestRun
 from agent.models.record import replace
@@ -132,16 +132,3 @@ def test_base_that_fails_what_it_passed_before_is_measured_anew() -> None:
     verdicts = TestVerdicts(make_split(), report("base", base), bench)
     verdicts.find_verdicts(head, {})
     assert ([pair.state for pair in verdicts.pairs], bench.measure_anew) == (["known"] * 2, None)
-
-
-@pytest.mark.parametrize(("on_base", "state"), [("passed", "broken"), ("failed", "flaky")])
-def test_a_test_of_the_change_that_fails_in_another_run_is_intermittent(
-    on_base: str, state: str
-) -> None:
-    bench: Any = Bench("passed", on_base)
-    base = suite_of("t.py::a")
-    verdicts = TestVerdicts(make_split(own_tests=("t.py",)), report("base", base), bench)
-    verdicts.find_verdicts(base, {AGAIN: suite_of("t.py::a=failed", "u.py::b=failed", name=AGAIN)})
-    [pair] = verdicts.pairs
-    assert pair.state == state
-    assert pair.head and pair.head.text.startswith("It passed in the run of all tests.")
