@@ -160,7 +160,11 @@ class TestVerdicts:
     def _fail_intermittent(
         self, pairs: list[PairedTest], ran: Mapping[str, AnyRun]
     ) -> list[PairedTest]:
-        """Fail the change's own tests that fail in another run, unless base fails them as well."""
+        """Fail the change's own tests that fail in another run, unless base fails them as well.
+
+        Parameters that come from a set have another order in each run, so all those of base's test
+        are run.
+        """
         runs = (find_tests(ran, name) for name in (NEAR, AGAIN))
         failed = {
             item.item_id: item
@@ -174,16 +178,22 @@ class TestVerdicts:
             for pair in pairs
             if pair.head and pair.head.outcome in PASSING and pair.current_id in failed
         ]
-        [on_base] = run_again(
-            self.bench, (self.bench.base, [pair.item_id for pair in own if pair.base])
-        )
-        weighed = {}
+        names = {_drop_parameters(pair.item_id) for pair in own}
+        base_items = self.base.tests.items if names else ()
+        ids = [item.item_id for item in base_items if _drop_parameters(item.item_id) in names]
+        [on_base] = run_again(self.bench, (self.bench.base, ids))
+        excused = {
+            _drop_parameters(item_id)
+            for item_id, outcome in on_base.items()
+            if outcome in (*FAILING, UNPROVED)
+        }
+        broken = {}
         for pair in own:
-            if on_base.get(pair.item_id, "passed") in PASSING:
+            if _drop_parameters(pair.item_id) not in excused:
                 item = failed[pair.current_id]
                 head = replace(item, text=f"It fails intermittently.\n{item.text}")
-                weighed[pair.current_id] = pair._replace(head=head, state="broken")
-        return [weighed.get(pair.current_id, pair) for pair in pairs]
+                broken[pair.current_id] = pair._replace(head=head, state="broken")
+        return [broken.get(pair.current_id, pair) for pair in pairs]
 
     def _explain_code(self, tests: TestRun) -> TestRun:
         """Fail a run whose exit code is red twice, though no test fails and base's code differs."""
@@ -206,6 +216,10 @@ class TestVerdicts:
     @cached_property
     def _suite_again(self) -> AnyRun:
         return self.bench.run_all(running.list_tests(self.bench.head))[TESTS]
+
+
+def _drop_parameters(item_id: str) -> str:
+    return item_id.partition("[")[0]
 
 
 def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str, str]]:

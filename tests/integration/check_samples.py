@@ -278,11 +278,11 @@ class Stage:
         change = Change(base_commit=self.prepared.checkout.commit, files=tuple(changed))
         return ClearedChange(change=change, findings=())
 
-    def judge(self, **edits: str | None) -> Judgement:
+    def judge(self, plan: Plan = PLAN, **edits: str | None) -> Judgement:
         """Judge a change against base."""
         prepared, desk = self.prepared, self.services
         base = baseline.measure_base(prepared, desk)
-        return checks_stage.check_cleared(self.cleared(**edits), PLAN, base, prepared, desk)
+        return checks_stage.check_cleared(self.cleared(**edits), plan, base, prepared, desk)
 
     def compared(self, **more: Any) -> dict[str, Any]:
         """The checks of a change compared with base's, by name."""

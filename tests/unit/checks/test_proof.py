@@ -160,7 +160,7 @@ def test_a_recipe_and_lines_of_people_have_no_parts() -> None:
 def test_a_ticket_for_tests_has_mistakes_in_what_the_new_tests_call() -> None:
     only_tests = {FILE: AFTER[FILE]}
     trials, bench = try_parts({(2,): NEW}, only_tests, category="tests")
-    object.__setattr__(trials.parts, "imports", SimpleNamespace(importers_of=lambda _: {FILE}))
+    object.__setattr__(trials.split, "imports", SimpleNamespace(importers_of=lambda _: {FILE}))
     found = prove(trials, bench)
     assert {part.kind for part in found.needed} == {"mistake"}
     assert (found.missing, len(bench.asked)) == ("", 2)

@@ -9,7 +9,7 @@ from agent.checks import test_verdicts
 from agent.checks.runners import Suite
 from agent.checks.running import Job
 from agent.checks.test_pairs import PairedTest, classify_tests
-from agent.checks.test_verdicts import VERSIONS, TestVerdicts
+from agent.checks.test_verdicts import AGAIN, VERSIONS, TestVerdicts
 from agent.models.change import Change, Severity
 from agent.models.checks import CheckItem, RepeatedTest, TestRun
 from agent.models.record import replace
@@ -74,6 +74,7 @@ class Bench:
 
     def __init__(self, outcome: str, on_base: str = "passed") -> None:
         self.outcome, self.on_base = outcome, on_base
+        self.red_on_base: tuple[str, ...] = ()
         self.repeated: dict[str, RepeatedTest] = {}
         self.asked: list[tuple[object, tuple[str, ...]]] = []
         self.said: list[str] = []
@@ -91,7 +92,9 @@ class Bench:
             ids = check.only.ids if check.only else ()
             self.asked.append((site, ids))
             outcome = self.on_base if site == self.base else self.outcome
-            ran[check.name] = suite_of(*(f"{item_id}={outcome}" for item_id in ids))
+            red = self.red_on_base if site == self.base else ()
+            ended = ((item_id, "failed" if item_id in red else outcome) for item_id in ids)
+            ran[check.name] = suite_of(*map("=".join, ended))
         return ran
 
 
@@ -132,3 +135,17 @@ def test_base_that_fails_what_it_passed_before_is_measured_anew() -> None:
     verdicts = TestVerdicts(make_split(), report("base", base), bench)
     verdicts.find_verdicts(head, {})
     assert ([pair.state for pair in verdicts.pairs], bench.measure_anew) == (["known"] * 2, None)
+
+
+@pytest.mark.parametrize(("red", "state"), [((), "broken"), (("t.py::a[1]",), "fine")])
+def test_what_fails_alone_with_any_of_its_parameters_on_base_is_not_the_changes(
+    red: tuple[str, ...], state: str
+) -> None:
+    bench: Any = Bench("passed")
+    bench.red_on_base = red
+    suite = suite_of("t.py::a[0]", "t.py::a[1]", "t.py::b")
+    parts = make_split("t.py", own_tests=("t.py",))
+    verdicts = TestVerdicts(parts, report("base", suite), bench)
+    verdicts.find_verdicts(suite, {AGAIN: suite_of("t.py::a[0]=failed", name=AGAIN)})
+    assert [pair.state for pair in verdicts.pairs] == [state, "fine", "fine"]
+    assert bench.asked == [(bench.base, ("t.py::a[0]", "t.py::a[1]"))]
