@@ -1,10 +1,10 @@
-"""The `step` port: each piece of work is done once, bounded, timed, recorded and remembered.
+"""Run the steps of a run: each once, timed and recorded.
 
-Owns the record of a step (`StepRecord`: JSON, no pickle) and how it is read again. The engine
-(`agent.store.engine`) stores the records.
+A step leaves a `StepRecord` (JSON, no pickle), from which its result is read again. The engine
+stores the records (`agent.store.engine`).
 
-A step whose process was killed runs again, so it may run more than once; one that has a record
-never does.
+A step whose process was killed runs again, so it may run more than once. A step with a record does
+not run again.
 """
 
 import errno
@@ -51,17 +51,17 @@ P = ParamSpec("P")
 
 _log = structlog.get_logger()
 
-#: Of larger results only the digest is recorded.
+#: Of larger results the events have only the digest.
 _RECORDED_BYTES = 64 * 1024
-#: A step that kills its worker must not do so without end. Other steps that were active when a
-#: worker died are counted as well.
+#: Maximum number of workers that may be lost during a step, which may be the cause. Steps that only
+#: ran at the same time count too.
 _MOST_LOST = 20
-#: Maximum wait of an interrupted command for its current step.
+#: Seconds for which an interrupted command waits for its steps to end.
 BREAK_OFF_SECONDS = 3.0
 
 
 class StepRecord(Record):
-    """What one step left behind; exactly one of `value` and `failure` is there."""
+    """The record of a step; it has either a `value` or a `failure`."""
 
     seconds: float
     value: str | None = None
@@ -70,7 +70,7 @@ class StepRecord(Record):
 
 
 class Cancellation:
-    """Stops a run; its current work breaks off within two seconds."""
+    """Stops a run; its current step ends within two seconds."""
 
     def __init__(self) -> None:
         self.problem: RunStopped = Cancelled()
@@ -78,14 +78,14 @@ class Cancellation:
         self._set = threading.Event()
 
     def set(self, words: str, reason: Reason = Reason.CANCELLED) -> None:
-        """Stop it; the first words count."""
+        """Stop the run; the words of the first call count."""
         if not self._set.is_set():
             is_superseded = reason is Reason.SUPERSEDED
             self.problem = Superseded(words) if is_superseded else Cancelled(words)
         self._set.set()
 
     def break_off(self) -> None:
-        """End the current work without a record: the run continues with another process."""
+        """End the current step without a record: another process continues the run."""
         self.is_broken_off = True
         self._set.set()
 
@@ -99,7 +99,7 @@ class Watcher(Protocol):
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None: ...
 
 
-#: What steps of a conversation use minutes for, by the ends of their names.
+#: How the minutes of conversation steps are used, by the ends of their names.
 _USES = {"calls": "commands", "reply": "models"}
 
 
@@ -115,7 +115,11 @@ class Steps:
         *,
         cancellation: Cancellation | None = None,
     ) -> None:
-        """Prepare the steps of a run; once `cancellation` is set, no further one is begun."""
+        """Make the steps of a run.
+
+        Args:
+            cancellation: Once it is set, no step begins, and the current step may end early.
+        """
         self._events = events
         self._log = log
         self._watchers = watchers
@@ -124,14 +128,14 @@ class Steps:
         self._remember = remember
         self._cancellation = cancellation or Cancellation()
         self.seconds: dict[AnyStep, float] = {}
-        """Duration of each step so far, by name, in order; of its last attempt."""
+        """Seconds of the last attempt of each step so far, by name, in order."""
         self._set_up: set[str] = set()
-        """Names of the steps that are counted to the minutes of set-up."""
+        """Names of the steps whose time counts for the minutes of set-up."""
         self._is_apart = False
         self._detail = ""
-        """Suffix of the names of steps."""
+        """Appended to the names of steps."""
         self.at: AnyStep | None = None
-        """The step that was asked for last."""
+        """The step that was called last."""
 
     def __call__(
         self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
@@ -139,9 +143,9 @@ class Steps:
         """Do the work, or return its recorded result; a name may occur only once in a run.
 
         Raises:
-            AgentError: The error of the work, now or before.
+            AgentError: The work raised it, now or before.
             Cancelled: The run was stopped.
-            VersionUnknown: The record was made by code that this code cannot follow.
+            VersionUnknown: The record is of an incompatible version.
         """
         name = name.named(self._detail) if self._detail else name
         if name in self.seconds:
@@ -176,26 +180,17 @@ class Steps:
     def _attempt(
         self, name: AnyStep, work: Callable[..., T], called: Callable[[], T], fresh: list[T]
     ) -> StepRecord:
-        """Do the work once and return its record; an error is a result as well."""
+        """Do the work once and return its record; an error is recorded too."""
         begun = time.monotonic()
         value, failure, result = None, None, None
         try:
-            # What others can see is on disk as begun before it begins; the rest runs again.
-            is_lasting = name.step.is_lasting
-            record = self._events.append if is_lasting else self._events.note
-            record(name, "started", at=round(read_clock(), 3))
-            try:
-                # An attempt after a kill counts this one, also on another machine.
-                self._events.store()
-            except AgentError:
-                if is_lasting:
-                    raise
+            self._record_start(name)
             self._log.line(f"[{name}]")
             for watcher in self._watchers:
                 watcher.started(name)
             self._may_begin(name)
             result = called()
-            # The result must survive the process.
+            # The result has to survive the process.
             value = result_adapter(work).dump_json(result).decode()
             seconds = round(time.monotonic() - begun, 3)
             # Replies and results of calls have events of their own, which are redacted.
@@ -204,29 +199,41 @@ class Steps:
             self._events.append(name, "done", seconds=seconds, **facts)
             self._log.result(name, result)
             fresh.append(result)
-        except Exception as problem:  # noqa: BLE001  an error is what the step gives back
+        except Exception as problem:  # noqa: BLE001  the error is the result of the step
             error = self._explain_error(name, problem)
             if isinstance(result, Outcome) and result.branch:
                 error.name_branch(result.branch, result.commit, "its record could not be written")
             value, failure = None, errors.make_failure(error)
         finally:
-            # Also if the process is interrupted and there is no record.
+            # Also if the process is interrupted and makes no record.
             seconds = self.seconds[name] = round(time.monotonic() - begun, 3)
             self._report_ended(name, seconds, ok=value is not None)
             if value is None:
                 facts = _describe_failure(failure, self._log.redactor)
                 with suppress(OSError):  # a full disk may be why it failed
                     self._events.append(name, "failed", seconds=seconds, **facts)
-            with suppress(AgentError):  # else with the next step
+            with suppress(AgentError):  # the next step stores them again
                 self._events.store()
         return StepRecord(seconds=seconds, value=value, failure=failure)
+
+    def _record_start(self, name: AnyStep) -> None:
+        """Record that a step begins: a step that others can see, on disk; any other runs again."""
+        is_lasting = name.step.is_lasting
+        record = self._events.append if is_lasting else self._events.note
+        record(name, "started", at=round(read_clock(), 3))
+        try:
+            # A process that goes on after a kill, also on another machine, counts the attempts.
+            self._events.store()
+        except AgentError:
+            if is_lasting:
+                raise
 
     def _report_ended(self, name: AnyStep, seconds: float, *, ok: bool) -> None:
         for watcher in self._watchers:
             watcher.ended(name, seconds, ok=ok)
 
     def _explain_error(self, name: AnyStep, problem: Exception) -> AgentError:
-        """Convert an error to one of ours; errors caused by a stop of the run become that stop."""
+        """Return the error to record; if the run was stopped, that is the cause."""
         broken_off = not name.step.is_lasting or isinstance(problem, Cancelled)
         if self._cancellation.is_set() and broken_off:
             if self._cancellation.is_broken_off:
@@ -242,7 +249,7 @@ class Steps:
         return error
 
     def _may_begin(self, name: AnyStep) -> None:
-        """Refuse a step that is not to be begun; people hear of it all the same."""
+        """Raise if a step may not begin; the last step, which reports that, always may."""
         if (lost := self._events.unfinished[name]) >= _MOST_LOST:
             raise InternalError(
                 f"The worker was lost {lost} times during '{name}', so this step is not tried"
@@ -250,7 +257,7 @@ class Steps:
             )
         if name.step is Step.DELIVER:
             return
-        # An earlier attempt may have published a part already; the step itself looks for that.
+        # An earlier attempt may have had effects that others see, for which the step itself looks.
         begun = name.step.is_lasting and name in self._events.begun
         if self._cancellation.is_set() and not begun:
             raise ProcessEnding if self._cancellation.is_broken_off else self._cancellation.problem
@@ -295,7 +302,7 @@ class Steps:
 def make_agent_error(problem: Exception) -> AgentError:
     if isinstance(problem, AgentError):
         return problem
-    # copytree collects its failures; a full disk is among them as text.
+    # copytree joins the messages of its errors, such as that of a full disk.
     if isinstance(problem, OSError) and (
         problem.errno in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(problem)
     ):
@@ -321,8 +328,8 @@ def _describe_failure(failure: errors.ErrorRecord | None, redactor: Redactor) ->
 
 
 def result_adapter(work: Callable[..., T]) -> TypeAdapter[T]:
-    """Return the adapter that writes and reads results of a function, by its return type."""
-    # A method is made anew each time that it is named; its function stays.
+    """Return the adapter that writes and reads the results of work, by its return annotation."""
+    # A bound method is a new object at each access; its function is always the same.
     return _adapter_of(getattr(work, "__func__", work))
 
 

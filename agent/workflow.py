@@ -139,7 +139,7 @@ def _begin_work(task: Task, opened: OpenedRepository, once: StepRunner, desk: De
     prepared = Preparation(once, desk, measure, measure_ahead)
 
     def judge(draft: Draft) -> Round:
-        return validate.judge_draft(draft, run_context)
+        return validate.validate_draft(draft, run_context)
 
     run_context = RunContext(task, opened, once, desk, prepared, judge, roles)
     return run_context

@@ -1,1 +1,1 @@
-"""Redo past changes of a repository, and judge each by the tests that were merged with it."""
+"""Redo past changes of a repository, and measure the results by the merged tests."""

@@ -1,8 +1,8 @@
-"""Carry a backtest: measure what counts, have each task carried out by a dry run, and judge it.
+"""Carry out a backtest: a dry run for each task, measured by the merged tests.
 
-Each run is a command of its own in a data folder of the backtests, so that their runs count in no
-statistics and share environments and mirrors. What is done has its row on disk before the next
-begins; a backtest that is broken off goes on with what has none, and its runs where they were.
+Each run is a command of its own in a data folder of the backtests, so that runs do not count in
+statistics, and share environments and mirrors. The row of a task is on disk before the next task
+begins. An interrupted backtest continues with tasks without a row, and continues their runs.
 """
 
 import json
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from agent.backtest import folders
-from agent.backtest.judging import ExpectedTests, Judge
+from agent.backtest.merged_tests import ExpectedTests, MergedTests
 from agent.backtest.tasks import PastChange
 from agent.desk import Desk
 from agent.errors import AgentError, Cancelled, RequestRefused
@@ -47,19 +47,18 @@ _LOOK_SECONDS = 0.5
 
 
 class Order(Record):
-    """What a backtest was asked for; kept, so that it can go on."""
+    """The request for a backtest, stored so that it can continue."""
 
     tasks: tuple[PastChange, ...]
     config_text: str | None = None
     config_name: str | None = None
     model: str | None = None
     usd: float | None = None
-    """Once runs have cost so much, or something that is not known, no further one is begun; None:
-    as each run may."""
+    """Limit of cost: once it is reached, or a cost is unknown, no run begins; None: no limit."""
     command: str = ""
-    """That began it."""
+    """The command that began it."""
     version: str = ""
-    """Of Mergewright."""
+    """The version of Mergewright."""
 
 
 @dataclass
@@ -79,9 +78,9 @@ class Campaign:
     def run_tasks(
         self, jobs: int, show: Callable[[BacktestResult], None]
     ) -> tuple[BacktestResult, ...]:
-        """Carry out and judge what has no row yet; return all rows, in the order of the tasks.
+        """Carry out the tasks without a row; return all rows, in the order of the tasks.
 
-        Ctrl-C breaks off what is under way, and leaves no row of it.
+        Ctrl-C ends running tasks without rows.
         """
         rows = {row.instance_id: row for row in folders.load_rows(self.folder)}
         left = [task for task in self.order.tasks if task.instance_id not in rows]
@@ -92,7 +91,7 @@ class Campaign:
             row = self._run_task(task)
             with self._lock:
                 folders.add_row(self.folder, row)
-                # Here: the next task of this thread counts what this one has cost.
+                # Added here, so that the cost counts before this thread begins the next task.
                 rows[row.instance_id] = row
             return row
 
@@ -100,7 +99,7 @@ class Campaign:
         under_way = {pool.submit(run_one, task) for task in left}
         try:
             while under_way:
-                # A signal does not always end a wait while other threads start programs.
+                # A signal does not always end a wait, so it has a time limit.
                 done, under_way = wait(under_way, _LOOK_SECONDS, FIRST_COMPLETED)
                 for row in filter(None, (future.result() for future in done)):
                     show(row)
@@ -118,12 +117,12 @@ class Campaign:
     def _break_off(self) -> None:
         with self._lock:
             self._stopped.break_off()
-            # Each ends as with Ctrl-C, which it may ignore; what it did is kept.
+            # SIGTERM ends a run as Ctrl-C does: its results so far are kept.
             for child in self._children:
                 child.terminate()
 
     def _find_limit(self, rows: Iterable[BacktestResult]) -> str:
-        """Say why no further run may be begun; empty: it may."""
+        """Return why no further run may begin; "": it may."""
         if (most := self.order.usd) is None:
             return ""
         costs = [row.usd for row in rows]
@@ -139,40 +138,42 @@ class Campaign:
             self.say(f"{task.instance_id}: {line}")
 
         desk = self.make_desk(self.settings, say, self._stopped)
-        wanted, set_up = self._with_judge(task, desk, Judge.find_wanted)
+        wanted, set_up = self._ask_merged_tests(task, desk, MergedTests.find_wanted)
         if wanted and wanted.why_not:
             return _make_row(task, wanted, set_up)
         reported = self._run(task, say)
         if wanted is None:
-            # By now the run knows how the set-up was found.
-            wanted, set_up = self._with_judge(task, desk, Judge.find_wanted)
+            # The run may have found a set-up.
+            wanted, set_up = self._ask_merged_tests(task, desk, MergedTests.find_wanted)
         if wanted is None:
             why = f"the tests of the base commit could not be run: {set_up}"
             wanted = ExpectedTests(why_not=why)
         row = _add_end(_make_row(task, wanted, set_up), reported)
         if wanted.why_not:
             return row
-        failing, problem = self._with_judge(
-            task, desk, lambda judge: judge.list_failing(row.patch, wanted)
+        failing, problem = self._ask_merged_tests(
+            task, desk, lambda merged: merged.list_failing(row.patch, wanted)
         )
         if failing is None:
-            # A patch that does not apply, or a failing machine, is no fault of the change.
+            # The cause is a patch that does not apply, or the machine, not the change.
             return replace(row, why_not=problem)
         return replace(row, resolved=not failing, failing=failing)
 
-    def _with_judge(
-        self, task: PastChange, desk: Desk, ask: Callable[[Judge], T]
+    def _ask_merged_tests(
+        self, task: PastChange, desk: Desk, ask: Callable[[MergedTests], T]
     ) -> tuple[T | None, str]:
-        """Ask a judge of the base commit, set up without a model.
+        """Set up the base commit without a model, and run the merged tests there.
 
-        Return the answer, and where the set-up is from; None and why, where there is none.
+        Returns:
+            The result, and the origin of the set-up; or None, and why there is no result.
 
-        Cancelled: it was broken off, and what it said then is no answer.
+        Raises:
+            Cancelled: The backtest was interrupted.
         """
         answer: T | None = None
         try:
             with self._prepare(task, desk) as prepared:
-                answer, words = ask(Judge(task, prepared, desk)), _name_set_up(prepared)
+                answer, words = ask(MergedTests(task, prepared, desk)), _name_set_up(prepared)
         except AgentError as problem:
             words = problem.message
         if self._stopped.is_set():
@@ -199,11 +200,11 @@ class Campaign:
             yield environment.prepare_environment(opened, None, _do_step, desk)[0]
 
     def _run(self, task: PastChange, say: Callable[[str], None]) -> dict[str, Any]:
-        """Have a command carry the task; return what it reports."""
+        """Carry out the task by a command; return its JSON report."""
         name = task.file_name
         ticket = self.folder / f"{name}.md"
         write_private_file(ticket, task.problem_statement)
-        # However we end, it ends as with Ctrl-C.
+        # If this process ends, the command gets a SIGTERM, and ends as with Ctrl-C.
         bound = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
         argv = [*bound, sys.executable, "-m", "agent", "run"]
         argv += ["--repo", task.repo, "--ticket", str(ticket)]
@@ -243,7 +244,7 @@ class Campaign:
 
 
 def _do_step(name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do the work, and remember nothing."""
+    """Do the work without a record."""
     return work(*args, **kwargs)
 
 
@@ -254,7 +255,7 @@ def _name_set_up(prepared: Prepared) -> str:
 
 
 def _make_row(task: PastChange, wanted: ExpectedTests, set_up: str) -> BacktestResult:
-    """Make the row of a task that no run has been at."""
+    """Make the row of a task without a run."""
     return BacktestResult(
         instance_id=task.instance_id,
         title=task.title,
@@ -269,12 +270,16 @@ def _make_row(task: PastChange, wanted: ExpectedTests, set_up: str) -> BacktestR
 
 
 def _add_end(row: BacktestResult, reported: dict[str, Any]) -> BacktestResult:
-    """Add to a row what `mergewright run --json` has printed."""
+    """Add the result of a run to a row.
+
+    Args:
+        reported: The JSON of `mergewright run --json`.
+    """
     if "state" not in reported:
         words = str(reported.get("problem", ""))
         reason = reported.get("reason") or "failed"
         return replace(row, end=End.FAILED, reason=reason, sentence=words)
-    # Fields that only the service needs are not printed.
+    # The report lacks fields that only the service needs.
     outcome = Outcome.model_validate(
         {name: reported[name] for name in Outcome.model_fields & reported.keys()}
     )
@@ -299,10 +304,10 @@ def _add_end(row: BacktestResult, reported: dict[str, Any]) -> BacktestResult:
 
 
 def make_home(home: Path) -> Path:
-    """Make the data folder of the backtests below that of the service, and return it."""
+    """Make and return the data folder of the backtests, in that of the service."""
     folder = home / "backtest"
     folder.mkdir(parents=True, exist_ok=True, mode=0o711)
-    # Caches, and what the operator has put there, are shared with the service.
+    # Caches are shared with the service.
     for name in ("environments", "mirrors", "pythons"):
         (home / name).mkdir(exist_ok=True, mode=0o711)
         with suppress(FileExistsError):
@@ -311,7 +316,7 @@ def make_home(home: Path) -> Path:
 
 
 def begin(order: Order, backtests: Path) -> Path:
-    """Make the folder of a new backtest, with its order; its name is what it goes on by."""
+    """Make the folder of a new backtest, with its order; its name continues the backtest."""
     folder = backtests / "campaigns" / make_run_id(int(read_clock()))
     folder.mkdir(parents=True, mode=0o700)
     write_private_file(folder / folders.ORDER, order.model_dump_json())
@@ -319,7 +324,11 @@ def begin(order: Order, backtests: Path) -> Path:
 
 
 def find(home: Path, name: str | None) -> Path:
-    """Find a backtest by the beginning of its name; None: the newest. Raises RequestRefused."""
+    """Find a backtest by the beginning of its name; None: the newest.
+
+    Raises:
+        RequestRefused: There is none, or several.
+    """
     named = [place for place in folders.list_folders(home) if place.name.startswith(name or "")]
     if name and len(named) > 1:
         last = ", ".join(place.name for place in named[-5:])
@@ -330,7 +339,7 @@ def find(home: Path, name: str | None) -> Path:
 
 
 def write_predictions(rows: Sequence[BacktestResult], file: Path) -> None:
-    """Write what the public harness of SWE-bench takes."""
+    """Write the input of SWE-bench's public harness."""
     predictions = (
         {
             "instance_id": row.instance_id,

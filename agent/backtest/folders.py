@@ -1,4 +1,4 @@
-"""What is on disk of backtests: a folder each, with the order, and a row for each task done."""
+"""Read and write the folders of backtests, with the order and the rows of tasks."""
 
 import os
 from contextlib import suppress
@@ -23,9 +23,9 @@ class StoredBacktest(NamedTuple):
     rows: tuple[BacktestResult, ...]
     repositories: tuple[str, ...] = ()
     command: str = ""
-    """That began it; empty: not recorded."""
+    """The command that began it; "": not recorded."""
     version: str = ""
-    """Of Mergewright; empty: not recorded."""
+    """The version of Mergewright; "": not recorded."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ class StoredBacktest(NamedTuple):
 
     @property
     def begun_at(self) -> float | None:
-        """When it was begun, in seconds since the epoch, as its name has it."""
+        """When it began, in seconds since the epoch, by its name."""
         with suppress(ValueError):
             return datetime.strptime(f"{self.name[:15]}Z", "%Y%m%d-%H%M%S%z").timestamp()
         return None
@@ -45,11 +45,11 @@ def list_folders(backtests: Path) -> list[Path]:
 
 
 def load_rows(folder: Path) -> tuple[BacktestResult, ...]:
-    """Read a row for each task that is done, in the order in which they ended."""
+    """Read the rows of finished tasks, in the order in which they ended."""
     rows: dict[str, BacktestResult] = {}
     with suppress(OSError):
         for line in (folder / ROWS).read_bytes().split(b"\n"):
-            # The first is empty, and a command that was killed may have left half of one.
+            # The first line is empty, and a killed command may leave an incomplete line.
             with suppress(ValidationError):
                 row = BacktestResult.model_validate_json(line)
                 rows[row.instance_id] = row
@@ -57,7 +57,11 @@ def load_rows(folder: Path) -> tuple[BacktestResult, ...]:
 
 
 def add_row(folder: Path, row: BacktestResult) -> None:
-    """Append a row to those of the folder, on a line of its own; StorageFull: it cannot."""
+    """Append a row to those of the folder, on a line of its own.
+
+    Raises:
+        StorageFull: It cannot be written.
+    """
     try:
         with (folder / ROWS).open("a", encoding="utf-8") as file:
             file.write(f"\n{row.model_dump_json()}")
@@ -68,7 +72,7 @@ def add_row(folder: Path, row: BacktestResult) -> None:
 
 
 def load_stored(folder: Path) -> StoredBacktest:
-    """Read what is stored of a backtest, under way or over."""
+    """Read the order and the rows of a backtest, also while it runs."""
     order: dict[str, Any] = {}
     with suppress(OSError, ValidationError):
         order = _OBJECT.validate_json((folder / ORDER).read_bytes())
@@ -78,7 +82,7 @@ def load_stored(folder: Path) -> StoredBacktest:
         folder.name,
         len(tasks),
         load_rows(folder),
-        # Of the folder of a clone, those above it say nothing.
+        # A clone is named by its folder, without the folders above.
         tuple(Path(name).name if name[0] in "./" else name for name in repositories if name),
         str(order.get("command") or ""),
         str(order.get("version") or ""),

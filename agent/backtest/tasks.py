@@ -1,4 +1,4 @@
-"""Past changes as tasks, in the form of SWE-bench: what was asked, and what was merged for it."""
+"""Read past changes as tasks in SWE-bench's format: a ticket, and the merged change."""
 
 import json
 import re
@@ -30,7 +30,7 @@ Ids = Annotated[tuple[str, ...], BeforeValidator(_read_list)]
 
 
 class PastChange(Record):
-    """A row of SWE-bench; keys that are not named here are left alone."""
+    """A row of SWE-bench; keys that are not named here are ignored."""
 
     model_config = {**Record.model_config, "extra": "ignore"}
 
@@ -40,7 +40,7 @@ class PastChange(Record):
     base_commit: str
     problem_statement: str
     patch: str = ""
-    """The merged patch, without its tests; empty: not known."""
+    """The merged patch, without its tests; "": unknown."""
     test_patch: str
     FAIL_TO_PASS: Ids = ()
     PASS_TO_PASS: Ids = ()
@@ -51,7 +51,7 @@ class PastChange(Record):
 
     @property
     def file_name(self) -> str:
-        """Its id, as the files of its run are named."""
+        """Its id as a file name."""
         return re.sub(r"[^\w.-]+", "-", self.instance_id)
 
 
@@ -92,8 +92,9 @@ def read_pulls(
 ) -> tuple[list[PastChange], list[SkippedChange]]:
     """Read up to `most` merged pull requests that closed an issue and changed code and tests.
 
-    `pulls` come newest first; if several closed the same issue, the first one counts. `read` is
-    that of `agent.git.history.read_pulls`.
+    Args:
+        pulls: The newest first; of several that closed the same issue, the first counts.
+        read: That of `agent.git.history.read_pulls`.
     """
     tasks: list[PastChange] = []
     left: list[SkippedChange] = []
@@ -117,7 +118,7 @@ def read_pulls(
 
 
 def _find_missing_ticket(pull: MergedPull, closed: Collection[int]) -> str:
-    """Say why a pull request has no ticket of its own; empty: it has one."""
+    """Return why a pull request has no ticket of its own; "": it has one."""
     if not pull.issues:
         return "it closed no issue"
     if any(issue.number in closed for issue in pull.issues):
@@ -128,7 +129,7 @@ def _find_missing_ticket(pull: MergedPull, closed: Collection[int]) -> str:
 
 
 def _read_message(past: PastCommit) -> tuple[str, str]:
-    """Read a message without the lines that tools add, and why it is no ticket; empty: it is."""
+    """Return a message without trailers, and why it is no ticket; "": it is one."""
     lines = (line for line in past.message.splitlines() if not _TRAILER.fullmatch(line))
     ticket = "\n".join(lines).strip()
     why = _find_missing_tests(past)
@@ -138,7 +139,7 @@ def _read_message(past: PastCommit) -> tuple[str, str]:
 
 
 def _find_missing_tests(past: PastCommit) -> str:
-    """Say why a change is no task; empty: it is one."""
+    """Return why a change is no task; "": it is one."""
     tests = [path for path in past.paths if is_test(path)]
     if not any(path.endswith(".py") for path in tests):
         return "it changes no tests"
@@ -163,11 +164,14 @@ def _make_task(past: PastCommit, repository: Path, instance_id: str, ticket: str
 def read_rows(file: Path, clones: Path | None) -> list[PastChange]:
     """Read tasks in SWE-bench's format, one JSON object a line.
 
-    `clones` has their repositories, as `owner/name`, `owner__name` or `name`. Raises RequestRefused
-    with file and line.
+    Args:
+        clones: Folder with their repositories, as `owner/name`, `owner__name` or `name`.
+
+    Raises:
+        RequestRefused: A line is no task; the message has file and line.
     """
     try:
-        # Other ends of lines are part of the texts.
+        # Other line separators belong to the texts.
         lines = file.read_bytes().decode().split("\n")
     except (OSError, UnicodeDecodeError) as problem:
         raise RequestRefused(f"{file} cannot be read as UTF-8: {problem}") from problem

@@ -1,26 +1,27 @@
-"""Check the files of one change by the rules that ruff has.
+"""Check the files of a change with ruff, by a configuration made from the contract.
 
-Returned is what ruff finds with the change and does not find without it, by a configuration made
-from the contract. Which rule that breaks is left to `agent.policy`.
+The result has only what ruff finds with the change and does not find without it. Which rule that
+breaks is decided by `agent.policy`.
 """
 
 import dataclasses
 import posixpath
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Literal
 
 from agent.checks import readers, running
+from agent.checks.change_split import SplitChange
 from agent.checks.check import Site
 from agent.checks.commands import ToolCheck
 from agent.checks.compare import BY_ID
 from agent.checks.readers import READERS, ToolRemark
 from agent.checks.running import Say
-from agent.models.change import Change
 from agent.models.checks import CheckItem, LintRun, Status
 from agent.models.record import replace
 from agent.models.sandbox import Sandbox
 from agent.policy import ruff_contract, source
 from agent.policy.change_context import find_new
+from agent.policy.layout import is_test
 from agent.policy.ruff_contract import BAN
 from repo_config.command_lines import CheckCommand
 
@@ -28,13 +29,10 @@ RUFF = "ruff check"
 
 
 def lint_change(
-    change: Change, head: Site, base: Site, disguised: Collection[str], sandbox: Sandbox, say: Say
+    split: SplitChange, head: Site, base: Site, sandbox: Sandbox, say: Say
 ) -> LintRun | None:
-    """Check a change by ruff's rules; None where nothing is new.
-
-    Args:
-        disguised: Files that are called as those of tests are, and are none.
-    """
+    """Check a change by ruff's rules; None where nothing is new."""
+    change = split.change
     config, version = head.config, head.project.python_version
     options = *ruff_contract.arguments(version), *ruff_contract.make_ban(config)
     reader = dataclasses.replace(READERS[RUFF], read=read_remarks)
@@ -48,36 +46,38 @@ def lint_change(
         check = ToolCheck(line, reader, is_ours=True)
         return running.run_check(check, site, sandbox, say) if paths else None
 
-    found = run("after", head)
-    if found is None or found.reason:
-        return found
-    known = run("before", base) if found.items else None
-    if known is not None and known.reason:
-        return known
-    own = count_once(known.items if known else ())
-    fresh = find_new(count_once(found.items), own, BY_ID)
-    # Lines that left another file of the change were moved.
-    items = tuple(find_new(fresh, find_new(own, found.items, BY_ID), lambda item: item.text))
+    after = run("after", head)
+    if after is None or after.reason:
+        return after
+    before = run("before", base) if after.items else None
+    if before is not None and before.reason:
+        return before
+    old = count_once(before.items if before else ())
+    fresh = find_new(count_once(after.items), old, BY_ID)
+    # A finding that left another file of the change was moved, and is not new.
+    items = tuple(find_new(fresh, find_new(old, after.items, BY_ID), lambda item: item.text))
     python = head.environment.interpreter.version
+    # Files that are named as tests are, and belong to the product.
+    disguised = frozenset(filter(is_test, split.product))
     items = ruff_contract.select_items(items, change, config, disguised, python)
     output = "\n".join(f"{item.place}: {item.text}" for item in items)
-    return replace(found, items=items, status=Status.FAILED, output=output) if items else None
+    return replace(after, items=items, status=Status.FAILED, output=output) if items else None
 
 
 def count_once(items: Iterable[CheckItem]) -> list[CheckItem]:
-    """Keep only the first of equal bans in each file: one more is no news."""
+    """Return items with only the first of equal bans in each file."""
     seen: set[str] = set()
-    found = []
+    counted = []
     for item in items:
         if item.item_id in seen and item.text.startswith(BAN):
             continue
         seen.add(item.item_id)
-        found.append(item)
-    return found
+        counted.append(item)
+    return counted
 
 
 def read_remarks(text: str) -> list[ToolRemark] | None:
-    """Read the JSON of ruff; the message begins with the code."""
+    """Read ruff's JSON; each message begins with the code. None: it is no such JSON."""
     remarks = readers.read_ruff(text)
     return remarks and [
         dataclasses.replace(remark, message=f"{remark.code}: {remark.message}")

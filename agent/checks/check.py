@@ -1,4 +1,4 @@
-"""What a check is: one command for a sandbox, and the reading of what the sandbox gives back."""
+"""Define a check: a command for a sandbox, and how its result is read."""
 
 import dataclasses
 import json
@@ -35,16 +35,16 @@ from agent.text import sanitise
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 
-#: Every check but the tests is ended after this long.
+#: Limit of each check but the tests.
 SECONDS = 600.0
-#: Nothing is begun with less.
+#: The least seconds with which a check begins.
 LEAST_SECONDS = 5.0
-#: Limit of a CheckRun that was ended by the run's minutes, not by its own.
+#: `limit` of a CheckRun that the minutes of the whole run ended, not its own limit.
 MINUTES_LIMIT = "minutes"
 _OUTPUT_LIMIT = 60_000
-#: A file of settings that is larger is none.
+#: Bytes that are read of a file of settings.
 _MOST_BYTES = 256 * 1024
-#: Of the container that we may be in.
+#: Limits of the container in which the service may run.
 _CGROUP = Path("/sys/fs/cgroup")
 RunT = TypeVar("RunT", bound=CheckRun)
 
@@ -60,20 +60,20 @@ class Site:
     limits: SandboxLimits
     """The operator's limits."""
     at_once: int = 1
-    """Checks that may be under way at a time."""
+    """Number of checks that may run at the same time."""
     looks_early: bool = False
-    """Whether the tests end where half of the first ones fail."""
+    """Whether the run of tests ends early if half of the first ones fail."""
     until: float = math.inf
     """When the run's minutes end, by the monotonic clock."""
 
     @property
     def names_tests(self) -> bool:
-        """Whether each test is known by its name, as where pytest or unittest runs them."""
+        """Whether the runner reports each test by name, as pytest and unittest do."""
         return self.project.test_runner in ("pytest", "django")
 
     @property
     def command_prefix(self) -> tuple[str, ...]:
-        """What a person writes before a command that starts in the project's folder."""
+        """Words before a command, so that it starts in the project's folder."""
         return ("env", "-C", self.project.root) if self.project.root else ()
 
     def has_package(self, package: str) -> bool:
@@ -81,19 +81,22 @@ class Site:
         return canonicalize_name(package) in self.environment.versions
 
     def locate_tool(self, package: str) -> str:
-        """Folder of a tool in the sandbox: the pinned one's, else the environment, else ours."""
+        """Return the folder of a tool in the sandbox: pinned, of the environment, or ours."""
         if package in dict(self.environment.tools):
             return f"{SANDBOX_TOOLS}/{package}"
         return SANDBOX_ENVIRONMENT if self.has_package(package) else SANDBOX_GATE
 
     def path_of(self, reported: str) -> str:
-        """Path in the repository for one that a tool reports, whole or from where it ran."""
+        """Return the path in the repository for a path that a tool reports.
+
+        Tools report absolute paths, or paths relative to the folder in which they ran.
+        """
         if reported[:1] in ("", "/", "<"):
             return reported.removeprefix(f"{SANDBOX_TREE}/")
         return posixpath.normpath(posixpath.join(self.project.root, reported))
 
     def text(self, path: str) -> str | None:
-        """Content of a file of the repository; None where the tree has none."""
+        """Return the text of a file; None: the tree does not have it."""
         place = self.tree / path
         # A link could lead anywhere on this machine.
         if not (place.is_file() and place.resolve().is_relative_to(self.tree.resolve())):
@@ -102,7 +105,7 @@ class Site:
 
     @property
     def settings_module(self) -> str | None:
-        """Django's settings, as every check has them."""
+        """Django's settings module, the same for every check."""
         return self.project.django.settings_module if self.project.django else None
 
     def test_limits(self) -> SandboxLimits:
@@ -111,7 +114,7 @@ class Site:
         return self.limit_seconds(seconds).limits
 
     def tool_limits(self) -> SandboxLimits:
-        """Limits for everything but the tests."""
+        """Return the limits of all checks but the tests."""
         return self.limit_seconds(SECONDS).limits
 
     def limit_seconds(self, seconds: float) -> Self:
@@ -123,9 +126,9 @@ class Site:
 
 @dataclass(frozen=True)
 class Selection:
-    """Some of the tests of a suite: those of these ids, and in these files, in this order.
+    """Selected tests of a suite: those with these ids, and those in these files, in this order.
 
-    Where a field may be None in its place, that means all tests; an empty one means none.
+    An empty selection selects no test. In a field of type `Selection | None`, None means all.
     """
 
     ids: tuple[str, ...] = ()
@@ -138,28 +141,28 @@ Run_co = TypeVar("Run_co", bound=CheckRun, covariant=True)
 
 
 class Check(Protocol[Run_co]):
-    """One tool. Instances have no state."""
+    """A check of a repository. Instances have no state."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def kind(self) -> type[Run_co]:
-        """The record that it gives."""
+        """The type of its results."""
         ...
 
     def explain_absence(self, site: Site) -> str:
-        """Say why the repository does not have this check; empty when it has it."""
+        """Return why the repository does not have this check; "": it has it."""
         ...
 
     def command(self, site: Site) -> tuple[str, ...]:
-        """Return what a person runs to see the same."""
+        """Return the command by which a person gets the same result."""
         ...
 
     def make_request(self, site: Site) -> SandboxRequest: ...
 
     def read_result(self, site: Site, result: SandboxResult) -> Run_co:
-        """Read what came back; nothing in it is trusted to have the right form."""
+        """Read the result of the sandbox, whose content may have any form."""
         ...
 
 
@@ -167,7 +170,7 @@ class Check(Protocol[Run_co]):
 
 
 def get_variables(site: Site) -> dict[str, str]:
-    """Return what every check finds in its environment: of the services and the configuration."""
+    """Return the environment variables of every check: of services and of the configuration."""
     return {**sandbox_services.variables(site.environment.services), **site.config.variables}
 
 
@@ -177,7 +180,7 @@ def request_script(
     """Compose the request for one of our scripts in the repository's environment.
 
     Args:
-        options: What the script needs besides the places of tree, report and our packages.
+        options: Further values of the request, besides the places of tree, report and packages.
     """
     gate = site.environment.get_packages(SANDBOX_GATE)
     request = {"report": report.PATH, "tree": SANDBOX_TREE, "gate": gate, **options}
@@ -198,11 +201,11 @@ def request_script(
 
 
 def count_sandboxes(settings: Settings) -> int:
-    """Return how many sandboxes of a run may be open at a time."""
+    """Return how many sandboxes of a run may be open at the same time."""
     processors = count_processors()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with suppress(OSError, ValueError):
-        # It has none where this says "max".
+        # "max" means that there is no limit, and is no number.
         memory = min(memory, int((_CGROUP / "memory.max").read_text()))
     fitting = memory // (settings.sandbox_memory_mb * 1024**2)
     share = min(processors, fitting) // settings.max_runs
@@ -213,7 +216,7 @@ def count_processors() -> int:
     """Return how many processors this process may use."""
     count = len(os.sched_getaffinity(0))
     with suppress(OSError, ValueError):
-        # As in "200000 100000": microseconds of work in each period; "max 100000": no limit.
+        # "200000 100000": microseconds of work in each period; "max 100000": no limit.
         quota, period = map(int, (_CGROUP / "cpu.max").read_text().split())
         count = min(count, math.ceil(quota / period))
     return count
@@ -228,7 +231,7 @@ def make_site(
 ) -> Site:
     config = contract.config
     if config.checks.minutes == "auto":
-        # Whatever the tests take, the run needs as long again.
+        # The run needs as many minutes again as its tests take.
         checks = replace(config.checks, minutes=max(1, settings.max_minutes // 2))
         config = replace(config, checks=checks)
     return Site(
@@ -243,7 +246,7 @@ def make_site(
 
 
 def get_granted_limits(settings: Settings) -> SandboxLimits:
-    """Return what the operator lets a check use."""
+    """Return the operator's limits for a check."""
     return SandboxLimits(
         seconds=settings.max_minutes * 60.0,
         memory_bytes=settings.sandbox_memory_mb * 1024**2,
@@ -256,7 +259,7 @@ def get_granted_limits(settings: Settings) -> SandboxLimits:
 
 
 def explain_limit(name: str, limit: str, limits: SandboxLimits) -> str:
-    """Say which limit ended a check."""
+    """Describe the limit that ended a check."""
     seconds = limits.seconds
     amounts = {
         "time": f"after {seconds / 60:g} minutes" if seconds > 60 else f"after {seconds:g} seconds",
@@ -275,7 +278,7 @@ def make_result(
     status: Status,
     reason: str = "",
 ) -> RunT:
-    """Make the result of a check of what its sandbox gave back."""
+    """Make the result of a check from that of its sandbox."""
     return check.kind(
         name=check.name,
         status=status,
@@ -288,18 +291,19 @@ def make_result(
 
 
 def shorten_output(text: str) -> str:
-    """Return head and tail of a text, as it is kept in a result."""
+    """Return the beginning and the end of an output, as results keep it."""
     return sanitise.shorten_middle(text, _OUTPUT_LIMIT, where="not kept")
 
 
 def get_last_lines(result: SandboxResult | CheckRun) -> str:
+    """Return the last three lines with words of an output, on one line."""
     lines = [line.strip() for line in sanitise.strip_terminal_codes(result.output).splitlines()]
     words = [line for line in lines if line.strip("=-_ ")]
     return " / ".join(words[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"
 
 
 def find_error_line(output: str) -> str:
-    """Return the line by which a tool says why it cannot run, without how it is to be used."""
+    """Return the line that explains an error: the last with the word, else the last of all."""
     lines = sanitise.strip_terminal_codes(output).strip().splitlines() or [""]
     marked = (line for line in reversed(lines) if "error" in line.lower())
     return next(marked, lines[-1]).strip()[:300] or "nothing was printed"

@@ -1,7 +1,7 @@
-"""Run the command lines of checks: known tools for their findings, all others for the exit code.
+"""Run the command lines of checks: known tools for their findings, others for their exit code.
 
-A known tool runs in the version that the repository pins, by its own settings. Most run no code of
-the repository; plugins of mypy and flake8 do, and could keep them silent.
+A known tool runs in the version that the repository pins, with the repository's settings. Most run
+no code of the repository; plugins of mypy and flake8 do, and could silence them.
 """
 
 import contextlib
@@ -31,18 +31,18 @@ from agent.text import sanitise
 from repo_config import documents
 from repo_config.command_lines import CheckCommand
 
-#: Puts what a tool prints into its file.
+#: Writes what a tool prints into the file of its report.
 _INTO_FILE, _ALL_INTO_FILE = 'exec "$@" >"$0"', 'exec "$@" >"$0" 2>&1'
-#: Starts a mypy that is not the environment's, with the plugins that are there.
+#: Starts a mypy from outside the environment, with the environment's plugins.
 _WITH_PLUGINS = (
     "import runpy, sys; sys.path.append({!r}); "
     "runpy.run_module('mypy', run_name='__main__', alter_sys=True)"
 )
-#: Up to the first key, behind comments.
+#: The beginning of a JSON object, up to its first key, with comments before it.
 _JSON_START = re.compile(r"\A(?:\s|\ufeff|//[^\n]*|/\*.*?\*/)*+\{", re.DOTALL)
-#: Part of the sandbox's memory for Node.js's heap.
+#: Share of the sandbox's memory for Node.js's heap.
 _HEAP = 0.75
-#: The shell's code where there is no such program.
+#: The shell's exit code for a missing program.
 _NO_PROGRAM = 127
 
 
@@ -64,7 +64,7 @@ class ToolCheck(_Command):
 
     reader: Reader
     is_ours: bool = False
-    """Whether the gate's own is run, whatever the repository has."""
+    """Whether our own version runs, not the repository's."""
     kind = LintRun
 
     def command(self, site: Site) -> tuple[str, ...]:
@@ -75,14 +75,14 @@ class ToolCheck(_Command):
 
     def make_request(self, site: Site) -> SandboxRequest:
         line, reader = self.command_line, self.reader
-        given = line.words
-        end = given.index("--") if "--" in given else len(given)
-        words = (*given[:end], *reader.options, *given[end:])
+        own_words = line.words
+        end = own_words.index("--") if "--" in own_words else len(own_words)
+        words = (*own_words[:end], *reader.options, *own_words[end:])
         environ, files = _get_harmless(check.get_variables(site)), tuple[SandboxFile, ...]()
         if line.tool in sandbox_requests.NODE_SCRIPTS:
-            # It would start a Python that it finds.
+            # It would start any Python that it finds on the path.
             environ["PATH"] = "/nonexistent"
-            if not {"-p", "--project"}.intersection(given):
+            if not {"-p", "--project"}.intersection(own_words):
                 files = _write_pyright_settings(site, line.tool)
                 words = ("--project", files[0].path, *words)
         script = _ALL_INTO_FILE if reader.is_text else _INTO_FILE
@@ -115,20 +115,20 @@ class ToolCheck(_Command):
             remarks = [
                 dataclasses.replace(remark, path=site.path_of(remark.path)) for remark in remarks
             ]
-        # Warnings count where they are what fails the tool.
+        # Warnings count if only they fail the tool.
         wrong = [remark for remark in remarks or () if remark.severity == "error"]
         if not wrong and result.exit_code == 1:
             wrong = [remark for remark in remarks or () if remark.severity == "warning"]
         items = list_items(wrong)
-        said = f"{text}\n{result.output}" if reader.is_text else result.output
-        reason = self._explain_failure(result, remarks, wrong, check.find_error_line(said))
+        output = f"{text}\n{result.output}" if reader.is_text else result.output
+        reason = self._explain_failure(result, remarks, wrong, check.find_error_line(output))
         status = Status.FAILED if items or reason else Status.PASSED
         if remarks is None and (result.exit_code in reader.looked or _is_missing(result)):
-            status = Status.UNVERIFIED  # nothing looked at the code
+            status = Status.UNVERIFIED  # the tool has not read the code
         lines = (render_remarks(remarks or ()) or "no findings", reason)
         output = check.shorten_output("\n".join(filter(None, lines)))
-        found = check.make_result(self, site, result, status, reason)
-        return replace(found, items=items, output=output)
+        run = check.make_result(self, site, result, status, reason)
+        return replace(run, items=items, output=output)
 
     def _explain_failure(
         self,
@@ -137,24 +137,24 @@ class ToolCheck(_Command):
         wrong: list[ToolRemark],
         words: str,
     ) -> str:
-        """Say what makes a report worth nothing; nothing where it is whole."""
+        """Return why a report does not count; "": it counts."""
         if remarks is None and result.refused:
             return f"the report was rejected: {result.refused[0]}"
         code = result.exit_code
         is_silent = code != 0 and remarks is not None and not wrong
         if code not in self.reader.looked or is_silent:
-            said = f"{wrong[0].path}: {wrong[0].message}" if wrong else words
-            return f"{self.name} could not check the code (exit code {code}): {said}"
+            cause = f"{wrong[0].path}: {wrong[0].message}" if wrong else words
+            return f"{self.name} could not check the code (exit code {code}): {cause}"
         return "" if remarks is not None else f"{self.name} wrote no readable report: {words}"
 
 
 def _is_missing(result: SandboxResult) -> bool:
-    """Whether there is no program, or its report was not taken."""
+    """Whether the program is missing, or the sandbox rejected its report."""
     return result.exit_code == _NO_PROGRAM or bool(result.refused)
 
 
 class ShellCheck(_Command):
-    """Any other command: its exit code is what it says."""
+    """Any other command, which counts by its exit code."""
 
     kind = CommandRun
 
@@ -170,7 +170,7 @@ class ShellCheck(_Command):
             limits=site.tool_limits(),
             folder=site.project.root,
         )
-        # As in the shell of a model.
+        # The same tools as in the shell of a model.
         order = sandbox_requests.share_tools(order, site.environment, site.config.env)
         return sandbox_services.add_services(order, site.environment.services)
 
@@ -186,7 +186,7 @@ def make_check(command: CheckCommand) -> ToolCheck | ShellCheck:
 
 
 def _get_harmless(environ: Mapping[str, str]) -> dict[str, str]:
-    """Leave out the variables by which a change could put itself in a tool's place."""
+    """Return the variables without those by which a change could replace a tool."""
     harmful = "PYTHON", "LD_", "NODE_", "PATH"
     return {name: value for name, value in environ.items() if not name.startswith(harmful)}
 
@@ -195,7 +195,7 @@ def _start_mypy(site: Site) -> tuple[str, ...]:
     folder = site.locate_tool("mypy")
     if folder == SANDBOX_ENVIRONMENT:
         return sandbox_requests.PYTHON, "-I", "-m", "mypy"
-    # What its hook installs with it, stubs above all, counts as installed.
+    # Packages that its hook installs with it, mostly stubs, count as installed.
     path = "" if folder == SANDBOX_GATE else site.environment.get_packages(folder)
     plugins = _WITH_PLUGINS.format(site.environment.get_packages(SANDBOX_ENVIRONMENT))
     start = ("/usr/bin/env", f"PYTHONPATH={path}", f"{folder}/bin/python", "-I", "-c", plugins)
@@ -209,28 +209,28 @@ def _start_pyright(site: Site, program: str) -> tuple[str, ...]:
 
 
 def _write_pyright_settings(site: Site, program: str) -> tuple[SandboxFile, ...]:
-    """Lay the Python below the repository's settings, and the environment above them.
+    """Return settings that extend the repository's, which could name any folder with packages.
 
-    Settings of a tree may name any folder with packages. Of a key that is twice in an object
-    the last counts.
+    Our environment overrides theirs, and their Python version overrides ours: of a key that an
+    object has twice, the last counts.
     """
-    own = site.text(posixpath.join(site.project.root, "pyrightconfig.json"))
-    if own is None:
-        given: object = {}
+    settings = site.text(posixpath.join(site.project.root, "pyrightconfig.json"))
+    if settings is None:
+        table: object = {}
         with contextlib.suppress(documents.DocumentError):
             text = site.text(posixpath.join(site.project.root, "pyproject.toml")) or ""
             tools = documents.table(documents.parse_toml(text), "tool")
-            given = tools.get(program, tools.get("pyright"))
-        own = json.dumps(documents.as_map(given), default=str)
+            table = tools.get(program, tools.get("pyright"))
+        settings = json.dumps(documents.as_map(table), default=str)
     below = {"pythonVersion": ".".join(site.environment.interpreter.version.split(".")[:2])}
-    own = _JSON_START.sub(lambda start: f"{start[0]}{json.dumps(below)[1:-1]},", own)
+    settings = _JSON_START.sub(lambda start: f"{start[0]}{json.dumps(below)[1:-1]},", settings)
     above = {
         "extends": "mergewright-pyright-own.json",
         "venvPath": posixpath.dirname(SANDBOX_ENVIRONMENT),
         "venv": posixpath.basename(SANDBOX_ENVIRONMENT),
         "baselineFile": f"{SANDBOX_OUT}/no-baseline",
     }
-    texts = {"mergewright-pyright.json": json.dumps(above), above["extends"]: own}
+    texts = {"mergewright-pyright.json": json.dumps(above), above["extends"]: settings}
     root = posixpath.join(SANDBOX_TREE, site.project.root)
     return tuple(
         SandboxFile(path=posixpath.join(root, name), content=text.encode())

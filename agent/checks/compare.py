@@ -1,8 +1,7 @@
-"""Compare the checks of two sides, and have rules weigh what is new. Pure.
+"""Compare the checks of base and head, and apply rules to new findings. Pure.
 
-A failure counts against the change only when base does not have it; tests that are gone, no longer
-run or pass only as the change has them are named; what is not proved on either side is never
-passed.
+Only a failure that base does not have counts against the change. Tests that are gone, no longer
+run, or pass only in the changed version are named. A check that is unverified never passes.
 """
 
 from operator import attrgetter
@@ -40,56 +39,56 @@ from agent.policy.change_context import find_new
 
 BY_ID = attrgetter("item_id")
 _COUNTED = "finding"
-#: A check may take so much longer at one time than at another.
+#: The durations of equal checks may differ by this much.
 _SLACK_SECONDS = 60.0
 
 
 def compare_reports(
     base: CheckReport, head: CheckReport, tests: TestComparison | None
 ) -> tuple[AnyComparison, ...]:
-    """Compare check by check; a check that neither side has is left out.
+    """Compare check by check, without checks that neither side has.
 
     Args:
-        tests: What became of them; its verdict is open.
+        tests: Counts of the tests, without a verdict.
     """
     compared = []
-    # Checks that were not run because a test has failed already are not missing.
+    # In a partial report, checks may not have run yet.
     expected = () if head.is_partial else base.results
     for name in dict.fromkeys(result.name for result in (*head.results, *expected)):
         absent = CommandRun(name=name, status=Status.ABSENT)
         before, after = base.result(name) or absent, head.result(name) or absent
         if {before.status, after.status} != {Status.ABSENT}:
-            check = tests if tests and name == TESTS else _begin_comparison(name, before, after)
-            compared.append(_give_verdict(check, before, after))
+            check = tests if tests and name == TESTS else _compare_items(name, before, after)
+            compared.append(_set_verdict(check, before, after))
     return tuple(compared)
 
 
-def _give_verdict(compared: AnyComparison, before: AnyRun, after: AnyRun) -> AnyComparison:
-    """Give a comparison its verdict."""
+def _set_verdict(compared: AnyComparison, before: AnyRun, after: AnyRun) -> AnyComparison:
+    """Set verdict and reason of a comparison."""
     if before.status is Status.UNMEASURABLE:
         if after.status is Status.PASSED:
             return replace(compared, verdict=Status.PASSED)
         why = f"it fails on the base branch: {before.reason}"
-        return _not_told_apart(compared, Status.UNMEASURABLE, why)
+        return _drop_differences(compared, Status.UNMEASURABLE, why)
     if _hit_time_limit(before, after):
         compared = replace(compared, unfinished=True)
         if not (isinstance(compared, TestComparison) and compared.new_failures):
             why = f"the run's time limit (limits.minutes) was reached after {after.seconds:.0f} s"
-            return _not_told_apart(compared, Status.UNMEASURABLE, f"{why} of it")
+            return _drop_differences(compared, Status.UNMEASURABLE, f"{why} of it")
     if unproved := _explain_unproved(before, after):
-        return _not_told_apart(compared, Status.UNVERIFIED, unproved)
+        return _drop_differences(compared, Status.UNVERIFIED, unproved)
     if after.status is Status.UNVERIFIED and not compared.unfinished:
         why = f"not verified with the change: {after.reason}"
-        return _not_told_apart(compared, Status.FAILED, why)
-    if isinstance(compared, TestComparison) and _as_a_whole(after):
+        return _drop_differences(compared, Status.FAILED, why)
+    if isinstance(compared, TestComparison) and _fails_as_a_whole(after):
         # Tests that were not reached are not gone.
         compared = replace(compared, gone=())
-    verdict, reason = _verdict(compared, before, after)
+    verdict, reason = _find_verdict(compared, before, after)
     return replace(compared, verdict=verdict, reason=reason)
 
 
-def _begin_comparison(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
-    """Compare item by item, where a check speaks of such; the verdict is open."""
+def _compare_items(name: str, before: AnyRun, after: AnyRun) -> AnyComparison:
+    """Compare item by item where a check lists items; the verdict is set later."""
     if isinstance(after, LintRun):
         return _compare_findings(name, before, after)
     facts = {"name": name, "base": before.status, "head": after.status, "seconds": after.seconds}
@@ -100,29 +99,30 @@ def _begin_comparison(name: str, before: AnyRun, after: AnyRun) -> AnyComparison
 
 
 def _hit_time_limit(before: AnyRun, after: AnyRun) -> bool:
-    """Whether the run's minutes ended a check that is not known to take longer with the change."""
+    """Whether the run's minutes ended a check, though the change does not make it much slower."""
     is_longer = after.seconds > 2 * before.seconds + _SLACK_SECONDS
     return after.limit == MINUTES_LIMIT and not is_longer
 
 
-def _not_told_apart(found: AnyComparison, verdict: Status, reason: str) -> AnyComparison:
-    """Take out what is new and what is gone, which a side that says nothing cannot tell."""
-    found = replace(found, verdict=verdict, reason=reason)
-    if isinstance(found, ItemComparison):
-        found = replace(found, known=0, new_failures=())
-    if isinstance(found, TestComparison):
-        found = replace(found, flaky=(), gone=(), added=())
-    return found
+def _drop_differences(compared: AnyComparison, verdict: Status, reason: str) -> AnyComparison:
+    """Drop what is new and what is gone, where a side has no result to tell that by."""
+    compared = replace(compared, verdict=verdict, reason=reason)
+    if isinstance(compared, ItemComparison):
+        compared = replace(compared, known=0, new_failures=())
+    if isinstance(compared, TestComparison):
+        compared = replace(compared, flaky=(), gone=(), added=())
+    return compared
 
 
 def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
-    """Say which side proves nothing, and why."""
+    """Return which side proves nothing, and why; "": both prove something."""
     if before.status is Status.UNVERIFIED:
         return f"on the base branch: {before.reason}"
-    is_measured = before.status in (Status.PASSED, Status.FAILED) and not _as_a_whole(before)
+    has_result = before.status in (Status.PASSED, Status.FAILED)
+    is_measured = has_result and not _fails_as_a_whole(before)
     if after.status is Status.UNVERIFIED and not is_measured:
         return f"with the change: {after.reason}"
-    if _as_a_whole(before) and after.status is Status.FAILED:
+    if _fails_as_a_whole(before) and after.status is Status.FAILED:
         return (
             "it fails with the change, and there is no result on the base branch to compare"
             f" with: {before.reason}"
@@ -130,19 +130,21 @@ def _explain_unproved(before: AnyRun, after: AnyRun) -> str:
     return ""
 
 
-def _verdict(found: AnyComparison, before: AnyRun, after: AnyRun) -> tuple[Status, str]:
+def _find_verdict(compared: AnyComparison, before: AnyRun, after: AnyRun) -> tuple[Status, str]:
+    """Return verdict and reason where both sides have a result."""
     if after.status is Status.ABSENT:
         why = f": {after.reason}" if after.reason else ""
         return Status.FAILED, f"the check exists on the base branch but not with the change{why}"
-    if _as_a_whole(after):
+    if _fails_as_a_whole(after):
         return Status.FAILED, after.reason
-    if isinstance(found, ItemComparison) and found.new_failures:
+    if isinstance(compared, ItemComparison) and compared.new_failures:
         return Status.FAILED, ""
-    return Status.PASSED, f"on the base branch: {before.reason}" if _as_a_whole(before) else ""
+    why = f"on the base branch: {before.reason}" if _fails_as_a_whole(before) else ""
+    return Status.PASSED, why
 
 
-def _as_a_whole(result: AnyRun) -> bool:
-    """Whether a check failed before it could say anything item by item."""
+def _fails_as_a_whole(result: AnyRun) -> bool:
+    """Whether a check failed before it could list items."""
     return result.status is Status.FAILED and bool(result.reason)
 
 
@@ -150,23 +152,23 @@ def _as_a_whole(result: AnyRun) -> bool:
 
 
 def _name_place(item: CheckItem) -> str:
-    """Name a finding by its path, its code and the line; by its words where there is no line."""
+    """Identify a finding by path, code and source line; without a line, by its message."""
     start = ": ".join(item.item_id.split(": ", 2)[:2])
     return f"{start}: {item.source}" if item.source else item.item_id
 
 
 def _compare_findings(name: str, before: AnyRun, after: LintRun) -> LintComparison:
     sides = (before.items if isinstance(before, LintRun) else (), after.items)
-    known, items = ([item for item in side if item.outcome == _COUNTED] for side in sides)
-    # A tool may say the same of a line in other words, as where it lists the fields of a class.
-    fresh, gone = find_new(items, known, BY_ID), find_new(known, items, BY_ID)
+    on_base, items = ([item for item in side if item.outcome == _COUNTED] for side in sides)
+    # A tool may word a finding of the same line differently, for example where it lists fields.
+    fresh, gone = find_new(items, on_base, BY_ID), find_new(on_base, items, BY_ID)
     new = find_new(fresh, gone, _name_place)
     return LintComparison(
         name=name,
         base=before.status,
         head=after.status,
         verdict=Status.UNVERIFIED,
-        base_count=len(known),
+        base_count=len(on_base),
         head_count=len(items),
         known=len(items) - len(new),
         new_failures=tuple(new),
@@ -185,53 +187,53 @@ def apply_rules(
     change: Change | None = None,
     human_changes: Change | None = None,
 ) -> tuple[AnyComparison, ...]:
-    """Replace findings of some tools by those of rules, and add them to what others measure.
+    """Add the findings of rules to the checks; those of ruff's rules replace ruff's own findings.
 
     Args:
-        human_changes: The branch's earlier change; what stands in lines of people only remarks.
+        human_changes: The branch's earlier change; findings in lines of people never block.
     """
-    weighed = []
+    checks = []
     for check in compared:
-        after, found = head.result(check.name), check
-        if isinstance(found, LintComparison):
-            found = _apply_to_findings(found, base, contract)
+        after, ruled = head.result(check.name), check
+        if isinstance(ruled, LintComparison):
+            ruled = _apply_to_findings(ruled, base, contract)
         more: list[Finding] = []
         if isinstance(check, TestComparison) and isinstance(after, TestRun):
             more += test_changes.find_problems(check, after)
         if isinstance(after, PackageRun):
             more += new_dependencies.find_package_problems(after.added_packages)
-        findings = (*found.findings, *levels.apply_levels(more, contract.config))
+        findings = (*ruled.findings, *levels.apply_levels(more, contract.config))
         if change is not None:
             findings = levels.soften_human_findings(findings, change, human_changes)
-        weighed.append(replace(found, findings=findings))
-    return tuple(weighed)
+        checks.append(replace(ruled, findings=findings))
+    return tuple(checks)
 
 
 def _apply_to_findings(
-    found: LintComparison, base: CheckReport, contract: Contract
+    check: LintComparison, base: CheckReport, contract: Contract
 ) -> LintComparison:
-    """Replace what a tool newly finds by what a rule says of it."""
+    """Drop new findings that do not count, and replace those of ruff's rules."""
     config, project = contract.config, contract.project
     tools = {command.name: command.tool for command in project.commands}
-    if tools.get(found.name) in FORMATTERS:
-        found = _drop_unformatted(found, base.result(found.name))
-    if found.name != ruff_contract.CHECK:
-        return found
-    problems = ruff_contract.find_problems(found.new_failures, config)
-    return _replace_failures(found, levels.apply_levels(problems, config))
+    if tools.get(check.name) in FORMATTERS:
+        check = _drop_unformatted(check, base.result(check.name))
+    if check.name != ruff_contract.CHECK:
+        return check
+    problems = ruff_contract.find_problems(check.new_failures, config)
+    return _replace_failures(check, levels.apply_levels(problems, config))
 
 
-def _drop_unformatted(found: LintComparison, before: AnyRun | None) -> LintComparison:
-    """Drop the findings in files that base does not pass either: nobody enforces their format."""
+def _drop_unformatted(check: LintComparison, before: AnyRun | None) -> LintComparison:
+    """Drop findings in files that fail on base too: the project does not enforce their format."""
     items = before.items if isinstance(before, LintRun) else ()
     paths = {split_place(item.place)[0] for item in items}
-    left = tuple(item for item in found.new_failures if split_place(item.place)[0] not in paths)
-    kept = replace(found, new_failures=left)
+    left = tuple(item for item in check.new_failures if split_place(item.place)[0] not in paths)
+    kept = replace(check, new_failures=left)
     return kept if left else _replace_failures(kept, ())
 
 
-def _replace_failures(found: LintComparison, findings: tuple[Finding, ...]) -> LintComparison:
-    # A check that fails as a whole has no findings that a rule could weigh.
-    is_weighed = found.verdict is Status.FAILED and not found.reason
-    verdict = Status.PASSED if is_weighed else found.verdict
-    return replace(found, findings=findings, new_failures=(), verdict=verdict)
+def _replace_failures(check: LintComparison, findings: tuple[Finding, ...]) -> LintComparison:
+    # A check that fails as a whole lists nothing, so that its failure stays.
+    fails_by_items = check.verdict is Status.FAILED and not check.reason
+    verdict = Status.PASSED if fails_by_items else check.verdict
+    return replace(check, findings=findings, new_failures=(), verdict=verdict)

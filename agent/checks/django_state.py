@@ -1,4 +1,4 @@
-"""Django's own questions about a project: missing migrations, conflicts, system check."""
+"""Run Django's own checks of a project: missing migrations and the system check."""
 
 import posixpath
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Item(ReportEvent):
 
 
 class DjangoAnswer(ReportEvent):
-    """Django's answer to a question."""
+    """The result of one of Django's checks."""
 
     event: Literal["django"]
     items: list[Item]
@@ -28,7 +28,7 @@ class DjangoAnswer(ReportEvent):
 
 @dataclass(frozen=True)
 class DjangoState:
-    """A question to Django, in the process that the project is entered by."""
+    """A check by Django itself, in the process that the project's manage.py starts."""
 
     name: str
     arguments: tuple[str, ...]
@@ -70,7 +70,7 @@ class DjangoState:
 
 
 def request_django(site: Site, job: str, **options: object) -> SandboxRequest:
-    """Compose the order for a job of our script, in the process that the project is entered by."""
+    """Compose the request for a job of our script, in the process that manage.py starts."""
     django = site.project.django
     if django is None:
         raise ValueError("not a Django project")

@@ -1,4 +1,4 @@
-"""Take parts of a change back: a hunk, or what a new function does; or make mistakes. Pure."""
+"""Revert parts of a change, a hunk or the body of a new function, or make mistakes. Pure."""
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import islice
 
-from agent.checks.imports import read_module
 from agent.models.change import Change, ChangedFile, Hunk
 from agent.models.record import replace
 from agent.models.review import SourcePart
-from agent.policy.source import find_problem, is_same
+from agent.policy.source import find_problem, is_same, read_module
 from repo_config import foreign_python
 
 _LONGEST = 120
@@ -20,33 +19,33 @@ _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 _MOST_OF_FUNCTION = 3
 Edit = tuple[range, bytes]
-"""1-based lines of the newer version, and what takes their place."""
+"""1-based lines of the newer version, and the text that replaces them."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A part of a file that a test should notice, and what is there without it."""
+    """A part of a changed file, and the edits that revert it."""
 
     part: SourcePart
     file: ChangedFile
     edits: tuple[Edit, ...] = field(repr=False)
     is_note: bool = False
-    """Whether no test is asked for it."""
+    """Whether no test needs to notice it."""
 
 
 def list_units(
     file: ChangedFile, hunks: Sequence[Hunk], *, reads_signatures: bool
 ) -> tuple[Unit, ...]:
-    """List the parts of a Python file: new functions to be emptied, other hunks to be taken back.
+    """List the parts of a changed Python file: new functions to empty, other hunks to revert.
 
     Args:
-        reads_signatures: Whether a library acts by annotations of functions.
+        reads_signatures: Whether a library reads the annotations of functions.
     """
     units: list[Unit] = []
     joined: list[Hunk] = []
     for hunk in hunks if file.after is not None else ():
         joined.append(hunk)
-        # Where the file does not parse without it, neighbours go along.
+        # Where the file does not parse without a hunk, its neighbours are reverted with it.
         if not find_problem(_apply(file, _list_reverts(file, joined))):
             units += _list_of_hunks(file, joined, reads_signatures=reads_signatures)
             joined = []
@@ -56,7 +55,7 @@ def list_units(
 
 
 def take_back(change: Change, units: Collection[Unit]) -> Change:
-    """Give the change without these parts."""
+    """Return the change without these parts."""
     files = {file.path: file for file in change.files}
     for file in dict.fromkeys(unit.file for unit in units):
         edits = [edit for unit in units if unit.file is file for edit in unit.edits]
@@ -98,7 +97,7 @@ def _list_of_hunks(
 
 
 def _removes_whole(file: ChangedFile, hunks: Sequence[Hunk]) -> bool:
-    """Whether hunks remove imports alone, or functions as a whole."""
+    """Whether hunks remove only imports and whole functions."""
     module = read_module(file.before)
     gone = {number for hunk in hunks for number in hunk.before}
     whole = [node for _, node in foreign_python.list_functions(module)]
@@ -112,12 +111,16 @@ def _removes_whole(file: ChangedFile, hunks: Sequence[Hunk]) -> bool:
 
 
 def _list_lines(node: ast.stmt) -> range:
-    first = min((one.lineno for one in getattr(node, "decorator_list", ())), default=node.lineno)
+    decorators = getattr(node, "decorator_list", ())
+    first = min((decorator.lineno for decorator in decorators), default=node.lineno)
     return range(first, (node.end_lineno or node.lineno) + 1)
 
 
 def _empty(node: foreign_python.FunctionNode, lines: Sequence[bytes]) -> tuple[Edit, ...]:
-    """Empty a function behind its docstring; no edit: nothing is there, or not on its own lines."""
+    """Return the edit that empties a function after its docstring.
+
+    No edit where the function is empty, or its body has no lines of its own.
+    """
     is_documented = ast.get_docstring(node, clean=False) is not None
     body = node.body[is_documented:]
     if not body:
@@ -142,7 +145,7 @@ def _list_reverts(file: ChangedFile, hunks: Iterable[Hunk]) -> tuple[Edit, ...]:
 
 
 def _apply(file: ChangedFile, edits: Iterable[Edit]) -> bytes:
-    """Replace lines of the newer version, the last first; what lies in another goes with it."""
+    """Apply edits to the newer version, from its end; an edit within another one is skipped."""
     lines = _split_lines(file.after)
     start = len(lines) + 1
     for place, text in sorted(edits, key=lambda edit: (edit[0].stop, len(edit[0])), reverse=True):
@@ -154,12 +157,12 @@ def _apply(file: ChangedFile, edits: Iterable[Edit]) -> bytes:
 
 
 def _split_lines(content: bytes | None) -> list[bytes]:
-    """Split as git does: a carriage return alone ends no line."""
+    """Split into lines as git does: a carriage return alone ends no line."""
     return BytesIO(content or b"").readlines()
 
 
 def _quote(content: bytes | None, numbers: Sequence[int]) -> str:
-    """Quote the first of some lines."""
+    """Quote the first of these lines that is not blank."""
     lines = _split_lines(content)
     texts = (lines[number - 1].strip() for number in numbers if number <= len(lines))
     return next(filter(None, texts), b"").decode("utf-8", "replace")[:_LONGEST]

@@ -1,8 +1,8 @@
-"""Know who imports whom in a tree, and so which tests are near a change. Pure.
+"""Find which files of a tree import which, and which tests are near a change. Pure.
 
-Imports by a name that is made up at run time, or by a framework's configuration, are not seen: the
-whole suite is. No library does this for files that are not installed: grimp wants packages that
-the service's own interpreter could import.
+Imports by a name that is computed at run time, or by a framework's configuration, are not seen; the
+run of all tests covers them. No library reads the imports of files that are not installed: grimp
+needs packages that the service's own interpreter could import.
 """
 
 import ast
@@ -15,21 +15,20 @@ from functools import lru_cache
 
 from agent.errors import EditFailed
 from agent.models.checks import TestRun
-from agent.policy.source import UNREADABLE
-from repo_config import foreign_python
+from agent.policy.source import read_module
 from repo_config.tree import Tree
 
 _CONFTEST = "conftest.py"
 SHORT_SUITE = 5.0
-"""Seconds of a suite that is asked as a whole at once."""
-#: Part of a longer suite that runs first, and of one that takes longer than so many seconds.
+"""A suite that takes base fewer seconds runs as a whole from the start."""
+#: Share of a longer suite that is near at most; of one above _LONG_SECONDS, _LONG_SHARE.
 _SHARE, _LONG_SECONDS, _LONG_SHARE = 0.25, 60.0, 0.1
-#: What the app of a Django file has in its folder.
+#: Files that mark the folder of a Django app.
 _OF_APP = ("apps.py", "models.py", "models/__init__.py", "migrations/__init__.py")
 
 
 class Imports:
-    """Who imports whom among the Python files of a tree."""
+    """The imports among the Python files of a tree."""
 
     def __init__(self, sources: Mapping[str, bytes]) -> None:
         self._importers: dict[str, set[str]] = defaultdict(set)
@@ -37,7 +36,7 @@ class Imports:
         for path, content in sources.items():
             for name in _list_imported_names(path, content):
                 parts = name.split(".")
-                for end in range(len(parts)):  # an import runs the packages of a module as well
+                for end in range(len(parts)):  # importing a module also runs its packages
                     for imported in files.get(".".join(parts[: end + 1]), ()):
                         self._importers[imported].add(path)
             for folder in list_folders(path):
@@ -45,11 +44,11 @@ class Imports:
                     self._importers[conftest].add(path)
 
     def importers_of(self, path: str) -> frozenset[str]:
-        """Return the files that import a file themselves."""
+        """Return the files that import a file directly."""
         return frozenset(self._importers.get(path, ())) - {path}
 
     def list_reached_files(self, changed: Iterable[str]) -> frozenset[str]:
-        """Return the changed files and all that import them, directly or not."""
+        """Return the changed files and all files that import them, directly or not."""
         seen: set[str] = set()
         left = list(changed)
         while left:
@@ -61,19 +60,13 @@ class Imports:
 
 
 def read_python_sources(tree: Tree) -> dict[str, bytes]:
+    """Read all Python files of a tree, by path."""
     sources = {}
     for path in tree.paths():
         if path.endswith(".py"):
-            with suppress(EditFailed):  # a link, or gone: nothing that could be followed
+            with suppress(EditFailed):  # a link, or a file that is gone
                 sources[path] = tree.read(path)
     return sources
-
-
-def read_module(content: bytes | None) -> ast.Module:
-    """Parse a module; what is no Python, or beyond our bounds, has no statements."""
-    with suppress(*UNREADABLE):
-        return foreign_python.parse_module(content or b"")
-    return ast.Module([], [])
 
 
 def name_module(path: str) -> str:
@@ -88,21 +81,21 @@ def list_folders(path: str) -> Iterator[str]:
 
 
 def _index_by_name(paths: Iterable[str]) -> dict[str, set[str]]:
-    """Map dotted names to files: from the root, and from where packages begin."""
-    every = set(paths)
-    found: dict[str, set[str]] = defaultdict(set)
-    for path in every:
+    """Map dotted names to files, counted from the root and from the outermost package."""
+    present = set(paths)
+    files: dict[str, set[str]] = defaultdict(set)
+    for path in present:
         folder = posixpath.dirname(path)
-        while folder and f"{folder}/__init__.py" in every:
+        while folder and f"{folder}/__init__.py" in present:
             folder = posixpath.dirname(folder)
-        found[name_module(path)].add(path)
-        found[name_module(path.removeprefix(f"{folder}/"))].add(path)
-    return found
+        files[name_module(path)].add(path)
+        files[name_module(path.removeprefix(f"{folder}/"))].add(path)
+    return files
 
 
-@lru_cache(maxsize=10_000)  # a run asks of nearly the same files many times
+@lru_cache(maxsize=10_000)  # a run reads nearly the same files many times
 def _list_imported_names(path: str, content: bytes) -> list[str]:
-    """List the names that a file imports, and which may be modules."""
+    """List the dotted names that a file imports; some are modules, some are names within them."""
     names: list[str] = []
     for node in _list_statements(read_module(content)):
         if isinstance(node, ast.Import):
@@ -115,7 +108,7 @@ def _list_imported_names(path: str, content: bytes) -> list[str]:
 
 
 def _list_statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield all statements, without the expressions in them, which are most of a tree."""
+    """Yield all statements, without their expressions, which are most of a syntax tree."""
     for field in ("body", "orelse", "finalbody", "handlers", "cases"):
         for inner in getattr(node, field, ()):
             yield inner
@@ -124,21 +117,21 @@ def _list_statements(node: ast.AST) -> Iterator[ast.AST]:
 
 def choose_near(
     edited: Collection[str],
-    own: Collection[str],
+    own_tests: Collection[str],
     tests: TestRun,
     imports: Imports,
     paths: Collection[str],
 ) -> tuple[str, ...]:
-    """Choose files with tests that most likely notice a change: its own first.
+    """Choose the test files that most likely notice a change.
 
-    Then those that import an edited file, those called after it before others; those that import
-    it by way of others; those in its folder, or its app.
+    In this order: test files of the change; those named after an edited file that they import;
+    others that import one directly; those that do so indirectly; those in its folder or Django app.
 
     Args:
         edited: Product files and helpers of tests.
-        own: Test files that the change adds or edits.
-        tests: Of base; of these a quarter is chosen at most, unless they take a moment.
-        paths: Of the whole tree.
+        own_tests: Test files that the change adds or edits; they are always chosen.
+        tests: Base's run; of a suite that is not short, at most a quarter is chosen.
+        paths: All paths of the tree.
     """
     counts = Counter(item.file for item in tests.items if item.file)
     share = _LONG_SHARE if tests.seconds > _LONG_SECONDS else _SHARE
@@ -148,7 +141,7 @@ def choose_near(
     named = (path for path in direct if _name_subject(path) in stems)
     folders = {_find_app(path, paths) for path in edited} - {""}
     around = (path for path in counts if not folders.isdisjoint(list_folders(path)))
-    chosen = list(dict.fromkeys(own))
+    chosen = list(dict.fromkeys(own_tests))
     likely = (named, direct, imports.list_reached_files(edited), around)
     for path in itertools.chain.from_iterable(map(sorted, likely)):
         if path in counts and path not in chosen and counts[path] <= most:
@@ -158,12 +151,12 @@ def choose_near(
 
 
 def _name_subject(path: str) -> str:
-    """Name what a test module is about, as `prices` for `test_prices.py`."""
+    """Return the name that a test module is named after, as `prices` for `test_prices.py`."""
     return posixpath.basename(path).removesuffix(".py").replace("test", "").strip("_")
 
 
 def _find_app(path: str, paths: Collection[str]) -> str:
-    """Return the folder of a file, or of the Django app that it is in; "" of the root."""
+    """Return the folder of a file's Django app, else the file's own folder; "": the root."""
     folders = [*list_folders(path)]
     apps = (
         folder for folder in folders[:-1] if any(f"{folder}/{name}" in paths for name in _OF_APP)

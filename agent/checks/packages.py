@@ -1,8 +1,7 @@
-"""The packages that come with a change: which, in which version, and their metadata.
+"""List the packages that a change adds, with their versions and metadata.
 
-No tool is run: two environments are compared, and the metadata of what differs is
-read. What follows from all of it is left to rules
-(`agent.policy.new_dependencies`).
+No tool runs: two environments are compared, and the metadata of packages that differ is read. What
+follows from it is decided by rules (`agent.policy.new_dependencies`).
 """
 
 from collections.abc import Collection
@@ -18,38 +17,42 @@ NAME = "packages"
 def check_packages(
     base: Environment, head: Environment, declared: Collection[Dependency]
 ) -> PackageRun:
-    """Say what the environment of the change has that the one of base has not."""
+    """Compare the environment of the change with base's.
+
+    Args:
+        declared: Packages that the change declares.
+    """
     old, new = base.versions, head.versions
-    other = {name for name, version in new.items() if old.get(name) != version}
-    after = distributions.list_installed(head.path)
-    found = tuple(
+    changed = {name for name, version in new.items() if old.get(name) != version}
+    installed = distributions.list_installed(head.path)
+    packages = tuple(
         Package(
             name=name,
             version=new[name],
             is_new=name not in old,
             before=old.get(name, ""),
         )
-        for name in sorted(other)
-        if name not in after or not after[name].is_local
+        for name in sorted(changed)
+        if name not in installed or not installed[name].is_local
     )
     added = AddedPackages(
-        packages=found,
+        packages=packages,
         altered=distributions.find_altered(base.path, head.path),
         unasked=distributions.find_unasked(
             base.path,
             head.path,
-            {one.name for one in declared},
-            {one.source for one in declared if one.source},
+            {need.name for need in declared},
+            {need.source for need in declared if need.source},
         ),
-    )  # fmt: skip
-    new_count = sum(package.is_new for package in found)
-    other_count = len(found) - new_count
+    )
+    new_count = sum(package.is_new for package in packages)
+    changed_count = len(packages) - new_count
     counts = [f"{new_count} new"] if new_count else []
-    counts += [f"{other_count} in another version"] if other_count else []
+    counts += [f"{changed_count} in another version"] if changed_count else []
     return PackageRun(
         name=NAME,
         status=Status.PASSED,
         counts=", ".join(counts) or "none new",
         added_packages=added,
-        output="\n".join(f"{package.name} {package.version}" for package in found),
+        output="\n".join(f"{package.name} {package.version}" for package in packages),
     )

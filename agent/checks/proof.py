@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import cast
 
-from agent.checks import change_parts, hunk_reverts
-from agent.checks.change_parts import ChangeParts
+from agent.checks import change_split, hunk_reverts
+from agent.checks.change_split import SplitChange
 from agent.checks.check import Selection, Site
 from agent.checks.hunk_reverts import Unit
 from agent.checks.imports import read_python_sources
@@ -28,66 +28,67 @@ from agent.models.review import Proof, ProofRow
 from agent.policy.layout import is_migration, is_test
 
 PROSE = (".md", ".rst", ".txt")
-"""Ends of names of files that no test is asked for."""
+"""Endings of files that need no test."""
 OWN_ON_BASE = "changed tests without the change"
 _MOST_ROWS = 30
 _LONGEST_ERROR = 200
-#: FastAPI, Django Ninja, Litestar and Typer stand on these.
+#: With these, annotations act. FastAPI, Django Ninja, Litestar and Typer use them.
 _READERS = frozenset({"pydantic", "msgspec", "typer"})
-#: For all near runs together: the part of the minutes that are left, and seconds at least.
-_PART, _LEAST_SECONDS = 0.1, 60.0
-#: A run without a part that takes so much longer than the near run will not end.
+#: Time for all runs of near tests: a share of the minutes that are left, and seconds at least.
+_NEAR_SHARE, _LEAST_SECONDS = 0.1, 60.0
+#: A run without a part is ended at this multiple of the near run, plus seconds: it may not end.
 _MOST_SLOWER, _MOST_SLOWER_SECONDS = 5, 10
 _MOST_MISTAKES = 10
 
 
 @dataclass
 class ProofTrials:
-    """What is tried to prove a change, beside its checks and after them."""
+    """Lists the runs that prove a change, and reads their results."""
 
-    parts: ChangeParts
+    split: SplitChange
     bench: Bench
     near: Selection
-    """Files with tests near the change; empty: there are none."""
+    """Test files near the change; empty: there are none."""
     _end: float = 0.0
 
     @cached_property
     def asks_for_tests(self) -> bool:
         """Whether nothing but tests was to be changed, and that is all that is changed."""
         is_asked = self.bench.plan.category == "tests"
-        return is_asked and all(path.endswith(PROSE) for path in self.parts.product)
+        return is_asked and all(path.endswith(PROSE) for path in self.split.product)
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
-        """What is taken back, in the order of the files; of a recipe's change nothing."""
-        bench, parts = self.bench, self.parts
+        """The parts to be reverted, in the order of the files; none of a recipe's change."""
+        bench, split = self.bench, self.split
         if bench.plan.recipe:
             return ()
         if self.asks_for_tests:
             return tuple(itertools.islice(self._list_mistakes(), _MOST_MISTAKES))
         is_read = not _READERS.isdisjoint(bench.base.environment.versions)
-        human = {one.path: one for one in bench.human_changes.files} if bench.human_changes else {}
+        human_files = bench.human_changes.files if bench.human_changes else ()
+        human = {file.path: file for file in human_files}
         units: list[Unit] = []
-        for file in parts.change.files:
+        for file in split.change.files:
             if not file.path.endswith(".py") or is_migration(file.path, file.after):
                 continue
-            if file.path not in parts.product or human.get(file.path) == file:
+            if file.path not in split.product or human.get(file.path) == file:
                 continue
             hunks = bench.hunks.get(file.path, ())
             units += hunk_reverts.list_units(file, hunks, reads_signatures=is_read)
         return tuple(units)
 
     def _list_mistakes(self) -> Iterator[Unit]:
-        tests = {file.path: file.after or b"" for file in self.parts.change.files}
+        tests = {file.path: file.after or b"" for file in self.split.change.files}
         for path, source in read_python_sources(self.bench.tree).items():
-            users = self.parts.imports.importers_of(path).intersection(self.parts.own_tests)
+            users = self.split.imports.importers_of(path).intersection(self.split.own_tests)
             if users and not is_test(path):
                 names = (hunk_reverts.list_called_names(tests[user]) for user in users)
                 yield from hunk_reverts.make_mistakes(path, source, {*itertools.chain(*names)})
 
     @cached_property
     def _tried(self) -> dict[str, Unit]:
-        """The units to be tried, by the names of their runs."""
+        """The parts that a test has to need, by the names of their runs."""
         asked = [unit for unit in self.units if not unit.is_note]
         return {
             f"tests without part {number} of {len(asked)}": unit
@@ -95,63 +96,67 @@ class ProofTrials:
         }
 
     def list_jobs(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> list[Job]:
-        """List what runs beside the other checks.
+        """List the runs of the proof that need no result of the other checks.
 
         Args:
-            ran: The tests near the change, if there are some.
-            pairs: What became of these.
+            ran: Results so far, with those of the tests near the change, if any.
+            pairs: The tests of these, paired with base's.
         """
         near, jobs = find_tests(ran, NEAR), list[Job]()
         if not self.bench.base.names_tests:
             return []
-        if self.parts.own_tests and self.parts.product:
-            own = Suite(OWN_ON_BASE, Selection(files=self.parts.own_tests))
-            jobs.append(Job(own, self._lay_out_tests))
-        only = self.near
+        if self.split.own_tests and self.split.product:
+            on_base = Suite(OWN_ON_BASE, Selection(files=self.split.own_tests))
+            jobs.append(Job(on_base, self._lay_out_tests))
+        selection = self.near
         if self.asks_for_tests:
             ids = tuple(pair.current_id for pair in pairs if pair.head and not pair.base)
-            only = Selection(ids=ids, files=() if ids else self.parts.own_tests)
-        if near is None or not is_conclusive(accept_empty(near)) or only == Selection():
+            selection = Selection(ids=ids, files=() if ids else self.split.own_tests)
+        if near is None or not is_conclusive(accept_empty(near)) or selection == Selection():
             return jobs
         red = list_red(near) | {*self.bench.repeated}
         for name, unit in self._tried.items():
-            # The first failure ends it: those that most likely notice this part come first.
-            users = self.parts.imports.importers_of(unit.part.path)
-            files = tuple(sorted(only.files, key=lambda path: path not in users))
-            suite = Suite(name, Selection(only.ids, files), known_red=red)
+            # The first failure ends the run, so tests that import the file come first.
+            users = self.split.imports.importers_of(unit.part.path)
+            files = tuple(sorted(selection.files, key=lambda path: path not in users))
+            suite = Suite(name, Selection(selection.ids, files), known_red=red)
             lay_out = partial(self._lay_out_without, [unit], near)
             jobs.append(Job(suite, lay_out, until=self._find_end))
         return jobs
 
     def _find_end(self) -> float:
-        """Say until when near runs may begin, from the first of them on."""
+        """Return until when runs of near tests may begin; the first call fixes it."""
         if not self._end:
             now = time.monotonic()
-            self._end = now + max(_LEAST_SECONDS, _PART * (self.bench.base.until - now))
+            self._end = now + max(_LEAST_SECONDS, _NEAR_SHARE * (self.bench.base.until - now))
         return self._end
 
     def _lay_out_tests(self) -> Site:
-        """Lay out base with what the change does to tests."""
-        site = self.bench.lay_out(change_parts.keep_tests(self.parts), "")
+        """Lay out base with the change's tests."""
+        site = self.bench.lay_out(change_split.keep_tests(self.split), "")
         return dataclasses.replace(site, environment=self.bench.base.environment)
 
     def _lay_out_without(self, units: Sequence[Unit], run: TestRun) -> Site:
-        """Lay out the change without some parts, with a limit by a run of the same tests."""
+        """Lay out the change without parts of it.
+
+        Args:
+            run: An earlier run of the same tests, which sets the limit.
+        """
         seconds = _MOST_SLOWER * run.seconds + _MOST_SLOWER_SECONDS
-        change = hunk_reverts.take_back(self.parts.change, units)
+        change = hunk_reverts.take_back(self.split.change, units)
         return self.bench.lay_out(change, "").limit_seconds(seconds)
 
     def finish(self, ran: Mapping[str, AnyRun], pairs: Collection[PairedTest]) -> Proof:
-        """Say what is proved; what nothing near needs is taken back for the whole suite."""
-        parts, tests, near = self.parts, find_tests(ran, TESTS), find_tests(ran, NEAR)
+        """Return the proof; parts that no near test needs are tried with all tests."""
+        split, tests, near = self.split, find_tests(ran, TESTS), find_tests(ran, NEAR)
         if tests is None or not self.bench.base.names_tests:
             if self.bench.head.config.checks.tests == "off":
                 return Proof(exemption="tests are turned off in the configuration")
-            is_code = any(path.endswith(".py") for path in self.parts.product)
+            is_code = any(path.endswith(".py") for path in self.split.product)
             why = "no runner of its tests is known"
             return Proof(missing=why) if is_code else Proof(exemption="no code was changed")
-        if self.bench.plan.recipe and not self.parts.own_tests:
-            return Proof()  # its edits are known beforehand
+        if self.bench.plan.recipe and not self.split.own_tests:
+            return Proof()  # the edits of a recipe are always the same
         red = list_red(tests) | {*self.bench.repeated}
         trials = [(unit, _is_noticed(ran.get(name), red)) for name, unit in self._tried.items()]
         needed = [unit.part for unit, noticed in trials if noticed]
@@ -161,7 +166,7 @@ class ProofTrials:
             answers = self._ask_all(silent, tests, red)
             asked = [*zip(silent_parts, answers, strict=True)]
             needed += [part for part, answer in asked if answer]
-            # For all tests there may be no time: else a slow suite would excuse every part.
+            # Without time for all tests a part is unneeded: else slow suites would excuse all.
             silent_parts = [
                 replace(part, is_near_only=answer is None) for part, answer in asked if not answer
             ]
@@ -177,7 +182,7 @@ class ProofTrials:
         if self.asks_for_tests and not needed:
             why = "no test notices a mistake" if self._tried else "no mistake could be made"
             return replace(proof, missing=f"{why} in what the new tests call", exemption="")
-        files = (file for file in parts.change.files if file.path in parts.product)
+        files = (file for file in split.change.files if file.path in split.product)
         asks = bool(self._tried) or any(is_migration(file.path, file.after) for file in files)
         return proof if asks else replace(proof, missing="")
 
@@ -186,9 +191,9 @@ class ProofTrials:
     def _prove_tests(
         self, run: AnyRun | None, tests: TestRun, pairs: Collection[PairedTest]
     ) -> Proof:
-        """Say what each test did, and what is missing in that, or why no proof is asked for."""
-        if all(path.endswith(PROSE) for path in self.parts.product):
-            what = "only tests were changed" if self.parts.own_tests else "no code was changed"
+        """List how each test of the change ended on both sides, and what is missing for a proof."""
+        if all(path.endswith(PROSE) for path in self.split.product):
+            what = "only tests were changed" if self.split.own_tests else "no code was changed"
             return Proof(exemption=what)
         if not isinstance(run, TestRun):
             return Proof(missing="the change adds no test")
@@ -205,14 +210,14 @@ class ProofTrials:
         return Proof(rows=tuple(rows[:_MOST_ROWS]), missing=missing)
 
     def _make_rows(self, run: TestRun, tests: TestRun, new: Collection[str]) -> Iterator[ProofRow]:
-        """Give what each test of these files did without the change, and with it.
+        """Yield how each test of the change ended without the change, and with it.
 
-        Where a file cannot be imported without the change, that says nothing of its old tests.
+        A file that cannot be imported without the change tells nothing about its old tests.
         """
         without = {item.item_id: item for item in run.items}
         lost = {item.file: item for item in run.items if item.is_collection}
         for item in tests.items:
-            if item.file not in self.parts.own_tests or item.is_collection:
+            if item.file not in self.split.own_tests or item.is_collection:
                 continue
             before = without.get(item.item_id)
             if before is None and item.item_id in new:
@@ -255,7 +260,7 @@ class ProofTrials:
         return cast(TestRun, self.bench.run_all([job])[name])
 
     def _list_unexecuted(self, near: TestRun) -> Iterator[str]:
-        """List added lines that the tests near the change have not run, in ranges."""
+        """Yield ranges of added lines that the tests near the change have not run."""
         for path, lines in near.unexecuted.items():
             hunks = self.bench.hunks.get(path, ())
             added = [line for line in lines if any(line in hunk.after for hunk in hunks)]
@@ -266,9 +271,9 @@ class ProofTrials:
 
 
 def _is_noticed(run: AnyRun | None, red: Collection[str]) -> bool | None:
-    """Whether a test fails, or the suite cannot run; None: the run says nothing.
+    """Whether a test fails, or the suite cannot run; None: the run is inconclusive.
 
-    False also where it did not run: then all tests are asked.
+    False also if there is no run: then all tests are tried.
     """
     if not isinstance(run, TestRun):
         return False
@@ -281,6 +286,6 @@ def _is_noticed(run: AnyRun | None, red: Collection[str]) -> bool | None:
 
 
 def _quote_error(item: CheckItem) -> str:
-    """Quote a failure's first line; a module that cannot be imported says why in its last."""
+    """Return a failure's first line; of an import error the last line, which names the cause."""
     lines = item.text.strip().splitlines() or [""]
     return lines[-1 if item.is_collection else 0][:_LONGEST_ERROR]

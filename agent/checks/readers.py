@@ -9,7 +9,7 @@ from typing import Any
 from agent.checks import report
 from agent.models.checks import CheckItem
 
-# Figures that move with the code around a finding, or only say by how much a bound is passed.
+# Numbers in messages that change with the code around a finding, or with its size.
 _FIGURES = re.compile(r"(?<=\bline )\d+|(?<=\()\d+(?= > \d+)|(?<=too complex \()\d+")
 
 
@@ -24,16 +24,16 @@ class ToolRemark:
 
 @dataclass(frozen=True)
 class Reader:
-    """The options that make a tool print its report, and how that is read."""
+    """How a tool is made to print its report, and how that is read."""
 
     read: Callable[[str], list[ToolRemark] | None]
-    """None: it is no report."""
+    """Returns None for text that is no report."""
     options: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     looked: frozenset[int] = frozenset({0, 1})
-    """Exit codes with which it has looked at the files that it can read."""
+    """Exit codes with which the tool has read all files that it can read."""
     is_text: bool = True
-    """Whether what it prints as errors is read along."""
+    """Whether its report is text, so that its error output is read too."""
 
 
 def list_items(remarks: Iterable[ToolRemark]) -> tuple[CheckItem, ...]:
@@ -101,23 +101,23 @@ def _make_pyright_remarks(facts: Any) -> list[ToolRemark]:
 
 def _read_lines(*patterns: str, code: str = "") -> Callable[[str], list[ToolRemark]]:
     """Read a finding from each line that one of the patterns matches."""
-    known = [re.compile(pattern) for pattern in patterns]
+    compiled = [re.compile(pattern) for pattern in patterns]
 
     def read(text: str) -> list[ToolRemark]:
-        lines = (
-            next(filter(None, (one.fullmatch(line) for one in known)), None)
+        matches = (
+            next(filter(None, (pattern.fullmatch(line) for pattern in compiled)), None)
             for line in text.splitlines()
         )
-        found = (line.groupdict() for line in lines if line)
+        facts = (match.groupdict() for match in matches if match)
         return [
             ToolRemark(
-                path=one["path"],
-                code=one.get("code") or code,
-                message=one.get("message") or "would be reformatted",
-                line=int(one["line"]) if one.get("line") else None,
-                severity=one.get("severity") or "error",
+                path=fact["path"],
+                code=fact.get("code") or code,
+                message=fact.get("message") or "would be reformatted",
+                line=int(fact["line"]) if fact.get("line") else None,
+                severity=fact.get("severity") or "error",
             )
-            for one in found
+            for fact in facts
         ]
 
     return read
@@ -127,16 +127,16 @@ read_ruff = _read_json(_make_ruff_remarks)
 read_mypy = _read_lines(
     r"(?P<path>[^:\n]+):(?P<line>\d+):(?:\d+:)?(?:\d+:\d+:)? (?P<severity>error|note): "
     r"(?P<message>.*?)(?:  \[(?P<code>[\w-]+)\])?",
-    # What is wrong with a module as a whole, or with the settings.
+    # Errors of a module as a whole, or of the settings.
     r"(?P<path>[^:\n]+): (?P<severity>error): (?P<message>.*?)(?:  \[(?P<code>[\w-]+)\])?",
 )
 _PYRIGHT = Reader(_read_json(_make_pyright_remarks), ("--outputjson",), is_text=False)
 
-#: By the check that the tool is.
+#: By the tool of a CheckCommand.
 READERS: Mapping[str, Reader] = {
     "ruff check": Reader(
         read_ruff,
-        # The second is for versions before 0.0.291, which know no option of the newer name.
+        # RUFF_FORMAT is for versions before 0.0.291, which do not know the newer name.
         environ={"RUFF_OUTPUT_FORMAT": "json", "RUFF_FORMAT": "json", "RUFF_NO_CACHE": "true"},
         is_text=False,
     ),
@@ -176,5 +176,5 @@ READERS: Mapping[str, Reader] = {
     "pyright": _PYRIGHT,
     "basedpyright": _PYRIGHT,
 }  # fmt: skip
-#: A file that base does not pass by one of these need not pass with the change.
+#: A file that fails one of these on base may fail it with the change.
 FORMATTERS = frozenset({"ruff format", "black", "isort"})

@@ -1,7 +1,6 @@
-"""Read the report that a script of ours leaves in a sandbox: JSON lines, within limits.
+"""Read the report that our scripts write in a sandbox: JSON lines, within limits.
 
-The other half is `sandbox_scripts/mergewright_report.py`; what the events mean is left to each
-check.
+`sandbox_scripts/mergewright_report.py` writes it. Each check knows the meaning of its events.
 """
 
 import hashlib
@@ -25,9 +24,9 @@ _E = TypeVar("_E", bound="ReportEvent")
 
 
 def clean_id(text: str) -> str:
-    """Make an id printable, on one line and bounded, without two long ones becoming equal."""
+    """Make an id printable, on one line and bounded; two different ids stay different."""
     if len(text) <= _LONGEST_ID and text.isascii() and text.isprintable():
-        return text  # as nearly all are, and large suites have many
+        return text  # nearly all ids; large suites have many
     shown = sanitise.strip_terminal_codes(" ".join(text.split("\n")))
     if len(shown) <= _LONGEST_ID:
         return shown
@@ -39,7 +38,7 @@ def clean_text(text: str) -> str:
     return sanitise.strip_terminal_codes(text)[:_LONGEST_TEXT]
 
 
-# After the check of the type, which is strict.
+# The validators run after the strict check of the type.
 Id = Annotated[str, AfterValidator(clean_id)]
 Text = Annotated[str, AfterValidator(clean_text)]
 
@@ -49,14 +48,14 @@ class ReportEvent(BaseModel):
 
 
 class ExitEvent(ReportEvent):
-    """The script is about to end with this code."""
+    """The script ends with this exit code."""
 
     event: Literal["exit"]
     code: int
 
 
 class BrokenEvent(ReportEvent):
-    """The project could not even be entered."""
+    """The project could not be entered."""
 
     event: Literal["broken"]
     text: Text
@@ -73,7 +72,7 @@ class Report:
 
     events: tuple[ReportEvent, ...]
     problem: str
-    """Why this is not a whole report; empty when it is."""
+    """Why the report is incomplete; "": it is complete."""
 
     def iterate_events(self, kind: type[_E]) -> Iterator[_E]:
         return (event for event in self.events if isinstance(event, kind))
@@ -83,7 +82,7 @@ class Report:
 
 
 def read_report(result: SandboxResult, kinds: tuple[type[ReportEvent], ...]) -> Report:
-    """Read a report as far as its lines have the right form; the last is the exit code."""
+    """Read a report up to the first line of another form; its last event is the exit code."""
     content = result.files.get(PATH)
     if content is None:
         rejected = next((refusal for refusal in result.refused if PATH in refusal), "")
@@ -110,5 +109,5 @@ def read_report(result: SandboxResult, kinds: tuple[type[ReportEvent], ...]) -> 
 
 @cache
 def _make_reader(kinds: tuple[type[ReportEvent], ...]) -> TypeAdapter[ReportEvent]:
-    every: Any = Union[kinds]  # noqa: UP007 - made at run time
-    return TypeAdapter(Annotated[every, Field(discriminator="event")])
+    union: Any = Union[kinds]  # noqa: UP007 - made at run time
+    return TypeAdapter(Annotated[union, Field(discriminator="event")])

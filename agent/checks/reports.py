@@ -1,4 +1,4 @@
-"""Store the results of base commits' checks for later runs."""
+"""Store the results of checks on base commits for later runs."""
 
 import hashlib
 from contextlib import suppress
@@ -14,13 +14,13 @@ from agent.models.record import replace
 from agent.settings import Settings
 from agent.telemetry.private_files import write_private_file
 
-#: Not covered by an environment's key: services, and tools of our own.
+#: Fields of an environment that its key does not cover.
 _TOOLS = {"services", "gate_path", "tools"}
 
 
 def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
-    """Name the file for the measurement of a base commit, by all that decides about results."""
-    parts = (
+    """Return the file for the results of a base commit, named by all that decides about them."""
+    inputs = (
         prepared.checkout.commit,
         prepared.checkout.repository,
         prepared.environment.key,
@@ -30,34 +30,34 @@ def locate_baseline(prepared: Prepared, settings: Settings) -> Path:
         check.get_granted_limits(settings).model_dump_json(),
         _compute_digest(),
     )
-    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()
     return settings.home / "baselines" / f"{key}.json"
 
 
 def load_baseline(stored: Path) -> CheckReport | None:
-    """Read a measurement; a damaged one is measured again."""
+    """Read stored results; None: there are none, or they are damaged."""
     with suppress(OSError, ValidationError):
         return CheckReport.model_validate_json(stored.read_bytes())
     return None
 
 
 def refresh_tests(before: CheckReport, prepared: Prepared, settings: Settings) -> CheckReport:
-    """Give base's report with the tests as they are stored."""
+    """Return base's report with its tests as they are stored now."""
     stored = load_baseline(locate_baseline(prepared, settings))
     tests = stored.result(TESTS) if stored else None
-    results = (tests if tests and one.name == TESTS else one for one in before.results)
+    results = (tests if tests and run.name == TESTS else run for run in before.results)
     return replace(before, results=tuple(results))
 
 
 def is_older(prepared: Prepared, settings: Settings) -> bool:
-    """Whether an earlier run has measured the base commit."""
+    """Whether the stored results are of an earlier run."""
     with suppress(OSError):
         return locate_baseline(prepared, settings).stat().st_mtime < prepared.run.started
     return False
 
 
 def store_baseline(stored: Path, report: CheckReport) -> None:
-    """Store a measurement unless a result proves nothing, or was ended by a limit."""
+    """Store results, unless one of them is unverified or was ended by a limit."""
     if all(
         result.status is Status.ABSENT
         or (result.status is not Status.UNVERIFIED and result.exit_code is not None)
@@ -67,7 +67,7 @@ def store_baseline(stored: Path, report: CheckReport) -> None:
 
 
 def _compute_digest() -> str:
-    """Digest of all that decides how a side is measured."""
+    """Return a digest of the code that runs and reads checks."""
     folder, total = Path(str(resources.files("agent.checks"))), hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Run the tests: by pytest, or by the repository's own script or Django's runner."""
+"""Run the tests with pytest, with the repository's own script, or with Django's runner."""
 
 import dataclasses
 import posixpath
@@ -17,28 +17,28 @@ from agent.models.sandbox import (
     SandboxResult,
 )
 
-#: Part of the limit after which one test is interrupted; at least a minute.
-_PART_OF_TEST, _LONGEST_TEST = 1 / 6, 60.0
-#: Part of the tests' seconds that is left to running tests when no further one is begun.
+#: Share of the limit after which a test is interrupted, and the least seconds for that.
+_TEST_SHARE, _LONGEST_TEST = 1 / 6, 60.0
+#: Share of the limit, and most seconds, before its end in which no further test begins.
 _RESERVE, _MOST_RESERVE = 0.15, 60.0
 
 
 @dataclass(frozen=True)
 class Suite:
-    """The tests of a repository, or some of them, by the runner of its site.
+    """All tests of a repository, or selected ones, by the runner of its site.
 
-    pytest is the repository's own where it has one, else the gate's, with a plugin of ours. Any
-    other runner is a script that starts unittest in its own process, watched by a wrapper of ours;
-    without a script, and with known settings, `python -m django test`.
+    pytest is the repository's own if it has one, else ours, with our plugin. Any other runner is a
+    script that runs unittest in its own process, watched by our wrapper. Without a script, and with
+    known settings, it is `python -m django test`.
     """
 
     name: str = TESTS
     only: Selection | None = None
     """None: all tests."""
     known_red: frozenset[str] | None = None
-    """The first test that fails ends the run, but for these; None: none does."""
+    """The first failing test that is not among these ends the run; None: no test ends it."""
     covers: tuple[str, ...] = ()
-    """Files of which is noted which lines run; where there are some, in one process."""
+    """Files whose executed lines are traced; if there are any, the tests run in one process."""
     kind = TestRun
 
     def explain_absence(self, site: Site) -> str:
@@ -56,7 +56,7 @@ class Suite:
         named = [f"{name}={value}" for name, value in _list_variables(site, folder).items()]
         start = ("env", *(("-C", folder) if folder else ()), *named) if folder or named else ()
         line = (*start, "python", *words)
-        # Ids of tests begin with the folder, so that none can be added to this line.
+        # Ids of tests begin with the folder, so that they cannot be appended to this line.
         is_below = site.project.root != site.config.folder
         return ("bash", "-c", shlex.join(line)) if is_below else line
 
@@ -69,7 +69,7 @@ class Suite:
             "folder": posixpath.join(SANDBOX_TREE, site.config.folder),
             "only": only and {"ids": only.ids, "files": _whole_paths(only.files)},
             "last_start": seconds - (0 if only else min(_MOST_RESERVE, seconds * _RESERVE)),
-            "longest": max(_LONGEST_TEST, seconds * _PART_OF_TEST),
+            "longest": max(_LONGEST_TEST, seconds * _TEST_SHARE),
             "known_red": None if self.known_red is None else sorted(self.known_red),
             "looks_early": site.looks_early,
             "covers": _whole_paths(self.covers),
@@ -88,9 +88,10 @@ class Suite:
         return suite.read_run(self, site, result, is_selection=bool(self.only), may_stop=may_stop)
 
     def _list_words(self, site: Site, words: tuple[str, ...]) -> Iterator[str]:
-        """List our script and its arguments.
+        """Yield our script and its arguments.
 
-        What shuffles does so alike on both sides; traced, one process runs, and no other tracer.
+        Shuffled tests have the same order on both sides. Traced tests run in one process, without
+        another tracer.
         """
         if site.project.test_runner != "pytest":
             yield from ("mergewright_django.py", *words)
@@ -111,16 +112,16 @@ def _whole_paths(paths: Sequence[str]) -> list[str]:
 
 
 def _enter_folder(site: Site) -> Site:
-    """Return a site whose project is in the folder that its command of the tests starts in."""
+    """Return a site whose project is in the folder in which the tests' command starts."""
     root = posixpath.join(site.project.root, site.project.test_folder).rstrip("/")
     return dataclasses.replace(site, project=replace(site.project, root=root, test_folder=""))
 
 
 def _list_variables(site: Site, start: str | None = None) -> dict[str, str]:
-    """Name settings and path for Django where only other tools know them, such as tox.
+    """Return variables with Django's settings and path, where only tools such as tox set them.
 
     Args:
-        start: The folder that paths are written from; None: whole ones, as in the sandbox.
+        start: The folder to which paths are relative; None: they are absolute, as in the sandbox.
     """
     environ = dict[str, str]()
     if site.project.test_runner == "pytest":
@@ -129,7 +130,7 @@ def _list_variables(site: Site, start: str | None = None) -> dict[str, str]:
         environ["DJANGO_SETTINGS_MODULE"] = str(site.settings_module)
     elif site.project.test_script:
         return {}
-    # Under `python -m` the root itself is on the path already.
+    # `python -m` puts the root on the path.
     folders = site.project.django.python_path if site.project.django else ()
     if below := [folder for folder in folders if folder != site.project.root]:
         paths = [posixpath.relpath(path or ".", start or ".") for path in below]
@@ -138,7 +139,7 @@ def _list_variables(site: Site, start: str | None = None) -> dict[str, str]:
 
 
 def _needs_settings(site: Site) -> bool:
-    """Whether what runs the tests does not learn of Django's settings by itself."""
+    """Whether the runner does not find Django's settings by itself."""
     django = site.project.django
     return bool(django and django.settings_module and not django.tests_know_settings)
 
@@ -146,8 +147,8 @@ def _needs_settings(site: Site) -> bool:
 def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
     """Return the folder to start in, and a script or module with its arguments.
 
-    manage.py looks for tests in the folder it is started in: its own, unless it has none there, or
-    an argument names a place from the root.
+    manage.py looks for tests in the folder in which it starts. That is its own, unless that has no
+    tests, or an argument names a path from the root.
     """
     path, root, words = site.project.test_script, site.project.root, site.project.test_args
     if site.project.test_runner == "pytest":
@@ -162,12 +163,12 @@ def _split_call(site: Site) -> tuple[str, tuple[str, ...]]:
         return root, (from_root, *words)
     script_folder, top = site.tree / folder, site.tree / root
     named = [word for word in site.project.test_args if word[:1] not in ("-", "/", ".")]
-    # For a name that is too long this returns False, where a Path raises.
+    # Unlike a Path, this returns False for a name that is too long.
     is_from_root = any(
         exists(top / word) and not exists(script_folder / word)  # noqa: PTH110
         for word in named
     )
-    # The pattern of Django's runner; a project around a package has its tests at the root.
+    # The pattern of Django's runner. A project around a package has its tests at the root.
     if not is_from_root and any(script_folder.rglob("test*.py")):
         return folder, (name, "test", *words)
     return root, (from_root, "test", *words)

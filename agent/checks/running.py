@@ -1,4 +1,4 @@
-"""Run the checks of a repository, each in a fresh sandbox, and show lines of them meanwhile."""
+"""Run the checks of a repository, each in a fresh sandbox, and show their last lines live."""
 
 import dataclasses
 import math
@@ -44,10 +44,10 @@ from agent.text import sanitise
 from repo_config.command_lines import CheckCommand
 from repo_config.tree import Tree
 
-#: Shows one line to people who watch the run; called from several threads.
+#: Shows a line to people who watch the run. Several threads call it.
 Say = Callable[[str], None]
 
-#: A check that ends earlier is in the log at once anyway.
+#: Nothing is shown of a check that ends earlier.
 QUIET_SECONDS = 5.0
 EVERY_SECONDS = 1.0
 LONGEST = 300
@@ -58,22 +58,22 @@ AnyCheck = Check[AnyRun]
 
 
 class Job(NamedTuple):
-    """A check, with the place for it, which is laid out when it begins."""
+    """A check with its site, which is laid out when the check begins."""
 
     check: AnyCheck
     lay_out: Callable[[], Site]
     until: Callable[[], float] = lambda: math.inf
-    """After that it does not begin, by the monotonic clock."""
+    """Time by the monotonic clock after which it does not begin."""
 
     @classmethod
     def at(cls, check: AnyCheck, site: Site) -> "Job":
-        """Have a check run where all is laid out."""
+        """Make a job for a site that is laid out already."""
         return cls(check, lambda: site)
 
 
 @dataclass
 class Bench:
-    """What stands around the judging of a change."""
+    """All that the judging of a change needs besides the change."""
 
     base: Site
     """Base in its own environment."""
@@ -84,33 +84,33 @@ class Bench:
     hunks: Mapping[str, tuple[Hunk, ...]]
     """Of each file of the change."""
     lay_out: Callable[[Change, str], Site]
-    """Lays a change out, in the environment that it declares, under the name of a folder; the
-    same folder for all that one thread lays out without a name."""
+    """Lays out a change, in the environment that it declares, in a folder of this name; without a
+    name, in the folder of the thread, over what it held."""
     contract: Contract
     plan: Plan
-    human_changes: Change | None
-    """The branch's earlier change; what rules find in lines of people only remarks."""
     jobs: "Jobs"
     say: Say
+    human_changes: Change | None = None
+    """The branch's earlier change; findings in lines of people never block."""
     measure_anew: Callable[[], TestRun] | None = None
-    """Runs base's tests once more; None: its results are of this run."""
+    """Runs base's tests once more; None: their results are of this run."""
     repeated: dict[str, RepeatedTest] = field(default_factory=dict)
-    """What ran once more, on both sides."""
+    """Tests that ran once more on both sides, by id."""
 
     def run_all(self, jobs: Sequence[Job]) -> dict[str, AnyRun]:
-        """Run checks side by side; return their results by name."""
+        """Run checks at the same time; return their results by name."""
         self.jobs.start(jobs)
         return self.jobs.wait(jobs)
 
 
 class Jobs:
-    """Checks that run side by side, the first first; at the end of the block none is left."""
+    """Runs checks at the same time, in their order; the end of the block ends all of them."""
 
     def __init__(self, sandbox: Sandbox, say: Say, at_once: int, until: float = math.inf) -> None:
         self._sandbox, self._say, self._until = sandbox, say, until
         self._pool = ThreadPoolExecutor(max(1, at_once), "gate")
         self._futures: dict[str, Future[AnyRun]] = {}
-        """What nobody has waited for, by the names of the checks."""
+        """Checks whose results have not been read, by name."""
         self._cancelled = Event()
 
     def __enter__(self) -> Self:
@@ -118,7 +118,7 @@ class Jobs:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._cancelled.set()
-        # After an interruption, or where no sandbox is to be had, nobody waits for the others.
+        # After an error, such as an interruption, the other checks are not waited for.
         self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
     def start(self, jobs: Iterable[Job]) -> None:
@@ -127,7 +127,7 @@ class Jobs:
             self._futures[job.check.name] = self._pool.submit(run, job)
 
     def iterate_results(self, jobs: Iterable[Job] | None = None) -> Iterator[AnyRun]:
-        """Yield the results of checks that were started as they come, None: of all."""
+        """Yield the results of started checks as they end; None: of all of them."""
         names = [*self._futures] if jobs is None else [job.check.name for job in jobs]
         for future in as_completed([self._futures.pop(name) for name in names]):
             result = future.result()
@@ -135,7 +135,7 @@ class Jobs:
             yield result
 
     def wait(self, jobs: Iterable[Job] | None = None) -> dict[str, AnyRun]:
-        """Wait for checks that were started, None: for all; return results by name."""
+        """Wait for started checks, None: for all; return their results by name."""
         return {result.name: result for result in self.iterate_results(jobs)}
 
     def _run(self, job: Job) -> AnyRun:
@@ -153,10 +153,7 @@ _OF_CODE: tuple[AnyCheck, ...] = (DJANGO_CHECK, MAKEMIGRATIONS)
 
 
 def list_others(site: Site) -> tuple[Job, ...]:
-    """List all checks but the tests, in the order in which their results are shown.
-
-    Each usually takes longer than those before it.
-    """
+    """List all checks but the tests, in the order of reports: usually the quickest first."""
     project = site.project
     others = map(make_check, (*project.types, *project.extra))
     checks: tuple[AnyCheck, ...] = (*map(make_check, project.lint), *_OF_CODE, *others)
@@ -178,11 +175,10 @@ def run_checks(
     at_once: int = 1,
     is_enough: Callable[[AnyRun], bool] = lambda _: False,
 ) -> tuple[AnyRun, ...]:
-    """Run those checks that the repository has, the last first; the others are named as absent.
+    """Run checks, the last first; return results in their order, absent checks included.
 
     Args:
-        is_enough: After the first result for which it is true, what has not ended is ended, and
-            left out.
+        is_enough: The first result for which it is true ends the other checks, which are left out.
     """
     ran: dict[str, AnyRun] = {}
     with Jobs(sandbox, say, at_once) as started:
@@ -200,18 +196,18 @@ def _say_result(result: AnyRun, say: Say) -> None:
     counts = result.cut if isinstance(result, TestRun) else ""
     if isinstance(result, TestRun | LintRun) and result.items and not counts:
         counts = f"{len(result.items)} items"
-    said = f"{result.status.value}{f', {counts}' * bool(counts)}"
-    say(f"{result.name}: {said} in {result.seconds:.1f} s")
+    ending = f"{result.status.value}{f', {counts}' * bool(counts)}"
+    say(f"{result.name}: {ending} in {result.seconds:.1f} s")
 
 
 def run_check(
     check: Check[RunT], site: Site, sandbox: Sandbox, say: Say, cancelled: Flag | None = None
 ) -> RunT:
-    """Run a check; once more where it came to a limit other than time.
+    """Run a check; run it again if it reached a limit other than time.
 
-    Memory, disk and processes of a machine are shared with others; minutes were given to it alone.
-    Without its services it proves nothing, whatever its tests say. The commands of the tests run
-    one after another, each in a sandbox of its own.
+    Memory, disk and processes are shared with other sandboxes of the machine, unlike its time. If
+    its services did not start, a check is unverified. The commands of the tests run one after
+    another, each in a sandbox of its own.
     """
     if isinstance(check, Suite) and site.project.more_tests:
         runs = _run_each(check, site, sandbox, say, cancelled)
@@ -229,22 +225,22 @@ def run_check(
     elif knock := sandbox_services.read_knock(order, result):
         problem = f"the tests connect to {knock.name}, which `services` does not name"
     if problem:
-        found = make_result(check, site, result, Status.UNVERIFIED, problem)
+        run = make_result(check, site, result, Status.UNVERIFIED, problem)
     else:
-        found = check.read_result(site, result)
+        run = check.read_result(site, result)
         if ended:
-            found = replace(found, status=Status.FAILED, reason=ended)
-    if knock and isinstance(found, TestRun):
-        found = replace(found, knock=knock)
+            run = replace(run, status=Status.FAILED, reason=ended)
+    if knock and isinstance(run, TestRun):
+        run = replace(run, knock=knock)
     if limit == "time" and time.monotonic() >= site.until:
         limit = MINUTES_LIMIT
-    return _add_lines(replace(found, limit=limit), site)
+    return _add_lines(replace(run, limit=limit), site)
 
 
 def _run_each(
     suite: Suite, site: Site, sandbox: Sandbox, say: Say, cancelled: Flag | None
 ) -> list[TestRun]:
-    """Run the tests command by command; one that has none of those asked for says nothing."""
+    """Run the tests command by command; a command may have none of the selected tests."""
     runs: list[TestRun] = []
     until = time.monotonic() + site.test_limits().seconds
     for command in site.project.suites:
@@ -258,10 +254,10 @@ def _run_each(
     return runs
 
 
-def _add_lines(found: RunT, site: Site) -> RunT:
+def _add_lines(run: RunT, site: Site) -> RunT:
     """Add the source lines of findings and failing tests."""
-    if not isinstance(found, TestRun | LintRun):
-        return found
+    if not isinstance(run, TestRun | LintRun):
+        return run
     read = cache(lambda path: (site.text(path) or "").splitlines())
 
     def add_line(item: CheckItem) -> CheckItem:
@@ -271,14 +267,14 @@ def _add_lines(found: RunT, site: Site) -> RunT:
         line = "".join(read(path)[number - 1 : number]).strip()
         return replace(item, source=line)
 
-    return replace(found, items=tuple(map(add_line, found.items)))
+    return replace(run, items=tuple(map(add_line, run.items)))
 
 
 class LiveOutput:
     """Shows the last line that a sandbox has printed, at most once a second.
 
-    The caller also ends the sandbox at its limits, so that little is read of a flood. All of the
-    output is in the check's result.
+    It reads little of each piece, since its caller also enforces the sandbox's limits. The result
+    of the check has the whole output.
     """
 
     def __init__(
@@ -293,7 +289,7 @@ class LiveOutput:
 
     def __call__(self, piece: bytes) -> None:
         text = self._tail + piece
-        # A line of a key is not recognized as a secret by itself: from here on nothing is shown.
+        # A single line of a key cannot be recognized as secret, so nothing more is shown.
         self._has_key = self._has_key or b"PRIVATE KEY" in text
         self._tail = text[-_TAIL_BYTES:]
         if self._has_key or self._now() < self._next:

@@ -1,7 +1,7 @@
-"""Read a run of a test suite from its events, whatever ran it.
+"""Read a run of a test suite from the events of its report, for every runner.
 
-A run counts only when it came to its end, every collected test has an outcome, and our own test,
-which must fail, was seen to fail.
+A run counts only if it ran to its end, every collected test has an outcome, and our own test, which
+must fail, was reported as failed.
 """
 
 import shlex
@@ -17,11 +17,11 @@ from agent.models.sandbox import SandboxResult
 from agent.text import sanitise
 
 SENTINEL = "mergewright_sentinel"
-#: Why a run ended that was to end with its first failure.
+#: `stopped` of a run that was to end with its first failure.
 ENOUGH = "a test failed"
 PASSING = ("passed", "xpassed")
 FAILING = ("failed", "error")
-#: The first that is true of one run is that of the joined run.
+#: The first of these that a run has is the status of the joined run.
 _ORDER = (Status.UNVERIFIED, Status.FAILED, Status.PASSED)
 _RANK = ("passed", "xpassed", "xfailed", "skipped", "error", "failed")
 
@@ -29,22 +29,22 @@ Ending = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "
 
 
 class SuiteBegin(ReportEvent):
-    """A run of a suite begins; scripts may have several."""
+    """A run of a suite begins; a script may run several suites."""
 
     event: Literal["session"]
 
 
 class Collected(ReportEvent):
-    """Tests that are going to run; of several workers each collects them."""
+    """The tests that are to run; each of several workers reports them."""
 
     event: Literal["collected"]
     ids: list[Id]
     files: list[Id]
-    """The file of each; "": it is not known."""
+    """The files of these tests, in the same order; "": unknown."""
 
 
 class Test(ReportEvent):
-    """One test is over, or the collection or set-up that failed in its place."""
+    """A test has ended, or a collection or set-up failed in its place."""
 
     __test__ = False
 
@@ -55,16 +55,16 @@ class Test(ReportEvent):
     place: Text = ""
     file: Id = ""
     digest: Text = ""
-    """Of a doctest in a module: of its text."""
+    """Digest of the text of a doctest in a module."""
 
 
 class SuiteEnd(ReportEvent):
-    """The suite came to its end."""
+    """The suite ran to its end."""
 
     event: Literal["finish"]
     stopped: Text
     late: bool
-    """Tests were left out, since time was nearly up."""
+    """Whether tests were left out because time was nearly up."""
 
 
 class Coverage(ReportEvent):
@@ -77,17 +77,17 @@ KINDS: tuple[type[ReportEvent], ...] = (SuiteBegin, Collected, Test, SuiteEnd, C
 
 
 class _Suite:
-    """What the events say of all suites that one command has run."""
+    """Tests and outcomes of all suites that a command has run."""
 
     def __init__(self, events: report.Report) -> None:
         self.begun = len([*events.iterate_events(SuiteBegin)])
         self.ends = [*events.iterate_events(SuiteEnd)]
         self.files: dict[str, str] = {}
-        """The file of each collected test, by its id, in the order in which they were to run."""
+        """Files of collected tests by id, in the order in which they were to run."""
         for collected in events.iterate_events(Collected):
             self.files |= zip(collected.ids, collected.files, strict=False)
         self.items: dict[str, CheckItem] = {}
-        """Each test once: if several suites run it, with its worst outcome."""
+        """Tests by id; if several suites run a test, with its worst outcome."""
         self.sentinels: list[str] = []
         """Outcomes of our own test."""
         for test in events.iterate_events(Test):
@@ -105,7 +105,7 @@ class _Suite:
             self.items[test.id] = CheckItem(item_id=test.id, **facts)
 
     def find_disagreements(self, words: str, *, may_stop: bool) -> Iterator[str]:
-        """Yield what shows that a run proves nothing.
+        """Yield the reasons for which a run is unverified.
 
         Args:
             may_stop: Whether it was to end with its first failure.
@@ -131,7 +131,12 @@ def read_run(
     is_selection: bool,
     may_stop: bool,
 ) -> TestRun:
-    """Say how a run of all tests ended, or of some; `may_stop`: with the first failure."""
+    """Read the result of a run of tests.
+
+    Args:
+        is_selection: Whether only selected tests were to run.
+        may_stop: Whether the run was to end with its first failure.
+    """
     events = report.read_report(result, KINDS)
     suite, words = _Suite(events), check.get_last_lines(result)
     is_red = any(item.outcome in FAILING for item in suite.items.values())
@@ -144,7 +149,7 @@ def read_run(
             cause = "no test started in time" if suite.files else "no tests were collected"
             reason = "" if suite.items else f"{cause}: {words}"
     elif not reason:
-        # A red exit without a session claims nothing that would need a proof.
+        # A red exit code without a run of tests is believed: it only counts against the change.
         reason, is_proved = f"no test was run: {words}", result.exit_code != 0
     status = Status.FAILED if is_red or reason else Status.PASSED
     return replace(
@@ -160,7 +165,7 @@ def read_run(
 
 
 def accept_empty(run: TestRun) -> TestRun:
-    """Let a run pass that came to its end, and did not find what was asked for any more."""
+    """Return a run as passed that ran to its end without any of the selected tests."""
     if run.reason and not run.items and run.files is not None and not run.limit:
         return replace(run, status=Status.PASSED, reason="")
     return run
@@ -170,10 +175,11 @@ def accept_empty(run: TestRun) -> TestRun:
 
 
 def join_runs(runs: Sequence[TestRun]) -> TestRun:
-    """Join runs of the same tree, in the order of their commands."""
+    """Join the runs of several commands on the same tree, in their order."""
     items, twice = _join_items(runs)
     named = [f"`{shlex.join(run.command)}`: {run.reason}" for run in runs if run.reason]
-    status = next(one for one in _ORDER if any(run.status is one for run in runs))
+    statuses = {run.status for run in runs}
+    status = next(status for status in _ORDER if status in statuses)
     if twice:
         status = Status.UNVERIFIED
         named.insert(0, f"{twice} is run by several commands of checks.tests: leave it out of one")
@@ -197,18 +203,18 @@ def join_runs(runs: Sequence[TestRun]) -> TestRun:
 
 
 def _join_unexecuted(runs: Sequence[TestRun]) -> dict[str, tuple[int, ...]]:
-    """List the lines that none of the commands has run."""
-    first, *others = [run.unexecuted for run in runs if run.unexecuted] or [{}]
+    """Return the lines that none of the commands has run, by path."""
+    first, *later = [run.unexecuted for run in runs if run.unexecuted] or [{}]
     return {
-        path: tuple(sorted({*lines}.intersection(*(other.get(path, ()) for other in others))))
+        path: tuple(sorted({*lines}.intersection(*(table.get(path, ()) for table in later))))
         for path, lines in first.items()
     }
 
 
 def _join_items(runs: Sequence[TestRun]) -> tuple[tuple[CheckItem, ...], str]:
-    """Join the tests, and name the first that two commands have run.
+    """Join the tests; return also the id of the first test that two commands have run, or "".
 
-    A module that cannot be imported is met by each; a test may be skipped by all but one.
+    Several commands may meet a module that cannot be imported; all but one may skip a test.
     """
     items: dict[str, CheckItem] = {}
     twice = ""

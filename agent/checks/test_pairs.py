@@ -1,7 +1,7 @@
-"""Pair the tests of two sides, and say what became of each. Pure.
+"""Pair the tests of base and head, and classify each pair. Pure.
 
-Only an outcome on the exact commit makes a test fine, known or rewritten; without one it is broken,
-gone or not run, and each of these is named.
+Only an outcome on the exact commit makes a test fine, known or rewritten. Without one, a test is
+broken, gone or not run, and is named.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from agent.checks.change_parts import ChangeParts
+from agent.checks.change_split import SplitChange
 from agent.checks.suite import FAILING, PASSING
 from agent.models.checks import (
     GONE,
@@ -22,32 +22,32 @@ from agent.models.checks import (
 )
 from agent.models.record import replace
 
-#: Outcomes that no runner gives: of a doctest, and of a test for which there was no time.
+#: Outcomes that no runner reports: of a doctest, and of a test for which there was no time.
 OTHER_TEXT, UNRUN = "other text", "unrun"
-#: What parameterized and ddt add to the name of a test for each set of parameters.
+#: The end that parameterized and ddt append to a test's name for each set of parameters.
 _GENERATED = re.compile(r"_\d+(?:_\w*)?$")
 
 State = Literal[
-    "fine",  # it passes, or does no less than on base
+    "fine",  # it passes, or its outcome is no worse than on base
     "known",  # it fails, as on base
-    "broken",  # it fails newly; or it passed, and is skipped or missing though nothing touches it
-    "gone",  # it is skipped or missing, which the change may intend: a person looks
-    "rewritten",  # it passes as the change has it, and not as base has it
-    "unrun",  # nobody knows: there was no time
-    "flaky",  # it fails newly, and base fails it as well when it runs once more
+    "broken",  # a new failure; or it passed, and is skipped or missing though no edit touches it
+    "gone",  # it is skipped or missing, which the change may intend: for review
+    "rewritten",  # it passes in the changed version, and not in base's
+    "unrun",  # unknown: there was no time for it
+    "flaky",  # a new failure, which base has too when the test runs once more
 ]
 
 
 class PairedTest(NamedTuple):
-    """One test on both sides."""
+    """A test on base and on head."""
 
     item_id: str
-    """As base has it, if it does."""
+    """Its id on base, if base has it."""
     base: CheckItem | None
-    """None: base does not have it; its outcome is `unrun` where there was no time for it."""
+    """None: base does not have it. `unrun` is its outcome if there was no time for it."""
     head: CheckItem | None
     version: CheckItem | None
-    """As base has it, run with the change; None: it did not run so."""
+    """Base's version of the test, run on the change; None: it did not run."""
     state: State
 
     @property
@@ -56,12 +56,15 @@ class PairedTest(NamedTuple):
 
 
 def classify_tests(
-    base: TestRun, head: TestRun, versions: TestRun | None, parts: ChangeParts
+    base: TestRun, head: TestRun, versions: TestRun | None, split: SplitChange
 ) -> dict[str, PairedTest]:
-    """Pair every test that either side has or had no time for, and say what became of it.
+    """Pair and classify every test that a side has, or had no time for.
 
     Args:
-        versions: Run with base's versions of the test files that the change touches.
+        versions: The run with base's versions of the test files that the change touches.
+
+    Returns:
+        Pairs by the ids of head, else of base.
     """
     old = {item_id: CheckItem(item_id=item_id, outcome=UNRUN) for item_id in base.unrun}
     old |= {item.item_id: item for item in base.items}
@@ -80,7 +83,7 @@ def classify_tests(
             state: State = "unrun"
         elif not after and before.is_collection:
             state = "fine" if before.file in read else "gone"
-        elif parts.is_touched(before):
+        elif split.is_touched(before):
             state = _find_touched_state(before, after, version, has_versions=versions is not None)
         else:
             state = _find_state(before, after, has_family=name_family(item_id) in families)
@@ -90,7 +93,10 @@ def classify_tests(
 
 
 def _list_new(base: TestRun, head: TestRun, pairs: Collection[str]) -> Iterator[PairedTest]:
-    """Yield the tests that base does not have, and no pair; all of an unread module are red."""
+    """Yield the tests of head without a pair.
+
+    If base could not import a module, all its tests count as failing there.
+    """
     unread = {item.file for item in base.items if item.is_collection} - {""}
     for item in head.items:
         if item.item_id not in pairs:
@@ -103,7 +109,7 @@ def _list_new(base: TestRun, head: TestRun, pairs: Collection[str]) -> Iterator[
 
 
 def _find_state(before: CheckItem, after: CheckItem | None, *, has_family: bool) -> State:
-    """Say what became of a test that the change does not touch.
+    """Classify a test that the change does not touch.
 
     Args:
         has_family: Whether it still runs with other parameters.
@@ -121,10 +127,10 @@ def _find_state(before: CheckItem, after: CheckItem | None, *, has_family: bool)
 def _find_touched_state(
     before: CheckItem, after: CheckItem | None, version: CheckItem | None, *, has_versions: bool
 ) -> State:
-    """Say what became of a test that the change touches.
+    """Classify a test that the change touches.
 
     Args:
-        has_versions: Whether tests have run as base has them.
+        has_versions: Whether base's versions of touched tests have run.
     """
     state = _find_state(before, after, has_family=True)
     if state == "broken" and after and after.outcome not in FAILING:
@@ -138,20 +144,20 @@ def _find_touched_state(
 
 
 def name_test(item_id: str) -> str:
-    """Name a test for all sets of its parameters."""
+    """Return a test's name without its parameters."""
     return item_id.partition("[")[0]
 
 
 def name_family(item_id: str) -> str:
-    """Name a test for all sets of its parameters, also where a generator gives each a name."""
+    """Return a test's name without parameters, also without those that generators append."""
     start, bracket, _ = item_id.partition("[")
     return start if bracket else _GENERATED.sub("", start)
 
 
 def pair_parameters(old: Mapping[str, CheckItem], new: Mapping[str, CheckItem]) -> dict[str, str]:
-    """Match tests that are there under one of two ids: parameters come, go, or are of chance.
+    """Match ids of old tests with ids of new ones, where their parameters have changed.
 
-    Tests that ended alike come first.
+    Parameters may be added, removed or random. Tests with the same outcome are matched first.
     """
 
     def name_end(item: CheckItem) -> object:
@@ -170,12 +176,12 @@ def pair_parameters(old: Mapping[str, CheckItem], new: Mapping[str, CheckItem]) 
 
 
 def count_tests(before: TestRun, after: TestRun, pairs: Collection[PairedTest]) -> TestComparison:
-    """Count what became of the tests, and list what people have to know of."""
+    """Count the tests by their states, and list those that a reader has to know about."""
     states: dict[State, list[PairedTest]] = defaultdict(list)
     repeated = {test.item_id: test for test in after.repeated}
     for pair in pairs:
         states[pair.state].append(pair)
-    # What a module that cannot be imported takes along is named once, with the error.
+    # A module that cannot be imported is listed once, in place of its tests.
     lost = {pair.head.file for pair in states["broken"] if pair.head and pair.head.is_collection}
     broken, gone = (
         [
@@ -235,7 +241,7 @@ def _explain_broken(pair: PairedTest) -> CheckItem:
 
 
 def _describe_rewritten(pair: PairedTest) -> RewrittenTest:
-    """Say what a rewritten test did as base has it."""
+    """Describe how base's version of a rewritten test ended."""
     outcome, text = (pair.version.outcome, pair.version.text) if pair.version else (GONE, "")
     if pair.version and pair.version.is_collection:
         outcome, text = GONE, text.strip().rpartition("\n")[2]

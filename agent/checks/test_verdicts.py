@@ -1,6 +1,6 @@
-"""Say what became of each test: paired with base's, and run once more where it fails newly.
+"""Find the verdict on each test: pair it with base's, and repeat it if it is a new failure.
 
-What excuses a failure is seen on base, which a change cannot touch.
+Only a failure on base, which a change cannot influence, excuses a failure.
 """
 
 from collections import defaultdict
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, zip_longest
 
-from agent.checks import change_parts, running, suite, test_pairs
-from agent.checks.change_parts import ChangeParts
+from agent.checks import change_split, running, suite, test_pairs
+from agent.checks.change_split import SplitChange
 from agent.checks.check import Selection, Site, get_last_lines
 from agent.checks.runners import Suite
 from agent.checks.running import Bench, Job
@@ -34,7 +34,7 @@ from agent.models.record import replace
 NEAR, AGAIN = "tests near the change", "changed tests, once more"
 VERSIONS = "tests as the base branch has them"
 RULE = "flaky-tests"
-#: Of more failures the change is the cause: so many of them are run again.
+#: Maximum number of tests that run once more: of more failures, the change is the cause.
 MOST_TESTS = 10
 _SUSPECT = ("failed", "error", "skipped")
 
@@ -46,7 +46,7 @@ def find_tests(ran: Mapping[str, AnyRun], name: str) -> TestRun | None:
 
 
 def is_conclusive(run: CheckRun) -> bool:
-    """Whether a check came to its end and names its findings by test or place."""
+    """Whether a check ran to its end and listed its findings."""
     return run.status in (Status.PASSED, Status.FAILED) and not run.reason
 
 
@@ -57,29 +57,29 @@ def list_red(run: TestRun) -> frozenset[str]:
 
 @dataclass
 class TestVerdicts:
-    """What became of the tests of one change."""
+    """Finds the verdicts on the tests of a change."""
 
     __test__ = False
 
-    parts: ChangeParts
+    split: SplitChange
     base: CheckReport
-    """Measured anew where its results turn out to be out of date."""
+    """Replaced by a new measurement if its results turn out to be out of date."""
     bench: Bench
     pairs: tuple[PairedTest, ...] = ()
-    """As they were last compared."""
+    """The pairs of the last comparison."""
 
     @cached_property
     def versions_site(self) -> Site:
-        """The change with base's versions of the tests that it touches."""
-        return self.bench.lay_out(change_parts.revert_tests(self.parts), "versions")
+        """The change, with base's versions of the tests that it touches."""
+        return self.bench.lay_out(change_split.revert_tests(self.split), "versions")
 
     def find_verdicts(
         self, tests: TestRun, ran: Mapping[str, AnyRun]
     ) -> tuple[TestRun, TestComparison]:
-        """Compare the tests with base's; what fails with the change alone runs once more."""
+        """Compare the tests with base's; new failures run once more on both sides."""
         bench, repeated = self.bench, self.bench.repeated
         versions, doubts = self._read_versions(find_tests(ran, VERSIONS))
-        classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.parts)
+        classified = test_pairs.classify_tests(self.base.tests, tests, versions, self.split)
         pairs = [pair for pair in classified.values() if pair.head or not tests.is_partial]
         if is_conclusive(self.base.tests):
             self._repeat(pair for pair in pairs if pair.state == "broken")
@@ -91,7 +91,7 @@ class TestVerdicts:
             self.base = replace(self.base, results=tuple(kept))
             return self.find_verdicts(tests, ran)
         if tests.is_partial:
-            # What passes when it runs again is left to the run of all tests.
+            # A test that passes the second time is left to the run of all tests.
             passing = {name for name, test in repeated.items() if test.head in PASSING}
             pairs = [
                 pair for pair in pairs if pair.state != "broken" or pair.current_id not in passing
@@ -103,18 +103,18 @@ class TestVerdicts:
         tests = replace(
             tests,
             repeated=tuple(repeated.values()),
-            uncollected=tuple(change_parts.list_uncollected(self.parts, tests)),
+            uncollected=tuple(change_split.list_uncollected(self.split, tests)),
             doubts=doubts,
         )
         return tests, test_pairs.count_tests(self.base.tests, tests, pairs)
 
     def _repeat(self, broken: Iterable[PairedTest]) -> None:
-        """Run tests that fail newly once more on both sides."""
+        """Run new failures once more on both sides."""
         bench, by_file = self.bench, defaultdict[str, list[PairedTest]](list)
         for pair in broken:
             if (item := pair.head) is None or pair.current_id in bench.repeated:
                 continue
-            # A module that cannot be imported has no test that could be asked for.
+            # A module that cannot be imported has no test that could run.
             if item.outcome in _SUSPECT and not item.is_collection:
                 by_file[item.file].append(pair)
         suspects = [*filter(None, chain.from_iterable(zip_longest(*by_file.values())))]
@@ -139,9 +139,9 @@ class TestVerdicts:
             bench.repeated[test.item_id] = test
 
     def _read_versions(self, run: TestRun | None) -> tuple[TestRun | None, tuple[str, ...]]:
-        """Return what tests do as base has them, or why that is not known.
+        """Return the run of base's versions of tests, or why it has no result.
 
-        What fails runs once more, and counts as it ends then.
+        Its failures run once more; the second outcome counts.
         """
         if run is None:
             return None, ()
@@ -160,42 +160,52 @@ class TestVerdicts:
     def _fail_intermittent(
         self, pairs: list[PairedTest], ran: Mapping[str, AnyRun]
     ) -> list[PairedTest]:
-        """Fail the change's own tests that fail in another run, unless base fails them as well."""
+        """Fail the change's own tests that fail in another run, unless base fails them as well.
+
+        Parameters that come from a set have another order in each run, so all those of base's test
+        are run.
+        """
         runs = (find_tests(ran, name) for name in (NEAR, AGAIN))
         failed = {
             item.item_id: item
             for run in runs
             if run and is_conclusive(run)
             for item in run.items
-            if item.outcome in FAILING and item.file in self.parts.own_tests
+            if item.outcome in FAILING and item.file in self.split.own_tests
         }
         own = [
             pair
             for pair in pairs
             if pair.head and pair.head.outcome in PASSING and pair.current_id in failed
         ]
-        [on_base] = run_again(
-            self.bench, (self.bench.base, [pair.item_id for pair in own if pair.base])
-        )
-        weighed = {}
+        names = {_drop_parameters(pair.item_id) for pair in own}
+        base_items = self.base.tests.items if names else ()
+        ids = [item.item_id for item in base_items if _drop_parameters(item.item_id) in names]
+        [on_base] = run_again(self.bench, (self.bench.base, ids))
+        excused = {
+            _drop_parameters(item_id)
+            for item_id, outcome in on_base.items()
+            if outcome in (*FAILING, UNPROVED)
+        }
+        broken = {}
         for pair in own:
-            if on_base.get(pair.item_id, "passed") in PASSING:
+            if _drop_parameters(pair.item_id) not in excused:
                 item = failed[pair.current_id]
                 head = replace(item, text=f"It fails intermittently.\n{item.text}")
-                weighed[pair.current_id] = pair._replace(head=head, state="broken")
-        return [weighed.get(pair.current_id, pair) for pair in pairs]
+                broken[pair.current_id] = pair._replace(head=head, state="broken")
+        return [broken.get(pair.current_id, pair) for pair in pairs]
 
     def _explain_code(self, tests: TestRun) -> TestRun:
-        """Fail tests whose exit code no test explains, and that base does not have, seen twice."""
+        """Fail a run whose exit code is red twice, though no test fails and base's code differs."""
         base = self.base.tests
-        known = {0, None} | ({base.exit_code} if not list_red(base) else set())
+        harmless = {0, None} | ({base.exit_code} if not list_red(base) else set())
         is_red = bool(list_red(tests))
-        if tests.reason or tests.limit or is_red or tests.exit_code in known:
+        if tests.reason or tests.limit or is_red or tests.exit_code in harmless:
             return tests
         self.bench.say("tests: the exit code is red where no test is; running all again")
         again = self._suite_again
         is_red = bool(isinstance(again, TestRun) and list_red(again))
-        if again.exit_code in known or is_red:
+        if again.exit_code in harmless or is_red:
             return tests
         reason = (
             f"the tests end with exit code {again.exit_code}, and with {base.exit_code} on the base"
@@ -208,19 +218,26 @@ class TestVerdicts:
         return self.bench.run_all(running.list_tests(self.bench.head))[TESTS]
 
 
-def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str, str]]:
-    """Run tests at several places, side by side; return for each place how each test ended.
+def _drop_parameters(item_id: str) -> str:
+    return item_id.partition("[")[0]
 
-    Where a sandbox proves nothing, that is unproved.
+
+def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str, str]]:
+    """Run tests on several sites, at the same time; return their outcomes by id, site by site.
+
+    The outcome is `unproved` if a run is inconclusive or does not have the test.
     """
-    jobs: dict[str, Job] = {}
-    for site, ids in asked:
-        name = f"{TESTS} on the base branch" if site is bench.base else f"{TESTS}, once more"
-        jobs[name] = Job.at(Suite(name, Selection(ids=tuple(ids))), site)
-    ran = bench.run_all([job for job, (_, ids) in zip(jobs.values(), asked, strict=True) if ids])
+
+    def name_run(site: Site) -> str:
+        return f"{TESTS} on the base branch" if site is bench.base else f"{TESTS}, once more"
+
+    suites = (
+        (Suite(name_run(site), Selection(ids=tuple(ids))), site) for site, ids in asked if ids
+    )
+    ran = bench.run_all([Job.at(suite, site) for suite, site in suites])
     outcomes = []
-    for name, (_, ids) in zip(jobs, asked, strict=True):
-        run = find_tests(ran, name)
+    for site, ids in asked:
+        run = find_tests(ran, name_run(site))
         items = run.items if run and is_conclusive(run) else ()
         ended = {item.item_id: item.outcome for item in items}
         outcomes.append({item_id: ended.get(item_id, UNPROVED) for item_id in ids})
@@ -228,24 +245,24 @@ def run_again(bench: Bench, *asked: tuple[Site, Sequence[str]]) -> list[dict[str
 
 
 def read_repeat(pair: PairedTest, test: RepeatedTest | None) -> PairedTest:
-    """Say what became of a test that fails newly, by how it ended when it ran once more."""
+    """Classify a new failure again, by its outcomes when it ran once more."""
     if pair.state != "broken" or pair.head is None:
         return pair
     was, on_base = pair.base.outcome if pair.base else "", test.base if test else ""
     if was == UNRUN and on_base not in (*PASSING, *FAILING):
         return pair._replace(state="unrun")
     if on_base in FAILING and on_base != was:
-        # Base had no time for it: nobody knows how often it fails.
+        # Base had no time for it at first: how often it fails there is unknown.
         return pair._replace(state="known" if was == UNRUN else "flaky")
     if test is None:
         return pair
-    said = "It fails intermittently." if test.head in PASSING else ""
-    words = (pair.head.text, said, f"(run again: it {test.summary})")
-    return pair._replace(head=replace(pair.head, text="\n".join(filter(None, words))))
+    note = "It fails intermittently." if test.head in PASSING else ""
+    lines = (pair.head.text, note, f"(run again: it {test.summary})")
+    return pair._replace(head=replace(pair.head, text="\n".join(filter(None, lines))))
 
 
 def make_finding(repeated: RepeatedTest) -> Finding:
-    """Name a test that fails on base at times; for review where it did not pass once."""
+    """Make the finding of a flaky test; for review if it never passed with the change."""
     path, line = split_place(repeated.place)
     return Finding(
         rule=RULE,

@@ -1,4 +1,4 @@
-"""Results of checks, and the comparison of base and head."""
+"""Records of checks: their results, and the comparison of base and head."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
@@ -18,7 +18,7 @@ class Status(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     UNVERIFIED = "unverified"
-    """Its parts do not agree, or it proved nothing; never counted as passed."""
+    """Its report contradicts itself, or it proved nothing; never counted as passed."""
     ABSENT = "absent"
     """The repository does not have this check."""
     UNMEASURABLE = "not measurable"
@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 
 class CheckItem(Record):
-    """One thing a check speaks of: a test, a type error, a lint finding, a missing migration."""
+    """An item of a check: a test, a type error, a lint finding, a missing migration."""
 
     item_id: str
     """Stable between base and head: no line numbers."""
@@ -35,12 +35,12 @@ class CheckItem(Record):
     system check below error `warning`."""
     text: str = ""
     place: str = ""
-    """`path:line` where the tool names one."""
+    """`path:line`, if the tool names it."""
     source: str = ""
-    """The line at the place of a finding."""
+    """The source line at the place of a finding."""
     file: str = ""
     digest: str = ""
-    """Of a doctest in a module: of its text."""
+    """Digest of the text of a doctest in a product module."""
 
     @property
     def is_collection(self) -> bool:
@@ -48,21 +48,21 @@ class CheckItem(Record):
 
 
 UNPROVED = "unproved"
-"""Outcome of a test whose sandbox proves nothing, or did not have it."""
+"""Outcome of a test whose run was inconclusive, or did not have it."""
 
 
 class RepeatedTest(Record):
-    """A test that failed with the change, and how it ended when it ran once more."""
+    """A test that failed with the change, and its outcomes when it ran once more."""
 
     item_id: str
     base: str = ""
-    """Outcome as in a CheckItem, or `unproved`; empty: it did not run once more there."""
+    """Outcome as in a CheckItem, or `unproved`; "": it did not run once more on base."""
     head: str = ""
     place: str = ""
 
     @property
     def summary(self) -> str:
-        """Say how often it failed; the runs of the whole suites, that began it, count as well."""
+        """Return how often it failed, with the runs of all tests counted."""
         return (
             f"failed in {_format_failures(self.head, 1)} with the change"
             f" and in {_format_failures(self.base, 0)} on the base branch"
@@ -75,21 +75,21 @@ def _format_failures(again: str, at_first: int) -> str:
 
 
 def split_place(place: str) -> tuple[str, int | None]:
-    """Return path and line of `path:line`; without a line None."""
+    """Return path and line of `path:line`; the line is None if there is none."""
     path, _, line = place.rpartition(":")
     return (path, int(line)) if line.isdecimal() else (place, None)
 
 
-#: Outcome of a test of base that no runner gives: it did not come up.
+#: Outcome of a test of base that no runner reports: it is missing.
 GONE = "gone"
 
 
 class RewrittenTest(Record):
-    """A test of base that does not pass with the change as base has it."""
+    """A test whose version of base does not pass with the change."""
 
     item_id: str
     outcome: str
-    """As in a CheckItem; `gone` where it did not come up, `other text` of a doctest."""
+    """As in a CheckItem; `gone`: it is missing; `other text`: a doctest was edited."""
     text: str = ""
 
     @property
@@ -98,7 +98,7 @@ class RewrittenTest(Record):
 
 
 class Package(Record):
-    """A package that comes with a change, or comes in another version."""
+    """A package that a change adds, or whose version it changes."""
 
     name: str
     version: str
@@ -109,9 +109,9 @@ class Package(Record):
 class AddedPackages(Record):
     packages: tuple[Package, ...]
     altered: tuple[str, ...] = ()
-    """Installed files that are not as the packages of base or of an index have them."""
+    """Installed files that differ from those of the packages of base and of the index."""
     unasked: tuple[str, ...] = ()
-    """Packages of the change alone that nothing in its files asks for, some with their address."""
+    """New packages that no declared package requires, some with their address."""
 
 
 class CheckRun(Record):
@@ -119,16 +119,16 @@ class CheckRun(Record):
     status: Status
     exit_code: int | None = None
     limit: str = ""
-    """As in a SandboxResult, where one ended it."""
+    """The limit that ended it, as in a SandboxResult; "": none."""
     seconds: float = 0.0
     command: tuple[str, ...] = ()
-    """What a person runs to see the same, without our sentinels."""
+    """The command by which a person gets the same result."""
     reason: str = ""
     output: str = ""
 
 
 class ServerKnock(Record):
-    """A server that tests connect to, and that nobody has configured."""
+    """A server that tests connect to, and that is not configured."""
 
     name: str
     user: str = ""
@@ -141,36 +141,36 @@ class TestRun(CheckRun):
     kind: Literal["tests"] = "tests"
     items: tuple[CheckItem, ...] = ()
     files: tuple[str, ...] | None = None
-    """Files of the tree with tests, sorted; None: the run ended before they were known."""
+    """Sorted files of the tree with tests; None: the run ended before they were known."""
     left_behind: tuple[str, ...] = ()
-    """Files of the tree that were not there before the tests ran."""
+    """Files that the tests left in the tree."""
     unrun: tuple[str, ...] = ()
     unexecuted: dict[str, tuple[int, ...]] = {}
     """1-based executable lines of traced files that did not run, by path."""
     is_partial: bool = False
     """On head: whether only the tests near the change ran."""
     knock: ServerKnock | None = None
-    """On base: what they connected to, at which the run was ended."""
+    """On base: the missing server for which the run was ended."""
     repeated: tuple[RepeatedTest, ...] = ()
-    """On head, as all that follows: tests that were run again, on both sides."""
+    """On head, as the fields below: tests that ran once more on both sides."""
     uncollected: tuple[str, ...] = ()
-    """New tests that no runner has collected, in sentences."""
+    """Sentences about new tests that the runner did not collect."""
     doubts: tuple[str, ...] = ()
-    """What the runs of the tests could not show, in sentences for the reviewer."""
+    """Sentences for the reviewer about runs of tests without a result."""
 
     def count(self, *outcomes: str) -> int:
         return sum(item.outcome in outcomes for item in self.items)
 
     @property
     def cut(self) -> str:
-        """Say how far a run that a limit ended came; empty: to its end."""
+        """Return how many tests ran before a limit ended the run; "": it ran to its end."""
         ran = sum(not item.is_collection for item in self.items)
-        every = ran + len(self.unrun)
-        return f"{ran:,} of {every:,} tests ran" if self.unrun or self.limit else ""
+        total = ran + len(self.unrun)
+        return f"{ran:,} of {total:,} tests ran" if self.unrun or self.limit else ""
 
 
 class LintRun(CheckRun):
-    """What a linter, a type checker or Django objects to."""
+    """The findings of a linter, a type checker or Django."""
 
     kind: Literal["findings"] = "findings"
     items: tuple[CheckItem, ...] = ()
@@ -191,14 +191,14 @@ AnyRun = Annotated[TestRun | LintRun | CommandRun | PackageRun, Field(discrimina
 
 
 class CheckReport(Record):
-    """All checks of one side, in the order in which they ran."""
+    """The results of all checks on a side, in order."""
 
     side: str
     commit: str
-    """Of base, on both sides: what is checked with the change becomes a commit later."""
+    """The commit of base, on both sides: the change is committed later."""
     results: tuple[AnyRun, ...]
     is_partial: bool = False
-    """Whether checks may be missing, since others are asked first."""
+    """Whether checks may be missing, since others run first."""
 
     def result(self, name: str) -> AnyRun | None:
         return next((result for result in self.results if result.name == name), None)
@@ -210,18 +210,18 @@ class CheckReport(Record):
 
 
 class Comparison(Record):
-    """One check, base against head."""
+    """The comparison of a check on base and head."""
 
     name: str
     base: Status
     head: Status
     verdict: Status
-    """`passed` when head has nothing that base has not; `unverified` when that is not proved."""
+    """`passed`: head has no failure that base does not have; `unverified`: that is not proved."""
     reason: str = ""
     unfinished: bool = False
-    """Whether the run's minutes ended before the change was checked."""
+    """Whether the run's minutes ended before the check."""
     findings: tuple[Finding, ...] = ()
-    """What a rule makes of it; where it replaces new failures, its weight decides."""
+    """Findings of rules; where they replace new failures, their severity decides."""
     seconds: float = 0.0
 
     @property
@@ -231,10 +231,10 @@ class Comparison(Record):
 
 class ItemComparison(Comparison):
     base_count: int = 0
-    """Tests that ran, or findings."""
+    """Number of tests that ran, or of findings."""
     head_count: int = 0
     known: int = 0
-    """Failures or findings of head that base has as well."""
+    """Number of failures or findings of head that base has too."""
     new_failures: tuple[CheckItem, ...] = ()
 
 
@@ -249,20 +249,20 @@ class TestComparison(ItemComparison):
     base_xfailed: int = 0
     head_xfailed: int = 0
     base_uncollected: int = 0
-    """Modules that could not be collected; they are among the failures and no tests."""
+    """Modules that could not be collected; they count as failures, not as tests."""
     head_uncollected: int = 0
     base_unrun: int = 0
     head_unrun: int = 0
     flaky: tuple[RepeatedTest, ...] = ()
-    """Tests that failed with the change, and on base in the same way at times: no new failures."""
+    """Tests that failed with the change and that also fail at times on base."""
     gone: tuple[str, ...] = ()
-    """Tests of base that the change removes, or that no longer pass without failing."""
+    """Tests of base that the change removes, or that no longer pass and do not fail."""
     rewritten: tuple[RewrittenTest, ...] = ()
-    """Tests that pass as the change has them, and not as base has them."""
+    """Tests that pass only in the changed version."""
     unrun: tuple[str, ...] = ()
-    """Tests that may have an outcome in a whole run."""
+    """Tests without an outcome, for lack of time."""
     is_partial: bool = False
-    """Whether the tests were ended early: the result answers a model, and decides nothing."""
+    """Whether only near tests ran: the result answers the author, and is never published."""
     added: tuple[str, ...] = ()
 
 

@@ -1,4 +1,4 @@
-"""A change with all that rules may ask about it, each thing read once for all of them."""
+"""Define what rules read: a change with its base and configuration, each read once."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -22,31 +22,31 @@ Lines = Collection[tuple[str, int]]
 
 
 class Hit(NamedTuple, Generic[T]):
-    """A place that a rule looks for, on one side of a file."""
+    """A match of a rule, on one side of a file."""
 
     what: T
-    """The same for the same thing before and after, wherever its line is."""
+    """Equal for the same match before and after, wherever its line is."""
     line: int
     """1-based."""
 
 
 @dataclass(eq=False)
 class ChangeContext:
-    """A change, with its contract and the base that it is compared with."""
+    """A change, with its contract and its base."""
 
     change: Change
     config: RepoConfig
-    """The base commit's configuration, so that no change loosens its own rules."""
+    """The base commit's configuration: a change cannot loosen its own rules."""
     project: Project
     tree: Tree
     """The files of the base commit."""
     ticket: Ticket | None = None
     list_modules: Callable[[], Collection[str]] = tuple
-    """Names by which installed packages are imported."""
+    """Lists the names by which installed packages are imported."""
     python_version: str = ""
-    """Of the environment, as in 3.12.1; empty: not known."""
+    """Of the environment, such as 3.12.1; "": unknown."""
     list_hunks: Callable[[Change], Mapping[str, Sequence[Hunk]]] = lambda _: {}
-    """Hunks of each file of a change, as git finds them; by default for where no rule is asked."""
+    """Lists git's hunks of each file of a change; the default serves where no rule reads lines."""
     _sources: dict[tuple[str, bytes], PythonSource | None] = field(default_factory=dict)
 
     @cached_property
@@ -55,7 +55,7 @@ class ChangeContext:
 
     @cached_property
     def changed_lines(self) -> tuple[Lines, Lines]:
-        """The lines that go and those that are new; not those that move, byte for byte."""
+        """The removed and the added lines, without lines that only moved."""
         before, after = (
             [
                 (file.path, number, lines[number - 1])
@@ -75,7 +75,7 @@ class ChangeContext:
     def find_new_hits(
         self, find: Callable[[ChangedFile, bytes], Iterable[Hit[T]]]
     ) -> list[tuple[str, Hit[T]]]:
-        """Return the hits on new lines, by path; not what goes elsewhere in the change."""
+        """Return path and hit for each hit on an added line that did not move within the change."""
         gone, new = (
             [
                 (file.path, hit)
@@ -90,11 +90,12 @@ class ChangeContext:
 
     @cached_property
     def after(self) -> Tree:
+        """The files of the base commit with the change."""
         return ChangedTree(self.tree, {file.path: file.after for file in self.change.files})
 
     @cached_property
     def files(self) -> tuple[ProjectFiles, ProjectFiles]:
-        """Those of the project before the change, and after it."""
+        """The project's files before the change, and after it."""
         root = self.project.root
         return ProjectFiles(self.tree, root), ProjectFiles(self.after, root)
 
@@ -113,7 +114,7 @@ class ChangeContext:
         )
 
     def read_source(self, path: str, content: bytes | None) -> PythonSource | None:
-        """Parse a side of a file; None: it is not there, no Python, or cannot be read."""
+        """Parse a side of a file; None: it does not exist, is no Python, or cannot be parsed."""
         key = path, content or b""
         if key not in self._sources:
             self._sources[key] = None
@@ -131,7 +132,7 @@ class ChangeContext:
 
     @cached_property
     def import_roots(self) -> frozenset[str]:
-        """Folders that modules are imported from; "" is the root."""
+        """Folders from which modules are imported; "" is the root."""
         project = self.project
         python_path = project.django.python_path if project.django else ()
         inner = (project.root, f"{project.root}/src") if project.root else ()
@@ -139,7 +140,7 @@ class ChangeContext:
 
 
 def find_new(items: Iterable[T], others: Iterable[T], key: Callable[[T], object]) -> list[T]:
-    """List the items beyond the others; what is there twice counts twice."""
+    """List the items that the others do not have; an item that occurs twice counts twice."""
     left = Counter(map(key, others))
     new = []
     for item in items:

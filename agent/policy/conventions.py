@@ -1,8 +1,8 @@
-"""Check what the configuration says of request handlers, views, signals and queries, as written.
+"""Check request handlers, views, signals and queries against the configuration.
 
-Functions that answer requests are sync or async, as their path demands; views are of one style.
-Classes are views by the bases that their own module names. Another manager than the configured
-one may bring back rows that the project hides: deleted ones, other tenants'.
+Handlers are sync or async, as configured for their path; views are classes or functions. The source
+is read without running it: a class is a view by the bases that its own module names. A manager that
+is not the configured one may return rows that the project hides, such as those of other tenants.
 """
 
 import ast
@@ -50,7 +50,7 @@ _OF_VIEWS = endpoints.VERBS | {
     *("dispatch", "list", "create", "retrieve", "update", "partial_update", "destroy")
 }
 _OF_CONSUMERS = frozenset({"connect", "disconnect", "receive", "receive_json"})
-#: Decorators of what answers a URL, and what this returns.
+#: Beginnings of the names of decorators of views, and of what views return.
 _ABOVE_VIEWS = ("rest_framework.decorators.", "django.views.decorators.", "django.contrib.")
 _RESPONSES = ("django.http.", "django.shortcuts.", "django.template.", "rest_framework.response.")
 _SIGNALS = {
@@ -74,12 +74,12 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             yield from _find_hits(source, change_context.config)
 
     for path, hit in change_context.find_new_hits(find):
-        rule, says = hit.what
-        yield rule.make_finding(path, says, _FIXES[rule], hit.line)
+        rule, text = hit.what
+        yield rule.make_finding(path, text, _FIXES[rule], hit.line)
 
 
 def _find_hits(source: PythonSource, config: RepoConfig) -> Iterator[_Hit]:
-    """Yield what the configuration does not want, with its rule."""
+    """Yield what the configuration does not allow."""
     mode, views = config.concurrency.mode, config.django.views
     for override in config.concurrency.overrides:
         if Patterns(override.paths).first(source.path) is not None:
@@ -88,21 +88,21 @@ def _find_hits(source: PythonSource, config: RepoConfig) -> Iterator[_Hit]:
     for name, line, is_async, is_view in handlers:
         written = "async" if is_async else "sync"
         if mode not in (written, "any"):
-            says = f"handles requests in the {written} {name}; code is {mode} here"
-            yield Hit((CONCURRENCY if is_async else SYNC_HANDLER, says), line)
+            text = f"handles requests in the {written} {name}; code is {mode} here"
+            yield Hit((CONCURRENCY if is_async else SYNC_HANDLER, text), line)
         if is_view and views == "class":
-            says = f"defines the view {name} as a function; views are classes here"
-            yield Hit((VIEWS, says), line)
+            text = f"defines the view {name} as a function; views are classes here"
+            yield Hit((VIEWS, text), line)
     classes = [node for node in source.module.body if isinstance(node, ast.ClassDef)]
     for node in classes if views == "function" else ():
         if any(map(_VIEW.search, _list_bases(node.name, source))):
-            says = f"defines the view {node.name} as a class; views are functions here"
-            yield Hit((VIEWS, says), node.lineno)
+            text = f"defines the view {node.name} as a class; views are functions here"
+            yield Hit((VIEWS, text), node.lineno)
     if config.django.signals == "forbid":
-        for says, line in _list_signals(source):
-            yield Hit((SIGNALS, f"{says}; this project does not use signals"), line)
-    for says, line in _list_queries(source, config.django.managers):
-        yield Hit((MANAGER, says), line)
+        for text, line in _list_signals(source):
+            yield Hit((SIGNALS, f"{text}; this project does not use signals"), line)
+    for text, line in _list_queries(source, config.django.managers):
+        yield Hit((MANAGER, text), line)
 
 
 def _list_signals(source: PythonSource) -> Iterator[tuple[str, int]]:
@@ -119,27 +119,27 @@ def _list_queries(source: PythonSource, managers: Mapping[str, str]) -> Iterator
     for node in source.nodes:
         if isinstance(node, ast.Attribute) and node.attr in _MANAGERS:
             name = source.find_name(node.value)
-            # A key with dots is the whole name of a model.
+            # A key with dots is the full name of a model.
             key = next((key for key in managers if f".{name}".endswith(f".{key}")), None)
             if key and node.attr != managers[key]:
                 model = key.rpartition(".")[2]
-                says = f"queries {model} through {node.attr}; the configured manager is"
-                yield f"{says} {managers[key]}", node.lineno
+                text = f"queries {model} through {node.attr}; the configured manager is"
+                yield f"{text} {managers[key]}", node.lineno
 
 
 def _list_handlers(source: PythonSource) -> Iterator[tuple[str, int, bool, bool]]:
-    """Yield what answers requests, but for what can be of one mode alone.
+    """Yield request handlers, except those that can only be sync or only be async.
 
-    That is its name, its line, whether it is async, and whether it is a view of Django.
+    Each is a name, a line, whether it is async, and whether it is a view of Django.
     """
     for route in endpoints.list_endpoints(source):
-        # A decorator without a written path may be of anything else.
+        # A decorator whose path is not a literal may be of another library.
         if route.is_whole and "WEBSOCKET" not in route.methods:
             yield route.name.rpartition(".")[2], route.line, route.is_async, False
     for name, node in list_functions(source.module):
         bases = _list_bases(name.partition(".")[0], source)
         is_async = isinstance(node, ast.AsyncFunctionDef)
-        # Django REST framework cannot await.
+        # Views of Django REST framework cannot be async.
         is_drf = any(base.startswith("rest_framework.") for base in bases)
         is_method = (node.name in _OF_VIEWS and any(map(_VIEW.search, bases))) or (
             node.name in _OF_CONSUMERS and any(base.endswith("Consumer") for base in bases)
@@ -150,7 +150,7 @@ def _list_handlers(source: PythonSource) -> Iterator[tuple[str, int, bool, bool]
 
 
 def _list_bases(name: str, source: PythonSource) -> set[str]:
-    """Return what a class inherits from, through the classes of its module."""
+    """Return the names of a class's bases, also indirect ones within its module."""
     classes = {
         f"{source.dotted}.{node.name}": node
         for node in source.module.body
@@ -166,7 +166,7 @@ def _list_bases(name: str, source: PythonSource) -> set[str]:
 
 
 def _is_view(node: FunctionNode, source: PythonSource) -> bool:
-    """Whether a function takes a request, and is decorated as a view or returns a response."""
+    """Whether a function takes a request, and has a decorator of views or returns a response."""
     find = source.find_name
     match [*node.args.posonlyargs, *node.args.args]:
         case [first, *rest] if all(argument.arg != "exception" for argument in rest):
@@ -174,7 +174,7 @@ def _is_view(node: FunctionNode, source: PythonSource) -> bool:
             takes = is_request or find(first.annotation).startswith("django.http.")
         case _:
             takes = False
-    returned = (part.value for part in ast.walk(node) if isinstance(part, ast.Return))
-    is_decorated = any(find(part).startswith(_ABOVE_VIEWS) for part in node.decorator_list)
+    returned = (inner.value for inner in ast.walk(node) if isinstance(inner, ast.Return))
+    is_decorated = any(find(mark).startswith(_ABOVE_VIEWS) for mark in node.decorator_list)
     answers = any(find(value).startswith(_RESPONSES) for value in returned)
     return takes and (is_decorated or (answers and not node.name.startswith("_")))

@@ -1,7 +1,7 @@
-"""Find routes as modules write them: by decorators, by routers, and by what includes these.
+"""Find the routes of FastAPI and similar libraries in source, by decorators and routers.
 
-Nothing runs: what is registered by other calls is not seen. Names lead from module to module by
-their imports, as far as these modules are given.
+Nothing runs, so that routes which other calls register are not seen. Imports are followed among the
+modules that were read.
 """
 
 import ast
@@ -18,13 +18,13 @@ from repo_config.foreign_python import FunctionNode
 VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "trace"})
 _ROUTES = VERBS | {"route", "api_route", "api_operation", "websocket", "websocket_route"}
 UNKNOWN = "/{:setting}"
-"""In place of a part of a path that is not written out."""
+"""Replaces text of a path that is no literal."""
 _MOST_PLACES, _MOST_STEPS = 50, 20
 _Names = frozenset[str]
 
 
 class Endpoint(NamedTuple):
-    """A function with a decorator that routes requests to it."""
+    """A function to which a decorator routes requests."""
 
     name: str
     """Dotted."""
@@ -32,12 +32,12 @@ class Endpoint(NamedTuple):
     line: int
     methods: str
     path: str
-    """Of requests."""
+    """Path of its requests."""
     router: str
-    """Dotted name of what the decorator is taken from."""
+    """Dotted name of the object whose attribute the decorator is."""
     is_async: bool
     asks: _Names
-    """Dotted names in its signature and its decorator."""
+    """Dotted names in its signature and its decorator, such as dependencies."""
 
     @property
     def address(self) -> str:
@@ -50,26 +50,28 @@ class Endpoint(NamedTuple):
 
 
 class _Router(NamedTuple):
-    """A router where it is made, or where another one includes it."""
+    """A router where it is made, or where another router includes it."""
 
     outer: str
-    """What includes it; where it is made, the beginning of its paths if nothing does."""
+    """Name of the router that includes it; where it is made, the beginning of paths without one."""
     prefix: str
     asks: _Names = frozenset()
 
 
 def list_endpoints(source: PythonSource) -> Iterator[Endpoint]:
-    """Yield the routes of a module, with paths as its decorators say."""
-    functions = [part for part in source.nodes if isinstance(part, FunctionNode)]
-    for node, call in ((part, call) for part in functions for call in part.decorator_list):
+    """Yield the routes of a module, with the paths of its decorators."""
+    functions = [node for node in source.nodes if isinstance(node, FunctionNode)]
+    for node, call in (
+        (function, call) for function in functions for call in function.decorator_list
+    ):
         match call:
             case ast.Call(func=ast.Attribute(value=router, attr=how)) if how in _ROUTES:
                 path = _read_argument(call, "path", call.args[:1])
                 if path is None or path[:1] not in ("", "/"):
                     continue  # a decorator of something else
                 verbs = [key.value for key in call.keywords if key.arg == "methods"]
-                parts = (part for verb in verbs for part in ast.walk(verb))
-                named = [str(part.value) for part in parts if isinstance(part, ast.Constant)]
+                inner = (node for verb in verbs for node in ast.walk(verb))
+                named = [str(text.value) for text in inner if isinstance(text, ast.Constant)]
                 yield Endpoint(
                     f"{source.dotted}.{node.name}",
                     source.path,
@@ -83,13 +85,13 @@ def list_endpoints(source: PythonSource) -> Iterator[Endpoint]:
 
 
 def _read_argument(call: ast.Call, name: str, first: Sequence[ast.expr] = ()) -> str | None:
-    """Return a text that a call is given; what is not written out is UNKNOWN. None: it is not."""
+    """Return a text argument of a call; a value that is no literal is UNKNOWN. None: no text."""
     keywords = [key.value for key in call.keywords if key.arg == name]
     match [*first, *keywords]:
         case [ast.Constant(value=value)]:
             return value if isinstance(value, str) else None
-        case [ast.JoinedStr(values=parts)]:
-            texts = (part.value if isinstance(part, ast.Constant) else UNKNOWN for part in parts)
+        case [ast.JoinedStr(values=values)]:
+            texts = (text.value if isinstance(text, ast.Constant) else UNKNOWN for text in values)
             return "".join(map(str, texts))
         case [ast.Name(id=setting) | ast.Attribute(attr=setting)]:
             return f"/{{{setting}:setting}}"
@@ -99,23 +101,24 @@ def _read_argument(call: ast.Call, name: str, first: Sequence[ast.expr] = ()) ->
 
 
 class Routes:
-    """What one module, or several, say of routes; no syntax tree is kept."""
+    """Routes, routers and names of modules; no syntax tree is kept."""
 
-    def __init__(self, parts: "Iterable[Routes]" = ()) -> None:
+    def __init__(self, modules: "Iterable[Routes]" = ()) -> None:
+        """Join what was read of several modules."""
         self._endpoints: dict[str, list[Endpoint]] = {}
         self._included: dict[str, list[tuple[str, _Router]]] = {}
         self._made: dict[str, _Router] = {}
         self._settings: dict[str, str] = {}
         self._meanings: dict[str, str] = {}
-        """What modules import, by the names that others may import it by."""
+        """Dotted names of imported objects, by the names under which modules have them."""
         self._asks: dict[str, _Names] = {}
-        """What signatures of a function, fields of a class or a value name."""
-        for part in parts:
-            for name, table in vars(part).items():
+        """Dotted names in a function's signature, a class's fields or a value."""
+        for module in modules:
+            for name, table in vars(module).items():
                 vars(self)[name] |= table
 
     def read(self, source: PythonSource) -> None:
-        """Add those of a module."""
+        """Add those of one module."""
         find, list_mentioned = source.find_name, source.list_mentioned
         self._endpoints[source.path] = [*list_endpoints(source)]
         included = self._included[source.path] = []
@@ -127,8 +130,8 @@ class Routes:
                     self._asks[f"{source.dotted}.{name}"] = list_mentioned([node.args])
                 case ast.ClassDef(name=name):
                     kinds = ast.arguments | ast.AnnAssign
-                    parts = (part for part in ast.walk(node) if isinstance(part, kinds))
-                    self._asks[f"{source.dotted}.{name}"] = list_mentioned(parts)
+                    fields = (inner for inner in ast.walk(node) if isinstance(inner, kinds))
+                    self._asks[f"{source.dotted}.{name}"] = list_mentioned(fields)
                 case (
                     ast.Assign(targets=[target], value=ast.expr() as value)
                     | ast.AnnAssign(target=target, value=ast.expr() as value)
@@ -141,7 +144,7 @@ class Routes:
                     router = _Router(find(outer), prefix, list_mentioned(node.keywords))
                     included.append((find(inner), router))
                 case ast.Call(func=ast.Attribute(attr="mount"), args=[_, inner, *_]):
-                    # What is mounted asks for nothing that the application around it asks for.
+                    # Dependencies of an application do not apply to what it mounts.
                     prefix = _read_argument(node, "path", node.args[:1]) or ""
                     self._made[find(inner)] = _Router(prefix, "")
 
@@ -157,14 +160,14 @@ class Routes:
                 self._made[name] = _Router(start, prefix, source.list_mentioned(value.keywords))
 
     def list_whole(self) -> Iterator[Endpoint]:
-        """Yield each route by its whole path, with all that it asks for, over and over."""
+        """Yield each route with its full path, and with its dependencies, also indirect ones."""
         included = defaultdict[str, list[_Router]](list)
         for inner, way in chain(*self._included.values()):
             included[self._resolve(inner)].append(way)
 
         @cache
         def list_places(name: str, steps: int) -> Sequence[tuple[str, _Names]]:
-            """List the prefixes that a router answers by, each with what it asks for there."""
+            """List the prefixes of a router, each with the dependencies that it has there."""
             router = self._resolve(name)
             made = self._made.get(router, _Router(UNKNOWN, ""))
             if not included[router] or not steps:
@@ -190,7 +193,7 @@ class Routes:
         return name
 
     def _close(self, names: _Names) -> _Names:
-        """Add what these names ask for, or stand for, and what that does."""
+        """Return these names with all names that they stand for or depend on."""
         waiting, closed = [*names], set[str]()
         while waiting:
             if (name := waiting.pop()) not in closed:

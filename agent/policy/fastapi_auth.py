@@ -1,7 +1,7 @@
-"""Check that FastAPI endpoints ask for the dependency that their URL path demands, as written.
+"""Check that FastAPI endpoints have the dependency that the configuration requires for their path.
 
-Endpoints that were open on base do not count against the change. Guards in middleware, and what an
-application changes once it runs, are not seen.
+The source is read without running it: guards in middleware, and routes that change at run time, are
+not seen. Endpoints that lack the dependency on base do not count against the change.
 """
 
 import ast
@@ -35,12 +35,12 @@ UNCOVERED = Rule(
     Severity.INFO,
 )
 RULES = (FASTAPI_AUTH, UNCOVERED)
-#: What modules with routes, dependencies or settings have in them; others are not parsed.
+#: Occurs in modules with routes, dependencies or settings; other modules are not parsed.
 _WORDS = re.compile(
     rb"Router\(|FastAPI|include_router|BaseSettings|(?:Depends|Security)\(|\n@\w+\.\w+\([\"']/"
 )
-#: A parameter that no slash can be in, as Starlette has them.
-_ONE_PART = re.compile(r"{\w+(?::(?:str|int|float|uuid))?}")
+#: A path parameter of Starlette that contains no slash.
+_ONE_SEGMENT = re.compile(r"{\w+(?::(?:str|int|float|uuid))?}")
 _MOST_FINDINGS = 20
 _Auth = tuple[FastapiAuth, ...]
 
@@ -51,7 +51,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
         return
     yield from _find_edits(auth, change_context)
     if not any(_is_read(file.path, side) for file in files for side in (file.before, file.after)):
-        return  # routes are what they were
+        return  # no module with routes is edited
 
     @cache
     def read_routes(path: str, content: bytes) -> Routes:
@@ -74,7 +74,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def _is_read(path: str, content: bytes | None) -> bool:
-    """Whether a module may have routes, what these ask for, or what leads to them."""
+    """Whether a module may have routes, dependencies, or imports of them."""
     if content is None or not path.endswith(".py") or layout.is_test(path):
         return False
     return bool(_WORDS.search(content)) or path.endswith("__init__.py")
@@ -83,21 +83,21 @@ def _is_read(path: str, content: bytes | None) -> bool:
 def _list_uncovered(
     auth: _Auth, before: list[Endpoint], after: list[Endpoint], changed: set[str]
 ) -> Iterator[Finding]:
-    """Yield new endpoints on no path; and paths without one, where routes are edited."""
+    """Yield new endpoints whose path no entry covers, and entries without an endpoint."""
     addresses = {route.address for route in before}
     for route in after:
         if not _find_required(auth, route) and route.address not in addresses:
-            says = f"answers {route.address}, which fastapi.auth does not cover"
+            text = f"answers {route.address}, which fastapi.auth does not cover"
             fix = "Check that anybody may call it."
-            yield UNCOVERED.make_finding(route.file, says, fix, route.line)
+            yield UNCOVERED.make_finding(route.file, text, fix, route.line)
     for entry in auth if changed & {route.file for route in (*before, *after)} else ():
         if not any(_meets(entry, route.path) for route in after):
-            says = f"no endpoint was found for {', '.join(entry.paths)} of fastapi.auth"
-            yield UNCOVERED.make_finding("", says, "Check who may call what is there.")
+            text = f"no endpoint was found for {', '.join(entry.paths)} of fastapi.auth"
+            yield UNCOVERED.make_finding("", text, "Check who may call what is there.")
 
 
 def _find_open(auth: _Auth, before: list[Endpoint], after: list[Endpoint]) -> Iterator[Finding]:
-    """Yield endpoints that lack what their path demands, and did not lack it before."""
+    """Yield endpoints that lack a required dependency, unless they lacked it on base."""
     had, open_before = defaultdict[str, set[str]](set), set[tuple[str, str]]()
     for route in before:
         had[route.name] |= route.asks
@@ -105,18 +105,18 @@ def _find_open(auth: _Auth, before: list[Endpoint], after: list[Endpoint]) -> It
             open_before |= {(name, route.name), (name, route.address)}
     for route in after:
         required = _find_required(auth, route)
-        if not route.is_whole:  # what it asked for, it goes on to ask for
+        if not route.is_whole:  # without a known path, it has to keep the dependencies that it had
             required = {entry.dependency for entry in auth} & had[route.name]
         for name in sorted(required - route.asks):
             if not {(name, route.name), (name, route.address)} & open_before:
-                says = f"answers {route.address} without depending on {name}"
+                text = f"answers {route.address} without depending on {name}"
                 fix = f"Add {name} to its signature, decorator or router, or exclude the path."
-                says = f"{says}, which fastapi.auth requires"
-                yield FASTAPI_AUTH.make_finding(route.file, says, fix, route.line)
+                text = f"{text}, which fastapi.auth requires"
+                yield FASTAPI_AUTH.make_finding(route.file, text, fix, route.line)
 
 
 def _find_required(auth: _Auth, route: Endpoint) -> set[str]:
-    """Return what the first entry for a path as it is written demands, else for one it answers.
+    """Return the dependency of the first entry for the written path, else for a path it answers.
 
     `/{area}/total` answers `/api/total`.
     """
@@ -126,18 +126,18 @@ def _find_required(auth: _Auth, route: Endpoint) -> set[str]:
 
 
 def _meets(entry: FastapiAuth, path: str, *, answered: bool = True) -> bool:
-    """Whether an entry has a pattern for a path, or for one that it answers."""
-    parts = tuple(filter(None, path.split("/")))
+    """Whether a pattern of an entry matches a path, or may match a request that it answers."""
+    segments = tuple(filter(None, path.split("/")))
     if answered:
-        several = (_ONE_PART.sub("*", part) for part in parts)
-        parts = tuple("**" if "{" in part else part for part in several)
+        patterns_of_path = (_ONE_SEGMENT.sub("*", segment) for segment in segments)
+        segments = tuple("**" if "{" in segment else segment for segment in patterns_of_path)
     patterns = (tuple(filter(None, pattern.split("/"))) for pattern in entry.paths)
-    return any(_may_meet(pattern, parts) for pattern in patterns)
+    return any(_may_meet(pattern, segments) for pattern in patterns)
 
 
 @lru_cache(10_000)
 def _may_meet(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
-    """Whether two patterns have a path in common."""
+    """Whether some path matches both patterns."""
     if ("**",) in (left[:1], right[:1]):
         return (bool(left) and _may_meet(left[1:], right)) or (
             bool(right) and _may_meet(left, right[1:])
@@ -149,7 +149,7 @@ def _may_meet(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
 
 
 def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]:
-    """Yield edits of what a dependency names in its module, or takes from another."""
+    """Yield edits of definitions that a required dependency uses."""
     used: dict[str, str] = {}
     for entry in auth:
         used |= dict.fromkeys(_list_used(entry.dependency, change_context), entry.dependency)
@@ -159,14 +159,14 @@ def _find_edits(auth: _Auth, change_context: ChangeContext) -> Iterator[Finding]
         for name in sorted(used.keys() & (before.keys() | after.keys())):
             had, has = ({ast.dump(part): part for part in side[name]} for side in (before, after))
             if [*had] != [*has]:
-                says = f"edits {name}, by which {used[name]} of fastapi.auth decides"
+                text = f"edits {name}, by which {used[name]} of fastapi.auth decides"
                 fix = "Check that it still rejects all whom it should reject."
-                line = next((has[text].lineno for text in has if text not in had), None)
-                yield FASTAPI_AUTH.make_finding(file.path, says, fix, line)
+                line = next((has[code].lineno for code in has if code not in had), None)
+                yield FASTAPI_AUTH.make_finding(file.path, text, fix, line)
 
 
 def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
-    """Return what a dependency names in its own module, over and over, and of others once."""
+    """Return the names that a dependency uses: within its module also indirectly."""
     tree, module = change_context.after, dependency.rpartition(".")[0]
     python = (path for path in tree.paths() if path.endswith(".py"))
     path = next((path for path in python if change_context.name_module(path) == module), "")
@@ -178,27 +178,27 @@ def _list_used(dependency: str, change_context: ChangeContext) -> set[str]:
     while waiting:
         if (name := waiting.pop()) not in used:
             used.add(name)
-            parts = [part for node in definitions[name] for part in ast.walk(node)]
-            waiting += filter(None, map(source.find_name, parts))
-            # Its import decides, too.
-            waiting += (f"{module}.{part.id}" for part in parts if isinstance(part, ast.Name))
+            inner = [node for statement in definitions[name] for node in ast.walk(statement)]
+            waiting += filter(None, map(source.find_name, inner))
+            # The import of a name counts as well.
+            waiting += (f"{module}.{node.id}" for node in inner if isinstance(node, ast.Name))
     return used
 
 
 def _list_definitions(module: str, content: bytes | None) -> defaultdict[str, list[ast.stmt]]:
-    """Return the statements of a module by the dotted names that they bind or alter."""
+    """Return the statements of a module, by the dotted names that they bind or use."""
     definitions = defaultdict[str, list[ast.stmt]](list)
-    with suppress(*UNREADABLE):  # `python-syntax` says so
-        # Annotations name dependencies, too.
+    with suppress(*UNREADABLE):  # the rule `python-syntax` reports it
+        # Annotations are kept: they name dependencies.
         for statement in strip(content or b"", reads_signatures=True).body:
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 for alias in statement.names:
-                    part = type(statement)(**{**vars(statement), "names": [alias]})
-                    definitions[f"{module}.{alias.asname or alias.name}"].append(part)
+                    single = type(statement)(**{**vars(statement), "names": [alias]})
+                    definitions[f"{module}.{alias.asname or alias.name}"].append(single)
             elif isinstance(statement, FunctionNode | ast.ClassDef):
                 definitions[f"{module}.{statement.name}"].append(statement)
             else:
-                parts = (part for part in ast.walk(statement) if isinstance(part, ast.Name))
-                for name in dict.fromkeys(part.id for part in parts):
+                names = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
+                for name in dict.fromkeys(node.id for node in names):
                     definitions[f"{module}.{name}"].append(statement)
     return definitions

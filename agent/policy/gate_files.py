@@ -1,6 +1,6 @@
-"""Name every changed file that decides about the checks, or is no usual part of a change.
+"""Name changed files that decide about the checks, or that are of an unusual type.
 
-A ticket may ask for such a change; the reviewer sees it first, since a green result means less.
+A ticket may ask for such a change. The reviewer sees it first, since passed checks prove less then.
 """
 
 import posixpath
@@ -20,7 +20,7 @@ GATE_FILES = Rule(
     "gate-files",
     "Changes to files that configure the checks, or tell models how to work, need review.",
     Severity.REVIEW,
-    floor=Severity.REVIEW,
+    minimum=Severity.REVIEW,
     may_be_asked=True,
 )
 OTHER_FILES = Rule(
@@ -28,7 +28,7 @@ OTHER_FILES = Rule(
     "Changes to files of unusual types need review (anything but Python, templates,"
     " static files, translations, docs and test data).",
     Severity.REVIEW,
-    floor=Severity.REVIEW,
+    minimum=Severity.REVIEW,
     may_be_asked=True,
 )
 RULES = (GATE_FILES, OTHER_FILES)
@@ -37,22 +37,22 @@ _BY_NAME = {
     "noxfile.py": "it configures the tests",
     "setup.py": "it runs when the project is installed",
 }
-#: Endings of source, templates, static files, translations and prose.
+#: Usual files: source, templates, static files, translations and prose, by their endings.
 _USUAL = re.compile(
     r".*\.(?:py|html?|jinja2?|j2|djhtml|mjml|css|scss|sass|less|m?js|tsx?|jsx|vue|svelte|svg|png"
     r"|jpe?g|gif|webp|ico|woff2?|ttf|pot?|mo|ftl|md|rst|adoc)"
 )
-#: Names of prose for Automake and setuptools; elsewhere lists of packages end so, too.
+#: Prose by its name or folder. Elsewhere a .txt file may be a list of packages.
 _PROSE = re.compile(
     r"(?:.*/)?(?:licen[cs]e|copying|notice|authors|thanks|readme|news|change(?:s|log))(?:\.txt)?"
     r"|(?:.*/)?(?:docs?|templates|static)/.*\.txt"
 )
-#: Release notes in pieces, whose endings are their kinds.
+#: News fragments, whose endings name their kinds.
 _NEWS = re.compile(r"(?:.*/)?(?:news(?:fragments)?|changelog\.d|changes|releasenotes/notes)/[^/]+")
 _DEPENDENCIES = re.compile(
     r"(?:.*requirements.*|constraints.*)\.(?:txt|in)|pipfile|environment\.ya?ml|\.python-version"
 )
-#: Packages of a script (PEP 723).
+#: Inline metadata of a script (PEP 723).
 _SCRIPT = re.compile(rb"^# /// script$.*?^# ///$", re.MULTILINE | re.DOTALL)
 _LOOK = "Review this first: it affects what the checks prove."
 _READ = "Check what it asks of them."
@@ -62,23 +62,23 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.change.files:
         reasons = explain_gate_file(file, change_context.project)
         for reason, subject in reasons.items():
-            fix, says = _READ if layout.is_note(file.path) else _LOOK, f"was changed, and {reason}"
-            yield GATE_FILES.make_finding(file.path, says, fix, subject=subject)
+            fix, text = _READ if layout.is_note(file.path) else _LOOK, f"was changed, and {reason}"
+            yield GATE_FILES.make_finding(file.path, text, fix, subject=subject)
         is_known = reasons or rule_files.has_tables(file.path)
-        # A new one without content, such as py.typed, does nothing by itself.
+        # A new empty file, such as py.typed, does nothing by itself.
         is_marker = file.before is None and file.after == b""
         if not (is_known or is_marker or is_usual(file.path)):
-            says = "not Python, a template, a static file, a translation, docs or test data"
-            # A file that goes does nothing any more.
+            text = "not Python, a template, a static file, a translation, docs or test data"
+            # A deleted file does nothing any more.
             more = {"is_reading": file.after is None}
-            yield OTHER_FILES.make_finding(file.path, says, "Check what it does.", **more)
+            yield OTHER_FILES.make_finding(file.path, text, "Check what it does.", **more)
         elif _SCRIPT.findall(file.before or b"") != _SCRIPT.findall(file.after or b""):
-            says = "declares packages that are installed when it is run"
-            yield OTHER_FILES.make_finding(file.path, says, "Check what it brings in.")
+            text = "declares packages that are installed when it is run"
+            yield OTHER_FILES.make_finding(file.path, text, "Check what it brings in.")
 
 
 def is_usual(path: str) -> bool:
-    """Whether a file is of a kind that programs do not act on by themselves, by its name."""
+    """Whether a file is, by its name, of a kind that tools do not act on by themselves."""
     is_hidden = any(part.startswith(".") for part in path.split("/"))
     kinds = (_USUAL, _PROSE, _NEWS)
     return layout.is_test(path) or (
@@ -87,10 +87,10 @@ def is_usual(path: str) -> bool:
 
 
 def explain_gate_file(file: ChangedFile, project: Project) -> dict[str, str]:
-    """Say why a changed file decides about the checks; nothing where it does not.
+    """Return the reasons for which a changed file decides about the checks.
 
     Returns:
-        By reason, what a ticket names that asks for it: a tool with a table; "": the file itself.
+        By reason, the word by which a ticket asks for it: the tool of a table; "": the file's path.
     """
     name = posixpath.basename(file.path.lower())
     if rule_files.has_tables(file.path):

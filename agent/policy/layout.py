@@ -1,11 +1,12 @@
-"""Which files of a repository are not the application itself, by where they lie.
+"""Classify files by path: tests, scripts, migrations and notes, or the application itself.
 
-A test may sleep and a script may read a file where code that answers requests may not.
+Some rules apply only to the application: a test may sleep, code that answers requests may not.
 """
 
 import posixpath
 import re
 
+from agent.models.change import Change
 from repo_config import test_files
 
 is_test = test_files.is_test
@@ -36,7 +37,7 @@ def is_note(path: str) -> bool:
 
 
 def is_apart(path: str) -> bool:
-    """Whether a file is a test, or runs by itself: a script, an example, a migration."""
+    """Whether a file is a test, a script, an example or a migration."""
     folders = posixpath.dirname(path).split("/")
     return (
         is_test(path)
@@ -46,12 +47,22 @@ def is_apart(path: str) -> bool:
 
 
 def is_migration(path: str, content: bytes | None = None) -> bool:
-    """Whether Django would load it as a migration, or alembic, which shows in its content."""
+    """Whether a file is a migration: of Django by its path, of alembic by its content."""
     folder, name = posixpath.split(path)
     is_of_django = "/migrations/" in f"/{folder}/" and name[0] not in "_~"
     return name.endswith(".py") and (is_of_django or is_revision(content))
 
 
+def list_migration_folders(change: Change) -> tuple[str, ...]:
+    """List the folders of the migrations that a change adds, those of tests apart."""
+    new = (file for file in change.files if file.before is None and not is_test(file.path))
+    return tuple(
+        sorted(
+            {posixpath.dirname(file.path) for file in new if is_migration(file.path, file.after)}
+        )
+    )
+
+
 def is_revision(content: bytes | None) -> bool:
-    """Whether a module is a migration of alembic: it names itself, and the one before."""
+    """Whether a module is a migration of alembic: it sets `revision` and `down_revision`."""
     return bool(_REVISION.search(content or b""))

@@ -1,7 +1,7 @@
-"""Who may change what a rule weighs: a repository in its configuration, down to the rule's floor.
+"""Set the severity of findings.
 
-And what softens a finding: a ticket that asks for it, or people who committed it. `agent.stages`
-acts on it.
+A repository may configure the severity of a rule, but not below the rule's minimum. A finding is
+less severe if the ticket asks for it, or if people committed what it is about.
 """
 
 import re
@@ -16,14 +16,14 @@ from agent.policy.registry import RULES
 from repo_config.rule_ids import RETIRED
 from repo_config.schema import RepoConfig
 
-#: As a ticket writes the path of a file.
+#: The path of a file in a ticket.
 _PATH = re.compile(r"[\w./-]*\.[\w-]+")
 _CODE = re.compile(r"`([^`]{1,500})`")
 _WORD = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?")
 
 
 def find_ineffective_values(config: RepoConfig) -> Iterator[str]:
-    """Name values without effect: weights below the floor of their rule, keys that have gone."""
+    """Yield configured values without effect: severities below a rule's minimum, retired keys."""
     if config.gate:
         yield "gate: no longer read: all tests always run on the exact commit."
     if config.fastapi.app:
@@ -38,7 +38,7 @@ def find_ineffective_values(config: RepoConfig) -> Iterator[str]:
 
 
 def apply_levels(findings: Iterable[Finding], config: RepoConfig) -> tuple[Finding, ...]:
-    """Give each finding the weight that its rule has here, and leave out rules that are off."""
+    """Return findings with the severities of this repository, without rules that are off."""
     levels = {rule.id: rule.get_level(config) for rule in RULES}
     return tuple(
         replace(finding, severity=Severity(level))
@@ -50,10 +50,10 @@ def apply_levels(findings: Iterable[Finding], config: RepoConfig) -> tuple[Findi
 def soften_asked_findings(
     findings: tuple[Finding, ...], ticket: Ticket | None
 ) -> tuple[Finding, ...]:
-    """Let what rules find remark, where a ticket may ask for it, and names the file or subject."""
+    """Return findings, as information those that the ticket asks for by naming file or subject."""
     text = f"{ticket.title}\n{ticket.body}" if ticket else ""
     paths = {f"/{word.rstrip('.').removeprefix('./')}" for word in _PATH.findall(text)}
-    # A subject may be a common word, so it counts in code marks alone.
+    # A subject may be a common word, so it counts only between backquotes.
     code = {canonicalize_name(word) for mark in _CODE.findall(text) for word in _WORD.findall(mark)}
     of_asked = {rule.id for rule in RULES if rule.may_be_asked}
 
@@ -70,21 +70,21 @@ def soften_asked_findings(
 def soften_human_findings(
     findings: tuple[Finding, ...], change: Change, human_changes: Change | None
 ) -> tuple[Finding, ...]:
-    """Let what rules find in files and lines as people have committed them remark, no more.
+    """Return findings, for review instead of blocking where people committed the file or line.
 
     Args:
         human_changes: The branch's earlier change, with commits of people; None: there is none.
     """
     if human_changes is None:
         return findings
-    theirs, ours = ({file.path: file for file in made.files} for made in (human_changes, change))
+    theirs, ours = ({file.path: file for file in side.files} for side in (human_changes, change))
 
     def soften(finding: Finding) -> Finding:
         old, new = theirs.get(finding.path), ours.get(finding.path)
         if finding.severity is not Severity.BLOCK or old is None or new is None:
             return finding
         lines, line = (new.after or b"").splitlines(), finding.line or 0
-        # No more copies of a line than people wrote.
+        # Of equal lines, only as many as people wrote.
         is_theirs = (old.after, old.executable) == (new.after, new.executable) or (
             0 < line <= len(lines)
             and lines[:line].count(lines[line - 1])

@@ -1,6 +1,6 @@
-"""Name added lines by what is written in them: suppressions, marks of a merge, hidden characters.
+"""Find patterns in added lines: suppressions, marks of a merge, hidden characters.
 
-One table of patterns. Neither a line that moved is new, nor what stood in its file before.
+All patterns are in one table. A line that moved is not new.
 """
 
 import re
@@ -17,7 +17,7 @@ SUPPRESSION = Rule(
     "suppression",
     "New comments, decorators, marks or branches that turn off a check need review.",
     Severity.REVIEW,
-    floor=Severity.REVIEW,
+    minimum=Severity.REVIEW,
 )
 CONFLICT_MARKS = Rule(
     "conflict-marks", "No file contains marks of a merge conflict.", Severity.BLOCK
@@ -26,7 +26,7 @@ HIDDEN_TEXT = Rule(
     "hidden-text",
     "Code contains no invisible characters and none that reverse text direction.",
     Severity.BLOCK,
-    floor=Severity.REVIEW,
+    minimum=Severity.REVIEW,
 )
 ODD_TEXT = Rule(
     "odd-text", "Hidden characters in docs, translations and tests need review.", Severity.REVIEW
@@ -35,17 +35,17 @@ RULES = (SUPPRESSION, CONFLICT_MARKS, HIDDEN_TEXT, ODD_TEXT)
 
 
 def _may_install(file: ChangedFile) -> bool:
-    # Requirements are read for their hosts; documents tell people what they may do.
+    # Requirements are checked for their hosts elsewhere; documents only inform people.
     return not (is_test(file.path) or file.path.endswith((".txt", ".in", ".md", ".rst")))
 
 
 class LineRule(NamedTuple):
-    """A row of the table: where a rule looks, and for what."""
+    """A row of the table: a rule, its files and its pattern."""
 
     rule: Rule
     applies: Callable[[ChangedFile], bool]
     pattern: str
-    """The finding is about the line on which its match ends."""
+    """A finding has the line on which the match ends."""
     is_reading: bool = False
 
 
@@ -61,7 +61,7 @@ def _is_known_test(file: ChangedFile) -> bool:
     return file.before is not None and _is_python(file) and is_test(file.path)
 
 
-#: Comments that name the findings which they suppress.
+#: Comments that suppress findings by their codes.
 _CODED = (
     r"# *(?:(?i:noqa) *: *[A-Z]+\d|(?:ty(?:pe)?|pyright): *ignore\[|nosec:? *B\d"
     r"|pylint: *disable(?:-next)?=(?!all))[^#\n]*"
@@ -71,7 +71,7 @@ _BARE = (
     r"|pyright:(?! *(?:ignore\[|strict))|pylint:(?! *(?:enable|disable(?:-next)?=(?!all)))"
     r"|(?:mypy|ruff|flake8):|fmt: *(?:off|skip)|isort: *(?:skip|off)|pragma: *no *cover)"
     r"[^#\n]*|\bno_type_check\b"
-    # Branches that only type checkers see.
+    # Branches for type checkers.
     r"|^([ \t]*)if (?:\w+\.)?TYPE_CHECKING:.*\n(?:\1[ \t].*\n|\n)*\1el(?:se|if)\b"
     r"|^(?![ \t]*if (?:\w+\.)?TYPE_CHECKING:)[^#\n]{0,300}?"
     r"\b(?:if|elif|while|assert|and|or|not)\b[^#\n]{0,300}?\bTYPE_CHECKING\b"
@@ -82,7 +82,7 @@ _SKIPPED = (
     r"|\bcollect_ignore\w*|\b__test__\s*=\s*False"
 )
 _TESTED = r"\bPYTEST_\w+|[\"']pytest[\"'] (?:not )?in (?:sys\.)?modules"
-#: Letters of other scripts, and emoji, need joiners and marks between them.
+#: Between letters of other scripts, and in emoji, joiners and marks are allowed.
 _HIDDEN = (
     r"[\u202a-\u202e\u2066-\u2069]|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e01ef]"
     r"|(?<![^\x00-\x7f])[\u061c\u180e\u200b-\u200f\u2060-\u2064\ufeff](?![^\x00-\x7f])"

@@ -1,7 +1,7 @@
-"""Which migrations of an app, or of a folder of alembic, none follows: one, unless they fork.
+"""Find forks of migrations: an app, or a folder of alembic, whose migrations have several leaves.
 
-Read from the source, so that it needs no database. Django's own names its predecessors in
-`dependencies`, alembic's in `down_revision`.
+The source is read, so that no database is needed. A migration names its predecessors: of Django in
+`dependencies`, of alembic in `down_revision`.
 """
 
 import ast
@@ -13,9 +13,8 @@ from agent.models.change import Finding, Severity
 from agent.policy.change_context import ChangeContext
 from agent.policy.layout import is_migration, is_test
 from agent.policy.rule import Rule
-from agent.policy.source import UNREADABLE
+from agent.policy.source import read_module
 from agent.text.sanitise import list_some
-from repo_config.foreign_python import parse_module
 from repo_config.tree import Tree
 
 FORKED = Rule(
@@ -29,13 +28,13 @@ RULES = (FORKED,)
 class Migration(NamedTuple):
     path: str
     name: str
-    """By which later ones name it."""
+    """The name by which later migrations refer to it."""
     follows: frozenset[str]
     replaces: frozenset[str] = frozenset()
 
 
 class Fork(NamedTuple):
-    """Migrations of a folder of which each is the last."""
+    """A folder with several leaves: migrations that no other migration follows."""
 
     folder: str
     leaves: tuple[str, ...]
@@ -55,10 +54,10 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def find_forks(changed: Collection[str], before: Tree, after: Tree) -> Iterator[Fork]:
-    """Find folders of changed migrations with several leaves, and more than before.
+    """Find folders of changed migrations that have several leaves, and more than before.
 
     Args:
-        changed: Paths of any files.
+        changed: Paths of changed files of any kind.
     """
     present = {*after.paths()}
     candidates = {path for path in changed if path in present and path.endswith(".py")}
@@ -83,7 +82,7 @@ def _list_leaves(tree: Tree, folder: str) -> tuple[str, ...]:
     ]
     names = {migration.name for migration in migrations}
     followed = {name for migration in migrations for name in migration.follows}
-    # What squashes others stands beside them until these are deleted; who follows it, follows them.
+    # A squashing migration exists beside those that it replaces; its followers follow them too.
     for migration in migrations:
         followed |= migration.replaces if migration.name in followed else set()
     squashing = {migration.name for migration in migrations if migration.replaces & names}
@@ -93,11 +92,8 @@ def _list_leaves(tree: Tree, folder: str) -> tuple[str, ...]:
 
 
 def _read_migration(path: str, content: bytes) -> Migration | None:
-    """Read what a migration follows; None: it is none, or cannot be read."""
-    try:
-        module = parse_module(content.decode("utf-8", "replace"))
-    except UNREADABLE:
-        return None
+    """Read a migration; None: the file is no migration, or cannot be parsed."""
+    module = read_module(content)
     values = dict(_list_assignments(module.body))
     if "down_revision" in values:
         revision = next(iter(_list_texts(values.get("revision"))), "")

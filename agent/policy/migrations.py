@@ -1,14 +1,15 @@
-"""Keep merged migrations as they are, and name what new ones take away or do by hand."""
+"""Check that merged migrations are unchanged, and what new ones remove or do by hand."""
 
 import ast
 import re
 from collections.abc import Iterator
+from typing import Literal
 
-from agent.models.change import Finding, Severity
+from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
 from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
-from agent.policy.source import UNREADABLE, PythonSource, strip
+from agent.policy.source import UNREADABLE, PythonSource, read_module, strip
 from agent.text.sanitise import list_some
 
 MERGED = Rule("migration-merged", "Merged migrations are not edited or deleted.", Severity.BLOCK)
@@ -58,41 +59,37 @@ _LOCKS_FIX = "Check how large the table is, and whether its rows fit."
 _SEE_ROWS = "Check what it does to production data."
 
 
-def is_migration(path: str, content: bytes | None) -> bool:
-    """Whether Django would load a file as a migration; those of tests change no data."""
-    is_of_django = b"django.db" in (content or b"") and bool(_CLASS.search(content or b""))
-    return is_of_django and _is_loaded(path)
-
-
-def _is_revision(path: str, content: bytes | None) -> bool:
-    return layout.is_revision(content) and _is_loaded(path)
-
-
-def _is_loaded(path: str) -> bool:
+def _find_kind(path: str, content: bytes | None) -> Literal["django", "alembic", ""]:
+    """Return which tool would load a file as a migration, by its content; "": none."""
     name = path.rpartition("/")[2]
-    return name.endswith(".py") and name[0] not in "_~" and not layout.is_test(path)
+    if not name.endswith(".py") or name[0] in "_~" or layout.is_test(path):
+        return ""
+    if b"django.db" in (content or b"") and _CLASS.search(content or b""):
+        return "django"
+    return "alembic" if layout.is_revision(content) else ""
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.python:
         source = change_context.read_source(file.path, file.after)
-        if is_migration(file.path, file.before) or _is_revision(file.path, file.before):
+        kind = _find_kind(file.path, file.after)
+        if _find_kind(file.path, file.before):
             if _list_statements(file.before) != _list_statements(file.after):
-                says = (
+                text = (
                     "is already on the base branch, and databases that applied it will not change"
                 )
                 fix = "Leave it unchanged and add a new migration."
                 _, new_lines = change_context.changed_lines
                 lines = (line for path, line in new_lines if path == file.path)
-                yield MERGED.make_finding(file.path, says, fix, min(lines, default=None))
-        elif source and is_migration(file.path, file.after):
+                yield MERGED.make_finding(file.path, text, fix, min(lines, default=None))
+        elif source and kind == "django":
             yield from _check_new(source)
-        elif source and _is_revision(file.path, file.after):
+        elif source and kind == "alembic":
             yield from _check_revision(source)
 
 
 def _list_statements(content: bytes | None) -> list[str] | bytes:
-    """Write all that a migration does, without docstrings, imports and types."""
+    """List the statements of a migration, without docstrings, imports and annotations."""
     try:
         module = strip(content or b"")
     except UNREADABLE:
@@ -101,10 +98,10 @@ def _list_statements(content: bytes | None) -> list[str] | bytes:
     holders += [node for node in module.body if isinstance(node, ast.ClassDef)]
     for holder in holders:
         holder.body = [
-            ast.Assign([part.target], part.value)
-            if isinstance(part, ast.AnnAssign) and part.value
-            else part
-            for part in holder.body
+            ast.Assign([statement.target], statement.value)
+            if isinstance(statement, ast.AnnAssign) and statement.value
+            else statement
+            for statement in holder.body
         ]
     imports = ast.Import | ast.ImportFrom
     return [ast.dump(node) for node in module.body if not isinstance(node, imports)]
@@ -112,20 +109,20 @@ def _list_statements(content: bytes | None) -> list[str] | bytes:
 
 def _check_new(source: PythonSource) -> Iterator[Finding]:
     by_hand: dict[str, int] = {}
-    for part in _list_parts(source):
-        name = source.find_name(part)
+    for node in _list_operations(source):
+        name = source.find_name(node)
         kind = name.rpartition(".")[2]
-        if not (isinstance(part, ast.Call) and _OPERATION.fullmatch(name)):
-            by_hand.setdefault(kind or ast.unparse(part).partition("\n")[0], part.lineno)
+        if not (isinstance(node, ast.Call) and _OPERATION.fullmatch(name)):
+            by_hand.setdefault(kind or ast.unparse(node).partition("\n")[0], node.lineno)
         else:
-            yield from _find_effects(kind, part, source)
+            yield from _find_effects(kind, node, source)
     if by_hand:
-        says = f"has more than Django's operations on tables: {list_some(by_hand)}"
-        yield BY_HAND.make_finding(source.path, says, _SEE_ROWS, min(by_hand.values()))
+        text = f"has more than Django's operations on tables: {list_some(by_hand)}"
+        yield BY_HAND.make_finding(source.path, text, _SEE_ROWS, min(by_hand.values()))
 
 
 def _find_effects(kind: str, call: ast.Call, source: PythonSource) -> Iterator[Finding]:
-    """Name what an operation of Django or alembic takes away, or holds up."""
+    """Yield findings for an operation of Django or alembic that loses data or locks tables."""
     for rule, effects, fix in (
         (DESTRUCTIVE, _LOSES, _LOSES_FIX),
         (DOWNTIME, _LOCKS, _LOCKS_FIX),
@@ -135,21 +132,21 @@ def _find_effects(kind: str, call: ast.Call, source: PythonSource) -> Iterator[F
 
 
 def _check_revision(source: PythonSource) -> Iterator[Finding]:
-    """Find what a new migration of alembic takes away, or does by hand, when it is applied."""
+    """Yield findings for a new migration of alembic, for when it is applied."""
     for function in source.module.body:
-        # `upgrade` may call others: with several databases it calls a function for each.
+        # `upgrade` may call other functions, for example one for each of several databases.
         if not isinstance(function, ast.FunctionDef) or function.name.startswith("downgrade"):
             continue
         for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
             kind = call.func.attr if isinstance(call.func, ast.Attribute) else ""
             yield from _find_effects(kind, call, source)
             if kind == "execute":
-                says = f"runs SQL of its own: {ast.unparse(call)}"
-                yield BY_HAND.make_finding(source.path, says, _SEE_ROWS, call.lineno)
+                text = f"runs SQL of its own: {ast.unparse(call)}"
+                yield BY_HAND.make_finding(source.path, text, _SEE_ROWS, call.lineno)
 
 
-def _list_parts(source: PythonSource) -> Iterator[ast.stmt | ast.expr]:
-    """Yield a migration's operations, and what it has beside these and its order."""
+def _list_operations(source: PythonSource) -> Iterator[ast.stmt | ast.expr]:
+    """Yield a migration's operations, and other statements that may have an effect."""
     for node in source.module.body:
         match node:
             case ast.ClassDef(name="Migration", bases=[base], keywords=[], decorator_list=[]) if (
@@ -168,3 +165,26 @@ def _list_parts(source: PythonSource) -> Iterator[ast.stmt | ast.expr]:
                     pass
                 case _:
                     yield statement
+
+
+# --- models of SQLAlchemy and SQLModel --------------------------------------------------------
+
+
+def edits_columns(file: ChangedFile) -> bool:
+    """Whether a file maps other columns than before, so that it needs a migration."""
+    before, after = ([*map(ast.dump, _list_columns(side))] for side in (file.before, file.after))
+    return before != after
+
+
+def _list_columns(content: bytes | None) -> Iterator[ast.AST]:
+    for node in ast.walk(read_module(content)):
+        match node:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if name in (
+                "Column",
+                "mapped_column",
+            ):
+                yield node
+            case ast.AnnAssign(annotation=ast.Subscript(value=ast.Name(id="Mapped"))):
+                yield node
+            case ast.ClassDef(keywords=[ast.keyword(arg="table")]):
+                yield from (field for field in node.body if isinstance(field, ast.AnnAssign))

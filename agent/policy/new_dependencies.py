@@ -1,6 +1,6 @@
-"""Compare which packages a project declares before a change and after it: new ones need a person.
+"""Compare the packages that a project declares before a change and after it.
 
-From the files alone. That a package exists is proved by the environment, which is built from them.
+Only files are read. That a package exists is proved by the environment that is built from them.
 """
 
 import posixpath
@@ -39,7 +39,7 @@ UNASKED = Rule(
     Severity.REVIEW,
 )
 
-#: Files of versions, and settings of what resolves them, that nothing here reads.
+#: Locks, constraints and settings of resolvers, which decide about versions.
 _VERSIONS = re.compile(
     r"(?:^|/)(?:[^/]+\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt|uv\.toml|pip\.(?:conf|ini))$"
 )
@@ -50,32 +50,32 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     had, has = change_context.declared
     _, after = change_context.files
     sources = {(need.name, need.source) for need in had}
-    # Extras may name the project itself: `app[test]`.
+    # Extras may name the project itself, as in `app[test]`.
     names = {need.name for need in had}.union(list_own_names(after)[:1])
     demand, root = change_context.config.scope.new_dependencies, change_context.project.root
-    # They are locks: what they are made of declares the dependencies.
+    # Compiled requirements are locks: their sources declare the dependencies.
     compiled = {file.path for file in list_compiled(FolderTree(change_context.tree, root))}
     findings: dict[tuple[str, Rule], Finding] = {}
 
-    def add(rule: Rule, need: Dependency, says: str, fix: str, **more: str) -> None:
+    def add(rule: Rule, need: Dependency, text: str, fix: str, **more: str) -> None:
         line = _find_line(after, need.path, need.name)
-        finding = rule.make_finding(posixpath.join(root, need.path), says, fix, line, **more)
+        finding = rule.make_finding(posixpath.join(root, need.path), text, fix, line, **more)
         findings.setdefault((need.name, rule), finding)
 
     for need in has:
         is_new = need.name not in names
         if is_new and demand == "forbid":
-            says = f"declares {need.name}; scope.new_dependencies is forbid"
+            text = f"declares {need.name}; scope.new_dependencies is forbid"
             fix = "Do without it, or have someone declare it first."
-            add(FORBIDDEN_DEPENDENCY, need, says, fix)
+            add(FORBIDDEN_DEPENDENCY, need, text, fix)
         elif is_new and demand == "ask" and need.path not in compiled:
             fix = "Check its maintainer, its licence, and whether the project wants it."
             add(NEW_DEPENDENCY, need, f"adds the dependency {need.name}", fix, subject=need.name)
         is_moved = is_new or (need.name, "") in sources
         if need.source and is_moved and (need.name, need.source) not in sources:
-            says = f"installs {need.name} from {need.source[:200]}, not from the package index"
+            text = f"installs {need.name} from {need.source[:200]}, not from the package index"
             fix = "Use a released version, or check what is there and who can change it."
-            add(SOURCE, need, says, fix)
+            add(SOURCE, need, text, fix)
     yield from findings.values()
 
 
@@ -83,18 +83,18 @@ def _check_index_hosts(change_context: ChangeContext) -> Iterator[Finding]:
     sides = change_context.tree, change_context.after
     had, has = (list_index_hosts(side, change_context.project.root) for side in sides)
     for host in sorted(has.keys() - had.keys()):
-        says = f"names the package index host {host[:200]}, from which set-up may read once merged"
-        yield SOURCE.make_finding(has[host], says, "Check who runs it and what is taken from it.")
+        text = f"names the package index host {host[:200]}, from which set-up may read once merged"
+        yield SOURCE.make_finding(has[host], text, "Check who runs it and what is taken from it.")
 
 
 def find_package_problems(added: AddedPackages) -> Iterator[Finding]:
-    """Check that packages which a change installs are what it names."""
+    """Yield findings for packages that a change installs without declaring or that were altered."""
     if added.altered:
-        says = f"the change's set-up modifies installed files: {list_some(added.altered, 5)}"
-        yield ALTERED.make_finding("", says, "Find out what its build does, and why.")
+        text = f"the change's set-up modifies installed files: {list_some(added.altered, 5)}"
+        yield ALTERED.make_finding("", text, "Find out what its build does, and why.")
     if added.unasked:
-        says = f"the change's set-up installs undeclared packages: {list_some(added.unasked, 5)}"
-        yield UNASKED.make_finding("", says, "Find out what installs it. Declare it or remove it.")
+        text = f"the change's set-up installs undeclared packages: {list_some(added.unasked, 5)}"
+        yield UNASKED.make_finding("", text, "Find out what installs it. Declare it or remove it.")
 
 
 def has_changed(change_context: ChangeContext) -> bool:
@@ -103,14 +103,14 @@ def has_changed(change_context: ChangeContext) -> bool:
     before, after = change_context.declared
     return {*before} != {*after} or any(
         _VERSIONS.search(path)
-        # Of another part of the repository, which the first may bring in.
+        # Of another project of the repository, which this one may install.
         or (path != main and posixpath.basename(path) == "pyproject.toml")
         for path in change_context.change.paths
     )
 
 
 def list_new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
-    """Return what the change declares anew or with other bounds, of packages of the index."""
+    """Return the requirements that the change adds or edits, of packages of the index."""
     had, has = change_context.declared
     names = list_own_names(change_context.files[1])[:1]
     new = (need for need in has if need not in had and need.name not in names)
@@ -123,7 +123,7 @@ def list_new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
 
 
 def _find_line(files: ProjectFiles, path: str, name: str) -> int | None:
-    """Return the line of a file that names a package, however it is written, 1-based."""
+    """Return the 1-based line of a file that names a package, in any spelling; None: no line."""
     written = "[-_.]+".join(re.escape(part) for part in name.split("-"))
     word = re.compile(rf"(?<![\w.-]){written}(?![\w-])", re.IGNORECASE)
     lines = enumerate(files.text(path).splitlines(), 1)

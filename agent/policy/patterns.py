@@ -1,7 +1,7 @@
-"""Glob patterns of the configuration, read as in a .gitignore file.
+"""Match glob patterns of the configuration, with the rules of a .gitignore file.
 
-`**` crosses folders, `*` does not; a pattern without a slash matches at every depth; one that
-matches a folder covers all that is in it; `!` takes an earlier match back.
+`**` crosses folders, `*` does not. A pattern without a slash matches at every depth; a pattern that
+matches a folder covers all files in it; `!` reverts an earlier match.
 """
 
 import re
@@ -12,19 +12,21 @@ import pathspec
 
 
 def fold_case(path: str) -> str:
-    """Return the form in which two paths are one file on some file system, or look like one."""
+    """Return a form that is equal for paths which some file system or reader takes for the same."""
     if path.isascii():
         return path.lower()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", path).casefold())
 
 
 class Patterns:
+    """Compiled patterns of a list."""
+
     def __init__(self, lines: Iterable[str], *, lenient: bool = False) -> None:
         """Compile the patterns.
 
         Args:
-            lenient: Match look-alikes too (other case, other form of the same letters). For
-                lists that forbid: what is equal to a forbidden path on any system is forbidden.
+            lenient: Match paths in other case or with look-alike letters too. For lists that
+                forbid: a path that equals a forbidden one on any system is forbidden.
 
         Raises:
             ValueError: A pattern cannot be read.
@@ -38,7 +40,7 @@ class Patterns:
             raise ValueError(f"invalid brackets in a pattern: {problem}") from problem
 
     def first(self, path: str) -> str | None:
-        """Return the pattern that decides for this path, if it matches."""
+        """Return the pattern that decides about a path; None: no pattern matches."""
         result = self._spec.check_file(fold_case(path) if self._lenient else path)
         if not result.include or result.index is None:
             return None

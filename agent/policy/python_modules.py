@@ -1,8 +1,8 @@
-"""Refuse modules that Python cannot read, or would import in the place of installed ones.
+"""Refuse modules that cannot be parsed, or that shadow installed ones.
 
-A `json.py` at the root decides what every `import json` brings, in tests and in what they use.
-Syntax that the oldest supported Python lacks is ruff's (`newer-syntax`), and so are files in syntax
-that is newer than the Python of this service.
+A `json.py` at the root replaces every `import json`, in tests and in what they use. ruff finds
+syntax that the oldest supported Python lacks (`newer-syntax`), also in files that are too new for
+the Python of this service.
 """
 
 import posixpath
@@ -20,10 +20,10 @@ IN_PLACE = Rule(
     "module-in-place-of-another",
     "No new module shadows the standard library or an installed package.",
     Severity.BLOCK,
-    floor=Severity.REVIEW,
+    minimum=Severity.REVIEW,
 )
 PYTHON_SYNTAX = Rule(
-    "python-syntax", "Changed code can be parsed.", Severity.BLOCK, floor=Severity.REVIEW
+    "python-syntax", "Changed code can be parsed.", Severity.BLOCK, minimum=Severity.REVIEW
 )
 UNREADABLE_PYTHON = Rule(
     "unreadable-python",
@@ -31,9 +31,9 @@ UNREADABLE_PYTHON = Rule(
     Severity.INFO,
 )
 RULES = (IN_PLACE, PYTHON_SYNTAX, UNREADABLE_PYTHON)
-#: Python imports them by itself when it starts.
+#: Modules that Python imports when it starts.
 _BY_ITSELF = frozenset({"sitecustomize", "usercustomize"})
-#: Of the files of tests, those that each Python which runs them reads; others may be data.
+#: Files of tests that every test run imports; other ones may be data.
 _TEST_MODULE = re.compile(r"(?:test_.*|.*_test|conftest|__init__)\.py")
 _HOST = sys.version_info[:2]
 
@@ -45,20 +45,20 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for file in change_context.python:
         if (problem := source.find_problem(file.after or b"")) is None:
             continue
-        says = f"does not parse with Python {_HOST[0]}.{_HOST[1]} ({problem[0]})"
+        text = f"does not parse with Python {_HOST[0]}.{_HOST[1]} ({problem[0]})"
         name = posixpath.basename(file.path)
         was_unreadable = file.after in gone or source.find_problem(file.before or b"")
         if is_newer or was_unreadable:
-            says += ", so that no rule has read it"
+            text += ", so that no rule has read it"
             fix = "Check it by hand."
-            yield UNREADABLE_PYTHON.make_finding(file.path, says, fix, problem[1])
+            yield UNREADABLE_PYTHON.make_finding(file.path, text, fix, problem[1])
         elif not layout.is_test(file.path) or _TEST_MODULE.fullmatch(name):
             fix = "Use syntax of the oldest supported Python, or set python.version."
-            yield PYTHON_SYNTAX.make_finding(file.path, says, fix, problem[1])
+            yield PYTHON_SYNTAX.make_finding(file.path, text, fix, problem[1])
 
 
 def is_newer_python(version: str) -> bool:
-    """Whether an environment's Python may read what ours cannot; empty: it is not known."""
+    """Whether an environment's Python is newer than ours, and may parse more; "": unknown."""
     named = re.match(r"(\d+)\.(\d+)", version)
     return named is not None and (int(named[1]), int(named[2])) > _HOST
 
@@ -76,13 +76,13 @@ def _find_shadows(change_context: ChangeContext) -> Iterator[Finding]:
         if folder not in places or before & {f"{module}.py", f"{module}/__init__.py"}:
             continue
         if name in {*sys.stdlib_module_names, *_BY_ITSELF, *change_context.list_modules()}:
-            says = f"would be imported instead of the existing {name}"
+            text = f"would be imported instead of the existing {name}"
             fix = "Rename it, or move it into a package."
-            yield IN_PLACE.make_finding(file.path, says, fix, 1)
+            yield IN_PLACE.make_finding(file.path, text, fix, 1)
 
 
 def _find_places_of_tests(paths: frozenset[str]) -> Iterator[str]:
-    """Yield the folders that pytest imports from: those above the packages of test modules."""
+    """Yield the folders from which pytest imports: those around the packages of test modules."""
     for path in filter(has_test_name, paths):
         folder = posixpath.dirname(path)
         while f"{folder}/__init__.py" in paths:

@@ -1,4 +1,4 @@
-"""All rules, in the order in which their findings are listed."""
+"""List all rules, in the order of their findings."""
 
 from agent.policy import (
     conventions,
@@ -27,5 +27,5 @@ OF_RUNS: tuple[Rule, ...] = (
     *test_changes.OF_TESTS,
     *(new_dependencies.ALTERED, new_dependencies.UNASKED),
 )
-"""Rules of what is found in sandboxes, with the change and not on base."""
+"""Rules about what sandboxes find with the change and not on base."""
 RULES: tuple[Rule, ...] = (*OF_CHANGES, *OF_RUNS)

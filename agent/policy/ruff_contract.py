@@ -1,8 +1,8 @@
-"""Rules that ruff checks: what the contract says to it, and what its findings mean.
+"""Configure ruff by the contract, and turn its findings into those of rules.
 
-ruff runs in a sandbox with this configuration alone, on the Python files of a change; what it finds
-there and not on base becomes a finding of a row of `TABLE`. A ban of a name carries the id of its
-rule as its message.
+ruff runs in a sandbox with this configuration alone, on the Python files of a change. What it finds
+there and not on base becomes a finding of a rule of `TABLE`. The message of a banned name is the id
+of its rule.
 """
 
 import re
@@ -17,14 +17,14 @@ from agent.policy.python_modules import is_newer_python
 from agent.policy.rule import Rule
 from repo_config.schema import ConcurrencySection, RepoConfig
 
-#: ruff's code for a name that may not be used.
+#: ruff's code for a banned name.
 BAN = "TID251"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RuffRule(Rule):
     codes: tuple[str, ...] = (BAN,)
-    """Ruff's code, or the beginning of several; a ban names its rule itself."""
+    """Codes of ruff, or beginnings of codes. A ban names its rule in its message."""
     fix: str
     exempt: Callable[[str], bool] = is_test
     """Paths that the rule does not apply to."""
@@ -36,7 +36,7 @@ TABLE: tuple[RuffRule, ...] = (
         "newer-syntax",
         "Changed source, including annotations, works on the oldest supported Python.",
         Severity.BLOCK,
-        floor=Severity.REVIEW,
+        minimum=Severity.REVIEW,
         codes=("invalid-syntax", "FA102"),
         fix="Use syntax of that version, or raise the declared version first.",
     ),
@@ -95,16 +95,16 @@ TABLE: tuple[RuffRule, ...] = (
         "security-lint",
         "Changes add no violations of ruff's security rules (S).",
         Severity.REVIEW,
-        codes=("S", "E902"),  # the latter: what is not in UTF-8, which ruff does not read
+        codes=("S", "E902"),  # E902: ruff cannot read a file, for example since it is not UTF-8
         fix="Rewrite it, or tell the reviewer why it is safe here.",
     ),
 )
 RULES: tuple[Rule, ...] = TABLE
-#: The name of the check whose findings these rules weigh.
+#: Name of the check that runs ruff by this configuration.
 CHECK = "contract lint"
 _BANNED = re.compile(r"`(?P<name>[\w.]+)` is banned: (?P<rule>[\w-]+)")
-#: Common in good code, or a matter of style: asserts, texts that are called like passwords, errors
-#: that are passed over, random numbers, subprocesses. `secrets` knows passwords by their shapes.
+#: Common in good code, or a matter of style: asserts, texts with names of passwords, ignored
+#: errors, random numbers, subprocesses. The rule `secrets` finds passwords by their shapes.
 _LEFT_OUT = ("S101", "S105", "S106", "S107", "S110", "S112", "S311", "S404", "S603", "S606", "S607")
 #: With these, source could ask whether it is tested.
 _TEST_TOOLS = (
@@ -112,8 +112,8 @@ _TEST_TOOLS = (
     "inspect.currentframe", "inspect.stack",
 )  # fmt: skip
 _VARIABLES = ("os.environ", "os.environb", "os.getenv", "os.getenvb")
-#: HTTP clients by the name that `http_client` gives them, and others that are common; rarer ones
-#: are new dependencies. Where a module also has what sends nothing, its parts that send are named.
+#: HTTP clients by their names in `http_client`, and other common ones under ""; rare ones are new
+#: dependencies. Of a module that not only sends requests, the names that send are listed.
 _CLIENTS: dict[str, tuple[str, ...]] = {
     "requests": ("requests",),
     "httpx": ("httpx", "httpcore"),
@@ -129,7 +129,7 @@ _CLIENTS: dict[str, tuple[str, ...]] = {
         "tornado.httpclient", "twisted.web.client",
     ),
 }  # fmt: skip
-#: The same of `background_tasks`.
+#: Task queues by their names in `background_tasks`, and others.
 _TASK_SYSTEMS: dict[str, tuple[str, ...]] = {
     "celery": ("celery",),
     "background-tasks": (
@@ -142,17 +142,17 @@ _TASK_SYSTEMS: dict[str, tuple[str, ...]] = {
         "django.tasks", "apscheduler", "django_apscheduler",
     ),
 }  # fmt: skip
-#: Minor versions of Python 3 that ruff knows.
+#: Oldest and newest minor version of Python 3 that ruff knows.
 _OLDEST, _NEWEST = 7, 14
 _SYNTAX = "invalid-syntax"
 _CODES = ",".join(dict.fromkeys(code for row in TABLE for code in row.codes if code != _SYNTAX))
 
 
 def arguments(python: str | None) -> tuple[str, ...]:
-    """Return ruff's options on the command line, but for the bans.
+    """Return ruff's options on the command line, without the bans.
 
     Args:
-        python: The oldest version that the project supports; None: not known.
+        python: The oldest version that the project supports; None: unknown.
     """
     minor = re.match(r"3\.(\d+)", python or "")
     target = max(_OLDEST, min(_NEWEST, int(minor[1]))) if minor else _NEWEST
@@ -163,7 +163,7 @@ def arguments(python: str | None) -> tuple[str, ...]:
 
 
 def make_ban(config: RepoConfig) -> tuple[str, str]:
-    """Return what tells ruff the names that may not be brought in, each with the id of its rule."""
+    """Return ruff's option with the banned names, each with the id of its rule."""
     bans = dict.fromkeys(_TEST_TOOLS, "test-tool-in-source")
     bans |= dict.fromkeys(_VARIABLES, "environment-read")
     for allowed, kinds, rule in (
@@ -185,21 +185,21 @@ def select_items(
     disguised: Collection[str] = (),
     python_version: str = "",
 ) -> tuple[CheckItem, ...]:
-    """Return what rules have to say something about.
+    """Return the findings of ruff that count for a rule.
 
     Args:
-        disguised: Files that are called as those of tests are, and are none.
-        python_version: Of the environment, as in 3.12.1; empty: not known.
+        disguised: Files that are named as tests are, and belong to the product.
+        python_version: Of the environment, such as 3.12.1; "": unknown.
     """
     after = {file.path: file.after or b"" for file in change.files}
 
     def is_counted(item: CheckItem) -> bool:
         path, (row, banned) = split_place(item.place)[0], _read_item(item, config)
-        # `python-syntax` says it, unless the environment may read what our Python cannot.
+        # The rule `python-syntax` reports it, unless the environment's Python is newer than ours.
         is_syntax = item.text.startswith(_SYNTAX) and not is_newer_python(python_version)
         if row is None or (is_syntax and source.find_problem(after.get(path, b""))):
             return False
-        # The modules of a package may have each other.
+        # The modules of a forbidden package may import it themselves.
         folder = f"{banned.replace('.', '/')}/"
         is_own = row.id == "forbidden-import" and path.startswith((folder, f"src/{folder}"))
         is_exempt = row.exempt(path) and not (path in disguised and row.exempt is is_test)
@@ -209,7 +209,7 @@ def select_items(
 
 
 def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[Finding]:
-    """Make findings of what ruff found."""
+    """Yield the findings of rules for those of ruff."""
     for item in items:
         (row, banned), (path, line) = _read_item(item, config), split_place(item.place)
         if row:
@@ -218,9 +218,9 @@ def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[
 
 
 def _read_item(item: CheckItem, config: RepoConfig) -> tuple[RuffRule | None, str]:
-    """Return the rule that a finding of ruff breaks, and the name that it bans, if it is a ban.
+    """Return the rule that a finding of ruff breaks, and the banned name, or "".
 
-    What ruff cannot read is the last rule's. None: the contract asks for nothing of the kind.
+    A file that ruff cannot read breaks the last rule. None: the rule does not apply here.
     """
     if banned := _BANNED.match(item.text.partition(": ")[2]):
         return next(row for row in TABLE if row.id == banned["rule"]), banned["name"]

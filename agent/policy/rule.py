@@ -1,7 +1,7 @@
-"""What a rule is: an id, what it demands, and how much it weighs.
+"""Define a rule: its id, what it demands, and the severity of its findings.
 
-A module of the policy declares its rules in `RULES`, and one `check_change` that yields
-their findings. What softens a finding is left to `levels`.
+A module of the policy declares its rules in `RULES`, and a function `check_change` that yields
+their findings. `levels` may make a finding less severe.
 """
 
 from collections.abc import Iterator
@@ -15,26 +15,26 @@ from repo_config.schema import RepoConfig
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that is demanded of every change."""
+    """A demand on every change."""
 
     id: str
     """Short, with dashes; names the rule in findings and in the configuration."""
     demands: str
-    """One sentence in the present: what is true of a change that keeps the rule."""
+    """A sentence in the present, which is true of a change that keeps the rule."""
     severity: Severity
-    """What its findings do, unless a repository says otherwise."""
-    floor: Severity | None = None
-    """No repository can weigh it less; None: it may be off."""
+    """Severity of its findings, unless a repository configures another."""
+    minimum: Severity | None = None
+    """The least severity that a repository can configure; None: the rule may be off."""
     is_reading: bool = False
-    """Whether the reviewing model may settle it from ticket and diff."""
+    """Whether the reviewing model may settle a finding, by ticket and diff."""
     may_be_asked: bool = False
-    """Whether a ticket that names the file, or the finding's subject, asks for it."""
+    """Whether a finding is only information if the ticket names its file or subject."""
 
     def get_level(self, config: RepoConfig) -> Level:
-        """Return what it weighs in a repository: no less than its floor."""
+        """Return its severity in a repository, at least its minimum, or `off`."""
         asked: Level = config.rules.get(self.id, self.severity.value)
-        floor: Level = self.floor.value if self.floor else "off"
-        return max(asked, floor, key=get_args(Level).index)
+        minimum: Level = self.minimum.value if self.minimum else "off"
+        return max(asked, minimum, key=get_args(Level).index)
 
     def make_finding(
         self, path: str, message: str, fix: str, line: int | None = None, **more: Any
@@ -42,10 +42,10 @@ class Rule:
         """Make a finding.
 
         Args:
-            path: Of the file; "" for the change as a whole.
-            message: Continues the path: a clause in the present, without the final point.
-            fix: A sentence that says the way out.
-            line: In the new file, 1-based; None for the file as a whole.
+            path: Of the file; "": the finding is about the change as a whole.
+            message: A clause in the present that continues the path, without a final point.
+            fix: A sentence that tells how to resolve it.
+            line: 1-based, in the new file; None: the finding is about the file as a whole.
         """
         return Finding(
             rule=self.id,
@@ -59,7 +59,7 @@ class Rule:
 
 
 class RuleModule(Protocol):
-    """A module with one rule, or a few that differ only in their weight."""
+    """A module with one or more rules, and the function that checks them."""
 
     @property
     def RULES(self) -> tuple[Rule, ...]:  # noqa: N802 - a constant of the module

@@ -1,7 +1,7 @@
-"""Block a change that would publish a credential that is not in base already.
+"""Block a change that adds a credential which base does not have.
 
-Looked for is what is taken out of every text that leaves (`agent.text.redaction`). What a vendor
-gives out blocks, but for what tests and examples may make up; the rest is for the reviewer.
+The shapes are those that are removed from every text (`agent.text.redaction`). A credential with a
+vendor's shape blocks, except in tests and examples, where it may be made up; others need review.
 """
 
 import posixpath
@@ -19,13 +19,13 @@ SECRETS = Rule(
     "secrets",
     "Changes add nothing that looks like a credential.",
     Severity.BLOCK,
-    floor=Severity.BLOCK,
+    minimum=Severity.BLOCK,
 )
 SAMPLE_SECRETS = Rule(
     "sample-secrets",
     "Possible credentials, such as made-up ones in tests, need review.",
     Severity.REVIEW,
-    floor=Severity.REVIEW,
+    minimum=Severity.REVIEW,
 )
 RULES = (SECRETS, SAMPLE_SECRETS)
 
@@ -36,10 +36,10 @@ _SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutori
 _HEX_KEY = re.compile(
     r"[\"'](?=[a-fA-F]*[0-9])(?=[0-9]*[a-fA-F])([0-9a-fA-F]{32}|[0-9a-fA-F]{40,})[\"']"
 )
-#: Longer lines are not written by hand.
+#: Longer lines are generated.
 _LONGEST_LINE = 1_000
 _PROSE = (".md", ".rst", ".adoc")
-#: Published by its vendor for everybody: the account of Azure's storage emulator.
+#: Public by design: the account of Azure's storage emulator.
 _PUBLIC = (b"Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
 
 
@@ -49,7 +49,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     missing = _find_missing({value for *_, value, _ in new}, change_context.tree)
     for file, line, value, is_sample in new:
         if value in missing:
-            # The value itself stays unsaid: findings are shown to everyone.
+            # The value is not quoted: findings are shown to everyone.
             rule, fix = (SAMPLE_SECRETS, _SAMPLE_FIX) if is_sample else (SECRETS, _FIX)
             yield rule.make_finding(file.path, "adds what looks like a credential", fix, line)
     for file in files:
@@ -58,9 +58,9 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
 
 
 def _find_new(file: ChangedFile) -> Iterator[tuple[int, bytes, bool]]:
-    """Yield line, value and whether it may be made up, of what the old content has not.
+    """Yield line, value and whether it may be made up, for each value that is new in a file.
 
-    Of each line, the first.
+    Of several values on a line, only the first is yielded.
     """
     text, lines = (file.after or b"").decode("utf-8", "replace"), set[int]()
     for (start, end), is_sample in _find_places(file.path, text):
@@ -72,11 +72,11 @@ def _find_new(file: ChangedFile) -> Iterator[tuple[int, bytes, bool]]:
 
 
 def _find_places(path: str, text: str) -> Iterator[tuple[secret_shapes.Span, bool]]:
-    """Yield where values are, and whether they may be made up."""
+    """Yield the spans of possible credentials, and whether they may be made up."""
     given_out, is_sample = [*secret_shapes.find_given_out(text)], _is_sample(path)
     yield from ((span, is_sample and not by_vendor) for span, by_vendor in given_out)
     random = [*secret_shapes.find_random_words(text)]
-    # Digests look the same; those of what is downloaded or compared are in tests and data.
+    # Digests look the same; most of them are in tests and data.
     if path.endswith(".py") and not layout.is_test(path):
         random += [match.span(1) for match in _HEX_KEY.finditer(text)]
     for start, end in random:
@@ -87,7 +87,7 @@ def _find_places(path: str, text: str) -> Iterator[tuple[secret_shapes.Span, boo
 
 
 def _is_sample(path: str) -> bool:
-    """Whether a file is there to show or to try something."""
+    """Whether a file is a test, an example or documentation."""
     folders = posixpath.dirname(path).lower().split("/")
     return (
         layout.is_test(path)
@@ -97,7 +97,7 @@ def _is_sample(path: str) -> bool:
 
 
 def _find_missing(values: set[bytes], tree: Tree) -> set[bytes]:
-    """Find the values that no file of base has; it is read only where there is one to look for."""
+    """Return the values that no file of base has."""
     missing = values
     for path in tree.paths() if values else ():
         content = tree.read(path)

@@ -1,9 +1,10 @@
-"""Python source as the rules read it: what it does, and what its names mean. Nothing runs."""
+"""Read Python source for rules: its effects, and what its names refer to. Nothing runs."""
 
 import ast
 import posixpath
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 from repo_config import foreign_python
 from repo_config.foreign_python import FunctionNode
@@ -15,15 +16,22 @@ _SHEBANG = re.compile(rb"#![^\n]*\bpython[0-9.]*")
 
 
 def is_python(path: str, content: bytes | None) -> bool:
-    """Whether a file is Python code: by its name, or by the first line of a script."""
+    """Whether a file is Python code, by its name or by the first line of a script."""
     if path.endswith((".py", ".pyw")):
         return True
     bare_name = "." not in posixpath.basename(path)
     return bare_name and content is not None and _SHEBANG.match(content) is not None
 
 
+def read_module(content: bytes | None) -> ast.Module:
+    """Parse a module; one that cannot be parsed, or is too large, has no statements."""
+    with suppress(*UNREADABLE):
+        return foreign_python.parse_module(content or b"")
+    return ast.Module([], [])
+
+
 def find_problem(content: bytes) -> tuple[str, int | None] | None:
-    """Say why a file does not parse with the Python that runs this service, and on which line."""
+    """Return why a file does not parse with the service's Python, and the line; None: it parses."""
     try:
         foreign_python.parse_module(content)
     except UNREADABLE as problem:
@@ -33,16 +41,16 @@ def find_problem(content: bytes) -> tuple[str, int | None] | None:
 
 
 class PythonSource:
-    """A Python file that parses, and what its names stand for, by its imports.
+    """A parsed Python file, and the meaning of its names by its imports.
 
-    An import is followed within its module, not further.
+    Imports are not followed into other modules.
     """
 
     def __init__(self, path: str, content: bytes, dotted: str) -> None:
-        """Parse it, and read the imports, also those in functions.
+        """Parse the file, and read its imports, also those in functions.
 
         Args:
-            dotted: By which the module is imported.
+            dotted: Name by which the module is imported.
 
         Raises:
             SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
@@ -67,39 +75,39 @@ class PythonSource:
                         self.imported[alias.asname or alias.name] = f"{start}.{alias.name}"
 
     def find_name(self, node: ast.AST | None) -> str:
-        """Return the dotted name of an expression; of a call, of what is called. "": it has none.
+        """Return the dotted name of an expression; "": it has none.
 
-        Names that the module does not import are its own. Of what stands in brackets behind a name,
-        it is that of the name.
+        The name of a call, of an await or of a subscript is that of its first expression. A name
+        that the module does not import is the module's own.
         """
-        parts: list[str] = []
+        attributes: list[str] = []
         while True:
             match node:
                 case ast.Attribute(value=inner, attr=name):
-                    parts.append(name)
+                    attributes.append(name)
                 case ast.Call(func=inner) | ast.Subscript(value=inner) | ast.Await(value=inner):
                     pass
                 case ast.Name(id=name):
                     start = self.imported.get(name, f"{self.dotted}.{name}")
-                    return ".".join((start, *parts[::-1]))
+                    return ".".join((start, *attributes[::-1]))
                 case _:
                     return ""
             node = inner
 
     def list_mentioned(self, nodes: Iterable[ast.AST]) -> frozenset[str]:
-        """Return the dotted names of all that is named within these."""
-        inner = (part for node in nodes for part in ast.walk(node))
+        """Return all dotted names within these nodes."""
+        inner = (inner for node in nodes for inner in ast.walk(node))
         return frozenset(map(self.find_name, inner)) - {""}
 
 
 def strip(content: bytes, *, reads_signatures: bool = False) -> ast.Module:
-    """Parse a module and take out docstrings, and what is there for type checkers alone.
+    """Parse a module, and remove docstrings and code for type checkers.
 
-    Annotations of modules, of classes and of decorated functions stay, since code may read them.
+    Annotations of modules, classes and decorated functions stay, since code may read them.
 
     Args:
-        reads_signatures: Whether all annotations stay, as where a library reads signatures; else
-            of other functions those with calls.
+        reads_signatures: Whether annotations of all functions stay, because a library reads them;
+            else only annotations with calls stay.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
@@ -111,7 +119,7 @@ def strip(content: bytes, *, reads_signatures: bool = False) -> ast.Module:
 
 
 def is_same(before: bytes, after: bytes, *, reads_signatures: bool) -> bool:
-    """Whether two versions of a module do the same; what cannot be read does not."""
+    """Whether two versions of a module do the same; False if one cannot be parsed."""
     try:
         first, second = (
             ast.dump(strip(side, reads_signatures=reads_signatures)) for side in (before, after)
@@ -147,7 +155,7 @@ class _Reducer(ast.NodeTransformer):
         self.generic_visit(node)
         self._is_in_function = around
         if not (node.decorator_list or self._reads_signatures):
-            arguments = (part for part in ast.walk(node.args) if isinstance(part, ast.arg))
+            arguments = (inner for inner in ast.walk(node.args) if isinstance(inner, ast.arg))
             for argument in arguments:
                 argument.annotation = _keep_calls(argument.annotation)
             node.returns = _keep_calls(node.returns)
@@ -162,6 +170,6 @@ class _Reducer(ast.NodeTransformer):
 
 
 def _keep_calls(annotation: ast.expr | None) -> ast.expr | None:
-    """Drop an annotation without a call; one with a call does something, or is there to be read."""
-    parts = ast.walk(annotation) if annotation else ()
-    return annotation if any(isinstance(part, ast.Call) for part in parts) else None
+    """Return an annotation that has a call, which has an effect or is read; else None."""
+    nodes = ast.walk(annotation) if annotation else ()
+    return annotation if any(isinstance(node, ast.Call) for node in nodes) else None

@@ -1,7 +1,7 @@
-"""What a change does to the tests of base: as runs show it, else as it is written. Pure.
+"""Find what a change does to the tests of base: from runs, or else from the source. Pure.
 
-A test that the change's own code breaks may be wrong by now, and one that goes may have had its
-time: a person, or the second model, settles that. What runs is left to `agent.checks`.
+A test that the change breaks or removes may be out of date: a person or the reviewing model decides
+that. `agent.checks` runs the tests.
 """
 
 import ast
@@ -21,27 +21,27 @@ REWRITTEN = Rule(
     "test-rewritten",
     "Existing tests pass unmodified; a test that passes only in its changed version is named.",
     Severity.REVIEW,
-    floor=Severity.REVIEW,
+    minimum=Severity.REVIEW,
     is_reading=True,
 )
 REMOVED = Rule(
     "test-removed",
     "Existing tests still exist and run.",
     Severity.REVIEW,
-    floor=Severity.REVIEW,
+    minimum=Severity.REVIEW,
     is_reading=True,
 )
 SURROUNDINGS = Rule(
     "test-surroundings",
     "Tests run as before: same runner, plugins, migrations and databases.",
     Severity.REVIEW,
-    floor=Severity.REVIEW,
+    minimum=Severity.REVIEW,
 )
 NOT_RUN = Rule(
     "test-not-run",
     "All existing tests run with the change within the time limit.",
     Severity.REVIEW,
-    floor=Severity.REVIEW,
+    minimum=Severity.REVIEW,
 )
 NOT_COLLECTED = Rule("test-not-collected", "New tests are collected and run.", Severity.BLOCK)
 RULES = (REWRITTEN, REMOVED)
@@ -58,7 +58,7 @@ _COLLECTED = (
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
-    """Find edits of tests where no run shows what became of each."""
+    """Find edits of tests where no run reports each test by name."""
     suites, fix = change_context.project.suites, "Check that each still tests what it did."
     if suites and all(suite.runner != "command" for suite in suites):
         return
@@ -94,7 +94,7 @@ def _list_others(node: ast.Module | ast.ClassDef) -> Iterator[str]:
 
 
 def find_problems(compared: TestComparison, head: TestRun) -> Iterator[Finding]:
-    """Yield a finding for each test that behaves differently from base."""
+    """Yield findings for tests that do not behave as on base."""
     alike: dict[tuple[str, str], list[RewrittenTest]] = {}
     for test in compared.rewritten:
         words = test.text.strip().partition("\n")[0] or test.outcome
@@ -110,16 +110,16 @@ def find_problems(compared: TestComparison, head: TestRun) -> Iterator[Finding]:
         yield REWRITTEN.make_finding("", f"{len(alike) - _MOST:,} more such tests", _READ)
     if compared.gone:
         many = f"{len(compared.gone):,} tests" if len(compared.gone) > 1 else "1 test"
-        says = f"{many} from the base branch did not run: {list_some(compared.gone, _MOST)}"
-        yield REMOVED.make_finding("", says, _NEEDED)
+        text = f"{many} from the base branch did not run: {list_some(compared.gone, _MOST)}"
+        yield REMOVED.make_finding("", text, _NEEDED)
     if compared.unrun:
         total = compared.base_count + compared.base_unrun
-        says = f"{len(compared.unrun):,} of {total:,} tests did not run in time, such as"
+        text = f"{len(compared.unrun):,} of {total:,} tests did not run in time, such as"
         fix = "Run them, or raise `checks.minutes` (and `limits.minutes`, for the whole run)."
-        says = f"{says} {list_some(compared.unrun)}"
-        yield NOT_RUN.make_finding("", says, fix, asks_author=False)
-    for says in head.uncollected:
-        yield NOT_COLLECTED.make_finding(says.partition(" ")[0], says, _COLLECTED)
-    for says in head.doubts:
+        text = f"{text} {list_some(compared.unrun)}"
+        yield NOT_RUN.make_finding("", text, fix, asks_author=False)
+    for text in head.uncollected:
+        yield NOT_COLLECTED.make_finding(text.partition(" ")[0], text, _COLLECTED)
+    for text in head.doubts:
         fix = "Check that the tests still prove the same."
-        yield SURROUNDINGS.make_finding("", says, fix)
+        yield SURROUNDINGS.make_finding("", text, fix)

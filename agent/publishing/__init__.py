@@ -1,1 +1,1 @@
-"""The words a run ends with: commit message, branch name, pull-request text."""
+"""Write the texts of a run: commit message, branch name, comments, pull request."""

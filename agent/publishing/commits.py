@@ -1,4 +1,4 @@
-"""Name branch and commit the way the repository does. Pure."""
+"""Write branch names and commit messages in the style of the repository. Pure."""
 
 import re
 import textwrap
@@ -19,7 +19,7 @@ _TYPES: dict[Category, str] = {
     "typing": "refactor",
     "dependency": "build",
 }
-#: Written by tools and release scripts: says nothing about what people here write.
+#: Subjects by tools and release scripts, which do not show the style of people.
 _NOT_BY_HAND = re.compile(
     r"^(Merge |Bump |Release |\[pre-commit\.ci\]|v?\d+(\.\d+)+)", re.IGNORECASE
 )
@@ -44,7 +44,7 @@ def write_subject(
             bool(pattern.search(subject)) for subject in by_hand
         ) >= len(by_hand)
 
-    # It acts on GitHub as a text does: it can mention people and close issues.
+    # On GitHub a commit message can mention people and close issues.
     words = sanitise.make_inert(title)
     if is_usual(_CONVENTIONAL):
         words = f"{_TYPES.get(category, 'feat')}: {_lower_first(words)}"
@@ -72,7 +72,7 @@ def write_message(
     line = write_subject(title, subjects, ticket_id, category)
     first, reason = sanitise.shorten(line, _SUBJECT_LIMIT), sanitise.make_inert(why)
     if make_slug(why) in make_slug(title):
-        reason = ""  # it would say the same twice
+        reason = ""  # it would repeat the subject
     if ticket_id.isdigit() and f"#{ticket_id}" not in first:
         reason = f"{reason.rstrip('.')} (#{ticket_id})." if reason else f"For #{ticket_id}."
     lines = textwrap.wrap(reason, _SUBJECT_LIMIT)

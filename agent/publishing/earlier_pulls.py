@@ -6,14 +6,14 @@ May run twice: the comment has a key, and what is closed stays closed.
 from contextlib import suppress
 
 from agent.desk import Desk
-from agent.errors import RunStopped
+from agent.errors import RunStopped, Superseded
 from agent.models.outcome import EarlierPull, PullRequest
 from agent.models.record import replace
 from agent.models.run import Run, RunState
 
 
 def list_open(run: Run, desk: Desk) -> tuple[EarlierPull, ...]:
-    """List the pull requests of earlier runs of the issue that are open, as far as is on record."""
+    """List the pull requests of earlier runs of the issue that are open by our records."""
     if run.follow_up is not None:
         return ()
     pulls = desk.memory.list_earlier_pulls(run)
@@ -23,22 +23,23 @@ def list_open(run: Run, desk: Desk) -> tuple[EarlierPull, ...]:
 def close_replaced(
     pull: PullRequest, branch: str, run: Run, desk: Desk
 ) -> tuple[PullRequest, tuple[int, ...]]:
-    """Close earlier pull requests of the issue for a new one, and say so in them.
+    """Close earlier pull requests of the issue, each with a comment that names the new one.
 
-    Returns the new one, with those that it replaces, and the numbers of those that stay open:
-    people may have built on a branch with commits of theirs.
+    Returns:
+        The new one, with those that it replaces; and the numbers of those that stay open, because
+        people have pushed commits to them.
     """
     closed: list[int] = []
     still_open: list[int] = []
     for earlier in list_open(run, desk):
-        # The new one is open, so what the code host refuses here ends no run.
+        # The new pull request is open, so an error here does not end the run.
         with suppress(RunStopped):
             now = desk.code_host.read_pull(run, earlier.number)
             if now and now.state != "merged" and now.head == earlier.commit:
                 words = f"Replaced by #{pull.number}, which a newer run of issue {run.ticket} made."
                 key = f"{run.run_id} replaced"
                 desk.code_host.add_comment(run, earlier.number, words, key=key)
-                # Where it was closed a moment ago, that was an earlier attempt of this.
+                # An earlier attempt of this step may have closed it already.
                 desk.code_host.close_pull(run, earlier.number)
                 closed.append(earlier.number)
                 continue
@@ -49,3 +50,18 @@ def close_replaced(
         others = desk.code_host.list_others(run, branch)
         still_open += (number for number in others if number not in (*closed, *still_open))
     return replace(pull, replaces=tuple(closed)), tuple(still_open)
+
+
+def require_unproposed(run: Run, branch: str, desk: Desk) -> None:
+    """Refuse a second pull request for a branch of this run.
+
+    Only a run that goes on from an old backup comes here: its branch is named after it.
+
+    Raises:
+        Superseded: The branch has one, with newer commits of someone else.
+    """
+    if desk.code_host.has_pull_request(run, branch):
+        raise Superseded(
+            f"This run's branch {branch} already has a pull request with newer commits by"
+            " someone else. It was left unchanged."
+        )

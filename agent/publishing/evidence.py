@@ -1,4 +1,4 @@
-"""What a run has decided, and what it can show of it to people; facts on record alone. Pure."""
+"""Define the decision of a run, and the evidence that its texts show. Pure."""
 
 import shlex
 from collections.abc import Iterator
@@ -36,32 +36,32 @@ class DecidedChange(Record):
 
 
 class Evidence(DecidedChange):
-    """What a decided run can show; every field comes from a step's result."""
+    """All that the text about a decided change shows; every field comes from a step's result."""
 
     prepared: Prepared
     done: tuple[str, ...]
-    """The edits that were made, a sentence each."""
+    """A sentence for each edit."""
     sensitive: tuple[tuple[str, str], ...] = ()
-    """Files and packages of the change that ask for care, each with the reason."""
+    """Sensitive files and packages of the change, each with the reason."""
     diff: str
     branch: str | None
     commit: str | None
     log_path: str
-    """Where people find the log: an address, or a file."""
+    """Address or file of the log."""
     seal: Seal | None = None
-    """Seal of the log, as of this text."""
+    """Seal of the log up to this text."""
     patch: str = "change.patch"
-    """Where they find the change of a dry run, as a patch."""
+    """File with the change of a dry run, as a patch."""
     earlier_rounds: int = 0
-    """Runs of the same pull request before this one; what they cost is in the sums."""
+    """Number of earlier runs of the pull request; the sums include their cost."""
     left: int = 0
-    """How much of what was asked in its review is left to people."""
+    """Number of review comments that are left to people."""
     base_head: str | None = None
-    """Commit of the base branch when the change was pushed; None: not known."""
+    """Commit of the base branch when the change was pushed; None: unknown."""
 
     @property
     def other_tests(self) -> dict[str, list[str]]:
-        """The new tests that are not in the table of proofs, by what they do, in words."""
+        """The new tests that prove nothing, by a description of their outcomes."""
         without = {row.name: row.without for row in self.proof.rows}
         outcomes = {item.item_id: item.outcome for item in self.after.tests.items}
         groups: dict[str, list[str]] = {}
@@ -78,18 +78,18 @@ class Evidence(DecidedChange):
 
     @property
     def remarks(self) -> list[Remark]:
-        """The reviewer's remarks that no finding quotes."""
+        """The reviewer's remarks that are not in a finding."""
         return [note for note in self.notes.remarks if not note.blocking or self.notes.approves]
 
     @property
     def untried_files(self) -> list[str]:
-        """The changed files that no test is tried for, since they are no Python."""
+        """Changed files that no test is tried for, since they are no Python."""
         paths = self.cleared.change.paths
         return [path for path in paths if not (path.endswith((".py", *PROSE)) or is_test(path))]
 
     @property
     def unnoticed(self) -> list[str]:
-        """The parts that no test misses, and no finding names."""
+        """The parts that no test needs and no finding names."""
         named = {(finding.path, finding.line) for finding in self.findings}
         parts = self.proof.unneeded_parts
         return [part.name for part in parts if (part.path, part.line) not in named]
@@ -100,7 +100,7 @@ class Evidence(DecidedChange):
 
     @property
     def unmeasured(self) -> list[str]:
-        """Which tests have shown nothing, in sentences; the table has checks as a whole."""
+        """Sentences about tests that proved nothing."""
         sentences = []
         for check in filter(is_of_tests, self.compared):
             if check.unrun:
@@ -113,7 +113,7 @@ class Evidence(DecidedChange):
 
     @property
     def rewritten(self) -> list[RewrittenTest]:
-        """Tests that pass only as changed; of several parameters, which share code, the first."""
+        """Tests that pass only in the changed version; of several parameters the first."""
         first: dict[str, RewrittenTest] = {}
         for check in filter(is_of_tests, self.compared):
             for test in check.rewritten:
@@ -123,13 +123,13 @@ class Evidence(DecidedChange):
 
     @property
     def commands(self) -> list[str]:
-        """The commands of the checks, as a shell has them."""
+        """The commands of the checks, for a shell."""
         results = (result for result in self.after.results if result.command)
         return [*dict.fromkeys(shlex.join(result.command) for result in results)]
 
     @property
     def shell_setup(self) -> Iterator[str]:
-        """Yield what comes before the commands: the commit, and the tests' variables."""
+        """Yield the commands before those of the checks: for the commit and the variables."""
         checkout = self.prepared.checkout
         if self.branch is None:
             yield f"git switch --detach {checkout.commit}"

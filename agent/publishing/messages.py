@@ -1,6 +1,6 @@
-"""Words for how a run ended: the reason, as a comment under the issue, and what to do next.
+"""Describe how a run ended, and what a person can do next.
 
-What to do differs by where the ticket is: under an issue, or in a file on this machine.
+The next step depends on where the ticket is: in an issue, or in a file on this machine.
 """
 
 import textwrap
@@ -11,7 +11,7 @@ from agent.models.run import CAPS_REACHED, Reason, Run
 from agent.text import sanitise
 
 OVER = "Pull request #"
-"""How a sentence about a pull request that is over begins."""
+"""Beginning of the sentence about the end of a follow-up."""
 _AGAIN = "then comment `/mergewright retry`"
 _ON_ISSUE = {
     "ticket": "issue",
@@ -30,7 +30,7 @@ _HERE = {
     "models": "pass another one with `--model` (`mergewright doctor --models` tests the "
     "configured ones)",
 }
-#: What can be done about a reason, for an issue and for a ticket file.
+#: The next step for a reason, for an issue and for a ticket file.
 _NEXT = {
     Reason.REFUSED: "Change the {ticket}, {again}.",
     Reason.TOO_LARGE: "Reduce the {ticket} to its first step, {again}.",
@@ -70,7 +70,7 @@ _NEXT = {
     Reason.UNAVAILABLE: "Wait a few minutes, then {go_on}.",
     Reason.INTERNAL: "This is a bug in Mergewright. Please report it with the log.",
 }
-#: Where a person on GitHub has another way, or the reason occurs there alone.
+#: Next steps for an issue alone.
 _NEXT_ON_ISSUE = {
     Reason.UNCLEAR: (
         "Answer in a comment (this needs write permission); the run then continues. Or edit the"
@@ -97,16 +97,16 @@ _NEXT_HERE = {
     Reason.INTERRUPTED: "To continue, {go_on}.",
 }
 _CONFIGURATION = "`.github/mergewright.yml`"
-#: They can be fixed in the configuration alone.
+#: Reasons that can only be resolved in the configuration.
 _OF_CONFIGURATION = frozenset(
     {Reason.CONFIG_INVALID, Reason.POLICY, Reason.NO_TESTS, Reason.TIME_SPENT}
 )
-#: Their sentences have what a program has printed from the second line to a blank one.
+#: Their sentences have output of a program, from the second line to a blank line.
 _PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
 
 
 def find_next_step(outcome: Outcome, run: Run | None) -> str:
-    """What a person can do about the end of a run, where they asked for it; empty: nothing."""
+    """Return what a person can do next, where they asked for the run; "": nothing."""
     if run is None or run.snapshot is None:
         return get_next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
     if run.follow_up is not None:
@@ -115,13 +115,13 @@ def find_next_step(outcome: Outcome, run: Run | None) -> str:
 
 
 def get_next_step(reason: Reason) -> str:
-    """What a person can do about it under the issue; empty where that is nothing."""
+    """Return what a person can do next in the issue; "": nothing."""
     words = (_NEXT | _NEXT_ON_ISSUE).get(reason, "")
     return words.format(**_ON_ISSUE, file=_CONFIGURATION)
 
 
 def _get_next_step_of_follow_up(reason: Reason) -> str:
-    """What a person can do about a follow-up that ended without a result; empty: nothing."""
+    """Return what a person can do next about a follow-up without a result."""
     if reason in CAPS_REACHED:
         return "Comment `/mergewright retry` to grant the same amount again."
     if reason is Reason.CONFLICT:
@@ -135,10 +135,11 @@ def _get_next_step_of_follow_up(reason: Reason) -> str:
 def get_next_step_here(
     reason: Reason, run_id: str, *, config_name: str | None = None, command: str = ""
 ) -> str:
-    """Say what a person can do about it on this machine; empty: nothing.
+    """Return what a person can do next on this machine; "": nothing.
 
-    `command` continues the run (default: `--resume`); `config_name` is the file that took the place
-    of the repository's configuration.
+    Args:
+        config_name: The file that replaced the repository's configuration.
+        command: The command that continues the run; "": `run --resume`.
     """
     words, phrases = (_NEXT | _NEXT_HERE).get(reason, ""), dict(_HERE)
     file = _CONFIGURATION
@@ -150,7 +151,7 @@ def get_next_step_here(
 
 
 def render_outcome_text(outcome: Outcome) -> str:
-    """Give the sentence as Markdown: paragraphs, lists, and what was printed as code."""
+    """Render the sentence of an outcome as Markdown, with output of programs as code."""
     first, _, rest = outcome.sentence.strip().partition("\n")
     if outcome.reason not in _PRINTED or not rest.strip():
         return _render_blocks(outcome.sentence)
@@ -169,7 +170,7 @@ def _find_kind(line: str) -> str:
         return ""
     if line.startswith(("- ", "* ")):
         return "list"
-    # Indented lines are there to be copied.
+    # Indented lines are for copying.
     return "code" if line.startswith("  ") else "prose"
 
 

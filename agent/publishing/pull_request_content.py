@@ -1,7 +1,7 @@
-"""What is proposed: title, text and commit message, made of what a run has found out.
+"""Make the content of a pull request from the results of a run: title, text, commit message.
 
-Owns how the facts of a run are put together for people; writes nothing to a code host and asks it
-nothing. The content of a text is left to `publishing`.
+This module joins the results of a run, without the code host. Other modules of `publishing` write
+the texts.
 """
 
 from collections.abc import Iterator
@@ -27,11 +27,11 @@ from repo_config import rule_files
 
 _KINDS = ("Code", "Tests", "Migrations", "Other files")
 PATCH = "change.patch"
-"""In a run's folder: what was put on a branch, or would have been."""
+"""File in a run's folder with the change that was pushed, or would have been."""
 
 
 class BranchDraft(Record):
-    """Name of our branch, and message of its commit."""
+    """Name of a branch, and message and author of its commit."""
 
     name: str
     message: str
@@ -45,11 +45,15 @@ class PushedBranch(Record):
     remote: Remote | None = None
     """None: the branch is in the user's own repository."""
     base_head: str | None = None
-    """Commit of the base branch on the code host after the push; None: not read, or gone."""
+    """Commit of the base branch on the code host after the push; None: unknown."""
 
 
 def refuse_secrets(change: Change, redactor: Redactor) -> None:
-    """Raise PolicyRefused for a secret of ours; what only looks like one is a rule of policy."""
+    """Refuse a change that contains a secret of the service.
+
+    Raises:
+        PolicyRefused: It does. A rule of policy finds what only looks like a secret.
+    """
     places: list[tuple[str, int | None]] = []
     for file in change.files:
         before = (file.before or b"").decode("utf-8", "replace")
@@ -78,16 +82,20 @@ def refuse_secrets(change: Change, redactor: Redactor) -> None:
 def draft_branch(
     prepared: Prepared, decided: DecidedChange, remote: Remote | None, redactor: Redactor
 ) -> BranchDraft:
-    """Name the branch and word its commit; PolicyRefused: the change contains a secret of ours."""
+    """Write the branch's name and its commit's message.
+
+    Raises:
+        PolicyRefused: The change contains a secret of the service.
+    """
     refuse_secrets(decided.cleared.change, redactor)
     name, email = (remote.author, remote.email) if remote else worktree.IDENTITY
     prefix = prepared.contract.config.pull_request.branch_prefix
-    # One's own repository is shared with no other run.
+    # In a local repository no other run uses the name.
     run_id = prepared.run.run_id if remote else None
     branch = commits.name_branch(
         prefix, decided.ticket.ticket_id, redactor(decided.plan.title), run_id=run_id
     )
-    # Without its signs a secret may show only now.
+    # A secret without its punctuation may be recognised only now.
     if redactor(branch) != branch:
         branch = commits.name_branch(prefix, decided.ticket.ticket_id, "", run_id=run_id)
     message = write_commit_message(prepared, decided, f"{name} <{email}>", redactor)
@@ -101,13 +109,13 @@ def write_commit_message(
     redactor: Redactor,
     items: tuple[str, ...] = (),
 ) -> str:
-    """Write the commit message as the repository does: about items, else about the ticket."""
+    """Write the commit message in the repository's style, about items or about the ticket."""
     base, wanted = prepared.checkout, prepared.contract.config.pull_request
     signs_off = wanted.sign_off == "always" or (wanted.sign_off == "auto" and base.signs_off)
     ticket, plan = decided.ticket, decided.plan
     return redactor(
         commits.write_message(
-            # Before they are made inert, which would hide the shape of a credential.
+            # Redact before making inert, which would hide the shape of a credential.
             redactor(plan.title),
             "" if items else redactor(ticket.title),
             base.subjects,
@@ -127,7 +135,7 @@ def make_proposal(
     words: str,
     desk: Desk,
 ) -> NewPullRequest:
-    """Put together what is asked of the code host for a change that is on its branch."""
+    """Make the content of the pull request for a pushed change."""
     wanted, snapshot = prepared.contract.config.pull_request, prepared.run.snapshot
     return NewPullRequest(
         branch=placed.branch,
@@ -144,7 +152,7 @@ def make_proposal(
         ),
         body=words,
         draft=wanted.draft or bool(decided.verdict.review),
-        # So the person who set the label, if known, hears that there is something to review.
+        # The person who set the label is notified as reviewer.
         reviewers=wanted.reviewers or ((snapshot.actor,) if snapshot and snapshot.actor else ()),
         labels=wanted.labels,
         findings=desk.redactor.redact_record(decided.findings),
@@ -167,12 +175,13 @@ def render_text(
 ) -> str:
     """Write the text of a pull request, or why there is none, and sign the log so far.
 
-    `left` tells how much of what was asked in its review is left to people.
+    Args:
+        left: Number of review comments that are left to people.
     """
     change = decided.cleared.change
     diff = worktree.make_diff(prepared.checkout, change)
-    shown = diff if decided.verdict.publish else desk.redactor(diff)
-    desk.store_file(prepared.run, PATCH, shown)
+    is_published = decided.verdict.publish
+    desk.store_file(prepared.run, PATCH, diff if is_published else desk.redactor(diff))
     if placed and (commit := worktree.read_commit(prepared.checkout, placed.commit)):
         desk.store_file(prepared.run, f"{COMMIT}{placed.commit}", commit)
     history = desk.memory.list_history(prepared.run)
@@ -194,19 +203,18 @@ def render_text(
         commit=commit_id,
         log_path=log,
         seal=seal,
-        # Next to the log, if that is a file.
+        # In the folder of the log, if that is a file.
         patch=PATCH if "://" in log else str(Path(log).with_name(PATCH)),
         left=left,
         base_head=placed.base_head if placed else None,
         earlier_rounds=len(outcomes),
     )
-    if decided.verdict.publish:
-        return text.render_pull_request(evidence, desk.redactor)
-    return text.render_withheld(evidence, desk.redactor)
+    render = text.render_pull_request if is_published else text.render_withheld
+    return render(evidence, desk.redactor)
 
 
 def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
-    """Say what was done: in a recipe's own sentences, or by what kind of files a model changed."""
+    """Describe the edits: in a recipe's own sentences, or as files by their kinds."""
     if not by_model and change.notes:
         return change.notes
     kinds: dict[str, list[str]] = {}
@@ -218,7 +226,7 @@ def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
 
 
 def list_sensitive(decided: DecidedChange, prepared: Prepared) -> Iterator[tuple[str, str]]:
-    """List the files and packages that ask for care, each with the reason."""
+    """Yield sensitive files and packages, each with the reason."""
     findings = [item for item in decided.findings if item.rule == gate_files.OTHER_FILES.id]
     for file in decided.cleared.change.files:
         reasons = [*gate_files.explain_gate_file(file, prepared.contract.project)]

@@ -1,6 +1,6 @@
-"""The status comment of an issue: a run's state, who has to do what, what it costs, its log.
+"""Write the status comment of an issue: state of the run, next step, cost and log.
 
-Six lines while it works, four at its end; the rest is folded.
+It has six lines while the run works, four at its end; the rest is folded.
 """
 
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from agent.text import sanitise
 _LINE = 150
 #: Maximum length of a plan or reason; the rest of a comment is short.
 _LONGEST = sanitise.TEXT_LIMIT - 15_000
-#: Seconds in which a run did not work that are told beside those in which it did.
+#: From this many seconds without work, the working time is shown besides the duration.
 _SHORTEST_IDLE = 30.0
 _FOLD = "\n<details>"
 _ROUNDS = {"review": "review round", "ci": "CI fix round", "update": "update round"}
@@ -34,23 +34,23 @@ _WHO_ACTS = {
 
 
 def announce(run: Run, desk: Desk) -> None:
-    """Let people see that the run has started, or goes on."""
+    """Report that the run has started, or continues."""
     desk.code_host.announce_start(run, render_working(run, desk.facts.progress, desk.page(run)))
 
 
 def await_approval(run: Run, plan: Plan, desk: Desk) -> None:
-    """Let people see what is planned, without secrets, and how it is approved or changed."""
+    """Report the plan, without secrets, and how to approve or change it."""
     shown = desk.redactor.redact_record(plan)
     text = render_plan(run, shown, plan.number, desk.facts.progress, desk.page(run))
     desk.code_host.await_approval(run, text, plan.number)
 
 
 def report_outcome(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
-    """Tell people how the run ended; see `CodeHost.report_outcome`."""
+    """Report how the run ended; see `CodeHost.report_outcome`."""
     progress = desk.facts.progress
     text = render_end(run, outcome, progress, desk.page(run))
     is_obsolete = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
-    # People hear of a new pull request, and of an answer to their review, by that itself.
+    # GitHub notifies people of a new pull request and of answers to a review.
     is_known = run.follow_up is not None or is_obsolete or outcome.pull_request is not None
     occasion = "" if is_known else f"{outcome.reason.value}-{progress.again}"
     return desk.code_host.report_outcome(run, outcome, text, occasion=occasion)
@@ -60,7 +60,7 @@ def report_outcome(run: Run, outcome: Outcome, desk: Desk) -> Outcome:
 
 
 def render_plan(run: Run, plan: Plan, number: str, progress: Progress, page: str | None) -> str:
-    """Write the text of a run that goes on when its plan is approved."""
+    """Write the text of a run that waits for the approval of its plan."""
     head = "**The plan below needs approval. Nothing has been edited yet.**"
     way = (
         f"Next: someone with write permission comments `/mergewright approve {number}`, or"
@@ -96,11 +96,11 @@ def render_working(run: Run, progress: Progress, page: str | None) -> str:
 
 
 def render_end(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> str:
-    """Write the text of a run that has ended: where the result is, or why there is none."""
+    """Write the text of a run that has ended: its result, or why there is none."""
     now = read_clock()
     worked = progress.seconds + (max(0.0, now - progress.at) if progress.at else 0.0)
     took = max(worked, now - run.started)
-    # It may have waited for days, for an approval or until somebody let it go on.
+    # The run may have waited for days, for an approval or another action.
     at_work = f" ({_duration(worked)} at work)" if took - worked >= _SHORTEST_IDLE else ""
     used = f"It took {_duration(took)}{at_work} and cost {outcome.figures.total_usage.cost}."
     is_obsolete = outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED)
@@ -131,7 +131,7 @@ def render_end(run: Run, outcome: Outcome, progress: Progress, page: str | None)
 
 
 def _name_open(outcome: Outcome) -> str:
-    """Say which pull requests of earlier runs are open; those that it replaces are closed."""
+    """Name the pull requests of earlier runs that are still open."""
     if not outcome.still_open:
         return ""
     are = "is" if len(outcome.still_open) == 1 else "are"
@@ -144,7 +144,7 @@ def _list_pulls(numbers: tuple[int, ...]) -> str:
 
 
 def render_pull_end(pull: PullEnd) -> str:
-    """Write the text of a run after people have merged, closed or reopened its pull request."""
+    """Write the text of a run whose pull request was merged, closed or reopened."""
     if pull.state == "open":
         return _lines(
             f"**#{pull.pull} is open again.**", "Next: review it, then merge or close it."
@@ -186,7 +186,7 @@ def _steps(plan: Plan) -> str:
 
 
 def _lines(*texts: str) -> str:
-    """Put each on a line of its own, as GitHub shows a comment's lines."""
+    """Join the texts that are not empty, each on a line of its own."""
     return "\n".join(filter(None, texts))
 
 
@@ -197,7 +197,7 @@ def _name_stages(word: str, marks: tuple[StageMark, ...], state: str) -> str:
 
 
 def _current(mark: StageMark) -> str:
-    """Say what is done just now, and since when."""
+    """Name the current stage, and since when it runs."""
     text = f"**Now: {sanitise.format_words(mark.stage)}**"
     if mark.detail:
         text += f", {sanitise.format_words(sanitise.shorten(mark.detail, _LINE))}"
@@ -207,7 +207,7 @@ def _current(mark: StageMark) -> str:
 
 
 def _usage(progress: Progress) -> str:
-    """Say what a run has used, and of how much."""
+    """Name the time and money that a run has used, and its limits."""
     took, cost = _duration(progress.seconds), "$0.00"
     if progress.most_minutes is not None:
         took += f" of {progress.most_minutes:,} minutes"

@@ -1,7 +1,7 @@
-"""Render the text that goes with a result: facts first, from records only.
+"""Render the texts about results, from records alone.
 
-Owns what is in a text, and in which order. What is foreign in it is made inert by `sanitise`,
-secrets are taken out by `redaction`.
+This module decides what a text contains, and in which order. `sanitise` makes foreign words in it
+inert, `redaction` removes secrets.
 """
 
 import re
@@ -30,11 +30,11 @@ from agent.text.redaction import REMOVED, Redactor
 
 #: GitHub refuses longer titles.
 _TITLE_LIMIT = 256
-#: A comment gets the stages of the run around it.
+#: A comment also has the stages of the run.
 _COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
 
 
-#: With their headings; what is folded comes last.
+#: Macros of `parts.md.j2`, some with a heading; the last ones are folded.
 _PARTS = (
     *("why", "did", "next", "Risk: risk", "Checks: tested", "Proof: proof", "Cost: cost"),
     *("more_notes", "more_findings", "rewritten", "models", "reproduce", "held_to"),
@@ -42,11 +42,11 @@ _PARTS = (
 )
 
 
-#: How much is shown of what may be long, as rows and as characters of a sentence: the most with
-#: which a reviewer sees no more than `_VISIBLE` characters before the folds.
+#: Maximum rows of a list and characters of a sentence. The first pair is used with which at most
+#: `_VISIBLE` characters are before the folds.
 _LIMITS = ((5, 300), (3, 150), (2, 80))
 _VISIBLE = 6_000
-#: Where something was taken out, as the page shows it and as Markdown has it.
+#: The mark of a removed secret, also with the escapes of Markdown.
 _REMOVED = re.compile(r"\\?\[" + re.escape(REMOVED[1:-1]) + r"\\?\]")
 
 
@@ -66,7 +66,7 @@ def render_pull_request(evidence: Evidence, redactor: Redactor | None = None) ->
 
 
 def render_withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
-    """Render the text of a run whose change did not pass: the reason, the next step, the rest."""
+    """Render the text of a run whose change did not pass: reason, next step, details."""
     evidence = _remove_secrets(evidence, redactor)
     run, reason = evidence.prepared.run, evidence.verdict.reason
     way = (
@@ -87,7 +87,7 @@ def render_stopped(
     run: Run | None = None,
     redactor: Redactor | None = None,
 ) -> str:
-    """Render the text of a run that ended before a change could be judged.
+    """Render the text of a run that ended before a change was judged.
 
     The run of an issue gets a comment, any other a page of text.
     """
@@ -119,14 +119,18 @@ def render_checks_summary(
 def render_onboarding(
     run: Run, report: BaseReport | None, configuration: str, redactor: Redactor
 ) -> str:
-    """Render the pull request that proposes a configuration; report None: base was not set up."""
+    """Render the pull request that proposes a configuration.
+
+    Args:
+        report: None: the base could not be set up.
+    """
     number = run.snapshot.issue.number if run.snapshot else 0
     facts = {"number": number, "configuration": configuration, "tables": base_table}
     return redactor(_render("onboarding", report=report, **facts)).strip()
 
 
 def render_title(words: str) -> str:
-    """Make the title of a pull request: inert, on one line, cut where GitHub would refuse it."""
+    """Render the title of a pull request: inert, on one line, within GitHub's limit."""
     flat = sanitise.make_inert(Redactor()(words))
     return flat if len(flat) <= _TITLE_LIMIT else f"{flat[: _TITLE_LIMIT - 1].rstrip()}…"
 
@@ -135,7 +139,7 @@ def render_title(words: str) -> str:
 
 
 def _render_parts(evidence: Evidence, rows: int, sentence: int) -> Iterator[str]:
-    """Render the parts in the order of a reader's questions; what is empty is left out."""
+    """Yield the sections in the order of a reader's questions, without empty ones."""
     source = _get_environment(rows, sentence).get_template("parts.md.j2")
     macros = source.make_module(_list_facts(evidence))
     for name in _PARTS:
@@ -146,7 +150,7 @@ def _render_parts(evidence: Evidence, rows: int, sentence: int) -> Iterator[str]
 
 def _list_facts(evidence: Evidence) -> dict[str, object]:
     prepared, place = evidence.prepared, _log_place(evidence.log_path, evidence.prepared.run)
-    # The commands of silent checks are listed to be run.
+    # Checks without output are listed by their commands elsewhere.
     printed = tuple(result for result in evidence.after.results if result.output or result.reason)
     output = run_log.describe_result(replace(evidence.after, results=printed))
     return {
@@ -170,12 +174,12 @@ class _CheckRow(NamedTuple):
 
 
 def _make_rows(comparisons: tuple[AnyComparison, ...]) -> Iterator[_CheckRow]:
-    """Make a row for each check; equal results share one."""
+    """Yield a row for each check; checks with equal results share a row."""
     listed = []
     for check in comparisons:
         words = check_summary.summarize_check(check)
         listed.append(_CheckRow(check.name, words.base, words.head, words.result))
-    # What differs from the others comes first.
+    # Checks that found something come first.
     listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
     for same, several in groupby(listed, lambda row: row[1:]):
         yield _CheckRow(", ".join(row.names for row in several), *same)
@@ -189,7 +193,7 @@ class _Group(NamedTuple):
 
 
 def _group_findings(findings: tuple[Finding, ...]) -> Iterator[_Group]:
-    """Say each thing once, first what a person has to look at; the fix of a rule once too."""
+    """Group findings with the same message, first those for review; each fix is written once."""
     groups: dict[tuple[str, str, str, str], list[Finding]] = {}
     for finding in sorted(findings, key=lambda finding: finding.severity is Severity.INFO):
         groups.setdefault(
@@ -203,7 +207,7 @@ def _group_findings(findings: tuple[Finding, ...]) -> Iterator[_Group]:
 
 
 def _fold_places(findings: list[Finding]) -> Iterator[str]:
-    """Name the places of findings; lines that follow one another share a name."""
+    """Yield the places of findings; consecutive lines share a place."""
     places = sorted({(finding.path or finding.rule, finding.line or -1) for finding in findings})
     for _, run in groupby(enumerate(places), lambda at: (at[1][0], at[1][1] - at[0])):
         same = [place for _, place in run]
@@ -212,7 +216,7 @@ def _fold_places(findings: list[Finding]) -> Iterator[str]:
 
 
 def _log_place(path: str, run: Run | None) -> str:
-    """Where the log is, as Markdown; a path on the service's machine is nobody else's business."""
+    """Return where the log is, as Markdown; paths of the service's machine are not shown."""
     if path.startswith(("http://", "https://")):
         return f"[Log of the run]({path})"
     if run is not None and run.snapshot is not None:
@@ -229,9 +233,9 @@ def _render(template: str, **facts: object) -> str:
 
 
 def _remove_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
-    """Clean what is shown before it is cut and made inert.
+    """Remove secrets before texts are cut and made inert.
 
-    A cut, or a sign that is escaped, leaves of a credential what nobody recognises.
+    After a cut or an escape, a credential is no longer recognised.
     """
     return replace((redactor or Redactor()).redact_record(evidence), prepared=evidence.prepared)
 
@@ -239,7 +243,7 @@ def _remove_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
 def _finish(
     text: str, place: str, redactor: Redactor | None, *, limit: int = sanitise.TEXT_LIMIT
 ) -> str:
-    """Return a text without secrets, cut where it is too long for GitHub."""
+    """Return a text without secrets, within GitHub's limit."""
     text = (redactor or Redactor())(text)
     if count := len(_REMOVED.findall(text)):
         values = "value that looks" if count == 1 else "values that look"
@@ -248,7 +252,7 @@ def _finish(
 
 
 def _tidy(text: str) -> str:
-    """Leave one blank line where a template left several; code keeps its own."""
+    """Reduce several blank lines of a template to one, except in code."""
     kept: list[str] = []
     fence = ""
     for line in text.split("\n"):
@@ -265,7 +269,7 @@ def _get_environment(
 ) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("agent.publishing"),
-        # The output is Markdown: each foreign text goes through one of the filters below.
+        # The output is Markdown: one of the filters below makes each foreign text inert.
         autoescape=False,  # noqa: S701
         trim_blocks=True,
         lstrip_blocks=True,
@@ -304,7 +308,7 @@ def _cut_lines(text: str, limit: int) -> str:
 
 
 def _format_minute(moment: str) -> str:
-    """Write an ISO moment for people; what is none stays as it is."""
+    """Write an ISO time for people; any other text stays as it is."""
     try:
         return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     except ValueError:

@@ -1,25 +1,28 @@
-"""A word in each thread of a pull request of ours, and the section of its text that lists them.
+"""Answer the threads of a pull request of ours, and describe their outcomes.
 
 May run twice: each thread is answered once.
 """
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from agent.desk import Desk
 from agent.models.change import Change, Finding
-from agent.models.outcome import Outcome, ThreadOutcome
+from agent.models.outcome import Outcome, ThreadOutcome, ThreadResult
 from agent.models.pulls import PullSnapshot, Thread
 from agent.models.record import replace
 from agent.models.run import Reason, Run
 from agent.models.task import FollowUpItem, ItemAnswer, PullContext, Task
 from agent.publishing import messages, threads
 from agent.publishing.evidence import DecidedChange
+from agent.publishing.pull_request_content import PushedBranch
 from agent.text import sanitise
+from agent.text.check_summary import format_count
 
-#: How the id of what is no thread but a check begins.
+#: Beginning of the id of an item that is a check, not a thread.
 _CHECK = "check:"
-#: Ends of a follow-up that was to merge the base, after which the two do not go together.
+#: Reasons for which a follow-up that was to merge the base leaves branch and base apart.
 _BROKEN = frozenset({
     Reason.CONFLICT, Reason.UNCLEAR, Reason.NEW_FAILURES, Reason.UNVERIFIED, Reason.POLICY,
     Reason.EDIT_FAILED, Reason.UNASKED_OPERATIONS,
@@ -32,7 +35,7 @@ _MOST_SOLUTION = 6_000
 
 
 def post_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
-    """Tell people of a follow-up that ended without a result; where they ended it, they know."""
+    """Comment that a follow-up ended without a result, unless people ended it."""
     over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(messages.OVER)
     if not over and outcome.reason is not Reason.CANCELLED:
         words = outcome.files.text or sanitise.format_words(outcome.sentence)
@@ -41,7 +44,7 @@ def post_stopped(run: Run, outcome: Outcome, desk: Desk) -> None:
 
 
 def report_broken(run: Run, outcome: Outcome, desk: Desk) -> None:
-    """Say on the check of a pull request's commit that it does not fit its base branch by now."""
+    """Report on a pull request's check that its branch cannot be merged any more."""
     is_left = any(thread.kind == "human" for thread in outcome.review_state.threads)
     if run.about.kind == "update" and (outcome.reason in _BROKEN or is_left):
         summary, note = sanitise.format_words(outcome.sentence), _MARK_READY
@@ -54,7 +57,11 @@ def report_broken(run: Run, outcome: Outcome, desk: Desk) -> None:
 def withhold_answers(
     answers: tuple[ItemAnswer, ...], decided: DecidedChange | None, refused: tuple[Finding, ...]
 ) -> tuple[ItemAnswer, ...]:
-    """Answer what was edited and is not published; `refused` are findings that blocked it."""
+    """Return answers that leave edited items to people, if the edits are not published.
+
+    Args:
+        refused: The findings for which rules refused the edits.
+    """
     if refused and refused[0].rule == _CONFLICT_MARKS:
         why = f"A conflict was left unsolved in {refused[0].path}."
     elif refused:
@@ -80,7 +87,11 @@ def answer_threads(
     run: Run,
     desk: Desk,
 ) -> tuple[ThreadOutcome, ...]:
-    """Answer each thread where it is in `now`, as read in this attempt; a check has no thread."""
+    """Answer each thread, and return the outcomes of all items.
+
+    Args:
+        now: The pull request as this attempt has read it.
+    """
     by_number = {answer.item: desk.redactor.redact_record(answer) for answer in answers}
     pairs = [(item, by_number[item.number]) for item in items if item.number in by_number]
     for item, answer in pairs:
@@ -112,14 +123,14 @@ def _answer_thread(
     run: Run,
     desk: Desk,
 ) -> ThreadOutcome:
-    # Ours is no word that was read.
+    # Comments of ours were not answered.
     last = max(comment.comment_id for comment in thread.comments if not comment.is_ours)
     words = threads.write_reply(answer, outcome.commit)
     same = (present for present in now.threads if present.thread_id == thread.thread_id)
     present = next(same, thread)
     key = f"{thread.thread_id} {last}"
     page = desk.code_host.reply_in_thread(run, now.number, present, words, key=key)
-    # What was said since it was read, or is said otherwise by now, is not to be hidden with it.
+    # A resolved thread is hidden, so comments that are newer or edited keep it open.
     read = {comment.comment_id: comment.body for comment in thread.comments}
     is_unread = any(
         not comment.is_ours
@@ -138,7 +149,7 @@ def _answer_thread(
 
 
 def _find_page(item: FollowUpItem, now: PullSnapshot) -> str:
-    """Find the page of a check; anybody who may set a status names any address as its page."""
+    """Return the page of a check, if it is of the repository: a status may name any address."""
     repository = now.url.rpartition("/pull/")[0]
     pages = (f"{repository}/actions/runs/", f"{repository}/runs/")
     url = item.check.url if item.check else ""
@@ -146,7 +157,7 @@ def _find_page(item: FollowUpItem, now: PullSnapshot) -> str:
 
 
 def list_lasting(pull: PullContext) -> tuple[ThreadOutcome, ...]:
-    """Leave out what earlier rounds could not do about checks, which run anew on each commit."""
+    """Return the outcomes of earlier rounds, without checks left to people: they run again."""
     return tuple(
         outcome
         for outcome in pull.thread_outcomes
@@ -154,8 +165,10 @@ def list_lasting(pull: PullContext) -> tuple[ThreadOutcome, ...]:
     )
 
 
-def list_waiting(ends: Iterable[ThreadOutcome]) -> tuple[ThreadOutcome, ...]:
-    return tuple(end for end in ends if end.kind == "human")
+def list_waiting(ends: Iterable[ThreadOutcome], now: PullSnapshot) -> tuple[ThreadOutcome, ...]:
+    """Return the outcomes that are left to people and whose threads are not resolved."""
+    resolved = {thread.thread_id for thread in now.threads if thread.resolved}
+    return tuple(end for end in ends if end.kind == "human" and end.thread_id not in resolved)
 
 
 # --- texts ----------------------------------------------------------------------------------------
@@ -164,7 +177,13 @@ def list_waiting(ends: Iterable[ThreadOutcome]) -> tuple[ThreadOutcome, ...]:
 def list_notes(
     task: Task, pull: PullContext, commit: str, *, is_published: bool, is_edited: bool
 ) -> list[str]:
-    """List notes about the branch, which ends in `commit`; `is_published`: that one is new."""
+    """List notes about the branch.
+
+    Args:
+        commit: The head of the branch.
+        is_published: Whether this run has pushed it.
+        is_edited: Whether people have edited the text of the pull request.
+    """
     start, notes, base = task.start, [], pull.pull.base_branch
     if start.conflicts and not (start.brought_up and is_published):
         notes.append(
@@ -193,7 +212,7 @@ def list_notes(
 
 
 def show_solutions(task: Task, change: Change) -> str:
-    """Show each conflict with its solution in `change`, made of the merge; "": there was none."""
+    """Return each conflict of the merge with its solution in the change; "": there was none."""
     merged = {file.path: file.after for file in task.start.change.files}
     solved = {file.path: file.after for file in change.files}
     parts = []
@@ -214,16 +233,58 @@ def show_solutions(task: Task, change: Change) -> str:
 
 
 def add_section(now: PullSnapshot, section: str) -> str:
-    """Put the section below what people made of the text, unless they have filled it up."""
+    """Return the text of a pull request with the section, unless that exceeds GitHub's limit."""
     body = threads.replace_section(now.body, section)
     return body if len(body) <= sanitise.TEXT_LIMIT else now.body
 
 
+def rewrite_section(now: PullSnapshot, section: str, run: Run, desk: Desk) -> None:
+    """Rewrite the text of a pull request if the section changes it."""
+    body = add_section(now, section)
+    if body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
+        desk.code_host.rewrite_text(run, now.number, body)
+
+
 def call_people(ends: Sequence[ThreadOutcome]) -> str:
-    """Say what a person has to do that is said in no thread; an edited text tells nobody."""
+    """Return a comment with the items left to people that have no thread; "": there is none."""
     unanswered = [end for end in ends if end.kind == "human" and end.thread_id.startswith(_CHECK)]
     lines = [
         f"- {sanitise.format_words(outcome.about)}: {sanitise.format_words(outcome.text)}"
         for outcome in unanswered
     ]
     return "\n".join(("**A person has to handle this.**", "", *lines)) if lines else ""
+
+
+def summarize_ends(
+    task: Task,
+    pull: PullContext,
+    ends: Sequence[ThreadOutcome],
+    decided: DecidedChange | None,
+    placed: PushedBranch | None,
+) -> str:
+    """Describe the result of a follow-up, as the end of a sentence.
+
+    Args:
+        ends: Outcomes of threads, checks and conflicts; empty: the base was merged.
+        placed: The branch to which the change was pushed; None: it was not.
+    """
+    if not ends:
+        if placed:
+            return f"updated with the base branch in {placed.commit[:12]}"
+        sentence = decided.verdict.sentence if decided else "a rule blocks the result"
+        return sentence.rstrip(".")
+    noun = "check" if pull.about.kind == "ci" else "comment"
+    noun = "conflict" if any(item.conflict for item in task.items) else noun
+    commit = next((end.commit for end in ends if end.commit), "")
+    counts = Counter[str](end.kind for end in ends)
+    needs = "needs" if counts["human"] == 1 else "need"
+    results: dict[ThreadResult, str] = {
+        "commit": f"addressed in {commit[:12]}",
+        "reply": "answered",
+        "human": f"{needs} a person",
+    }
+    return ", ".join(
+        f"{format_count(counts[kind], noun)} {result}"
+        for kind, result in results.items()
+        if counts[kind]
+    )

@@ -1,6 +1,6 @@
-"""Words about what people ask in a pull request: the answer in a thread, the table of all. Pure.
+"""Write answers to threads of a pull request, and the section that lists them. Pure.
 
-Words of a model are marked as such; all that is foreign is made inert.
+Words of a model are marked as such; foreign words are made inert.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ _BECAME: dict[ThreadResult, str] = {
     "human": "needs a person",
 }
 _LONGEST_CELL = 160
-#: The newest; each is a thread that can be opened.
+#: Maximum number of rows, for the newest threads; all can be opened on the page.
 _MOST_ROWS = 10
 
 
 def write_reply(answer: ItemAnswer, commit: str) -> str:
-    """Write the answer to a thread; `commit` has what was done, empty: nothing was."""
+    """Write the answer to a thread; `commit` has the edits, "": there are none."""
     head = {
         "commit": f"Done in {commit}.",
         "reply": "",
@@ -38,7 +38,7 @@ def write_reply(answer: ItemAnswer, commit: str) -> str:
 
 
 def write_section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> str:
-    """Write what became of all that was asked, and notes of ours, with marks to find it by."""
+    """Write the section with outcomes and notes, between marks by which it is found again."""
     listed = [f"- {sanitise.format_words(note)}" for note in notes]
     if not ends and not listed:
         return ""
@@ -51,9 +51,9 @@ def write_section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> s
 
 
 def replace_section(body: str, section: str) -> str:
-    """Put the section into the text of a pull request, in the place of an earlier one.
+    """Return the text of a pull request with the section, which replaces an earlier one.
 
-    The first comes before the first heading of ours; where people have removed that, at the end.
+    A first section comes before our first heading, or at the end if people removed that.
     """
     body = body.replace("\r\n", "\n")
     lines = body.split("\n")
@@ -69,13 +69,13 @@ def replace_section(body: str, section: str) -> str:
 
 
 def compute_digest(body: str) -> str:
-    """Name the text of a pull request, without the section; ends of lines and blanks aside."""
+    """Return a digest of a pull request's text, without section, line ends and outer blanks."""
     lines = (line.rstrip() for line in replace_section(body, "").split("\n"))
     return hashlib.sha256("\n".join(lines).strip().encode()).hexdigest()
 
 
 def _place(lines: list[str]) -> tuple[int, int] | None:
-    """Find the lines of the section; its marks in a diff or a log are no marks."""
+    """Find the lines of the section; marks within fenced code do not count."""
     fence, begun = "", None
     for number, line in enumerate(lines):
         if ticks := sanitise.count_ticks(line, fence):

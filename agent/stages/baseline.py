@@ -1,10 +1,10 @@
-"""Baseline: the checks on the base commit, to tell "already red" from "new".
+"""Baseline: run the checks on the base commit, to tell known failures from new ones.
 
-Kept by `agent.checks.reports`, so that a second run on the same base does not measure again.
+`agent.checks.reports` stores the results for later runs on the same base.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from agent.checks import check, reports, running
 from agent.checks.check import Site
@@ -23,14 +23,15 @@ def measure_base(
     looks_early: bool = False,
     listens: bool = False,
 ) -> CheckReport:
-    """Measure the base commit, or take the stored measurement of it.
+    """Run the checks on the base commit, or load their stored results.
 
-    Where something else is to be tried for its tests, the report is partial.
+    The report is partial if checks were left out: on request, or because so many tests fail that
+    another set-up is tried.
 
     Args:
         only_tests: Whether the other checks are left out.
-        looks_early: Whether the tests end where half of the first ones fail.
-        listens: Whether tests that connect to a server are ended at once; the report names it.
+        looks_early: Whether the run of tests ends early if half of the first ones fail.
+        listens: Whether the run ends if tests connect to a missing server; the report names it.
     """
     stored = reports.locate_baseline(prepared, desk.settings)
     if report := reports.load_baseline(stored):
@@ -53,29 +54,24 @@ def measure_base(
     return _set_aside(report)
 
 
-def measure_others(prepared: Prepared, tests: CheckReport, desk: Desk) -> CheckReport:
-    """Measure what is left once the tests are known; raises what `measure_base` raises."""
-    return _measure_missing(tests.results, prepared, desk)
-
-
 def measure_anew(before: CheckReport, prepared: Prepared, desk: Desk) -> TestRun:
-    """Measure the tests of the base commit once more, for this run and later ones."""
-    others = [result for result in before.results if result.name != TESTS]
-    report = _measure_missing(others, prepared, desk)
+    """Run the tests of the base commit once more, for this run and later ones."""
+    others = tuple(result for result in before.results if result.name != TESTS)
+    report = measure_others(prepared, replace(before, results=others), desk)
     desk.store_report(prepared.run, report)
     return report.tests
 
 
-def _measure_missing(results: Iterable[AnyRun], prepared: Prepared, desk: Desk) -> CheckReport:
-    """Measure the checks of base that have no result, and store all."""
-    # What was set aside may have been a mishap, and is not stored without another look.
-    known = {result.name: result for result in results if result.status is not Status.UNMEASURABLE}
+def measure_others(prepared: Prepared, before: CheckReport, desk: Desk) -> CheckReport:
+    """Run the checks of base that a report does not have, and store all results."""
+    # A check that could not be measured may work the second time, and runs again.
+    ran = {run.name: run for run in before.results if run.status is not Status.UNMEASURABLE}
     site = _make_site(prepared, desk)
     jobs = (*running.list_others(site), *running.list_tests(site))
-    missing = [job for job in jobs if job.check.name not in known]
+    missing = [job for job in jobs if job.check.name not in ran]
     more = running.run_checks(missing, desk.sandbox, desk.say, at_once=site.at_once)
-    known |= {result.name: result for result in more}
-    report = _make_report(prepared, [known[job.check.name] for job in jobs])
+    ran |= {run.name: run for run in more}
+    report = _make_report(prepared, [ran[job.check.name] for job in jobs])
     reports.store_baseline(reports.locate_baseline(prepared, desk.settings), report)
     return _set_aside(report)
 
@@ -90,14 +86,14 @@ def _make_report(prepared: Prepared, results: Sequence[AnyRun]) -> CheckReport:
 
 
 def _set_aside(report: CheckReport) -> CheckReport:
-    """Set aside what cannot be measured; not in the store, which keeps nothing unproved."""
+    """Mark the checks that cannot be measured; the store has them as they ended."""
     return replace(report, results=tuple(map(set_unmeasurable, report.results)))
 
 
 def set_unmeasurable(result: AnyRun) -> AnyRun:
-    """Set aside a check that lists no findings on base; tests are never set aside.
+    """Mark a check that failed on base before it could list findings; never the tests.
 
-    The cause is in the repository or its set-up, so that no change is blocked for it.
+    The cause is in the repository or its set-up, so that it blocks no change.
     """
     if result.name == TESTS or result.status is Status.ABSENT:
         return result
@@ -107,7 +103,7 @@ def set_unmeasurable(result: AnyRun) -> AnyRun:
 
 
 def _listen(site: Site) -> Site:
-    """Return the site with something that notes which servers are missing."""
+    """Return the site with a listener that names missing servers."""
     listener = sandbox_services.make_listener(site.environment)
     services = (*site.environment.services, listener)
     return dataclasses.replace(site, environment=replace(site.environment, services=services))

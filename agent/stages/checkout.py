@@ -1,4 +1,4 @@
-"""Checkout: fix the base commit, lay out its files, read what the repository demands there."""
+"""Checkout: choose the base commit, lay out its files, and read the configuration there."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ from agent.text import sanitise
 from agent.text.sanitise import list_some
 from repo_config import detect, load
 
-#: Keys of paths from the project's folder, and that folder itself.
+#: Keys whose paths depend on the project's folder, and the key of that folder.
 _OF_ROOT = frozenset({"root", "python", "django", "checks", "setup"})
 
 
 def prepare_checkout(run: Run, desk: Desk) -> Checkout:
-    """Bring our mirror up to date and pin the commit that the whole run is based on."""
+    """Update our mirror, and return the commit on which the whole run is based."""
     remote = desk.code_host.find_remote(run)
     if remote is None:
         base = worktree.prepare_checkout(run.repository, run.base, desk.mirrors, desk.stopped)
@@ -52,25 +52,25 @@ _MOST_CONFLICTS = 20
 
 
 def prepare_start(pull: PullContext | None, run: Run, desk: Desk) -> BranchState:
-    """Pin the base commit, and of a pull request bring its branch together with its base.
+    """Return the base commit; for a pull request, merge its base branch into its branch.
 
     Raises:
-        RepositoryUnfit: The branch contains what cannot be continued.
-        RunStopped: The base is to be merged in, and the two do not go together, or we may not.
+        RepositoryUnfit: The branch has content with which no run can go on.
+        RunStopped: The base cannot be merged, or has conflicts that no model may solve.
     """
     if pull is None:
         return BranchState.at_base(prepare_checkout(run, desk))
     remote, branch, base_branch = pull.remote, pull.pull.branch, pull.pull.base_branch
     is_update = pull.about.kind == "update"
-    found = _read_branch(run, remote, branch, base_branch, desk, keeps_conflicts=is_update)
+    state = _read_branch(run, remote, branch, base_branch, desk, keeps_conflicts=is_update)
     if is_update and (
-        len(found.conflicts) > _MOST_CONFLICTS or (found.conflicts and not desk.has_editor)
+        len(state.conflicts) > _MOST_CONFLICTS or (state.conflicts and not desk.has_editor)
     ):
-        shown = list_some(map(sanitise.format_code, found.conflicts), 8)
+        shown = list_some(map(sanitise.format_code, state.conflicts), 8)
         words = f"{base_branch} cannot be merged into {branch}: both changed {shown}."
         raise RunStopped(words, Reason.CONFLICT)
-    desk.say(f"branch {branch} at {found.head[:12]}, base {found.checkout.commit[:12]}")
-    return found
+    desk.say(f"branch {branch} at {state.head[:12]}, base {state.checkout.commit[:12]}")
+    return state
 
 
 def _read_branch(
@@ -91,12 +91,15 @@ def _read_branch(
 
 
 def bring_up(decided: DecidedChange, base: Prepared, desk: Desk) -> BranchState | None:
-    """Lay a finished change over the end of its base branch, if that moved before a retry.
+    """Apply a finished change to the head of its base branch, if that moved before a retry.
 
-    None: it is published as it was checked. May run twice.
+    May run twice.
+
+    Returns:
+        The state of the branch; None: the change is published as it was checked.
 
     Raises:
-        RunStopped: The two do not go together.
+        RunStopped: The change and the base branch have conflicts.
         Superseded: The base branch has the change already.
     """
     run, made, code_host = base.run, decided.cleared.change, desk.code_host
@@ -123,17 +126,17 @@ def bring_up(decided: DecidedChange, base: Prepared, desk: Desk) -> BranchState 
             problem.name_branch(branch, commit, "no pull request was opened")
         raise problem
     if is_pushed:
-        # The change begins where the base branch is now; nobody has built on this commit.
+        # The change now starts at the head of the base branch; no commit follows the old one.
         branches.remove_branch(remote.url, token, desk.mirrors, branch, commit)
     change = replace(state.change, notes=made.notes, not_done=made.not_done)
     return replace(BranchState.at_base(state.checkout), change=change)
 
 
 def restore_checkout(run: Run, start: BranchState, desk: Desk) -> None:
-    """Fetch what the run's checkout has fetched on another machine, if this one lacks it.
+    """Fetch the commits of a run that began on another machine, if this one lacks them.
 
     Raises:
-        StoreUnavailable: It cannot be had just now; no record of the run is given up for that.
+        StoreUnavailable: They cannot be fetched now; the run keeps its records, and waits.
     """
     base, commits = start.checkout, {start.checkout.commit, start.head, start.tip}
     missing = [commit for commit in sorted(commits) if not worktree.has_commit(base.mirror, commit)]
@@ -142,27 +145,33 @@ def restore_checkout(run: Run, start: BranchState, desk: Desk) -> None:
         return
     try:
         token, branch = desk.create_token(run, write=False), base.base_branch
-        given = remote.url, token, branch or remote.default_branch, missing, desk.mirrors
-        worktree.restore_commits(*given, max_mb=desk.settings.max_repository_mb)
+        worktree.restore_commits(
+            remote.url,
+            token,
+            branch or remote.default_branch,
+            missing,
+            desk.mirrors,
+            max_mb=desk.settings.max_repository_mb,
+        )
     except TransientError as problem:
         raise StoreUnavailable(problem.message) from problem
 
 
 def read_contract(run: Run, base: Checkout, desk: Desk) -> Contract:
-    """Read the configuration at the base commit and detect what it leaves open.
+    """Read the configuration at the base commit, and detect what it does not set.
 
     Raises:
-        ConfigInvalid: With file, line and the fix of every problem.
+        ConfigInvalid: The configuration has errors; each with file, line and fix.
     """
     tree = worktree.lay_out(base, desk.base_folder(run), desk.stopped)
     try:
         for name in (".github", *load.OWN_FILES):
             if (desk.base_folder(run) / name).is_symlink():
-                # A tree contains regular files only; a linked file would be overlooked in silence.
+                # A tree contains regular files only: a linked file would be ignored silently.
                 raise ConfigInvalid(f"{name} is a symbolic link. Replace it with a regular file.")
         if run.config_text is None:
-            found = load.find_config(tree)
-            config, source = load.from_tree(tree), found.name if found else None
+            file = load.find_config(tree)
+            config, source = load.from_tree(tree), file.name if file else None
         else:
             source = run.config_name or "the configuration passed in"
             config = load.from_text(run.config_text, source, tree)

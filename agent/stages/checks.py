@@ -8,16 +8,9 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 
-from agent.checks import (
-    change_parts,
-    changed_files,
-    judging,
-    packages,
-    reports,
-)
-from agent.checks.change_parts import ChangeParts
+from agent.checks import changed_files, judging, packages, reports
+from agent.checks.change_split import SplitChange, split_change
 from agent.checks.check import Site, make_site
 from agent.checks.running import Bench, Jobs
 from agent.desk import Desk
@@ -29,10 +22,9 @@ from agent.models.checks import CheckReport, LintRun, PackageRun, TestRun
 from agent.models.environment import Environment, Prepared
 from agent.models.review import Judgement
 from agent.policy import levels, new_dependencies, ruff_contract
-from repo_config.test_files import is_test
 
 
-def judge_cleared(
+def check_cleared(
     cleared: ClearedChange,
     plan: Plan,
     before: CheckReport,
@@ -42,14 +34,15 @@ def judge_cleared(
     seconds: float = math.inf,
     measure_anew: Callable[[], TestRun] | None = None,
 ) -> Judgement:
-    """Judge a change that the rules let pass; first of all, check it by ruff's rules.
+    """Run the checks on a change that the rules of policy let pass.
 
-    Where the change declares other packages than base, all of its side runs with those.
+    Rules that ruff checks come first. Where the change declares other packages than base, all
+    checks of the change run with those.
 
     Args:
         before: The checks on base.
-        human_changes: The branch's earlier change; what rules find in lines of people only remarks.
-        seconds: Left of the run's minutes; what is not over by then is ended.
+        human_changes: The branch's earlier change; findings in lines of people never block.
+        seconds: Left of the run's minutes; checks that take longer are ended.
         measure_anew: Measures base's tests once more, where an earlier run has measured them.
 
     Raises:
@@ -58,45 +51,55 @@ def judge_cleared(
     """
     change, until = cleared.change, time.monotonic() + seconds
     environment, added = _prepare_environment(change, prepared, desk)
-    lay_out = partial(_lay_out, environment=environment, until=until, prepared=prepared, desk=desk)
-    tree, head, contract = desk.open_base(prepared), lay_out(change, "head"), prepared.contract
-    base = make_site(tree.folder, desk.environment(prepared), contract, desk.settings, until)
-    # An earlier round may have measured it anew.
+    bench = _make_bench(change, plan, environment, prepared, desk, until)
+    bench.human_changes = human_changes
+    if reports.is_older(prepared, desk.settings):
+        bench.measure_anew = measure_anew
+    # An earlier round may have measured base anew.
     before = reports.refresh_tests(before, prepared, desk.settings)
-    parts = change_parts.split_change(change, before.tests, tree, contract.project)
-    linted = _run_ruff_rules(parts, head, base, human_changes, desk)
-    bench = Bench(
+    split = split_change(change, before.tests, bench.tree, prepared.contract.project)
+    linted = _run_ruff_rules(split, bench, desk)
+    judged = judging.judge_change(split, before, bench, (*added, *linted))
+    desk.store_report(prepared.run, judged.ran)
+    return judged
+
+
+def _make_bench(
+    change: Change,
+    plan: Plan,
+    environment: Environment,
+    prepared: Prepared,
+    desk: Desk,
+    until: float,
+) -> Bench:
+    """Lay out base and the change.
+
+    Args:
+        environment: Of the change.
+        until: When the run's minutes end, by the monotonic clock.
+    """
+    contract, settings = prepared.contract, desk.settings
+
+    def lay_out(laid: Change, name: str) -> Site:
+        name = name or threading.current_thread().name
+        folder = desk.head_folder(prepared.run).with_name(name)
+        tree = worktree.lay_out(prepared.checkout, folder, desk.stopped)
+        tree.replay(laid)
+        return make_site(tree.folder, environment, contract, settings, until)
+
+    tree = desk.open_base(prepared)
+    base = make_site(tree.folder, desk.environment(prepared), contract, settings, until)
+    return Bench(
         base=base,
-        head=head,
+        head=lay_out(change, "head"),
         tree=tree,
         hunks=worktree.list_hunks(prepared.checkout, change),
         lay_out=lay_out,
         contract=contract,
         plan=plan,
-        human_changes=human_changes,
         jobs=Jobs(desk.sandbox, desk.say, base.at_once, until),
         say=desk.say,
-        measure_anew=measure_anew if reports.is_older(prepared, desk.settings) else None,
     )
-    judged = judging.judge_change(parts, before, bench, (*added, *linted))
-    desk.store_report(prepared.run, judged.ran)
-    return judged
-
-
-def _lay_out(
-    part: Change,
-    name: str,
-    *,
-    environment: Environment,
-    until: float,
-    prepared: Prepared,
-    desk: Desk,
-) -> Site:
-    """Lay a part of the change out, in a folder of a name, or of this thread."""
-    folder = desk.head_folder(prepared.run).with_name(name or threading.current_thread().name)
-    tree = worktree.lay_out(prepared.checkout, folder, desk.stopped)
-    tree.replay(part)
-    return make_site(tree.folder, environment, prepared.contract, desk.settings, until)
 
 
 # --- the environment of the change ----------------------------------------------------------------
@@ -105,7 +108,10 @@ def _lay_out(
 def _prepare_environment(
     change: Change, prepared: Prepared, desk: Desk
 ) -> tuple[Environment, tuple[PackageRun, ...]]:
-    """Build what the change declares or sets up, and look at it; that of base where it will do."""
+    """Return the environment of the change, and a check of its packages if they differ.
+
+    That of base serves unless the change declares packages, or edits files that set-up reads.
+    """
     change_context = rebuilding.make_context(change, prepared, desk)
     declares_others = new_dependencies.has_changed(change_context)
     if declares_others:
@@ -135,17 +141,14 @@ def _prepare_environment(
 # --- rules that ruff checks -----------------------------------------------------------------------
 
 
-def _run_ruff_rules(
-    parts: ChangeParts, head: Site, base: Site, human_changes: Change | None, desk: Desk
-) -> tuple[LintRun, ...]:
-    """Check a change by the rules that ruff has; one that forbids it ends the checks at once."""
-    disguised = frozenset(path for path in parts.product if is_test(path))
-    linted = changed_files.lint_change(parts.change, head, base, disguised, desk.sandbox, desk.say)
+def _run_ruff_rules(split: SplitChange, bench: Bench, desk: Desk) -> tuple[LintRun, ...]:
+    """Check a change by the rules that ruff has; a rule that forbids it ends the checks."""
+    linted = changed_files.lint_change(split, bench.head, bench.base, desk.sandbox, desk.say)
     if linted is None or linted.reason:
         return (linted,) if linted else ()
-    problems = ruff_contract.find_problems(linted.items, head.config)
-    weighed = levels.apply_levels(problems, head.config)
-    findings = levels.soften_human_findings(weighed, parts.change, human_changes)
+    config = bench.contract.config
+    graded = levels.apply_levels(ruff_contract.find_problems(linted.items, config), config)
+    findings = levels.soften_human_findings(graded, split.change, bench.human_changes)
     if blocking := [finding for finding in findings if finding.severity is Severity.BLOCK]:
         desk.say(f"{linted.name}: {blocking[0].rule} blocks the change; no checks run")
         raise PolicyRefused(findings)

@@ -1,7 +1,7 @@
-"""Decide over all facts: publish, or withhold and say why. Pure.
+"""Decide by all facts whether to publish a change, or to withhold it and why. Pure.
 
-The first row of `TABLE` that applies decides; REFERENCE.md prints the same rows. Owns their order
-and the sentence for maintainers; the facts come from `checks` and `policy`.
+The first row of `TABLE` that applies decides; REFERENCE.md prints the same rows. Each row makes the
+sentence for maintainers. The facts come from `checks` and `policy`.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from agent.models.record import replace
 from agent.models.review import Judgement, ReviewNotes, SourcePart
 from agent.models.run import Reason
 from agent.policy.layout import is_migration, is_revision
-from agent.policy.mapped_columns import edits_columns
+from agent.policy.migrations import edits_columns
 from agent.text.check_summary import (
     format_count,
     is_of_tests,
@@ -41,8 +41,8 @@ from agent.text.sanitise import list_some
 from repo_config import alembic_checks
 
 PROOF = "proof"
-"""In place of a rule's id, in the finding that a change is not proved."""
-#: Checks that compare models with migrations, with what a person types.
+"""`rule` of findings that a change, or a part of it, is not proved."""
+#: Checks that compare models with migrations, with the command for each.
 _DRIFT_CHECKS = {"makemigrations": "makemigrations --check", alembic_checks.CHECK: "alembic check"}
 _ADD_TEST = "Add a test that fails without it, or review it closely."
 
@@ -53,10 +53,10 @@ def decide_verdict(
     contract: Contract,
     review: ReviewNotes | None = None,
 ) -> Verdict:
-    """Publish only what is proved to break nothing; otherwise name what is in the way.
+    """Publish a change only if it is proved to break nothing; else name the obstacle.
 
     Args:
-        review: A second model's; whatever it says, it withholds nothing.
+        review: Of a second model; it may make a draft, and never withholds a change.
     """
     facts = VerdictFacts(judged, cleared, contract, review)
     rows = ((reason, describe(facts)) for reason, describe in TABLE)
@@ -71,7 +71,7 @@ def decide_verdict(
 
 
 def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
-    """Weigh a change that passed once more, where its review leaves something for a person."""
+    """Decide again on a change that passed, if its review settles findings or leaves some open."""
     is_settled = notes.open or notes.settled
     if not (chosen.cleared and chosen.judged and chosen.is_passed and is_settled):
         return chosen
@@ -91,10 +91,10 @@ def with_review(chosen: Round, notes: ReviewNotes, contract: Contract) -> Round:
 
 @dataclass(frozen=True)
 class VerdictFacts:
-    """The facts that a decision rests on, and the sentence of each row of the table.
+    """The facts of a decision, and the sentence of each row of the table.
 
-    Docstrings of `describe_…` say when the row applies, as REFERENCE.md prints it; its sentence is
-    empty where it does not.
+    The docstring of a method `describe_…` says when its row applies, as REFERENCE.md prints it. The
+    sentence is empty where the row does not apply.
     """
 
     judged: Judgement
@@ -109,13 +109,13 @@ class VerdictFacts:
 
     @property
     def remarks(self) -> tuple[Finding, ...]:
-        """What a person has to look at before the change is merged."""
+        """Findings that a person has to review before the change is merged."""
         every = (*self._rule_findings, *self.own_findings)
         return tuple(finding for finding in every if finding.severity is Severity.REVIEW)
 
     @cached_property
     def own_findings(self) -> tuple[Finding, ...]:
-        """Findings that are not from rules."""
+        """Findings of the decision itself, not of rules."""
         findings = (
             *map(test_verdicts.make_finding, self._flaky_tests),
             *self._find_unmeasured(),
@@ -124,7 +124,7 @@ class VerdictFacts:
             *(reviewing.find_open_remarks(self.review, self.cleared.change) if self.review else ()),
             *self._find_undone(),
         )
-        # What was removed at one place is listed once.
+        # Several removals at the same place are listed once.
         return reviewing.apply_reviewer_answers(tuple(dict.fromkeys(findings)), self.review)
 
     @property
@@ -147,7 +147,7 @@ class VerdictFacts:
         return dict.fromkeys(test for check in self._tests for test in check.flaky)
 
     def _find_unmeasured(self) -> Iterator[Finding]:
-        """Yield what has not finished, or says little of the change."""
+        """Yield findings for checks that did not finish, or that prove little about the change."""
         for check in self.compared:
             if check.unfinished:
                 message = f"{name_check(check)} did not finish: {check.reason}."
@@ -172,7 +172,7 @@ class VerdictFacts:
                 yield _make_remark("base branch tests", message, fix)
 
     def _list_unmatched(self, name: str) -> Iterator[str]:
-        """List files with models and migrations, which a check that cannot run would compare."""
+        """Yield files with models and migrations, if the check that compares them cannot run."""
         files, upgrade = self.cleared.change.files, alembic_checks.UPGRADE
         applied = {check.name for check in self.compared if check.verdict is Status.PASSED}
         for file in files if name == "makemigrations" else ():
@@ -185,10 +185,10 @@ class VerdictFacts:
             )
 
     def _find_unproved_parts(self) -> Iterator[Finding]:
-        """Yield parts of source that no test needs; the whole change where no test shows anything.
+        """Yield findings for parts that no test needs, or for a change that no test proves.
 
-        Parts that there was no time for are a note in the proof, once anything is shown; so are
-        mistakes in code that is not changed: tests of one matter need not notice all of them.
+        Parts that were not tried, for lack of time, are a finding only if nothing else is proved.
+        So are mistakes in code that is not changed: the tests need not notice each of them.
         """
         proof = self.judged.proof
         flaky = [f"{test.item_id} is flaky" for test in self._flaky_tests]
@@ -329,18 +329,18 @@ def _describe_unneeded(part: SourcePart) -> str:
 def _make_remark(
     rule: str, message: str, fix: str, path: str = "", line: int | None = None, **more: bool
 ) -> Finding:
-    """Make a finding for people; the author sees it only where that is said."""
+    """Make a finding for review; `asks_author` shows it to the author too."""
     place: dict[str, Any] = {"path": path, "line": line, "asks_author": False, **more}
     return Finding(rule=rule, severity=Severity.REVIEW, message=message, fix=fix, **place)
 
 
 def _name_places(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Name the places of findings, each once; for a whole change the name of its rule."""
+    """Return the places of findings, each once; of a finding about the whole change, its rule."""
     return tuple(dict.fromkeys(finding.place or finding.rule for finding in findings))
 
 
 def _format_item(item: CheckItem) -> str:
-    """Name a test by its id, a finding by what it says and where."""
+    """Return the id of a test, or message and place of a finding."""
     if item.outcome != "finding":
         return item.item_id
     text = item.text.strip().partition("\n")[0].rstrip(".") or item.item_id

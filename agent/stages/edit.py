@@ -1,6 +1,7 @@
-"""Edit: carry a recipe's plan out on the head tree; what comes out is a Change, nothing else.
+"""Edit: carry out a recipe's plan on the head tree, and return the Change.
 
-The Change is complete before any check runs; what checks write is thrown away with their sandbox.
+The Change is complete before any check runs. Files that checks write are deleted with their
+sandbox.
 """
 
 from agent.desk import Desk
@@ -19,11 +20,11 @@ _MOST_DIFF = 256_000
 
 
 def apply_plan(plan: Plan, prepared: Prepared, desk: Desk) -> Change:
-    """Let the recipe edit, and produce in a sandbox what only the framework can write.
+    """Run the recipe, which edits files and has Django write the migration in a sandbox.
 
     Raises:
-        EditFailed: What was produced is not what was asked for, or nothing was changed.
-        TicketUnclear: Django does not take the field.
+        EditFailed: The result is not what was asked for, or nothing was changed.
+        TicketUnclear: Django does not accept the field.
     """
     tree = desk.lay_out_head(prepared)
     made = by_recipe.apply_recipe(plan.parameters, tree, prepared, desk)
@@ -38,21 +39,21 @@ def apply_plan(plan: Plan, prepared: Prepared, desk: Desk) -> Change:
 
 
 def plan_again(ticket: Ticket, prepared: Prepared, desk: Desk) -> Plan:
-    """Plan by the recipe on a base that has moved, where the model is at other lines by now."""
+    """Plan again by the recipe, on a base that has moved and where the model's lines may differ."""
     contract = prepared.contract
     tree = FolderFilter(desk.open_base(prepared), contract.config.folder)
     return recipe.draft_plan(recipe.resolve_parameters(ticket, tree, contract.project))
 
 
 def record_draft(change: Change, number: int, prepared: Prepared, desk: Desk) -> None:
-    """Record the diff of a change that is judged next, whatever becomes of it.
+    """Record the diff of a change before it is judged.
 
     Args:
         number: Of the round that judges it.
     """
-    # Nothing has bounded it yet, and searching it takes time.
+    # The diff has no limit yet, and redacting it takes time.
     diff = worktree.make_diff(prepared.checkout, change)[: 4 * _MOST_DIFF]
-    # Redacted first: half of a secret is not recognised.
+    # Redact before shortening: half of a secret is not recognised.
     shown = sanitise.shorten_middle(desk.redactor(diff), _MOST_DIFF, where="the model's calls")
     facts = {"round": number, "change_digest": change.digest, "diff": shown}
     desk.events.note("model", "change.drafted", **facts)

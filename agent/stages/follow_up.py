@@ -1,6 +1,6 @@
-"""Follow up: what a pull request of ours asks for by now, and the state of its branch.
+"""Follow up: read what people and checks ask of a pull request of ours.
 
-People's words count as they are found here; whatever brought us here was only the occasion.
+Comments count as they are read here; the delivery that began the run is not used.
 """
 
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from agent.models.code_host import CodeHost
 from agent.models.outcome import PastRun, ThreadOutcome
 from agent.models.pulls import (
     BranchState,
+    PullSnapshot,
     Thread,
     ThreadComment,
 )
@@ -26,8 +27,8 @@ from repo_config.tree import ChangedTree
 
 #: Maximum number of threads that one round answers, the oldest first.
 MOST_THREADS = 20
-#: Maximum number of accounts that one round looks up, the latest authors first: a crowd of
-#: strangers costs no more, and hides nobody who has just spoken.
+#: Maximum number of accounts that one round looks up, the latest authors first: many strangers
+#: cost no more requests, and do not hide a recent comment of a maintainer.
 _MOST_ACCOUNTS = 12
 _MOST_CHECKS = 5
 _MOST_LOG = 12_000
@@ -37,7 +38,7 @@ _LONGEST_ABOUT = 160
 
 
 def read_context(run: Run, desk: Desk) -> PullContext:
-    """Read the pull request, and find what waits for an answer of ours.
+    """Read the pull request, and find the threads and checks that need an answer.
 
     Raises:
         Superseded: It is no longer open.
@@ -51,27 +52,18 @@ def read_context(run: Run, desk: Desk) -> PullContext:
     if remote is None:
         raise RequestRefused("Only the GitHub service can follow up on pull requests.")
     outcomes = [stored_run.outcome for stored_run in history if stored_run.outcome is not None]
-    # What became of each thread last, by its id.
+    # The last outcome of each thread, by its id.
     ends = {end.thread_id: end for outcome in outcomes for end in outcome.review_state.threads}
     plans = [outcome.judged.plan for outcome in outcomes if outcome.judged.plan]
     texts = [outcome.review_state.text_digest for outcome in outcomes]
     digests = [digest for digest in texts if digest]
     asked: tuple[Thread, ...] = ()
     if about.kind == "review":
-        names = frozenset((remote.author,))
-        people = _Writers(run, code_host)
-        threads = tuple(_as_read(thread, ends) for thread in pull.threads)
-        newest = sorted(threads, key=lambda thread: thread.comments[-1].at, reverse=True)
-        wanted_ids = {
-            thread.thread_id for thread in newest if _is_asked(thread, ends, names, people)
-        }
-        asked = tuple(
-            people.hide_others(thread) for thread in threads if thread.thread_id in wanted_ids
-        )
+        asked = _find_asked(pull, ends, remote.author, _Writers(run, code_host))
     return PullContext(
         about=about,
         remote=remote,
-        # Threads that wait for nobody are left out.
+        # `threads` below has those that need an answer.
         pull=replace(pull, threads=()),
         checks=tuple(
             check
@@ -88,16 +80,32 @@ def read_context(run: Run, desk: Desk) -> PullContext:
     )
 
 
+def _find_asked(
+    pull: PullSnapshot, ends: dict[str, ThreadOutcome], author: str, people: "_Writers"
+) -> tuple[Thread, ...]:
+    """Find the threads that need an answer of ours.
+
+    Args:
+        ends: Outcomes of threads in earlier rounds, by their ids.
+        author: Our name on the code host.
+    """
+    threads = tuple(_as_read(thread, ends) for thread in pull.threads)
+    newest = sorted(threads, key=lambda thread: thread.comments[-1].at, reverse=True)
+    names = frozenset((author,))
+    asked = {thread.thread_id for thread in newest if _is_asked(thread, ends, names, people)}
+    return tuple(people.hide_others(thread) for thread in threads if thread.thread_id in asked)
+
+
 def _is_like(earlier: PastRun, about: FollowUp) -> bool:
-    """Whether an earlier follow-up counts against the bound of those of this kind."""
+    """Whether an earlier follow-up counts for the limit of this kind of follow-ups."""
     before, became = earlier.run.follow_up, earlier.outcome
     if became is not None and became.is_done and not became.review_state.threads:
-        return False  # another one was quicker, or people saw to it themselves: it found nothing
+        return False  # it found nothing to do
     return before is not None and (before.kind, before.by) == (about.kind, about.by)
 
 
 class _Writers:
-    """Knows whose words count: ours, and those of people who may write."""
+    """Tells whose comments count: those of accounts with write permission."""
 
     def __init__(self, run: Run, code_host: CodeHost) -> None:
         self._run, self._code_host = run, code_host
@@ -114,7 +122,7 @@ class _Writers:
         return self._answers[account]
 
     def hide_others(self, thread: Thread) -> Thread:
-        """Empty what others have written in a thread: no model and no recipe gets to see it."""
+        """Return a thread with empty comments of other accounts, which no model or recipe sees."""
         comments = (
             comment if comment.is_ours or self.may_write(comment) else replace(comment, body="")
             for comment in thread.comments
@@ -125,7 +133,7 @@ class _Writers:
 def _is_asked(
     thread: Thread, ends: dict[str, ThreadOutcome], names: frozenset[str], people: _Writers
 ) -> bool:
-    """Whether people who may decide wait for an answer of ours in a thread."""
+    """Whether an account with write permission waits for our answer in a thread."""
     if thread.resolved:
         return False
     before = ends.get(thread.thread_id)
@@ -136,12 +144,12 @@ def _is_asked(
         fresh = [comment for comment in fresh if is_mentioned(comment.body, names)]
     elif thread.place != "inline":
         fresh = [comment for comment in fresh if not is_for_others(comment.body, names)]
-    # The latest authors first, so that earlier strangers hide nobody.
+    # The latest authors first: the number of look-ups is limited.
     return any(people.may_write(comment) for comment in reversed(fresh))
 
 
 def _as_read(thread: Thread, ends: dict[str, ThreadOutcome]) -> Thread:
-    """Put what people said while we wrote an answer behind that: it was not read for it."""
+    """Return a thread with comments that our last answer did not consider after that answer."""
     before = ends.get(thread.thread_id)
     upto = before.last_comment_id if before else 0
     unread = [
@@ -154,8 +162,9 @@ def _as_read(thread: Thread, ends: dict[str, ThreadOutcome]) -> Thread:
 
 
 def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
-    """Return what people have said in a thread since we had read it and answered."""
-    last = max((at for at, one in enumerate(thread.comments) if one.is_ours), default=-1)
+    """Return the comments of people that our last answer did not consider, without commands."""
+    ours = (at for at, comment in enumerate(thread.comments) if comment.is_ours)
+    last = max(ours, default=-1)
     return [
         comment
         for comment in thread.comments[last + 1 :]
@@ -166,20 +175,20 @@ def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
 def list_items(
     pull: PullContext, start: BranchState, run: Run, desk: Desk
 ) -> tuple[FollowUpItem, ...]:
-    """List what is asked of the pull request, each with a number.
+    """List the numbered items that a follow-up has to answer.
 
     Raises:
-        RunStopped: Migrations fork, and neither a recipe nor a model is to mend that.
+        RunStopped: Migrations fork, and neither a recipe nor a model may repair that.
     """
-    found = [_of_thread(thread) for thread in pull.threads]
+    unnumbered = [_of_thread(thread) for thread in pull.threads]
     if start.brought_up:
-        found += [_of_conflict(path, pull.pull.base_branch) for path in start.conflicts]
-        found += _list_forks(pull, start, run, desk)
-    found += list(_of_checks(pull, start, run, desk))
-    # The pull request, as long as it is there, shows what it is about.
+        unnumbered += [_of_conflict(path, pull.pull.base_branch) for path in start.conflicts]
+        unnumbered += _list_forks(pull, start, run, desk)
+    unnumbered += _of_checks(pull, start, run, desk)
+    # `about` is shortened: the pull request itself shows the whole comment.
     items = tuple(
         replace(item, number=at, about=desk.redactor(item.about)[:_LONGEST_ABOUT])
-        for at, item in enumerate(found, 1)
+        for at, item in enumerate(unnumbered, 1)
     )
     forks = [item for item in items if item.is_fork]
     is_asked = pull.about.by or pull.about.kind != "update" or start.conflicts
@@ -193,7 +202,7 @@ def list_items(
 
 
 def is_by_recipe(pull: PullContext, start: BranchState, items: tuple[FollowUpItem, ...]) -> bool:
-    """Whether the recipe makes its change again, which forks, on the base as it is by now."""
+    """Whether the recipe makes its change again, since its migrations fork on the new base."""
     is_own = bool(pull.plan.recipe) and not start.foreign_commits
     is_update = pull.about.kind == "update"
     return is_own and is_update and bool(items) and all(item.is_fork for item in items)
@@ -230,7 +239,7 @@ def _of_conflict(path: str, base_branch: str) -> FollowUpItem:
 def _list_forks(
     pull: PullContext, start: BranchState, run: Run, desk: Desk
 ) -> Iterator[FollowUpItem]:
-    """Yield where the branch and its base both add migrations after the same one."""
+    """Yield an item for each folder in which both branch and base add a last migration."""
     base = worktree.open_tree(start.checkout, desk.base_folder(run))
     contents = {file.path: file.after for file in start.change.files}
     for fork in migration_chains.find_forks([*contents], base, ChangedTree(base, contents)):
@@ -271,6 +280,6 @@ def _of_checks(
         else:
             seen_to += 1
             log = desk.code_host.read_log(run, check)[-_MOST_LOG:]
-            said = "\n".join(part for part in (check.summary, log) if part)
-            text = f"The project's check {check.name} fails on the branch. Output:\n{said}"
+            output = "\n".join(filter(None, (check.summary, log)))
+            text = f"The project's check {check.name} fails on the branch. Output:\n{output}"
             yield replace(item, text=text)

@@ -1,8 +1,8 @@
-"""Onboard: ask a repository's owner how it is to be worked on.
+"""Onboard: propose a configuration to the owners of a repository.
 
 A repository without a configuration gets one pull request, ever, that proposes one. Runs go on with
-what was detected, whatever becomes of it. It is looked up on the code host each time, so nothing
-here has to be remembered.
+what was detected and do not wait for it. The pull request is looked up on the code host each time,
+so that nothing has to be stored.
 """
 
 from agent.desk import Desk
@@ -20,16 +20,19 @@ from agent.setup import proposal
 from repo_config import load
 
 BRANCH = "mergewright/onboarding"
-"""Branch of the pull request, which is found again by it."""
+"""Branch of the pull request, by which it is found again."""
 
 
 def propose_configuration(base: OpenedRepository, measured: MeasuredBase | None, desk: Desk) -> str:
-    """Propose a configuration once it is known what runs base's tests; say what came of it.
+    """Propose a configuration once the base is measured.
 
-    May run twice. What cannot be proposed is a note, and ends no run.
+    May run twice. A proposal that fails is a line in the log, and does not end the run.
 
     Args:
         measured: None: the base could not be set up.
+
+    Returns:
+        The address of the pull request, or why there is none.
     """
     run = base.run
     if base.contract.source is not None or run.follow_up is not None or not _may_propose(run, desk):
@@ -48,7 +51,7 @@ def propose_configuration(base: OpenedRepository, measured: MeasuredBase | None,
 
 
 def _may_propose(run: Run, desk: Desk) -> bool:
-    """Whether a label has begun it; the caller of a command has been asked."""
+    """Whether a label began the run; `check` proposes a configuration to users of commands."""
     by_label = run.snapshot is not None and run.snapshot.by_label
     return by_label and desk.settings.onboarding != "off" and not run.dry_run
 
@@ -60,8 +63,9 @@ def _open_pull_request(
     run, base = opened.run, opened.checkout
     report = None
     if measured is not None:
-        given = measured.prepared, measured.baseline
-        report = base_report.describe_base(*given, opened.contract, desk)
+        report = base_report.describe_base(
+            measured.prepared, measured.baseline, opened.contract, desk
+        )
     configuration = report.configuration if report else proposal.propose(desk.open_base(opened), {})
     name = load.OWN_FILES[0]
     file = ChangedFile(path=name, before=None, after=configuration.encode(), executable=False)
@@ -97,7 +101,7 @@ def _push_file(run: Run, base: Checkout, file: ChangedFile, desk: Desk) -> str:
     token = desk.create_token(run, write=True)
 
     def keep(name: str) -> bool:
-        # Another run of the repository was quicker, or was killed before it opened the request.
+        # Another run pushed it first, or was killed before it opened the pull request.
         desk.say(f"the branch {name} already exists; proposing it as it is")
         return True
 

@@ -1,4 +1,4 @@
-"""Plan: resolve every fact of the ticket against the code, then say what will be done."""
+"""Plan: turn a ticket into the recipe's parameters, and have a plan approved."""
 
 from collections.abc import Sequence
 
@@ -23,18 +23,18 @@ from repo_config.tree import FolderFilter, Tree
 
 
 def resolve_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
-    """Turn the ticket into the recipe's parameters, before anything costly is started.
+    """Turn the ticket into the recipe's parameters, before any costly step.
 
-    Nothing comes of it where a model takes the ticket: no recipe fits, or one cannot carry it out
-    alone.
+    Returns:
+        The parameters; "": a model carries out the ticket, since no recipe can do so alone.
 
     Raises:
-        RunStopped: No recipe fits, and no model is configured; or the repository takes no changes
-            by machines.
+        RunStopped: No recipe fits, and no model is configured; or the repository accepts no
+            changes by machines.
         TicketUnclear: Facts are missing or wrong, and no model is configured.
         RequestRefused: The ticket asks for what cannot be done, and no model is configured.
         PolicyRefused: It needs a file that only people change.
-        RepositoryUnfit: A model would have no tests to show its work by.
+        RepositoryUnfit: There are no tests that could verify a model's change.
     """
     contract = base.contract
     if contract.config.contributions == "refuse" and base.run.snapshot is not None:
@@ -58,8 +58,9 @@ def resolve_parameters(task: Task, base: OpenedRepository, desk: Desk) -> str:
         desk.say(f"recipe {recipe.NAME} passes this to the model: {problem.message}")
         _require_tests(contract)
         return ""
-    if found := submissions.find_closed(recipe.list_touched(parameters), tree, contract.config):
-        raise PolicyRefused(found)
+    touched = recipe.list_touched(parameters)
+    if findings := submissions.find_closed(touched, tree, contract.config):
+        raise PolicyRefused(findings)
     return parameters
 
 
@@ -78,7 +79,7 @@ def _explain_no_recipe(tree: Tree, contract: Contract) -> RunStopped:
 
 
 def _require_tests(contract: Contract) -> None:
-    """Refuse early what could only end in a change that nothing proves."""
+    """Refuse a ticket if no test could verify a model's change."""
     if contract.project.test_runner is None and contract.config.checks.tests != "off":
         raise RepositoryUnfit(
             "No tests were found in the repository, so a model's change cannot be verified. In"
@@ -88,7 +89,7 @@ def _require_tests(contract: Contract) -> None:
 
 
 def require_plan_approval(plan: Plan, base: OpenedRepository, desk: Desk) -> str:
-    """Go on where nobody is to be asked, or somebody has agreed; say which. May run twice.
+    """Return how a plan was approved, or why it needs no approval. May run twice.
 
     Raises:
         ApprovalAwaited: A person has to approve exactly this plan.
@@ -97,12 +98,12 @@ def require_plan_approval(plan: Plan, base: OpenedRepository, desk: Desk) -> str
     run = base.run
     if run.snapshot is None or not run.snapshot.by_label or run.dry_run:
         return "approved by running the command"
-    said = desk.memory.list_guidance(run.first)
-    if not _to_be_asked(plan, base, said):
+    guidance = desk.memory.list_guidance(run.first)
+    if not _needs_approval(plan, base, guidance):
         return "no approval required"
-    # It may have waited for days.
+    # The plan may have waited for days.
     desk.code_host.read_ticket(run)
-    agreed = find_approval(said, plan.number)
+    agreed = find_approval(guidance, plan.number)
     if agreed is not None:
         status.announce(run, desk)
         desk.say(f"plan {plan.number} was approved by {agreed.by}")
@@ -111,13 +112,13 @@ def require_plan_approval(plan: Plan, base: OpenedRepository, desk: Desk) -> str
     raise ApprovalAwaited(f"Waiting for approval of plan {plan.number}.", plan.number)
 
 
-def _to_be_asked(plan: Plan, base: OpenedRepository, said: Sequence[Guidance]) -> bool:
+def _needs_approval(plan: Plan, base: OpenedRepository, guidance: Sequence[Guidance]) -> bool:
     config = base.contract.config
-    wished = any(guidance.kind == "change" for guidance in said)
-    if base.run.plan_first or config.plan.approval == "always" or wished:
-        # The person who asked for another plan wants to see it.
+    is_changed = any(word.kind == "change" for word in guidance)
+    if base.run.plan_first or config.plan.approval == "always" or is_changed:
+        # A person who asked for another plan wants to see it.
         return True
     if config.plan.approval == "never" or plan.recipe:
-        # A recipe does the same each time, so its plan needs no approval.
+        # A recipe does the same each time.
         return False
     return 2 * len({*plan.files}) > config.scope.max_files

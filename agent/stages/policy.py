@@ -1,7 +1,7 @@
-"""Decide whether a change may be checked and leave the machine.
+"""Policy: check a change by the rules before it is checked and published.
 
-Owns the one way from Change to ClearedChange. The rules, each pure and in a module of its own,
-are in `agent.policy`; what tools find in a sandbox is left to `checks`.
+Only this stage turns a Change into a ClearedChange. The rules are pure, and in modules of
+`agent.policy`; rules about results of sandboxes are applied by `checks`.
 """
 
 import dataclasses
@@ -27,11 +27,11 @@ def clear_change(
     desk: Desk,
     human_changes: Change | None = None,
 ) -> ClearedChange:
-    """Let a change pass only if every rule of the target repository allows it.
+    """Return the change as cleared, if every rule of the repository allows it.
 
     Args:
-        human_changes: The branch's earlier change, with commits of people in it; what rules found
-            in that does not count against what we add.
+        human_changes: The branch's earlier change, with commits of people; findings in these do not
+            block.
 
     Raises:
         PolicyRefused: A rule forbids it; the message names rule, file, line and the way out.
@@ -63,8 +63,8 @@ def apply_rules(
     """Check a change by every rule; pure.
 
     Args:
-        human_changes: The branch's earlier change, with commits of people in it; what rules find in
-            that is only a remark, unless they find it in what is added as well.
+        human_changes: The branch's earlier change, with commits of people; findings in these are
+            for review, unless the change adds the same again.
 
     Raises:
         PolicyRefused: With all findings of all rules, not only the first.
@@ -73,21 +73,21 @@ def apply_rules(
     problems = (
         finding for module in registry.MODULES for finding in module.check_change(change_context)
     )
-    weighed = levels.apply_levels(problems, change_context.config)
-    asked = levels.soften_asked_findings(weighed, change_context.ticket)
+    graded = levels.apply_levels(problems, change_context.config)
+    asked = levels.soften_asked_findings(graded, change_context.ticket)
     findings = levels.soften_human_findings(asked, change, human_changes)
     if human_changes is not None:
         theirs = dataclasses.replace(change_context, change=human_changes)
         findings = (*_find_taken_back(change, theirs, findings), *_soften_size(theirs, findings))
     if any(finding.severity is Severity.BLOCK for finding in findings):
         raise PolicyRefused(findings)
-    # Files of the tree outside the change are for a person to look at, whatever rules say.
+    # Files that were left out of the change always need review.
     return ClearedChange(change=change, findings=(*change.left_out, *findings))
 
 
 def _soften_size(theirs: ChangeContext, findings: tuple[Finding, ...]) -> Iterator[Finding]:
-    """Let a bound on the whole change only remark where what people committed is beyond it too."""
-    # The way out names the bound; the message tells numbers.
+    """Yield findings, for review if the commits of people exceed the same limit of size."""
+    # The fix names the limit; the message has numbers.
     beyond = {finding.fix for finding in paths.check_size(theirs) if not finding.path}
     for finding in findings:
         is_theirs = finding.fix in beyond and finding.severity is Severity.BLOCK
@@ -97,9 +97,9 @@ def _soften_size(theirs: ChangeContext, findings: tuple[Finding, ...]) -> Iterat
 def _find_taken_back(
     change: Change, theirs: ChangeContext, findings: tuple[Finding, ...]
 ) -> Iterator[Finding]:
-    """Yield findings on files that only people may write, and that are no longer as they left them.
+    """Yield findings for files that only people may write, where the change edits their version.
 
-    Of a file that is as it was before, no rule speaks.
+    If it restores the version of base, no rule sees the file.
     """
     named = {finding.path for finding in findings if finding.rule == paths.PATHS.id}
     now, was = (

@@ -1,27 +1,24 @@
-"""Publish: commit, branch and text for a change that passed; words for all that was asked.
+"""Publish: push a change that passed, open or update its pull request, and answer its threads.
 
-Executes nothing of the repository's. May run twice: an equal commit on an equal branch is found
-again, each thread is answered once, and the texts are written anew.
+Nothing of the repository is executed. May run twice: an equal commit on an equal branch is found
+again, each thread is answered once, and texts are written again.
 """
 
-import posixpath
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from agent import steps
 from agent.desk import Desk
 from agent.errors import AccessLost, Cancelled, CodeHostUnavailable, Superseded
 from agent.git import branches, pull_branch, worktree
-from agent.models.change import Change, Finding
+from agent.models.change import Finding
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.outcome import (
     JudgedChange,
     Outcome,
+    PullRequest,
     ReviewState,
     RunFiles,
-    ThreadOutcome,
-    ThreadResult,
 )
 from agent.models.pulls import PullSnapshot
 from agent.models.record import replace
@@ -34,9 +31,8 @@ from agent.publishing import earlier_pulls, messages, pull_request_content, thre
 from agent.publishing.evidence import DecidedChange
 from agent.publishing.pull_request_content import PushedBranch
 from agent.text import sanitise
-from agent.text.check_summary import format_count
 
-#: The step that is done again where somebody has pushed: what is asked may be another by then.
+#: The step with which a run continues after a push by others: what is asked may have changed.
 _LOOK_AGAIN = Step.READ_PULL
 
 
@@ -48,21 +44,21 @@ def publish_result(
     base: OpenedRepository,
     desk: Desk,
 ) -> Outcome:
-    """Put a change that passed on a branch, and tell people what became of the task.
+    """Push a change that passed, and report the result of the task to people.
 
     Args:
-        decided: None: nothing was edited, or rules refused it.
-        refused: Why rules did.
-        answers: To what is asked of the pull request.
-        base: With its environment, where anything was decided.
+        decided: None: nothing was edited, or rules refused the change.
+        refused: The findings for which rules refused it.
+        answers: Answers to the items of a follow-up.
+        base: With its environment, if there is a decision.
 
     Raises:
         Superseded: Issue or pull request are no longer what was approved. A new branch that was
             pushed for it is removed again, by this attempt or the clean-up.
         Cancelled: The run was stopped; likewise.
-        BranchMoved: Somebody has pushed meanwhile.
-        PolicyRefused: The change contains a secret of the service's own.
-        AccessLost: The code host does not let us write.
+        BranchMoved: The branch has new commits of others.
+        PolicyRefused: The change contains a secret of the service.
+        AccessLost: The code host refuses to let us write.
     """
     if task.pull is None:
         assert decided is not None and isinstance(base, Prepared)  # noqa: S101, PT018
@@ -78,7 +74,7 @@ def publish_result(
 
 
 def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
-    """End a follow-up that finds nothing to do; tell the person who commanded it."""
+    """End a follow-up that has nothing to do; answer the person whose command began it."""
     about, at = pull.about, pull.pull
     words = {
         "review": "No comment in the pull request needs an answer.",
@@ -86,8 +82,7 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
         "update": f"The branch is up to date with {at.base_branch}.",
     }[about.kind]
     if about.by:
-        said = f"{words} Nothing was done."
-        desk.code_host.add_comment(run, about.pull, said, key=run.run_id)
+        desk.code_host.add_comment(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
     return Outcome(
         run_id=run.run_id,
         state=Reason.READY.state,
@@ -98,7 +93,7 @@ def end_without_work(pull: PullContext, run: Run, desk: Desk) -> Outcome:
         pull_request=at.reference,
         files=RunFiles(text=""),
         review_state=ReviewState(
-            waiting_threads=thread_answers.list_waiting(thread_answers.list_lasting(pull))
+            waiting_threads=thread_answers.list_waiting(thread_answers.list_lasting(pull), at)
         ),
     )
 
@@ -112,10 +107,10 @@ def _make_outcome(
     base: OpenedRepository,
     desk: Desk,
 ) -> Outcome:
-    """Make the outcome of a change; what is written on the code host comes on top of it.
+    """Make the outcome of a change, without what is written on the code host.
 
     Args:
-        placed: Where the change is now; None: nowhere.
+        placed: The branch with the change; None: it was not pushed.
     """
     run, pull = base.run, task.pull
     reason = decided.verdict.reason if decided else Reason.POLICY if refused else Reason.READY
@@ -123,13 +118,14 @@ def _make_outcome(
     reason = Reason.DRY_RUN if is_shown else reason
     judged, folder = JudgedChange(findings=refused), desk.run_folder(run)
     if decided is not None:
+        folders = layout.list_migration_folders(decided.cleared.change)
         judged = JudgedChange(
             digest=decided.cleared.change.digest,
             plan=decided.plan if placed else None,
             checks=decided.compared,
             findings=decided.findings,
             review=decided.notes if decided.work.uses else None,
-            migration_folders=_list_migration_folders(decided.cleared.change) if placed else (),
+            migration_folders=folders if placed else (),
         )
     return Outcome(
         run_id=run.run_id,
@@ -147,21 +143,13 @@ def _make_outcome(
     )
 
 
-def _list_migration_folders(change: Change) -> tuple[str, ...]:
-    new = (file for file in change.files if file.before is None and not layout.is_test(file.path))
-    folders = {
-        posixpath.dirname(file.path) for file in new if layout.is_migration(file.path, file.after)
-    }
-    return tuple(sorted(folders))
-
-
 # --- a new pull request ---------------------------------------------------------------------------
 
 
 def _open_pull_request(
     task: Task, prepared: Prepared, decided: DecidedChange, desk: Desk
 ) -> Outcome:
-    """Make the branch and open its pull request, or write down why there is none."""
+    """Push a branch and open its pull request, or write why there is none."""
     run, placed, pull_request = prepared.run, None, None
     still_open: tuple[int, ...] = ()
     if decided.verdict.publish and not run.dry_run:
@@ -203,8 +191,8 @@ def _require_wanted(
 ) -> DecidedChange:
     """Read the ticket once more before a pull request is opened; if obsolete, delete the branch.
 
-    The text that was carried out stays, with what people have said to it; what is hidden in it by
-    now is reported. A pull request that others see already is brought to its end all the same.
+    The text that was carried out stays; parts that were hidden in it since are reported. A run with
+    an open pull request always goes on.
     """
     if placed.remote is None:
         return decided
@@ -216,7 +204,7 @@ def _require_wanted(
         else:
             removed = tuple(dict.fromkeys((*decided.ticket.removed, *now.removed)))
             return replace(decided, ticket=replace(decided.ticket, removed=removed))
-        with suppress(AccessLost):  # where we may not open one, there is none of ours
+        with suppress(AccessLost):  # without access, there is no open one of ours
             if desk.code_host.has_open_pull_request(run, placed.branch):
                 return decided
         token, gone = desk.create_token(run, write=True), False
@@ -236,7 +224,7 @@ def _require_wanted(
 def _name_branch_in_errors(
     placed: PushedBranch | None, but: str = "no pull request could be opened"
 ) -> Iterator[None]:
-    """Let what fails after the push say that there is a branch, and which."""
+    """Add the name of the branch to errors that are raised after the push."""
     try:
         yield
     except Exception as error:
@@ -249,7 +237,7 @@ def _name_branch_in_errors(
 
 
 def _push_change(prepared: Prepared, decided: DecidedChange, desk: Desk) -> PushedBranch:
-    """Make the one commit, and the branch that ends in it; one that is there is left alone."""
+    """Make the commit and push its branch; an existing branch is not changed."""
     run, base, change = prepared.run, prepared.checkout, decided.cleared.change
     remote = desk.code_host.find_remote(run)
     draft = pull_request_content.draft_branch(prepared, decided, remote, desk.redactor)
@@ -265,33 +253,21 @@ def _push_change(prepared: Prepared, decided: DecidedChange, desk: Desk) -> Push
         draft.name,
         remote.url,
         token,
-        taken=lambda name: _require_unproposed(run, name, desk),
+        taken=lambda name: earlier_pulls.require_unproposed(run, name, desk),
     )
     head, base_branch = None, base.base_branch or remote.default_branch
-    with suppress(AccessLost, CodeHostUnavailable):  # it is for the text alone
+    with suppress(AccessLost, CodeHostUnavailable):  # only the text needs it
         head = branches.find_head(remote.url, token, desk.mirrors, base_branch)
     return PushedBranch(branch=name, commit=commit, remote=remote, base_head=head)
-
-
-def _require_unproposed(run: Run, branch: str, desk: Desk) -> None:
-    """Open no second pull request where there is one of this run that somebody has worked on since.
-
-    Only a run that goes on from an old backup comes here: its branch is named after it.
-    """
-    if desk.code_host.has_pull_request(run, branch):
-        raise Superseded(
-            f"This run's branch {branch} already has a pull request with newer commits by"
-            " someone else. It was left unchanged."
-        )
 
 
 # --- a pull request of ours -----------------------------------------------------------------------
 
 
 def _require_open(pull: PullContext, run: Run, desk: Desk) -> PullSnapshot:
-    """Look once more before anything is pushed or said.
+    """Return the pull request as it is now, if it is still open.
 
-    That the issue is no longer what was approved stops the run by itself.
+    An issue that is no longer what was approved stops the run elsewhere.
     """
     if desk.stopped.is_set():
         raise Cancelled
@@ -309,7 +285,11 @@ def _extend_branch(
     prepared: Prepared,
     desk: Desk,
 ) -> PushedBranch:
-    """Put the change on the branch; BranchMoved: somebody has pushed since it was looked at."""
+    """Push the change to the branch of a pull request.
+
+    Raises:
+        BranchMoved: The branch has new commits of others.
+    """
     run, remote, change = prepared.run, pull.remote, decided.cleared.change
     pull_request_content.refuse_secrets(change, desk.redactor)
     is_review = any(item.thread for item in task.items)
@@ -348,82 +328,71 @@ def _update_pull_request(
     base: OpenedRepository,
     desk: Desk,
 ) -> Outcome:
-    """Push what passed, answer every thread, bring the text up to date, and report the checks."""
+    """Push a change that passed, answer all threads, update the text, and report the checks."""
     run, at, placed = base.run, pull.pull, None
-    # People may have given it other words meanwhile.
+    # People may have edited its text since the follow-up began.
     now = _require_open(pull, run, desk)
     if decided is not None and decided.verdict.publish and isinstance(base, Prepared):
         placed = _extend_branch(task, pull, answers, decided, base, desk)
     commit = placed.commit if placed else task.start.head
     ends = thread_answers.answer_threads(task.items, answers, commit, now, run, desk)
     every = {end.thread_id: end for end in (*thread_answers.list_lasting(pull), *ends)}
-    resolved = {thread.thread_id for thread in now.threads if thread.resolved}
-    waiting = thread_answers.list_waiting(
-        end for end in every.values() if end.thread_id not in resolved
-    )
+    waiting = thread_answers.list_waiting(every.values(), now)
     is_edited = threads.compute_digest(now.body) != pull.text_digest
     notes = thread_answers.list_notes(
         task, pull, commit, is_published=placed is not None, is_edited=is_edited
     )
     section = threads.write_section(tuple(every.values()), notes)
-    body, words = thread_answers.add_section(now, section), ""
-    pull_request = at.reference
+    pull_request, words = at.reference, ""
     if placed and decided is not None and isinstance(base, Prepared):
         if not is_edited:
             words = pull_request_content.render_text(base, decided, placed, desk, left=len(waiting))
-            space = sanitise.TEXT_LIMIT - len(section) - 2
-            cut = sanitise.cut_markdown(words, space, where=desk.log_place(run))
-            body = threads.replace_section(cut, section)
-        content = pull_request_content.make_proposal(base, decided, placed, pull.remote, body, desk)
-        # The title is people's by now, and they have been asked to look already.
-        content = replace(
-            content,
-            title=now.title,
-            base_branch=at.base_branch,
-            draft=bool(decided.verdict.review) and not pull.was_draft,
-            reviewers=(),
-            labels=(),
-        )
-        pull_request = desk.code_host.publish_pull_request(run, content)
-    elif body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
-        desk.code_host.rewrite_text(run, now.number, body)
-    if placed and decided:
+        pull_request = _publish_update(pull, now, section, words, decided, placed, base, desk)
         solved = desk.redactor(thread_answers.show_solutions(task, decided.cleared.change))
         if solved:
             desk.code_host.add_comment(run, at.number, solved, key=f"{commit} conflicts")
+    else:
+        thread_answers.rewrite_section(now, section, run, desk)
     if call := thread_answers.call_people(ends):
         of = run.run_id if (decided or refused) and not placed else commit
         desk.code_host.add_comment(run, at.number, call, key=f"{of} people")
-    noun = "check" if pull.about.kind == "ci" else "comment"
-    noun = "conflict" if any(item.conflict for item in task.items) else noun
-    sentence = f"{messages.OVER}{at.number}: {_post_thread_answers(ends, decided, placed, noun)}."
+    summary = thread_answers.summarize_ends(task, pull, ends, decided, placed)
+    sentence = f"{messages.OVER}{at.number}: {summary}."
+    outcome = _make_outcome(task, decided, refused, placed, sentence, base, desk)
     digest = threads.compute_digest(words) if words else None
-    return replace(
-        _make_outcome(task, decided, refused, placed, sentence, base, desk),
-        pull_request=pull_request,
-        review_state=ReviewState(text_digest=digest, threads=ends, waiting_threads=waiting),
-    )
+    state = ReviewState(text_digest=digest, threads=ends, waiting_threads=waiting)
+    return replace(outcome, pull_request=pull_request, review_state=state)
 
 
-def _post_thread_answers(
-    ends: Sequence[ThreadOutcome],
-    decided: DecidedChange | None,
-    placed: PushedBranch | None,
-    noun: str,
-) -> str:
-    if not ends:
-        if placed:
-            return f"updated with the base branch in {placed.commit[:12]}"
-        said = decided.verdict.sentence if decided else "a rule blocks the result"
-        return said.rstrip(".")
-    commit = next((end.commit for end in ends if end.commit), "")
-    counts = Counter[str](end.kind for end in ends)
-    needs = "needs" if counts["human"] == 1 else "need"
-    words: dict[ThreadResult, str] = {
-        "commit": f"addressed in {commit[:12]}",
-        "reply": "answered",
-        "human": f"{needs} a person",
-    }
-    return ", ".join(
-        f"{format_count(counts[kind], noun)} {said}" for kind, said in words.items() if counts[kind]
+def _publish_update(
+    pull: PullContext,
+    now: PullSnapshot,
+    section: str,
+    words: str,
+    decided: DecidedChange,
+    placed: PushedBranch,
+    prepared: Prepared,
+    desk: Desk,
+) -> PullRequest:
+    """Update the pull request for the commit that was pushed.
+
+    Args:
+        section: The section about its review.
+        words: Its new text, without that section; "": people have edited the text, which stays.
+    """
+    body = thread_answers.add_section(now, section)
+    if words:
+        space = sanitise.TEXT_LIMIT - len(section) - 2
+        cut = sanitise.cut_markdown(words, space, where=desk.log_place(prepared.run))
+        body = threads.replace_section(cut, section)
+    content = pull_request_content.make_proposal(prepared, decided, placed, pull.remote, body, desk)
+    # The title may have been edited, and reviewers were requested before.
+    content = replace(
+        content,
+        title=now.title,
+        base_branch=pull.pull.base_branch,
+        draft=bool(decided.verdict.review) and not pull.was_draft,
+        reviewers=(),
+        labels=(),
     )
+    return desk.code_host.publish_pull_request(prepared.run, content)

@@ -1,4 +1,4 @@
-"""Report: how the checks of a base commit ended, where nothing but that was asked for."""
+"""Report: describe how the checks of a base commit ended, for a run without a ticket."""
 
 from agent.desk import Desk
 from agent.editing import base_report
@@ -12,7 +12,7 @@ from agent.text.check_summary import format_count
 
 
 def report_base(base: OpenedRepository, measured: MeasuredBase, desk: Desk) -> Outcome:
-    """Describe the base; that it has no tests is an end of its own, since no ticket could pass."""
+    """Describe the base; without tests the run ends with a reason, since no ticket could pass."""
     prepared, tests = measured.prepared, measured.baseline.result(TESTS)
     report = base_report.describe_base(prepared, measured.baseline, base.contract, desk)
     ran = report.checks

@@ -1,7 +1,6 @@
-"""Respond: see to what is asked of a pull request, by rules and by a model.
+"""Respond: answer the items of a follow-up, by rules, by the recipe or by a model.
 
-What comes out is a Draft on top of the branch, and an answer to each matter; nothing has left the
-machine yet.
+The result is a Draft on top of the branch, and an answer to each item. Nothing is published yet.
 """
 
 import dataclasses
@@ -16,13 +15,13 @@ from agent.models.change import Plan
 from agent.models.record import replace
 from agent.models.task import FollowUpItem, ItemAnswer, PullContext
 
-#: Answers to reviews of a pull request, and unasked repairs of its red checks.
+#: Maximum rounds of answers to reviews, and of repairs of red checks without a command.
 _REVIEW_ROUNDS, _CI_ROUNDS = 5, 2
 _NO_MODEL = "I can't make this change: no model is configured."
 
 
 def answer_by_rules(pull: PullContext, items: tuple[FollowUpItem, ...]) -> tuple[ItemAnswer, ...]:
-    """Answer what is for a person in any case, without an edit."""
+    """Answer the items that only a person can handle."""
     about, earlier = pull.about, pull.earlier_rounds
     words = ""
     if about.kind == "review" and earlier >= _REVIEW_ROUNDS:
@@ -37,42 +36,42 @@ def answer_by_rules(pull: PullContext, items: tuple[FollowUpItem, ...]) -> tuple
 
 
 def answer_by_recipe(items: tuple[FollowUpItem, ...]) -> tuple[ItemAnswer, ...]:
-    """Answer what the recipe settles by making its change again."""
+    """Answer the items that the recipe resolves by making its change again."""
     text = "The recipe made its change again, after the base's migrations."
     return tuple(ItemAnswer(item=item.number, end="commit", text=text) for item in items)
 
 
 def answer_by_model(
-    given: tuple[ItemAnswer, ...], plan: Plan, run_context: RunContext
+    answers: tuple[ItemAnswer, ...], plan: Plan, run_context: RunContext
 ) -> tuple[Draft, tuple[ItemAnswer, ...], Attempt | None]:
-    """Have a model answer what is left, on top of the branch; without one, people.
+    """Have a model answer the other items; without a model they are left to people.
 
     Args:
-        given: The answers so far.
-        plan: Of the change as it is.
+        answers: The answers so far.
+        plan: Of the change on the branch.
 
     Returns:
-        The branch with what the model has edited, all answers, and its conversation if it answered.
+        The branch with the model's edits, all answers, and its conversation if it answered.
     """
     task = run_context.task
     draft = Draft(plan=plan, change=task.start.change)
-    done = {answer.item for answer in given}
+    done = {answer.item for answer in answers}
     left = tuple(item for item in task.items if item.number not in done)
     if not left:
-        return draft, given, None
+        return draft, answers, None
     if not run_context.desk.has_editor:
-        return draft, given + tuple(_for_people(item, _NO_MODEL) for item in left), None
+        return draft, answers + tuple(_for_people(item, _NO_MODEL) for item in left), None
     run_context.preparation.finish()
-    # A recipe makes its change anew from the base, and would lose what others have edited.
+    # The recipe would make its change anew from the base, and lose other edits.
     by_model = dataclasses.replace(draft, plan=replace(plan, recipe="", parameters=""))
     attempt = attempts.continue_draft(by_model, left, "", run_context)
     try:
-        return attempt.next_draft(), given + attempt.answers, attempt
+        return attempt.next_draft(), answers + attempt.answers, attempt
     except ConversationOver as over:
         words = f"The model did not answer: {over.message}."
         if attempt.is_changed:
             words = f"The model edited files, but never submitted them: {over.message}."
-        return draft, given + tuple(_for_people(item, words) for item in left), None
+        return draft, answers + tuple(_for_people(item, words) for item in left), None
 
 
 def _for_people(item: FollowUpItem, words: str) -> ItemAnswer:

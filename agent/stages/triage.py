@@ -1,4 +1,4 @@
-"""Triage: who can carry this ticket out? What needs the code is asked later, by `plan`."""
+"""Triage: decide whether a recipe or a model carries out a ticket, by its text alone."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from agent.text import sanitise
 
 
 def read_ticket(run: Run, desk: Desk) -> Ticket:
-    """Read the ticket as it was approved, with what people have said to its run since then.
+    """Read the ticket as it was approved, with later answers and wishes of people.
 
     Raises:
         Superseded: The issue is no longer what was approved.
@@ -26,13 +26,12 @@ def read_ticket(run: Run, desk: Desk) -> Ticket:
     return add_guidance(desk.code_host.read_ticket(run), desk.memory.list_guidance(run.first))
 
 
-def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
+def add_guidance(ticket: Ticket, guidances: Sequence[Guidance]) -> Ticket:
     """Add answers and other wishes to a ticket's text.
 
-    What is a recipe's ticket by itself, as the form that we propose, replaces its text;
-    other words are added to it.
+    An answer that is a recipe's ticket by itself, such as our form filled in, replaces the text.
     """
-    wanted = [guidance for guidance in said if guidance.kind in ("answer", "change")]
+    wanted = [guidance for guidance in guidances if guidance.kind in ("answer", "change")]
     if not wanted:
         return ticket
     body, removed = ticket.body, ticket.removed
@@ -57,10 +56,10 @@ def add_guidance(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
 
 
 def decide_ticket(ticket: Ticket, pull: PullContext | None, desk: Desk) -> str:
-    """Choose who carries a ticket out; see `choose_recipe`. With a pull request models go on.
+    """Choose the recipe for a ticket, see `choose_recipe`; a follow-up has none.
 
     Raises:
-        SandboxMissing, SandboxLost, StorageFull: Nobody can, on this machine.
+        SandboxMissing, SandboxLost, StorageFull: This machine cannot carry out any ticket.
     """
     name = "" if pull else choose_recipe(ticket, desk.models)
     limit_probes.require_machine(desk.sandbox, desk.settings.home)
@@ -73,24 +72,24 @@ def choose_recipe(ticket: Ticket, models: ChatModel | None = None) -> str:
 
     Raises:
         TicketUnclear: The ticket is empty.
-        RunStopped: No recipe fits, and what a model needs is not set.
+        RunStopped: No recipe fits, and a setting that the model needs is missing.
     """
     if not ticket.title.strip() and not ticket.body.strip():
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What should be done?",))
     missing = explain_missing_models(models) if models else ""
-    # Other sentences of the ticket are for a model.
+    # If the ticket has further sentences, a model is preferred.
     has_editor = bool(models and models.list_chain("editor") and not missing)
     if recipe.fits_ticket(ticket) and (recipe.states_all(ticket) or not has_editor):
         return recipe.NAME
     if missing:
         words = f"No recipe fits this ticket, and a model cannot be used ({missing})."
         raise RunStopped(words, Reason.MODEL_UNUSABLE)
-    # Without a model, what can be written instead is said once the repository is known.
+    # Without a model, `plan` names a ticket that would work, once the repository is known.
     return ""
 
 
 def explain_missing_models(models: ChatModel) -> str:
-    """Say what has to be set before the models of each role can be asked; empty: nothing."""
-    found = (models.explain_missing(role) for role in get_args(Role))
-    return "; ".join(dict.fromkeys(filter(None, found)))
+    """Return which settings the models of all roles lack; "": none."""
+    missing = (models.explain_missing(role) for role in get_args(Role))
+    return "; ".join(dict.fromkeys(filter(None, missing)))

@@ -1,4 +1,4 @@
-"""Validate: rules, checks and decision on a change, in this order."""
+"""Validate: check a change by rules, run its checks and decide, in this order."""
 
 import math
 from functools import partial
@@ -20,8 +20,8 @@ from agent.stages import baseline, checks, decide, edit, policy
 from agent.text.check_summary import format_count
 
 
-def judge_draft(draft: Draft, run_context: RunContext) -> Round:
-    """Judge a change; if judging stops early, keep the earlier change that passed."""
+def validate_draft(draft: Draft, run_context: RunContext) -> Round:
+    """Validate a draft; if that ends early, keep the earlier change that passed."""
     judged = Round(run_context.history.round_number, draft, unfinished=True)
     with run_context.history.keep_passed_change("the checks of another change finished"):
         judged = _run_gate(draft, run_context)
@@ -29,7 +29,7 @@ def judge_draft(draft: Draft, run_context: RunContext) -> Round:
 
 
 def _run_gate(draft: Draft, run_context: RunContext) -> Round:
-    """Check a change against the rules, then by the project's checks, and decide."""
+    """Apply the rules to a change, run the project's checks on it, and decide."""
     once, desk, prepared = run_context.once, run_context.desk, run_context.prepared
     task, before, number = run_context.task, run_context.baseline, run_context.history.round_number
     change, human = draft.change, task.human_changes
@@ -38,13 +38,23 @@ def _run_gate(draft: Draft, run_context: RunContext) -> Round:
         inputs = change, task.ticket, prepared, desk, human
         cleared = once(Step.POLICY.named(number), policy.clear_change, *inputs)
         anew = partial(baseline.measure_anew, before, prepared, desk)
-        given = cleared, draft.plan, before, prepared, desk, human, run_context.gate_seconds, anew
-        judged = once(Step.CHECKS.named(number), checks.judge_cleared, *given)
+        judged = once(
+            Step.CHECKS.named(number),
+            checks.check_cleared,
+            cleared,
+            draft.plan,
+            before,
+            prepared,
+            desk,
+            human,
+            run_context.gate_seconds,
+            anew,
+        )
     except PolicyRefused as problem:
         desk.facts.note_round(problem.reason)
         return Round(number, draft, refused=problem.findings)
     except (EditFailed, EnvironmentFailed) as problem:
-        if draft.plan.recipe:  # nobody would mend it
+        if draft.plan.recipe:  # no model could repair it
             raise
         return Round(number, draft, refused=(rounds.find_obstacle(problem),))
     desk.facts.compared = judged.compared
@@ -55,43 +65,43 @@ def _run_gate(draft: Draft, run_context: RunContext) -> Round:
 
 
 def describe_gate(run_context: RunContext) -> str:
-    """Say what a submit runs and for how long, and what makes a draft of every change.
+    """Describe what a submit runs, how long that takes, and why every change would be a draft.
 
-    For that, the base is compared with itself: no edit has caused its findings.
+    The reasons are the findings of a comparison of base with itself.
     """
     prepared, baseline, desk = run_context.prepared, run_context.baseline, run_context.desk
     contract = prepared.contract
     ran = [result for result in baseline.results if result.status is not Status.ABSENT]
     names = ", ".join(result.name for result in ran) or "no check"
-    # New tests alone, and tests without parts of the change, come on top.
+    # The runs of new tests, and of tests without parts of the change, come on top.
     seconds = math.ceil(1.5 * max((result.seconds for result in ran), default=0.0))
     runs = (
         f"`submit` runs the rules, {names}, the new and changed tests without the change, and tests"
         f" without parts of it. Expect {format_count(seconds, 'second')} or more."
     )
-    judged = judging.judge_base(baseline, contract)
-    given = contract.config, contract.project, desk.open_base(prepared)
-    nothing = policy.apply_rules(ChangeContext(run_context.unchanged, *given))
-    verdict = decide.decide_verdict(judged, nothing, contract)
-    found = chain(verdict.findings, *(check.findings for check in judged.compared))
-    causes = [finding.message for finding in found if finding.severity is Severity.REVIEW]
+    judged = judging.compare_base(baseline, contract)
+    tree = desk.open_base(prepared)
+    unchanged = ChangeContext(run_context.unchanged, contract.config, contract.project, tree)
+    verdict = decide.decide_verdict(judged, policy.apply_rules(unchanged), contract)
+    findings = chain(verdict.findings, *(check.findings for check in judged.compared))
+    causes = [finding.message for finding in findings if finding.severity is Severity.REVIEW]
     if contract.config.pull_request.draft:
         causes.append("The configuration asks for it (pull_request.draft).")
-    said = [runs, *(f"Every change will be a draft, whatever you edit: {why}" for why in causes)]
+    lines = [runs, *(f"Every change will be a draft, whatever you edit: {why}" for why in causes)]
     if not verdict.publish:
-        said.append(f"Unless it changes this, every change is withheld: {verdict.sentence}")
+        lines.append(f"Unless it changes this, every change is withheld: {verdict.sentence}")
     if "reviewer" not in run_context.roles:
-        said.append("No reviewer is configured: what only a reviewer accepts makes a draft.")
-    return "\n".join(said)
+        lines.append("No reviewer is configured: what only a reviewer accepts makes a draft.")
+    return "\n".join(lines)
 
 
 def gather_results(
     chosen: Round, notes: ReviewNotes, run_context: RunContext
 ) -> DecidedChange | None:
-    """Put together what a run found out about a change; None: rules refused a follow-up's.
+    """Join all results of a run on a change; None: rules refused the change of a follow-up.
 
     Raises:
-        PolicyRefused: The rules did not let it pass, and there is no pull request to say it in.
+        PolicyRefused: The rules refused the change, and there is no pull request to report it in.
     """
     if chosen.cleared is None or chosen.judged is None or chosen.verdict is None:
         if run_context.task.pull is None:

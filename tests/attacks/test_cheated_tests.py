@@ -125,7 +125,7 @@ def _weighed(stage: Stage, after: dict[str, Any]) -> Verdict:
     ticket = Ticket(ticket_id="1", title="t", body="", digest="")
     cleared = policy.clear_change(change, ticket, prepared, services)
     before = baseline.measure_base(prepared, services)
-    judged = checks.judge_cleared(cleared, PLAN, before, prepared, services)
+    judged = checks.check_cleared(cleared, PLAN, before, prepared, services)
     verdict = decide.decide_verdict(judged, cleared, prepared.contract)
     told = (
         *cleared.findings,

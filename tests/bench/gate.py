@@ -90,7 +90,7 @@ class _Steps:
 
 def _judge(change: Change, context: RunContext) -> Round:
     plan = Plan(recipe="", title="Round", parameters="", steps=("Round",))
-    return validate.judge_draft(Draft(plan=plan, change=change), context)
+    return validate.validate_draft(Draft(plan=plan, change=change), context)
 
 
 def _require_proof(judged: Round) -> None:

@@ -23,7 +23,6 @@ from agent.git.tree import WorkTree
 from agent.models.change import Change, ChangedFile, ClearedChange, Plan
 from agent.models.checks import TESTS, CheckReport
 from agent.models.environment import Environment, Prepared
-from agent.models.record import replace
 from agent.models.review import Judgement
 from agent.models.run import Run
 from agent.models.sandbox import Flag, Hear, Sandbox, SandboxRequest, SandboxResult
@@ -279,20 +278,11 @@ class Stage:
         change = Change(base_commit=self.prepared.checkout.commit, files=tuple(changed))
         return ClearedChange(change=change, findings=())
 
-    def judge(
-        self,
-        config: RepoConfig | None = None,
-        plan: Plan = PLAN,
-        human_changes: Change | None = None,
-        **edits: str | None,
-    ) -> Judgement:
-        """Judge a change against base, by the rules of a configuration."""
-        prepared = self.prepared
-        if config is not None:
-            prepared = replace(prepared, contract=replace(prepared.contract, config=config))
-        base = baseline.measure_base(self.prepared, self.services)
-        cleared, desk = self.cleared(**edits), self.services
-        return checks_stage.judge_cleared(cleared, plan, base, prepared, desk, human_changes)
+    def judge(self, plan: Plan = PLAN, **edits: str | None) -> Judgement:
+        """Judge a change against base."""
+        prepared, desk = self.prepared, self.services
+        base = baseline.measure_base(prepared, desk)
+        return checks_stage.check_cleared(self.cleared(**edits), plan, base, prepared, desk)
 
     def compared(self, **more: Any) -> dict[str, Any]:
         """The checks of a change compared with base's, by name."""

@@ -52,7 +52,7 @@ def test_what_the_build_of_a_change_writes_into_the_environment_is_named(begun):
         "setuptools.setup(name='shop', version='1', py_modules=['shop'])\n"
     )
     cleared = changed(prepared, setup_DOT_py=planting, requirements_DOT_txt="pytest\nsix\n-e .\n")
-    judged = checks.judge_cleared(cleared, PLAN, before, prepared, desk)
+    judged = checks.check_cleared(cleared, PLAN, before, prepared, desk)
     (finding,) = next(one for one in judged.compared if one.name == "packages").findings
     assert (finding.rule, finding.severity.value) == ("environment-altered", "review")
     assert "pip/__init__.py, sitecustomize.py" in finding.message
@@ -72,7 +72,7 @@ def test_what_is_built_of_a_file_that_a_change_edits_is_built_again():
         before = baseline.measure_base(prepared, desk)
         test = files["test_made.py"].replace("1", "2")
         cleared = changed(prepared, files, made_DOT_in="RATE = 2\n", test_made_DOT_py=test)
-        (item,) = checks.judge_cleared(cleared, PLAN, before, prepared, desk).ran.tests.items
+        (item,) = checks.check_cleared(cleared, PLAN, before, prepared, desk).ran.tests.items
         assert (item.item_id, item.outcome) == ("test_made.py::test_made", "passed")
 
 
@@ -123,7 +123,7 @@ def test_an_installed_copy_of_the_project_is_never_what_tests_of_a_change_import
         prepared, desk = begin_run(settings, files)
         before = baseline.measure_base(prepared, desk)
         judge = partial(
-            checks.judge_cleared, plan=PLAN, before=before, prepared=prepared, desk=desk
+            checks.check_cleared, plan=PLAN, before=before, prepared=prepared, desk=desk
         )
         (item,) = judge(changed(prepared, files, **edits)).ran.tests.items
         assert (item.item_id, item.outcome) == ("test_tool.py::test_total", "passed"), item.text

@@ -71,7 +71,7 @@ class Judged:
         before = baseline.measure_base(made.prepared, self.services)
         cleared = made.cleared(**(edits or {"shop_DOT_py": "A = 2\n"}))
         given = cleared, PLAN, before, made.prepared, self.services
-        self.judged = checks.judge_cleared(*given)
+        self.judged = checks.check_cleared(*given)
         self.tests: TestComparison = next(
             one for one in self.judged.compared if isinstance(one, TestComparison)
         )

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from agent.models.record import replace
-from agent.models.review import Proof
 from tests.integration.check_samples import PLAN, Stage, Workshop, make_stage
 
 SUMS = "def add(a, b):\n    return a\n\n\ndef less(a, b):\n    return a\n"
@@ -17,12 +16,6 @@ FAR_TEST = (
     "import importlib\n\n\ndef test_far():\n    assert importlib.import_module('far').RATE == 1\n"
 )
 WRITE_TESTS = replace(PLAN, category="tests")
-
-
-def prove(made: Stage, **more: object) -> Proof:
-    judged = made.judge(**more)  # type: ignore[arg-type]
-    assert not judged.is_partial, judged.compared
-    return judged.proof
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +31,7 @@ def shop(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 
 def test_parts_that_no_test_needs_and_lines_that_none_runs_are_named(shop: Stage) -> None:
-    proof = prove(
-        shop,
+    judged = shop.judge(
         sums_DOT_py=ADDED[: ADDED.rindex("a")] + "a - b\n",
         test_sums_DOT_py=TEST.replace("1, 0) == 1", "1, 2) == 3"),
         fee_DOT_py=FEE,
@@ -47,6 +39,8 @@ def test_parts_that_no_test_needs_and_lines_that_none_runs_are_named(shop: Stage
         far_DOT_py="RATE = 2\n",
         tests__test_far_DOT_py=FAR_TEST.replace("1", "2"),
     )
+    assert not judged.is_partial, judged.compared
+    proof = judged.proof
     # Only a test far away needs the first, which the whole suite is asked for.
     assert [part.name for part in proof.needed] == [
         "far.py:1 (RATE = 2)", "fee.py:1 (fee)", "sums.py:2 (return a + b)",
@@ -64,5 +58,5 @@ def test_parts_that_no_test_needs_and_lines_that_none_runs_are_named(shop: Stage
 def test_old_tests_notice_nothing_for_new_ones(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": ADDED, "test_sums.py": TEST}, test_runner="pytest")
     hollow = f"{TEST}\n\ndef test_new():\n    sums.add(1, 2)\n"
-    proof = prove(made, plan=WRITE_TESTS, test_sums_DOT_py=hollow)
+    proof = made.judge(plan=WRITE_TESTS, test_sums_DOT_py=hollow).proof
     assert (proof.needed, bool(proof.missing)) == ((), True)

@@ -1,8 +1,8 @@
 """Run a repository's own test script, reporting every unittest in it, with one that must fail.
 
-For Django's `manage.py test`, scripts like `runtests.py`, and anything else that hands a suite to
-a unittest runner in its own process. The outermost suite is watched where it meets the result
-object. So any runner and any result class of the script will do.
+For Django's `manage.py test`, scripts such as `runtests.py`, and any other script that passes a
+suite to a unittest runner in its own process. The outermost suite is watched when it is called with
+the result object, so every runner and every result class of a script works.
 
 Arguments: the script, or `-m` and a module, and its arguments.
 """
@@ -19,12 +19,12 @@ import unittest.suite
 
 import mergewright_report
 
-#: How unittest names the failure of a module that cannot be imported.
+#: How unittest's name for a module that cannot be imported begins.
 _LOST = "unittest.loader._FailedTest."
 
 
 def get_id(test):
-    """Return the id of a test, which may have an attribute of that name."""
+    """Return the id of a test, also where the test has an attribute `id` of its own."""
     named = type(test).id
     test_id = named(test) if callable(named) else unittest.TestCase.id(test)
     if test_id.startswith(_LOST):
@@ -33,7 +33,7 @@ def get_id(test):
 
 
 class Recorder:
-    """Writes a line per test from the calls of the result object."""
+    """Writes a line for each test, from the calls of the result object."""
 
     def __init__(self, request, log, result, ids):
         self.request, self.log, self.result = request, log, result
@@ -70,15 +70,15 @@ class Recorder:
             self.note(test, "failed", raised, text=subtest._subDescription())
 
     def note(self, test, outcome, raised=None, text=""):
-        # A skip within a subtest names the subtest.
+        # A skip within a subtest is reported for the subtest.
         if isinstance(test, unittest.case._SubTest):
             test = test.test_case
         test_id = get_id(test)
         facts = self.running.get(test_id, {"id": test_id, "outcome": "unrun"})
         if facts["outcome"] != "failed":
             self.join(facts, outcome, raised, text)
-        # The set-up or tear-down of a class or a module has not begun as a test; nor has, with
-        # Python 3.12.1 alone, a test that is skipped.
+        # The set-up or tear-down of a class or module does not start as a test; nor does a skipped
+        # test with Python 3.12.1.
         if test_id not in self.running:
             is_test = isinstance(test, unittest.TestCase)
             for covered in [test_id] if is_test else self.list_covered(test_id) or [test_id]:
@@ -86,7 +86,7 @@ class Recorder:
                 self.end(dict(facts, id=covered, outcome="error" if is_error else outcome))
 
     def list_covered(self, fixture):
-        """List the tests that `setUpClass (package.module.Class)` is in place of."""
+        """List the tests that a failed `setUpClass (package.module.Class)` prevents."""
         kind, _, place = fixture.partition(" (")
         start = place.rstrip(")") + "."
         is_set_up = kind in ("setUpClass", "setUpModule")
@@ -97,11 +97,11 @@ class Recorder:
         if isinstance(raised, tuple) and len(raised) == 3:
             words = mergewright_report.describe_exception(raised[0], raised[1])
             text = text + "\n" + words if text else words
-            # From another process it may have come as text.
+            # A traceback from another process may be text.
             trace = raised[2] if hasattr(raised[2], "tb_frame") else None
             facts["place"] = mergewright_report.find_last_place(trace, self.request["tree"])
         if facts["id"].endswith(mergewright_report.COLLECTION):
-            # unittest's words are a whole traceback; its last line says what is wrong.
+            # unittest's text is a whole traceback, whose last line names the error.
             facts["outcome"], text = "error", (text.strip().splitlines() or [""])[-1]
         facts["text"] = mergewright_report.cut(text)
 
@@ -137,27 +137,27 @@ def _cases(suite):
 
 
 def _locate(test):
-    """Return the file of a test, or of the module in whose place it is."""
+    """Return the file of a test, or of the module that could not be imported."""
     test_id = get_id(test)
     if test_id.endswith(mergewright_report.COLLECTION):
         name = test_id[: -len(mergewright_report.COLLECTION)].replace(".", os.sep) + ".py"
         paths = [os.path.abspath(os.path.join(folder, name)) for folder in sys.path]
         return next((path for path in paths if os.path.isfile(path)), None)
     path = getattr(sys.modules.get(type(test).__module__), "__file__", None)
-    # A folder on the path may be named with dots, as that above an example's manage.py.
+    # A folder on sys.path may contain `..`.
     return path and os.path.abspath(path)
 
 
 def _serial(suite):
-    """Join the parts of a parallel suite where they could not tell of a failure.
+    """Make a parallel suite serial where its processes could not report a failure.
 
-    Without tblib no traceback gets from one process to another, and the first failure ends
-    Django's parallel run in an error of its own.
+    Without tblib no traceback can be sent between processes, and the first failure ends Django's
+    parallel run with an error of its own.
     """
-    parts = getattr(suite, "subsuites", None)
-    if parts is None or importlib.util.find_spec("tblib"):
+    subsuites = getattr(suite, "subsuites", None)
+    if subsuites is None or importlib.util.find_spec("tblib"):
         return suite
-    return unittest.TestSuite(parts)
+    return unittest.TestSuite(subsuites)
 
 
 class _Sentinel(unittest.TestCase):
@@ -169,19 +169,19 @@ class _Sentinel(unittest.TestCase):
 
 
 class _NullStream:
-    """In place of a stream while our own test runs; some have methods of their own."""
+    """Replaces a stream while our own test runs; it has every method that a stream may have."""
 
     def __getattr__(self, name):
         return lambda *args, **named: None
 
 
 def _run_sentinel(result):
-    """Run ours on the result that the script's runner looks at, and take its failure back."""
+    """Run our own test on the runner's result object, and remove its failure again."""
     names = ("stream", "failures", "testsRun", "shouldStop")
     kept = {name: getattr(result, name) for name in names if hasattr(result, name)}
     result.stream, result.failures = _NullStream(), []
     try:
-        # Not as a suite: that would tear the last class down again.
+        # A suite would tear down the last class a second time.
         _Sentinel()(result)
     finally:
         for name, value in kept.items():
@@ -190,7 +190,7 @@ def _run_sentinel(result):
 
 def install(request, report):
     """Watch the outermost suite of this process from now on."""
-    # A difference that is cut does not show what differs.
+    # A shortened diff may not show the difference.
     unittest.TestCase.maxDiff = None
     original = unittest.suite.BaseTestSuite.__call__
     log, depth = mergewright_report.TestLog(request, report), [0]

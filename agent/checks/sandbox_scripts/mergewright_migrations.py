@@ -1,9 +1,9 @@
-"""Ask Django itself for missing migrations, conflicts and system check messages.
+"""Run Django's own checks: missing migrations, and the system check.
 
-The project's own manage.py runs first, if there is one, for its effects on `sys.path` and the
+The project's manage.py runs first, if there is one, for its effects on `sys.path` and the
 environment.
 
-Arguments: `makemigrations`, `check`; `field` makes the migration for one.
+Argument: `makemigrations` or `check`; `field` makes the migration for a new field.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _APP, _OPERATION = re.compile(r"Migrations for '(.+)':"), re.compile(r"    [-+~]
 
 
 def main():
-    """Answer, and end the process with exit code 1 where the answer has something that fails."""
+    """Run the job; end the process with exit code 1 if an item fails."""
     job, code = sys.argv[1], 1
     order, report = mergewright_report.begin()
     try:
@@ -43,7 +43,7 @@ def main():
 
 
 def _enter(job, order, report):
-    """Answer once, in the process that the project is entered by; return the items."""
+    """Run the job once, in the process that manage.py starts; return its items."""
     if order["manage"]:
         # Python puts the script's folder first; the others come after it.
         folder = os.path.dirname(os.path.abspath(order["manage"]))
@@ -83,20 +83,20 @@ def _answer(job, order, report):
     return items
 
 
-def _make_item(name, text, *, fails=True, place=""):
+def _make_item(name, text, *, fails=True):
     outcome = "finding" if fails else "warning"
-    return {"item_id": name, "outcome": outcome, "text": text, "place": place}
+    return {"item_id": name, "outcome": outcome, "text": text, "place": ""}
 
 
 # --- migrations ------------------------------------------------------------------------------
 
 
 def find_missing_migrations(order):
-    """Ask the project's own makemigrations what it would write."""
+    """Return the operations that the project's own makemigrations would write."""
     from django.core.management import CommandError, call_command
     from django.utils import translation
 
-    # As on the command line: migrations have names as they are written.
+    # As on the command line, names in migrations are not translated.
     translation.deactivate_all()
     for label in switch_on(order):
         print("%s: its migrations are disabled in the settings; they were checked anyway" % label)
@@ -122,9 +122,9 @@ def find_missing_migrations(order):
 
 
 def switch_on(order):
-    """Undo MIGRATION_MODULES where it disables migrations of the tree; return those apps.
+    """Enable migrations of the tree that MIGRATION_MODULES disables; return their apps.
 
-    Test settings often do so to be fast; for this question it would mean that none is missing.
+    Test settings often disable migrations to be fast. No migration would be missing then.
     """
     from django.apps import apps
     from django.conf import settings
@@ -146,14 +146,14 @@ def switch_on(order):
 
 
 def run_system_check(order):
-    """Run Django's system checks; its own words for each message, but for the hint."""
+    """Return the messages of Django's system checks, in Django's words, with the hint apart."""
     from django.core import checks
 
     items = []
     for message in checks.run_checks():
         if not message.is_silenced():
             hint, message.hint = message.hint, None
-            # Levels are those of the module logging.
+            # The levels are those of the module `logging`.
             text = "%s: %s" % (logging.getLevelName(message.level).lower(), message)
             fails = message.level >= checks.ERROR
             hint = mergewright_report.cut(str(hint or ""))

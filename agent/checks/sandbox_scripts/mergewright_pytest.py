@@ -1,7 +1,7 @@
-"""Report every test of a pytest run, with one of ours that must fail.
+"""Report every test of a pytest run, and add a test of ours that must fail.
 
-A plugin for pytest 6.2 and later, also in the workers of pytest-xdist, whose controller reports.
-Our test shows that failures are seen; it is not printed, and counts for nothing.
+A plugin for pytest 6.2 and later. With pytest-xdist it also runs in the workers, and the controller
+writes the report. Our test shows that failures are detected; it is not printed, and not counted.
 
 PYTEST_DONT_REWRITE
 """
@@ -19,25 +19,25 @@ import unittest
 import mergewright_report
 import pytest
 
-# A difference that is cut does not show what differs.
+# A shortened diff may not show the difference.
 unittest.TestCase.maxDiff = None
 
 _OWN_FILE = mergewright_report.SENTINEL + ".py"
 _SUBTESTS = ("SubTestReport", "SubtestReport")
 _request = _report = _log = _config = _patience = None
-#: What is known of tests whose last phase is not over, by their node ids.
+#: Facts about tests whose last phase has not ended, by node id.
 _unfinished = {}
 
 
 def begin(request, report):
-    """Take the request; called before pytest starts, in the process that reports."""
+    """Set request and report; called before pytest starts, in the process that reports."""
     global _request, _report, _log
     _request, _report, _log = request, report, mergewright_report.TestLog(request, report)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
-    """Say that a run begins; in a worker, take the request from its controller."""
+    """Report that a run begins; in a worker, read the request that the controller sends."""
     global _request, _config, _patience  # noqa: PLW0603 - a plugin is a module
     _config = config
     if hasattr(config, "workerinput"):
@@ -57,13 +57,13 @@ def pytest_configure_node(node):
 
 @functools.lru_cache
 def _locate_root():
-    """Return pytest's root, and what ids begin with where that is a folder of the project."""
+    """Return pytest's root, and the prefix of ids where that is a folder of the project."""
     root = str(_config.rootpath)
     return root, mergewright_report.relative_path(root + "/", _request["folder"])
 
 
 def _get_id(nodeid):
-    """Return the id of a test as both sides know it."""
+    """Return the id of a test, relative to the project's folder."""
     path, mark, name = nodeid.partition("::")
     start = _locate_root()[1]
     path = os.path.normpath(start + path) if start else path
@@ -88,7 +88,7 @@ def _place(node):
 
 @functools.lru_cache
 def _list_wanted_files():
-    """Return all files with tests that were asked for."""
+    """Return all files that have selected tests."""
     root, start = _locate_root()
     top, only = _request["folder"] if start else root, _request["only"]
     more = (os.path.join(top, test_id.partition("::")[0]) for test_id in only["ids"])
@@ -102,8 +102,8 @@ def _is_wanted(item):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_make_collect_report(collector):
-    """Leave files closed that cannot contain what was asked for, where only some tests were."""
-    # Older pytests take a package for a file.
+    """Skip the import of files without selected tests, where tests are selected."""
+    # In older versions of pytest a package is a file.
     is_file = isinstance(collector, pytest.File) and not isinstance(collector, pytest.Package)
     if _request["only"] and is_file and str(_place(collector)) not in _list_wanted_files():
         from _pytest.reports import CollectReport
@@ -117,14 +117,14 @@ def _fail():
 
 
 class _OwnModule(pytest.Module):
-    """A test module that is not in a file."""
+    """A test module without a file."""
 
     def _getobj(self):
         return types.ModuleType(mergewright_report.SENTINEL)
 
 
 def _make_sentinel(session, items):
-    """Make our test, in a folder that is there; it uses no fixtures, which could be broken."""
+    """Make our test, in a folder that exists; it uses no fixtures, which may be broken."""
     from _pytest.fixtures import FuncFixtureInfo
 
     where = {"path" if hasattr(session, "path") else "fspath": _place((items or [session])[0])}
@@ -137,7 +137,7 @@ def _make_sentinel(session, items):
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(session, items):
-    """Add our test once everybody else has chosen and sorted theirs; the change's come first."""
+    """Add our test after all plugins have selected and sorted; selected files set the order."""
     yield
     if _request["only"]:
         wanted = [item for item in items if _is_wanted(item)]
@@ -151,7 +151,7 @@ def pytest_collection_modifyitems(session, items):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session):
-    """Say which tests are going to run, unless workers do."""
+    """Report which tests are to run, unless workers collect them."""
     if _report is not None:
         _add_collected([item.nodeid for item in session.items])
 
@@ -168,7 +168,7 @@ def _add_collected(nodeids):
 
 
 def pytest_collectreport(report):
-    """Report what could not be collected, and so hides its tests."""
+    """Report a file that could not be collected, since its tests are not seen."""
     if not report.failed or _report is None:
         return
     lines = report.longreprtext.splitlines()
@@ -183,9 +183,9 @@ def pytest_collectreport(report):
 
 
 def _end_test(facts):
-    """Write the line of a test; end the run where it says enough.
+    """Write the line of a test; end the run if that is wanted after it.
 
-    Not by pytest's own options: these would end it at our test, too.
+    pytest's own options would also end the run at our test.
     """
     if why := _log.add(facts):
         _config.pluginmanager.getplugin("session").shouldfail = why
@@ -198,20 +198,20 @@ def _end_test(facts):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report):
-    """Give our test neither letter nor category, so that it is not printed."""
+    """Return no letter and no category for our test, so that it is not printed."""
     return ("", "", "") if _is_own(report.nodeid) else None
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtestloop(session):
-    """Keep our test out of the percentages as well."""
+    """Leave our test out of the percentages."""
     session.testscollected -= any(_is_own(item.nodeid) for item in getattr(session, "items", ()))
     yield
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
-    """Run our own test once, also where a plugin repeats failed ones, without a line."""
+    """Run our own test once, without printing, even if a plugin repeats failed tests."""
     if _is_own(item.nodeid):
         from _pytest.runner import runtestprotocol
 
@@ -219,8 +219,8 @@ def pytest_runtest_protocol(item, nextitem):
         return True
     if not mergewright_report.is_late(_request):
         return None
-    # What is set up for the tests before it ends; failures belong to those, which have their
-    # outcome already. Older pytests take other arguments, and do so with the next test.
+    # Fixtures of the tests before it are torn down. Their failures belong to those tests, whose
+    # outcome is known. Older versions take other arguments, and do this with the next test.
     with contextlib.suppress(Exception, pytest.fail.Exception, pytest.skip.Exception):
         item.session._setupstate.teardown_exact(nextitem)
     return True
@@ -238,7 +238,7 @@ pytest_runtest_call = pytest_runtest_teardown = pytest_runtest_setup
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item):
-    """Note the text of a doctest in a module, which is no module of tests."""
+    """Add the digest of a doctest's text to its report, where it is in a product module."""
     result = yield
     doctest = getattr(item, "dtest", None)
     if doctest is not None and str(_place(item)).endswith(".py"):
@@ -248,14 +248,14 @@ def pytest_runtest_makereport(item):
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report):
-    """Join the phases of a test; write its line when the last one is over."""
+    """Join the phases of a test; write its line when the last phase has ended."""
     is_own = _is_own(report.nodeid)
     if is_own and report.failed:
         _config.pluginmanager.getplugin("session").testsfailed -= 1
     if _report is None:
         return
     if report.outcome == "rerun":
-        _unfinished.pop(report.nodeid, None)  # no further phase of this attempt is reported
+        _unfinished.pop(report.nodeid, None)  # this attempt has no further phases
         return
     facts = _unfinished.setdefault(report.nodeid, {"outcome": "unrun"})
     _join_phase(facts, report)
@@ -292,20 +292,20 @@ def _join_failure(facts, report):
 
 
 def _find_place(longrepr, crash):
-    """Name `path:line` of the last entry of a traceback that is in the tree."""
+    """Return `path:line` of the last entry of a traceback that is in the tree; "": none is."""
     entries = getattr(getattr(longrepr, "reprtraceback", None), "reprentries", ())
     files = [getattr(entry, "reprfileloc", None) for entry in entries]
     start = str(_config.invocation_params.dir)
-    for each in filter(None, (crash, *reversed(files))):
-        path = os.path.normpath(os.path.join(start, str(each.path)))
-        if place := mergewright_report.name_place(path, each.lineno, _request["tree"]):
+    for entry in filter(None, (crash, *reversed(files))):
+        path = os.path.normpath(os.path.join(start, str(entry.path)))
+        if place := mergewright_report.name_place(path, entry.lineno, _request["tree"]):
             return place
     return ""
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_sessionfinish(session):
-    """Say that the session came to its end."""
+    """Report that the session ran to its end."""
     yield
     if _report is not None:
         stopped = str(session.shouldstop or session.shouldfail or "")

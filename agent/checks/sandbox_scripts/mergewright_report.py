@@ -1,7 +1,7 @@
-"""Shared by every script here: the request that it reads, and the report that it writes.
+"""Read the request and write the report, for every script in this folder.
 
-Runs inside a sandbox, on any Python from 3.9, with the standard library alone. The report is a
-file of JSON lines, the last of which says with which code the script ends.
+It runs inside a sandbox, on Python 3.9 and later, with the standard library alone. The report is a
+file of JSON lines; the last one has the exit code of the script.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ import traceback
 
 REQUEST_PATH = "/tmp/mergewright-request.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
 OURS = os.path.dirname(os.path.abspath(__file__))
-#: Name of the test that must fail, which shows that failures are detected.
+#: Id of our own test, which must fail: it shows that failures are detected.
 SENTINEL = "mergewright_sentinel"
 COLLECTION = " (collection)"
 LONGEST_TEXT, LONGEST_ID = 4000, 900
 
-# Bound now: a test may replace these in their modules while one of its lines is written.
+# Bound at import: a test may replace these in their modules while a line is written.
 _open, _getpid, _dumps = open, os.getpid, json.dumps
 _signal, _getsignal, _setitimer = signal.signal, signal.getsignal, signal.setitimer
-#: The clock that nothing moves: time-machine replaces `monotonic`, and in C.
+#: The one clock that no library moves: time-machine replaces `monotonic`, in C.
 now = time.perf_counter
-#: When the script began: importing pytest counts for its time.
+#: When the script began; the import of pytest counts too.
 BEGUN = now()
 
 
 def begin():
-    """Read the request; return it and the report. Our own folder is no longer on the path."""
+    """Return the request and the report; remove our own folder from the path."""
     with open(REQUEST_PATH, encoding="utf-8") as file:
         request = json.load(file)
     if "last_start" in request:
@@ -43,7 +43,7 @@ def begin():
 
 
 def import_ours(name, gate):
-    """Import a package of ours where the environment has none; others of ours stay outside."""
+    """Import a package, of ours if the environment has none; no other package of ours."""
     sys.path.append(gate)
     try:
         return importlib.import_module(name)
@@ -52,7 +52,7 @@ def import_ours(name, gate):
 
 
 class Report:
-    """A file of JSON lines, written by the process that began it and by no other."""
+    """A file of JSON lines, which only the process that made it writes."""
 
     def __init__(self, path):
         self._path, self._pid = path, _getpid()
@@ -60,15 +60,15 @@ class Report:
     def add(self, event, **facts):
         """Append one event."""
         if _getpid() == self._pid:
-            # Half a character, as file names that are not UTF-8 give, is not JSON for everybody.
+            # File names that are not UTF-8 contain surrogates, which are no valid JSON.
             line = _dumps(dict(facts, event=event), ensure_ascii=False).encode("utf-8", "replace")
-            # Opened each time: a test may close what it did not open.
+            # Opened for each line: a test may close files that it did not open.
             with _open(self._path, "ab") as file:
                 file.write(line + b"\n")
 
 
 class TestLog:
-    """Writes a line for each test, and says when no further one is to run."""
+    """Writes a line for each test, and decides when no further test is to run."""
 
     def __init__(self, request, report):
         self._request, self._report = request, report
@@ -76,18 +76,19 @@ class TestLog:
         self._looks_early = request["looks_early"]
 
     def add(self, facts):
-        """Write what is known of a test; return why the run is over with it, or ""."""
+        """Write the line of a test; return why the run ends after it, or ""."""
         outcome = facts["outcome"]
         self._report.add("test", **facts)
         if facts["id"] == SENTINEL:
             return ""
-        known = self._request["known_red"]
-        if known is not None and outcome in ("failed", "error") and facts["id"] not in known:
+        known_red = self._request["known_red"]
+        is_red = outcome in ("failed", "error")
+        if known_red is not None and is_red and facts["id"] not in known_red:
             return "a test failed"
         return "at least half of the first tests fail" if self._are_first_poor(outcome) else ""
 
     def _are_first_poor(self, outcome):
-        """Judge the first 50 tests, or as many as ended within a minute, once."""
+        """Decide once, on the first 50 tests or as many as ended within a minute."""
         if not self._looks_early or outcome not in self._counts:
             return False
         self._counts[outcome] += 1
@@ -97,9 +98,9 @@ class TestLog:
 
 
 class Patience:
-    """Interrupts tests that do not end; after each, the next ones have half of the time.
+    """Interrupts tests that do not end; after each, later tests have half of the time.
 
-    In the main thread alone, and not where something else has the alarm, such as pytest-timeout.
+    Only in the main thread, and not if the alarm is in use, for example by pytest-timeout.
     """
 
     least = 20.0
@@ -114,7 +115,7 @@ class Patience:
             _setitimer(signal.ITIMER_REAL, self._seconds)
 
     def end(self):
-        # A test may have taken the alarm for itself.
+        # The test itself may have set the alarm.
         if _getsignal(signal.SIGALRM) == self._interrupt:
             _setitimer(signal.ITIMER_REAL, 0)
             _signal(signal.SIGALRM, signal.SIG_DFL)
@@ -125,11 +126,11 @@ class Patience:
 
 
 class OverdueError(BaseException):
-    """No code that catches what fails means this."""
+    """A test took too long; code that catches failures does not catch a BaseException."""
 
 
 class Tracer:
-    """Notes which lines of some files run."""
+    """Traces which lines of the requested files run."""
 
     def __init__(self, request):
         self._files, self._tree = request["covers"], request["tree"]
@@ -144,7 +145,7 @@ class Tracer:
         for path in self._files:
             try:
                 missing = self._coverage.analysis2(path)[3]
-            except Exception:  # noqa: S112 - no Python for it, or gone meanwhile
+            except Exception:  # noqa: S112 - the file cannot be parsed, or is gone
                 continue
             report.add("coverage", file=relative_path(path, self._tree), missing=missing)
 
@@ -155,25 +156,25 @@ def is_late(request):
 
 
 def relative_path(path, tree):
-    """Return a path relative to the tree; "" where it is elsewhere."""
+    """Return a path relative to the tree; "": it is outside."""
     start = tree.rstrip("/") + "/"
     return path[len(start) :] if path and path.startswith(start) else ""
 
 
 def name_place(path, line, tree):
-    """Name `path:line` in the tree; "" where it is elsewhere."""
+    """Return `path:line` in the tree; "": it is outside, or an installed package."""
     name = relative_path(path, tree)
     return "%s:%d" % (name, line) if name and "site-packages/" not in name else ""
 
 
 def cut(text):
-    """Keep the first and the last part of a long text."""
+    """Return the beginning and the end of a long text."""
     half = LONGEST_TEXT // 2
     return text if len(text) <= LONGEST_TEXT else text[:half] + "\n[...]\n" + text[-half:]
 
 
 def shorten_id(text):
-    """Cut a long id, so that the other side takes it as it is and can ask for it again."""
+    """Shorten a long id, so that the host accepts it and can select the test by it."""
     if len(text) <= LONGEST_ID:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -181,12 +182,12 @@ def shorten_id(text):
 
 
 def find_last_place(trace, tree):
-    """Name `path:line` of the innermost frame that belongs to the tree."""
+    """Return `path:line` of the innermost frame in the tree; "": none is."""
     frames = list(traceback.walk_tb(trace))
     places = (name_place(frame.f_code.co_filename, line, tree) for frame, line in frames[::-1])
     return next(filter(None, places), "")
 
 
 def describe_exception(kind, value):
-    """Say what an exception says, without its traceback."""
+    """Return the message of an exception, without its traceback."""
     return cut("".join(traceback.format_exception_only(kind, value)).strip())

@@ -1,7 +1,7 @@
 """Start pytest as `python -m pytest` does, with our plugin.
 
-A pytest of the gate comes in only at the end of the path, after everything that the repository's
-own environment has. Arguments: those of pytest.
+Our own pytest, if it is used, is at the end of the path, after all packages of the repository's
+environment. Arguments: those of pytest.
 """
 
 import importlib.util
@@ -11,7 +11,7 @@ import threading
 
 import mergewright_report
 
-#: So long threads that tests left may go on.
+#: Seconds for which threads that tests left may go on.
 _LEFT_SECONDS = 5
 
 
@@ -19,7 +19,7 @@ def main():
     request, report = mergewright_report.begin()
     is_gates, gate = importlib.util.find_spec("pytest") is None, request["gate"]
     if is_gates:
-        # What it is made of goes with it: an older pluggy of the project is not for it.
+        # It is imported with its own dependencies: the project may have an older pluggy.
         sys.path.insert(0, gate)
     sys.path.append(mergewright_report.OURS)
     import mergewright_pytest
@@ -29,17 +29,17 @@ def main():
     if is_gates:
         sys.path.remove(gate)
         sys.path.append(gate)
-        # It is named by the gate's newer copy, and missing from an older one, which comes first.
+        # Our newer platformdirs declares this plugin; an older one, which comes first, lacks it.
         options += ("-p", "no:platformdirs")
-    # Only now: a file of the tree may be called as a module of pytest is.
+    # After pytest's import: a file of the tree may have the name of a module of pytest.
     sys.path.insert(0, os.getcwd())
     mergewright_pytest.begin(request, report)
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
     if "no:faulthandler" not in sys.argv:
-        # A test that hangs is named with its line, before time ends the run.
+        # The line at which a test hangs is printed before the limit ends the run.
         options += ("-o", "faulthandler_timeout=60")
     if int(pytest.__version__.partition(".")[0]) >= 8:
-        # Of two long values that differ the difference is shown, not their beginnings.
+        # Show the difference of two long values, not their beginnings.
         options += ("-o", "verbosity_assertions=2")
     tracer = mergewright_report.Tracer(request)
     code = int(pytest.main(options))
@@ -50,7 +50,7 @@ def main():
 
 if __name__ == "__main__":
     exit_code = main()
-    # A test may have left a thread that never ends: the interpreter would wait for it.
+    # The interpreter would wait for a thread that a test has left and that never ends.
     timer = threading.Timer(_LEFT_SECONDS, os._exit, (exit_code,))
     timer.daemon = True
     timer.start()

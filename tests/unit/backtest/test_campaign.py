@@ -1,4 +1,4 @@
-"""What a backtest makes of a run's end, and of a judge that could not judge."""
+"""What a backtest makes of a run's end, and of merged tests that could not run."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.backtest import campaign
-from agent.backtest.judging import ExpectedTests
+from agent.backtest.merged_tests import ExpectedTests
 from agent.backtest.tasks import PastChange
 from agent.models.backtest import BacktestResult, End
 from agent.models.outcome import Outcome, RunFiles
@@ -22,7 +22,7 @@ PATCH = b"--- a/shop.py\n+++ b/shop.py\n@@ -1 +1 @@\n-a\r\n+\xc3\xa9\r\n"
 
 
 class PlayedCampaign(campaign.Campaign):
-    """Runs nothing: the run has left a patch, and the judge answers what the test says."""
+    """Runs nothing: the run has left a patch, and the merged tests answer as the test says."""
 
     answers: list[tuple[Any, str]]
     interrupted = ""
@@ -37,7 +37,7 @@ class PlayedCampaign(campaign.Campaign):
         )
         return {**outcome.model_dump(mode="json"), "seconds": {}}
 
-    def _with_judge(self, task, desk, ask):
+    def _ask_merged_tests(self, task, desk, ask):
         return self.answers.pop(0)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agent.checks.change_parts import ChangeParts
+from agent.checks.change_split import SplitChange
 from agent.checks.check import Selection
 from agent.checks.compare import compare_reports
 from agent.checks.test_pairs import classify_tests, count_tests
@@ -27,11 +27,11 @@ def report(side: str, *results: AnyRun, is_partial: bool = False) -> CheckReport
     return CheckReport(side=side, commit="0" * 40, results=results, is_partial=is_partial)
 
 
-def make_parts(*touched: str, **more: Any) -> ChangeParts:
+def make_split(*touched: str, **more: Any) -> SplitChange:
     """Make a change of which only these test files are known."""
     nothing = {"change": Change(base_commit="0" * 40, files=())}
     touching = {"touched": frozenset(touched), "as_base": Selection(files=touched)}
-    return ChangeParts(**nothing | touching | more)
+    return SplitChange(**nothing | touching | more)
 
 
 def compare_sides(
@@ -42,6 +42,6 @@ def compare_sides(
     **more: Any,
 ) -> tuple[AnyComparison, ...]:
     """Compare all checks of two sides; by default, as if the change touched no test."""
-    parts = make_parts(*touched, **more)
-    pairs = classify_tests(base.tests, head.tests, versions, parts).values()
+    split = make_split(*touched, **more)
+    pairs = classify_tests(base.tests, head.tests, versions, split).values()
     return compare_reports(base, head, count_tests(base.tests, head.tests, pairs))

@@ -17,7 +17,7 @@ from agent.models.change import Plan
 from agent.models.checks import TESTS, AnyRun, RepeatedTest, Status, TestRun
 from agent.models.record import replace
 from agent.models.review import Proof
-from tests.unit.checks.samples import make_parts, suite_of
+from tests.unit.checks.samples import make_split, suite_of
 from tests.unit.policy.cases import change, list_hunks
 
 FILE = "tests/test_prices.py"
@@ -64,12 +64,12 @@ def try_parts(
 ) -> tuple[ProofTrials, Any]:
     made, tree = change(after, dict(BASE))
     product = tuple(path for path in after if path not in own)
-    parts = make_parts(change=made, product=product, own_tests=own)
+    split = make_split(change=made, product=product, own_tests=own)
     plan = Plan.model_validate(
         {"recipe": "", "title": "t", "parameters": "", "steps": (), "category": category} | facts
     )
     bench: Any = Bench(made, tree, noticing or {}, plan)
-    return ProofTrials(parts, bench, Selection(files=(FILE,))), bench
+    return ProofTrials(split, bench, Selection(files=(FILE,))), bench
 
 
 def prove(trials: ProofTrials, bench: Any, tests: TestRun = HEAD) -> Proof:
@@ -78,7 +78,7 @@ def prove(trials: ProofTrials, bench: Any, tests: TestRun = HEAD) -> Proof:
         [job for job in trials.list_jobs({NEAR: HEAD}, ()) if job.check.name != OWN_ON_BASE]
     )
     ran[OWN_ON_BASE] = suite_of(OLD, f"{NEW}=failed")
-    pairs = classify_tests(suite_of(OLD), tests, None, make_parts())
+    pairs = classify_tests(suite_of(OLD), tests, None, make_split())
     return trials.finish({**ran, TESTS: tests, NEAR: HEAD}, pairs.values())
 
 
@@ -153,14 +153,14 @@ def test_a_suite_that_cannot_run_or_end_has_noticed_it(
 def test_a_recipe_and_lines_of_people_have_no_parts() -> None:
     assert try_parts(recipe="add-django-field")[0].units == ()
     trials, bench = try_parts()
-    bench.human_changes = trials.parts.change
+    bench.human_changes = trials.split.change
     assert trials.units == ()
 
 
 def test_a_ticket_for_tests_has_mistakes_in_what_the_new_tests_call() -> None:
     only_tests = {FILE: AFTER[FILE]}
     trials, bench = try_parts({(2,): NEW}, only_tests, category="tests")
-    object.__setattr__(trials.parts, "imports", SimpleNamespace(importers_of=lambda _: {FILE}))
+    object.__setattr__(trials.split, "imports", SimpleNamespace(importers_of=lambda _: {FILE}))
     found = prove(trials, bench)
     assert {part.kind for part in found.needed} == {"mistake"}
     assert (found.missing, len(bench.asked)) == ("", 2)

@@ -447,7 +447,7 @@ def test_tests_that_do_not_end_are_interrupted_and_the_others_count(
     run: Runner, script: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent.checks.runners._LONGEST_TEST", 0.5)
-    monkeypatch.setattr("agent.checks.runners._PART_OF_TEST", 0.0)
+    monkeypatch.setattr("agent.checks.runners._TEST_SHARE", 0.0)
     top = """
 import socket
 

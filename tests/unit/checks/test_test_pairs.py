@@ -4,7 +4,7 @@ import pytest
 
 from agent.checks.test_pairs import classify_tests, count_tests
 from agent.models.checks import CheckItem, RewrittenTest, TestComparison, TestRun
-from tests.unit.checks.samples import make_parts, suite_of
+from tests.unit.checks.samples import make_split, suite_of
 
 #: By the outcome on base (a row) and on the exact commit (a column), of a test that is not touched.
 STATES = """
@@ -39,20 +39,20 @@ def make_side(outcome: str) -> TestRun:
 @pytest.mark.parametrize(("was", "now", "state"), CASES)
 def test_each_pair_of_outcomes_has_its_state(was: str, now: str, state: str) -> None:
     base, head = make_side(was), make_side(now)
-    assert classify_tests(base, head, None, make_parts())[ID].state == state
+    assert classify_tests(base, head, None, make_split())[ID].state == state
     versions = {"passed": make_side("passed"), "failed": make_side("failed"), "": suite_of()}
     for outcome, version in versions.items():
         wanted = "gone" if (was, now) in SOFTENED else state
         if was == "passed" and state == "fine" and outcome != "passed":
             wanted = "rewritten"
-        assert classify_tests(base, head, version, make_parts(FILE))[ID].state == wanted
+        assert classify_tests(base, head, version, make_split(FILE))[ID].state == wanted
     # Without the run of base's versions nothing is said of them: that it is missing, is.
     wanted = "gone" if (was, now) in SOFTENED else state
-    assert classify_tests(base, head, None, make_parts(FILE))[ID].state == wanted
+    assert classify_tests(base, head, None, make_split(FILE))[ID].state == wanted
 
 
 def test_where_configuration_is_edited_every_test_is_touched() -> None:
-    pairs = classify_tests(suite_of(ID), suite_of(ID), suite_of(), make_parts(as_base=None))
+    pairs = classify_tests(suite_of(ID), suite_of(ID), suite_of(), make_split(as_base=None))
     assert pairs[ID].state == "rewritten"
 
 
@@ -62,14 +62,14 @@ def test_of_a_doctest_the_text_is_compared(other: str, state: str) -> None:
         item = CheckItem(item_id="a.py::a.f", outcome="passed", file="a.py", digest=digest)
         return suite_of().model_copy(update={"items": (item,)})
 
-    parts = make_parts(product=("a.py",))
-    assert classify_tests(run("x"), run(other), None, parts)["a.py::a.f"].state == state
+    split = make_split(product=("a.py",))
+    assert classify_tests(run("x"), run(other), None, split)["a.py::a.f"].state == state
 
 
 def compare(
     before: TestRun, after: TestRun, versions: TestRun | None = None, *touched: str, **parts: object
 ) -> TestComparison:
-    made = make_parts(*touched, **parts)
+    made = make_split(*touched, **parts)
     pairs = classify_tests(before, after, versions, made)
     return count_tests(before, after, pairs.values())
 

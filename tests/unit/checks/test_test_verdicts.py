@@ -9,11 +9,11 @@ from agent.checks import test_verdicts
 from agent.checks.runners import Suite
 from agent.checks.running import Job
 from agent.checks.test_pairs import PairedTest, classify_tests
-from agent.checks.test_verdicts import VERSIONS, TestVerdicts
+from agent.checks.test_verdicts import AGAIN, VERSIONS, TestVerdicts
 from agent.models.change import Change, Severity
 from agent.models.checks import CheckItem, RepeatedTest, TestRun
 from agent.models.record import replace
-from tests.unit.checks.samples import make_parts, report, suite_of
+from tests.unit.checks.samples import make_split, report, suite_of
 
 
 def make_pair(item_id: str = "t.py::a", was: str = "passed") -> PairedTest:
@@ -74,6 +74,7 @@ class Bench:
 
     def __init__(self, outcome: str, on_base: str = "passed") -> None:
         self.outcome, self.on_base = outcome, on_base
+        self.red_on_base: tuple[str, ...] = ()
         self.repeated: dict[str, RepeatedTest] = {}
         self.asked: list[tuple[object, tuple[str, ...]]] = []
         self.said: list[str] = []
@@ -91,15 +92,17 @@ class Bench:
             ids = check.only.ids if check.only else ()
             self.asked.append((site, ids))
             outcome = self.on_base if site == self.base else self.outcome
-            ran[check.name] = suite_of(*(f"{item_id}={outcome}" for item_id in ids))
+            red = self.red_on_base if site == self.base else ()
+            ended = ((item_id, "failed" if item_id in red else outcome) for item_id in ids)
+            ran[check.name] = suite_of(*map("=".join, ended))
         return ran
 
 
 def test_tests_run_once_more_on_both_sides_on_base_only_those_that_it_has() -> None:
     base, head = suite_of("t.py::a"), suite_of("t.py::a=failed", "t.py::new=failed", "t.py::b")
-    pairs = classify_tests(base, head, None, make_parts()).values()
+    pairs = classify_tests(base, head, None, make_split()).values()
     bench: Any = Bench("failed")
-    TestVerdicts(make_parts(), report("base"), bench)._repeat(pairs)
+    TestVerdicts(make_split(), report("base"), bench)._repeat(pairs)
     assert bench.asked == [(bench.base, ("t.py::a",)), ("head", ("t.py::a", "t.py::new"))]
     assert [bench.repeated[name].base for name in ("t.py::a", "t.py::new")] == ["passed", ""]
     assert bench.said[0] == "tests: 2 fail only with the change; running again"
@@ -109,7 +112,7 @@ def test_of_many_failures_ten_run_again_of_as_many_files_as_there_are() -> None:
     pairs = [make_pair(f"many.py::{number}") for number in range(20)]
     pairs += [make_pair(f"other_{number}.py::a") for number in range(4)]
     bench: Any = Bench("failed")
-    TestVerdicts(make_parts(), report("base"), bench)._repeat(pairs)
+    TestVerdicts(make_split(), report("base"), bench)._repeat(pairs)
     assert len(bench.repeated) == test_verdicts.MOST_TESTS
     assert {f"other_{number}.py::a" for number in range(4)} < {*bench.repeated}
 
@@ -118,7 +121,7 @@ def test_of_many_failures_ten_run_again_of_as_many_files_as_there_are() -> None:
 def test_a_failure_in_base_s_version_counts_where_it_comes_back(again: str, state: str) -> None:
     bench: Any = Bench(again)
     base, head = suite_of("t.py::a", "t.py::b=failed"), suite_of("t.py::a", "t.py::b")
-    verdicts = TestVerdicts(make_parts("t.py"), report("base", base), bench)
+    verdicts = TestVerdicts(make_split("t.py"), report("base", base), bench)
     ran = {VERSIONS: suite_of("t.py::a=failed", "t.py::b=failed", name=VERSIONS)}
     verdicts.find_verdicts(head, ran)
     assert [pair.state for pair in verdicts.pairs] == [state, "fine"]
@@ -129,6 +132,20 @@ def test_base_that_fails_what_it_passed_before_is_measured_anew() -> None:
     bench: Any = Bench("failed", "failed")
     base, head = suite_of("t.py::a", "t.py::b"), suite_of("t.py::a=failed", "t.py::b=failed")
     bench.measure_anew = lambda: head
-    verdicts = TestVerdicts(make_parts(), report("base", base), bench)
+    verdicts = TestVerdicts(make_split(), report("base", base), bench)
     verdicts.find_verdicts(head, {})
     assert ([pair.state for pair in verdicts.pairs], bench.measure_anew) == (["known"] * 2, None)
+
+
+@pytest.mark.parametrize(("red", "state"), [((), "broken"), (("t.py::a[1]",), "fine")])
+def test_what_fails_alone_with_any_of_its_parameters_on_base_is_not_the_changes(
+    red: tuple[str, ...], state: str
+) -> None:
+    bench: Any = Bench("passed")
+    bench.red_on_base = red
+    suite = suite_of("t.py::a[0]", "t.py::a[1]", "t.py::b")
+    parts = make_split("t.py", own_tests=("t.py",))
+    verdicts = TestVerdicts(parts, report("base", suite), bench)
+    verdicts.find_verdicts(suite, {AGAIN: suite_of("t.py::a[0]=failed", name=AGAIN)})
+    assert [pair.state for pair in verdicts.pairs] == [state, "fine", "fine"]
+    assert bench.asked == [(bench.base, ("t.py::a[0]", "t.py::a[1]"))]

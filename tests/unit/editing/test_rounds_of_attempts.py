@@ -233,8 +233,8 @@ def test_what_keeps_a_change_from_being_checked_is_a_finding_for_the_model(
     def fail(*_: object) -> Judgement:
         raise problem
 
-    monkeypatch.setattr(checks, "judge_cleared", fail)
+    monkeypatch.setattr(checks, "check_cleared", fail)
     run_context = desks.run_context(prepared, home, script())
-    tried = validate.judge_draft(draft(prepared), run_context)
+    tried = validate.validate_draft(draft(prepared), run_context)
     assert not tried.is_passed
     assert problem.message in tried.objection

@@ -26,7 +26,7 @@ def test_the_diff_of_each_draft_is_on_record_however_long_the_files_are(tmp_path
         ),
     )  # fmt: skip
     change = Change(base_commit=base.checkout.commit, files=files)
-    assert validate.judge_draft(Draft(plan=plan, change=change), run_context).refused
+    assert validate.validate_draft(Draft(plan=plan, change=change), run_context).refused
     written = (home / "runs" / base.run.run_id / "events.jsonl").read_text()
     events = [json.loads(line) for line in written.splitlines()]
     (event,) = [one for one in events if one["event"] == "change.drafted"]

@@ -2,14 +2,14 @@
 
 import pytest
 
-from agent.checks.change_parts import (
-    ChangeParts,
+from agent.checks.change_split import (
+    SplitChange,
     keep_tests,
     list_uncollected,
     revert_tests,
     split_change,
 )
-from tests.unit.checks.samples import make_parts, suite_of
+from tests.unit.checks.samples import make_split, suite_of
 from tests.unit.policy.cases import change
 from tests.unit.trees import make_project
 
@@ -35,7 +35,7 @@ BASE = suite_of("tests/test_a.py::test_a", "tests/test_b.py::test_b", "tests/api
 A, B, C = "tests/test_a.py", "tests/test_b.py", "tests/api/test_c.py"
 
 
-def split(after: dict[str, str | bytes | None]) -> ChangeParts:
+def split(after: dict[str, str | bytes | None]) -> SplitChange:
     made, tree = change(after, TREE)
     return split_change(made, BASE, tree, make_project(test_runner="pytest"))
 
@@ -56,9 +56,9 @@ def split(after: dict[str, str | bytes | None]) -> ChangeParts:
     ],
 )
 def test_a_file_is_of_tests_by_what_runs_or_by_its_name(path: str, side: str) -> None:
-    parts = split({path: "[pytest]\naddopts = '-x'\n" if path == "tox.ini" else "a = 1\n"})
-    of_tests = {*parts.change.paths} - {*parts.product} - parts.configuration
-    sides = {"tests": of_tests, "product": parts.product, "configuration": parts.configuration}
+    made = split({path: "[pytest]\naddopts = '-x'\n" if path == "tox.ini" else "a = 1\n"})
+    of_tests = {*made.change.paths} - {*made.product} - made.configuration
+    sides = {"tests": of_tests, "product": made.product, "configuration": made.configuration}
     assert [name for name, paths in sides.items() if path in paths] == [side]
 
 
@@ -78,10 +78,10 @@ def test_a_file_is_of_tests_by_what_runs_or_by_its_name(path: str, side: str) ->
     ],
 )
 def test_what_a_file_of_tests_has_a_say_in_runs_as_base_has_it(path: str, again: set[str]) -> None:
-    parts = split({path: "a = 1\n"})
-    assert parts.as_base
-    assert {*parts.as_base.files} == again
-    touched = {item.file for item in BASE.items if parts.is_touched(item)}
+    made = split({path: "a = 1\n"})
+    assert made.as_base
+    assert {*made.as_base.files} == again
+    touched = {item.file for item in BASE.items if made.is_touched(item)}
     assert touched == again
 
 
@@ -91,16 +91,16 @@ def test_what_a_file_of_tests_has_a_say_in_runs_as_base_has_it(path: str, again:
 def test_of_settings_the_edited_tables_tell_whose_they_are(edit: str, is_of_tests: bool) -> None:
     text = str(TREE["pyproject.toml"])
     other = {"'-q'": "'-x'", "true": "false", "[tool.mypy]": "[tool.mypy]  # types"}[edit]
-    parts = split({"pyproject.toml": text.replace(edit, other)})
-    assert (parts.as_base is None, bool(parts.configuration)) == (is_of_tests, is_of_tests)
+    made = split({"pyproject.toml": text.replace(edit, other)})
+    assert (made.as_base is None, bool(made.configuration)) == (is_of_tests, is_of_tests)
 
 
 def test_base_s_versions_stand_beside_the_product_of_the_change() -> None:
     edited = ("shop/models.py", A, "tests/helpers.py", "tests/new.py", "tests/api/conftest.py")
-    parts = split({**dict.fromkeys(edited, "a = 1\n"), B: None})
-    assert set(revert_tests(parts).paths) == {"shop/models.py", "tests/new.py"}
-    assert set(keep_tests(parts).paths) == {*edited, B} - {"shop/models.py"}
-    assert parts.own_tests == ("tests/api/conftest.py", "tests/helpers.py", "tests/new.py", A)
+    made = split({**dict.fromkeys(edited, "a = 1\n"), B: None})
+    assert set(revert_tests(made).paths) == {"shop/models.py", "tests/new.py"}
+    assert set(keep_tests(made).paths) == {*edited, B} - {"shop/models.py"}
+    assert made.own_tests == ("tests/api/conftest.py", "tests/helpers.py", "tests/new.py", A)
 
 
 def test_what_is_collected_for_its_doctests_stays_product() -> None:
@@ -112,10 +112,10 @@ def test_what_is_collected_for_its_doctests_stays_product() -> None:
 def test_new_tests_that_were_not_run_are_named() -> None:
     text = "def test_a(): ...\n\n\ndef test_b(): ...\n\n\nclass Odd:\n    def test_c(self): ...\n"
     made, _ = change({"test_n.py": text}, {"test_n.py": "def test_b(): ..."})
-    parts = make_parts(change=made, own_tests=("test_n.py",))
-    [said] = list_uncollected(parts, suite_of("test_n.py::test_a[1]"))
+    made = make_split(change=made, own_tests=("test_n.py",))
+    [said] = list_uncollected(made, suite_of("test_n.py::test_a[1]"))
     assert said == "test_n.py has tests that were not run: test_c"
-    [said] = list_uncollected(parts, suite_of("other.py::It::test_c_0"))
+    [said] = list_uncollected(made, suite_of("other.py::It::test_c_0"))
     assert said.endswith(" test_a")
-    assert not [*list_uncollected(parts, suite_of("test_n.test_a_0", "other.It.test_c"))]
-    assert not [*list_uncollected(parts, suite_of(is_partial=True))]
+    assert not [*list_uncollected(made, suite_of("test_n.test_a_0", "other.It.test_c"))]
+    assert not [*list_uncollected(made, suite_of(is_partial=True))]

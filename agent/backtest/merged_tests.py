@@ -1,9 +1,9 @@
-"""Judge a change by the tests that were merged, as SWE-bench does.
+"""Measure a change by the tests that were merged, as SWE-bench does.
 
-Resolved is a change with which all tests pass that failed before the merged change and pass with
-it, and all that passed before and pass with it. Which these are is measured where it is not given:
-the merged test files on the base commit, and twice with the merged change. They run in fresh
-sandboxes that no model has seen.
+A change resolves a task if it passes two kinds of tests: those that fail before the merged change
+and pass with it, and those that pass before and with it. Where a task does not name them, they are
+measured: the merged test files run on the base commit, and twice with the merged change. Each run
+has a fresh sandbox that no model has seen.
 """
 
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ class ExpectedTests(NamedTuple):
     fail_to_pass: tuple[str, ...] = ()
     pass_to_pass: tuple[str, ...] = ()
     unsteady: tuple[str, ...] = ()
-    """Tests that ended in two ways with the merged change; they count for nothing."""
+    """Tests that ended differently in two runs with the merged change; they do not count."""
     why_not: str = ""
-    """Why nothing can be judged by them; empty: it can."""
+    """Why no change can be measured by them; "": it can."""
 
 
 @dataclass(frozen=True)
-class Judge:
+class MergedTests:
     """Runs the merged tests of one past change."""
 
     task: PastChange
@@ -44,7 +44,7 @@ class Judge:
     desk: Desk
 
     def find_wanted(self) -> ExpectedTests:
-        """Take the tests that are named, or measure which count."""
+        """Return the tests that the task names, or measure which ones count."""
         task = self.task
         if task.FAIL_TO_PASS:
             return ExpectedTests(fail_to_pass=task.FAIL_TO_PASS, pass_to_pass=task.PASS_TO_PASS)
@@ -69,20 +69,21 @@ class Judge:
         return wanted._replace(why_not=why)
 
     def list_failing(self, patch: str, wanted: ExpectedTests) -> tuple[str, ...]:
-        """List the wanted tests that fail with a patch of the base commit; empty: with none.
+        """List the expected tests that fail with a patch of the base commit.
 
-        AgentError: what it declares cannot be installed, or there is no sandbox.
+        Raises:
+            AgentError: Packages that it declares cannot be installed, or there is no sandbox.
         """
         ended = self._run_tests(patch)
         counted = (*wanted.fail_to_pass, *wanted.pass_to_pass)
         return tuple(test_id for test_id in counted if not ended.get(test_id))
 
     def _run_tests(self, patch: str) -> dict[str, bool]:
-        """Run the merged test files over a change; return whether each test passes."""
+        """Run the merged test files with a patch; return whether each test passes, by id."""
         prepared, desk, base = self.prepared, self.desk, self.prepared.checkout
         tests = history.read_patch(base, self.task.test_patch)
         change = history.read_patch(base, patch)
-        # The merged test files take the place of what the change made of them.
+        # The merged test files replace those of the patch.
         laid = {file.path: file for file in (*change.files, *tests.files)}
         made = replace(change, files=tuple(laid[path] for path in sorted(laid)))
         folder = desk.head_folder(prepared.run)
@@ -100,7 +101,7 @@ class Judge:
         files = tuple(sorted(name for name in names if name.endswith(".py")))
         suite = Suite(only=Selection(files=files))
         result = running.run_check(suite, site, desk.sandbox, desk.say)
-        # If exit code, report and sentinels disagree, code under test has faked a result.
+        # In an unverified run the report may be wrong, so that no test counts as passed.
         is_proved = result.status is not Status.UNVERIFIED
         return {
             item.item_id: is_proved and item.outcome in ("passed", "xfailed")

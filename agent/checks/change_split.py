@@ -1,7 +1,9 @@
-"""Say whose each file of a change is, and which of base's tests have to run as base has them. Pure.
+"""Split a change into product, tests and configuration of tests. Pure.
 
-A file belongs to the tests if base collected tests from it, or if its name or folder says so and no
-file of the product imports it. All else is product.
+A file belongs to the tests if base collected tests from it, or if its name or folder is that of
+tests and no file of the product imports it. All other files are product.
+
+The split also says which of base's tests run a second time, as base has them.
 """
 
 import ast
@@ -11,15 +13,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from agent.checks.check import Selection
-from agent.checks.imports import (
-    Imports,
-    list_folders,
-    read_module,
-    read_python_sources,
-)
+from agent.checks.imports import Imports, list_folders, read_python_sources
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import CheckItem, TestRun
 from agent.models.record import replace
+from agent.policy.source import read_module
 from agent.text.sanitise import list_some
 from repo_config import foreign_python, rule_files
 from repo_config.detect import Project
@@ -31,35 +29,37 @@ _CONFTEST = "conftest.py"
 
 
 @dataclass(frozen=True)
-class ChangeParts:
+class SplitChange:
+    """A change, with the roles of its files."""
+
     change: Change
     product: tuple[str, ...] = ()
     own_tests: tuple[str, ...] = ()
-    """Python files of tests that are new or edited, and still there."""
+    """Python files of tests that the change adds or edits."""
     touched: frozenset[str] = frozenset()
-    """Test files, helpers and data of base that are edited or deleted."""
+    """Test files, helpers and data of base that the change edits or deletes."""
     configuration: frozenset[str] = frozenset()
-    """What tests are configured by, or started with."""
+    """Files that configure or start the tests."""
     as_base: Selection | None = field(default_factory=Selection)
-    """Tests of base that run as base has them, too."""
+    """Tests of base that also run as base has them; None: all."""
     imports: Imports = field(default_factory=lambda: Imports({}))
     """Of the tree with the change."""
 
     def is_touched(self, item: CheckItem) -> bool:
-        """Whether the change touches a test, or what belongs to it."""
+        """Whether the change touches a test, or a helper, data or configuration of it."""
         if self.as_base is None or item.file in self.touched or item.file in self.as_base.files:
             return True
         return bool(item.digest) and item.file in self.product
 
 
-def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -> ChangeParts:
-    """Split a change, by the tests of base and the imports with the change."""
+def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -> SplitChange:
+    """Split a change by the tests that base collected and by the imports with the change."""
     files = {file.path: file for file in change.files}
     sources = read_python_sources(tree) | {
         path: file.after or b"" for path, file in files.items() if path.endswith(".py")
     }
     imports = Imports(sources)
-    # A module of the product may be collected for its doctests, and fail to be.
+    # A product module that is collected for doctests, or fails to be, is no test file.
     collected = {
         item.file
         for item in tests.items
@@ -72,15 +72,15 @@ def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -
         path for path in files.keys() - of_tests if _configures_tests(files[path], project)
     )
     touched = frozenset(path for path in of_tests if files[path].before is not None)
-    own = (path for path in sorted(of_tests) if path.endswith(".py") and files[path].after)
+    own_tests = (path for path in sorted(of_tests) if path.endswith(".py") and files[path].after)
     conftests = {path for path in of_tests if posixpath.basename(path) == _CONFTEST}
     as_base = frozenset(
         module for path in touched | conftests for module in _list_users(path, collected, imports)
     )
-    return ChangeParts(
+    return SplitChange(
         change=change,
         product=tuple(path for path in files if path not in of_tests | configuration),
-        own_tests=tuple(own),
+        own_tests=tuple(own_tests),
         touched=touched,
         configuration=configuration,
         as_base=None if configuration else Selection(files=tuple(sorted(as_base))),
@@ -88,42 +88,45 @@ def split_change(change: Change, tests: TestRun, tree: Tree, project: Project) -
     )
 
 
-def revert_tests(parts: ChangeParts) -> Change:
-    """Give the change with base's versions of touched test files, and base's configuration."""
+def revert_tests(split: SplitChange) -> Change:
+    """Return the change with base's versions of touched test files and of configuration."""
     kept = tuple(
         file
-        for file in parts.change.files
-        if file.path not in parts.touched | parts.configuration
+        for file in split.change.files
+        if file.path not in split.touched | split.configuration
         and posixpath.basename(file.path) != _CONFTEST
     )
-    return replace(parts.change, files=kept)
+    return replace(split.change, files=kept)
 
 
-def keep_tests(parts: ChangeParts) -> Change:
-    """Give what the change does to tests alone."""
-    kept = (file for file in parts.change.files if file.path not in parts.product)
-    return replace(parts.change, files=tuple(kept), notes=())
+def keep_tests(split: SplitChange) -> Change:
+    """Return only what the change does to tests and their configuration."""
+    kept = (file for file in split.change.files if file.path not in split.product)
+    return replace(split.change, files=tuple(kept), notes=())
 
 
-def list_uncollected(parts: ChangeParts, run: TestRun) -> Iterator[str]:
-    """Say which new tests no runner has collected: they look as if they proved something."""
+def list_uncollected(split: SplitChange, run: TestRun) -> Iterator[str]:
+    """Yield a sentence for each file with new tests that the runner did not collect.
+
+    Such tests seem to prove something, and never run.
+    """
     if run.is_partial or run.limit or run.reason:
         return
-    # Not by their files: tests of a class that others inherit from run elsewhere.
+    # By name, not by file: an inherited test is reported for the file of the inheriting class.
     ids = (test.partition("[")[0] for test in (*(item.item_id for item in run.items), *run.unrun))
     names = {item_id.replace("::", ".").rpartition(".")[2] for item_id in ids}
-    for file in parts.change.files:
-        if file.path not in parts.own_tests or not has_test_name(file.path):
+    for file in split.change.files:
+        if file.path not in split.own_tests or not has_test_name(file.path):
             continue
         new = _list_tests(file.after) - _list_tests(file.before)
-        # Libraries add to the name of a test, as for each set of parameters.
+        # Libraries append to the name of a test, for example for each set of parameters.
         missing = [test for test in sorted(new) if not any(name.startswith(test) for name in names)]
         if missing:
             yield f"{file.path} has tests that were not run: {list_some(missing)}"
 
 
 def _belongs_to_tests(path: str, collected: set[str], imports: Imports) -> bool:
-    """Whether a file is called as those of tests are, and the product does not import it."""
+    """Whether a file has a name or folder of tests, and no product file imports it."""
     if not is_test(path):
         return False
     importers = () if posixpath.basename(path) == _CONFTEST else imports.importers_of(path)
@@ -142,7 +145,7 @@ def _configures_tests(file: ChangedFile, project: Project) -> bool:
 
 
 def _list_users(path: str, collected: set[str], imports: Imports) -> Collection[str]:
-    """List the test modules of base that a file of tests has a say in."""
+    """List the test modules of base whose result may depend on a file of tests."""
     folder = posixpath.dirname(path)
     if posixpath.basename(path) == _CONFTEST:
         return [test for test in collected if folder in list_folders(test)]
@@ -151,7 +154,7 @@ def _list_users(path: str, collected: set[str], imports: Imports) -> Collection[
         return users or [test for test in collected if posixpath.dirname(test) == folder]
     if path in collected:
         return (path,)
-    # Data: of the nearest folder upwards that has tests.
+    # A data file belongs to the nearest folder above it that has tests.
     for folder in list_folders(path):
         if below := [test for test in collected if folder in list_folders(test)]:
             return below
@@ -159,9 +162,9 @@ def _list_users(path: str, collected: set[str], imports: Imports) -> Collection[
 
 
 def _list_tests(content: bytes | None) -> set[str]:
-    """List the tests of a file by name, without fixtures and methods of helpers."""
+    """List the names of a file's tests, without fixtures and methods of helper classes."""
     module = read_module(content)
-    # A class that the file uses is no case, but something that stands in for another.
+    # A class that the file itself uses is a test double, no test case.
     used = {node.id for node in ast.walk(module) if isinstance(node, ast.Name)}
     classes = (node for node in module.body if isinstance(node, ast.ClassDef))
     bodies = [module.body, *(node.body for node in classes if node.name not in used)]
