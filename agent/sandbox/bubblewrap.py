@@ -68,9 +68,8 @@ class BubblewrapSandbox(SandboxMaker):
         laid = overlays.plan_overlays(order, home, slot.number)
         tasks = order.limits.processes + layout.count_own_tasks(order)
         group = cgroup.create_cgroup(slot.name, order.limits.memory_bytes, tasks)
-        stack.enter_context(group)
-        sandbox = BubblewrapProcess(order, slot.uid, group, laid, hear)
-        stack.enter_context(sandbox)
+        stack.callback(group.remove)
+        sandbox = BubblewrapProcess(order, stack, slot.uid, group, laid, hear)
         sandbox.start()
         return sandbox
 
@@ -81,12 +80,13 @@ class BubblewrapProcess(RunningSandbox):
     def __init__(
         self,
         order: SandboxRequest,
+        stack: ExitStack,
         uid: int,
         group: cgroup.Cgroup,
         laid: overlays.Overlays | None,
         hear: Hear | None,
     ) -> None:
-        super().__init__(order, hear)
+        super().__init__(order, stack, hear)
         self._uid = uid
         self._group = group
         self._laid = laid

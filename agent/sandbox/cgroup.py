@@ -11,7 +11,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 from agent.errors import SandboxLost
 from agent.sandbox import layout, slots
@@ -34,12 +33,6 @@ class Cgroup:
 
     folders: dict[str, Path] = field(default_factory=dict)
     """By controller; `memory` and `pids` may be the same folder."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
 
     def add(self, pid: int) -> None:
         """Put a process under the limits; what it starts later is in as well."""

@@ -70,11 +70,6 @@ class TreeBase:
         """Paths that no change alters."""
         return self.links | self.laid.keys()
 
-    @cached_property
-    def folders(self) -> frozenset[str]:
-        paths = (*self.base.paths(), *self.fixed)
-        return frozenset(parent for path in paths for parent in _parents(path))
-
 
 @dataclass
 class _ChangeCollector:
@@ -190,10 +185,8 @@ class _ChangeCollector:
         base, files, ground = self.ground.base, self.files, self.ground
         new = {path for path, file in files.items() if file.before is None}
         gone = {path for path, file in files.items() if file.after is None}
-        folders = set()
-        if not ground.folders.isdisjoint(new):
-            stay = (path for path in (*base.paths(), *ground.fixed) if path not in gone)
-            folders = {parent for path in stay for parent in _parents(path)}
+        stay = (path for path in (*base.paths(), *ground.fixed) if path not in gone)
+        folders = {parent for path in stay for parent in _parents(path)}
 
         def is_file(path: str) -> bool:
             is_there = base.has_path(path) or path in ground.fixed or path in files

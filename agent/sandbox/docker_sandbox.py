@@ -67,7 +67,7 @@ class DockerSandbox(SandboxMaker):
         client = stack.enter_context(self._open_client())
         order, slot = stack.enter_context(preparing.prepare_request(order, self._settings))
         image = docker_engine.choose_image(client, order.root)
-        sandbox = stack.enter_context(Container(order, client, hear))
+        sandbox = Container(order, stack, client, hear)
         shown = container_arguments.lay_out(home, slot.uid, order.hosts)
         sandbox.start(
             container_arguments.build_container(slot, image, home),
@@ -99,10 +99,11 @@ class Container(RunningSandbox):
     def __init__(
         self,
         order: SandboxRequest,
+        stack: ExitStack,
         client: docker.APIClient,
         hear: Hear | None = None,
     ) -> None:
-        super().__init__(order, hear)
+        super().__init__(order, stack, hear)
         self._client = client
         self._pieces = bytearray()
         self._container = ""

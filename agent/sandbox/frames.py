@@ -59,9 +59,6 @@ class Frames:
             return True
         return self.answer is not None and len(self.answer.contents) == len(self.answer.sizes)
 
-    def expect_next(self) -> None:
-        self.answer = None
-
     def feed(self, content: bytes) -> None:
         self._buffer += content
         while len(self._buffer) >= _FRAME.size and not self.complete:

@@ -9,7 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any, Self
+from typing import Any
 
 from agent.errors import Cancelled, SandboxLost, SandboxMissing
 from agent.models.record import replace
@@ -38,9 +38,11 @@ OPEN: set[object] = set()
 
 
 class RunningSandbox:
-    """What is known of a sandbox from its opening to its end; leaving the block takes it down."""
+    """What is known of a sandbox from its opening to its end; its stack takes it down."""
 
-    def __init__(self, order: SandboxRequest, listener: Hear | None = None) -> None:
+    def __init__(
+        self, order: SandboxRequest, stack: ExitStack, listener: Hear | None = None
+    ) -> None:
         """Take the order within its limits."""
         self._order = order
         self._nonce = secrets.token_bytes(16)
@@ -50,15 +52,9 @@ class RunningSandbox:
         self.frames = Frames(self._nonce, order.limits, self._record_output)
         self._printed = OutputExcerpt(order.limits.output_bytes)
         self._to_send = memoryview(b"")
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
+        self._stack = stack
         OPEN.add(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        OPEN.discard(self)
-        self._stack.close()
+        stack.callback(OPEN.discard, self)
 
     # --- what the kinds of sandbox say -----------------------------------------------------------
 
@@ -139,7 +135,7 @@ class RunningSandbox:
         patience: float = _ANSWER_SECONDS,
     ) -> str:
         """Send a request and wait for its answer; name what kept it from coming."""
-        self.frames.expect_next()
+        self.frames.answer = None
         self._printed = OutputExcerpt(self._order.limits.output_bytes)
         request = {"op": operation, "size": len(content), **fields}
         self.send(layout.encode_message(request) + content)

@@ -17,8 +17,6 @@ import commands
 
 TYPE_CHECKING = False  # see commands.py
 if TYPE_CHECKING:
-    from io import BufferedReader
-
     from commands import Order
 
 MOST_REFUSALS = 100
@@ -49,23 +47,6 @@ GIT_ENVIRON = {
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
 }
-
-
-def open_plain(path: str) -> BufferedReader:
-    """Open a file for reading that can neither redirect nor block us."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    return os.fdopen(os.open(path, flags), "rb")
-
-
-def has_same_content(path: str, other: str) -> bool:
-    return filecmp.cmp(path, other, shallow=False)
-
-
-def is_same_link(path: str, other: str) -> bool:
-    try:
-        return os.readlink(path) == os.readlink(other)
-    except OSError:
-        return False
 
 
 # --- what a command hands back ---------------------------------------------------------------
@@ -144,15 +125,12 @@ class Collection:
         """Whether the tree was given with this very file or link."""
         if not path.startswith(self.tree + "/"):
             return False
-        if stat.S_ISLNK(state.st_mode):
-            compare = is_same_link
-        elif stat.S_ISREG(state.st_mode):
-            compare = has_same_content
-        else:
-            return False
         for source in self.sources:
+            original = source + path[len(self.tree) :]
             with suppress(OSError):
-                if compare(path, source + path[len(self.tree) :]):
+                if stat.S_ISLNK(state.st_mode) and os.readlink(path) == os.readlink(original):
+                    return True
+                if stat.S_ISREG(state.st_mode) and filecmp.cmp(path, original, shallow=False):
                     return True
         return False
 

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 STARTED, ENDED, CONTENT, OUTPUT = 1, 2, 3, 5
 FRAME = struct.Struct("!16sBQ")
-OPERATIONS = ("run", "look", "read", "write", "delete")
 PIECE_BYTES = 1 << 20
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER, FILTER_STEP_BYTES = 22, 2, 8
 
@@ -72,7 +71,7 @@ class Channel:
     def send_file(self, path: str, size: int) -> None:
         """Send a file that nobody can change any more."""
         self.write(FRAME.pack(self.nonce, CONTENT, size))
-        with differing.open_plain(path) as file:
+        with open(os.open(path, by_descriptor.READ), "rb") as file:
             while size:
                 part = file.read(min(size, PIECE_BYTES))
                 if not part:
@@ -315,7 +314,6 @@ def main() -> None:
         channel.send(STARTED, {"limit": full, "message": str(problem)})
         return
     server = Server(channel, order, requests)
-    serve = {name: getattr(server, name) for name in OPERATIONS}
     channel.send(STARTED, {})
     while True:
         try:
@@ -323,6 +321,6 @@ def main() -> None:
             content = read_exactly(requests, request.get("size", 0))
         except SetupError:
             return  # the host has closed its end
-        serve[request["op"]](request, content)
+        getattr(server, request["op"])(request, content)
         if not order["lasting"]:
             return
