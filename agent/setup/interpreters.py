@@ -98,8 +98,11 @@ def choose_interpreter(
     roots, unfetched = sandbox.roots(), ""
     found = find_pythons(settings, roots)
     candidates = rank_interpreters(asked, hints, found)
-    if not candidates and may_fetch(settings, roots):
-        unfetched = _fetch_python(list_minors(asked, hints)[0], settings, say)
+    minor, folder = list_minors(asked, hints)[0], settings.home / FOLDER
+    if not candidates and may_fetch(settings, roots) and Version(minor) >= OLDEST:
+        say(f"Python {minor} is not installed here: fetching it into {folder}")
+        with storage.lock_name(settings, FOLDER):
+            unfetched = uv_program.install_python(settings, minor, folder)
         found = find_pythons(settings, roots)
         candidates = rank_interpreters(asked, hints, found)
     broken: list[str] = []
@@ -119,16 +122,6 @@ def may_fetch(settings: Settings, roots: Sequence[Root]) -> bool:
     """Whether Pythons can be fetched; an image has its own."""
     is_shown = any(root.folder is not None for root in roots)
     return is_shown and settings.python_downloads == "auto"
-
-
-def _fetch_python(minor: str, settings: Settings, say: Callable[[str], None]) -> str:
-    """Fetch a Python, and return why it could not be fetched; empty where it is there."""
-    if Version(minor) < OLDEST:
-        return ""
-    folder = settings.home / FOLDER
-    say(f"Python {minor} is not installed here: fetching it into {folder}")
-    with storage.lock_name(settings, FOLDER):
-        return uv_program.install_python(settings, minor, folder)
 
 
 def list_minors(asked: str | None, hints: PythonHints) -> list[str]:

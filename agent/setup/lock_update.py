@@ -14,7 +14,13 @@ from typing import NamedTuple
 from agent.errors import EnvironmentFailed
 from agent.git.tree import WorkTree
 from agent.models.record import replace
-from agent.models.sandbox import SANDBOX_OUT, SANDBOX_TREE, SandboxLimits, SandboxRequest
+from agent.models.sandbox import (
+    SANDBOX_OUT,
+    SANDBOX_TREE,
+    SandboxLimits,
+    SandboxRequest,
+    SandboxResult,
+)
 from agent.setup import gateway, sandbox_requests, templates, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
 from agent.setup.interpreters import mount_python
@@ -81,19 +87,24 @@ def update_locks(
         commands[path] = f"( {command}\n) >{printed} 2>&1 && rm {printed}"
     if not commands:
         return UpdatedLocks({}, {})
-    before = {path: tree.read(path) for path in commands}
-    made, failed = _run(tree, asked, commands, build_context)
-    index = build_context.index
+    result = _run(tree, asked, commands, build_context)
+    index, updated = build_context.index, UpdatedLocks({}, {})
     addresses = (*(access.url for access in index.list_accesses()), *index.file_addresses)
     of_index = _find_hosts("\n".join(addresses).encode())
-    for path, content in made.items():
-        known = _find_hosts(before[path]) or of_index
-        if others := sorted(_find_hosts(content) - known):
-            raise EnvironmentFailed(
-                f"{path} would take packages from other hosts than before: {', '.join(others)}."
-            )
-    contents = {path: content for path, content in made.items() if content != before[path]}
-    return UpdatedLocks(contents, failed)
+    for number, name in enumerate(commands):
+        complaint = result.files.get(f"{SANDBOX_OUT}/{number}")
+        content = result.files.get(posixpath.join(SANDBOX_TREE, name))
+        if complaint is not None:
+            words = sanitise.strip_terminal_codes(complaint.decode("utf-8", "replace"))
+            updated.failed[name] = words
+        elif content is not None:
+            known = _find_hosts(tree.read(name)) or of_index
+            if others := ", ".join(sorted(_find_hosts(content) - known)):
+                raise EnvironmentFailed(
+                    f"{name} would take packages from other hosts than before: {others}."
+                )
+            updated.contents[name] = content
+    return updated
 
 
 def _write_compile(file: CompiledFile, tree: Tree) -> str:
@@ -116,11 +127,11 @@ def _call_uv(tree: Tree, *, is_for_lock: bool) -> str:
 
 def _run(
     tree: WorkTree, asked: EnvironmentRequest, commands: dict[str, str], build_context: BuildContext
-) -> UpdatedLocks:
-    """Run the commands in one sandbox; return what they leave at their paths."""
+) -> SandboxResult:
+    """Run the commands in one sandbox; return also the files that they alter at their paths."""
     build_context.say(f"updating {', '.join(commands)}")
     python = build_context.interpreter
-    places = {path: posixpath.join(SANDBOX_TREE, path) for path in commands}
+    places = (posixpath.join(SANDBOX_TREE, path) for path in commands)
     order = SandboxRequest(
         argv=("/bin/sh", "-ec", "\n".join((*commands.values(), "true"))),
         environ={
@@ -134,14 +145,11 @@ def _run(
             "PIPENV_PYTHON": python.path,
             "PIPENV_PYPI_MIRROR": build_context.index.url,
         },
-        mounts=(
-            *mount_python(python),
-            uv_program.mount(build_context.settings),
-        ),
+        mounts=(*mount_python(python), uv_program.mount(build_context.settings)),
         tree=str(tree.folder),
         directory=posixpath.join(SANDBOX_TREE, asked.config.folder).rstrip("/"),
         limits=SandboxLimits(seconds=600, processes=256, disk_bytes=4 * 1024**3),
-        collect=(*places.values(), f"{SANDBOX_OUT}/*"),
+        collect=(*places, f"{SANDBOX_OUT}/*"),
     )
     context = build_context.settings, build_context.index
     with gateway.open_gateway(*context, (), asked.git_hosts, asked.index_hosts) as opened:
@@ -149,18 +157,7 @@ def _run(
     if result.exit_code != 0:
         said = f"The update of {', '.join(commands)} {describe_failure(result)}"
         raise EnvironmentFailed(f"{said}{opened.explain_refused()}")
-    names = ((path, f"{SANDBOX_OUT}/{number}") for number, path in enumerate(commands))
-    failed = {
-        path: sanitise.strip_terminal_codes(result.files[name].decode("utf-8", "replace"))
-        for path, name in names
-        if name in result.files
-    }
-    contents = {
-        path: result.files[place]
-        for path, place in places.items()
-        if place in result.files and path not in failed
-    }
-    return UpdatedLocks(contents, failed)
+    return result
 
 
 def find_lock(files: ProjectFiles, base: str) -> tuple[str, str]:

@@ -217,12 +217,10 @@ class _CommandRun:
         self.build_context = build_context
         self._tree = Path(asked.tree)
         self._indexes = sandbox_requests.name_indexes(build_context.index)
-        #: As they are before any command. Lines of a template ask no server of the table, so what
-        #: they make stays the same where one is added.
+        #: Lines of a template ask no server of the table, so what they make stays the same where
+        #: one is added.
         self._services = [
-            replace(service, filled="")
-            for service in environment.services
-            if asked.config.setup or service.is_own
+            service for service in environment.services if asked.config.setup or service.is_own
         ]
         given, own = sandbox_services.variables(environment.services), asked.config.variables
         self._variables = (

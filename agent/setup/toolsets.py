@@ -22,7 +22,6 @@ from agent.models.sandbox import (
     SandboxFile,
     SandboxLimits,
     SandboxRequest,
-    SandboxResult,
 )
 from agent.setup import distributions, gateway, sandbox_requests, storage, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
@@ -169,22 +168,18 @@ def _install(
             outlet=opened.outlet,
         )
         result = build_context.run(order)
-        if result.exit_code != 0:
-            raise _make_failure(result, opened, build_context)
+    if "No space left on device" in result.output and result.exit_code != 0:
+        raise StorageFull(f"The disk is full: the packages do not fit. {FREE_SOME_SPACE}")
+    if result.exit_code != 0:
+        python = build_context.interpreter.version
+        raise opened.make_failure(
+            f"Fetching packages for Python {python} {describe_failure(result)}"
+        )
     if replaced := find_replaced(folder / "venv", folder / SETTINGS):
         raise EnvironmentFailed(
             f"A package puts {', '.join(replaced)} into the environment, which changes how its"
             " interpreter starts. Nothing was installed."
         )
-
-
-def _make_failure(
-    result: SandboxResult, opened: gateway.Gateway, build_context: BuildContext
-) -> Exception:
-    if "No space left on device" in result.output:
-        return StorageFull(f"The disk is full: the packages do not fit. {FREE_SOME_SPACE}")
-    python = build_context.interpreter.version
-    return opened.make_failure(f"Fetching packages for Python {python} {describe_failure(result)}")
 
 
 def find_replaced(venv: Path, original: Path) -> list[str]:

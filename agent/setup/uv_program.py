@@ -45,14 +45,9 @@ def install_python(settings: Settings, minor: str, folder: Path) -> str:
     A mirror, a proxy, or that uv may not go online counts here as for uv itself.
     """
     given = {name: text for name, text in os.environ.items() if _FOR_FETCHING.fullmatch(name)}
+    arguments = ("install", minor, "--install-dir", str(folder), "--no-bin", "--no-progress")
     try:
-        answer = subprocess.run(
-            [uv_package.find_uv_bin(), "python", "install", minor, "--install-dir", str(folder),
-             "--no-bin", "--no-config", "--no-progress", "--color", "never",
-             "--cache-dir", str(storage.folder(settings) / "tools" / "pythons")],
-            capture_output=True, timeout=_FETCH_SECONDS, check=False, cwd="/", text=True,
-            env={"UV_HTTP_RETRIES": "1", **given},
-        )  # fmt: skip
+        answer = _run(settings, arguments, {"UV_HTTP_RETRIES": "1", **given}, _FETCH_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as problem:
         return str(problem)
     # The first line says what failed, the last one why.
@@ -65,14 +60,10 @@ def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
     """List the Pythons of a search path and of uv; TransientError: uv did not answer in time."""
     named = ("HOME", "XDG_DATA_HOME", "UV_PYTHON_INSTALL_DIR")
     environ = {name: os.environ[name] for name in named if name in os.environ}
+    options = ("--only-installed", "--offline", "--no-python-downloads", "--output-format", "json")
     try:
-        answer = subprocess.run(
-            [uv_package.find_uv_bin(), "python", "list", "--only-installed", "--no-config",
-             "--offline", "--no-python-downloads", "--output-format", "json",
-             "--cache-dir", str(storage.folder(settings) / "tools" / "pythons")],
-            capture_output=True, timeout=_SECONDS, check=True, cwd="/",
-            env={**environ, "PATH": search_path},
-        )  # fmt: skip
+        answer = _run(settings, ("list", *options), {**environ, "PATH": search_path}, _SECONDS)
+        answer.check_returncode()
         listed: list[dict[str, Any]] = json.loads(answer.stdout)
     except subprocess.TimeoutExpired as problem:
         # A busy machine has its Pythons all the same.
@@ -80,3 +71,15 @@ def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
     return [row for row in listed if row["path"]]
+
+
+def _run(
+    settings: Settings, arguments: tuple[str, ...], environ: dict[str, str], seconds: int
+) -> subprocess.CompletedProcess[str]:
+    """Run `uv python` with a cache in the data folder."""
+    cache = str(storage.folder(settings) / "tools" / "pythons")
+    options = ("--no-config", "--color", "never", "--cache-dir", cache)
+    return subprocess.run(
+        [uv_package.find_uv_bin(), "python", *arguments, *options],
+        capture_output=True, timeout=seconds, check=False, cwd="/", text=True, env=environ,
+    )  # fmt: skip
