@@ -106,7 +106,7 @@ def plan_overlays(order: SandboxRequest, home: Path, number: int) -> Overlays | 
 
 
 def _show_settings(etc: Path) -> list[str]:
-    """Return arguments that mount the packages' folders in /etc that sandboxes lack; no files."""
+    """Return arguments that mount new folders of the packages' /etc; files may be any program's."""
     existing = {name.partition("/")[0] for name in (*layout.HOST_ETC, *layout.make_etc(0))}
     entries = () if etc.is_symlink() or not etc.is_dir() else sorted(etc.iterdir())
     plain = (entry for entry in entries if entry.is_dir() and not entry.is_symlink())

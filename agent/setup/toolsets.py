@@ -74,8 +74,8 @@ def provide_pinned_tools(
     """Install tools in their own environments, unless the project's has them as required.
 
     Packages are those of the day, or the newest, if an index has no upload times. If the hook's
-    other packages cannot be installed, they are left out. A tool that runs on Node.js is taken in
-    any version, since no other environment has it.
+    other packages cannot be installed, they are left out. If a tool that runs on Node.js is not
+    available in its version, any other is taken, since no other environment has the tool.
 
     Returns:
         Tools, each with its folder.
