@@ -7,7 +7,7 @@ import filecmp
 import os
 import posixpath
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.git import folders
@@ -56,15 +56,14 @@ def remove_special(top: Path, links: dict[str, tuple[object, ...]] | None = None
             place.unlink()
 
 
-def delete_repository_files(top: Path, tree: Path, gone: Iterable[str]) -> list[str]:
+def delete_repository_files(top: Path, tree: Path) -> list[str]:
     """Remove files of the repository from what commands left; return the paths they altered.
 
     Args:
         top: Folder with the files that the commands have written.
-        gone: Paths that the commands have removed, as reported by the sandbox.
     """
     remove_special(top)
-    altered = {path for path in gone if _has_file(tree, path)}
+    altered = []
     for path, place, state in _walk(top):
         try:
             original = (tree / path).lstat()
@@ -75,7 +74,7 @@ def delete_repository_files(top: Path, tree: Path, gone: Iterable[str]) -> list[
             if stat.S_ISDIR(state.st_mode) and stat.S_ISDIR(original.st_mode) and path != ".git":
                 continue
             if path != ".git" and not _is_same(place, tree / path):
-                altered.add(path)
+                altered.append(path)
         folders.delete_folder(place)
     return sorted(altered)
 
@@ -94,13 +93,6 @@ def separate_large_folders(part: Path, tree: Path) -> list[str]:
             (part / "tree" / path).rename(part / "bulk" / str(len(moved)))
             moved.append(path)
     return moved
-
-
-def _has_file(tree: Path, path: str) -> bool:
-    clean = posixpath.normpath(path)
-    if clean.startswith(("/", "../")) or clean in (".", "..") or "\0" in clean:
-        return False
-    return os.path.lexists(tree / clean) and not stat.S_ISDIR((tree / clean).lstat().st_mode)
 
 
 def _is_same(place: Path, original: Path) -> bool:

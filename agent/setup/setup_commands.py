@@ -99,7 +99,6 @@ class _SetupReport(BaseModel):
     at: int = 0
     since: float = 0.0
     code: int | None = None
-    gone: list[str] = []
     inputs: list[str] | None = None
     built: list[str] | None = None
 
@@ -286,7 +285,7 @@ class _CommandRun:
             words = "\n".join(filter(None, parts))
             raise opened.make_failure(words, math.inf if result.limit else report.since)
         layer_files.remove_special(part / _SERVICES, {})
-        altered = layer_files.delete_repository_files(part / "tree", self._tree, report.gone)
+        altered = layer_files.delete_repository_files(part / "tree", self._tree)
         layer_files.remove_special(part / "home")
         if altered:
             context.say(

@@ -225,15 +225,13 @@ def main() -> int:
         built.get(address) if is_link else inputs
         for address, (is_link, _) in list_projects(top).items()
     ]
-    gone = []
     for name, place in order["places"].items():
         now = list_entries(place["from"])
         for path, mark in sorted(now.items()):
             if before[name].get(path) != mark:
                 with suppress(FileNotFoundError):
                     copy(place["from"] + path, place["to"] + path)
-        gone += [path[1:] for path in before[name] if name == "tree" and path not in now]
-    write_report(order, {"gone": gone[:1000], "inputs": inputs, "built": join_read(of_projects)})
+    write_report(order, {"inputs": inputs, "built": join_read(of_projects)})
     return 0
 
 
