@@ -107,7 +107,6 @@ class Gateway(ThreadingUnixStreamServer):
             SettingsInvalid: The proxy cannot be used.
         """
         self._authority = trustme.CA(path_length=0, organization_name="Package gateway")
-        self._contexts: dict[str, ssl.SSLContext] = {}
         self.outlet = Outlet(
             socket=str(folder / "out.sock"), certificates=str(folder / "authority.pem")
         )
@@ -210,13 +209,10 @@ class Gateway(ThreadingUnixStreamServer):
             super().handle_error(request, client_address)
 
     def make_context(self, host: str) -> ssl.SSLContext:
-        """Return the TLS context for a host, made once."""
-        with self._lock:
-            if host not in self._contexts:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                self._authority.issue_cert(host).configure_cert(context)
-                self._contexts[host] = context
-            return self._contexts[host]
+        """Return a TLS context for a host."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._authority.issue_cert(host).configure_cert(context)
+        return context
 
     # --- allowed hosts ------------------------------------------------------------------------
 
