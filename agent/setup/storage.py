@@ -132,25 +132,21 @@ def remove_unused(settings: Settings, days: float = UNUSED_DAYS) -> int:
 
     Files of runs for people (text, log and events) are never removed.
     """
-    oldest, gone = read_clock() - days * _DAY, 0
+    oldest, building = read_clock() - days * _DAY, folder(settings) / _BUILDING
+    building.mkdir(exist_ok=True)
     # No build takes a day.
-    for place in (folder(settings) / _BUILDING).glob("*-*"):
-        if _is_older(place, read_clock() - _DAY):
-            folders.delete_folder(place)
-            gone += 1
+    removed = [place for place in building.glob("*-*") if _is_older(place, read_clock() - _DAY)]
     for place in filter(Path.is_dir, locate_environment(settings, "").glob("*")):
         # Folders that are no layers are unused, from another version of Mergewright.
         if _is_older(place, oldest) or not place.name.startswith(LAYERS):
             # Renamed first, so that no run finds a part of it.
-            part = folder(settings) / _BUILDING / f"{os.getpid()}-{secrets.token_hex(6)}"
-            part.parent.mkdir(exist_ok=True)
-            folders.delete_folder(place.rename(part))
-            gone += 1
-    for place in (settings.home / "baselines").glob("*"):
-        if _is_older(place, oldest):
-            place.unlink(missing_ok=True)
-            gone += 1
-    return gone
+            removed.append(place.rename(building / f"{os.getpid()}-{secrets.token_hex(6)}"))
+    removed += [
+        place for place in (settings.home / "baselines").glob("*") if _is_older(place, oldest)
+    ]
+    for place in removed:
+        folders.delete_folder(place)
+    return len(removed)
 
 
 def _is_older(place: Path, moment: float) -> bool:
