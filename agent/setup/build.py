@@ -4,7 +4,7 @@ Read this module first; it has the order of the work and nothing else:
 
     interpreters      which Python
     system_packages   Debian packages, as a layer over /usr
-    sandbox_services  servers such as PostgreSQL
+    sandbox_services  servers such as PostgreSQL; their programs are in `server_programs`
     templates         the lines, where the configuration has none
     setup_commands    runs the lines once, and stores the files that they create as layers
     toolsets          the tools of the checks

@@ -5,10 +5,8 @@ are in its root file system, or in Debian packages over it. The table of servers
 `repo_config/servers.toml`; a repository's own servers are command lines.
 """
 
-import dataclasses
 import hashlib
 import json
-import re
 import secrets
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,12 +26,12 @@ from agent.models.sandbox import (
     SANDBOX_OUT,
     Mount,
     SandboxFile,
-    SandboxLimits,
     SandboxRequest,
     SandboxResult,
 )
-from agent.setup import storage, system_packages
+from agent.setup import server_programs, storage
 from agent.setup.build_context import BuildContext, describe_failure
+from agent.setup.server_programs import ServerProgram
 from agent.text import sanitise
 from repo_config.schema import OwnServer, RepoConfig
 from repo_config.servers import ServerRow, read_rows
@@ -47,11 +45,6 @@ _LATE = f"{_FOLDER}-{{name}}.sh"
 _KNOCK = f"{SANDBOX_OUT}/knock.json"
 _FAILURE = f"{SANDBOX_OUT}/services-"
 _OPEN = ":{:04X} 0*:0000 0A"
-_FIND = """
-for program in {programs}; do
-  [ -x "$program" ] && echo "{name} $program $({ask} 2>&1 | tr '\\n' ' ')"
-done
-"""
 _BEGIN = """
 mkdir -p {folder}; cd {folder}
 {begin}
@@ -83,18 +76,7 @@ end=$(($(date +%s) + {seconds}))
 {commands}
 ) || exit 69
 """
-_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
-_CLEAN = (f"PATH={_PATH}", "LANG=C.UTF-8", "TZ=UTC")
-
-
-class ServerProgram(NamedTuple):
-    path: str
-    version: str
-    title: str
-
-    def read_numbers(self) -> list[int]:
-        """Return the numbers of its version, in order."""
-        return [*map(int, re.findall(r"\d+", self.version))]
+_CLEAN = (f"PATH={server_programs.PATH}", "LANG=C.UTF-8", "TZ=UTC")
 
 
 class ServerAccounts(NamedTuple):
@@ -108,107 +90,15 @@ class ServerAccounts(NamedTuple):
 def provide_services(
     config: RepoConfig, build_context: BuildContext
 ) -> tuple[tuple[SandboxService, ...], BuildContext]:
-    """List the servers of `services`, with their initial data.
-
-    Returns:
-        The servers; and the build context, with Debian packages over /usr: those that the
-        configuration names, and those of servers that sandboxes lack.
-
-    Raises:
-        EnvironmentFailed: A server or a package is not available; with the way to install it.
-    """
-    named, key = config.python.system_packages, "python.system_packages"
-    wanted = [entry for entry in config.services if isinstance(entry, str)]
-    context = _lay_packages(named, key, build_context)
-    available = _find_programs(wanted, context)
-    if missing := [entry for entry in wanted if not choose_program(entry, available)]:
-        packages = (name for entry in missing for name in _list_packages(entry))
-        key = " ".join(_describe_missing(entry, available) for entry in missing)
-        context = _lay_packages((*named, *packages), key, build_context)
-        available = _find_programs(wanted, context)
-    services = []
-    for entry in config.services:
-        if isinstance(entry, OwnServer):
-            services.append(_make_own(entry))
-        elif program := choose_program(entry, available):
-            services.append(_make_service(entry, program, config.variables, context))
-        else:
-            raise EnvironmentFailed(_describe_missing(entry, available))
+    """List the servers of `services`, with their initial data; see `provide_programs`."""
+    programs, context = server_programs.provide_programs(config, build_context)
+    services = (
+        _make_own(entry)
+        if isinstance(entry, OwnServer)
+        else _make_service(entry, programs[entry], config.variables, context)
+        for entry in config.services
+    )
     return tuple(services), context
-
-
-def _lay_packages(names: Sequence[str], key: str, build_context: BuildContext) -> BuildContext:
-    """Add Debian packages to a build context; `key` begins the message of an error."""
-    try:
-        return dataclasses.replace(
-            build_context, system=system_packages.provide_layer(names, build_context)
-        )
-    except EnvironmentFailed as problem:
-        raise EnvironmentFailed(f"{key}: {problem.message}") from problem
-
-
-def _describe_missing(entry: str, available: Mapping[str, Sequence[ServerProgram]]) -> str:
-    name, _, version = entry.partition(":")
-    programs = available.get(name, ())
-    listed = ", ".join(f"{program.version} ({program.path})" for program in programs)
-    wanted = f"{read_rows()[name].title} {version}".rstrip()
-    return f"services: no {wanted} in sandboxes. Available: {listed or 'none'}"
-
-
-def _list_packages(entry: str) -> tuple[str, ...]:
-    name, _, version = entry.partition(":")
-    row = read_rows()[name]
-    if not version or not row.versioned:
-        return row.packages
-    return tuple(package.format(version=version) for package in row.versioned)
-
-
-def choose_program(
-    entry: str, available: Mapping[str, Sequence[ServerProgram]]
-) -> ServerProgram | None:
-    """Return the newest program of a server and version; None: there is none."""
-    name, _, version = entry.partition(":")
-    start = f"{version}." if version else ""
-    programs = available.get(name, ())
-    fitting = (program for program in programs if f"{program.version}.".startswith(start))
-    return max(fitting, key=ServerProgram.read_numbers, default=None)
-
-
-def _find_programs(
-    wanted: Sequence[str], build_context: BuildContext
-) -> dict[str, list[ServerProgram]]:
-    """List the programs of servers in sandboxes, by the names of their rows."""
-    programs: dict[str, list[ServerProgram]] = {}
-    rows = {name: read_rows()[name] for name in (entry.partition(":")[0] for entry in wanted)}
-    if not rows:
-        return programs
-    script = "".join(
-        _FIND.format(name=name, programs=" ".join(row.programs), ask=row.ask)
-        for name, row in rows.items()
-    )
-    for line in build_context.run(_make_request(f"{script}true", build_context)).output.split("\n"):
-        name, path, answer = (*line.split(" ", 2), "", "")[:3]
-        if name in rows and (match := re.search(rows[name].version, answer)):
-            title = match.groupdict().get("title", rows[name].title)
-            programs.setdefault(name, []).append(ServerProgram(path, match["version"], title))
-    return programs
-
-
-def _make_request(
-    script: str,
-    build_context: BuildContext,
-    *,
-    environ: Mapping[str, str] | None = None,
-    collect: tuple[str, ...] = (),
-) -> SandboxRequest:
-    return SandboxRequest(
-        argv=("sh", "-ec", script),
-        environ={"PATH": _PATH, **(environ or {})},
-        directory="/tmp",  # noqa: S108 - the sandbox's own
-        system=build_context.system,
-        collect=collect,
-        limits=SandboxLimits(seconds=300, returned_bytes=256 * 1024**2),
-    )
 
 
 def _make_own(server: OwnServer) -> SandboxService:
@@ -270,8 +160,9 @@ def _provide_data(
 
     def make(part: Path) -> None:
         build_context.say(f"creating empty data for {program.title} {program.version}")
-        request = _make_request(script, build_context, environ=environ, collect=(tar,))
-        result = build_context.run(request)
+        request = server_programs.make_request(script, build_context)
+        variables = {**request.environ, **environ}
+        result = build_context.run(replace(request, environ=variables, collect=(tar,)))
         if result.exit_code != 0 or tar not in result.files:
             raise EnvironmentFailed(
                 f"services: creating data for {program.title} {describe_failure(result)}"
