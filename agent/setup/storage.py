@@ -23,8 +23,6 @@ from agent.text.bytecode import compile_module
 
 #: Changes when stored files get another meaning.
 FORMAT = 6
-#: Prefixes of the keys of layers.
-LAYERS = ("setup-", "system-")
 _BUILDING = "building"
 _DAY = 86_400
 #: Days without use after which an environment is removed; no run takes as long.
@@ -137,8 +135,7 @@ def remove_unused(settings: Settings, days: float = UNUSED_DAYS) -> int:
     # No build takes a day.
     removed = [place for place in building.glob("*-*") if _is_older(place, read_clock() - _DAY)]
     for place in filter(Path.is_dir, locate_environment(settings, "").glob("*")):
-        # Folders that are no layers are unused, from another version of Mergewright.
-        if _is_older(place, oldest) or not place.name.startswith(LAYERS):
+        if _is_older(place, oldest):
             # Renamed first, so that no run finds a part of it.
             removed.append(place.rename(building / f"{os.getpid()}-{secrets.token_hex(6)}"))
     removed += [
