@@ -1,7 +1,7 @@
 """Open sandboxes with bubblewrap: the kind that needs no daemon.
 
-What a sandbox shows is in `bwrap_arguments`, what comes out of it in `running`, what happens inside
-in `sandbox_scripts/runner.py`.
+`bwrap_arguments` lists what a sandbox shows, `running` reads what comes out of it,
+`sandbox_scripts/runner.py` is the program inside.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ _PIPE_BYTES = 1024**2
 
 @cache
 def _starter() -> ThreadPoolExecutor:
-    """Give the one thread that starts all sandboxes that stay open.
+    """Return the thread that starts all sessions.
 
     bubblewrap ends with the thread that started it: this one lives as long as the process.
     """
@@ -65,39 +65,39 @@ class BubblewrapSandbox(SandboxMaker):
                 " bubblewrap's now. Set MERGEWRIGHT_SANDBOX=docker, or start the run again."
             )
         order, slot = stack.enter_context(preparing.prepare_request(order, self._settings))
-        laid = overlays.plan_overlays(order, home, slot.number)
+        planned = overlays.plan_overlays(order, home, slot.number)
         tasks = order.limits.processes + layout.count_own_tasks(order)
         group = cgroup.create_cgroup(slot.name, order.limits.memory_bytes, tasks)
-        stack.enter_context(group)
-        sandbox = BubblewrapProcess(order, slot.uid, group, laid, hear)
-        stack.enter_context(sandbox)
+        stack.callback(group.remove)
+        sandbox = BubblewrapProcess(order, stack, slot.uid, group, planned, hear)
         sandbox.start()
         return sandbox
 
 
 class BubblewrapProcess(RunningSandbox):
-    """A sandbox of bubblewrap; what is left of it at its end is killed."""
+    """A sandbox of bubblewrap; its remaining processes are killed at its end."""
 
     def __init__(
         self,
         order: SandboxRequest,
+        stack: ExitStack,
         uid: int,
         group: cgroup.Cgroup,
-        laid: overlays.Overlays | None,
+        planned: overlays.Overlays | None,
         hear: Hear | None,
     ) -> None:
-        super().__init__(order, hear)
+        super().__init__(order, stack, hear)
         self._uid = uid
         self._group = group
-        self._laid = laid
+        self._overlays = planned
         self._status = bytearray()
         self._runner: int | None = None
         self._readers: dict[int, Callable[[bytes], None]] = {}
-        self._way_in = -1
+        self._input = -1
         self._channel = -1
 
     def start(self) -> None:
-        """Start bubblewrap; the runner in it waits for our word before it does anything."""
+        """Start bubblewrap; the runner in it waits for the order before it does anything."""
         passed: list[int] = []
 
         def pass_content(content: bytes) -> int:
@@ -109,32 +109,32 @@ class BubblewrapProcess(RunningSandbox):
             passed.append(file.fileno())
             return file.fileno()
 
-        more = self._laid.arguments() if self._laid is not None else ()
+        more = self._overlays.arguments() if self._overlays is not None else ()
         args = bwrap_arguments.build_arguments(self._order, pass_content, more)
         channel, status, complaints = (self._make_pipe(reading=True) for _ in range(3))
-        way_in = self._make_pipe(reading=False)
-        self._channel, self._way_in = channel[0], way_in[0]
+        input_pipe = self._make_pipe(reading=False)
+        self._channel, self._input = channel[0], input_pipe[0]
         python = bwrap_arguments.find_interpreter()
         runner = [python, "-I", "-S", layout.RUNNER, str(channel[1].fileno())]
         argv = ["bwrap", "--info-fd", str(status[1].fileno()), *args, "--", *runner]
         options: dict[str, Any] = {}
-        if self._laid is not None:
-            argv = [*self._laid.prefix(self._order.limits.disk_bytes, self._uid), *argv]
+        if self._overlays is not None:
+            argv = [*self._overlays.prefix(self._order.limits.disk_bytes, self._uid), *argv]
         elif os.geteuid() == 0:
             options = {"user": self._uid, "group": self._uid, "extra_groups": []}
-        options |= {"stdin": way_in[1], "stdout": complaints[1], "stderr": complaints[1]}
+        options |= {"stdin": input_pipe[1], "stdout": complaints[1], "stderr": complaints[1]}
         options["pass_fds"] = (*passed, channel[1].fileno(), status[1].fileno())
         try:
             process = self._popen(argv, options)
         except (OSError, subprocess.SubprocessError) as problem:
             raise SandboxMissing(f"bwrap cannot start as user {self._uid}: {problem}") from problem
         self._stack.callback(self._take_down, process)
-        for end in (channel[1], status[1], complaints[1], way_in[1]):
+        for end in (channel[1], status[1], complaints[1], input_pipe[1]):
             end.close()
         self._readers = {
             channel[0]: self.frames.feed,
             complaints[0]: self.record_complaint,
-            status[0]: self._learn_pid,
+            status[0]: self._read_status,
         }
 
     def transfer(self, seconds: float) -> bool:
@@ -142,9 +142,9 @@ class BubblewrapProcess(RunningSandbox):
         for descriptor in self._readers:
             poll.register(descriptor, select.POLLIN)
         if self._to_send:
-            poll.register(self._way_in, select.POLLOUT)
+            poll.register(self._input, select.POLLOUT)
         for descriptor, _ in poll.poll(seconds * 1000):
-            if descriptor == self._way_in:
+            if descriptor == self._input:
                 self._write()
             elif content := os.read(descriptor, _PIPE_BYTES):
                 self._readers[descriptor](content)
@@ -191,27 +191,27 @@ class BubblewrapProcess(RunningSandbox):
 
     def _write(self) -> None:
         try:
-            written = os.write(self._way_in, self._to_send[:_PIPE_BYTES])
+            written = os.write(self._input, self._to_send[:_PIPE_BYTES])
             self._to_send = self._to_send[written:]
         except BrokenPipeError:
-            self._to_send = memoryview(b"")  # that it has ended is seen where it is listened to
+            self._to_send = memoryview(b"")  # `transfer` notices the end by the other pipes
 
-    def _learn_pid(self, content: bytes) -> None:
-        """Put the runner under the limits, and only then let it begin."""
+    def _read_status(self, content: bytes) -> None:
+        """Read the runner's pid, put it under the limits, and only then send the order."""
         self._status += content
         try:
             pid = json.loads(self._status)["child-pid"]
         except ValueError:
-            return  # there is more to come
-        with suppress(ProcessLookupError):  # it died at once; its complaint says why
+            return  # the message is not complete yet
+        with suppress(ProcessLookupError):  # it ended at once; its complaint has the reason
             self._runner = os.pidfd_open(pid)
             self._group.add(pid)
             bounded = {"memory", "pids"} <= self._group.folders.keys()
-            self.send_order(bounded=bounded, bulk_is_laid=self._laid is not None)
+            self.send_order(bounded=bounded, bulk_is_mounted=self._overlays is not None)
 
     def _take_down(self, process: subprocess.Popen[bytes]) -> None:
         self.kill()
-        # The group also has bubblewrap's child as long as that is not yet bound to its parent.
+        # bubblewrap's child is in this process group until it is bound to its parent.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -1,4 +1,4 @@
-"""Whether bubblewrap works here, and its argument list.
+"""List the arguments of bubblewrap, and explain why it does not work on this machine.
 
 Starts no sandbox.
 """
@@ -14,7 +14,7 @@ from agent.models.sandbox import SandboxRequest
 from agent.sandbox import layout, seccomp
 
 UID = 1000
-"""The user inside; outside it is the slot's."""
+"""User id inside; outside it is the slot's."""
 
 PassContent = Callable[[bytes], int]
 """Turn bytes into a descriptor that bubblewrap and the runner may read."""
@@ -27,14 +27,14 @@ _NO_NAMESPACES = (
     " (deploy/README.md)."
 )
 _FILTER = "`seccompProfile: {type: Localhost, localhostProfile: mergewright.json}` in the pod"
-#: By what bubblewrap complains about: what a pod lacks, as deploy/kubernetes/worker.yaml has it.
+#: By a part of bubblewrap's complaint: what the pod lacks, see deploy/kubernetes/worker.yaml.
 _IN_A_POD = {
     "mount proc": "`procMount: Unmasked` in the container, with `hostUsers: false` in the pod",
     "/ slave": f"`appArmorProfile: {{type: Unconfined}}` and {_FILTER}",
     "": f"{_FILTER}. If it has that, set on the node (those that exist): sysctl"
     " user.max_user_namespaces=15000 kernel.apparmor_restrict_unprivileged_userns=0",
 }
-#: What root needs to run each sandbox as a user of its own, by its bit.
+#: Capabilities, with their bits, that root needs to run each sandbox as a user of its own.
 RIGHTS = {"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7}
 _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
@@ -45,7 +45,7 @@ def build_arguments(
     """List bubblewrap's arguments up to, but not with, the program.
 
     Args:
-        more: Arguments for what is laid over the rest.
+        more: Arguments that mount overlays.
     """
     args = [f"--unshare-{name}" for name in _NAMESPACES]
     args += ["--disable-userns", "--uid", str(UID), "--gid", str(UID)]
@@ -68,7 +68,7 @@ def build_arguments(
         ]
     args += ["--proc", "/proc", "--dev", "/dev"]
     for place in layout.WRITABLE:
-        # bubblewrap's own /dev is a file system without a size; only /dev/shm stays writable.
+        # bubblewrap's own /dev has no bound on its size, so only /dev/shm stays writable.
         size, mode = str(order.limits.disk_bytes), layout.choose_mode(place)
         args += ["--size", size, "--perms", mode, "--tmpfs", place]
     args += ["--remount-ro", "/dev"]
@@ -93,7 +93,7 @@ def _show_entry(path: Path) -> list[str]:
 
 
 def find_interpreter() -> str:
-    """Find the Python that runs our runner: this machine's, which no sandbox can write to."""
+    """Return the path of this machine's Python, which no sandbox can write to, for the runner."""
     for path in ("/usr/bin/python3", "/usr/local/bin/python3"):
         if os.path.lexists(path):
             return path
@@ -104,7 +104,7 @@ def find_interpreter() -> str:
 
 
 def require_bubblewrap() -> None:
-    """Refuse to go on where there is no bubblewrap; an old one refuses our arguments itself."""
+    """Raise SandboxMissing without bubblewrap; an old one refuses our arguments itself."""
     if shutil.which("bwrap") is None:
         raise SandboxMissing(
             f"bubblewrap (bwrap) is not installed, and nothing runs outside a sandbox. {_INSTALL}"
@@ -113,7 +113,7 @@ def require_bubblewrap() -> None:
 
 
 def explain_failure(complaint: str) -> str | None:
-    """Tell the operator what is to be done, if bubblewrap complains about this machine."""
+    """Return what the operator has to do; None: the complaint is not about this machine."""
     if "bwrap: Unknown option" in complaint:
         return f"This version of bubblewrap lacks features that a sandbox needs. {_INSTALL}"
     if closed := re.search(r"bwrap: Can't find source path (.+): Permission denied", complaint):
@@ -131,11 +131,11 @@ def explain_failure(complaint: str) -> str | None:
 
 
 def explain_lacking_rights() -> str | None:
-    """Tell the operator which rights root lacks in this container; None: it has all."""
+    """Return which capabilities root lacks in this container; None: it lacks none."""
     if os.geteuid() != 0:
         return None
-    (held,) = re.findall(r"CapEff:\s*(\w+)", Path("/proc/self/status").read_text())
-    lacking = [name for name, bit in RIGHTS.items() if not int(held, 16) >> bit & 1]
+    (effective,) = re.findall(r"CapEff:\s*(\w+)", Path("/proc/self/status").read_text())
+    lacking = [name for name, bit in RIGHTS.items() if not int(effective, 16) >> bit & 1]
     where = "`securityContext.capabilities.add`" if _is_in_a_pod() else "the container (cap_add)"
     return f"Root lacks {', '.join(lacking)} here. Add that to {where}." if lacking else None
 

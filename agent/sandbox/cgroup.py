@@ -1,8 +1,8 @@
-"""Bound the memory and the number of tasks of a whole sandbox, where this machine lets us.
+"""Bound the memory and the number of tasks of a whole sandbox by control groups.
 
 Works with cgroup v2 and v1. Where no group can be made, sandboxes are bounded per process and by
-sampling from inside instead (see `agent/sandbox/sandbox_scripts/commands.py`). Ends also what is
-left of sandboxes whose host process was killed.
+sampling from inside (see `agent/sandbox/sandbox_scripts/commands.py`). Also ends sandboxes whose
+host process was killed.
 """
 
 import os
@@ -11,7 +11,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 from agent.errors import SandboxLost
 from agent.sandbox import layout, slots
@@ -20,7 +19,7 @@ CGROUP_ROOT = Path("/sys/fs/cgroup")
 _PARENT = "mergewright"
 _CONTROLLERS = ("memory", "pids")
 _GONE_SECONDS = 5.0
-#: What the kernel counts: limit, controller, file (of version 2 or 1), and the word in it.
+#: Counters of the kernel: limit, controller, file (of version 2 or 1), and the key in it.
 COUNTS = (
     ("memory", "memory", "memory.events", "oom_kill"),
     ("memory", "memory", "memory.oom_control", "oom_kill"),
@@ -35,14 +34,8 @@ class Cgroup:
     folders: dict[str, Path] = field(default_factory=dict)
     """By controller; `memory` and `pids` may be the same folder."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
-
     def add(self, pid: int) -> None:
-        """Put a process under the limits; what it starts later is in as well."""
+        """Add a process; processes that it starts later are in the group as well."""
         for folder in set(self.folders.values()):
             (folder / "cgroup.procs").write_text(str(pid))
 
@@ -50,7 +43,7 @@ class Cgroup:
         return next((limit for limit in ("memory", "processes") if self.count(limit)), None)
 
     def count(self, wanted: str) -> int:
-        """Say how often the kernel has enforced a limit; 0 where it does not tell."""
+        """Return how often the kernel has enforced a limit; 0 where it has no counter."""
         for limit, controller, file, word in COUNTS:
             if limit == wanted:
                 with suppress(KeyError, OSError):
@@ -69,10 +62,10 @@ class Cgroup:
                         os.kill(int(pid), signal.SIGKILL)
 
     def remove(self) -> None:
-        """Take the group down; whatever is still in it is killed.
+        """Kill the group's processes and remove it.
 
-        A process that even SIGKILL does not end in time keeps the group for now; it is removed
-        when its slot is claimed again.
+        If a process outlives SIGKILL for 5 s, the group stays; it is removed when its slot is
+        claimed again.
         """
         give_up = time.monotonic() + _GONE_SECONDS
         for folder in set(self.folders.values()):
@@ -85,7 +78,7 @@ class Cgroup:
 
 
 def create_cgroup(name: str, memory_bytes: int, tasks: int) -> Cgroup:
-    """Make a fresh group; the result lists only the controllers that can be had here."""
+    """Create an empty group; the result lists only the controllers that this machine allows."""
     remove_stale(name)
     group = Cgroup()
     for controller, parent in _find_parents(CGROUP_ROOT).items():
@@ -118,7 +111,7 @@ def list_names(prefix: str, root: Path = CGROUP_ROOT) -> set[str]:
 
 
 def _find_parents(root: Path) -> dict[str, Path]:
-    """Say where groups are made, by controller; empty where we may not."""
+    """Return the folders in which groups are made, by controller; empty without permission."""
     if (root / "cgroup.controllers").exists():
         parent = root / _PARENT
         try:
@@ -143,7 +136,7 @@ def _set_limits(folder: Path, controller: str, memory_bytes: int, tasks: int) ->
     if controller == "pids":
         (folder / "pids.max").write_text(str(tasks))
         return
-    # Version 2, else 1; swap is absent where the kernel has none.
+    # Version 2, else 1; the file for swap is absent in kernels without it.
     is_new = (folder / "memory.max").exists()
     limit, swap = ("max", "swap.max") if is_new else ("limit_in_bytes", "memsw.limit_in_bytes")
     (folder / f"memory.{limit}").write_text(str(memory_bytes))
@@ -155,10 +148,9 @@ def _set_limits(folder: Path, controller: str, memory_bytes: int, tasks: int) ->
 
 
 def remove_orphans(home: Path) -> int:
-    """Remove what killed processes left of the sandboxes of a data folder; return how much.
+    """Remove control groups and processes of killed hosts; return how many.
 
-    A control group is named after data folder and slot, and is a left-over when nobody has the
-    slot.
+    A group is named after data folder and slot. It is a left-over if its slot is not locked.
     """
     gone = end_orphans()
     prefix = slots.make_prefix(home)
@@ -175,9 +167,9 @@ def remove_orphans(home: Path) -> int:
 def end_orphans() -> int:
     """Kill every child of a killed bubblewrap that we may kill; return how many.
 
-    bubblewrap itself ends with its parent, but for one moment: between its fork and the word to the
-    child that the user namespace is ready. A child that loses its parent then waits for ever. It
-    runs no foreign code, and nobody else's process looks like it.
+    bubblewrap ends with its parent, except between its fork and its message to the child that the
+    user namespace is ready: a child that loses its parent then waits forever. It runs no foreign
+    code, and no process of other programs has its command line.
     """
     killed = 0
     for folder in Path("/proc").glob("[0-9]*"):
@@ -185,7 +177,7 @@ def end_orphans() -> int:
             words = (folder / "cmdline").read_bytes().split(b"\0")
             if words[0] != b"bwrap" or layout.RUNNER.encode() not in words:
                 continue
-            # The first process leads the session; its child is in it until all is laid out.
+            # The first process leads the session; its child is in it until the mounts are done.
             pid = int(folder.name)
             parent, _, session = (folder / "stat").read_text().rpartition(")")[2].split()[1:4]
             if int(session) != pid and os.getsid(int(parent)) != int(session):

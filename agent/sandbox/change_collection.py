@@ -1,8 +1,7 @@
-"""Make a Change of what a sandbox says has changed in its tree.
+"""Make a Change from the differences that a sandbox reports for its tree.
 
-Owns what counts: regular files of text, and small binary ones that are asked for, within the caps.
-What is left out becomes a finding. A tree that lies can only fool itself: the gate judges the
-Change.
+A change contains regular text files, and small binary files that the plan names, within the caps.
+Other differences become findings. A false report harms nothing else: the gate judges the Change.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -25,12 +24,12 @@ _MOST_READ = 2 * MOST_BYTES
 """Maximum size of all files that are read: sparse files look large and cost nothing."""
 MOST_FILE_BYTES = 8 * 1024**2
 MOST_BINARY_BYTES = 64 * 1024
-"""Maximum size of a binary file: a person opens it beside the diff."""
+"""Maximum size of a binary file: a reviewer has to open it, since no diff shows it."""
 _MOST_FINDINGS = 50
 _MOST_IGNORED = 200
-#: As git decides: a zero byte among the first ones.
+#: A file with a zero byte among its first bytes, up to this one, is binary, as git decides.
 _LOOKED_AT = 8000
-#: As the runner says it; a new one is most likely left behind by a program.
+#: The runner's word for it. A program most likely left a new one behind.
 _SPECIAL = "A pipe, socket or device"
 _BINARY = (
     "A binary file is not part of the change, unless it has 64 kB at most and the plan names it."
@@ -47,7 +46,7 @@ class ChangedEntry(NamedTuple):
     size: int
     is_executable: bool
     problem: str | None
-    """What it is where it is no regular file; None: it is gone."""
+    """Its kind if it is no regular file, else empty; None: it was deleted."""
 
 
 @dataclass(frozen=True)
@@ -55,32 +54,27 @@ class TreeBase:
     checkout: Checkout
     base: WorkTree
     """The work tree of the commit, which no foreign code can write to."""
-    given: Mapping[str, ChangedFile]
-    """Files of the change that the tree began with: what cannot be taken stays as it is there."""
-    laid: Mapping[str, bytes]
+    earlier: Mapping[str, ChangedFile]
+    """Files of the change that the tree began with; one that cannot be taken now stays so."""
+    added: Mapping[str, bytes]
     """Files that were added to the base when the sandbox was opened."""
 
     @cached_property
     def links(self) -> frozenset[str]:
-        """Links and submodules of the base, which no change contains."""
+        """Links and submodules of the base; no change contains them."""
         return worktree.list_links(self.checkout)
 
     @cached_property
     def fixed(self) -> frozenset[str]:
-        """Paths that no change alters."""
-        return self.links | self.laid.keys()
-
-    @cached_property
-    def folders(self) -> frozenset[str]:
-        paths = (*self.base.paths(), *self.fixed)
-        return frozenset(parent for path in paths for parent in _parents(path))
+        """Paths that no change may alter."""
+        return self.links | self.added.keys()
 
 
 @dataclass
 class _ChangeCollector:
-    ground: TreeBase
+    tree_base: TreeBase
     binaries: Collection[str] = ()
-    """Binary files that are asked for."""
+    """Binary files that the plan names."""
     files: dict[str, ChangedFile] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     total: int = 0
@@ -99,10 +93,10 @@ class _ChangeCollector:
     def skip_path(
         self, path: str, message: str, fix: str, severity: Severity = Severity.REVIEW
     ) -> None:
-        """Say what is not taken; what was given stays."""
+        """Record why a path is not taken; a version from the earlier change stays."""
         self.note(path, message, fix, severity)
-        if path in self.ground.given:
-            self.add(self.ground.given[path])
+        if path in self.tree_base.earlier:
+            self.add(self.tree_base.earlier[path])
 
     def note(self, path: str, message: str, fix: str, severity: Severity = Severity.REVIEW) -> None:
         if path and len(self.findings) >= _MOST_FINDINGS:
@@ -116,7 +110,7 @@ class _ChangeCollector:
         self.findings.append(finding)
 
     def close(self, *, is_cut: bool) -> tuple[Finding, ...]:
-        """Return the findings, with one for all that is beyond the caps."""
+        """Return the findings, with one for all paths beyond the caps."""
         if self.left_out or is_cut:
             message = (
                 f"The change is larger than {MOST_FILES} files or {MOST_BYTES // 1024**2} MiB:"
@@ -130,12 +124,12 @@ class _ChangeCollector:
     # --- one path --------------------------------------------------------------------------------
 
     def sort_out(self, entries: Iterable[ChangedEntry]) -> list[ChangedEntry]:
-        """Take deletions, note what no change can contain; return regular files, tracked first."""
-        base = self.ground.base
+        """Return the regular files, tracked ones first; take deletions, and skip all others."""
+        base = self.tree_base.base
         plain = []
         for entry in sorted(entries, key=lambda entry: (not base.has_path(entry.path), entry.path)):
             path, problem = entry.path, entry.problem
-            if path in self.ground.links:
+            if path in self.tree_base.links:
                 problem = "A symbolic link or submodule"
             if problem:
                 is_new = problem == _SPECIAL and not base.has_path(path)
@@ -152,26 +146,27 @@ class _ChangeCollector:
         return plain
 
     def decide_file(self, entry: ChangedEntry, content: bytes | None) -> None:
-        """Take one regular file, or say why not."""
-        path, base, earlier = entry.path, self.ground.base, self.ground.given.get(entry.path)
+        """Take one regular file, or record why not."""
+        path, base = entry.path, self.tree_base.base
+        earlier = self.tree_base.earlier.get(path)
         before = base.read(path) if base.has_path(path) else None
         is_new = earlier is None and before is None
         if content is None:
             message = f"The file cannot be read, or has over {MOST_FILE_BYTES} bytes."
             self.skip_path(path, message, _LESS)
             return
-        if is_new and self.ground.laid.get(path) == content:
+        if is_new and self.tree_base.added.get(path) == content:
             return
         is_binary = b"\0" in content[:_LOOKED_AT]
         is_wanted = path in self.binaries and len(content) <= MOST_BINARY_BYTES
         if is_binary and not is_wanted and content not in (before, earlier and earlier.after):
-            # A new one is most likely left behind by a program.
+            # A program most likely left a new one behind.
             is_unasked = is_new and path not in self.binaries
             severity = Severity.INFO if is_unasked else Severity.REVIEW
             self.skip_path(path, _BINARY, _BY_HAND, severity)
             return
         was_executable = None if before is None else base.is_executable(path)
-        # A new file is no program by its mode alone, which a program may have set for all files.
+        # A program may have set the mode of all files, so a new file must also begin with `#!`.
         is_executable = entry.is_executable and (not is_new or content.startswith(b"#!"))
         if (content, is_executable) == (before, was_executable):
             return
@@ -186,21 +181,19 @@ class _ChangeCollector:
         )
 
     def leave_misfits(self) -> None:
-        """Leave new files that cannot be where they are, since something there is not taken."""
-        base, files, ground = self.ground.base, self.files, self.ground
+        """Remove new files whose place is occupied by a path that is not part of the change."""
+        base, files, tree_base = self.tree_base.base, self.files, self.tree_base
         new = {path for path, file in files.items() if file.before is None}
         gone = {path for path, file in files.items() if file.after is None}
-        folders = set()
-        if not ground.folders.isdisjoint(new):
-            stay = (path for path in (*base.paths(), *ground.fixed) if path not in gone)
-            folders = {parent for path in stay for parent in _parents(path)}
+        stay = (path for path in (*base.paths(), *tree_base.fixed) if path not in gone)
+        folders = {parent for path in stay for parent in _parents(path)}
 
         def is_file(path: str) -> bool:
-            is_there = base.has_path(path) or path in ground.fixed or path in files
+            is_there = base.has_path(path) or path in tree_base.fixed or path in files
             return is_there and path not in gone
 
         for path in sorted(new):
-            if path in folders or path in ground.links or any(map(is_file, _parents(path))):
+            if path in folders or path in tree_base.links or any(map(is_file, _parents(path))):
                 del files[path]
                 message = "The file is not part of the change: the base branch's version stays."
                 self.note(path, message, "Rename it, or keep what is there.")
@@ -209,21 +202,21 @@ class _ChangeCollector:
 def collect_change(
     entries: Iterable[ChangedEntry],
     fetch: Callable[[str], bytes | None],
-    ground: TreeBase,
+    tree_base: TreeBase,
     ignored: Iterable[str] = (),
     binaries: Collection[str] = (),
     *,
     is_cut: bool = False,
 ) -> CollectedChange:
-    """Decide what is part of the change.
+    """Decide which differences are part of the change.
 
     Args:
-        fetch: Returns the content of a regular file; None where there is none that can be read.
-        ignored: What was left out by the repository's rules.
-        binaries: Files that are part of it although they are binary, up to `MOST_BINARY_BYTES`.
-        is_cut: There were more entries than are listed.
+        fetch: Returns the content of a regular file; None: it cannot be read or is too large.
+        ignored: Paths that the repository's ignore rules exclude.
+        binaries: Binary files that may be part of it, up to `MOST_BINARY_BYTES`.
+        is_cut: The sandbox found more entries than it listed.
     """
-    collector = _ChangeCollector(ground, binaries)
+    collector = _ChangeCollector(tree_base, binaries)
     plain = collector.sort_out(entries)
     read = _limit_entries(plain)
     collector.left_out += len(plain) - len(read)
@@ -232,9 +225,9 @@ def collect_change(
     collector.leave_misfits()
     files = tuple(file for _, file in sorted(collector.files.items()))
     return CollectedChange(
-        change=Change(base_commit=ground.checkout.commit, files=files),
+        change=Change(base_commit=tree_base.checkout.commit, files=files),
         findings=collector.close(is_cut=is_cut),
-        ignored=tuple(sorted({*ignored} - ground.laid.keys())[:_MOST_IGNORED]),
+        ignored=tuple(sorted({*ignored} - tree_base.added.keys())[:_MOST_IGNORED]),
     )
 
 
@@ -245,7 +238,7 @@ def _parents(path: str) -> list[str]:
 
 
 def _limit_entries(entries: list[ChangedEntry]) -> list[ChangedEntry]:
-    """Keep the first of them, as many as are looked into."""
+    """Return the first entries, within the bounds on number and total size of files to read."""
     sizes = accumulate(entry.size if entry.size <= MOST_FILE_BYTES else 0 for entry in entries)
     few = (entry for entry, size in zip(entries, sizes, strict=True) if size <= _MOST_READ)
     return list(islice(few, MOST_FILES))

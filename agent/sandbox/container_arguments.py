@@ -1,7 +1,7 @@
-"""What a container shows and lacks, as the engine takes it. Starts nothing.
+"""Compose the arguments with which the engine creates a container. Starts nothing.
 
-A container can only be given what has a path, so the runner, and `/etc` are laid out
-in files. These are the same for all sandboxes, contain no secret, and are made once.
+A container can only mount files that have a path, so the runner and `/etc` are written to files.
+These are the same for all sandboxes, contain no secret, and are written once.
 """
 
 import os
@@ -16,7 +16,7 @@ from agent.models.sandbox import SandboxRequest
 from agent.sandbox import cgroup, layout, seccomp, slots
 from agent.sandbox.docker_engine import Image
 
-#: By these labels a container is known as a sandbox of a data folder.
+#: Labels that mark a container as a sandbox of a data folder.
 HOME_LABEL, SLOT_LABEL = "mergewright.home", "mergewright.slot"
 
 
@@ -43,7 +43,7 @@ def build_host_config(order: SandboxRequest, uid: int, shown: Mapping[str, str])
         "pids_limit": limits.processes + layout.count_own_tasks(order),
         "mem_limit": limits.memory_bytes,
         "memswap_limit": limits.memory_bytes,
-        # Nothing of what a sandbox prints is kept by the engine: it could fill the disk.
+        # The engine stores no output of a sandbox: it could fill the disk.
         "log_config": LogConfig(type="none"),
         "userns_mode": "host",
         "mounts": mounts,
@@ -51,13 +51,13 @@ def build_host_config(order: SandboxRequest, uid: int, shown: Mapping[str, str])
 
 
 def build_container(slot: slots.Slot, image: Image, home: Path) -> dict[str, Any]:
-    """Say what runs first in the sandbox, and as whom."""
+    """Compose the arguments for the first program of the container, and its user."""
     return {
         "image": image.digest,
         "name": slot.name,
         "hostname": layout.HOSTNAME,
         "user": f"{slot.uid}:{_group(slot.uid)}",
-        # Never one of a mount: foreign code of an earlier sandbox may have replaced it.
+        # Never the Python of a mount: foreign code of an earlier sandbox may have replaced it.
         "entrypoint": ["python3", "-I", "-S", layout.RUNNER, "1"],
         "command": [],
         "environment": {"PATH": layout.PATH},
@@ -74,10 +74,10 @@ def _group(uid: int) -> int:
 
 
 def build_runner_exec(order: SandboxRequest) -> dict[str, Any]:
-    """Say what the runner in such a sandbox has to see to by itself."""
+    """Compose the part of the order that only a runner in a container carries out."""
     program = seccomp.build_filter(lasting=order.checkout is not None)
     return {
-        # As a container is shown them: by version 2 and 1 of control groups.
+        # Paths as a container sees them, of version 2 and 1 of control groups.
         "counters": [
             {"limit": limit, "path": str(cgroup.CGROUP_ROOT / folder / file), "word": word}
             for limit, controller, file, word in cgroup.COUNTS
@@ -87,10 +87,10 @@ def build_runner_exec(order: SandboxRequest) -> dict[str, Any]:
     }
 
 
-def lay_out(home: Path, uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
-    """Have the files in place; return which place of the sandbox shows which path."""
+def write_files(home: Path, uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
+    """Write the files; return the path on the host for each path in the sandbox."""
     ours = dict(layout.read_runner())
-    # Places that something else may be laid over: a read-only folder takes no new ones.
+    # Empty files to mount others over: no file can be added to a read-only folder.
     ours |= {Path(place).name: b"" for place in (layout.PROXY, layout.CERTIFICATES)}
     etc = {name: text.encode() for name, text in layout.make_etc(uid, hosts).items()}
     place = slots.open_home(home) / "sandboxes"

@@ -1,4 +1,4 @@
-"""Reach the container engine, say what to do where that fails, and build images for sandboxes.
+"""Connect to the container engine, explain how to make it available, and build images.
 
 Images are built by `sandbox_images/python/Dockerfile`.
 """
@@ -41,7 +41,7 @@ class Image(Record):
 
 
 def find_address(settings: Settings) -> str:
-    """Say where the engine is; only one on this machine will do."""
+    """Return the engine's address; SandboxMissing: it is not on this machine."""
     address = settings.docker_host or os.environ.get("DOCKER_HOST") or _USUAL
     if address.startswith("/"):
         address = f"{_SCHEME}{address}"
@@ -56,19 +56,20 @@ def find_address(settings: Settings) -> str:
 
 @contextmanager
 def open_client(settings: Settings) -> Iterator[docker.APIClient]:
-    """Open a client of one's own: threads that share one get in each other's way.
+    """Open a client for one thread: clients are not safe to share.
 
-    SandboxMissing has the one command that helps; SandboxLost: it does not answer, or refuses.
+    SandboxMissing: no engine can be used; with the command that helps. SandboxLost: it does not
+    answer, or refuses.
     """
     where = find_address(settings)
-    # Where nobody listens, the client would leave its socket open.
+    # Without a listener the client would leave its socket open.
     _probe_engine(where)
     try:
         with closing(_make_client(where)) as client:
             yield client
     except errors.APIError as problem:
-        said = problem.explanation or str(problem)
-        raise SandboxLost(f"The container engine returned an error: {said}") from problem
+        reason = problem.explanation or str(problem)
+        raise SandboxLost(f"The container engine returned an error: {reason}") from problem
     except (errors.DockerException, requests.RequestException) as problem:
         raise SandboxLost(
             f"The container engine at {where} does not respond: {problem}"
@@ -85,7 +86,7 @@ def require_rootful(client: docker.APIClient) -> None:
 
 
 def _make_client(where: str) -> docker.APIClient:
-    """Make a client, which reads this user's configuration of docker whether we need it or not."""
+    """Create a client; it always reads this user's configuration of docker."""
     try:
         return docker.APIClient(where, version="auto", timeout=_ANSWER_SECONDS)
     except ValueError as problem:
@@ -120,27 +121,27 @@ def _probe_engine(where: str) -> None:
 
 
 def list_images(client: docker.APIClient) -> dict[str, Image]:
-    """Find the images that sandboxes can be opened from, by minor version of Python."""
-    found = {}
+    """List the images that sandboxes can be opened from, by minor version of Python."""
+    images = {}
     for listed in client.images(name=IMAGE):
         for reference in listed["RepoTags"] or ():
             name, _, tag = reference.rpartition(":")
             if name == IMAGE and _TAG.fullmatch(tag):
-                found[tag] = Image(reference=reference, digest=listed["Id"], version=tag)
-    return found
+                images[tag] = Image(reference=reference, digest=listed["Id"], version=tag)
+    return images
 
 
 def choose_image(client: docker.APIClient, version: str = "") -> Image:
-    found = list_images(client)
-    if version in found:
-        return found[version]
-    if version or not found:
+    images = list_images(client)
+    if version in images:
+        return images[version]
+    if version or not images:
         wanted = version or "3.11"
         raise SandboxMissing(
             f"The container engine has no sandbox image {IMAGE}:{wanted}. Build"
             f" it: mergewright images build {wanted}"
         )
-    return found[max(found, key=lambda tag: int(tag.rpartition(".")[2]))]
+    return images[max(images, key=lambda tag: int(tag.rpartition(".")[2]))]
 
 
 def build_image(version: str, packages: list[str], settings: Settings) -> Image:
@@ -148,7 +149,7 @@ def build_image(version: str, packages: list[str], settings: Settings) -> Image:
     base = settings.docker_base or f"python:{version}-slim"
     arguments = {"BASE": base, "VERSION": version, "PACKAGES": " ".join(packages)}
     ours = Path(agent.__file__).parent
-    # Next to the package in the repository, inside it where installed.
+    # The folder is next to the package in the repository, and inside it where installed.
     places = (folder / "sandbox_images" / "python" for folder in (ours.parent, ours))
     place = str(next(folder for folder in places if folder.is_dir()))
     tag = f"{IMAGE}:{version}"
@@ -160,10 +161,11 @@ def build_image(version: str, packages: list[str], settings: Settings) -> Image:
                 client.images.build(path=place, tag=tag, buildargs=arguments, rm=True, forcerm=True)
         except errors.DockerException as problem:
             log = problem.build_log if isinstance(problem, errors.BuildError) else ()
-            said = [line.strip() for part in log if (line := part.get("stream", "")).strip()]
-            # The last line is about the container of the step that failed.
+            lines = [line.strip() for part in log if (line := part.get("stream", "")).strip()]
+            # The last line names the container of the step that failed, not the reason.
+            reason = " ".join((*lines[-2:-1], str(problem)))
             raise SandboxMissing(
-                f"The image could not be built on {base}: {' '.join((*said[-2:-1], str(problem)))}."
+                f"The image could not be built on {base}: {reason}."
                 " Without a registry, build a base image by hand (sandbox_images/README.md) and"
                 " set MERGEWRIGHT_DOCKER_BASE to it."
             ) from problem

@@ -1,9 +1,9 @@
 """Open sandboxes with a container engine: one container each, through the docker SDK.
 
-Order and answers go by the streams that the engine hands over: standard input is the way in and,
-as it ends with us, how the runner knows that we are there; output is the runner's frames, which
-only its process can write to; errors are words of Python or the engine. What a sandbox shows is in
-`container_arguments`, what comes out of it in `running`.
+Order and answers pass through the container's standard streams. The runner reads orders from
+standard input, whose end tells it that the host has ended. It alone can write to standard output,
+where it sends its frames; standard error has messages of Python or the engine. The arguments of a
+container are in `container_arguments`, what comes out of it is read in `running`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from agent.settings import Settings
 
 _PIECE_BYTES = 1024**2
 _CONFLICT = 409
-#: The engine puts this before every piece: which stream it is of, and how long it is.
+#: The engine's header of every piece: number of the stream, and length in bytes.
 _HEAD = struct.Struct("!B3xI")
 _OUTPUT = 1
 _log = structlog.get_logger()
@@ -67,8 +67,8 @@ class DockerSandbox(SandboxMaker):
         client = stack.enter_context(self._open_client())
         order, slot = stack.enter_context(preparing.prepare_request(order, self._settings))
         image = docker_engine.choose_image(client, order.root)
-        sandbox = stack.enter_context(Container(order, client, hear))
-        shown = container_arguments.lay_out(home, slot.uid, order.hosts)
+        sandbox = Container(order, stack, client, hear)
+        shown = container_arguments.write_files(home, slot.uid, order.hosts)
         sandbox.start(
             container_arguments.build_container(slot, image, home),
             container_arguments.build_host_config(order, slot.uid, shown),
@@ -77,7 +77,7 @@ class DockerSandbox(SandboxMaker):
 
     @contextmanager
     def _open_client(self) -> Iterator[docker.APIClient]:
-        """Connect; the first time also remove what killed processes left behind."""
+        """Connect; the first time also remove containers that killed processes left behind."""
         with ExitStack() as stack:
             try:
                 client = stack.enter_context(docker_engine.open_client(self._settings))
@@ -94,29 +94,30 @@ class DockerSandbox(SandboxMaker):
 
 
 class Container(RunningSandbox):
-    """A sandbox in a container, which is killed and removed at its end."""
+    """A sandbox in a container; the container is killed and removed at its end."""
 
     def __init__(
         self,
         order: SandboxRequest,
+        stack: ExitStack,
         client: docker.APIClient,
         hear: Hear | None = None,
     ) -> None:
-        super().__init__(order, hear)
+        super().__init__(order, stack, hear)
         self._client = client
         self._pieces = bytearray()
         self._container = ""
-        self._line: socket.socket | None = None
+        self._socket: socket.socket | None = None
 
     def start(self, container: dict[str, Any], host_config: dict[str, Any]) -> None:
         self._container = self._make(container, host_config)
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         attached = self._client.attach_socket(self._container, params=streams)
         self._stack.callback(attached.close)
-        # The client's own object reads only; the socket below it takes both ways.
-        self._line = attached._sock  # noqa: SLF001
-        self._stack.callback(self._line.close)
-        self._line.settimeout(0)
+        # The client's object can only read; the socket below it can also write.
+        self._socket = attached._sock  # noqa: SLF001
+        self._stack.callback(self._socket.close)
+        self._socket.settimeout(0)
         try:
             self._client.start(self._container)
         except errors.APIError as problem:
@@ -130,17 +131,17 @@ class Container(RunningSandbox):
         self.send_order(bounded=True, **container_arguments.build_runner_exec(self._order))
 
     def transfer(self, seconds: float) -> bool:
-        line = self._line
-        if line is None:
+        connection = self._socket
+        if connection is None:
             return False
         poll = select.poll()
-        poll.register(line, select.POLLIN | (select.POLLOUT if self._to_send else 0))
+        poll.register(connection, select.POLLIN | (select.POLLOUT if self._to_send else 0))
         for _, event in poll.poll(seconds * 1000):
             try:
                 if event & select.POLLOUT:
-                    sent = line.send(self._to_send[:_PIECE_BYTES])
+                    sent = connection.send(self._to_send[:_PIECE_BYTES])
                     self._to_send = self._to_send[sent:]
-                content = line.recv(_PIECE_BYTES) if event & ~select.POLLOUT else None
+                content = connection.recv(_PIECE_BYTES) if event & ~select.POLLOUT else None
             except BlockingIOError:
                 continue
             except OSError:  # the engine is gone, or the sandbox is, before it has read all
@@ -148,8 +149,8 @@ class Container(RunningSandbox):
             if content:
                 self._read_pieces(content)
             elif content is not None:
-                self._line = None
-        return self._line is not None
+                self._socket = None
+        return self._socket is not None
 
     def kill(self) -> str | None:
         with suppress(errors.APIError):  # it has ended
@@ -161,7 +162,7 @@ class Container(RunningSandbox):
         return None
 
     def _make(self, container: dict[str, Any], host_config: dict[str, Any]) -> str:
-        """Create the container, in place of what a killed process may have left in this slot."""
+        """Create the container, and replace one that a killed process left in this slot."""
         config = self._client.create_host_config(**host_config)
         try:
             made = self._client.create_container(**container, host_config=config)
@@ -174,7 +175,7 @@ class Container(RunningSandbox):
         return str(made["Id"])
 
     def _read_pieces(self, content: bytes) -> None:
-        """Take the engine's one stream apart again; its pieces are small."""
+        """Split the engine's stream into its pieces, which are small."""
         self._pieces += content
         while len(self._pieces) >= _HEAD.size:
             stream, length = _HEAD.unpack_from(self._pieces)
@@ -189,7 +190,7 @@ class Container(RunningSandbox):
             try:
                 self.frames.feed(piece)
             except SandboxLost:
-                # Before the runner is at work, Python or the engine says something here.
+                # Before the runner starts, Python or the engine may print here.
                 if self.frames.started:
                     raise
                 self.record_complaint(piece)
@@ -198,9 +199,8 @@ class Container(RunningSandbox):
 def remove_strays(client: docker.APIClient, home: Path) -> int:
     """Remove the containers of a data folder whose host process was killed; return how many.
 
-    The runner in such a sandbox has ended it already, when the engine reported that nobody listens
-    any more; what is left is the container's entry, and a sandbox whose runner could not end it. It
-    is a left-over when nobody has its slot.
+    Usually their runner has ended them, when the engine closed its input; what is left is the
+    container's entry. A container is a left-over if its slot is not locked.
     """
     gone = 0
     mark = f"{container_arguments.HOME_LABEL}={slots.make_prefix(home)}"
@@ -215,7 +215,7 @@ def remove_strays(client: docker.APIClient, home: Path) -> int:
 
 
 def remove_container(client: docker.APIClient, container: str) -> None:
-    """End and remove a container; what cannot be removed now goes when its slot is taken again."""
+    """Kill and remove a container; if that fails, the next user of its slot removes it."""
     try:
         client.remove_container(container, v=True, force=True)
     except errors.NotFound:

@@ -1,6 +1,6 @@
-"""What comes out of a sandbox: signed frames and printed output, both taken as hostile.
+"""Read the output of a sandbox: signed frames and printed text, both untrusted.
 
-Owns the limits on what is kept in memory. Knows nothing of processes.
+Bounds what is kept in memory. Knows nothing of processes.
 """
 
 import json
@@ -30,7 +30,7 @@ class FrameKind(IntEnum):
 
 
 class Answer(BaseModel):
-    """The answer to one request; complete with the contents of all sizes."""
+    """The answer to one request; it is complete once it has a content for each size."""
 
     facts: dict[str, Any]
     sizes: tuple[int, ...]
@@ -38,19 +38,24 @@ class Answer(BaseModel):
 
 
 class Frames:
-    """Read the sandbox's frames in the one order in which they may come."""
+    """Read the sandbox's frames; SandboxLost: one is forged, too long or out of order."""
 
     def __init__(
         self, nonce: bytes, limits: SandboxLimits, take_output: Callable[[bytes], None]
     ) -> None:
-        """Take the limits of one answer, and what takes pieces of output."""
+        """Read frames that are signed with the nonce.
+
+        Args:
+            limits: Of one answer.
+            take_output: Called with each piece of output.
+        """
         self._nonce = nonce
         self._limits = limits
         self._take_output = take_output
         self._buffer = bytearray()
         self.started = False
         self.failure: dict[str, Any] = {}
-        """Limit and message, where it could not be laid out."""
+        """Limit and message, where the sandbox's files could not be prepared."""
         self.answer: Answer | None = None
 
     @property
@@ -58,9 +63,6 @@ class Frames:
         if self.failure:
             return True
         return self.answer is not None and len(self.answer.contents) == len(self.answer.sizes)
-
-    def expect_next(self) -> None:
-        self.answer = None
 
     def feed(self, content: bytes) -> None:
         self._buffer += content
@@ -103,7 +105,7 @@ class Frames:
 
 
 class OutputExcerpt:
-    """The first and the last part of what was printed, and how much it was."""
+    """The first and the last part of printed output, and its length."""
 
     def __init__(self, keep: int) -> None:
         self._half = keep // 2
@@ -121,12 +123,12 @@ class OutputExcerpt:
 
     @property
     def omitted_bytes(self) -> int:
-        """How much lies between head and tail."""
+        """Bytes between head and tail."""
         return max(0, self.total - len(self._head) - min(len(self._tail), self._half))
 
     @property
     def text(self) -> str:
-        """Head and tail, with a line between them that says how much is left out."""
+        """Head and tail, with a line between them that has the number of omitted bytes."""
         tail = self._tail[-self._half :] if self._half else bytearray()
         if not self.omitted_bytes:
             return bytes(self._head + tail).decode("utf-8", "replace")

@@ -1,6 +1,6 @@
-"""Where everything is in a sandbox, and the order that its runner reads.
+"""Define the paths inside sandboxes, and encode the order that their runner reads.
 
-The same for every kind of sandbox, so that what runs in one cannot tell by a path which it is in.
+Paths are the same in every kind of sandbox, so that code cannot tell by a path in which it runs.
 """
 
 import json
@@ -15,9 +15,9 @@ from agent.models.sandbox import SANDBOX_HOME, SANDBOX_OUT, SANDBOX_TREE, Sandbo
 from agent.text.bytecode import compile_module
 
 SOURCE = "/src"
-"""The work tree as it was given, read-only."""
+"""The ordered work tree, read-only."""
 LAYERS = "/layers"
-"""What the set-up of the repository has added, a numbered folder each."""
+"""Layers that the repository's set-up has added, a numbered folder each."""
 SANDBOX = "/sandbox"
 RUNNER = f"{SANDBOX}/start.py"
 PROXY = f"{SANDBOX}/proxy.sock"
@@ -28,7 +28,7 @@ WRITABLE = (TEMPORARY, SANDBOX_TREE, SANDBOX_HOME, SANDBOX_OUT, SHARED_MEMORY)
 HOSTNAME = "sandbox"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# What programs below /usr need to work at all; nothing in it is private to the host.
+# Programs below /usr need these; nothing in them is private to the host.
 HOST_ETC = (
     "alternatives", "ca-certificates", "fonts", "ld.so.cache", "localtime", "magic", "mime.types",
     "os-release", "pki/ca-trust", "pki/tls/certs", "protocols", "services", "ssl/certs",
@@ -36,17 +36,17 @@ HOST_ETC = (
 )  # fmt: skip
 
 _START = "start.py"
-#: In addition to the modules of the folder.
+#: A module of `agent/git`; the others are in `sandbox_scripts/`.
 _SHARED = "by_descriptor.py"
 _MODULES = ("runner.py", "commands.py", "relay.py", "differing.py")
 _OPEN_FILES = 4096
 _SPARE_TASKS = 4096
-"""Above a bound of the kernel's for the whole sandbox, which is counted and named;
-a user of a container may have others too, of another data folder."""
+"""Added to the limit per user where the kernel bounds the whole sandbox, so that this bound is
+reached first and named; a container's user may also run sandboxes of another data folder."""
 
 
 def make_etc(uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
-    """Make up the files of `/etc` that name users and hosts."""
+    """Return the contents of the files of `/etc` that name users and hosts."""
     return {
         "passwd": "root:x:0:0:root:/root:/bin/sh\n"
         f"sandbox:x:{uid}:{uid}:sandbox:{SANDBOX_HOME}:/bin/sh\n"
@@ -55,8 +55,8 @@ def make_etc(uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
         "hosts": f"127.0.0.1 {' '.join(('localhost', HOSTNAME, *hosts))}\n"
         "::1 localhost ip6-localhost\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
-        # Libraries that ask name servers themselves refuse to start without one. No way leads to
-        # this address, so they hear that at once; on 127.0.0.1 they would wait.
+        # Libraries that ask name servers themselves refuse to start without one. This address
+        # has no route, so a request fails at once; on 127.0.0.1 it would wait.
         "resolv.conf": "nameserver 192.0.2.1\n",
     }
 
@@ -67,7 +67,7 @@ def choose_mode(place: str) -> str:
 
 @cache
 def read_runner() -> Mapping[str, bytes]:
-    """Read the program that runs first in every sandbox, its modules with their storage."""
+    """Read the program that runs first in every sandbox, and its modules with their bytecode."""
     inside = resources.files("agent.sandbox").joinpath("sandbox_scripts")
     files = {_START: inside.joinpath(_START).read_bytes()}
     sources = {name: inside.joinpath(name).read_bytes() for name in _MODULES}
@@ -79,12 +79,12 @@ def read_runner() -> Mapping[str, bytes]:
 
 
 def count_entries(most_bytes: int) -> int:
-    """Say how many files and folders go with a size: one for each 4 KiB."""
+    """Return how many files and folders a size in bytes allows: one for each 4 KiB."""
     return max(1024, most_bytes // 4096)
 
 
 def list_binds(order: SandboxRequest) -> Iterator[tuple[str, str, bool]]:
-    """Yield what the order shows of the host, where, and whether it can be written to."""
+    """Yield each mount of the order: path on the host, path inside, whether it is writable."""
     if order.tree is not None:
         yield order.tree, SOURCE, False
     for number, layer in enumerate(order.layers):
@@ -104,11 +104,12 @@ def count_own_tasks(order: SandboxRequest) -> int:
 
 
 def encode_request(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]) -> bytes:
-    """Write all that the runner has to know, and the files it is to lay out.
+    """Encode the order for the runner, followed by the contents of its files.
 
     Args:
         bounded: The kernel bounds the sandbox as a whole; else the runner bounds each process,
-            and samples what all use.
+            and samples the total.
+        more: Keys of one kind of sandbox, which replace defaults.
     """
     limits = order.limits
     rlimits = {
@@ -140,7 +141,7 @@ def encode_request(order: SandboxRequest, *, bounded: bool, more: dict[str, Any]
             for number, layer in enumerate(order.layers)
             for index, path in enumerate(layer.bulk)
         ],
-        "bulk_is_laid": False,
+        "bulk_is_mounted": False,
         "layers": [f"{LAYERS}/{number}" for number in range(len(order.layers))],
         "files": [{"path": file.path, "size": len(file.content)} for file in order.files],
         "rlimits": rlimits,
@@ -165,7 +166,7 @@ def encode_message(message: dict[str, Any]) -> bytes:
 def _environ(order: SandboxRequest) -> dict[str, str]:
     environ = {"PATH": PATH, "HOME": SANDBOX_HOME, "LANG": "C.UTF-8", "TMPDIR": TEMPORARY}
     if order.outlet is not None:
-        # Each client has a variable of its own for whom it trusts.
+        # Each client has its own variable for the certificates that it trusts.
         names = (
             "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
             "NODE_EXTRA_CA_CERTS", "npm_config_cafile",

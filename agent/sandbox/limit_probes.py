@@ -1,4 +1,4 @@
-"""Try every limit of a sandbox by an attempt to break it, never by a version, flag or setting."""
+"""Test every limit of a sandbox by an attempt to break it, never by a version or setting."""
 
 import json
 import secrets
@@ -22,11 +22,11 @@ from agent.settings import Settings
 MIB = 1024**2
 LIMITS = SandboxLimits(seconds=20, memory_bytes=256 * MIB, processes=32, disk_bytes=16 * MIB)
 _Facts = dict[str, Any]
-#: The smallest environment takes more.
+#: Even the smallest environment needs more.
 _LEAST_FREE = 64 * MIB
-#: Sandboxes are used without these.
+#: Sandboxes are also used without these.
 _OPTIONAL = ("own user ids", "kernel call filter", "own root file system", "enforced by the kernel")
-#: What must not be collected, and one plain file, which must be.
+#: Creates files that must not be returned, and one plain file that must be.
 LEAVE = (
     f"cd {SANDBOX_OUT} && ln -s /etc/passwd link && ln -s /etc folder && mkfifo pipe"
     " && echo t >twin && ln twin second && printf plain >plain && truncate -s 256M large"
@@ -35,7 +35,7 @@ _SMALL = replace(LIMITS, memory_bytes=96 * MIB)
 _FEW = {"passed": range(1, 32), "limit": ["processes"]}
 _ENDED = {"limit": ["time"], "seconds": range(6), "left over": [0]}
 _FILLED = {"limit": ["disk", "memory"]}
-#: Dots tell how far it came in a sandbox that was ended.
+#: The number of printed dots shows how far an ended attempt came.
 FORKS = "(for n in $(seq 200); do sleep 60 & printf .; done); sleep 60 & printf .; exec sleep 60"
 HOG = "for size in 1 400; do head -c ${size}M /dev/zero | tail >/dev/null && printf .; done"
 HOGS = "for n in 1 2 3 4 5 6; do (head -c 60M /dev/zero; sleep 1) | tail >/dev/null & done; wait"
@@ -45,8 +45,8 @@ _NAMES = "n=0; while :; do : >/tmp/name-$n; n=$((n + 1)); done"
 _LOUD = "yes 0123456789abcdefghi | head -n 1000000"
 _CUT = {"output_bytes": [20_000_000], "kept": range(MIB + 100)}
 _PLAIN = {"limit": ["returned"], "files": [{f"{SANDBOX_OUT}/plain": b"plain"}]}
-#: The limit, what is tried (in a shell, or by `break_limits.py`), the sandbox's bounds, and of what
-#: is found the values that show that it is enforced. Each attempt has a sandbox of its own.
+#: The limit; the attempt, in a shell or by `break_limits.py`; the sandbox's limits; and the values
+#: of the result that prove the limit. Each attempt has a sandbox of its own.
 _ATTEMPTS: tuple[tuple[str, str, SandboxLimits, _Facts], ...] = (
     ("processes", FORKS, replace(LIMITS, seconds=4), _FEW),
     ("memory of a process", HOG, _SMALL, {"passed": [1]}),
@@ -61,7 +61,7 @@ _ATTEMPTS: tuple[tuple[str, str, SandboxLimits, _Facts], ...] = (
 
 
 def require_machine(sandbox: Sandbox, home: Path) -> None:
-    """Find in a moment what would stop every run, before anything is paid for.
+    """Check quickly what every run needs, before a model is paid.
 
     Raises:
         StorageFull: The data folder has no space for an environment.
@@ -78,16 +78,18 @@ def require_space(home: Path) -> None:
 
 
 def probe_limits(sandbox: Sandbox, settings: Settings) -> list[_Facts]:
-    """Try every limit, several at once; `detail` says what was tried and what came of it."""
+    """Try to break every limit, several at once; `detail` has the attempt and its result."""
     home = slots.open_home(settings.home)
     with TemporaryDirectory(prefix="measure-", dir=home) as name, ThreadPoolExecutor(4) as pool:
         tree = Path(name)
         tree.chmod(0o777)  # so that only the read-only mount keeps the sandbox from writing to it
-        looked = pool.submit(_observe, sandbox, tree)
+        observed = pool.submit(_observe, sandbox, tree)
         tried = [pool.submit(_run_probe, sandbox, *attempt) for attempt in _ATTEMPTS]
         rows = [
-            _make_row(limit, f"in the sandbox: {', '.join(found) or 'nothing'}", enforced=not found)
-            for limit, found in looked.result().items()
+            _make_row(
+                limit, f"in the sandbox: {', '.join(broken) or 'nothing'}", enforced=not broken
+            )
+            for limit, broken in observed.result().items()
         ]
         return [*rows, *(attempt.result() for attempt in tried)]
 
@@ -98,7 +100,7 @@ def _make_row(limit: str, detail: str, *, enforced: bool) -> _Facts:
 
 
 def _make_request(marker: str, what: str, *args: str, **more: Any) -> SandboxRequest:
-    """Order what is tried; its processes are known by the marker."""
+    """Compose the request for an attempt; the marker is in its processes' command lines."""
     argv: tuple[str, ...] = ("sh", "-c", what, marker)
     if what.startswith("break_limits "):
         code = (
@@ -116,19 +118,19 @@ def _run_probe(
         end = sandbox.run(_make_request(marker, what, limits=bounds))
     except SandboxLost as problem:
         return _make_row(limit, f"{what}: {problem}", enforced=False)
-    found = end.model_dump() | {
+    facts = end.model_dump() | {
         "passed": end.output.count("."),
         "seconds": int(time.monotonic() - began),
         "left over": len(_list_processes(marker)),
         "kept": len(end.output),
     }
-    enforced = all(found[name] in wanted for name, wanted in must.items())
-    said = ", ".join(f"{name} {found[name]}" for name in must)
-    return _make_row(limit, f"{what}: {said}", enforced=enforced)
+    enforced = all(facts[name] in wanted for name, wanted in must.items())
+    detail = ", ".join(f"{name} {facts[name]}" for name in must)
+    return _make_row(limit, f"{what}: {detail}", enforced=enforced)
 
 
 def _observe(sandbox: Sandbox, tree: Path) -> dict[str, list[str]]:
-    """Look around in a sandbox, and at it from outside while it is open: what comes through."""
+    """List, by limit, what breaks it: seen from inside, and from outside while it is open."""
     marker, usr = secrets.token_hex(8), Path("/usr").stat()
     names = ("ipc", "mnt", "net", "pid", "user", "uts")
     seen: _Facts = {"unprivileged user": ["unseen"], "enforced by the kernel": ["unseen"]}
@@ -142,7 +144,7 @@ def _observe(sandbox: Sandbox, tree: Path) -> dict[str, list[str]]:
             "usr": [usr.st_dev, usr.st_ino],
             "sizes": dict.fromkeys(layout.WRITABLE, LIMITS.disk_bytes),
         }
-        order = _make_request(marker, "break_limits look", json.dumps(host), tree=str(tree))
+        order = _make_request(marker, "break_limits inspect", json.dumps(host), tree=str(tree))
         end = sandbox.run(order, hear=lambda _: seen.update(_inspect_processes(marker)))
     if end.exit_code != 0:
         raise SandboxLost(f"The probe did not finish: {end.output[-300:]}")
@@ -150,7 +152,7 @@ def _observe(sandbox: Sandbox, tree: Path) -> dict[str, list[str]]:
 
 
 def _inspect_processes(marker: str) -> _Facts:
-    """Say which of its user ids are root's, and what the kernel does not bound of its group."""
+    """List the processes' user ids that are root's, and the limits that their group lacks."""
     seen: _Facts = {}
     most = {"pids.max": LIMITS.processes + 2, "memory.max": LIMITS.memory_bytes}
     most["memory.limit_in_bytes"] = LIMITS.memory_bytes
@@ -163,16 +165,16 @@ def _inspect_processes(marker: str) -> _Facts:
                 _, controller, path = line.split(":", 2)
                 for file, bound in most.items():
                     with suppress(OSError, ValueError):  # `max`: no bound
-                        found = (CGROUP_ROOT / controller / path.strip("/") / file).read_text()
-                        bounded |= {file.split(".")[0]} if 0 < int(found) <= bound else set()
+                        limit = (CGROUP_ROOT / controller / path.strip("/") / file).read_text()
+                        bounded |= {file.split(".")[0]} if 0 < int(limit) <= bound else set()
             seen["enforced by the kernel"] = sorted({"memory", "pids"} - bounded)
     return seen
 
 
 def _list_processes(marker: str) -> list[Path]:
-    found = []
+    processes = []
     for proc in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if marker.encode() in (proc / "cmdline").read_bytes():
-                found.append(proc)
-    return found
+                processes.append(proc)
+    return processes

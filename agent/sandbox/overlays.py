@@ -1,9 +1,9 @@
-"""Overlays that the kernel mounts for one sandbox, so that no sandbox copies what they are over.
+"""Plan overlay file systems for a sandbox, so that it need not copy the folders below them.
 
-Over large folders that set-up made in the tree, and over /usr, for Debian packages. Everything is
-mounted in a name space that is gone with the last process in it; what is written is in memory of
-the sandbox's own. Where that cannot be had, sandboxes copy folders, and have no packages but their
-root's.
+Overlays cover large folders that set-up made in the tree, and /usr for Debian packages. They are
+mounted in a name space that ends with its last process; what a sandbox writes is in its own
+memory. Where the kernel refuses them, folders are copied, and the only Debian packages are those
+of the root file system.
 """
 
 import os
@@ -18,8 +18,8 @@ from agent.sandbox import layout
 
 _SECONDS = 10
 _LIBRARIES = "/etc/ld.so.cache"
-# The arguments are the place, its size, its number of names, the user, options, how many overlays;
-# of each whether it is read-only, and what it is over.
+# The arguments are the place, its size, its number of names, the user, options, the number of
+# overlays; then for each overlay `rw` or `ro`, and its lower folders.
 _SCRIPT = """\
 set -e
 place="$1" user="$4" more="$5" count="$6" number=0
@@ -39,12 +39,12 @@ while [ "$number" -lt "$count" ]; do
 done
 exec "$@"
 """
-# A folder that is made anew hides what the base has there, which not every kernel lets us say.
+# A recreated folder must hide the lower one, which not every kernel allows.
 _TRIAL = 'rm -r "$1/below" && mkdir "$1/below" && test ! -e "$1/below/file"'
 
 
 class Overlay(NamedTuple):
-    """One folder, or several with the uppermost first, and where the sandbox sees it."""
+    """Lower folders, the uppermost first and joined by colons, and their path in the sandbox."""
 
     lower: str
     target: str
@@ -53,13 +53,13 @@ class Overlay(NamedTuple):
 
 class Overlays(NamedTuple):
     place: Path
-    """Where, in the sandbox's name space."""
+    """Folder for the mounts, in the sandbox's name space."""
     all: tuple[Overlay, ...]
     shown: tuple[str, ...] = ()
-    """Arguments of bubblewrap for what belongs to the packages."""
+    """Arguments of bubblewrap for further files of the packages."""
 
     def prefix(self, size: int, uid: int) -> list[str]:
-        """Say what mounts them and then becomes a program of this user."""
+        """Return the command that mounts them, and then runs its arguments as this user."""
         apart = ["unshare", "--mount", "--propagation", "private"]
         become: list[str] = []
         options = "redirect_dir=off"
@@ -68,11 +68,11 @@ class Overlays(NamedTuple):
         else:
             apart += ["--user", "--map-root-user"]
             uid, options = 0, "userxattr"
-        given = [str(self.place), str(size), str(layout.count_entries(size)), str(uid), options]
-        given.append(str(len(self.all)))
+        words = [str(self.place), str(size), str(layout.count_entries(size)), str(uid), options]
+        words.append(str(len(self.all)))
         for overlay in self.all:
-            given += ["rw" if overlay.writable else "ro", overlay.lower]
-        return [*apart, "--", "sh", "-c", _SCRIPT, "sh", *given, *become]
+            words += ["rw" if overlay.writable else "ro", overlay.lower]
+        return [*apart, "--", "sh", "-c", _SCRIPT, "sh", *words, *become]
 
     def arguments(self) -> list[str]:
         args = list(self.shown)
@@ -84,43 +84,43 @@ class Overlays(NamedTuple):
 
 
 def plan_overlays(order: SandboxRequest, home: Path, number: int) -> Overlays | None:
-    """Have a place for the overlays of an order; None: there are none, or folders are copied."""
-    found: list[Overlay] = []
+    """List the overlays of an order and create their folder; None: there are none."""
+    planned: list[Overlay] = []
     shown: list[str] = []
     for layer in order.layers:
-        found += (
+        planned += (
             Overlay(f"{layer.folder}/bulk/{index}", f"{SANDBOX_TREE}/{path}")
             for index, path in enumerate(layer.bulk)
         )
     if order.system:
-        # What the machine has stays its own: with that, verdicts are made.
-        found.append(Overlay(f"/usr:{order.system}/files/usr", "/usr", writable=False))
+        # The machine's own files come first: verdicts are based on them.
+        planned.append(Overlay(f"/usr:{order.system}/files/usr", "/usr", writable=False))
         shown += ["--ro-bind-try", f"{order.system}/ld.so.cache", _LIBRARIES]
         shown += _show_settings(Path(order.system, "files", "etc"))
-    if not found or not is_possible(home):
+    if not planned or not is_possible(home):
         return None
     place = home / "layers" / str(number)
     place.mkdir(mode=0o711, parents=True, exist_ok=True)
     place.parent.chmod(0o711)
-    return Overlays(place, tuple(found), tuple(shown))
+    return Overlays(place, tuple(planned), tuple(shown))
 
 
 def _show_settings(etc: Path) -> list[str]:
-    """Show the folders of an /etc that sandboxes have nothing of; a file could be any program's."""
-    known = {name.partition("/")[0] for name in (*layout.HOST_ETC, *layout.make_etc(0))}
+    """Return arguments that mount new folders of the packages' /etc; files may be any program's."""
+    existing = {name.partition("/")[0] for name in (*layout.HOST_ETC, *layout.make_etc(0))}
     entries = () if etc.is_symlink() or not etc.is_dir() else sorted(etc.iterdir())
     plain = (entry for entry in entries if entry.is_dir() and not entry.is_symlink())
     return [
         arg
         for entry in plain
-        if entry.name not in known
+        if entry.name not in existing
         for arg in ("--ro-bind", str(entry), f"/etc/{entry.name}")
     ]
 
 
 def is_possible(home: Path) -> bool:
-    """Say whether folders below this one can be laid, by trying it once."""
-    # These characters mean something in the options of a mount.
+    """Check whether folders below this one can be lower folders; tries it once per process."""
+    # These characters are syntax in the options of a mount.
     if any(sign in str(home) for sign in ":,\\"):
         return False
     return home.is_dir() and _is_working(home)

@@ -1,6 +1,6 @@
-"""Prepare a request: bound its limits, and give its writable mounts to the sandbox's user.
+"""Prepare a request: bound its limits, and change the owner of its writable mounts.
 
-A writable host folder is taken back with nothing dangerous in it.
+Afterwards the host owns these folders again, and nothing dangerous is left in them.
 """
 
 import os
@@ -20,7 +20,7 @@ from agent.settings import Settings
 def prepare_request(
     order: SandboxRequest, settings: Settings
 ) -> Iterator[tuple[SandboxRequest, slots.Slot]]:
-    """Yield the order within the limits of the settings, and a slot, whose user has the mounts."""
+    """Yield the order within the limits of the settings, and a slot whose user owns the mounts."""
     limits = replace(
         order.limits,
         memory_bytes=min(order.limits.memory_bytes, settings.sandbox_memory_mb * 1024**2),
@@ -28,7 +28,7 @@ def prepare_request(
         disk_bytes=min(order.limits.disk_bytes, settings.sandbox_disk_mb * 1024**2),
     )
     order = replace(order, limits=limits)
-    with slots.claim_slot(settings.home) as slot, give_mounts(order.mounts, slot.uid):
+    with slots.claim_slot(settings.home) as slot, transfer_mounts(order.mounts, slot.uid):
         yield order, slot
 
 
@@ -36,11 +36,11 @@ def prepare_request(
 
 
 @contextmanager
-def give_mounts(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
-    """Give writable mounts to the sandbox's user for as long as the sandbox is open.
+def transfer_mounts(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
+    """Set the sandbox's user as the owner of writable mounts for the length of the block.
 
-    Afterwards all belongs to us again, can be read by every sandbox, and carries no set-user-id.
-    Without root the sandbox's user is our own, and nothing has to change hands.
+    Afterwards all files belong to this process's user again, can be read by every sandbox, and
+    have no set-user-id. Without root both users are the same, and no owner changes.
     """
     writable = [Path(mount.source) for mount in mounts if mount.writable]
     if os.geteuid() != 0:
@@ -56,8 +56,8 @@ def give_mounts(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
 
 
 def _set_owner(folder: Path, uid: int, gid: int) -> None:
-    """Set owner and mode; the folder itself comes last: by its owner it is known to be done."""
-    # By descriptor and without following links: the content was made by foreign code.
+    """Set owner and mode of all files; the folder comes last, so its owner shows completion."""
+    # By descriptor and without following links: foreign code wrote the content.
     walk = os.fwalk(folder, topdown=False, follow_symlinks=False)
     for _, folders, files, descriptor in walk:
         os.fchown(descriptor, uid, gid)
@@ -74,10 +74,10 @@ def _set_owner(folder: Path, uid: int, gid: int) -> None:
 
 
 class SizeWatch:
-    """Keep an eye on how much a sandbox adds to the host folders that it may write to.
+    """Measure how much a sandbox adds to the host folders that it may write to.
 
-    A bind mount has no size of its own, so this is sampled; a file cannot outgrow the limit
-    between two looks, because the size of one file is bounded in the sandbox.
+    A bind mount has no size of its own, so this is sampled. Between two samples no file can
+    outgrow the limit, because the size of one file is bounded in the sandbox.
     """
 
     def __init__(self, mounts: Iterable[Mount], most_bytes: int) -> None:
@@ -87,12 +87,12 @@ class SizeWatch:
         self._before = self._measure()
 
     def is_exceeded(self) -> bool:
-        """Look, unless the last look was just now."""
+        """Check the growth, unless the last sample is recent."""
         now = time.monotonic()
         if not self._folders or now < self._next:
             return False
         used = self._measure()
-        # A look costs a walk; let it take a small part of the time at most.
+        # A sample walks the folders, so it may take at most a tenth of the time.
         self._next = time.monotonic() + max(0.5, 10 * (time.monotonic() - now))
         grown = (now - before for now, before in zip(used, self._before, strict=True))
         return any(more > most for more, most in zip(grown, self._most, strict=True))

@@ -1,7 +1,7 @@
-"""An open sandbox as the host attends to it: what it says, and which limit it has reached.
+"""Run an open sandbox from the host: send requests, read answers, enforce limits.
 
-How a sandbox is made, spoken to and taken down is left to the kinds of sandbox. What comes out of
-it arrives piece by piece; nothing in it is believed but the frames of its runner.
+The kinds of sandbox create it, transfer bytes and take it down. Its output arrives in pieces; the
+host trusts nothing in it but the frames of its runner.
 """
 
 import secrets
@@ -9,7 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any, Self
+from typing import Any
 
 from agent.errors import Cancelled, SandboxLost, SandboxMissing
 from agent.models.record import replace
@@ -19,11 +19,11 @@ from agent.sandbox.frames import Answer, Frames, OutputExcerpt
 
 TICK_SECONDS = 0.1
 _OPENING_SECONDS = 180.0
-"""For making the sandbox, and for copying the tree."""
+"""To create the sandbox and to copy the tree."""
 _GRACE_SECONDS = 60.0
-"""The runner ends a command in time and hands back its files; this much later the host ends it."""
+"""The runner ends a command at its time and returns its files; this much later the host ends it."""
 _ANSWER_SECONDS = 120.0
-"""For all other requests."""
+"""Limit for all other requests."""
 _DRAIN_SECONDS = 5.0
 _MOST_COMPLAINTS = 16 * 1024
 _ANSWER_LIMITS: dict[str, Any] = {
@@ -31,17 +31,18 @@ _ANSWER_LIMITS: dict[str, Any] = {
     "returned_bytes": 96 * 1024**2,
     "returned_files": 1,
 }
-"""Of a request of a session."""
+"""Limits of one request of a session."""
 _LATE, _LOST = "time", "lost"
 OPEN: set[object] = set()
 """The open sandboxes of this process."""
 
 
 class RunningSandbox:
-    """What is known of a sandbox from its opening to its end; leaving the block takes it down."""
+    """An open sandbox; the stack takes it down."""
 
-    def __init__(self, order: SandboxRequest, listener: Hear | None = None) -> None:
-        """Take the order within its limits."""
+    def __init__(
+        self, order: SandboxRequest, stack: ExitStack, listener: Hear | None = None
+    ) -> None:
         self._order = order
         self._nonce = secrets.token_bytes(16)
         self._listener = listener
@@ -50,38 +51,32 @@ class RunningSandbox:
         self.frames = Frames(self._nonce, order.limits, self._record_output)
         self._printed = OutputExcerpt(order.limits.output_bytes)
         self._to_send = memoryview(b"")
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
+        self._stack = stack
         OPEN.add(self)
-        return self
+        stack.callback(OPEN.discard, self)
 
-    def __exit__(self, *_: object) -> None:
-        OPEN.discard(self)
-        self._stack.close()
-
-    # --- what the kinds of sandbox say -----------------------------------------------------------
+    # --- methods of the kinds of sandbox ---------------------------------------------------------
 
     def transfer(self, seconds: float) -> bool:
-        """Move bytes in and out, waiting no longer than this; False: the runner has ended."""
+        """Read and write available bytes, waiting at most so long; False: the runner has ended."""
         raise NotImplementedError
 
     def kill(self) -> str | None:
-        """End everything in the sandbox; name the limit by which the kernel did so before us."""
+        """End all processes in the sandbox; return the limit by which the kernel ended them."""
         raise NotImplementedError
 
     def find_counted_limit(self) -> str | None:
-        """Name the limit that the kernel has counted outside, where there is such a count."""
+        """Return the limit that the kernel has enforced, where it has a counter on the host."""
         return None
 
     def count_memory_kills(self) -> int:
         return 0
 
     def explain_complaint(self, why: str) -> SandboxMissing | None:
-        """Make an error for the operator of words of complaint, where the cause is known."""
+        """Return an error for the operator; None: the cause is not this machine."""
         return None
 
-    # --- what they hand in -----------------------------------------------------------------------
+    # --- what they call --------------------------------------------------------------------------
 
     def send_order(self, *, bounded: bool, **more: Any) -> None:
         self.send(self._nonce + layout.encode_request(self._order, bounded=bounded, more=more))
@@ -90,7 +85,7 @@ class RunningSandbox:
         self._to_send = memoryview(bytes(self._to_send) + content)
 
     def record_complaint(self, content: bytes) -> None:
-        """Read a message of the sandbox's maker."""
+        """Record a message of bubblewrap, the engine or Python."""
         self._complaints = (self._complaints + content)[-_MOST_COMPLAINTS:]
 
     def _record_output(self, content: bytes) -> None:
@@ -101,7 +96,7 @@ class RunningSandbox:
     # --- waiting ---------------------------------------------------------------------------------
 
     def _wait(self, is_done: Callable[[], bool], seconds: float, stopped: Flag | None) -> str:
-        """Transfer until that is so; else name the limit, or that the runner has ended."""
+        """Transfer until it is done; return the reached limit, or `lost`: the runner has ended."""
         until, look = time.monotonic() + seconds, 0.0
         while not is_done():
             now = time.monotonic()
@@ -122,7 +117,7 @@ class RunningSandbox:
         return self.find_counted_limit() or ("disk" if self._watch.is_exceeded() else None)
 
     def _await_start(self, stopped: Flag | None) -> str:
-        """Wait until it is laid out, or has failed; name what keeps it from that."""
+        """Wait until its files are in place, or it has failed; return why it did not start."""
         frames = self.frames
         end = self._wait(lambda: frames.started or frames.complete, _OPENING_SECONDS, stopped)
         if end == _LATE:
@@ -138,8 +133,8 @@ class RunningSandbox:
         stopped: Flag | None,
         patience: float = _ANSWER_SECONDS,
     ) -> str:
-        """Send a request and wait for its answer; name what kept it from coming."""
-        self.frames.expect_next()
+        """Send a request and wait for its answer; return why there is none."""
+        self.frames.answer = None
         self._printed = OutputExcerpt(self._order.limits.output_bytes)
         request = {"op": operation, "size": len(content), **fields}
         self.send(layout.encode_message(request) + content)
@@ -148,9 +143,10 @@ class RunningSandbox:
     # --- one command -----------------------------------------------------------------------------
 
     def run(self, stopped: Flag | None = None) -> SandboxResult:
-        """Attend to the ordered command until all is said, a limit is reached, or it has died.
+        """Run the ordered command until it has answered, reached a limit, or is lost.
 
-        SandboxMissing: none can be had here. SandboxLost: no proof that it started or ended.
+        SandboxMissing: this machine cannot open one. SandboxLost: no proof that it started or
+        ended.
         """
         limit_seconds = self._order.limits.seconds
         try:
@@ -166,7 +162,7 @@ class RunningSandbox:
         return self._judge(self._end() or (None if end == _LOST else end or None), seconds)
 
     def _end(self) -> str | None:
-        """End what has not ended by itself; name the limit that the kernel has counted."""
+        """Kill the sandbox unless it has answered; return the limit that the kernel enforced."""
         hit = None
         if not self.frames.complete:
             hit = self.kill()
@@ -176,7 +172,7 @@ class RunningSandbox:
         return hit or self.find_counted_limit()
 
     def _judge(self, limit: str | None, seconds: float) -> SandboxResult:
-        """Say what came of the command, by the limit that ended it and by its own word."""
+        """Compose the result, from the limit that ended the command and the runner's answer."""
         frames = self.frames
         facts: dict[str, Any] = {"exit_code": None}
         if frames.failure:
@@ -185,7 +181,7 @@ class RunningSandbox:
                 raise self._explain_failure()
         elif frames.answer is not None and frames.complete:
             facts = dict(frames.answer.facts)
-            # If the host saw its time pass, it was over by then, and only the word came late.
+            # If its time has passed for the host, the runner's late answer still counts.
             own_limit = facts.pop("limit")
             limit = own_limit if limit in (None, _LATE) else limit
             facts["files"] = dict(zip(facts["files"], frames.answer.contents, strict=True))
@@ -220,10 +216,10 @@ class RunningSandbox:
         words = bytes(self._complaints).decode("utf-8", "replace").strip()
         return "; ".join(part for part in (message, words) if part) or "it gave no reason"
 
-    # --- request after request -------------------------------------------------------------------
+    # --- a session: several requests -------------------------------------------------------------
 
     def open(self, stopped: Flag | None) -> None:
-        """Wait until it is laid out; SandboxMissing, SandboxLost or Cancelled otherwise."""
+        """Wait until it has started; SandboxMissing, SandboxLost or Cancelled otherwise."""
         if self._await_start(stopped) or not self.frames.started:
             limit = self._judge(self._end(), 0.0).limit
             raise SandboxLost(f"The sandbox reached the {limit} limit while starting.")
@@ -233,7 +229,7 @@ class RunningSandbox:
     ) -> Answer:
         """Send a request of a session and wait for its answer.
 
-        SandboxLost where the runner has ended, or did not answer in time or in the right form.
+        SandboxLost: the runner has ended, or did not answer in time or in the right form.
         """
         end = self._request(operation, fields, content, stopped=stopped)
         if end or self.frames.answer is None:
@@ -242,7 +238,7 @@ class RunningSandbox:
         return self.frames.answer
 
     def run_command(self, command: str, seconds: float, stopped: Flag | None) -> CommandResult:
-        """Run the ordered program of a session with this argument more."""
+        """Run the ordered program of a session with the command as its last argument."""
         kills, patience = self.count_memory_kills(), seconds + _GRACE_SECONDS
         answer = self.ask(
             "run", stopped=stopped, patience=patience, arguments=(command,), seconds=seconds
@@ -261,17 +257,17 @@ class RunningSandbox:
 
 
 class SandboxMaker(ABC):
-    """A way to open sandboxes: for one command, or for a session; implements `Sandbox`."""
+    """Opens sandboxes, for one command or for a session; implements `Sandbox`."""
 
     @abstractmethod
     def roots(self) -> tuple[Root, ...]:
-        """List the root file systems that sandboxes can have, the usual one first."""
+        """List the root file systems that sandboxes can have, the default first."""
 
     @abstractmethod
     def start(
         self, order: SandboxRequest, stack: ExitStack, hear: Hear | None = None
     ) -> RunningSandbox:
-        """Start what the stack takes down."""
+        """Start a sandbox, which the stack takes down."""
 
     def run(
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None

@@ -1,4 +1,4 @@
-"""Make sandboxes of the kind that the operator chose, and remove what is left of them."""
+"""Choose the kind of sandbox that the operator has set, and remove left-over sandboxes."""
 
 from agent.errors import SandboxMissing
 from agent.sandbox import cgroup
@@ -10,14 +10,14 @@ from agent.settings import Settings
 def make_sandbox(settings: Settings) -> SandboxMaker:
     if settings.sandbox == "bubblewrap":
         return BubblewrapSandbox(settings)
-    # The client of the engine takes its time to load; who has no engine does without.
+    # The client of the engine loads slowly, so it is loaded only where it is used.
     from agent.sandbox.docker_sandbox import DockerSandbox
 
     return DockerSandbox(settings)
 
 
 def remove_strays(settings: Settings) -> int:
-    """Remove what killed processes left of sandboxes; return how much."""
+    """Remove the sandboxes of killed processes; return how many."""
     gone = cgroup.remove_orphans(settings.home)
     if settings.sandbox == "bubblewrap":
         return gone
@@ -27,4 +27,4 @@ def remove_strays(settings: Settings) -> int:
         with docker_engine.open_client(settings) as client:
             return gone + docker_sandbox.remove_strays(client, settings.home)
     except SandboxMissing:
-        return gone  # nobody there who could have any
+        return gone  # without an engine there are no containers

@@ -1,8 +1,8 @@
-"""Take away the kernel calls that a test suite does not need and an escape does.
+"""Build the filter that refuses kernel calls which an escape needs and test suites do not.
 
-Builds the filter program for bubblewrap's `--seccomp`; refused calls fail with an error number,
-so programs that only try them go on. Where the processor is not in the table there is no filter,
-and `doctor` says so.
+It is the program for bubblewrap's `--seccomp`. Refused calls fail with an error number, so that
+programs which only try them continue. Processors that are not in the table have no filter, which
+`doctor` reports.
 """
 
 import errno
@@ -12,16 +12,16 @@ import struct
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
-# Offsets in the record that the kernel hands to the filter.
+# Offsets in the record that the kernel passes to the filter.
 _NUMBER, _ARCHITECTURE, _FIRST, _SECOND = 0, 4, 16, 24
 _X32 = 0x40000000
 _NEW_NAMESPACES = 0x7E020000
 """CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}."""
 _FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
 _TYPING = (0x5412, 0x541C)
-"""TIOCSTI and TIOCLINUX: put characters into somebody's terminal."""
+"""TIOCSTI and TIOCLINUX: write characters to the input of a terminal."""
 
-# Numbers for x86_64 and aarch64; None where the call does not exist.
+# Numbers for x86_64 and aarch64; None: the call does not exist there.
 _REFUSED: dict[str, tuple[int | None, int]] = {
     "acct": (163, 89), "add_key": (248, 217), "bpf": (321, 280), "delete_module": (176, 106),
     "fanotify_init": (300, 262), "finit_module": (313, 273), "fsconfig": (431, 431),
@@ -38,15 +38,15 @@ _REFUSED: dict[str, tuple[int | None, int]] = {
     "syslog": (103, 116), "umount2": (166, 39), "unshare": (272, 97), "userfaultfd": (323, 282),
     "vhangup": (153, 58),
 }  # fmt: skip
-#: Calls by which one process changes another: numbers, and what the first arguments have to be so
-#: that it is the caller alone.
+#: Calls by which one process changes another: numbers, and the first arguments that limit the call
+#: to the caller itself.
 _OTHERS = (
     ("prlimit64", (302, 261), (0,)),
     ("sched_setaffinity", (203, 122), (0,)),
     ("sched_setattr", (314, 274), (0,)),
     ("sched_setparam", (142, 118), (0,)),
     ("sched_setscheduler", (144, 119), (0,)),
-    # Whole groups and users are named by other first arguments.
+    # Other first arguments mean a whole group or user.
     ("setpriority", (141, 140), (0, 0)),
     ("ioprio_set", (251, 30), (1, 0)),
 )
@@ -58,13 +58,12 @@ def build_filter(*, lasting: bool = False) -> bytes | None:
     """Build the filter for this processor; None where it is not known.
 
     Args:
-        lasting: For a sandbox whose runner outlives commands: they may set limits and priorities
-            for themselves only, or they could starve it.
+        lasting: For a session, whose runner outlives its commands: they may set limits and
+            priorities for themselves only, or they could starve it.
     """
-    found = _ARCHITECTURES.get(platform.machine())
-    if found is None:
+    if (row := _ARCHITECTURES.get(platform.machine())) is None:
         return None
-    architecture, column = found
+    architecture, column = row
     steps = [
         # Another calling convention (32-bit programs) would slip past the numbers below.
         _load_field(_ARCHITECTURE),
@@ -76,7 +75,7 @@ def build_filter(*, lasting: bool = False) -> bytes | None:
         number = numbers[column]
         if number is not None:
             steps += _jump_if(_EQUAL, number, errno.EPERM)
-    # The C library goes back to clone, whose flags can be looked at.
+    # The C library falls back to clone, whose flags the filter can read.
     steps += _jump_if(_EQUAL, _CLONE3[column], errno.ENOSYS)
     steps += _filter_call(
         _CLONE[column], [_load_field(_FIRST), *_jump_if(_ANY_BIT, _NEW_NAMESPACES, errno.EPERM)]
@@ -86,11 +85,11 @@ def build_filter(*, lasting: bool = False) -> bytes | None:
         _SOCKET[column], [_load_field(_FIRST), *_none_of(_FAMILIES, errno.EAFNOSUPPORT)]
     )
     if lasting:
-        for _, numbers, own in _OTHERS:
-            looks: list[bytes] = []
-            for place, value in zip((_FIRST, _SECOND), own, strict=False):
-                looks += [_load_field(place), *_jump_unless(_EQUAL, value, errno.EPERM)]
-            steps += _filter_call(numbers[column], looks)
+        for _, numbers, allowed in _OTHERS:
+            tests: list[bytes] = []
+            for place, value in zip((_FIRST, _SECOND), allowed, strict=False):
+                tests += [_load_field(place), *_jump_unless(_EQUAL, value, errno.EPERM)]
+            steps += _filter_call(numbers[column], tests)
     return b"".join([*steps, _return_action(_ALLOW)])
 
 
@@ -126,6 +125,6 @@ def _none_of(values: tuple[int, ...], error: int) -> list[bytes]:
 
 
 def _filter_call(number: int, steps: list[bytes]) -> list[bytes]:
-    """Look at the arguments of one call; allowed if no step refuses it."""
+    """Apply steps to the arguments of one call; it is allowed if no step refuses it."""
     inner = [*steps, _return_action(_ALLOW)]
     return [_step(_EQUAL, number, 0, len(inner)), *inner]

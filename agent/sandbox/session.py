@@ -1,6 +1,6 @@
-"""A sandbox that stays open, as the service sees it.
+"""Open a sandbox for several commands, and read the change that they make.
 
-Whatever happens in it, the host has the change as it was last taken, and nothing else of it.
+The host keeps only the change that it took last; nothing else leaves the sandbox.
 """
 
 import json
@@ -37,26 +37,26 @@ class Session:
         change: Change,
         stopped: Flag | None,
     ) -> None:
-        """Open the sandbox and lay the change.
+        """Open the sandbox and write the change to its tree.
 
         Args:
             order: With the checkout.
-            base: The work tree of the commit, which no sandbox can write to.
+            base: The work tree of the commit; sandboxes cannot write to it.
         """
         assert order.checkout is not None  # noqa: S101
         inside = f"{SANDBOX_TREE}/"
-        laid = {
+        added = {
             file.path.removeprefix(inside): file.content
             for file in order.files
             if file.path.startswith(inside)
         }
-        given = {file.path: file for file in change.files if file.after is not None}
-        self._ground = change_collection.TreeBase(order.checkout, base, given, laid)
+        earlier = {file.path: file for file in change.files if file.after is not None}
+        self._tree_base = change_collection.TreeBase(order.checkout, base, earlier, added)
         self._stopped = stopped
         with ExitStack() as stack:
             self._sandbox = maker.open_session(order, stack, stopped)
-            self._lay(change)
-            # Only what is whole stays open.
+            self._write_change(change)
+            # A sandbox with a part of the change does not stay open.
             self._stack = stack.pop_all()
 
     def run(self, command: str, *, seconds: float) -> CommandResult:
@@ -75,7 +75,7 @@ class Session:
         """Create or replace a file, inside the sandbox; it keeps its mode, folders are made.
 
         Raises:
-            EditFailed: The name leads outside or through a link, or there is no space.
+            EditFailed: The path leads outside or through a link, or there is no space.
         """
         if problem := names.name_problem(path):
             shown = path.encode("unicode_escape").decode()[:200]
@@ -87,21 +87,23 @@ class Session:
     def take(
         self, include: tuple[str, ...] = (), binaries: tuple[str, ...] = ()
     ) -> CollectedChange:
-        """Return what differs between base and the tree, in which nothing runs any more.
+        """Return the difference between base and the tree; no command runs meanwhile.
 
         Args:
-            include: Ignored files or folders that are part of the change all the same.
+            include: Ignored files or folders that are part of the change nevertheless.
             binaries: Binary files that are part of it, if they are small.
         """
-        wanted = {path.rstrip("/") for path in (*self._ground.given, *include)}
-        answer = self._ask("look", include=sorted(wanted), links=sorted(self._ground.links))
+        wanted = {path.rstrip("/") for path in (*self._tree_base.earlier, *include)}
+        answer = self._ask(
+            "list_changes", include=sorted(wanted), links=sorted(self._tree_base.links)
+        )
         if problem := answer.facts["problem"]:
             raise SandboxLost(f"The change cannot be listed: {problem}")
         listed = json.loads(answer.contents[0])
         return change_collection.collect_change(
             (change_collection.ChangedEntry(*entry) for entry in listed["entries"]),
             lambda path: self._read(path)[1],
-            self._ground,
+            self._tree_base,
             (path for path in listed["ignored"] if path.rstrip("/") not in wanted),
             binaries,
             is_cut=answer.facts["is_cut"],
@@ -110,10 +112,10 @@ class Session:
     def close(self) -> None:
         self._stack.close()
 
-    # --- what is asked of the runner -----------------------------------------------------------
+    # --- requests to the runner ----------------------------------------------------------------
 
     def _read(self, path: str) -> tuple[str, bytes | None]:
-        """Read a file; with the problem of one that cannot be had, and None for its content."""
+        """Read a file; return the problem, or empty, and the content; None: there is none."""
         most = change_collection.MOST_FILE_BYTES
         answer = self._ask("read", path=path, most_bytes=most)
         problem = answer.facts["problem"]
@@ -125,8 +127,8 @@ class Session:
     def _ask(self, operation: str, content: bytes = b"", **fields: Any) -> Answer:
         return self._sandbox.ask(operation, content, stopped=self._stopped, **fields)
 
-    def _lay(self, change: Change) -> None:
-        # Deletions first: a file may stand where a folder is.
+    def _write_change(self, change: Change) -> None:
+        # Deletions come first: a file may replace a folder.
         for file in sorted(change.files, key=lambda file: file.after is not None):
             if file.after is None:
                 problem = self._edit("delete", path=file.path)

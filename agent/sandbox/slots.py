@@ -1,7 +1,7 @@
-"""Give every open sandbox a host user of its own, so that no limit per user is shared.
+"""Assign a host user of its own to every open sandbox, so that no limit per user is shared.
 
-A slot is a locked file below the data folder: the lock is gone with its process,
-however that ended. A user who is not root has one user only; there a slot is just a number.
+A slot is a locked file below the data folder; the lock ends with its process, however that ends.
+Without root all sandboxes have the same user; there a slot is just a number.
 """
 
 import fcntl
@@ -18,12 +18,12 @@ from agent.settings import explain_home, require_home
 
 _SLOTS = 64
 _WAIT_SECONDS = 600.0
-# Above all ranges that distributions hand out to accounts, containers and subordinate ids.
+# Above all ranges that distributions assign to accounts, containers and subordinate ids.
 _FIRST_UID = 1_900_000_000
 _FIRST_OF_SLOTS = _FIRST_UID + 1000
-# Data folders have ranges by chance, so that hardly two of a machine have the same.
+# A digest of the data folder chooses its range, so that two on one machine rarely share users.
 _RANGES = 2_000_000
-# Where the kernel maps only the low ids (a container): the end of the range of free system ids.
+# In containers the kernel may map low ids only: this is the end of the free system ids.
 _FIRST_LOW_UID = 64_100
 
 
@@ -36,13 +36,13 @@ class Slot(NamedTuple):
 
 
 def make_prefix(home: Path) -> str:
-    """What the names of all slots of this data folder begin with."""
+    """Return the prefix of the names of all slots of this data folder."""
     return f"mergewright-{_identify(home).hex()[:12]}-"
 
 
 @contextmanager
 def claim_slot(home: Path) -> Iterator[Slot]:
-    """Lock a free slot, waiting for one where all are taken."""
+    """Lock a free slot; wait for one at most ten minutes, then raise SandboxLost."""
     give_up = time.monotonic() + _WAIT_SECONDS
     number = int.from_bytes(_identify(home)[:8], "big")
     first = _FIRST_OF_SLOTS + number % _RANGES * _SLOTS
@@ -62,7 +62,7 @@ def claim_slot(home: Path) -> Iterator[Slot]:
 
 @contextmanager
 def lock_if_free(home: Path, number: int) -> Iterator[bool]:
-    """Lock one slot for the block, if nobody has it."""
+    """Lock one slot for the block; yield False if another process has it."""
     path = open_home(home) / "sandboxes" / f"slot-{number}"
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -77,7 +77,7 @@ def lock_if_free(home: Path, number: int) -> Iterator[bool]:
 
 
 def open_home(home: Path) -> Path:
-    """Make the data folder, which sandboxes may pass through but not list, and return it."""
+    """Create the data folder, which sandboxes may pass through but not list, and return it."""
     require_home(home)
     with explain_home(home):
         (home / "sandboxes").mkdir(mode=0o700, exist_ok=True)
@@ -85,13 +85,13 @@ def open_home(home: Path) -> Path:
 
 
 def _identify(home: Path) -> bytes:
-    """Tell a data folder from others: workers of a fleet may each see another disk at one path."""
-    there = open_home(home).stat()
-    return hashlib.sha256(f"{there.st_dev}/{there.st_ino}".encode()).digest()
+    """Return a digest of the data folder's disk and inode, not its path: workers may share that."""
+    state = open_home(home).stat()
+    return hashlib.sha256(f"{state.st_dev}/{state.st_ino}".encode()).digest()
 
 
 def _find_uid(wanted: int, number: int) -> int:
-    """Return a user id, or the low one of that number where this machine has no high ones."""
+    """Return the wanted user id, or a low one where this machine does not map high ones."""
     if os.geteuid() != 0:
         return os.geteuid()
     for line in Path("/proc/self/uid_map").read_text().splitlines():

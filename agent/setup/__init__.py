@@ -1,1 +1,1 @@
-"""How a repository is set up: by what it says or what is found, and without trust in it."""
+"""Set up repositories, by their own declarations or by found ones, without trusting them."""

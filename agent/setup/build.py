@@ -1,15 +1,15 @@
-"""The environment of a repository: what its set-up lines make of an empty one, kept read-only.
+"""Build the environment of a repository: run its set-up lines in an empty one, once.
 
-This is the module to read first; it has the order of the work and nothing else:
+Read this module first; it has the order of the work and nothing else:
 
     interpreters      which Python
     system_packages   Debian packages, as a layer over /usr
-    sandbox_services  servers such as PostgreSQL
+    sandbox_services  servers such as PostgreSQL; their programs are in `server_programs`
     templates         the lines, where the configuration has none
-    setup_commands    runs them once, and keeps what they make as layers
-    toolsets          what the checks are run with
+    setup_commands    runs the lines once, and stores the files that they create as layers
+    toolsets          the tools of the checks
 
-An environment is made once for all that its lines have read, and never changed afterwards.
+An environment is built once for all files that its lines have read, and is read-only afterwards.
 """
 
 import hashlib
@@ -18,7 +18,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.errors import CacheGone
-from agent.git.tree import open_folder
 from agent.models.clock import read_clock
 from agent.models.environment import Environment
 from agent.models.record import replace
@@ -45,25 +44,24 @@ from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
 Clients = tuple[Sandbox, PackageIndex, Settings, Callable[[str], None]]
-"""Sandboxes, package indexes, the operator's settings, and what takes a line of progress."""
+"""Sandboxes, package indexes, the operator's settings, and a function for lines of progress."""
 
 
 def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Environment:
-    """Give the environment of a work tree, making it if it is not there yet.
+    """Return the environment of a work tree; build it unless it is stored.
 
-    It is kept from being pruned for as long as this process lives. May run twice, also at the
-    same time: the second waits for the first and uses what that has made. A change is set up by
-    the lines of its base.
+    It may run twice, also at the same time: the second call waits for the first and uses its
+    result. The use is noted, so clean-up does not remove it for days. A change is set up by the
+    lines of its base.
 
     Raises:
         EnvironmentFailed: A line fails or reaches a limit, or no Python fits.
         IndexUnavailable: The package index did not answer.
         StorageFull: The disk is full.
-        SandboxMissing: There is no sandbox to make it in.
+        SandboxMissing: This machine cannot open sandboxes.
     """
     config, settings = request.config, clients[2]
-    tree = open_folder(Path(request.tree))
-    build_context = _open_build(request, tree, *clients)
+    build_context = _open_build(request, *clients)
     services, build_context = sandbox_services.provide_services(config, build_context)
     system = build_context.system
     bare = toolsets.provide_pinned(("pip",), build_context)
@@ -75,30 +73,30 @@ def ensure_environment(request: EnvironmentRequest, *clients: *Clients) -> Envir
         interpreter=build_context.interpreter,
         sources=templates.keep_newer(request.base.sources, request.newer)
         if request.base and request.base.sources
-        else list_lines(tree, config, request.committed),
+        else list_lines(request.open_tree(), config, request.committed),
         packages=(),
         services=services,
         system=system,
     )
-    made = setup_commands.provide_layer(request, environment, build_context)
-    installed = distributions.list_installed(made.path).values()
+    built = setup_commands.provide_layer(request, environment, build_context)
+    installed = distributions.list_installed(built.path).values()
     packages = tuple(sorted(f"{package.name}=={package.version}" for package in installed))
-    key = Path(made.layers[-1].folder).name if made.layers else made.key
-    made = replace(made, packages=packages, key=key)
-    return _add_tools(made, request, build_context)
+    key = Path(built.layers[-1].folder).name if built.layers else built.key
+    built = replace(built, packages=packages, key=key)
+    return _add_tools(built, request, build_context)
 
 
 def list_lines(tree: Tree, config: RepoConfig, committed: int) -> tuple[str, ...]:
-    """List the lines that set a commit up: as configured, or of a template."""
+    """List the lines that set a commit up, from the configuration or a template."""
     if config.setup:
         return config.setup
     lock, _ = lock_update.find_lock(ProjectFiles(tree), config.folder)
     return templates.write_lines(ProjectFiles(tree, config.folder), lock, _find_end(committed))
 
 
-def _open_build(request: EnvironmentRequest, tree: Tree, *clients: *Clients) -> BuildContext:
+def _open_build(request: EnvironmentRequest, *clients: *Clients) -> BuildContext:
     sandbox, index, settings, say = clients
-    hints = interpreters.read_hints(tree, request.config.folder, request.committed)
+    hints = interpreters.read_hints(request.open_tree(), request.config.folder, request.committed)
     interpreter = interpreters.choose_interpreter(
         request.config.python.version, hints, sandbox, settings, say
     )
@@ -108,10 +106,10 @@ def _open_build(request: EnvironmentRequest, tree: Tree, *clients: *Clients) -> 
 def _add_tools(
     environment: Environment, request: EnvironmentRequest, build_context: BuildContext
 ) -> Environment:
-    """Add the tools that have environments of their own."""
+    """Add the tools that have their own environments."""
     if (project := request.project) is None:
         return environment
-    # Not of the day: tools are shared, and each would be made again for nearly every commit.
+    # Not the day: tools are shared, and would be installed again for nearly every commit.
     month = _find_end(request.committed, of_month=True)
     pins = {**project.tool_pins}
     for tool in project.node_tools - pins.keys():
@@ -122,7 +120,7 @@ def _add_tools(
 
 
 def _find_end(committed: int, *, of_month: bool = False) -> str | None:
-    """Return the day after a commit, or after its month; None: it is to come, or not known."""
+    """Return the day after a commit, or after its month; None: in the future, or not known."""
     day = datetime.fromtimestamp(committed, UTC).date()
     after = day + timedelta(days=1)
     if of_month:
@@ -134,33 +132,29 @@ def _find_end(committed: int, *, of_month: bool = False) -> str | None:
 def update_locks(
     request: EnvironmentRequest, stale: Sequence[CompiledFile], *clients: *Clients
 ) -> UpdatedLocks:
-    """Have their tools bring the locks of a work tree up to date; see `lock_update.update_locks`.
+    """Update the locks of a work tree by their own tools; see `lock_update.update_locks`.
 
     Raises:
-        EnvironmentFailed: The project's own cannot be; with the tool's words.
+        EnvironmentFailed: The project's lock cannot be updated; with the tool's output.
     """
-    tree = open_folder(Path(request.tree))
-    build_context = _open_build(request, tree, *clients)
-    return lock_update.update_locks(tree, request, stale, build_context)
+    return lock_update.update_locks(request, stale, _open_build(request, *clients))
 
 
 def reuse_environment(
     request: EnvironmentRequest, environment: Environment, *clients: *Clients
 ) -> Environment:
-    """Give the environment that was made of a request before, however long ago that was.
-
-    One that was evicted meanwhile is made again, and kept for as long as this process lives.
+    """Return the environment that was built for a request earlier; rebuild one that was evicted.
 
     Raises:
-        CacheGone: With what is installed here today it would be another one.
+        CacheGone: A new one would differ, by the programs that are installed here today.
     """
-    made = ensure_environment(request, *clients)
-    # What a layer was made of, without the number of the layer itself.
-    before, after = (known.key.rsplit("-", 1)[0] for known in (environment, made))
-    if (before, environment.packages) != (after, made.packages):
+    rebuilt = ensure_environment(request, *clients)
+    # The digest of what a layer was made of, without the number of the layer itself.
+    before, after = environment.key.rsplit("-", 1)[0], rebuilt.key.rsplit("-", 1)[0]
+    if (before, environment.packages) != (after, rebuilt.packages):
         raise CacheGone(
             "The environment that the run started with no longer exists: Mergewright or the"
             " interpreter has changed since.",
             Step.ENVIRONMENT,
         )
-    return made
+    return rebuilt

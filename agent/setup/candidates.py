@@ -1,4 +1,4 @@
-"""Set-ups that may be tried, and how well base's tests run with each. Pure."""
+"""Describe set-ups to try, and how well base's tests ran with each. Pure."""
 
 from dataclasses import dataclass
 
@@ -11,31 +11,31 @@ from agent.setup import obstacles
 @dataclass(frozen=True)
 class Candidate:
     name: str
-    """In the names of its steps; "": as configured, or by a template."""
+    """Part of its steps' names; empty: as configured, or by a template."""
     why: str
-    """Where it comes from, for people."""
+    """Its source, for people."""
     lines: str = ""
-    """Of a configuration, as YAML; they go over what is there."""
+    """Configuration as YAML; it overrides `over`."""
     over: Contract | None = None
-    """What they go over; None: what is configured."""
+    """None: the repository's own configuration."""
     origin: str = "a model found"
-    """Who names these lines, for people."""
+    """The source of `lines`, for people: subject and verb of a sentence."""
     looks_early: bool = False
-    """Whether its tests end where half of the first ones fail."""
+    """Whether its tests end early if half of the first ones fail."""
     listens: bool = False
-    """Whether servers that its tests connect to join it, one by one."""
+    """Whether servers that its tests connect to are added, one by one."""
 
 
 @dataclass(frozen=True)
 class TriedSetup:
     candidate: Candidate
     servers: tuple[ServerKnock, ...] = ()
-    """That joined it."""
+    """Servers that were added."""
     prepared: Prepared | None = None
     report: CheckReport | None = None
     """None: it could not be built, or was not tried."""
     problem: AgentError | None = None
-    """Why not."""
+    """Why it could not be built."""
 
     @property
     def tests(self) -> TestRun | None:
@@ -43,33 +43,33 @@ class TriedSetup:
 
     @property
     def contract(self) -> Contract | None:
-        """With its lines; None: it was not built."""
+        """The contract with its lines; None: it was not built."""
         return self.prepared.contract if self.prepared else None
 
     @property
     def share(self) -> float | None:
-        """Part of the tests that passes; None: none came to its end."""
+        """Share of the tests that pass; None: no test finished."""
         return obstacles.share_passed(self.tests) if self.tests else None
 
     @property
     def has_result(self) -> bool:
-        """Whether a test ended by itself, or may if all of them are run."""
+        """Whether a test finished, or may finish once all of them run."""
         tests = self.tests
         is_early = self.candidate.looks_early and tests and obstacles.ended_early(tests)
         return bool(tests and (is_early or obstacles.is_measured(tests)))
 
     @property
     def is_complete(self) -> bool:
-        """Whether all of base's tests run, and none of them fails."""
+        """Whether all of base's tests run, and none fails."""
         tests = self.tests
         return bool(tests and not obstacles.is_poor(tests) and not tests.count("failed", "error"))
 
     @property
     def rank(self) -> tuple[bool, bool, tuple[int, int], int]:
-        """The greater, the better: by the tests that pass; else by how far the runner got."""
+        """Greater is better: by passing tests; without any, by how far the runner came."""
         if (tests := self.tests) is None:
             return False, not self.candidate.lines, (0, 0), 0
-        # Of as many that pass, by how few fail, files that were not collected among them.
+        # With equal passes, fewer failures are better, files that were not collected included.
         rate = tests.count("passed"), -tests.count("failed", "error")
         return True, self.has_result, rate, len(tests.items)
 
@@ -82,5 +82,5 @@ class TriedSetup:
 
 
 def choose_best(tried: list[TriedSetup]) -> TriedSetup:
-    """Return that with which most of base's tests pass; of equals the first."""
+    """Return the set-up with which most of base's tests pass; of equals the first."""
     return max(tried, key=lambda setup: setup.rank)

@@ -1,7 +1,6 @@
-"""Read the metadata of installed distributions: version, extras.
+"""Read the metadata of installed distributions, from the files of an environment in the store.
 
-From the files of an environment in the store, as data: they were written by the author of the
-packages, so nothing in them is believed to have the right form.
+Authors of packages wrote these files, so their form is not trusted.
 """
 
 import filecmp
@@ -21,7 +20,7 @@ BYTECODE = "__pycache__"
 _MOST_BYTES = 16 * 1024**2
 _ADDRESS = re.compile(r'"url"\s*:\s*"([^"]{1,1000})"')
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-#: Files in which tools note how they have installed a package.
+#: Files in which tools record how they have installed a package.
 _OF_INSTALLERS = frozenset({"RECORD", "REQUESTED", "INSTALLER", "WHEEL", "uv_cache.json"})
 
 
@@ -62,13 +61,13 @@ class Distribution:
 
 
 def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, ...]:
-    """Say which requirements an environment does not meet, each with the version that it has."""
-    has, python = environment.versions, environment.interpreter.version
+    """List the requirements that an environment does not meet, each with the version it has."""
+    versions, python = environment.versions, environment.interpreter.version
     minor = ".".join(python.split(".")[:2])
     facts = {"python_version": minor, "python_full_version": python}
     unmet = []
     for required in map(Requirement, declared):
-        version = has.get(str(canonicalize_name(required.name)))
+        version = versions.get(str(canonicalize_name(required.name)))
         if required.marker is not None and not required.marker.evaluate(facts):
             continue
         if version is None or not required.specifier.contains(version, prereleases=True):
@@ -79,29 +78,30 @@ def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, 
 def find_unasked(
     base: str, head: str, declared: Collection[str], sources: Collection[str]
 ) -> tuple[str, ...]:
-    """Find what is installed with a change alone though nothing that declares packages asks for it.
+    """List packages that only the change's environment has, and that no declaration requires.
 
     Args:
-        declared: Normalised names of what the change's files declare.
+        declared: Normalised names of packages that the change's files declare.
+        sources: Declarations that may name an address.
 
     Returns:
-        Names; where a package comes from an address that nobody declares, with that.
+        Names; if a package comes from an undeclared address, its name with that.
     """
     old, new = map(list_installed, (base, head))
-    # The project's own package says what its build makes up.
-    asked, waiting = {name for name, one in new.items() if one.is_local}, {*declared}
+    # The build of the project's own package decides what that requires, so it does not count.
+    required, waiting = {name for name, package in new.items() if package.is_local}, {*declared}
     while waiting:
         name = waiting.pop()
-        if name not in asked:
-            asked.add(name)
+        if name not in required:
+            required.add(name)
             waiting |= new[name].requires if name in new else set()
-    found = [name for name in sorted(new) if name not in old and name not in asked]
-    moved = (one for name, one in sorted(new.items()) if name in asked and one.source)
-    for one in moved:
-        is_other = one.name not in old or old[one.name].source != one.source
-        if is_other and not any(one.source in source for source in sources):
-            found.append(f"{one.name} from {one.source}")
-    return tuple(found)
+    unasked = [name for name in sorted(new) if name not in old and name not in required]
+    for name in sorted(new.keys() & required):
+        source = new[name].source
+        is_other = source and (name not in old or old[name].source != source)
+        if is_other and not any(source in declaration for declaration in sources):
+            unasked.append(f"{name} from {source}")
+    return tuple(unasked)
 
 
 def find_altered(base: str, head: str) -> tuple[str, ...]:
@@ -135,9 +135,9 @@ def _list_owners(environment: str) -> dict[str, Distribution]:
     return {file: owner for owner in installed for file in owner.list_files()}
 
 
-@lru_cache(maxsize=8)  # an environment is read-only once it is made
+@lru_cache(maxsize=8)  # an environment never changes once it is built
 def list_modules(environment: str) -> frozenset[str]:
-    """Name what is imported from packages, but for those of the repository itself."""
+    """List the top-level modules of packages, except those built from the repository itself."""
     owners = _list_owners(environment)
     files = (path for path, owner in owners.items() if not owner.is_local)
     names = (Path(path).parts[0].partition(".")[0] for path in files)
@@ -156,7 +156,7 @@ def list_installed(environment: str) -> dict[str, Distribution]:
 
 
 def _is_bounded(place: Path) -> bool:
-    """Whether a package's metadata has a usual size."""
+    """Check that the files of a package's metadata have a usual size."""
     read = (place / name for name in ("METADATA", "PKG-INFO", "RECORD", "direct_url.json"))
     return all(path.stat().st_size <= _MOST_BYTES for path in read if path.is_file())
 

@@ -1,4 +1,4 @@
-"""What gateways have read and its server calls immutable (RFC 8246), by its address."""
+"""Cache the downloads of gateways that their server calls immutable (RFC 8246), by address."""
 
 import hashlib
 import json
@@ -12,9 +12,9 @@ from typing import IO, BinaryIO
 
 from agent.telemetry.private_files import write_private_file
 
-#: Headers by which one address has several answers.
+#: Headers of requests that select one of several answers of an address.
 _VARYING = ("accept", "accept-encoding")
-_KEPT = ("content-type", "content-encoding", "cache-control")
+_STORED = ("content-type", "content-encoding", "cache-control")
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Downloads:
         self._folder, self._most_bytes = folder, most_bytes
         folder.mkdir(parents=True, exist_ok=True)
 
-    def find(self, url: str, asked: Mapping[str, str]) -> CachedDownload | None:
-        place = self._locate(url, asked)
+    def find(self, url: str, request_headers: Mapping[str, str]) -> CachedDownload | None:
+        place = self._locate(url, request_headers)
         try:
             headers = json.loads(place.with_suffix(".json").read_bytes())
             os.utime(place)
@@ -45,15 +45,15 @@ class Downloads:
 
     @contextmanager
     def open(
-        self, url: str, asked: Mapping[str, str], status: int, headers: Mapping[str, str]
+        self, url: str, request_headers: Mapping[str, str], status: int, headers: Mapping[str, str]
     ) -> Iterator[IO[bytes] | None]:
-        """Give a file for an answer that may be kept, and keep it when the block ends well."""
+        """Open a file for an answer, stored if the block succeeds; None: it may not be stored."""
         control = headers.get("cache-control", "").lower()
         is_fit = status == 200 and not {"set-cookie", "content-range"}.intersection(headers)
         is_fit &= "immutable" in control and "no-store" not in control and "private" not in control
         is_fit &= {*headers.get("vary", "").lower().replace(" ", "").split(",")} <= {"", *_VARYING}
-        kept = {name: headers[name] for name in _KEPT if name in headers}
-        place = self._locate(url, asked)
+        stored = {name: headers[name] for name in _STORED if name in headers}
+        place = self._locate(url, request_headers)
         if not is_fit:
             yield None
             return
@@ -63,24 +63,24 @@ class Downloads:
                 yield file
                 file.flush()
                 part.replace(place)
-                write_private_file(place.with_suffix(".json"), json.dumps(kept))
+                write_private_file(place.with_suffix(".json"), json.dumps(stored))
             finally:
                 part.unlink(missing_ok=True)
 
     def trim(self) -> None:
-        """Remove what was of no use for longest, until the rest is small enough."""
-        found = []
+        """Remove the least recently used files, until the rest is small enough."""
+        entries = []
         for place in self._folder.iterdir():
             with suppress(FileNotFoundError):
                 state = place.stat()
-                found.append((state.st_mtime, state.st_size, place))
-        size = sum(entry[1] for entry in found)
-        for _, each, place in sorted(found):
-            if size <= self._most_bytes:
+                entries.append((state.st_mtime, state.st_size, place))
+        total = sum(size for _, size, _ in entries)
+        for _, size, place in sorted(entries):
+            if total <= self._most_bytes:
                 return
             place.unlink(missing_ok=True)
-            size -= each
+            total -= size
 
-    def _locate(self, url: str, asked: Mapping[str, str]) -> Path:
-        asked_for = "\0".join((url, *(asked.get(name, "") for name in _VARYING)))
-        return self._folder / hashlib.sha256(asked_for.encode()).hexdigest()
+    def _locate(self, url: str, request_headers: Mapping[str, str]) -> Path:
+        key = "\0".join((url, *(request_headers.get(name, "") for name in _VARYING)))
+        return self._folder / hashlib.sha256(key.encode()).hexdigest()

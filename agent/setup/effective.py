@@ -1,8 +1,7 @@
-"""What applies in a repository, key by key, and where that is set.
+"""List the values in use of a repository's configuration, each with its origin.
 
-Owns the order in which a value comes to be: the file, what was detected, the default, and what
-the operator bounds. Values themselves come from `repo_config`, the weight of rules from
-`agent.policy.rule`. Pure.
+Defines which origin wins: the file, detection, the default, or a bound of the operator. Values
+come from `repo_config`, the severity of rules from `agent.policy.rule`. Pure.
 """
 
 import operator
@@ -28,9 +27,9 @@ DETECTED = {
     "checks.types": "types",
     "checks.lint": "lint",
 }
-"""Where detection has the values of keys that the file leaves open."""
+"""Attributes of a detected project, by the keys that they are values of."""
 _DEFAULT, _NOTHING = "default", "nothing was detected"
-#: Keys that the operator limits by a setting of that name.
+#: Keys that the operator bounds, with the setting that does.
 _BOUNDED = {
     "limits.minutes": "max_minutes",
     "limits.usd": "model_usd",
@@ -63,19 +62,19 @@ class EffectiveValue(Record):
     key: str
     value: object
     origin: str
-    """`file:line`, `detected`, `default`, or what bounds it."""
+    """`file:line`, `detected`, `default`, or the bound."""
     meaning: str = ""
 
     @property
     def is_set(self) -> bool:
-        """Whether something other than the default decides."""
+        """Whether the value is not just the default."""
         return self.origin not in (_DEFAULT, _NOTHING)
 
 
 def list_values(
     read: LoadedConfig, project: Project | None, settings: Settings
 ) -> Iterator[EffectiveValue]:
-    """Yield what applies for every key, in the order of the reference; then for every rule."""
+    """Yield the value of every key, in the order of the reference; then of every rule."""
     for path, section in reference.sections():
         for name, field in section.model_fields.items():
             key = ".".join((*path, name))
@@ -83,14 +82,14 @@ def list_values(
                 continue
             value: object = operator.attrgetter(key)(read.config)
             origin = read.locate(*path, name)
-            found = _find_detected(key, value, project) if project else None
+            detected = _find_detected(key, value, project) if project else None
             if key in _BOUNDED:
                 value, origin = _bound(key, value, origin, settings)
-            elif found and (origin is None or value in ("auto", None)):
-                value, origin = found
+            elif detected and (origin is None or value in ("auto", None)):
+                value, origin = detected
             meaning = " ".join((field.description or "").split())
             yield EffectiveValue(key=key, value=value, origin=origin or _DEFAULT, meaning=meaning)
-    # It brings all that rules stand on; most commands start without.
+    # It imports all rules, which most commands do not need.
     from agent.policy import registry
 
     for rule in registry.RULES:
@@ -110,36 +109,36 @@ def explain_rule(rule: Rule, read: LoadedConfig) -> EffectiveValue:
 
 
 def read_detected(key: str, project: Project) -> object:
-    """Return what was detected for a key, as the configuration would have it; None: nothing."""
+    """Return the detected value of a key, in the configuration's form; None: nothing."""
     try:
-        found: object = operator.attrgetter(DETECTED[key])(project)
+        value: object = operator.attrgetter(DETECTED[key])(project)
     except AttributeError:  # no Django
         return None
-    if found and key == "django.manage":
-        return posixpath.relpath(str(found), project.root or ".")
-    if isinstance(found, tuple):
-        lines = [one if isinstance(one, str) else one.line for one in found]
+    if value and key == "django.manage":
+        return posixpath.relpath(str(value), project.root or ".")
+    if isinstance(value, tuple):
+        lines = [command if isinstance(command, str) else command.line for command in value]
         return lines[0] if len(lines) == 1 else lines
-    return found
+    return value
 
 
 def _find_detected(key: str, value: object, project: Project) -> tuple[object, str] | None:
     if key not in DETECTED or value == "off":
         return None
-    if found := read_detected(key, project):
-        return found, "detected"
+    if detected := read_detected(key, project):
+        return detected, "detected"
     return ("none", _NOTHING) if value == "auto" else None
 
 
 def _bound(
     key: str, value: object, origin: str | None, settings: Settings
 ) -> tuple[object, str | None]:
-    """Return the value of a number that the operator bounds, and what says so."""
+    """Return a number within the operator's bound, and its origin."""
     most: float | None = getattr(settings, _BOUNDED[key])
     over = isinstance(value, int | float) and most is not None and value > most
     if not (over or (value is None and most is not None)):
         return value, origin
     if not over and most == Settings.model_fields[_BOUNDED[key]].default:
         return most, origin
-    said = f"maximum set by {variable(_BOUNDED[key])}: {most}"
-    return most, f"{said}; {origin} sets {value}" if origin else said
+    bound = f"maximum set by {variable(_BOUNDED[key])}: {most}"
+    return most, f"{bound}; {origin} sets {value}" if origin else bound

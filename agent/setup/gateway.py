@@ -1,10 +1,10 @@
-"""The only way out of a sandbox of set-up: a gateway that reads packages for it, and nothing else.
+"""Serve the only network of a set-up sandbox: a gateway that reads packages, and nothing else.
 
-Runs on the host, on a unix socket, in threads of the process that opened it. It ends TLS with an
-authority that is made for it alone and that only its sandboxes trust, so that it sees every
-request: GET and HEAD without a body, for hosts on a short list. Credentials of private indexes are
-added here; what a server calls unchanging is kept by its address. From the hosts of git that the
-operator names, git may fetch. Everything else is answered with 403 or 405 and noted.
+It runs on the host, on a unix socket, in threads of the process that opened it. It ends TLS with
+its own authority, which only its sandboxes trust, so that it sees every request: GET and HEAD
+without a body, for hosts on a short list. It adds the credentials of private indexes, and stores
+answers that their server calls immutable. Git may fetch from the hosts of git that the operator
+names. It answers all other requests with 403 or 405, and notes them.
 """
 
 import base64
@@ -47,18 +47,18 @@ _log = structlog.get_logger()
 #: Indexes of packages of other languages.
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
 _IDLE_SECONDS = 120.0
-#: The kernel takes 107 bytes for the path of a socket.
+#: The kernel allows 107 bytes for the path of a socket.
 _LONGEST_HOME = 80
-#: Names of hosts that were turned away, and addresses without an answer, that are kept.
+#: Maximum number of noted refusals, and of addresses without an answer.
 _MOST_NOTES = 50
-#: Maximum size of what a git client reports that it has and wants.
-_MOST_WISHES = 1024**2
-#: Headers of a request that are forwarded, and of an answer that are not.
+#: Maximum size of a git client's list of commits that it has and wants.
+_MOST_BODY = 1024**2
+#: Headers of a request that are forwarded, and headers of an answer that are not.
 _FORWARDED = frozenset(
     {"accept", "accept-encoding", "user-agent", "range", "if-none-match", "if-modified-since"}
     | {"if-range", "cache-control", "pragma", "git-protocol", "content-type", "content-encoding"}
 )
-_NOT_HANDED_BACK = frozenset(
+_NOT_RETURNED = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "set-cookie", "trailer"}
     | {"www-authenticate", "proxy-authenticate", "strict-transport-security", "upgrade", "alt-svc"}
 )
@@ -69,7 +69,7 @@ _EVENT = "package request"
 
 
 class _RefusedError(Exception):
-    """A request is answered with this status, and nothing else."""
+    """A request is refused with this status; the note, if any, names the reason."""
 
     def __init__(self, status: int, note: str = "") -> None:
         super().__init__(status)
@@ -78,9 +78,9 @@ class _RefusedError(Exception):
 
 
 class Gateway(ThreadingUnixStreamServer):
-    """Reads from hosts on a list, by the proxy that this machine's variables name, if any."""
+    """Reads from hosts on a list, through the proxy that this machine's variables name, if any."""
 
-    # What waits for a silent host does not delay the end of the process for long.
+    # A thread that waits for a silent host must not delay the end of the process.
     daemon_threads = True
     most_connections = 256
 
@@ -95,31 +95,30 @@ class Gateway(ThreadingUnixStreamServer):
         downloads: Downloads | None = None,
         resolve: Callable[..., Any] = socket.getaddrinfo,
     ) -> None:
-        """Open it.
+        """Open the gateway.
 
         Args:
             folder: For its socket and its authority's certificate.
-            accesses: Indexes, whose credentials and certificates count.
-            named: Hosts that the repository names: read from unless they are internal ones.
-            resolve: Looks a name up; each that it finds is kept for as long as this is open.
+            accesses: Indexes, for their credentials and certificates.
+            named: Hosts that the repository names; allowed unless they are internal.
+            resolve: Looks a name up; a result is used for as long as the gateway is open.
 
         Raises:
             SettingsInvalid: The proxy cannot be used.
         """
         self._authority = trustme.CA(path_length=0, organization_name="Package gateway")
-        self._contexts: dict[str, ssl.SSLContext] = {}
         self.outlet = Outlet(
             socket=str(folder / "out.sock"), certificates=str(folder / "authority.pem")
         )
         Path(self.outlet.certificates).write_bytes(self._authority.cert_pem.bytes())
         self.downloads = downloads
         self.refused_attempts: tuple[str, ...] = ()
-        """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
+        """Refused attempts, as `host:port (reason)`, each once, at most 50."""
         self.faults: dict[str, tuple[float, str]] = {}
-        """By address: when it was last asked for in vain, and why; at most 50. What is answered
-        later is none."""
+        """By address: time of the last failed request, and its reason; at most 50. A later answer
+        removes it."""
         self.hosts: set[str] = set()
-        """Hosts that something was read from."""
+        """Hosts that answers were read from."""
         self.git_hosts = frozenset(git_hosts)
         self._allowed = {*allowed, *self.git_hosts}
         self._named, self._network = frozenset(named) - self._allowed, _Network(resolve)
@@ -129,7 +128,7 @@ class Gateway(ThreadingUnixStreamServer):
         self._places = threading.BoundedSemaphore(self.most_connections)
         self.request_queue_size = self.most_connections
         super().__init__(self.outlet.socket, _Requests)
-        # The sandbox's own user has to reach it; the folder's name is what keeps others out.
+        # The sandbox's user must be able to open it; the folder's random name protects it.
         Path(self.outlet.socket).chmod(0o666)
         self._thread = threading.Thread(
             target=self.serve_forever, args=(0.1,), name="gateway", daemon=True
@@ -137,7 +136,7 @@ class Gateway(ThreadingUnixStreamServer):
         self._thread.start()
 
     def close(self) -> None:
-        """Take no further connection; each ends with the sandbox that opened it."""
+        """Accept no further connection; open ones end with the sandbox that opened them."""
         self.shutdown()
         self.server_close()
         self._thread.join()
@@ -145,7 +144,7 @@ class Gateway(ThreadingUnixStreamServer):
         self.client.close()
 
     def explain_refused(self) -> str:
-        """Say what was turned away, and who may allow it; empty: nothing was."""
+        """Return a sentence about refused attempts, and how to allow them; empty: none."""
         if not self.refused_attempts:
             return ""
         return (
@@ -153,17 +152,17 @@ class Gateway(ThreadingUnixStreamServer):
             " allow hosts with MERGEWRIGHT_ALLOW_HOSTS."
         )
 
-    def make_failure(self, said: str, since: float = 0.0) -> AgentError:
-        """Say why packages were not installed: transient is only what was never answered.
+    def make_failure(self, words: str, since: float = 0.0) -> AgentError:
+        """Return the error for a failed installation: transient if an address never answered.
 
         Args:
-            said: Which command ended how.
+            words: The command and how it ended.
             since: When it began, by the monotonic clock.
         """
         causes = dict.fromkeys(why for moment, why in self.faults.values() if moment >= since)
         if not causes:
-            return EnvironmentFailed(f"{said}{self.explain_refused()}")
-        return IndexUnavailable("\n".join(("The packages cannot be fetched:", *causes, said)))
+            return EnvironmentFailed(f"{words}{self.explain_refused()}")
+        return IndexUnavailable("\n".join(("The packages cannot be fetched:", *causes, words)))
 
     def note(self, attempt: str) -> None:
         with self._lock:
@@ -182,13 +181,13 @@ class Gateway(ThreadingUnixStreamServer):
         reraise=True,
     )
     def send(self, request: httpx.Request) -> httpx.Response:
-        """Ask a host, and again where no answer begins."""
+        """Send a request, and repeat it if no answer begins."""
         return self.client.send(request, stream=True)
 
     # --- connections --------------------------------------------------------------------------
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Attend to a connection where there is a place for it."""
+        """Serve a connection, or refuse it if too many are open."""
         if self._places.acquire(blocking=False):
             super().process_request(request, client_address)
             return
@@ -205,56 +204,52 @@ class Gateway(ThreadingUnixStreamServer):
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of connections that break; all else is a fault of ours."""
+        """Ignore broken connections; report all other errors, which are ours."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     def make_context(self, host: str) -> ssl.SSLContext:
-        """Give what speaks TLS for a host."""
-        with self._lock:
-            if host not in self._contexts:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                self._authority.issue_cert(host).configure_cert(context)
-                self._contexts[host] = context
-            return self._contexts[host]
+        """Return a TLS context for a host."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._authority.issue_cert(host).configure_cert(context)
+        return context
 
-    # --- where requests go --------------------------------------------------------------------
+    # --- allowed hosts ------------------------------------------------------------------------
 
     def check(self, wanted: HostPort) -> None:
-        """Look a host up in the lists; _RefusedError: it is on none, or an internal one."""
+        """Raise _RefusedError for a host that is on no list, or is an internal one."""
         if wanted not in self._allowed and wanted not in self._named:
             raise _RefusedError(403, f"{wanted} (not an allowed host)")
         if wanted in self._named and self._network.is_internal(wanted.host):
             raise _RefusedError(403, f"{wanted} (a host of an internal network)")
 
     def find_login(self, wanted: HostPort, path: str) -> str:
-        """Find the credentials for an index; empty: none. Of several on a host the nearest counts.
+        """Return the credentials for a path; empty: none. The longest matching index counts.
 
-        It is asked for its pages and its files; what else the operator may read on
-        that host is no affair of a set-up.
+        Only requests for pages and files of an index get them, not for other paths of its host.
         """
-        asked = posixpath.normpath(unquote(path))
+        clean = posixpath.normpath(unquote(path))
         logins = {
             place: access.login
             for access in self._accesses
             if access.login and parse_target(access.url) == wanted
-            if asked.startswith(place := _find_folder(access.url))
+            if clean.startswith(place := _find_folder(access.url))
         }
         return logins[max(logins, key=len)] if logins else ""
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is in nobody's own network, where a repository must not lead us."""
+    """Check that an address is public: a repository must not lead us into internal networks."""
     return ipaddress.ip_address(address).is_global
 
 
 def _find_folder(url: str) -> str:
-    """Return the path of the folder that an index lies in."""
+    """Return the path of the folder that contains an index."""
     return posixpath.join(posixpath.dirname(urlsplit(url).path.rstrip("/")), "")
 
 
 class _Network(httpcore.SyncBackend):
-    """Connects to hosts whose names are looked up once: one look-up of many may fail."""
+    """Connects to hosts, and looks each name up once: of many look-ups, one may fail."""
 
     def __init__(self, resolve: Callable[..., Any]) -> None:
         self._find, self._lock = cache(resolve), threading.Lock()
@@ -264,7 +259,7 @@ class _Network(httpcore.SyncBackend):
             return [place[0] for *_, place in self._find(host, None, type=socket.SOCK_STREAM)]
 
     def is_internal(self, host: str) -> bool:
-        """Whether a host is not public; of one that is not found, a proxy decides."""
+        """Check whether a host is internal; if its name is not found, only a proxy can know."""
         with suppress(OSError):
             return not all(is_public(address) for address in self._list_addresses(host))
         return False
@@ -281,10 +276,10 @@ class _Network(httpcore.SyncBackend):
 
 
 def _make_client(accesses: tuple[IndexAccess, ...], network: _Network) -> httpx.Client:
-    """Make what asks hosts: without headers or cookies of its own.
+    """Make the client for requests to hosts, without headers or cookies of its own.
 
     Raises:
-        SettingsInvalid: The variables of this machine name no proxy that can be asked by HTTP.
+        SettingsInvalid: The variables of this machine name a proxy without HTTP.
     """
     trusted = ssl.create_default_context()
     for bundle in {access.ca_bundle for access in accesses} - {None}:
@@ -293,7 +288,7 @@ def _make_client(accesses: tuple[IndexAccess, ...], network: _Network) -> httpx.
         client = httpx.Client(
             verify=trusted,
             timeout=httpx.Timeout(_IDLE_SECONDS, connect=20.0, pool=None),
-            # How many there are is bounded on the other side.
+            # The gateway bounds its own connections.
             limits=httpx.Limits(max_connections=None),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
@@ -304,7 +299,7 @@ def _make_client(accesses: tuple[IndexAccess, ...], network: _Network) -> httpx.
             " Use http://host:port, or exempt the indexes with NO_PROXY."
         ) from None
     client.headers.clear()
-    # A client takes none itself, and only its own transports know the variables for proxies.
+    # A client accepts no backend, and only its own transports read the variables for proxies.
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
         if isinstance(transport, httpx.HTTPTransport):
             transport._pool._network_backend = network  # noqa: SLF001
@@ -312,13 +307,13 @@ def _make_client(accesses: tuple[IndexAccess, ...], network: _Network) -> httpx.
 
 
 class _Requests(BaseHTTPRequestHandler):
-    """The requests of a connection: to the gateway itself, or behind CONNECT to one host."""
+    """The requests of one connection: to the gateway itself, or after CONNECT to one host."""
 
     server: Gateway
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_SECONDS
     _host: HostPort | None = None
-    """Whom CONNECT names."""
+    """The host that CONNECT names."""
 
     def do_CONNECT(self) -> None:
         match = re.fullmatch(r"\[?([0-9A-Za-z.:_-]+?)\]?:(\d{1,5})", self.path)
@@ -337,7 +332,7 @@ class _Requests(BaseHTTPRequestHandler):
             context = self.server.make_context(wanted.host)
             self.request = context.wrap_socket(self.connection, server_side=True)
         except ssl.SSLEOFError:
-            # The client is gone, as where it ends because another download has failed.
+            # The client has ended, for example because another download failed.
             raise
         except ssl.SSLError:
             self.server.note(f"{wanted} (the client does not trust the gateway)")
@@ -352,11 +347,7 @@ class _Requests(BaseHTTPRequestHandler):
         except _RefusedError as refused:
             self._send_refusal(refused)
 
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_POST(self) -> None:
-        self.do_GET()
+    do_HEAD = do_POST = do_GET  # noqa: N815 - http.server looks for these names
 
     def finish(self) -> None:
         with suppress(OSError):
@@ -377,13 +368,13 @@ class _Requests(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(words)
-            # A client that is still sending would not hear the answer.
+            # A client that is still sending would not read the answer.
             size = self.headers.get("Content-Length", "") if hasattr(self, "headers") else ""
             self.connection.settimeout(2.0)
-            self.rfile.read(min(int(size), _MOST_WISHES) if size.isdecimal() else 0)
+            self.rfile.read(min(int(size), _MOST_BODY) if size.isdecimal() else 0)
 
     def log_message(self, *_: object) -> None:
-        """Each request is logged by what became of it."""
+        """Log nothing: the methods that answer log each request with its result."""
 
     def _send_refusal(self, refused: _RefusedError) -> None:
         if refused.note:
@@ -393,13 +384,13 @@ class _Requests(BaseHTTPRequestHandler):
     def _name_method(self) -> str:
         return f"a {self.command[:20]!a} request"
 
-    # --- what is asked ------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------
 
     def _read_place(self) -> tuple[HostPort, str]:
-        """Read whom a request is for, and its path with the query.
+        """Read the host of a request, and its path with the query.
 
         Raises:
-            _RefusedError: It is malformed, or for a host that is not on the list.
+            _RefusedError: It is malformed, or its host is not on a list.
         """
         parts = urlsplit(self.path)
         try:
@@ -414,28 +405,28 @@ class _Requests(BaseHTTPRequestHandler):
                 raise _RefusedError(400)
             self.server.check(wanted)
         elif named != [wanted.host]:
-            # A server with many names would go by the header.
+            # A server with several names would use the header.
             raise _RefusedError(400, f"{wanted} (a request for another host)")
         if not re.fullmatch(r"/[\x21-\x7e]*", path):
             raise _RefusedError(400)
         return wanted, path
 
     def _read_body(self, wanted: HostPort, path: str) -> bytes:
-        """Read what a fetch of git wants; nothing else has anything to say to a host.
+        """Read the body of a request of `git fetch`; other requests have none.
 
         Raises:
-            _RefusedError: It is more than a request to read.
+            _RefusedError: The request does more than read.
         """
         place, _, query = path.partition("?")
         size = self.headers.get("Content-Length", "0")
         if self.headers.get("Transfer-Encoding") or not size.isdecimal():
             raise _RefusedError(400, f"{wanted} (a body without a length)")
         if wanted in self.server.git_hosts:
-            begins = self.command == "GET" and place.endswith("/info/refs") and query == _GIT_QUERY
-            goes_on = self.command == "POST" and place.endswith("/git-upload-pack") and not query
-            if goes_on and int(size) <= _MOST_WISHES:
+            is_first = self.command == "GET" and place.endswith("/info/refs")
+            is_second = self.command == "POST" and place.endswith("/git-upload-pack") and not query
+            if is_second and int(size) <= _MOST_BODY:
                 return self.rfile.read(int(size))
-            if not begins:
+            if not (is_first and query == _GIT_QUERY):
                 raise _RefusedError(403, f"{wanted} (not a git fetch)")
         elif self.command == "POST":
             raise _RefusedError(405, f"{wanted} ({self._name_method()})")
@@ -443,10 +434,10 @@ class _Requests(BaseHTTPRequestHandler):
             raise _RefusedError(400, f"{wanted} (a GET request with a body)")
         return b""
 
-    # --- what is answered ---------------------------------------------------------------------
+    # --- answers ------------------------------------------------------------------------------
 
     def _forward(self, wanted: HostPort, path: str, body: bytes) -> None:
-        """Ask the host, where the answer is not here; _RefusedError: it is not reached."""
+        """Answer from the cache or from the host; _RefusedError: the host did not answer."""
         scheme, usual = ("https", 443) if self._host else ("http", 80)
         host = wanted.host if wanted.port == usual else str(wanted)
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -455,41 +446,41 @@ class _Requests(BaseHTTPRequestHandler):
         is_plain = self.command == "GET" and not login and not _PARTIAL.intersection(headers)
         request = f"{scheme}://{host}{path}"
         store = self.server.downloads if is_plain else None
-        kept = store.find(request, headers) if store else None
+        cached = store.find(request, headers) if store else None
         self.server.hosts.add(host)
-        if kept:
-            self._send_kept(kept, request)
+        if cached:
+            self._send_cached(cached, request)
             return
-        asked = {**headers, "host": host}
+        complete = {**headers, "host": host}
         if login:
-            asked["authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+            complete["authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
         sent = self.server.client.build_request(
-            self.command, request, headers=asked, content=body or None
+            self.command, request, headers=complete, content=body or None
         )
         is_begun = False
         try:
             with closing(self.server.send(sent)) as answer:
                 is_begun = True
-                self._hand_back(answer, request, headers, store)
+                self._return(answer, request, headers, store)
         except httpx.TransportError as problem:
             self.server.note_fault(request, f"{wanted}: {problem}")
             if not is_begun:
                 raise _RefusedError(502) from problem
-            self.close_connection = True  # the client sees that it is not whole
+            self.close_connection = True  # so the client sees that the answer is incomplete
 
-    def _hand_back(
+    def _return(
         self,
         answer: httpx.Response,
         request: str,
-        asked: dict[str, str],
+        sent: dict[str, str],
         store: Downloads | None,
     ) -> None:
-        """Carry an answer back, and keep it where that is of use."""
+        """Return an answer to the client, and store it if its and the `sent` headers allow that."""
         headers, status = dict(answer.headers), answer.status_code
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self.server.note_fault(request, f"{answer.url.host}: HTTP {status}")
         else:
-            # Noted again where the answer breaks off.
+            # A fault is noted again if the answer breaks off.
             self.server.faults.pop(request, None)
         is_bare = self.command == "HEAD" or status in (204, 304)
         is_chunked = "content-length" not in headers and not is_bare
@@ -499,8 +490,8 @@ class _Requests(BaseHTTPRequestHandler):
         self._send_head(status, headers, length)
         size = 0
         with ExitStack() as stack:
-            keeping = store.open(request, asked, status, headers) if store else nullcontext()
-            file = stack.enter_context(keeping)
+            storing = store.open(request, sent, status, headers) if store else nullcontext()
+            file = stack.enter_context(storing)
             for chunk in () if is_bare else answer.iter_raw():
                 size += len(chunk)
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
@@ -510,15 +501,16 @@ class _Requests(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
         _log.debug(_EVENT, method=self.command, url=request, status=status, size=size)
 
-    def _send_kept(self, kept: CachedDownload, request: str) -> None:
-        self._send_head(200, kept.headers, {"content-length": str(kept.size)})
-        with kept.open() as file:
+    def _send_cached(self, cached: CachedDownload, request: str) -> None:
+        size = cached.size
+        self._send_head(200, cached.headers, {"content-length": str(size)})
+        with cached.open() as file:
             shutil.copyfileobj(file, self.wfile)
-        _log.debug(_EVENT, method=self.command, url=request, status=200, size=kept.size, kept=True)
+        _log.debug(_EVENT, method=self.command, url=request, status=200, size=size, kept=True)
 
     def _send_head(self, status: int, headers: Mapping[str, str], length: dict[str, str]) -> None:
         self.send_response_only(status)
-        allowed = {name: value for name, value in headers.items() if name not in _NOT_HANDED_BACK}
+        allowed = {name: value for name, value in headers.items() if name not in _NOT_RETURNED}
         for name, value in {**allowed, **length}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -532,11 +524,12 @@ def open_gateway(
     git_hosts: Iterable[str] = (),
     named: Iterable[str] = (),
 ) -> Iterator[Gateway]:
-    """Open the way to the indexes, `more` hosts and nothing else, for the length of the block.
+    """Open a gateway to the indexes and `more` hosts for the length of the block.
 
     Args:
-        git_hosts: The repository's own, where the operator lets it name hosts.
-        named: Package indexes that it names; the same.
+        index: None: no package index is allowed.
+        git_hosts: The repository's own host; ignored where the operator lists all hosts.
+        named: Hosts of package indexes that the repository names; ignored there, too.
     """
     if settings.index_hosts == "listed":
         git_hosts = named = ()
@@ -545,7 +538,7 @@ def open_gateway(
         urls = (access.url for access in index.list_accesses())
         allowed += (*urls, *settings.allow_hosts, *index.file_addresses)
     downloads = Downloads(storage.folder(settings) / "downloads")
-    # Where clean-up finds it after a kill, as far as the path of a socket may be so long.
+    # Clean-up finds it there after a kill; a socket's path may be too long for that.
     beside = settings.home if len(os.fsencode(settings.home)) < _LONGEST_HOME else None
     with tempfile.TemporaryDirectory(
         prefix="gateway-", dir=beside, ignore_cleanup_errors=True

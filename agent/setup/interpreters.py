@@ -1,7 +1,6 @@
-"""Choose the Python that a repository asks for, among the installed ones.
+"""Choose the Python for a repository, among the installed ones.
 
-What this machine has is listed by uv. Each is tried in a sandbox, because that is where it has to
-work.
+uv lists those of this machine. Each candidate is tried in a sandbox, where it has to work.
 """
 
 import hashlib
@@ -24,10 +23,10 @@ from repo_config.project_files import ProjectFiles
 from repo_config.tree import Tree
 
 FOLDER = "pythons"
-"""Folder in the data folder for interpreters that are fetched, or that the operator puts there."""
-#: Our own scripts and pinned tools run on nothing older; a newer one has to be named.
+"""Folder in the data folder for interpreters that are fetched, or that the operator installs."""
+#: Our own scripts and pinned tools need OLDEST; NEWEST is the newest that is chosen unasked.
 OLDEST, NEWEST = Version("3.9"), 14
-#: Imports what checks and builds rely on, and a build may lack; prints the version and the path.
+#: Imports modules that checks need and a build of Python may lack; prints version and path.
 _TRIAL = """
 import ssl, sqlite3, ctypes, lzma, bz2, zlib, hashlib, venv, unittest
 import platform, sys
@@ -37,23 +36,23 @@ print("%s/bin/python%d.%d" % (sys.base_prefix, *sys.version_info[:2]))
 
 
 class PythonHints(Record):
-    """What a repository says about its Python."""
+    """Facts of a repository that decide about its Python."""
 
     version_file: str | None = None
     """The minor version in .python-version."""
     requires: str = ""
     minors: tuple[int, ...] = ()
-    """Minor versions that the former allows; empty: any."""
+    """Minor versions that `requires` allows; empty: any."""
     tested: tuple[str, ...] = ()
-    """The minor versions of CI's testing jobs, or of all; none where a version file names one."""
+    """The minor versions of CI's testing jobs, or of all jobs; none if a version file names one."""
     committed: int = 0
-    """When, in seconds since the epoch; 0: not known."""
+    """Time of the commit, in seconds since the epoch; 0: not known."""
 
     @property
     def newest(self) -> int:
-        """The newest minor version of the year before: projects follow it after it has come.
+        """The newest minor version of the year before the commit: projects follow a release later.
 
-        One comes each October (PEP 602).
+        One is released each October (PEP 602).
         """
         return datetime.fromtimestamp(self.committed, UTC).year - 2012 if self.committed else NEWEST
 
@@ -63,10 +62,10 @@ def mount_python(python: Interpreter) -> tuple[Mount, ...]:
 
 
 def read_hints(tree: Tree, folder: str = "", committed: int = 0) -> PythonHints:
-    """Read the Python version that the files of a project, in a folder of a repository, ask for.
+    """Read which Python the files of a project, in a folder of a repository, ask for.
 
     Args:
-        committed: When they were committed, in seconds since the epoch; 0: not known.
+        committed: Time of the commit, in seconds since the epoch; 0: not known.
     """
     files = ProjectFiles(tree, folder)
     version_file = versions.read_version_file(files)
@@ -89,22 +88,25 @@ def choose_interpreter(
     settings: Settings,
     say: Callable[[str], None],
 ) -> Interpreter:
-    """Choose the interpreter that fits best and works in a sandbox; fetch one if none fits.
+    """Return the interpreter that fits best and works in a sandbox; fetch one if none fits.
 
     Raises:
-        EnvironmentFailed: None fits; the message says what was asked, what is there and what
-            would provide it.
+        EnvironmentFailed: None fits; the message names the wanted version, the available ones,
+            and how to install one.
     """
     roots, unfetched = sandbox.roots(), ""
-    found = find_pythons(settings, roots)
-    candidates = rank_interpreters(asked, hints, found)
-    if not candidates and may_fetch(settings, roots):
-        unfetched = _fetch_python(list_minors(asked, hints)[0], settings, say)
-        found = find_pythons(settings, roots)
-        candidates = rank_interpreters(asked, hints, found)
+    pythons = find_pythons(settings, roots)
+    candidates = rank_interpreters(asked, hints, pythons)
+    minor, folder = list_minors(asked, hints)[0], settings.home / FOLDER
+    if not candidates and may_fetch(settings, roots) and Version(minor) >= OLDEST:
+        say(f"Python {minor} is not installed here: fetching it into {folder}")
+        with storage.lock_name(settings, FOLDER):
+            unfetched = uv_program.install_python(settings, minor, folder)
+        pythons = find_pythons(settings, roots)
+        candidates = rank_interpreters(asked, hints, pythons)
     broken: list[str] = []
     for candidate in candidates:
-        # What is mounted goes with the usual root, which comes first.
+        # Installations of this machine are mounted into the default root, which comes first.
         usual = (root for root in roots if candidate.root in ("", root.name))
         mark = next(usual, Root()).mark or storage.compute_root_fingerprint()
         interpreter = replace(candidate, mounts=_list_mounts(candidate, settings), root_mark=mark)
@@ -112,30 +114,20 @@ def choose_interpreter(
         if isinstance(tried, Interpreter):
             return tried
         broken.append(f"{candidate.path} ({tried})")
-    raise EnvironmentFailed(_explain_none(asked, hints, found, broken, unfetched, settings))
+    raise EnvironmentFailed(_explain_none(asked, hints, pythons, broken, unfetched, settings))
 
 
 def may_fetch(settings: Settings, roots: Sequence[Root]) -> bool:
-    """Whether Pythons can be fetched; an image has its own."""
-    is_shown = any(root.folder is not None for root in roots)
-    return is_shown and settings.python_downloads == "auto"
-
-
-def _fetch_python(minor: str, settings: Settings, say: Callable[[str], None]) -> str:
-    """Fetch a Python, and return why it could not be fetched; empty where it is there."""
-    if Version(minor) < OLDEST:
-        return ""
-    folder = settings.home / FOLDER
-    say(f"Python {minor} is not installed here: fetching it into {folder}")
-    with storage.lock_name(settings, FOLDER):
-        return uv_program.install_python(settings, minor, folder)
+    """Check whether Pythons can be fetched; images contain their own."""
+    can_mount = any(root.folder is not None for root in roots)
+    return can_mount and settings.python_downloads == "auto"
 
 
 def list_minors(asked: str | None, hints: PythonHints) -> list[str]:
     """List minor versions, best first.
 
-    What is asked for; or what the version file names, what CI tests, the commit's time backwards,
-    and then later ones: packages of its time have no wheels for a Python of several years later.
+    Without a configured one, these are the version file's; those that CI tests; those of the
+    commit's time, newest first; then later ones, for which packages of that time have no wheels.
     """
     if asked:
         return [asked]
@@ -149,9 +141,12 @@ def list_minors(asked: str | None, hints: PythonHints) -> list[str]:
 
 
 def rank_interpreters(
-    asked: str | None, hints: PythonHints, found: Sequence[Interpreter]
+    asked: str | None, hints: PythonHints, pythons: Sequence[Interpreter]
 ) -> list[Interpreter]:
-    """Order the interpreters that fit; of a minor version a released one, the system's, a newer."""
+    """Order fitting interpreters, best first.
+
+    Of a minor version, released ones come first, then those of the system, then newer ones.
+    """
     minors = list_minors(asked, hints)
 
     def rate(python: Interpreter) -> tuple[int, bool, bool, bool, Version]:
@@ -161,7 +156,7 @@ def rank_interpreters(
 
     fitting = (
         python
-        for python in found
+        for python in pythons
         if (version := Version(python.version)) >= OLDEST and f"3.{version.minor}" in minors
     )
     return sorted(fitting, key=rate, reverse=True)
@@ -170,14 +165,14 @@ def rank_interpreters(
 def _explain_none(
     asked: str | None,
     hints: PythonHints,
-    found: Sequence[Interpreter],
+    pythons: Sequence[Interpreter],
     broken: Sequence[str],
     unfetched: str,
     settings: Settings,
 ) -> str:
-    able = (python for python in found if Version(python.version) >= OLDEST)
-    newest_first = sorted(able, key=lambda python: Version(python.version), reverse=True)
-    there = ", ".join(f"{python.version} ({python.path})" for python in newest_first) or "none"
+    supported = (python for python in pythons if Version(python.version) >= OLDEST)
+    newest_first = sorted(supported, key=lambda python: Version(python.version), reverse=True)
+    listed = ", ".join(f"{python.version} ({python.path})" for python in newest_first) or "none"
     wanted = f"a Python {hints.requires or 'of any version'}"
     wanted = f"Python {asked} (python.version)" if asked else wanted
     whole = f" Incomplete in a sandbox: {'; '.join(broken)}." if broken else ""
@@ -185,50 +180,41 @@ def _explain_none(
     fetched = f" and could not be fetched: {unfetched.rstrip('.')}" if unfetched else ""
     mirror = " Or set UV_PYTHON_INSTALL_MIRROR to a mirror of uv's Pythons." if unfetched else ""
     return (
-        f"The repository needs {wanted}, which is not installed here{fetched}. Available: {there}"
+        f"The repository needs {wanted}, which is not installed here{fetched}. Available: {listed}"
         f" ({OLDEST} and newer are supported).{whole} Install it with `uv python install"
         f" {minor} --install-dir {settings.home / FOLDER}`, or with docker `mergewright images"
         f" build {minor}`. Or set python.version to an available version.{mirror}"
     )
 
 
-# --- what there is -----------------------------------------------------------------------------
+# --- installed ones ----------------------------------------------------------------------------
 
 
 def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[Interpreter, ...]:
-    """Find the interpreters of the roots of sandboxes, and this machine's by uv."""
-    shows_machine = any(root.folder == "/" for root in roots)
-    here = _find_on_machine(settings)
-    own = (python for python in here if shows_machine or not python.is_system)
-    of_images = (
+    """List the interpreters of the roots of sandboxes, and those of this machine by uv."""
+    pythons = [
         Interpreter(version=root.name, path="python3", root=root.name)
         for root in roots
         if root.folder is None
-    )
-    found = (*of_images, *own)
-    unique = {(python.root, python.version, python.prefix): python for python in found}
-    return tuple(unique.values())
-
-
-def _find_on_machine(settings: Settings) -> Iterator[Interpreter]:
+    ]
+    shows_machine = any(root.folder == "/" for root in roots)
     folders = os.pathsep.join(_list_interpreter_folders(settings))
     for row in uv_program.list_pythons(settings, folders):
-        # Builds without the lock and debug builds take other wheels than the version says.
-        if (row["implementation"], row["variant"]) != ("cpython", "default"):
-            continue
         prefix = Path(os.path.realpath(row["path"])).parent.parent
         path = prefix / "bin" / f"python3.{row['version_parts']['minor']}"
-        if path.exists():
-            yield Interpreter(
-                version=row["version"],
-                prefix=str(prefix),
-                path=str(path),
-                is_system=prefix.is_relative_to("/usr"),
-            )
+        is_system = prefix.is_relative_to("/usr")
+        # Free-threaded and debug builds need other wheels than their version.
+        is_usual = (row["implementation"], row["variant"]) == ("cpython", "default")
+        if is_usual and path.exists() and (shows_machine or not is_system):
+            facts = {"version": row["version"], "prefix": str(prefix), "path": str(path)}
+            pythons.append(Interpreter(is_system=is_system, **facts))
+    return tuple(
+        {(python.root, python.version, python.prefix): python for python in pythons}.values()
+    )
 
 
 def _list_interpreter_folders(settings: Settings) -> Iterator[str]:
-    """Folders of programs: those of our own, of pyenv, whose shims are no Pythons, and of PATH."""
+    """Yield folders of programs: of the data folder, of pyenv, and of PATH, without shims."""
     home = Path.home()
     for parent, pattern in (
         (settings.home / FOLDER, "*/bin"),
@@ -237,10 +223,10 @@ def _list_interpreter_folders(settings: Settings) -> Iterator[str]:
         try:
             yield from map(str, sorted(parent.glob(pattern)))
         except OSError:
-            continue  # closed to us
+            continue  # this user cannot read it
     yield from ("/usr/bin", "/usr/local/bin")
     for folder in os.environ.get("PATH", "").split(os.pathsep):
-        # A shim starts whatever the folder asks for; the versions themselves are found anyway.
+        # A shim starts the version that the current folder names; pyenv's versions are listed.
         if Path(folder).is_absolute() and "shims" not in Path(folder).parts:
             yield folder
 
@@ -249,7 +235,7 @@ def _list_interpreter_folders(settings: Settings) -> Iterator[str]:
 
 
 def _try_interpreter(python: Interpreter, sandbox: Sandbox) -> Interpreter | str:
-    """Return an interpreter with version and path as it reports them in a sandbox, or a problem."""
+    """Return an interpreter with the version and path that a sandbox reports, or a problem."""
     order = SandboxRequest(
         argv=(python.path, "-I", "-S", "-c", _TRIAL),
         root=python.root,
@@ -260,29 +246,29 @@ def _try_interpreter(python: Interpreter, sandbox: Sandbox) -> Interpreter | str
     *_, version, path = ["", "", *result.output.strip().splitlines()]
     if result.exit_code != 0:
         return path[:200] or "it does not start"
-    # A build between two releases ends in a plus.
+    # The version of a build between two releases ends in a plus.
     return replace(python, version=version[:200].rstrip("+"), path=path)
 
 
-def _list_mounts(one: Interpreter, settings: Settings) -> tuple[tuple[str, str], ...]:
-    """What has to be shown besides the root: the installation, at its original path.
+def _list_mounts(python: Interpreter, settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Return the mount of an installation at its original path; none for one of the system.
 
-    An interpreter finds its library by the place it was built for. As root, sandboxes run as
-    somebody else: an installation that this user could not read is copied.
+    An interpreter finds its library by the path it was built for. If we are root, sandboxes run as
+    another user: an installation that this user cannot read is copied.
     """
-    if one.is_system:
+    if python.is_system:
         return ()
-    prefix = Path(one.prefix)
-    # An installation is made with one set of permissions, so a few parts tell of the whole.
-    library = prefix / "lib" / Path(one.path).name
-    parts = (prefix, *prefix.parents, Path(one.path), library, library / "os.py")
+    prefix = Path(python.prefix)
+    # An installation has the same permissions throughout, so a few of its paths are enough.
+    library = prefix / "lib" / Path(python.path).name
+    parts = (prefix, *prefix.parents, Path(python.path), library, library / "os.py")
     wanted = ((part, 0o1 if part.is_dir() else 0o4) for part in parts)
     is_open = os.geteuid() != 0 or all(part.stat().st_mode & bit for part, bit in wanted)
-    return ((str(prefix if is_open else _copy(prefix, one.version, settings)), one.prefix),)
+    return ((str(prefix if is_open else _copy(prefix, python.version, settings)), python.prefix),)
 
 
 def _copy(prefix: Path, version: str, settings: Settings) -> Path:
-    """Copy an installation to our own store, without what was installed into it."""
+    """Copy an installation to our own store, without its installed packages."""
     mark = f"{prefix}\0{prefix.stat().st_mtime_ns}\0{version}"
     name = f"{version}-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
 

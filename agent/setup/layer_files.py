@@ -1,13 +1,13 @@
-"""Files that set-up commands and packages leave, as layers below trees: files of strangers.
+"""Clean the files that set-up commands and packages leave, which become layers below trees.
 
-Nobody follows a link in them.
+Foreign code wrote them, so no link in them is followed.
 """
 
 import filecmp
 import os
 import posixpath
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.git import folders
@@ -18,9 +18,9 @@ _FEW_ENTRIES = 2000
 
 
 def _walk(top: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
-    """Yield all that is below a folder; what is in a folder comes after it. No link is followed.
+    """Yield all paths below a folder, each folder before its entries. No link is followed.
 
-    A folder that is removed meanwhile is not gone into.
+    A folder that the caller removes meanwhile is not entered.
     """
     waiting = [""]
     while waiting:
@@ -36,7 +36,7 @@ def _walk(top: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
 
 
 def mark_entries(top: Path) -> dict[str, tuple[object, ...]]:
-    """Return by path what tells whether a file or link was written to."""
+    """Return, by path, a mark of each file and link that changes when it is written to."""
     return {
         path: (str(place.readlink()),)
         if stat.S_ISLNK(state.st_mode)
@@ -47,7 +47,7 @@ def mark_entries(top: Path) -> dict[str, tuple[object, ...]]:
 
 
 def remove_special(top: Path, links: dict[str, tuple[object, ...]] | None = None) -> None:
-    """Remove what is neither file nor folder nor link; of links all but these, where given."""
+    """Remove special files; with `links`, also all links that differ from these marks."""
     for path, place, state in _walk(top):
         if stat.S_ISLNK(state.st_mode):
             if links is not None and links.get(path) != (str(place.readlink()),):
@@ -56,15 +56,14 @@ def remove_special(top: Path, links: dict[str, tuple[object, ...]] | None = None
             place.unlink()
 
 
-def delete_repository_files(top: Path, tree: Path, gone: Iterable[str]) -> list[str]:
-    """Remove from what commands have left all that the tree has; name what of it was altered.
+def delete_repository_files(top: Path, tree: Path) -> list[str]:
+    """Remove files of the repository from what commands left; return the paths they altered.
 
     Args:
-        top: Where the files are that the commands have written.
-        gone: Paths that the commands have removed, as they say.
+        top: Folder with the files that the commands have written.
     """
     remove_special(top)
-    altered = {path for path in gone if _has_file(tree, path)}
+    altered = []
     for path, place, state in _walk(top):
         try:
             original = (tree / path).lstat()
@@ -75,36 +74,29 @@ def delete_repository_files(top: Path, tree: Path, gone: Iterable[str]) -> list[
             if stat.S_ISDIR(state.st_mode) and stat.S_ISDIR(original.st_mode) and path != ".git":
                 continue
             if path != ".git" and not _is_same(place, tree / path):
-                altered.add(path)
+                altered.append(path)
         folders.delete_folder(place)
     return sorted(altered)
 
 
 def separate_large_folders(part: Path, tree: Path) -> list[str]:
-    """Move large folders that are new as a whole, so that sandboxes can mount them; return them."""
+    """Move large new folders to `bulk`, so that sandboxes can mount them; return their paths."""
     sizes: dict[str, int] = {}
     for path, _, _ in _walk(part / "tree"):
         while path := posixpath.dirname(path):
             sizes[path] = sizes.get(path, 0) + 1
-    found: list[str] = []
+    moved: list[str] = []
     for path in sorted(sizes):
-        is_within = any(path.startswith(f"{other}/") for other in found)
+        is_within = any(path.startswith(f"{folder}/") for folder in moved)
         if not os.path.lexists(tree / path) and not is_within and sizes[path] > _FEW_ENTRIES:
             (part / "bulk").mkdir(exist_ok=True)
-            (part / "tree" / path).rename(part / "bulk" / str(len(found)))
-            found.append(path)
-    return found
+            (part / "tree" / path).rename(part / "bulk" / str(len(moved)))
+            moved.append(path)
+    return moved
 
 
-def _has_file(tree: Path, path: str) -> bool:
-    clean = posixpath.normpath(path)
-    if clean.startswith(("/", "../")) or clean in (".", "..") or "\0" in clean:
-        return False
-    return os.path.lexists(tree / clean) and not stat.S_ISDIR((tree / clean).lstat().st_mode)
-
-
-def _is_same(place: Path, other: Path) -> bool:
-    if place.is_symlink() or other.is_symlink():
-        both = place.is_symlink() and other.is_symlink()
-        return both and place.readlink() == other.readlink()
-    return place.is_file() and other.is_file() and filecmp.cmp(place, other, shallow=False)
+def _is_same(place: Path, original: Path) -> bool:
+    if place.is_symlink() or original.is_symlink():
+        both = place.is_symlink() and original.is_symlink()
+        return both and place.readlink() == original.readlink()
+    return place.is_file() and original.is_file() and filecmp.cmp(place, original, shallow=False)

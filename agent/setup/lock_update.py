@@ -1,7 +1,7 @@
-"""Have the tools that wrote locks bring them up to date with what a tree declares.
+"""Update lock files to a tree's declarations, by the tools that wrote them.
 
-They run in a sandbox with the whole tree and the gateway to package indexes: workspaces, plugins
-and sources to build have a say. Of what they write the locks alone come back.
+The tools run in a sandbox with the gateway to package indexes, and with the whole tree, since
+workspaces, plugins and sources to build matter. Only the locks are taken from what they write.
 """
 
 import posixpath
@@ -12,12 +12,16 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from agent.errors import EnvironmentFailed
-from agent.git.tree import WorkTree
 from agent.models.record import replace
-from agent.models.sandbox import SANDBOX_OUT, SANDBOX_TREE, SandboxLimits, SandboxRequest
+from agent.models.sandbox import (
+    SANDBOX_OUT,
+    SANDBOX_TREE,
+    SandboxLimits,
+    SandboxRequest,
+    SandboxResult,
+)
 from agent.setup import gateway, sandbox_requests, templates, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
-from agent.setup.interpreters import mount_python
 from agent.setup.request import EnvironmentRequest
 from agent.text import sanitise
 from repo_config import lock_files
@@ -27,9 +31,9 @@ from repo_config.project_files import ProjectFiles
 from repo_config.tree import FolderTree, Tree
 
 _POETRY = "tool run --from 'poetry<3' poetry"
-#: PDM breaks with newer versions of what it needs, so it names its own.
+#: PDM breaks with newer versions of its dependencies; the extra `locked` pins them.
 _PDM = "tool run --from 'pdm[locked]<3' pdm"
-#: By who writes the lock. One that fits stays byte for byte.
+#: By the tool that writes the lock. A lock that is up to date does not change.
 _COMMANDS = {
     "uv": "{uv} lock",
     "poetry": f"{{uv}} {_POETRY} check --lock || {{uv}} {_POETRY} lock --no-interaction",
@@ -47,27 +51,24 @@ class UpdatedLocks(NamedTuple):
     """Locks and compiled requirements, by their paths from the root of the repository."""
 
     contents: dict[str, bytes]
-    """Of those that differ."""
+    """Of changed ones."""
     failed: dict[str, str]
-    """What the commands printed that compile requirements and failed."""
+    """Output of the commands that could not compile requirements."""
 
 
 def update_locks(
-    tree: WorkTree,
-    asked: EnvironmentRequest,
-    stale: Sequence[CompiledFile],
-    build_context: BuildContext,
+    request: EnvironmentRequest, stale: Sequence[CompiledFile], build_context: BuildContext
 ) -> UpdatedLocks:
-    """Bring the lock of a tree up to date, and requirements that have to be compiled anew.
+    """Update the lock of a tree, and recompile stale requirements.
 
     Args:
         stale: In the order in which they are compiled; their paths are from the project's folder.
 
     Raises:
-        EnvironmentFailed: The lock cannot be, or a tool would take packages from hosts that a
-            lock does not name.
+        EnvironmentFailed: The lock cannot be updated, or a tool would take packages from hosts
+            that the lock did not name.
     """
-    base = asked.config.folder
+    tree, base = request.open_tree(), request.config.folder
     project = FolderTree(tree, base)
     kind, path = find_lock(ProjectFiles(tree), base)
     commands: dict[str, str] = {}
@@ -81,26 +82,31 @@ def update_locks(
         commands[path] = f"( {command}\n) >{printed} 2>&1 && rm {printed}"
     if not commands:
         return UpdatedLocks({}, {})
-    before = {path: tree.read(path) for path in commands}
-    made, failed = _run(tree, asked, commands, build_context)
-    index = build_context.index
+    result = _run(request, commands, build_context)
+    index, updated = build_context.index, UpdatedLocks({}, {})
     addresses = (*(access.url for access in index.list_accesses()), *index.file_addresses)
     of_index = _find_hosts("\n".join(addresses).encode())
-    for path, content in made.items():
-        known = _find_hosts(before[path]) or of_index
-        if others := sorted(_find_hosts(content) - known):
-            raise EnvironmentFailed(
-                f"{path} would take packages from other hosts than before: {', '.join(others)}."
-            )
-    contents = {path: content for path, content in made.items() if content != before[path]}
-    return UpdatedLocks(contents, failed)
+    for number, name in enumerate(commands):
+        complaint = result.files.get(f"{SANDBOX_OUT}/{number}")
+        content = result.files.get(posixpath.join(SANDBOX_TREE, name))
+        if complaint is not None:
+            words = sanitise.strip_terminal_codes(complaint.decode("utf-8", "replace"))
+            updated.failed[name] = words
+        elif content is not None:
+            expected = _find_hosts(tree.read(name)) or of_index
+            if others := ", ".join(sorted(_find_hosts(content) - expected)):
+                raise EnvironmentFailed(
+                    f"{name} would take packages from other hosts than before: {others}."
+                )
+            updated.contents[name] = content
+    return updated
 
 
 def _write_compile(file: CompiledFile, tree: Tree) -> str:
-    """Write the line that compiles a file; its head stays as it is."""
+    """Write the line that compiles a file; its header stays the same."""
     uv, arguments = _call_uv(tree, is_for_lock=True), list(file.arguments)
     if file.tool == "pip-compile":
-        # It would write down the index that this machine asks.
+        # It would write this machine's index into the file.
         arguments.append("--no-emit-index-url")
     command = f"{_COMPILERS[file.tool].format(uv=uv)} {shlex.join(arguments)}"
     shown = shlex.quote(file.command)
@@ -109,18 +115,18 @@ def _write_compile(file: CompiledFile, tree: Tree) -> str:
 
 
 def _call_uv(tree: Tree, *, is_for_lock: bool) -> str:
-    # Behind the name of the program.
+    # The first word is the name of the program.
     words = templates.choose_uv(ProjectFiles(tree), is_for_lock=is_for_lock)[1:]
     return shlex.join((uv_program.PATH, *words))
 
 
 def _run(
-    tree: WorkTree, asked: EnvironmentRequest, commands: dict[str, str], build_context: BuildContext
-) -> UpdatedLocks:
-    """Run the commands in one sandbox; return what they leave at their paths."""
+    request: EnvironmentRequest, commands: dict[str, str], build_context: BuildContext
+) -> SandboxResult:
+    """Run the commands in one sandbox; return also the files that they alter at their paths."""
     build_context.say(f"updating {', '.join(commands)}")
     python = build_context.interpreter
-    places = {path: posixpath.join(SANDBOX_TREE, path) for path in commands}
+    places = (posixpath.join(SANDBOX_TREE, path) for path in commands)
     order = SandboxRequest(
         argv=("/bin/sh", "-ec", "\n".join((*commands.values(), "true"))),
         environ={
@@ -134,43 +140,29 @@ def _run(
             "PIPENV_PYTHON": python.path,
             "PIPENV_PYPI_MIRROR": build_context.index.url,
         },
-        mounts=(
-            *mount_python(python),
-            uv_program.mount(build_context.settings),
-        ),
-        tree=str(tree.folder),
-        directory=posixpath.join(SANDBOX_TREE, asked.config.folder).rstrip("/"),
+        mounts=(uv_program.mount(build_context.settings),),
+        tree=request.tree,
+        directory=posixpath.join(SANDBOX_TREE, request.config.folder).rstrip("/"),
         limits=SandboxLimits(seconds=600, processes=256, disk_bytes=4 * 1024**3),
-        collect=(*places.values(), f"{SANDBOX_OUT}/*"),
+        collect=(*places, f"{SANDBOX_OUT}/*"),
     )
     context = build_context.settings, build_context.index
-    with gateway.open_gateway(*context, (), asked.git_hosts, asked.index_hosts) as opened:
+    with gateway.open_gateway(*context, (), request.git_hosts, request.index_hosts) as opened:
         result = build_context.run(replace(order, outlet=opened.outlet))
     if result.exit_code != 0:
-        said = f"The update of {', '.join(commands)} {describe_failure(result)}"
-        raise EnvironmentFailed(f"{said}{opened.explain_refused()}")
-    names = ((path, f"{SANDBOX_OUT}/{number}") for number, path in enumerate(commands))
-    failed = {
-        path: sanitise.strip_terminal_codes(result.files[name].decode("utf-8", "replace"))
-        for path, name in names
-        if name in result.files
-    }
-    contents = {
-        path: result.files[place]
-        for path, place in places.items()
-        if place in result.files and path not in failed
-    }
-    return UpdatedLocks(contents, failed)
+        words = f"The update of {', '.join(commands)} {describe_failure(result)}"
+        raise EnvironmentFailed(f"{words}{opened.explain_refused()}")
+    return result
 
 
 def find_lock(files: ProjectFiles, base: str) -> tuple[str, str]:
-    """Name the tool and the path of a project's lock, for uv also at the root of a workspace."""
-    own = PurePosixPath(base)
+    """Return the tool and the path of a project's lock, for uv also at a workspace's root."""
+    project = PurePosixPath(base)
     for kind in _COMMANDS:
-        above = own.parents if kind == "uv" else ()
-        projects = ((folder, files.toml(str(folder / "pyproject.toml"))) for folder in above)
-        roots = (folder for folder, said in projects if "workspace" in table(said, "tool", "uv"))
-        for folder in (own, *roots):
+        above = project.parents if kind == "uv" else ()
+        tables = ((folder, files.toml(str(folder / "pyproject.toml"))) for folder in above)
+        roots = (folder for folder, toml in tables if "workspace" in table(toml, "tool", "uv"))
+        for folder in (project, *roots):
             path = str(folder / lock_files.PYTHON[kind])
             if files.has_file(path):
                 return kind, path
@@ -178,5 +170,5 @@ def find_lock(files: ProjectFiles, base: str) -> tuple[str, str]:
 
 
 def _find_hosts(content: bytes) -> set[str]:
-    """Find the hosts of all addresses in a text."""
-    return {found.decode("utf-8", "replace") for found in _HOST.findall(content)}
+    """Return the hosts of all addresses in a text."""
+    return {host.decode("utf-8", "replace") for host in _HOST.findall(content)}

@@ -1,4 +1,4 @@
-"""Say how well base's tests run, and where none does: the last error.
+"""Judge how well base's tests run, and describe why none does.
 
 Pure.
 """
@@ -14,13 +14,13 @@ from agent.text.failures import find_error_line
 from repo_config.test_files import has_test_name
 from repo_config.tree import Tree
 
-#: Part of the tests on base that may be red.
+#: Maximum share of base's tests that may fail.
 _MOST_RED = 0.1
 _MOST_STEPS = 6
-#: The system's words.
+#: Part of the system's error message.
 _PORT_TAKEN = "already in use"
 LONGEST = 300
-"""Characters of foreign words that are quoted at once."""
+"""Maximum length of one quotation of foreign text, in characters."""
 
 
 class Obstacle(Record):
@@ -29,30 +29,31 @@ class Obstacle(Record):
     words: str
     """The cause, and the keys of the configuration that help; for people."""
     evidence: str = ""
-    """The last lines that were printed."""
+    """The last printed lines."""
 
 
 def is_measured(tests: TestRun) -> bool:
-    """Whether a test came to an end of its own, or the runner found that there is none."""
+    """Check whether a test finished, or the runner found that there is none."""
     finds_none = tests.files is not None and not tests.items
     has_ended = not tests.limit and any(item.outcome != "error" for item in tests.items)
     return tests.status is Status.ABSENT or finds_none or has_ended
 
 
 def ended_early(tests: TestRun) -> bool:
-    """Whether tests were left out for another reason than a limit."""
+    """Check whether tests were left out for another reason than a limit."""
     return tests.status is Status.UNVERIFIED and bool(tests.unrun) and not tests.limit
 
 
 def find_obstacle(
     tests: TestRun | None, problem: str, lines: Sequence[str] = (), steps: Sequence[str] = ()
 ) -> Obstacle:
-    """Name the obstacle.
+    """Describe why no test of base runs.
 
     Args:
-        tests: As they ended on base; None: no environment could be built.
-        problem: Why none could be built, or what it is without.
-        steps: Of CI, which did not run here.
+        tests: Their run on base; None: no environment could be built.
+        problem: Why none could be built, or what it lacks.
+        lines: The set-up so far.
+        steps: CI's steps that did not run here.
     """
     way = name_way(lines)
     if steps:
@@ -65,9 +66,9 @@ def find_obstacle(
     cause = f"Tests cannot start on the base commit: {error}."
     if ran := [item for item in tests.items if not item.is_collection]:
         red = sum(item.outcome in ("failed", "error") for item in ran)
-        said = f"{red:,} of {len(ran):,} tests fail on the base commit"
+        failing = f"{red:,} of {len(ran):,} tests fail on the base commit"
         left = f"; {len(tests.unrun):,} were not run" if tests.unrun else ""
-        cause = f"{said}{left}. Last error: {error}."
+        cause = f"{failing}{left}. Last error: {error}."
     if tests.limit:
         cause = f"Tests did not finish on the base commit: {tests.reason.rstrip('.')}."
     words = "\n\n".join(filter(None, (cause, problem, way)))
@@ -75,10 +76,10 @@ def find_obstacle(
 
 
 def name_way(lines: Sequence[str]) -> str:
-    """Name the keys of the configuration that help, as a person would write them.
+    """Return a sentence with the keys of the configuration that help, as YAML.
 
     Args:
-        lines: Of the set-up so far.
+        lines: The set-up so far.
     """
     keys = (
         proposal.write_pair("setup", [*lines, "COMMAND"]),
@@ -96,18 +97,18 @@ def name_way(lines: Sequence[str]) -> str:
 
 
 def quote_as_code(text: str) -> str:
-    """Write foreign words as one piece of code in a sentence, cut; paths as the repository has."""
+    """Quote foreign text as code for a sentence: one line, cut, with the repository's paths."""
     flat = " ".join(text.split()).replace("`", "'").replace(f"{SANDBOX_TREE}/", "")
     return f"`{flat if len(flat) <= LONGEST else f'{flat[: LONGEST - 1]}…'}`"
 
 
 def list_errors(tests: TestRun) -> str:
-    """Return the last error lines of a run of the tests, cut."""
+    """Return the last error lines of a test run, cut."""
     return "\n".join(_list_texts(tests)).strip()[-3_000:] or tests.reason
 
 
 def _list_texts(tests: TestRun) -> list[str]:
-    """List what was printed and what single tests say; the last lines matter most."""
+    """List the printed output, then the texts of failed tests; the last lines matter most."""
     red = (item.text for item in tests.items if item.outcome in ("failed", "error"))
     return [*map(sanitise.strip_terminal_codes, (tests.output, *[*dict.fromkeys(red)][:5]))]
 
@@ -121,21 +122,21 @@ def count_tests(tests: TestRun) -> int:
 
 
 def is_poor(tests: TestRun) -> bool:
-    """Whether another set-up may have more of base's tests pass: also where a limit ended them."""
+    """Check whether with another set-up more tests may pass, also if a limit ended them."""
     return bool(tests.limit or tests.unrun) or passes_few(tests)
 
 
 def passes_few(tests: TestRun) -> bool:
-    """Whether fewer than nine of ten tests pass, or it is not known."""
+    """Check whether fewer than nine of ten tests pass, or the result is not known."""
     if tests.status in (Status.ABSENT, Status.UNVERIFIED):
         return tests.status is Status.UNVERIFIED
     passed, red = tests.count("passed"), tests.count("failed", "error")
-    # One red test of a few is rarely caused by versions.
+    # A single failure among few tests rarely comes from the set-up.
     return not passed or red > max(1, _MOST_RED * (passed + red))
 
 
 def share_passed(tests: TestRun) -> float | None:
-    """Say which part of the tests passes, skipped ones apart; None: none came to its end."""
+    """Return the share of tests that pass, without skipped ones; None: no test finished."""
     if not is_measured(tests):
         return None
     passed = tests.count("passed")
@@ -143,20 +144,20 @@ def share_passed(tests: TestRun) -> float | None:
 
 
 def may_improve(tests: TestRun) -> bool:
-    """Whether there is something to try: also where a single module cannot be imported."""
+    """Check whether another set-up is worth a try, also if one module cannot be imported."""
     return is_poor(tests) or any(item.is_collection for item in tests.items)
 
 
 def is_port_taken(tests: TestRun) -> bool:
-    """Whether a test could not start a server of its own, since its port is in use."""
+    """Check whether a test could not start its own server, since the port was in use."""
     return any(item.outcome != "passed" and _PORT_TAKEN in item.text for item in tests.items)
 
 
 def find_missing_modules(tests: TestRun, tree: Tree) -> tuple[list[str], str]:
-    """List files of tests that were not collected; one that failed to be is red, not missing.
+    """List test files that were not collected; one whose collection failed is not missing.
 
     Returns:
-        Them, and a sentence where they are most of all; "" where they are not.
+        The files, and a sentence if they are the majority, else "".
     """
     if tests.files is None:
         return [], ""

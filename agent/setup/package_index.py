@@ -1,7 +1,6 @@
-"""The package indexes of the operator: which are asked, and which hosts belong to them.
+"""Read the operator's package indexes, and their hosts, from the variables of uv and pip.
 
-They are named by the environment variables of uv and pip. An index that keeps its files on another
-host has that host in MERGEWRIGHT_ALLOW_HOSTS.
+If an index has its files on another host, the operator adds that to MERGEWRIGHT_ALLOW_HOSTS.
 """
 
 import os
@@ -18,7 +17,7 @@ from agent.models.record import Record
 
 _PUBLIC = "https://pypi.org/simple/"
 _PUBLIC_FILES = "https://files.pythonhosted.org/"
-#: Variables of the default index, and of others that are asked before it; the first one wins.
+#: Variables of the default index, the first of which counts, and of indexes that precede it.
 _DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 _MORE = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL")
 _CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
@@ -33,30 +32,30 @@ class HostPort(NamedTuple):
     port: int = 443
 
     def __str__(self) -> str:
-        """Name it for people: nothing a client made up beyond its letters and length."""
+        """Return it for people, cut: a client may have invented a long name."""
         return f"{self.host[:120]}:{self.port}"
 
 
 def parse_target(written: str) -> HostPort:
-    """Read `host`, `host:port` or an address with a scheme; ValueError: it is none."""
+    """Read `host`, `host:port` or an address with a scheme; ValueError: it has another form."""
     parts = urlsplit(written if "://" in written else f"https://{written}")
     port = parts.port or (80 if parts.scheme == "http" else 443)
     return HostPort((parts.hostname or "").lower(), port)
 
 
 class IndexAccess(Record):
-    """How an index is reached; for the host only."""
+    """Address and credentials of an index; they stay on the host."""
 
     url: str
     """Address of the simple index, without credentials, with a slash at its end."""
     login: str | None = Field(default=None, repr=False)
-    """`user:password`. It enters no sandbox: the gateway adds it to each request."""
+    """`user:password`. No sandbox sees it: the gateway adds it to each request."""
     ca_bundle: str | None = None
-    """Certificate file on the host that the operator trusts beyond the usual ones."""
+    """Certificate file on the host that the operator trusts in addition to the usual ones."""
 
 
 class PackageIndex:
-    """Simple indexes over HTTP, as far as set-up needs them from outside a sandbox.
+    """The operator's simple indexes.
 
     Raises:
         SettingsInvalid: A configured address is not one of a web index.
@@ -75,14 +74,14 @@ class PackageIndex:
                 f"{name} is not a package index address. Use an https:// address."
             )
         more = map(self._read, " ".join(environ.get(name, "") for name in _MORE).split())
-        # Folders of this machine no sandbox sees.
+        # Sandboxes see no folder of this machine, so indexes in folders are left out.
         others = {access.url: access for access in more if _is_web(access)}
         others.pop(self._default.url, None)
         self._others = tuple(others.values())
 
     @property
     def mark(self) -> str:
-        """Which indexes these are, for keys: their addresses, or that it is the public one."""
+        """A text for keys: the addresses; `public` stands for the default one if none is set."""
         others = [access.url for access in self._others]
         return " ".join([*others, "public" if self._is_public else self._default.url])
 
@@ -92,12 +91,12 @@ class PackageIndex:
         return self._default.url
 
     def list_accesses(self) -> tuple[IndexAccess, ...]:
-        """All that are asked for any name, the first in front, the default one last."""
+        """List all indexes, in the order in which they are asked; the default is last."""
         return (*self._others, self._default)
 
     @property
     def file_addresses(self) -> tuple[str, ...]:
-        """Addresses below which the files of the indexes are, where these are on other hosts."""
+        """Addresses of the indexes' files, if these are on other hosts."""
         has_public = any(access.url == _PUBLIC for access in self.list_accesses())
         return (_PUBLIC_FILES,) if has_public else ()
 

@@ -1,7 +1,7 @@
-"""Propose `.github/mergewright.yml`: what detection goes by, and what a run has found.
+"""Propose `.github/mergewright.yml` from detected values and from results of runs.
 
-What is not known is left out. The file is read again before it is shown: what `config check`
-would refuse is never proposed.
+Unknown values are left out. The file is read again before it is shown, so that a proposal never
+fails `config check`.
 """
 
 import hashlib
@@ -36,54 +36,54 @@ _OPENING = """\
 """
 #: Files at the top of a project's folder.
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
-#: Part of all tests that makes a folder the project, although others have some.
+#: Share of all test files that makes a folder the project, although others have some.
 _MOST_TESTS = 0.75
-#: Part of the tests that may pass no more before a model searches again.
+#: Share of the tests that may stop passing before a model searches again.
 _LESS = 0.1
 #: Keys that decide about a set-up.
 _DECIDING = {"root", "python", "system_packages", "env", "services", "setup", "checks"}
 
 
-def propose(tree: Tree, kept: Mapping[str, Any]) -> str:
-    """Write what a repository's configuration could say; what a run has measured wins."""
+def propose(tree: Tree, measured: Mapping[str, Any]) -> str:
+    """Write a configuration of detected values; those that a run has measured replace them."""
     values: dict[str, Any] = {}
-    if folder := kept.get("root") or find_only_folder(tree):
+    if folder := measured.get("root") or find_only_folder(tree):
         values["root"] = folder
-    known = RepoConfig(root=folder or ".")
-    with suppress(load.ConfigProblem):  # a path that was kept may be gone
-        known = load.from_text(json.dumps({**values, **kept}), _NAME, tree)
-    project = detect.detect_project(tree, known)
+    config = RepoConfig(root=folder or ".")
+    with suppress(load.ConfigProblem):  # a measured path may have been deleted
+        config = load.from_text(json.dumps({**values, **measured}), _NAME, tree)
+    project = detect.detect_project(tree, config)
     for key in effective.DETECTED:
         value = effective.read_detected(key, project)
         if value and value != "none" and key != "python.version":
-            # A detected value may have a form that no configuration accepts.
+            # The configuration may not accept a detected value.
             with suppress(load.ConfigProblem):
-                wider = lay_over(values, nest_values({key: value}))
+                wider = override(values, nest_values({key: value}))
                 load.from_text(json.dumps(wider), _NAME, tree)
                 values = wider
-    return write(lay_over(values, kept))
+    return write(override(values, measured))
 
 
-def complete(tree: Tree, given: RepoConfig, found: Mapping[str, Any], *, is_new: bool) -> str:
-    """Write the configuration that makes a measured set-up the configured one.
+def complete(tree: Tree, config: RepoConfig, measured: Mapping[str, Any], *, is_new: bool) -> str:
+    """Write a configuration, or a new one, with the values of a measured set-up.
 
     Returns:
-        The whole file; empty where nothing is missing.
+        The whole file; empty: nothing is missing.
     """
     if is_new:
-        return propose(tree, found)
-    return write(lay_over(find_difference(RepoConfig(), given), found)) if found else ""
+        return propose(tree, measured)
+    return write(override(find_difference(RepoConfig(), config), measured)) if measured else ""
 
 
 def find_only_folder(tree: Tree) -> str | None:
-    """The one folder of the project with most tests, where the root itself does not.
+    """Return the only folder with a project and most tests; None: the root is the project.
 
-    A folder of documents or examples is none.
+    Folders of documents or examples do not count.
     """
     paths = tree.paths()
     at_root = [name for name in _PROJECT_FILES if name in paths]
     pyproject = ProjectFiles(tree).pyproject
-    # At the root pyproject.toml may have no more than settings of tools and of a workspace.
+    # The root's pyproject.toml may contain only settings of tools and of a workspace.
     declares = {"project", "build-system"} & pyproject.keys() or table(pyproject, "tool", "poetry")
     if at_root and (at_root != ["pyproject.toml"] or declares):
         return None
@@ -96,7 +96,7 @@ def find_only_folder(tree: Tree) -> str | None:
     fitting = [
         folder
         for folder in folders
-        if not any(folder.startswith(f"{other}/") for other in folders)
+        if not any(folder.startswith(f"{above}/") for above in folders)
         and not suites.ASIDE & {*folder.split("/")}
         and sum(path.startswith(f"{folder}/") for path in tests) >= len(tests) * _MOST_TESTS
     ]
@@ -117,7 +117,7 @@ def flatten_values(values: Mapping[str, object], *above: str) -> Iterator[tuple[
 
 
 def nest_values(values: Mapping[str, object]) -> dict[str, Any]:
-    """Return values by dotted keys as the configuration has them."""
+    """Return values with dotted keys as nested sections."""
     nested: dict[str, Any] = {}
     for key, value in values.items():
         *above, last = key.split(".")
@@ -125,39 +125,39 @@ def nest_values(values: Mapping[str, object]) -> dict[str, Any]:
     return nested
 
 
-def find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, Any]:
-    """Return what to add to a configuration to have another; of a section, its changed keys."""
-    before = dict(flatten_values(given.model_dump(mode="json")))
-    after = flatten_values(taken.model_dump(mode="json"))
+def find_difference(old: RepoConfig, new: RepoConfig) -> dict[str, Any]:
+    """Return the changed values of a new configuration, nested; of a section, its changed keys."""
+    before = dict(flatten_values(old.model_dump(mode="json")))
+    after = flatten_values(new.model_dump(mode="json"))
     return nest_values({key: value for key, value in after if value != before[key]})
 
 
-def lay_over(lower: Any, upper: Any) -> Any:
-    """Lay values of a configuration over others, key by key."""
+def override(lower: Any, upper: Any) -> Any:
+    """Replace values of a configuration by others, key by key."""
     if not (isinstance(lower, Mapping) and isinstance(upper, Mapping)):
         return upper
-    return {**lower, **{key: lay_over(lower.get(key), value) for key, value in upper.items()}}
+    return {**lower, **{key: override(lower.get(key), value) for key, value in upper.items()}}
 
 
 # --- text ---------------------------------------------------------------------------------------
 
 
 def write(values: Mapping[str, Any]) -> str:
-    """Write values as a file, in the order of the reference."""
+    """Write values as a configuration file, in the order of the reference."""
     config = load.from_text(json.dumps({"version": 1, **values}), _NAME)
     text, yaml = io.StringIO(), YAML()
     yaml.width, yaml.allow_unicode = _ENDLESS, False
     yaml.indent(mapping=2, sequence=4, offset=2)
     shown = config.model_dump(mode="json", exclude_unset=True)
     if "env" in shown:
-        # In quotes, what takes the place of a secret is text, too.
+        # In quotes, a redacted secret is still text.
         shown["env"] = {name: SingleQuotedScalarString(value) for name, value in config.env.items()}
     yaml.dump(shown, text)
     return f"{_OPENING}{text.getvalue()}"
 
 
 def write_pair(key: str, value: object) -> str:
-    """Write a key and its value in one line of YAML."""
+    """Write a key and its value as one line of YAML."""
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style, yaml.width, yaml.allow_unicode = True, _ENDLESS, False
     text = io.StringIO()
@@ -169,24 +169,24 @@ def write_value(value: object) -> str:
     return write_pair("_", value).removeprefix("_: ")
 
 
-# --- what a run found to set base's tests up best, kept for who proposes it ---------------------
+# --- the best set-up that runs have found for a repository --------------------------------------
 
 
 class KnownSetup(Record):
     values: dict[str, Any] = {}
-    """They go over the configuration; empty: nothing is better than what is configured."""
+    """They override the configuration; empty: nothing is better than the configured set-up."""
     is_searched: bool = False
-    """Whether a model has searched for it until it had nothing more to try."""
+    """Whether a model has searched until it had nothing more to try."""
     share: float | None = None
-    """Part of the tests that passed then; None: none ran."""
+    """Share of the tests that passed then; None: none ran."""
     why: str = ""
-    """Why nothing was found with which a test runs, in a model's words."""
+    """Why the search found no set-up with which a test runs, in a model's words."""
 
     def is_as_good(self, share: float | None) -> bool:
-        """Whether base's tests end as well as they did then.
+        """Check whether base's tests pass as well as they did then.
 
         Args:
-            share: Part of the tests that passes now; None: none runs.
+            share: Share of the tests that pass now; None: none runs.
         """
         if self.share is None or share is None:
             return self.share is share
@@ -194,14 +194,14 @@ class KnownSetup(Record):
 
 
 def store_known(home: Path, repository: str, config: RepoConfig, setup: KnownSetup) -> None:
-    """Keep what was found, in place of what an earlier run has kept."""
+    """Store a set-up, and replace that of an earlier run."""
     write_private_file(_locate_known(home, repository, config), setup.model_dump_json())
 
 
 def load_known(home: Path, repository: str, config: RepoConfig) -> KnownSetup:
-    """Return what was kept of a repository, by its path or address; empty: nothing.
+    """Return the stored set-up of a repository, by its path or address; empty: none.
 
-    Where set-up and checks are changed in it, what was found before does not overrule that.
+    If the repository's configuration of set-up or checks has changed, there is none.
     """
     try:
         return KnownSetup.model_validate_json(_locate_known(home, repository, config).read_bytes())
@@ -210,6 +210,6 @@ def load_known(home: Path, repository: str, config: RepoConfig) -> KnownSetup:
 
 
 def _locate_known(home: Path, repository: str, config: RepoConfig) -> Path:
-    says = config.model_dump_json(include=_DECIDING, exclude_defaults=True)
-    text = f"{repository}\n{says}"
+    deciding = config.model_dump_json(include=_DECIDING, exclude_defaults=True)
+    text = f"{repository}\n{deciding}"
     return home / "set-up" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"

@@ -1,4 +1,4 @@
-"""The bounds of a configuration that a model proposes: it may set less than a repository's own."""
+"""Check a configuration that a model proposes: it may set less than a repository's own."""
 
 import json
 import os
@@ -18,15 +18,15 @@ from agent.text import sanitise
 from repo_config import command_lines, detect, load, rule_files, test_files
 
 SET_UP = "set-up"
-"""In place of a rule's id, in the finding that a model found how the tests of base run."""
+"""Stands for a rule's id in findings with set-up lines that a model found."""
 _MOST_LISTED = 10
 _NAME = "proposed.yml"
-#: Keys that a scout may set.
+#: Keys that a model may set.
 _KEYS = (
     "version.", "root.", "python.", "setup.", "env.", "services.", "django.manage.",
     "django.settings.", "checks.tests.",
 )  # fmt: skip
-#: By these, programs start another way or tests are judged another way.
+#: Variables that change how programs start or how tests are judged.
 _STEERING = re.compile(
     r"(?:PYTEST|LD|COVERAGE|GIT)_.*|PYTHON(?!PATH$|UTF8$|DEVMODE$|WARNINGS$).*|PATH|HOME|BASH_ENV"
 )
@@ -35,15 +35,15 @@ _STEERING = re.compile(
 def read_lines(
     text: str, base: OpenedRepository, folder: Path, origin: str = "a model found"
 ) -> Contract:
-    """Read proposed lines, and lay them over the repository's own configuration.
+    """Read proposed lines, which override the repository's own configuration.
 
     Args:
-        origin: Where they come from, for people.
+        origin: Their source, for people.
 
     Raises:
-        RequestRefused: They are no configuration, or say more than a scout may.
+        RequestRefused: They are no valid configuration, or set keys that a model may not set.
     """
-    tree, given = worktree.open_tree(base.checkout, folder), base.contract
+    tree, contract = worktree.open_tree(base.checkout, folder), base.contract
     try:
         asked = load.from_text(text, _NAME).model_dump(mode="json", exclude_unset=True)
         unset = [name for name in asked.get("env", {}) if _STEERING.fullmatch(name)]
@@ -51,11 +51,11 @@ def read_lines(
             del asked["env"][name]
         if refusals := "\n".join(_find_refusals(asked)):
             raise RequestRefused(refusals)
-        own = given.config.model_dump(mode="json", exclude_defaults=True)
-        config = load.from_text(json.dumps(proposal.lay_over(own, asked)), _NAME, tree)
+        values = contract.config.model_dump(mode="json", exclude_defaults=True)
+        config = load.from_text(json.dumps(proposal.override(values, asked)), _NAME, tree)
     except load.ConfigProblem as problem:
         raise RequestRefused(str(problem)) from problem
-    # One for each line, since texts for people cut what is long.
+    # One finding for each line, since texts for people are cut if they are long.
     messages = [
         (SET_UP, f"The tests run with set-up that {origin}: {line}.")
         for line in map(obstacles.quote_as_code, _list_lines(asked))
@@ -67,7 +67,7 @@ def read_lines(
         Finding(
             rule=rule,
             severity=Severity.INFO,
-            path=given.source or load.OWN_FILES[0],
+            path=contract.source or load.OWN_FILES[0],
             message=message,
             fix="Check it, and add it to the configuration.",
             asks_author=False,
@@ -75,11 +75,11 @@ def read_lines(
         for rule, message in messages
     ]
     project = detect.detect_project(tree, config)
-    return Contract(config=config, project=project, source=given.source, scouted=tuple(findings))
+    return Contract(config=config, project=project, source=contract.source, scouted=tuple(findings))
 
 
 def _find_refusals(asked: Mapping[str, Any]) -> Iterator[str]:
-    """Yield why values are refused that a repository's own configuration could have."""
+    """Yield why values are refused; a repository's own configuration may have them."""
     values: dict[str, Any] = dict(proposal.flatten_values(asked))
     if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
         yield f"{', '.join(others)}: only {', '.join(_KEYS)} may be set"
@@ -88,18 +88,19 @@ def _find_refusals(asked: Mapping[str, Any]) -> Iterator[str]:
     if any(suite.runner == "command" for suite in suites):
         yield "checks.tests: must call pytest, manage.py test or a script"
     for line in _list_lines(asked):
-        # A person sees all of it in the draft.
+        # Reviewers must see the whole line in the pull request.
         if len(line) > obstacles.LONGEST:
             yield f"`{line[:40]}…` has more than {obstacles.LONGEST} characters: shorten it"
 
 
 def _list_lines(asked: Mapping[str, Any]) -> Iterator[str]:
-    """Write each key as a line, each entry of what is long as one of its own."""
+    """Yield each key as a line; of a long value, each entry as a line of its own."""
     for key, value in asked.items():
         whole = [proposal.write_pair(key, value)]
         if isinstance(value, list | dict) and len(whole[0]) > obstacles.LONGEST:
             pairs = value.items() if isinstance(value, dict) else ()
-            parts: list[Any] = [{name: each} for name, each in pairs] or [[each] for each in value]
+            parts: list[Any] = [{name: entry} for name, entry in pairs]
+            parts = parts or [[entry] for entry in value]
             whole = [proposal.write_pair(key, part) for part in parts]
         yield from whole
 
@@ -110,14 +111,14 @@ def name_left_out(
     tests: TestRun,
     folder: Path,
 ) -> Contract:
-    """Name the tests that a proposal leaves out.
+    """Add a finding with the test files that a proposal leaves out.
 
     Raises:
-        RequestRefused: It decides about its own verdict.
+        RequestRefused: Its set-up writes tests, or files that configure checks.
     """
     contract = prepared.contract
-    is_own = contract.config.setup == base.contract.config.setup
-    if not is_own and (planted := sorted(_find_planted(prepared))):
+    is_configured = contract.config.setup == base.contract.config.setup
+    if not is_configured and (planted := sorted(_find_planted(prepared))):
         named = sanitise.list_some(planted, _MOST_LISTED)
         raise RequestRefused(
             f"set-up may not write tests or files that configure the checks: {named}"
@@ -131,18 +132,18 @@ def name_left_out(
 
 
 def _find_planted(prepared: Prepared) -> Iterator[str]:
-    """Yield what set-up has made in the tree that is a test, or decides about checks."""
+    """Yield files that set-up has created and that are tests or configure checks."""
     contract, environment = prepared.contract, prepared.environment
     for layer in environment.layers:
         tops = {f"bulk/{number}": below for number, below in enumerate(layer.bulk)}
         for top, below in {"tree": "", "home": "~", **tops}.items():
             for folder, folders, names in os.walk(Path(layer.folder, top)):
-                # The repository's own manifest lists what is in it, and no Python is found there.
+                # The repository's manifest determines its content, and no test is found there.
                 folders[:] = [name for name in folders if name != "node_modules"]
                 inner = Path(below, Path(folder).relative_to(Path(layer.folder, top)))
                 for path in (str(inner / name) for name in names):
                     is_rule = rule_files.explain_file(path, contract.project)
-                    # Data that tests read, such as compiled messages, are part of a set-up.
+                    # A set-up may create data for tests, such as compiled messages.
                     is_test = path.endswith(".py") and test_files.is_test(path)
                     if (is_rule or is_test) and not rule_files.is_setting(path, contract.project):
                         yield path

@@ -1,8 +1,9 @@
-"""What an environment is made from: a work tree, and its configuration."""
+"""Define the request for an environment: a work tree, and its configuration."""
 
 from pathlib import Path
 from typing import Self
 
+from agent.git.tree import WorkTree, open_folder
 from agent.models.environment import Checkout, Contract, Environment
 from agent.models.record import Record
 from repo_config.detect import Project
@@ -11,24 +12,28 @@ from repo_config.schema import RepoConfig
 
 class EnvironmentRequest(Record):
     repository: str
-    """Where it is, as its checkout says: what its code makes and reports is for it alone."""
+    """Path or address: layers that its code creates serve this repository alone."""
     tree: str
     """Work tree of the base commit, on the host, or of a change."""
     committed: int = 0
-    """When the base commit was made, in seconds since the epoch; 0: not known."""
+    """Time of the base commit, in seconds since the epoch; 0: not known."""
     config: RepoConfig = RepoConfig()
-    """The repository's, or what a model proposes: Python, servers, variables, set-up lines."""
+    """The repository's, or a proposed one: Python, servers, variables, set-up lines."""
     project: Project | None = None
-    """Says which tools check it."""
+    """Decides which tools are installed."""
     base: Environment | None = None
-    """The environment of base with its layers, where the tree has a change."""
+    """The environment of base with its layers, if the tree has a change."""
     newer: tuple[str, ...] = ()
-    """Requirements that a change declares: their releases are taken also from after base's day."""
+    """Requirements that a change declares: of these, releases after base's day are taken, too."""
     tag: str | None = None
-    """Newest of the base commit, for builds that read their version from it."""
+    """The newest tag of the base commit, for builds that read their version from it."""
 
     git_hosts: tuple[str, ...] = ()
-    """The repository's own host, from which its dependencies may be fetched by git."""
+    """The repository's own host, from which git may fetch dependencies."""
+
+    def open_tree(self) -> WorkTree:
+        """Open the work tree."""
+        return open_folder(Path(self.tree))
 
     @property
     def index_hosts(self) -> tuple[str, ...]:
@@ -37,7 +42,7 @@ class EnvironmentRequest(Record):
 
     @classmethod
     def from_tree(cls, contract: Contract, checkout: Checkout, tree: Path) -> Self:
-        """Compose the request for a commit, or for a change of it that is laid out in a folder."""
+        """Compose the request for a folder with a commit, or with a change of it."""
         return cls(
             repository=checkout.repository,
             tree=str(tree),

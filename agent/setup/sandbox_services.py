@@ -1,14 +1,12 @@
-"""Servers that a repository's checks need, in every sandbox that runs them.
+"""Start the servers that a repository's checks need, in every sandbox that runs them.
 
-They run inside the sandbox, from programs of its root file system or of Debian packages laid over
-it, as its own user, on its own loopback. They end with it. The table of servers is
-`repo_config/servers.toml`; a repository's own are command lines.
+They run inside the sandbox as its own user, on its own loopback, and end with it. Their programs
+are in its root file system, or in Debian packages over it. The table of servers is
+`repo_config/servers.toml`; a repository's own servers are command lines.
 """
 
-import dataclasses
 import hashlib
 import json
-import re
 import secrets
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,12 +26,12 @@ from agent.models.sandbox import (
     SANDBOX_OUT,
     Mount,
     SandboxFile,
-    SandboxLimits,
     SandboxRequest,
     SandboxResult,
 )
-from agent.setup import storage, system_packages
+from agent.setup import server_programs, storage
 from agent.setup.build_context import BuildContext, describe_failure
+from agent.setup.server_programs import ServerProgram
 from agent.text import sanitise
 from repo_config.schema import OwnServer, RepoConfig
 from repo_config.servers import ServerRow, read_rows
@@ -42,23 +40,18 @@ MOST_START_SECONDS = 60
 _HOST = "127.0.0.1"
 _TEMPLATES = "/services"
 _FOLDER = "/tmp/mergewright-services"  # noqa: S108 - in the sandbox, whose /tmp is its own
-#: By these, `sandbox_scripts/set_up.py` starts the servers of the repository.
+#: Scripts with which `sandbox_scripts/set_up.py` starts the servers of the repository.
 _LATE = f"{_FOLDER}-{{name}}.sh"
 _KNOCK = f"{SANDBOX_OUT}/knock.json"
 _FAILURE = f"{SANDBOX_OUT}/services-"
 _OPEN = ":{:04X} 0*:0000 0A"
-_FIND = """
-for program in {programs}; do
-  [ -x "$program" ] && echo "{name} $program $({ask} 2>&1 | tr '\\n' ' ')"
-done
-"""
 _BEGIN = """
 mkdir -p {folder}; cd {folder}
 {begin}
 tar -cf {tar} data
 """
-#: A subshell that ends at once starts the servers: so they belong to the sandbox and not to the
-#: command, which may count its children.
+#: A subshell that ends at once starts the servers, so that they are no children of the command,
+#: which may count these.
 _START = """(
 fail() {{ printf '%s' "$1" >{failure}; echo "mergewright: $1"; exit 69; }}
 start() {{
@@ -83,14 +76,7 @@ end=$(($(date +%s) + {seconds}))
 {commands}
 ) || exit 69
 """
-_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
-_CLEAN = (f"PATH={_PATH}", "LANG=C.UTF-8", "TZ=UTC")
-
-
-class ServerProgram(NamedTuple):
-    path: str
-    version: str
-    title: str
+_CLEAN = (f"PATH={server_programs.PATH}", "LANG=C.UTF-8", "TZ=UTC")
 
 
 class ServerAccounts(NamedTuple):
@@ -104,105 +90,15 @@ class ServerAccounts(NamedTuple):
 def provide_services(
     config: RepoConfig, build_context: BuildContext
 ) -> tuple[tuple[SandboxService, ...], BuildContext]:
-    """Find the servers of `services`, with the data that they begin with.
-
-    Returns:
-        The servers; and the build context, with Debian packages laid over /usr: the ones that the
-        configuration names, and those of servers that are not there without.
-
-    Raises:
-        EnvironmentFailed: A server or a package cannot be had; the reason says what helps.
-    """
-    named, key = config.python.system_packages, "python.system_packages"
-    wanted = [entry for entry in config.services if isinstance(entry, str)]
-    context = _lay_packages(named, key, build_context)
-    there = _find_programs(wanted, context)
-    if missing := [entry for entry in wanted if not choose_program(entry, there)]:
-        packages = (name for entry in missing for name in _list_packages(entry))
-        key = " ".join(_describe_missing(entry, there) for entry in missing)
-        context = _lay_packages((*named, *packages), key, build_context)
-        there = _find_programs(wanted, context)
-    given = []
-    for entry in config.services:
-        if isinstance(entry, OwnServer):
-            given.append(_make_own(entry))
-        elif program := choose_program(entry, there):
-            given.append(_make_service(entry, program, config.variables, context))
-        else:
-            raise EnvironmentFailed(_describe_missing(entry, there))
-    return tuple(given), context
-
-
-def _lay_packages(names: Sequence[str], key: str, build_context: BuildContext) -> BuildContext:
-    try:
-        return dataclasses.replace(
-            build_context, system=system_packages.provide_layer(names, build_context)
-        )
-    except EnvironmentFailed as problem:
-        raise EnvironmentFailed(f"{key}: {problem.message}") from problem
-
-
-def _describe_missing(entry: str, there: Mapping[str, Sequence[ServerProgram]]) -> str:
-    name, _, version = entry.partition(":")
-    found = ", ".join(f"{each.version} ({each.path})" for each in there.get(name, ()))
-    wanted = f"{read_rows()[name].title} {version}".rstrip()
-    return f"services: no {wanted} in sandboxes. Available: {found or 'none'}"
-
-
-def _list_packages(entry: str) -> tuple[str, ...]:
-    name, _, version = entry.partition(":")
-    row = read_rows()[name]
-    if not version or not row.versioned:
-        return row.packages
-    return tuple(package.format(version=version) for package in row.versioned)
-
-
-def choose_program(
-    entry: str, there: Mapping[str, Sequence[ServerProgram]]
-) -> ServerProgram | None:
-    """Choose the newest program that fits what is asked for."""
-    name, _, version = entry.partition(":")
-    every, start = there.get(name, ()), f"{version}." if version else ""
-    fitting = [program for program in every if f"{program.version}.".startswith(start)]
-    return max(
-        fitting, key=lambda each: [*map(int, re.findall(r"\d+", each.version))], default=None
+    """List the servers of `services`, with their initial data; see `provide_programs`."""
+    programs, context = server_programs.provide_programs(config, build_context)
+    services = (
+        _make_own(entry)
+        if isinstance(entry, OwnServer)
+        else _make_service(entry, programs[entry], config.variables, context)
+        for entry in config.services
     )
-
-
-def _find_programs(
-    wanted: Sequence[str], build_context: BuildContext
-) -> dict[str, list[ServerProgram]]:
-    found: dict[str, list[ServerProgram]] = {}
-    rows = {name: read_rows()[name] for name in (entry.partition(":")[0] for entry in wanted)}
-    if not rows:
-        return found
-    script = "".join(
-        _FIND.format(name=name, programs=" ".join(row.programs), ask=row.ask)
-        for name, row in rows.items()
-    )
-    for line in build_context.run(_make_request(f"{script}true", build_context)).output.split("\n"):
-        name, path, said = (*line.split(" ", 2), "", "")[:3]
-        if name in rows and (match := re.search(rows[name].version, said)):
-            title = match.groupdict().get("title", rows[name].title)
-            found.setdefault(name, []).append(ServerProgram(path, match["version"], title))
-    return found
-
-
-def _make_request(
-    script: str,
-    build_context: BuildContext,
-    *,
-    environ: Mapping[str, str] | None = None,
-    collect: tuple[str, ...] = (),
-) -> SandboxRequest:
-    return SandboxRequest(
-        argv=("sh", "-ec", script),
-        environ={"PATH": _PATH, **(environ or {})},
-        directory="/tmp",  # noqa: S108 - the sandbox's own
-        system=build_context.system,
-        collect=collect,
-        limits=SandboxLimits(seconds=300, returned_bytes=256 * 1024**2),
-    )
+    return tuple(services), context
 
 
 def _make_own(server: OwnServer) -> SandboxService:
@@ -240,7 +136,7 @@ def _make_service(
         variables={
             key: text.format(**(quoted if "://" in text else values))
             for key, text in row.variables.items()
-            # A project that names some of these does not expect an address that overrules them.
+            # A project that sets some of these does not expect an address that overrides them.
             if "://" not in text or not row.variables.keys() & env
         },
     )
@@ -253,7 +149,7 @@ def _provide_data(
     values: Mapping[str, str],
     build_context: BuildContext,
 ) -> str:
-    """Have the data with which a server begins, with the accounts that variables name."""
+    """Return the file with a server's initial data, with the accounts that variables name."""
     row, tar = read_rows()[name], f"{SANDBOX_OUT}/data.tar"
     script = _BEGIN.format(folder=values["folder"], begin=row.begin, tar=tar)
     lines = {"users": accounts.users, "databases": accounts.databases}
@@ -264,8 +160,9 @@ def _provide_data(
 
     def make(part: Path) -> None:
         build_context.say(f"creating empty data for {program.title} {program.version}")
-        request = _make_request(script, build_context, environ=environ, collect=(tar,))
-        result = build_context.run(request)
+        request = server_programs.make_request(script, build_context)
+        variables = {**request.environ, **environ}
+        result = build_context.run(replace(request, environ=variables, collect=(tar,)))
         if result.exit_code != 0 or tar not in result.files:
             raise EnvironmentFailed(
                 f"services: creating data for {program.title} {describe_failure(result)}"
@@ -277,26 +174,30 @@ def _provide_data(
 
 
 def list_accounts(row: ServerRow, env: Mapping[str, str]) -> ServerAccounts:
-    """List what variables name, the first of each for clients that name none."""
-    found: dict[str, list[str]] = {"{user}": [], "{password}": [], "{database}": []}
+    """List the accounts that variables name; the first of each is for clients that name none.
+
+    Raises:
+        EnvironmentFailed: A variable for an address has another form.
+    """
+    named: dict[str, list[str]] = {"{user}": [], "{password}": [], "{database}": []}
     for name, text in row.variables.items():
-        given = env.get(name, "")
-        if text in found:
-            # A longer name means the same, as DB_USERNAME or RABBITMQ_USERNAME.
-            found[text] += [given, *(env[other] for other in env if other.startswith(name))]
+        value = env.get(name, "")
+        if text in named:
+            # A longer name means the same, such as DB_USERNAME or RABBITMQ_USERNAME.
+            named[text] += [value, *(env[longer] for longer in env if longer.startswith(name))]
         elif "://" in text:
             try:
-                url = urlsplit(given)
+                url = urlsplit(value)
             except ValueError as problem:
                 raise EnvironmentFailed(f"env: {name} is not an address: {problem}.") from problem
             if url.scheme.startswith(row.schemes or "\0"):
-                found["{user}"].append(unquote(url.username or ""))
-                found["{password}"].append(unquote(url.password or ""))
-                found["{database}"].append(unquote(url.path.strip("/")))
-    own = row.user, row.password, row.database
+                named["{user}"].append(unquote(url.username or ""))
+                named["{password}"].append(unquote(url.password or ""))
+                named["{database}"].append(unquote(url.path.strip("/")))
+    defaults = row.user, row.password, row.database
     return ServerAccounts(*(
-        list(dict.fromkeys(filter(None, given))) or [default]
-        for given, default in zip(found.values(), own, strict=True)
+        list(dict.fromkeys(filter(None, values))) or [default]
+        for values, default in zip(named.values(), defaults, strict=True)
     ))  # fmt: skip
 
 
@@ -304,9 +205,9 @@ def list_accounts(row: ServerRow, env: Mapping[str, str]) -> ServerAccounts:
 
 
 def variables(services: Sequence[SandboxService]) -> dict[str, str]:
-    """Say where the servers are, by the names that libraries and projects read.
+    """Return variables with the servers' addresses, by names that libraries and projects read.
 
-    Whatever the repository's configuration says by one of these names wins.
+    Variables of the repository's configuration override them.
     """
     return {name: text for service in services for name, text in service.variables.items()}
 
@@ -314,15 +215,20 @@ def variables(services: Sequence[SandboxService]) -> dict[str, str]:
 def add_services(
     order: SandboxRequest, services: Sequence[SandboxService], *, own_late: bool = False
 ) -> SandboxRequest:
-    """Have servers started before the order's command begins.
+    """Add servers that start before the order's command.
 
     Args:
-        own_late: The command itself starts the repository's own servers: once it has read what
-            these must not see, or has installed what they need.
+        own_late: The command itself starts the repository's own servers, once it has read its
+            order, which they must not see, or has installed what they need.
     """
     if not services:
         return order
     failure = f"{_FAILURE}{secrets.token_hex(16)}"
+    data = (
+        Mount(source=str(Path(file).parent), target=f"{_TEMPLATES}/{service.name}")
+        for service in services
+        if (file := service.filled or service.template)
+    )
     late = [service for service in services if service.is_own and own_late]
     early = [service for service in services if service not in late]
     argv, files = order.argv, order.files
@@ -333,39 +239,27 @@ def add_services(
     for service in late:
         content = _write_start([service], order, failure).encode()
         files = (*files, SandboxFile(path=_LATE.format(name=service.name), content=content))
+    notes = (_KNOCK for service in services if not service.ports)
+    hosts = (host for service in services for host in service.hosts)
     return replace(
         order,
         argv=argv,
         files=files,
-        mounts=(*order.mounts, *_mount_data(services)),
-        collect=(
-            *order.collect,
-            failure,
-            *(_KNOCK for service in services if not service.ports),
-        ),
-        hosts=(
-            *order.hosts,
-            *dict.fromkeys(host for service in services for host in service.hosts),
-        ),
+        mounts=(*order.mounts, *data),
+        collect=(*order.collect, failure, *notes),
+        hosts=(*order.hosts, *dict.fromkeys(hosts)),
     )
 
 
-def _mount_data(services: Sequence[SandboxService]) -> Iterator[Mount]:
-    for service in services:
-        if data := service.filled or service.template:
-            target = f"{_TEMPLATES}/{service.name}"
-            yield Mount(source=str(Path(data).parent), target=target)
-
-
 def _write_start(services: Sequence[SandboxService], order: SandboxRequest, failure: str) -> str:
-    """Write the shell's commands that start servers, all at once, and await them."""
+    """Write the shell commands that start servers, all at once, and wait for them."""
     starts: list[str] = []
     waits: list[str] = []
     for service in services:
         folder, data = f"{_FOLDER}/{service.name}", service.filled or service.template
         template = f"{_TEMPLATES}/{service.name}/{Path(data).name}" if data else ""
         starts.append(shlex.join(("start", service.title, folder, template, *service.argv)))
-        # As the kernel lists a port that accepts connections.
+        # The kernel lists a port that accepts connections in this form.
         signs = [service.ready] if service.ready else [_OPEN.format(port) for port in service.ports]
         files = (f"{folder}/log",) if service.ready else ("/proc/net/tcp", "/proc/net/tcp6")
         waits += (shlex.join(("await", service.title, folder, sign, *files)) for sign in signs)
@@ -375,7 +269,7 @@ def _write_start(services: Sequence[SandboxService], order: SandboxRequest, fail
 
 
 def locate_data(services: Sequence[SandboxService]) -> Iterator[dict[str, str]]:
-    """Say where a sandbox has the data of servers, for the script that keeps them."""
+    """Yield where a sandbox has the data of servers, for the script that stores them."""
     for service in services:
         if service.template:
             folder = f"{_FOLDER}/{service.name}"
@@ -385,12 +279,13 @@ def locate_data(services: Sequence[SandboxService]) -> Iterator[dict[str, str]]:
             }  # fmt: skip
 
 
-# --- servers that nobody has configured --------------------------------------------------------
+# --- servers that are not configured -----------------------------------------------------------
 
 
 def make_listener(environment: Environment) -> SandboxService:
-    """Make what listens where servers would be, and ends the command that connects to one."""
-    rows, taken = read_rows(), {port for each in environment.services for port in each.ports}
+    """Make a listener on the ports of servers, which ends a command that connects to one."""
+    rows = read_rows()
+    taken = {port for service in environment.services for port in service.ports}
     names: dict[int | str, str] = {}
     for name, row in rows.items():
         if row.port not in taken:
@@ -399,20 +294,20 @@ def make_listener(environment: Environment) -> SandboxService:
                 names.setdefault(row.socket, name)
     order = json.dumps({"places": [*names.items()], "knock": _KNOCK})
     script = f"{SANDBOX_OURS}/setup/listen.py"
-    heard = [rows[name] for name in dict.fromkeys(names.values())]
+    listened = [rows[name] for name in dict.fromkeys(names.values())]
     return SandboxService(
         name="listener",
         title="the listener for servers",
         argv=(environment.interpreter.path, "-I", "-S", script, order),
         ports=(),
         ready="listening",
-        hosts=tuple(host for row in heard for host in row.hosts),
-        variables={key: text for row in heard for key, text in row.socket_variables.items()},
+        hosts=tuple(host for row in listened for host in row.hosts),
+        variables={key: text for row in listened for key, text in row.socket_variables.items()},
     )
 
 
 def read_knock(order: SandboxRequest, result: SandboxResult) -> ServerKnock | None:
-    """Read which server the command connected to; foreign code can have written it."""
+    """Read which server the command connected to; foreign code may have written the note."""
     if _KNOCK in order.collect and _KNOCK in result.files:
         with suppress(ValidationError):
             knock = ServerKnock.model_validate_json(result.files[_KNOCK][:10_000])
@@ -424,15 +319,15 @@ def configure_knocks(knocks: Sequence[ServerKnock]) -> dict[str, object]:
     """Write the configuration that starts servers, with the accounts that clients name."""
     env: dict[str, str] = {}
     for knock in knocks:
-        given = {"{user}": knock.user, "{database}": knock.database}
+        accounts = {"{user}": knock.user, "{database}": knock.database}
         for name, text in read_rows()[knock.name].variables.items():
-            if value := given.pop(text, ""):
+            if value := accounts.pop(text, ""):
                 env[name] = value
     return {"services": [knock.name for knock in knocks], **({"env": env} if env else {})}
 
 
 def not_started(order: SandboxRequest, result: SandboxResult) -> str:
-    """Say which server did not start, in its own words; empty where the command began."""
+    """Return which server did not start, with its last output; empty: the command started."""
     for path, content in result.files.items():
         if path.startswith(_FAILURE) and path in order.collect:
             words = sanitise.strip_terminal_codes(content.decode("utf-8", "replace")).strip()

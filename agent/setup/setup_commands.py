@@ -1,10 +1,9 @@
-"""Run the set-up commands of a repository once, and keep what they add as layers of files.
+"""Run the set-up commands of a repository once, and store the files that they add as a layer.
 
-They run in one sandbox, with the whole tree, whose only way out is a gateway to package indexes.
-What they write leaves it as files of strangers: only what the repository does not have itself is
-kept, and nobody follows a link in it. The same layer serves its repository for as long as all that
-the commands have read of the tree is the same. One that the code of a change has made serves that
-change alone.
+They run in one sandbox, with the whole tree, whose only network is a gateway to package indexes.
+What they write is untrusted: only files that the repository does not have are stored, and no link
+in them is followed. A layer serves its repository for as long as all that the commands have read
+of the tree is unchanged. One that a change's code has made serves that change alone.
 """
 
 import hashlib
@@ -56,34 +55,35 @@ from agent.setup.request import EnvironmentRequest
 from agent.text import sanitise
 
 WHOLE = "."
-"""Means all of a tree: a setup.py may import whatever is in it."""
+"""Stands for the whole tree: a setup.py may import any file of it."""
 _RECORD = "layer.json"
 _SERVICES = "services"
-"""Folder of a layer with the data of servers, by name."""
+"""Folder of a layer with the data of servers."""
 _MADE = "/made"
 _JOB = "/tmp/set-up.json"  # noqa: S108
 _REPORT = f"{SANDBOX_OUT}/set-up.json"
 _SECONDS = 1800.0
-#: Installs a project as a link to its folder; an index answers for what its build needs.
+#: Installs a project as a link to its folder; its build may fetch packages from an index.
 _LINK = (uv_program.PATH, "--no-config", "pip", "install", "--no-deps")
 _MOST_NAMED = 20
-#: Caches that would fill the home only to make a second run quicker.
-_CACHES = {
+#: Moves caches out of the home, which no second run would use, and limits repeated requests.
+_TOOL_SETTINGS = {
     "npm_config_cache": "/tmp/npm",  # noqa: S108
     "PIP_NO_CACHE_DIR": "1",
     "UV_CACHE_DIR": "/tmp/uv",  # noqa: S108
     "PDM_CACHE_DIR": "/tmp/pdm",  # noqa: S108
     "PDM_IGNORE_SAVED_PYTHON": "1",
+    "npm_config_fetch_retries": "1",
+    "npm_config_fetch_retry_mintimeout": "1000",
 }
-_FEW_RETRIES = {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_mintimeout": "1000"}
 
 
 class _StoredLayer(Record):
     inputs: dict[str, str]
-    """Digests of what the commands have read of the tree, by path; of the whole where the code of a
-    change has made it, and where that is not known."""
+    """Digests of the paths that the commands have read; of the whole tree if that is not known, or
+    if the code of a change has made the layer."""
     built: tuple[str, ...] = ()
-    """Of these paths what the repository's own projects are installed from; the whole tree where
+    """Those of the paths that the repository's own projects are installed from; the whole tree if
     that is not known."""
     bulk: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -92,14 +92,13 @@ class _StoredLayer(Record):
 
 
 class _SetupReport(BaseModel):
-    """Report of the script in the sandbox; foreign code can have written it."""
+    """Report of the script in the sandbox; foreign code may have written it."""
 
     model_config = ConfigDict(strict=True)
 
     at: int = 0
     since: float = 0.0
     code: int | None = None
-    gone: list[str] = []
     inputs: list[str] | None = None
     built: list[str] | None = None
 
@@ -112,18 +111,18 @@ class _SetupReport(BaseModel):
 
 
 def provide_layer(
-    asked: EnvironmentRequest, environment: Environment, build_context: BuildContext
+    request: EnvironmentRequest, environment: Environment, build_context: BuildContext
 ) -> Environment:
-    """Give the environment with what its set-up commands add.
+    """Return the environment with the layer of its set-up commands; run them if there is none.
 
     Raises:
         EnvironmentFailed: A command fails or reaches a limit.
-        IndexUnavailable: One fails, and what it asked of a package index was never answered.
+        IndexUnavailable: One fails, and a package index never answered one of its requests.
     """
     if not environment.sources:
         return environment
-    run = _CommandRun(asked, environment, build_context)
-    settings, base = build_context.settings, asked.base
+    run = _CommandRun(request, environment, build_context)
+    settings, base = build_context.settings, request.base
     stem, place = run.make_stem(), None
     if base is not None:
         # A change reuses only the layers of its base.
@@ -147,7 +146,7 @@ def provide_layer(
     )
     if (place / layer_files.ENVIRONMENT).is_dir():
         environment = replace(environment, path=str(place / layer_files.ENVIRONMENT))
-    # Of a change that is set up anew, its own: its migrations have run.
+    # A change that is set up anew has its own data, on which its migrations have run.
     services = tuple(
         replace(service, filled=str(data) if data.is_file() else "")
         for service in environment.services
@@ -160,8 +159,8 @@ def list_inputs(environment: Environment) -> tuple[frozenset[str], frozenset[str
     """List the files and folders that the set-up of an environment has read.
 
     Returns:
-        All of them, then those that the repository's own projects are installed from; `WHOLE`
-        among them means all of the tree.
+        All of them, then those that the repository's own projects are installed from. `WHOLE`
+        stands for the whole tree.
     """
     read, built = frozenset[str](), frozenset[str]()
     for layer in environment.layers:
@@ -173,7 +172,7 @@ def list_inputs(environment: Environment) -> tuple[frozenset[str], frozenset[str
 
 
 def digest_entry(folder: Path, path: str) -> str:
-    """Sum up what is at a path of a tree; of a folder, which names it has."""
+    """Return the digest of a file, a link or a folder's names; empty: it cannot be read."""
     place, total = folder / path, hashlib.sha256()
     try:
         if path == WHOLE:
@@ -195,60 +194,59 @@ def digest_entry(folder: Path, path: str) -> str:
 
 
 def _list_missing(output: str) -> list[str]:
-    """Name what lines of a template went on without, each with the last words of its command."""
+    """List the parts that a template's lines skipped, each with its command's last line."""
     lines = [line.strip() for line in sanitise.strip_terminal_codes(output).splitlines()]
-    # uv ends with general advice, below the error.
-    said = (line for line in lines if line and not line.startswith("hint: "))
+    # uv prints general advice below the error.
+    printed = (line for line in lines if line and not line.startswith("hint: "))
     return [
         f"{line.removeprefix(templates.MISSING)} ({before[:200]})"
-        for before, line in pairwise(said)
+        for before, line in pairwise(printed)
         if line.startswith(templates.MISSING)
     ][:_MOST_NAMED]
 
 
 class _CommandRun:
-    """Commands that run in one sandbox."""
+    """Set-up commands, which run in one sandbox."""
 
     def __init__(
-        self, asked: EnvironmentRequest, environment: Environment, build_context: BuildContext
+        self, request: EnvironmentRequest, environment: Environment, build_context: BuildContext
     ) -> None:
-        self.asked = asked
+        self.request = request
         self.environment = environment
         self.build_context = build_context
-        self._tree = Path(asked.tree)
+        self._tree = Path(request.tree)
         self._indexes = sandbox_requests.name_indexes(build_context.index)
-        #: As they are before any command. Lines of a template ask no server of the table, so what
-        #: they make stays the same where one is added.
+        #: Lines of a template use no server of the table, so their layer serves also if one is
+        #: added later.
         self._services = [
-            replace(service, filled="")
-            for service in environment.services
-            if asked.config.setup or service.is_own
+            service for service in environment.services if request.config.setup or service.is_own
         ]
-        given, own = sandbox_services.variables(environment.services), asked.config.variables
+        of_servers = sandbox_services.variables(environment.services)
+        configured = request.config.variables
         self._variables = (
-            {**given, **own}
-            if asked.config.setup
-            else {name: text for name, text in own.items() if name not in given}
+            {**of_servers, **configured}
+            if request.config.setup
+            else {name: text for name, text in configured.items() if name not in of_servers}
         )
 
     def make_stem(self, base: Environment | None = None) -> str:
-        """Sum up all that has a say in a layer but the tree; of a change, also its base."""
+        """Return the start of a layer's name: a digest of its inputs without the tree."""
         context = self.build_context
         parts = (
-            # What a layer has read is what foreign code says.
-            self.asked.repository,
-            storage.FORMAT, _LINK, self.environment.sources, self.asked.tag, self.environment.key,
-            self.asked.config.folder,
+            # Foreign code reports what a layer has read, so no other repository uses the layer.
+            self.request.repository,
+            storage.FORMAT, _LINK, self.environment.sources, self.request.tag, self.environment.key,
+            self.request.config.folder,
             context.mark, context.index.mark, sorted(self._variables.items()),
             base and [layer.folder for layer in base.layers],
         )  # fmt: skip
         return f"setup-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
 
-    def find_layer(self, stem: str, known: Collection[str] | None = None) -> Path | None:
-        """Find a layer of what the commands would read now, among those known; None: among all."""
+    def find_layer(self, stem: str, names: Collection[str] | None = None) -> Path | None:
+        """Return a layer with unchanged inputs, among all or those `names`; None: there is none."""
         settings = self.build_context.settings
         for place in storage.locate_environment(settings, "").glob(f"{stem}-*"):
-            if known is not None and place.name not in known:
+            if names is not None and place.name not in names:
                 continue
             with suppress(OSError, ValidationError):
                 stored = _StoredLayer.model_validate_json((place / _RECORD).read_bytes())
@@ -260,22 +258,22 @@ class _CommandRun:
         return {path: digest_entry(self._tree, path) for path in paths}
 
     def make(self, part: Path) -> _StoredLayer:
-        """Run the commands and keep what they add below a folder."""
+        """Run the commands and store the files that they add below a folder."""
         began, context = time.monotonic(), self.build_context
         context.say(f"set-up: {'; '.join(self.environment.sources)}")
         for name in ("tree", "home", _SERVICES):
             (part / name).mkdir()
         before, venv = Path(self.environment.path), part / layer_files.ENVIRONMENT
         shutil.copytree(before, venv, symlinks=True)
-        known = layer_files.mark_entries(venv)
+        marks = layer_files.mark_entries(venv)
         order = self._make_request(part)
         order = sandbox_services.add_services(order, self._services, own_late=True)
-        own = self.asked.git_hosts, self.asked.index_hosts
-        with gateway.open_gateway(context.settings, context.index, gateway.HOSTS, *own) as opened:
+        hosts = gateway.HOSTS, self.request.git_hosts, self.request.index_hosts
+        with gateway.open_gateway(context.settings, context.index, *hosts) as opened:
             order = replace(order, outlet=opened.outlet)
-            result = context.run(order)
+            result = context.sandbox.run(order)
         report = _SetupReport.read(result)
-        left_out = [f"what the set-up wanted from {one}" for one in opened.refused_attempts]
+        left_out = [f"what the set-up wanted from {host}" for host in opened.refused_attempts]
         left_out += _list_missing(result.output)
         for line in left_out:
             context.say(line)
@@ -284,22 +282,22 @@ class _CommandRun:
                 self._describe_failure(result, report),
                 sandbox_services.not_started(order, result),
             )
-            said = "\n".join(filter(None, parts))
-            raise opened.make_failure(said, math.inf if result.limit else report.since)
+            words = "\n".join(filter(None, parts))
+            raise opened.make_failure(words, math.inf if result.limit else report.since)
         layer_files.remove_special(part / _SERVICES, {})
-        altered = layer_files.delete_repository_files(part / "tree", self._tree, report.gone)
+        altered = layer_files.delete_repository_files(part / "tree", self._tree)
         layer_files.remove_special(part / "home")
         if altered:
             context.say(
                 "set-up changes files of the repository; the checks use the committed versions:"
                 f" {sanitise.list_some(altered, _MOST_NAMED)}"
             )
-        self._keep_environment(venv, before, known)
+        self._keep_environment(venv, before, marks)
         seconds = time.monotonic() - began
         context.say(f"set-up done in {seconds:.1f} s")
         bulk = layer_files.separate_large_folders(part, self._tree)
-        # The code of a change could have a say in what it is said to have read.
-        read = None if self.asked.base else report.inputs
+        # The code of a change could falsify the report of what was read.
+        read = None if self.request.base else report.inputs
         inputs = self._digest([WHOLE] if read is None else read)
         built = [WHOLE] if report.built is None else report.built
         return _StoredLayer(
@@ -316,7 +314,7 @@ class _CommandRun:
             "commands": self.environment.sources,
             "servers": [*sandbox_services.locate_data(self._services)],
             "data": f"{_MADE}/{_SERVICES}",
-            "directory": posixpath.join(SANDBOX_TREE, self.asked.config.folder).rstrip("/"),
+            "directory": posixpath.join(SANDBOX_TREE, self.request.config.folder).rstrip("/"),
             "report": _REPORT,
             "link": _LINK,
             "places": {
@@ -339,7 +337,7 @@ class _CommandRun:
                 self.environment.interpreter.path, "-I", "-S",
                 f"{SANDBOX_OURS}/setup/set_up.py", _JOB,
             ),
-            environ={**_CACHES, **_FEW_RETRIES, **self._indexes, **self._variables},
+            environ={**_TOOL_SETTINGS, **self._indexes, **self._variables},
             limits=limits,
             files=(file,),
             collect=(_REPORT,),
@@ -352,7 +350,7 @@ class _CommandRun:
             for target, name in writable.items()
         ]
         order = replace(order, mounts=tuple(mounts))
-        order = sandbox_requests.add_tag(order, self._tree, self.asked.tag)
+        order = sandbox_requests.add_tag(order, self._tree, self.request.tag)
         return sandbox_requests.add_uv(order, self.environment.interpreter.path, settings)
 
     def _describe_failure(self, result: SandboxResult, report: _SetupReport) -> str:
@@ -363,17 +361,17 @@ class _CommandRun:
         else:
             code = report.code if report.code is not None else result.exit_code
             ended = f"ended with exit code {code}"
-        # A blank line ends what was printed.
+        # Blank lines are left out: they would use up the twelve lines.
         printed = sanitise.strip_terminal_codes(result.output).splitlines()
         words = "\n".join([line for line in printed if line.strip()][-12:])[-2000:]
         return f"setup: `{command}` {ended}. Last output:\n{words}"
 
     def _keep_environment(
-        self, venv: Path, before: Path, known: dict[str, tuple[object, ...]]
+        self, venv: Path, before: Path, marks: dict[str, tuple[object, ...]]
     ) -> None:
-        """Keep the environment where the commands have altered it."""
-        layer_files.remove_special(venv, known)
-        if layer_files.mark_entries(venv) == known:
+        """Keep the copy of the environment if the commands have changed it, else delete it."""
+        layer_files.remove_special(venv, marks)
+        if layer_files.mark_entries(venv) == marks:
             folders.delete_folder(venv)
             return
         if replaced := toolsets.find_replaced(venv, before / toolsets.SETTINGS):
@@ -381,8 +379,9 @@ class _CommandRun:
                 f"setup: a command writes {replaced[0]} into the environment, which changes how"
                 " its interpreter starts."
             )
-        if self.asked.base is not None:
-            # Python takes what has time and size of its source; code of a change could write that.
+        if self.request.base is not None:
+            # Python uses bytecode with the time and size of its source, which code of a change
+            # could have written.
             for place in [*(venv / "lib").glob(f"**/{distributions.BYTECODE}")]:
                 folders.delete_folder(place)
         toolsets.compile_all(self.build_context, venv)

@@ -1,8 +1,8 @@
-"""Where environments and their parts are kept: folders, locks, whole-or-nothing writes.
+"""Store environments and their parts: folders, locks, complete writes.
 
-Everything below `environments/` in the data folder is a cache that can be built again. What is
-being built has a name that nothing looks for; it gets its real name when it is complete, and what
-a killed process left behind is swept a day later.
+All files below `environments/` in the data folder are a cache that can be rebuilt. A folder that is
+being built has a temporary name, and gets its real name when it is complete. Clean-up removes what
+a killed process left after a day.
 """
 
 import fcntl
@@ -21,10 +21,8 @@ from agent.models.clock import read_clock
 from agent.settings import Settings
 from agent.text.bytecode import compile_module
 
-#: Changes when what is stored means something else than before.
+#: Changes when stored files get another meaning.
 FORMAT = 6
-#: How keys begin of what lies over or under environments.
-LAYERS = ("setup-", "system-")
 _BUILDING = "building"
 _DAY = 86_400
 #: Days without use after which an environment is removed; no run takes as long.
@@ -32,7 +30,7 @@ UNUSED_DAYS = 14.0
 
 
 def folder(settings: Settings) -> Path:
-    """The folder of all environments; a sandbox's user may pass through."""
+    """Return the folder of all environments, which a sandbox's user may enter."""
     place = settings.home / "environments"
     if not place.is_dir():
         operator.require_home(settings.home)
@@ -42,13 +40,13 @@ def folder(settings: Settings) -> Path:
 
 
 def locate_environment(settings: Settings, key: str) -> Path:
-    """Where the environment of that key is once it is complete."""
+    """Return the place of a complete environment with this key."""
     return folder(settings) / "ready" / key
 
 
 @contextmanager
 def reserve_build_folder(settings: Settings, goal: Path) -> Iterator[Path]:
-    """Give a new folder that becomes `goal` when the block ends well, and is gone otherwise."""
+    """Yield a new folder that becomes `goal` if the block succeeds, else it is deleted."""
     parts = folder(settings) / _BUILDING
     parts.mkdir(exist_ok=True)
     part = parts / f"{os.getpid()}-{secrets.token_hex(6)}"
@@ -63,7 +61,7 @@ def reserve_build_folder(settings: Settings, goal: Path) -> Iterator[Path]:
 
 
 def provide_folder(settings: Settings, place: Path, make: Callable[[Path], object]) -> Path:
-    """Return a folder that never changes; `make` fills it once, however many ask for it."""
+    """Return a folder that never changes; `make` fills it once, also with several callers."""
     if not place.is_dir():
         with lock_name(settings, place.name):
             if not place.is_dir():
@@ -74,7 +72,7 @@ def provide_folder(settings: Settings, place: Path, make: Callable[[Path], objec
 
 @contextmanager
 def lock_name(settings: Settings, name: str) -> Iterator[None]:
-    """Let one at a time do the work of that name; the others wait."""
+    """Hold the lock of a name for the block; other threads and processes wait."""
     locks = folder(settings) / "locks"
     locks.mkdir(exist_ok=True)
     descriptor = os.open(locks / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -86,7 +84,7 @@ def lock_name(settings: Settings, name: str) -> Iterator[None]:
 
 
 def note_use(settings: Settings, key: str) -> bool:
-    """Note that an environment is used, so that nobody prunes it for days; False: it is gone."""
+    """Record the use of an environment, so that it is not removed for days; False: it is gone."""
     try:
         os.utime(locate_environment(settings, key))
     except FileNotFoundError:
@@ -95,7 +93,7 @@ def note_use(settings: Settings, key: str) -> bool:
 
 
 def compute_root_fingerprint() -> str:
-    """Identify this machine's root file system: the release of the system and its C library."""
+    """Return a digest of this machine's system release and C library."""
     root = Path("/")
     total = hashlib.sha256(str(root).encode())
     for name in ("etc/os-release", "usr/lib/os-release", "etc/debian_version"):
@@ -106,51 +104,46 @@ def compute_root_fingerprint() -> str:
 
 
 def provide_scripts(settings: Settings) -> Path:
-    """A copy of the scripts for sandboxes, where their users can read them; compiled."""
+    """Return a folder with the scripts for sandboxes, which their users can read; compiled."""
     return folders.provide_folder(folder(settings) / "scripts" / "all", _read_scripts())
 
 
 @cache
 def _read_scripts() -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    # A recipe's script is imported by one of the checks.
+    files: dict[str, bytes] = {}
+    # One of the checks imports a recipe's script.
     for package, goal in (("checks", "checks"), ("recipes", "checks"), ("setup", "setup")):
         inside = resources.files("agent") / package / "sandbox_scripts"
         for entry in inside.iterdir():
             if entry.is_file() and entry.name != "__init__.py":
                 path, source = f"{goal}/{entry.name}", entry.read_bytes()
                 compiled, code = compile_module(path, source)
-                found |= {path: source, compiled: code}
-    return found
+                files |= {path: source, compiled: code}
+    return files
 
 
-# --- what is not needed any more ------------------------------------------------------------------
+# --- clean-up -------------------------------------------------------------------------------------
 
 
 def remove_unused(settings: Settings, days: float = UNUSED_DAYS) -> int:
-    """Remove environments and measured base commits that nobody has used; return how many.
+    """Remove environments and measured base commits without use for days; return how many.
 
-    What a run leaves for people (its text, log and events) is never touched.
+    Files of runs for people (text, log and events) are never removed.
     """
-    oldest, gone = read_clock() - days * _DAY, 0
-    # Nobody builds for a day.
-    for place in (folder(settings) / _BUILDING).glob("*-*"):
-        if _is_older(place, read_clock() - _DAY):
-            folders.delete_folder(place)
-            gone += 1
+    oldest, building = read_clock() - days * _DAY, folder(settings) / _BUILDING
+    building.mkdir(exist_ok=True)
+    # No build takes a day.
+    removed = [place for place in building.glob("*-*") if _is_older(place, read_clock() - _DAY)]
     for place in filter(Path.is_dir, locate_environment(settings, "").glob("*")):
-        # Folders that are no layers are from another version of ours and unused.
-        if _is_older(place, oldest) or not place.name.startswith(LAYERS):
-            # From the start, nobody finds a part of it.
-            part = folder(settings) / _BUILDING / f"{os.getpid()}-{secrets.token_hex(6)}"
-            part.parent.mkdir(exist_ok=True)
-            folders.delete_folder(place.rename(part))
-            gone += 1
-    for place in (settings.home / "baselines").glob("*"):
         if _is_older(place, oldest):
-            place.unlink(missing_ok=True)
-            gone += 1
-    return gone
+            # Renamed first, so that no run finds a part of it.
+            removed.append(place.rename(building / f"{os.getpid()}-{secrets.token_hex(6)}"))
+    removed += [
+        place for place in (settings.home / "baselines").glob("*") if _is_older(place, oldest)
+    ]
+    for place in removed:
+        folders.delete_folder(place)
+    return len(removed)
 
 
 def _is_older(place: Path, moment: float) -> bool:

@@ -1,8 +1,8 @@
-"""Debian packages that a repository needs: fetched by apt, and laid over /usr in its sandboxes.
+"""Fetch the Debian packages that a repository needs, for a layer over /usr in its sandboxes.
 
-apt runs in a sandbox of the root file system that the packages are for, with its sources, keys and
-list of installed packages. It reaches only the hosts of these sources. No script of a package is
-run, and nothing is installed on this machine.
+apt runs in a sandbox with the root file system that the packages are for, and that system's
+sources, keys and list of installed packages. It reaches only the hosts of these sources. No script
+of a package runs, and nothing is installed on this machine.
 """
 
 import hashlib
@@ -24,7 +24,6 @@ from agent.models.sandbox import (
 )
 from agent.setup import gateway, layer_files, storage
 from agent.setup.build_context import BuildContext, describe_failure
-from agent.setup.interpreters import mount_python
 
 _ETC = "etc/apt"
 _STATUS = "var/lib/dpkg/status"
@@ -34,7 +33,7 @@ _JOB = "/tmp/packages.json"  # noqa: S108
 _CACHE = f"{SANDBOX_OUT}/ld.so.cache"
 _CONFIGURED = "/tmp/ld.so.conf"  # noqa: S108
 _MADE = "/made"
-#: Files of apt's configuration that are copied; its logins are not.
+#: Files of apt's configuration that are copied, without its logins.
 _SOURCES = ("sources.list", "sources.list.d/*", "preferences", "preferences.d/*",
             "trusted.gpg", "trusted.gpg.d/*", "keyrings/*")  # fmt: skip
 _LOGIN = re.compile(rb"(?<=://)[^\s/@]*@")
@@ -42,18 +41,18 @@ _HOST = re.compile(r"\bhttps?://[\w.-]+(?::\d{1,5})?")
 
 
 def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
-    """Give the folder of the layer of these packages, and fetch them if it is not there yet.
+    """Return the folder of a layer with these packages; fetch them unless it is stored.
 
     Args:
-        names: Of alternatives, as in `a|b`, the first that apt knows.
+        names: Of alternatives, as in `a|b`, the first that apt knows is taken.
 
     Returns:
-        A folder with `files/usr` and `ld.so.cache`; empty: all is there without one.
+        A folder with `files/usr` and `ld.so.cache`; empty: all packages are installed already.
 
     Raises:
-        EnvironmentFailed: They cannot be had; with the reason.
+        EnvironmentFailed: They are not available; with the reason.
         StorageFull: The disk is full.
-        SandboxMissing: There is no sandbox in which apt could run.
+        SandboxMissing: This machine cannot open a sandbox for apt.
     """
     settings = build_context.settings
     if not names or (wanted := _choose(names, build_context)) is None:
@@ -66,7 +65,7 @@ def provide_layer(names: Sequence[str], build_context: BuildContext) -> str:
 
 
 def list_installed(status: str) -> Iterator[str]:
-    """Yield the names of installed packages, and the ones that they replace."""
+    """Yield the names of installed packages, and the names that they provide."""
     for paragraph in status.split("\n\n"):
         fields = dict(re.findall(r"^(Package|Status|Provides): *(.*)$", paragraph, re.MULTILINE))
         if fields.get("Status", "").split()[-1:] == ["installed"]:
@@ -75,18 +74,18 @@ def list_installed(status: str) -> Iterator[str]:
 
 
 class _PackagePlan(NamedTuple):
-    """The packages of a list that have to be fetched."""
+    """The packages that have to be fetched."""
 
     names: list[str]
     top: Path
     """The root file system."""
     status: bytes
-    """dpkg's list of what is installed in it."""
+    """dpkg's list of the packages that are installed in it."""
     key: str
 
 
 def _choose(asked: Sequence[str], build_context: BuildContext) -> _PackagePlan | None:
-    """Choose what is not installed; None: all is."""
+    """Return the packages that are not installed; None: all are."""
     root = build_context.root
     top = Path(root.folder or "/nonexistent")
     if root.folder is None:
@@ -122,14 +121,14 @@ def _read_status(build_context: BuildContext) -> bytes:
 
 
 def _make_layer(wanted: _PackagePlan, build_context: BuildContext, part: Path) -> None:
-    """Fetch packages and lay them out below a folder; EnvironmentFailed: they are not to be had."""
+    """Fetch packages and unpack them below a folder; EnvironmentFailed: they are not available."""
     build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
     part.chmod(0o755)
     (part / "files").mkdir()
     _fetch_packages(wanted, part / "files", build_context)
-    # Devices, for one, are what hides files below a layer.
+    # Among special files are devices that would hide files below the layer.
     layer_files.remove_special(part / "files")
-    # A link in its place would lead the kernel out of the layer.
+    # A link in its place would lead out of the layer.
     usr = part / "files" / "usr"
     if usr.is_symlink() or not usr.is_dir():
         raise _make_failure(wanted.names, "the packages install nothing in /usr")
@@ -138,7 +137,7 @@ def _make_layer(wanted: _PackagePlan, build_context: BuildContext, part: Path) -
 
 
 def _fetch_packages(wanted: _PackagePlan, target: Path, build_context: BuildContext) -> None:
-    """Have apt fetch the packages, and unpack them below a folder."""
+    """Fetch the packages by apt, and unpack them below a folder."""
     files = [SandboxFile(path=f"{_PLACE}/status", content=wanted.status)]
     allowed: set[str] = set()
     for name, content in _read_sources(wanted.top):
@@ -146,14 +145,12 @@ def _fetch_packages(wanted: _PackagePlan, target: Path, build_context: BuildCont
         files.append(SandboxFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))
     job = {"place": _PLACE, "names": wanted.names, "target": _MADE}
     files.append(SandboxFile(path=_JOB, content=json.dumps(job).encode()))
+    scripts = str(storage.provide_scripts(build_context.settings))
     with gateway.open_gateway(build_context.settings, None, allowed) as opened:
         order = SandboxRequest(
             argv=(build_context.interpreter.path, "-I", "-S", _SCRIPT, _JOB),
             mounts=(
-                *mount_python(build_context.interpreter),
-                Mount(
-                    source=str(storage.provide_scripts(build_context.settings)), target=SANDBOX_OURS
-                ),
+                Mount(source=scripts, target=SANDBOX_OURS),
                 Mount(source=str(target), target=_MADE, writable=True),
             ),
             files=tuple(files),
@@ -169,18 +166,18 @@ def _fetch_packages(wanted: _PackagePlan, target: Path, build_context: BuildCont
 
 
 def _read_sources(top: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the name and the content of each file that says where packages come from."""
+    """Yield the name and the content of each file of apt's sources."""
     etc = top / _ETC
     for place in sorted(place for pattern in _SOURCES for place in etc.glob(pattern)):
         if place.is_file():
             content = _LOGIN.sub(b"", place.read_bytes())
-            # Sources name files of keys by their whole path.
+            # Sources name files of keys by absolute paths.
             content = content.replace(f"/{_ETC}/".encode(), f"{_PLACE}/etc/".encode())
             yield str(place.relative_to(etc)).encode(), content
 
 
 def _list_libraries(wanted: _PackagePlan, part: Path, build_context: BuildContext) -> bytes:
-    """Have ldconfig list the libraries of the root file system with those of the layer."""
+    """Return ldconfig's cache of the libraries of the root file system and of the layer."""
     folders = sorted((wanted.top / "etc" / "ld.so.conf.d").glob("*.conf"))
     lines = [place.read_bytes() for place in folders]
     lines.append(f"include {_MADE}/etc/ld.so.conf.d/*.conf\n".encode())

@@ -1,10 +1,10 @@
-"""Set-up lines for a repository that says none: what its lock or its declarations are for.
+"""Write set-up lines for a repository without configured ones, from its lock or declarations.
 
-A person could type them. The environment is active while they run, and empty at first; what they
-install is what the tools themselves read out of the repository's files. What is no package, or
-cannot be built, is not installed; what it declares is. First comes what the tests ask for. All
-other extras, groups and files of requirements are features whose tests skip without them, or pin a
-tool: they are added by a command that may fail. Pure.
+A person could type them. The environment is active while they run, and empty at first; tools such
+as uv read the repository's files themselves. A project that is no package, or cannot be built, is
+not installed, but its declared packages are. The requirements of the tests come first. All other
+extras, groups and files of requirements are features whose tests skip without them, or pin a tool:
+a command that may fail adds them. Pure.
 """
 
 import re
@@ -20,29 +20,29 @@ from repo_config.documents import as_map, table, texts
 from repo_config.project_files import ProjectFiles
 
 MISSING = "Not installed: "
-"""Begins what a line prints when it goes on without a part."""
+"""Begins the message of a line that continues without a part."""
 _EXPORTED = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
 _INSTALLED = "/tmp/installed.txt"  # noqa: S108
 _EXTRAS = "/tmp/extras.txt"  # noqa: S108
-#: A part that may fail must not use up the time of all others.
+#: An optional part must not use up the time of all others.
 _BRIEFLY = "timeout 300"
 _OR_NOT = f'|| echo "{MISSING}extras and groups that are not for the tests"'
-#: Names of extras, groups and files that are for the tests, and for developers of the project.
+#: Names of extras, groups and files for the tests, and for developers of the project.
 _TESTS = re.compile(r"(?:^|[-_./])(?:tests?|testing)(?:$|[-_./])")
 _DEVELOPMENT = re.compile(r"(?:^|[-_./])(?:dev|develop|development)(?:$|[-_./])")
-#: Extras that only the built metadata knows.
+#: Lists extras that only the built metadata has.
 _FIND_EXTRAS = (
     """sed -n 's/^Provides-Extra: //p' "$(dirname "$(grep -l editable"""
     f' "$VIRTUAL_ENV"/lib/*/*/*/direct_url.json)")/METADATA" > {_EXTRAS} || true'
 )
-#: uv only warns of an extra that is not there.
+#: uv only warns about an extra that does not exist.
 _USUAL_EXTRAS = ("test", "tests", "testing")
 _REQUIREMENTS = re.compile(
     r"(?:[\w.-]*require[\w.-]*/[\w./-]+|(?:tests?/)?[\w.-]*require[\w.-]*)\.(?:txt|pip)",
     re.IGNORECASE,
 )
 _PLAIN = frozenset({"requirements.txt", "requirements/base.txt"})
-#: Builders of before do not all install a project so that its files are edited in place (PEP 660).
+#: Not all older build backends support editable installs (PEP 660).
 _EDITABLE = "2022-09-01"
 _ANY_DAY = "2100-01-01"
 _DAY = re.compile(r"--exclude-newer \S+")
@@ -59,7 +59,7 @@ class _Parts(NamedTuple):
     """Names of extras, groups or files of requirements."""
 
     tests: Sequence[str]
-    """Those for the tests, or where none is called so, for development."""
+    """Those for the tests; if there are none, those for development."""
     every: Sequence[str]
 
     @property
@@ -78,26 +78,27 @@ def _write_options(option: str, names: Iterable[str]) -> list[str]:
 
 
 def write_lines(files: ProjectFiles, lock: str = "", day: str | None = None) -> tuple[str, ...]:
-    """Write the lines; none where nothing is declared.
+    """Write the lines; none if the project declares nothing.
 
     Args:
-        lock: The tool that has locked it; empty: none.
-        day: The last one whose releases are taken where there is no lock.
+        lock: The tool that wrote its lock; empty: it has none.
+        day: Without a lock, releases after this day are not taken.
     """
     uv = shlex.join(choose_uv(files, is_for_lock=lock == "uv"))
     return tuple(_CALL.sub(f"{uv} ", line) for line in _write_lines(files, lock, day))
 
 
 def choose_uv(files: ProjectFiles, *, is_for_lock: bool) -> tuple[str, ...]:
-    """Choose how uv is called, where the project requires another version than ours.
+    """Return the words that call uv, also if the project requires another version than ours.
 
-    Its lock is the affair of that version; an older one may not know how groups are installed.
+    That version handles its lock. All else is installed with ours, since an older one may not
+    support groups.
     """
     asked = versions.read_required(table(files.pyproject, "tool", "uv").get("required-version"))
     if metadata.version("uv") in SpecifierSet(asked):
         return ("uv",)
-    own = ("tool", "run", "--from", f"uv{asked}", "uv") if is_for_lock else ()
-    return ("uv", "--no-config", *own)
+    required = ("tool", "run", "--from", f"uv{asked}", "uv") if is_for_lock else ()
+    return ("uv", "--no-config", *required)
 
 
 def _write_lines(files: ProjectFiles, lock: str, day: str | None) -> tuple[str, ...]:
@@ -112,13 +113,13 @@ def _write_lines(files: ProjectFiles, lock: str, day: str | None) -> tuple[str, 
 
 
 def keep_newer(lines: tuple[str, ...], requirements: Iterable[str]) -> tuple[str, ...]:
-    """Have lines take also later releases of these requirements, and of no others."""
+    """Change lines to take later releases of these requirements too, and of no others."""
     options = " ".join(_allow_until(_ANY_DAY, requirements))
     return tuple(_DAY.sub(lambda day: f"{day[0]} {options}".rstrip(), line) for line in lines)
 
 
 def _add_project(needs: str, whole: str) -> tuple[str, str]:
-    """Write what it needs first: only what then fails is the build of the project itself."""
+    """Return two lines: dependencies come first, so that only the project's build may fail."""
     return needs, f'{whole} || echo "{MISSING}the project itself"'
 
 
@@ -147,7 +148,7 @@ def _write_export(files: ProjectFiles) -> tuple[str, ...]:
 
 
 def _write_install(files: ProjectFiles, day: str | None) -> tuple[str, ...]:
-    """Write what is installed without a lock."""
+    """Write the lines for a project without a lock."""
     install = " ".join(("uv pip install", *_name_days(files, day)))
     parts = _list_extras(files), _list_groups(files), _list_files(files)
     lines = _write_needed(files, install, *(part.tests for part in parts))
@@ -168,7 +169,7 @@ def _write_install(files: ProjectFiles, day: str | None) -> tuple[str, ...]:
 
 
 def _add_each(install: str, parts: str, part: str) -> str:
-    # Requirements of the tests keep their versions.
+    # Packages of the tests keep their versions.
     add = f'{_BRIEFLY} {install} -c {_INSTALLED} {part} || echo "{MISSING}{part}"'
     return f"for part in {parts}; do {add}; done"
 
@@ -180,15 +181,15 @@ def _write_needed(
     groups: Sequence[str],
     requirements: Sequence[str],
 ) -> tuple[str, ...]:
-    """Write what installs the project with some of its parts, or where it is none, its needs."""
+    """Write lines that install the project with these parts, or only its dependencies."""
     words = _write_options("--group", groups) + _write_options("-r", requirements)
     words += [shlex.quote(text) for text in _list_hatch_requirements(files)]
-    needs = words
+    dependencies = words
     is_known = _is_declared(files) or not _is_installed(files)
     extras = extras if is_known else _USUAL_EXTRAS
     if is_known and table(files.pyproject, "project"):
-        needs = ["-r pyproject.toml", *_write_options("--extra", extras), *words]
-    line = " ".join((install, *needs)) if needs else ""
+        dependencies = ["-r pyproject.toml", *_write_options("--extra", extras), *words]
+    line = " ".join((install, *dependencies)) if dependencies else ""
     if not _is_installed(files):
         return (line,) if line else ()
     named = f"[{','.join(extras)}]" if extras else ""
@@ -220,7 +221,7 @@ def _is_installed(files: ProjectFiles) -> bool:
 
 
 def _is_declared(files: ProjectFiles) -> bool:
-    """Whether what the project needs can be read without building it."""
+    """Check whether the project's dependencies can be read without building it."""
     project = table(files.pyproject, "project")
     if not project:
         return bool(table(files.pyproject, "tool", "poetry"))
@@ -237,28 +238,28 @@ def _list_groups(files: ProjectFiles) -> _Parts:
 
 
 def _list_hatch_requirements(files: ProjectFiles) -> Iterator[str]:
-    """Yield what the default environment of Hatch has, and those for the tests."""
+    """Yield the requirements of Hatch's default environment, and of those for the tests."""
     for name, environment in table(files.pyproject, "tool", "hatch", "envs").items():
         if name in ("default", "test", "tests", "hatch-test"):
             for key in ("dependencies", "extra-dependencies"):
                 needed = texts(as_map(environment).get(key))
-                # Hatch alone knows what stands in braces.
+                # Only Hatch can resolve fields in braces.
                 yield from (text for text in needed if text[:1].isalnum() and "{" not in text)
 
 
 def _list_files(files: ProjectFiles) -> _Parts:
-    """List files of requirements; the plain ones are needed in addition to those for the tests."""
-    found = [path for path in files.paths if _REQUIREMENTS.fullmatch(path)]
-    aimed = [path for path in found if _TESTS.search(path) or _DEVELOPMENT.search(path)]
-    variants = {path for path in found if any(_is_variant(path, other) for other in aimed)}
-    plain = [path for path in found if path in _PLAIN]
-    parts = _Parts.divide(path for path in found if path not in {*plain, *variants})
+    """List files of requirements; plain ones are needed in addition to those for the tests."""
+    listed = [path for path in files.paths if _REQUIREMENTS.fullmatch(path)]
+    special = [path for path in listed if _TESTS.search(path) or _DEVELOPMENT.search(path)]
+    variants = {path for path in listed if any(_is_variant(path, usual) for usual in special)}
+    plain = [path for path in listed if path in _PLAIN]
+    parts = _Parts.divide(path for path in listed if path not in {*plain, *variants})
     return _Parts((*plain, *parts.tests), (*plain, *parts.every))
 
 
-def _is_variant(path: str, other: str) -> bool:
-    """Whether a file asks for other versions of the same: `tests-min.txt` next to `tests.txt`."""
-    parts, others = (text.rpartition(".")[0].split("/") for text in (path, other))
-    pairs = zip(parts, others, strict=False)
-    is_longer = (re.match(rf"{re.escape(given)}(?:[-_.]|\Z)", part) for part, given in pairs)
-    return parts != others and len(parts) == len(others) and all(is_longer)
+def _is_variant(path: str, usual: str) -> bool:
+    """Check for other versions of the same packages: `tests-min.txt` next to `tests.txt`."""
+    parts, originals = (text.rpartition(".")[0].split("/") for text in (path, usual))
+    pairs = zip(parts, originals, strict=False)
+    is_longer = (re.match(rf"{re.escape(start)}(?:[-_.]|\Z)", part) for part, start in pairs)
+    return parts != originals and len(parts) == len(originals) and all(is_longer)

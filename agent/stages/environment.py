@@ -265,7 +265,7 @@ class _Trials:
         lines, origin = candidate.lines, candidate.origin
         if servers:
             more, origin = sandbox_services.configure_knocks(servers), _FROM_CI
-            lines = json.dumps(proposal.lay_over(more, json.loads(lines or "{}")))
+            lines = json.dumps(proposal.override(more, json.loads(lines or "{}")))
         under = replace_record(base, contract=candidate.over or base.contract)
         step = Step.READ_LINES.named(name)
         return self.once(step, proposed_lines.read_lines, lines, under, folder, origin)

@@ -163,4 +163,4 @@ def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder)
     assert "\x1b" not in caught.value.message
     # Nothing is left behind.
     assert set(storage.locate_environment(settings, "").glob("*")) == ready
-    assert list((storage.folder(settings) / "fetch").glob("*-*")) == []
+    assert list((storage.folder(settings) / "building").iterdir()) == []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import SandboxLost
-from agent.sandbox import change_collection, overlays
+from agent.sandbox import change_collection
 from agent.sandbox.session import Session
 from tests.deep import deep
 from tests.integration.session_samples import LIMITS, Workplace, paths
@@ -222,20 +222,6 @@ def test_a_large_file_is_left_out_and_files_of_holes_are_not_all_read(session):
     taken = session.take()
     assert taken.change.files == ()
     assert "8 files are not part of it" in taken.findings[-1].message
-
-
-def test_without_an_overlay_all_of_the_tree_is_compared(backend, home, monkeypatch):
-    # Docker never has one.
-    monkeypatch.setattr(overlays, "is_possible", lambda home: False)
-    with closing(Workplace(settings_for(backend, home, **LIMITS)).open()) as session:
-        session.run(
-            "echo 1 >app/views.py; rm -rf docs; echo x >y; chmod +x app/models.py", seconds=20
-        )
-        taken = session.take()
-        assert paths(taken.change) == {
-            "app/views.py": "changed", "docs/index.md": "deleted", "y": "added",
-            "app/models.py": "changed",
-        }  # fmt: skip
 
 
 def test_closing_leaves_nothing(backend, home):

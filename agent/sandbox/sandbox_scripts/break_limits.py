@@ -1,6 +1,6 @@
-"""Try to break the limits of a sandbox, where it takes more than a line of shell.
+"""Try to break the limits of a sandbox, where a line of shell is not enough.
 
-Runs in the sandbox with only the standard library; the first argument chooses the function.
+Runs in the sandbox with only the standard library; the first argument is the function's name.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ def list_successful_attempts(**attempts) -> list[str]:
     return done
 
 
-def look(host_facts: str) -> None:
-    """Try the limits, print by limit what came through, and stay to be seen from outside."""
+def inspect(host_facts: str) -> None:
+    """Print, by limit, what breaks it; then wait, so that the host can inspect the process."""
     host = json.loads(host_facts)
     library, usr = ctypes.CDLL(None), os.stat("/usr")
     mounts = {line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()}
     places = list_successful_attempts(
         **{place: partial(TemporaryFile, dir=place) for place in mounts}
     )
-    found = {place: os.statvfs(place).f_blocks * os.statvfs(place).f_frsize for place in places}
+    sizes = {place: os.statvfs(place).f_blocks * os.statvfs(place).f_frsize for place in places}
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     wanted = {"NoNewPrivs": 1, "CapEff": 0, "CapPrm": 0, "CapBnd": 0, "CapAmb": 0}
     links = {name: os.readlink("/proc/self/ns/" + name) for name in host["namespaces"]}
     shared = {name for name, link in host["namespaces"].items() if link == links[name]}
     others = set(os.listdir("/proc")) - {"1", str(os.getpid())}
     seen = {
-        "read-only root": [at for at in places if not 0 < found[at] <= host["sizes"].get(at, 0)]
+        "read-only root": [at for at in places if not 0 < sizes[at] <= host["sizes"].get(at, 0)]
         + ([] if os.statvfs("/").f_flag & os.ST_RDONLY else ["not sealed"]),
         "source tree": list_successful_attempts(written=partial(TemporaryFile, dir="/src")),
         "no network": [name for _, name in socket.if_nameindex() if name != "lo"]
         + list_successful_attempts(
             loopback=lambda: socket.create_connection(("127.0.0.1", host["port"]), 2),
             abstract=lambda: socket.socket(socket.AF_UNIX).connect("\0" + host["abstract"]),
-            # An address that is reserved for documentation.
+            # The address is reserved for documentation.
             datagram=lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b"", ("192.0.2.1", 53)),
             raw=lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
         ),
@@ -81,7 +81,7 @@ def look(host_facts: str) -> None:
 
 
 def forge() -> None:
-    """Claim success by every way out, attack process 1, and end with 7."""
+    """Write a false success to every descriptor, attack process 1, and exit with 7."""
     claim = b'{"exit_code": 0, "limit": null, "files": [], "refused": []}'
     content = struct.pack("!16sBQ", bytes(16), 2, len(claim)) + claim
     for number in range(256):

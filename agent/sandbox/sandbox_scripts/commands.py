@@ -1,6 +1,6 @@
-"""Start a command under process 1, bound it, attend to it, and end all that it has started.
+"""Run a command under process 1: start it, enforce its limits, and end all its processes.
 
-Part of `runner.py`. Nothing is believed that foreign code reports: the kernel tells of limits.
+Part of `runner.py`. It trusts no report of foreign code: limits are read from the kernel.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     Order = dict[str, Any]
-    """What `agent/sandbox/layout.py` writes down."""
+    """The order that `agent/sandbox/layout.py` encodes."""
 
 TICK_SECONDS = 0.1
 PIECE_BYTES = 1 << 18
@@ -31,28 +31,29 @@ IPC_RMID = 0
 
 
 class SetupError(Exception):
-    """The sandbox could not be laid out as ordered."""
+    """The sandbox could not be prepared as ordered."""
 
 
 # --- starting --------------------------------------------------------------------------------
 
 
 def set_dumpable(*, allowed: bool) -> None:
-    """Let others of the same user trace this process and open its descriptors, or not."""
+    """Allow or forbid processes of the same user to trace this one and open its descriptors."""
     if ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, int(allowed), 0, 0, 0) != 0:
         raise SetupError("prctl(PR_SET_DUMPABLE) was refused")
 
 
 def keep_only(wanted: set[int]) -> None:
+    """Close all descriptors above 2 but the wanted ones."""
     for name in os.listdir("/proc/self/fd"):
         number = int(name)
         if number > 2 and number not in wanted:
-            with suppress(OSError):  # the listing's own descriptor is closed already
+            with suppress(OSError):  # the descriptor of the listing is closed already
                 os.close(number)
 
 
 def exec_program(path: str, argv: list[str], environ: dict[str, str]) -> NoReturn:
-    """Turn this forked process into a program; never returns."""
+    """Replace this forked process by a program; never returns."""
     try:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
@@ -71,7 +72,7 @@ def exec_program(path: str, argv: list[str], environ: dict[str, str]) -> NoRetur
 
 
 def set_limits(order: Order) -> None:
-    """Bound this process and all that it starts; nobody in the sandbox may raise these again."""
+    """Limit this process and all that it starts; no process in the sandbox may raise a limit."""
     for name, value in order["rlimits"].items():
         number = getattr(resource, name)
         hard = resource.getrlimit(number)[1]
@@ -79,19 +80,19 @@ def set_limits(order: Order) -> None:
         try:
             resource.setrlimit(number, (bound, bound))
         except ValueError:
-            # A kernel that knows no message queues does not let them be bounded.
+            # A kernel without message queues refuses a limit for them.
             if name != "RLIMIT_MSGQUEUE":
                 raise
-    # The file belongs to us only while we are dumpable; nothing foreign has been started yet.
+    # A process owns this file only while it is dumpable; no foreign code runs yet.
     set_dumpable(allowed=True)
     with open("/proc/self/oom_score_adj", "w") as file:
-        file.write("500")  # should memory run out, foreign code goes before process 1
+        file.write("500")  # without memory, the kernel ends foreign code before process 1
 
 
 def start_command(
     order: Order, argv: list[str], environ: dict[str, str], kept: Iterable[int] = ()
 ) -> tuple[int, int]:
-    """Start a command with nothing open but null and its output; return process and output.
+    """Start a command with only null and its output open; return its pid and its output.
 
     Args:
         kept: Further descriptors that stay open.
@@ -104,7 +105,7 @@ def start_command(
         os.close(writing)
         return pid, reading
     try:
-        os.setsid()  # process 1 outlives it, and is to be in no group with it
+        os.setsid()  # process 1 outlives it, so they must not share a process group
         os.dup2(writing, 1)
         os.dup2(writing, 2)
         keep_only({*kept})
@@ -122,24 +123,27 @@ def start_command(
         os._exit(127)
 
 
-# --- attending -------------------------------------------------------------------------------
+# --- while it runs ---------------------------------------------------------------------------
 
 
 class RunningCommand:
-    """A command at work: what it prints is passed on, and its limits are looked at.
+    """A running command: passes its output on, and checks its limits.
 
-    A full disk ends the command; in a sandbox that stays open that is its own failure.
+    A full disk ends the command, except in a session, where the command itself fails.
     """
 
     def __init__(self, order: Order, seconds: float, print_piece: Callable[[bytes], None]) -> None:
-        """Begin before the command is started."""
+        """Count the time and names from now, before the command starts."""
         self.order = order
         self.until = time.monotonic() + seconds
         self.print_piece = print_piece
         self.names = count_names(order)
 
-    def attend(self, pid: int, reading: int, requests: int) -> tuple[int | None, str | None]:
-        """Wait for the command, the first limit or the host's end; return exit code and limit."""
+    def wait(self, pid: int, reading: int, requests: int) -> tuple[int | None, str | None]:
+        """Wait for the command's end or the first limit; return exit code and limit.
+
+        If the host has ended, this process exits.
+        """
         ended = os.pidfd_open(pid)
         poll = select.poll()
         poll.register(requests, 0)
@@ -158,12 +162,12 @@ class RunningCommand:
                     limit = self.find_limit()
                     if limit is not None:
                         return None, limit
-                # Last: a command that was not let run for long may have reached several.
+                # Time comes last: a command that was stopped for long may have reached several.
                 if now >= self.until:
                     return None, "time"
                 for descriptor, _ in poll.poll(min(TICK_SECONDS, self.until - now) * 1000):
                     if descriptor == requests:
-                        os._exit(1)  # the host is gone, and with process 1 all others end
+                        os._exit(1)  # the host has ended; with process 1 all others end
                     if descriptor == reading and not self.pass_on(reading):
                         poll.unregister(reading)
         finally:
@@ -179,14 +183,14 @@ class RunningCommand:
         if not self.order["lasting"]:
             limit = find_counted_limit(self.order) or find_full_disk(self.order)
         else:
-            # Names use kernel memory, which outlives the command.
+            # Names use kernel memory, which the command's end does not free.
             is_full = count_names(self.order) > max(self.names, self.order["inodes"])
             limit = "disk" if is_full else None
         return limit or find_sampled_limit(self.order)
 
 
 def reap(wanted: int) -> int | None:
-    """Collect whatever has ended; return the exit code of the wanted process once it has."""
+    """Wait for all ended processes; return the exit code of the wanted one once it has ended."""
     code = None
     while True:
         try:
@@ -205,7 +209,7 @@ def reset_counters(order: Order) -> None:
 
 
 def find_counted_limit(order: Order) -> str | None:
-    """Name the limit that the kernel has counted since, where it tells us."""
+    """Return the limit that the kernel has enforced since the last reset."""
     for counter in order["counters"]:
         if read_counter(counter) > counter.get("before", 0):
             limit: str = counter["limit"]
@@ -223,7 +227,7 @@ def read_counter(counter: dict[str, Any]) -> int:
 
 
 def find_full_disk(order: Order) -> str | None:
-    """Say `disk` when a writable place has no space left, for bytes or for names."""
+    """Return `disk` if a writable place has no space left for bytes or names."""
     for place in order["places"]:
         state = os.statvfs(place)
         if state.f_blocks and state.f_bavail == 0:
@@ -240,7 +244,7 @@ def count_names(order: Order) -> int:
 
 
 def find_sampled_limit(order: Order) -> str | None:
-    """Add up what all processes use, where no cgroup does it for us."""
+    """Return the limit that all processes together exceed, where no control group counts."""
     if order["sampled_memory"] is None:
         return None
     memory = tasks = 0
@@ -254,7 +258,7 @@ def find_sampled_limit(order: Order) -> str | None:
             with open("/proc/%s/stat" % name) as file:
                 tasks += int(file.read().rpartition(")")[2].split()[17])
         except (OSError, ValueError, IndexError):
-            continue  # it has just ended
+            continue  # the process has just ended
         memory += (int(resident) - int(shared)) * page
     for place in order["places"]:
         state = os.statvfs(place)
@@ -266,11 +270,11 @@ def find_sampled_limit(order: Order) -> str | None:
     return None
 
 
-# --- ending ----------------------------------------------------------------------------------
+# --- at its end ------------------------------------------------------------------------------
 
 
 def end_everything() -> None:
-    """Kill all other processes and see them gone."""
+    """Kill all other processes and wait for their end."""
     while True:
         with suppress(ProcessLookupError):
             os.kill(-1, signal.SIGKILL)

@@ -1,7 +1,7 @@
-"""Say what differs between a commit and the tree, and which files a command left behind.
+"""List the differences between a commit and the tree, and the files that a command returns.
 
-Part of `runner.py`; only while nothing else runs: nothing moves, so looking at a path and then
-opening it cannot be raced. Links are never followed, and nothing that could block is opened.
+Part of `runner.py`. It works only while no other process runs, so that no path can change between
+a check and its opening. It never follows links, and opens nothing that could block.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ import commands
 
 TYPE_CHECKING = False  # see commands.py
 if TYPE_CHECKING:
-    from io import BufferedReader
-
     from commands import Order
 
 MOST_REFUSALS = 100
@@ -28,18 +26,18 @@ MOST_DEPTH = 200
 PIECE_BYTES = 1 << 20
 LINK, SPECIAL = "A symbolic link", "A pipe, socket or device"
 REPOSITORY, CLOSED = "A repository within the repository", "An unreadable file"
-#: What tools leave behind: no part of a change, whether the repository ignores it or not.
+#: Folders of tools: never part of a change, whether the repository ignores them or not.
 CACHES = frozenset(
     {
         "__pycache__", ".cache", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache",
         ".venv",
     }
 )  # fmt: skip
-#: The rules of the tree, as `git add` reads them.
+#: The tree's ignore rules, as `git add` reads them.
 RULES = ("--exclude-per-directory=.gitignore", *("--exclude=%s/" % name for name in CACHES))
-#: What git reads in folders; it would wait for the writer of a pipe.
+#: Files that git reads in folders; in place of one, it would wait for the writer of a pipe.
 READ_BY_GIT = frozenset({".gitignore", ".gitattributes"})
-#: No configuration but what is said here, and no attribute but the repository's own.
+#: Excludes all configuration of git but these variables, and all attributes but the repository's.
 GIT_ENVIRON = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "LC_ALL": "C",
@@ -51,51 +49,34 @@ GIT_ENVIRON = {
 }
 
 
-def open_plain(path: str) -> BufferedReader:
-    """Open a file for reading that can neither redirect nor block us."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    return os.fdopen(os.open(path, flags), "rb")
-
-
-def has_same_content(path: str, other: str) -> bool:
-    return filecmp.cmp(path, other, shallow=False)
-
-
-def is_same_link(path: str, other: str) -> bool:
-    try:
-        return os.readlink(path) == os.readlink(other)
-    except OSError:
-        return False
-
-
-# --- what a command hands back ---------------------------------------------------------------
+# --- files that a command returns ------------------------------------------------------------
 
 
 class Collection:
-    """The regular files that are asked for, within the caps, and why others were left."""
+    """The ordered regular files, within the caps, and why others are refused."""
 
     def __init__(self, order: Order) -> None:
         self.tree = order["tree"]
-        #: What the tree was made from, the uppermost first.
+        #: Folders that the tree was copied from, the uppermost first.
         self.sources = [layer + "/tree" for layer in order["layers"]]
         self.sources = [*filter(None, [order["source"]]), *reversed(self.sources)]
-        #: Large folders of the set-up, of which nothing is returned.
+        #: Large folders of the set-up, from which nothing is returned.
         self.bulk = {folder["to"] for folder in order["bulk"]}
         self.most_bytes, self.most_files = order["returned_bytes"], order["returned_files"]
         self.files: dict[str, int] = {}
         self.refused: list[str] = []
         self.bytes = 0
         self.over = False
-        #: Paths of the tree that were not there before the command.
+        #: Paths of the tree that the command has created.
         self.new: list[str] = []
         if order["lists_new"]:
-            laid = {file["path"] for file in order["files"]}
-            self.list_new(self.tree, laid | self.bulk)
+            ordered = {file["path"] for file in order["files"]}
+            self.list_new(self.tree, ordered | self.bulk)
         for wanted in order["collect"]:
             self.collect(*os.path.split(wanted))
 
     def collect(self, folder: str, name: str) -> None:
-        """Consider a file of a folder; `*` means all of them."""
+        """Return a file of a folder, or refuse it; `*` means all of them."""
         if os.path.realpath(folder) != folder:
             self.refuse(folder, "symbolic link")
             return
@@ -113,21 +94,21 @@ class Collection:
             shown = path.encode("utf-8", "replace").decode("utf-8")[:300]
             self.refused.append("%s: %s" % (shown, why))
 
-    def list_new(self, folder: str, known: set[str]) -> None:
-        """Note files that neither the tree that was given has nor what was laid over it."""
+    def list_new(self, folder: str, present: set[str]) -> None:
+        """Record files that were not in the tree before the command."""
         with suppress(OSError):
             for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
                 path = entry.path[len(self.tree) :]
-                if entry.path in known or len(self.new) >= MOST_NEW:
+                if entry.path in present or len(self.new) >= MOST_NEW:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     if entry.name != ".git" and path.count("/") < MOST_DEPTH:
-                        self.list_new(entry.path, known)
+                        self.list_new(entry.path, present)
                 elif not any(os.path.lexists(source + path) for source in self.sources):
                     self.new.append(path[1:].encode("utf-8", "replace").decode())
 
     def consider(self, path: str, state: os.stat_result) -> None:
-        if path in self.files or self.is_as_given(path, state):
+        if path in self.files or self.is_unchanged(path, state):
             return
         why = find_objection(path, state)
         if why is None and self.bytes + state.st_size > self.most_bytes:
@@ -140,25 +121,22 @@ class Collection:
         else:
             self.refuse(path, why)
 
-    def is_as_given(self, path: str, state: os.stat_result) -> bool:
-        """Whether the tree was given with this very file or link."""
+    def is_unchanged(self, path: str, state: os.stat_result) -> bool:
+        """Check whether the tree had this file or link before the command."""
         if not path.startswith(self.tree + "/"):
             return False
-        if stat.S_ISLNK(state.st_mode):
-            compare = is_same_link
-        elif stat.S_ISREG(state.st_mode):
-            compare = has_same_content
-        else:
-            return False
         for source in self.sources:
+            original = source + path[len(self.tree) :]
             with suppress(OSError):
-                if compare(path, source + path[len(self.tree) :]):
+                if stat.S_ISLNK(state.st_mode) and os.readlink(path) == os.readlink(original):
+                    return True
+                if stat.S_ISREG(state.st_mode) and filecmp.cmp(path, original, shallow=False):
                     return True
         return False
 
 
 def find_objection(path: str, state: os.stat_result) -> str | None:
-    """Say why a file may not leave the sandbox, whatever its size."""
+    """Return why a file may not leave the sandbox, regardless of its size."""
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
@@ -172,11 +150,11 @@ def find_objection(path: str, state: os.stat_result) -> str | None:
     return None if os.access(path, os.R_OK) else "not readable"
 
 
-# --- what differs from the base --------------------------------------------------------------
+# --- differences from the base ---------------------------------------------------------------
 
 
 class GitFailed(Exception):
-    """Git did not list the tree."""
+    """Git could not list the tree."""
 
 
 def run_git(order: Order, index: str, kept: set[int], *arguments: str) -> tuple[int, bytes]:
@@ -194,11 +172,11 @@ def run_git(order: Order, index: str, kept: set[int], *arguments: str) -> tuple[
 def make_index(order: Order) -> int:
     """Return a descriptor of the commit's index with the times of the tree's files.
 
-    Files that have the same times later are not read again. No command can write to it.
+    Git does not read files again that still have these times. No command can write to it.
     """
     with open(order["base"] + "/index", "rb") as file:
         content = file.read()
-    # Where there is no space for a copy, all files are read each time.
+    # Without space for a copy, git reads all files each time.
     with suppress(OSError), tempfile.TemporaryDirectory() as folder:
         place = os.path.join(folder, "index")
         with open(place, "wb") as file:
@@ -213,9 +191,9 @@ def make_index(order: Order) -> int:
 
 
 class Difference:
-    """What git finds changed in a tree, by the tree's `.gitignore` as `git add` does.
+    """The changes that git lists in a tree, with ignore rules as for `git add`.
 
-    A walk adds what git does not list or enter.
+    A walk adds paths that git does not list or enter.
     """
 
     def __init__(
@@ -225,7 +203,7 @@ class Difference:
 
         Args:
             index: See `make_index`; None: it is made.
-            include: Ignored files and folders that count all the same.
+            include: Ignored files and folders that count nevertheless.
             links: Links and submodules of the commit.
         """
         self.order, self.tree = order, order["tree"]
@@ -233,8 +211,8 @@ class Difference:
         self.bulk = {folder["to"] for folder in order["bulk"]}
         self.is_cut = False
         self.entries: dict[str, tuple[int, bool, str | None]] = {}
-        """By path: size, whether its owner may execute it, and what it is if no plain file; None
-        where it is gone."""
+        """By path: size, whether its owner may execute it, and its kind: empty for a plain file,
+        None for a deleted one."""
         self.walk()
         self.index = make_index(order) if index is None else index
         bulk = ["--exclude=%s/" % place[len(self.tree) :] for place in self.bulk]
@@ -254,9 +232,9 @@ class Difference:
         if more:
             changed += self.list_paths("--others", "--", *more)
         for path in changed:
-            # What the walk has noted already, with all that is below.
-            is_noted = ".git" in path.casefold().split("/") or path.count("/") > MOST_DEPTH
-            if not (is_noted or path.endswith("/") or self.is_laid(path)):
+            # The walk has recorded these already, with all paths below.
+            is_recorded = ".git" in path.casefold().split("/") or path.count("/") > MOST_DEPTH
+            if not (is_recorded or path.endswith("/") or self.is_of_setup(path)):
                 self.entries[path] = self.describe(path)
 
     def list_paths(self, *arguments: str) -> list[str]:
@@ -269,7 +247,7 @@ class Difference:
         return [os.fsdecode(path) for path in output.split(b"\0")[:-1]]
 
     def walk(self) -> None:
-        """Open folders that are closed to their owner, and note what git does not list or enter."""
+        """Make closed folders readable, and record paths that git does not list or enter."""
         todo = [("", False)]
         while todo:
             folder, is_apart = todo.pop()
@@ -307,14 +285,14 @@ class Difference:
         problem = LINK if stat.S_ISLNK(state.st_mode) else problem
         return state.st_size, bool(state.st_mode & stat.S_IXUSR), problem
 
-    def is_laid(self, path: str) -> bool:
-        """Whether the set-up made this, so that it is in no change; no path of the commit is."""
+    def is_of_setup(self, path: str) -> bool:
+        """Check whether the set-up created this path, which is then in no change."""
         places = ("%s/tree/%s" % (layer, path) for layer in self.order["layers"])
         return any(os.path.lexists(place) and not os.path.isdir(place) for place in places)
 
 
 def list_folder(folder: str) -> list[os.DirEntry[str]]:
-    """List a folder; one that is closed to its owner is opened again."""
+    """List a folder; make it readable first if its owner may not read it."""
     try:
         return list(os.scandir(folder))
     except PermissionError:

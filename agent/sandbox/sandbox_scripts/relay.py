@@ -1,7 +1,7 @@
-"""Carry what programs in a sandbox say to their proxy over to the proxy's socket on the host.
+"""Forward connections to the sandbox's proxy on loopback to the proxy's socket on the host.
 
-A second process of ours, in sandboxes with a way out only. It has nothing that foreign code
-could want: the socket is shown in the sandbox anyway.
+It is a second process of ours, and runs only in sandboxes with a network. It holds no secret:
+foreign code can open the socket itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def start(proxy: str, keep_only: Callable[[set[int]], None]) -> int:
-    """Listen on loopback and carry every connection to the proxy's socket; return the port."""
+    """Listen on loopback and forward every connection to the proxy's socket; return the port."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     port: int = listener.getsockname()[1]
     if os.fork() != 0:
@@ -45,7 +45,7 @@ async def serve(listener: socket.socket, proxy: str) -> None:
 
 
 async def pass_data(reader: StreamReader, writer: StreamWriter) -> None:
-    """Hand on what one side says, and that it has ended."""
+    """Forward the bytes of one side, and its end."""
     while content := await reader.read(1 << 16):
         writer.write(content)
         await writer.drain()

@@ -1,17 +1,17 @@
-"""The first program inside a sandbox: lays the files out, then serves request after request.
+"""Run as the first program of a sandbox: write the ordered files, then answer requests.
 
-Runs as process 1 of the sandbox's own pid namespace, with only the standard library of Python 3.9
-or later (`-I -S`). Foreign code runs as the same user, so it relies on what the kernel
-grants process 1: no signal from inside reaches it, and once it is not dumpable nobody inside can
-trace it or open its descriptors. When a command is over it kills everything else, so nothing moves
-while files are read or written.
+It is process 1 of the sandbox's own pid namespace, with only the standard library of Python 3.9 or
+later (`-I -S`). Foreign code runs as the same user, so it relies on what the kernel grants process
+1: no signal from inside reaches it, and once it is not dumpable no process inside can trace it or
+open its descriptors. When a command has ended it kills all other processes, so no file changes
+while it reads or writes.
 
 It reads from standard input: 16 bytes that sign every frame, sent once the host has put it under
-its limits; the order; then requests, each a length, a JSON object and the bytes that its `size`
-announces. It answers on the descriptor of its argument: `started`, with the reason where the files
-could not be laid out; then for each request pieces of output, `ended` with a JSON object and sizes,
-and the contents of these sizes. The host believes nothing else, and no exit status of this process.
-It ends when the host does.
+its limits; the order; then requests, each a length, a JSON object and as many bytes as its `size`
+says. It answers on the descriptor of its argument: `started`, with the reason if the files could
+not be written; then for each request pieces of output, `ended` with a JSON object and sizes, and
+the contents of these sizes. The host trusts nothing else, not even this process's exit status. It
+ends when the host does.
 """
 
 from __future__ import annotations
@@ -40,13 +40,12 @@ if TYPE_CHECKING:
 
 STARTED, ENDED, CONTENT, OUTPUT = 1, 2, 3, 5
 FRAME = struct.Struct("!16sBQ")
-OPERATIONS = ("run", "look", "read", "write", "delete")
 PIECE_BYTES = 1 << 20
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER, FILTER_STEP_BYTES = 22, 2, 8
 
 
 class Channel:
-    """The way out: signed, length-framed messages to the host."""
+    """Sends signed messages, each with its length, to the host."""
 
     def __init__(self, descriptor: int, nonce: bytes) -> None:
         self.descriptor = descriptor
@@ -70,9 +69,9 @@ class Channel:
             self.send_bytes(CONTENT, content)
 
     def send_file(self, path: str, size: int) -> None:
-        """Send a file that nobody can change any more."""
+        """Send a file; no process that could change it runs any more."""
         self.write(FRAME.pack(self.nonce, CONTENT, size))
-        with differing.open_plain(path) as file:
+        with open(os.open(path, by_descriptor.READ), "rb") as file:
             while size:
                 part = file.read(min(size, PIECE_BYTES))
                 if not part:
@@ -81,25 +80,25 @@ class Channel:
                 size -= len(part)
 
 
-# --- beginning -------------------------------------------------------------------------------
+# --- start -----------------------------------------------------------------------------------
 
 
 def protect_process() -> None:
-    """Make this process out of reach for the code that will run in the sandbox."""
+    """Protect this process from the code that will run in the sandbox."""
     if os.getpid() != 1:
-        # Ending the sandbox means killing everything this process can see.
+        # To end the sandbox, this process kills all processes that it can see.
         raise SystemExit("mergewright: the sandbox has no process ids of its own")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # For process 1 the default action means: signals from inside the sandbox are dropped.
+        # With the default action, the kernel drops signals to process 1 from inside.
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     commands.set_dumpable(allowed=False)
 
 
 def install_filter(program: bytes) -> None:
-    """Give up kernel calls for good, for this process and all that it starts.
+    """Refuse kernel calls for this process and all that it starts; this cannot be undone.
 
-    Where the engine has laid a filter of its own, each refuses what it refuses.
+    A filter of the engine also stays in force.
     """
     steps = ctypes.create_string_buffer(program)
     program_record = struct.pack("HP", len(program) // FILTER_STEP_BYTES, ctypes.addressof(steps))
@@ -127,11 +126,11 @@ def read_message(descriptor: int) -> dict[str, Any]:
 
 
 def begin() -> tuple[Channel, Order, int]:
-    """Protect this process, and read what is to be done; return also where requests come from."""
+    """Protect this process and read the order; return also the descriptor of requests."""
     if sys.version_info < (3, 9):
         raise SystemExit("mergewright: the sandbox's python3 is older than 3.9")
     protect_process()
-    # Numbers of our own, which no program that is started takes over.
+    # New numbers, which no started program inherits.
     descriptor, requests = os.dup(int(sys.argv[1])), os.dup(0)
     commands.keep_only({descriptor, requests})
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
@@ -154,8 +153,8 @@ def copy_tree(source: str, target: str) -> None:
     os.chmod(target, 0o755)  # noqa: S103 - whatever the mode of the folder it was copied from
 
 
-def lay_file(path: str, content: bytes) -> None:
-    """Write one ordered file, a script as one; what had its name is replaced, not followed."""
+def write_file(path: str, content: bytes) -> None:
+    """Write one ordered file, executable if it begins with `#!`; replace what has its name."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with suppress(FileNotFoundError):
         os.unlink(path)
@@ -165,7 +164,7 @@ def lay_file(path: str, content: bytes) -> None:
         file.write(content)
 
 
-def lay_out(order: Order) -> None:
+def prepare(order: Order) -> None:
     if order["filter"] is not None:
         install_filter(bytes.fromhex(order["filter"]))
     for place in order["places"]:
@@ -175,14 +174,14 @@ def lay_out(order: Order) -> None:
     for layer in order["layers"]:
         copy_tree(layer + "/tree", order["tree"])
         copy_tree(layer + "/home", order["home"])
-    for folder in [] if order["bulk_is_laid"] else order["bulk"]:
+    for folder in [] if order["bulk_is_mounted"] else order["bulk"]:
         os.makedirs(folder["to"], exist_ok=True)
         copy_tree(folder["from"], folder["to"])
     if order["source"] is not None:
         copy_tree(order["source"], order["tree"])
     for file in order["files"]:
         try:
-            lay_file(file["path"], file["content"])
+            write_file(file["path"], file["content"])
         except OSError as problem:
             if problem.errno == errno.ENOSPC:
                 raise
@@ -191,9 +190,9 @@ def lay_out(order: Order) -> None:
 
 
 def open_outlet(order: Order) -> dict[str, str]:
-    """Return the variables of a command, with a new way out where there is one.
+    """Return the variables of a command; start a new relay where there is a network.
 
-    The process that carries it is ended with all else that runs during the command.
+    The relay ends with all other processes of the command.
     """
     environ = dict(order["environ"])
     if order["proxy"] is not None:
@@ -210,7 +209,7 @@ def open_outlet(order: Order) -> dict[str, str]:
 
 
 class Server:
-    """Answers requests that concern one tree."""
+    """Answers requests about one tree; each method is one kind of request."""
 
     def __init__(self, channel: Channel, order: Order, requests: int):
         self.channel = channel
@@ -220,23 +219,23 @@ class Server:
         """See `differing.make_index`."""
 
     def run(self, request: dict[str, Any], content: bytes) -> None:
-        """Run a command to its end, or to that of its time; nothing that it started stays."""
+        """Run a command to its end or a limit, then end all processes that it has started."""
         order, channel = self.order, self.channel
         commands.reset_counters(order)
         if order["lasting"]:
-            self.lay_files_again()
+            self.restore_files()
 
         def print_piece(piece: bytes) -> None:
             channel.send_bytes(OUTPUT, piece)
 
-        attendance = commands.RunningCommand(order, request["seconds"], print_piece)
+        running = commands.RunningCommand(order, request["seconds"], print_piece)
         argv = [*order["argv"], *request["arguments"]]
         pid, reading = commands.start_command(order, argv, open_outlet(order))
-        code, limit = attendance.attend(pid, reading, self.requests)
+        code, limit = running.wait(pid, reading, self.requests)
         commands.end_everything()
         limit = limit or commands.find_counted_limit(order)
         commands.remove_shared()
-        while attendance.pass_on(reading):
+        while running.pass_on(reading):
             pass
         os.close(reading)
         collection = differing.Collection(order)
@@ -251,14 +250,14 @@ class Server:
         for path, size in collection.files.items():
             channel.send_file(path, size)
 
-    def lay_files_again(self) -> None:
-        """Have what the start of a command reads, such as which servers it wants."""
+    def restore_files(self) -> None:
+        """Write files again that the start of a command reads, such as those for servers."""
         for file in self.order["files"]:
             if not file["path"].startswith(self.order["tree"] + "/"):
                 with suppress(OSError):  # an earlier command may have closed the folder
-                    lay_file(file["path"], file["content"])
+                    write_file(file["path"], file["content"])
 
-    def look(self, request: dict[str, Any], content: bytes) -> None:
+    def list_changes(self, request: dict[str, Any], content: bytes) -> None:
         try:
             difference = differing.Difference(
                 self.order, self.index, request["include"], request["links"]
@@ -272,7 +271,7 @@ class Server:
         self.channel.answer({"problem": "", "is_cut": difference.is_cut}, [content])
 
     def read(self, request: dict[str, Any], content: bytes) -> None:
-        """Return a regular file, or the reason where it is not had; None: there is none."""
+        """Answer with a regular file, or the reason why not; None: there is none."""
         problem, data = None, b""
         tree, path, most_bytes = self.order["tree"], request["path"], request["most_bytes"]
         with suppress(OSError, ValueError), by_descriptor.open_parent(tree, path) as (parent, name):
@@ -291,7 +290,7 @@ class Server:
         self.edit(by_descriptor.replace_file, path, content, executable=executable)
 
     def delete(self, request: dict[str, Any], content: bytes) -> None:
-        """Delete a file, and the folders that are empty without it."""
+        """Delete a file, and the folders that are empty afterwards."""
         self.edit(by_descriptor.delete_file, request["path"])
 
     def edit(self, work: Callable[..., None], *args: Any, **options: Any) -> None:
@@ -308,14 +307,13 @@ class Server:
 def main() -> None:
     channel, order, requests = begin()
     try:
-        lay_out(order)
+        prepare(order)
     except (OSError, SetupError) as problem:
         full = "disk" if getattr(problem, "errno", None) == errno.ENOSPC else None
         full = commands.find_counted_limit(order) or commands.find_full_disk(order) or full
         channel.send(STARTED, {"limit": full, "message": str(problem)})
         return
     server = Server(channel, order, requests)
-    serve = {name: getattr(server, name) for name in OPERATIONS}
     channel.send(STARTED, {})
     while True:
         try:
@@ -323,6 +321,6 @@ def main() -> None:
             content = read_exactly(requests, request.get("size", 0))
         except SetupError:
             return  # the host has closed its end
-        serve[request["op"]](request, content)
+        getattr(server, request["op"])(request, content)
         if not order["lasting"]:
             return

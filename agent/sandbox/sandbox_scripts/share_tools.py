@@ -1,6 +1,6 @@
-"""Let `python -m TOOL` run a tool that the gate has and the environment has not.
+"""Make `python -m TOOL` run a tool of the gate that the environment lacks.
 
-Laid into sessions as `sitecustomize.py`: the environment's own is imported behind it.
+Sessions have this file as `sitecustomize.py`; it imports the environment's own one at its end.
 """
 
 import importlib.machinery
@@ -10,7 +10,7 @@ import sys
 
 
 def _find_module():
-    """Return the module that this process is to run; empty: it runs none."""
+    """Return the module that this process runs; empty: it runs none."""
     with open("/proc/self/cmdline", "rb") as file:
         words = file.read().decode("utf-8", "replace").split("\0")
     return words[words.index("-m") + 1].partition(".")[0] if "-m" in words[:-1] else ""
@@ -23,7 +23,7 @@ def _share_tools():
     for place in ("/tools/" + name, "/gate"):
         packages = "%s/lib/python%d.%d/site-packages" % (place, *sys.version_info[:2])
         if os.path.exists(os.path.join(packages, name)):
-            # Behind all that the environment has.
+            # The environment's own modules come first.
             sys.path.append(packages)
             return
 

@@ -1,13 +1,13 @@
-"""Start `runner.py`, from bytecode where it exists."""
+"""Start `runner.py`, from bytecode where that exists."""
 
 import os
 import sys
 
-# `-I` leaves the script's own folder out.
+# `-I` leaves the script's own folder out of the path.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import runner
 
 runner.main()
-# Everything is said; the sandbox is gone as soon as its process 1 is, without tidying up itself.
+# Python's own clean-up is not needed: the sandbox ends with this process.
 os._exit(0)

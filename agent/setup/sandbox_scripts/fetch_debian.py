@@ -1,7 +1,7 @@
 """Fetch Debian packages with apt, and unpack them to a folder without running their scripts.
 
-Runs in a sandbox that reaches the hosts of apt's sources alone, with `-I -S` and the standard
-library. apt checks the signatures. The argument names a JSON file with the order.
+Runs in a sandbox that reaches only the hosts of apt's sources, with `-I -S` and the standard
+library. apt checks the signatures. The argument is the path of a JSON file with the order.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def shorten(output: str) -> str:
 
 
 def configure(place: str) -> None:
-    """Have apt read and write below a folder only."""
+    """Configure apt to read and write only below a folder."""
     for folder in ("etc", "cache/archives/partial", "state/lists/partial"):
         os.makedirs(place + "/" + folder, exist_ok=True)
     environ = os.environ
@@ -47,7 +47,7 @@ def configure(place: str) -> None:
         "Dir::Cache": place + "/cache",
         "Dir::Log": place,
         "Debug::NoLocking": "true",
-        # A source that fails has to be seen: what it has is else taken for unknown.
+        # A failing source must be an error: its packages would seem not to exist.
         "APT::Update::Error-Mode": "any",
         "APT::Install-Recommends": "false",
         "APT::Get::Assume-Yes": "true",
@@ -65,16 +65,16 @@ def configure(place: str) -> None:
 
 
 def choose_known(asked: list[str]) -> list[str]:
-    """Choose the first known name of alternatives, as in `a|b`.
+    """Return the first known name of alternatives, as in `a|b`.
 
-    What apt would take for a pattern or a removal is refused: only names of packages are fetched.
+    Only names of packages are accepted, none that apt would read as a pattern or a removal.
     """
-    known = set(run("apt-cache", "-o", "APT::Cache::AllNames=true", "pkgnames").stdout.split())
-    found = [[name for name in names.split("|") if name in known] for names in asked]
-    unknown = [names for names in asked if not known.intersection(names.split("|"))]
+    existing = set(run("apt-cache", "-o", "APT::Cache::AllNames=true", "pkgnames").stdout.split())
+    choices = [[name for name in names.split("|") if name in existing] for names in asked]
+    unknown = [names for names, choice in zip(asked, choices) if not choice]  # noqa: B905
     if unknown:
         sys.exit("apt's sources have no such package: " + ", ".join(unknown))
-    return [fitting[0] for fitting in found]
+    return [choice[0] for choice in choices]
 
 
 def unpack(archive: str, target: str) -> None:
@@ -90,8 +90,8 @@ def unpack(archive: str, target: str) -> None:
 
 def show_alternatives(target: str) -> None:
     """Add library alternatives such as BLAS to ldconfig's search path."""
-    found = glob.glob(target + "/usr/lib/*/*/lib*.so.[0-9]*")
-    folders = sorted({os.path.dirname(path)[len(target) :] for path in found})
+    libraries = glob.glob(target + "/usr/lib/*/*/lib*.so.[0-9]*")
+    folders = sorted({os.path.dirname(path)[len(target) :] for path in libraries})
     os.makedirs(target + "/etc/ld.so.conf.d", exist_ok=True)
     with open(target + "/etc/ld.so.conf.d/zz-alternatives.conf", "w") as file:
         file.writelines(folder + "\n" for folder in folders)
@@ -110,7 +110,7 @@ def main() -> None:
         sys.exit(shorten(done.stdout))
     target = order["target"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-        # Else what a package has in /lib would not get to /usr/lib.
+        # So that files of a package in /lib go to /usr/lib.
         if os.path.islink("/" + name):
             os.makedirs(target + "/usr/" + name, exist_ok=True)
             os.symlink("usr/" + name, target + "/" + name)

@@ -1,8 +1,8 @@
-"""Listen where servers usually are, note the first that a command connects to, and end the command.
+"""Listen on the usual ports of servers; when a command connects, note the server and end it.
 
-Runs in a sandbox, on any Python from 3.9, with `-I -S` and the standard library alone. The argument
+Runs in a sandbox, on any Python from 3.9, with `-I -S` and only the standard library. The argument
 is JSON: `places` (each a port or the path of a socket, with the server's name) and `knock`, the
-file for the note. MERGEWRIGHT_COMMAND is the number of the command's process.
+file for the note. MERGEWRIGHT_COMMAND is the pid of the command.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ import struct
 import sys
 from contextlib import suppress
 
-#: PostgreSQL's clients speak first, and name user and database.
+#: Codes of PostgreSQL, whose clients send first, and name user and database.
 STARTUP, TLS, GSS = 196608, 80877103, 80877104
 SECONDS = 0.5
 
 
 def listen(place: int | str) -> list[socket.socket]:
-    """Listen at a place; what something else has taken is left out."""
+    """Listen at a place; return no socket for an address that is in use."""
     if isinstance(place, str):
         kinds = [(socket.AF_UNIX, place)]
     else:
         kinds = [(socket.AF_INET, ("127.0.0.1", place)), (socket.AF_INET6, ("::1", place))]
-    found = []
+    servers = []
     for family, address in kinds:
         with suppress(OSError):
             server = socket.socket(family)
             server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             server.bind(address)
             server.listen()
-            found.append(server)
-    return found
+            servers.append(server)
+    return servers
 
 
 def read_account(client: socket.socket) -> dict[str, str]:
-    """Read the user and the database that a client of PostgreSQL names; else nothing."""
+    """Return the user and the database that a client of PostgreSQL names; else nothing."""
     client.settimeout(SECONDS)
     with suppress(OSError, struct.error, ValueError):
         while True:
@@ -62,8 +62,8 @@ def main() -> None:
     print("listening", flush=True)
     key, _ = selector.select()[0]
     client, _ = key.fileobj.accept()
-    said = read_account(client)
-    note = {"name": key.data, "user": said.get("user", ""), "database": said.get("database", "")}
+    account = read_account(client)
+    note = {"name": key.data, **{field: account.get(field, "") for field in ("user", "database")}}
     with open(order["knock"], "w", encoding="utf-8") as file:
         json.dump(note, file)
     os.kill(int(os.environ["MERGEWRIGHT_COMMAND"]), signal.SIGKILL)

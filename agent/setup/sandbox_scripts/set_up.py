@@ -1,9 +1,9 @@
-"""Run the set-up commands of a repository, and leave what they add where the host takes it.
+"""Run the set-up commands of a repository, and copy the files that they add to writable mounts.
 
-Runs in a sandbox, on any Python from 3.9, with `-I -S` and the standard library alone. What it
-leaves is as foreign as the commands: the host decides what of it counts.
+Runs in a sandbox, on any Python from 3.9, with `-I -S` and only the standard library. Its results
+are as untrusted as the commands: the host decides what it uses.
 
-The argument names a JSON file with the order.
+The argument is the path of a JSON file with the order.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
     Marks = dict[str, tuple[int, ...]]
 
-#: With more, all of the tree counts.
+#: If more paths are read, the whole tree counts as read.
 MOST_READ = 5000
 
 
 def list_entries(top: str) -> Marks:
-    """Mark all that is below a folder, so that what is written to differs."""
-    found = {}
+    """Return a mark of each path below a folder; the mark changes when the path is written to."""
+    marks = {}
     folders = [""]
     while folders:
         folder = folders.pop()
@@ -45,22 +45,22 @@ def list_entries(top: str) -> Marks:
                 state = entry.stat(follow_symlinks=False)
                 if stat.S_ISDIR(state.st_mode):
                     folders.append(path)
-                    found[path] = (state.st_mode,)
+                    marks[path] = (state.st_mode,)
                 else:
                     size, times = state.st_size, (state.st_mtime_ns, state.st_ctime_ns)
-                    found[path] = (state.st_mode, state.st_ino, size, *times)
-    return found
+                    marks[path] = (state.st_mode, state.st_ino, size, *times)
+    return marks
 
 
 def mark_unread(paths: list[str]) -> None:
-    """Have the kernel note when one of these files and folders is read next."""
+    """Reset the access times of files and folders, so that the kernel notes the next reading."""
     for path in paths:
         with suppress(OSError):
             os.utime(path, ns=(0, os.lstat(path).st_mtime_ns), follow_symlinks=False)
 
 
 def is_noted(folder: str) -> bool:
-    """Whether the kernel notes here what is read."""
+    """Check whether the kernel notes access times in a folder."""
     path = os.path.join(folder, ".mergewright-probe")
     with open(path, "w", encoding="utf-8") as file:
         file.write("x")
@@ -73,9 +73,9 @@ def is_noted(folder: str) -> bool:
 
 
 def list_read(top: str, paths: list[str]) -> list[str] | None:
-    """List which files and folders were read; None: too many, or it is not known.
+    """List the files and folders that were read; None: too many.
 
-    A folder is looked at before what is in it, which is to read it.
+    A folder is checked before its entries, since to check an entry reads the folder.
     """
     read = []
     for path in sorted(paths):
@@ -86,9 +86,9 @@ def list_read(top: str, paths: list[str]) -> list[str] | None:
 
 
 def take_read(top: str, before: Marks) -> list[str] | None:
-    """List what was read since the last call; what is read next is noted anew.
+    """List the paths that were read since the last call, and reset the access times.
 
-    The marks of what nobody has written to are renewed, since noting alters them.
+    Marks of unchanged paths are renewed, since the reset changes them.
     """
     read = list_read(top, ["", *before])
     same = [path for path, mark in list_entries(top).items() if before.get(path) == mark]
@@ -102,7 +102,7 @@ def take_read(top: str, before: Marks) -> list[str] | None:
 def list_projects(top: str) -> dict[str, tuple[bool, int]]:
     """List the installed projects of the tree by their addresses.
 
-    Each has whether it is a link to the tree, and a mark that differs once it is installed anew.
+    The values are whether it is a link to the tree, and a mark that a new installation changes.
     """
     projects = {}
     pattern = "lib/python3*/site-packages/*.dist-info/direct_url.json"
@@ -116,21 +116,21 @@ def list_projects(top: str) -> dict[str, tuple[bool, int]]:
 
 
 def link_project(address: str, program: list[str]) -> None:
-    """Replace the copy of a project by a link to the tree, if its build allows it."""
+    """Replace the copy of a project by a link to the tree, if its build supports that."""
     folder = unquote(urlsplit(address).path)
     if os.path.isdir(folder):
         subprocess.run([*program, "-e", folder], check=False)
 
 
 def join_read(parts: list[list[str] | None]) -> list[str] | None:
-    """Join what was read; None: of a part it is not known."""
+    """Join lists of read paths; None: one of them is not known."""
     if None in parts:
         return None
     return sorted({path for part in parts for path in part or ()})
 
 
 def copy(source: str, target: str) -> None:
-    """Copy a folder, link or file; anything else stays."""
+    """Copy a folder, link or file; skip special files."""
     state = os.lstat(source)
     if stat.S_ISDIR(state.st_mode):
         os.makedirs(target, exist_ok=True)
@@ -143,13 +143,13 @@ def copy(source: str, target: str) -> None:
         os.chmod(target, 0o755 if state.st_mode & stat.S_IXUSR else 0o644)
 
 
-def leave(order: dict[str, Any], report: dict[str, Any]) -> None:
+def write_report(order: dict[str, Any], report: dict[str, Any]) -> None:
     with open(order["report"], "w", encoding="utf-8") as file:
         json.dump(report, file)
 
 
 def keep_data(server: dict[str, str], folder: str) -> None:
-    """Stop a server and leave its data."""
+    """Stop a server and store its data for the host."""
     with open(server["number"], encoding="utf-8") as file:
         number = int(file.read())
     os.kill(number, signal.Signals[server["stop"]])
@@ -171,7 +171,7 @@ def is_running(number: int) -> bool:
 
 
 def start_servers(paths: list[str]) -> list[str]:
-    """Start the repository's own servers; return the ones that do not start."""
+    """Start the repository's own servers; return those that did not start."""
     quiet = subprocess.DEVNULL
     return [path for path in paths if subprocess.call(["/bin/sh", path], stdout=quiet)]
 
@@ -204,11 +204,11 @@ def main() -> int:
         # A command may install what a server needs.
         servers = start_servers(servers)
         report = {"at": number, "since": time.monotonic()}
-        leave(order, report)
+        write_report(order, report)
         print("$ " + command.replace("\n", " "), flush=True)
         code = subprocess.run(["bash", "-eo", "pipefail", "-c", command], check=False).returncode
         if code:
-            leave(order, dict(report, code=code))
+            write_report(order, dict(report, code=code))
             return 1
         note_read()
     for address in [address for address, (is_link, _) in projects.items() if not is_link]:
@@ -220,20 +220,18 @@ def main() -> int:
     for server in order["servers"]:
         keep_data(server, order["data"])
     inputs = join_read(read)
-    # Other commands may have made what a copy was installed from.
+    # Other commands may have created the files that a copy was installed from.
     of_projects = [
         built.get(address) if is_link else inputs
         for address, (is_link, _) in list_projects(top).items()
     ]
-    gone = []
     for name, place in order["places"].items():
         now = list_entries(place["from"])
         for path, mark in sorted(now.items()):
             if before[name].get(path) != mark:
                 with suppress(FileNotFoundError):
                     copy(place["from"] + path, place["to"] + path)
-        gone += [path[1:] for path in before[name] if name == "tree" and path not in now]
-    leave(order, {"gone": gone[:1000], "inputs": inputs, "built": join_read(of_projects)})
+    write_report(order, {"inputs": inputs, "built": join_read(of_projects)})
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from contextlib import ExitStack
 
 import pytest
 
@@ -23,7 +24,8 @@ class Scripted(RunningSandbox):
 
     def __init__(self, first=(), last=(), counted: str | None = None) -> None:
         # The host's patience is over at once.
-        super().__init__(SandboxRequest(argv=("true",), limits=SandboxLimits(seconds=-60)))
+        order = SandboxRequest(argv=("true",), limits=SandboxLimits(seconds=-60))
+        super().__init__(order, ExitStack())
         self._says, self._last, self._counted = first, last, counted
 
     def transfer(self, seconds: float) -> bool:

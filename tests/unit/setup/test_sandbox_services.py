@@ -5,8 +5,8 @@ import pytest
 from agent.models.environment import SandboxService
 from agent.models.record import replace
 from agent.models.sandbox import SandboxRequest, SandboxResult
-from agent.setup import sandbox_services
-from agent.setup.sandbox_services import ServerProgram
+from agent.setup import sandbox_services, server_programs
+from agent.setup.server_programs import ServerProgram
 from repo_config.servers import read_rows
 
 
@@ -24,8 +24,8 @@ REDIS = SandboxService(name="redis", title="Redis 7", argv=("/r",), ports=(6379,
     [("postgres", "17beta1"), ("postgres:15", "15.18"), ("postgres:9.6", "9.6.24")],
 )
 def test_the_newest_that_fits_is_chosen(wanted, version):
-    assert sandbox_services.choose_program(wanted, THERE) == postgres(version)
-    assert sandbox_services.choose_program("redis", THERE) is None
+    assert server_programs.choose_program(wanted, THERE) == postgres(version)
+    assert server_programs.choose_program("redis", THERE) is None
 
 
 def test_only_a_place_that_was_ordered_says_that_a_server_did_not_start():
