@@ -6,7 +6,7 @@ from agent.editing.loop import Conversation, ConversationOver
 from agent.editing.rounds import Draft, Round, explain_stop
 from agent.editing.run_context import RunContext
 from agent.editing.submissions import FollowUpSubmission
-from agent.editing.tools import ToolExecutor, limit_batch
+from agent.editing.tools import ToolExecutor
 from agent.errors import BudgetSpent, EditFailed, TimeSpent
 from agent.models.change import Change, Finding, Plan, Severity
 from agent.models.chat import UserTurn
@@ -280,13 +280,12 @@ def _start_conversation(
     forms: Forms,
     run_context: RunContext,
 ) -> Conversation:
-    most = limit_batch(run_context.turns.find_window("editor"))
     return Conversation(
         name=name,
         role="editor",
         prompt=prompting.make_prompt(prompt, run_context.base.contract),
-        turns=run_context.turns,
-        tools=ToolExecutor(run_context.bench, forms, most_of_a_batch=most, is_planned=False),
+        run_context=run_context,
+        tools=ToolExecutor(run_context, forms, is_planned=False),
         change=change,
         messages=(UserTurn(text=first),),
     )

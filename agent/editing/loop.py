@@ -7,8 +7,9 @@ results. So a run that resumes after a kill sends the same messages and repeats 
 from dataclasses import dataclass
 
 from agent.editing import forms, memory, turns
+from agent.editing.run_context import RunContext
 from agent.editing.tools import ToolExecutor
-from agent.editing.turns import ModelTurns, Turn
+from agent.editing.turns import Turn
 from agent.errors import ContextFull, EditFailed
 from agent.models.change import Change
 from agent.models.chat import (
@@ -38,7 +39,7 @@ class Conversation:
     """Unique in the run, with the numbers of its turns."""
     role: Role
     prompt: str
-    turns: ModelTurns
+    run_context: RunContext
     tools: ToolExecutor
     change: Change
     """As the last calls have left it."""
@@ -65,9 +66,8 @@ class Conversation:
                 raise ConversationOver(why)
             turn = Turn(self.name, self.next_turn)
             reply = self._request_reply(turn)
-            done = self.turns.once(
-                turn.named("calls"), self.tools.carry_out, reply, self.change, turn
-            )
+            once, name = self.run_context.once, turn.named("calls")
+            done = once(name, self.tools.carry_out, reply, self.change, turn)
             self.change = done.change or self.change
             self._add_messages(reply, done)
             if done.form_name:
@@ -82,7 +82,7 @@ class Conversation:
         if not isinstance(last, ToolTurn) or all(result.content for result in last.results):
             return
         name = Turn(self.name, self.next_turn - 1).named("answer")
-        answer = self.turns.once(name, _return_words, words)
+        answer = self.run_context.once(name, _return_words, words)
         results = tuple(
             result if result.content else replace(result, content=answer) for result in last.results
         )
@@ -90,27 +90,27 @@ class Conversation:
 
     def _request_reply(self, turn: Turn) -> Reply:
         """Ask for the next reply; once more with a shorter conversation if this one is too long."""
-        window = self.turns.find_window(self.role)
+        window = turns.find_window(self.role, self.run_context)
         self.messages = memory.shorten_messages(self.messages, window)
         try:
-            return self.turns.request_reply(turn.named("reply"), turn, self._make_request())
+            return self._request(turn.named("reply"), turn)
         except ContextFull:
             shorter = memory.shorten_messages(self.messages, window, is_rejected=True)
             if shorter == self.messages:
                 raise
             self.messages = shorter
-            name = turn.named("shorter reply")
-            return self.turns.request_reply(name, turn, self._make_request())
+            return self._request(turn.named("shorter reply"), turn)
 
-    def _make_request(self) -> ChatRequest:
-        return ChatRequest(
+    def _request(self, name: StepName, turn: Turn) -> Reply:
+        request = ChatRequest(
             role=self.role,
-            model=self.turns.choose_model(self.role),
+            model=turns.choose_model(self.role, self.run_context),
             system=self.prompt,
             tools=self.tools.specs,
             messages=self.messages,
             must_call=True,
         )
+        return turns.request_reply(name, turn, request, self.run_context)
 
     def _add_messages(self, reply: Reply, done: CallResults) -> None:
         names = ", ".join(f"`{spec.name}`" for spec in self.tools.specs)

@@ -6,7 +6,7 @@ All foreign words in it stand between marks, as data.
 from collections.abc import Collection, Iterator
 
 from agent.checks import check
-from agent.editing import base_report
+from agent.editing import base_report, turns
 from agent.editing.prompting import fence_text
 from agent.editing.rounds import Draft
 from agent.editing.run_context import RunContext
@@ -176,7 +176,7 @@ def describe_base(run_context: RunContext) -> str:
 def describe_limits(run_context: RunContext) -> str:
     """Say what is left of the run's minutes and money, and what took the minutes so far."""
     minutes = int(run_context.seconds_left // 60)
-    left = run_context.turns.describe_money_left()
+    left = turns.describe_money_left(run_context)
     uses = run_context.once.sum_up_uses().items()
     used = ", ".join(f"{seconds / 60:.0f} {use}" for use, seconds in uses if seconds >= 60)
     return (

@@ -7,7 +7,7 @@ from agent.editing.forms import Forms
 from agent.editing.loop import Conversation
 from agent.editing.rounds import Round, explain_stop
 from agent.editing.run_context import RunContext
-from agent.editing.tools import ToolExecutor, limit_batch
+from agent.editing.tools import ToolExecutor
 from agent.errors import ROUND_ENDS
 from agent.models.change import Change, Finding, Severity
 from agent.models.chat import UserTurn
@@ -162,13 +162,12 @@ def _request_review(best: Round, run_context: RunContext) -> SubmittedReview:
     message = run_context.once(name.named("opening"), opening.open_review, *given)
     if _number_readings(best):
         message += f"\n\n{_NUMBERED}"
-    most = limit_batch(run_context.turns.find_window("reviewer"))
     talk = Conversation(
         name=name,
         role="reviewer",
         prompt=prompting.make_prompt("review", run_context.base.contract),
-        turns=run_context.turns,
-        tools=ToolExecutor(run_context.bench, FORMS, most_of_a_batch=most, edits=False),
+        run_context=run_context,
+        tools=ToolExecutor(run_context, FORMS, role="reviewer", edits=False),
         change=best.draft.change,
         messages=(UserTurn(text=message),),
         most_turns=_MOST_TURNS,

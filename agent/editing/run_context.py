@@ -9,9 +9,8 @@ from agent.desk import Desk
 from agent.editing import preparation
 from agent.editing.preparation import LEAST_GATE_SECONDS, MeasuredBase, Preparation
 from agent.editing.rounds import Draft, Round, RoundHistory
-from agent.editing.tools import Workbench
-from agent.editing.turns import ModelTurns
 from agent.errors import AgentError
+from agent.llm.budget import SpendingCaps
 from agent.models.change import Change
 from agent.models.chat import ChatModel, Role
 from agent.models.checks import CheckReport
@@ -49,23 +48,9 @@ class RunContext:
         return self.desk.facts.account
 
     @property
-    def turns(self) -> ModelTurns:
-        """The requests to the run's models."""
-        caps = self.desk.budget.find_limits(self.base.contract.config, self.budget_share)
-        return ModelTurns(
-            self.once, self.desk, caps, lambda: self.seconds_left, self.preparation.begin
-        )
-
-    @property
-    def bench(self) -> Workbench:
-        """What the tools of a conversation work on."""
-        return Workbench(
-            self.desk,
-            self.base,
-            self.preparation,
-            lambda: self.seconds_left,
-            self.resources,
-        )
+    def caps(self) -> SpendingCaps:
+        """The most that the run's models may cost by now."""
+        return self.desk.budget.find_limits(self.base.contract.config, self.budget_share)
 
     @property
     def prepared(self) -> Prepared:

@@ -16,7 +16,7 @@ from agent.editing.loop import Conversation, ConversationOver
 from agent.editing.preparation import MeasuredBase
 from agent.editing.rounds import explain_stop
 from agent.editing.run_context import RunContext
-from agent.editing.tools import ToolExecutor, limit_batch
+from agent.editing.tools import ToolExecutor
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, SandboxMissing, TimeSpent
 from agent.models.change import Change
 from agent.models.chat import UserTurn
@@ -69,8 +69,7 @@ class SetUpTools(ToolExecutor):
     """A shell in a set-up sandbox, from which package indexes are reached."""
 
     def __init__(self, run_context: RunContext) -> None:
-        most = limit_batch(run_context.turns.find_window("editor"))
-        super().__init__(run_context.bench, _FORMS, most_of_a_batch=most, edits=False)
+        super().__init__(run_context, _FORMS, edits=False)
         self._network = ExitStack()
 
     def close(self) -> None:
@@ -78,7 +77,7 @@ class SetUpTools(ToolExecutor):
         self._network.close()
 
     def _open_session(self, opened: OpenedRepository, change: Change) -> Session:
-        desk = self._bench.desk
+        desk = self._run_context.desk
         if desk.sessions is None or not isinstance(opened, Prepared):
             raise SandboxMissing("No sandbox is configured for models.")
         way = self._network.enter_context(
@@ -117,7 +116,7 @@ def begin_search(
         name=StepName(Step.SCOUT),
         role="editor",
         prompt=prompting.read_prompt("setup").replace("{servers}", ", ".join(read_rows())),
-        turns=run_context.turns,
+        run_context=run_context,
         tools=SetUpTools(run_context),
         change=run_context.unchanged,
         messages=(UserTurn(text=first),),

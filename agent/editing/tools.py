@@ -10,19 +10,18 @@ import math
 import posixpath
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from agent.desk import Desk
-from agent.editing import forms, rebuilding, text_edits
+from agent.editing import forms, rebuilding, text_edits, turns
 from agent.editing.memory import PLAN
-from agent.editing.preparation import Preparation
+from agent.editing.run_context import RunContext
 from agent.editing.turns import Turn
 from agent.errors import EditFailed, SandboxLost, SandboxMissing
 from agent.models.change import Change, Finding, Severity
-from agent.models.chat import CallResults, Reply, ToolCall, ToolResult, ToolSpec
+from agent.models.chat import CallResults, Reply, Role, ToolCall, ToolResult, ToolSpec
 from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.record import replace
@@ -57,46 +56,25 @@ _AS_BASE = "The environment is the base branch's."
 _PLAN_COMES_FIRST = "`{name}` needs a plan first: call `plan`. To read on, call `bash`."
 
 
-@dataclass(frozen=True)
-class Workbench:
-    """What the tools of a conversation work on."""
-
-    desk: Desk
-    base: OpenedRepository
-    preparation: Preparation
-    find_seconds_left: Callable[[], float]
-    resources: ExitStack
-    """Closes what is open when the run is over."""
-
-
-def limit_batch(window: int) -> int:
-    """Return the characters that the results of one reply may have.
-
-    Args:
-        window: Tokens of the model's context.
-    """
-    return min(int(window * _BATCH_SHARE), _MOST_OF_A_BATCH)
-
-
 class ToolExecutor:
     def __init__(
         self,
-        bench: Workbench,
-        given: forms.Forms,
+        run_context: RunContext,
+        submitted: forms.Forms,
         *,
-        most_of_a_batch: int = _MOST_OF_A_BATCH,
+        role: Role = "editor",
         edits: bool = True,
         is_planned: bool = True,
     ) -> None:
         """Take the forms that can be submitted, by name.
 
         Args:
-            most_of_a_batch: See `limit_batch`.
+            role: Of the model that calls the tools: its window limits the results of a reply.
             edits: Whether what happens in the sandbox becomes part of the change.
             is_planned: Whether a plan is accepted; before that the base is read, without an
                 environment.
         """
-        self._bench, self._forms, self._edits = bench, given, edits
+        self._run_context, self._forms, self._edits = run_context, submitted, edits
         self._is_planned = is_planned
         self._planned: tuple[str, ...] = ()
         """Files that the plan names."""
@@ -104,7 +82,8 @@ class ToolExecutor:
         """New empty files that no call names: a program may open a database and write nothing."""
         names = _TOOLS.keys() if edits else {"bash"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
-        self._most_of_a_batch = most_of_a_batch
+        window = turns.find_window(role, run_context)
+        self._most_of_a_batch = min(int(window * _BATCH_SHARE), _MOST_OF_A_BATCH)
         self._session: Session | None = None
         self._digest = ""
         """Digest of the change in the sandbox; empty: not known."""
@@ -114,7 +93,7 @@ class ToolExecutor:
         self._until = 0.0
         self._left = 0
         """Characters that results of the reply at work may still have."""
-        bench.resources.callback(self.close)
+        run_context.resources.callback(self.close)
 
     @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -151,7 +130,7 @@ class ToolExecutor:
             SandboxLost: No sandbox could be opened, or the run was stopped.
             SandboxMissing: No sandbox is to be had.
         """
-        self._until = time.monotonic() + self._bench.find_seconds_left()
+        self._until = time.monotonic() + self._run_context.seconds_left
         self._left = self._most_of_a_batch
         if self._digest != before.digest:
             self.close()
@@ -175,8 +154,8 @@ class ToolExecutor:
         )
         facts = {**turn.facts, "change_digest": (called.change or before).digest}
         results = [result.model_dump(mode="json") for result in called.results]
-        facts["results"] = self._bench.desk.redactor.redact_record(results)
-        self._bench.desk.events.note("model", "model.called", **facts)
+        facts["results"] = self._run_context.desk.redactor.redact_record(results)
+        self._run_context.desk.events.note("model", "model.called", **facts)
         return called
 
     def _carry_out_call(self, call: ToolCall, batch: _Batch) -> None:
@@ -213,11 +192,11 @@ class ToolExecutor:
     def _open(self, batch: _Batch) -> Session:
         """Open the sandbox with the change before the calls, unless it is open."""
         if self._session is None:
-            bench, change = self._bench, batch.before
-            opened: OpenedRepository = bench.base
+            desk, change = self._run_context.desk, batch.before
+            opened = self._run_context.base
             if self._is_planned:
                 try:
-                    opened, words = rebuilding.find_environment(change, self._prepared, bench.desk)
+                    opened, words = rebuilding.find_environment(change, self._prepared, desk)
                 except EditFailed as problem:
                     opened, words = self._prepared, problem.message
                 batch.notes.append(words)
@@ -233,7 +212,7 @@ class ToolExecutor:
         return self._session
 
     def _open_session(self, opened: OpenedRepository, change: Change) -> Session:
-        desk = self._bench.desk
+        desk = self._run_context.desk
         if desk.sessions is None:
             raise SandboxMissing("No sandbox is configured for models.")
         return desk.sessions.open(desk.provide(opened), change, desk.stopped)
@@ -277,7 +256,7 @@ class ToolExecutor:
     def _take(self, batch: _Batch) -> tuple[Change, CollectedChange]:
         """Take the change, without new files that programs have left behind."""
         assert self._session is not None  # noqa: S101
-        before, ready = batch.before, self._bench.preparation.ready
+        before, ready = batch.before, self._run_context.preparation.ready
         taken = self._session.take(before.paths, self._planned)
         named = {file for file in taken.change.files if batch.is_named(file.path)}
         self._left_behind |= {
@@ -315,7 +294,7 @@ class ToolExecutor:
 
     def run_bash(self, batch: _Batch, asked: forms.Bash) -> str:
         """Run a command; its output, exit code and limits are the answer."""
-        ready, session = self._bench.preparation.ready, self._open(batch)
+        ready, session = self._run_context.preparation.ready, self._open(batch)
         wanted = asked.seconds or choose_seconds(ready.baseline if ready else None)
         seconds = limit_seconds(
             min(max(wanted, LEAST_SECONDS), forms.MOST_SECONDS), self._seconds_left()
@@ -367,7 +346,7 @@ class ToolExecutor:
         self._open(batch)
         self._update_locks(batch)
         change, _ = self._take(batch)
-        desk = self._bench.desk
+        desk = self._run_context.desk
         opened, words = rebuilding.find_environment(change, self._prepared, desk)
         self.close()
         self._session = self._open_session(opened, change)
@@ -376,7 +355,7 @@ class ToolExecutor:
     def _update_locks(self, batch: _Batch) -> None:
         """Bring the locks up to date, as part of the change; EditFailed: a tool cannot."""
         change = self._take(batch)[0] if self._session else batch.before
-        desk = self._bench.desk
+        desk = self._run_context.desk
         locks, batch.findings = rebuilding.update_locks(change, self._prepared, desk)
         if batch.findings:
             self._open(batch)
@@ -386,7 +365,7 @@ class ToolExecutor:
     @property
     def _prepared(self) -> Prepared:
         """The base with its environment, once there is a plan."""
-        return self._bench.preparation.finish().prepared
+        return self._run_context.preparation.finish().prepared
 
     def _seconds_left(self) -> float:
         return self._until - time.monotonic()

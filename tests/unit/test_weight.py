@@ -19,7 +19,7 @@ CEILINGS = {
     "lines of agent/cli": 2_540,
     "lines of agent/conversation": 550,
     "lines of agent/dashboard": 2_179,
-    "lines of agent/editing": 3_185,
+    "lines of agent/editing": 3_140,
     "lines of agent/git": 2_486,
     "lines of agent/github": 2_989,
     "lines of agent/llm": 1_052,
@@ -39,7 +39,7 @@ CEILINGS = {
     "lines of tests": 49_836,
     "lines of webhooks": 641,
     "uses of model_copy": 2,
-    "lines that bind a pronoun": 332,
+    "lines that bind a pronoun": 330,
     "calls that splat a local tuple": 49,
 }
 

@@ -111,7 +111,7 @@ def test_a_try_in_which_few_tests_fail_is_answered_and_may_be_the_best(scout):
 
 
 def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
-    limits = desks.run_context(prepared, home, FakeModel(lambda _: make_reply())).turns.caps
+    limits = desks.run_context(prepared, home, FakeModel(lambda _: make_reply())).caps
 
     def answer(request):
         assert request.most_usd == limits.usd / 4
