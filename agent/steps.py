@@ -99,10 +99,6 @@ class Watcher(Protocol):
     def ended(self, step: AnyStep, seconds: float, *, ok: bool) -> None: ...
 
 
-#: What steps of a conversation use minutes for, by the ends of their names.
-_USES = {"calls": "commands", "reply": "models"}
-
-
 class Steps:
     def __init__(
         self,
@@ -271,14 +267,6 @@ class Steps:
             if (name in self._set_up) is self._is_apart
         )
         return max(0.0, granted - used)
-
-    def sum_up_uses(self) -> dict[str, float]:
-        uses = dict.fromkeys(("checks", "commands", "models"), 0.0)
-        for name, seconds in self.seconds.items():
-            use = "checks" if name.step is Step.CHECKS else _USES.get(name.rpartition(" ")[2])
-            if use and name not in self._set_up:
-                uses[use] += seconds
-        return uses
 
     @contextmanager
     def count_apart(self) -> Iterator[None]:

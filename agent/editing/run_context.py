@@ -15,8 +15,7 @@ from agent.models.change import Change
 from agent.models.chat import ChatModel, Role
 from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
-from agent.models.model_account import ModelAccount
-from agent.models.model_use import AuthorWords, ModelWork
+from agent.models.model_use import AuthorWords, ModelAccount, ModelWork
 from agent.models.step import StepRunner
 from agent.models.task import Task
 

@@ -1,8 +1,9 @@
 """What models did, and what it cost."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol, Self
 
+from agent.models.chat import Reply, Role
 from agent.models.record import Record, replace
 
 
@@ -17,14 +18,13 @@ class ModelTotal(Record):
     @classmethod
     def from_uses(cls, uses: Iterable[Self]) -> Self:
         several = tuple(uses)
-        prices = [use.usd for use in several]
-        known = [price for price in prices if price is not None]
+        prices = [use.usd for use in several if use.usd is not None]
         return cls(
             calls=sum(use.calls for use in several),
             input_tokens=sum(use.input_tokens for use in several),
             cached_tokens=sum(use.cached_tokens for use in several),
             output_tokens=sum(use.output_tokens for use in several),
-            usd=sum(known) if len(known) == len(prices) else None,
+            usd=round(sum(prices), 6) if len(prices) == len(several) else None,
         )
 
     @property
@@ -50,6 +50,69 @@ class ModelUse(ModelTotal):
     seconds: float
 
 
+def sum_by_model(uses: Iterable[ModelUse]) -> tuple[ModelUse, ...]:
+    """Add the uses of each model in each role, in the order of their first use."""
+    kinds: dict[tuple[str, str], list[ModelUse]] = {}
+    for use in uses:
+        kinds.setdefault((use.role, use.model), []).append(use)
+    return tuple(
+        ModelUse(
+            **dict(ModelTotal.from_uses(same)),
+            role=role,
+            model=model,
+            seconds=round(sum(use.seconds for use in same), 3),
+        )
+        for (role, model), same in kinds.items()
+    )
+
+
+class ModelAccount:
+    """What the models of one run have answered, and what that has cost.
+
+    All counts come from the results of steps, in their order, so a run that goes on after a kill
+    counts the same.
+    """
+
+    def __init__(self) -> None:
+        self._uses: list[ModelUse] = []
+        """One for each reply."""
+
+    def count_reply(self, role: Role, reply: Reply) -> None:
+        self._uses.append(
+            ModelUse(
+                role=role,
+                model=reply.model,
+                calls=1,
+                input_tokens=reply.usage.input_tokens + reply.lost_tokens,
+                cached_tokens=reply.usage.cache_read_tokens,
+                output_tokens=reply.usage.output_tokens,
+                usd=reply.cost_usd,
+                seconds=reply.seconds,
+            )
+        )
+
+    @property
+    def usd(self) -> float:
+        return sum(use.usd or 0.0 for use in self._uses)
+
+    @property
+    def tokens(self) -> int:
+        return sum(use.input_tokens + use.output_tokens for use in self._uses)
+
+    def find_last_model(self, role: Role) -> str:
+        """Return the model that answered a role last; empty: none has."""
+        return next((use.model for use in reversed(self._uses) if use.role == role), "")
+
+    def choose_model(self, role: Role, chain: Sequence[str]) -> str:
+        """Return the model that answered last if it is in the chain; else nothing: its first."""
+        answered = self.find_last_model(role)
+        return answered if answered in chain else ""
+
+    @property
+    def uses(self) -> tuple[ModelUse, ...]:
+        return sum_by_model(self._uses)
+
+
 class ChangedBehaviour(Record):
     before: str
     after: str
@@ -64,7 +127,7 @@ class AuthorWords(Record):
 
     @property
     def text(self) -> str:
-        changed = (f"Before: {one.before}\nNow: {one.after}" for one in self.behaviour)
+        changed = (f"Before: {line.before}\nNow: {line.after}" for line in self.behaviour)
         left_out = f"Left out: {self.left_out}" if self.left_out else ""
         return "\n\n".join(filter(None, (self.summary, *changed, left_out)))
 
@@ -83,19 +146,7 @@ class ModelWork(Record):
         return sum(use.usd or 0.0 for use in self.uses)
 
     def add_earlier(self, earlier: Iterable[ModelUse]) -> Self:
-        found: dict[tuple[str, str], list[ModelUse]] = {}
-        for use in (*earlier, *self.uses):
-            found.setdefault((use.role, use.model), []).append(use)
-        uses = tuple(
-            ModelUse(
-                **dict(ModelTotal.from_uses(some)),
-                role=role,
-                model=model,
-                seconds=sum(use.seconds for use in some),
-            )
-            for (role, model), some in found.items()
-        )
-        return replace(self, uses=uses)
+        return replace(self, uses=sum_by_model((*earlier, *self.uses)))
 
 
 class SpendingBudget(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from agent.models.change import Change, Finding, Plan
 from agent.models.checks import AnyComparison
 from agent.models.environment import Checkout, Contract
-from agent.models.model_account import ModelAccount
+from agent.models.model_use import ModelAccount
 from agent.models.run import Reason
 from agent.models.ticket import Ticket
 

@@ -7,7 +7,7 @@ import ast
 import builtins
 import copy
 
-from agent.recipes.add_field.find_models import Model, ModelFinder
+from agent.recipes.add_field.find_models import Model
 from agent.recipes.add_field.parameters import Expression
 from agent.text import sanitise
 from repo_config import foreign_python
@@ -27,6 +27,7 @@ _PLAIN = (
 )
 #: Options by which existing rows may get a value; whether they do is for Django to say.
 _GIVING = frozenset({"default", "db_default", "auto_now", "null", "blank"})
+_DEEPEST, MOST_PARTS = 60, 1_000
 
 
 class UnfitError(ValueError):
@@ -44,6 +45,7 @@ def read_value(source: str) -> ast.expr:
 
 def write_value(node: ast.expr, model: Model) -> Expression:
     """Write a value for a model's file. Raises UnfitError for more than literals, names, calls."""
+    require_bounded(node)
     node, names, imports = copy.deepcopy(node), model.names, list[str]()
     for part in ast.walk(node):
         _require_plain(part)
@@ -59,18 +61,12 @@ def write_value(node: ast.expr, model: Model) -> Expression:
     return Expression(code=ast.unparse(node), imports=tuple(dict.fromkeys(imports)))
 
 
-def write_definition(call: ast.Call, model: Model, finder: ModelFinder) -> Expression:
+def write_definition(call: ast.Call, model: Model) -> Expression:
     """Write the definition of a field for the file of its model; raises UnfitError."""
-    call, names = copy.deepcopy(call), model.names
-    if isinstance(call.func, ast.Name) and call.func.id not in names:
-        call.func = ast.Attribute(ast.Name("models"), call.func.id)
-    for target in (*(word.value for word in call.keywords if word.arg == "to"), *call.args[:1]):
-        if isinstance(target, ast.Name) and target.id not in names:
-            # A text is looked up when all models are there.
-            labels = {choice.label for choice in finder.find(target.id)}
-            label = "self" if target.id == model.node.name else "".join(labels)
-            target.id = repr(label) if label and len(labels) == 1 else target.id
-    return write_value(foreign_python.parse_expression(ast.unparse(call)), model)
+    if isinstance(call.func, ast.Name) and call.func.id not in model.names:
+        func = ast.Attribute(ast.Name("models"), call.func.id)
+        call = ast.Call(func, call.args, call.keywords)
+    return write_value(call, model)
 
 
 def asks_existing(call: ast.Call, model: Model) -> bool:
@@ -84,6 +80,20 @@ def asks_existing(call: ast.Call, model: Model) -> bool:
             for word in call.keywords
         )
     )
+
+
+def require_bounded(node: ast.AST) -> None:
+    """Raise RecursionError if LibCST could end the process on this code."""
+    level = [node]
+    for _ in range(_DEEPEST):
+        families = [(parent, [*ast.iter_child_nodes(parent)]) for parent in level]
+        if any(
+            isinstance(parent, ast.expr) and len(parts) > MOST_PARTS for parent, parts in families
+        ):
+            raise RecursionError
+        level = [part for _, parts in families for part in parts]
+    if level:
+        raise RecursionError
 
 
 def _require_plain(node: ast.AST) -> None:

@@ -1,7 +1,7 @@
 """Make the edits that the recipe's parameters ask for; everything else stays, to the byte. Pure.
 
-LibCST's parser ends the process if code is nested too deeply. It gets the class alone, after `ast`
-has read the file and found the class within bounds.
+LibCST's parser ends the process if code is nested too deeply. It gets the class and the new field
+alone, after `ast` has read them and found them within bounds.
 """
 
 import ast
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import EditFailed, RequestRefused
 from agent.recipes.add_field import layout, new_test
+from agent.recipes.add_field.definition import MOST_PARTS, require_bounded
 from agent.recipes.add_field.parameters import Edits, Parameters
 from repo_config import foreign_python
 from repo_config.detect import Tree
@@ -22,7 +23,6 @@ _FIELD = re.compile(
     r"\s*\w+\s*(?::[^=]+)?=\s*(?!forms\.|serializers\.)[\w.]*"
     r"(?:\wField|ForeignKey|ParentalKey|ForeignObject|GenericRelation)\("
 )
-_DEEPEST, _MOST_PARTS = 60, 1_000
 
 
 def make_edits(tree: Tree, parameters: Parameters) -> Edits:
@@ -78,7 +78,7 @@ def _edit_class(
     block = b"".join(lines[start : node.end_lineno]).decode()
     call = foreign_python.parse_expression(parameters.definition.code)
     try:
-        _require_bounded(node)
+        require_bounded(node)
         # An indented class is none without what it is in.
         wrapper = f"if 1:{style.newline}" if block[0] in " \t" else ""
         wrapped = libcst.parse_module(wrapper + block)
@@ -89,23 +89,9 @@ def _edit_class(
     except (libcst.ParserSyntaxError, RecursionError):
         raise RequestRefused(
             f"{parameters.path} cannot be edited: class {node.name} is nested too deeply or has an"
-            f" expression of more than {_MOST_PARTS:,} parts. Add the field by hand."
+            f" expression of more than {MOST_PARTS:,} parts. Add the field by hand."
         ) from None
     return b"".join((*lines[:start], edited.encode(), *lines[node.end_lineno :]))
-
-
-def _require_bounded(node: ast.AST) -> None:
-    """Raise RecursionError if LibCST could end the process on this code."""
-    level = [node]
-    for _ in range(_DEEPEST):
-        families = [(parent, [*ast.iter_child_nodes(parent)]) for parent in level]
-        if any(
-            isinstance(parent, ast.expr) and len(parts) > _MOST_PARTS for parent, parts in families
-        ):
-            raise RecursionError
-        level = [part for _, parts in families for part in parts]
-    if level:
-        raise RecursionError
 
 
 def _add_field(module: "libcst.Module", field: Any) -> "libcst.Module":

@@ -44,8 +44,8 @@ class Model(NamedTuple):
 
     @property
     def names(self) -> dict[str, str]:
-        """Origin of each name that the field can use; "" if it is not imported."""
-        return dict(_list_names(self.body, self.node.lineno)) | self.own_names
+        """Origin of each name that the field may use; "" if it is not imported."""
+        return dict(_list_names(self.body)) | self.own_names
 
 
 class ModelFinder:
@@ -126,9 +126,12 @@ def _read_text(node: ast.AST, name: str) -> str:
     return "".join(str(value.value) for value in values[-1:] if isinstance(value, ast.Constant))
 
 
-def _list_names(body: list[ast.stmt], line: float = float("inf")) -> Iterator[tuple[str, str]]:
-    """Yield the names that statements bind above a line, with the origin of imported ones."""
-    waiting = [node for node in body if node.lineno < line]
+def _list_names(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """Yield the names that statements bind, with the origin of imported ones; "": not imported.
+
+    Whether a name is bound where the field stands, and when the program runs, is for Django to say.
+    """
+    waiting: list[ast.AST] = [*body]
     while waiting:
         node = waiting.pop()
         match node:
@@ -141,13 +144,7 @@ def _list_names(body: list[ast.stmt], line: float = float("inf")) -> Iterator[tu
                 yield from ((alias.asname or alias.name, origin + alias.name) for alias in aliases)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.name, ""
-            case ast.If(test=test) if ast.unparse(test).endswith("TYPE_CHECKING"):
-                waiting += node.orelse
-            case ast.If() | ast.Try() | ast.With():
-                children = (
-                    part for part in ast.iter_child_nodes(node) if isinstance(part, ast.stmt)
-                )
-                waiting += [part for part in children if part.lineno < line]
+            case ast.Name(ctx=ast.Store()):
+                yield node.id, ""
             case _:
-                stored = (part for part in ast.walk(node) if isinstance(part, ast.Name))
-                yield from ((part.id, "") for part in stored if isinstance(part.ctx, ast.Store))
+                waiting += ast.iter_child_nodes(node)

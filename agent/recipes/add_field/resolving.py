@@ -42,7 +42,7 @@ def resolve_facts(asked: FieldRequest, tree: Tree, project: Project) -> Paramete
 
     model = attempt(lambda: _find_model(asked, finder))
     attempt(lambda: _check_name(asked.name, model))
-    written = attempt(lambda: _write_definition(asked, model, finder))
+    written = attempt(lambda: _write_definition(asked, model))
     existing = test = None
     if model and asked.existing not in ("", "None"):
         value = asked.existing
@@ -97,9 +97,7 @@ def _find_model(asked: FieldRequest, finder: ModelFinder) -> Model:
     raise UnfitError(problem)
 
 
-def _write_definition(
-    asked: FieldRequest, model: Model | None, finder: ModelFinder
-) -> Expression | None:
+def _write_definition(asked: FieldRequest, model: Model | None) -> Expression | None:
     call = asked.definition
     if call is None:
         raise UnfitError(asked.unread or "the field's type is missing")
@@ -111,7 +109,7 @@ def _write_definition(
         raise UnfitError(f"the options of {code} are missing, as in `{code}({options})`")
     if model is None:
         return None
-    written = definition.write_definition(call, model, finder)
+    written = definition.write_definition(call, model)
     if not asked.existing and definition.asks_existing(call, model):
         raise UnfitError("existing rows need a value: a default, null=True, or a one-time value")
     return written
