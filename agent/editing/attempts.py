@@ -44,7 +44,6 @@ class Attempt:
         self._talk, self._run_context, self._items = talk, run_context, items
         self._begun = self._last = talk.change.digest
         self._may_stay = False
-        self._cut = ""
 
     def begin_edits(self, gate: str) -> None:
         """Accept the plan, and go on with an environment.
@@ -104,13 +103,12 @@ class Attempt:
             self._talk.change, self._last = draft.change, draft.change.digest
             words = f"The tree was reset to an earlier submit, which is better.\n\n{words}"
         limits = opening.describe_limits(self._run_context)
-        self._talk.answer("\n\n".join(filter(None, (words, self._cut, _RUNS_AGAIN, limits))))
+        self._talk.answer("\n\n".join(filter(None, (words, _RUNS_AGAIN, limits))))
 
     def _find_problem(self, form: Submit) -> str:
         """Read the words of a submit; say why it is not judged, empty: it is."""
-        words, self._cut = submissions.read_words(form)
         digest = self._talk.change.digest
-        self._run_context.history.words[digest] = words
+        self._run_context.history.words[digest] = submissions.read_words(form)
         if isinstance(form, FollowUpSubmission) and not self.answers:
             edited = digest != self._begun
             problems = submissions.find_answer_problems(form, self._items, is_edited=edited)
@@ -208,7 +206,7 @@ def answer_review(
         run_attempt(attempt, run_context, before=before)
     made = history.rounds[count:]
     if not made and not notes.approves and len(history.losses) == losses:
-        history.record_loss("An edit to address the reviewer's remarks changed nothing.")
+        history.losses.append("An edit to address the reviewer's remarks changed nothing.")
     return made
 
 

@@ -10,8 +10,8 @@ from agent.text import sanitise
 
 #: Parts of the context window: above the first, results are removed until the second is left.
 _FULL_SHARE, _LEFT_SHARE = 0.6, 0.3
-#: Tokens of a character, where no reply has shown how many they are, and the most they can be.
-_USUAL_TOKENS, _MOST_TOKENS = 0.3, 1.0
+#: Tokens of a character of text or code, about.
+_TOKENS_A_CHARACTER = 0.3
 #: Shorter results are not worth a notice.
 _SHORT_RESULT = 400
 PLAN = "plan"
@@ -30,7 +30,7 @@ def shorten_messages(
     Args:
         is_rejected: The provider says that the request is too long, whatever was estimated.
     """
-    tokens, rate = _measure(messages)
+    tokens = _estimate_tokens(messages)
     left = min(_LEFT_SHARE * window, tokens / 2 if is_rejected else tokens)
     if not is_rejected and tokens <= _FULL_SHARE * window:
         return messages
@@ -47,31 +47,22 @@ def shorten_messages(
             break
         if last.get(result.name) is not result:
             removed[id(result)] = _remove_content(result)
-            tokens -= int((len(result.content) - len(removed[id(result)].content)) * rate)
+            freed = len(result.content) - len(removed[id(result)].content)
+            tokens -= int(freed * _TOKENS_A_CHARACTER)
     return tuple(_replace_results(message, removed) for message in messages)
 
 
-def _measure(messages: tuple[Message, ...]) -> tuple[int, float]:
-    """Estimate the tokens of a request, and of each of its characters, by the last reply."""
-    known, rate, fresh = 0, _USUAL_TOKENS, 0
+def _estimate_tokens(messages: tuple[Message, ...]) -> int:
+    """Estimate the tokens of a request: of the last reply as counted, of newer messages by size."""
+    counted = fresh = 0
     for message in messages:
         if isinstance(message, ModelTurn):
-            reply = message.reply
-            known, fresh = reply.usage.tokens, 0
-            if reply.sent_bytes:
-                rate = min(_MOST_TOKENS, reply.usage.input_tokens / reply.sent_bytes)
+            counted, fresh = message.reply.usage.tokens, 0
         else:
-            fresh += count_characters((message,))
-    return known + int(fresh * rate), rate
-
-
-def count_characters(messages: tuple[Message, ...]) -> int:
-    """Count the characters of what we send: no reply is ever shortened."""
-    ours = [message for message in messages if not isinstance(message, ModelTurn)]
-    results = (message.results for message in ours if isinstance(message, ToolTurn))
-    return sum(len(message.text) for message in ours) + sum(
-        len(result.content) for several in results for result in several
-    )
+            fresh += len(message.text)
+            if isinstance(message, ToolTurn):
+                fresh += sum(len(result.content) for result in message.results)
+    return counted + int(fresh * _TOKENS_A_CHARACTER)
 
 
 def _remove_content(result: ToolResult) -> ToolResult:

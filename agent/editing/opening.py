@@ -3,7 +3,7 @@
 All foreign words in it stand between marks, as data.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from agent.checks import check
 from agent.editing import base_report, turns
@@ -145,15 +145,12 @@ def _describe_plan(plan: Plan, run_context: RunContext) -> str:
 def _list_notes(run_context: RunContext) -> Iterator[str]:
     """Yield how people want code written."""
     tree = _open_base(run_context)
-    for name in _find_notes(tree.paths())[:_MOST_NOTE_FILES]:
+    paths = [path for path in tree.paths() if is_note(path) and path.count("/") <= 1]
+    # Those for agents and on policy come first, then the ones nearest to the root.
+    paths.sort(key=lambda path: ("contributing" in path.lower(), path.count("/"), path))
+    for name in paths[:_MOST_NOTE_FILES]:
         text, _ = sanitise.clean_ticket(tree.read(name).decode("utf-8", "replace"))
         yield _fence(f"From {name}", text, run_context, _MOST_NOTES, f"`{name}`")
-
-
-def _find_notes(paths: Collection[str]) -> list[str]:
-    """List the notes for contributors: those for agents and on policy first, then by folder."""
-    found = (path for path in paths if is_note(path) and path.count("/") <= 1)
-    return sorted(found, key=lambda path: ("contributing" in path.lower(), path.count("/"), path))
 
 
 # --- the base ---------------------------------------------------------------------------------

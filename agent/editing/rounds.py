@@ -185,10 +185,7 @@ class RoundHistory:
         except ROUND_ENDS as problem:
             if not self.keeps_passed_change(problem):
                 raise
-            self.record_loss(f"{explain_stop(problem)} before {before}.")
-
-    def record_loss(self, sentence: str) -> None:
-        self.losses.append(sentence)
+            self.losses.append(f"{explain_stop(problem)} before {before}.")
 
 
 def explain_stop(problem: AgentError) -> str:

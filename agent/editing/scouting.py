@@ -158,9 +158,10 @@ class Search:
                 tries.append(last)
                 if last.is_complete:
                     return
-                self.talk.answer(self._describe(last, _MOST_TRIES - len(tries)))
+                self.talk.answer(self._describe_result(last, _MOST_TRIES - len(tries)))
         if tries and not any(setup.has_result for setup in tries):
-            words = self._describe_try(last, _MOST_OF_LAST)
+            words = self._describe_try(last)
+            words = sanitise.shorten_middle(words, _MOST_OF_LAST, where="not kept")
             self.end = f"{self.end}\n\nThe last try: {words}"
 
     def _ask(self, *, is_tried: bool) -> str:
@@ -180,29 +181,27 @@ class Search:
         assert isinstance(form, TrySetup)  # noqa: S101
         return form.yaml or "{}"
 
-    def _describe(self, last: TriedSetup, left: int) -> str:
-        """Say what came of a try, and how many more fit into the minutes that are left."""
-        words = self._describe_try(last, _MOST_ANSWER)
+    def _describe_result(self, last: TriedSetup, left: int) -> str:
+        """Describe the result of a try, and how many more fit into the minutes that are left."""
+        words = sanitise.shorten_middle(self._describe_try(last), _MOST_ANSWER, where="not kept")
         seconds = self.run_context.seconds_left
         if last.tests:
             left = min(left, int(seconds / max(1.0, last.tests.seconds)))
         return f"{words}\n\nLeft: {left} tries, {int(seconds / 60)} minutes."
 
-    def _describe_try(self, tried: TriedSetup, most: int) -> str:
-        words = _describe_try(tried, self.run_context.base, self.run_context.desk)
-        return sanitise.shorten_middle(words, most, where="not kept")
-
-
-def _describe_try(tried: TriedSetup, base: OpenedRepository, desk: Desk) -> str:
-    """Say what came of a try: the base with it, what was left out, and the last errors."""
-    if tried.prepared is None or tried.report is None:
-        return tried.problem.message if tried.problem else ""
-    prepared, tests = tried.prepared, tried.report.tests
-    report = base_report.describe_base(prepared, tried.report, base.contract, desk)
-    left = (finding.message for finding in prepared.contract.scouted if finding.rule == LEFT_OUT)
-    errors = "" if tried.is_complete else f"The last errors:\n{obstacles.list_errors(tests)}"
-    advice = "" if obstacles.is_poor(tests) else _NOT_ALL
-    return "\n".join(filter(None, (base_table.write_lines(report), *left, errors, advice)))
+    def _describe_try(self, tried: TriedSetup) -> str:
+        """Describe the base with a set-up: the checks, what was left out, and the last errors."""
+        prepared, measured = tried.prepared, tried.report
+        if prepared is None or measured is None:
+            return tried.problem.message if tried.problem else ""
+        contract, desk = self.run_context.base.contract, self.run_context.desk
+        report = base_report.describe_base(prepared, measured, contract, desk)
+        scouted = prepared.contract.scouted
+        left = (finding.message for finding in scouted if finding.rule == LEFT_OUT)
+        errors = f"The last errors:\n{obstacles.list_errors(measured.tests)}"
+        advice = "" if obstacles.is_poor(measured.tests) else _NOT_ALL
+        lines = (base_table.write_lines(report), *left, errors * (not tried.is_complete), advice)
+        return "\n".join(filter(None, lines))
 
 
 def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:

@@ -19,7 +19,7 @@ CEILINGS = {
     "lines of agent/cli": 2_540,
     "lines of agent/conversation": 550,
     "lines of agent/dashboard": 2_179,
-    "lines of agent/editing": 3_136,
+    "lines of agent/editing": 3_115,
     "lines of agent/git": 2_486,
     "lines of agent/github": 2_989,
     "lines of agent/llm": 1_052,
@@ -36,10 +36,10 @@ CEILINGS = {
     "lines of agent/telemetry": 998,
     "lines of agent/text": 1_011,
     "lines of repo_config": 3_460,
-    "lines of tests": 49_830,
+    "lines of tests": 49_829,
     "lines of webhooks": 641,
     "uses of model_copy": 2,
-    "lines that bind a pronoun": 325,
+    "lines that bind a pronoun": 322,
     "calls that splat a local tuple": 49,
 }
 
