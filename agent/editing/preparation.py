@@ -30,12 +30,12 @@ LEAST_GATE_SECONDS = 30.0
 UNPREPARED = (EnvironmentFailed, RepositoryUnfit, CheckUnfinished)
 """No change can be judged on a base that ends with one of these."""
 
-Measure = Callable[[Once, Desk], tuple[Prepared, CheckReport]]
-"""Builds the environment and measures the base, by steps."""
+Measure = Callable[[Callable[..., Any] | None, Once, Desk], tuple[Prepared, CheckReport]]
+"""Builds the environment and measures the base, by steps; the first begins a model's search."""
 
 
 class ModelNeeded(Exception):
-    """The next step is the run's own."""
+    """The thread ends here: the next step asks a model, or the run has come to it."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Preparation:
     once: StepRunner
     desk: Desk
     measure: Measure
-    measure_ahead: Measure
-    """Does the same up to where a model would be asked."""
+    scout: Callable[..., Any] | None = None
+    """Begins the search of a model for a set-up; None: no model is configured."""
     ready: MeasuredBase | None = None
     """None: it is not prepared."""
     _thread: Thread | None = field(default=None, init=False)
@@ -84,7 +84,7 @@ class Preparation:
         """Have it done, once; it has minutes of its own."""
         if self.ready is None:
             with self.once.count_apart():
-                prepared, baseline = self.measure(self._take, self.desk)
+                prepared, baseline = self.measure(self.scout, self._take, self.desk)
             left = self.once.run_seconds_left
             self.ready = MeasuredBase(prepared, baseline, plan_gate_seconds(baseline, left))
         return self.ready
@@ -100,7 +100,7 @@ class Preparation:
         # The run's own steps meet again what else goes wrong.
         with suppress(Exception):
             try:
-                _, baseline = self.measure_ahead(self._make, desk)
+                _, baseline = self.measure(self.scout and _need_model, self._make, desk)
                 require_proofs(baseline)
             except UNPREPARED as problem:
                 self._problem = problem
@@ -132,8 +132,7 @@ class Preparation:
         return self.once(name, take, *args, **kwargs)
 
 
-def need_model(*_: object) -> Never:
-    """Stand for what asks a model, in the thread."""
+def _need_model(*_: object) -> Never:
     raise ModelNeeded
 
 
