@@ -23,8 +23,6 @@ class NewTestSpec(Record):
     """Whether it is a method of a TestCase, for Django's own runner; else a function."""
     module: str
     """Module that the model is imported from."""
-    annotated: bool
-    """Whether tests here say `-> None`."""
 
 
 class Parameters(Record):

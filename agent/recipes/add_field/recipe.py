@@ -36,13 +36,12 @@ def fits_ticket(ticket: Ticket) -> bool:
     """Whether the structure of the ticket's text asks for a field."""
     asked = request.read_request(ticket)
     is_stated = asked.definition is not None and bool(asked.model or asked.name)
-    return asked.is_form or is_stated or bool(asked.unread)
+    return asked.is_form or is_stated
 
 
 def states_all(ticket: Ticket) -> bool:
     """Whether the structure of a ticket that fits states all of it."""
-    asked = request.read_request(ticket)
-    return not (asked.not_done or asked.unread)
+    return not request.read_request(ticket).not_done
 
 
 def resolve_parameters(ticket: Ticket, tree: Tree, project: Project) -> str:

@@ -23,8 +23,6 @@ _TYPE = re.compile(r"(?:\w+\.)*(?:[A-Z]\w*Field|ForeignKey|ParentalKey)")
 _NAME = re.compile(r"[a-z_]\w*")
 #: `shop.Customer`, `shop.Customer.nickname` and `nickname`.
 _FACTS = re.compile(r"(?!\.)(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)?(?:(?:^|\.)(?P<name>[a-z_]\w*))?")
-#: Meant as a definition, whether it can be read or not.
-_MEANT = re.compile(rf"\s*(\w+)\s*=\s*{_TYPE.pattern}\b")
 #: Words around the code of a sentence that asks for a field and for nothing else.
 _ASKS = ("Add", "to")
 
@@ -44,8 +42,6 @@ class FieldRequest:
     """What is missing or unclear, in words."""
     not_done: tuple[str, ...] = ()
     """Sentences of the ticket that state none of these facts."""
-    unread: str = ""
-    """What is wrong with code that is meant as a definition, in words."""
     is_form: bool = False
     """Whether model and field are answers of a form, readable or not."""
 
@@ -71,11 +67,6 @@ def read_request(ticket: Ticket) -> FieldRequest:
     request.is_form = {"model", "field"} <= document.answers.keys()
     _read_answers(request, document.answers)
     request.not_done = document.list_rest(*_read_marks(request, document), asks=_ASKS)
-    for code in () if request.definition else (*document.marks, *document.blocks):
-        _, why = _parse_statements(code)
-        if why and (meant := _MEANT.match(code)):
-            request.unread = f"`{sanitise.shorten(code, 80)}` is not Python: {why}"
-            request.name = request.name or meant[1]
     return request
 
 
@@ -136,7 +127,7 @@ def _read_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iter
 def _read_definitions(source: str) -> list[_Definition]:
     """Read `name = models.CharField(…)`, `CharField(…)`, in a class or not, and nothing else."""
     definitions = []
-    for statement in _parse_statements(source)[0]:
+    for statement in _parse_statements(source):
         owner, lines = "", [statement]
         if isinstance(statement, ast.ClassDef):
             owner, lines = statement.name, statement.body
@@ -157,11 +148,9 @@ def _read_definitions(source: str) -> list[_Definition]:
     return definitions
 
 
-def _parse_statements(source: str) -> tuple[list[ast.stmt], str]:
-    """Parse Python that may be indented; with why it is none."""
+def _parse_statements(source: str) -> list[ast.stmt]:
+    """Parse Python that may be indented; nothing where it is none."""
     try:
-        return foreign_python.parse_module(textwrap.dedent(source)).body, ""
-    except SyntaxError as problem:
-        return [], problem.msg
-    except (ValueError, RecursionError, MemoryError) as problem:
-        return [], str(problem)
+        return foreign_python.parse_module(textwrap.dedent(source)).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []

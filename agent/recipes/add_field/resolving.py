@@ -100,7 +100,7 @@ def _find_model(asked: FieldRequest, finder: ModelFinder) -> Model:
 def _write_definition(asked: FieldRequest, model: Model | None) -> Expression | None:
     call = asked.definition
     if call is None:
-        raise UnfitError(asked.unread or "the field's type is missing")
+        raise UnfitError("the field's type is missing")
     if not isinstance(call, ast.Call):
         code = definition.format_code(call)
         options = (
