@@ -1,7 +1,7 @@
 """An attempt: read, plan, edit, submit; what is agreed when, and whose words are kept."""
 
 import dataclasses
-import time
+import threading
 
 import pytest
 
@@ -41,16 +41,14 @@ def begin(prepared, home, replies, records=None, ahead=None):
     model = FakeModel(answer)
     made = desks.run_context(prepared, home, model, records=records, sandbox=FakeSandbox(str))
 
-    def measure(once, desk):
+    def measure(scout, once, desk):
+        if threading.current_thread() is run_context.preparation._thread:
+            return ahead() if ahead else desk.sandbox._stopped.wait()
         measured.append(len(model.requests))
         return prepared, desks.BEFORE
 
-    def wait(once, desk):
-        while not desk.sandbox._stopped.is_set():
-            time.sleep(0.01)
-
     measured = []
-    preparation = Preparation(made.once, made.desk, measure, ahead or wait)
+    preparation = Preparation(made.once, made.desk, measure)
     run_context = dataclasses.replace(made, preparation=preparation)
     return run_context, told, measured
 
@@ -108,10 +106,10 @@ def test_no_plan_is_paid_for_where_the_base_cannot_be_measured(prepared, home):
     tests = TestRun(name="tests", status=Status.UNVERIFIED, reason="It printed nothing.")
     report = replace(desks.BEFORE, results=(tests,))
 
-    def fail(once, desk):
+    def fail():
         raise EnvironmentFailed("There is no Python 2.")
 
-    cases = ((fail, EnvironmentFailed), (lambda *_: (prepared, report), RepositoryUnfit))
+    cases = ((fail, EnvironmentFailed), (lambda: (prepared, report), RepositoryUnfit))
     for ahead, problem in cases:
         records = desks.Records()
         for requests in (1, 0):  # once more from the records alone
