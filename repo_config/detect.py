@@ -148,7 +148,11 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
     if framework == "auto":
         framework = frameworks.detect_framework(files, declared)
     django = _detect_django(files, config) if framework == "django" else None
-    starts = suites.choose_suites(files, config, declared, _choose_runner(files, django))
+    script = suites.find_test_script(files) or (django.manage if django else None)
+    # A package may be for projects of Django, and be none.
+    can_start = django is not None and bool(script or not django.missing)
+    of_django = SuiteCommand("django", script) if can_start else None
+    starts = suites.choose_suites(files, config, declared, of_django)
     if django and not config.variables.get(django_projects.VARIABLE):
         knows = all(django_projects.is_known_to_runner(files, *start[:2]) for start in starts)
         django = replace(django, tests_know_settings=knows)
@@ -172,15 +176,6 @@ def detect_project(tree: Tree, config: RepoConfig) -> Project:
     )
     project = replace(project, unrun=unrun_checks.list_unrun(own, files, whole))
     return _move_up(project, config.folder)
-
-
-def _choose_runner(files: ProjectFiles, django: DjangoProject | None) -> SuiteCommand | None:
-    """Return how Django's runner is started, if this is a project that it can be started in."""
-    if django is None:
-        return None
-    script = suites.find_test_script(files) or django.manage
-    # A package may be for projects of Django, and be none.
-    return SuiteCommand("django", script) if script or not django.missing else None
 
 
 def _list_migration_checks(project: Project, config: RepoConfig) -> Iterator[str]:

@@ -29,7 +29,9 @@ def choose_suites(
     line = config.checks.tests
     if line != "auto":
         return () if line == "off" else command_lines.read_suites(line)
-    if files.pytest.values is None and not any(map(_is_test_module, files.paths)):
+    named = filter(test_files.has_test_name, files.paths)
+    has_tests = any(not (is_aside(path) or path.endswith("conftest.py")) for path in named)
+    if files.pytest.values is None and not has_tests:
         return ()
     if of_django and not _is_for_pytest(files, declared):
         return (of_django,)
@@ -46,11 +48,6 @@ def _is_for_pytest(files: ProjectFiles, declared: tuple[Dependency, ...]) -> boo
     has_plugin = any(dependency.name == "pytest-django" for dependency in declared)
     is_prepared = not all(map(is_aside, files.find_named("conftest.py")))
     return files.pytest.values is not None or has_plugin or is_prepared
-
-
-def _is_test_module(path: str) -> bool:
-    is_test = test_files.has_test_name(path) and not path.endswith("conftest.py")
-    return is_test and not is_aside(path)
 
 
 def is_aside(path: str) -> bool:

@@ -46,10 +46,16 @@ def shorten_messages(
         if tokens <= left:
             break
         if last.get(result.name) is not result:
-            removed[id(result)] = _remove_content(result)
-            freed = len(result.content) - len(removed[id(result)].content)
-            tokens -= int(freed * _TOKENS_A_CHARACTER)
-    return tuple(_replace_results(message, removed) for message in messages)
+            where = "call again" if result.name in _TOOLS else "it was about an earlier change"
+            omission = sanitise.format_omission(len(result.content), where)
+            removed[id(result)] = replace(result, content=omission)
+            tokens -= int((len(result.content) - len(omission)) * _TOKENS_A_CHARACTER)
+    return tuple(
+        replace(message, results=tuple(removed.get(id(old), old) for old in message.results))
+        if isinstance(message, ToolTurn)
+        else message
+        for message in messages
+    )
 
 
 def _estimate_tokens(messages: tuple[Message, ...]) -> int:
@@ -63,15 +69,3 @@ def _estimate_tokens(messages: tuple[Message, ...]) -> int:
             if isinstance(message, ToolTurn):
                 fresh += sum(len(result.content) for result in message.results)
     return counted + int(fresh * _TOKENS_A_CHARACTER)
-
-
-def _remove_content(result: ToolResult) -> ToolResult:
-    where = "call again" if result.name in _TOOLS else "it was about an earlier change"
-    return replace(result, content=sanitise.format_omission(len(result.content), where))
-
-
-def _replace_results(message: Message, removed: dict[int, ToolResult]) -> Message:
-    if not isinstance(message, ToolTurn):
-        return message
-    results = tuple(removed.get(id(result), result) for result in message.results)
-    return replace(message, results=results)

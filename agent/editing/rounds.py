@@ -78,8 +78,13 @@ class Round:
     @property
     def objection(self) -> str:
         """The findings that its author can fix, in the order of the decision; empty: none."""
-        withheld = () if self.is_passed else self._list_withheld()
-        messages = [*withheld, *self._list_findings(Severity.REVIEW)]
+        messages: list[str] = []
+        # What fails with the change alone comes first, then the findings that block it.
+        for check in () if self.is_passed else self.compared:
+            result = self.judged.ran.result(check.name) if self.judged else None
+            messages += _describe_failures(check, result)
+        messages += () if self.is_passed else self._list_findings(Severity.BLOCK)
+        messages += self._list_findings(Severity.REVIEW)
         if self.is_passed and not messages:
             return ""
         messages += self._list_findings(Severity.INFO)
@@ -96,13 +101,6 @@ class Round:
     @property
     def remarks(self) -> tuple[Finding, ...]:
         return tuple(one for one in self.findings if one.severity is Severity.REVIEW)
-
-    def _list_withheld(self) -> Iterator[str]:
-        """Describe what fails with the change alone, then the findings that block it."""
-        for check in self.compared:
-            result = self.judged.ran.result(check.name) if self.judged else None
-            yield from _describe_failures(check, result)
-        yield from self._list_findings(Severity.BLOCK)
 
     def _list_findings(self, severity: Severity) -> Iterator[str]:
         """Describe those of a severity that an edit may resolve, like ones together."""

@@ -10,11 +10,12 @@ from typing import Literal, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_ai import messages as theirs
-from pydantic_ai.models import Model, ModelRequestParameters
-from pydantic_ai.profiles import ModelProfile, prompt_cache_outlook
+from pydantic_ai.models import Model, ModelRequestParameters, infer_model_profile
+from pydantic_ai.profiles import prompt_cache_outlook
 from pydantic_ai.settings import ModelSettings, ThinkingLevel
 from pydantic_ai.tools import ToolDefinition
 
+from agent.llm import failures
 from agent.models.chat import (
     ChatRequest,
     ModelTurn,
@@ -24,6 +25,7 @@ from agent.models.chat import (
     ToolTurn,
     Usage,
     UserTurn,
+    split_level,
 )
 
 _RESPONSE = TypeAdapter(theirs.ModelResponse)
@@ -101,8 +103,12 @@ def _restore_reply(reply: Reply) -> theirs.ModelResponse:
         return theirs.ModelResponse(parts=[*([theirs.TextPart(text)] if text else []), *calls])
 
 
-def is_cache_cold(reply: Reply, profile: ModelProfile, now: float) -> bool:
-    """Whether its provider is known to keep no longer what it was sent for this reply."""
+def is_cache_cold(reply: Reply, model: str, now: float) -> bool:
+    """Whether the model's provider is known to keep no longer what it was sent for this reply."""
+    try:
+        profile = infer_model_profile(split_level(model)[0])
+    except failures.KNOWN:
+        return False
     moment = datetime.fromtimestamp(now, UTC)
     return prompt_cache_outlook([_restore_reply(reply)], profile=profile, now=moment) == "cold"
 

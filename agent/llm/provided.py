@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from pydantic_ai import messages as parts
 from pydantic_ai.direct import model_request, model_request_stream
-from pydantic_ai.models import Model, infer_model, infer_model_profile
+from pydantic_ai.models import Model, infer_model
 from pydantic_ai.settings import ModelSettings
 
 from agent import rotation
@@ -191,8 +191,9 @@ class ProvidedModels:
             if replace(request, messages=request.messages[:place]).sent_bytes == last.sent_bytes:
                 counted, fresh = last.usage.tokens, request.messages[place + 1 :]
                 size -= last.sent_bytes
-                is_read = len(replies) == 1 or last.usage.cache_read_tokens > 0
-                cached = counted if is_read and not self._is_cold(model, last) else 0
+                if len(replies) == 1 or last.usage.cache_read_tokens:
+                    is_cold = messages.is_cache_cold(last, model, read_clock())
+                    cached = 0 if is_cold else counted
         thought = sum(
             message.reply.usage.output_tokens for message in fresh if isinstance(message, ModelTurn)
         )
@@ -207,13 +208,6 @@ class ProvidedModels:
 
     def _price_try(self, model: str, most: Usage) -> WorstCase:
         return WorstCase(tokens=most.tokens, usd=self._catalogue.price_worst_case(model, most))
-
-    @staticmethod
-    def _is_cold(model: str, last: Reply) -> bool:
-        with suppress(*failures.KNOWN):
-            profile = infer_model_profile(split_level(model)[0])
-            return messages.is_cache_cold(last, profile, read_clock())
-        return False
 
     def _limit_reply(self, model: str, request: ChatRequest) -> int:
         """Return how many tokens a reply of this model may have."""
