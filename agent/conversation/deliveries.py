@@ -11,15 +11,9 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from agent.conversation import payloads
-from agent.conversation.events import (
-    Comment,
-    ConversationEvent,
-    Event,
-    Place,
-    Request,
-    Withdrawal,
-)
+from agent.conversation.events import Comment, ConversationEvent, Event, Request, Withdrawal
 from agent.models.clock import read_clock
+from agent.models.outcome import Place
 from agent.models.record import replace
 from agent.models.ticket import Delivery, IssueRef, Snapshot
 

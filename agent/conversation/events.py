@@ -4,15 +4,11 @@ Deliveries may be late, doubled, out of order or lost. So both only cause a look
 code host at that time counts.
 """
 
-from typing import Literal
-
 from pydantic import TypeAdapter
 
+from agent.models.outcome import Place
 from agent.models.record import Record
 from agent.models.ticket import IssueRef, Snapshot
-
-Place = Literal["issue", "review", "inline"]
-"""In a conversation (of an issue or a pull request), as the text of a review, on a line."""
 
 
 class Request(Record):

@@ -121,7 +121,5 @@ def _check_name(name: str, model: Model | None) -> None:
         raise UnfitError("the field's name is missing")
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
         raise UnfitError(f"`{name}` is not a valid Python name")
-    if name.endswith("_") or "__" in name or name in ("pk", "id"):
-        raise UnfitError(f"`{name}` is not allowed by Django")
     if model and name in model.own_names:
         raise UnfitError(f"`{name}` is taken by {model.description}")
