@@ -1,4 +1,4 @@
-"""What models did, and what it cost."""
+"""Use of models and its cost."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol, Self
@@ -13,7 +13,7 @@ class ModelTotal(Record):
     cached_tokens: int
     output_tokens: int
     usd: float | None
-    """None: no price is known of some of it."""
+    """None: a price is unknown."""
 
     @classmethod
     def from_uses(cls, uses: Iterable[Self]) -> Self:
@@ -67,10 +67,10 @@ def sum_by_model(uses: Iterable[ModelUse]) -> tuple[ModelUse, ...]:
 
 
 class ModelAccount:
-    """What the models of one run have answered, and what that has cost.
+    """Counts the replies of a run's models and their cost.
 
-    All counts come from the results of steps, in their order, so a run that goes on after a kill
-    counts the same.
+    Replies are counted as results of steps, in order, so a run that resumes after a kill counts
+    the same.
     """
 
     def __init__(self) -> None:
@@ -133,13 +133,13 @@ class AuthorWords(Record):
 
 
 class ModelWork(Record):
-    """What models did in a run: figures of ours, and words of theirs."""
+    """Work of models in a run: our figures, and their own descriptions."""
 
     uses: tuple[ModelUse, ...] = ()
     claims: AuthorWords = AuthorWords()
     rounds: tuple[str, ...] = ()
     undone: tuple[str, ...] = ()
-    """Steps that were not reached and why, as sentences of ours."""
+    """Sentences of ours about steps that were not reached, with the reasons."""
 
     @property
     def usd(self) -> float:
@@ -150,7 +150,7 @@ class ModelWork(Record):
 
 
 class SpendingBudget(NamedTuple):
-    """A maximum for all runs of a repository, of an owner, or of both unset: of everybody."""
+    """A maximum for all runs of a repository or of an owner; with neither: for all runs."""
 
     usd: float
     days: int
@@ -167,7 +167,7 @@ class SpendingBudget(NamedTuple):
 
 
 class SpendingLimits(NamedTuple):
-    """Whose requests to models are counted, and what they may cost, in US dollars."""
+    """Limits of a run's requests to models, in US dollars."""
 
     run_id: str
     repository_id: int
@@ -177,14 +177,14 @@ class SpendingLimits(NamedTuple):
 
 
 class Spendings(Protocol):
-    """Where dollars are counted: the store for runs of issues, a step file for others."""
+    """Counts dollars: in the store for runs of issues, in a step file for others."""
 
     def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
-        """Set dollars aside; return the number under which the real cost is recorded.
+        """Reserve dollars; return the number under which the real cost is recorded.
 
         Raises:
-            BudgetReached: As much is not left of a budget now.
-            BudgetSpent: As much is not left to the run, or more than a whole budget.
+            BudgetReached: A budget has less left now.
+            BudgetSpent: The run has less left, or it is more than a whole budget.
         """
         ...
 
@@ -192,5 +192,5 @@ class Spendings(Protocol):
 
 
 def format_usd(usd: float) -> str:
-    """Write dollars with as many digits as tell them from nothing, at least cents."""
+    """Format dollars with cents, or with four digits if that is more precise."""
     return f"${usd:.2f}" if f"{usd:.4f}".endswith("00") else f"${usd:.4f}"

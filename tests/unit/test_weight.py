@@ -23,7 +23,7 @@ CEILINGS = {
     "lines of agent/git": 2_486,
     "lines of agent/github": 2_989,
     "lines of agent/llm": 1_052,
-    "lines of agent/models": 2_715,
+    "lines of agent/models": 2_699,
     "lines of agent/policy": 2_606,
     "lines of agent/publishing": 1_605,
     "lines of agent/recipes": 1_295,
@@ -39,7 +39,7 @@ CEILINGS = {
     "lines of tests": 49_817,
     "lines of webhooks": 641,
     "uses of model_copy": 2,
-    "lines that bind a pronoun": 322,
+    "lines that bind a pronoun": 319,
     "calls that splat a local tuple": 49,
 }
 
