@@ -114,10 +114,7 @@ def is_cache_cold(reply: Reply, model: str, now: float) -> bool:
 
 
 def normalise_reply(response: theirs.ModelResponse, request: ChatRequest) -> theirs.ModelResponse:
-    """Return a reply that can be stored, answered and sent back.
-
-    Calls have unique ids; invalid names of tools and halves of surrogate pairs are replaced.
-    """
+    """Make ids of calls unique; replace invalid names of tools and halves of surrogate pairs."""
     dumped = json.dumps(_RESPONSE.dump_python(response, mode="json"), ensure_ascii=False)
     if _HALF.search(dumped):
         written = _HALF.sub(lambda half: f"\\\\u{ord(half[0]):x}", dumped)

@@ -134,9 +134,8 @@ class ProvidedModels:
         for name in self.list_chain(role):
             try:
                 _run_in_background(self._open_model(name))
-            except failures.KNOWN as problem:
-                failure = failures.classify_error(problem, name, self._redact)
-                problems.append(f"{name}: {failure}")
+            except failures.KNOWN as error:
+                problems.append(f"{name}: {failures.classify_error(error, name, self._redact)}")
             else:
                 return ""
         return self._redact("; ".join(problems))
@@ -176,9 +175,8 @@ class ProvidedModels:
     def _bound_try(self, model: str, request: ChatRequest) -> Usage:
         """Return the maximum tokens of one request to one model.
 
-        The request of its last reply and that reply count as the provider counted them, if nothing
-        was removed from it since, and as read from the provider's cache unless that has expired.
-        All other messages count by their bytes.
+        The last reply and its request, if nothing was removed from it since, count as the provider
+        counted them, and as read from its cache unless that has expired; all else by its bytes.
         """
         replies = [
             (place, message.reply)
@@ -239,14 +237,10 @@ class ProvidedModels:
         return None
 
     def _pass_over(self, failure: ModelFailure, asking: _RequestState, seconds: float) -> None:
-        """Record why the current model did not answer, and choose the next one.
+        """Record why the current model did not answer within the seconds; choose the next one.
 
         A provider that refuses the limit of the reply is asked again with half of it, since the
-        maximum of a model is not always known. The lower limit is kept, unless the request and the
-        reply together were too long for the window.
-
-        Args:
-            seconds: Duration of the failed request.
+        maximum of a model may be unknown. The lower limit is kept, unless the window was too small.
         """
         name, request = asking.names[0], asking.request
         most = self._bound_try(name, request)

@@ -26,8 +26,6 @@ def require_left(spent: float, usd: float, of_run: float) -> None:
 
     Args:
         spent: Dollars that the run may have cost so far.
-        usd: Maximum dollars of the request.
-        of_run: Limit of the run in dollars.
     """
     if spent + usd > of_run:
         raise BudgetSpent(
@@ -86,12 +84,9 @@ class CountedModels:
         stopped: Flag | None = None,
         seconds: float | None = None,
     ) -> Reply:
-        """Send a request if its cost cannot exceed what is left.
+        """Send a request if its cost fits the limits; raises what `Spendings.reserve` raises.
 
         If a reply is interrupted, the next model is asked once, with a new reservation.
-
-        Raises:
-            AgentError: As `ChatModel.reply` and `Spendings.reserve` do.
         """
         begun = time.monotonic()
         try:
