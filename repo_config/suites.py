@@ -1,4 +1,4 @@
-"""How a project's tests are started: by pytest, or by Django's runner."""
+"""Detect how a project's tests are started: by pytest or by Django's runner."""
 
 from repo_config import command_lines, test_files
 from repo_config.command_lines import SuiteCommand
@@ -6,7 +6,7 @@ from repo_config.dependencies import Dependency
 from repo_config.project_files import ProjectFiles
 from repo_config.schema import RepoConfig
 
-#: Folders whose files are not the project's own tests.
+#: Folders without tests of the project itself.
 ASIDE = frozenset(
     {"doc", "docs", "example", "examples", "demo", "demos", "sandbox", "template", "templates"}
     | {"project_template", "app_template", "cookiecutter", "vendor", "node_modules"}
@@ -25,7 +25,7 @@ def choose_suites(
     declared: tuple[Dependency, ...],
     of_django: SuiteCommand | None,
 ) -> tuple[SuiteCommand, ...]:
-    """Say how the tests are started: as configured, or as is usual; nothing without tests."""
+    """Return the commands of the tests, configured or detected; empty: there are no tests."""
     line = config.checks.tests
     if line != "auto":
         return () if line == "off" else command_lines.read_suites(line)
@@ -42,8 +42,7 @@ def choose_suites(
 def _is_for_pytest(files: ProjectFiles, declared: tuple[Dependency, ...]) -> bool:
     """Whether the tests of a Django project are meant for pytest.
 
-    It may need pytest for something else; pytest cannot start Django without its plugin or a
-    conftest.py.
+    pytest as a dependency is not enough: to start Django it needs pytest-django or a conftest.py.
     """
     has_plugin = any(dependency.name == "pytest-django" for dependency in declared)
     is_prepared = not all(map(is_aside, files.find_named("conftest.py")))
@@ -56,5 +55,5 @@ def is_aside(path: str) -> bool:
 
 
 def find_test_script(files: ProjectFiles) -> str | None:
-    """Find a script that starts Django's runner and is made for tests."""
+    """Return a script that only starts Django's test runner; None: there is none."""
     return next(filter(files.has_file, SCRIPTS), None)

@@ -35,11 +35,11 @@ CEILINGS = {
     "lines of agent/store": 3_175,
     "lines of agent/telemetry": 998,
     "lines of agent/text": 1_011,
-    "lines of repo_config": 3_452,
+    "lines of repo_config": 3_448,
     "lines of tests": 49_817,
     "lines of webhooks": 641,
     "uses of model_copy": 2,
-    "lines that bind a pronoun": 300,
+    "lines that bind a pronoun": 269,
     "calls that splat a local tuple": 47,
 }
 
