@@ -1,7 +1,7 @@
-"""Make the edits that the recipe's parameters ask for; everything else stays, to the byte. Pure.
+"""Make the edits of the recipe's parameters; all other bytes stay. Pure.
 
-LibCST's parser ends the process if code is nested too deeply. It gets the class and the new field
-alone, after `ast` has read them and found them within bounds.
+LibCST's parser crashes the process if code is nested too deeply. So it only parses the class and
+the new field, after `ast` has found them within bounds.
 """
 
 import ast
@@ -26,9 +26,11 @@ _FIELD = re.compile(
 
 
 def make_edits(tree: Tree, parameters: Parameters) -> Edits:
-    """Add the field, and its test if one was asked for.
+    """Add the field, and its test if the ticket asks for one.
 
-    Raises RequestRefused if the model's file cannot be edited, EditFailed if a result is no Python.
+    Raises:
+        RequestRefused: The model's file cannot be edited.
+        EditFailed: An edited file would be invalid Python.
     """
     path, content = parameters.path, tree.read(parameters.path)
     mark = codecs.BOM_UTF8 if content.startswith(codecs.BOM_UTF8) else b""
@@ -68,8 +70,8 @@ def _read_module(path: str, content: bytes) -> ast.Module:
 def _edit_class(
     module: ast.Module, content: bytes, parameters: Parameters, style: layout.Style
 ) -> bytes:
-    """Add the field to its class, whose lines alone are parsed by LibCST."""
-    import libcst  # slow, and only here
+    """Add the field to its class; LibCST parses only the lines of the class."""
+    import libcst  # slow to import
 
     classes = (node for node in ast.walk(module) if isinstance(node, ast.ClassDef))
     node = next(node for node in classes if node.lineno == parameters.line)
@@ -79,7 +81,7 @@ def _edit_class(
     call = foreign_python.parse_expression(parameters.definition.code)
     try:
         require_bounded(node)
-        # An indented class is none without what it is in.
+        # An indented class is valid only within a block.
         wrapper = f"if 1:{style.newline}" if block[0] in " \t" else ""
         wrapped = libcst.parse_module(wrapper + block)
         width = layout.WIDTH - node.body[0].col_offset
@@ -95,7 +97,7 @@ def _edit_class(
 
 
 def _add_field(module: "libcst.Module", field: Any) -> "libcst.Module":
-    """Put the field after the last one of the class; without one, first in its body."""
+    """Insert the field after the last one of the class; without fields, first in its body."""
     import libcst
 
     node: Any = module.body[0]

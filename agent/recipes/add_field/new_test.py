@@ -1,4 +1,4 @@
-"""A test of the new field, next to those of its app; it fails without the change."""
+"""Write a test of the new field, next to those of its app; it fails without the change."""
 
 import itertools
 import os
@@ -15,7 +15,7 @@ _TEST_FILE = re.compile(r"(?:^|/)(?:test_\w+|\w+_tests?|tests)\.py$")
 
 
 def plan_test(model: Model, field: str, finder: ModelFinder, project: Project) -> NewTestSpec:
-    """Choose where the test goes; UnfitError: the repository has no tests."""
+    """Choose the place of the test. Raises UnfitError if the repository has no tests."""
     files = [path for path in finder.classes if _TEST_FILE.search(path)]
     in_app = [path for path in files if path.startswith(f"{model.app_folder}/")]
     mirrored = [path for path in files if re.search(rf"(?:^|/)tests?/{model.app_label}/", path)]
@@ -24,7 +24,7 @@ def plan_test(model: Model, field: str, finder: ModelFinder, project: Project) -
         raise UnfitError("the repository has no suitable test to place a new one next to")
     folders = Counter(map(os.path.dirname, nearby))
     folder = min(folders, key=lambda path: (-folders[path], len(path), path))
-    # Test files of one name get in each other's way if their folders are no packages.
+    # pytest cannot import two test files of one name from folders that are no packages.
     taken = {os.path.basename(path).lower() for path in finder.classes}
     stem = f"test_{_to_snake_case(model.node.name)}_{field}"
     numbered = (f"{stem}{number or ''}.py" for number in itertools.count())
@@ -47,7 +47,7 @@ def list_lines(parameters: Parameters, test: NewTestSpec) -> Iterator[str]:
         yield from ("from django.test import SimpleTestCase", "")
     yield from (f"from {test.module} import {model}", "", "")
     if test.is_method:
-        # It asks the model alone, so it needs none of the databases.
+        # The test reads only the model, so it needs no database.
         title, indent = "".join(map(str.capitalize, name.split("_"))), "    "
         yield f"class {model}{title}Tests(SimpleTestCase):"
     argument = "self" if test.is_method else ""

@@ -1,7 +1,6 @@
-"""The facts that a ticket's structure states about a new field.
+"""Read the facts about a new field from the form or the code of a ticket.
 
-A definition in Python is the best structure there is: it is parsed and kept. Whether the facts
-suffice and fit the code is left to `resolving`.
+`resolving` checks whether they are complete and fit the repository.
 """
 
 import ast
@@ -23,27 +22,27 @@ _TYPE = re.compile(r"(?:\w+\.)*(?:[A-Z]\w*Field|ForeignKey|ParentalKey)")
 _NAME = re.compile(r"[a-z_]\w*")
 #: `shop.Customer`, `shop.Customer.nickname` and `nickname`.
 _FACTS = re.compile(r"(?!\.)(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)?(?:(?:^|\.)(?P<name>[a-z_]\w*))?")
-#: Words around the code of a sentence that asks for a field and for nothing else.
+#: Words of a sentence that asks for a field and nothing else.
 _ASKS = ("Add", "to")
 
 
 @dataclass
 class FieldRequest:
-    """What a ticket states; empty where it does not."""
+    """Facts that a ticket states; empty: not stated."""
 
     model: str = ""
     name: str = ""
     definition: ast.expr | None = None
-    """A call, or the bare name of a type."""
+    """A call, or only the name of a type."""
     existing: str = ""
-    """Python source."""
+    """Value for existing rows, as Python source."""
     wants_test: bool = False
     problems: list[str] = field(default_factory=list)
-    """What is missing or unclear, in words."""
+    """Descriptions of what is missing or unclear."""
     not_done: tuple[str, ...] = ()
-    """Sentences of the ticket that state none of these facts."""
+    """Sentences of the ticket without any of these facts."""
     is_form: bool = False
-    """Whether model and field are answers of a form, readable or not."""
+    """Whether a form has answers for model and field, valid or not."""
 
     def fill_form(self) -> str:
         code = format_code(self.definition) if self.definition else "models.…"
@@ -55,7 +54,7 @@ class FieldRequest:
 
 
 class _Definition(NamedTuple):
-    """A field's type with its options, and what else is known from the code."""
+    """A definition of a field; name and model are empty if the code has none."""
 
     code: ast.expr
     name: str
@@ -89,7 +88,7 @@ def _read_answers(request: FieldRequest, answers: dict[str, str]) -> None:
 
 
 def _read_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iterator[str]:
-    """Add what a ticket states by code alone; yield the code that was used."""
+    """Add facts from the code of a ticket; yield the code that was used."""
     definitions: dict[str, list[_Definition]] = {}
     models: dict[str, str] = {}
     names: dict[str, str] = {}
@@ -101,7 +100,7 @@ def _read_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iter
             names |= {code: facts["name"]} if facts["name"] else {}
     if not request.definition and definitions:
         every = [definition for stated in definitions.values() for definition in stated]
-        # `CharField` in a title says less of the same than `CharField(max_length=50)`.
+        # `CharField(max_length=50)` replaces a mere `CharField`, as in a title.
         whole = [definition for definition in every if isinstance(definition.code, ast.Call)]
         chosen = whole or every
         if len({(definition.name, ast.dump(definition.code)) for definition in chosen}) > 1:
@@ -125,7 +124,7 @@ def _read_marks(request: FieldRequest, document: tickets.TicketDocument) -> Iter
 
 
 def _read_definitions(source: str) -> list[_Definition]:
-    """Read `name = models.CharField(…)`, `CharField(…)`, in a class or not, and nothing else."""
+    """Parse `name = models.CharField(…)` or `CharField(…)`, in a class or not; else nothing."""
     definitions = []
     for statement in _parse_statements(source):
         owner, lines = "", [statement]
@@ -149,7 +148,7 @@ def _read_definitions(source: str) -> list[_Definition]:
 
 
 def _parse_statements(source: str) -> list[ast.stmt]:
-    """Parse Python that may be indented; nothing where it is none."""
+    """Parse Python that may be indented; empty: it is invalid."""
     try:
         return foreign_python.parse_module(textwrap.dedent(source)).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,6 +1,6 @@
-"""Turn stated facts into parameters: each is checked against the code, as far as code shows it.
+"""Resolve the facts of a ticket into parameters, and check them against the code.
 
-Whether the options fit the type, the table and its rows is for Django to say, in the sandbox.
+In the sandbox, Django checks whether the options fit the type, the table and its rows.
 """
 
 import ast
@@ -21,7 +21,7 @@ _Fact = TypeVar("_Fact")
 
 
 def resolve_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameters:
-    """Resolve every fact, or answer with the form as far as it is understood."""
+    """Resolve all facts; TicketUnclear: it has the questions, and the form with known answers."""
     if project.django is None:
         raise RequestRefused(
             "This repository is not a Django project, so there is no model to add a field to."
@@ -71,7 +71,7 @@ def explain_unclear(problems: list[str], form: str) -> TicketUnclear:
 
 
 def _write_sentence(words: str) -> str:
-    # Names stay as they are.
+    # Names in code keep their first letter.
     is_word = words.partition(" ")[0].isalpha()
     words = f"{words[:1].upper()}{words[1:]}" if is_word else words
     return words if words.endswith("?") else f"{words.rstrip('.')}."
@@ -89,7 +89,7 @@ def _find_model(asked: FieldRequest, finder: ModelFinder) -> Model:
     problem = f"`{asked.model}` is not a model in this repository"
     near = difflib.get_close_matches(asked.model.rpartition(".")[2], finder.list_names(), 1, 0.5)
     if likely := finder.find(near[0]) if near else ():
-        # To agree, a person has only to copy the form.
+        # The form has the suggestion, so that a person only has to copy it.
         asked.model = likely[0].label
         problem += f"; is it {asked.model}?"
     if finder.unreadable:
@@ -116,7 +116,7 @@ def _write_definition(asked: FieldRequest, model: Model | None) -> Expression | 
 
 
 def _check_name(name: str, model: Model | None) -> None:
-    """Compare the name with those of the class; Django does with those of other models."""
+    """Check the name against the class; Django checks it against other models."""
     if not name:
         raise UnfitError("the field's name is missing")
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name):
