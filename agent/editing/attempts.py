@@ -1,4 +1,4 @@
-"""An attempt: one conversation in which a model plans, edits, and answers what judges find."""
+"""An attempt: a conversation in which a model plans, edits, and fixes what checks find."""
 
 from agent.editing import opening, prompting, rounds, submissions
 from agent.editing.forms import Forms, Submit
@@ -23,7 +23,7 @@ _RUNS_AGAIN = "`submit` runs all of it again, from the rules on."
 
 
 class Attempt:
-    """A conversation whose plan is accepted, and what it has submitted last."""
+    """A conversation with an accepted plan, and its last submitted change."""
 
     def __init__(
         self,
@@ -32,24 +32,24 @@ class Attempt:
         run_context: RunContext,
         items: tuple[FollowUpItem, ...] = (),
     ) -> None:
-        """Take the conversation.
+        """Begin an attempt in a conversation.
 
         Args:
-            items: What a review asks; each needs an answer with the first submit.
+            items: Requests of a review; the first submit must answer each.
         """
         self.plan = plan
         self.answers: tuple[ItemAnswer, ...] = ()
         self.why = ""
-        """Why no further draft comes."""
+        """Why there are no more drafts; empty: there may be more."""
         self._talk, self._run_context, self._items = talk, run_context, items
         self._begun = self._last = talk.change.digest
         self._may_stay = False
 
     def begin_edits(self, gate: str) -> None:
-        """Accept the plan, and go on with an environment.
+        """Accept the plan, and continue in a sandbox with the environment.
 
         Args:
-            gate: What judges a change, in words.
+            gate: Description of the checks of a change.
         """
         run_context, talk = self._run_context, self._talk
         base = run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
@@ -59,14 +59,14 @@ class Attempt:
 
     @property
     def is_changed(self) -> bool:
-        """Whether something is edited that was not submitted."""
+        """Whether there are edits since the last submit."""
         return self._talk.change.digest != self._last
 
     def next_draft(self) -> Draft:
-        """Have a change submitted; what is edited when turns, money or minutes end counts as such.
+        """Return the next submitted change; edits count as one when turns, money or minutes end.
 
         Raises:
-            ConversationOver: None comes that is new.
+            ConversationOver: There is no new change.
             RunStopped: The model refuses, see `submissions.read_refusal`.
         """
         talk, history = self._talk, self._run_context.history
@@ -95,8 +95,8 @@ class Attempt:
         """Answer the last submit.
 
         Args:
-            draft: What the words are about; where that is not the last one, it is laid out again.
-            passed: Whether it may stay as it is.
+            draft: The judged change; if it is not the last one, the tree is reset to it.
+            passed: Whether the model may submit it again without an edit.
         """
         self._may_stay = passed
         if draft.change.digest != self._talk.change.digest:
@@ -106,7 +106,7 @@ class Attempt:
         self._talk.answer("\n\n".join(filter(None, (words, _RUNS_AGAIN, limits))))
 
     def _find_problem(self, form: Submit) -> str:
-        """Read the words of a submit; say why it is not judged, empty: it is."""
+        """Read the texts of a submit; return why it cannot be judged, empty: it can."""
         digest = self._talk.change.digest
         self._run_context.history.words[digest] = submissions.read_words(form)
         if isinstance(form, FollowUpSubmission) and not self.answers:
@@ -142,17 +142,17 @@ def run_attempt(
     judged: Round | None = None,
     before: str = "another change was made",
 ) -> Attempt | None:
-    """Have a change submitted, judged and fixed, until it passes or nothing new comes.
+    """Request changes and judge them, until one passes or there is no new one.
 
-    Its rounds are in the history. Nothing is paid for where no edit could have it pass.
+    The history has the rounds. No request is sent if no edit could make the change pass.
 
     Args:
-        attempt: None: one begins at what was judged, if that does not pass.
-        judged: A change of the attempt that is judged already.
-        before: What an error prevents, in words.
+        attempt: None: a new one begins with the judged change, if that does not pass.
+        judged: A change that is judged already.
+        before: What an error prevents, for the pull request.
 
     Raises:
-        AgentError: The model cannot be asked or will not go on, and nothing has passed.
+        AgentError: No model can be asked, or it refuses, and no change has passed.
     """
     count = run_context.base.contract.config.limits.repair_rounds + (judged is None)
     with run_context.history.keep_passed_change(before):
@@ -175,18 +175,20 @@ def run_attempt(
 
 
 def find_objection(judged: Round, run_context: RunContext) -> str:
-    """Say what a model is to fix of a change; empty: nothing that an edit could.
+    """Return the findings that a model can fix by an edit; empty: there are none.
 
-    Of a change that passes each rule's remarks are reported once, and none that the reviewer can
+    Of a change that passes, remarks of a rule are returned once, and none that a reviewer can
     accept.
     """
     if run_context.desk.models is None or not (judged.is_passed or judged.failure_count):
         return ""
-    earlier = [one for one in run_context.history.rounds if one.number < judged.number]
-    reported = {finding.rule for one in earlier if one.is_passed for finding in one.remarks}
+    rounds_before = run_context.history.rounds[: judged.number - 1]
+    passed = [earlier for earlier in rounds_before if earlier.is_passed]
+    reported = {finding.rule for earlier in passed for finding in earlier.remarks}
     remarks = [finding for finding in judged.remarks if finding.asks_author]
-    for_reader = "reviewer" in run_context.roles and all(one.is_reading for one in remarks)
-    if judged.is_passed and (for_reader or reported.issuperset(one.rule for one in remarks)):
+    for_reviewer = "reviewer" in run_context.roles and all(note.is_reading for note in remarks)
+    is_reported = reported.issuperset(finding.rule for finding in remarks)
+    if judged.is_passed and (for_reviewer or is_reported):
         return ""
     return judged.objection
 
@@ -194,9 +196,9 @@ def find_objection(judged: Round, run_context: RunContext) -> str:
 def answer_review(
     attempt: Attempt, best: Round, notes: ReviewNotes, run_context: RunContext
 ) -> list[Round]:
-    """Pass the remarks of a review to the author, once; return the rounds that come of it.
+    """Send the remarks of a review to the author, once; return the new rounds.
 
-    Where the model cannot be asked or will not go on, the change stays as it passed.
+    If no model can be asked, or it refuses, the change stays as it passed.
     """
     history, before = run_context.history, "the reviewer's remarks were addressed"
     count, losses = len(history.rounds), len(history.losses)
@@ -214,12 +216,12 @@ def answer_review(
 
 
 def begin_attempt(run_context: RunContext) -> Attempt:
-    """Have the ticket planned.
+    """Request a plan for the ticket.
 
     Raises:
-        RunStopped: The model refuses, see `submissions.read_refusal`; or the base, which is
-            prepared meanwhile, cannot be.
-        EditFailed: No plan came that the rules allow.
+        RunStopped: The model refuses, see `submissions.read_refusal`; or the base cannot be
+            prepared, which a thread does meanwhile.
+        EditFailed: The model made no plan that the rules allow.
     """
     first = run_context.once(Step.PLAN.named("opening"), opening.open_ticket, run_context)
     name, change = StepName(Step.PLAN), run_context.unchanged
@@ -251,11 +253,11 @@ def _agree_on_plan(talk: Conversation, run_context: RunContext) -> Plan:
 def continue_draft(
     draft: Draft, items: tuple[FollowUpItem, ...], failed: str, run_context: RunContext
 ) -> Attempt:
-    """Go on with a change that no conversation of this run has made, by a plan that is accepted.
+    """Begin a conversation with a change from elsewhere and its accepted plan.
 
     Args:
-        items: What people ask of it; nothing where only judges do.
-        failed: What blocks it, in words for the model; empty: nothing.
+        items: Requests of people; empty: only findings are to be fixed.
+        failed: Findings that block the change, for the model; empty: none.
     """
     run_context.require_proofs()
     number = run_context.history.begin_conversation()

@@ -1,7 +1,7 @@
-"""The loop: ask, carry out what is called, ask again, until a form is submitted.
+"""The loop: request a reply, carry out its calls, and repeat until a form is submitted.
 
-Each reply is a durable step, each batch of calls another, and all messages are made of their
-results. So a run that resumes after a kill sends the same messages and repeats no request.
+Each reply is a durable step, and so are its calls; messages are made of their results. So a run
+that resumes after a kill sends the same messages and repeats no request.
 """
 
 from dataclasses import dataclass
@@ -30,21 +30,21 @@ _IDLE = "This turn brought nothing new. After another one you are stopped: try s
 
 
 class ConversationOver(EditFailed):
-    """No turns are left, or nothing new comes; the message is part of a sentence."""
+    """No turns are left, or the model repeats itself; the message is part of a sentence."""
 
 
 @dataclass
 class Conversation:
     name: StepName
-    """Unique in the run, with the numbers of its turns."""
+    """Prefix of the names of its steps, unique in the run."""
     role: Role
     prompt: str
     run_context: RunContext
     tools: ToolExecutor
     change: Change
-    """As the last calls have left it."""
+    """The change after the last calls."""
     messages: tuple[Message, ...]
-    """Ours and the model's in turn; the first is ours."""
+    """Messages of ours and of the model alternate; the first is ours."""
     most_turns: int = 100
 
     @property
@@ -53,12 +53,12 @@ class Conversation:
         return len(self.messages) // 2 + 1
 
     def ask(self) -> forms.Form:
-        """Ask until a form is submitted.
+        """Return the next submitted form.
 
         Raises:
-            ConversationOver: No turns are left, or nothing new comes.
+            ConversationOver: No turns are left, or the model repeats itself.
             BudgetSpent: The next request could cost more than is left.
-            ModelRefused: The model will not go on.
+            ModelRefused: The model refuses.
             ModelUnavailable: No model answered.
         """
         while True:
@@ -74,9 +74,9 @@ class Conversation:
                 return self.tools.read_form(done)
 
     def answer(self, words: str) -> None:
-        """Answer the form that was submitted last, if it is open.
+        """Answer the last submitted form if it has no answer.
 
-        The answer is a step, since words tell minutes and money left.
+        The answer is a step, since it contains the minutes and the money that are left.
         """
         last = self.messages[-1]
         if not isinstance(last, ToolTurn) or all(result.content for result in last.results):
@@ -89,7 +89,7 @@ class Conversation:
         self.messages = (*self.messages[:-1], replace(last, results=results))
 
     def _request_reply(self, turn: Turn) -> Reply:
-        """Ask for the next reply; once more with a shorter conversation if this one is too long."""
+        """Request the next reply; once more with a shorter conversation if it is too long."""
         window = turns.find_window(self.role, self.run_context)
         self.messages = memory.shorten_messages(self.messages, window)
         try:

@@ -1,34 +1,36 @@
-"""What a conversation keeps of its tool results once they fill the model's context window. Pure.
+"""Remove old tool results from a conversation that fills the model's context window. Pure.
 
-Providers cache the prefix of a conversation, so all of it is sent until most of the window is used.
-Then many old results are removed at once: one new prefix, not one every few turns.
+Providers cache the prefix of a conversation, so nothing is removed until most of the window is
+used. Then many old results are removed at once, so that the prefix changes once and not every few
+turns.
 """
 
 from agent.models.chat import Message, ModelTurn, ToolResult, ToolTurn
 from agent.models.record import replace
 from agent.text import sanitise
 
-#: Parts of the context window: above the first, results are removed until the second is left.
+#: Shares of the context window: above the first, results are removed down to the second.
 _FULL_SHARE, _LEFT_SHARE = 0.6, 0.3
-#: Tokens of a character of text or code, about.
+#: Estimated tokens of a character of text or code.
 _TOKENS_A_CHARACTER = 0.3
-#: Shorter results are not worth a notice.
+#: Shorter results stay: the notice in their place would save little.
 _SHORT_RESULT = 400
 PLAN = "plan"
-"""The tool that submits a plan; its answer has the commands of the checks."""
+"""Tool that submits a plan; its answer has the commands of the checks."""
 _TOOLS = ("bash", "edit", "write")
 
 
 def shorten_messages(
     messages: tuple[Message, ...], window: int, *, is_rejected: bool = False
 ) -> tuple[Message, ...]:
-    """Remove the oldest tool results, if the conversation fills most of the window.
+    """Remove the oldest tool results if the conversation fills most of the window.
 
-    Old answers to forms go last. That to the plan, the last of each form, and results that the
-    model has not seen yet stay.
+    Answers to forms are removed last. The answer to the plan, the last answer to each form, and
+    results that the model has not seen yet stay.
 
     Args:
-        is_rejected: The provider says that the request is too long, whatever was estimated.
+        window: Tokens of the context window.
+        is_rejected: Whether the provider refused the request as too long; then half is removed.
     """
     tokens = _estimate_tokens(messages)
     left = min(_LEFT_SHARE * window, tokens / 2 if is_rejected else tokens)

@@ -1,7 +1,7 @@
-"""The scout: where tests of base do not run, a model looks for the set-up with which they do.
+"""The scout: a model searches for a set-up if tests of the base commit do not run.
 
-Nothing is kept of its sandbox. What it proposes is bounded by `setup.proposed_lines`, and
-measured as any other set-up.
+Its sandbox is discarded. Proposed lines are checked by `setup.proposed_lines` and measured like any
+other set-up.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,12 +24,7 @@ from agent.models.checks import CheckReport
 from agent.models.environment import LEFT_OUT, Contract, OpenedRepository, Prepared
 from agent.models.step import Step, StepName
 from agent.sandbox.session import Session
-from agent.setup import (
-    gateway,
-    interpreters,
-    obstacles,
-    sandbox_requests,
-)
+from agent.setup import gateway, interpreters, obstacles, sandbox_requests
 from agent.setup.candidates import Candidate, TriedSetup
 from agent.setup.obstacles import Obstacle
 from agent.text import base_table, sanitise
@@ -37,7 +32,7 @@ from repo_config.servers import read_rows
 
 _MOST_TURNS = 30
 _MOST_TRIES = 6
-#: Part of the run's dollars and minutes that the search may use.
+#: Share of the run's dollars and minutes for the search.
 _SHARE = 0.25
 _WITHIN = "A model may use a quarter of the run's budget and minutes on this."
 _MOST_ANSWER = 16_000
@@ -66,7 +61,7 @@ _FORMS: Forms = {"try_setup": TrySetup, "decline": GiveUp}
 
 
 class SetUpTools(ToolExecutor):
-    """A shell in a set-up sandbox, from which package indexes are reached."""
+    """A shell in a set-up sandbox that can reach package indexes."""
 
     def __init__(self, run_context: RunContext) -> None:
         super().__init__(run_context, _FORMS, edits=False)
@@ -96,12 +91,12 @@ class SetUpTools(ToolExecutor):
 def begin_search(
     run_context: RunContext, prepare: Callable[[], Prepared], obstacle: Obstacle
 ) -> "Search":
-    """Have a model look for lines with which base's tests run.
+    """Begin a model's search for lines with which the base commit's tests run.
 
     Args:
-        prepare: Gives the base with an environment for the model's sandbox.
+        prepare: Returns the base with an environment for the model's sandbox.
     """
-    # Only this conversation is bounded so; what it costs counts in the run as any other.
+    # The limits apply to this conversation alone; its cost counts to the run's.
     prepared, left = prepare(), run_context.once.run_seconds_left
     nothing = CheckReport(side="base", commit=prepared.checkout.commit, results=())
     ready = MeasuredBase(prepared, nothing, reserved_seconds=left * (1 - _SHARE))
@@ -127,23 +122,23 @@ def begin_search(
 
 @dataclass
 class Search:
-    """The tries that a model proposes, one after the other: it is told what came of the last."""
+    """A model's search: it proposes set-ups one by one, and gets the result of each."""
 
     talk: Conversation
     run_context: RunContext
     end: str = "No attempt ran a test."
-    """Why it ended."""
+    """Why the search ended."""
     is_whole: bool = True
-    """Whether the model tried something or gave up, and no limit or refusal to answer ended it."""
+    """Whether the model tried a set-up or gave up; False: a limit or an error ended the search."""
 
     def propose(
         self, tried: Sequence[TriedSetup], over: Contract | None = None
     ) -> Iterator[Candidate]:
-        """Yield what to try next, until all of base's tests pass.
+        """Yield set-ups to try, until all tests of the base commit pass.
 
         Args:
-            tried: What came of each, the last at the end.
-            over: What its lines go over; None: what is configured.
+            tried: Results of all set-ups so far; the caller adds each new one at the end.
+            over: Contract that the lines change; None: the configured one.
         """
         tries: list[TriedSetup] = []
         with closing(self.talk.tools):
@@ -152,7 +147,7 @@ class Search:
                 yield Candidate(name, "found by a model", lines, over)
                 last = tried[-1]
                 if isinstance(last.problem, RequestRefused):
-                    # Nothing was run, so it is no try.
+                    # Nothing ran, so it does not count as a try.
                     self.talk.answer(last.problem.message)
                     continue
                 tries.append(last)
@@ -165,12 +160,12 @@ class Search:
             self.end = f"{self.end}\n\nThe last try: {words}"
 
     def _ask(self, *, is_tried: bool) -> str:
-        """Have the next lines; "": there are none, and the end is said."""
+        """Return the next lines; "": there are none, and `end` says why."""
         try:
             form = self.talk.ask()
         except ASKING_ENDS as problem:
-            spent, self.is_whole = isinstance(problem, BudgetSpent | TimeSpent), False
-            self.end = f"{_WITHIN} {problem.message}" if spent else explain_stop(problem)
+            is_limit, self.is_whole = isinstance(problem, BudgetSpent | TimeSpent), False
+            self.end = f"{_WITHIN} {problem.message}" if is_limit else explain_stop(problem)
             return ""
         except ConversationOver as over:
             self.end, self.is_whole = _explain_end(over.message), is_tried
@@ -208,8 +203,8 @@ def _make_opening(obstacle: Obstacle, base: Prepared, desk: Desk) -> str:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
     facts = prompting.fence_text("Tests of the base commit so far", words, base.run.run_id)
     roots = desk.sandbox.roots()
-    found = interpreters.find_pythons(desk.settings, roots)
-    versions = dict.fromkeys(".".join(each.version.split(".")[:2]) for each in found)
+    pythons = interpreters.find_pythons(desk.settings, roots)
+    versions = dict.fromkeys(".".join(python.version.split(".")[:2]) for python in pythons)
     day = datetime.fromtimestamp(base.checkout.committed, UTC).date()
     facts += f"\n\nThe base commit is from {day}. Python here: {', '.join(versions)}."
     if interpreters.may_fetch(desk.settings, roots):

@@ -1,7 +1,7 @@
 """The tools of a model: a shell and edits in its sandbox, and the forms that it submits.
 
-The sandbox is a cache: it is opened anew from the base commit and the last Change when the process
-has lost it. Whatever a model wrote, each of its calls gets an answer.
+The sandbox is a cache: if it is lost, it is opened again from the base commit and the last change.
+Every call gets an answer, also an invalid one.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from agent.text import sanitise
 from agent.text.sanitise import list_some
 
 MOST_CALLS = 40
-#: Characters of a result; of a longer one the middle is left out. Of one line of it.
+#: Maximum characters of a result and of one of its lines; longer ones lack their middle.
 MOST_RESULT, _LONGEST_OUTPUT_LINE = 30_000, 2_000
-#: Characters that the results of one reply may have: of a context window, in tokens, and at most.
+#: Maximum characters of one reply's results: as a multiple of the window's tokens, and in all.
 _BATCH_SHARE, _MOST_OF_A_BATCH = 0.75, 400_000
 _LEAST_RESULT = 400
-#: With less left of the run's minutes, no command is begun.
+#: No command begins with fewer seconds left of the run.
 LEAST_SECONDS = 5.0
-#: Default seconds of a command, as a multiple of the tests' time.
+#: Default time limit of a command, as a multiple of the tests' duration.
 _TIMES_TESTS = 1.5
 _MOST_LISTED = 20
-#: Environments built in one run; each may take minutes, and stays in the store.
+#: Maximum environments that a conversation builds; each takes minutes and stays in the store.
 _MOST_REBUILDS = 5
 LOST = "This is a new sandbox. Only your change was kept from the previous one."
 _REDIRECT = "cut; send it to a file in /tmp and read parts of that"
@@ -66,38 +66,38 @@ class ToolExecutor:
         edits: bool = True,
         is_planned: bool = True,
     ) -> None:
-        """Take the forms that can be submitted, by name.
+        """Open no sandbox yet.
 
         Args:
-            role: Of the model that calls the tools: its window limits the results of a reply.
-            edits: Whether what happens in the sandbox becomes part of the change.
-            is_planned: Whether a plan is accepted; before that the base is read, without an
-                environment.
+            submitted: Forms that can be submitted, by the names of their tools.
+            role: Role of the model; its context window limits the results of a reply.
+            edits: Whether edits in the sandbox become part of the change.
+            is_planned: Whether a plan is accepted; before that, the sandbox has no environment.
         """
         self._run_context, self._forms, self._edits = run_context, submitted, edits
         self._is_planned = is_planned
         self._planned: tuple[str, ...] = ()
-        """Files that the plan names."""
+        """Files in the plan."""
         self._left_behind: set[str] = set()
-        """New empty files that no call names: a program may open a database and write nothing."""
+        """New empty files that no call names, such as a database that a program only opened."""
         names = _TOOLS.keys() if edits else {"bash"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
         window = turns.find_window(role, run_context)
         self._most_of_a_batch = min(int(window * _BATCH_SHARE), _MOST_OF_A_BATCH)
         self._session: Session | None = None
         self._digest = ""
-        """Digest of the change in the sandbox; empty: not known."""
+        """Digest of the change in the sandbox; empty: unknown."""
         self._rebuilds = 0
         self._reported: set[str] = set()
-        """Files outside the change that were reported to the model."""
+        """Notes on files outside the change that the model has got."""
         self._until = 0.0
         self._left = 0
-        """Characters that results of the reply at work may still have."""
+        """Characters left for the results of the current reply."""
         run_context.resources.callback(self.close)
 
     @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """The tools as a model is shown them; the same throughout a conversation."""
+        """The tools for the model, which never change in a conversation."""
         limits = (
             f"Of a result the first and last {MOST_RESULT // 2:,} characters are returned, of all"
             f" results of one reply {self._most_of_a_batch:,}: send longer output to a file."
@@ -106,11 +106,11 @@ class ToolExecutor:
             forms.make_tool_spec(name, kind, limits * (kind is forms.Bash))
             for name, (kind, _) in self._tools.items()
         )
-        given = (forms.make_tool_spec(name, form) for name, form in self._forms.items())
-        return (*tools, *given)
+        submitted = (forms.make_tool_spec(name, form) for name, form in self._forms.items())
+        return (*tools, *submitted)
 
     def begin_edits(self, planned: tuple[str, ...]) -> None:
-        """Go on in a sandbox with the environment from a turn on, since the plan is accepted."""
+        """Continue in a new sandbox with the environment, since the plan is accepted."""
         self._is_planned, self._planned = True, planned
         self.close()
 
@@ -120,15 +120,15 @@ class ToolExecutor:
         self._session, self._digest = None, ""
 
     def read_form(self, done: CallResults) -> forms.Form:
-        """Read the form that was submitted."""
+        """Read the submitted form from the record of its calls."""
         return self._forms[done.form_name].model_validate_json(done.form)
 
     def carry_out(self, reply: Reply, before: Change, turn: Turn) -> CallResults:
-        """Carry out the calls of a reply up to a form, and take the change from the tree.
+        """Run the calls of a reply up to a form, and read the change from the tree.
 
         Raises:
             SandboxLost: No sandbox could be opened, or the run was stopped.
-            SandboxMissing: No sandbox is to be had.
+            SandboxMissing: Sandboxes are not configured or not available.
         """
         self._until = time.monotonic() + self._run_context.seconds_left
         self._left = self._most_of_a_batch
@@ -167,7 +167,7 @@ class ToolExecutor:
         batch.add_result(call, answer, failed=failed)
 
     def _answer(self, call: ToolCall, batch: _Batch) -> str:
-        """Carry a call out and return its answer; EditFailed: it is not carried out."""
+        """Run a call and return its answer. Raises EditFailed if it is refused or fails."""
         if batch.form_name:
             raise EditFailed(f"`{batch.form_name}` has to be the last call of a reply")
         if len(batch.results) >= MOST_CALLS:
@@ -190,7 +190,7 @@ class ToolExecutor:
         return work(self, batch, arguments)
 
     def _open(self, batch: _Batch) -> Session:
-        """Open the sandbox with the change before the calls, unless it is open."""
+        """Return the open sandbox, or open one with the change before the calls."""
         if self._session is None:
             desk, change = self._run_context.desk, batch.before
             opened = self._run_context.base
@@ -203,10 +203,10 @@ class ToolExecutor:
             batch.notes.append(LOST * batch.is_late)
             self._session = self._open_session(opened, change)
             if self._is_planned and self._edits:
-                # Files that set-up has left are not the model's.
+                # Ignored files of the set-up are not reported.
                 left = self._session.take().ignored
                 self._reported.update(f"{path}: {_IGNORED}" for path in left)
-        # The digest is known again once all calls are carried out.
+        # The digest is set again after all calls.
         self._digest = ""
         batch.is_open = True
         return self._session
@@ -218,16 +218,16 @@ class ToolExecutor:
         return desk.sessions.open(desk.provide(opened), change, desk.stopped)
 
     def _collect(self, batch: _Batch) -> Change:
-        """Take the change from the tree; say which files are no part of it."""
+        """Read the change from the tree, and note the files that are not part of it."""
         change = before = batch.before
         if self._edits and self._is_planned and batch.is_open:
             change, taken = self._take(batch)
-            known = {file.path: file.after for file in before.files}
+            contents = {file.path: file.after for file in before.files}
             written = [
                 file.path
                 for file in change.files
                 if file.before is not None
-                and known.get(file.path, file.before) != file.after
+                and contents.get(file.path, file.before) != file.after
                 and not batch.is_named(file.path)
             ]
             if written:
@@ -254,7 +254,7 @@ class ToolExecutor:
         return change
 
     def _take(self, batch: _Batch) -> tuple[Change, CollectedChange]:
-        """Take the change, without new files that programs have left behind."""
+        """Read the change from the tree, without new files that programs left behind."""
         assert self._session is not None  # noqa: S101
         before, ready = batch.before, self._run_context.preparation.ready
         taken = self._session.take(before.paths, self._planned)
@@ -262,7 +262,7 @@ class ToolExecutor:
         self._left_behind |= {
             file.path
             for file in taken.change.files
-            # Python's own marks of packages are made by generators, too.
+            # Generators make empty `__init__.py` files.
             if not (file.before or file.after or file.path.endswith(".py") or file in named)
         }
         self._left_behind -= {file.path for file in named if file.after}
@@ -275,7 +275,7 @@ class ToolExecutor:
         return replace(taken.change, files=files, notes=before.notes, left_out=out), taken
 
     def _find_planned(self, ignored: tuple[str, ...]) -> Iterator[Finding]:
-        """Yield a finding for each file that the plan names and the repository's rules ignore."""
+        """Yield a finding for each file of the plan that .gitignore excludes."""
         assert self._session is not None  # noqa: S101
         folders = tuple(path for path in ignored if path.endswith("/"))
         for path in self._planned:
@@ -293,7 +293,7 @@ class ToolExecutor:
                 )
 
     def run_bash(self, batch: _Batch, asked: forms.Bash) -> str:
-        """Run a command; its output, exit code and limits are the answer."""
+        """Run a command; the answer has its output, exit code and reached limit."""
         ready, session = self._run_context.preparation.ready, self._open(batch)
         wanted = asked.seconds or choose_seconds(ready.baseline if ready else None)
         seconds = limit_seconds(
@@ -301,21 +301,21 @@ class ToolExecutor:
         )
         ran = session.run(asked.command, seconds=seconds)
         output = sanitise.strip_terminal_codes(ran.output).rstrip()
-        # A search that meets generated files would show little else.
+        # Long lines of generated files would fill the result of a search.
         output = "\n".join(
             sanitise.shorten_middle(line, _LONGEST_OUTPUT_LINE, where=_REDIRECT)
             for line in output.split("\n")
         )
         most, omitted = min(MOST_RESULT, max(self._left, _LEAST_RESULT)), ran.omitted_bytes
-        said = [sanitise.shorten_middle(output, most, where=_REDIRECT, omitted=omitted)]
+        lines = [sanitise.shorten_middle(output, most, where=_REDIRECT, omitted=omitted)]
         if ran.timed_out:
-            said.append(f"[stopped after {seconds} s]")
+            lines.append(f"[stopped after {seconds} s]")
         elif ran.exit_code:
-            said.append(f"[exit code {ran.exit_code}]")
-        return "\n".join(filter(None, said)) or "(no output)"
+            lines.append(f"[exit code {ran.exit_code}]")
+        return "\n".join(filter(None, lines)) or "(no output)"
 
     def edit_file(self, batch: _Batch, asked: forms.Edit) -> str:
-        """Replace a piece that occurs exactly once; line ends stay as they are."""
+        """Replace a text that occurs exactly once; line ends stay."""
         session = self._open(batch)
         content = session.read(asked.path)
         if content is None:
@@ -338,7 +338,7 @@ class ToolExecutor:
         return text_edits.show_lines(asked.text, 1, shown.count("\n") + 1 if shown else 0)
 
     def rebuild(self, batch: _Batch, asked: forms.Rebuild) -> str:
-        """Bring the lock up to date and go on in a sandbox with the environment of the change."""
+        """Update the locks, and continue in a sandbox with the environment of the change."""
         limit_seconds(LEAST_SECONDS, self._seconds_left())
         if self._rebuilds == _MOST_REBUILDS:
             raise EditFailed(f"a conversation builds {_MOST_REBUILDS} environments at most")
@@ -353,7 +353,7 @@ class ToolExecutor:
         return f"{words or _AS_BASE} {LOST}"
 
     def _update_locks(self, batch: _Batch) -> None:
-        """Bring the locks up to date, as part of the change; EditFailed: a tool cannot."""
+        """Update the locks as part of the change. Raises EditFailed if a tool fails."""
         change = self._take(batch)[0] if self._session else batch.before
         desk = self._run_context.desk
         locks, batch.findings = rebuilding.update_locks(change, self._prepared, desk)
@@ -364,7 +364,7 @@ class ToolExecutor:
 
     @property
     def _prepared(self) -> Prepared:
-        """The base with its environment, once there is a plan."""
+        """The base with its environment."""
         return self._run_context.preparation.finish().prepared
 
     def _seconds_left(self) -> float:
@@ -373,23 +373,23 @@ class ToolExecutor:
 
 @dataclass
 class _Batch:
-    """The calls of one reply, as far as they are carried out."""
+    """The calls of one reply and their results so far."""
 
     before: Change
     calls: tuple[ToolCall, ...]
     is_late: bool
-    """Whether a sandbox that has to be opened was lost."""
+    """Whether a sandbox was open in an earlier turn."""
     results: list[ToolResult] = field(default_factory=list)
     form_name: str = ""
     form: forms.Form | None = None
     is_open: bool = False
-    """Whether a call works in the sandbox."""
+    """Whether a call uses the sandbox."""
     notes: list[str] = field(default_factory=list)
     findings: tuple[Finding, ...] = ()
-    """Of compiled requirements that do not follow the change."""
+    """Findings on compiled requirements that could not be updated."""
 
     def is_named(self, path: str) -> bool:
-        """Whether a call names a file: what programs leave behind is not offered."""
+        """Whether a call contains the name of a file; other ignored files are not reported."""
         name = posixpath.basename(path.rstrip("/"))
         return any(name in call.arguments for call in self.calls)
 
@@ -398,7 +398,7 @@ class _Batch:
         self.results.append(ToolResult(**about, content=content, failed=failed))
 
     def lose_work(self) -> None:
-        """Answer what is left to do once the sandbox is lost, and accept no form."""
+        """Answer the remaining calls after the loss of the sandbox, and drop a form."""
         self.form_name, self.form = "", None
         self.results = [result for result in self.results if result.content]
         for call in self.calls[len(self.results) :]:
@@ -416,10 +416,10 @@ _TOOLS: dict[str, _Tool] = {
 
 
 def limit_seconds(most: float, left: float) -> int:
-    """Return the whole seconds that something may take.
+    """Return the lower of both limits, in whole seconds.
 
     Raises:
-        EditFailed: Too few are left to begin it.
+        EditFailed: Too little time is left.
     """
     if (seconds := math.floor(min(most, left))) < LEAST_SECONDS:
         raise EditFailed("the run's time (limits.minutes) is used up, so nothing more runs")
@@ -427,6 +427,6 @@ def limit_seconds(most: float, left: float) -> int:
 
 
 def choose_seconds(baseline: CheckReport | None) -> int:
-    """Return the seconds of a command where the model does not say how many."""
+    """Return the default time limit of a command in seconds."""
     tests = baseline.tests.seconds if baseline else 0.0
     return max(forms.SECONDS, math.ceil(_TIMES_TESTS * tests))

@@ -1,7 +1,7 @@
-"""One turn of a conversation: a model is asked within the budget, and its reply is on record.
+"""One turn of a conversation: a request within the budget, and its recorded reply.
 
-A reply that is on record is never asked for again. What is recorded is redacted; what
-is sent is not, since edits have to match files to the letter.
+A recorded reply is never requested again. Records are redacted. Requests are not, since edits must
+match the files exactly.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from agent.text import sanitise
 from agent.text.check_summary import format_count
 
 _MOST_REFUSAL = 300
-#: So many turns alike, or without a call, end a conversation.
+#: Number of equal turns, or of turns without a call, that ends a conversation.
 _MOST_ALIKE = 3
 
 
@@ -36,7 +36,7 @@ class Turn:
     """1-based."""
 
     def named(self, part: str) -> StepName:
-        """Name the step of a part of it."""
+        """Return the name of a step of this turn."""
         return self.conversation.named(f"{self.number} {part}")
 
     @property
@@ -45,7 +45,7 @@ class Turn:
 
 
 def find_models(run_context: RunContext) -> ChatModel:
-    """Return the models of the run; ModelUnusable: none is configured any more."""
+    """Return the models of the run. Raises ModelUnusable if none is configured any more."""
     if run_context.desk.models is None:
         raise ModelUnusable(
             "No model is configured; set MERGEWRIGHT_MODEL or MERGEWRIGHT_MODEL_EDITOR."
@@ -54,12 +54,12 @@ def find_models(run_context: RunContext) -> ChatModel:
 
 
 def choose_model(role: Role, run_context: RunContext) -> str:
-    """Name the model that is asked next; empty: the first of the chain."""
+    """Return the model that is asked next; empty: the first of the chain."""
     return run_context.account.choose_model(role, find_models(run_context).list_chain(role))
 
 
 def find_window(role: Role, run_context: RunContext) -> int:
-    """Return the tokens of the context of the model that is asked next."""
+    """Return the context window of the model that is asked next, in tokens."""
     models = find_models(run_context)
     first = next(iter(models.list_chain(role)), "")
     return models.find_window(choose_model(role, run_context) or first)
@@ -88,7 +88,7 @@ def request_reply(
         BudgetSpent: The request could cost more than is left.
     """
     reply = run_context.once(name, _request_reply, request, turn, run_context)
-    # A refusal has been paid for as well.
+    # A refusal is billed, too.
     run_context.account.count_reply(request.role, reply)
     if reply.finish == "refused":
         refusal = run_context.desk.redactor(reply.text)
@@ -107,7 +107,7 @@ def _request_reply(request: ChatRequest, turn: Turn, run_context: RunContext) ->
     left = _count_tokens_left(run_context)
     request = replace(request, most_usd=run_context.caps.usd, tokens_left=left)
     facts = {**turn.facts, "digest": request.digest}
-    # The last one is ours; all before it were sent with the reply before, or are that reply.
+    # Only the last message is new: the others are in earlier records.
     new = [request.messages[-1].model_dump(mode="json")]
     words = {"messages": new} | ({"system": request.system} if turn.number == 1 else {})
     desk.events.note(
@@ -127,7 +127,7 @@ def _request_reply(request: ChatRequest, turn: Turn, run_context: RunContext) ->
 
 
 def _summarize_reply(turn: Turn, reply: Reply) -> str:
-    """Describe a reply in one line, without the model's words."""
+    """Describe a reply in one line, without its text."""
     refused = reply.finish == "refused"
     calls = "it refused to answer" if refused else format_count(len(reply.calls), "call")
     price = "" if reply.cost_usd is None else f", ${reply.cost_usd:.4f}"
@@ -139,7 +139,7 @@ def _summarize_reply(turn: Turn, reply: Reply) -> str:
 
 
 def find_end(messages: tuple[Message, ...], most_turns: int) -> str:
-    """Say why a conversation is over; empty: it goes on."""
+    """Explain why a conversation is over; empty: it is not."""
     replies = [message.reply for message in messages if isinstance(message, ModelTurn)]
     if len(replies) >= _MOST_ALIKE and not any(reply.calls for reply in replies[-_MOST_ALIKE:]):
         why = f"the model answered {_MOST_ALIKE} times without calling a tool; try another model"
@@ -154,9 +154,9 @@ def find_end(messages: tuple[Message, ...], most_turns: int) -> str:
 
 
 def count_idle(messages: tuple[Message, ...]) -> int:
-    """Count the last turns whose calls and results are those of an earlier turn.
+    """Count the latest turns with the same calls and results as earlier ones.
 
-    Of a call that was not carried out only the answer counts, however it was worded.
+    Of a refused call only the answer is compared.
     """
     earlier, count = set[object](), 0
     for asked, answer in zip(messages[1::2], messages[2::2], strict=False):
