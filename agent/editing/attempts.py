@@ -27,7 +27,7 @@ class Attempt:
 
     def __init__(
         self,
-        talk: Conversation,
+        conversation: Conversation,
         plan: Plan,
         run_context: RunContext,
         items: tuple[FollowUpItem, ...] = (),
@@ -41,8 +41,8 @@ class Attempt:
         self.answers: tuple[ItemAnswer, ...] = ()
         self.why = ""
         """Why there are no more drafts; empty: there may be more."""
-        self._talk, self._run_context, self._items = talk, run_context, items
-        self._begun = self._last = talk.change.digest
+        self._conversation, self._run_context, self._items = conversation, run_context, items
+        self._begun = self._last = conversation.change.digest
         self._may_stay = False
 
     def begin_edits(self, gate: str) -> None:
@@ -51,16 +51,16 @@ class Attempt:
         Args:
             gate: Description of the checks of a change.
         """
-        run_context, talk = self._run_context, self._talk
+        run_context, conversation = self._run_context, self._conversation
         base = run_context.once(Step.PLAN.named("base"), opening.describe_base, run_context)
-        talk.answer(f"accepted\n{base}\n{gate}")
-        talk.name = Step.EDIT.named(run_context.history.begin_conversation())
-        talk.tools.begin_edits(self.plan.files)
+        conversation.answer(f"accepted\n{base}\n{gate}")
+        conversation.name = Step.EDIT.named(run_context.history.begin_conversation())
+        conversation.tools.begin_edits(self.plan.files)
 
     @property
     def is_changed(self) -> bool:
         """Whether there are edits since the last submit."""
-        return self._talk.change.digest != self._last
+        return self._conversation.change.digest != self._last
 
     def next_draft(self) -> Draft:
         """Return the next submitted change; edits count as one when turns, money or minutes end.
@@ -69,10 +69,10 @@ class Attempt:
             ConversationOver: There is no new change.
             RunStopped: The model refuses, see `submissions.read_refusal`.
         """
-        talk, history = self._talk, self._run_context.history
+        conversation, history = self._conversation, self._run_context.history
         while True:
             try:
-                form = talk.ask()
+                form = conversation.ask()
             except (BudgetSpent, TimeSpent, ConversationOver) as problem:
                 if not self.is_changed or history.has_passed:
                     raise
@@ -80,7 +80,7 @@ class Attempt:
                     raise ConversationOver(problem.message) from problem
                 return self._make_draft(_make_unfinished(problem))
             finally:
-                history.latest = talk.change
+                history.latest = conversation.change
             if isinstance(form, Submit):
                 words = self._find_problem(form)
                 if not words:
@@ -89,7 +89,7 @@ class Attempt:
                 words = "The change has passed. Call `submit`."
             else:
                 raise submissions.read_refusal(form, self._run_context)
-            talk.answer(words)
+            conversation.answer(words)
 
     def answer(self, words: str, draft: Draft, *, passed: bool) -> None:
         """Answer the last submit.
@@ -99,15 +99,15 @@ class Attempt:
             passed: Whether the model may submit it again without an edit.
         """
         self._may_stay = passed
-        if draft.change.digest != self._talk.change.digest:
-            self._talk.change, self._last = draft.change, draft.change.digest
+        if draft.change.digest != self._conversation.change.digest:
+            self._conversation.change, self._last = draft.change, draft.change.digest
             words = f"The tree was reset to an earlier submit, which is better.\n\n{words}"
         limits = opening.describe_limits(self._run_context)
-        self._talk.answer("\n\n".join(filter(None, (words, _RUNS_AGAIN, limits))))
+        self._conversation.answer("\n\n".join(filter(None, (words, _RUNS_AGAIN, limits))))
 
     def _find_problem(self, form: Submit) -> str:
         """Read the texts of a submit; return why it cannot be judged, empty: it can."""
-        digest = self._talk.change.digest
+        digest = self._conversation.change.digest
         self._run_context.history.words[digest] = submissions.read_words(form)
         if isinstance(form, FollowUpSubmission) and not self.answers:
             edited = digest != self._begun
@@ -122,7 +122,7 @@ class Attempt:
         return _UNCHANGED
 
     def _make_draft(self, *unfinished: Finding) -> Draft:
-        change = self._talk.change
+        change = self._conversation.change
         self._last = change.digest
         return Draft(self.plan, replace(change, left_out=(*change.left_out, *unfinished)))
 
@@ -225,15 +225,15 @@ def begin_attempt(run_context: RunContext) -> Attempt:
     """
     first = run_context.once(Step.PLAN.named("opening"), opening.open_ticket, run_context)
     name, change = StepName(Step.PLAN), run_context.unchanged
-    talk = _start_conversation(name, "agent", first, change, _EDITING, run_context)
-    return Attempt(talk, _agree_on_plan(talk, run_context), run_context)
+    conversation = _start_conversation(name, "agent", first, change, _EDITING, run_context)
+    return Attempt(conversation, _agree_on_plan(conversation, run_context), run_context)
 
 
-def _agree_on_plan(talk: Conversation, run_context: RunContext) -> Plan:
+def _agree_on_plan(conversation: Conversation, run_context: RunContext) -> Plan:
     problems = ""
     while True:
         try:
-            form = talk.ask()
+            form = conversation.ask()
         except ConversationOver as over:
             against = f" Problems of its last plan:\n{problems}" if problems else ""
             why = f"The model made no valid plan: {over.message}.{against}"
@@ -247,7 +247,7 @@ def _agree_on_plan(talk: Conversation, run_context: RunContext) -> Plan:
             words = "Call `plan` first."
         else:
             raise submissions.read_refusal(form, run_context)
-        talk.answer(words)
+        conversation.answer(words)
 
 
 def continue_draft(
@@ -267,9 +267,9 @@ def continue_draft(
     )
     submit: Forms = {"submit": FollowUpSubmission if items else Submit}
     prompt = "answer" if items else "agent"
-    talk = _start_conversation(name, prompt, first, draft.change, submit, run_context)
-    talk.tools.begin_edits(draft.plan.files)
-    return Attempt(talk, draft.plan, run_context, items)
+    conversation = _start_conversation(name, prompt, first, draft.change, submit, run_context)
+    conversation.tools.begin_edits(draft.plan.files)
+    return Attempt(conversation, draft.plan, run_context, items)
 
 
 def _start_conversation(

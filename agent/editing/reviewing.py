@@ -162,7 +162,7 @@ def _request_review(best: Round, run_context: RunContext) -> SubmittedReview:
     message = run_context.once(step, opening.open_review, best.draft, checks, findings, run_context)
     if _number_readings(best):
         message += f"\n\n{_NUMBERED}"
-    talk = Conversation(
+    conversation = Conversation(
         name=name,
         role="reviewer",
         prompt=prompting.make_prompt("review", run_context.base.contract),
@@ -173,9 +173,9 @@ def _request_review(best: Round, run_context: RunContext) -> SubmittedReview:
         most_turns=_MOST_TURNS,
     )
     try:
-        form = talk.ask()
+        form = conversation.ask()
     finally:
-        talk.tools.close()
+        conversation.tools.close()
     assert isinstance(form, SubmittedReview)  # noqa: S101
     return form
 

@@ -107,7 +107,7 @@ def begin_search(
     )
     name, desk = Step.SCOUT.named("opening"), run_context.desk
     first = run_context.once(name, _make_opening, obstacle, prepared, desk)
-    talk = Conversation(
+    conversation = Conversation(
         name=StepName(Step.SCOUT),
         role="editor",
         prompt=prompting.read_prompt("setup").replace("{servers}", ", ".join(read_rows())),
@@ -117,14 +117,14 @@ def begin_search(
         messages=(UserTurn(text=first),),
         most_turns=_MOST_TURNS,
     )
-    return Search(talk, run_context)
+    return Search(conversation, run_context)
 
 
 @dataclass
 class Search:
     """A model's search: it proposes set-ups one by one, and gets the result of each."""
 
-    talk: Conversation
+    conversation: Conversation
     run_context: RunContext
     end: str = "No attempt ran a test."
     """Why the search ended."""
@@ -141,19 +141,19 @@ class Search:
             over: Contract that the lines change; None: the configured one.
         """
         tries: list[TriedSetup] = []
-        with closing(self.talk.tools):
+        with closing(self.conversation.tools):
             while len(tries) < _MOST_TRIES and (lines := self._ask(is_tried=bool(tries))):
-                name = f"try {self.talk.next_turn}"
+                name = f"try {self.conversation.next_turn}"
                 yield Candidate(name, "found by a model", lines, over)
                 last = tried[-1]
                 if isinstance(last.problem, RequestRefused):
                     # Nothing ran, so it does not count as a try.
-                    self.talk.answer(last.problem.message)
+                    self.conversation.answer(last.problem.message)
                     continue
                 tries.append(last)
                 if last.is_complete:
                     return
-                self.talk.answer(self._describe_result(last, _MOST_TRIES - len(tries)))
+                self.conversation.answer(self._describe_result(last, _MOST_TRIES - len(tries)))
         if tries and not any(setup.has_result for setup in tries):
             words = self._describe_try(last)
             words = sanitise.shorten_middle(words, _MOST_OF_LAST, where="not kept")
@@ -162,7 +162,7 @@ class Search:
     def _ask(self, *, is_tried: bool) -> str:
         """Return the next lines; "": there are none, and `end` says why."""
         try:
-            form = self.talk.ask()
+            form = self.conversation.ask()
         except ASKING_ENDS as problem:
             is_limit, self.is_whole = isinstance(problem, BudgetSpent | TimeSpent), False
             self.end = f"{_WITHIN} {problem.message}" if is_limit else explain_stop(problem)

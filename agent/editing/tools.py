@@ -292,14 +292,14 @@ class ToolExecutor:
                     fix="Add it by hand if it is needed.",
                 )
 
-    def run_bash(self, batch: _Batch, asked: forms.Bash) -> str:
+    def run_bash(self, batch: _Batch, arguments: forms.Bash) -> str:
         """Run a command; the answer has its output, exit code and reached limit."""
         ready, session = self._run_context.preparation.ready, self._open(batch)
-        wanted = asked.seconds or choose_seconds(ready.baseline if ready else None)
+        wanted = arguments.seconds or choose_seconds(ready.baseline if ready else None)
         seconds = limit_seconds(
             min(max(wanted, LEAST_SECONDS), forms.MOST_SECONDS), self._seconds_left()
         )
-        ran = session.run(asked.command, seconds=seconds)
+        ran = session.run(arguments.command, seconds=seconds)
         output = sanitise.strip_terminal_codes(ran.output).rstrip()
         # Long lines of generated files would fill the result of a search.
         output = "\n".join(
@@ -314,30 +314,30 @@ class ToolExecutor:
             lines.append(f"[exit code {ran.exit_code}]")
         return "\n".join(filter(None, lines)) or "(no output)"
 
-    def edit_file(self, batch: _Batch, asked: forms.Edit) -> str:
+    def edit_file(self, batch: _Batch, arguments: forms.Edit) -> str:
         """Replace a text that occurs exactly once; line ends stay."""
         session = self._open(batch)
-        content = session.read(asked.path)
+        content = session.read(arguments.path)
         if content is None:
-            raise EditFailed(f"there is no such file: {forms.flatten_text(asked.path)}")
+            raise EditFailed(f"there is no such file: {forms.flatten_text(arguments.path)}")
         try:
             words = content.decode()
         except UnicodeDecodeError as problem:
             raise EditFailed("the file is not UTF-8") from problem
         crlf = "\r\n" in words and words.count("\r\n") == words.count("\n")
         plain = words.replace("\r\n", "\n") if crlf else words
-        edited, first, last = text_edits.replace_once(plain, asked.old, asked.new)
-        session.write(asked.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
+        edited, first, last = text_edits.replace_once(plain, arguments.old, arguments.new)
+        session.write(arguments.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
         return text_edits.show_lines(edited, first, last)
 
-    def write_file(self, batch: _Batch, asked: forms.Write) -> str:
-        if asked.path.startswith("~"):
+    def write_file(self, batch: _Batch, arguments: forms.Write) -> str:
+        if arguments.path.startswith("~"):
             raise EditFailed("`~` is not expanded: paths start at the root of the tree")
-        self._open(batch).write(asked.path, asked.text.encode())
-        shown = asked.text.removesuffix("\n")
-        return text_edits.show_lines(asked.text, 1, shown.count("\n") + 1 if shown else 0)
+        self._open(batch).write(arguments.path, arguments.text.encode())
+        shown = arguments.text.removesuffix("\n")
+        return text_edits.show_lines(arguments.text, 1, shown.count("\n") + 1 if shown else 0)
 
-    def rebuild(self, batch: _Batch, asked: forms.Rebuild) -> str:
+    def rebuild(self, batch: _Batch, arguments: forms.Rebuild) -> str:
         """Update the locks, and continue in a sandbox with the environment of the change."""
         limit_seconds(LEAST_SECONDS, self._seconds_left())
         if self._rebuilds == _MOST_REBUILDS:

@@ -159,16 +159,16 @@ class ProvidedModels:
         seconds: float | None = None,
     ) -> Reply:
         """Send a request and wait for the whole reply; see `ChatModel.reply`."""
-        asking = _RequestState(request, seconds, self._list_asked(request))
-        response = _run_in_background(self._request_from_chain(asking), stopped)
+        state = _RequestState(request, seconds, self._list_asked(request))
+        response = _run_in_background(self._request_from_chain(state), stopped)
         if response is None:
-            raise self._explain(asking)
-        model = asking.names[0]
+            raise self._explain(state)
+        model = state.names[0]
         used = messages.count_usage(response, self._bound_try(model, request))
         cost = self._catalogue.price_reply(model, used)
         metrics.count_model_use(model, request.role, used, cost)
-        made = messages.read_reply(response, model, time.monotonic() - asking.begun, used, cost)
-        why = dict(asking.failed).items()
+        made = messages.read_reply(response, model, time.monotonic() - state.begun, used, cost)
+        why = dict(state.failed).items()
         lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
         return replace(made, passed_over=lines, sent_bytes=request.sent_bytes)
 
@@ -216,55 +216,55 @@ class ProvidedModels:
         chain = self.list_chain(request.role)
         return list(dict.fromkeys(filter(None, (request.model, *chain))))
 
-    async def _request_from_chain(self, asking: _RequestState) -> parts.ModelResponse | None:
+    async def _request_from_chain(self, state: _RequestState) -> parts.ModelResponse | None:
         """Ask the models in order; None: none answered, or none before the run's minutes ended."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(asking.seconds):
-                while asking.names and not (asking.lost or (asking.failed and asking.is_late)):
-                    name, begun, kind = asking.names[0], time.monotonic(), "cancelled"
+            async with asyncio.timeout(state.seconds):
+                while state.names and not (state.lost or (state.failed and state.is_late)):
+                    name, begun, kind = state.names[0], time.monotonic(), "cancelled"
                     try:
-                        response = await self._request_reply(name, asking)
+                        response = await self._request_reply(name, state)
                     except (ModelFailure, *failures.KNOWN) as problem:
                         failure = failures.classify_error(problem, name, self._redact)
                         kind = failure.kind
-                        self._pass_over(failure, asking, time.monotonic() - begun)
+                        self._pass_over(failure, state, time.monotonic() - begun)
                     else:
                         kind = ""
                         return response
                     finally:
                         seconds = time.monotonic() - begun
-                        metrics.count_model_request(name, asking.request.role, seconds, kind)
+                        metrics.count_model_request(name, state.request.role, seconds, kind)
         return None
 
-    def _pass_over(self, failure: ModelFailure, asking: _RequestState, seconds: float) -> None:
+    def _pass_over(self, failure: ModelFailure, state: _RequestState, seconds: float) -> None:
         """Record why the current model did not answer within the seconds; choose the next one.
 
         A provider that refuses the limit of the reply is asked again with half of it, since the
         maximum of a model may be unknown. The lower limit is kept, unless the window was too small.
         """
-        name, request = asking.names[0], asking.request
+        name, request = state.names[0], state.request
         most = self._bound_try(name, request)
         half = most.output_tokens // 2
         if failure.names_limit and half >= LEAST_TOKENS:
             if most.tokens <= self._catalogue.find_window(name):
                 self._lowered[name] = half
             else:
-                asking.request = replace(request, most_tokens=half)
+                state.request = replace(request, most_tokens=half)
             return
-        asking.names.pop(0)
-        asking.failed.append((name, failure))
+        state.names.pop(0)
+        state.failed.append((name, failure))
         if not failure.paid:
             return
         written = min(most.output_tokens, int(seconds * _TOKENS_A_SECOND))
-        asking.lost = self._price_try(name, replace(most, output_tokens=written))
-        metrics.count_model_usd(name, request.role, asking.lost.usd)
+        state.lost = self._price_try(name, replace(most, output_tokens=written))
+        metrics.count_model_usd(name, request.role, state.lost.usd)
 
-    async def _request_reply(self, name: str, asking: _RequestState) -> parts.ModelResponse:
+    async def _request_reply(self, name: str, state: _RequestState) -> parts.ModelResponse:
         """Request the whole reply of one model; ModelFailure: it was interrupted or is empty."""
-        model, history = await self._open_model(name), messages.make_history(asking.request)
+        model, history = await self._open_model(name), messages.make_history(state.request)
         options: dict[str, Any] = {
-            "model_settings": self._make_settings(name, model, asking.request),
-            "model_request_parameters": messages.make_parameters(asking.request),
+            "model_settings": self._make_settings(name, model, state.request),
+            "model_request_parameters": messages.make_parameters(state.request),
         }
         if self._stream:
             async with model_request_stream(model, history, **options) as stream:
@@ -284,7 +284,7 @@ class ProvidedModels:
         is_empty = not (response.tool_calls or (response.text or "").strip())
         if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise ModelFailure("its answer is empty", paid=True)
-        made = messages.normalise_reply(response, asking.request)
+        made = messages.normalise_reply(response, state.request)
         _require_bounded(sum(len(repr(part)) for part in made.parts), len(made.parts))
         return made
 
@@ -315,27 +315,27 @@ class ProvidedModels:
             made.update(messages.make_thinking(level, model, request, limit))
         return made
 
-    def _explain(self, asking: _RequestState) -> AgentError:
-        role, failed = asking.request.role, [failure for _, failure in asking.failed]
-        named = dict.fromkeys(f"{name}: {failure}" for name, failure in asking.failed)
+    def _explain(self, state: _RequestState) -> AgentError:
+        role, failed = state.request.role, [failure for _, failure in state.failed]
+        named = dict.fromkeys(f"{name}: {failure}" for name, failure in state.failed)
         listed, reasons = self._redact("; ".join(named)), {failure.why for failure in failed}
-        if asking.is_late and ("unavailable" in reasons or asking.names):
+        if state.is_late and ("unavailable" in reasons or state.names):
             return TimeSpent(
-                f"No model answered as {role} in the {asking.seconds:,.0f} s left of the run's"
+                f"No model answered as {role} in the {state.seconds:,.0f} s left of the run's"
                 f" time (limits.minutes){': ' * bool(listed)}{listed}."
             )
         problem: AgentError
-        if "unavailable" in reasons or (asking.lost and asking.names):
+        if "unavailable" in reasons or (state.lost and state.names):
             words, until = f"No model answered as {role}: {listed}.", None
             if waits := [failure.after for failure in failed if failure.after is not None]:
                 until = read_clock() + min(waits)
                 moment = datetime.fromtimestamp(until, UTC)
                 words += f" It may be asked again at {moment:%Y-%m-%d %H:%M:%S} UTC."
             problem = ModelUnavailable(words, until)
-            if asking.lost:
-                following = (*asking.names, asking.failed[-1][0])[0]
+            if state.lost:
+                following = (*state.names, state.failed[-1][0])[0]
                 lines = tuple(map(self._redact, named))
-                problem = ReplyLost(problem, asking.lost, following, lines)
+                problem = ReplyLost(problem, state.lost, following, lines)
         elif reasons == {"unusable"}:
             words = f"No model can be used as {role}: {listed}."
             problem = ModelUnusable(f"{words} `mergewright doctor --models` tests them.")

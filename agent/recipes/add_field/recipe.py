@@ -34,9 +34,9 @@ def make_example(tree: Tree, project: Project) -> str:
 
 def fits_ticket(ticket: Ticket) -> bool:
     """Whether the form or the code of a ticket asks for a field."""
-    asked = request.read_request(ticket)
-    is_stated = asked.definition is not None and bool(asked.model or asked.name)
-    return asked.is_form or is_stated
+    facts = request.read_request(ticket)
+    is_stated = facts.definition is not None and bool(facts.model or facts.name)
+    return facts.is_form or is_stated
 
 
 def states_all(ticket: Ticket) -> bool:
