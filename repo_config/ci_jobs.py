@@ -19,7 +19,7 @@ _OTHER_PYTHON = re.compile(r"(?:pypy|graalpy)[\w.-]*|3\.[0-9]+t")
 #: Variables of these, such as UV_SYSTEM_PYTHON, are about CI's machine.
 _INSTALLERS = frozenset({"pip", *lock_files.PYTHON})
 _SWITCHES = frozenset({"true", "false"})
-#: In a job that only sums up others.
+#: Text of a job that only sums up other jobs.
 _OF_OTHERS = "toJSON(needs)"
 #: A condition, or a term of one, that is true for tags alone.
 _FOR_TAGS = re.compile(r"startsWith\(github\.ref, *'refs/tags/.*'\)|github\.ref_type *== *'tag'")

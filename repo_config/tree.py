@@ -49,7 +49,7 @@ class FolderFilter(FolderTree):
 
 class ChangedTree:
     def __init__(self, tree: Tree, contents: Mapping[str, bytes | None]) -> None:
-        """Lay new contents over a tree, by path; None: the file is deleted."""
+        """Replace contents of a tree, by path; None: the file is deleted."""
         self._tree = tree
         self._contents = contents
 

@@ -35,7 +35,7 @@ Measure = Callable[[Callable[..., Any] | None, Once, Desk], tuple[Prepared, Chec
 
 
 class ModelNeeded(Exception):
-    """Ends the thread: the next step needs a model, or the run has reached it."""
+    """Ends the thread: the next step needs a model, or is the run's."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,6 @@ class Preparation:
     """Locked by the thread during a step, so that the run's step waits for it."""
     _done: dict[str, Future[Any]] = field(default_factory=dict, init=False)
     """Results and errors of the thread's steps, by name."""
-    _begun: set[str] = field(default_factory=set, init=False)
-    """Steps that the run has reached."""
     _problem: Exception | None = field(default=None, init=False)
 
     def begin(self) -> None:
@@ -108,7 +106,7 @@ class Preparation:
     def _make(self, name: AnyStep, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the work of a step in the thread."""
         with self._lock:
-            if self._stopped.is_set() or name in self._begun:
+            if self._stopped.is_set():
                 raise ModelNeeded
             begun, done = time.monotonic(), Future[T]()
             try:
@@ -125,8 +123,10 @@ class Preparation:
         @wraps(work)
         def take(*args: P.args, **kwargs: P.kwargs) -> T:
             with self._lock:
-                self._begun.add(name)
                 done: Future[T] | None = self._done.pop(name, None)
+                if done is None:
+                    # The run has caught up with the thread, which begins no further step.
+                    self._stopped.set()
             return work(*args, **kwargs) if done is None else done.result()
 
         return self.once(name, take, *args, **kwargs)

@@ -70,7 +70,7 @@ _MOST_CHARACTERS = 500_000
 _MOST_PARTS = 200
 #: Tokens that a protocol adds to each message and tool.
 _TOKENS_A_MESSAGE = 64
-#: A lower bound: on average, tokens of text and code have more bytes.
+#: Bytes of a token, at least: on average, tokens of text and code are longer.
 _BYTES_A_TOKEN = 2
 #: A reply may have a third of the context window; conversations use less than the rest.
 _WINDOW_PART = 3
