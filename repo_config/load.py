@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from repo_config import documents, located, reference, values
-from repo_config.located import Document, Path, Problem, dotted, escape_text, format_excerpt
+from repo_config.located import Document, Path, Problem, escape_text, format_excerpt, format_path
 from repo_config.schema import RepoConfig
 from repo_config.tree import FolderTree, Tree
 
@@ -98,7 +98,7 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
     """
     config = read_file(text, name, RepoConfig)
     if tree is not None and (absent := _find_absent_path(config, tree)):
-        message = f"{dotted(absent)}: not in the repository"
+        message = f"{format_path(absent)}: not in the repository"
         document = located.read_document(text, name)
         raise ConfigProblem(document.make_problem(absent, message, "Use a committed path"))
     return config
@@ -145,7 +145,7 @@ def _explain_errors(
 def _explain_value(path: Path, details: list[Any], model: type[BaseModel]) -> tuple[str, str]:
     """Explain why a value is invalid, and how to correct it."""
     first = min(details, key=lambda detail: detail["type"] != "missing")
-    name = dotted(path) or "the file"
+    name = format_path(path) or "the file"
     kind, value = first["type"], first["input"]
     shown = format_excerpt(path[-1] if first["loc"][-1:] == (_KEY,) else value)
     if kind == "extra_forbidden":
@@ -174,6 +174,6 @@ def _name_expected(detail: Any) -> str:
 def _explain_unknown_key(key: str, parent: Path, model: type[BaseModel]) -> tuple[str, str]:
     keys = reference.list_keys(parent, model)
     near = difflib.get_close_matches(key.lower().replace("-", "_"), keys, 1)
-    where = f" in {dotted(parent)}" if parent else ""
+    where = f" in {format_path(parent)}" if parent else ""
     fix = f"Did you mean {near[0]}?" if near else f"Known keys here: {', '.join(keys)}"
     return f"unknown key {format_excerpt(key)}{where}", fix

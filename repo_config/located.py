@@ -63,10 +63,10 @@ class Document:
 
     def make_problem(self, path: Path, message: str, fix: str) -> Problem:
         line = self.lines.get(path, 1)
-        return Problem(file=self.file, line=line, key=dotted(path), message=message, fix=fix)
+        return Problem(file=self.file, line=line, key=format_path(path), message=message, fix=fix)
 
 
-def dotted(path: Path) -> str:
+def format_path(path: Path) -> str:
     """Format a path: `scope.allow[1]`."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step[:_SHOWN]}" for step in path)
     return escape_text("".join(steps).removeprefix("."))

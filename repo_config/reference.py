@@ -15,7 +15,7 @@ def is_section(annotation: object) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def sections(
+def list_sections(
     path: tuple[str, ...] = (), section: type[BaseModel] = RepoConfig
 ) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
     """Yield all sections with their paths, the file itself first."""
@@ -23,7 +23,7 @@ def sections(
     for name, field in section.model_fields.items():
         inner: Any = field.annotation
         if is_section(inner):
-            yield from sections((*path, name), inner)
+            yield from list_sections((*path, name), inner)
 
 
 def list_keys(path: Path, root: type[BaseModel] = RepoConfig) -> tuple[str, ...]:

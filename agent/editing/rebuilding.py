@@ -74,8 +74,7 @@ def update_locks(
     if not change.files:
         return {}, ()
     change_context = make_context(change, prepared, desk)
-    _, after = change_context.files
-    has_lock = any(map(after.has_file, lock_files.PYTHON.values()))
+    has_lock = any(map(change_context.files[1].has_file, lock_files.PYTHON.values()))
     project = FolderTree(change_context.after, change_context.project.root)
     start = f"{change_context.project.root}/".lstrip("/")
     changed = [
@@ -98,10 +97,10 @@ def update_locks(
     findings = []
     for path, printed in updated.failed.items():
         end = obstacles.quote_as_code(printed.strip()[-obstacles.LONGEST :])
-        says = f"It is not compiled anew. Its command failed: {end}."
+        message = f"It is not compiled anew. Its command failed: {end}."
         fix, severity = "Compile it by hand.", Severity.REVIEW
         findings.append(
-            Finding(rule=NOT_COMPILED, severity=severity, path=path, message=says, fix=fix)
+            Finding(rule=NOT_COMPILED, severity=severity, path=path, message=message, fix=fix)
         )
     return updated.contents, tuple(findings)
 

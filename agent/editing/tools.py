@@ -7,21 +7,20 @@ Every call gets an answer, also an invalid one.
 from __future__ import annotations
 
 import math
-import posixpath
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from agent.editing import forms, rebuilding, text_edits, turns
+from agent.editing.batch import Batch
 from agent.editing.memory import PLAN
 from agent.editing.run_context import RunContext
 from agent.editing.turns import Turn
 from agent.errors import EditFailed, SandboxLost, SandboxMissing
 from agent.models.change import Change, Finding, Severity
-from agent.models.chat import CallResults, Reply, Role, ToolCall, ToolResult, ToolSpec
+from agent.models.chat import CallResults, Reply, Role, ToolCall, ToolSpec
 from agent.models.checks import CheckReport
 from agent.models.environment import OpenedRepository, Prepared
 from agent.models.record import replace
@@ -49,9 +48,6 @@ _REDIRECT = "cut; send it to a file in /tmp and read parts of that"
 _IGNORED = "ignored by the repository's rules, so no part of the change"
 _PLANNED = "The plan names the file, and .gitignore keeps it out of the change."
 _LEFT_BEHIND = "left behind by a program, so no part of the change"
-_CALLS_LOST = (
-    "The sandbox was lost during these calls. Their changes are gone; earlier changes are kept."
-)
 _AS_BASE = "The environment is the base branch's."
 _PLAN_COMES_FIRST = "`{name}` needs a plan first: call `plan`. To read on, call `bash`."
 
@@ -134,7 +130,7 @@ class ToolExecutor:
         self._left = self._most_of_a_batch
         if self._digest != before.digest:
             self.close()
-        batch = _Batch(before, reply.calls, is_late=turn.number > 1)
+        batch = Batch(before, reply.calls, is_late=turn.number > 1)
         try:
             for call in reply.calls:
                 self._carry_out_call(call, batch)
@@ -158,7 +154,7 @@ class ToolExecutor:
         self._run_context.desk.events.note("model", "model.called", **facts)
         return called
 
-    def _carry_out_call(self, call: ToolCall, batch: _Batch) -> None:
+    def _carry_out_call(self, call: ToolCall, batch: Batch) -> None:
         try:
             answer, failed = self._answer(call, batch), False
         except EditFailed as problem:
@@ -166,7 +162,7 @@ class ToolExecutor:
         self._left -= len(answer)
         batch.add_result(call, answer, failed=failed)
 
-    def _answer(self, call: ToolCall, batch: _Batch) -> str:
+    def _answer(self, call: ToolCall, batch: Batch) -> str:
         """Run a call and return its answer. Raises EditFailed if it is refused or fails."""
         if batch.form_name:
             raise EditFailed(f"`{batch.form_name}` has to be the last call of a reply")
@@ -189,7 +185,7 @@ class ToolExecutor:
         arguments = forms.read_arguments(call, kind)
         return work(self, batch, arguments)
 
-    def _open(self, batch: _Batch) -> Session:
+    def _open(self, batch: Batch) -> Session:
         """Return the open sandbox, or open one with the change before the calls."""
         if self._session is None:
             desk, change = self._run_context.desk, batch.before
@@ -217,7 +213,7 @@ class ToolExecutor:
             raise SandboxMissing("No sandbox is configured for models.")
         return desk.sessions.open(desk.provide(opened), change, desk.stopped)
 
-    def _collect(self, batch: _Batch) -> Change:
+    def _collect(self, batch: Batch) -> Change:
         """Read the change from the tree, and note the files that are not part of it."""
         change = before = batch.before
         if self._edits and self._is_planned and batch.is_open:
@@ -253,7 +249,7 @@ class ToolExecutor:
         self._digest = change.digest
         return change
 
-    def _take(self, batch: _Batch) -> tuple[Change, CollectedChange]:
+    def _take(self, batch: Batch) -> tuple[Change, CollectedChange]:
         """Read the change from the tree, without new files that programs left behind."""
         assert self._session is not None  # noqa: S101
         before, ready = batch.before, self._run_context.preparation.ready
@@ -292,7 +288,7 @@ class ToolExecutor:
                     fix="Add it by hand if it is needed.",
                 )
 
-    def run_bash(self, batch: _Batch, arguments: forms.Bash) -> str:
+    def run_bash(self, batch: Batch, arguments: forms.Bash) -> str:
         """Run a command; the answer has its output, exit code and reached limit."""
         ready, session = self._run_context.preparation.ready, self._open(batch)
         wanted = arguments.seconds or choose_seconds(ready.baseline if ready else None)
@@ -314,7 +310,7 @@ class ToolExecutor:
             lines.append(f"[exit code {ran.exit_code}]")
         return "\n".join(filter(None, lines)) or "(no output)"
 
-    def edit_file(self, batch: _Batch, arguments: forms.Edit) -> str:
+    def edit_file(self, batch: Batch, arguments: forms.Edit) -> str:
         """Replace a text that occurs exactly once; line ends stay."""
         session = self._open(batch)
         content = session.read(arguments.path)
@@ -330,14 +326,14 @@ class ToolExecutor:
         session.write(arguments.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
         return text_edits.show_lines(edited, first, last)
 
-    def write_file(self, batch: _Batch, arguments: forms.Write) -> str:
+    def write_file(self, batch: Batch, arguments: forms.Write) -> str:
         if arguments.path.startswith("~"):
             raise EditFailed("`~` is not expanded: paths start at the root of the tree")
         self._open(batch).write(arguments.path, arguments.text.encode())
         shown = arguments.text.removesuffix("\n")
         return text_edits.show_lines(arguments.text, 1, shown.count("\n") + 1 if shown else 0)
 
-    def rebuild(self, batch: _Batch, arguments: forms.Rebuild) -> str:
+    def rebuild(self, batch: Batch, arguments: forms.Rebuild) -> str:
         """Update the locks, and continue in a sandbox with the environment of the change."""
         limit_seconds(LEAST_SECONDS, self._seconds_left())
         if self._rebuilds == _MOST_REBUILDS:
@@ -352,7 +348,7 @@ class ToolExecutor:
         self._session = self._open_session(opened, change)
         return f"{words or _AS_BASE} {LOST}"
 
-    def _update_locks(self, batch: _Batch) -> None:
+    def _update_locks(self, batch: Batch) -> None:
         """Update the locks as part of the change. Raises EditFailed if a tool fails."""
         change = self._take(batch)[0] if self._session else batch.before
         desk = self._run_context.desk
@@ -371,42 +367,7 @@ class ToolExecutor:
         return self._until - time.monotonic()
 
 
-@dataclass
-class _Batch:
-    """The calls of one reply and their results so far."""
-
-    before: Change
-    calls: tuple[ToolCall, ...]
-    is_late: bool
-    """Whether a sandbox was open in an earlier turn."""
-    results: list[ToolResult] = field(default_factory=list)
-    form_name: str = ""
-    form: forms.Form | None = None
-    is_open: bool = False
-    """Whether a call uses the sandbox."""
-    notes: list[str] = field(default_factory=list)
-    findings: tuple[Finding, ...] = ()
-    """Findings on compiled requirements that could not be updated."""
-
-    def is_named(self, path: str) -> bool:
-        """Whether a call contains the name of a file; other ignored files are not reported."""
-        name = posixpath.basename(path.rstrip("/"))
-        return any(name in call.arguments for call in self.calls)
-
-    def add_result(self, call: ToolCall, content: str, *, failed: bool) -> None:
-        about = {"call_id": call.call_id, "name": forms.flatten_text(call.name)}
-        self.results.append(ToolResult(**about, content=content, failed=failed))
-
-    def lose_work(self) -> None:
-        """Answer the remaining calls after the loss of the sandbox, and drop a form."""
-        self.form_name, self.form = "", None
-        self.results = [result for result in self.results if result.content]
-        for call in self.calls[len(self.results) :]:
-            self.add_result(call, "not finished: the sandbox was lost", failed=True)
-        self.notes.append(_CALLS_LOST)
-
-
-_Tool = tuple[type[forms.Form], Callable[[ToolExecutor, _Batch, Any], str]]
+_Tool = tuple[type[forms.Form], Callable[[ToolExecutor, Batch, Any], str]]
 _TOOLS: dict[str, _Tool] = {
     "bash": (forms.Bash, ToolExecutor.run_bash),
     "edit": (forms.Edit, ToolExecutor.edit_file),

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic_ai import exceptions as theirs
 
-from agent.models.chat import vendor
+from agent.models.chat import get_provider
 from agent.text import sanitise
 
 #: Errors of the library on an answer that is JSON of an unexpected form.
@@ -68,7 +68,7 @@ def classify_error(problem: Exception, name: str, redact: Callable[[str], str]) 
 
 
 def _classify_kind(problem: Exception, name: str, summary: str, message: str) -> ModelFailure:
-    variables = vendor(name).upper().replace("-", "_")
+    variables = get_provider(name).upper().replace("-", "_")
     match problem:
         case ImportError():
             return ModelFailure(f"its provider is not installed ({problem})", "unusable")

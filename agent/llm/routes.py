@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from agent.errors import ModelUnusable
-from agent.models.chat import Usage, split_level, vendor
+from agent.models.chat import Usage, get_provider, split_level
 from agent.models.record import replace
 from agent.settings import Settings, variable
 
@@ -34,7 +34,7 @@ class Catalogue(NamedTuple):
 
         try:
             name = model.partition(":")[2]
-            _, listed = get_snapshot().find_provider_model(name, None, vendor(model), None)
+            _, listed = get_snapshot().find_provider_model(name, None, get_provider(model), None)
         except LookupError:
             return _USUAL_WINDOW
         return listed.context_window or _USUAL_WINDOW
@@ -50,7 +50,7 @@ class Catalogue(NamedTuple):
 
         counted, name = Counted(**usage.model_dump()), model.partition(":")[2]
         try:
-            return float(calc_price(counted, name, provider_id=vendor(model)).total_price)
+            return float(calc_price(counted, name, provider_id=get_provider(model)).total_price)
         except LookupError:
             return None
 

@@ -24,7 +24,7 @@ LEAST_SECONDS = 10.0
 """Minimum time for a request; with less, the reply would be billed and arrive too late."""
 
 
-def vendor(name: str) -> str:
+def get_provider(name: str) -> str:
     """Return the provider in a model's name, without the protocol: `openai` of `openai-chat:x`."""
     return name.partition(":")[0].removesuffix("-chat").removesuffix("-responses")
 
