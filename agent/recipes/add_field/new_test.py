@@ -42,15 +42,14 @@ def _to_snake_case(name: str) -> str:
 
 def list_lines(parameters: Parameters, test: NewTestSpec) -> Iterator[str]:
     model, name = parameters.model, parameters.name
-    indent = ""
+    indent, argument = ("    ", "self") if test.is_method else ("", "")
     if test.is_method:
         yield from ("from django.test import SimpleTestCase", "")
     yield from (f"from {test.module} import {model}", "", "")
     if test.is_method:
         # The test reads only the model, so it needs no database.
-        title, indent = "".join(map(str.capitalize, name.split("_"))), "    "
+        title = "".join(map(str.capitalize, name.split("_")))
         yield f"class {model}{title}Tests(SimpleTestCase):"
-    argument = "self" if test.is_method else ""
     yield f"{indent}def test_{_to_snake_case(model)}_has_{name}({argument}) -> None:"
     yield f"{indent}    field = {model}._meta.get_field({name!r})"
     yield ""

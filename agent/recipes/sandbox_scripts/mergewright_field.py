@@ -207,26 +207,31 @@ def find_changes(model, request, report):
         ask_auto_now_add_addition = ask_not_null_addition
 
     changes = MigrationAutodetector(before, after, Questioner()).changes(graph=loader.graph)
-    unasked = []
-    for app, migrations in changes.items():
-        for operation in (item for migration in migrations for item in migration.operations):
-            column = (app, getattr(operation, "model_name_lower", ""))
-            is_column = isinstance(operation, AddField) and operation.name == name
-            if is_column and column in columns:
-                columns.remove(column)
-            else:
-                unasked.append(operation.describe())
-    if unasked:
-        raise MigrationProblem(", ".join(unasked), "unasked")
-    if columns:
-        words = "no migration adds %s to %s. Is there one already?"
-        raise MigrationProblem(words % (name, model._meta.label), "failed")
+    require_columns(changes, columns, name, model._meta.label)
     default = model._meta.get_field(name).get_default()
     if request["existing"] and not asked and stated_value(request, model) != default:
         raise MigrationProblem(
             "existing rows get %r anyway; remove the default for existing rows" % (default,)
         )
     return changes
+
+
+def require_columns(changes, columns, name, label):
+    """Raise MigrationProblem unless the changes add the field to exactly these tables."""
+    missing, unasked = set(columns), []
+    for app, migrations in changes.items():
+        for operation in (item for migration in migrations for item in migration.operations):
+            column = (app, getattr(operation, "model_name_lower", ""))
+            is_column = isinstance(operation, AddField) and operation.name == name
+            if is_column and column in missing:
+                missing.remove(column)
+            else:
+                unasked.append(operation.describe())
+    if unasked:
+        raise MigrationProblem(", ".join(unasked), "unasked")
+    if missing:
+        words = "no migration adds %s to %s. Is there one already?"
+        raise MigrationProblem(words % (name, label), "failed")
 
 
 def format_files(formatters, paths, root):
